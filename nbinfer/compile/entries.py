@@ -1,0 +1,132 @@
+"""C functions: how compiled parts of the engine and of models know each other."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nbinfer.compile import objects
+from nbinfer.compile.fingerprint import fingerprint
+from nbinfer.compile.kernels import JIT, OPTIONS
+from nbinfer.compile.memory import register
+
+_LOCK = threading.RLock()
+_C_TYPES = {"float64": ctypes.c_double, "int64": ctypes.c_int64, "intp": ctypes.c_ssize_t, "uint64": ctypes.c_uint64}
+_C_TYPES["uint32"] = ctypes.c_uint32
+
+_log = logging.getLogger(__name__)
+
+
+class Entry:
+    """A C function made from a Python one, compiled on first use and kept on disk.
+
+    Attributes
+    ----------
+    address : int
+        Where the machine code is; with the JIT off, a key into the registry of Python functions.
+    """
+
+    #: Entries compiled (not loaded) by this process; tests of the cache read it.
+    compiled: list[str] = []
+
+    def __init__(self, function: Callable[..., Any], signature: str, path: Path | None = None) -> None:
+        functools.update_wrapper(self, function)
+        self.py_func = function
+        self.signature = signature
+        self._path = path
+        returns, arguments = signature.rstrip(")").split("(")
+        self._returns = _C_TYPES[returns]
+        self._arguments = [_C_TYPES[a.strip()] for a in arguments.split(",")]
+
+    @functools.cached_property
+    def address(self) -> int:
+        if not JIT:
+            return register(self.py_func)
+        with _LOCK:
+            stored = objects.read(self.path)
+            if stored is None:
+                stored = self._compile()
+            return objects.load(*stored)
+
+    @property
+    def path(self) -> Path:
+        """The file of the machine code: named by the function's content, which the engine's folder stands for."""
+        if self._path is None:
+            name = f"{self.py_func.__module__}.{self.py_func.__qualname__}"
+            if name.startswith("nbinfer."):
+                self._path = objects.engine_folder() / name
+            else:
+                digest = fingerprint(self.py_func, self.signature)
+                self._path = objects.engine_folder() / f"{name.rpartition('.')[2]}-{digest}"
+        return self._path
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether the machine code is on disk."""
+        return not JIT or objects.read(self.path) is not None
+
+    @functools.cached_property
+    def _callable(self) -> Callable[..., Any]:
+        if not JIT:
+            return self.py_func
+        return ctypes.CFUNCTYPE(self._returns, *self._arguments)(self.address)
+
+    def __call__(self, *args: int) -> Any:
+        """Call the function with integers; the GIL is free meanwhile."""
+        return self._callable(*args)
+
+    def _compile(self) -> tuple[str, bytes, list[str]]:
+        import numba
+        from numba.core import sigutils
+        from numba.core.ccallback import CFunc
+
+        if self._path is None and not Entry.compiled:
+            _log.warning("compiling the engine; this happens once per machine and takes some twenty seconds")
+        options = {k: v for k, v in OPTIONS.items() if k != "nogil"}  # a C function never holds the GIL
+        function = CFunc(self.py_func, sigutils.normalize_signature(self.signature), {}, options)
+        # Numba's own cache would notice neither an edited helper nor a changed constant: its result is kept here.
+        function._cache = _Catch()
+        with numba.core.compiler_lock.global_compiler_lock:
+            function.compile()
+        library = function._library
+        externals = [f.name for f in library._final_module.functions if f.is_declaration and not _is_llvm(f.name)]
+        stored = (function.native_name, bytes(library._get_compiled_object()), sorted(externals))
+        objects.write(self.path, *stored)
+        Entry.compiled.append(f"{self.py_func.__module__}.{self.py_func.__qualname__}")
+        return stored
+
+
+class _Catch:
+    """Stand in for Numba's cache; nothing is ever found in it."""
+
+    def load_overload(self, signature: Any, context: Any) -> None:
+        return None
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        return None
+
+
+def _is_llvm(name: str) -> bool:
+    return name.startswith("llvm.")
+
+
+def entry(signature: str, path: Path | None = None) -> Callable[[Callable[..., Any]], Entry]:
+    """Mark a function as a C function.
+
+    Parameters
+    ----------
+    signature : str
+        Numba's notation, of ``float64``, ``int64`` and ``intp`` only: ``"int64(intp, intp)"``.
+    path : Path, optional
+        Where its machine code is kept. Default: the engine's folder, under the function's name.
+    """
+
+    def mark(function: Callable[..., Any]) -> Entry:
+        return Entry(function, signature, path)
+
+    return mark

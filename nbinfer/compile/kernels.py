@@ -1,0 +1,84 @@
+"""The one decorator of compiled functions."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+from collections.abc import Callable
+from typing import Any
+
+#: False under ``NUMBA_DISABLE_JIT=1``: kernels then run as plain Python.
+JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+
+#: What every compiled function shares: 1.0 / 0.0 is inf, as in array code, and the GIL is free.
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+
+#: Licence to reorder sums. Never "nnan" or "ninf": in a log density NaN and infinity mean something.
+REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
+
+
+class Kernel:
+    """A function that compiled code may call; Numba is imported when something is compiled, not before.
+
+    Numba meets a kernel as a global of another kernel and asks for its `_numba_type_`; from Python a kernel is called
+    like the function it is made of.
+    """
+
+    def __init__(self, function: Callable[..., Any], options: dict[str, Any], twin: bool = False) -> None:
+        functools.update_wrapper(self, function)
+        self.py_func = function
+        self._options = options
+        self._twin = twin
+
+    @functools.cached_property
+    def dispatcher(self) -> Any:
+        """Numba's dispatcher of this function."""
+        if self._twin:
+            return getattr(importlib.import_module("nbinfer.compile.lowered"), self.py_func.__name__)
+        import numba
+
+        return numba.njit(**{**OPTIONS, **self._options})(self.py_func)
+
+    @property
+    def _numba_type_(self) -> Any:
+        return self.dispatcher._numba_type_
+
+    def __call__(self, *args: Any) -> Any:
+        return (self.dispatcher if JIT else self.py_func)(*args)
+
+    def __repr__(self) -> str:
+        return f"<kernel {self.py_func.__module__}.{self.py_func.__qualname__}>"
+
+
+def kernel(function: Callable[..., Any] | None = None, *, reassociate: bool = False, inline: bool = False) -> Any:
+    """Mark a function as compiled code.
+
+    Parameters
+    ----------
+    function : callable
+        Plain arrays, scalars and records in, scalars and tuples out. It calls kernels only.
+    reassociate : bool
+        Let the compiler reorder sums, so that reductions use vector instructions. Results then depend on the processor
+        in the last digits, as everything compiled may; NaN and infinity keep their meaning.
+    inline : bool
+        Paste the body into each caller before types are inferred.
+
+    Returns
+    -------
+    kernel : Kernel
+        Callable from Python and from compiled code.
+    """
+    if function is None:
+        return functools.partial(kernel, reassociate=reassociate, inline=inline)
+    options: dict[str, Any] = {}
+    if reassociate:
+        options["fastmath"] = REASSOCIATE
+    if inline:
+        options["inline"] = "always"
+    return Kernel(function, options)
+
+
+def twin(function: Callable[..., Any]) -> Kernel:
+    """Mark the plain-Python form of a function whose compiled form stands in `lowered` under the same name."""
+    return Kernel(function, {}, twin=True)

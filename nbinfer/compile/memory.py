@@ -1,0 +1,136 @@
+"""Views of memory by address, atomic words, calls of C functions: plain Python here, compiled form in `lowered`.
+
+Every pointer crosses a boundary as an integer. Arrays made from an address own nothing and carry no reference count:
+whoever made the memory keeps it alive.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nbinfer.compile.kernels import twin
+
+#: With the JIT off, the "addresses" of functions are keys into this registry. Keys look like no real address.
+FUNCTIONS: dict[int, Callable[..., Any]] = {}
+
+_MASK = (1 << 64) - 1
+
+
+def register(function: Callable[..., Any]) -> int:
+    """Give a Python function an address (JIT off only)."""
+    key = -1 - len(FUNCTIONS)
+    FUNCTIONS[key] = function
+    return key
+
+
+def address_of(array: np.ndarray) -> int:
+    """Return the address of an array's first element; the caller keeps the array alive."""
+    if not array.flags.c_contiguous:
+        raise ValueError("address_of needs a C-contiguous array, got strides %r" % (array.strides,))
+    return int(array.ctypes.data)
+
+
+def _view(address: int, count: int, dtype: Any) -> np.ndarray:
+    kind = np.dtype(dtype)
+    if count == 0:
+        return np.empty(0, kind)
+    memory = (ctypes.c_char * (int(count) * kind.itemsize)).from_address(int(address))
+    return np.frombuffer(memory, kind)
+
+
+@twin
+def floats_at(address: int, count: int) -> np.ndarray:
+    """View `count` float64 at `address`."""
+    return _view(address, count, np.float64)
+
+
+@twin
+def ints_at(address: int, count: int) -> np.ndarray:
+    """View `count` int64 at `address`."""
+    return _view(address, count, np.int64)
+
+
+@twin
+def words_at(address: int, count: int) -> np.ndarray:
+    """View `count` uint64 at `address`."""
+    return _view(address, count, np.uint64)
+
+
+@twin
+def bytes_at(address: int, count: int) -> np.ndarray:
+    """View `count` bytes at `address`."""
+    return _view(address, count, np.uint8)
+
+
+@twin
+def record_at(address: int, dtype: np.dtype) -> Any:
+    """View one record of the structured `dtype` at `address`; its fields read and write by name."""
+    return _view(address, 1, dtype).view(np.recarray)[0]
+
+
+@twin
+def load_acquire(address: int) -> int:
+    """Read an int64 that another thread publishes; what it wrote before is visible afterwards."""
+    return int(_view(address, 1, np.int64)[0])
+
+
+@twin
+def store_release(address: int, value: int) -> None:
+    """Publish an int64: everything written before becomes visible to whoever reads it with `load_acquire`."""
+    _view(address, 1, np.int64)[0] = value
+
+
+@twin
+def compare_and_swap(address: int, expected: int, value: int) -> bool:
+    """Replace an int64 by `value` if it is `expected`; tell whether that happened."""
+    word = _view(address, 1, np.int64)
+    if word[0] != expected:
+        return False
+    word[0] = value
+    return True
+
+
+@twin
+def call_density(function: int, n: int, position: int, grad: int, context: int) -> float:
+    """Call ``double density(int64 n, intp q, intp grad, intp context)``; `grad` 0 asks for the value alone."""
+    return FUNCTIONS[int(function)](n, position, grad, context)
+
+
+@twin
+def call_record(function: int, n: int, position: int, row: int, context: int) -> int:
+    """Call ``int64 record(int64 n, intp q, intp row, intp context)``."""
+    return FUNCTIONS[int(function)](n, position, row, context)
+
+
+@twin
+def call_step(function: int, chain: int, own: int) -> int:
+    """Call ``int64 step(intp chain, intp own)``."""
+    return FUNCTIONS[int(function)](chain, own)
+
+
+@twin
+def multiply_wide(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """Multiply two uint64 into the high and the low word of the 128-bit product."""
+    product = int(a) * int(b)
+    return np.uint64(product >> 64), np.uint64(product & _MASK)
+
+
+@twin
+def add_wrapping(a: np.uint64, b: np.uint64) -> np.uint64:
+    """Add two uint64 modulo 2**64."""
+    return np.uint64((int(a) + int(b)) & _MASK)
+
+
+@twin
+def generator_at(words: int, functions: int) -> np.random.Generator:
+    """Make a NumPy Generator over Philox words in memory (see `nbinfer.random`).
+
+    The compiled form draws from the words and advances them. The plain form starts at the words' counter and leaves
+    them alone: a function that gets a generator gets a fresh stream for each draw, so nothing is lost.
+    """
+    state = words_at.py_func(words, 6)
+    return np.random.Generator(np.random.Philox(counter=state[:4].copy(), key=state[4:6].copy()))

@@ -1,0 +1,190 @@
+"""Machine code on disk: written by Numba once, loaded by llvmlite ever after.
+
+A file holds one C function with everything it calls, compiled for one processor. Loading it takes llvmlite and a few
+milliseconds; Numba is not imported. Files lie in a private folder (mode 0700), because loading one runs it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import importlib.machinery
+import importlib.util
+import json
+import logging
+import os
+import platform
+import struct
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+_MAGIC = b"nbinfer object 1"
+_LOCK = threading.RLock()
+#: Engines own the memory of the code: they live as long as the process.
+_ENGINES: list[Any] = []
+
+_log = logging.getLogger(__name__)
+
+
+def _user_cache() -> Path:
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "nbinfer"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "nbinfer" / "Cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nbinfer"
+
+
+@functools.cache
+def cache_root() -> Path:
+    """Return the folder of all compiled code: ``NBINFER_CACHE_DIR``, or the user's cache folder.
+
+    A folder that cannot be written, or that others may write to, is replaced by a temporary one for this process.
+    """
+    root = Path(os.environ["NBINFER_CACHE_DIR"]) if os.environ.get("NBINFER_CACHE_DIR") else _user_cache()
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if hasattr(os, "getuid"):
+            status = root.stat()
+            if status.st_uid != os.getuid() or status.st_mode & 0o022:
+                raise PermissionError(f"{root} must belong to you and be writable by nobody else (chmod 700)")
+        if not os.access(root, os.W_OK):
+            raise PermissionError(f"{root} is not writable")
+    except OSError as error:
+        root = Path(tempfile.mkdtemp(prefix="nbinfer-"))
+        _log.warning("compiled code is not kept: %s. Set NBINFER_CACHE_DIR to a private folder.", error)
+    return root
+
+
+def _sources(package: Path) -> list[Path]:
+    return sorted(path for path in package.rglob("*.py"))
+
+
+@functools.cache
+def platform_tag() -> str:
+    """Name everything outside a function that its machine code depends on: this package, the tools, the processor."""
+    import llvmlite.binding as llvm
+    import numpy as np
+
+    digest = hashlib.sha256()
+    package = Path(__file__).resolve().parent.parent
+    for path in _sources(package):
+        digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
+    numba = importlib.util.find_spec("numba")
+    assert numba is not None and numba.origin is not None
+    digest.update((Path(numba.origin).parent / "_version.py").read_bytes())
+    # A vendor's vector library changes what Numba emits; whether it is there is part of the platform.
+    tools = (np.__version__, llvm.llvm_version_info, sys.version_info[:3], platform.machine())
+    processor = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+    settings = sorted((k, v) for k, v in os.environ.items() if k.startswith("NUMBA_") and k not in _RUN_TIME)
+    digest.update(repr((tools, processor, settings, importlib.util.find_spec("icc_rt") is not None)).encode())
+    return digest.hexdigest()[:16]
+
+
+#: Settings of Numba that do not change the code it emits.
+_RUN_TIME = {"NUMBA_NUM_THREADS", "NUMBA_CACHE_DIR", "NUMBA_THREADING_LAYER", "NUMBA_DISABLE_JIT"}
+
+
+def engine_folder() -> Path:
+    """Return the folder of the engine's own entries, named after everything they depend on."""
+    return cache_root() / f"engine-{platform_tag()}"
+
+
+def write(path: Path, symbol: str, code: bytes, externals: list[str]) -> None:
+    """Store machine code; the file appears whole or not at all."""
+    head = json.dumps({"symbol": symbol, "externals": externals}).encode()
+    body = struct.pack("<q", len(head)) + head + code
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(_MAGIC + hashlib.sha256(body).digest() + body)
+        os.replace(part, path)
+    except BaseException:
+        os.unlink(part)
+        raise
+
+
+def read(path: Path) -> tuple[str, bytes, list[str]] | None:
+    """Return (symbol, machine code, external symbols), or None if there is no such file or it is damaged."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    body = content[len(_MAGIC) + 32 :]
+    if not content.startswith(_MAGIC) or hashlib.sha256(body).digest() != content[len(_MAGIC) : len(_MAGIC) + 32]:
+        return None
+    (size,) = struct.unpack_from("<q", body)
+    head = json.loads(body[8 : 8 + size])
+    return head["symbol"], body[8 + size :], head["externals"]
+
+
+def load(symbol: str, code: bytes, externals: list[str]) -> int:
+    """Bring machine code into this process and return the address of its C function."""
+    import llvmlite.binding as llvm
+
+    with _LOCK:
+        _provide(externals)
+        # One engine an object: functions of equal name in two objects never meet.
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
+        engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
+        engine.finalize_object()
+        address = engine.get_function_address(symbol)
+        if address == 0:
+            raise RuntimeError(f"compiled code lacks its entry {symbol!r}")
+        _ENGINES.append(engine)
+        return int(address)
+
+
+def _target_machine() -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple().create_target_machine()
+
+
+def _provide(externals: list[str]) -> None:
+    """Make Numba's run-time helpers known to LLVM, if the code needs them and Numba has not done so."""
+    import llvmlite.binding as llvm
+
+    missing = [name for name in externals if not _resolves(name)]
+    if not missing:
+        return
+    for module, prefix in (("_helperlib", "numba_"), ("core/runtime/_nrt_python", "NRT_")):
+        for name, address in _helpers(module).items():
+            llvm.add_symbol(name if name.startswith("_") or name.startswith(prefix) else prefix + name, address)
+    missing = [name for name in externals if not _resolves(name)]
+    if missing:
+        raise RuntimeError(f"compiled code needs symbols this process lacks: {', '.join(missing)}")
+
+
+def _resolves(name: str) -> bool:
+    import llvmlite.binding as llvm
+
+    if llvm.address_of_symbol(name):
+        return True
+    try:
+        return bool(getattr(ctypes.pythonapi, name))
+    except AttributeError:
+        return False
+
+
+def _helpers(module: str) -> dict[str, int]:
+    """Read the table of helper functions of one of Numba's extension modules, without importing Numba."""
+    numba = importlib.util.find_spec("numba")
+    assert numba is not None and numba.origin is not None
+    folder, name = (Path(numba.origin).parent / module).parent, Path(module).name
+    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
+        path = folder / (name + suffix)
+        if path.exists():
+            loader = importlib.machinery.ExtensionFileLoader(name, str(path))
+            spec = importlib.util.spec_from_loader(name, loader)
+            assert spec is not None
+            extension = importlib.util.module_from_spec(spec)
+            loader.exec_module(extension)
+            return dict(extension.c_helpers)
+    return {}

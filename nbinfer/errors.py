@@ -1,0 +1,37 @@
+"""Exceptions and warnings of nbinfer."""
+
+
+class NbinferError(Exception):
+    """Base of every exception that nbinfer defines."""
+
+
+class ModelError(NbinferError, ValueError):
+    """A model, its data or a point does not fit together."""
+
+
+class CompileError(NbinferError, TypeError):
+    """A function of the user's cannot be compiled."""
+
+
+class SamplingError(NbinferError, RuntimeError):
+    """A run cannot start or cannot go on.
+
+    Attributes
+    ----------
+    trace : Trace or None
+        What was finished before.
+    """
+
+    trace: object = None
+
+
+class NbinferWarning(UserWarning):
+    """Base of every warning that nbinfer issues."""
+
+
+class ConvergenceWarning(NbinferWarning):
+    """The draws may not represent the posterior."""
+
+
+class PerformanceWarning(NbinferWarning):
+    """The run is correct and slower than it needs to be."""
