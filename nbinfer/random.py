@@ -1,0 +1,239 @@
+"""Random streams that belong to a draw, not to a thread: Philox4x64-10 in NumPy's layout.
+
+The key comes from the user's seed, the counter is (0, draw, chain, purpose). Whatever runs a chain, on however many cores,
+interrupted or not, finds the same numbers. Compiled user functions see NumPy's `Generator` over these words
+(`nbinfer.compile.generator_at`); kernels draw with the functions below, which also run on a GPU.
+
+References
+----------
+.. [1] J. K. Salmon, M. A. Moraes, R. O. Dror and D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC11 (2011).
+.. [2] G. Marsaglia and W. W. Tsang, "The ziggurat method for generating random variables", J. Stat. Software 5 (2000).
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nbinfer.compile import address_of, entry, kernel, multiply_wide, words_at
+from nbinfer.compile.memory import add_wrapping
+
+
+class Purpose(enum.IntEnum):
+    """Last word of the counter: what the numbers are for. Steps count on from `STEP`."""
+
+    START = 0
+    CHECK = 1
+    PREDICT = 2
+    MINIBATCH = 3
+    STEP = 1024
+
+
+#: Words of one stream: counter (4), key (2), position in the buffer, buffer (4), spare 32 bits (flag, value), unused.
+STREAM_WORDS = 14
+
+_M0, _M1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
+_W0, _W1 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
+_ZERO, _ONE, _FOUR, _HALF_WORD = np.uint64(0), np.uint64(1), np.uint64(4), np.uint64(32)
+_LOW_BITS = np.uint64(11)
+_TO_UNIT = 1.0 / 9007199254740992.0  # 2**-53
+
+
+@kernel
+def start(words, draw, chain, purpose):
+    """Put a stream at the beginning of its numbers for (draw, chain, purpose); the key stays."""
+    words[0] = 0
+    words[1] = draw
+    words[2] = chain
+    words[3] = purpose
+    words[6] = 4
+    words[11] = 0
+
+
+@kernel
+def _refill(words):
+    """Count one up and write the next block of four words (equation of section 3.3, ten rounds)."""
+    words[0] = add_wrapping(words[0], _ONE)
+    if words[0] == _ZERO:
+        words[1] = add_wrapping(words[1], _ONE)
+        if words[1] == _ZERO:
+            words[2] = add_wrapping(words[2], _ONE)
+            if words[2] == _ZERO:
+                words[3] = add_wrapping(words[3], _ONE)
+    c0, c1, c2, c3 = words[0], words[1], words[2], words[3]
+    k0, k1 = words[4], words[5]
+    for _ in range(10):
+        high0, low0 = multiply_wide(_M0, c0)
+        high1, low1 = multiply_wide(_M1, c2)
+        c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
+        k0 = add_wrapping(k0, _W0)
+        k1 = add_wrapping(k1, _W1)
+    words[7], words[8], words[9], words[10] = c0, c1, c2, c3
+    words[6] = 0
+
+
+@kernel
+def next_word(words):
+    """Return the next 64 random bits."""
+    if words[6] >= _FOUR:
+        _refill(words)
+    position = np.int64(words[6])
+    words[6] = position + 1
+    return words[7 + position]
+
+
+@kernel
+def uniform(words):
+    """Return a number in [0, 1) with 53 random bits."""
+    return (next_word(words) >> _LOW_BITS) * _TO_UNIT
+
+
+def _ziggurat() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Build the tables for 256 layers of equal area: widths, inner limits (both for 52-bit integers), heights."""
+    layers = 256
+    x = np.zeros(layers)
+    x[-1] = _TAIL
+    area = _TAIL * math.exp(-0.5 * _TAIL**2) + math.sqrt(math.pi / 2) * math.erfc(_TAIL / math.sqrt(2))
+    for i in range(layers - 2, 0, -1):
+        x[i] = math.sqrt(-2.0 * math.log(area / x[i + 1] + math.exp(-0.5 * x[i + 1] ** 2)))
+    height = np.exp(-0.5 * x**2)
+    base = area / height[-1]  # the lowest layer holds the tail: its rectangle is as wide as its area asks
+    width, inner = x / 2.0**52, np.zeros(layers)
+    width[0] = base / 2.0**52
+    inner[0] = _TAIL / base * 2.0**52
+    inner[1:] = x[:-1] / x[1:] * 2.0**52
+    return width, inner.astype(np.uint64), height
+
+
+_TAIL = 3.6541528853610088
+_WIDTH, _INNER, _HEIGHT = _ziggurat()
+_LAYER, _EIGHT, _MANTISSA = np.uint64(0xFF), np.uint64(8), np.uint64(0x000FFFFFFFFFFFFF)
+
+
+@kernel
+def normal(words):
+    """Return a standard normal number (ziggurat with 256 layers: one word, no function call, 99 times in 100)."""
+    while True:
+        bits = next_word(words)
+        layer = np.int64(bits & _LAYER)
+        bits = bits >> _EIGHT
+        negative = (bits & _ONE) == _ONE
+        magnitude = (bits >> _ONE) & _MANTISSA
+        x = magnitude * _WIDTH[layer]
+        if magnitude < _INNER[layer]:
+            return -x if negative else x
+        if layer == 0:  # the tail beyond the last layer (Marsaglia 1964)
+            while True:
+                far = -math.log1p(-uniform(words)) / _TAIL
+                if -2.0 * math.log1p(-uniform(words)) > far * far:
+                    return -(_TAIL + far) if negative else _TAIL + far
+        if _HEIGHT[layer] + (_HEIGHT[layer - 1] - _HEIGHT[layer]) * uniform(words) < math.exp(-0.5 * x * x):
+            return -x if negative else x
+
+
+@entry("uint64(intp)")
+def _next_uint64(address):
+    return next_word(words_at(address, STREAM_WORDS))
+
+
+@entry("uint32(intp)")
+def _next_uint32(address):
+    # NumPy hands out the low half first and keeps the high half for the next call.
+    words = words_at(address, STREAM_WORDS)
+    if words[11] != _ZERO:
+        words[11] = 0
+        return np.uint32(words[12])
+    bits = next_word(words)
+    words[11] = 1
+    words[12] = bits >> _HALF_WORD
+    return np.uint32(bits)
+
+
+@entry("float64(intp)")
+def _next_double(address):
+    return uniform(words_at(address, STREAM_WORDS))
+
+
+@functools.cache
+def _generator_table() -> np.ndarray:
+    return np.array([_next_uint64.address, _next_uint32.address, _next_double.address], np.int64)
+
+
+def generator_functions() -> int:
+    """Return the address of the three C functions that `nbinfer.compile.generator_at` wants."""
+    return address_of(_generator_table())
+
+
+def new_stream(key: np.ndarray, draw: int = 0, chain: int = 0, purpose: int = Purpose.START) -> np.ndarray:
+    """Return the words of a stream, shape (STREAM_WORDS,), uint64."""
+    words = np.zeros(STREAM_WORDS, np.uint64)
+    words[4:6] = key
+    start.py_func(words, draw, chain, purpose)
+    return words
+
+
+def generator(key: np.ndarray, draw: int = 0, chain: int = 0, purpose: int = Purpose.START) -> np.random.Generator:
+    """Return NumPy's generator over the same numbers as `new_stream`."""
+    return np.random.Generator(np.random.Philox(key=key, counter=[0, draw, chain, purpose]))
+
+
+def seed_sequences(random_seed: Any, chains: int) -> list[np.random.SeedSequence]:
+    """Turn what a user gives as a seed into one `SeedSequence` per chain.
+
+    Parameters
+    ----------
+    random_seed : None, int, sequence of int, SeedSequence or Generator
+        None and -1 ask the operating system. One int serves all chains, whose streams differ by their numbers; a sequence
+        gives every chain its own. A Generator is asked for 128 bits and thereby advanced.
+    chains : int
+        Number of chains.
+
+    Returns
+    -------
+    sequences : list of SeedSequence, length `chains`
+
+    Raises
+    ------
+    TypeError
+        If `random_seed` is something else.
+    ValueError
+        If it is negative, or a sequence whose length is not `chains`.
+    """
+    if isinstance(random_seed, np.random.Generator):
+        words = random_seed.integers(0, 2**32, size=4, dtype=np.uint32)
+        return [np.random.SeedSequence([int(w) for w in words])] * chains
+    if isinstance(random_seed, np.random.SeedSequence):
+        return [random_seed] * chains
+    if random_seed is None or (_is_integer(random_seed) and int(random_seed) == -1):
+        return [np.random.SeedSequence()] * chains
+    if _is_integer(random_seed):
+        return [_from_integer(random_seed)] * chains
+    if isinstance(random_seed, Sequence | np.ndarray) and not isinstance(random_seed, str | bytes):
+        if len(random_seed) != chains:
+            raise ValueError(f"random_seed must have one entry per chain ({chains}), got {len(random_seed)}.")
+        if all(_is_integer(s) for s in random_seed):
+            return [_from_integer(s) for s in random_seed]
+    raise TypeError(
+        "random_seed must be None, an int, a sequence of ints (one per chain), a SeedSequence or a Generator, "
+        f"got {type(random_seed).__name__}."
+    )
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _from_integer(seed: Any) -> np.random.SeedSequence:
+    if int(seed) < 0:
+        raise ValueError(f"random_seed must be non-negative, got {int(seed)}. Pass None for a fresh seed.")
+    return np.random.SeedSequence(int(seed))
+
+
+def key_of(sequence: np.random.SeedSequence) -> np.ndarray:
+    """Return the Philox key of a seed, shape (2,), uint64."""
+    return sequence.generate_state(2, np.uint64)
