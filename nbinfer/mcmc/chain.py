@@ -1,0 +1,206 @@
+"""The chain: its state in one block of memory, and the kernel that advances it.
+
+A chain's state is one contiguous block of 8-byte fields: this header, the words of its random stream, position and gradient,
+then what each of its steps keeps. Addresses in a block are set anew whenever a run starts (`nbinfer.mcmc.blocks`); the rest is
+all there is to a chain, so that copying a block copies the chain.
+
+A step is a C function ``int64 step(intp chain, intp own)``. It leaves the target invariant, writes position, log density and
+gradient only when it has succeeded, writes its statistics, adapts itself while `tuning`, and returns a status.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import numpy as np
+
+from nbinfer.compile import (
+    bytes_at,
+    call_record,
+    call_step,
+    compare_and_swap,
+    entry,
+    floats_at,
+    ints_at,
+    kernel,
+    load_acquire,
+    record_at,
+    store_release,
+    words_at,
+)
+from nbinfer.random import STREAM_WORDS, Purpose, start
+
+
+class Status(enum.IntEnum):
+    """What a step or a chain returns."""
+
+    OK = 0
+    STOPPED = 1  # asked to stop; the unfinished draw is dropped
+    BAD_RECORD = 2  # a derived quantity raised or changed its shape
+
+
+#: Header of a chain's block.
+Chain = np.dtype(
+    [
+        ("density", "i8"),  # C function, and the pointer it is given
+        ("context", "i8"),
+        ("record", "i8"),  # C function: position -> row of parameters and derived quantities
+        ("n", "i8"),
+        ("position", "i8"),  # addresses of n float64 each
+        ("grad", "i8"),
+        ("logp", "f8"),
+        ("words", "i8"),  # address of the random stream
+        ("number", "i8"),  # the chain's number, part of every counter of its streams
+        ("draw", "i8"),  # finished draws, warm-up included
+        ("tune", "i8"),  # how many of them are warm-up
+        ("tuning", "i8"),  # whether the draw under way is one of them
+        ("gradients", "i8"),  # evaluations of the gradient so far
+        ("divergences", "i8"),  # after warm-up
+        ("step_size", "f8"),  # for display
+        ("stop", "i8"),  # address of a word; not 0 = stop
+        ("progress", "i8"),  # address of this chain's `Progress`
+        ("steps", "i8"),  # address of (function, own state) per step
+        ("n_steps", "i8"),
+        ("row", "i8"),  # address of the row that `record` fills
+        ("columns", "i8"),  # address of the columns it is scattered to, see `_scatter`
+        ("n_columns", "i8"),
+        ("statistics", "i8"),  # address of the row that the steps fill
+        ("statistic_columns", "i8"),
+        ("n_statistic_columns", "i8"),
+        ("status", "i8"),
+    ],
+    align=True,
+)
+
+#: What a chain publishes after each draw; one cache line. `draw` is stored last, with release.
+Progress = np.dtype(
+    [
+        ("draw", "i8"),
+        ("claimed", "i8"),  # 1 while a worker advances the chain
+        ("finished", "i8"),  # 1 when the chain will not go on
+        ("gradients", "i8"),
+        ("divergences", "i8"),
+        ("step_size", "f8"),
+        ("spare", "i8", (2,)),
+    ],
+    align=True,
+)
+
+#: A column of a row: offset and count in the row, kind (`_KINDS`), destination of draw 0 in warm-up and after it (0: none).
+COLUMN_FIELDS = 5
+KINDS = {"float64": 0, "int64": 1, "bool": 2}
+
+_DRAW_BLOCK = 16  # a worker keeps a chain for so many draws …
+_GRADIENT_BLOCK = 1024  # … or so many gradients, whichever is less
+_STEP_PURPOSE = int(Purpose.STEP)
+_OK, _STOPPED, _BAD_RECORD = int(Status.OK), int(Status.STOPPED), int(Status.BAD_RECORD)
+
+
+@kernel
+def _scatter(row, columns, n_columns, warm, draw):
+    """Copy one row into the arrays of the trace, at index `draw` of warm-up or of the rest."""
+    table = ints_at(columns, n_columns * COLUMN_FIELDS)
+    for c in range(n_columns):
+        field = c * COLUMN_FIELDS
+        offset, count, kind = table[field], table[field + 1], table[field + 2]
+        base = table[field + 3] if warm else table[field + 4]
+        if base == 0:
+            continue
+        source = floats_at(row + 8 * offset, count)
+        if kind == 0:
+            floats = floats_at(base + 8 * count * draw, count)
+            for i in range(count):
+                floats[i] = source[i]
+        elif kind == 1:
+            integers = ints_at(base + 8 * count * draw, count)
+            for i in range(count):
+                integers[i] = np.int64(source[i])
+        else:
+            flags = bytes_at(base + count * draw, count)
+            for i in range(count):
+                flags[i] = np.uint8(source[i] != 0.0)
+
+
+@kernel
+def advance(address, until, gradients):
+    """Advance a chain to draw `until`, or by so many gradients; each finished draw is stored and published.
+
+    Returns
+    -------
+    status : int
+    """
+    chain = record_at(address, Chain)
+    progress = record_at(chain.progress, Progress)
+    words = words_at(chain.words, STREAM_WORDS)
+    steps = ints_at(chain.steps, 2 * chain.n_steps)
+    enough = chain.gradients + gradients
+    while chain.draw < until and chain.gradients < enough:
+        if load_acquire(chain.stop) != 0:
+            return _STOPPED
+        warm = chain.draw < chain.tune
+        chain.tuning = 1 if warm else 0
+        for k in range(chain.n_steps):
+            start(words, chain.draw, chain.number, _STEP_PURPOSE + k)
+            status = call_step(steps[2 * k], address, steps[2 * k + 1])
+            if status != _OK:
+                return status
+        index = chain.draw if warm else chain.draw - chain.tune
+        if chain.n_columns > 0:
+            if call_record(chain.record, chain.n, chain.position, chain.row, chain.context) != 0:
+                return _BAD_RECORD
+            _scatter(chain.row, chain.columns, chain.n_columns, warm, index)
+        _scatter(chain.statistics, chain.statistic_columns, chain.n_statistic_columns, warm, index)
+        chain.draw += 1
+        progress.gradients = chain.gradients
+        progress.divergences = chain.divergences
+        progress.step_size = chain.step_size
+        store_release(chain.progress, chain.draw)
+    return _OK
+
+
+#: What the workers of one run share.
+Team = np.dtype(
+    [
+        ("chains", "i8"),  # address of the addresses of the chains' blocks
+        ("n_chains", "i8"),
+        ("progress", "i8"),  # address of one `Progress` per chain
+        ("until", "i8"),  # draws to reach, warm-up included
+        ("stop", "i8"),  # address of the stop word
+    ],
+    align=True,
+)
+
+_LINE = Progress.itemsize
+_CLAIMED = Progress.fields["claimed"][1]
+_FINISHED = Progress.fields["finished"][1]
+
+
+@entry("int64(intp)")
+def work(address):
+    """Advance the chains of a team until all are finished, always the least advanced that no other worker has.
+
+    Any number of threads may run this at once; the result does not depend on how many do.
+    """
+    team = record_at(address, Team)
+    chains = ints_at(team.chains, team.n_chains)
+    while load_acquire(team.stop) == 0:
+        chosen, least = -1, team.until
+        for c in range(team.n_chains):
+            line = team.progress + c * _LINE
+            if load_acquire(line + _CLAIMED) == 0 and load_acquire(line + _FINISHED) == 0:
+                draw = load_acquire(line)
+                if draw < least or chosen < 0:
+                    chosen, least = c, draw
+        if chosen < 0:  # every chain is finished or in other hands: those hands finish it
+            return _OK
+        line = team.progress + chosen * _LINE
+        if not compare_and_swap(line + _CLAIMED, 0, 1):
+            continue
+        if load_acquire(line + _FINISHED) == 0:
+            until = min(load_acquire(line) + _DRAW_BLOCK, team.until)
+            status = advance(chains[chosen], until, _GRADIENT_BLOCK)
+            record_at(chains[chosen], Chain).status = status
+            if status != _OK or load_acquire(line) >= team.until:
+                store_release(line + _FINISHED, 1)
+        store_release(line + _CLAIMED, 0)
+    return _STOPPED

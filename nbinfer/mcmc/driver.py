@@ -1,0 +1,155 @@
+"""The driver of a run: starts workers, watches them, listens for Ctrl-C, and leaves the work to the kernels.
+
+Workers are plain threads inside one C call each, without the GIL. They share nothing but the chains' cache lines, so that
+neither Numba's thread pool nor its state is touched and a run may start from any thread and from a forked child.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from nbinfer.compile import address_of
+from nbinfer.mcmc.blocks import Blocks
+from nbinfer.mcmc.chain import Status, work
+
+#: Failures of the user's arithmetic that a sampler treats like a divergence; any other exception stops the run.
+ARITHMETIC = (FloatingPointError, ZeroDivisionError, OverflowError)
+
+_POLL = 0.05  # seconds between two looks at the run
+_FIRST_POLLS = 0.002  # a short run should not wait for a long look
+
+
+def available_cores() -> int:
+    """Return the number of cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
+
+
+def is_arithmetic(error: BaseException) -> bool:
+    """Tell whether an exception of the user's function is a failure of arithmetic at one point."""
+    return isinstance(error, ARITHMETIC) or type(error).__name__ == "LinAlgError"
+
+
+class Outcome:
+    """How a run ended.
+
+    Attributes
+    ----------
+    interrupted : bool
+        Whether it stopped before its end.
+    error : BaseException or None
+        What stopped it, if something did: the user's own exception, or a status turned into one.
+    chain : int or None
+        Index of the chain that the error came from.
+    """
+
+    def __init__(self) -> None:
+        self.interrupted = False
+        self.error: BaseException | None = None
+        self.chain: int | None = None
+
+
+def run(
+    blocks: Blocks, bound: Any, until: int, cores: int, display: Any, on_divergence: Callable[[int, int], bool] | None = None
+) -> Outcome:
+    """Advance all chains to draw `until`.
+
+    Parameters
+    ----------
+    blocks : Blocks
+        Wired and begun.
+    bound : Bound
+        The model's memory; tells of exceptions in the user's functions.
+    until : int
+        Draws to reach, warm-up included.
+    cores : int
+        Threads at most.
+    display : Display
+        Shown the progress of the chains.
+    on_divergence : callable, optional
+        Called with (chain, divergences) when a chain has new divergences; True stops the run.
+
+    Returns
+    -------
+    outcome : Outcome
+        Everything finished is in the trace's arrays, whatever happened.
+    """
+    outcome = Outcome()
+    team = blocks.team(until)
+    blocks.stop[0] = 0
+    threads = [
+        threading.Thread(target=_work, args=(team, blocks, bound), name=f"nbinfer-{i}", daemon=True)
+        for i in range(max(1, min(cores, len(blocks.records))))
+    ]
+    seen = [0] * len(blocks.records)
+    interval = _FIRST_POLLS
+    for thread in threads:
+        thread.start()
+    try:
+        while any(thread.is_alive() for thread in threads):
+            try:
+                for thread in threads:
+                    thread.join(interval)
+                interval = min(2.0 * interval, _POLL)
+                display.update(blocks.progress)
+                _watch(blocks, bound, outcome, seen, on_divergence)
+            except KeyboardInterrupt:
+                if blocks.stop[0] != 0:  # asked twice: leave the threads to themselves
+                    raise
+                blocks.stop[0] = 1
+        _watch(blocks, bound, outcome, seen, on_divergence)
+        display.update(blocks.progress)
+    finally:
+        blocks.stop[0] = 1
+        display.close()
+    outcome.interrupted = any(int(p["draw"]) < until for p in blocks.progress)
+    if outcome.error is None:
+        for chain, record in enumerate(blocks.records):
+            if record["status"] == Status.BAD_RECORD:
+                outcome.error, outcome.chain = _replayed(bound, blocks.part(chain, "position").view("f8")), chain
+    return outcome
+
+
+def _work(team: Any, blocks: Blocks, bound: Any) -> None:
+    """Run one worker; the arguments keep alive what its addresses lead to."""
+    work(address_of(team))
+
+
+def _watch(
+    blocks: Blocks, bound: Any, outcome: Outcome, seen: list[int], on_divergence: Callable[[int, int], bool] | None
+) -> None:
+    """Look for exceptions in the user's functions, and for new divergences."""
+    for chain in range(len(blocks.records)):
+        position = bound.failure(chain)
+        if position is not None and outcome.error is None:
+            error = _replayed(bound, position)
+            if error is None or is_arithmetic(error):
+                bound.clear_failure(chain)
+            else:
+                outcome.error, outcome.chain = error, chain
+                blocks.stop[0] = 1
+        divergences = int(blocks.progress["divergences"][chain])
+        if divergences > seen[chain]:
+            seen[chain] = divergences
+            if on_divergence is not None and on_divergence(chain, divergences):
+                blocks.stop[0] = 1
+
+
+def _replayed(bound: Any, position: Any) -> BaseException | None:
+    """Evaluate the user's functions at a point in plain Python and return what they raise."""
+    try:
+        bound.replay(position)
+    except Exception as error:
+        return error
+    return None
+
+
+def finite(value: float) -> bool:
+    """Tell whether a log density is neither NaN nor infinite."""
+    return math.isfinite(value)

@@ -1,0 +1,122 @@
+"""Symplectic integrators of Hamiltonian dynamics: kicks of the momentum between drifts of the position.
+
+One step of size h is kick, drift, kick, …, drift, kick with fixed shares of h; every drift ends with one gradient, and the last
+gradient serves the next step. All three are second order; more stages have a smaller error constant at equal cost.
+
+References
+----------
+.. [1] S. Blanes, F. Casas and J. M. Sanz-Serna, "Numerical integrators for the Hybrid Monte Carlo method", SIAM J. Sci.
+   Comput. 36 (2014).
+.. [2] J. Mannseth, T. S. Kleppe and H. J. Skaug, "On the application of improved symplectic integrators in Hamiltonian Monte
+   Carlo", Commun. Stat. Simul. Comput. 47 (2018).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nbinfer.compile import call_density, floats_at, kernel
+from nbinfer.mcmc.metric import velocity
+
+_A2 = (3.0 - math.sqrt(3.0)) / 6.0
+_A3, _B3 = 12127897.0 / 102017882.0, 4271554.0 / 14421423.0
+
+#: Name -> (shares of the kicks, shares of the drifts).
+INTEGRATORS = {
+    "leapfrog": ((0.5, 0.5), (1.0,)),
+    "twostage": ((_A2, 1.0 - 2.0 * _A2, _A2), (0.5, 0.5)),
+    "threestage": ((_A3, 0.5 - _A3, 0.5 - _A3, _A3), (_B3, 1.0 - 2.0 * _B3, _B3)),
+}
+
+_KICKS = np.array([[0.5, 0.5, 0.0, 0.0], [_A2, 1.0 - 2.0 * _A2, _A2, 0.0], [_A3, 0.5 - _A3, 0.5 - _A3, _A3]])
+_DRIFTS = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [_B3, 1.0 - 2.0 * _B3, _B3]])
+
+
+def integrator_number(name: str) -> int:
+    """Return the number by which kernels know an integrator; hyphens in its name do not matter."""
+    names = list(INTEGRATORS)
+    plain = name.replace("-", "").lower() if isinstance(name, str) else name
+    if plain not in names:
+        raise ValueError(f"unknown integrator {name!r}; choose {', '.join(map(repr, names))}.")
+    return names.index(plain)
+
+
+@kernel(reassociate=True)
+def _kick_and_drift(position, momentum, grad, inv_mass, kick, drift, position_out, momentum_out):
+    for i in range(position.shape[0]):
+        p = momentum[i] + kick * grad[i]
+        momentum_out[i] = p
+        position_out[i] = position[i] + drift * inv_mass[i] * p
+
+
+@kernel(reassociate=True)
+def _kick(momentum, grad, inv_mass, kick):
+    """Kick in place; return the kinetic energy."""
+    kinetic = 0.0
+    for i in range(momentum.shape[0]):
+        p = momentum[i] + kick * grad[i]
+        momentum[i] = p
+        kinetic += p * p * inv_mass[i]
+    return 0.5 * kinetic
+
+
+@kernel(reassociate=True)
+def _dot(a, b):
+    total = 0.0
+    for i in range(a.shape[0]):
+        total += a[i] * b[i]
+    return total
+
+
+@kernel
+def step(chain, metric, integrator, step_size, origin, target, scratch):
+    """Take one step from one phase point to another.
+
+    Parameters
+    ----------
+    chain : Chain record
+        Gives the density.
+    metric : Metric record
+    integrator : int
+        See `integrator_number`.
+    step_size : float
+        Negative to go back in time.
+    origin, target : int
+        Addresses of two phase points: position, momentum, gradient, `n` float64 each; `target` is overwritten.
+    scratch : int
+        Address of `n` float64, used by a dense metric.
+
+    Returns
+    -------
+    logp, kinetic : float
+        Log density and kinetic energy at the target.
+    """
+    n = chain.n
+    kicks, drifts = _KICKS[integrator], _DRIFTS[integrator]
+    position, momentum, grad = floats_at(origin, n), floats_at(origin + 8 * n, n), floats_at(origin + 16 * n, n)
+    position_out, momentum_out = floats_at(target, n), floats_at(target + 8 * n, n)
+    grad_out = floats_at(target + 16 * n, n)
+    logp = 0.0
+    if metric.dense == 0:
+        inv_mass = floats_at(metric.inv_mass, n)
+        for stage in range(integrator + 1):
+            kick, drift = kicks[stage] * step_size, drifts[stage] * step_size
+            _kick_and_drift(position, momentum, grad, inv_mass, kick, drift, position_out, momentum_out)
+            logp = call_density(chain.density, n, target, target + 16 * n, chain.context)
+            position, momentum, grad = position_out, momentum_out, grad_out
+        return logp, _kick(momentum_out, grad_out, inv_mass, kicks[integrator + 1] * step_size)
+    speed = floats_at(scratch, n)
+    for stage in range(integrator + 1):
+        for i in range(n):
+            momentum_out[i] = momentum[i] + kicks[stage] * step_size * grad[i]
+        velocity(metric, momentum_out, speed)
+        for i in range(n):
+            position_out[i] = position[i] + drifts[stage] * step_size * speed[i]
+        logp = call_density(chain.density, n, target, target + 16 * n, chain.context)
+        position, momentum, grad = position_out, momentum_out, grad_out
+    for i in range(n):
+        momentum_out[i] += kicks[integrator + 1] * step_size * grad_out[i]
+    velocity(metric, momentum_out, speed)
+    return logp, 0.5 * _dot(momentum_out, speed)

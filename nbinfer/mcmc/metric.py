@@ -1,0 +1,245 @@
+"""The metric: inverse mass matrix, momenta drawn from it, and what adapts it to the posterior.
+
+A metric is an estimate of the posterior covariance, diagonal or dense. It is learnt from the draws of warm-up, kept in two
+estimators: the foreground, in use, and the background, which replaces it when a window ends, so that early draws are
+forgotten. The diagonal one that minimises the Fisher divergence to a standard normal is the ratio of the spread of the
+draws to the spread of the gradients [1]_.
+
+References
+----------
+.. [1] A. Seyboldt, E. Carlson and B. Carpenter, "Preconditioning Hamiltonian Monte Carlo by minimizing Fisher divergence",
+   arXiv:2603.18845.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+
+import numpy as np
+
+from nbinfer.compile import floats_at, kernel
+from nbinfer.random import normal
+
+
+class Adaptation(enum.IntEnum):
+    """What the metric learns from."""
+
+    NONE = 0
+    VARIANCE = 1
+    FISHER = 2
+    DENSE = 3
+
+
+#: State of a metric. Addresses lead to arrays of the same block.
+Metric = np.dtype(
+    [
+        ("adaptation", "i8"),
+        ("dense", "i8"),
+        ("n", "i8"),
+        ("inv_mass", "i8"),  # (n,) or (n, n)
+        ("root", "i8"),  # diagonal: 1/sqrt(inv_mass); dense: lower Cholesky factor of inv_mass
+        ("estimators", "i8"),  # two, see `_estimator`
+        ("spare", "i8"),  # dense: room for a factor that may not exist
+        ("foreground", "i8"),  # which of the two is in use
+        ("count_0", "f8"),
+        ("count_1", "f8"),
+        ("failures", "i8"),  # estimates that were not positive definite and therefore not used
+    ],
+    align=True,
+)
+
+_SMALLEST, _LARGEST = 1e-20, 1e20
+_SINGULAR = 1e-13
+_FISHER_NEEDS = 3  # draws before a ratio of spreads means something
+_ADAPTS_NONE, _ADAPTS_VARIANCE = int(Adaptation.NONE), int(Adaptation.VARIANCE)
+_ADAPTS_FISHER, _ADAPTS_DENSE = int(Adaptation.FISHER), int(Adaptation.DENSE)
+
+
+def estimator_size(n: int, adaptation: Adaptation) -> int:
+    """Return the number of float64 of one estimator."""
+    if adaptation == Adaptation.NONE:
+        return 0
+    return n + n * n if adaptation == Adaptation.DENSE else 4 * n
+
+
+@kernel
+def _estimator(metric, which):
+    """Return one estimator as an array: means of draws, squares, means of gradients, squares (dense: means, products)."""
+    size = metric.n + metric.n * metric.n if metric.adaptation == _ADAPTS_DENSE else 4 * metric.n
+    return floats_at(metric.estimators + 8 * size * which, size)
+
+
+@kernel
+def velocity(metric, momentum, velocity_out):
+    """Write the inverse mass times the momentum."""
+    n = metric.n
+    if metric.dense == 0:
+        inv_mass = floats_at(metric.inv_mass, n)
+        for i in range(n):
+            velocity_out[i] = inv_mass[i] * momentum[i]
+    else:
+        matrix = floats_at(metric.inv_mass, n * n)
+        for i in range(n):
+            total = 0.0
+            for j in range(n):
+                total += matrix[i * n + j] * momentum[j]
+            velocity_out[i] = total
+
+
+@kernel
+def draw_momentum(metric, words, momentum_out):
+    """Draw a momentum from N(0, M) and return its kinetic energy."""
+    n = metric.n
+    kinetic = 0.0
+    for i in range(n):
+        momentum_out[i] = normal(words)
+        kinetic += momentum_out[i] * momentum_out[i]
+    if metric.dense == 0:
+        root = floats_at(metric.root, n)
+        for i in range(n):
+            momentum_out[i] *= root[i]
+    else:  # inv_mass = L L', so that solving L' p = z gives p the covariance M
+        factor = floats_at(metric.root, n * n)
+        for i in range(n - 1, -1, -1):
+            total = momentum_out[i]
+            for j in range(i + 1, n):
+                total -= factor[j * n + i] * momentum_out[j]
+            momentum_out[i] = total / factor[i * n + i]
+    return 0.5 * kinetic
+
+
+@kernel
+def refresh_root(metric):
+    """Recompute what `draw_momentum` needs; return False if the inverse mass is not positive definite."""
+    n = metric.n
+    if metric.dense == 0:
+        inv_mass, root = floats_at(metric.inv_mass, n), floats_at(metric.root, n)
+        for i in range(n):
+            root[i] = 1.0 / math.sqrt(inv_mass[i])
+        return True
+    return _cholesky(floats_at(metric.inv_mass, n * n), n, floats_at(metric.root, n * n))
+
+
+@kernel
+def _cholesky(matrix, n, factor_out):
+    """Write the lower Cholesky factor of a flat symmetric matrix; return False if there is none."""
+    for i in range(n):
+        for j in range(i + 1):
+            total = matrix[i * n + j]
+            for k in range(j):
+                total -= factor_out[i * n + k] * factor_out[j * n + k]
+            if i == j:
+                # A pivot that is all rounding would make momenta out of noise.
+                if not total > _SINGULAR * matrix[i * n + i] or total == np.inf:
+                    return False
+                factor_out[i * n + i] = math.sqrt(total)
+            else:
+                factor_out[i * n + j] = total / factor_out[j * n + j]
+                factor_out[j * n + i] = 0.0
+    return True
+
+
+@kernel
+def guess(metric, grad):
+    """Set a first metric from the gradient at the starting point: the scale at which the density changes."""
+    if metric.adaptation != _ADAPTS_FISHER:
+        return
+    inv_mass = floats_at(metric.inv_mass, metric.n)
+    for i in range(metric.n):
+        scale = 1.0 / abs(grad[i])
+        inv_mass[i] = min(max(scale, _SMALLEST), _LARGEST) if scale < np.inf else 1.0
+    refresh_root(metric)
+
+
+@kernel
+def learn(metric, position, grad):
+    """Take a draw and its gradient into both estimators."""
+    n = metric.n
+    metric.count_0 += 1.0
+    metric.count_1 += 1.0
+    for which in range(2):
+        weight = 1.0 / (metric.count_0 if which == 0 else metric.count_1)
+        estimator = _estimator(metric, which)
+        if metric.adaptation == _ADAPTS_DENSE:
+            for i in range(n):  # Welford's update, products of the lower triangle
+                for j in range(i + 1):
+                    deviation = (position[i] - estimator[i]) * (position[j] - estimator[j])
+                    estimator[n + i * n + j] += (1.0 - weight) * deviation
+            for i in range(n):
+                estimator[i] += weight * (position[i] - estimator[i])
+        else:
+            for i in range(n):
+                deviation = position[i] - estimator[i]
+                estimator[i] += weight * deviation
+                estimator[n + i] += (1.0 - weight) * deviation * deviation
+                deviation = grad[i] - estimator[2 * n + i]
+                estimator[2 * n + i] += weight * deviation
+                estimator[3 * n + i] += (1.0 - weight) * deviation * deviation
+
+
+@kernel
+def background_count(metric):
+    """Return the number of draws in the estimator that is not in use."""
+    return metric.count_1 if metric.foreground == 0 else metric.count_0
+
+
+@kernel
+def switch(metric):
+    """End a window: the background becomes the foreground and a new background begins."""
+    estimator = _estimator(metric, metric.foreground)
+    for i in range(estimator.shape[0]):
+        estimator[i] = 0.0
+    if metric.foreground == 0:
+        metric.count_0 = 0.0
+        metric.foreground = 1
+    else:
+        metric.count_1 = 0.0
+        metric.foreground = 0
+
+
+@kernel
+def refresh(metric):
+    """Set the inverse mass from the foreground; return whether there were draws enough to do so."""
+    n = metric.n
+    count = metric.count_0 if metric.foreground == 0 else metric.count_1
+    estimator = _estimator(metric, metric.foreground)
+    if metric.adaptation == _ADAPTS_DENSE:
+        return _refresh_dense(metric, estimator, count)
+    inv_mass = floats_at(metric.inv_mass, n)
+    if metric.adaptation == _ADAPTS_FISHER:
+        if count < _FISHER_NEEDS:
+            return False
+        for i in range(n):
+            scale = math.sqrt(estimator[n + i] / estimator[3 * n + i])
+            if scale > 0.0 and scale < np.inf:
+                inv_mass[i] = min(max(scale, _SMALLEST), _LARGEST)
+    elif count < 1.0:
+        return False
+    else:
+        for i in range(n):
+            scale = estimator[n + i] / count
+            if scale > 0.0 and scale < np.inf:
+                inv_mass[i] = min(max(scale, _SMALLEST), _LARGEST)
+    return refresh_root(metric)
+
+
+@kernel
+def _refresh_dense(metric, estimator, count):
+    """Set a dense inverse mass to the covariance; one that is not positive definite leaves the old one in use."""
+    n = metric.n
+    if count < 2.0:
+        return False
+    products = estimator[n:]
+    spare = floats_at(metric.spare, n * n)
+    if not _cholesky(products, n, spare):
+        metric.failures += 1
+        return False
+    matrix, root = floats_at(metric.inv_mass, n * n), floats_at(metric.root, n * n)
+    scale = 1.0 / (count - 1.0)
+    for i in range(n):
+        for j in range(i + 1):
+            matrix[i * n + j] = products[i * n + j] * scale
+            matrix[j * n + i] = products[i * n + j] * scale
+            root[i * n + j] = spare[i * n + j] * math.sqrt(scale)
+    return True

@@ -1,0 +1,321 @@
+"""`sample`: from a model to a trace."""
+
+from __future__ import annotations
+
+import datetime
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nbinfer._version import __version__
+from nbinfer.diagnostics import check
+from nbinfer.errors import ConvergenceWarning, PerformanceWarning, SamplingError
+from nbinfer.mcmc.blocks import Blocks, Column, Step
+from nbinfer.mcmc.driver import Outcome, available_cores, run
+from nbinfer.mcmc.nuts import NUTS
+from nbinfer.mcmc.progress import display_for
+from nbinfer.mcmc.starts import starting_points
+from nbinfer.model import Model, default_model
+from nbinfer.random import key_of, seed_sequences
+from nbinfer.trace import Trace
+
+#: How chains begin and what metric they learn: name -> (jitter, metric).
+INITS = {"auto": (True, "fisher"), "jitter+adapt_diag": (True, "diag"), "adapt_diag": (False, "diag")}
+_LATER_INITS = ("advi+adapt_diag", "advi+adapt_diag_grad", "advi", "advi_map", "map", "nuts")
+
+
+def sample(
+    model: Any = None,
+    draws: int = 1000,
+    tune: int = 1000,
+    *,
+    chains: int = 4,
+    cores: int | None = None,
+    step: Any = None,
+    init: str = "auto",
+    n_init: int = 200_000,
+    start: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    trace: Sequence[str] | None = None,
+    chain_idx: int = 0,
+    random_seed: Any = None,
+    progressbar: bool = True,
+    discard_tuned_samples: bool = True,
+    nuts_kwargs: Mapping[str, Any] | None = None,
+    step_kwargs: Mapping[str, Mapping[str, Any]] | None = None,
+    njobs: int | None = None,
+) -> Trace:
+    """Draw from the posterior of a model.
+
+    Parameters
+    ----------
+    model : Model, optional
+        Default: the model of the enclosing ``with`` block. An int in this place means `draws`.
+    draws : int
+        Draws kept per chain.
+    tune : int
+        Iterations of warm-up per chain, which come on top.
+    chains : int
+        Number of independent chains.
+    cores : int, optional
+        Chains that run at the same time. Default: as many as there are chains and cores. No result depends on it.
+    step : NUTS, optional
+        A configured step method. Default: NUTS, as `init` and `nuts_kwargs` say.
+    init : {'auto', 'jitter+adapt_diag', 'adapt_diag'}
+        'auto' starts each chain at the initial point plus U(-1, 1) in every unconstrained coordinate and learns a diagonal
+        metric by Fisher divergence; the others learn the variances, with and without that jitter. Used if `step` is None.
+    n_init : int
+        Iterations of the initialisers that fit an approximation first; the present ones need none.
+    start : mapping or sequence of mappings, optional
+        Constrained values by name, for all chains or one mapping per chain. What is missing comes from the initial point.
+        A given start is not jittered.
+    trace : sequence of str, optional
+        Names of the parameters and derived quantities to keep. Default: all.
+    chain_idx : int
+        Number of the first chain. Chain 2 is the same chain whether it is drawn alone or among others.
+    random_seed : None, int, sequence of int, SeedSequence or Generator
+        See `nbinfer.random.seed_sequences`. The same seed gives the same draws, bit for bit, for any number of cores.
+    progressbar : bool
+        Show all chains on a terminal or in a notebook. Nothing is shown elsewhere.
+    discard_tuned_samples : bool
+        If False, the draws of warm-up are kept as ``trace.warmup_posterior``. Their statistics always are.
+    nuts_kwargs : mapping, optional
+        Options of `NUTS`.
+    step_kwargs : mapping, optional
+        The same by the lower-case name of the step: ``{'nuts': {...}}``. Not together with `nuts_kwargs`.
+    njobs : int, optional
+        Old name of `cores`.
+
+    Returns
+    -------
+    trace : Trace
+        Draws of shape (chain, draw, ...), statistics, and in ``trace.report`` what the diagnostics say.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is wrong; before anything is compiled.
+    SamplingError
+        If the log density is not finite at a start, or the run was stopped before it kept a draw.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once per kind of problem that the diagnostics find.
+    PerformanceWarning
+        If the gradient is made of finite differences.
+
+    Notes
+    -----
+    Ctrl-C ends the run and returns what is finished (``trace.interrupted``). If one of the model's functions raises, its
+    exception arrives here with the point in its notes and the finished draws as its attribute ``trace``; failures of
+    arithmetic at single points (FloatingPointError, ZeroDivisionError, OverflowError, LinAlgError) count as divergences.
+
+    Examples
+    --------
+    >>> import nbinfer as nb
+    >>> def logp(p, d):
+    ...     return -0.5 * p.x**2
+    >>> def logp_grad(p, d, grad):
+    ...     grad.x[()] -= p.x
+    ...     return -0.5 * p.x**2
+    >>> model = nb.Model(parameters={"x": nb.real()}, logp=logp, logp_grad=logp_grad)
+    >>> trace = nb.sample(model, 500, random_seed=1)
+    >>> trace["x"].shape
+    (4, 500)
+    """
+    model, draws = _model_and_draws(model, draws)
+    _count("draws", draws, 1)
+    _count("tune", tune, 0)
+    _count("chains", chains, 1)
+    _count("chain_idx", chain_idx, 0)
+    _count("n_init", n_init, 1)
+    cores = _cores(cores, njobs, chains)
+    nuts, jitter = _step_and_jitter(step, init, nuts_kwargs, step_kwargs)
+    numbers = list(range(chain_idx, chain_idx + chains))
+    sequences = seed_sequences(random_seed, chains)
+    keys = [key_of(s) for s in sequences]
+    kept = _kept_names(model, trace)
+
+    bound = model.bind(chains)
+    if bound.gradient_warning:
+        warnings.warn(bound.gradient_warning, PerformanceWarning, stacklevel=2)
+    points = starting_points(bound, model, start, jitter, keys, numbers)
+    bound.check_gradient(points[0][0])
+
+    blocks = Blocks(bound, [nuts], tune, numbers, keys)
+    for c, (position, logp, grad) in enumerate(points):
+        blocks.begin(c, position, logp, grad)
+    posterior, warm_posterior, columns = _posterior_arrays(bound, kept, chains, tune, draws, discard_tuned_samples)
+    stats, warm_stats, stat_columns = _statistics_arrays([nuts], chains, tune, draws)
+    blocks.wire(columns, stat_columns)
+
+    display = display_for(progressbar, numbers, tune, tune + draws)
+    begun = time.perf_counter()
+    outcome = run(blocks, bound, tune + draws, 1 if bound.serial else cores, display, _on_divergence(nuts))
+    seconds = time.perf_counter() - begun
+
+    done = blocks.progress["draw"].copy()
+    result = Trace(
+        posterior=posterior,
+        sample_stats=stats,
+        warmup_posterior=warm_posterior,
+        warmup_sample_stats=warm_stats,
+        observed_data=model.observed_data,
+        draws_done=np.maximum(done - tune, 0),
+        tune_done=np.minimum(done, tune),
+        chain_ids=numbers,
+        attrs=_attributes(sequences, seconds, nuts, tune),
+        interrupted=outcome.interrupted,
+    )
+    _raise_if_failed(outcome, result, nuts, numbers, bound)
+    result.report = check(result, max_treedepth=nuts.max_treedepth, target_accept=nuts.target_accept)
+    result.report.warn(stacklevel=2)
+    return result
+
+
+def _model_and_draws(model: Any, draws: Any) -> tuple[Model, Any]:
+    if isinstance(model, int | np.integer) and not isinstance(model, bool):
+        return default_model(), model
+    if model is None:
+        return default_model(), draws
+    if not isinstance(model, Model):
+        raise TypeError(f"model must be an nbinfer.Model, got {type(model).__name__}. Wrap a function in Model.flat.")
+    return model, draws
+
+
+def _count(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int, got {value!r}.")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}.")
+
+
+def _cores(cores: Any, njobs: Any, chains: int) -> int:
+    if cores is not None and njobs is not None:
+        raise ValueError("cores and njobs are the same option; pass cores.")
+    wanted = cores if cores is not None else njobs
+    if wanted is None:
+        return min(chains, available_cores())
+    _count("cores", wanted, 1)
+    return min(int(wanted), chains)
+
+
+def _step_and_jitter(step: Any, init: Any, nuts_kwargs: Any, step_kwargs: Any) -> tuple[NUTS, bool]:
+    """Return the step method and whether unspecified starts are jittered."""
+    if nuts_kwargs is not None and step_kwargs is not None:
+        raise ValueError("pass nuts_kwargs or step_kwargs, not both.")
+    if not isinstance(init, str):
+        raise TypeError(f"init must be a str, got {type(init).__name__}.")
+    known = ", ".join(map(repr, INITS))
+    if init.lower() not in INITS:
+        later = " comes with a later version" if init.lower() in _LATER_INITS else " is not known"
+        raise NotImplementedError(f"init={init!r}{later}; choose {known}.")
+    jitter, metric = INITS[init.lower()]
+    options = dict(nuts_kwargs or {})
+    if step_kwargs is not None:
+        unknown = [name for name in step_kwargs if name != "nuts"]
+        if unknown:
+            raise ValueError(f"step_kwargs has {unknown[0]!r}, but the only step of this run is 'nuts'.")
+        options = dict(step_kwargs.get("nuts", {}))
+    if step is None:
+        return NUTS(**({"metric": metric} | options)), jitter
+    if isinstance(step, list | tuple) and len(step) == 1:
+        step = step[0]
+    if not isinstance(step, NUTS):
+        raise TypeError(f"step must be a configured NUTS, got {type(step).__name__}.")
+    if options:
+        raise ValueError("step is given, so nuts_kwargs and step_kwargs have nothing to configure; set them on the step.")
+    return step, True
+
+
+def _kept_names(model: Model, trace: Any) -> set[str] | None:
+    if trace is None:
+        return None
+    if isinstance(trace, str) or not isinstance(trace, Sequence) or not all(isinstance(n, str) for n in trace):
+        raise TypeError(f"trace must be a list of names to keep, got {trace!r}. Other back-ends come with a later version.")
+    known = [*model.parameters, *model.derived]
+    unknown = [name for name in trace if name not in known]
+    if unknown:
+        raise ValueError(f"trace names {unknown[0]!r}, which the model lacks; it has {', '.join(known)}.")
+    return set(trace)
+
+
+def _posterior_arrays(
+    bound: Any, kept: set[str] | None, chains: int, tune: int, draws: int, discard: bool
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], list[Column]]:
+    main, warm, columns = {}, {}, []
+    for c in bound.columns:
+        if kept is not None and c.name not in kept:
+            continue
+        main[c.name] = _unfinished((chains, draws, *c.shape), c.dtype)
+        if not discard:
+            warm[c.name] = _unfinished((chains, tune, *c.shape), c.dtype)
+        columns.append(Column(c.offset, c.size, str(np.dtype(c.dtype)), warm.get(c.name), main[c.name]))
+    return main, warm, columns
+
+
+def _statistics_arrays(
+    steps: Sequence[Step], chains: int, tune: int, draws: int
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], list[Column]]:
+    main, warm, columns = {}, {}, []
+    offset = 0
+    for step in steps:
+        for name, dtype in step.statistics.items():
+            main[name], warm[name] = _unfinished((chains, draws), dtype), _unfinished((chains, tune), dtype)
+            columns.append(Column(offset, 1, dtype, warm[name], main[name]))
+            offset += 1
+    return main, warm, columns
+
+
+def _unfinished(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Return an array that reads as not drawn yet: NaN, the least integer, False."""
+    kind = np.dtype(dtype)
+    return np.full(shape, {"f": np.nan, "i": np.iinfo(np.int64).min, "b": False}[kind.kind], kind)
+
+
+def _on_divergence(nuts: NUTS) -> Any:
+    def warn(chain: int, divergences: int) -> bool:
+        warnings.warn(f"chain {chain}: {divergences} divergences so far.", ConvergenceWarning, stacklevel=4)
+        return False
+
+    def stop(chain: int, divergences: int) -> bool:
+        return True
+
+    return {"summary": None, "warn": warn, "raise": stop}[nuts.on_error]
+
+
+def _attributes(sequences: Sequence[np.random.SeedSequence], seconds: float, nuts: NUTS, tune: int) -> dict[str, Any]:
+    entropies = [s.entropy for s in sequences]
+    one = all(e == entropies[0] for e in entropies)
+    return {
+        "inference_library": "nbinfer",
+        "inference_library_version": __version__,
+        "creation_library": "nbinfer",
+        "created_at": datetime.datetime.now(datetime.UTC).isoformat(),
+        "sample_dims": ["chain", "draw"],
+        "sampling_time": seconds,
+        "seed": entropies[0] if one else entropies,
+        "tune": tune,
+        "target_accept": nuts.target_accept,
+        "max_treedepth": nuts.max_treedepth,
+    }
+
+
+def _raise_if_failed(outcome: Outcome, trace: Trace, nuts: NUTS, numbers: Sequence[int], bound: Any) -> None:
+    """Raise what stopped a run, with the finished draws attached."""
+    if outcome.error is not None:
+        outcome.error.trace = trace  # type: ignore[attr-defined]
+        if outcome.chain is not None:
+            outcome.error.add_note(f"raised by the model in chain {numbers[outcome.chain]}; finished draws: error.trace")
+        raise outcome.error
+    if outcome.interrupted and nuts.on_error == "raise" and trace.sample_stats["diverging"].any():
+        failure = SamplingError("stopped at the first divergence, as on_error='raise' asks; finished draws: error.trace")
+        failure.trace = trace
+        raise failure
+    if outcome.interrupted and not trace.draws_done.any():
+        failure = SamplingError("stopped during warm-up, before a draw was kept. Statistics of warm-up: error.trace")
+        failure.trace = trace
+        raise failure

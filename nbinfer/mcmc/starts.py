@@ -1,0 +1,87 @@
+"""Starting points: what the user gives, or the model's initial point with jitter, checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nbinfer.errors import SamplingError
+from nbinfer.mcmc.driver import is_arithmetic
+from nbinfer.random import Purpose, generator
+
+_TRIES = 10
+_JITTER = 1.0  # each unconstrained coordinate moves by U(-1, 1)
+
+
+def starting_points(
+    bound: Any, model: Any, start: Any, jitter: bool, keys: Sequence[np.ndarray], numbers: Sequence[int]
+) -> list[tuple[np.ndarray, float, np.ndarray]]:
+    """Return position, log density and gradient at which each chain begins.
+
+    Parameters
+    ----------
+    bound : Bound
+    model : Model
+    start : None, mapping or sequence of mappings
+        Constrained values by name for all chains, or one mapping per chain; what is missing comes from the initial point.
+    jitter : bool
+        Whether chains without a given start are jittered, and tried again if the density is not finite there.
+    keys, numbers : sequences
+        Seeds and numbers of the chains.
+
+    Raises
+    ------
+    ValueError
+        If `start` does not fit the model.
+    SamplingError
+        If the density is not finite at a starting point; the message names the first bad term.
+    """
+    given = _given(start, model, len(numbers))
+    points = []
+    for c, number in enumerate(numbers):
+        tries = _TRIES if given[c] is None and jitter else 1
+        for attempt in range(tries):
+            position = np.zeros(bound.dim) if given[c] is None else np.array(given[c], float)
+            if given[c] is None and jitter:
+                rng = generator(keys[c], attempt, number, Purpose.START)
+                position += rng.uniform(-_JITTER, _JITTER, bound.dim)
+            logp, grad = bound.value_and_grad(position)
+            if np.isfinite(logp) and np.isfinite(grad).all():
+                points.append((position, logp, grad))
+                break
+        else:
+            raise _not_finite(bound, position, logp, number, tries)
+    return points
+
+
+def _given(start: Any, model: Any, chains: int) -> list[np.ndarray | None]:
+    if start is None:
+        return [None] * chains
+    if isinstance(start, Mapping):
+        return [model.unconstrain(start)] * chains
+    if isinstance(start, Sequence | np.ndarray) and not isinstance(start, str):
+        if len(start) != chains:
+            raise ValueError(f"start must be one mapping, or one per chain ({chains}), got {len(start)}.")
+        if all(isinstance(s, Mapping) for s in start):
+            return [model.unconstrain(s) for s in start]
+    raise TypeError(f"start must be a mapping from names to values, or a list of them, got {type(start).__name__}.")
+
+
+def _not_finite(bound: Any, position: np.ndarray, logp: float, number: int, tries: int) -> BaseException:
+    """Make the error for a bad start: the user's own exception if there is one, else the first bad term."""
+    try:
+        bound.replay(position)
+    except Exception as error:
+        if not is_arithmetic(error):
+            error.add_note(f"raised by the model at the starting point of chain {number}: {bound.describe(position)}")
+            return error
+        reason = f"{type(error).__name__}: {error}"
+    else:
+        reason = bound.explain(position)
+    after = f" after {tries} tries" if tries > 1 else ""
+    return SamplingError(
+        f"logp is not finite at the starting point of chain {number}{after} (logp = {logp:g}; {reason}). "
+        "Pass another start, or look at that term."
+    )

@@ -1,0 +1,59 @@
+"""Step-size adaptation by dual averaging, and the search for a first step size.
+
+References
+----------
+.. [1] M. D. Hoffman and A. Gelman, "The No-U-Turn Sampler", JMLR 15 (2014), sections 3.2 and 3.2.1.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nbinfer.compile import kernel
+
+#: A step is dimensionless in whitened coordinates; half a period of the oscillator is more than any target needs.
+LARGEST_STEP = math.pi
+
+#: State of one adaptation.
+DualAveraging = np.dtype(
+    [
+        ("shrink_point", "f8"),  # mu: where log step sizes are pulled to
+        ("log_step", "f8"),  # the iterate, used while tuning
+        ("log_step_bar", "f8"),  # its weighted average, used afterwards
+        ("error_bar", "f8"),  # running mean of target - acceptance
+        ("count", "f8"),  # updates so far
+    ],
+    align=True,
+)
+
+
+@kernel
+def restart(state, step_size):
+    """Forget what was learnt and start from `step_size` (> 0)."""
+    state.shrink_point = math.log(10.0 * step_size)
+    state.log_step = math.log(step_size)
+    state.log_step_bar = math.log(step_size)
+    state.error_bar = 0.0
+    state.count = 0.0
+
+
+@kernel
+def learn(state, accept_prob, target_accept, gamma, t0, k):
+    """Take in the acceptance probability of one transition (equation 6); NaN counts as 0."""
+    if not accept_prob >= 0.0:
+        accept_prob = 0.0
+    state.count += 1.0
+    weight = 1.0 / (state.count + t0)
+    state.error_bar += weight * (target_accept - accept_prob - state.error_bar)
+    log_step = state.shrink_point - math.sqrt(state.count) / gamma * state.error_bar
+    state.log_step = min(log_step, math.log(LARGEST_STEP))
+    decay = state.count**-k
+    state.log_step_bar += decay * (state.log_step - state.log_step_bar)
+
+
+@kernel
+def step_size(state, tuning):
+    """Return the step size to use: the iterate while tuning, its average afterwards."""
+    return math.exp(state.log_step if tuning else state.log_step_bar)

@@ -1,0 +1,262 @@
+"""The trajectory of NUTS: a tree grown by doubling, without recursion.
+
+Phase points live in a pool of slots. A point is written once, by the step that reaches it, and is known by its slot ever after: as
+an end of the tree, as an end of a subtree that waits for its sibling, as the proposal. Counts of uses tell which slots are free.
+
+A span of the trajectory turns if the momentum at one of its ends points back along the way between its ends, Δq·p ≤ 0. That is
+invariant under any linear change of coordinates, since momenta transform like gradients. When two neighbouring spans join, three
+spans are tested [3]_: the whole, and each half with the point next to it in the other half; the last two catch trajectories that
+turn exactly between the halves.
+
+References
+----------
+.. [1] M. D. Hoffman and A. Gelman, "The No-U-Turn Sampler", JMLR 15 (2014).
+.. [2] M. Betancourt, "A conceptual introduction to Hamiltonian Monte Carlo", arXiv:1701.02434, appendix A.
+.. [3] Stan, pull request 2800, "Additional U-turn checks" (2019).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nbinfer.compile import floats_at, ints_at, kernel, load_acquire
+from nbinfer.mcmc import integrators
+from nbinfer.mcmc.metric import draw_momentum
+from nbinfer.random import uniform
+
+#: One transition: settings, where its work space is, and what came of it.
+Tree = np.dtype(
+    [
+        ("integrator", "i8"),
+        ("step_size", "f8"),
+        ("energy_limit", "f8"),  # Emax
+        # Work space, no part of a chain's state.
+        ("points", "i8"),  # address of the slots: position, momentum, gradient each
+        ("scratch", "i8"),  # address of n float64
+        ("slots", "i8"),  # number of slots
+        ("uses", "i8"),  # per slot, int64
+        ("indices", "i8"),  # per slot, int64: signed number of steps from the start
+        ("logps", "i8"),  # per slot, float64
+        ("energies", "i8"),  # per slot, float64
+        ("firsts", "i8"),  # per level, slot of the first point of the subtree that waits there, in building order
+        ("lasts", "i8"),  # per level, slot of its last point
+        # The outcome.
+        ("start_energy", "f8"),
+        ("log_weight", "f8"),  # of the subtree under construction
+        ("candidate", "i8"),  # its proposal
+        ("accept_sum", "f8"),  # acceptance probabilities, summed over the points
+        ("symmetric_sum", "f8"),  # 2 min(1, a) / (1 + a), likewise
+        ("max_energy_error", "f8"),  # of largest absolute value, signed
+        ("n_steps", "i8"),
+        ("depth", "i8"),
+        ("diverging", "i8"),
+        ("unfinished", "i8"),  # the trajectory would have gone on but for the limit on its depth
+    ],
+    align=True,
+)
+
+COMPLETE, TURNING, DIVERGING, STOPPED = 0, 1, 2, 3
+
+
+def slots_needed(max_treedepth: int) -> int:
+    """Return how many points are alive at once: two per level, the tree's ends and proposal, the point under way."""
+    return 2 * (max_treedepth + 1) + 6
+
+
+@kernel
+def log_add(a, b):
+    """Return log(exp(a) + exp(b))."""
+    high, low = (a, b) if a > b else (b, a)
+    if low == -np.inf:
+        return high
+    return high + math.log1p(math.exp(low - high))
+
+
+@kernel
+def point(tree, n, slot):
+    """Return the address of a phase point."""
+    return tree.points + 24 * n * slot
+
+
+@kernel
+def _free_slot(tree):
+    """Take a slot that nobody uses."""
+    uses = ints_at(tree.uses, tree.slots)
+    slot = 0
+    while uses[slot] != 0:
+        slot += 1
+    uses[slot] = 1
+    return slot
+
+
+@kernel(reassociate=True)
+def _turns(n, sign, first_a, last_a, first_b, last_b):
+    """Tell whether joining span a and its successor b (addresses of their ends) makes a turn."""
+    qa, pa = floats_at(first_a, n), floats_at(first_a + 8 * n, n)
+    ra, sa = floats_at(last_a, n), floats_at(last_a + 8 * n, n)
+    qb, pb = floats_at(first_b, n), floats_at(first_b + 8 * n, n)
+    rb, sb = floats_at(last_b, n), floats_at(last_b + 8 * n, n)
+    whole_a, whole_b, left_a, left_b, right_a, right_b = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(n):
+        whole = rb[i] - qa[i]
+        left = qb[i] - qa[i]
+        right = rb[i] - ra[i]
+        whole_a += whole * pa[i]
+        whole_b += whole * sb[i]
+        left_a += left * pa[i]
+        left_b += left * pb[i]
+        right_a += right * sa[i]
+        right_b += right * sb[i]
+    least = min(min(sign * whole_a, sign * whole_b), min(sign * left_a, sign * left_b))
+    least = min(least, min(sign * right_a, sign * right_b))
+    return not least > 0.0
+
+
+@kernel
+def _extend(chain, metric, tree, words, edge, sign, depth):
+    """Build the 2**depth points that follow `edge`; the ends end up in ``firsts[depth]`` and ``lasts[depth]``."""
+    n = chain.n
+    uses, indices = ints_at(tree.uses, tree.slots), ints_at(tree.indices, tree.slots)
+    logps, energies = floats_at(tree.logps, tree.slots), floats_at(tree.energies, tree.slots)
+    firsts, lasts = ints_at(tree.firsts, depth + 1), ints_at(tree.lasts, depth + 1)
+    tree.log_weight = -np.inf
+    candidate = -1
+    current = edge
+    for leaf in range(1 << depth):
+        if load_acquire(chain.stop) != 0:
+            return STOPPED
+        target = _free_slot(tree)
+        logp, kinetic = integrators.step(
+            chain, metric, tree.integrator, sign * tree.step_size, point(tree, n, current), point(tree, n, target), tree.scratch
+        )
+        indices[target] = indices[current] + (1 if sign > 0.0 else -1)
+        if leaf > 0:
+            uses[current] -= 1
+        current = target  # its one use is being current
+        error = kinetic - logp - tree.start_energy
+        tree.n_steps += 1
+        chain.gradients += tree.integrator + 1
+        logps[current] = logp
+        energies[current] = kinetic - logp
+        if abs(error) > abs(tree.max_energy_error):
+            tree.max_energy_error = error
+        if not abs(error) < tree.energy_limit:
+            tree.candidate = current
+            return DIVERGING
+        ratio = math.exp(-error)
+        tree.accept_sum += min(1.0, ratio)
+        tree.symmetric_sum += 2.0 * min(1.0, ratio) / (1.0 + ratio) if ratio < np.inf else 0.0
+        # Uniform progressive sampling within the subtree: each point is the candidate with its share of the weight.
+        tree.log_weight = log_add(tree.log_weight, -error)
+        if candidate < 0 or uniform(words) < math.exp(-error - tree.log_weight):
+            if candidate >= 0:
+                uses[candidate] -= 1
+            candidate = current
+            uses[candidate] += 1
+            tree.candidate = candidate
+        # Join with every subtree of equal size that waits, as the bits of the leaf's number tell.
+        first, level = current, 0
+        uses[first] += 1
+        while (leaf >> level) & 1:
+            if _turns(
+                n, sign, point(tree, n, firsts[level]), point(tree, n, lasts[level]), point(tree, n, first), point(tree, n, current)
+            ):
+                return TURNING
+            uses[lasts[level]] -= 1
+            uses[first] -= 1
+            first = firsts[level]
+            level += 1
+        firsts[level] = first
+        lasts[level] = current
+        uses[current] += 1
+    uses[current] -= 1
+    return COMPLETE
+
+
+@kernel
+def transition(chain, metric, tree, words, max_depth):
+    """Draw a new point of the chain.
+
+    Parameters
+    ----------
+    chain : Chain record
+        Not changed but for its count of gradients.
+    metric : Metric record
+    tree : Tree record
+        Receives the outcome.
+    words : ndarray
+        The random stream.
+    max_depth : int
+        Doublings at most.
+
+    Returns
+    -------
+    slot : int
+        Where the new point is; -1 if the chain was asked to stop.
+    """
+    n = chain.n
+    uses, indices = ints_at(tree.uses, tree.slots), ints_at(tree.indices, tree.slots)
+    logps, energies = floats_at(tree.logps, tree.slots), floats_at(tree.energies, tree.slots)
+    for slot in range(tree.slots):
+        uses[slot] = 0
+    left = right = proposal = 0
+    uses[0] = 3
+    start = point(tree, n, 0)
+    momentum = floats_at(start + 8 * n, n)
+    copy(chain.position, start, n)
+    copy(chain.grad, start + 16 * n, n)
+    kinetic = draw_momentum(metric, words, momentum)
+    indices[0] = 0
+    logps[0] = chain.logp
+    energies[0] = kinetic - chain.logp
+    tree.start_energy = energies[0]
+    tree.accept_sum = 0.0
+    tree.symmetric_sum = 0.0
+    tree.max_energy_error = 0.0
+    tree.n_steps = 0
+    tree.depth = 0
+    tree.diverging = 0
+    tree.unfinished = 1
+    log_weight = 0.0
+    while tree.depth < max_depth:
+        forward = uniform(words) < 0.5
+        sign = 1.0 if forward else -1.0
+        depth = tree.depth
+        outcome = _extend(chain, metric, tree, words, right if forward else left, sign, depth)
+        if outcome == STOPPED:
+            return -1
+        tree.depth += 1
+        if outcome != COMPLETE:
+            tree.diverging = 1 if outcome == DIVERGING else 0
+            tree.unfinished = 0
+            break
+        first, last = ints_at(tree.firsts, depth + 1)[depth], ints_at(tree.lasts, depth + 1)[depth]
+        # Biased progressive sampling at the top: the newer half is preferred.
+        if uniform(words) < math.exp(min(0.0, tree.log_weight - log_weight)):
+            uses[proposal] -= 1
+            proposal = tree.candidate
+        else:
+            uses[tree.candidate] -= 1
+        log_weight = log_add(log_weight, tree.log_weight)
+        far, near = (left, right) if forward else (right, left)
+        turning = _turns(n, sign, point(tree, n, far), point(tree, n, near), point(tree, n, first), point(tree, n, last))
+        uses[near] -= 1
+        uses[first] -= 1
+        if forward:
+            right = last
+        else:
+            left = last
+        if turning:
+            tree.unfinished = 0
+            break
+    return proposal
+
+
+@kernel
+def copy(source, target, count):
+    """Copy `count` float64 from one address to another."""
+    values, copies = floats_at(source, count), floats_at(target, count)
+    for i in range(count):
+        copies[i] = values[i]

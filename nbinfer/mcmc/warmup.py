@@ -1,0 +1,77 @@
+"""The schedule of warm-up: when the metric learns, when its windows end, when only the step size is left to settle."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nbinfer.compile import kernel
+from nbinfer.mcmc import metric as metrics
+from nbinfer.mcmc.metric import Adaptation
+
+#: State of a schedule.
+Schedule = np.dtype(
+    [
+        ("early_end", "f8"),  # draw at which the early phase ends
+        ("final_start", "f8"),  # draw from which the metric is frozen
+        ("early_window", "f8"),  # draws that an early window lasts
+        ("window", "f8"),  # draws that the present later window lasts
+        ("growth", "f8"),  # factor from one later window to the next
+        ("refresh_every", "f8"),  # draws between two refreshes of the metric in use
+        ("last_refresh", "f8"),
+        ("changed", "i8"),  # whether the metric has ever been set from draws
+    ],
+    align=True,
+)
+
+
+def schedule_for(adaptation: Adaptation, tune: int, n: int) -> dict[str, float]:
+    """Return the settings of a schedule.
+
+    The Fisher metric follows nutpie: windows of 10 draws in the first 30 % of warm-up, then of 80, 120, 180, …, and the last
+    15 % for the step size alone. The variance metric follows PyMC: windows of 101 draws to the end. The dense metric doubles
+    a window of 101 draws, and is refreshed the less often the more a Cholesky factor costs.
+    """
+    if adaptation == Adaptation.FISHER:
+        return dict(
+            early_end=0.3 * tune, final_start=0.85 * tune, early_window=10, window=80, growth=1.5, refresh_every=1
+        )
+    if adaptation == Adaptation.DENSE:
+        every = 1 + n // 8
+        return dict(
+            early_end=0, final_start=0.9 * tune, early_window=101, window=101, growth=2.0, refresh_every=every
+        )
+    return dict(early_end=0, final_start=tune, early_window=101, window=101, growth=1.0, refresh_every=1)
+
+
+@kernel
+def learn(schedule, metric, draw, moved, position, grad):
+    """Show the metric a draw of warm-up; return whether the metric in use changed for the first time.
+
+    Parameters
+    ----------
+    schedule : Schedule record
+    metric : Metric record
+    draw : int
+        Number of the draw within warm-up.
+    moved : bool
+        Whether the draw differs from the one before. A repeated draw teaches nothing.
+    position, grad : ndarray, shape (n,)
+    """
+    if metric.adaptation == 0 or draw >= schedule.final_start:
+        return False
+    if moved:
+        metrics.learn(metric, position, grad)
+    early = draw < schedule.early_end
+    window = schedule.early_window if early else schedule.window
+    due = draw - schedule.last_refresh >= schedule.refresh_every
+    if metrics.background_count(metric) >= window and draw + window <= schedule.final_start:
+        metrics.switch(metric)
+        if not early:
+            schedule.window *= schedule.growth
+        due = True
+    if not due or not metrics.refresh(metric):
+        return False
+    schedule.last_refresh = draw
+    first = schedule.changed == 0
+    schedule.changed = 1
+    return first

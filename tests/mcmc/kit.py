@@ -1,0 +1,118 @@
+"""What the tests of the samplers share: small targets as C functions, and a bare chain without a model."""
+
+import numpy as np
+
+from nbinfer.compile import address_of, call_density, entry, floats_at
+from nbinfer.mcmc.blocks import Blocks, Column
+from nbinfer.mcmc.chain import work
+from nbinfer.mcmc.nuts import NUTS
+from nbinfer.random import generator, key_of
+
+
+@entry("float64(int64, intp, intp, intp)")
+def gaussian(n, position, grad, context):
+    """N(0, S); the context holds the precision matrix, n x n."""
+    q, precision = floats_at(position, n), floats_at(context, n * n)
+    logp = 0.0
+    for i in range(n):
+        slope = 0.0
+        for j in range(n):
+            slope -= precision[i * n + j] * q[j]
+        logp += 0.5 * slope * q[i]
+        if grad != 0:
+            floats_at(grad, n)[i] = slope
+    return logp
+
+
+@entry("float64(int64, intp, intp, intp)")
+def student(n, position, grad, context):
+    """Independent Student t with 5 degrees of freedom: a target whose trajectories are not ellipses."""
+    q = floats_at(position, n)
+    logp = 0.0
+    for i in range(n):
+        logp -= 3.0 * np.log1p(q[i] * q[i] / 5.0)
+        if grad != 0:
+            floats_at(grad, n)[i] = -6.0 * q[i] / (5.0 + q[i] * q[i])
+    return logp
+
+
+@entry("float64(int64, intp, intp, intp)")
+def wall(n, position, grad, context):
+    """N(0, 1) cut off at 0: beyond it the density is NaN."""
+    q = floats_at(position, n)
+    if grad != 0:
+        floats_at(grad, n)[0] = -q[0]
+    return -0.5 * q[0] * q[0] if q[0] > 0.0 else np.nan
+
+
+@entry("int64(int64, intp, intp, intp)")
+def plain_record(n, position, row, context):
+    """The row is the position."""
+    q, out = floats_at(position, n), floats_at(row, n)
+    for i in range(n):
+        out[i] = q[i]
+    return 0
+
+
+@entry("float64(intp, int64, intp, intp, intp)")
+def _evaluate(density, n, position, grad, context):
+    return call_density(density, n, position, grad, context)
+
+
+class Target:
+    """A density by address in place of a model's memory."""
+
+    serial = False
+    gradient_warning = ""
+
+    def __init__(self, density, dim, context=None):
+        self.dim = self.row_size = dim
+        self._entry, self._context = density, None if context is None else np.ascontiguousarray(context, float)
+        self.density, self.record = density.address, plain_record.address
+
+    def context(self, chain):
+        return 0 if self._context is None else address_of(self._context)
+
+    def failure(self, chain):
+        return None
+
+    def value_and_grad(self, q):
+        q, grad = np.array(q, float), np.zeros(self.dim)
+        return _evaluate(self.density, self.dim, address_of(q), address_of(grad), self.context(0)), grad
+
+
+def gaussian_target(covariance):
+    return Target(gaussian, len(covariance), np.linalg.inv(covariance))
+
+
+class BareChains:
+    """Chains on a bare target with everything they draw in arrays."""
+
+    def __init__(self, target, nuts=None, *, tune=0, draws=100, numbers=(0,), seed=1, starts=None):
+        self.nuts, self.tune, self.draws = nuts or NUTS(), tune, draws
+        keys = [key_of(np.random.SeedSequence(seed))] * len(numbers)
+        self.blocks = Blocks(target, [self.nuts], tune, list(numbers), keys)
+        chains, dim = len(numbers), target.dim
+        self.x, self.warm = np.full((chains, draws, dim), np.nan), np.full((chains, tune, dim), np.nan)
+        self.stats = {k: np.zeros((chains, draws), d) for k, d in self.nuts.statistics.items()}
+        self.warm_stats = {k: np.zeros((chains, tune), d) for k, d in self.nuts.statistics.items()}
+        for c, number in enumerate(numbers):
+            q = starts[c] if starts is not None else generator(keys[c], 0, number).uniform(-1, 1, dim)
+            self.blocks.begin(c, q, *target.value_and_grad(q))
+        self._target = target
+        self.blocks.wire(
+            [Column(0, dim, "float64", self.warm, self.x)],
+            [
+                Column(i, 1, d, self.warm_stats[k], self.stats[k])
+                for i, (k, d) in enumerate(self.nuts.statistics.items())
+            ],
+        )
+
+    def run(self, until=None):
+        team = self.blocks.team(self.tune + self.draws if until is None else until)
+        work(address_of(team))
+        return self
+
+    def views(self, chain=0):
+        """The parts of the first step's state, by name, as int64."""
+        return self.blocks._plan.views(self.blocks.state[chain], 0)

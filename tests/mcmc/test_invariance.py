@@ -1,0 +1,144 @@
+"""One transition from exact draws leaves exact draws: the law of every sampler, and mutants that break it.
+
+Each of many exact draws makes one transition. Where the target is left invariant, the mean change of any function is zero; the
+change's own standard error says how near. A mutant is the source of the tree with one line altered; the law must catch each.
+"""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from nbinfer.compile import JIT, address_of, call_density, entry, floats_at, record_at, words_at
+from nbinfer.mcmc import integrators, tree
+from nbinfer.mcmc.chain import Chain
+from nbinfer.mcmc.metric import Metric
+from nbinfer.mcmc.nuts import NUTS
+from nbinfer.mcmc.tree import Tree
+from nbinfer.random import STREAM_WORDS, key_of, start
+from tests.mcmc.kit import BareChains, Target, gaussian_target, student
+
+COUNT = 300_000 if JIT else 300
+DIM = 3
+
+
+def transitions(transition, copy):
+    """Make the C function that moves many points once each."""
+
+    def move(chain_address, metric_address, tree_address, points_address, count):
+        chain, own = record_at(chain_address, Chain), record_at(tree_address, Tree)
+        words = words_at(chain.words, STREAM_WORDS)
+        for i in range(count):
+            at = points_address + 8 * i * chain.n
+            copy(at, chain.position, chain.n)
+            chain.logp = call_density(chain.density, chain.n, chain.position, chain.grad, chain.context)
+            start(words, i, 0, 1024)
+            slot = transition(chain, record_at(metric_address, Metric), own, words, 6)
+            copy(own.points + 24 * chain.n * slot, at, chain.n)
+        return 0
+
+    return entry("int64(intp, intp, intp, intp, int64)")(move)
+
+
+def move_once(target, exact, module=tree, step_size=0.6, integrator="leapfrog"):
+    chains = BareChains(target, NUTS(metric="unit", integrator=integrator))
+    parts = chains.views()
+    parts["tree"].view(Tree)["step_size"] = step_size
+    moved = exact.copy()
+    transitions(module.transition, module.copy)(
+        address_of(chains.blocks.state[0]), address_of(parts["metric"]), address_of(parts["tree"]),
+        address_of(moved), len(moved),
+    )  # fmt: skip
+    return moved
+
+
+def worst_z(before, after):
+    """The largest |z| over the mean changes of functions that see location, spread, tails and dependence."""
+    functions = [
+        lambda x: x,
+        lambda x: x**2,
+        lambda x: np.minimum(x**4, 50.0),
+        lambda x: np.abs(x) < 0.5,
+        lambda x: np.prod(x, axis=1, keepdims=True),
+        lambda x: (np.sum(x**2, axis=1, keepdims=True) < 2.0),
+    ]
+    changes = np.concatenate([np.asarray(f(after), float) - f(before) for f in functions], axis=1)
+    spread = changes.std(0)
+    return np.max(np.abs(changes.mean(0)) / (np.where(spread == 0, np.inf, spread) / np.sqrt(len(changes))))
+
+
+def exact_draws(name, seed=11):
+    rng = np.random.default_rng(seed)
+    if name == "student":
+        return Target(student, DIM), rng.standard_t(5, (COUNT, DIM))
+    covariance = np.array([[1.0, 0.6, 0.0], [0.6, 1.0, -0.3], [0.0, -0.3, 0.5]])
+    return gaussian_target(covariance), rng.multivariate_normal(np.zeros(DIM), covariance, COUNT)
+
+
+@pytest.mark.parametrize("integrator", ["leapfrog", "twostage", "threestage"])
+@pytest.mark.parametrize("name", ["gaussian", "student"])
+def test_one_transition_leaves_the_target_invariant(name, integrator):
+    target, exact = exact_draws(name)
+    moved = move_once(target, exact, step_size=0.6 if integrator == "leapfrog" else 1.0, integrator=integrator)
+    assert np.mean(np.any(moved != exact, axis=1)) > 0.8  # it did move
+    assert worst_z(exact, moved) < 4.0
+
+
+MUTANTS = {
+    "a wrong exponent in the weights": (
+        tree,
+        "tree.log_weight = log_add(tree.log_weight, -error)",
+        "tree.log_weight = log_add(tree.log_weight, -0.5 * error)",
+    ),
+    "weights with the wrong sign at the top": (
+        tree,
+        "math.exp(min(0.0, tree.log_weight - log_weight))",
+        "math.exp(min(0.0, log_weight - tree.log_weight))",
+    ),
+    "the last point instead of a weighted one": (
+        tree,
+        "if candidate < 0 or uniform(words) < math.exp(-error - tree.log_weight):",
+        "if candidate < 0 or uniform(words) < 1.1:",
+    ),
+    "a biased choice within a half": (
+        tree,
+        "if candidate < 0 or uniform(words) < math.exp(-error - tree.log_weight):",
+        "if candidate < 0 or uniform(words) < math.exp(min(0.0, -error)):",
+    ),
+    "the proposal of a half that turned": (
+        tree,
+        "            tree.unfinished = 0\n            break\n        first, last",
+        "            tree.unfinished = 0\n            return tree.candidate\n        first, last",
+    ),
+    "a wrong last half kick": (
+        integrators,
+        "return logp, _kick(momentum_out, grad_out, inv_mass, kicks[integrator + 1] * step_size)",
+        "return logp, _kick(momentum_out, grad_out, inv_mass, 0.5 * kicks[integrator + 1] * step_size)",
+    ),
+}
+
+
+def mutated(module, old, new, folder):
+    """Return the module of the tree, with a line of it or of the integrators altered."""
+    altered = {}
+    for original in (integrators, tree):
+        with open(original.__file__) as file:
+            source = file.read()
+        if original is module:
+            assert source.count(old) == 1
+            source = source.replace(old, new)
+        path = folder / f"mutant_{original.__name__.rpartition('.')[2]}.py"
+        path.write_text(source)
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        altered[original] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(altered[original])
+    altered[tree].integrators = altered[integrators]
+    return altered[tree]
+
+
+@pytest.mark.skipif(not JIT, reason="the law needs more draws than plain Python makes")
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_law_catches(name, tmp_path):
+    mutant = mutated(*MUTANTS[name], tmp_path)
+    zs = [worst_z(exact, move_once(target, exact, mutant)) for target, exact in map(exact_draws, ("gaussian", "student"))]
+    assert max(zs) > 6.0

@@ -1,0 +1,133 @@
+"""Laws of the metric: momenta have the mass as their covariance, and estimates are what the formulas say."""
+
+import numpy as np
+import pytest
+
+from nbinfer.compile import address_of, entry, floats_at, record_at, words_at
+from nbinfer.mcmc import metric as metrics
+from nbinfer.mcmc.metric import Metric
+from nbinfer.mcmc.nuts import NUTS
+from nbinfer.random import STREAM_WORDS, key_of, new_stream
+from tests.mcmc.kit import BareChains, Target, gaussian_target, student
+
+DIM = 4
+
+
+@entry("float64(intp, intp, intp, int64)")
+def _momenta(metric, words, out, count):
+    state, total = record_at(metric, Metric), 0.0
+    for i in range(count):
+        total += metrics.draw_momentum(state, words_at(words, STREAM_WORDS), floats_at(out + 8 * i * state.n, state.n))
+    return total
+
+
+@entry("int64(intp, intp, intp, int64)")
+def _learn(metric, positions, grads, count):
+    state = record_at(metric, Metric)
+    for i in range(count):
+        at = 8 * i * state.n
+        metrics.learn(state, floats_at(positions + at, state.n), floats_at(grads + at, state.n))
+    return 1 if metrics.refresh(state) else 0
+
+
+@entry("int64(intp)")
+def _switch(metric):
+    metrics.switch(record_at(metric, Metric))
+    return 0
+
+
+@entry("int64(intp)")
+def _refresh_root(metric):
+    return 1 if metrics.refresh_root(record_at(metric, Metric)) else 0
+
+
+def parts_of(kind):
+    chains = BareChains(Target(student, DIM), NUTS(metric=kind))
+    parts = chains.views()
+    parts["keep"] = chains
+    return parts
+
+
+@pytest.mark.parametrize("kind", ["diag", "dense"])
+def test_momenta_have_the_mass_as_covariance_and_their_kinetic_energy(kind):
+    parts = parts_of(kind)
+    root = np.array([[1.0, 0, 0, 0], [0.4, 0.8, 0, 0], [-0.3, 0.2, 1.5, 0], [0.1, 0.1, 0.1, 0.05]])
+    inv_mass = root @ root.T if kind == "dense" else np.diag([1e-4, 1.0, 4.0, 100.0])
+    parts["inv_mass"].view(float)[:] = inv_mass.ravel() if kind == "dense" else np.diag(inv_mass)
+    assert _refresh_root(address_of(parts["metric"])) == 1
+    count = 50_000
+    p = np.zeros((count, DIM))
+    words = new_stream(key_of(np.random.SeedSequence(3)))
+    energy = _momenta(address_of(parts["metric"]), address_of(words), address_of(p), count)
+    assert energy == pytest.approx(0.5 * np.einsum("ni,ij,nj", p, inv_mass, p), rel=1e-10)
+    white = p @ np.linalg.cholesky(inv_mass)  # covariance M becomes the identity
+    np.testing.assert_allclose(white.mean(0), 0, atol=4 / np.sqrt(count))
+    np.testing.assert_allclose(np.cov(white.T, bias=True), np.eye(DIM), atol=4 * np.sqrt(2 / count))
+
+
+def draws(count=200, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(2.0, [1e-3, 1.0, 5.0, 100.0], (count, DIM)), rng.normal(0.5, [3.0, 1.0, 0.1, 1e-4], (count, DIM))
+
+
+def test_fisher_metric_is_the_ratio_of_the_spreads():
+    x, g = draws()
+    parts = parts_of("fisher")
+    assert _learn(address_of(parts["metric"]), address_of(x), address_of(g), len(x)) == 1
+    np.testing.assert_allclose(parts["inv_mass"].view(float), np.sqrt(x.var(0) / g.var(0)), rtol=1e-12)
+    np.testing.assert_allclose(parts["root"].view(float), parts["inv_mass"].view(float) ** -0.5, rtol=1e-14)
+
+
+def test_fisher_metric_is_the_covariance_of_a_gaussian_from_any_three_draws():
+    scales = np.array([1e-3, 1.0, 5.0, 100.0])
+    target = gaussian_target(np.diag(scales**2))
+    x = np.random.default_rng(1).normal(0, scales, (3, DIM))
+    g = np.array([target.value_and_grad(q)[1] for q in x])
+    parts = parts_of("fisher")
+    assert _learn(address_of(parts["metric"]), address_of(x), address_of(g), 3) == 1
+    np.testing.assert_allclose(parts["inv_mass"].view(float), scales**2, rtol=1e-9)
+
+
+def test_fisher_metric_waits_for_three_draws():
+    x, g = draws(2)
+    parts = parts_of("fisher")
+    assert _learn(address_of(parts["metric"]), address_of(x), address_of(g), 2) == 0
+    assert (parts["inv_mass"].view(float) == 1.0).all()
+
+
+def test_variance_metric_counts_ten_draws_of_variance_one_at_the_start():
+    x, g = draws()
+    parts = parts_of("diag")
+    start = parts["estimators"].view(float)[:DIM].copy()
+    assert _learn(address_of(parts["metric"]), address_of(x), address_of(g), len(x)) == 1
+    n = len(x) + 10
+    mean = (10 * start + x.sum(0)) / n
+    expected = (10 * (1 + (start - mean) ** 2) + ((x - mean) ** 2).sum(0)) / n
+    np.testing.assert_allclose(parts["inv_mass"].view(float), expected, rtol=1e-10)
+
+
+def test_after_a_switch_only_the_window_counts():
+    x, g = draws()
+    for kind, expected in [("diag", x.var(0)), ("dense", np.cov(x.T))]:
+        parts = parts_of(kind)
+        metric = address_of(parts["metric"])
+        _learn(metric, address_of(x), address_of(g), len(x))
+        _switch(metric)
+        empty = np.zeros((0, DIM))
+        assert _learn(metric, address_of(empty), address_of(empty), 0) == 1
+        np.testing.assert_allclose(parts["inv_mass"].view(float), expected.ravel(), rtol=1e-10)
+        other, _ = draws(seed=5)
+        _switch(metric)
+        _learn(metric, address_of(other), address_of(g), len(other))
+        wanted = other.var(0) if kind == "diag" else np.cov(other.T)
+        np.testing.assert_allclose(parts["inv_mass"].view(float), wanted.ravel(), rtol=1e-9)
+
+
+def test_a_covariance_without_factor_leaves_the_metric_in_use():
+    parts = parts_of("dense")
+    metric = address_of(parts["metric"])
+    _switch(metric)
+    x = np.outer(np.arange(1.0, 6.0), np.ones(DIM))  # rank one
+    assert _learn(metric, address_of(x), address_of(x), len(x)) == 0
+    assert (parts["inv_mass"].view(float).reshape(DIM, DIM) == np.eye(DIM)).all()
+    assert parts["metric"].view(Metric)["failures"][0] == 1
