@@ -1,6 +1,10 @@
 """Laws of the streams: NumPy's numbers, one stream per draw, normal numbers that are normal."""
 
+import json
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -54,6 +58,12 @@ def _numbers(words_address, out_address, count, normals):
     return 0
 
 
+@entry("int64(intp, intp, int64)")
+def _fill(words_address, out_address, count):
+    random.fill_normal(words_at(words_address, STREAM_WORDS), out_address, count)
+    return 0
+
+
 def numbers(count, normals, **where):
     words, out = new_stream(KEY, **where), np.zeros(count)
     _numbers(address_of(words), address_of(out), count, normals)
@@ -69,7 +79,7 @@ def test_a_counter_carries_into_its_next_word():
     words[0] = np.uint64(2**64 - 1)
     out = np.zeros(4)
     _numbers(address_of(words), address_of(out), 4, 0)
-    after = np.random.Generator(np.random.Philox(key=KEY, counter=[2**64 - 1, 0, 0, 0]))
+    after = np.random.Generator(np.random.Philox(key=KEY, counter=np.array([2**64 - 1, 0, 0, 0], np.uint64)))
     assert out.tolist() == after.random(4).tolist()
     assert words[:2].tolist() == [0, 1]
 
@@ -79,9 +89,10 @@ def test_streams_of_different_draws_chains_and_purposes_differ():
     assert len(set(first)) == len(first)
 
 
-@pytest.mark.skipif(not JIT, reason="half a million numbers take minutes in plain Python")
+@pytest.mark.skipif(not JIT, reason="a million numbers take minutes in plain Python")
 def test_normal_numbers_are_normal_in_body_and_tails():
-    z = np.sort(numbers(1_000_000, 1))
+    words, z = new_stream(KEY), np.zeros(1_000_000)
+    _fill(address_of(words), address_of(z), z.size)
     assert stats.kstest(z, "norm").pvalue > 1e-3
     for x in (3.0, 3.6541528853610088, 4.0, 4.5):  # 3.65… is where the ziggurat's tail begins
         p = math.erfc(x / math.sqrt(2))
@@ -90,10 +101,34 @@ def test_normal_numbers_are_normal_in_body_and_tails():
     assert abs(np.mean(z**4) - 3.0) < 4 * math.sqrt(96 / z.size)
 
 
-def test_compiled_normal_numbers_are_those_of_plain_python():
-    words = new_stream(KEY, 9)
-    plain = [random.normal.py_func(words) for _ in range(100)]
-    assert numbers(100, 1, draw=9).tolist() == plain
+PLAIN = """
+import numpy as np
+from nbinfer import random
+words = random.new_stream(random.key_of(np.random.SeedSequence(2024)), 9)
+out = np.zeros(1001)
+random.fill_normal(words, out.ctypes.data, 1001)
+rest = [float(random.normal(words)) for _ in range(999)]
+print([*out.tolist(), *rest, float(random.uniform(words))])
+"""
+
+
+def test_compiled_numbers_are_those_of_plain_python():
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    run = subprocess.run([sys.executable, "-c", PLAIN], capture_output=True, text=True, env=environment, check=True)
+    words, out = new_stream(KEY, 9), np.zeros(2001)
+    _fill(address_of(words), address_of(out), 1001)
+    _numbers(address_of(words), address_of(out) + 8 * 1001, 999, 1)
+    _numbers(address_of(words), address_of(out) + 8 * 2000, 1, 0)
+    assert out.tolist() == json.loads(run.stdout)
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 7])
+def test_filling_takes_whole_blocks(count):
+    words, out = new_stream(KEY, 1), np.full(8, np.nan)
+    _fill(address_of(words), address_of(out), count)
+    assert np.isfinite(out[:count]).all()
+    assert np.isnan(out[count:]).all()
+    assert words[0] == -(-count // 4)
 
 
 def test_seeds_may_be_of_any_kind():

@@ -80,6 +80,10 @@ class Entry:
         """Call the function with integers; the GIL is free meanwhile."""
         return self._callable(*args)
 
+    def load(self) -> None:
+        """Make the function ready, compiling it if need be."""
+        self._callable  # noqa: B018
+
     def _compile(self) -> tuple[str, bytes, list[str]]:
         import numba
         from numba.core import sigutils

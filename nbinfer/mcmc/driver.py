@@ -6,7 +6,6 @@ neither Numba's thread pool nor its state is touched and a run may start from an
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 from collections.abc import Callable
@@ -82,6 +81,7 @@ def run(
     """
     outcome = Outcome()
     team = blocks.team(until)
+    work.load()  # not in a worker: a compilation there would hide from Ctrl-C
     blocks.stop[0] = 0
     threads = [
         threading.Thread(target=_work, args=(team, blocks, bound), name=f"nbinfer-{i}", daemon=True)
@@ -89,11 +89,13 @@ def run(
     ]
     seen = [0] * len(blocks.records)
     interval = _FIRST_POLLS
-    for thread in threads:
-        thread.start()
+    waiting = list(threads)
     try:
-        while any(thread.is_alive() for thread in threads):
+        while waiting or any(thread.is_alive() for thread in threads):
             try:
+                while waiting:
+                    waiting[0].start()
+                    waiting.pop(0)
                 for thread in threads:
                     thread.join(interval)
                 interval = min(2.0 * interval, _POLL)
@@ -103,6 +105,7 @@ def run(
                 if blocks.stop[0] != 0:  # asked twice: leave the threads to themselves
                     raise
                 blocks.stop[0] = 1
+                waiting = [thread for thread in waiting if thread.ident is None]
         _watch(blocks, bound, outcome, seen, on_divergence)
         display.update(blocks.progress)
     finally:
@@ -148,8 +151,3 @@ def _replayed(bound: Any, position: Any) -> BaseException | None:
     except Exception as error:
         return error
     return None
-
-
-def finite(value: float) -> bool:
-    """Tell whether a log density is neither NaN nor infinite."""
-    return math.isfinite(value)

@@ -19,7 +19,7 @@ import math
 import numpy as np
 
 from nbinfer.compile import floats_at, kernel
-from nbinfer.random import normal
+from nbinfer.random import fill_normal
 
 
 class Adaptation(enum.IntEnum):
@@ -87,14 +87,21 @@ def velocity(metric, momentum, velocity_out):
             velocity_out[i] = total
 
 
+@kernel(reassociate=True)
+def _squares(values):
+    total = 0.0
+    for i in range(values.shape[0]):
+        total += values[i] * values[i]
+    return total
+
+
 @kernel
-def draw_momentum(metric, words, momentum_out):
-    """Draw a momentum from N(0, M) and return its kinetic energy."""
+def draw_momentum(metric, words, address):
+    """Draw a momentum from N(0, M), write it to an address and return its kinetic energy."""
     n = metric.n
-    kinetic = 0.0
-    for i in range(n):
-        momentum_out[i] = normal(words)
-        kinetic += momentum_out[i] * momentum_out[i]
+    fill_normal(words, address, n)
+    momentum_out = floats_at(address, n)
+    kinetic = _squares(momentum_out)
     if metric.dense == 0:
         root = floats_at(metric.root, n)
         for i in range(n):

@@ -79,7 +79,7 @@ def search_step_size(chain, own, metric, tree, averaging, words):
     size = own.first_step_size if averaging.count == 0.0 else step_sizes.step_size(averaging, True)
     direction = 0
     for _ in range(100):
-        kinetic = metrics.draw_momentum(metric, words, floats_at(start + 8 * n, n))
+        kinetic = metrics.draw_momentum(metric, words, start + 8 * n)
         logp, new_kinetic = integrators.step(chain, metric, tree.integrator, size, start, target, tree.scratch)
         chain.gradients += tree.integrator + 1
         error = new_kinetic - logp - (kinetic - chain.logp)

@@ -163,7 +163,7 @@ def sample(
         sample_stats=stats,
         warmup_posterior=warm_posterior,
         warmup_sample_stats=warm_stats,
-        observed_data=model.observed_data,
+        observed_data=model.observed,
         draws_done=np.maximum(done - tune, 0),
         tune_done=np.minimum(done, tune),
         chain_ids=numbers,

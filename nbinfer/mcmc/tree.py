@@ -44,7 +44,7 @@ Tree = np.dtype(
         ("lasts", "i8"),  # per level, slot of its last point
         # The outcome.
         ("start_energy", "f8"),
-        ("log_weight", "f8"),  # of the subtree under construction
+        ("weight", "f8"),  # of the subtree under construction, relative to the starting point's
         ("candidate", "i8"),  # its proposal
         ("accept_sum", "f8"),  # acceptance probabilities, summed over the points
         ("symmetric_sum", "f8"),  # 2 min(1, a) / (1 + a), likewise
@@ -57,21 +57,16 @@ Tree = np.dtype(
     align=True,
 )
 
+# exp of it, summed over any trajectory, stays finite. A fall of the energy by more has a probability below 1e-282: to hold
+# the weight there is exact in double precision.
+_LARGEST_EXPONENT = 650.0
+
 COMPLETE, TURNING, DIVERGING, STOPPED = 0, 1, 2, 3
 
 
 def slots_needed(max_treedepth: int) -> int:
     """Return how many points are alive at once: two per level, the tree's ends and proposal, the point under way."""
     return 2 * (max_treedepth + 1) + 6
-
-
-@kernel
-def log_add(a, b):
-    """Return log(exp(a) + exp(b))."""
-    high, low = (a, b) if a > b else (b, a)
-    if low == -np.inf:
-        return high
-    return high + math.log1p(math.exp(low - high))
 
 
 @kernel
@@ -92,8 +87,22 @@ def _free_slot(tree):
 
 
 @kernel(reassociate=True)
+def _pair_turns(n, sign, a, b):
+    """Tell whether joining two points makes a turn."""
+    qa, pa, qb, pb = floats_at(a, n), floats_at(a + 8 * n, n), floats_at(b, n), floats_at(b + 8 * n, n)
+    at_a, at_b = 0.0, 0.0
+    for i in range(n):
+        way = qb[i] - qa[i]
+        at_a += way * pa[i]
+        at_b += way * pb[i]
+    return not min(sign * at_a, sign * at_b) > 0.0
+
+
+@kernel(reassociate=True)
 def _turns(n, sign, first_a, last_a, first_b, last_b):
-    """Tell whether joining span a and its successor b (addresses of their ends) makes a turn."""
+    """Tell whether joining span a and its successor b, given by their ends, makes a turn."""
+    if first_a == last_a and first_b == last_b:
+        return _pair_turns(n, sign, first_a, first_b)
     qa, pa = floats_at(first_a, n), floats_at(first_a + 8 * n, n)
     ra, sa = floats_at(last_a, n), floats_at(last_a + 8 * n, n)
     qb, pb = floats_at(first_b, n), floats_at(first_b + 8 * n, n)
@@ -121,7 +130,7 @@ def _extend(chain, metric, tree, words, edge, sign, depth):
     uses, indices = ints_at(tree.uses, tree.slots), ints_at(tree.indices, tree.slots)
     logps, energies = floats_at(tree.logps, tree.slots), floats_at(tree.energies, tree.slots)
     firsts, lasts = ints_at(tree.firsts, depth + 1), ints_at(tree.lasts, depth + 1)
-    tree.log_weight = -np.inf
+    tree.weight = 0.0
     candidate = -1
     current = edge
     for leaf in range(1 << depth):
@@ -145,12 +154,13 @@ def _extend(chain, metric, tree, words, edge, sign, depth):
         if not abs(error) < tree.energy_limit:
             tree.candidate = current
             return DIVERGING
-        ratio = math.exp(-error)
-        tree.accept_sum += min(1.0, ratio)
-        tree.symmetric_sum += 2.0 * min(1.0, ratio) / (1.0 + ratio) if ratio < np.inf else 0.0
+        weight = math.exp(min(-error, _LARGEST_EXPONENT))
+        accept = min(1.0, weight)
+        tree.accept_sum += accept
+        tree.symmetric_sum += 2.0 * accept / (1.0 + weight)
         # Uniform progressive sampling within the subtree: each point is the candidate with its share of the weight.
-        tree.log_weight = log_add(tree.log_weight, -error)
-        if candidate < 0 or uniform(words) < math.exp(-error - tree.log_weight):
+        tree.weight += weight
+        if candidate < 0 or uniform(words) * tree.weight < weight:
             if candidate >= 0:
                 uses[candidate] -= 1
             candidate = current
@@ -204,10 +214,9 @@ def transition(chain, metric, tree, words, max_depth):
     left = right = proposal = 0
     uses[0] = 3
     start = point(tree, n, 0)
-    momentum = floats_at(start + 8 * n, n)
     copy(chain.position, start, n)
     copy(chain.grad, start + 16 * n, n)
-    kinetic = draw_momentum(metric, words, momentum)
+    kinetic = draw_momentum(metric, words, start + 8 * n)
     indices[0] = 0
     logps[0] = chain.logp
     energies[0] = kinetic - chain.logp
@@ -219,7 +228,7 @@ def transition(chain, metric, tree, words, max_depth):
     tree.depth = 0
     tree.diverging = 0
     tree.unfinished = 1
-    log_weight = 0.0
+    weight = 1.0
     while tree.depth < max_depth:
         forward = uniform(words) < 0.5
         sign = 1.0 if forward else -1.0
@@ -234,12 +243,12 @@ def transition(chain, metric, tree, words, max_depth):
             break
         first, last = ints_at(tree.firsts, depth + 1)[depth], ints_at(tree.lasts, depth + 1)[depth]
         # Biased progressive sampling at the top: the newer half is preferred.
-        if uniform(words) < math.exp(min(0.0, tree.log_weight - log_weight)):
+        if uniform(words) * weight < tree.weight:
             uses[proposal] -= 1
             proposal = tree.candidate
         else:
             uses[tree.candidate] -= 1
-        log_weight = log_add(log_weight, tree.log_weight)
+        weight += tree.weight
         far, near = (left, right) if forward else (right, left)
         turning = _turns(n, sign, point(tree, n, far), point(tree, n, near), point(tree, n, first), point(tree, n, last))
         uses[near] -= 1

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from nbinfer.compile import address_of, call_density, entry, floats_at
+from nbinfer import random
+from nbinfer.compile import address_of, call_density, entry, floats_at, words_at
 from nbinfer.mcmc.blocks import Blocks, Column
 from nbinfer.mcmc.chain import work
 from nbinfer.mcmc.nuts import NUTS
@@ -52,6 +53,29 @@ def plain_record(n, position, row, context):
     for i in range(n):
         out[i] = q[i]
     return 0
+
+
+@entry("float64(intp)")
+def _uniform(words):
+    return random.uniform(words_at(words, random.STREAM_WORDS))
+
+
+@entry("int64(intp, intp, int64)")
+def _fill_normal(words, out, count):
+    random.fill_normal(words_at(words, random.STREAM_WORDS), out, count)
+    return 0
+
+
+def uniform(words):
+    """The next uniform number of a stream."""
+    return _uniform(address_of(words))
+
+
+def fill_normal(words, count):
+    """The next normal numbers of a stream."""
+    out = np.zeros(count)
+    _fill_normal(address_of(words), address_of(out), count)
+    return out
 
 
 @entry("float64(intp, int64, intp, intp, intp)")

@@ -87,23 +87,23 @@ def test_one_transition_leaves_the_target_invariant(name, integrator):
 MUTANTS = {
     "a wrong exponent in the weights": (
         tree,
-        "tree.log_weight = log_add(tree.log_weight, -error)",
-        "tree.log_weight = log_add(tree.log_weight, -0.5 * error)",
+        "weight = math.exp(min(-error, _LARGEST_EXPONENT))",
+        "weight = math.exp(min(-0.5 * error, _LARGEST_EXPONENT))",
     ),
     "weights with the wrong sign at the top": (
         tree,
-        "math.exp(min(0.0, tree.log_weight - log_weight))",
-        "math.exp(min(0.0, log_weight - tree.log_weight))",
+        "if uniform(words) * weight < tree.weight:",
+        "if uniform(words) * tree.weight < weight:",
     ),
     "the last point instead of a weighted one": (
         tree,
-        "if candidate < 0 or uniform(words) < math.exp(-error - tree.log_weight):",
+        "if candidate < 0 or uniform(words) * tree.weight < weight:",
         "if candidate < 0 or uniform(words) < 1.1:",
     ),
     "a biased choice within a half": (
         tree,
-        "if candidate < 0 or uniform(words) < math.exp(-error - tree.log_weight):",
-        "if candidate < 0 or uniform(words) < math.exp(min(0.0, -error)):",
+        "if candidate < 0 or uniform(words) * tree.weight < weight:",
+        "if candidate < 0 or uniform(words) < accept:",
     ),
     "the proposal of a half that turned": (
         tree,

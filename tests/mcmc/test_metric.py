@@ -17,7 +17,7 @@ DIM = 4
 def _momenta(metric, words, out, count):
     state, total = record_at(metric, Metric), 0.0
     for i in range(count):
-        total += metrics.draw_momentum(state, words_at(words, STREAM_WORDS), floats_at(out + 8 * i * state.n, state.n))
+        total += metrics.draw_momentum(state, words_at(words, STREAM_WORDS), out + 8 * i * state.n)
     return total
 
 

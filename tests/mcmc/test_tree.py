@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from nbinfer import random
 from nbinfer.compile import address_of, entry, floats_at, record_at, words_at
 from nbinfer.mcmc import tree as trees
 from nbinfer.mcmc.chain import Chain
@@ -13,7 +12,7 @@ from nbinfer.mcmc.metric import Metric
 from nbinfer.mcmc.nuts import NUTS
 from nbinfer.mcmc.tree import Tree
 from nbinfer.random import STREAM_WORDS, key_of, new_stream
-from tests.mcmc.kit import BareChains, Target, gaussian_target, student, wall
+from tests.mcmc.kit import BareChains, Target, fill_normal, gaussian_target, student, uniform, wall
 
 KEY = key_of(np.random.SeedSequence(99))
 
@@ -79,7 +78,7 @@ class Definition:
             error = self.h0 - h
             if not abs(error) < 1000.0:
                 return None
-            if self.candidate is None or random.uniform.py_func(self.words) < math.exp(
+            if self.candidate is None or uniform(self.words) < math.exp(
                 -error - np.logaddexp(self.weight, -error)
             ):
                 self.candidate = point
@@ -90,19 +89,19 @@ class Definition:
         return None if b is None or self.turns(a, b, sign) else a + b
 
     def __call__(self, q, max_depth):
-        z = np.array([random.normal.py_func(self.words) for _ in q])
+        z = fill_normal(self.words, len(q))
         p, (logp, g) = z * self.inv_mass**-0.5, self.f(q)
         self.h0 = logp - 0.5 * p @ (self.inv_mass * p)
         points, proposal, weight = [(q, p, g)], (q, p, g), 0.0
         for depth in range(max_depth):
-            forward = random.uniform.py_func(self.words) < 0.5
+            forward = uniform(self.words) < 0.5
             sign = 1.0 if forward else -1.0
             old = points if forward else points[::-1]
             self.candidate, self.weight = None, -np.inf
             new = self.subtree(old[-1], sign, depth)
             if new is None:
                 return proposal[0], depth + 1
-            if random.uniform.py_func(self.words) < math.exp(min(0.0, self.weight - weight)):
+            if uniform(self.words) < math.exp(min(0.0, self.weight - weight)):
                 proposal = self.candidate
             weight = np.logaddexp(weight, self.weight)
             points = points + new if forward else new[::-1] + points
@@ -152,11 +151,3 @@ def test_a_divergence_is_told_and_leaves_a_valid_point():
         assert q[0] > 0
         diverged += int(tree["diverging"])
     assert diverged > 20
-
-
-def test_log_add_survives_infinities():
-    add = trees.log_add.py_func
-    assert add(-np.inf, -np.inf) == -np.inf
-    assert add(-np.inf, 3.0) == 3.0
-    assert add(800.0, -800.0) == 800.0
-    assert add(1.0, 2.0) == pytest.approx(np.logaddexp(1.0, 2.0), rel=1e-15)

@@ -1,0 +1,155 @@
+"""The quantities of a run: which draws of each count, what they are called, what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nbinfer.diagnostics.measure import MIN_DRAWS, Workspace, as_chains
+
+_LOCATION = ["mean", "sd", "low", "high", "hdi_low", "hdi_high", "finite"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Finished draws of several chains.
+
+    Attributes
+    ----------
+    posterior : dict of str to ndarray, shape (chain, draw, *shape)
+        Draws, with rows beyond the finished ones if the run was interrupted.
+    done : tuple of int, or None
+        Finished draws of each chain; None: all there are.
+    chain_ids : tuple of int
+        What the chains are called.
+    """
+
+    posterior: dict[str, np.ndarray]
+    done: tuple[int, ...] | None
+    chain_ids: tuple[int, ...]
+
+    @property
+    def used(self) -> list[int]:
+        """The chains that R-hat and ESS look at: those with at least four draws, or else all."""
+        assert self.done is not None
+        return [i for i, n in enumerate(self.done) if n >= MIN_DRAWS] or list(range(len(self.done)))
+
+    @property
+    def draws(self) -> int:
+        """How many draws of each of these chains they look at: as many as all of them have."""
+        assert self.done is not None
+        return min((self.done[i] for i in self.used), default=0)
+
+    @property
+    def is_ragged(self) -> bool:
+        """Whether chains differ in length."""
+        return self.done is not None and len(set(self.done)) > 1
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One variable and its `Measure` records, of the variable's shape."""
+
+    draws: np.ndarray
+    done: tuple[int, ...] | None
+    prob: float
+    checksum: float
+    records: np.ndarray
+    chains: int
+
+
+def read(trace: Any) -> Run:
+    """Take a `Trace`, or a mapping of names to draws, for what it is."""
+    if isinstance(trace, Mapping):
+        posterior = {str(name): as_chains(draws, str(name)) for name, draws in trace.items()}
+        return Run(posterior, None, ())
+    posterior = {name: np.asarray(draws) for name, draws in trace.posterior.items()}
+    done = getattr(trace, "draws_done", None)
+    if done is None:
+        done = next(([draws.shape[1]] * draws.shape[0] for draws in posterior.values()), [])
+    done = tuple(int(n) for n in done)
+    chain_ids = getattr(trace, "chain_ids", None)
+    return Run(posterior, done, tuple(range(len(done)) if chain_ids is None else map(int, chain_ids)))
+
+
+def labels(name: str, shape: tuple[int, ...]) -> list[str]:
+    """Name the entries of a variable: ``mu``, ``theta[0]``, ``omega[1,2]``."""
+    if not shape:
+        return [name]
+    return [f"{name}[{','.join(map(str, index))}]" for index in np.ndindex(*shape)]
+
+
+def measure_run(
+    run: Run, names: Iterable[str], prob: float, known: Mapping[str, Measured] | None = None
+) -> dict[str, Measured]:
+    """Measure every variable named.
+
+    Mean, standard deviation and intervals come from all finished draws. R-hat and effective sample sizes need chains
+    of equal length and come from the part that the chains of `Run.used` have in common.
+
+    Parameters
+    ----------
+    run : Run
+        From `read`.
+    names : iterable of str
+        Variables of the run.
+    prob : float
+        Probability of the intervals.
+    known : mapping of str to Measured, optional
+        Earlier results; those of the same draws are taken over.
+
+    Returns
+    -------
+    measured : dict of str to Measured
+        In the order of `names`.
+    """
+    spaces: dict[tuple[int, int], Workspace] = {}
+
+    def look_at(draws: np.ndarray) -> np.ndarray:
+        shape = draws.shape[:2]
+        if shape not in spaces:
+            spaces[shape] = Workspace(*shape)
+        return spaces[shape].measure(draws, prob)
+
+    result = {}
+    for name in names:
+        draws = run.posterior[name]
+        with np.errstate(all="ignore"):
+            checksum = float(np.add.reduce(draws, axis=None, dtype=float)) if draws.dtype.kind in "biuf" else np.nan
+        old = known.get(name) if known else None
+        # The sum tells draws that somebody has changed in place; a NaN never equals itself and is measured again.
+        if old and old.draws is draws and (old.done, old.prob, old.checksum) == (run.done, prob, checksum):
+            result[name] = old
+            continue
+        if run.done is None:
+            part = draws
+        elif len(run.used) == len(run.done):
+            part = draws[:, : run.draws]
+        else:
+            part = draws[run.used, : run.draws]
+        records = look_at(part)
+        if run.is_ragged:
+            assert run.done is not None
+            everything = np.concatenate([chain[:n] for chain, n in zip(draws, run.done, strict=True)])
+            records[_LOCATION] = look_at(everything[None])[_LOCATION]
+        result[name] = Measured(draws, run.done, prob, checksum, records, part.shape[0])
+    return result
+
+
+def cut_note(run: Run) -> str | None:
+    """Say which draws R-hat and ESS come from, if not from all."""
+    if not run.is_ragged:
+        return None
+    chains = join("chain", [run.chain_ids[i] for i in run.used])
+    return f"R-hat, ESS and MCSE come from the first {run.draws} draws of {chains}; the rest from all finished draws."
+
+
+def join(noun: str, items: Iterable[object]) -> str:
+    """Write a list in words: "chain 2", "chains 0, 1 and 3"."""
+    words = [str(item) for item in items]
+    if len(words) == 1:
+        return f"{noun} {words[0]}"
+    return f"{noun}s {', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,65 @@
+r"""The normal distribution.
+
+.. math:: p(x \mid \mu, \sigma) = \frac{1}{\sigma\sqrt{2\pi}} \exp\Big(-\frac{(x-\mu)^2}{2\sigma^2}\Big)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nbinfer.distributions._function import density, generator
+
+_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+
+
+@density
+def logpdf(x: Any, mu: Any, sigma: Any) -> Any:
+    r"""Log density, :math:`-\frac12((x-\mu)/\sigma)^2 - \log\sigma - \frac12\log 2\pi`.
+
+    Parameters
+    ----------
+    x : float or array
+        Where.
+    mu : float or array
+        Mean.
+    sigma : float or array
+        Standard deviation; where it is not positive the result is ``-inf``.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    # fmax takes the other number when one is NaN.
+    return np.fmax(-0.5 * np.square((x - mu) / sigma) - (np.log(sigma) + _HALF_LOG_2PI), -np.inf)
+
+
+@generator
+def random(rng: np.random.Generator, mu: Any, sigma: Any, size: Any = None) -> Any:
+    """Draw random numbers.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Where randomness comes from.
+    mu : float or array
+        Mean.
+    sigma : float or array
+        Standard deviation, not negative.
+    size : int or tuple of int, optional
+        Shape of the result. Default: the parameters' common shape.
+
+    Returns
+    -------
+    x : float or array
+        The draws.
+    """
+    return rng.normal(mu, sigma, size)
+
+
+def support(mu: Any, sigma: Any) -> tuple[Any, Any]:
+    """Return the ends of the support: all real numbers."""
+    return -math.inf, math.inf

@@ -1,0 +1,114 @@
+"""Turn what Numba says about a user's function into one readable message."""
+
+from __future__ import annotations
+
+import linecache
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nbinfer.model.evaluate import python_function
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_PLACES = re.compile(r" (?:at|from) (?P<path>\S[^\n]*?) \((?P<line>\d+)\)|File \"(?P<file>[^\"\n]+)\", line (?P<number>\d+)")
+_NOISE = re.compile(r"^(Failed in nopython mode pipeline|Failed in \w+ mode pipeline|\s*$|-+$|- Resolution failure)")
+_END = re.compile(r"^\s*(During:|File \"|There (are|is) \d+ candidate|This error |\[\d\] During|raised from)")
+_TAIL = re.compile(r" *[Rr]aised from [^\n]* \(\d+\)$")
+_MODULE_NAMES = re.compile(r"\b(prior|logp_grad|logp|likelihood_\w+|derived_\w+)\(")
+
+_REMEDIES = (
+    (r"Untyped global name '(\w+)'.*<class 'function'>", "Decorate {0} with numba.njit."),
+    (r"Untyped global name '(\w+)'", "Pass {0} as data, or make it a number, an array or a compiled function."),
+    (r"NameError: name '(\w+)'|name '(\w+)' is not defined", "Define {0} before the model is used."),
+    (r"Unknown attribute '(\w+)' of type (Parameters|Data|Gradients)", "{1} has no field {0}; {fields}"),
+    (r"Cannot unify", "Give the variable one type on all paths, for example 0.0 instead of 0."),
+    (r"[Uu]nsupported|not supported|No implementation of function|Unknown attribute", None),
+)
+_OTHERWISE = (
+    "Use what Numba supports of Python and NumPy, loops included; a density that cannot be compiled runs as "
+    "Model.flat(f, dim, compile=False)."
+)
+
+
+def readable(error: BaseException, labelled: Sequence[tuple[str, Any]], fields: dict[str, Sequence[str]]) -> str | None:
+    """Describe an error of Numba's.
+
+    Parameters
+    ----------
+    error : BaseException
+        What compiling raised.
+    labelled : sequence of (str, function)
+        The model's functions and how messages call them.
+    fields : dict
+        Field names of "Parameters", "Data" and "Gradients".
+
+    Returns
+    -------
+    message : str or None
+        Which function, where, why, and what to do; None if the error is not Numba's.
+    """
+    if not any(kind.__module__ == "numba.core.errors" for kind in type(error).__mro__):
+        return None
+    text = _ANSI.sub("", str(error))
+    places = [(m["path"] or m["file"], int(m["line"] or m["number"])) for m in _PLACES.finditer(text)]
+    label, path, line = _locate(places, labelled)
+    reason = _reason(text)
+    where = f" ({path}, line {line})" if path else ""
+    source = linecache.getline(path, line).strip() if path else ""
+    shown = f"\n    {source}" if source else ""
+    return f"Numba cannot compile {label}{where}:{shown}\n{reason}\n{_remedy(reason, fields)}"
+
+
+def _locate(places: Sequence[tuple[str, int]], labelled: Sequence[tuple[str, Any]]) -> tuple[str, str, int]:
+    """Find the innermost place in the user's own text, and the function of the model that leads there."""
+    spans = []
+    for label, function in labelled:
+        code = python_function(function).__code__
+        lines = [line for *_, line in code.co_lines() if line is not None]
+        spans.append((label, code.co_filename, min(lines, default=0), max(lines, default=0)))
+    own = next(((path, line) for path, line in places if _is_users(path)), ("", 0))
+    for path, line in places:
+        for label, file, first, last in spans:
+            if Path(path).name == Path(file).name and first <= line <= last:
+                full = file if Path(own[0]).name == Path(file).name else own[0]
+                inside = first <= own[1] <= last and full == file
+                return (label if inside else f"a function that {label} calls"), full, own[1]
+    for path, line in places:  # only our text: the line says whose value does not fit
+        if match := _MODULE_NAMES.search(linecache.getline(path, line)):
+            return match[1], "", 0
+    return "the model", *own
+
+
+def _is_users(path: str) -> bool:
+    parts = Path(path).parts
+    ours = str(Path(__file__).resolve().parent.parent)
+    generated = Path(path).name == "model.py" and "models" in parts
+    return not (path.startswith(ours) or "numba" in parts or generated or path in ("unknown", "<numerous>"))
+
+
+def _reason(text: str) -> str:
+    kept: list[str] = []
+    for line in text.splitlines():
+        if _NOISE.match(line):
+            continue
+        if _END.match(line):
+            break
+        kept.append(line.strip().removeprefix(">>> "))
+        if len(kept) == 3:
+            break
+    reason = " ".join(kept) or text.strip().splitlines()[0]
+    reason = _TAIL.sub("", reason)
+    reason = re.sub(r"(Parameters|Data|Gradients)\([^()]*(\([^()]*\)[^()]*)*\)", r"\1", reason)
+    return reason if len(reason) <= 300 else reason[:297] + "..."
+
+
+def _remedy(reason: str, fields: dict[str, Sequence[str]]) -> str:
+    for pattern, remedy in _REMEDIES:
+        if match := re.search(pattern, reason):
+            if remedy is None:
+                break
+            groups = [g for g in match.groups() if g]
+            names = fields.get(groups[1], ()) if len(groups) > 1 else ()
+            return remedy.format(*groups, fields=f"it has {', '.join(names) or 'none'}.")
+    return _OTHERWISE

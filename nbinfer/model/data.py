@@ -1,0 +1,249 @@
+"""Data of a model: conversion to plain arrays, and the table of addresses through which compiled code sees them."""
+
+from __future__ import annotations
+
+import hashlib
+import keyword
+import math
+import sys
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nbinfer.compile import address_of
+from nbinfer.errors import ModelError
+
+_KINDS = {"b": "bool", "i": "int64", "u": "int64", "f": "float64"}
+_REMEDIES = {
+    "O": "convert it to numbers first (a column of categories: its integer codes)",
+    "U": "convert it to numbers, for example integer codes by np.unique(..., return_inverse=True)",
+    "S": "convert it to numbers, for example integer codes by np.unique(..., return_inverse=True)",
+    "T": "convert it to numbers, for example integer codes by np.unique(..., return_inverse=True)",
+    "c": "pass its real and imaginary parts as two entries",
+    "M": "convert it to numbers, for example days since a date",
+    "m": "convert it to numbers by dividing by a time unit",
+    "V": "pass each field as an entry of its own",
+}
+#: Arrays up to this size in bytes count by content where facts about a model are looked up, larger ones by shape.
+_CONTENT_LIMIT = 1 << 20
+
+
+class Datum(NamedTuple):
+    """One entry of the data: a C-contiguous array of float64, int64 or bool, or a number of these types."""
+
+    name: str
+    array: np.ndarray
+    scalar: bool
+
+    @property
+    def kind(self) -> str:
+        """Name of the dtype."""
+        return self.array.dtype.name
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What compiled code depends on: name, dtype, number of dimensions (-1: a number)."""
+        return (self.name, self.kind, -1 if self.scalar else self.array.ndim)
+
+    @property
+    def value(self) -> Any:
+        """What the user's functions see: an array, or a NumPy number."""
+        if not self.scalar:
+            return self.array
+        return {"float64": np.float64, "int64": int, "bool": bool}[self.kind](self.array[()])
+
+    def __repr__(self) -> str:
+        kind = {"float64": "float", "int64": "int"}.get(self.kind, self.kind)
+        return f"{kind} {self.array[()]}" if self.scalar else f"{self.kind} {self.array.shape}"
+
+
+def convert(name: str, value: Any, allow_nan: bool = False) -> Datum:
+    """Turn what a user gives into a `Datum`.
+
+    Parameters
+    ----------
+    name : str
+        Name of the entry, for messages.
+    value : array_like
+        Array of any dtype of real numbers and any layout, number, list, pandas Series or DataFrame. An array that is
+        C-contiguous float64, int64 or bool is not copied.
+    allow_nan : bool
+        Whether NaN may occur.
+
+    Returns
+    -------
+    datum : Datum
+
+    Raises
+    ------
+    ModelError
+        If the entry is masked, holds NaN, or is not made of real numbers.
+    """
+    if isinstance(value, np.ndarray) and type(value).__name__ == "MaskedArray":  # np.ma takes 8 ms to import
+        raise ModelError(
+            f"data {name!r} must not be a masked array; pass its observed values, {name}.compressed(), "
+            f"and if need be their positions"
+        )
+    if (isinstance(value, tuple) and hasattr(value, "_fields")) or isinstance(value, Mapping) and not _is_pandas(value):
+        raise ModelError(f"data {name!r} must be an array or a number, got {_type_name(value)}; make each field an entry")
+    array = _pandas_array(name, value) if _is_pandas(value) else _plain_array(name, value)
+    if array.dtype.kind not in _KINDS:
+        remedy = _REMEDIES.get(array.dtype.kind, "convert it to float64")
+        raise ModelError(f"data {name!r} must be real numbers, integers or booleans, got dtype {array.dtype}; {remedy}")
+    if array.dtype.kind == "u" and array.size and int(array.max()) > np.iinfo(np.int64).max:
+        raise ModelError(f"data {name!r} must fit int64, got {int(array.max())}; convert it to float64")
+    scalar = array.ndim == 0
+    array = np.asarray(array, _KINDS[array.dtype.kind], order="C")
+    if array.dtype.kind == "f" and not allow_nan and np.isnan(array).any():
+        index = tuple(int(i) for i in np.argwhere(np.isnan(array))[0])
+        count = int(np.isnan(array).sum())
+        raise ModelError(
+            f"data {name!r} must not hold NaN, got {count}, the first at index {index}. Remove or impute missing values; "
+            f"if the density handles them, allow them with Model(..., allow_nan=[{name!r}])"
+        )
+    return Datum(name, array, scalar)
+
+
+def _is_pandas(value: Any) -> bool:
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(value, (pandas.Series, pandas.DataFrame, pandas.Index, pandas.api.extensions.ExtensionArray))
+
+
+def _pandas_array(name: str, value: Any) -> np.ndarray:
+    array = np.asarray(value)
+    if array.dtype.kind == "O" and all(_is_numeric_dtype(dtype) for dtype in _dtypes(value)):
+        missing = bool(np.any(value.isna()))
+        kinds = {dtype.kind for dtype in _dtypes(value)}  # nullable columns: pd.NA becomes NaN
+        return np.asarray(value.to_numpy(dtype=np.float64 if missing or kinds != {"i"} else np.int64, na_value=np.nan) if missing
+                          else value.to_numpy(dtype=np.int64 if kinds <= {"i", "u"} else np.float64))
+    return array
+
+
+def _dtypes(value: Any) -> list[Any]:
+    return list(value.dtypes) if hasattr(value, "dtypes") and not hasattr(value.dtypes, "kind") else [value.dtype]
+
+
+def _is_numeric_dtype(dtype: Any) -> bool:
+    return getattr(dtype, "kind", "O") in _KINDS
+
+
+def _plain_array(name: str, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"data {name!r} must be an array of numbers, got {_type_name(value)} ({error})") from None
+
+
+def _type_name(value: Any) -> str:
+    return type(value).__name__
+
+
+def check_name(name: Any, what: str) -> None:
+    """Require a name to be usable as the field of a named tuple."""
+    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+        raise ModelError(
+            f"{what} {name!r} must be a name that Python accepts as an attribute, without a leading underscore"
+        )
+
+
+def convert_all(data: Any, allow_nan: Collection[str]) -> dict[str, Datum]:
+    """Convert all entries of a mapping (or of one named tuple, which is taken apart)."""
+    if data is None:
+        data = {}
+    if hasattr(data, "_asdict"):
+        data = data._asdict()
+    if not isinstance(data, Mapping) and not _is_pandas(data):
+        raise ModelError(f"data must be a mapping of names to arrays, got {_type_name(data)}; write data={{'y': y}}")
+    if _is_pandas(data):
+        raise ModelError("data must be a mapping of names to columns, got a table; write data={'y': table['y']}")
+    for name in data:
+        check_name(name, "the data name")
+    unknown = sorted(set(allow_nan) - set(data))
+    if unknown:
+        raise ModelError(f"allow_nan names no data: {unknown}; data are {sorted(data)}")
+    return {name: convert(name, value, name in allow_nan) for name, value in data.items()}
+
+
+def replace(old: Mapping[str, Datum], new: Mapping[str, Any], allow_nan: Collection[str]) -> dict[str, Datum]:
+    """Exchange some entries for others of the same type; new shapes are welcome."""
+    unknown = sorted(set(new) - set(old))
+    if unknown:
+        raise ModelError(f"set_data got unknown names {unknown}; data are {sorted(old)}")
+    result = dict(old)
+    for name, value in new.items():
+        datum = convert(name, value, name in allow_nan)
+        if datum.key != old[name].key:
+            raise ModelError(
+                f"data {name!r} must stay {_describe(old[name])}, got {_describe(datum)}; "
+                "convert it, or make a new Model for data of another dtype"
+            )
+        result[name] = datum
+    return result
+
+
+def _describe(datum: Datum) -> str:
+    return f"a {datum.kind} number" if datum.scalar else f"a {datum.array.ndim}-dimensional {datum.kind} array"
+
+
+class Table:
+    """Data in memory as compiled code finds them: for each array its address, then its lengths; numbers themselves.
+
+    Attributes
+    ----------
+    words : ndarray of int64
+        The table.
+    """
+
+    def __init__(self, data: Iterable[Datum]) -> None:
+        self._alive: list[np.ndarray] = []
+        words: list[int] = []
+        for datum in data:
+            if datum.scalar:
+                words.append(int(datum.array[()]) if datum.kind != "float64" else int(datum.array.view(np.int64)[()]))
+                continue
+            memory = _memory(datum)
+            self._alive.append(memory)
+            words += [address_of(memory), *datum.array.shape]
+        self.words = np.array(words or [0], np.int64)
+
+
+def _memory(datum: Datum) -> np.ndarray:
+    if datum.kind == "bool":  # seen as words, then as bytes: whole words must be there
+        padded = np.zeros(-(-datum.array.size // 8) * 8, bool)
+        padded[: datum.array.size] = datum.array.ravel()
+        return padded
+    return datum.array
+
+
+def view_source(datum: Datum, start: int) -> tuple[str, int]:
+    """Write the expression by which compiled code views an entry whose words start at `start` in the table ``t`` (``f``: as floats).
+
+    Returns
+    -------
+    expression : str
+    end : int
+        Where the next entry's words start.
+    """
+    if datum.scalar:
+        return {"float64": f"f[{start}]", "int64": f"t[{start}]", "bool": f"t[{start}] != 0"}[datum.kind], start + 1
+    end = start + 1 + datum.array.ndim
+    lengths = [f"t[{i}]" for i in range(start + 1, end)]
+    count = " * ".join(lengths)
+    if datum.kind == "float64":
+        flat = f"floats_at(t[{start}], {count})"
+    elif datum.kind == "int64":
+        flat = f"ints_at(t[{start}], {count})"
+    else:
+        flat = f"ints_at(t[{start}], ({count} + 7) // 8).view(np.bool_)[: {count}]"
+    return (flat if datum.array.ndim == 1 else f"shaped({flat}, ({', '.join(lengths)}))"), end
+
+
+def content_key(data: Iterable[Datum]) -> str:
+    """Hash data for looking up facts that may depend on their values, such as the shape of a derived quantity."""
+    digest = hashlib.sha256()
+    for datum in data:
+        digest.update(repr((datum.key, datum.array.shape)).encode())
+        if math.prod(datum.array.shape) * 8 <= _CONTENT_LIMIT:
+            digest.update(datum.array.tobytes())
+    return digest.hexdigest()[:16]

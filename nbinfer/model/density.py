@@ -1,0 +1,290 @@
+"""A model bound to memory and machine code: what samplers run."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from nbinfer.compile import address_of
+from nbinfer.compile.modules import GeneratedModule
+from nbinfer.errors import ModelError
+from nbinfer.model import generate
+from nbinfer.model.data import Table
+from nbinfer.model.gradient import Disagreement, compare_all, directional_error
+
+if TYPE_CHECKING:
+    from nbinfer.model.evaluate import Facts
+    from nbinfer.model.model import Model
+
+_LINE = 64
+
+
+class Column(NamedTuple):
+    """A place in the flat row of a draw.
+
+    Attributes
+    ----------
+    name : str
+        Of the parameter or derived quantity.
+    offset, size : int
+        First element, number of elements.
+    shape : tuple of int
+        Shape of the value.
+    dtype : str
+        "float64", "int64" or "bool"; in the row everything is float64.
+    kind : str
+        "parameter" or "derived".
+    """
+
+    name: str
+    offset: int
+    size: int
+    shape: tuple[int, ...]
+    dtype: str
+    kind: str
+
+
+def aligned(rows: int, words: int, dtype: Any = np.float64) -> np.ndarray:
+    """Make a zeroed array of 8-byte items whose rows start at cache lines, so that chains do not share any."""
+    per_line = _LINE // 8
+    words = -(-max(words, 1) // per_line) * per_line
+    memory = np.zeros(rows * words + per_line, dtype)
+    start = (-memory.ctypes.data % _LINE) // 8
+    return memory[start : start + rows * words].reshape(rows, words)
+
+
+class Bound:
+    """Memory and machine code of a run.
+
+    Attributes
+    ----------
+    dim, chains : int
+        Number of coordinates and of chains.
+    row_size : int
+        Number of float64 in the row that `record` writes.
+    columns : list of Column
+        What the row holds.
+    serial : bool
+        Whether the density is a Python callable, which needs the GIL and one core.
+    has_gradient : str
+        "written" or "finite differences".
+    weights : ndarray
+        Weight of the prior and of each likelihood term; compiled code reads it at each call.
+    """
+
+    serial = False
+    has_gradient: str
+
+    def __init__(self, model: Model, chains: int) -> None:
+        self.model = model
+        self.dim = model.dim
+        self.chains = chains
+        # One context more than chains: Python's own calls must not meet a running chain's scratch memory.
+        self._failures = aligned(chains + 1, self.dim)
+        self._lock = threading.Lock()
+        self.columns: list[Column] = []
+        for p in model.parameters.values():
+            self._add_column(p.name, p.shape, "int64" if p.support.discrete else "float64", "parameter")
+
+    def _add_column(self, name: str, shape: tuple[int, ...], dtype: str, kind: str) -> None:
+        self.columns.append(Column(name, self.row_size, int(np.prod(shape, dtype=np.int64)), shape, dtype, kind))
+
+    @property
+    def row_size(self) -> int:
+        return self.columns[-1].offset + self.columns[-1].size if self.columns else 0
+
+    @property
+    def density(self) -> int:
+        """Address of ``double density(int64 n, intp q, intp grad, intp context)``."""
+        raise NotImplementedError
+
+    @property
+    def value_density(self) -> int:
+        """Address of the C function for samplers that never ask for a gradient; the same signature."""
+        return self.density
+
+    @property
+    def record(self) -> int:
+        """Address of ``int64 record(int64 n, intp q, intp row, intp context)``."""
+        raise NotImplementedError
+
+    def context(self, chain: int) -> int:
+        """Return the context address of a chain."""
+        raise NotImplementedError
+
+    def status(self, chain: int) -> int:
+        """Return the address of a chain's status word: the number of its evaluations that raised."""
+        raise NotImplementedError
+
+    def failure(self, chain: int) -> np.ndarray | None:
+        """Return a copy of the first position at which an evaluation raised, or None."""
+        raise NotImplementedError
+
+    def clear_failure(self, chain: int) -> None:
+        """Forget the failing position, so that the next one is kept."""
+        raise NotImplementedError
+
+    @property
+    def gradient_warning(self) -> str:
+        """What to warn about before a run that uses gradients; '' if there is nothing."""
+        if self.has_gradient != "finite differences":
+            return ""
+        return (
+            f"{self.model.title} has no gradient: central differences cost {2 * self.dim} evaluations of the density for "
+            "each gradient and lose digits. Pass logp_grad."
+        )
+
+    def value_and_grad(self, q: Any) -> tuple[float, np.ndarray]:
+        """Return the log density with its Jacobian, and its gradient, at a position."""
+        grad = np.full(self.dim, np.nan)
+        return self._call(q, grad), grad
+
+    def value(self, q: Any) -> float:
+        """Return the log density with its Jacobian at a position."""
+        return self._call(q, None)
+
+    def _call(self, q: Any, grad: np.ndarray | None) -> float:
+        position = self.model.layout.position(q)
+        with self._lock:
+            where = 0 if grad is None else address_of(grad)
+            return float(self._density(self.dim, address_of(position), where, self.context(self.chains)))
+
+    def _density(self, *args: int) -> float:
+        raise NotImplementedError
+
+    def replay(self, q: Any, chain: int = 0) -> float:
+        """Evaluate everything at a position in plain Python; the user's own exception comes out."""
+        return self.model.evaluate(q, self.discrete(chain))
+
+    def discrete(self, chain: int) -> np.ndarray:
+        """Return the discrete values of a chain, laid out one after the other; may be written to."""
+        return np.zeros(0, np.int64)
+
+    def explain(self, q: Any, chain: int = 0) -> str:
+        """Name the first piece of the density, or coordinate of the gradient, that is not finite; '' if all is well."""
+        reason = self.model.explain(q, self.discrete(chain))
+        if reason:
+            return reason
+        logp, grad = self.value_and_grad(q)
+        bad = np.flatnonzero(~np.isfinite(grad))
+        if bad.size:
+            return f"the gradient is {grad[bad[0]]} for {self.model.layout.coordinate_name(int(bad[0]))}"
+        return "" if np.isfinite(logp) else f"the log density is {logp}"
+
+    def describe(self, q: Any, chain: int = 0) -> str:
+        """Write a position as constrained values: ``mu = 0.1, tau = 2``."""
+        discrete = self.discrete(chain)
+        values = self.model.constrain(q, discrete if discrete.size else None)
+        return ", ".join(f"{name} = {np.array2string(np.asarray(v), precision=6, threshold=8)}" for name, v in values.items())
+
+    def check_gradient(self, q: Any) -> None:
+        """Compare a written gradient with central differences: along one direction, on failure along each coordinate.
+
+        Raises
+        ------
+        ModelError
+            If a coordinate disagrees; it names the worst.
+        """
+        if self.has_gradient != "written":
+            return
+        position = self.model.layout.position(q)
+        error = directional_error(self.value, self.value_and_grad, position)
+        if error is None or error <= 1.0:
+            return
+        worst = self.compare(position).worst
+        if worst is not None and worst.excess > 1.0:
+            raise ModelError(
+                f"logp_grad of {self.model.title} is wrong for {worst.name}: it wrote {worst.written:.10g}, central "
+                f"differences give {worst.difference:.10g}. Gradients are added into grad (+=), on the constrained scale, "
+                "without the Jacobian; model.check_grad() lists every coordinate."
+            )
+
+    def compare(self, q: Any) -> Disagreement:
+        """Compare each coordinate of the gradient with central differences."""
+        names = [self.model.layout.coordinate_name(i) for i in range(self.dim)]
+        return compare_all(self.value, self.value_and_grad, self.model.layout.position(q), names)
+
+
+class CompiledBound(Bound):
+    """A model of Python functions, compiled."""
+
+    def __init__(self, model: Model, chains: int, module: GeneratedModule, plan: generate.Plan, facts: Facts, weights: np.ndarray) -> None:
+        super().__init__(model, chains)
+        self._module = module
+        layout = model.layout
+        for name, (shape, dtype) in facts.derived.items():
+            self._add_column(name, shape, dtype, "derived")
+        self._columns = np.zeros(max(sum(1 + len(c.shape) for c in self.columns), 1), np.int64)
+        words = [w for c in self.columns if c.kind == "derived" for w in (c.offset, *c.shape)]
+        self._columns[: len(words)] = words
+        self.weights = weights
+        self._constants = layout.constants
+        self._table = Table(plan.data)
+        self._scratch = aligned(chains + 1, plan.scratch)
+        self._discrete = aligned(chains + 1, layout.discrete, np.int64)
+        self._discrete[:, : max(layout.discrete, 1)] = layout.discrete_values({})
+        self._rows = aligned(chains + 1, generate.CONTEXT_WORDS, np.int64)
+        self._rows[:, generate.VERSION] = generate.CONTEXT_VERSION
+        self._rows[:, generate.ROW_SIZE] = self.row_size
+        for word, length, array in (
+            (generate.DATA, generate.N_DATA, self._table.words),
+            (generate.WEIGHTS, generate.N_WEIGHTS, self.weights),
+            (generate.CONSTANTS, generate.N_CONSTANTS, self._constants),
+            (generate.COLUMNS, generate.N_COLUMNS, self._columns),
+            (generate.DISCRETE, generate.N_DISCRETE, self._discrete),
+            (generate.SCRATCH, generate.N_SCRATCH, self._scratch),
+            (generate.FAILURE, None, self._failures),
+        ):
+            each = np.arange(chains + 1) * array.strides[0] if array.ndim == 2 else 0
+            self._rows[:, word] = array.ctypes.data + each
+            if length is not None:
+                self._rows[:, length] = array.shape[-1]
+
+    @property
+    def has_gradient(self) -> str:  # type: ignore[override]
+        return "written" if self._name == "density" and self.model.is_written else "finite differences"
+
+    @property
+    def _name(self) -> str:
+        """The C function to use: a written gradient is that of the whole, at weights of one."""
+        whole = len(self.weights) == 1 or bool(np.all(self.weights == 1.0))
+        return "density" if whole or not self.model.is_written else "general"
+
+    @property
+    def density(self) -> int:
+        return self.model.address_of(self._module.entry(self._name))
+
+    @property
+    def value_density(self) -> int:
+        name = "general" if self.model.is_written and self.model.has_terms else "density"
+        return self.model.address_of(self._module.entry(name))
+
+    @property
+    def record(self) -> int:
+        return self.model.address_of(self._module.entry("record"))
+
+    def reweight(self, weights: Any) -> None:
+        """Change the weights of the terms; ask for `density` again afterwards."""
+        self.weights[:] = weights
+
+    def _density(self, *args: int) -> float:
+        entry = self._module.entry(self._name)
+        self.model.address_of(entry)
+        return float(entry(*args))
+
+    def context(self, chain: int) -> int:
+        return address_of(self._rows[chain])
+
+    def status(self, chain: int) -> int:
+        return address_of(self._rows[chain, generate.STATUS :])
+
+    def failure(self, chain: int) -> np.ndarray | None:
+        return self._failures[chain, : self.dim].copy() if self._rows[chain, generate.FAILED] else None
+
+    def clear_failure(self, chain: int) -> None:
+        self._rows[chain, generate.FAILED] = 0
+
+    def discrete(self, chain: int) -> np.ndarray:
+        return self._discrete[chain, : self.model.layout.discrete]

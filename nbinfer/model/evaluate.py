@@ -1,0 +1,134 @@
+"""Run a model's functions in plain Python: to check them before compiling, to replay failures, to explain bad values."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nbinfer.compile import kernels
+from nbinfer.errors import ModelError
+
+_LOCK = threading.RLock()
+
+#: Exceptions that say that this point is bad, not that the function is wrong.
+NUMERICAL = (FloatingPointError, ZeroDivisionError, OverflowError, np.linalg.LinAlgError)
+
+
+@contextlib.contextmanager
+def plain_python() -> Iterator[None]:
+    """Let kernels that a user's function calls run as Python within the block, so that nothing is compiled."""
+    with _LOCK, np.errstate(all="ignore"):
+        before = kernels.JIT
+        kernels.JIT = False
+        try:
+            yield
+        finally:
+            kernels.JIT = before
+
+
+def python_function(function: Any) -> Any:
+    """Return the Python function behind a kernel or one of Numba's dispatchers."""
+    return getattr(function, "py_func", function)
+
+
+def is_numerical(error: BaseException) -> bool:
+    """Whether an exception says that a point is bad; Python's math raises ValueError where compiled code returns NaN."""
+    return isinstance(error, NUMERICAL) or (isinstance(error, ValueError) and "math domain error" in str(error))
+
+
+def call(function: Any, *args: Any) -> Any:
+    """Call a user's function in plain Python."""
+    with plain_python():
+        return python_function(function)(*args)
+
+
+def check_arguments(function: Any, label: str, names: tuple[str, ...]) -> None:
+    """Require something that can be compiled and takes the arguments `names`."""
+    wanted = f"{label}({', '.join(names)})"
+    if not callable(function):
+        raise ModelError(f"{label} must be a function {wanted}, got {type(function).__name__}")
+    code = getattr(python_function(function), "__code__", None)
+    if code is None or hasattr(function, "__self__"):
+        raise ModelError(
+            f"{label} must be a plain or njit function {wanted}, got {type(function).__name__}; wrap it in a def"
+        )
+    required = code.co_argcount - len(python_function(function).__defaults__ or ())
+    if code.co_flags & 0x0C or not required <= len(names) <= code.co_argcount or code.co_kwonlyargcount:
+        arguments = ", ".join(code.co_varnames[: code.co_argcount])
+        raise ModelError(f"{label} must take {len(names)} arguments, {wanted}, got {code.co_name}({arguments})")
+
+
+def check_number(value: Any, label: str) -> None:
+    """Require a real number."""
+    if isinstance(value, np.ndarray):
+        raise ModelError(
+            f"{label} must return a number, got an array of shape {value.shape}; sum it with np.sum "
+            "(a likelihood may return an array, one term per observation)"
+        )
+    _check_real(value, label, "a number")
+
+
+def _check_real(value: Any, label: str, wanted: str) -> None:
+    if value is None:
+        raise ModelError(f"{label} must return {wanted}, got None; is there a return statement on every path?")
+    if isinstance(value, (complex, np.complexfloating)) or (isinstance(value, np.ndarray) and value.dtype.kind == "c"):
+        raise ModelError(f"{label} must return {wanted}, got complex; take the real part or check the domain of roots")
+    real = isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating))
+    if not real and not (isinstance(value, np.ndarray) and value.dtype.kind in "biuf"):
+        raise ModelError(f"{label} must return {wanted}, got {type(value).__name__}")
+
+
+def check_term(value: Any, label: str) -> None:
+    """Require a real number or an array of them."""
+    _check_real(value, label, "a number or an array of numbers")
+
+
+class Facts(NamedTuple):
+    """What one run of the functions in Python showed.
+
+    Attributes
+    ----------
+    terms : dict of str to (tuple of int or None)
+        For each likelihood term the shape of its value; None for a number.
+    derived : dict of str to (tuple of int, str)
+        Shape and dtype of each derived quantity.
+    """
+
+    terms: dict[str, tuple[int, ...] | None]
+    derived: dict[str, tuple[tuple[int, ...], str]]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the facts as plain data."""
+        return {"terms": self.terms, "derived": self.derived}
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> Facts:
+        """Read what `as_json` returned."""
+        terms = {name: None if shape is None else tuple(shape) for name, shape in plain["terms"].items()}
+        derived = {name: (tuple(shape), kind) for name, (shape, kind) in plain["derived"].items()}
+        return cls(terms, derived)
+
+
+def retrying(evaluate: Callable[[np.ndarray], Any], dim: int) -> Any:
+    """Evaluate at unconstrained 0; if that is numerically bad, at a few other points, before giving up."""
+    points = [np.zeros(dim), *np.random.Generator(np.random.Philox(key=1)).uniform(-1.0, 1.0, (4, dim))]
+    for i, q in enumerate(points):
+        try:
+            return evaluate(q)
+        except Exception as error:
+            if not is_numerical(error) or i == len(points) - 1:
+                raise
+    raise AssertionError
+
+
+def describe_derived(value: Any, label: str) -> tuple[tuple[int, ...], str]:
+    """Return shape and dtype (float64, int64 or bool) of a derived quantity."""
+    if isinstance(value, (tuple, list, dict)):
+        raise ModelError(f"{label} must return a number or one array, got {type(value).__name__}; make each part a derived quantity of its own")
+    _check_real(value, label, "a number or an array of numbers")
+    kind = {"b": "bool", "i": "int64", "u": "int64", "f": "float64"}[np.asarray(value).dtype.kind]
+    return np.shape(value), kind

@@ -1,0 +1,393 @@
+"""`Model`: parameters, data and the functions over them."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import json
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nbinfer.compile import JIT, Entry, Kernel, kernel
+from nbinfer.compile.fingerprint import fingerprint
+from nbinfer.compile.modules import generated_module, write_once
+from nbinfer.compile.objects import cache_root
+from nbinfer.errors import CompileError, ModelError
+from nbinfer.model import generate
+from nbinfer.model.base import BaseModel
+from nbinfer.model.data import check_name, content_key, convert_all, replace
+from nbinfer.model.density import Bound, CompiledBound
+from nbinfer.model.evaluate import (
+    Facts,
+    call,
+    check_arguments,
+    check_number,
+    check_term,
+    describe_derived,
+    python_function,
+    retrying,
+)
+
+class Model(BaseModel):
+    """A Bayesian model: a log density over named parameters.
+
+    Parameters
+    ----------
+    parameters : mapping of str to Support
+        Names and supports: ``{"mu": nb.real(), "tau": nb.positive(), "eta": nb.real(8)}``.
+    prior : callable, optional
+        ``prior(p, d) -> float``: log prior density. ``p`` and ``d`` are named tuples of parameters and data.
+    likelihood : callable or mapping of str to callable, optional
+        ``likelihood(p, d)``: log likelihood, a number or an array with one term per observation, which is summed. A
+        mapping names several; a name that is also a data name makes that entry observed data.
+    logp : callable, optional
+        ``logp(p, d) -> float``: log density, instead of prior and likelihood.
+    logp_grad : callable, optional
+        ``logp_grad(p, d, grad) -> float``: log density; adds its gradient into ``grad``, a named tuple of arrays (of
+        shape () for numbers: ``grad.mu[()] += ...``), on the constrained scale, without Jacobians.
+    data : mapping of str to array_like, optional
+        Arrays and numbers.
+    derived : mapping of str to callable, optional
+        ``f(p, d)``: quantities stored with the draws.
+    predict : mapping of str to callable, optional
+        ``f(p, d, rng)``: draws of observed data given parameters.
+    total_size : mapping of str to float, optional
+        For a likelihood term over a sample of the data, the number of observations it stands for.
+    allow_nan : collection of str
+        Data entries that may hold NaN.
+    name : str, optional
+        For messages.
+
+    Attributes
+    ----------
+    parameters : dict of str to Parameter
+        With ``shape``, ``support`` and ``size``, the number of unconstrained coordinates.
+    dim : int
+        Number of unconstrained coordinates.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Any],
+        *,
+        prior: Callable[..., Any] | None = None,
+        likelihood: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None,
+        logp: Callable[..., Any] | None = None,
+        logp_grad: Callable[..., Any] | None = None,
+        data: Mapping[str, Any] | None = None,
+        derived: Mapping[str, Callable[..., Any]] | None = None,
+        predict: Mapping[str, Callable[..., Any]] | None = None,
+        total_size: Mapping[str, float] | float | None = None,
+        allow_nan: Collection[str] = (),
+        name: str | None = None,
+    ) -> None:
+        super().__init__(parameters, name)
+        self.allow_nan = (allow_nan,) if isinstance(allow_nan, str) else tuple(allow_nan)
+        self._data = convert_all(data, self.allow_nan)
+        if callable(likelihood):
+            likelihood = {"likelihood": likelihood}
+        self.prior, self.logp_function, self.logp_grad = prior, logp, logp_grad
+        self.likelihood = _functions(likelihood, "likelihood")
+        self.derived = _functions(derived, "derived")
+        self.predict = _functions(predict, "predict")
+        self._check_functions()
+        self.total_size = self._check_total_size(total_size)
+
+    @staticmethod
+    def flat(
+        f: Any, dim: int, data: Any = None, *, context: Any = None, compile: bool = True, name: str | None = None
+    ) -> Model:
+        """Make a model of a function of a flat position, whose one parameter ``x`` has shape (dim,).
+
+        Parameters
+        ----------
+        f : callable or C function
+            ``logp_grad(x, grad, data) -> float`` fills ``grad``; ``logp(x, data) -> float`` has no gradient; ``data`` may
+            be left out if there is none. Plain and njit functions are compiled. A C function, as `numba.cfunc`,
+            ctypes or cffi pointer or `scipy.LowLevelCallable`, is ``double f(int64_t n, const double *q, double *grad,
+            void *context)``, where a null ``grad`` asks for the value only.
+        dim : int
+            Number of coordinates.
+        data : mapping, array or number, optional
+            A mapping arrives as a named tuple, an array as it is.
+        context : int, ctypes pointer, array or list of these, optional
+            For C functions: what they get as ``context``; a list has one for each chain.
+        compile : bool
+            False: call ``f`` as a Python callable, which may be anything; serial and slow.
+        name : str, optional
+            For messages.
+        """
+        from nbinfer.model.foreign import flat
+
+        return flat(f, dim, data, context=context, compile=compile, name=name)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Data as the functions see them: arrays and numbers by name."""
+        return {name: datum.value for name, datum in self._data.items()}
+
+    @property
+    def observed(self) -> dict[str, np.ndarray]:
+        """Data entries that a likelihood term or a prediction is named after."""
+        names = [name for name in self._data if name in self.likelihood or name in self.predict]
+        return {name: self._data[name].array for name in names}
+
+    @property
+    def has_terms(self) -> bool:
+        """Whether the density itself was given, and not only a function with its gradient."""
+        return self.prior is not None or self.logp_function is not None or bool(self.likelihood)
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the user wrote the gradient."""
+        return self.logp_grad is not None
+
+    def _rows(self) -> list[tuple[str, str, str]]:
+        rows = super()._rows()
+        rows += [(name, "data", repr(datum)) for name, datum in self._data.items()]
+        rows += [(label, "function", getattr(python_function(f), "__name__", "?")) for label, f in self._labelled()]
+        return rows
+
+    def _labelled(self) -> list[tuple[str, Any]]:
+        """Return every function of the user's with its place."""
+        single = [("prior", self.prior), ("logp", self.logp_function), ("logp_grad", self.logp_grad)]
+        result = [(label, f) for label, f in single if f is not None]
+        result += [("likelihood" if name == "likelihood" else f"likelihood {name!r}", f) for name, f in self.likelihood.items()]
+        result += [(f"derived {name!r}", f) for name, f in self.derived.items()]
+        return result + [(f"predict {name!r}", f) for name, f in self.predict.items()]
+
+    # ---- checks at the door
+
+    def _check_functions(self) -> None:
+        pieces = self.prior is not None or bool(self.likelihood)
+        if self.logp_function is not None and pieces:
+            raise ModelError("a model has either logp or prior and likelihood, got both; put everything into one")
+        if self.logp_function is None and not pieces and self.logp_grad is None:
+            raise ModelError("a model needs a density: pass prior and likelihood, or logp, or logp_grad")
+        for label, function in self._labelled():
+            names = ("p", "d", "grad") if label == "logp_grad" else ("p", "d", "rng") if label.startswith("predict") else ("p", "d")
+            check_arguments(function, label, names)
+        for name in self.likelihood:
+            check_name(name, "the likelihood name")
+        for name in self.derived:
+            check_name(name, "the derived quantity")
+            if name in self.parameters:
+                raise ModelError(f"derived {name!r} has the name of a parameter; call it otherwise")
+
+    def _check_total_size(self, total_size: Any) -> dict[str, float]:
+        if total_size is None:
+            return {}
+        if not isinstance(total_size, Mapping):
+            if len(self.likelihood) != 1:
+                raise ModelError("total_size must map names of likelihood terms to numbers: total_size={'y': 10000}")
+            total_size = {next(iter(self.likelihood)): total_size}
+        for name, size in total_size.items():
+            if name not in self.likelihood:
+                known = ", ".join(self.likelihood) or "none"
+                raise ModelError(f"total_size names {name!r}, which is no likelihood term; terms: {known}")
+            if isinstance(size, bool) or not isinstance(size, (int, float, np.integer, np.floating)) or not 0 < size < np.inf:
+                raise ModelError(f"total_size[{name!r}] must be a positive number, got {size!r}")
+        return {name: float(size) for name, size in total_size.items()}
+
+    def set_data(self, **new: Any) -> None:
+        """Exchange data for others of the same dtypes and numbers of dimensions; nothing is compiled anew.
+
+        Parameters
+        ----------
+        **new : array_like
+            New values by name. Runs that have begun keep the old ones.
+        """
+        self._data = replace(self._data, new, self.allow_nan)
+        self.__dict__.pop("_data_tuple", None)
+
+    # ---- plain Python
+
+    @functools.cached_property
+    def _data_tuple(self) -> Any:
+        return collections.namedtuple("Data", tuple(self._data))(**self.data)  # type: ignore[misc]
+
+    @functools.cached_property
+    def _gradient_class(self) -> Any:
+        return collections.namedtuple("Gradients", [p.name for p in self.layout.continuous])  # type: ignore[misc]
+
+    def _arguments(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        return (self.layout.as_tuple(values), self._data_tuple)
+
+    def _call_written(self, values: Mapping[str, Any]) -> Any:
+        grad = self._gradient_class(*(np.zeros(p.shape) for p in self.layout.continuous))
+        return call(self.logp_grad, *self._arguments(values), grad)
+
+    def _pieces(self, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
+        """Evaluate prior and likelihood, or what there is instead, by name."""
+        if not self.has_terms:
+            return [("logp_grad", self._call_written(values))]
+        single = [("prior", self.prior), ("logp", self.logp_function)]
+        result = [(label, call(f, *self._arguments(values))) for label, f in single if f is not None]
+        return result + [(name, call(f, *self._arguments(values))) for name, f in self.likelihood.items()]
+
+    def density_of(self, values: Mapping[str, Any]) -> float:
+        pieces = self._pieces(values)
+        weights = dict(zip(self.likelihood, self.weights(None)[-len(self.likelihood) :], strict=False)) if self.total_size else {}
+        return float(sum(weights.get(name, 1.0) * np.sum(value) for name, value in pieces))
+
+    def evaluate(self, q: Any, discrete: np.ndarray) -> float:
+        """Evaluate every function at a position in plain Python."""
+        values = self.layout.constrain(q, discrete if discrete.size else None)
+        logp = self.log_jacobian(q) + self.density_of(values)
+        if self.logp_grad is not None:
+            self._call_written(values)
+        for function in self.derived.values():
+            call(function, *self._arguments(values))
+        return logp
+
+    def explain(self, q: Any, discrete: np.ndarray) -> str:
+        """Name the first piece of the density that is not finite at a position; '' if all are."""
+        values = self.layout.constrain(q, discrete if discrete.size else None)
+        for name, value in values.items():
+            if not np.all(np.isfinite(value)):
+                return f"parameter {name!r} is {np.ravel(value)[~np.isfinite(np.ravel(value))][0]}"
+        log_jacobian = self.log_jacobian(q)
+        if not np.isfinite(log_jacobian):
+            return f"the log Jacobian of the transforms is {log_jacobian}"
+        for label, value in self._pieces(values):
+            bad = ~np.isfinite(np.asarray(value, np.float64))
+            if bad.any():
+                index = f" at index {tuple(int(i) for i in np.argwhere(bad)[0])}" if bad.ndim else ""
+                what = label if label in ("prior", "logp", "logp_grad") else "the likelihood" if label == "likelihood" else f"the likelihood {label!r}"
+                return f"{what} is {np.asarray(value)[bad][0]}{index}"
+        return ""
+
+    # ---- compiling
+
+    def bind(self, chains: int = 1) -> Bound:
+        """Give the model memory for a number of chains, and machine code, which is made when first asked for."""
+        content = self._content()
+        facts = self._facts(content)
+        plan = self._plan(facts)
+        names = self._names()
+        module = generated_module(generate.source(plan), content, names, generate.SIGNATURES)
+        return CompiledBound(self, chains, module, plan, facts, self.weights(facts))
+
+    def address_of(self, entry: Entry) -> int:
+        """Return the address of one of this model's C functions; what Numba cannot compile becomes one message."""
+        try:
+            return entry.address
+        except Exception as error:
+            from nbinfer.model.compile_errors import readable
+
+            continuous = [p.name for p in self.layout.continuous]
+            fields = {"Parameters": list(self.parameters), "Data": list(self._data), "Gradients": continuous}
+            message = readable(error, self._labelled(), fields)
+            if message is None:
+                raise
+        raise CompileError(message)
+
+    def weights(self, facts: Facts | None) -> np.ndarray:
+        """Return the weight of the prior (or the whole density) and of each likelihood term."""
+        labels = (["prior"] if self.prior is not None else []) + list(self.likelihood)
+        weights = np.ones(max(len(labels), 1))
+        for name, size in self.total_size.items():
+            weights[labels.index(name)] = size / self._term_length(name, facts)
+        return weights
+
+    def _term_length(self, name: str, facts: Facts | None) -> int:
+        datum = self._data.get(name)
+        if datum is not None and not datum.scalar and datum.array.ndim:
+            return int(datum.array.shape[0])
+        shape = (facts or self._facts(self._content())).terms[name]
+        if not shape:
+            raise ModelError(f"total_size[{name!r}] needs a term with one value per observation, got a number")
+        return shape[0]
+
+    def _content(self) -> str:
+        functions = [(label, f) for label, f in self._labelled() if not label.startswith("predict")]
+        return fingerprint(functions, list(self.layout.keys()), [d.key for d in self._data.values()])
+
+    def _facts(self, content: str) -> Facts:
+        """Run the functions once in Python, check what they return, and remember the outcome beside the machine code."""
+        path = cache_root() / "models" / "facts" / f"{content}-{content_key(self._data.values())}.json"
+        known = _read_json(path) if JIT else None
+        if known is not None:
+            return Facts.from_json(known)
+        facts = retrying(self._observe, self.dim)
+        if JIT:
+            write_once(path, json.dumps(facts.as_json()))
+        return facts  # type: ignore[no-any-return]
+
+    def _observe(self, q: np.ndarray) -> Facts:
+        values = self.constrain(q)
+        terms: dict[str, tuple[int, ...] | None] = {}
+        for label, value in self._pieces(values):
+            if label in self.likelihood:
+                check_term(value, "likelihood" if label == "likelihood" else f"likelihood {label!r}")
+                terms[label] = value.shape if isinstance(value, np.ndarray) else None
+            else:
+                check_number(value, label)
+        if self.logp_grad is not None:
+            check_number(self._call_written(values), "logp_grad")
+            if self.has_terms:
+                self._check_sum(q)
+        derived = {
+            name: describe_derived(call(f, *self._arguments(values)), f"derived {name!r}") for name, f in self.derived.items()
+        }
+        return Facts(terms, derived)
+
+    def _check_sum(self, q: np.ndarray) -> None:
+        """Require that ``logp_grad`` returns the sum of the other functions, up to a constant."""
+        gaps, size = [], 1.0
+        for shift in (0.0, 0.25):
+            values = self.constrain(q + shift)
+            terms = float(sum(np.sum(value) for _, value in self._pieces(values)))
+            written = float(self._call_written(values))
+            gaps.append(written - terms)
+            size = max(size, abs(written), abs(terms))
+        if abs(gaps[1] - gaps[0]) > 1e-6 * size:
+            others = "logp" if self.logp_function is not None else "prior + likelihood"
+            raise ModelError(
+                f"logp_grad must return the same density as {others}, but the two differ by {gaps[0]:.6g} at the initial "
+                f"point and by {gaps[1]:.6g} near by; make them agree, or pass logp_grad alone"
+            )
+
+    def _plan(self, facts: Facts) -> generate.Plan:
+        terms = [generate.Term("prior", False)] if self.prior is not None else []
+        terms += [generate.Term("logp", False)] if self.logp_function is not None else []
+        terms += [generate.Term(f"likelihood_{name}", facts.terms[name] is not None) for name in self.likelihood]
+        derived = [generate.Derived(f"derived_{name}", len(facts.derived[name][0])) for name in self.derived]
+        return generate.Plan(self.layout, list(self._data.values()), terms, self.is_written, derived)
+
+    def _names(self) -> dict[str, Any]:
+        """Return what the generated module finds among its globals."""
+        names: dict[str, Any] = {}
+        for label, f in (("prior", self.prior), ("logp", self.logp_function), ("logp_grad", self.logp_grad)):
+            if f is not None:
+                names[label] = compilable(f)
+        names.update({f"likelihood_{name}": compilable(f) for name, f in self.likelihood.items()})
+        names.update({f"derived_{name}": compilable(f) for name, f in self.derived.items()})
+        for p in self.layout.continuous:
+            names[f"forward_{p.name}"] = p.support.forward
+            names[f"pullback_{p.name}"] = p.support.pullback
+        return names
+
+
+def compilable(function: Any) -> Any:
+    """Return a user's function as something compiled code may call."""
+    return function if isinstance(function, Kernel) or hasattr(function, "py_func") else kernel(function)
+
+
+def _functions(functions: Any, what: str) -> dict[str, Any]:
+    if functions is None:
+        return {}
+    if not isinstance(functions, Mapping):
+        raise ModelError(f"{what} must map names to functions, got {type(functions).__name__}")
+    return dict(functions)
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    except (OSError, ValueError):
+        return None
+

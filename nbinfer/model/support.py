@@ -1,0 +1,193 @@
+"""The set a parameter lives in, as an object; `supports` has the functions that make one."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nbinfer.compile import Kernel
+from nbinfer.errors import ModelError
+from nbinfer.model import matrix_transforms, transforms, vector_transforms
+from nbinfer.model.checks import CHECKS, where
+from nbinfer.model.transforms import Floats
+
+_MODULES = {
+    "real": transforms,
+    "positive": transforms,
+    "lower": transforms,
+    "upper": transforms,
+    "interval": transforms,
+    "simplex": vector_transforms,
+    "ordered": vector_transforms,
+    "positive_ordered": vector_transforms,
+    "unit_vector": vector_transforms,
+    "cholesky_corr": matrix_transforms,
+    "covariance": matrix_transforms,
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Support:
+    """The set a parameter lives in; made by `real`, `positive`, `simplex` and their like.
+
+    Parameters
+    ----------
+    name : str
+        The function that made it.
+    shape : tuple of int
+        Shape of a value: ``simplex(3, shape=2)`` has (2, 3), ``cholesky_corr(3)`` has (3, 3).
+    size : int
+        Number of unconstrained coordinates; 0 if discrete.
+    discrete : bool
+        Whether values are integers.
+    constants : ndarray, float64, one-dimensional, read-only
+        What the transform needs beside the coordinates: bounds for each element, or (k, count). For discrete supports
+        the lowest values, then the highest.
+    transform : str
+        What the kernels' names begin with.
+    typed : str
+        The call that made it.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    size: int
+    discrete: bool
+    constants: Floats
+    transform: str
+    typed: str
+
+    def __post_init__(self) -> None:
+        self.constants.setflags(write=False)
+
+    @property
+    def forward(self) -> Kernel:
+        """Kernel ``forward(u, x, constants) -> log|J|`` over flat arrays; overwrites ``x``."""
+        return self._part("forward")  # type: ignore[no-any-return]
+
+    @property
+    def pullback(self) -> Kernel:
+        """Kernel ``pullback(u, x, constants, grad_x, grad_u)`` over flat arrays; overwrites ``grad_u``."""
+        return self._part("pullback")  # type: ignore[no-any-return]
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the coordinates are the value."""
+        return self.name == "real"
+
+    @property
+    def key(self) -> tuple[str, tuple[int, ...], bytes]:
+        """What makes two supports the same, in terms that do not change from process to process."""
+        return (self.name, self.shape, self.constants.tobytes())
+
+    def constrain(self, u: ArrayLike) -> Any:
+        """Map unconstrained coordinates to a value.
+
+        Parameters
+        ----------
+        u : array_like, shape (size,)
+            The coordinates; a number will do if there is one.
+
+        Returns
+        -------
+        value : float or ndarray
+            A float if `shape` is ().
+
+        Raises
+        ------
+        ValueError
+            If ``u`` has another size, or the support is discrete.
+        """
+        self._require_continuous("constrain")
+        coordinates = np.ascontiguousarray(u, np.float64).reshape(-1)
+        if coordinates.size != self.size:
+            raise ModelError(f"{self!r} has {self.size} unconstrained coordinates, got {coordinates.size}")
+        flat = np.empty(math.prod(self.shape))
+        with np.errstate(all="ignore"):
+            self.forward.py_func(coordinates, flat, self.constants)
+        return flat.reshape(self.shape) if self.shape else float(flat[0])
+
+    def unconstrain(self, value: ArrayLike) -> Floats:
+        """Map a value to unconstrained coordinates.
+
+        Parameters
+        ----------
+        value : array_like, shape `shape`
+            A point inside the support; points on a bound have no finite coordinates.
+
+        Returns
+        -------
+        u : ndarray, shape (size,)
+            Empty for discrete supports.
+
+        Raises
+        ------
+        ValueError
+            If ``value`` has another shape or lies outside; the message says where.
+        """
+        flat = np.asarray(self.check(value)).reshape(-1)
+        u = np.empty(self.size)
+        if not self.discrete:
+            self._part("inverse")(flat, u, self.constants)
+        return u
+
+    def check(self, value: ArrayLike) -> Any:
+        """Return a value as float64 (int64 if discrete) with `shape`, or say why it is none.
+
+        Parameters
+        ----------
+        value : array_like, shape `shape`
+            What may be a value of this support.
+
+        Returns
+        -------
+        array : ndarray, shape `shape`
+            A copy.
+
+        Raises
+        ------
+        ValueError
+            If ``value`` has another shape or lies outside the support or on its bound.
+        """
+        try:
+            array = np.array(value, np.float64)
+        except (TypeError, ValueError):
+            raise ModelError(f"a value of {self!r} must be numbers, got {value!r}") from None
+        if array.shape != self.shape:
+            raise ModelError(f"a value of {self!r} must have shape {self.shape}, got {array.shape}")
+        if not np.all(np.isfinite(array)):
+            bad = ~np.isfinite(array)
+            raise ModelError(f"a value of {self!r} must be finite, got {array[bad][0]}{where(bad)}")
+        reason = CHECKS[self.transform](array, self.constants)
+        if reason:
+            raise ModelError(f"a value of {self!r} {reason}")
+        return array.astype(np.int64) if self.discrete else array
+
+    @property
+    def initial(self) -> Any:
+        """The value a run starts from if nothing else is said: at coordinates 0, or the lowest of discrete values."""
+        if not self.discrete:
+            return self.constrain(np.zeros(self.size))
+        lowest = self.constants[: self.constants.size // 2].astype(np.int64).reshape(self.shape)
+        return lowest if self.shape else int(lowest)
+
+    def __eq__(self, other: object) -> bool:
+        return self.key == other.key if isinstance(other, Support) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return self.typed
+
+    def _part(self, part: str) -> Any:
+        self._require_continuous(part)
+        return getattr(_MODULES[self.transform], f"{self.transform}_{part}")
+
+    def _require_continuous(self, part: str) -> None:
+        if self.discrete:
+            raise ModelError(f"{self!r} is discrete: it has no unconstrained coordinates and no {part!r}")

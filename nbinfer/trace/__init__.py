@@ -1,0 +1,18 @@
+"""What a run leaves: draws, statistics and how they came about."""
+
+from nbinfer.trace.covariance import trace_cov
+from nbinfer.trace.merge import merge_traces
+from nbinfer.trace.names import OLD_STATISTICS, UnknownNameError
+from nbinfer.trace.rows import fill_unfinished, fill_value
+from nbinfer.trace.trace import MultiTrace, Trace
+
+__all__ = [
+    "OLD_STATISTICS",
+    "MultiTrace",
+    "Trace",
+    "UnknownNameError",
+    "fill_unfinished",
+    "fill_value",
+    "merge_traces",
+    "trace_cov",
+]

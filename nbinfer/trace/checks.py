@@ -1,0 +1,88 @@
+"""Arguments of a trace, checked and brought into shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nbinfer.trace.rows import Counts, fill_unfinished, fill_value, whole_number
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def adopted(group: str, values: Mapping[str, ArrayLike] | None) -> Arrays:
+    """Return the arrays of a group; checks that each has chains, draws and a type with a fill value."""
+    arrays = {name: np.asanyarray(array) for name, array in (values or {}).items()}
+    for name, array in arrays.items():
+        if array.ndim < 2:
+            raise ValueError(f"{group}[{name!r}] must have shape (chain, draw, ...), got {array.shape}")
+        fill_value(array.dtype)
+    return arrays
+
+
+def common_shape(groups: str, *mappings: Arrays) -> tuple[int, int] | tuple[None, None]:
+    """Return the number of chains and of rows that all arrays have, or None twice if there is no array."""
+    shapes = {name: array.shape[:2] for mapping in mappings for name, array in mapping.items()}
+    found = sorted(set(shapes.values()))
+    if len(found) > 1:
+        raise ValueError(f"all arrays of {groups} must have the same chains and draws, got {shapes}")
+    return (int(found[0][0]), int(found[0][1])) if found else (None, None)
+
+
+def counts(name: str, done: ArrayLike | None, chains: int, rows: int | None) -> Counts:
+    """Return the finished rows of each chain; all `rows` by default, any number where there are no arrays."""
+    finished = np.asarray(np.full(chains, rows or 0) if done is None else done)
+    if finished.dtype.kind not in "iu" or finished.shape != (chains,):
+        raise ValueError(f"{name} must be {chains} integers, one per chain, got {done!r}")
+    if finished.min() < 0 or (rows is not None and finished.max() > rows):
+        limit = "0 or more" if rows is None else f"between 0 and the {rows} rows there are"
+        raise ValueError(f"{name} must be {limit}, got {finished.tolist()}")
+    return np.asarray(finished, np.int64)
+
+
+def numbers(chain_ids: Sequence[int] | None, chains: int) -> list[int]:
+    """Return the number of each chain."""
+    ids = list(range(chains)) if chain_ids is None else [whole_number("chain_ids", n, 0) for n in chain_ids]
+    if len(ids) != chains or len(set(ids)) != chains:
+        raise ValueError(f"chain_ids must be {chains} different integers, got {ids}")
+    return ids
+
+
+def schema_attributes() -> dict[str, Any]:
+    """Return what the ArviZ schema wants to know of every result."""
+    from datetime import UTC, datetime
+
+    from nbinfer._version import __version__
+
+    return {
+        "inference_library": "nbinfer",
+        "inference_library_version": __version__,
+        "creation_library": "nbinfer",
+        "creation_library_version": __version__,
+        "created_at": datetime.now(UTC).isoformat(),
+        "sample_dims": ["chain", "draw"],
+    }
+
+
+def fitted(name: str, array: NDArray[Any], draws: int, done: Counts) -> NDArray[Any]:
+    """Return values for a variable shaped (chain, draws, ...), unfinished rows filled.
+
+    Adopts what has that shape if all chains are complete; otherwise a copy. One row per finished draw, chain after
+    chain, will do as well.
+    """
+    fill = fill_value(array.dtype)
+    shape, total = (len(done), draws), int(done.sum())
+    if array.shape[:2] == shape:
+        return array if (done == draws).all() else fill_unfinished(array.copy(), done)
+    if array.shape[:1] != (total,):
+        raise ValueError(
+            f"values of {name!r} must have shape ({len(done)}, {draws}, ...) or ({total}, ...), got {array.shape}. "
+            "Chains and draws come first."
+        )
+    whole = np.full((*shape, *array.shape[1:]), fill, array.dtype)
+    for row, part in enumerate(np.split(array, np.cumsum(done)[:-1])):
+        whole[row, : len(part)] = part
+    return whole

@@ -1,0 +1,65 @@
+"""Names of variables and statistics, and what to say when one is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nbinfer.errors import NbinferError
+
+#: Older spellings of statistics, understood wherever a statistic is asked for by name.
+OLD_STATISTICS = {
+    "mean_tree_accept": "acceptance_rate",
+    "accept": "acceptance_rate",
+    "depth": "tree_depth",
+    "tree_size": "n_steps",
+    "energy_change": "energy_error",
+    "max_energy_change": "max_energy_error",
+    "model_logp": "lp",
+}
+
+_MOST = 20  # names in one message
+
+
+class UnknownNameError(NbinferError, KeyError):
+    """A trace has no variable or statistic of that name."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would quote the whole message
+
+
+def listed(names: Iterable[object]) -> str:
+    """Join names for a message, at most twenty of them."""
+    every = [str(name) for name in names]
+    if len(every) > _MOST:
+        every[_MOST:] = [f"and {len(every) - _MOST} more"]
+    return ", ".join(every) or "none"
+
+
+def unknown(kind: str, name: object, known: Iterable[str]) -> str:
+    """Say that `name` is not known, what it may have meant, and what there is.
+
+    Parameters
+    ----------
+    kind : str
+        What was asked for, e.g. ``"variable"``.
+    name : object
+        What came.
+    known : iterable of str
+        The names there are.
+
+    Returns
+    -------
+    message : str
+        One or two sentences.
+    """
+    from difflib import get_close_matches
+
+    names = list(known)
+    close = get_close_matches(str(name), names, n=3)
+    hint = f" Did you mean {' or '.join(repr(match) for match in close)}?" if close else ""
+    return f"the trace has no {kind} {name!r}; it has {listed(names)}.{hint}"
+
+
+def statistic(name: str, known: Iterable[str]) -> str:
+    """Return the stored name of a statistic; names that are stored win over old spellings."""
+    return name if name in known else OLD_STATISTICS.get(name, name)

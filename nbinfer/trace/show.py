@@ -1,0 +1,102 @@
+"""A trace on one screen, as text and as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from nbinfer.trace.trace import Trace
+
+_MOST_VARIABLES = 20
+_MOST_CHAINS = 8
+
+
+def _plural(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def _headline(trace: Trace) -> str:
+    draws, tune = trace.draws_done, trace.tune_done
+    numbers = "" if trace.chains == list(range(trace.nchains)) else f" (numbers {_some(trace.chains)})"
+    most = _plural(int(draws.max()), "draw")
+    size = f"{_plural(trace.nchains, 'chain')}{numbers} × {most if draws.min() == draws.max() else 'up to ' + most}"
+    if not tune.any():
+        return f"Trace: {size}"
+    kept = "kept" if trace.warmup_posterior else "not kept"
+    return f"Trace: {size}, after {int(tune.max())} of warm-up ({kept})"
+
+
+def _some(numbers: list[int]) -> str:
+    shown = [str(number) for number in numbers[:_MOST_CHAINS]]
+    return ", ".join(shown + ["…"] * (len(numbers) > _MOST_CHAINS))
+
+
+def _lengths(trace: Trace) -> str | None:
+    """Say how long each chain is, if the run was stopped or the chains differ."""
+    draws = trace.draws_done
+    if not trace.interrupted and draws.min() == draws.max():
+        return None
+    if not draws.any() and trace.tune_done.any():
+        phase, done = "warm-up iterations", trace.tune_done
+    else:
+        phase, done = "draws", draws
+    if trace.nchains > _MOST_CHAINS:
+        counts = f"between {int(done.min())} and {int(done.max())} {phase} a chain"
+    else:
+        counts = f"{phase} " + ", ".join(
+            f"{int(n)} (chain {chain})" for chain, n in zip(trace.chains, done, strict=True)
+        )
+    return f"{'Interrupted' if trace.interrupted else 'Unequal chains'}: {counts}"
+
+
+def _verdict(trace: Trace) -> str | None:
+    """Return the first line of the report."""
+    if trace.report is None:
+        return None
+    lines = str(trace.report).strip().splitlines()
+    return lines[0] if lines else None
+
+
+def _variables(group: Mapping[str, NDArray[Any]]) -> tuple[list[tuple[str, str, str]], str | None]:
+    """Return rows of name, shape and type, and a line about those left out."""
+    names = list(group)
+    rows = [
+        (name, "scalar" if group[name].ndim == 2 else str(group[name].shape[2:]), str(group[name].dtype))
+        for name in names[:_MOST_VARIABLES]
+    ]
+    rest = len(names) - len(rows)
+    return rows, f"… and {_plural(rest, 'more variable')}" if rest else None
+
+
+def as_text(trace: Trace) -> str:
+    """Return the trace on one screen."""
+    from textwrap import fill
+
+    rows, rest = _variables(trace.posterior)
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(2)]
+    lines: list[str | None] = [_headline(trace)]
+    lines += [f"  {name:<{widths[0]}}  {shape:<{widths[1]}}  {dtype}" for name, shape, dtype in rows]
+    lines += [f"  {rest}" if rest else None]
+    if trace.sample_stats:
+        lines += [fill("Statistics: " + ", ".join(trace.sample_stats), 100, subsequent_indent="  ")]
+    lines += [_lengths(trace), _verdict(trace)]
+    return "\n".join(line for line in lines if line)
+
+
+def as_html(trace: Trace) -> str:
+    """Return the trace on one screen of a notebook."""
+    from html import escape
+
+    rows, rest = _variables(trace.posterior)
+    cells = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    table = f"<table><thead><tr><th>variable</th><th>shape</th><th>type</th></tr></thead><tbody>{cells}</tbody></table>"
+    statistics = "Statistics: " + ", ".join(trace.sample_stats) if trace.sample_stats else None
+    after = [rest, statistics, _lengths(trace), _verdict(trace)]
+    return (
+        f"<div><p><strong>{escape(_headline(trace))}</strong></p>{table}"
+        + "".join(f"<p>{escape(line)}</p>" for line in after if line)
+        + "</div>"
+    )

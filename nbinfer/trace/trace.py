@@ -1,0 +1,312 @@
+"""The draws of a run in memory: arrays (chain, draw, ...) by name, and the ways to look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nbinfer.trace.checks import Arrays, adopted, common_shape, counts, fitted, numbers, schema_attributes
+from nbinfer.trace.merge import joined
+from nbinfer.trace.names import UnknownNameError, listed, unknown
+from nbinfer.trace.reading import Reader
+from nbinfer.trace.rows import Selection
+
+if TYPE_CHECKING:
+    from nbinfer.diagnostics import Summary
+
+
+class Trace(Reader):
+    """Draws of several chains, their statistics, and how they came about.
+
+    Asked by name (item, attribute, ``in``), a trace gives whole arrays; asked by number, it is a sequence of
+    points: the finished draws of its highest-numbered chain, which are also what ``len`` counts and iteration
+    visits. `points` visits all chains.
+
+    Parameters
+    ----------
+    posterior : mapping of str to ndarray, shape (chain, draw, ...)
+        Draws of each variable. Arrays are adopted, not copied, here and below.
+    sample_stats : mapping of str to ndarray, shape (chain, draw) or (chain, draw, sampler), optional
+        Statistics of each draw.
+    warmup_posterior, warmup_sample_stats : mapping of str to ndarray, optional
+        The same of the warm-up.
+    observed_data : mapping of str to ndarray, optional
+        Data of the model.
+    draws_done, tune_done : ndarray of int, shape (chain,), optional
+        Finished rows of each chain. Rows from there on should hold `nbinfer.trace.fill_value`. Default: all.
+    chain_ids : sequence of int, optional
+        Number of each chain. Default: 0, 1, ...
+    attrs : mapping, optional
+        Attributes of the run, e.g. ``sampling_time`` (seconds) and ``seed``. Those of the ArviZ schema are added.
+    interrupted : bool
+        Whether the run was stopped before all chains were finished.
+    dims : mapping of str to sequence of str, optional
+        Names of the axes of variables after chain and draw, for `to_arviz`.
+    coords : mapping of str to sequence, optional
+        Labels along named axes, for `to_arviz`.
+
+    Attributes
+    ----------
+    posterior, sample_stats, warmup_posterior, warmup_sample_stats, observed_data : dict of str to ndarray
+        The groups, named as in the ArviZ schema.
+    draws_done, tune_done : ndarray of int, shape (chain,)
+        Finished draws and warm-up iterations of each chain.
+    chain_ids : list of int
+        Number of each chain, in the order of the arrays' first axis.
+    attrs : dict
+        Attributes of the run.
+    interrupted : bool
+        Whether the run was stopped early.
+    report : Report or None
+        What the diagnostics found, once somebody has looked.
+    dims, coords : dict
+        Names and labels of axes.
+
+    Examples
+    --------
+    >>> trace = Trace({"mu": np.arange(8.0).reshape(2, 4)}, {"diverging": np.zeros((2, 4), bool)})
+    >>> trace["mu"].shape
+    (2, 4)
+    >>> trace["mu", 1::2]
+    array([[1., 3.],
+           [5., 7.]])
+    >>> trace.get_values("mu", burn=2)
+    array([2., 3., 6., 7.])
+    >>> trace
+    Trace: 2 chains × 4 draws
+      mu  scalar  float64
+    Statistics: diverging
+    """
+
+    report: Any
+
+    def __init__(
+        self,
+        posterior: Mapping[str, ArrayLike],
+        sample_stats: Mapping[str, ArrayLike] | None = None,
+        *,
+        warmup_posterior: Mapping[str, ArrayLike] | None = None,
+        warmup_sample_stats: Mapping[str, ArrayLike] | None = None,
+        observed_data: Mapping[str, ArrayLike] | None = None,
+        draws_done: ArrayLike | None = None,
+        tune_done: ArrayLike | None = None,
+        chain_ids: Sequence[int] | None = None,
+        attrs: Mapping[str, Any] | None = None,
+        interrupted: bool = False,
+        dims: Mapping[str, Sequence[str]] | None = None,
+        coords: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.posterior = adopted("posterior", posterior)
+        self.sample_stats = adopted("sample_stats", sample_stats)
+        self.warmup_posterior = adopted("warmup_posterior", warmup_posterior)
+        self.warmup_sample_stats = adopted("warmup_sample_stats", warmup_sample_stats)
+        self.observed_data: Arrays = {name: np.asanyarray(data) for name, data in (observed_data or {}).items()}
+        chains, draws = common_shape("posterior and sample_stats", self.posterior, self.sample_stats)
+        warm_chains, tune = common_shape("the warm-up groups", self.warmup_posterior, self.warmup_sample_stats)
+        if chains is None:
+            chains = warm_chains if draws_done is None else len(np.atleast_1d(draws_done))
+        if not chains:
+            raise ValueError("posterior must hold at least one array with at least one chain, got none")
+        if warm_chains not in (None, chains):
+            raise ValueError(f"all groups must have {chains} chains like posterior, the warm-up has {warm_chains}")
+        self.draws_done = counts("draws_done", draws_done, chains, draws)
+        self.tune_done = counts("tune_done", tune_done, chains, tune)
+        self.chain_ids = numbers(chain_ids, chains)
+        self.attrs = schema_attributes() | dict(attrs or {})
+        self.interrupted = bool(interrupted)
+        self.report = None
+        self.dims: dict[str, list[str]] = {name: list(axes) for name, axes in (dims or {}).items()}
+        self.coords: dict[str, Any] = dict(coords or {})
+
+    def __len__(self) -> int:
+        return int(self.draws_done[self._last])
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._stored(name) is not None
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self.points(self.chain_ids[self._last])
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *filter(str.isidentifier, [*self.posterior, *self.sample_stats])]
+
+    def __repr__(self) -> str:
+        from nbinfer.trace.show import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        from nbinfer.trace.show import as_html
+
+        return as_html(self)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [*self.posterior, *self.sample_stats]
+
+    # Looking things up
+
+    @overload
+    def __getitem__(self, key: str | tuple[str, slice]) -> NDArray[Any]: ...
+    @overload
+    def __getitem__(self, key: slice) -> Trace: ...
+    @overload
+    def __getitem__(self, key: int) -> dict[str, Any]: ...
+    def __getitem__(self, key: Any) -> NDArray[Any] | Trace | dict[str, Any]:
+        """Return an array (by name, or name and slice), a shorter trace (by slice) or a point (by number).
+
+        A slice takes from each chain what it would take from a list of that chain's finished draws.
+        """
+        if isinstance(key, str):
+            return self._array(key)
+        if isinstance(key, slice):
+            return self._sliced(key)
+        if isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], str) and isinstance(key[1], slice):
+            return Selection(self.draws_done, key[1]).of(self._array(key[0]))
+        if isinstance(key, int | np.integer):
+            return self.point(int(key))
+        raise TypeError(
+            "a trace is indexed by a name, a name and a slice (trace['mu', 100::2]), a slice or an integer, "
+            f"got {key!r}"
+        )
+
+    def __getattr__(self, name: str) -> NDArray[Any]:
+        if name.startswith("_") or "posterior" not in self.__dict__:  # also while being unpickled
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        try:
+            return self._array(name)
+        except UnknownNameError as error:
+            raise AttributeError(str(error), name=name, obj=self) from None
+
+    # Changing it
+
+    def add_values(self, values: Mapping[str, ArrayLike], overwrite: bool = False) -> None:
+        """Add variables to the trace; all of them or, after an error, none.
+
+        Parameters
+        ----------
+        values : mapping of str to array_like
+            Shaped (chain, draw, ...) like the other variables (adopted unless chains are of unequal length), or
+            (finished draws of all chains, ...) in the order of `get_values`. What fits both is (chain, draw, ...).
+        overwrite : bool
+            Whether a variable of the same name is replaced.
+
+        Raises
+        ------
+        ValueError
+            If a name exists and ``overwrite`` is false, or a length does not fit.
+        """
+        taken = [name for name in values if name in self.posterior]
+        if taken and not overwrite:
+            raise ValueError(f"the trace already has {listed(taken)}; pass overwrite=True to replace it")
+        _, rows = common_shape("posterior and sample_stats", self.posterior, self.sample_stats)
+        draws = int(self.draws_done.max()) if rows is None else rows
+        self.posterior |= {
+            name: fitted(name, np.asanyarray(array), draws, self.draws_done) for name, array in values.items()
+        }
+
+    def remove_values(self, name: str) -> None:
+        """Remove a variable.
+
+        Parameters
+        ----------
+        name : str
+            Its name. Draws of the warm-up go, too.
+        """
+        if name not in self.posterior:
+            raise UnknownNameError(unknown("variable", name, self.posterior))
+        del self.posterior[name]
+        self.warmup_posterior.pop(name, None)
+
+    def append(self, other: Trace) -> None:
+        """Continue the chains with the draws of another trace.
+
+        Parameters
+        ----------
+        other : Trace
+            Of the same variables. Its draws (and warm-up iterations) follow ours in chains of the same number;
+            chains of new numbers are added. Arrays taken from this trace before stay as they are.
+
+        See Also
+        --------
+        merge_traces : A new trace of different chains.
+        """
+        vars(self).update(vars(joined([self, other])))
+
+    def copy(self) -> Trace:
+        """Return a trace of the same arrays to which variables can be added independently.
+
+        Returns
+        -------
+        trace : Trace
+            With dictionaries of its own.
+        """
+        twin = object.__new__(type(self))
+        vars(twin).update({name: _shallow(value) for name, value in vars(self).items()})
+        return twin
+
+    __copy__ = copy
+
+    def cut(self) -> Trace:
+        """Return a trace in which all chains have the length of the shortest.
+
+        Returns
+        -------
+        trace : Trace
+            Of views.
+        """
+        return self._sliced(slice(0, int(self.draws_done.min())))
+
+    # Passing it on
+
+    def summary(self, **kwargs: Any) -> Summary:
+        """Summarise the draws; see `nbinfer.summary`.
+
+        Parameters
+        ----------
+        **kwargs
+            Passed on.
+
+        Returns
+        -------
+        summary : Summary
+            Moments, intervals, effective sample sizes and R-hat of every variable.
+        """
+        from nbinfer.diagnostics import summary
+
+        return summary(self, **kwargs)
+
+    def to_arviz(self) -> Any:
+        """Convert to what ArviZ works with; needs ``pip install nbinfer[arviz]``.
+
+        Returns
+        -------
+        tree : xarray.DataTree
+            The groups of this trace, without copying, as far as any chain has come. Chains of unequal length end
+            in `nbinfer.trace.fill_value`, which for integers and booleans looks like a draw: convert
+            ``trace.cut()`` unless you know what to do with them.
+        """
+        from nbinfer.trace.arviz import to_arviz
+
+        return to_arviz(self)
+
+    # Inside
+
+    def _sliced(self, rows: slice) -> Trace:
+        chosen = Selection(self.draws_done, rows)
+        shorter = self.copy()
+        shorter.posterior = {name: chosen.of(array) for name, array in self.posterior.items()}
+        shorter.sample_stats = {name: chosen.of(array) for name, array in self.sample_stats.items()}
+        shorter.draws_done = chosen.done
+        shorter.report = None  # it spoke of other draws
+        return shorter
+
+
+#: The name under which PyMC's users know it.
+MultiTrace = Trace
+
+
+def _shallow(value: Any) -> Any:
+    return value.copy() if isinstance(value, dict | list) else value

@@ -1,0 +1,20 @@
+"""Settings of the whole suite."""
+
+import os
+from pathlib import Path
+
+# Compiled code of the tests stays in the checkout: warm from one run to the next, and away from the user's own.
+os.environ.setdefault("NBINFER_CACHE_DIR", str(Path(__file__).parent.parent / ".cache" / "nbinfer"))
+
+NO_JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what the marks say, unless ``-m`` asks for it."""
+    asked = config.getoption("-m")
+    left_out = {mark for mark in ("slow", "gpu") if mark not in asked}
+    if NO_JIT:
+        left_out.add("nojit")
+    kept = [item for item in items if not any(item.get_closest_marker(mark) for mark in left_out)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept

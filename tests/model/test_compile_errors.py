@@ -1,0 +1,104 @@
+"""A function that Numba cannot compile becomes one short message with the user's line."""
+
+import numpy as np
+import pytest
+
+import nbinfer.model as nb
+from nbinfer.compile import JIT
+from nbinfer.errors import CompileError
+
+pytestmark = pytest.mark.nojit
+
+if JIT:
+    from numba import njit
+else:
+
+    def njit(function):
+        return function
+
+
+class Holder:
+    value = 1.0
+
+
+HOLDER = Holder()
+
+
+def plain_helper(x):
+    return 2.0 * x
+
+
+@njit
+def bad_helper(x):
+    return np.fft.fft(x)[0].real
+
+
+def calls_plain(p, d):
+    return -plain_helper(p.a)
+
+
+def calls_bad(p, d):
+    return bad_helper(d.y) if p.a > 1e6 else 0.0
+
+
+def unknown_field(p, d):
+    return p.b if p.a > 1e6 else -p.a
+
+
+def two_types(p, d):
+    x = "text" if p.a > 1e6 else 1.0
+    return x
+
+
+def formats(p, d):
+    return float(len(f"{p.a:.3f}"))
+
+
+def holds(p, d):
+    return HOLDER.value if p.a > 1e6 else 0.0
+
+
+def unsupported(p, d):
+    return np.sum(np.apply_along_axis(np.sum, 0, d.y)) - p.a
+
+
+CASES = [
+    (calls_plain, "return -plain_helper", "Decorate plain_helper with numba.njit"),
+    (calls_bad, "return np.fft.fft", "a function that logp calls"),
+    (unknown_field, "return p.b", "Parameters has no field b; it has a"),
+    (two_types, 'x = "text"', "one type on all paths"),
+    (formats, "return float", "format spec in f-strings"),
+    (holds, "return HOLDER", "Pass HOLDER as data"),
+    (unsupported, "np.apply_along_axis", "Use what Numba supports"),
+]
+
+
+@pytest.mark.parametrize(("function", "line", "hint"), CASES, ids=[f.__name__ for f, *_ in CASES])
+def test_one_readable_message(function, line, hint):
+    bound = nb.Model({"a": nb.real()}, logp=function, data={"y": [1.0, 2.0]}).bind()
+    with pytest.raises(CompileError) as caught:
+        _ = bound.density
+    message = str(caught.value)
+    assert message.startswith("Numba cannot compile ")
+    assert line in message
+    assert hint in message
+    assert __file__ in message
+    assert len(message.splitlines()) == 4
+    assert len(message) < 600
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+def test_the_message_names_the_function():
+    bound = nb.Model(
+        {"a": nb.real()}, prior=lambda p, d: 0.0, likelihood={"y": unknown_field}, data={"y": [1.0]}
+    ).bind()
+    with pytest.raises(CompileError, match="cannot compile likelihood 'y' "):
+        _ = bound.density
+
+
+def test_functions_without_a_file():
+    space = {}
+    exec("def typed(p, d):\n    return p.b if p.a > 1e6 else 0.0", space)
+    with pytest.raises(CompileError, match=r"cannot compile logp \(<string>, line 2\)"):
+        _ = nb.Model({"a": nb.real()}, logp=space["typed"]).bind().density

@@ -1,0 +1,116 @@
+"""Radon in the counties of Minnesota: partial pooling, centred and not, 88 dimensions with exact answers."""
+
+import math
+
+import numba
+import numpy as np
+
+import nbinfer as nb
+from nbinfer.distributions import half_normal, normal
+from tests.posteriors import read
+
+__all__ = ["centered", "noncentered"]
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+@numba.njit
+def scales_grad(p, grad):
+    """Add the derivatives of the priors that both forms share; return their sum."""
+    grad.mu_alpha[()] -= p.mu_alpha / 100.0
+    grad.sigma_alpha[()] -= p.sigma_alpha
+    grad.sigma_y[()] -= p.sigma_y
+    logp = math.log(2.0 / math.pi) - math.log(10.0) - 0.5 * LOG_2PI
+    return logp - 0.5 * ((p.mu_alpha / 10.0) ** 2 + p.sigma_alpha**2 + p.sigma_y**2)
+
+
+def centered_prior(p, d):
+    return (
+        normal.logpdf(p.mu_alpha, 0.0, 10.0)
+        + half_normal.logpdf(p.sigma_alpha, 1.0)
+        + half_normal.logpdf(p.sigma_y, 1.0)
+        + np.sum(normal.logpdf(p.alpha, p.mu_alpha, p.sigma_alpha))
+    )
+
+
+def centered_likelihood(p, d):
+    return normal.logpdf(d.log_radon, p.alpha[d.county], p.sigma_y)
+
+
+def centered_grad(p, d, grad):
+    logp = scales_grad(p, grad)
+    squares = 0.0
+    for j in range(p.alpha.size):
+        z = (p.alpha[j] - p.mu_alpha) / p.sigma_alpha
+        squares += z**2
+        grad.mu_alpha[()] += z / p.sigma_alpha
+        grad.alpha[j] -= z / p.sigma_alpha
+    grad.sigma_alpha[()] += (squares - p.alpha.size) / p.sigma_alpha
+    logp -= 0.5 * squares + p.alpha.size * (math.log(p.sigma_alpha) + 0.5 * LOG_2PI)
+    squares = 0.0
+    for n in range(d.log_radon.size):
+        j = d.county[n]
+        z = (d.log_radon[n] - p.alpha[j]) / p.sigma_y
+        squares += z**2
+        grad.alpha[j] += z / p.sigma_y
+    grad.sigma_y[()] += (squares - d.log_radon.size) / p.sigma_y
+    return logp - 0.5 * squares - d.log_radon.size * (math.log(p.sigma_y) + 0.5 * LOG_2PI)
+
+
+def noncentered_prior(p, d):
+    return (
+        normal.logpdf(p.mu_alpha, 0.0, 10.0)
+        + half_normal.logpdf(p.sigma_alpha, 1.0)
+        + half_normal.logpdf(p.sigma_y, 1.0)
+        + np.sum(normal.logpdf(p.alpha_raw, 0.0, 1.0))
+    )
+
+
+def alpha(p, d):
+    return p.mu_alpha + p.sigma_alpha * p.alpha_raw
+
+
+def noncentered_likelihood(p, d):
+    return normal.logpdf(d.log_radon, p.mu_alpha + p.sigma_alpha * p.alpha_raw[d.county], p.sigma_y)
+
+
+def noncentered_grad(p, d, grad):
+    logp = scales_grad(p, grad)
+    for j in range(p.alpha_raw.size):
+        logp -= 0.5 * (p.alpha_raw[j] ** 2 + LOG_2PI)
+        grad.alpha_raw[j] -= p.alpha_raw[j]
+    squares = pull_mu = pull_sigma = 0.0
+    for n in range(d.log_radon.size):
+        raw = p.alpha_raw[d.county[n]]
+        z = (d.log_radon[n] - p.mu_alpha - p.sigma_alpha * raw) / p.sigma_y
+        squares += z**2
+        pull = z / p.sigma_y
+        pull_mu += pull
+        pull_sigma += pull * raw
+        grad.alpha_raw[d.county[n]] += pull * p.sigma_alpha
+    grad.mu_alpha[()] += pull_mu
+    grad.sigma_alpha[()] += pull_sigma
+    grad.sigma_y[()] += (squares - d.log_radon.size) / p.sigma_y
+    return logp - 0.5 * squares - d.log_radon.size * (math.log(p.sigma_y) + 0.5 * LOG_2PI)
+
+
+table = read("radon", "data.json")
+data = {"log_radon": np.array(table["log_radon"]), "county": np.array(table["county_idx"]) - 1}
+scales = {"mu_alpha": nb.real(), "sigma_alpha": nb.positive(), "sigma_y": nb.positive()}
+
+centered = nb.Model(
+    parameters={"alpha": nb.real(table["J"]), **scales},
+    prior=centered_prior,
+    likelihood=centered_likelihood,
+    logp_grad=centered_grad,
+    data=data,
+)
+
+noncentered = nb.Model(
+    parameters={"alpha_raw": nb.real(table["J"]), **scales},
+    prior=noncentered_prior,
+    likelihood=noncentered_likelihood,
+    logp_grad=noncentered_grad,
+    data=data,
+    derived={"alpha": alpha},
+)

@@ -1,0 +1,36 @@
+"""The examples of the README and of the note on embedding run as they stand."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def blocks(file, language):
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+EXAMPLES = blocks("README.md", "python") + blocks("docs/embedding.md", "python")
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_example_runs(example, tmp_path):
+    script = tmp_path / "example.py"
+    script.write_text(example, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, script]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_opens_with_two_commands():
+    run, test = blocks("README.md", "bash")
+    assert run.strip().endswith("-m nbinfer")
+    assert test.strip().endswith("-m pytest")
