@@ -34,7 +34,8 @@ class Purpose(enum.IntEnum):
     STEP = 1024
 
 
-#: Words of one stream: counter (4), key (2), position in the buffer, buffer (4), spare 32 bits (flag, value), unused.
+#: Words of one stream: counter (4), key (2), position in the buffer, buffer (4), spare 32 bits (flag, value), unused. Kernels
+#: know a stream by the address of its words.
 STREAM_WORDS = 14
 
 _M0, _M1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
@@ -45,8 +46,9 @@ _TO_UNIT = 1.0 / 9007199254740992.0  # 2**-53
 
 
 @kernel
-def start(words, draw, chain, purpose):
+def start(stream, draw, chain, purpose):
     """Put a stream at the beginning of its numbers for (draw, chain, purpose); the key stays."""
+    words = words_at(stream, STREAM_WORDS)
     words[0] = 0
     words[1] = draw
     words[2] = chain
@@ -68,7 +70,9 @@ def _block(c0, c1, c2, c3, k0, k1):
 
 
 @kernel
-def _count_up(words):
+def _refill(stream):
+    """Count one up and write the next four words into the buffer."""
+    words = words_at(stream, STREAM_WORDS)
     words[0] = add_wrapping(words[0], _ONE)
     if words[0] == _ZERO:
         words[1] = add_wrapping(words[1], _ONE)
@@ -76,30 +80,25 @@ def _count_up(words):
             words[2] = add_wrapping(words[2], _ONE)
             if words[2] == _ZERO:
                 words[3] = add_wrapping(words[3], _ONE)
-
-
-@kernel
-def _refill(words):
-    """Count one up and write the next four words into the buffer."""
-    _count_up(words)
     words[7], words[8], words[9], words[10] = _block(words[0], words[1], words[2], words[3], words[4], words[5])
     words[6] = 0
 
 
 @kernel
-def next_word(words):
+def next_word(stream):
     """Return the next 64 random bits."""
+    words = words_at(stream, STREAM_WORDS)
     if words[6] >= _FOUR:
-        _refill(words)
+        _refill(stream)
     position = np.int64(words[6])
     words[6] = position + 1
     return words[7 + position]
 
 
 @kernel
-def uniform(words):
+def uniform(stream):
     """Return a number in [0, 1) with 53 random bits."""
-    return (next_word(words) >> _LOW_BITS) * _TO_UNIT
+    return (next_word(stream) >> _LOW_BITS) * _TO_UNIT
 
 
 def _ziggurat() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -135,7 +134,7 @@ def _quick_normal(bits):
 
 
 @kernel
-def _slow_normal(words, bits):
+def _slow_normal(stream, bits):
     """Finish what `_quick_normal` could not decide; draws further words."""
     while True:
         layer = np.int64(bits & _LAYER)
@@ -144,30 +143,30 @@ def _slow_normal(words, bits):
             return x
         if layer == 0:  # the tail beyond the last layer (Marsaglia 1964)
             while True:
-                far = -math.log1p(-uniform(words)) / _TAIL
-                if -2.0 * math.log1p(-uniform(words)) > far * far:
+                far = -math.log1p(-uniform(stream)) / _TAIL
+                if -2.0 * math.log1p(-uniform(stream)) > far * far:
                     return -(_TAIL + far) if x < 0.0 else _TAIL + far
-        if _HEIGHT[layer] + (_HEIGHT[layer - 1] - _HEIGHT[layer]) * uniform(words) < math.exp(-0.5 * x * x):
+        if _HEIGHT[layer] + (_HEIGHT[layer - 1] - _HEIGHT[layer]) * uniform(stream) < math.exp(-0.5 * x * x):
             return x
-        bits = next_word(words)
+        bits = next_word(stream)
 
 
 @kernel
-def normal(words):
+def normal(stream):
     """Return a standard normal number (ziggurat with 256 layers, [2]_)."""
-    bits = next_word(words)
+    bits = next_word(stream)
     x, enough = _quick_normal(bits)
-    return x if enough else _slow_normal(words, bits)
+    return x if enough else _slow_normal(stream, bits)
 
 
 @kernel
-def fill_normal(words, address, count):
+def fill_normal(stream, address, count):
     """Write `count` standard normal numbers to an address; faster than one at a time.
 
     The words come in whole blocks, four at a time whatever is left in the buffer; those that do not suffice draw further ones
     when all blocks are there.
     """
-    bits, values = words_at(address, count), floats_at(address, count)
+    words, bits, values = words_at(stream, STREAM_WORDS), words_at(address, count), floats_at(address, count)
     c1, c2, c3, k0, k1 = words[1], words[2], words[3], words[4], words[5]
     c0 = words[0]
     whole = count - count % 4
@@ -184,30 +183,30 @@ def fill_normal(words, address, count):
     for i in range(count):
         word = bits[i]
         x, enough = _quick_normal(word)
-        values[i] = x if enough else _slow_normal(words, word)
+        values[i] = x if enough else _slow_normal(stream, word)
 
 
 @entry("uint64(intp)")
-def _next_uint64(address):
-    return next_word(words_at(address, STREAM_WORDS))
+def _next_uint64(stream):
+    return next_word(stream)
 
 
 @entry("uint32(intp)")
-def _next_uint32(address):
+def _next_uint32(stream):
     # NumPy hands out the low half first and keeps the high half for the next call.
-    words = words_at(address, STREAM_WORDS)
+    words = words_at(stream, STREAM_WORDS)
     if words[11] != _ZERO:
         words[11] = 0
         return np.uint32(words[12])
-    bits = next_word(words)
+    bits = next_word(stream)
     words[11] = 1
     words[12] = bits >> _HALF_WORD
     return np.uint32(bits)
 
 
 @entry("float64(intp)")
-def _next_double(address):
-    return uniform(words_at(address, STREAM_WORDS))
+def _next_double(stream):
+    return uniform(stream)
 
 
 @functools.cache
@@ -223,8 +222,7 @@ def generator_functions() -> int:
 def new_stream(key: np.ndarray, draw: int = 0, chain: int = 0, purpose: int = Purpose.START) -> np.ndarray:
     """Return the words of a stream, shape (STREAM_WORDS,), uint64."""
     words = np.zeros(STREAM_WORDS, np.uint64)
-    words[4:6] = key
-    start.py_func(words, draw, chain, purpose)
+    words[:7] = [0, draw, chain, purpose, *key, 4]
     return words
 
 

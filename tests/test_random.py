@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 from nbinfer import random
-from nbinfer.compile import JIT, address_of, entry, floats_at, generator_at, words_at
-from nbinfer.random import STREAM_WORDS, Purpose, generator, key_of, new_stream, seed_sequences
+from nbinfer.compile import JIT, address_of, entry, floats_at, generator_at
+from nbinfer.random import Purpose, generator, key_of, new_stream, seed_sequences
 
 KEY = key_of(np.random.SeedSequence(2024))
 
@@ -51,16 +51,16 @@ def test_a_compiled_generator_is_numpys_bit_for_bit(draw):
 
 
 @entry("int64(intp, intp, int64, int64)")
-def _numbers(words_address, out_address, count, normals):
-    words, out = words_at(words_address, STREAM_WORDS), floats_at(out_address, count)
+def _numbers(stream, out_address, count, normals):
+    out = floats_at(out_address, count)
     for i in range(count):
-        out[i] = random.normal(words) if normals != 0 else random.uniform(words)
+        out[i] = random.normal(stream) if normals != 0 else random.uniform(stream)
     return 0
 
 
 @entry("int64(intp, intp, int64)")
-def _fill(words_address, out_address, count):
-    random.fill_normal(words_at(words_address, STREAM_WORDS), out_address, count)
+def _fill(stream, out_address, count):
+    random.fill_normal(stream, out_address, count)
     return 0
 
 
@@ -106,9 +106,10 @@ import numpy as np
 from nbinfer import random
 words = random.new_stream(random.key_of(np.random.SeedSequence(2024)), 9)
 out = np.zeros(1001)
-random.fill_normal(words, out.ctypes.data, 1001)
-rest = [float(random.normal(words)) for _ in range(999)]
-print([*out.tolist(), *rest, float(random.uniform(words))])
+stream = words.ctypes.data
+random.fill_normal(stream, out.ctypes.data, 1001)
+rest = [float(random.normal(stream)) for _ in range(999)]
+print([*out.tolist(), *rest, float(random.uniform(stream))])
 """
 
 

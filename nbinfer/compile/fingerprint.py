@@ -161,7 +161,9 @@ class _Hasher:
             self._function(thing)
         elif wrapped is not None:  # a dispatcher of Numba's or a kernel
             options = getattr(thing, "targetoptions", None) or getattr(thing, "_options", None) or {}
-            self.tag("compiled", *sorted(f"{key}={sorted(v) if isinstance(v, set) else v}" for key, v in options.items()))
+            self.tag(
+                "compiled", *sorted(f"{key}={sorted(v) if isinstance(v, set) else v}" for key, v in options.items())
+            )
             self.feed(wrapped)
         elif isinstance(thing, type):
             self._class(thing)
@@ -242,13 +244,24 @@ class _Hasher:
         if issubclass(kind, tuple) and hasattr(kind, "_fields"):
             self.feed((kind._fields, getattr(kind, "_field_defaults", {})))
             return
+        written = getattr(kind, "__dataclass_fields__", None)
+        self.tag("fields", *(written or ()))
         for name, value in vars(kind).items():
-            if name not in ("__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__"):
-                self.tag("member", name)
-                self.feed(value if isinstance(value, _MEMBERS) or not callable(value) else repr(type(value)))
+            # What dataclasses write for us follows from the fields.
+            if name in _UNSEEN or (written is not None and (name.startswith("__dataclass") or _is_typed(value))):
+                continue
+            self.tag("member", name)
+            self.feed(value)
 
 
-_MEMBERS = (types.FunctionType, staticmethod, classmethod, property, type)
+#: Attributes of classes that say nothing of what methods do.
+_UNSEEN = {"__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__"}
+_UNSEEN |= {"__annotations__", "__annotate_func__", "__annotations_cache__", "__match_args__", "__abstractmethods__"}
+
+
+def _is_typed(value: Any) -> bool:
+    code = getattr(value, "__code__", None)
+    return code is not None and code.co_filename == "<string>"
 
 
 def file_digest(*parts: str | bytes | int) -> str:

@@ -68,9 +68,7 @@ def write_once(path: Path, text: str) -> None:
     os.replace(part, path)
 
 
-def generated_module(
-    source: str, content: str, names: dict[str, Any], signatures: dict[str, str]
-) -> GeneratedModule:
+def generated_module(source: str, content: str, names: dict[str, Any], signatures: dict[str, str]) -> GeneratedModule:
     """Load a generated module, writing its text if it is new.
 
     Parameters

@@ -1,7 +1,7 @@
 """The compiled form of `nbinfer.compile.shapes`. Imported only where something is compiled."""
 
 # Numba runs the code generator below with its own builder objects, for which it has no types.
-# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc,untyped-decorator"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc,untyped-decorator,var-annotated,call-arg"
 
 from __future__ import annotations
 

@@ -116,10 +116,11 @@ def centre(split: np.ndarray, chains: int, draws: int) -> float:
     mean_of_means = 0.0
     spread = 0.0
     for chain in range(chains):
+        first = split[chain * draws]
         total = 0.0
         for i in range(chain * draws, (chain + 1) * draws):
-            total += split[i]
-        mean = total / draws
+            total += split[i] - first  # so that chains which stand still have exactly no variance
+        mean = first + total / draws
         for i in range(chain * draws, (chain + 1) * draws):
             split[i] -= mean
         delta = mean - mean_of_means

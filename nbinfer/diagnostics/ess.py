@@ -80,8 +80,10 @@ def ess_quantile(x: ArrayLike, p: float) -> Any:
     """
     draws = as_chains(x)
     check_probability(p, "p")
+    if draws.size == 0:
+        return ess_mean(draws)
     with np.errstate(invalid="ignore"):
-        below = draws <= np.quantile(draws, p, axis=(0, 1)) if draws.shape[0] * draws.shape[1] else draws
+        below = draws <= np.quantile(draws, p, axis=(0, 1))
     return plain(_where_finite(draws, measure(below, brief=True)["ess_mean"]))
 
 
@@ -126,6 +128,7 @@ def mcse_sd(x: ArrayLike, method: Literal["delta", "posterior"] = "delta") -> An
     draws = as_chains(x)
     if draws.size == 0:
         return ess_mean(draws)
+    draws = draws.astype(float)
     with np.errstate(all="ignore"):
         distance = np.abs(draws - draws.mean(axis=(0, 1)))
         v = distance**2
@@ -156,8 +159,8 @@ def mcse_quantile(x: ArrayLike, p: float) -> Any:
 
     draws = as_chains(x)
     ess = np.asarray(ess_quantile(draws, p))
-    ranked = np.sort(draws.reshape(-1, *draws.shape[2:]), axis=0)
-    size = len(ranked)
+    size = draws.shape[0] * draws.shape[1]
+    ranked = np.sort(draws.reshape(size, *draws.shape[2:]), axis=0)
     mcse = np.full(ess.shape, np.nan)
     for place in np.ndindex(*ess.shape):
         if np.isfinite(ess[place]):

@@ -111,9 +111,13 @@ def describe(values: np.ndarray, row: Any) -> tuple[float, float, float]:
         for i in range(size):
             mean += (values[i] - smallest) / scale
         mean /= size
+        rest = 0.0  # what rounding left of the mean
         for i in range(size):
             delta = (values[i] - smallest) / scale - mean
+            rest += delta
             variance += delta * delta
+        mean += rest / size
+        variance -= rest * rest / size
     row.mean = smallest + scale * mean
     if size > 1:
         row.sd = scale * math.sqrt(variance / (size - 1))
@@ -244,11 +248,8 @@ class Workspace:
                 record[name] = place
                 place += 8 * count
 
-    def measure(self, x: Any, prob: float = 0.9, brief: bool = False) -> np.ndarray:
+    def measure(self, x: np.ndarray, prob: float = 0.9, brief: bool = False) -> np.ndarray:
         """Return a record array of shape (*shape) with all that is known about draws of shape (chain, draw, *shape)."""
-        x = np.asarray(x)
-        if x.dtype.kind not in "biuf":
-            raise TypeError(f"draws must be real numbers, got an array of dtype {x.dtype}.")
         out = np.full(x.shape[2:], math.nan, Measure)
         if x.size == 0:
             return out
@@ -272,10 +273,12 @@ class Workspace:
 
 def as_chains(x: Any, name: str = "x") -> np.ndarray:
     """Return draws as an array of shape (chain, draw, *shape); one axis alone means one chain."""
-    x = np.asarray(x)
-    if x.ndim == 0:
+    draws = np.asarray(x)
+    if draws.ndim == 0:
         raise ValueError(f"{name} must have shape (draw,), (chain, draw) or (chain, draw, ...), got a single number.")
-    return x[None] if x.ndim == 1 else x
+    if draws.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, got an array of dtype {draws.dtype}.")
+    return draws[None] if draws.ndim == 1 else draws
 
 
 def measure(x: Any, prob: float = 0.9, brief: bool = False) -> np.ndarray:

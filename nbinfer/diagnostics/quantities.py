@@ -22,7 +22,7 @@ class Run:
     posterior : dict of str to ndarray, shape (chain, draw, *shape)
         Draws, with rows beyond the finished ones if the run was interrupted.
     done : tuple of int, or None
-        Finished draws of each chain; None: all there are.
+        Finished draws of each chain; None: all there are, and variables differ in how many.
     chain_ids : tuple of int
         What the chains are called.
     """
@@ -63,13 +63,15 @@ class Measured:
 
 def read(trace: Any) -> Run:
     """Take a `Trace`, or a mapping of names to draws, for what it is."""
-    if isinstance(trace, Mapping):
-        posterior = {str(name): as_chains(draws, str(name)) for name, draws in trace.items()}
-        return Run(posterior, None, ())
-    posterior = {name: np.asarray(draws) for name, draws in trace.posterior.items()}
+    group = trace if isinstance(trace, Mapping) else trace.posterior
+    posterior = {str(name): as_chains(draws, str(name)) for name, draws in group.items()}
     done = getattr(trace, "draws_done", None)
     if done is None:
-        done = next(([draws.shape[1]] * draws.shape[0] for draws in posterior.values()), [])
+        shapes = {draws.shape[:2] for draws in posterior.values()} or {(0, 0)}
+        if len(shapes) > 1:
+            return Run(posterior, None, ())
+        chains, draws = shapes.pop()
+        done = [draws] * chains
     done = tuple(int(n) for n in done)
     chain_ids = getattr(trace, "chain_ids", None)
     return Run(posterior, done, tuple(range(len(done)) if chain_ids is None else map(int, chain_ids)))
@@ -118,7 +120,7 @@ def measure_run(
     for name in names:
         draws = run.posterior[name]
         with np.errstate(all="ignore"):
-            checksum = float(np.add.reduce(draws, axis=None, dtype=float)) if draws.dtype.kind in "biuf" else np.nan
+            checksum = float(np.add.reduce(draws, axis=None, dtype=float))
         old = known.get(name) if known else None
         # The sum tells draws that somebody has changed in place; a NaN never equals itself and is measured again.
         if old and old.draws is draws and (old.done, old.prob, old.checksum) == (run.done, prob, checksum):

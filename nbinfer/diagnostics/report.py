@@ -118,8 +118,8 @@ def check(trace: Any, *, max_treedepth: int | None = None, target_accept: float 
 
     Parameters
     ----------
-    trace : Trace
-        The run. Statistics that its sampler does not have are not looked at.
+    trace : Trace, or mapping of str to array_like, shape (chain, draw, *shape)
+        The run, or draws alone. Statistics that its sampler does not have are not looked at.
     max_treedepth : int, optional
         The limit, for the messages. Default: ``trace.attrs["max_treedepth"]``, if there.
     target_accept : float, optional
@@ -129,8 +129,16 @@ def check(trace: Any, *, max_treedepth: int | None = None, target_accept: float 
     -------
     report : Report
         The verdict.
+
+    Examples
+    --------
+    >>> draws = np.random.default_rng(1).normal(size=(4, 1000))
+    >>> print(check({"mu": draws}))
+    No problems found: R-hat at most 1.002, bulk ESS at least 4000, tail ESS at least 3400.
     """
     run = read(trace)
+    if run.done is None:
+        raise ValueError("all variables of a run must have the same numbers of chains and draws.")
     attrs = getattr(trace, "attrs", None) or {}
     max_treedepth = attrs.get("max_treedepth") if max_treedepth is None else max_treedepth
     target_accept = attrs.get("target_accept") if target_accept is None else target_accept
@@ -169,10 +177,11 @@ class _Statistics:
 
     def __getitem__(self, name: str) -> list[np.ndarray] | None:
         """Return one array of draws for each chain, or None if no sampler has this statistic."""
-        values = self._stats.get(name)
-        if values is None or np.ndim(values) != 2:
+        if name not in self._stats:
             return None
-        values = np.asarray(values)
+        values = np.asarray(self._stats[name])
+        if values.ndim == 3:  # one column for each of several samplers
+            values = np.asarray(values.any(axis=2)) if values.dtype == bool else values[:, :, 0]
         chains = []
         for i, n in enumerate(self._done):
             keep = slice(n) if self._tune is None else np.flatnonzero(np.asarray(self._tune[i][:n]) != 1)
@@ -190,7 +199,7 @@ class _Quantities:
         self._records = np.concatenate(records) if records else None
 
     def _worst(self, values: np.ndarray, form: str) -> str:
-        """Name the quantities of the largest values."""
+        """Name the quantities of the largest values, or of the smallest if they come with a minus sign."""
         names = [label for name, shape in self._shapes.items() for label in labels(name, shape)]
         worst = np.argsort(-values, kind="stable")[:_WORST]
         return ", ".join(f"{names[i]} {format(abs(values[i]), form)}" for i in worst if not np.isnan(values[i]))
@@ -202,8 +211,11 @@ class _Quantities:
         count = int((share > 0).sum())
         if not count:
             return None
-        worst = self._worst(np.where(share > 0, share, np.nan), ".2%")
-        message = f"{_of(count, share.size)} have infinite or NaN draws ({worst} of them). Nothing is said about these."
+        worst = self._worst(np.where(share > 0, 100 * share, np.nan), ".2g")
+        message = (
+            f"Some draws of {_of(count, share.size)} are infinite or NaN (per cent: {worst}). "
+            "Nothing else is said about these quantities: look at the model."
+        )
         return Problem(Kind.NOT_FINITE, count, (), message)
 
     def convergence(self, facts: list[str]) -> Problem | None:

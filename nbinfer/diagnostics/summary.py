@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from nbinfer.diagnostics.ess import check_probability
+from nbinfer.diagnostics.measure import Measure
 from nbinfer.diagnostics.quantities import cut_note, labels, measure_run, read
 from nbinfer.diagnostics.rhat import largest_rhat
 
@@ -119,8 +120,9 @@ class Summary:
         width = max((len(row) for row in self.rows), default=0)
         lines = [" " * width, *(row.ljust(width) for row in self.rows)]
         for column, cells in zip(self.columns, self._cells(), strict=True):
-            for i, text in enumerate([column, *_align(cells, len(column))]):
-                lines[i] += "  " + text.rjust(len(column))
+            aligned = _align(cells, len(column))
+            for i, text in enumerate([column.rjust(len(aligned[0]) if aligned else 0), *aligned]):
+                lines[i] += "  " + text
         return "\n".join([*(line.rstrip() for line in lines), *self.notes])
 
     __repr__ = __str__
@@ -180,9 +182,9 @@ def summary(
     >>> import numpy as np
     >>> draws = np.random.default_rng(1).normal([0, 10], 1, size=(4, 1000, 2))
     >>> print(summary({"theta": draws}, kind="stats"))
-               mean    sd     q5    q95
-    theta[0]  -0.02  0.98  -1.63   1.56
-    theta[1]   9.98  0.99   8.32  11.58
+              mean    sd     q5    q95
+    theta[0]  0.00  1.00  -1.63   1.65
+    theta[1]  9.98  1.00   8.36  11.61
     """
     for value, name, choices in ((kind, "kind", _KINDS), (columns, "columns", ("default", "documents"))):
         if value not in choices:
@@ -199,9 +201,7 @@ def summary(
 
     measured = measure_run(run, names, prob, getattr(getattr(trace, "report", None), "measured", None))
     parts = [m.records.reshape(-1) for m in measured.values()]
-    records = np.concatenate(parts) if parts else np.empty(0, "f8").view([("mean", "f8")])
-    if not parts:
-        return Summary({}, {}, np.empty(0))
+    records = np.concatenate([np.empty(0, Measure), *parts])
     with np.errstate(all="ignore"):
         mcse = records["sd"] / np.sqrt(records["ess_mean"])
     low, high = (f"{100 * p:.10g}" for p in (0.5 - 0.5 * prob, 0.5 + 0.5 * prob))
@@ -214,14 +214,15 @@ def summary(
     else:
         stats |= {f"hpd_{low}": records["hdi_low"], f"hpd_{high}": records["hdi_high"]}
         diagnostics = {"mc_error": mcse}
-        if max(m.chains for m in measured.values()) > 1:
+        if max((m.chains for m in measured.values()), default=0) > 1:
             diagnostics |= {"n_eff": records["ess_bulk"], "Rhat": largest_rhat(records)}
         order = ["mean", "sd", "mc_error", *list(stats)[2:], *list(diagnostics)[1:]]
     chosen = {"all": stats | diagnostics, "stats": stats, "diagnostics": diagnostics}[kind]
     data = {column: np.array(chosen[column]) for column in order if column in chosen}
-    table = Summary(data, {name: m.records.shape for name, m in measured.items()}, mcse)
-    table.notes = tuple(note for note in (cut_note(run), _finite_note(table.rows, records["finite"])) if note)
-    return table
+    shapes = {name: m.records.shape for name, m in measured.items()}
+    rows = [label for name, shape in shapes.items() for label in labels(name, shape)]
+    notes = [note for note in (cut_note(run), _finite_note(rows, records["finite"])) if note]
+    return Summary(data, shapes, mcse, notes)
 
 
 def _finite_note(rows: Sequence[str], finite: np.ndarray) -> str | None:
@@ -245,7 +246,7 @@ def _write(value: float, decimals: int | None) -> str:
     """Write a number with so many decimals; with six digits if nobody knows how many."""
     if decimals is None or not math.isfinite(value):
         return f"{value:.6g}"
-    if decimals > 8 or abs(value) >= 1e8:
+    if not -6 < decimals < 7 or abs(value) >= 1e8:
         size = math.floor(math.log10(abs(value))) if value else 0
         return f"{value:.{min(max(size + decimals, 0), 15)}e}"
     text = f"{value:.{max(decimals, 0)}f}"
@@ -253,9 +254,10 @@ def _write(value: float, decimals: int | None) -> str:
 
 
 def _align(cells: Sequence[str], least: int) -> list[str]:
-    """Pad numbers so that their decimal points stand below each other."""
-    parts = [cell.partition(".") for cell in cells]
+    """Pad numbers so that their decimal points stand below each other; what is no number stands at the right."""
+    parts = [cell.partition(".") for cell in cells if cell[-1].isdigit()]
     after = max((len(point + tail) for _, point, tail in parts), default=0)
     before = max((len(head) for head, _, _ in parts), default=0)
-    before = max(before, least - after)
-    return [head.rjust(before) + (point + tail).ljust(after) for head, point, tail in parts]
+    width = max(before + after, least, *map(len, cells), 0)
+    numbers = iter(head.rjust(width - after) + (point + tail).ljust(after) for head, point, tail in parts)
+    return [next(numbers) if cell[-1].isdigit() else cell.rjust(width) for cell in cells]

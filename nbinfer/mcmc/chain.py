@@ -26,9 +26,8 @@ from nbinfer.compile import (
     load_acquire,
     record_at,
     store_release,
-    words_at,
 )
-from nbinfer.random import STREAM_WORDS, Purpose, start
+from nbinfer.random import Purpose, start
 
 
 class Status(enum.IntEnum):
@@ -131,7 +130,6 @@ def advance(address, until, gradients):
     """
     chain = record_at(address, Chain)
     progress = record_at(chain.progress, Progress)
-    words = words_at(chain.words, STREAM_WORDS)
     steps = ints_at(chain.steps, 2 * chain.n_steps)
     enough = chain.gradients + gradients
     while chain.draw < until and chain.gradients < enough:
@@ -140,7 +138,7 @@ def advance(address, until, gradients):
         warm = chain.draw < chain.tune
         chain.tuning = 1 if warm else 0
         for k in range(chain.n_steps):
-            start(words, chain.draw, chain.number, _STEP_PURPOSE + k)
+            start(chain.words, chain.draw, chain.number, _STEP_PURPOSE + k)
             status = call_step(steps[2 * k], address, steps[2 * k + 1])
             if status != _OK:
                 return status

@@ -43,19 +43,28 @@ def integrator_number(name: str) -> int:
     return names.index(plain)
 
 
-@kernel(reassociate=True)
-def _kick_and_drift(position, momentum, grad, inv_mass, kick, drift, position_out, momentum_out):
-    for i in range(position.shape[0]):
-        p = momentum[i] + kick * grad[i]
-        momentum_out[i] = p
-        position_out[i] = position[i] + drift * inv_mass[i] * p
+# Loops below know arrays by address: an array handed over is seven words, and most loops are short. There are two where one would
+# do, since the compiler takes vector instructions only where few arrays might overlap.
 
 
 @kernel(reassociate=True)
-def _kick(momentum, grad, inv_mass, kick):
+def _kick_and_drift(n, origin, target, inv_mass_address, kick, drift):
+    position, momentum, grad = floats_at(origin, n), floats_at(origin + 8 * n, n), floats_at(origin + 16 * n, n)
+    position_out, momentum_out = floats_at(target, n), floats_at(target + 8 * n, n)
+    inv_mass = floats_at(inv_mass_address, n)
+    for i in range(n):
+        momentum_out[i] = momentum[i] + kick * grad[i]
+    for i in range(n):
+        position_out[i] = position[i] + drift * inv_mass[i] * momentum_out[i]
+
+
+@kernel(reassociate=True)
+def _kick(n, point, inv_mass_address, kick):
     """Kick in place; return the kinetic energy."""
+    momentum, grad = floats_at(point + 8 * n, n), floats_at(point + 16 * n, n)
+    inv_mass = floats_at(inv_mass_address, n)
     kinetic = 0.0
-    for i in range(momentum.shape[0]):
+    for i in range(n):
         p = momentum[i] + kick * grad[i]
         momentum[i] = p
         kinetic += p * p * inv_mass[i]
@@ -63,11 +72,28 @@ def _kick(momentum, grad, inv_mass, kick):
 
 
 @kernel(reassociate=True)
-def _dot(a, b):
-    total = 0.0
-    for i in range(a.shape[0]):
-        total += a[i] * b[i]
-    return total
+def _dense_kick_and_drift(n, origin, target, metric, scratch, kick, drift):
+    position, momentum, grad = floats_at(origin, n), floats_at(origin + 8 * n, n), floats_at(origin + 16 * n, n)
+    position_out, momentum_out = floats_at(target, n), floats_at(target + 8 * n, n)
+    speed = floats_at(scratch, n)
+    for i in range(n):
+        momentum_out[i] = momentum[i] + kick * grad[i]
+    velocity(metric, target + 8 * n, scratch)
+    for i in range(n):
+        position_out[i] = position[i] + drift * speed[i]
+
+
+@kernel(reassociate=True)
+def _dense_kick(n, point, metric, scratch, kick):
+    momentum, grad = floats_at(point + 8 * n, n), floats_at(point + 16 * n, n)
+    speed = floats_at(scratch, n)
+    for i in range(n):
+        momentum[i] += kick * grad[i]
+    velocity(metric, point + 8 * n, scratch)
+    kinetic = 0.0
+    for i in range(n):
+        kinetic += momentum[i] * speed[i]
+    return 0.5 * kinetic
 
 
 @kernel
@@ -95,28 +121,16 @@ def step(chain, metric, integrator, step_size, origin, target, scratch):
     """
     n = chain.n
     kicks, drifts = _KICKS[integrator], _DRIFTS[integrator]
-    position, momentum, grad = floats_at(origin, n), floats_at(origin + 8 * n, n), floats_at(origin + 16 * n, n)
-    position_out, momentum_out = floats_at(target, n), floats_at(target + 8 * n, n)
-    grad_out = floats_at(target + 16 * n, n)
-    logp = 0.0
-    if metric.dense == 0:
-        inv_mass = floats_at(metric.inv_mass, n)
-        for stage in range(integrator + 1):
-            kick, drift = kicks[stage] * step_size, drifts[stage] * step_size
-            _kick_and_drift(position, momentum, grad, inv_mass, kick, drift, position_out, momentum_out)
-            logp = call_density(chain.density, n, target, target + 16 * n, chain.context)
-            position, momentum, grad = position_out, momentum_out, grad_out
-        return logp, _kick(momentum_out, grad_out, inv_mass, kicks[integrator + 1] * step_size)
-    speed = floats_at(scratch, n)
+    source, logp = origin, 0.0
     for stage in range(integrator + 1):
-        for i in range(n):
-            momentum_out[i] = momentum[i] + kicks[stage] * step_size * grad[i]
-        velocity(metric, momentum_out, speed)
-        for i in range(n):
-            position_out[i] = position[i] + drifts[stage] * step_size * speed[i]
+        kick, drift = kicks[stage] * step_size, drifts[stage] * step_size
+        if metric.dense == 0:
+            _kick_and_drift(n, source, target, metric.inv_mass, kick, drift)
+        else:
+            _dense_kick_and_drift(n, source, target, metric, scratch, kick, drift)
         logp = call_density(chain.density, n, target, target + 16 * n, chain.context)
-        position, momentum, grad = position_out, momentum_out, grad_out
-    for i in range(n):
-        momentum_out[i] += kicks[integrator + 1] * step_size * grad_out[i]
-    velocity(metric, momentum_out, speed)
-    return logp, 0.5 * _dot(momentum_out, speed)
+        source = target
+    kick = kicks[integrator + 1] * step_size
+    if metric.dense == 0:
+        return logp, _kick(n, target, metric.inv_mass, kick)
+    return logp, _dense_kick(n, target, metric, scratch, kick)

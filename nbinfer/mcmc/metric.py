@@ -65,15 +65,20 @@ def estimator_size(n: int, adaptation: Adaptation) -> int:
 
 @kernel
 def _estimator(metric, which):
-    """Return one estimator as an array: means of draws, squares, means of gradients, squares (dense: means, products)."""
-    size = metric.n + metric.n * metric.n if metric.adaptation == _ADAPTS_DENSE else 4 * metric.n
-    return floats_at(metric.estimators + 8 * size * which, size)
+    """Return where one estimator is: means of draws, squares, means of gradients, squares (dense: means, products)."""
+    return metric.estimators + 8 * _size(metric) * which
 
 
 @kernel
-def velocity(metric, momentum, velocity_out):
-    """Write the inverse mass times the momentum."""
+def _size(metric):
+    return metric.n + metric.n * metric.n if metric.adaptation == _ADAPTS_DENSE else 4 * metric.n
+
+
+@kernel
+def velocity(metric, momentum_address, address):
+    """Write the inverse mass times the momentum; both known by address."""
     n = metric.n
+    momentum, velocity_out = floats_at(momentum_address, n), floats_at(address, n)
     if metric.dense == 0:
         inv_mass = floats_at(metric.inv_mass, n)
         for i in range(n):
@@ -88,20 +93,20 @@ def velocity(metric, momentum, velocity_out):
 
 
 @kernel(reassociate=True)
-def _squares(values):
-    total = 0.0
-    for i in range(values.shape[0]):
+def _squares(address, n):
+    values, total = floats_at(address, n), 0.0
+    for i in range(n):
         total += values[i] * values[i]
     return total
 
 
 @kernel
-def draw_momentum(metric, words, address):
+def draw_momentum(metric, stream, address):
     """Draw a momentum from N(0, M), write it to an address and return its kinetic energy."""
     n = metric.n
-    fill_normal(words, address, n)
+    fill_normal(stream, address, n)
     momentum_out = floats_at(address, n)
-    kinetic = _squares(momentum_out)
+    kinetic = _squares(address, n)
     if metric.dense == 0:
         root = floats_at(metric.root, n)
         for i in range(n):
@@ -148,11 +153,11 @@ def _cholesky(matrix, n, factor_out):
 
 
 @kernel
-def guess(metric, grad):
+def guess(metric, grad_address):
     """Set a first metric from the gradient at the starting point: the scale at which the density changes."""
     if metric.adaptation != _ADAPTS_FISHER:
         return
-    inv_mass = floats_at(metric.inv_mass, metric.n)
+    inv_mass, grad = floats_at(metric.inv_mass, metric.n), floats_at(grad_address, metric.n)
     for i in range(metric.n):
         scale = 1.0 / abs(grad[i])
         inv_mass[i] = min(max(scale, _SMALLEST), _LARGEST) if scale < np.inf else 1.0
@@ -161,28 +166,39 @@ def guess(metric, grad):
 
 @kernel
 def learn(metric, position, grad):
-    """Take a draw and its gradient into both estimators."""
+    """Take a draw and its gradient, known by their addresses, into both estimators."""
     n = metric.n
     metric.count_0 += 1.0
     metric.count_1 += 1.0
     for which in range(2):
         weight = 1.0 / (metric.count_0 if which == 0 else metric.count_1)
-        estimator = _estimator(metric, which)
         if metric.adaptation == _ADAPTS_DENSE:
-            for i in range(n):  # Welford's update, products of the lower triangle
-                for j in range(i + 1):
-                    deviation = (position[i] - estimator[i]) * (position[j] - estimator[j])
-                    estimator[n + i * n + j] += (1.0 - weight) * deviation
-            for i in range(n):
-                estimator[i] += weight * (position[i] - estimator[i])
+            _learn_dense(n, _estimator(metric, which), position, weight)
         else:
-            for i in range(n):
-                deviation = position[i] - estimator[i]
-                estimator[i] += weight * deviation
-                estimator[n + i] += (1.0 - weight) * deviation * deviation
-                deviation = grad[i] - estimator[2 * n + i]
-                estimator[2 * n + i] += weight * deviation
-                estimator[3 * n + i] += (1.0 - weight) * deviation * deviation
+            at = _estimator(metric, which)
+            _welford(n, at, at + 8 * n, position, weight)
+            _welford(n, at + 16 * n, at + 24 * n, grad, weight)
+
+
+@kernel(reassociate=True)
+def _welford(n, mean_address, squares_address, value_address, weight):
+    """Take one value into running means and sums of squared deviations."""
+    mean, squares, value = floats_at(mean_address, n), floats_at(squares_address, n), floats_at(value_address, n)
+    for i in range(n):
+        deviation = value[i] - mean[i]
+        mean[i] += weight * deviation
+        squares[i] += (1.0 - weight) * deviation * deviation
+
+
+@kernel
+def _learn_dense(n, address, value_address, weight):
+    """Take one value into running means and the lower triangle of the sums of products."""
+    mean, products, value = floats_at(address, n), floats_at(address + 8 * n, n * n), floats_at(value_address, n)
+    for i in range(n):
+        for j in range(i + 1):
+            products[i * n + j] += (1.0 - weight) * (value[i] - mean[i]) * (value[j] - mean[j])
+    for i in range(n):
+        mean[i] += weight * (value[i] - mean[i])
 
 
 @kernel
@@ -194,8 +210,8 @@ def background_count(metric):
 @kernel
 def switch(metric):
     """End a window: the background becomes the foreground and a new background begins."""
-    estimator = _estimator(metric, metric.foreground)
-    for i in range(estimator.shape[0]):
+    estimator = floats_at(_estimator(metric, metric.foreground), _size(metric))
+    for i in range(_size(metric)):
         estimator[i] = 0.0
     if metric.foreground == 0:
         metric.count_0 = 0.0
@@ -210,7 +226,7 @@ def refresh(metric):
     """Set the inverse mass from the foreground; return whether there were draws enough to do so."""
     n = metric.n
     count = metric.count_0 if metric.foreground == 0 else metric.count_1
-    estimator = _estimator(metric, metric.foreground)
+    estimator = floats_at(_estimator(metric, metric.foreground), _size(metric))
     if metric.adaptation == _ADAPTS_DENSE:
         return _refresh_dense(metric, estimator, count)
     inv_mass = floats_at(metric.inv_mass, n)
@@ -219,15 +235,13 @@ def refresh(metric):
             return False
         for i in range(n):
             scale = math.sqrt(estimator[n + i] / estimator[3 * n + i])
-            if scale > 0.0 and scale < np.inf:
-                inv_mass[i] = min(max(scale, _SMALLEST), _LARGEST)
+            inv_mass[i] = min(max(scale, _SMALLEST), _LARGEST) if 0.0 < scale < np.inf else inv_mass[i]
     elif count < 1.0:
         return False
     else:
         for i in range(n):
             scale = estimator[n + i] / count
-            if scale > 0.0 and scale < np.inf:
-                inv_mass[i] = min(max(scale, _SMALLEST), _LARGEST)
+            inv_mass[i] = min(max(scale, _SMALLEST), _LARGEST) if 0.0 < scale < np.inf else inv_mass[i]
     return refresh_root(metric)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import entry, floats_at, ints_at, kernel, record_at, words_at
+from nbinfer.compile import entry, floats_at, ints_at, kernel, record_at
 from nbinfer.mcmc import integrators, metric as metrics, step_size as step_sizes, tree as trees, warmup
 from nbinfer.mcmc.chain import Chain, Status
 from nbinfer.mcmc.integrators import INTEGRATORS, integrator_number
@@ -23,7 +23,7 @@ from nbinfer.mcmc.metric import Adaptation, Metric
 from nbinfer.mcmc.step_size import DualAveraging
 from nbinfer.mcmc.tree import Tree
 from nbinfer.mcmc.warmup import Schedule
-from nbinfer.random import STREAM_WORDS, uniform
+from nbinfer.random import uniform
 
 #: What a NUTS step keeps: addresses of its parts, and its settings.
 Nuts = np.dtype(
@@ -70,7 +70,7 @@ _OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
 
 
 @kernel
-def search_step_size(chain, own, metric, tree, averaging, words):
+def search_step_size(chain, own, metric, tree, averaging):
     """Double or halve the step size until the acceptance of one step crosses the target (section 3.2.1 of [1])."""
     n = chain.n
     start, target = trees.point(tree, n, 0), trees.point(tree, n, 1)
@@ -79,7 +79,7 @@ def search_step_size(chain, own, metric, tree, averaging, words):
     size = own.first_step_size if averaging.count == 0.0 else step_sizes.step_size(averaging, True)
     direction = 0
     for _ in range(100):
-        kinetic = metrics.draw_momentum(metric, words, start + 8 * n)
+        kinetic = metrics.draw_momentum(metric, chain.words, start + 8 * n)
         logp, new_kinetic = integrators.step(chain, metric, tree.integrator, size, start, target, tree.scratch)
         chain.gradients += tree.integrator + 1
         error = new_kinetic - logp - (kinetic - chain.logp)
@@ -97,14 +97,14 @@ def search_step_size(chain, own, metric, tree, averaging, words):
 
 
 @kernel
-def _prepare(chain, own, metric, tree, averaging, words):
+def _prepare(chain, own, metric, tree, averaging):
     """Do what the first transition needs: a first metric and a first step size."""
     own.begun = 1
     step_sizes.restart(averaging, own.first_step_size)
     if chain.tuning != 0:
-        metrics.guess(metric, floats_at(chain.grad, chain.n))
+        metrics.guess(metric, chain.grad)
         if own.adapts_step_size != 0:
-            search_step_size(chain, own, metric, tree, averaging, words)
+            search_step_size(chain, own, metric, tree, averaging)
 
 
 @entry("int64(intp, intp)")
@@ -113,24 +113,22 @@ def step(chain_address, own_address):
     chain, own = record_at(chain_address, Chain), record_at(own_address, Nuts)
     metric, tree = record_at(own.metric, Metric), record_at(own.tree, Tree)
     schedule, averaging = record_at(own.schedule, Schedule), record_at(own.averaging, DualAveraging)
-    words = words_at(chain.words, STREAM_WORDS)
     n = chain.n
     if own.begun == 0:
-        _prepare(chain, own, metric, tree, averaging, words)
+        _prepare(chain, own, metric, tree, averaging)
     tuning = chain.tuning != 0
     size = step_sizes.step_size(averaging, tuning)
     tree.step_size = size
     if own.low < own.high:
-        tree.step_size *= own.low + (own.high - own.low) * uniform(words)
+        tree.step_size *= own.low + (own.high - own.low) * uniform(chain.words)
     early = tuning and chain.draw < _EARLY_DRAWS
     max_depth = min(own.early_max_treedepth, own.max_treedepth) if early else own.max_treedepth
-    slot = trees.transition(chain, metric, tree, words, max_depth)
+    slot = trees.transition(chain, metric, tree, max_depth)
     if slot < 0:
         return _STOPPED
     index = ints_at(tree.indices, tree.slots)[slot]
     energy = floats_at(tree.energies, tree.slots)[slot]
     chain.logp = floats_at(tree.logps, tree.slots)[slot]
-    position, grad = floats_at(chain.position, n), floats_at(chain.grad, n)
     trees.copy(trees.point(tree, n, slot), chain.position, n)
     trees.copy(trees.point(tree, n, slot) + 16 * n, chain.grad, n)
     accept = tree.accept_sum / max(tree.n_steps, 1)
@@ -139,9 +137,9 @@ def step(chain_address, own_address):
             statistic = tree.symmetric_sum / max(tree.n_steps, 1) if own.symmetric != 0 else accept
             step_sizes.learn(averaging, statistic, own.target_accept, own.gamma, own.t0, own.k)
         moved = abs(index) > 4 if tree.diverging != 0 else index != 0
-        first_change = warmup.learn(schedule, metric, chain.draw, moved, position, grad)
+        first_change = warmup.learn(schedule, metric, chain.draw, moved, chain.position, chain.grad)
         if first_change and own.adapts_step_size != 0:
-            search_step_size(chain, own, metric, tree, averaging, words)
+            search_step_size(chain, own, metric, tree, averaging)
     elif tree.diverging != 0:
         chain.divergences += 1
     chain.step_size = size

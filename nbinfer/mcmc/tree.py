@@ -124,7 +124,7 @@ def _turns(n, sign, first_a, last_a, first_b, last_b):
 
 
 @kernel
-def _extend(chain, metric, tree, words, edge, sign, depth):
+def _extend(chain, metric, tree, edge, sign, depth):
     """Build the 2**depth points that follow `edge`; the ends end up in ``firsts[depth]`` and ``lasts[depth]``."""
     n = chain.n
     uses, indices = ints_at(tree.uses, tree.slots), ints_at(tree.indices, tree.slots)
@@ -160,7 +160,7 @@ def _extend(chain, metric, tree, words, edge, sign, depth):
         tree.symmetric_sum += 2.0 * accept / (1.0 + weight)
         # Uniform progressive sampling within the subtree: each point is the candidate with its share of the weight.
         tree.weight += weight
-        if candidate < 0 or uniform(words) * tree.weight < weight:
+        if candidate < 0 or uniform(chain.words) * tree.weight < weight:
             if candidate >= 0:
                 uses[candidate] -= 1
             candidate = current
@@ -186,18 +186,16 @@ def _extend(chain, metric, tree, words, edge, sign, depth):
 
 
 @kernel
-def transition(chain, metric, tree, words, max_depth):
+def transition(chain, metric, tree, max_depth):
     """Draw a new point of the chain.
 
     Parameters
     ----------
     chain : Chain record
-        Not changed but for its count of gradients.
+        Not changed but for its count of gradients and its random stream.
     metric : Metric record
     tree : Tree record
         Receives the outcome.
-    words : ndarray
-        The random stream.
     max_depth : int
         Doublings at most.
 
@@ -216,7 +214,7 @@ def transition(chain, metric, tree, words, max_depth):
     start = point(tree, n, 0)
     copy(chain.position, start, n)
     copy(chain.grad, start + 16 * n, n)
-    kinetic = draw_momentum(metric, words, start + 8 * n)
+    kinetic = draw_momentum(metric, chain.words, start + 8 * n)
     indices[0] = 0
     logps[0] = chain.logp
     energies[0] = kinetic - chain.logp
@@ -230,10 +228,10 @@ def transition(chain, metric, tree, words, max_depth):
     tree.unfinished = 1
     weight = 1.0
     while tree.depth < max_depth:
-        forward = uniform(words) < 0.5
+        forward = uniform(chain.words) < 0.5
         sign = 1.0 if forward else -1.0
         depth = tree.depth
-        outcome = _extend(chain, metric, tree, words, right if forward else left, sign, depth)
+        outcome = _extend(chain, metric, tree, right if forward else left, sign, depth)
         if outcome == STOPPED:
             return -1
         tree.depth += 1
@@ -243,7 +241,7 @@ def transition(chain, metric, tree, words, max_depth):
             break
         first, last = ints_at(tree.firsts, depth + 1)[depth], ints_at(tree.lasts, depth + 1)[depth]
         # Biased progressive sampling at the top: the newer half is preferred.
-        if uniform(words) * weight < tree.weight:
+        if uniform(chain.words) * weight < tree.weight:
             uses[proposal] -= 1
             proposal = tree.candidate
         else:

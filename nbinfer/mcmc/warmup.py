@@ -16,7 +16,7 @@ Schedule = np.dtype(
         ("early_window", "f8"),  # draws that an early window lasts
         ("window", "f8"),  # draws that the present later window lasts
         ("growth", "f8"),  # factor from one later window to the next
-        ("refresh_every", "f8"),  # draws between two refreshes of the metric in use
+        ("refresh_every", "f8"),  # draws between two refreshes of the metric in use; in the early phase it is every draw
         ("last_refresh", "f8"),
         ("changed", "i8"),  # whether the metric has ever been set from draws
     ],
@@ -33,7 +33,7 @@ def schedule_for(adaptation: Adaptation, tune: int, n: int) -> dict[str, float]:
     """
     if adaptation == Adaptation.FISHER:
         return dict(
-            early_end=0.3 * tune, final_start=0.85 * tune, early_window=10, window=80, growth=1.5, refresh_every=1
+            early_end=0.3 * tune, final_start=0.85 * tune, early_window=10, window=80, growth=1.5, refresh_every=10
         )
     if adaptation == Adaptation.DENSE:
         every = 1 + n // 8
@@ -55,7 +55,8 @@ def learn(schedule, metric, draw, moved, position, grad):
         Number of the draw within warm-up.
     moved : bool
         Whether the draw differs from the one before. A repeated draw teaches nothing.
-    position, grad : ndarray, shape (n,)
+    position, grad : int
+        Addresses of the draw and its gradient.
     """
     if metric.adaptation == 0 or draw >= schedule.final_start:
         return False
@@ -63,7 +64,7 @@ def learn(schedule, metric, draw, moved, position, grad):
         metrics.learn(metric, position, grad)
     early = draw < schedule.early_end
     window = schedule.early_window if early else schedule.window
-    due = draw - schedule.last_refresh >= schedule.refresh_every
+    due = early or draw - schedule.last_refresh >= schedule.refresh_every
     if metrics.background_count(metric) >= window and draw + window <= schedule.final_start:
         metrics.switch(metric)
         if not early:

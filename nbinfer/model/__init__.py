@@ -2,8 +2,8 @@
 
 from nbinfer.model.base import default_model
 from nbinfer.model.model import Model
+from nbinfer.model.support import Support
 from nbinfer.model.supports import (
-    Support,
     binary,
     categorical,
     cholesky_corr,

@@ -13,11 +13,12 @@ from nbinfer.model.layout import Layout, Parameter
 
 if TYPE_CHECKING:
     from nbinfer.model.density import Bound
+    from nbinfer.model.model import Model
 
 _CONTEXT = threading.local()
 
 
-def default_model() -> BaseModel:
+def default_model() -> Model:
     """Return the model of the innermost ``with model:`` block of this thread.
 
     Raises
@@ -146,7 +147,7 @@ class BaseModel:
         total = 0.0
         with np.errstate(all="ignore"):
             for p in self.layout.continuous:
-                total += float(p.support.forward.py_func(position[p.q], np.empty(p.count), p.support.constants))
+                total += float(p.support.forward.py_func(position[p.q], np.empty(p.elements), p.support.constants))
         return total
 
     def check_grad(self, point: Mapping[str, Any] | None = None) -> Disagreement:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import linecache
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nbinfer.model.evaluate import python_function
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_PLACES = re.compile(r" (?:at|from) (?P<path>\S[^\n]*?) \((?P<line>\d+)\)|File \"(?P<file>[^\"\n]+)\", line (?P<number>\d+)")
+_PLACES = re.compile(
+    r" (?:at|from) (?P<path>\S[^\n]*?) \((?P<line>\d+)\)|File \"(?P<file>[^\"\n]+)\", line (?P<number>\d+)"
+)
 _NOISE = re.compile(r"^(Failed in nopython mode pipeline|Failed in \w+ mode pipeline|\s*$|-+$|- Resolution failure)")
 _END = re.compile(r"^\s*(During:|File \"|There (are|is) \d+ candidate|This error |\[\d\] During|raised from)")
 _TAIL = re.compile(r" *[Rr]aised from [^\n]* \(\d+\)$")
@@ -31,7 +33,9 @@ _OTHERWISE = (
 )
 
 
-def readable(error: BaseException, labelled: Sequence[tuple[str, Any]], fields: dict[str, Sequence[str]]) -> str | None:
+def readable(
+    error: BaseException, labelled: Sequence[tuple[str, Any]], fields: Mapping[str, Sequence[str]]
+) -> str | None:
     """Describe an error of Numba's.
 
     Parameters
@@ -103,7 +107,7 @@ def _reason(text: str) -> str:
     return reason if len(reason) <= 300 else reason[:297] + "..."
 
 
-def _remedy(reason: str, fields: dict[str, Sequence[str]]) -> str:
+def _remedy(reason: str, fields: Mapping[str, Sequence[str]]) -> str:
     for pattern, remedy in _REMEDIES:
         if match := re.search(pattern, reason):
             if remedy is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import keyword
 import math
-import sys
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -85,8 +84,9 @@ def convert(name: str, value: Any, allow_nan: bool = False) -> Datum:
             f"data {name!r} must not be a masked array; pass its observed values, {name}.compressed(), "
             f"and if need be their positions"
         )
-    if (isinstance(value, tuple) and hasattr(value, "_fields")) or isinstance(value, Mapping) and not _is_pandas(value):
-        raise ModelError(f"data {name!r} must be an array or a number, got {_type_name(value)}; make each field an entry")
+    if hasattr(value, "_asdict") or isinstance(value, Mapping):
+        got = _type_name(value)
+        raise ModelError(f"data {name!r} must be an array or a number, got {got}; make each field an entry")
     array = _pandas_array(name, value) if _is_pandas(value) else _plain_array(name, value)
     if array.dtype.kind not in _KINDS:
         remedy = _REMEDIES.get(array.dtype.kind, "convert it to float64")
@@ -99,33 +99,25 @@ def convert(name: str, value: Any, allow_nan: bool = False) -> Datum:
         index = tuple(int(i) for i in np.argwhere(np.isnan(array))[0])
         count = int(np.isnan(array).sum())
         raise ModelError(
-            f"data {name!r} must not hold NaN, got {count}, the first at index {index}. Remove or impute missing values; "
-            f"if the density handles them, allow them with Model(..., allow_nan=[{name!r}])"
+            f"data {name!r} must not hold NaN, got {count}, the first at index {index}. Remove or impute them, "
+            f"or if the density handles them, allow them with Model(..., allow_nan=[{name!r}])"
         )
     return Datum(name, array, scalar)
 
 
 def _is_pandas(value: Any) -> bool:
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(value, (pandas.Series, pandas.DataFrame, pandas.Index, pandas.api.extensions.ExtensionArray))
+    return _root(value) == "pandas" and hasattr(value, "to_numpy")
 
 
 def _pandas_array(name: str, value: Any) -> np.ndarray:
     array = np.asarray(value)
-    if array.dtype.kind == "O" and all(_is_numeric_dtype(dtype) for dtype in _dtypes(value)):
-        missing = bool(np.any(value.isna()))
-        kinds = {dtype.kind for dtype in _dtypes(value)}  # nullable columns: pd.NA becomes NaN
-        return np.asarray(value.to_numpy(dtype=np.float64 if missing or kinds != {"i"} else np.int64, na_value=np.nan) if missing
-                          else value.to_numpy(dtype=np.int64 if kinds <= {"i", "u"} else np.float64))
-    return array
-
-
-def _dtypes(value: Any) -> list[Any]:
-    return list(value.dtypes) if hasattr(value, "dtypes") and not hasattr(value.dtypes, "kind") else [value.dtype]
-
-
-def _is_numeric_dtype(dtype: Any) -> bool:
-    return getattr(dtype, "kind", "O") in _KINDS
+    kinds = {getattr(dtype, "kind", "O") for dtype in (value.dtypes if value.ndim == 2 else [value.dtype])}
+    if array.dtype.kind != "O" or not kinds <= set(_KINDS):
+        return array
+    if np.any(value.isna()):  # columns that may lack values: pandas.NA becomes NaN
+        return np.asarray(value.to_numpy(dtype=np.float64, na_value=np.nan))
+    target = np.bool_ if kinds == {"b"} else np.int64 if kinds <= {"i", "u"} else np.float64
+    return np.asarray(value.to_numpy(dtype=target))
 
 
 def _plain_array(name: str, value: Any) -> np.ndarray:
@@ -133,6 +125,10 @@ def _plain_array(name: str, value: Any) -> np.ndarray:
         return np.asarray(value)
     except (ValueError, TypeError) as error:
         raise ModelError(f"data {name!r} must be an array of numbers, got {_type_name(value)} ({error})") from None
+
+
+def _root(value: Any) -> str:
+    return type(value).__module__.partition(".")[0]
 
 
 def _type_name(value: Any) -> str:
@@ -217,7 +213,9 @@ def _memory(datum: Datum) -> np.ndarray:
 
 
 def view_source(datum: Datum, start: int) -> tuple[str, int]:
-    """Write the expression by which compiled code views an entry whose words start at `start` in the table ``t`` (``f``: as floats).
+    """Write the expression by which compiled code views an entry.
+
+    Its words start at `start` in the table, which is ``t`` as integers and ``f`` as floats.
 
     Returns
     -------

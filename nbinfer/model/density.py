@@ -131,9 +131,13 @@ class Bound:
         """What to warn about before a run that uses gradients; '' if there is nothing."""
         if self.has_gradient != "finite differences":
             return ""
+        if self.model.is_written:
+            why = "its terms have weights other than one (total_size), which logp_grad cannot know"
+        else:
+            why = "it has no logp_grad"
         return (
-            f"{self.model.title} has no gradient: central differences cost {2 * self.dim} evaluations of the density for "
-            "each gradient and lose digits. Pass logp_grad."
+            f"{self.model.title} is differentiated by central differences, because {why}: {2 * self.dim} evaluations "
+            "of the density for each gradient, and fewer digits."
         )
 
     def value_and_grad(self, q: Any) -> tuple[float, np.ndarray]:
@@ -177,7 +181,8 @@ class Bound:
         """Write a position as constrained values: ``mu = 0.1, tau = 2``."""
         discrete = self.discrete(chain)
         values = self.model.constrain(q, discrete if discrete.size else None)
-        return ", ".join(f"{name} = {np.array2string(np.asarray(v), precision=6, threshold=8)}" for name, v in values.items())
+        written = {name: np.array2string(np.asarray(v), precision=6, threshold=8) for name, v in values.items()}
+        return ", ".join(f"{name} = {value}" for name, value in written.items())
 
     def check_gradient(self, q: Any) -> None:
         """Compare a written gradient with central differences: along one direction, on failure along each coordinate.
@@ -197,8 +202,8 @@ class Bound:
         if worst is not None and worst.excess > 1.0:
             raise ModelError(
                 f"logp_grad of {self.model.title} is wrong for {worst.name}: it wrote {worst.written:.10g}, central "
-                f"differences give {worst.difference:.10g}. Gradients are added into grad (+=), on the constrained scale, "
-                "without the Jacobian; model.check_grad() lists every coordinate."
+                f"differences give {worst.difference:.10g}. Gradients are added into grad (+=), on the constrained "
+                "scale, without the Jacobian; model.check_grad() lists every coordinate."
             )
 
     def compare(self, q: Any) -> Disagreement:
@@ -210,7 +215,9 @@ class Bound:
 class CompiledBound(Bound):
     """A model of Python functions, compiled."""
 
-    def __init__(self, model: Model, chains: int, module: GeneratedModule, plan: generate.Plan, facts: Facts, weights: np.ndarray) -> None:
+    def __init__(
+        self, model: Model, chains: int, module: GeneratedModule, plan: generate.Plan, facts: Facts, weights: np.ndarray
+    ) -> None:
         super().__init__(model, chains)
         self._module = module
         layout = model.layout

@@ -1,4 +1,4 @@
-"""Run a model's functions in plain Python: to check them before compiling, to replay failures, to explain bad values."""
+"""Run a model's functions in plain Python: to check, to replay failures, to explain bad values."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def python_function(function: Any) -> Any:
 
 
 def is_numerical(error: BaseException) -> bool:
-    """Whether an exception says that a point is bad; Python's math raises ValueError where compiled code returns NaN."""
+    """Whether an exception says that a point is bad; Python's math raises where compiled code returns NaN."""
     return isinstance(error, NUMERICAL) or (isinstance(error, ValueError) and "math domain error" in str(error))
 
 
@@ -128,7 +128,8 @@ def retrying(evaluate: Callable[[np.ndarray], Any], dim: int) -> Any:
 def describe_derived(value: Any, label: str) -> tuple[tuple[int, ...], str]:
     """Return shape and dtype (float64, int64 or bool) of a derived quantity."""
     if isinstance(value, (tuple, list, dict)):
-        raise ModelError(f"{label} must return a number or one array, got {type(value).__name__}; make each part a derived quantity of its own")
+        got = type(value).__name__
+        raise ModelError(f"{label} must return a number or one array, got {got}; make each part a quantity of its own")
     _check_real(value, label, "a number or an array of numbers")
     kind = {"b": "bool", "i": "int64", "u": "int64", "f": "float64"}[np.asarray(value).dtype.kind]
     return np.shape(value), kind

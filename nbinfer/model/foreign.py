@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import JIT, address_of, entry, floats_at
+from nbinfer.compile import JIT, address_of, call_density, entry, floats_at, ints_at
 from nbinfer.compile.memory import register
 from nbinfer.errors import ModelError
 from nbinfer.model import generate
@@ -18,10 +18,8 @@ from nbinfer.model.data import Datum, convert, convert_all
 from nbinfer.model.density import Bound, aligned
 from nbinfer.model.evaluate import Facts, call, check_number, python_function, retrying
 from nbinfer.model.model import Model, compilable
+from nbinfer.model.pointers import PROTOTYPE, c_address, pointer, tests_null
 from nbinfer.model.supports import real
-
-#: The C function of a density: pointers are integers here, and the same words to the processor.
-_PROTOTYPE = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64, ctypes.c_ssize_t, ctypes.c_ssize_t, ctypes.c_ssize_t)
 
 
 @entry("int64(int64, intp, intp, intp)")
@@ -31,6 +29,13 @@ def record_position(n: int, q: int, row: int, context: int) -> int:
     for i in range(n):
         out[i] = position[i]
     return 0
+
+
+@entry("float64(int64, intp, intp, intp)")
+def never_null(n: int, q: int, grad: int, context: int) -> float:
+    """Call a C function that does not know null; `context` holds its address, its context, room for a gradient."""
+    row = ints_at(context, 3)
+    return call_density(row[0], n, q, row[2] if grad == 0 else grad, row[1])  # type: ignore[no-any-return]
 
 
 def flat(f: Any, dim: int, data: Any, *, context: Any, compile: bool, name: str | None) -> Model:
@@ -46,7 +51,7 @@ def flat(f: Any, dim: int, data: Any, *, context: Any, compile: bool, name: str 
         if data is not None:
             raise ModelError("a C function gets its data through context=, not through data=")
         user = getattr(f, "user_data", None)
-        return ForeignModel(address, size, user if context is None else context, f, name)
+        return ForeignModel(address, size, user if context is None else context, f, name, tests_null(f))
     if context is not None:
         raise ModelError("context= is for C functions; pass data= to a Python function")
     if not callable(f):
@@ -54,30 +59,6 @@ def flat(f: Any, dim: int, data: Any, *, context: Any, compile: bool, name: str 
             f"f must be a function logp_grad(x, grad, data) or logp(x, data), or a C function, got {type(f).__name__}"
         )
     return FlatModel(f, size, data, name) if compile else CallableModel(f, size, data, name)
-
-
-def c_address(f: Any) -> int | None:
-    """Return the address of a C function in one of its Python disguises; None if `f` is none."""
-    if type(f).__name__ == "LowLevelCallable" and isinstance(f, tuple):
-        return c_address(f.function) if f.function is not None else _capsule_address(f[0])
-    if isinstance(f, ctypes._CFuncPtr):
-        return ctypes.cast(f, ctypes.c_void_p).value
-    if type(f).__module__ == "_cffi_backend":
-        import _cffi_backend
-
-        return int(_cffi_backend.FFI().cast("intptr_t", f))
-    if type(f).__name__ == "PyCapsule":
-        return _capsule_address(f)
-    if hasattr(f, "native_name") and hasattr(f, "ctypes"):  # numba.cfunc
-        return int(f.address)
-    return None
-
-
-def _capsule_address(capsule: Any) -> int:
-    api = ctypes.pythonapi
-    name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", api))(capsule)
-    pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(("PyCapsule_GetPointer", api))
-    return int(pointer(capsule, name))
 
 
 class _Flat(Model):
@@ -157,7 +138,9 @@ class FlatModel(_Flat):
     def _content(self) -> str:
         from nbinfer.compile.fingerprint import fingerprint
 
-        return fingerprint(self._f, self._form, self._bare, self._has_data, self.dim, [d.key for d in self._data.values()])
+        return fingerprint(
+            self._f, self._form, self._bare, self._has_data, self.dim, [d.key for d in self._data.values()]
+        )
 
     def _plan(self, facts: Facts) -> generate.Plan:
         terms = [] if self.is_written else [generate.Term("logp", False)]
@@ -196,12 +179,13 @@ class ForeignModel(_Flat):
     is_written = True
     has_terms = False
 
-    def __init__(self, address: int, dim: int, context: Any, keep: Any, name: str | None) -> None:
+    def __init__(self, address: int, dim: int, context: Any, keep: Any, name: str | None, null: bool) -> None:
         super().__init__(dim, None, name)
         self.address = address
-        self.contexts = [_pointer(c) for c in context] if isinstance(context, (list, tuple)) else _pointer(context)
+        self.takes_null = null
+        self.contexts = [pointer(c) for c in context] if isinstance(context, (list, tuple)) else pointer(context)
         self._keep = (keep, context)
-        self._function = _PROTOTYPE(address)
+        self.function = PROTOTYPE(address)
 
     def _labelled(self) -> list[tuple[str, Any]]:
         return []
@@ -215,8 +199,9 @@ class ForeignModel(_Flat):
 
     def call(self, q: np.ndarray, grad: np.ndarray | None, chain: int) -> float:
         """Call the function."""
-        target = 0 if grad is None else address_of(grad)
-        return float(self._function(self.dim, address_of(q), target, self.context_of(chain)))
+        spare = grad if grad is not None or self.takes_null else np.empty(self.dim)
+        target = 0 if spare is None else address_of(spare)
+        return float(self.function(self.dim, address_of(q), target, self.context_of(chain)))
 
     def _pieces(self, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
         return [("f", self.call(np.ascontiguousarray(values["x"], np.float64), None, 0))]
@@ -231,37 +216,26 @@ class _CBound(_ForeignBound):
     has_gradient = "written"
     model: ForeignModel
 
+    def __init__(self, model: ForeignModel, chains: int) -> None:
+        super().__init__(model, chains)
+        self._address = model.address if JIT else register(model.function)
+        self._contexts = [model.context_of(0 if c == chains else c) for c in range(chains + 1)]
+        if not model.takes_null:
+            self._spare = aligned(chains + 1, self.dim)
+            self._rows = aligned(chains + 1, 3, np.int64)
+            for row, context, spare in zip(self._rows, self._contexts, self._spare, strict=True):
+                row[:3] = self._address, context, address_of(spare)
+            self._contexts = [address_of(row) for row in self._rows]
+
     @property
     def density(self) -> int:
-        return self.model.address if JIT else register(self.model._function)
+        return self._address if self.model.takes_null else never_null.address
 
     def context(self, chain: int) -> int:
-        return self.model.context_of(0 if chain == self.chains else chain)
+        return self._contexts[chain]
 
     def _density(self, *args: int) -> float:
-        return float(self.model._function(*args))
-
-
-def _pointer(context: Any) -> int:
-    """Return a user's pointer as an integer."""
-    if context is None:
-        return 0
-    if isinstance(context, (int, np.integer)):
-        return int(context)
-    if isinstance(context, np.ndarray):
-        return address_of(context)
-    if type(context).__name__ == "PyCapsule":
-        return _capsule_address(context)
-    if type(context).__module__ == "_cffi_backend":
-        import _cffi_backend
-
-        return int(_cffi_backend.FFI().cast("intptr_t", context))
-    if isinstance(context, ctypes.Array | ctypes.Structure):
-        return ctypes.addressof(context)
-    try:
-        return ctypes.cast(context, ctypes.c_void_p).value or 0
-    except (ctypes.ArgumentError, TypeError):
-        raise ModelError(f"context must be an address, a ctypes or cffi pointer or an array, got {type(context).__name__}") from None
+        return float(self.model.function(*args) if self.model.takes_null else never_null(*args))
 
 
 class CallableModel(_Flat):
@@ -315,7 +289,7 @@ class _CallableBound(_ForeignBound):
         self._failed = np.zeros(chains + 1, bool)
         self.errors: list[BaseException | None] = [None] * (chains + 1)
         self.has_gradient = "written" if model.is_written else "finite differences"
-        self._callback = _PROTOTYPE(self._evaluate)
+        self._callback = PROTOTYPE(self._evaluate)
         self._address = ctypes.cast(self._callback, ctypes.c_void_p).value if JIT else register(self._evaluate)
 
     @property
@@ -325,7 +299,7 @@ class _CallableBound(_ForeignBound):
 
     @property
     def gradient_warning(self) -> str:
-        slow = f"{self.model.title} is a Python callable: its chains run one after the other. Let it be compiled if it can be."
+        slow = f"{self.model.title} is a Python callable: its chains run one after the other. Compile it if you can."
         return " ".join(filter(None, [slow, super().gradient_warning]))
 
     def context(self, chain: int) -> int:
@@ -375,4 +349,3 @@ class _CallableBound(_ForeignBound):
             if error is not None and np.array_equal(failed, position, equal_nan=True):
                 raise error
         return self.model.call(position, None)
-

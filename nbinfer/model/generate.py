@@ -147,7 +147,8 @@ def _view(array: str, place: slice, shape: tuple[int, ...], scalar_as_array: boo
 
 
 def _moved(p: Parameter) -> bool:
-    return p.x.stop > p.x.start
+    """Tell whether a parameter has a transform, and thus a place in scratch memory."""
+    return bool(p.x.stop > p.x.start)
 
 
 def _constrain(plan: Plan, q: str = "q", jacobian: bool = True) -> list[str]:
@@ -177,7 +178,8 @@ def _function(name: str, arguments: str, lines: Sequence[str], comment: str) -> 
 
 def _loop(target: str, start: int, stop: int, statement: str, shift: int | None = None) -> list[str]:
     """Write a loop over part of an array: Numba needs seconds for an assignment to a slice."""
-    source = "i" if shift is None or shift == start else f"i - {start - shift}" if start > shift else f"i + {shift - start}"
+    moved = 0 if shift is None else shift - start
+    source = f"i {'+' if moved > 0 else '-'} {abs(moved)}" if moved else "i"
     return [f"for i in range({start}, {stop}):", f"    {target}[i] {statement.replace('[j]', f'[{source}]')}"]
 
 
@@ -276,7 +278,7 @@ def _shell(plan: Plan, name: str, written: bool) -> str:
             "        total = " + both.format("differences", _ARGUMENTS),
         ]
     lines = [
-        '"""C function: the log density at `q`, its gradient into `grad` unless that is 0; -inf if a function raised."""',
+        '"""C function: the log density at `q`, its gradient to `grad` unless that is 0; -inf if a function raised."""',
         *_unpack(plan, ["t", "f", "weights", "constants", "z", "scratch"]),
         *_data(plan),
         "failed = False",
@@ -336,7 +338,7 @@ def _data(plan: Plan) -> list[str]:
 
 def _record(plan: Plan) -> str:
     layout = plan.layout
-    lines = ['"""C function: one row of parameters and derived quantities; 1 if one of these raised or changed its shape."""']
+    lines = ['"""C function: a row of parameters and derived quantities; 1 if one of these raised or changed shape."""']
     lines += _unpack(plan, (["t", "f", "columns"] if plan.derived else []) + ["constants", "z", "scratch"])
     lines += _data(plan) if plan.derived else []
     lines += _constrain(plan, "position", jacobian=False)
@@ -346,8 +348,8 @@ def _record(plan: Plan) -> str:
     start = 0
     for p in layout.parameters.values():
         array, place = ("z", p.z) if p.support.discrete else ("scratch", p.x) if _moved(p) else ("position", p.q)
-        lines += _loop("out", start, start + p.count, f"= {array}[j]", place.start)
-        start += p.count
+        lines += _loop("out", start, start + p.elements, f"= {array}[j]", place.start)
+        start += p.elements
     if plan.derived:
         lines += ["failed = False", "try:"]
         word = 0

@@ -51,10 +51,11 @@ class Disagreement:
         if worst is None:
             return "gradient check: nothing to compare"
         values = f"written {worst.written:.10g}, central difference {worst.difference:.10g}"
+        count = len(self.coordinates)
         if self.ok:
-            return f"gradient check: all {len(self.coordinates)} coordinates agree; worst {worst.name}: {values}"
+            return f"gradient check: all {count} coordinates agree; worst {worst.name}: {values}"
         bad = [c for c in self.coordinates if c.excess > 1.0]
-        return f"gradient check: {len(bad)} of {len(self.coordinates)} coordinates are wrong; worst {worst.name}: {values}"
+        return f"gradient check: {len(bad)} of {count} coordinates are wrong; worst {worst.name}: {values}"
 
 
 def _difference(value: Value, q: np.ndarray, direction: np.ndarray) -> tuple[float, float]:
@@ -113,6 +114,7 @@ def compare_all(value: Value, value_and_grad: ValueAndGrad, q: np.ndarray, names
             gap = 0.0 if np.isfinite(grad[i]) else np.inf
         elif not np.isfinite(gap):
             gap = np.inf
-        excess = gap / (TOLERANCE * max(abs(difference), abs(grad[i])) + min(error, 1e-2 * abs(difference) + 1e-2) + 1e-8)
+        allowed = TOLERANCE * max(abs(difference), abs(grad[i])) + min(error, 1e-2 * abs(difference) + 1e-2) + 1e-8
+        excess = gap / allowed
         rows.append(Comparison(name, float(grad[i]), float(difference), float(excess)))
     return Disagreement(rows)

@@ -11,7 +11,7 @@ import numpy as np
 
 from nbinfer.errors import ModelError
 from nbinfer.model.data import check_name
-from nbinfer.model.supports import Support
+from nbinfer.model.support import Support
 
 
 class Parameter(NamedTuple):
@@ -46,7 +46,7 @@ class Parameter(NamedTuple):
         return self.support.size
 
     @property
-    def count(self) -> int:
+    def elements(self) -> int:
         """Number of elements of the value."""
         return math.prod(self.support.shape)
 
@@ -74,8 +74,10 @@ class Layout:
         for name, support in supports.items():
             check_name(name, "the parameter name")
             if not isinstance(support, Support):
-                hint = ", write nb.real()" if support is float else f"; call it: {getattr(support, '__name__', '')}(...)" if callable(support) else ""
-                raise ModelError(f"parameter {name!r} must be a support such as nb.real() or nb.positive(), got {support!r}{hint}")
+                hint = f"; call it: {getattr(support, '__name__', 'real')}(...)" if callable(support) else ""
+                raise ModelError(
+                    f"parameter {name!r} must be a support such as nb.real() or nb.positive(), got {support!r}{hint}"
+                )
             count = math.prod(support.shape)
             moved = 0 if support.is_identity or support.discrete else count
             sizes = (support.size, moved, count if support.discrete else 0, support.constants.size if moved else 0)
@@ -85,7 +87,8 @@ class Layout:
         self.dim, self.values, self.discrete, constants = starts
         self.constants = np.zeros(max(constants, 1))
         for parameter in self.parameters.values():
-            self.constants[parameter.c] = parameter.support.constants if constants and parameter.c.stop > parameter.c.start else 0.0
+            if parameter.c.stop > parameter.c.start:
+                self.constants[parameter.c] = parameter.support.constants
         self.tuple_class = collections.namedtuple("Parameters", tuple(self.parameters))  # type: ignore[misc]
 
     @property
@@ -138,7 +141,8 @@ class Layout:
                 import difflib
 
                 near = difflib.get_close_matches(str(name), self.parameters, 1)
-                wrong.append(f"{name!r} is no parameter" + (f" (did you mean {near[0]!r}?)" if near else f"; they are {', '.join(self.parameters)}"))
+                hint = f" (did you mean {near[0]!r}?)" if near else f"; they are {', '.join(self.parameters)}"
+                wrong.append(f"{name!r} is no parameter{hint}")
         missing = [name for name in self.parameters if name not in point]
         if missing and not partial:
             wrong.append(f"missing: {', '.join(missing)}")
@@ -173,7 +177,7 @@ class Layout:
         z = np.zeros(max(self.discrete, 1), np.int64)
         for p in self.parameters.values():
             if p.support.discrete:
-                z[p.z] = np.ravel(point[p.name] if p.name in point else p.support.initial)
+                z[p.z] = np.ravel(point.get(p.name, p.support.initial))
         return z
 
     def as_tuple(self, values: Mapping[str, Any]) -> Any:
@@ -187,7 +191,7 @@ class Layout:
                 if p.shape == ():
                     return p.name
                 within = index - p.q.start
-                if p.size == p.count:
+                if p.size == p.elements:
                     return f"{p.name}[{', '.join(str(int(i)) for i in np.unravel_index(within, p.shape))}]"
                 return f"{p.name} (unconstrained coordinate {within})"
         raise IndexError(index)

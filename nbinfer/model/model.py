@@ -31,6 +31,7 @@ from nbinfer.model.evaluate import (
     retrying,
 )
 
+
 class Model(BaseModel):
     """A Bayesian model: a log density over named parameters.
 
@@ -105,8 +106,8 @@ class Model(BaseModel):
         Parameters
         ----------
         f : callable or C function
-            ``logp_grad(x, grad, data) -> float`` fills ``grad``; ``logp(x, data) -> float`` has no gradient; ``data`` may
-            be left out if there is none. Plain and njit functions are compiled. A C function, as `numba.cfunc`,
+            ``logp_grad(x, grad, data) -> float`` fills ``grad``; ``logp(x, data) -> float`` has no gradient; ``data``
+            may be left out if there is none. Plain and njit functions are compiled. A C function, as `numba.cfunc`,
             ctypes or cffi pointer or `scipy.LowLevelCallable`, is ``double f(int64_t n, const double *q, double *grad,
             void *context)``, where a null ``grad`` asks for the value only.
         dim : int
@@ -151,11 +152,16 @@ class Model(BaseModel):
         rows += [(label, "function", getattr(python_function(f), "__name__", "?")) for label, f in self._labelled()]
         return rows
 
+    @staticmethod
+    def _called(term: str) -> str:
+        """Return how messages call a likelihood term."""
+        return "likelihood" if term == "likelihood" else f"likelihood {term!r}"
+
     def _labelled(self) -> list[tuple[str, Any]]:
         """Return every function of the user's with its place."""
         single = [("prior", self.prior), ("logp", self.logp_function), ("logp_grad", self.logp_grad)]
         result = [(label, f) for label, f in single if f is not None]
-        result += [("likelihood" if name == "likelihood" else f"likelihood {name!r}", f) for name, f in self.likelihood.items()]
+        result += [(self._called(name), f) for name, f in self.likelihood.items()]
         result += [(f"derived {name!r}", f) for name, f in self.derived.items()]
         return result + [(f"predict {name!r}", f) for name, f in self.predict.items()]
 
@@ -168,8 +174,8 @@ class Model(BaseModel):
         if self.logp_function is None and not pieces and self.logp_grad is None:
             raise ModelError("a model needs a density: pass prior and likelihood, or logp, or logp_grad")
         for label, function in self._labelled():
-            names = ("p", "d", "grad") if label == "logp_grad" else ("p", "d", "rng") if label.startswith("predict") else ("p", "d")
-            check_arguments(function, label, names)
+            third = ("grad",) if label == "logp_grad" else ("rng",) if label.startswith("predict") else ()
+            check_arguments(function, label, ("p", "d", *third))
         for name in self.likelihood:
             check_name(name, "the likelihood name")
         for name in self.derived:
@@ -188,7 +194,8 @@ class Model(BaseModel):
             if name not in self.likelihood:
                 known = ", ".join(self.likelihood) or "none"
                 raise ModelError(f"total_size names {name!r}, which is no likelihood term; terms: {known}")
-            if isinstance(size, bool) or not isinstance(size, (int, float, np.integer, np.floating)) or not 0 < size < np.inf:
+            number = isinstance(size, (int, float, np.integer, np.floating)) and not isinstance(size, bool)
+            if not number or not 0 < size < np.inf:
                 raise ModelError(f"total_size[{name!r}] must be a positive number, got {size!r}")
         return {name: float(size) for name, size in total_size.items()}
 
@@ -207,11 +214,11 @@ class Model(BaseModel):
 
     @functools.cached_property
     def _data_tuple(self) -> Any:
-        return collections.namedtuple("Data", tuple(self._data))(**self.data)  # type: ignore[misc]
+        return collections.namedtuple("Data", tuple(self._data))(**self.data)
 
     @functools.cached_property
     def _gradient_class(self) -> Any:
-        return collections.namedtuple("Gradients", [p.name for p in self.layout.continuous])  # type: ignore[misc]
+        return collections.namedtuple("Gradients", [p.name for p in self.layout.continuous])
 
     def _arguments(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         return (self.layout.as_tuple(values), self._data_tuple)
@@ -230,7 +237,7 @@ class Model(BaseModel):
 
     def density_of(self, values: Mapping[str, Any]) -> float:
         pieces = self._pieces(values)
-        weights = dict(zip(self.likelihood, self.weights(None)[-len(self.likelihood) :], strict=False)) if self.total_size else {}
+        weights = dict(zip(self._weighted, self.weights(None), strict=True)) if self.total_size else {}
         return float(sum(weights.get(name, 1.0) * np.sum(value) for name, value in pieces))
 
     def evaluate(self, q: Any, discrete: np.ndarray) -> float:
@@ -256,7 +263,7 @@ class Model(BaseModel):
             bad = ~np.isfinite(np.asarray(value, np.float64))
             if bad.any():
                 index = f" at index {tuple(int(i) for i in np.argwhere(bad)[0])}" if bad.ndim else ""
-                what = label if label in ("prior", "logp", "logp_grad") else "the likelihood" if label == "likelihood" else f"the likelihood {label!r}"
+                what = f"the {self._called(label)}" if label in self.likelihood else label
                 return f"{what} is {np.asarray(value)[bad][0]}{index}"
         return ""
 
@@ -285,12 +292,16 @@ class Model(BaseModel):
                 raise
         raise CompileError(message)
 
+    @property
+    def _weighted(self) -> list[str]:
+        """Names of the terms in the order of their weights, where there is more than one density."""
+        return (["prior"] if self.prior is not None else []) + list(self.likelihood)
+
     def weights(self, facts: Facts | None) -> np.ndarray:
         """Return the weight of the prior (or the whole density) and of each likelihood term."""
-        labels = (["prior"] if self.prior is not None else []) + list(self.likelihood)
-        weights = np.ones(max(len(labels), 1))
+        weights = np.ones(max(len(self._weighted), 1))
         for name, size in self.total_size.items():
-            weights[labels.index(name)] = size / self._term_length(name, facts)
+            weights[self._weighted.index(name)] = size / self._term_length(name, facts)
         return weights
 
     def _term_length(self, name: str, facts: Facts | None) -> int:
@@ -307,7 +318,7 @@ class Model(BaseModel):
         return fingerprint(functions, list(self.layout.keys()), [d.key for d in self._data.values()])
 
     def _facts(self, content: str) -> Facts:
-        """Run the functions once in Python, check what they return, and remember the outcome beside the machine code."""
+        """Run the functions once in Python, check what they return, and keep the outcome beside the machine code."""
         path = cache_root() / "models" / "facts" / f"{content}-{content_key(self._data.values())}.json"
         known = _read_json(path) if JIT else None
         if known is not None:
@@ -322,7 +333,7 @@ class Model(BaseModel):
         terms: dict[str, tuple[int, ...] | None] = {}
         for label, value in self._pieces(values):
             if label in self.likelihood:
-                check_term(value, "likelihood" if label == "likelihood" else f"likelihood {label!r}")
+                check_term(value, self._called(label))
                 terms[label] = value.shape if isinstance(value, np.ndarray) else None
             else:
                 check_number(value, label)
@@ -331,7 +342,8 @@ class Model(BaseModel):
             if self.has_terms:
                 self._check_sum(q)
         derived = {
-            name: describe_derived(call(f, *self._arguments(values)), f"derived {name!r}") for name, f in self.derived.items()
+            name: describe_derived(call(f, *self._arguments(values)), f"derived {name!r}")
+            for name, f in self.derived.items()
         }
         return Facts(terms, derived)
 
@@ -347,8 +359,8 @@ class Model(BaseModel):
         if abs(gaps[1] - gaps[0]) > 1e-6 * size:
             others = "logp" if self.logp_function is not None else "prior + likelihood"
             raise ModelError(
-                f"logp_grad must return the same density as {others}, but the two differ by {gaps[0]:.6g} at the initial "
-                f"point and by {gaps[1]:.6g} near by; make them agree, or pass logp_grad alone"
+                f"logp_grad must return the same density as {others}, but the two differ by {gaps[0]:.6g} at the "
+                f"initial point and by {gaps[1]:.6g} near by; make them agree, or pass logp_grad alone"
             )
 
     def _plan(self, facts: Facts) -> generate.Plan:
@@ -390,4 +402,3 @@ def _read_json(path: Path) -> dict[str, Any] | None:
         return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
     except (OSError, ValueError):
         return None
-

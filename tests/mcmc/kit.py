@@ -3,7 +3,7 @@
 import numpy as np
 
 from nbinfer import random
-from nbinfer.compile import address_of, call_density, entry, floats_at, words_at
+from nbinfer.compile import address_of, call_density, entry, floats_at
 from nbinfer.mcmc.blocks import Blocks, Column
 from nbinfer.mcmc.chain import work
 from nbinfer.mcmc.nuts import NUTS
@@ -57,12 +57,12 @@ def plain_record(n, position, row, context):
 
 @entry("float64(intp)")
 def _uniform(words):
-    return random.uniform(words_at(words, random.STREAM_WORDS))
+    return random.uniform(words)
 
 
 @entry("int64(intp, intp, int64)")
 def _fill_normal(words, out, count):
-    random.fill_normal(words_at(words, random.STREAM_WORDS), out, count)
+    random.fill_normal(words, out, count)
     return 0
 
 

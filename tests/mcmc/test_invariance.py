@@ -9,13 +9,13 @@ import importlib.util
 import numpy as np
 import pytest
 
-from nbinfer.compile import JIT, address_of, call_density, entry, floats_at, record_at, words_at
+from nbinfer.compile import JIT, address_of, call_density, entry, record_at
 from nbinfer.mcmc import integrators, tree
 from nbinfer.mcmc.chain import Chain
 from nbinfer.mcmc.metric import Metric
 from nbinfer.mcmc.nuts import NUTS
 from nbinfer.mcmc.tree import Tree
-from nbinfer.random import STREAM_WORDS, key_of, start
+from nbinfer.random import start
 from tests.mcmc.kit import BareChains, Target, gaussian_target, student
 
 COUNT = 300_000 if JIT else 300
@@ -27,13 +27,12 @@ def transitions(transition, copy):
 
     def move(chain_address, metric_address, tree_address, points_address, count):
         chain, own = record_at(chain_address, Chain), record_at(tree_address, Tree)
-        words = words_at(chain.words, STREAM_WORDS)
         for i in range(count):
             at = points_address + 8 * i * chain.n
             copy(at, chain.position, chain.n)
             chain.logp = call_density(chain.density, chain.n, chain.position, chain.grad, chain.context)
-            start(words, i, 0, 1024)
-            slot = transition(chain, record_at(metric_address, Metric), own, words, 6)
+            start(chain.words, i, 0, 1024)
+            slot = transition(chain, record_at(metric_address, Metric), own, 6)
             copy(own.points + 24 * chain.n * slot, at, chain.n)
         return 0
 
@@ -92,18 +91,18 @@ MUTANTS = {
     ),
     "weights with the wrong sign at the top": (
         tree,
-        "if uniform(words) * weight < tree.weight:",
-        "if uniform(words) * tree.weight < weight:",
+        "if uniform(chain.words) * weight < tree.weight:",
+        "if uniform(chain.words) * tree.weight < weight:",
     ),
     "the last point instead of a weighted one": (
         tree,
-        "if candidate < 0 or uniform(words) * tree.weight < weight:",
-        "if candidate < 0 or uniform(words) < 1.1:",
+        "if candidate < 0 or uniform(chain.words) * tree.weight < weight:",
+        "if candidate < 0 or uniform(chain.words) < 1.1:",
     ),
     "a biased choice within a half": (
         tree,
-        "if candidate < 0 or uniform(words) * tree.weight < weight:",
-        "if candidate < 0 or uniform(words) < accept:",
+        "if candidate < 0 or uniform(chain.words) * tree.weight < weight:",
+        "if candidate < 0 or uniform(chain.words) < accept:",
     ),
     "the proposal of a half that turned": (
         tree,

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from nbinfer.compile import address_of, entry, floats_at, record_at, words_at
+from nbinfer.compile import address_of, entry, record_at
 from nbinfer.mcmc import metric as metrics
 from nbinfer.mcmc.metric import Metric
 from nbinfer.mcmc.nuts import NUTS
-from nbinfer.random import STREAM_WORDS, key_of, new_stream
+from nbinfer.random import key_of, new_stream
 from tests.mcmc.kit import BareChains, Target, gaussian_target, student
 
 DIM = 4
@@ -17,7 +17,7 @@ DIM = 4
 def _momenta(metric, words, out, count):
     state, total = record_at(metric, Metric), 0.0
     for i in range(count):
-        total += metrics.draw_momentum(state, words_at(words, STREAM_WORDS), out + 8 * i * state.n)
+        total += metrics.draw_momentum(state, words, out + 8 * i * state.n)
     return total
 
 
@@ -26,7 +26,7 @@ def _learn(metric, positions, grads, count):
     state = record_at(metric, Metric)
     for i in range(count):
         at = 8 * i * state.n
-        metrics.learn(state, floats_at(positions + at, state.n), floats_at(grads + at, state.n))
+        metrics.learn(state, positions + at, grads + at)
     return 1 if metrics.refresh(state) else 0
 
 

@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from nbinfer.compile import address_of, entry, floats_at, record_at, words_at
+from nbinfer.compile import address_of, entry, record_at
 from nbinfer.mcmc import tree as trees
 from nbinfer.mcmc.chain import Chain
 from nbinfer.mcmc.metric import Metric
 from nbinfer.mcmc.nuts import NUTS
 from nbinfer.mcmc.tree import Tree
-from nbinfer.random import STREAM_WORDS, key_of, new_stream
+from nbinfer.random import key_of, new_stream
 from tests.mcmc.kit import BareChains, Target, fill_normal, gaussian_target, student, uniform, wall
 
 KEY = key_of(np.random.SeedSequence(99))
@@ -21,7 +21,8 @@ KEY = key_of(np.random.SeedSequence(99))
 def _transition(chain_address, metric, tree_address, words, max_depth, step_size, out_address):
     chain, tree = record_at(chain_address, Chain), record_at(tree_address, Tree)
     tree.step_size = step_size
-    slot = trees.transition(chain, record_at(metric, Metric), tree, words_at(words, STREAM_WORDS), max_depth)
+    chain.words = words
+    slot = trees.transition(chain, record_at(metric, Metric), tree, max_depth)
     trees.copy(trees.point(tree, chain.n, slot), out_address, 3 * chain.n)
     return slot
 

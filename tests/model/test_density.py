@@ -48,7 +48,9 @@ def test_compiled_density_is_that_of_plain_python(model):
         value, _ = through_address(bound, q, 1)
         assert value == pytest.approx(model.logp_unconstrained(q), rel=1e-13)
         assert through_address(bound, q, 1, gradient=False)[0] == pytest.approx(value, rel=1e-13)
-        assert through_address(bound, q, 0, gradient=False, density=bound.value_density)[0] == pytest.approx(value, rel=1e-13)
+        assert through_address(bound, q, 0, gradient=False, density=bound.value_density)[0] == pytest.approx(
+            value, rel=1e-13
+        )
 
 
 def test_written_gradient_and_differences_agree():
@@ -163,6 +165,7 @@ def test_total_size_weighs_a_sample_of_the_data(total_size):
     )
     bound = model.bind()
     assert list(bound.weights) == [1.0, 10.0]
+    assert "central differences" in bound.gradient_warning
     q = position(model)
     assert bound.value(q) == pytest.approx(model.logp_unconstrained(q), rel=1e-13)
 
@@ -192,6 +195,20 @@ def test_new_data_of_other_shapes_compiles_nothing():
     np.testing.assert_allclose(record(after, q)[1]["centre"], [2.5, 3.0, 3.5])
     assert before.value(q) == 3.0  # a run that has begun keeps its data
     assert count_compiled() == compiled
+
+
+def labels_only(p, d):
+    return -float((p.k - 2) ** 2)
+
+
+def test_a_model_may_have_discrete_parameters_only():
+    model = nb.Model({"k": nb.integer(1, 5)}, logp=labels_only)
+    bound = model.bind()
+    assert model.dim == 0
+    assert bound.value([]) == -1.0
+    bound.discrete(bound.chains)[:] = 2
+    assert bound.value([]) == 0.0
+    assert record(bound, np.zeros(0))[1]["k"] == 1
 
 
 # ---- failures
@@ -261,7 +278,9 @@ def terms(p, d):
 
 
 def test_explain_names_the_first_bad_term():
-    model = nb.Model({"a": nb.positive(), "b": nb.real()}, prior=awkward, likelihood={"y": terms}, data={"y": [3.0, 1.0]})
+    model = nb.Model(
+        {"a": nb.positive(), "b": nb.real()}, prior=awkward, likelihood={"y": terms}, data={"y": [3.0, 1.0]}
+    )
     bound = model.bind()
     assert bound.explain([0.0, 0.0]) == ""
     assert bound.explain([0.0, 2.0]) == "the likelihood 'y' is nan at index (1,)"

@@ -1,0 +1,213 @@
+"""The verdict: every threshold from both sides, and the words."""
+
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from nbinfer.compile import JIT
+from nbinfer.diagnostics import Kind, check
+from nbinfer.errors import ConvergenceWarning
+from tests.diagnostics.runs import a_run
+
+DRAWS = 1000 if JIT else 400
+
+
+def kinds(run, **options):
+    return [problem.kind for problem in check(run, **options).problems]
+
+
+def only(run, **options):
+    report = check(run, **options)
+    assert len(report.problems) == 1
+    assert not report.ok
+    assert str(report).startswith("1 problem found:\n- ")
+    return report.problems[0]
+
+
+def test_all_is_well():
+    report = check(a_run())
+    assert report.ok
+    assert report.problems == ()
+    text = str(report)
+    assert text.startswith("No problems found: no divergences, R-hat at most 1.00")
+    assert "bulk ESS at least " in text
+    assert "tail ESS at least " in text
+    assert "E-BFMI at least 1." in text
+    assert "\n" not in text
+
+
+def test_bounds_of_the_verdict_are_true():
+    report = check(a_run(draws=DRAWS))
+    words = str(report)
+    rhats = [m.records[k].max() for m in report.measured.values() for k in ("rhat_bulk", "rhat_folded")]
+    assert float(words.split("R-hat at most ")[1].split(",")[0]) >= max(rhats)
+    bulk = min(m.records["ess_bulk"].min() for m in report.measured.values())
+    assert int(words.split("bulk ESS at least ")[1].split(",")[0]) <= bulk
+
+
+def test_any_divergence():
+    run = a_run()
+    run.sample_stats["diverging"][[1, 3, 3], [5, 5, 6]] = True
+    problem = only(run)
+    assert problem.kind is Kind.DIVERGENCES
+    assert (problem.count, problem.chains) == (3, (1, 3))
+    assert problem.message == (
+        "3 of 4000 draws diverged (< 0.1 %). Estimates may be biased. Raise target_accept (now 0.8) or reparameterise."
+    )
+    assert "(now 0.85)" in only(run, target_accept=0.85).message
+    run.attrs = {}
+    assert "Raise target_accept or reparameterise" in only(run).message
+
+
+def test_divergences_of_warm_up_and_of_unfinished_draws_do_not_count():
+    run = a_run(draws_done=np.full(4, 900))
+    run.sample_stats["diverging"][:, 900:] = True
+    run.sample_stats["diverging"][:, :100] = True
+    run.sample_stats["tune"] = np.zeros((4, 1000), bool)
+    run.sample_stats["tune"][:, :100] = True
+    assert check(run).ok
+
+
+def test_several_samplers():
+    run = a_run(draws=DRAWS)
+    run.sample_stats["diverging"] = np.zeros((4, DRAWS, 2), bool)
+    run.sample_stats["diverging"][0, 0, 1] = True
+    assert only(run).count == 1
+
+
+def test_rhat():
+    run = a_run(draws=DRAWS)
+    run.posterior["theta"][2, :, 1] += 1
+    problem = next(p for p in check(run).problems if p.kind is Kind.CONVERGENCE)
+    assert problem.count == 1
+    assert problem.message.startswith("R-hat is above 1.01 for 1 of 3 quantities (theta[1] 1.")
+    for i in range(3):
+        run.posterior[f"x{i}"] = run.posterior["mu"] + np.arange(4)[:, None] * 10 * (i + 1)
+    problem = next(p for p in check(run).problems if p.kind is Kind.CONVERGENCE)
+    assert problem.count == 4
+    assert problem.message.count(", ") == 2  # the worst three
+    assert "theta[1]" not in problem.message
+    run.posterior = {"stuck": np.repeat([[1.0], [2.0], [3.0], [4.0]], DRAWS, axis=1)}
+    assert "stuck inf" in check(run).problems[0].message
+
+
+def test_effective_size_below_100_per_chain():
+    rng = np.random.default_rng(3)
+    run = a_run(draws=DRAWS)
+    run.posterior["slow"] = np.repeat(rng.normal(size=(4, DRAWS // 20)), 20, axis=1)
+    problem = next(p for p in check(run).problems if p.kind is Kind.LOW_ESS)
+    assert problem.message.startswith(
+        "The effective sample size of 1 of 4 quantities is below 400, which is 100 per chain (bulk: slow "
+    )
+    one = check(a_run(chains=1, draws=90))
+    assert "below 100, which is 100 per chain" in one.problems[0].message
+
+
+def test_energy():
+    rng = np.random.default_rng(4)
+    run = a_run(draws=DRAWS, chain_ids=[0, 1, 5, 6])
+    run.sample_stats["energy"][2] = np.cumsum(rng.normal(size=DRAWS))
+    problem = only(run)
+    assert (problem.kind, problem.count, problem.chains) == (Kind.BAD_ENERGY, 1, (5,))
+    assert problem.message.startswith("E-BFMI is below 0.3 in chain 5 (0.0")
+
+
+def test_acceptance():
+    run = a_run(draws=DRAWS)
+    run.sample_stats["acceptance_rate"][[1, 2]] = 0.5
+    problem = only(run)
+    assert (problem.kind, problem.chains) == (Kind.BAD_ACCEPTANCE, (1, 2))
+    assert problem.message.startswith(
+        "The mean acceptance of chains 1 and 2 (0.50, 0.50) does not fit target_accept = 0.8"
+    )
+    assert kinds(run, target_accept=0.5) == [Kind.BAD_ACCEPTANCE]
+    run.attrs = {}
+    assert check(run).ok  # nobody knows the target
+
+
+def test_tree_depth():
+    run = a_run(draws=DRAWS)
+    run.sample_stats["reached_max_treedepth"][2, : DRAWS // 20] = True
+    report = check(run)
+    assert report.ok  # 5 % of a chain are worth a note
+    count, total = DRAWS // 20, 4 * DRAWS
+    assert f"{count} of {total} draws (1.2 %) reached the tree-depth limit (max_treedepth = 10)." in str(report)
+    run.sample_stats["reached_max_treedepth"][2, DRAWS // 20] = True
+    problem = only(run)
+    assert (problem.kind, problem.count, problem.chains) == (Kind.TREEDEPTH, count + 1, (2,))
+    assert "raise max_treedepth" in problem.message
+
+
+def test_not_finite():
+    run = a_run(draws=DRAWS)
+    run.posterior["theta"][1, :4, 1] = np.inf
+    problem = only(run)
+    assert (problem.kind, problem.count) == (Kind.NOT_FINITE, 1)
+    assert "1 of 3 quantities are infinite or NaN (per cent: theta[1] " in problem.message
+
+
+def test_one_chain():
+    report = check(a_run(chains=1))
+    assert report.ok
+    assert "R-hat cannot be computed from one chain: run at least two." in str(report)
+    assert "R-hat at most" not in str(report)
+
+
+@pytest.mark.parametrize("draws", [1, 3])
+def test_too_few_draws(draws):
+    problem = only(a_run(draws=draws))
+    assert problem.kind is Kind.TOO_FEW_DRAWS
+    assert "cannot be computed from fewer than 4" in problem.message
+    assert Kind.TOO_FEW_DRAWS in kinds(a_run(draws=draws, draws_done=np.zeros(4, int)))
+
+
+def test_interrupted():
+    run = a_run(draws_done=np.array([1000, 800, 2, 900]), interrupted=True)
+    report = check(run)
+    assert [p.kind for p in report.problems] == [Kind.INTERRUPTED]
+    text = str(report)
+    assert "finished draws are chain 0: 1000, chain 1: 800, chain 2: 2, chain 3: 900." in text
+    assert "leave out chain 2, with fewer than 4 draws" in text
+    assert "the first 800 draws of chains 0, 1 and 3" in text
+    even = a_run(draws_done=np.full(4, 900), interrupted=True)
+    assert only(even).message == "The run was interrupted after 900 draws per chain."
+
+
+def test_constant_quantities_are_no_problem():
+    run = a_run(draws=DRAWS)
+    run.posterior["fixed"] = np.ones((4, DRAWS))
+    assert check(run).ok
+    run.posterior = {"fixed": np.ones((4, DRAWS))}
+    assert check(run).ok
+
+
+def test_other_samplers_have_other_statistics():
+    run = a_run(draws=DRAWS, sample_stats={"accepted": np.ones((4, DRAWS), bool)}, attrs={})
+    assert "divergences" not in str(check(run))
+    assert check(SimpleNamespace(posterior=run.posterior)).ok
+    assert str(check(SimpleNamespace(posterior={}))) == "No problems found."
+    assert check(dict(run.posterior)).ok
+    with pytest.raises(ValueError, match="must have the same numbers of chains and draws"):
+        check({"x": np.ones((2, 10)), "y": np.ones((2, 11))})
+
+
+def test_warnings_once_per_kind_and_at_the_right_line():
+    run = a_run(draws=DRAWS)
+    run.sample_stats["diverging"][:, :10] = True
+    run.sample_stats["acceptance_rate"][:] = 0.3
+
+    def outer():
+        check(run).warn(stacklevel=2)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        outer()
+    assert [w.category for w in caught] == [ConvergenceWarning] * 2
+    assert [str(w.message) for w in caught] == [p.message for p in check(run).problems]
+    assert {w.filename for w in caught} == {__file__}
+    assert {w.lineno for w in caught} == {outer.__code__.co_firstlineno + 5}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check(a_run()).warn()
