@@ -72,24 +72,25 @@ def _kick(n, point, inv_mass_address, kick):
 
 
 @kernel(reassociate=True)
-def _dense_kick_and_drift(n, origin, target, metric, scratch, kick, drift):
+def _dense_kick_and_drift(n, origin, target, metric, kick, drift):
     position, momentum, grad = floats_at(origin, n), floats_at(origin + 8 * n, n), floats_at(origin + 16 * n, n)
     position_out, momentum_out = floats_at(target, n), floats_at(target + 8 * n, n)
-    speed = floats_at(scratch, n)
+    speed = floats_at(target + 24 * n, n)
     for i in range(n):
         momentum_out[i] = momentum[i] + kick * grad[i]
-    velocity(metric, target + 8 * n, scratch)
+    velocity(metric, target + 8 * n, target + 24 * n)
     for i in range(n):
         position_out[i] = position[i] + drift * speed[i]
 
 
 @kernel(reassociate=True)
-def _dense_kick(n, point, metric, scratch, kick):
+def _dense_kick(n, point, metric, kick):
+    """The same with a dense metric, which leaves the velocity behind the point."""
     momentum, grad = floats_at(point + 8 * n, n), floats_at(point + 16 * n, n)
-    speed = floats_at(scratch, n)
+    speed = floats_at(point + 24 * n, n)
     for i in range(n):
         momentum[i] += kick * grad[i]
-    velocity(metric, point + 8 * n, scratch)
+    velocity(metric, point + 8 * n, point + 24 * n)
     kinetic = 0.0
     for i in range(n):
         kinetic += momentum[i] * speed[i]
@@ -97,7 +98,7 @@ def _dense_kick(n, point, metric, scratch, kick):
 
 
 @kernel
-def step(chain, metric, integrator, step_size, origin, target, scratch):
+def step(chain, metric, integrator, step_size, origin, target):
     """Take one step from one phase point to another.
 
     Parameters
@@ -110,9 +111,8 @@ def step(chain, metric, integrator, step_size, origin, target, scratch):
     step_size : float
         Negative to go back in time.
     origin, target : int
-        Addresses of two phase points: position, momentum, gradient, `n` float64 each; `target` is overwritten.
-    scratch : int
-        Address of `n` float64, used by a dense metric.
+        Addresses of two phase points: position, momentum, gradient, velocity, `n` float64 each; `target` is overwritten,
+        its velocity only with a dense metric.
 
     Returns
     -------
@@ -127,10 +127,10 @@ def step(chain, metric, integrator, step_size, origin, target, scratch):
         if metric.dense == 0:
             _kick_and_drift(n, source, target, metric.inv_mass, kick, drift)
         else:
-            _dense_kick_and_drift(n, source, target, metric, scratch, kick, drift)
+            _dense_kick_and_drift(n, source, target, metric, kick, drift)
         logp = call_density(chain.density, n, target, target + 16 * n, chain.context)
         source = target
     kick = kicks[integrator + 1] * step_size
     if metric.dense == 0:
         return logp, _kick(n, target, metric.inv_mass, kick)
-    return logp, _dense_kick(n, target, metric, scratch, kick)
+    return logp, _dense_kick(n, target, metric, kick)

@@ -80,7 +80,7 @@ def search_step_size(chain, own, metric, tree, averaging):
     direction = 0
     for _ in range(100):
         kinetic = metrics.draw_momentum(metric, chain.words, start + 8 * n)
-        logp, new_kinetic = integrators.step(chain, metric, tree.integrator, size, start, target, tree.scratch)
+        logp, new_kinetic = integrators.step(chain, metric, tree.integrator, size, start, target)
         chain.gradients += tree.integrator + 1
         error = new_kinetic - logp - (kinetic - chain.logp)
         accept = math.exp(min(0.0, -error)) if abs(error) < np.inf else 0.0
@@ -268,8 +268,7 @@ class NUTS:
         """Return the memory that a transition needs and that no draw depends on, in 8-byte fields."""
         slots = trees.slots_needed(self.max_treedepth)
         return {
-            "points": 3 * n * slots,
-            "scratch": n,
+            "points": 4 * n * slots,
             "uses": slots,
             "indices": slots,
             "logps": slots,
@@ -322,7 +321,7 @@ class NUTS:
             metric[name] = parts[name]
         metric["spare"] = work["spare"]
         tree = record_at.py_func(parts["tree"], Tree)
-        for name in ("points", "scratch", "uses", "indices", "logps", "energies", "firsts", "lasts"):
+        for name in ("points", "uses", "indices", "logps", "energies", "firsts", "lasts"):
             tree[name] = work[name]
 
 

@@ -3,8 +3,10 @@
 Phase points live in a pool of slots. A point is written once, by the step that reaches it, and is known by its slot ever after: as
 an end of the tree, as an end of a subtree that waits for its sibling, as the proposal. Counts of uses tell which slots are free.
 
-A span of the trajectory turns if the momentum at one of its ends points back along the way between its ends, Δq·p ≤ 0. That is
-invariant under any linear change of coordinates, since momenta transform like gradients. When two neighbouring spans join, three
+A span of the trajectory turns if the momentum at one of its ends points back along the way w between them, w·p ≤ 0, where w leads
+from half a step before the one end to half a step beyond the other: up to the square of the step that is the step times the sum
+of the velocities over the span, the criterion of [2]_, without a sum to keep. It is invariant under any linear change of
+coordinates, since momenta transform like gradients. When two neighbouring spans join, three
 spans are tested [3]_: the whole, and each half with the point next to it in the other half; the last two catch trajectories that
 turn exactly between the halves.
 
@@ -23,7 +25,7 @@ import numpy as np
 
 from nbinfer.compile import floats_at, ints_at, kernel, load_acquire
 from nbinfer.mcmc import integrators
-from nbinfer.mcmc.metric import draw_momentum
+from nbinfer.mcmc.metric import draw_momentum, velocity
 from nbinfer.random import uniform
 
 #: One transition: settings, where its work space is, and what came of it.
@@ -33,8 +35,7 @@ Tree = np.dtype(
         ("step_size", "f8"),
         ("energy_limit", "f8"),  # Emax
         # Work space, no part of a chain's state.
-        ("points", "i8"),  # address of the slots: position, momentum, gradient each
-        ("scratch", "i8"),  # address of n float64
+        ("points", "i8"),  # address of the slots: position, momentum, gradient, velocity (dense metric only) each
         ("slots", "i8"),  # number of slots
         ("uses", "i8"),  # per slot, int64
         ("indices", "i8"),  # per slot, int64: signed number of steps from the start
@@ -72,7 +73,7 @@ def slots_needed(max_treedepth: int) -> int:
 @kernel
 def point(tree, n, slot):
     """Return the address of a phase point."""
-    return tree.points + 24 * n * slot
+    return tree.points + 32 * n * slot
 
 
 @kernel
@@ -86,41 +87,69 @@ def _free_slot(tree):
     return slot
 
 
+@kernel
+def _turns(n, metric, reach, first_a, last_a, first_b, last_b):
+    """Tell whether joining span a and its successor b, given by their ends, makes a turn.
+
+    `reach` is half a step, signed like the direction of building.
+    """
+    if metric.dense != 0:
+        turning = _dense_span_turns(n, reach, first_a, last_b)
+        if not turning and (first_a != last_a or first_b != last_b):
+            turning = _dense_span_turns(n, reach, first_a, first_b) or _dense_span_turns(n, reach, last_a, last_b)
+        return turning
+    if first_a == last_a and first_b == last_b:
+        return _pair_turns(n, metric.inv_mass, reach, first_a, first_b)
+    return _span_turns(n, metric.inv_mass, reach, first_a, last_a, first_b, last_b)
+
+
 @kernel(reassociate=True)
-def _pair_turns(n, sign, a, b):
-    """Tell whether joining two points makes a turn."""
+def _pair_turns(n, inv_mass_address, reach, a, b):
+    inv_mass = floats_at(inv_mass_address, n)
     qa, pa, qb, pb = floats_at(a, n), floats_at(a + 8 * n, n), floats_at(b, n), floats_at(b + 8 * n, n)
     at_a, at_b = 0.0, 0.0
     for i in range(n):
-        way = qb[i] - qa[i]
+        way = qb[i] - qa[i] + reach * inv_mass[i] * (pa[i] + pb[i])
         at_a += way * pa[i]
         at_b += way * pb[i]
-    return not min(sign * at_a, sign * at_b) > 0.0
+    return not min(reach * at_a, reach * at_b) > 0.0
 
 
 @kernel(reassociate=True)
-def _turns(n, sign, first_a, last_a, first_b, last_b):
-    """Tell whether joining span a and its successor b, given by their ends, makes a turn."""
-    if first_a == last_a and first_b == last_b:
-        return _pair_turns(n, sign, first_a, first_b)
+def _span_turns(n, inv_mass_address, reach, first_a, last_a, first_b, last_b):
+    inv_mass = floats_at(inv_mass_address, n)
     qa, pa = floats_at(first_a, n), floats_at(first_a + 8 * n, n)
     ra, sa = floats_at(last_a, n), floats_at(last_a + 8 * n, n)
     qb, pb = floats_at(first_b, n), floats_at(first_b + 8 * n, n)
     rb, sb = floats_at(last_b, n), floats_at(last_b + 8 * n, n)
     whole_a, whole_b, left_a, left_b, right_a, right_b = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(n):
-        whole = rb[i] - qa[i]
-        left = qb[i] - qa[i]
-        right = rb[i] - ra[i]
+        half = reach * inv_mass[i]
+        whole = rb[i] - qa[i] + half * (pa[i] + sb[i])
+        left = qb[i] - qa[i] + half * (pa[i] + pb[i])
+        right = rb[i] - ra[i] + half * (sa[i] + sb[i])
         whole_a += whole * pa[i]
         whole_b += whole * sb[i]
         left_a += left * pa[i]
         left_b += left * pb[i]
         right_a += right * sa[i]
         right_b += right * sb[i]
-    least = min(min(sign * whole_a, sign * whole_b), min(sign * left_a, sign * left_b))
-    least = min(least, min(sign * right_a, sign * right_b))
+    least = min(min(reach * whole_a, reach * whole_b), min(reach * left_a, reach * left_b))
+    least = min(least, min(reach * right_a, reach * right_b))
     return not least > 0.0
+
+
+@kernel(reassociate=True)
+def _dense_span_turns(n, reach, a, b):
+    """The same for one span, with the velocities that a dense metric leaves behind each point."""
+    qa, pa, va = floats_at(a, n), floats_at(a + 8 * n, n), floats_at(a + 24 * n, n)
+    qb, pb, vb = floats_at(b, n), floats_at(b + 8 * n, n), floats_at(b + 24 * n, n)
+    at_a, at_b = 0.0, 0.0
+    for i in range(n):
+        way = qb[i] - qa[i] + reach * (va[i] + vb[i])
+        at_a += way * pa[i]
+        at_b += way * pb[i]
+    return not min(reach * at_a, reach * at_b) > 0.0
 
 
 @kernel
@@ -130,6 +159,7 @@ def _extend(chain, metric, tree, edge, sign, depth):
     uses, indices = ints_at(tree.uses, tree.slots), ints_at(tree.indices, tree.slots)
     logps, energies = floats_at(tree.logps, tree.slots), floats_at(tree.energies, tree.slots)
     firsts, lasts = ints_at(tree.firsts, depth + 1), ints_at(tree.lasts, depth + 1)
+    reach = 0.5 * sign * tree.step_size
     tree.weight = 0.0
     candidate = -1
     current = edge
@@ -138,7 +168,7 @@ def _extend(chain, metric, tree, edge, sign, depth):
             return STOPPED
         target = _free_slot(tree)
         logp, kinetic = integrators.step(
-            chain, metric, tree.integrator, sign * tree.step_size, point(tree, n, current), point(tree, n, target), tree.scratch
+            chain, metric, tree.integrator, sign * tree.step_size, point(tree, n, current), point(tree, n, target)
         )
         indices[target] = indices[current] + (1 if sign > 0.0 else -1)
         if leaf > 0:
@@ -171,7 +201,7 @@ def _extend(chain, metric, tree, edge, sign, depth):
         uses[first] += 1
         while (leaf >> level) & 1:
             if _turns(
-                n, sign, point(tree, n, firsts[level]), point(tree, n, lasts[level]), point(tree, n, first), point(tree, n, current)
+                n, metric, reach, point(tree, n, firsts[level]), point(tree, n, lasts[level]), point(tree, n, first), point(tree, n, current)
             ):
                 return TURNING
             uses[lasts[level]] -= 1
@@ -215,6 +245,8 @@ def transition(chain, metric, tree, max_depth):
     copy(chain.position, start, n)
     copy(chain.grad, start + 16 * n, n)
     kinetic = draw_momentum(metric, chain.words, start + 8 * n)
+    if metric.dense != 0:
+        velocity(metric, start + 8 * n, start + 24 * n)
     indices[0] = 0
     logps[0] = chain.logp
     energies[0] = kinetic - chain.logp
@@ -248,7 +280,10 @@ def transition(chain, metric, tree, max_depth):
             uses[tree.candidate] -= 1
         weight += tree.weight
         far, near = (left, right) if forward else (right, left)
-        turning = _turns(n, sign, point(tree, n, far), point(tree, n, near), point(tree, n, first), point(tree, n, last))
+        turning = _turns(
+            n, metric, 0.5 * sign * tree.step_size,
+            point(tree, n, far), point(tree, n, near), point(tree, n, first), point(tree, n, last),
+        )  # fmt: skip
         uses[near] -= 1
         uses[first] -= 1
         if forward:

@@ -106,6 +106,14 @@ def test_bulk_and_tail_see_ranks_alone():
     assert ess_mean(np.exp(5 * x)) != pytest.approx(ess_mean(x), rel=0.1)
 
 
+def test_tail_is_the_worse_of_two_quantiles():
+    x = autoregressive(np.random.default_rng(10), 0.9, (4, SIZE))
+    skewed = np.exp(np.where(x > 1, x, 0.1 * np.random.default_rng(11).normal(size=x.shape)))  # one sticky tail
+    for draws in (skewed, -skewed):
+        assert ess_tail(draws) == pytest.approx(min(ess_quantile(draws, 0.05), ess_quantile(draws, 0.95)), rel=1e-12)
+    assert ess_quantile(skewed, 0.95) < 0.8 * ess_quantile(skewed, 0.05)
+
+
 def test_bulk_ess_exists_without_a_variance():
     heavy = np.random.default_rng(7).standard_cauchy((4, SIZE))
     assert 0.8 < ess_bulk(heavy) / heavy.size < 1.3

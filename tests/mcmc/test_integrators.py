@@ -15,10 +15,10 @@ DIM = 3
 NAMES = list(INTEGRATORS)
 
 
-@entry("float64(intp, intp, int64, float64, intp, intp, intp)")
-def _step(chain, metric, integrator, size, origin, target, scratch):
+@entry("float64(intp, intp, int64, float64, intp, intp)")
+def _step(chain, metric, integrator, size, origin, target):
     logp, kinetic = integrators.step(
-        record_at(chain, Chain), record_at(metric, Metric), integrator, size, origin, target, scratch
+        record_at(chain, Chain), record_at(metric, Metric), integrator, size, origin, target
     )
     return kinetic - logp
 
@@ -40,11 +40,11 @@ class Flow:
 
     def __call__(self, q, p, size):
         _, grad = self.chains._target.value_and_grad(q)
-        origin, target, scratch = np.concatenate([q, p, grad]), np.zeros(3 * DIM), np.zeros(DIM)
+        origin, target = np.concatenate([q, p, grad]), np.zeros(4 * DIM)
         state = self.chains.blocks.state[0]
         energy = _step(
             address_of(state), address_of(self.parts["metric"]), self.number, size,
-            address_of(origin), address_of(target), address_of(scratch),
+            address_of(origin), address_of(target),
         )  # fmt: skip
         return target[:DIM], target[DIM : 2 * DIM], energy
 

@@ -33,7 +33,7 @@ def transitions(transition, copy):
             chain.logp = call_density(chain.density, chain.n, chain.position, chain.grad, chain.context)
             start(chain.words, i, 0, 1024)
             slot = transition(chain, record_at(metric_address, Metric), own, 6)
-            copy(own.points + 24 * chain.n * slot, at, chain.n)
+            copy(own.points + 32 * chain.n * slot, at, chain.n)
         return 0
 
     return entry("int64(intp, intp, intp, intp, int64)")(move)
@@ -111,8 +111,8 @@ MUTANTS = {
     ),
     "a wrong last half kick": (
         integrators,
-        "return logp, _kick(momentum_out, grad_out, inv_mass, kicks[integrator + 1] * step_size)",
-        "return logp, _kick(momentum_out, grad_out, inv_mass, 0.5 * kicks[integrator + 1] * step_size)",
+        "return logp, _kick(n, target, metric.inv_mass, kick)",
+        "return logp, _kick(n, target, metric.inv_mass, 0.5 * kick)",
     ),
 }
 

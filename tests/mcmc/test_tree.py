@@ -69,7 +69,8 @@ class Definition:
     def turns(self, a, b, sign):
         """Whether the points a then b, both lists in building order, turn when joined."""
         spans = [(a[0], b[-1]), (a[0], b[0]), (a[-1], b[-1])]
-        return any(sign * (y[0] - x[0]) @ end[1] <= 0 for x, y in spans for end in (x, y))
+        ways = [(y[0] - x[0] + 0.5 * sign * self.h * self.inv_mass * (x[1] + y[1])) * sign for x, y in spans]
+        return any(way @ end[1] <= 0 for way, span in zip(ways, spans, strict=True) for end in span)
 
     def subtree(self, edge, sign, depth):
         """Return the points after `edge` and the weighted candidate, or None if the subtree is cut."""

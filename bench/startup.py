@@ -1,0 +1,169 @@
+"""From the start of the process to the printed summary: ``python -m bench.startup``.
+
+Each measurement is a process of its own, ``python script.py``, as a user would run it: eight schools, 4 x (1000 + 1000)
+on all cores. Its cache of compiled code is in a folder made for the purpose. A new model is the script with another
+constant in its prior.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import nbinfer
+from bench.common import heading, spread, table
+
+# Written as the README writes it; `lap` notes the time, which costs microseconds.
+SCRIPT = """
+import time, json, os, sys
+laps = {"start": time.perf_counter()}
+def lap(name): laps[name] = time.perf_counter()
+
+import numpy as np
+lap("import numpy")
+import nbinfer as nb
+from nbinfer.distributions import half_cauchy, normal
+lap("import nbinfer")
+
+def prior(p, d):
+    return PRIOR
+
+def likelihood(p, d):
+    return normal.logpdf(d.y, p.mu + p.tau * p.eta, d.sigma)
+
+def logp_grad(p, d, grad):
+    logp = GRADIENT
+    for j in range(8):
+        z = (d.y[j] - p.mu - p.tau * p.eta[j]) / d.sigma[j]
+        grad.mu[()] += z / d.sigma[j]
+        grad.tau[()] += z / d.sigma[j] * p.eta[j]
+        grad.eta[j] += z / d.sigma[j] * p.tau - p.eta[j]
+        logp -= 0.5 * (z * z + p.eta[j] ** 2)
+    grad.mu[()] -= p.mu / 25.0
+    grad.tau[()] -= 2.0 * p.tau / (SCALE**2 + p.tau**2)
+    return logp
+
+model = nb.Model(
+    parameters=PARAMETERS,
+    prior=prior,
+    likelihood=likelihood,
+    logp_grad=logp_grad,
+    data={
+        "y": np.array([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0]),
+        "sigma": np.array([15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0]),
+    },
+)
+lap("model")
+trace = nb.sample(model, draws=1000, tune=1000, chains=4, random_seed=1, progressbar=False)
+lap("sample")
+text = str(nb.summary(trace))
+lap("summary")
+print(text)
+print(trace.report)
+sys.stdout.flush()
+lap("print")
+laps["run"] = trace.attrs["sampling_time"]
+laps["numba"] = "numba" in sys.modules
+print("LAPS " + json.dumps(laps), file=sys.stderr)
+"""
+
+
+def script(scale: float, extra: int) -> str:
+    """Return the text of a model: `scale` makes it a new one, `extra` adds parameters with names of their own."""
+    names = [f"x{i}" for i in range(extra)]
+    parameters = '{"mu": nb.real(), "tau": nb.positive(), "eta": nb.real(8)'
+    parameters += "".join(f', "{n}": nb.real()' for n in names) + "}"
+    prior = "normal.logpdf(p.mu, 0.0, 5.0) + half_cauchy.logpdf(p.tau, SCALE) + np.sum(normal.logpdf(p.eta, 0.0, 1.0))"
+    prior += "".join(f" + normal.logpdf(p.{n}, 0.0, 1.0)" for n in names)
+    gradient = "-0.5 * p.mu**2 / 25.0 - np.log1p((p.tau / SCALE) ** 2)" + "".join(f" - 0.5 * p.{n} ** 2" for n in names)
+    pulls = "".join(f"    grad.{n}[()] -= p.{n}\n" for n in names)
+    text = SCRIPT.replace("    return logp\n", pulls + "    return logp\n")
+    for word, value in (("PRIOR", prior), ("GRADIENT", gradient), ("PARAMETERS", parameters), ("SCALE", repr(scale))):
+        text = text.replace(word, value)
+    return text
+
+
+def run(text: str, folder: Path) -> dict[str, Any]:
+    """Run a script in a process of its own and return its seconds, part by part."""
+    path, cache = folder / "script.py", folder / "cache"
+    path.write_text(text)
+    root = str(Path(nbinfer.__file__).parent.parent)
+    environment = os.environ | {"NBINFER_CACHE_DIR": str(cache), "PYTHONPATH": root}
+    begun = time.perf_counter()
+    process = subprocess.run([sys.executable, str(path)], env=environment, capture_output=True, text=True, check=False)
+    ended = time.perf_counter()
+    line = next((x for x in process.stderr.splitlines() if x.startswith("LAPS ")), None)
+    if process.returncode or line is None:
+        raise RuntimeError(f"the script failed:\n{process.stderr}")
+    laps = json.loads(line[5:])
+    sampling = laps["run"]
+    return {
+        "total": laps["print"] - begun,
+        "python": laps["start"] - begun,
+        "numpy": laps["import numpy"] - laps["start"],
+        "nbinfer": laps["import nbinfer"] - laps["import numpy"],
+        "model": laps["model"] - laps["import nbinfer"],
+        "prepare": laps["sample"] - laps["model"] - sampling,
+        "run": sampling,
+        "summary": laps["print"] - laps["sample"],
+        "exit": ended - laps["print"],
+        "numba": laps["numba"],
+        "told": "compiling the engine" in process.stderr,
+    }
+
+
+#: Columns of the breakdown, and what they hold.
+PARTS = ("python", "numpy", "nbinfer", "model", "prepare", "run", "summary", "exit")
+LEGEND = """\
+python: until the first line of the script; numpy, nbinfer: their imports; model: nb.Model; prepare: of nb.sample, code
+of the model and its starting points before the run, diagnostics after it; run: the chains, with loading or compiling
+their code; summary: summary and report, printed; exit: not part of the total."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m bench.startup", description="Process start to printed summary.")
+    parser.add_argument("--first", type=int, default=1, help="first runs ever, which take long (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=7, help="runs of each other kind (%(default)s)")
+    options = parser.parse_args()
+    print(heading("Eight schools, 4 x (1000 + 1000), process start to printed summary, seconds: median (least..most)"))
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    with tempfile.TemporaryDirectory(prefix="nbinfer-bench-") as name:
+        folder, scale = Path(name), 5.0
+        for i in range(options.first):
+            base = folder / f"first-{i}"
+            (base / "cache").mkdir(mode=0o700, parents=True)
+            kinds.setdefault("first run ever", []).append(run(script(scale, 0), base))
+        base.mkdir(exist_ok=True)
+        for i in range(options.repeats):
+            scale = 5.0 + 0.001 * (i + 1)
+            kinds.setdefault("new model", []).append(run(script(scale, 0), base))
+            kinds.setdefault("second run", []).append(run(script(scale, 0), base))
+            kinds.setdefault("new model, 30 coordinates", []).append(run(script(scale, 20), base))
+            kinds.setdefault("second run of it", []).append(run(script(scale, 20), base))
+    limits = {"first run ever": 40.0, "new model": 2.0, "second run": 0.6, "new model, 30 coordinates": 2.0}
+    rows = []
+    for kind, runs in kinds.items():
+        totals = [r["total"] for r in runs]
+        limit = limits.get(kind)
+        verdict = (
+            ["", ""] if limit is None else [f"{limit:g}", "holds" if float(np.median(totals)) <= limit else "MISSED"]
+        )
+        rows.append([kind, spread(totals), *verdict, "yes" if any(r["numba"] for r in runs) else "no"])
+    print(table(["", "total", "bound", "", "imports Numba"], rows))
+    rows = [[k, *(f"{1e3 * np.median([r[p] for r in runs]):.0f}" for p in PARTS)] for k, runs in kinds.items()]
+    print("\nMedian milliseconds of the parts\n" + table(["", *PARTS], rows) + "\n" + LEGEND)
+    if not all(r["told"] for r in kinds.get("first run ever", [])):
+        print("The first run did NOT say that it compiles.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,369 @@
+"""Array expressions: evaluated element by element where they are used, so that no temporaries arise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nbinfer.autodiff.builder import Builder
+from nbinfer.autodiff.ir import Storage, Value, promote
+from nbinfer.autodiff.rules import RULES
+
+#: From this cost on, an expression used in several places is computed once and stored.
+EXPENSIVE = 8
+
+Index = list[Value]
+
+
+class Lazy:
+    """An array that is not stored: its shape, and how to compute an element.
+
+    Attributes
+    ----------
+    dims : list of Value
+        Its shape.
+    kind : str
+        'b', 'i' or 'f'.
+    active : bool
+        Whether an element may be active.
+    cost : int
+        Of computing an element, in additions.
+    reads : frozenset of Storage
+        Memory it reads that the program may change.
+    positional : bool
+        Whether elements depend on the index itself; a negative index then means something else.
+    transposed : Value or Lazy or None
+        What it is the transpose of.
+    """
+
+    def __init__(
+        self,
+        builder: Builder,
+        dims: Sequence[Value],
+        element: Callable[[Index], Value],
+        kind: str,
+        *,
+        active: bool = False,
+        cost: int = 0,
+        reads: frozenset[Storage] = frozenset(),
+        positional: bool = False,
+        transposed: Any = None,
+    ) -> None:
+        self.dims = list(dims)
+        self.kind = kind
+        self.active = active
+        self.cost = cost
+        self.reads = reads
+        self.positional = positional
+        self.transposed = transposed
+        self.hint = ""
+        self._builder = builder
+        self._block = builder.block
+        self._element = element
+        self._memo: dict[tuple[Any, ...], list[Value]] = {}
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.dims)
+
+    def at(self, index: Index) -> Value:
+        """Compute an element, once per place where that is the same element."""
+        builder = self._builder
+        if self.reads:
+            return self._element(index)
+        block = builder.outermost(index)
+        if block.depth < self._block.depth and builder.block.inside(self._block):
+            block = self._block
+        key = tuple(i.number if i.constant is None else ("constant", i.constant) for i in index)
+        for known in self._memo.get(key, ()):
+            if known.constant is not None or builder.block.inside(known.block):
+                return known
+        with builder.at(block):
+            result = self._element(index)
+        self._memo.setdefault(key, []).append(result)
+        return result
+
+
+Array = Value | Lazy
+Operand = Any  # Value | Lazy; NumPy has no better word either
+
+
+def is_array(x: Any) -> bool:
+    """Tell whether a value of the program is an array."""
+    return isinstance(x, Lazy) or (isinstance(x, Value) and x.ndim > 0)
+
+
+def is_number(x: Any) -> bool:
+    """Tell whether a value of the program is a number."""
+    return isinstance(x, Value) and x.ndim == 0
+
+
+class ArrayBuilder(Builder):
+    """A builder that knows array expressions."""
+
+    def lazy(self, x: Operand) -> Lazy:
+        """View an array as an expression."""
+        if isinstance(x, Lazy):
+            return x
+        assert x.storage is not None
+        reads = frozenset({x.storage}) if x.storage.mutable else frozenset()
+        dims = [self.dim(x, axis) for axis in range(x.ndim)]
+        result = Lazy(
+            self, dims, lambda index: self.load(x, index), x.kind, active=x.active, cost=1, reads=reads
+        )
+        result.hint = x.hint
+        return result
+
+    def dims_of(self, x: Operand) -> list[Value]:
+        """Return the shape of an array or a number."""
+        return list(x.dims) if isinstance(x, Lazy) else [self.dim(x, axis) for axis in range(x.ndim)]
+
+    def broadcast(self, dims: Sequence[Sequence[Value]]) -> list[Value]:
+        """Return the common shape; sizes that are not known to be equal are compared at run time."""
+        ndim = max(map(len, dims))
+        result: list[Value | None] = [None] * ndim
+        for shape in dims:
+            for axis, size in enumerate(shape, ndim - len(shape)):
+                common = result[axis]
+                if common is None or (common.constant == 1 and size.constant != 1):
+                    result[axis] = size
+                elif size.constant != 1:
+                    self.check_equal(common, size)
+                    if size.constant is not None:
+                        result[axis] = size
+        return [size for size in result if size is not None]
+
+    def spread(self, x: Lazy, index: Index) -> Index:
+        """Return the index into an operand that belongs to an index into the broadcast result."""
+        own = index[len(index) - x.ndim :]
+        return [self.constant(0) if size.constant == 1 else i for i, size in zip(own, x.dims, strict=True)]
+
+    def elementwise(
+        self, function: Callable[..., Value], operands: Sequence[Operand], kind: str, active: bool, cost: int
+    ) -> Operand:
+        """Apply a function of thunks of numbers to each element of broadcast operands."""
+        parts = [x if is_number(x) else self.lazy(x) for x in operands]
+        arrays = [x for x in parts if isinstance(x, Lazy)]
+        if not arrays:
+            return function(*(lambda x=x: x for x in parts))
+        dims = self.broadcast([x.dims for x in arrays])
+
+        def thunk(x: Any, index: Index) -> Callable[[], Value]:
+            return (lambda: x.at(self.spread(x, index))) if isinstance(x, Lazy) else (lambda: x)
+
+        return Lazy(
+            self,
+            dims,
+            lambda index: function(*(thunk(x, index) for x in parts)),
+            kind,
+            active=active,
+            cost=cost + sum(x.cost for x in arrays),
+            reads=frozenset().union(*(x.reads for x in arrays)),
+            positional=any(x.positional for x in arrays),
+        )
+
+    def apply(self, rule: str, *operands: Operand) -> Operand:
+        """Apply a scalar rule element by element."""
+        if all(is_number(x) for x in operands):
+            return self.scalar(rule, *operands)
+        kinds = [x.kind for x in operands]
+        if rule == "bool":
+            kind, cost, active = "b", 1, False
+        else:
+            entry = RULES[rule]
+            kind, cost = entry.result_kind(kinds), entry.cost
+            active = kind == "f" and bool(entry.partials) and any(x.active for x in operands)
+            if rule.startswith("bit") and set(kinds) == {"b"}:
+                kind = "b"
+            if entry.cuts and any(x.active for x in operands):
+                self.notice(entry.cuts)
+        return self.elementwise(lambda *xs: self.scalar(rule, *(x() for x in xs)), operands, kind, active, cost)
+
+    def where(self, condition: Operand, then: Operand, other: Operand) -> Operand:
+        """Choose element by element; only the chosen expression is evaluated."""
+        kind = "f" if "f" in (then.kind, other.kind) else "i" if "i" in (then.kind, other.kind) else "b"
+        condition = self.apply("bool", condition)
+        return self.elementwise(
+            lambda c, x, y: self.select(c(), x, y),
+            [condition, then, other],
+            kind,
+            kind == "f" and (then.active or other.active),
+            2,
+        )
+
+    def stored(self, x: Operand, hint: str = "") -> Value:
+        """Compute an array expression into memory."""
+        if isinstance(x, Value):
+            return x
+        array = self.alloc(x.dims, x.kind, "empty", hint or x.hint or "a", mutable=False)
+
+        def body(index: Index, carried: Index) -> Index:
+            self.store(array, index, x.at(index), first=True)
+            return []
+
+        self.nest(x.dims, [], body)
+        return array
+
+    def settled(self, x: Operand) -> Operand:
+        """Store an expression that reads memory which may change before it is used."""
+        return self.stored(x) if isinstance(x, Lazy) and x.reads else x
+
+    def assign(self, target: Value, source: Operand, sign: int = 0) -> None:
+        """Write an expression to an array, or add it."""
+        if not is_number(source):
+            source = self.lazy(source)
+            if target.storage in source.reads:
+                source = self.lazy(self.stored(source))
+            dims = self.broadcast([self.dims_of(target), source.dims])
+            if len(dims) > target.ndim:
+                raise self.error(f"cannot write an array of {len(dims)} axes to one of {target.ndim}")
+
+        def body(index: Index, carried: Index) -> Index:
+            value = source if is_number(source) else source.at(self.spread(source, index))
+            self.store(target, index, value, sign)
+            return []
+
+        self.nest(self.dims_of(target), [], body)
+
+    # Reductions ---------------------------------------------------------------------------------------------------
+
+    def reduce(self, x: Operand, axes: Sequence[int], init: Value, step: Callable[[Value, Value], Value]) -> Operand:
+        """Fold an array along axes into numbers; an array expression if axes remain."""
+        source = self.lazy(x)
+        kept = [axis for axis in range(source.ndim) if axis not in axes]
+
+        def total(outer: Index) -> Value:
+            def body(inner: Index, carried: Index) -> Index:
+                index: list[Value] = [init] * source.ndim
+                for axis, i in zip([*kept, *axes], [*outer, *inner], strict=True):
+                    index[axis] = i
+                return [step(carried[0], source.at(index))]
+
+            return self.nest([source.dims[axis] for axis in axes], [init], body)[0]
+
+        if not kept:
+            return total([])
+        return Lazy(
+            self,
+            [source.dims[axis] for axis in kept],
+            total,
+            promote("i", source.kind, init.kind),
+            active=source.active,
+            cost=EXPENSIVE + source.cost,
+            reads=source.reads,
+            positional=source.positional,
+        )
+
+    def axes(self, x: Operand, axis: Any) -> list[int]:
+        """Return the axes that an ``axis=`` argument means."""
+        if axis is None:
+            return list(range(x.ndim))
+        given = axis if isinstance(axis, tuple) else (axis,)
+        result = []
+        for a in given:
+            number = a.constant if isinstance(a, Value) else None
+            if number is None or not -x.ndim <= number < x.ndim:
+                raise self.error("axis must be a number known in advance, less than the number of axes")
+            result.append(number % x.ndim)
+        return result
+
+    def sum(self, x: Operand, axis: Any = None) -> Operand:
+        """Sum along axes."""
+        if is_number(x):
+            return x
+        zero = self.constant(0.0 if x.kind == "f" else 0)
+        return self.reduce(x, self.axes(x, axis), zero, lambda a, b: self.scalar("add", a, b))
+
+    def prod(self, x: Operand, axis: Any = None) -> Operand:
+        """Multiply along axes."""
+        if is_number(x):
+            return x
+        one = self.constant(1.0 if x.kind == "f" else 1)
+        return self.reduce(x, self.axes(x, axis), one, lambda a, b: self.scalar("mul", a, b))
+
+    def extreme(self, x: Operand, rule: str, axis: Any = None) -> Operand:
+        """Take the largest or the smallest element along axes."""
+        if is_number(x):
+            return x
+        start = self.constant(float("-inf") if rule == "max" else float("inf"))
+
+        def step(a: Value, b: Value) -> Value:
+            better = self.scalar("gt" if rule == "max" else "lt", b, a)
+            return self.select(better, lambda: b, lambda: a)
+
+        return self.reduce(x, self.axes(x, axis), start, step)
+
+    def count(self, x: Operand, axis: Any = None) -> Value:
+        """Return the number of elements along axes."""
+        if is_number(x):
+            return self.constant(1)
+        dims = self.dims_of(x)
+        result = self.constant(1)
+        for a in self.axes(x, axis):
+            result = self.scalar("mul", result, dims[a])
+        return result
+
+    # Products -----------------------------------------------------------------------------------------------------
+
+    def transpose(self, x: Operand) -> Operand:
+        """Reverse the axes."""
+        if x.ndim < 2:
+            return x
+        if isinstance(x, Lazy) and x.transposed is not None:
+            return x.transposed
+        source = self.lazy(x)
+        return Lazy(
+            self,
+            source.dims[::-1],
+            lambda index: source.at(index[::-1]),
+            source.kind,
+            active=source.active,
+            cost=source.cost,
+            reads=source.reads,
+            positional=source.positional,
+            transposed=x,
+        )
+
+    def dot(self, a: Operand, b: Operand) -> Operand:
+        """Multiply vectors and matrices."""
+        if is_number(a) or is_number(b):
+            return self.apply("mul", a, b)
+        if a.ndim == 1 and b.ndim == 1:
+            return self.sum(self.apply("mul", a, b))
+        if a.ndim == 2 and b.ndim == 1:
+            if isinstance(a, Lazy) and a.transposed is not None:
+                return self._vector_matrix(b, a.transposed)
+            matrix, vector = self.lazy(a), self.lazy(self._cheap(b))
+            self.check_equal(matrix.dims[1], vector.dims[0])
+            return self.sum(self.apply("mul", matrix, vector), (self.constant(1),))
+        if a.ndim == 1 and b.ndim == 2:
+            if isinstance(b, Lazy) and b.transposed is not None:
+                return self.dot(b.transposed, a)
+            return self._vector_matrix(a, b)
+        if a.ndim == 2 and b.ndim == 2:
+            from nbinfer.autodiff.linalg import MATMUL
+
+            left, right = self.stored(a, "left"), self.stored(b, "right")
+            self.check_equal(self.dim(left, 1), self.dim(right, 0))
+            return self.primitive(MATMUL, [left, right], [self.dim(left, 0), self.dim(right, 1)])
+        raise self.error("@ takes vectors and matrices; write sums over more axes as loops")
+
+    def _cheap(self, x: Operand) -> Operand:
+        return self.stored(x) if isinstance(x, Lazy) and x.cost >= EXPENSIVE else x
+
+    def _vector_matrix(self, vector: Operand, matrix: Operand) -> Value:
+        """Accumulate v @ M row by row, so that memory is read in order."""
+        v, m = self.lazy(vector), self.lazy(matrix)
+        self.check_equal(v.dims[0], m.dims[0])
+        out = self.alloc([m.dims[1]], "f", "zeros", "product")
+        assert out.storage is not None
+
+        def body(index: Index, carried: Index) -> Index:
+            i, j = index
+            self.store(out, [j], self.scalar("mul", v.at([i]), m.at([i, j])), sign=1)
+            return []
+
+        self.nest(m.dims, [], body)
+        out.storage.mutable = False
+        return out

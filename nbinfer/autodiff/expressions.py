@@ -1,0 +1,380 @@
+"""Reads expressions: what a syntax tree means for the values at hand."""
+
+from __future__ import annotations
+
+import ast
+import types
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nbinfer.autodiff.arrays import ArrayBuilder, Lazy, Operand, is_array, is_number
+from nbinfer.autodiff.ir import Storage, Value
+from nbinfer.autodiff.rules import BINARY, COMPARE
+
+Environment = dict[str, Any]
+
+
+class Record:
+    """A tuple with named fields.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in the function.
+    fields : dict
+        Its values by name.
+    """
+
+    def __init__(self, name: str, fields: dict[str, Any]) -> None:
+        self.name = name
+        self.fields = fields
+
+
+class Method:
+    """A method of an array, about to be called."""
+
+    def __init__(self, name: str, array: Operand) -> None:
+        self.name = name
+        self.array = array
+
+
+class Lost:
+    """What stands for a name that cannot be read here; the message says why."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+
+class Expressions(ArrayBuilder):
+    """A builder that reads expressions."""
+
+    node: ast.AST | None = None
+
+    def free_name(self, name: str) -> Any:
+        """Return the object that a name means outside the function."""
+        raise NotImplementedError
+
+    def call_function(self, function: Any, args: list[Any], named: dict[str, Any], node: ast.Call) -> Any:
+        """Apply a function to values."""
+        raise NotImplementedError
+
+    # Python objects as values -------------------------------------------------------------------------------------
+
+    def wrap(self, thing: Any, hint: str) -> Any:
+        """Turn a Python object into what the program knows it as."""
+        if isinstance(thing, (bool, int, float, np.bool_, np.integer, np.floating)):
+            return self.constant(thing)
+        if isinstance(thing, np.ndarray):
+            return self._captured(thing, hint)
+        if isinstance(thing, tuple):
+            fields = getattr(thing, "_fields", None)
+            items = [self.wrap(item, f"{hint}_{i}") for i, item in enumerate(thing)]
+            return Record(hint, dict(zip(fields, items, strict=True))) if fields else tuple(items)
+        return thing
+
+    def _captured(self, array: np.ndarray, hint: str) -> Value:
+        kind = {"u": "i"}.get(array.dtype.kind, array.dtype.kind)
+        if kind not in "bif":
+            raise self.error(f"{hint!r} is an array of {array.dtype}; convert it to numbers")
+        if array.ndim == 0:
+            return self.constant(array[()])
+        name = next((n for n, known in self.names.items() if known is array), None)
+        if name is None:
+            name = self.global_name(f"{hint}_array")
+            self.names[name] = array
+        for value in self._globals:
+            if value.access == name:
+                return value
+        storage = Storage(False, False, self.top)
+        value = self.value(hint, kind, self.top, ndim=array.ndim, storage=storage)
+        value.access = name
+        for axis, size in enumerate(array.shape):
+            self.top.known["dim", value.number, axis] = self.constant(size)
+        self._globals.append(value)
+        return value
+
+    @property
+    def _globals(self) -> list[Value]:
+        return self.__dict__.setdefault("captured_values", [])  # type: ignore[no-any-return]
+
+    def global_name(self, hint: str) -> str:
+        """Return a name for a global of the generated code."""
+        name, count = hint, 1
+        while name in self.names:
+            count += 1
+            name = f"{hint}_{count}"
+        return name
+
+    def number(self, x: Any, what: str) -> Value:
+        """Require a number."""
+        if not is_number(x):
+            raise self.error(f"{what} must be a number here")
+        return x  # type: ignore[no-any-return]
+
+    def operand(self, x: Any) -> Operand:
+        """Require a number or an array."""
+        if isinstance(x, (Value, Lazy)):
+            return x
+        if isinstance(x, tuple) and x and all(is_number(item) for item in x):
+            return self.pack(x)
+        if isinstance(x, Lost):
+            raise self.error(x.message)
+        raise self.error(f"{_describe(x)} cannot be used in arithmetic; use numbers and arrays")
+
+    def pack(self, items: Sequence[Value]) -> Value:
+        """Make an array of numbers."""
+        kind = "f" if any(item.kind == "f" for item in items) else items[0].kind
+        array = self.alloc([self.constant(len(items))], kind, "empty", "pack", mutable=False)
+        for i, item in enumerate(items):
+            self.store(array, [self.constant(i)], item, first=True)
+        return array
+
+    # Expressions --------------------------------------------------------------------------------------------------
+
+    def evaluate(self, node: ast.expr, env: Environment) -> Any:
+        """Evaluate an expression."""
+        before, self.node = self.node, node
+        method = getattr(self, "_" + type(node).__name__.lower(), None)
+        if method is None:
+            raise self.error(_REWRITES.get(type(node), f"{type(node).__name__} is not supported; use loops and NumPy"))
+        result = method(node, env)
+        self.node = before
+        return result
+
+    def _constant(self, node: ast.Constant, env: Environment) -> Any:
+        if isinstance(node.value, (bool, int, float)):
+            return self.constant(node.value)
+        return node.value
+
+    def _name(self, node: ast.Name, env: Environment) -> Any:
+        if node.id in env:
+            found = env[node.id]
+            if isinstance(found, Lost):
+                raise self.error(found.message)
+            return found
+        try:
+            return self.wrap(self.free_name(node.id), node.id)
+        except KeyError:
+            raise self.error(f"the name {node.id!r} is not defined") from None
+
+    def _binop(self, node: ast.BinOp, env: Environment) -> Any:
+        left, right = self.evaluate(node.left, env), self.evaluate(node.right, env)
+        self.node = node
+        return self.binary(type(node.op), left, right)
+
+    def binary(self, operator: type[ast.operator], left: Any, right: Any) -> Any:
+        """Apply an operator."""
+        if operator is ast.Add and isinstance(left, tuple) and isinstance(right, tuple):
+            return left + right
+        left, right = self.operand(left), self.operand(right)
+        if operator is ast.MatMult:
+            return self.dot(left, right)
+        return self.apply(BINARY[operator], left, right)
+
+    def _unaryop(self, node: ast.UnaryOp, env: Environment) -> Any:
+        operand = self.operand(self.evaluate(node.operand, env))
+        self.node = node
+        if isinstance(node.op, ast.UAdd):
+            return operand
+        if isinstance(node.op, ast.USub):
+            return self.apply("neg", operand)
+        if isinstance(node.op, ast.Not):
+            return self.apply("not", self.condition(operand))
+        if operand.kind == "b":
+            return self.apply("not", operand)
+        raise self.error("~ works on booleans only")
+
+    def condition(self, x: Any) -> Value:
+        """Require a number and read it as true or false."""
+        if is_array(x):
+            raise self.error("an array is neither true nor false; use np.where, or a loop with if")
+        return self.scalar("bool", self.number(self.operand(x), "a condition"))
+
+    def _compare(self, node: ast.Compare, env: Environment) -> Any:
+        left = self.evaluate(node.left, env)
+        result: Any = None
+        for op, comparator in zip(node.ops, node.comparators, strict=True):
+            right = self.evaluate(comparator, env)
+            self.node = node
+            if isinstance(op, ast.Is | ast.IsNot):
+                same = left is right
+                part: Any = self.constant(same == isinstance(op, ast.Is))
+            elif isinstance(left, str) or isinstance(right, str):
+                part = self.constant((left == right) == isinstance(op, ast.Eq))
+            elif type(op) not in COMPARE:
+                raise self.error("'in' is not supported; compare with each value")
+            else:
+                part = self.apply(COMPARE[type(op)], self.operand(left), self.operand(right))
+            result = part if result is None else self.apply("and", result, part)
+            left = right
+        return result
+
+    def _boolop(self, node: ast.BoolOp, env: Environment) -> Any:
+        """Evaluate ``and`` and ``or`` from left to right; the right side only where it counts, if it may fail."""
+        is_and = isinstance(node.op, ast.And)
+        result = self.condition(self.evaluate(node.values[0], env))
+        for value in node.values[1:]:
+            if result.constant is not None and result.constant != is_and:
+                return result
+            if not any(isinstance(n, ast.Subscript | ast.Call) for n in ast.walk(value)):
+                result = self.scalar("and" if is_and else "or", result, self.condition(self.evaluate(value, env)))
+                continue
+
+            def rest(value: ast.expr = value) -> Value:
+                return self.condition(self.evaluate(value, env))
+
+            def known(result: Value = result) -> Value:
+                return result
+
+            result = self.select(result, rest, known) if is_and else self.select(result, known, rest)
+        return result
+
+    def _ifexp(self, node: ast.IfExp, env: Environment) -> Any:
+        condition = self.condition(self.evaluate(node.test, env))
+        if condition.constant is not None:
+            return self.evaluate(node.body if condition.constant else node.orelse, env)
+        then_block, a = self.side(lambda: self.evaluate(node.body, env))
+        else_block, b = self.side(lambda: self.evaluate(node.orelse, env))
+        self.node = node
+        return self.merge(condition, then_block, else_block, a, b)
+
+    def merge(self, condition: Value, then_block: Any, else_block: Any, a: Any, b: Any) -> Any:
+        """Close a branch whose sides give numbers, or tuples of numbers."""
+        pairs: list[tuple[Value, Value]] = []
+
+        def collect(x: Any, y: Any) -> Any:
+            if isinstance(x, tuple) and isinstance(y, tuple) and len(x) == len(y):
+                return tuple(collect(p, q) for p, q in zip(x, y, strict=True))
+            if not (is_number(x) and is_number(y)):
+                raise self.error("the two sides of a branch must give numbers; choose between arrays with np.where")
+            pairs.append((x, y))
+            return len(pairs) - 1
+
+        shape = collect(a, b)
+        merged = self.join(condition, then_block, else_block, pairs)
+
+        def rebuild(x: Any) -> Any:
+            return tuple(map(rebuild, x)) if isinstance(x, tuple) else merged[x]
+
+        return rebuild(shape)
+
+    def _tuple(self, node: ast.Tuple, env: Environment) -> Any:
+        return tuple(self.evaluate(item, env) for item in node.elts)
+
+    def _list(self, node: ast.List, env: Environment) -> Any:
+        raise self.error("lists are not supported; make an array with np.empty and fill it, or write a tuple")
+
+    def _attribute(self, node: ast.Attribute, env: Environment) -> Any:
+        owner = self.evaluate(node.value, env)
+        self.node = node
+        if isinstance(owner, Record):
+            if node.attr not in owner.fields:
+                fields = ", ".join(owner.fields) or "none"
+                raise self.error(f"{owner.name} has no field {node.attr!r}; its fields: {fields}")
+            return owner.fields[node.attr]
+        if isinstance(owner, (Value, Lazy)):
+            if node.attr == "shape":
+                return tuple(self.dims_of(owner))
+            if node.attr == "size":
+                return self.count(owner)
+            if node.attr == "ndim":
+                return self.constant(owner.ndim)
+            if node.attr == "T":
+                return self.transpose(owner)
+            return Method(node.attr, owner)
+        if isinstance(owner, tuple):
+            raise self.error(f"a tuple has no attribute {node.attr!r} here")
+        try:
+            found = getattr(owner, node.attr)
+        except AttributeError:
+            raise self.error(f"{_describe(owner)} has no attribute {node.attr!r}") from None
+        return self.wrap(found, node.attr)
+
+    def _call(self, node: ast.Call, env: Environment) -> Any:
+        function = self.evaluate(node.func, env)
+        args: list[Any] = []
+        for arg in node.args:
+            if isinstance(arg, ast.Starred):
+                items = self.evaluate(arg.value, env)
+                if not isinstance(items, tuple):
+                    raise self.error("* in a call takes a tuple here")
+                args += items
+            else:
+                args.append(self.evaluate(arg, env))
+        if any(k.arg is None for k in node.keywords):
+            raise self.error("** in a call is not supported; name the arguments")
+        named = {k.arg: self.evaluate(k.value, env) for k in node.keywords if k.arg is not None}
+        self.node = node
+        return self.call_function(function, args, named, node)
+
+    def _subscript(self, node: ast.Subscript, env: Environment) -> Any:
+        owner = self.evaluate(node.value, env)
+        self.node = node
+        if isinstance(owner, Record):
+            owner = tuple(owner.fields.values())
+        if isinstance(owner, tuple):
+            return self._item(owner, node, env)
+        if not is_array(owner):
+            raise self.error(f"{_describe(owner)} cannot be indexed; use arrays and tuples")
+        from nbinfer.autodiff.indexing import subscript
+
+        return subscript(self, owner, self.index(node.slice, env))
+
+    def _item(self, items: tuple[Any, ...], node: ast.Subscript, env: Environment) -> Any:
+        parts = self.index(node.slice, env)
+        if len(parts) == 1 and isinstance(parts[0], slice):
+            bounds = [None if x is None else getattr(x, "constant", None) for x in _bounds(parts[0])]
+            return items[slice(*bounds)]
+        number = getattr(parts[0], "constant", None)
+        if not isinstance(number, int) or not -len(items) <= number < len(items):
+            raise self.error("an index into a tuple must be a number known in advance; use an array")
+        return items[number]
+
+    def index(self, node: ast.expr, env: Environment) -> list[Any]:
+        """Evaluate what stands between brackets: values, slices of values, None and Ellipsis."""
+        parts: list[Any] = []
+        for item in node.elts if isinstance(node, ast.Tuple) else [node]:
+            if isinstance(item, ast.Slice):
+                bounds = [None if b is None else self.evaluate(b, env) for b in (item.lower, item.upper, item.step)]
+                parts.append(slice(*(None if b is None else self.number(b, "a bound of a slice") for b in bounds)))
+            else:
+                part = self.evaluate(item, env)
+                parts += part if isinstance(part, tuple) else [part]
+        return parts
+
+
+def _bounds(s: slice) -> tuple[Any, Any, Any]:
+    return s.start, s.stop, s.step
+
+
+def _describe(thing: Any) -> str:
+    if thing is None:
+        return "None"
+    if isinstance(thing, Record):
+        return f"the named tuple {thing.name}"
+    if isinstance(thing, tuple):
+        return "a tuple"
+    if isinstance(thing, Method):
+        return f"the method .{thing.name}"
+    if isinstance(thing, types.ModuleType):
+        return f"the module {thing.__name__}"
+    return f"{getattr(thing, '__name__', repr(thing))}"
+
+
+_REWRITES: dict[type[ast.AST], str] = {
+    ast.Dict: "dictionaries are not supported; use separate variables, or an array with integer positions",
+    ast.Set: "sets are not supported; use separate variables",
+    ast.ListComp: "comprehensions are not supported; make an array with np.empty and fill it in a loop",
+    ast.SetComp: "comprehensions are not supported; make an array with np.empty and fill it in a loop",
+    ast.DictComp: "comprehensions are not supported; make an array with np.empty and fill it in a loop",
+    ast.GeneratorExp: "generator expressions are not supported; write a loop that adds to a variable",
+    ast.Lambda: "a lambda inside the function is not supported; define the function at the top of the module",
+    ast.JoinedStr: "text is not supported in a density",
+    ast.NamedExpr: ":= is not supported; write the assignment as a statement of its own",
+    ast.Await: "await is not supported",
+    ast.Yield: "yield is not supported",
+    ast.YieldFrom: "yield is not supported",
+    ast.Starred: "* is supported in calls only",
+}

@@ -1,0 +1,178 @@
+"""What stands between brackets: elements, views, new axes, and arrays of integers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbinfer.autodiff.arrays import ArrayBuilder, Index, Lazy, Operand, is_array, is_number
+from nbinfer.autodiff.ir import Value
+
+_FULL = slice(None, None, None)
+
+
+def subscript(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Any:
+    """Read ``array[parts]``: a number, a view or an array expression."""
+    parts = complete(b, array, parts)
+    for part in parts:
+        if isinstance(part, (Value, Lazy)) and part.kind == "b":
+            raise b.error(
+                "boolean masks are not supported; write np.where(mask, a, b), "
+                "or pass the integer positions np.flatnonzero(mask) as data"
+            )
+        if isinstance(part, (Value, Lazy)) and part.kind == "f":
+            raise b.error("an index must be an integer, not a float")
+    if any(is_array(part) for part in parts):
+        return _gather(b, array, parts)
+    if all(is_number(part) for part in parts):
+        return element(b, array, parts)
+    return _basic(b, array, parts)
+
+
+def complete(b: ArrayBuilder, array: Operand, parts: list[Any]) -> list[Any]:
+    """Expand an Ellipsis and add what is left out at the end."""
+    given = sum(part is not None and part is not Ellipsis for part in parts)
+    if given > array.ndim:
+        raise b.error(f"{given} indices into an array of {array.ndim} axes")
+    missing = [_FULL] * (array.ndim - given)
+    for k, part in enumerate(parts):
+        if part is Ellipsis:
+            return parts[:k] + missing + parts[k + 1 :]
+        if not (part is None or isinstance(part, (slice, Value, Lazy))):
+            raise b.error("an index must be an integer, a slice, None or an array of integers")
+    return parts + missing
+
+
+def element(b: ArrayBuilder, array: Operand, index: Index) -> Value:
+    """Read one element."""
+    if isinstance(array, Value):
+        return b.load(array, index)
+    if array.positional and not all(_counts(i) for i in index):
+        return b.load(b.stored(array), index)
+    shape = array.dims
+    return array.at([_from_end(b, i, size) for i, size in zip(index, shape, strict=True)])
+
+
+def _counts(index: Value) -> bool:
+    """Tell whether an index is surely not negative: a loop's counter, or a number known in advance."""
+    return index.constant is not None or (index.op is None and index.block.role == "loop" and index.hint in "ijkl")
+
+
+def _from_end(b: ArrayBuilder, index: Value, size: Value) -> Value:
+    if index.constant is not None and index.constant < 0:
+        return b.scalar("add", size, index)
+    return index
+
+
+def view(b: ArrayBuilder, array: Value, parts: list[Any]) -> Value:
+    """Make a view of stored memory; `parts` are numbers and slices, one for each axis."""
+    texts: list[str] = []
+    values: list[Value] = []
+    dims: dict[int, Value] = {}
+    ndim = 0
+    for axis, part in enumerate(parts):
+        if is_number(part):
+            texts.append("{%d}" % len(values))
+            values.append(part)
+            continue
+        if part == _FULL:
+            dims[ndim] = b.dim(array, axis)
+        ndim += 1
+        bounds = []
+        for bound in (part.start, part.stop, part.step):
+            bounds.append("" if bound is None else "{%d}" % len(values))
+            values += [] if bound is None else [bound]
+        texts.append(":".join(bounds if bounds[2] else bounds[:2]))
+    if all(part == _FULL for part in parts):
+        return array
+    return b.view(array, ", ".join(texts), values, ndim, dims)
+
+
+def _basic(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Operand:
+    plain = [part for part in parts if part is not None]
+    if isinstance(array, Lazy) and not all(part == _FULL for part in plain):
+        whole = all(part == _FULL or is_number(part) for part in plain)
+        array = _pick(b, array, plain) if whole and not array.positional else view(b, b.stored(array), plain)
+    elif isinstance(array, Value):
+        array = view(b, array, plain)
+    if None not in parts:
+        return array
+    source = b.lazy(array)
+    dims: list[Value] = []
+    kept: list[int] = []
+    left = iter(source.dims)
+    for part in parts:
+        if part is None:
+            dims.append(b.constant(1))
+        elif not is_number(part):
+            kept.append(len(dims))
+            dims.append(next(left))
+    return Lazy(
+        b,
+        dims,
+        lambda index: source.at([index[k] for k in kept]),
+        source.kind,
+        active=source.active,
+        cost=source.cost,
+        reads=source.reads,
+        positional=source.positional,
+    )
+
+
+def _pick(b: ArrayBuilder, source: Lazy, parts: list[Any]) -> Lazy:
+    """Fix some indices of an expression."""
+    free = [axis for axis, part in enumerate(parts) if not is_number(part)]
+    fixed = {
+        axis: _from_end(b, part, source.dims[axis]) for axis, part in enumerate(parts) if is_number(part)
+    }
+
+    def at(index: Index) -> Value:
+        rest = iter(index)
+        return source.at([fixed[axis] if axis in fixed else next(rest) for axis in range(source.ndim)])
+
+    return Lazy(
+        b,
+        [source.dims[axis] for axis in free],
+        at,
+        source.kind,
+        active=source.active,
+        cost=source.cost,
+        reads=source.reads,
+    )
+
+
+def _gather(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Lazy:
+    """Index with arrays of integers, which broadcast; other axes are slices."""
+    if None in parts:
+        raise b.error("a new axis beside an array of integers is not supported; index in two steps")
+    if isinstance(array, Lazy) and array.positional:
+        array = b.stored(array)
+    if any(isinstance(part, slice) and part != _FULL for part in parts):
+        stored = b.stored(array)
+        array = view(b, stored, [part if isinstance(part, slice) else _FULL for part in parts])
+    source = b.lazy(array)
+    advanced = [axis for axis, part in enumerate(parts) if not isinstance(part, slice)]
+    if advanced != list(range(advanced[0], advanced[-1] + 1)):
+        raise b.error("arrays of integers on both sides of a slice are not supported; index in two steps")
+    chosen = {axis: parts[axis] if is_number(parts[axis]) else b.lazy(parts[axis]) for axis in advanced}
+    arrays = [part for part in chosen.values() if isinstance(part, Lazy)]
+    picked = b.broadcast([part.dims for part in arrays])
+    first, width = advanced[0], len(picked)
+    before = source.dims[:first]
+    after = source.dims[advanced[-1] + 1 :]
+
+    def at(index: Index) -> Value:
+        middle = index[first : first + width]
+        own = [
+            part.at(b.spread(part, middle)) if isinstance(part, Lazy) else part for part in chosen.values()
+        ]
+        return source.at([*index[:first], *own, *index[first + width :]])
+
+    return Lazy(
+        b,
+        [*before, *picked, *after],
+        at,
+        source.kind,
+        active=source.active,
+        cost=source.cost + sum(part.cost for part in arrays),
+        reads=source.reads.union(*(part.reads for part in arrays)),
+    )

@@ -1,0 +1,251 @@
+"""Scalar rules: for each function a template of its value and templates of its partial derivatives.
+
+``{0}``, ``{1}`` are the arguments and ``{o}`` is the result; the templates name what the reverse sweep needs. A partial
+multiplies the adjoint of the result; where it holds ``{bar}`` it is the whole contribution. A value and its partials
+share subexpressions, which LLVM merges.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nbinfer.autodiff import special
+from nbinfer.autodiff.ir import promote
+
+#: Evaluates templates where all arguments are known.
+_FOLD_NAMES = {"math": math, "abs": abs, **{name: helper.py_func for name, helper in special.HELPERS.items()}}
+
+
+class Rule(NamedTuple):
+    """A scalar function.
+
+    Attributes
+    ----------
+    name : str
+        Its key in `RULES`.
+    value : str
+        Template of the value.
+    partials : tuple of str
+        Templates of the partial derivatives; () if the result has no derivative.
+    kind : str
+        Kind of the result; '' for the promoted kind of the arguments.
+    cost : int
+        Roughly, in additions: what it costs to compute the value twice.
+    cuts : str
+        What to say when the derivative vanishes although the value depends on a parameter; '' for nothing.
+    """
+
+    name: str
+    value: str
+    partials: tuple[str, ...] = ()
+    kind: str = ""
+    cost: int = 1
+    cuts: str = ""
+
+    def result_kind(self, kinds: list[str]) -> str:
+        """Return the kind of the result for arguments of these kinds."""
+        if self.kind:
+            return self.kind
+        kind = promote(*kinds)
+        return "i" if kind == "b" else kind
+
+    def needs(self, position: int) -> tuple[bool, set[int]]:
+        """Tell what the partial by one argument reads: the result or not, and which arguments."""
+        partial = self.partials[position]
+        return "{o}" in partial, {int(k) for k in re.findall(r"\{(\d)\}", partial)}
+
+    def fold(self, constants: list[Any]) -> Any:
+        """Evaluate the template; None where that fails."""
+        text = self.value.format(*(f"a{i}" for i in range(len(constants))))
+        try:
+            return eval(text, dict(_FOLD_NAMES), {f"a{i}": c for i, c in enumerate(constants)})
+        except (ArithmeticError, ValueError):
+            return None
+
+
+_RULES = [
+    Rule("add", "{0} + {1}", ("1.0", "1.0")),
+    Rule("sub", "{0} - {1}", ("1.0", "-1.0")),
+    Rule("mul", "{0} * {1}", ("{1}", "{0}")),
+    Rule("div", "{0} / {1}", ("{bar} / {1}", "-({bar} / {1}) * {o}"), "f", 4),
+    Rule("neg", "-{0}", ("-1.0",)),
+    Rule("pow", "{0} ** {1}", ("{1} * {0} ** ({1} - 1)", "({o} * math.log({0}) if {0} > 0.0 else 0.0)"), "", 20),
+    Rule("square", "{0} * {0}", ("2.0 * {0}",)),
+    Rule("reciprocal_square", "1.0 / ({0} * {0})", ("-2.0 * {o} / {0}",), "f", 4),
+    Rule("floordiv", "{0} // {1}", (), "", 4, "// has derivative 0"),
+    Rule("mod", "{0} % {1}", ("1.0", "-math.floor({0} / {1})"), "", 4),
+    Rule("exp", "math.exp({0})", ("{o}",), "f", 20),
+    Rule("exp2", "2.0 ** {0}", ("0.6931471805599453 * {o}",), "f", 20),
+    Rule("log", "math.log({0})", ("{bar} / {0}",), "f", 20),
+    Rule("log2", "math.log2({0})", ("1.4426950408889634 * {bar} / {0}",), "f", 20),
+    Rule("log10", "math.log10({0})", ("0.4342944819032518 * {bar} / {0}",), "f", 20),
+    Rule("log1p", "math.log1p({0})", ("{bar} / (1.0 + {0})",), "f", 20),
+    Rule("expm1", "math.expm1({0})", ("{o} + 1.0",), "f", 20),
+    Rule("sqrt", "math.sqrt({0})", ("0.5 * {bar} / {o}",), "f", 6),
+    Rule("sin", "math.sin({0})", ("math.cos({0})",), "f", 20),
+    Rule("cos", "math.cos({0})", ("-math.sin({0})",), "f", 20),
+    Rule("tan", "math.tan({0})", ("1.0 + {o} * {o}",), "f", 20),
+    Rule("sinh", "math.sinh({0})", ("math.cosh({0})",), "f", 20),
+    Rule("cosh", "math.cosh({0})", ("math.sinh({0})",), "f", 20),
+    Rule("tanh", "math.tanh({0})", ("1.0 - {o} * {o}",), "f", 20),
+    Rule("asin", "math.asin({0})", ("{bar} / math.sqrt(1.0 - {0} * {0})",), "f", 20),
+    Rule("acos", "math.acos({0})", ("-{bar} / math.sqrt(1.0 - {0} * {0})",), "f", 20),
+    Rule("atan", "math.atan({0})", ("{bar} / (1.0 + {0} * {0})",), "f", 20),
+    Rule(
+        "atan2",
+        "math.atan2({0}, {1})",
+        ("{bar} * {1} / ({0} * {0} + {1} * {1})", "-{bar} * {0} / ({0} * {0} + {1} * {1})"),
+        "f",
+        20,
+    ),
+    Rule(
+        "hypot",
+        "math.hypot({0}, {1})",
+        ("({0} / {o} if {o} != 0.0 else 0.0)", "({1} / {o} if {o} != 0.0 else 0.0)"),
+        "f",
+        8,
+    ),
+    Rule("lgamma", "math.lgamma({0})", ("_digamma({0})",), "f", 40),
+    Rule("digamma", "_digamma({0})", ("_trigamma({0})",), "f", 40),
+    Rule("erf", "math.erf({0})", ("1.1283791670955126 * math.exp(-{0} * {0})",), "f", 20),
+    Rule("erfc", "math.erfc({0})", ("-1.1283791670955126 * math.exp(-{0} * {0})",), "f", 20),
+    Rule("expit", "_expit({0})", ("{o} * (1.0 - {o})",), "f", 20),
+    Rule("log1pexp", "_log1pexp({0})", ("_expit({0})",), "f", 40),
+    Rule("abs", "abs({0})", ("math.copysign(1.0, {0})",)),
+    Rule("max", "max({0}, {1})", ("(1.0 if {0} >= {1} else 0.0)", "(0.0 if {0} >= {1} else 1.0)")),
+    Rule("min", "min({0}, {1})", ("(1.0 if {0} <= {1} else 0.0)", "(0.0 if {0} <= {1} else 1.0)")),
+    # NaN loses: the other argument is taken.
+    Rule(
+        "fmax",
+        "({0} if {0} >= {1} or {1} != {1} else {1})",
+        ("(1.0 if {0} >= {1} or {1} != {1} else 0.0)", "(0.0 if {0} >= {1} or {1} != {1} else 1.0)"),
+    ),
+    Rule(
+        "fmin",
+        "({0} if {0} <= {1} or {1} != {1} else {1})",
+        ("(1.0 if {0} <= {1} or {1} != {1} else 0.0)", "(0.0 if {0} <= {1} or {1} != {1} else 1.0)"),
+    ),
+    Rule("nan_to_minus_inf", "({0} if {0} == {0} else -math.inf)", ("(1.0 if {0} == {0} else 0.0)",), "f"),
+    Rule("copysign", "math.copysign({0}, {1})", ("math.copysign(1.0, {0}) * math.copysign(1.0, {1})", "0.0"), "f"),
+    Rule("float", "float({0})", ("1.0",), "f"),
+    Rule("bool_to_float", "(1.0 if {0} else 0.0)", (), "f"),
+    Rule("bool_to_int", "(1 if {0} else 0)", (), "i"),
+    Rule("int", "int({0})", (), "i", 1, "int() has derivative 0"),
+    Rule("floor", "float(math.floor({0}))", (), "f", 2, "floor has derivative 0"),
+    Rule("ceil", "float(math.ceil({0}))", (), "f", 2, "ceil has derivative 0"),
+    Rule("trunc", "float(math.trunc({0}))", (), "f", 2, "rounding towards 0 has derivative 0"),
+    Rule("round", "float(round({0}))", (), "f", 2, "rounding has derivative 0"),
+    Rule("sign", "(1.0 if {0} > 0.0 else -1.0 if {0} < 0.0 else {0})", (), "f", 1, "sign has derivative 0"),
+    Rule("not", "not {0}", (), "b"),
+    Rule("and", "{0} and {1}", (), "b"),
+    Rule("or", "{0} or {1}", (), "b"),
+    Rule("xor", "{0} != {1}", (), "b"),
+    Rule("isfinite", "math.isfinite({0})", (), "b"),
+    Rule("isnan", "math.isnan({0})", (), "b"),
+    Rule("isinf", "math.isinf({0})", (), "b"),
+    Rule("lt", "{0} < {1}", (), "b"),
+    Rule("gt", "{0} > {1}", (), "b"),
+    Rule("le", "{0} <= {1}", (), "b"),
+    Rule("ge", "{0} >= {1}", (), "b"),
+    Rule("eq", "{0} == {1}", (), "b"),
+    Rule("ne", "{0} != {1}", (), "b"),
+    Rule("bitand", "{0} & {1}", (), "i"),
+    Rule("bitor", "{0} | {1}", (), "i"),
+    Rule("bitxor", "{0} ^ {1}", (), "i"),
+    Rule("lshift", "{0} << {1}", (), "i"),
+    Rule("rshift", "{0} >> {1}", (), "i"),
+]
+RULES: dict[str, Rule] = {rule.name: rule for rule in _RULES}
+
+#: Rules whose arguments are numbers, so that a bool among them is converted.
+ARITHMETIC = {"add", "sub", "mul", "div", "neg", "pow", "square", "floordiv", "mod", "abs", "max", "min", "fmax", "fmin"}
+
+BINARY: dict[type[ast.operator], str] = {
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.Div: "div",
+    ast.Pow: "pow",
+    ast.FloorDiv: "floordiv",
+    ast.Mod: "mod",
+    ast.BitAnd: "bitand",
+    ast.BitOr: "bitor",
+    ast.BitXor: "bitxor",
+    ast.LShift: "lshift",
+    ast.RShift: "rshift",
+}
+COMPARE: dict[type[ast.cmpop], str] = {
+    ast.Lt: "lt",
+    ast.Gt: "gt",
+    ast.LtE: "le",
+    ast.GtE: "ge",
+    ast.Eq: "eq",
+    ast.NotEq: "ne",
+}
+
+#: Functions that work element by element, and their rules.
+FUNCTIONS: dict[Any, str] = {
+    special.expit.py_func: "expit",
+    special.log1pexp.py_func: "log1pexp",
+    special.digamma.py_func: "digamma",
+    abs: "abs",
+    float: "float",
+    int: "int",
+    bool: "bool",
+    round: "round",
+    np.round: "round",
+    np.rint: "round",
+    np.fix: "trunc",
+    np.trunc: "trunc",
+    math.trunc: "trunc",
+    np.floor_divide: "floordiv",
+    np.add: "add",
+    np.subtract: "sub",
+    np.multiply: "mul",
+    np.divide: "div",
+    np.negative: "neg",
+    np.power: "pow",
+    np.float_power: "pow",
+    math.pow: "pow",
+    np.mod: "mod",
+    np.maximum: "max",
+    np.minimum: "min",
+    np.fmax: "fmax",
+    np.fmin: "fmin",
+    np.sign: "sign",
+    np.square: "square",
+    np.log2: "log2",
+    np.log10: "log10",
+    np.exp2: "exp2",
+    np.logical_and: "and",
+    np.logical_or: "or",
+    np.logical_not: "not",
+    np.logical_xor: "xor",
+    np.bitwise_and: "bitand",
+    np.bitwise_or: "bitor",
+    np.less: "lt",
+    np.greater: "gt",
+    np.less_equal: "le",
+    np.greater_equal: "ge",
+    np.equal: "eq",
+    np.not_equal: "ne",
+    np.float64: "float",
+    np.int64: "int",
+    math.lgamma: "lgamma",
+    math.erf: "erf",
+    math.erfc: "erfc",
+    math.log2: "log2",
+    math.log10: "log10",
+    math.fabs: "abs",
+    np.abs: "abs",
+    np.fabs: "abs",
+}
+for _name in "exp log log1p expm1 sqrt sin cos tan sinh cosh tanh hypot copysign floor ceil isfinite isnan isinf".split():
+    FUNCTIONS[getattr(np, _name)] = FUNCTIONS[getattr(math, _name)] = _name
+for _name in "asin acos atan atan2".split():
+    FUNCTIONS[getattr(np, _name.replace("a", "arc", 1))] = FUNCTIONS[getattr(math, _name)] = _name
