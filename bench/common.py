@@ -73,7 +73,7 @@ def spread(values: Iterable[float], write: Callable[[float], str] = number) -> s
 
 
 @entry("float64(intp, int64, intp, intp, intp, int64)")
-def evaluate(function, n, points, grad, context, calls):
+def evaluate(function: int, n: int, points: int, grad: int, context: int, calls: int) -> float:
     """Call a density at `POINTS` points in turn; return the sum of what it returned."""
     total = 0.0
     for i in range(calls):

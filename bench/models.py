@@ -29,7 +29,7 @@ def _eight_schools_likelihood(p: Any, d: Any) -> Any:
 
 
 @kernel(reassociate=True)
-def _eight_schools_grad(p, d, grad):
+def _eight_schools_grad(p: Any, d: Any, grad: Any) -> float:
     scaled = p.tau / 5.0
     squares, pull, pull_z = 0.0, 0.0, 0.0
     for j in range(p.z.size):
@@ -68,7 +68,7 @@ def _std_normal(p: Any, d: Any) -> Any:
 
 
 @kernel(reassociate=True)
-def _std_normal_grad(p, d, grad):
+def _std_normal_grad(p: Any, d: Any, grad: Any) -> float:
     squares = 0.0
     for i in range(p.x.size):
         x = p.x[i]
@@ -90,7 +90,7 @@ def _ar1_gauss(p: Any, d: Any) -> Any:
 
 
 @kernel(reassociate=True)
-def _ar1_gauss_grad(p, d, grad):
+def _ar1_gauss_grad(p: Any, d: Any, grad: Any) -> float:
     x, rho, last = p.x, d.rho, p.x.size - 1
     weight = 1.0 / (d.s * d.s)
     squares = 0.0
@@ -127,7 +127,7 @@ def _logistic_likelihood(p: Any, d: Any) -> Any:
 
 
 @kernel(reassociate=True)
-def _logistic_grad(p, d, grad):
+def _logistic_grad(p: Any, d: Any, grad: Any) -> float:
     k, n = d.S.shape
     S, beta, row = d.S, p.beta, np.zeros(n)
     total = 0.0
@@ -199,7 +199,7 @@ def _radon_likelihood(p: Any, d: Any) -> Any:
 
 
 @kernel(reassociate=True)
-def _radon_grad(p, d, grad):
+def _radon_grad(p: Any, d: Any, grad: Any) -> float:
     n, counties = d.y.size, p.za.size
     squares = p.mu_a * p.mu_a + p.mu_b * p.mu_b + p.sa * p.sa + p.sb * p.sb + p.sy * p.sy
     for j in range(counties):
@@ -290,7 +290,7 @@ def _sv_likelihood(p: Any, d: Any) -> Any:
 
 
 @kernel(reassociate=True)
-def _sv_grad(p, d, grad):
+def _sv_grad(p: Any, d: Any, grad: Any) -> float:
     n, phi = p.z.size, 2.0 * p.phistar - 1.0
     inflate = 1.0 / math.sqrt(1.0 - phi * phi)
     # h - mu and its derivative in phi run forwards, the derivative in z backwards; that in sigma is (h - mu) / sigma.
@@ -343,7 +343,7 @@ def _sv_rw_likelihood(p: Any, d: Any) -> Any:
 
 
 @kernel(reassociate=True)
-def _sv_rw_grad(p, d, grad):
+def _sv_rw_grad(p: Any, d: Any, grad: Any) -> float:
     n = p.z.size
     pull = np.empty(n)
     walk, total, pull_mu, pull_sigma, squares = 0.0, 0.0, 0.0, 0.0, 0.0

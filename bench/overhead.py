@@ -34,8 +34,8 @@ def measure(model: Any, draws: int, repeats: int) -> tuple[np.ndarray, np.ndarra
         alone = bare.measure()
         trace, _ = sampled(model, seed, draws, draws)
         rows.append((1e9 * trace.attrs["sampling_time"] / gradients(trace), 1e9 * min(alone, bare.measure())))
-    within, alone = zip(*rows, strict=True)
-    return np.array(within), np.array(alone)
+    both = np.array(rows)
+    return both[:, 0], both[:, 1]
 
 
 def main() -> None:

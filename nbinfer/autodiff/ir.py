@@ -27,9 +27,12 @@ class Storage:
         Where it was made.
     stores, reads : list of Op
         Operations that write to it and that read its elements.
+    root : Value
+        The array as a whole.
     """
 
-    __slots__ = ("active", "block", "key", "mutable", "reads", "stores")
+    __slots__ = ("active", "block", "key", "mutable", "reads", "root", "stores")
+    root: Value
 
     def __init__(self, active: bool, mutable: bool, block: Block, key: Any = None) -> None:
         self.active = active
@@ -88,6 +91,8 @@ class Value:
         self.block = block
         self.constant = constant
         self.storage = storage
+        if storage is not None and not hasattr(storage, "root"):
+            storage.root = self
         self.op: Op | None = None
         self.access = ""
         self.name = literal(constant) if constant is not None else f"{hint}_{number}"

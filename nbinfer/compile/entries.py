@@ -89,7 +89,7 @@ class Entry:
         from numba.core import sigutils
         from numba.core.ccallback import CFunc
 
-        if self._path is None and not Entry.compiled:
+        if self.py_func.__module__.startswith("nbinfer.") and not any(n.startswith("nbinfer.") for n in Entry.compiled):
             _log.warning("compiling the engine; this happens once per machine and takes some twenty seconds")
         options = {k: v for k, v in OPTIONS.items() if k != "nogil"}  # a C function never holds the GIL
         function = CFunc(self.py_func, sigutils.normalize_signature(self.signature), {}, options)

@@ -81,7 +81,6 @@ def run(
     """
     outcome = Outcome()
     team = blocks.team(until)
-    work.load()  # not in a worker: a compilation there would hide from Ctrl-C
     blocks.stop[0] = 0
     threads = [
         threading.Thread(target=_work, args=(team, blocks, bound), name=f"nbinfer-{i}", daemon=True)

@@ -120,17 +120,16 @@ def step(chain, metric, integrator, step_size, origin, target):
         Log density and kinetic energy at the target.
     """
     n = chain.n
-    kicks, drifts = _KICKS[integrator], _DRIFTS[integrator]
     source, logp = origin, 0.0
     for stage in range(integrator + 1):
-        kick, drift = kicks[stage] * step_size, drifts[stage] * step_size
+        kick, drift = _KICKS[integrator, stage] * step_size, _DRIFTS[integrator, stage] * step_size
         if metric.dense == 0:
             _kick_and_drift(n, source, target, metric.inv_mass, kick, drift)
         else:
             _dense_kick_and_drift(n, source, target, metric, kick, drift)
         logp = call_density(chain.density, n, target, target + 16 * n, chain.context)
         source = target
-    kick = kicks[integrator + 1] * step_size
+    kick = _KICKS[integrator, integrator + 1] * step_size
     if metric.dense == 0:
         return logp, _kick(n, target, metric.inv_mass, kick)
     return logp, _dense_kick(n, target, metric, kick)

@@ -51,7 +51,8 @@ Metric = np.dtype(
 
 _SMALLEST, _LARGEST = 1e-20, 1e20
 _SINGULAR = 1e-13
-_FISHER_NEEDS = 3  # draws before a ratio of spreads means something
+_SHRINKAGE = 5.0
+_LEAST_DRAWS = 3  # before a spread means something
 _ADAPTS_NONE, _ADAPTS_VARIANCE = int(Adaptation.NONE), int(Adaptation.VARIANCE)
 _ADAPTS_FISHER, _ADAPTS_DENSE = int(Adaptation.FISHER), int(Adaptation.DENSE)
 
@@ -130,25 +131,27 @@ def refresh_root(metric):
         for i in range(n):
             root[i] = 1.0 / math.sqrt(inv_mass[i])
         return True
-    return _cholesky(floats_at(metric.inv_mass, n * n), n, floats_at(metric.root, n * n))
+    matrix, root = floats_at(metric.inv_mass, n * n), floats_at(metric.root, n * n)
+    for i in range(n * n):
+        root[i] = matrix[i]
+    return _cholesky(root, n)
 
 
 @kernel
-def _cholesky(matrix, n, factor_out):
-    """Write the lower Cholesky factor of a flat symmetric matrix; return False if there is none."""
+def _cholesky(matrix, n):
+    """Replace the lower triangle of a flat symmetric matrix by its Cholesky factor; return False if there is none."""
     for i in range(n):
         for j in range(i + 1):
             total = matrix[i * n + j]
             for k in range(j):
-                total -= factor_out[i * n + k] * factor_out[j * n + k]
+                total -= matrix[i * n + k] * matrix[j * n + k]
             if i == j:
                 # A pivot that is all rounding would make momenta out of noise.
                 if not total > _SINGULAR * matrix[i * n + i] or total == np.inf:
                     return False
-                factor_out[i * n + i] = math.sqrt(total)
+                matrix[i * n + i] = math.sqrt(total)
             else:
-                factor_out[i * n + j] = total / factor_out[j * n + j]
-                factor_out[j * n + i] = 0.0
+                matrix[i * n + j] = total / matrix[j * n + j]
     return True
 
 
@@ -231,7 +234,7 @@ def refresh(metric):
         return _refresh_dense(metric, estimator, count)
     inv_mass = floats_at(metric.inv_mass, n)
     if metric.adaptation == _ADAPTS_FISHER:
-        if count < _FISHER_NEEDS:
+        if count < _LEAST_DRAWS:
             return False
         for i in range(n):
             scale = math.sqrt(estimator[n + i] / estimator[3 * n + i])
@@ -247,20 +250,28 @@ def refresh(metric):
 
 @kernel
 def _refresh_dense(metric, estimator, count):
-    """Set a dense inverse mass to the covariance; one that is not positive definite leaves the old one in use."""
+    """Set a dense inverse mass to the covariance; one that is not positive definite leaves the old one in use.
+
+    Covariances count for the less the fewer draws there are: they are shrunk by count / (count + 5), as Stan shrinks its
+    dense metric, but towards the variances and not towards a fixed scale.
+    """
     n = metric.n
-    if count < 2.0:
+    if count < _LEAST_DRAWS:
         return False
     products = estimator[n:]
     spare = floats_at(metric.spare, n * n)
-    if not _cholesky(products, n, spare):
-        metric.failures += 1
-        return False
     matrix, root = floats_at(metric.inv_mass, n * n), floats_at(metric.root, n * n)
-    scale = 1.0 / (count - 1.0)
+    scale, shrink = 1.0 / (count - 1.0), count / (count + _SHRINKAGE)
     for i in range(n):
         for j in range(i + 1):
-            matrix[i * n + j] = products[i * n + j] * scale
-            matrix[j * n + i] = products[i * n + j] * scale
-            root[i * n + j] = spare[i * n + j] * math.sqrt(scale)
+            spare[i * n + j] = products[i * n + j] * scale * (1.0 if i == j else shrink)
+    if not _cholesky(spare, n):
+        metric.failures += 1
+        return False
+    for i in range(n):
+        for j in range(i + 1):
+            covariance = products[i * n + j] * scale * (1.0 if i == j else shrink)
+            matrix[i * n + j] = covariance
+            matrix[j * n + i] = covariance
+            root[i * n + j] = spare[i * n + j]
     return True

@@ -38,7 +38,6 @@ Nuts = np.dtype(
         ("k", "f8"),
         ("t0", "f8"),
         ("adapts_step_size", "i8"),
-        ("symmetric", "i8"),  # which acceptance statistic the step size is tuned by
         ("low", "f8"),  # the step size is multiplied by a number from U(low, high)
         ("high", "f8"),
         ("max_treedepth", "i8"),
@@ -83,7 +82,7 @@ def search_step_size(chain, own, metric, tree, averaging):
         logp, new_kinetic = integrators.step(chain, metric, tree.integrator, size, start, target)
         chain.gradients += tree.integrator + 1
         error = new_kinetic - logp - (kinetic - chain.logp)
-        accept = math.exp(min(0.0, -error)) if abs(error) < np.inf else 0.0
+        accept = math.exp(min(0.0, -error)) if error < np.inf else 0.0
         wanted = 1 if accept > own.target_accept else -1
         if direction == 0:
             direction = wanted
@@ -134,7 +133,7 @@ def step(chain_address, own_address):
     accept = tree.accept_sum / max(tree.n_steps, 1)
     if tuning:
         if own.adapts_step_size != 0:
-            statistic = tree.symmetric_sum / max(tree.n_steps, 1) if own.symmetric != 0 else accept
+            statistic = tree.symmetric_sum / max(tree.n_steps, 1) if tree.symmetric != 0 else accept
             step_sizes.learn(averaging, statistic, own.target_accept, own.gamma, own.t0, own.k)
         moved = abs(index) > 4 if tree.diverging != 0 else index != 0
         first_change = warmup.learn(schedule, metric, chain.draw, moved, chain.position, chain.grad)
@@ -183,7 +182,7 @@ class NUTS:
     integrator : {'leapfrog', 'twostage', 'threestage'}
         One, two or three gradients per step.
     Emax : float
-        A point whose energy differs by more from the start's is a divergence.
+        A point whose energy is higher than the start's by more is a divergence.
     adapt_step_size : bool
         If False, the step size is ``step_scale / dim**0.25`` throughout.
     step_scale : float
@@ -289,7 +288,6 @@ class NUTS:
         adaptation = _METRICS[self.metric]
         own["target_accept"], own["gamma"], own["k"], own["t0"] = self.target_accept, self.gamma, self.k, self.t0
         own["adapts_step_size"] = self.adapt_step_size
-        own["symmetric"] = self.accept_statistic == "symmetric"
         own["low"], own["high"] = self._step_range()
         own["max_treedepth"], own["early_max_treedepth"] = self.max_treedepth, self.early_max_treedepth
         own["first_step_size"] = self.step_scale / n**0.25
@@ -308,6 +306,7 @@ class NUTS:
         for name, value in warmup.schedule_for(adaptation, tune, n).items():
             schedule[name] = value
         tree["integrator"], tree["energy_limit"] = integrator_number(self.integrator), self.Emax
+        tree["symmetric"] = self.accept_statistic == "symmetric"
         tree["slots"] = trees.slots_needed(self.max_treedepth)
 
     def wire(self, parts: Mapping[str, int], work: Mapping[str, int], statistics: int) -> None:

@@ -14,6 +14,7 @@ from nbinfer._version import __version__
 from nbinfer.diagnostics import check
 from nbinfer.errors import ConvergenceWarning, PerformanceWarning, SamplingError
 from nbinfer.mcmc.blocks import Blocks, Column, Step
+from nbinfer.mcmc.chain import work
 from nbinfer.mcmc.driver import Outcome, available_cores, run
 from nbinfer.mcmc.nuts import NUTS
 from nbinfer.mcmc.progress import display_for
@@ -153,6 +154,7 @@ def sample(
     blocks.wire(columns, stat_columns)
 
     display = display_for(progressbar, numbers, tune, tune + draws)
+    work.load()  # not in a worker: a compilation there would hide from Ctrl-C
     begun = time.perf_counter()
     outcome = run(blocks, bound, tune + draws, 1 if bound.serial else cores, display, _on_divergence(nuts))
     seconds = time.perf_counter() - begun
@@ -167,7 +169,7 @@ def sample(
         draws_done=np.maximum(done - tune, 0),
         tune_done=np.minimum(done, tune),
         chain_ids=numbers,
-        attrs=_attributes(sequences, seconds, nuts, tune),
+        attrs=_attributes(sequences, seconds, nuts, tune, blocks.progress["gradients"]),
         interrupted=outcome.interrupted,
     )
     _raise_if_failed(outcome, result, nuts, numbers, bound)
@@ -287,7 +289,9 @@ def _on_divergence(nuts: NUTS) -> Any:
     return {"summary": None, "warn": warn, "raise": stop}[nuts.on_error]
 
 
-def _attributes(sequences: Sequence[np.random.SeedSequence], seconds: float, nuts: NUTS, tune: int) -> dict[str, Any]:
+def _attributes(
+    sequences: Sequence[np.random.SeedSequence], seconds: float, nuts: NUTS, tune: int, gradients: np.ndarray
+) -> dict[str, Any]:
     entropies = [s.entropy for s in sequences]
     one = all(e == entropies[0] for e in entropies)
     return {
@@ -298,6 +302,7 @@ def _attributes(sequences: Sequence[np.random.SeedSequence], seconds: float, nut
         "sample_dims": ["chain", "draw"],
         "sampling_time": seconds,
         "seed": entropies[0] if one else entropies,
+        "gradients": [int(g) for g in gradients],  # evaluations per chain, warm-up and search of the step size included
         "tune": tune,
         "target_accept": nuts.target_accept,
         "max_treedepth": nuts.max_treedepth,

@@ -34,6 +34,7 @@ Tree = np.dtype(
         ("integrator", "i8"),
         ("step_size", "f8"),
         ("energy_limit", "f8"),  # Emax
+        ("symmetric", "i8"),  # whether the symmetric acceptance statistic is wanted
         # Work space, no part of a chain's state.
         ("points", "i8"),  # address of the slots: position, momentum, gradient, velocity (dense metric only) each
         ("slots", "i8"),  # number of slots
@@ -48,7 +49,7 @@ Tree = np.dtype(
         ("weight", "f8"),  # of the subtree under construction, relative to the starting point's
         ("candidate", "i8"),  # its proposal
         ("accept_sum", "f8"),  # acceptance probabilities, summed over the points
-        ("symmetric_sum", "f8"),  # 2 min(1, a) / (1 + a), likewise
+        ("symmetric_sum", "f8"),  # 2 min(1, a) / (1 + a), likewise, if `symmetric`
         ("max_energy_error", "f8"),  # of largest absolute value, signed
         ("n_steps", "i8"),
         ("depth", "i8"),
@@ -181,13 +182,15 @@ def _extend(chain, metric, tree, edge, sign, depth):
         energies[current] = kinetic - logp
         if abs(error) > abs(tree.max_energy_error):
             tree.max_energy_error = error
-        if not abs(error) < tree.energy_limit:
+        # Only a rise diverges (or NaN): a fall is how a chain that starts far out finds its way in.
+        if not error < tree.energy_limit:
             tree.candidate = current
             return DIVERGING
         weight = math.exp(min(-error, _LARGEST_EXPONENT))
         accept = min(1.0, weight)
         tree.accept_sum += accept
-        tree.symmetric_sum += 2.0 * accept / (1.0 + weight)
+        if tree.symmetric != 0:
+            tree.symmetric_sum += 2.0 * accept / (1.0 + weight)
         # Uniform progressive sampling within the subtree: each point is the candidate with its share of the weight.
         tree.weight += weight
         if candidate < 0 or uniform(chain.words) * tree.weight < weight:

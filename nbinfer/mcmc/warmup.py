@@ -27,20 +27,16 @@ Schedule = np.dtype(
 def schedule_for(adaptation: Adaptation, tune: int, n: int) -> dict[str, float]:
     """Return the settings of a schedule.
 
-    The Fisher metric follows nutpie: windows of 10 draws in the first 30 % of warm-up, then of 80, 120, 180, …, and the last
-    15 % for the step size alone. The variance metric follows PyMC: windows of 101 draws to the end. The dense metric doubles
-    a window of 101 draws, and is refreshed the less often the more a Cholesky factor costs.
+    The Fisher and the dense metric follow nutpie: windows of 10 draws in the first 30 % of warm-up, then of 80, 120, 180, …, and
+    the last 15 % for the step size alone; the dense one is refreshed the less often the more a Cholesky factor costs. The
+    variance metric follows PyMC: windows of 101 draws to the end.
     """
-    if adaptation == Adaptation.FISHER:
-        return dict(
-            early_end=0.3 * tune, final_start=0.85 * tune, early_window=10, window=80, growth=1.5, refresh_every=10
-        )
-    if adaptation == Adaptation.DENSE:
-        every = 1 + n // 8
-        return dict(
-            early_end=0, final_start=0.9 * tune, early_window=101, window=101, growth=2.0, refresh_every=every
-        )
-    return dict(early_end=0, final_start=tune, early_window=101, window=101, growth=1.0, refresh_every=1)
+    if adaptation == Adaptation.VARIANCE:
+        return dict(early_end=0, final_start=tune, early_window=101, window=101, growth=1.0, refresh_every=1)
+    every = 1 + n // 8 if adaptation == Adaptation.DENSE else 10
+    return dict(
+        early_end=0.3 * tune, final_start=0.85 * tune, early_window=10, window=80, growth=1.5, refresh_every=every
+    )
 
 
 @kernel
@@ -64,7 +60,7 @@ def learn(schedule, metric, draw, moved, position, grad):
         metrics.learn(metric, position, grad)
     early = draw < schedule.early_end
     window = schedule.early_window if early else schedule.window
-    due = early or draw - schedule.last_refresh >= schedule.refresh_every
+    due = (early and metric.dense == 0) or draw - schedule.last_refresh >= schedule.refresh_every
     if metrics.background_count(metric) >= window and draw + window <= schedule.final_start:
         metrics.switch(metric)
         if not early:

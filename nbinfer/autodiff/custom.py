@@ -1,0 +1,63 @@
+"""Functions whose derivative the user gives."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from nbinfer.compile import kernel
+
+__all__ = ["custom_vjp"]
+
+
+class CustomRule(NamedTuple):
+    """A function with its derivative: both callable from compiled code."""
+
+    name: str
+    value: Any
+    partials: Any
+
+
+_REGISTRY: dict[Any, CustomRule] = {}
+
+
+def custom_vjp(partials: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give the derivative of a function of numbers, where the engine cannot derive it or you know better.
+
+    Parameters
+    ----------
+    partials : callable
+        Takes the function's arguments and returns the tuple of its partial derivatives, one for each argument.
+
+    Returns
+    -------
+    mark : callable
+        Decorator for a plain or ``njit`` function of numbers that returns a number. Applied to arrays in a density it
+        works element by element.
+
+    Examples
+    --------
+    >>> import math
+    >>> from nbinfer.autodiff import custom_vjp, grad
+    >>> @custom_vjp(lambda x: (math.cos(x),))
+    ... def sine(x):
+    ...     return math.sin(x)
+    """
+
+    def mark(function: Callable[..., Any]) -> Callable[..., Any]:
+        plain = getattr(function, "py_func", function)
+        value = function if hasattr(function, "py_func") else kernel(plain)
+        derivative = partials if hasattr(partials, "py_func") else kernel(partials)
+        _REGISTRY[plain] = CustomRule(plain.__name__, value, derivative)
+        return function if hasattr(function, "py_func") else functools.wraps(plain)(plain)
+
+    return mark
+
+
+def find_custom(function: Any) -> CustomRule | None:
+    """Return the rule of a function, if the user gave one."""
+    try:
+        return _REGISTRY.get(getattr(function, "py_func", function))
+    except TypeError:
+        return None

@@ -1,0 +1,577 @@
+"""Writes Python source: a forward slice, then the reverse sweep, in loops and scalar arithmetic."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from nbinfer.autodiff.analysis import Analysis, ForPlan, Root
+from nbinfer.autodiff.ir import (
+    Alloc,
+    Block,
+    Call,
+    Check,
+    Custom,
+    Dim,
+    For,
+    Guard,
+    If,
+    Load,
+    Op,
+    Primitive,
+    Scalar,
+    Storage,
+    Store,
+    Value,
+    View,
+    blocks_of,
+    literal,
+)
+
+_DTYPES = {"f": "np.float64", "i": "np.int64", "b": "np.bool_"}
+_ZEROS = {"f": "0.0", "i": "0", "b": "False"}
+
+
+def by_number(values: Iterable[Value]) -> list[Value]:
+    """Sort values by their order of creation, so that the text is the same in each process."""
+    return sorted(values, key=lambda v: v.number)
+
+
+def by_root(storages: Iterable[Storage]) -> list[Storage]:
+    """Sort memory by its order of creation."""
+    return sorted(storages, key=lambda s: s.root.number)
+
+
+def product(*factors: str) -> str:
+    """Write a product, without factors 1."""
+    sign = ""
+    kept: list[str] = []
+    for factor in factors:
+        if factor.startswith("-") and factor[1:].replace("_", "").replace(".", "").isalnum():
+            sign = "" if sign else "-"
+            factor = factor[1:]
+        if factor != "1.0":
+            kept.append(factor if _is_atom(factor) else f"({factor})")
+    return sign + (" * ".join(kept) if kept else "1.0")
+
+
+def _is_atom(text: str) -> bool:
+    """Tell whether a text can stand as a factor without parentheses."""
+    if text.replace("_", "").replace(".", "").isalnum():
+        return True
+    head, bracket, rest = text.partition("(" if "(" in text else "[")
+    if not bracket or not (head.replace("_", "").replace(".", "").isalnum() or head == "") or text[-1] not in ")]":
+        return False
+    depth = 1
+    for k, c in enumerate(rest):
+        depth += (c in "([") - (c in ")]")
+        if depth == 0:
+            return k == len(rest) - 1
+    return False
+
+
+class Names:
+    """Gives readable names to values, each once."""
+
+    def __init__(self, reserved: Iterable[str]) -> None:
+        self._taken = {*reserved, *keyword.kwlist, *vars(builtins), "np", "math"}
+
+    def new(self, hint: str) -> str:
+        """Return a free name made from a hint."""
+        hint = hint if hint.isidentifier() else "v"
+        name, count = hint, 1
+        while name in self._taken or name + "_bar" in self._taken:
+            count += 1
+            name = f"{hint}_{count}"
+        self._taken |= {name, name + "_bar"}
+        return name
+
+    def assign(self, block: Block) -> None:
+        """Name everything a block defines."""
+        for op in block.ops:
+            if isinstance(op, For):
+                for value in [op.index, *op.phis]:
+                    value.name = self.new(value.hint)
+            for inner in blocks_of(op):
+                self.assign(inner)
+            for value in op.outs:
+                value.name = self.new(value.hint)
+
+
+class Writer:
+    """Lines of source, and the forward part of a program."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self.analysis = analysis
+        self.lines: list[str] = []
+        self.indent = 1
+        self.saved: set[tuple[Op, Storage]] = set()
+        self.notes: list[str] = []
+
+    def line(self, text: str) -> None:
+        """Append a line."""
+        self.lines.append("    " * self.indent + text)
+
+    # Pieces -------------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def cast(value: Value, kind: str) -> str:
+        """Write a value as a number of another kind."""
+        if kind != "f" or value.kind == "f":
+            return value.name
+        if value.constant is not None:
+            return literal(float(value.constant))
+        return f"float({value.name})" if value.kind == "i" else f"(1.0 if {value.name} else 0.0)"
+
+    @staticmethod
+    def element(array: str, index: Sequence[Value]) -> str:
+        """Write an element of an array."""
+        return f"{array}[{', '.join(i.name for i in index)}]"
+
+    @staticmethod
+    def shape(dims: Sequence[Value]) -> str:
+        """Write a shape."""
+        names = [d.name for d in dims]
+        return names[0] if len(names) == 1 else f"({', '.join(names)})"
+
+    @staticmethod
+    def trips(op: For) -> tuple[bool, str]:
+        """Tell whether a loop counts from 0 by 1, and how many times it runs (or less than 0)."""
+        step = op.step.constant
+        if op.start.constant == 0 and step == 1:
+            return True, op.stop.name
+        if step == 1:
+            return False, f"{op.stop.name} - {op.start.name}"
+        if step > 0:
+            return False, f"({op.stop.name} - {op.start.name} + {step - 1}) // {step}"
+        return False, f"({op.start.name} - {op.stop.name} + {-step - 1}) // {-step}"
+
+    def head(self, op: For, backwards: bool) -> str:
+        """Begin a loop; return the name of its trip counter."""
+        simple, count = self.trips(op)
+        counter = op.index.name if simple else f"trip_{op.index.name}"
+        if backwards:
+            self.line(f"for {counter} in range({count} - 1, -1, -1):")
+        else:
+            self.line(f"for {counter} in range({count}):")
+        self.indent += 1
+        if not simple:
+            step = "" if op.step.constant == 1 else f" * {op.step.name}"
+            start = "" if op.start.constant == 0 else f"{op.start.name} + "
+            self.line(f"{op.index.name} = {start}{counter}{step}")
+        return counter
+
+    @staticmethod
+    def copy_name(storage: Storage, op: Op) -> str:
+        """Return the name of a copy of memory made before an operation."""
+        return f"saved_{storage.root.name}_{op.order}"
+
+    @staticmethod
+    def tape_name(storage: Storage, op: For) -> str:
+        """Return the name of the tape of copies that a loop makes."""
+        return f"tape_{storage.root.name}_{op.index.name}"
+
+    # Forward ------------------------------------------------------------------------------------------------------
+
+    def forward(self, run: list[tuple[Op, Any]], shadows: bool) -> None:
+        """Write operations; with `shadows`, a reverse sweep over them follows."""
+        for op, plan in run:
+            if shadows and isinstance(op, (Store, For, If)):
+                self._save(op)
+            method = getattr(self, "_" + type(op).__name__.lower())
+            method(op, plan, shadows)
+
+    def _save(self, op: Store | For | If) -> None:
+        for storage in by_root(self.analysis.hazards(op.block).get(op, ())):
+            self.saved.add((op, storage))
+            name = self.copy_name(storage, op)
+            if isinstance(op, Store):
+                self.line(f"{name} = {self.element(op.array.name, op.index)}")
+            else:
+                self.line(f"{name} = {storage.root.name}.copy()")
+                self.notes.append(f"{storage.root.hint}: copied before it is overwritten")
+
+    def _scalar(self, op: Scalar, plan: Any, shadows: bool) -> None:
+        self.line(f"{op.out.name} = {op.rule.value.format(*(a.name for a in op.args))}")
+
+    def _custom(self, op: Custom, plan: Any, shadows: bool) -> None:
+        self.line(f"{op.out.name} = {op.function}({', '.join(a.name for a in op.args)})")
+
+    def _call(self, op: Call, plan: Any, shadows: bool) -> None:
+        names = ", ".join(o.name for o in op.outs) + ("," if op.is_tuple and len(op.outs) == 1 else "")
+        self.line(f"{names} = {op.function}({', '.join(a.name for a in op.args)})")
+
+    def _load(self, op: Load, plan: Any, shadows: bool) -> None:
+        self.line(f"{op.out.name} = {self.element(op.array.name, op.index)}")
+
+    def _store(self, op: Store, plan: Any, shadows: bool) -> None:
+        sign = {0: "=", 1: "+=", -1: "-="}[op.sign]
+        self.line(f"{self.element(op.array.name, op.index)} {sign} {op.value.name}")
+
+    def _view(self, op: View, plan: Any, shadows: bool) -> None:
+        where = op.pattern.format(*(a.name for a in op.args[1:]))
+        self.line(f"{op.out.name} = {op.args[0].name}[{where}]")
+        if shadows and op.out.active:
+            self.line(f"{op.out.bar} = {op.args[0].bar}[{where}]")
+
+    def _alloc(self, op: Alloc, plan: Any, shadows: bool) -> None:
+        shape = self.shape(op.args)
+        dtype = "" if op.out.kind == "f" else f", {_DTYPES[op.out.kind]}"
+        self.line(f"{op.out.name} = np.{op.how}({shape}{dtype})")
+        if shadows and op.out.active:
+            self.line(f"{op.out.bar} = np.zeros({shape})")
+
+    def _dim(self, op: Dim, plan: Any, shadows: bool) -> None:
+        self.line(f"{op.out.name} = {op.args[0].name}.shape[{op.axis}]")
+
+    def _primitive(self, op: Primitive, plan: Any, shadows: bool) -> None:
+        self.line(f"{op.out.name} = {op.primitive.value.format(*(a.name for a in op.args))}")
+        if shadows and op.out.active and op.out.ndim:
+            self.line(f"{op.out.bar} = np.zeros({op.out.name}.shape)")
+
+    def _guard(self, op: Guard, plan: Any, shadows: bool) -> None:
+        raise NotImplementedError
+
+    def _check(self, op: Check, plan: Any, shadows: bool) -> None:
+        left, right = (a.name for a in op.args)
+        self.line(f"if {left} != {right}:")
+        self.line('    raise ValueError("shapes do not fit")')
+
+    def _if(self, op: If, plan: Any, shadows: bool) -> None:
+        for head, run, (_, values) in zip((f"if {op.args[0].name}:", "else:"), plan.sides, op.sides, strict=True):
+            outs = [f"{op.outs[j].name} = {self.cast(values[j], op.outs[j].kind)}" for j in sorted(plan.outs)]
+            if head == "else:" and not run and not outs:
+                continue
+            self.line(head)
+            self.indent += 1
+            self.forward(run, shadows)
+            for text in outs:
+                self.line(text)
+            if not run and not outs:
+                self.line("pass")
+            self.indent -= 1
+
+    def _for(self, op: For, plan: ForPlan, shadows: bool) -> None:
+        _, count = self.trips(op)
+        rows = f"max({count}, 0)" if plan.tapes or plan.copies else ""
+        for j in sorted(plan.tapes):
+            phi = op.phis[j]
+            self.line(f"tape_{phi.name} = np.empty({rows}, {_DTYPES[phi.kind]})")
+            self.notes.append(f"{phi.hint}: taped, one number per iteration of the loop over {op.index.hint}")
+        for storage in by_root(plan.copies):
+            root = storage.root
+            dims = ", ".join(f"{root.name}.shape[{axis}]" for axis in range(root.ndim))
+            dtype = _DTYPES[root.kind]
+            self.line(f"{self.tape_name(storage, op)} = np.empty(({rows}, {dims}), {dtype})")
+            self.notes.append(f"{root.hint}: copied at the start of each iteration of the loop over {op.index.hint}")
+        for j in sorted(plan.carried):
+            self.line(f"{op.phis[j].name} = {self.cast(op.inits[j], op.phis[j].kind)}")
+        counter = self.head(op, False)
+        size = len(self.lines)
+        for j in sorted(plan.tapes):
+            self.line(f"tape_{op.phis[j].name}[{counter}] = {op.phis[j].name}")
+        for storage in by_root(plan.copies):
+            self.line(f"{self.tape_name(storage, op)}[{counter}] = {storage.root.name}")
+        self.forward(plan.body, False)
+        carried = [j for j in sorted(plan.carried) if op.nexts[j] is not op.phis[j]]
+        if carried:
+            left = ", ".join(op.phis[j].name for j in carried)
+            self.line(f"{left} = {', '.join(self.cast(op.nexts[j], op.phis[j].kind) for j in carried)}")
+        if len(self.lines) == size:
+            self.line("pass")
+        self.indent -= 1
+        for j in sorted(plan.carried):
+            self.line(f"{op.outs[j].name} = {op.phis[j].name}")
+
+
+class Emitter(Writer):
+    """The whole: forward, then reverse.
+
+    `begun` are the values whose adjoint has been assigned: the first term is ``=``, later ones are ``+=``.
+    """
+
+    def __init__(self, analysis: Analysis, single: bool) -> None:
+        super().__init__(analysis)
+        self.single = single
+        self._terms: dict[Root, list[str]] = {}
+        self._after: dict[For, list[tuple[Value, float, Root]]] = {}
+
+    def program(self, top: Block) -> set[Value]:
+        """Write everything between inputs and outputs; return the values that have adjoints."""
+        results = self.analysis.results
+        for _, root in results:
+            self.line(f"{root.total} = 0.0")
+        wants = {value for value, _ in results if not self.analysis.deferred(value)}
+        run, _ = self.analysis.plan(top, wants, True)
+        self.forward(run, True)
+        begun: set[Value] = set()
+        for value, root in results:
+            if not self.analysis.deferred(value):
+                self._term(value, 1.0, root, begun)
+        self.reverse(top, begun)
+        self._flush()
+        return begun
+
+    def _guard(self, op: Guard, plan: Any, shadows: bool) -> None:
+        self.line(f"if {op.args[0].name}:")
+        self.line(f"    return {op.result.name}")
+
+    # Adjoints -----------------------------------------------------------------------------------------------------
+
+    def takes(self, value: Value) -> bool:
+        """Tell whether terms are added to an adjoint of its own."""
+        return value.active and value.kind == "f" and value.constant is None and value not in self.analysis.chains
+
+    def add(self, value: Value, text: str, begun: set[Value]) -> None:
+        """Add a term to the adjoint of a number."""
+        if not self.takes(value):
+            return
+        if value not in begun:
+            self.line(f"{value.bar} = {text}")
+            begun.add(value)
+        elif text.startswith("-") and _is_atom(text[1:]):
+            self.line(f"{value.bar} -= {text[1:]}")
+        else:
+            self.line(f"{value.bar} += {text}")
+
+    def _term(self, value: Value, factor: float, root: Root, begun: set[Value], loop: For | None = None) -> None:
+        """Add a term to a result, and give it its adjoint."""
+        if self.analysis.deferred(value) or (value.constant is not None and value.constant == 0):
+            return
+        if loop is not None and (value.constant is not None or value.block.depth < loop.body.depth):
+            self._after.setdefault(loop, []).append((value, factor, root))
+            return
+        name = product(literal(factor).strip("()"), self.cast(value, "f"))
+        self._terms.setdefault(root, []).append(name)
+        self.add(value, product(literal(factor).strip("()"), root.adjoint), begun)
+
+    def _flush(self) -> None:
+        for root, terms in self._terms.items():
+            text = " + ".join(terms).replace("+ -", "- ")
+            self.line(f"{root.total} += {text}" if not text.startswith("-") or len(terms) > 1 else f"{root.total} -= {text[1:]}")
+        self._terms = {}
+
+    def _targets(self, block: Block, depth: int) -> list[Value]:
+        """Return the outer values whose adjoints a block adds to."""
+        found: list[Value] = []
+        for op in block.ops:
+            values = list(op.args)
+            if isinstance(op, For):
+                values += op.inits + op.nexts
+            if isinstance(op, If):
+                values += op.then_values + op.else_values
+            for inner in blocks_of(op):
+                found += self._targets(inner, depth)
+            found += [v for v in values if v.ndim == 0 and v.block.depth < depth and self.takes(v)]
+        return list(dict.fromkeys(found))
+
+    def _begin(self, blocks: Sequence[Block], extra: Sequence[Value], begun: set[Value]) -> None:
+        """Set to 0 the adjoints of outer values that blocks add to."""
+        depth = blocks[0].depth
+        found = [v for block in blocks for v in self._targets(block, depth)]
+        found += [v for v in extra if v.ndim == 0 and v.block.depth < depth and self.takes(v)]
+        for value in dict.fromkeys(found):
+            if value not in begun:
+                self.line(f"{value.bar} = 0.0")
+                begun.add(value)
+
+    # Reverse ------------------------------------------------------------------------------------------------------
+
+    def reverse(self, block: Block, begun: set[Value], loop: For | None = None) -> None:
+        """Write the reverse of a block."""
+        for op in reversed(block.ops):
+            method = getattr(self, "_reverse_" + type(op).__name__.lower(), None)
+            if method is not None:
+                method(op, begun, loop)
+            for storage in by_root(self.analysis.hazards(block).get(op, ())):
+                if (op, storage) in self.saved:
+                    self._restore(op, storage)
+
+    def _restore(self, op: Op, storage: Storage) -> None:
+        name = self.copy_name(storage, op)
+        if isinstance(op, Store):
+            self.line(f"{self.element(op.array.name, op.index)} = {name}")
+        else:
+            self.line(f"{storage.root.name}[:] = {name}")
+
+    def _reverse_scalar(self, op: Scalar, begun: set[Value], loop: For | None) -> None:
+        out, rule = op.out, op.rule
+        link = self.analysis.chains.get(out)
+        if link is not None:
+            factors = self.analysis._factors(op, link.root, link.factor)
+            assert factors is not None
+            for arg, by in zip(op.args, factors, strict=True):
+                if not by:
+                    continue
+                if link.root.total:
+                    self._term(arg, link.factor * by, link.root, begun, loop)
+                else:
+                    self.add(arg, product(literal(link.factor * by).strip("()"), link.root.adjoint), begun)
+        elif out.active and out in begun:
+            names = [a.name for a in op.args]
+            for arg, partial in zip(op.args, rule.partials, strict=True):
+                if not self.takes(arg):
+                    continue
+                text = partial.format(*names, o=out.name, bar=out.bar)
+                self.add(arg, text if "{bar}" in partial else product(out.bar, text), begun)
+
+    def _reverse_custom(self, op: Custom, begun: set[Value], loop: For | None) -> None:
+        if not (op.out.active and op.out in begun):
+            return
+        partials = [f"{op.out.name}_by_{k}" for k in range(len(op.args))]
+        comma = "," if len(partials) == 1 else ""
+        self.line(f"{', '.join(partials)}{comma} = {op.pullback}({', '.join(a.name for a in op.args)})")
+        for arg, partial in zip(op.args, partials, strict=True):
+            self.add(arg, f"{op.out.bar} * {partial}", begun)
+
+    def _reverse_load(self, op: Load, begun: set[Value], loop: For | None) -> None:
+        link = self.analysis.chains.get(op.out)
+        assert link is None
+        if op.out.active and op.out in begun:
+            text = f"{self.element(op.array.bar, op.index)} += {op.out.bar}"
+            if op.hoisted:  # a loop that never runs must not touch what may not exist
+                self.line(f"if {op.out.bar} != 0.0:")
+                text = "    " + text
+            self.line(text)
+
+    def _reverse_store(self, op: Store, begun: set[Value], loop: For | None) -> None:
+        storage = op.array.storage
+        assert storage is not None
+        if not storage.active:
+            return
+        place = self.element(op.array.bar, op.index)
+        self.add(op.value, f"-{place}" if op.sign < 0 else place, begun)
+        if not op.sign and self.analysis.needs_clearing(op):
+            self.line(f"{place} = 0.0")
+
+    def _reverse_primitive(self, op: Primitive, begun: set[Value], loop: For | None) -> None:
+        if not op.out.active or (op.out.ndim == 0 and op.out not in begun):
+            return
+        names = [a.name for a in op.args]
+        bars = {f"bar{k}": a.bar for k, a in enumerate(op.args)}
+        for position, arg in enumerate(op.args):
+            if arg.active and position in op.primitive.reverse:
+                template = op.primitive.reverse[position]
+                self.line(template.format(*names, o=op.out.name, bar=op.out.bar, **bars))
+
+    def _reverse_if(self, op: If, begun: set[Value], loop: For | None) -> None:
+        chains = self.analysis.chains
+        reached = [out for out in op.outs if out in chains or out in begun]
+        if not reached and not any(self.analysis.has_reverse(block) for block, _ in op.sides):
+            return
+        self._begin([op.then_block, op.else_block], [*op.then_values, *op.else_values], begun)
+        self._flush()
+        start = len(self.lines)
+        written = []
+        for head, (block, values) in zip((f"if {op.args[0].name}:", "else:"), op.sides, strict=True):
+            self.line(head)
+            self.indent += 1
+            size = len(self.lines)
+            inner = set(begun)
+            for out, value in zip(op.outs, values, strict=True):
+                link = chains.get(out)
+                if link is not None and link.root.total:
+                    self._term(value, link.factor, link.root, inner)
+                elif link is not None:
+                    self.add(value, product(literal(link.factor).strip("()"), link.root.adjoint), inner)
+                elif out in begun and out.active:
+                    self.add(value, out.bar, inner)
+            self.reverse(block, inner)
+            self._flush()
+            written.append(len(self.lines) > size)
+            if not written[-1]:
+                if head == "else:":
+                    self.lines.pop()
+                else:
+                    self.line("pass")
+            self.indent -= 1
+        if not any(written):
+            del self.lines[start:]
+
+    def _reverse_for(self, op: For, begun: set[Value], loop: For | None) -> None:
+        chains = self.analysis.chains
+        for out, phi, init in zip(op.outs, op.phis, op.inits, strict=True):
+            link, inside = chains.get(out), chains.get(phi)
+            if link is not None and link.root.total:
+                self._term(init, link.factor, link.root, begun, loop)
+            elif link is not None:
+                self.add(init, product(literal(link.factor).strip("()"), link.root.adjoint), begun)
+            elif inside is not None and phi.active:  # a sum of its own
+                if out not in begun:
+                    self.line(f"{out.bar} = 0.0")
+                    begun.add(out)
+                self.add(init, out.bar, begun)
+        if not self.analysis.has_reverse(op):
+            return
+        self._flush()
+        plan = self.analysis.reverse_plan(op)
+        moving = [j for j, phi in enumerate(op.phis) if phi.active and phi not in chains]
+        for j in moving:
+            out = op.outs[j]
+            self.line(f"{op.phis[j].bar} = {out.bar if out in begun else '0.0'}")
+        self._begin([op.body], op.nexts, begun)
+        outer = [s for s in self.analysis.written(op.body) if s.block.depth < op.body.depth]
+        free = not moving and not plan.copies and not any(s.active for s in outer)
+        counter = self.head(op, not free)
+        size = len(self.lines)
+        for j in sorted(plan.tapes):
+            self.line(f"{op.phis[j].name} = tape_{op.phis[j].name}[{counter}]")
+        for storage in by_root(plan.copies):
+            self.line(f"{storage.root.name}[:] = {self.tape_name(storage, op)}[{counter}]")
+        self.forward(plan.run, True)
+        inner = begun | {op.phis[j] for j in moving}
+        for j in moving:
+            self.line(f"next_{op.phis[j].bar} = {op.phis[j].bar}")
+            self.line(f"{op.phis[j].bar} = 0.0")
+        for j in moving:
+            self.add(op.nexts[j], f"next_{op.phis[j].bar}", inner)
+        for out, following in zip(op.outs, op.nexts, strict=True):
+            link = chains.get(out)
+            if link is not None and link.root.total:
+                self._term(following, link.factor, link.root, inner, op)
+        self.reverse(op.body, inner, op)
+        self._flush()
+        if len(self.lines) == size:
+            self.line("pass")
+        self.indent -= 1
+        self._finish(op, begun)
+        _, count = self.trips(op)
+        for storage in by_root(plan.copies):
+            self.line(f"if {count} > 0:")
+            self.line(f"    {storage.root.name}[:] = {self.tape_name(storage, op)}[0]")
+        for j in moving:
+            self.add(op.inits[j], op.phis[j].bar, begun)
+
+    def _finish(self, op: For, begun: set[Value]) -> None:
+        """Add the terms that are the same in every iteration."""
+        after = self._after.pop(op, [])
+        if not after:
+            return
+        _, count = self.trips(op)
+        known = {}
+        values = []
+        for value, factor, root in after:
+            if value.constant is not None:
+                known[root] = known.get(root, 0.0) + factor * float(value.constant)
+            else:
+                values.append((value, factor, root))
+        for value, _, _ in values:
+            self._begin_one(value, begun)
+        self.line(f"if {count} > 0:")
+        self.indent += 1
+        self.line(f"trips_{op.index.name} = float({count})")
+        for root, total in known.items():
+            self._terms.setdefault(root, []).append(product(f"trips_{op.index.name}", literal(total).strip("()")))
+        for value, factor, root in values:
+            text = product(literal(factor).strip("()"), f"trips_{op.index.name}")
+            self._terms.setdefault(root, []).append(product(text, self.cast(value, "f")))
+            self.add(value, product(text, root.adjoint), begun)
+        self._flush()
+        self.indent -= 1
+
+    def _begin_one(self, value: Value, begun: set[Value]) -> None:
+        if value not in begun and self.takes(value):
+            self.line(f"{value.bar} = 0.0")
+            begun.add(value)
