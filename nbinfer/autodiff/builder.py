@@ -51,6 +51,10 @@ class Builder:
         Objects that generated code finds among its globals.
     notices : list of Notice
         Derivatives that vanish silently.
+    captured : list of Value
+        Arrays among those objects.
+    weight : str
+        How generated code spells the weight of the term that is being built; '' for 1.
     """
 
     def __init__(self, facts: dict[Hashable, Any]) -> None:
@@ -59,6 +63,8 @@ class Builder:
         self.block = self.top
         self.names: dict[str, Any] = {}
         self.notices: list[Notice] = []
+        self.captured: list[Value] = []
+        self.weight = ""
         self._values = 0
         self._ops = 0
         self._keys: dict[Hashable, int] = {}
@@ -287,7 +293,9 @@ class Builder:
             known = self._known(key, block)
             if known is not None:
                 return known
-        out = self.value(array.hint, array.kind, block, active=storage.active and array.kind == "f")
+        where = "_".join(str(i.constant) if i.constant is not None else i.hint for i in index)
+        hint = f"{array.hint}_{where}".replace("-", "m")
+        out = self.value(hint, array.kind, block, active=storage.active and array.kind == "f")
         op = Load(out, array, list(index), block is not self.block)
         self.append(op, block)
         storage.reads.append(op)
@@ -385,7 +393,7 @@ class Builder:
 
     def guard(self, condition: Value, result: Value) -> None:
         """Leave the program with a constant if a condition holds."""
-        self.append(Guard([condition], result))
+        self.append(Guard([condition], result, self.weight))
 
     # Loops and branches -------------------------------------------------------------------------------------------
 

@@ -292,9 +292,8 @@ class Emitter(Writer):
     `begun` are the values whose adjoint has been assigned: the first term is ``=``, later ones are ``+=``.
     """
 
-    def __init__(self, analysis: Analysis, single: bool) -> None:
+    def __init__(self, analysis: Analysis) -> None:
         super().__init__(analysis)
-        self.single = single
         self._terms: dict[Root, list[str]] = {}
         self._after: dict[For, list[tuple[Value, float, Root]]] = {}
 
@@ -315,7 +314,8 @@ class Emitter(Writer):
         return begun
 
     def _guard(self, op: Guard, plan: Any, shadows: bool) -> None:
-        self.line(f"if {op.args[0].name}:")
+        condition = f"{op.weight} != 0.0 and {op.args[0].name}" if op.weight else op.args[0].name
+        self.line(f"if {condition}:")
         self.line(f"    return {op.result.name}")
 
     # Adjoints -----------------------------------------------------------------------------------------------------

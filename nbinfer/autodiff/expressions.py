@@ -84,7 +84,7 @@ class Expressions(ArrayBuilder):
         if name is None:
             name = self.global_name(f"{hint}_array")
             self.names[name] = array
-        for value in self._globals:
+        for value in self.captured:
             if value.access == name:
                 return value
         storage = Storage(False, False, self.top)
@@ -92,12 +92,8 @@ class Expressions(ArrayBuilder):
         value.access = name
         for axis, size in enumerate(array.shape):
             self.top.known["dim", value.number, axis] = self.constant(size)
-        self._globals.append(value)
+        self.captured.append(value)
         return value
-
-    @property
-    def _globals(self) -> list[Value]:
-        return self.__dict__.setdefault("captured_values", [])  # type: ignore[no-any-return]
 
     def global_name(self, hint: str) -> str:
         """Return a name for a global of the generated code."""

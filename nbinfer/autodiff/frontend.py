@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
@@ -175,6 +176,8 @@ class Frontend(Expressions):
         count = len(self.top.ops)
         result = self.evaluate(only.value, env)
         if len(self.top.ops) != count or not is_number(result) or result.constant is None:
+            return False
+        if self.weight and result.constant != -math.inf:
             return False
         self.guard(condition, self.constant(float(result.constant)))
         return True

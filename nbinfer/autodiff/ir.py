@@ -274,13 +274,14 @@ class Primitive(Op):
 
 
 class Guard(Op):
-    """Leave the program with a constant if the condition holds."""
+    """Leave the program with a constant if the condition holds, and the weight of the term is not 0."""
 
-    __slots__ = ("result",)
+    __slots__ = ("result", "weight")
 
-    def __init__(self, condition: list[Value], result: Value) -> None:
+    def __init__(self, condition: list[Value], result: Value, weight: str) -> None:
         super().__init__([], condition)
         self.result = result
+        self.weight = weight
 
 
 class Check(Op):

@@ -14,6 +14,9 @@ JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 #: What every compiled function shares: 1.0 / 0.0 is inf, as in array code, and the GIL is free.
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 
+#: What functions do without that only compiled code calls.
+NO_WRAPPERS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
 #: Licence to reorder sums. Never "nnan" or "ninf": in a log density NaN and infinity mean something.
 REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
 
@@ -25,24 +28,28 @@ class Kernel:
     like the function it is made of.
     """
 
-    def __init__(self, function: Callable[..., Any], options: dict[str, Any], twin: bool = False) -> None:
+    def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
         functools.update_wrapper(self, function)
         self.py_func = function
         self._options = options
-        self._twin = twin
 
     @functools.cached_property
     def dispatcher(self) -> Any:
-        """Numba's dispatcher of this function."""
-        if self._twin:
-            return getattr(importlib.import_module("nbinfer.compile.lowered"), self.py_func.__name__)
+        """Numba's dispatcher of this function, for callers from Python."""
         import numba
 
-        return numba.njit(**{**OPTIONS, **self._options})(self.py_func)
+        return numba.njit(**OPTIONS, **self._options)(self.py_func)
+
+    @functools.cached_property
+    def _inner(self) -> Any:
+        """The dispatcher for callers from compiled code, which need no wrapper for Python: half the work of compiling."""
+        import numba
+
+        return numba.njit(**OPTIONS, **self._options, **NO_WRAPPERS)(self.py_func)
 
     @property
     def _numba_type_(self) -> Any:
-        return self.dispatcher._numba_type_
+        return self._inner._numba_type_
 
     def __call__(self, *args: Any) -> Any:
         return (self.dispatcher if JIT else self.py_func)(*args)
@@ -79,6 +86,21 @@ def kernel(function: Callable[..., Any] | None = None, *, reassociate: bool = Fa
     return Kernel(function, options)
 
 
-def twin(function: Callable[..., Any]) -> Kernel:
+class Twin(Kernel):
+    """A function that has two forms: plain Python, and an intrinsic of the same name in `nbinfer.compile.lowered`."""
+
+    @functools.cached_property
+    def _numba_type_(self) -> Any:  # type: ignore[override]
+        from numba.core.typing.templates import builtin_registry
+
+        intrinsic = getattr(importlib.import_module("nbinfer.compile.lowered"), self.py_func.__name__)
+        # Numba registers an intrinsic's type under the intrinsic; global names of kernels lead here instead.
+        return next(kind for value, kind in builtin_registry.globals if value is intrinsic)
+
+    def __call__(self, *args: Any) -> Any:
+        return self.py_func(*args)
+
+
+def twin(function: Callable[..., Any]) -> Twin:
     """Mark the plain-Python form of a function whose compiled form stands in `lowered` under the same name."""
-    return Kernel(function, {}, twin=True)
+    return Twin(function, {})

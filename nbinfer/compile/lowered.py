@@ -6,68 +6,82 @@
 from __future__ import annotations
 
 from llvmlite import ir
-from numba import carray, njit, types
+from numba import types
 from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed
 from numba.core.types import npy_rng
 from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 from numba.np.random.generator_core import _bit_gen_type
-
-from nbinfer.compile.kernels import OPTIONS
 
 _INT64 = ir.IntType(64)
 _INT128 = ir.IntType(128)
 
 
-def _pointer_to(kind):
-    """Make the intrinsic that turns an integer into a pointer to `kind`."""
+def _view(kind):
+    """Make the intrinsic that views memory as a one-dimensional array; it owns nothing and counts no references."""
+    array = types.Array(kind, 1, "C")
 
     @intrinsic
-    def pointer(typing, address):
+    def view(typing, address, count):
         def codegen(context, builder, signature, args):
-            return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+            size = context.get_abi_sizeof(context.get_data_type(kind))
+            result = context.make_array(array)(context, builder)
+            populate_array(
+                result,
+                data=builder.inttoptr(args[0], result.data.type),
+                shape=[args[1]],
+                strides=[context.get_constant(types.intp, size)],
+                itemsize=context.get_constant(types.intp, size),
+                meminfo=None,
+            )
+            return result._getvalue()
 
-        return types.CPointer(kind)(types.intp), codegen
+        return array(types.intp, types.intp), codegen
 
-    return pointer
-
-
-_float_pointer = _pointer_to(types.float64)
-_int_pointer = _pointer_to(types.int64)
-_word_pointer = _pointer_to(types.uint64)
-_byte_pointer = _pointer_to(types.uint8)
-
-
-@njit(**OPTIONS)
-def floats_at(address, count):
-    return carray(_float_pointer(address), (count,))
-
-
-@njit(**OPTIONS)
-def ints_at(address, count):
-    return carray(_int_pointer(address), (count,))
+    return view
 
 
-@njit(**OPTIONS)
-def words_at(address, count):
-    return carray(_word_pointer(address), (count,))
-
-
-@njit(**OPTIONS)
-def bytes_at(address, count):
-    return carray(_byte_pointer(address), (count,))
+floats_at = _view(types.float64)
+ints_at = _view(types.int64)
+words_at = _view(types.uint64)
+bytes_at = _view(types.uint8)
 
 
 @intrinsic
-def _record(typing, address, dtype):
+def part(typing, array, start, shape):
+    result = types.Array(array.dtype, len(shape), "C")
+
+    def codegen(context, builder, signature, args):
+        source = context.make_array(signature.args[0])(context, builder, args[0])
+        target = context.make_array(result)(context, builder)
+        dims = cgutils.unpack_tuple(builder, args[2], len(shape))
+        item = ir.Constant(_INT64, context.get_abi_sizeof(context.get_data_type(array.dtype)))
+        strides, stride = [], item
+        for dim in reversed(dims):
+            strides.insert(0, stride)
+            stride = builder.mul(stride, dim)
+        populate_array(
+            target,
+            data=builder.gep(source.data, [args[1]]),
+            shape=cgutils.pack_array(builder, dims, ty=_INT64),
+            strides=cgutils.pack_array(builder, strides, ty=_INT64),
+            itemsize=item,
+            meminfo=source.meminfo,
+            parent=source.parent,
+        )
+        return impl_ret_borrowed(context, builder, result, target._getvalue())
+
+    dims = types.UniTuple(types.intp, len(shape)) if len(shape) else types.Tuple(())
+    return result(array, types.intp, dims), codegen
+
+
+@intrinsic
+def record_at(typing, address, dtype):
     def codegen(context, builder, signature, args):
         return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
 
     return dtype.dtype(types.intp, dtype), codegen
-
-
-@njit(**OPTIONS)
-def record_at(address, dtype):
-    return _record(address, dtype)
 
 
 def _word_at(builder, address):
@@ -75,20 +89,15 @@ def _word_at(builder, address):
 
 
 @intrinsic
-def _load(typing, address):
+def load_acquire(typing, address):
     def codegen(context, builder, signature, args):
         return builder.load_atomic(_word_at(builder, args[0]), "acquire", 8)
 
     return types.int64(types.intp), codegen
 
 
-@njit(**OPTIONS)
-def load_acquire(address):
-    return _load(address)
-
-
 @intrinsic
-def _store(typing, address, value):
+def store_release(typing, address, value):
     def codegen(context, builder, signature, args):
         builder.store_atomic(args[1], _word_at(builder, args[0]), "release", 8)
         return context.get_dummy_value()
@@ -96,23 +105,13 @@ def _store(typing, address, value):
     return types.void(types.intp, types.int64), codegen
 
 
-@njit(**OPTIONS)
-def store_release(address, value):
-    _store(address, value)
-
-
 @intrinsic
-def _swap(typing, address, expected, value):
+def compare_and_swap(typing, address, expected, value):
     def codegen(context, builder, signature, args):
         pair = builder.cmpxchg(_word_at(builder, args[0]), args[1], args[2], "acq_rel", "acquire")
         return builder.extract_value(pair, 1)
 
     return types.boolean(types.intp, types.int64, types.int64), codegen
-
-
-@njit(**OPTIONS)
-def compare_and_swap(address, expected, value):
-    return _swap(address, expected, value)
 
 
 def _call(returns, n_integers):
@@ -127,37 +126,22 @@ def _call(returns, n_integers):
 
 
 @intrinsic
-def _call_density(typing, function, n, position, grad, context):
+def call_density(typing, function, n, position, grad, context):
     return _call(types.float64, 4)
 
 
 @intrinsic
-def _call_record(typing, function, n, position, row, context):
+def call_record(typing, function, n, position, row, context):
     return _call(types.int64, 4)
 
 
 @intrinsic
-def _call_step(typing, function, chain, own):
+def call_step(typing, function, chain, own):
     return _call(types.int64, 2)
 
 
-@njit(**OPTIONS)
-def call_density(function, n, position, grad, context):
-    return _call_density(function, n, position, grad, context)
-
-
-@njit(**OPTIONS)
-def call_record(function, n, position, row, context):
-    return _call_record(function, n, position, row, context)
-
-
-@njit(**OPTIONS)
-def call_step(function, chain, own):
-    return _call_step(function, chain, own)
-
-
 @intrinsic
-def _multiply_wide(typing, a, b):
+def multiply_wide(typing, a, b):
     def codegen(context, builder, signature, args):
         product = builder.mul(builder.zext(args[0], _INT128), builder.zext(args[1], _INT128))
         high = builder.trunc(builder.lshr(product, ir.Constant(_INT128, 64)), _INT64)
@@ -167,26 +151,26 @@ def _multiply_wide(typing, a, b):
     return types.UniTuple(types.uint64, 2)(types.uint64, types.uint64), codegen
 
 
-@njit(**OPTIONS)
-def multiply_wide(a, b):
-    return _multiply_wide(a, b)
+@intrinsic
+def add_wrapping(typing, a, b):
+    def codegen(context, builder, signature, args):
+        return builder.add(args[0], args[1])
 
-
-@njit(**OPTIONS)
-def add_wrapping(a, b):
-    return a + b
+    return types.uint64(types.uint64, types.uint64), codegen
 
 
 @intrinsic
-def _generator(typing, words, next_uint64, next_uint32, next_double):
+def generator_at(typing, words, functions):
     # Numba's Generator is a state address and three function addresses; its bit generator never looks further.
     def codegen(context, builder, signature, args):
+        table = builder.inttoptr(args[1], _INT64.as_pointer())
+        entries = [builder.load(builder.gep(table, [ir.Constant(_INT64, i)])) for i in range(3)]
         bits = cgutils.create_struct_proxy(_bit_gen_type)(context, builder)
         bits.state_address = args[0]
         bits.state = args[0]
-        bits.fnptr_next_uint64 = args[1]
-        bits.fnptr_next_uint32 = args[2]
-        bits.fnptr_next_double = args[3]
+        bits.fnptr_next_uint64 = entries[0]
+        bits.fnptr_next_uint32 = entries[1]
+        bits.fnptr_next_double = entries[2]
         bits.parent = cgutils.get_null_value(bits.parent.type)
         generator = cgutils.create_struct_proxy(npy_rng)(context, builder)
         generator.bit_generator = bits._getvalue()
@@ -194,10 +178,4 @@ def _generator(typing, words, next_uint64, next_uint32, next_double):
         generator.parent = cgutils.get_null_value(generator.parent.type)
         return generator._getvalue()
 
-    return npy_rng(types.uintp, types.uintp, types.uintp, types.uintp), codegen
-
-
-@njit(**OPTIONS)
-def generator_at(words, functions):
-    table = ints_at(functions, 3)
-    return _generator(words, table[0], table[1], table[2])
+    return npy_rng(types.intp, types.intp), codegen

@@ -7,6 +7,7 @@ whoever made the memory keeps it alive.
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -64,6 +65,12 @@ def words_at(address: int, count: int) -> np.ndarray:
 def bytes_at(address: int, count: int) -> np.ndarray:
     """View `count` bytes at `address`."""
     return _view(address, count, np.uint8)
+
+
+@twin
+def part(array: np.ndarray, start: int, shape: tuple[int, ...]) -> np.ndarray:
+    """View a part of a contiguous flat array as an array of `shape`: less to compile than a slice, and unchecked."""
+    return array[start : start + math.prod(shape)].reshape(shape)
 
 
 @twin

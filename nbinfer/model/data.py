@@ -234,7 +234,7 @@ def view_source(datum: Datum, start: int) -> tuple[str, int]:
         flat = f"ints_at(t[{start}], {count})"
     else:
         flat = f"ints_at(t[{start}], ({count} + 7) // 8).view(np.bool_)[: {count}]"
-    return (flat if datum.array.ndim == 1 else f"shaped({flat}, ({', '.join(lengths)}))"), end
+    return (flat if datum.array.ndim == 1 else f"part({flat}, 0, ({', '.join(lengths)}))"), end
 
 
 def content_key(data: Iterable[Datum]) -> str:

@@ -130,8 +130,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from nbinfer.compile import floats_at, ints_at, kernel, store_release
-from nbinfer.compile.shapes import shaped
+from nbinfer.compile import floats_at, ints_at, kernel, part, store_release
 
 {newline.join(classes)}
 
@@ -142,8 +141,12 @@ def _view(array: str, place: slice, shape: tuple[int, ...], scalar_as_array: boo
     """Write a view of a piece of a flat array; a number if `shape` is () and it is not to be written to."""
     if shape == () and not scalar_as_array:
         return f"{array}[{place.start}]"
-    flat = f"{array}[{place.start}:{place.stop}]"
-    return flat if len(shape) == 1 else f"shaped({flat}, {shape})"
+    return f"part({array}, {place.start}, {shape})"
+
+
+def _flat(array: str, place: slice) -> str:
+    """Write a view of a piece of a flat array as a flat array."""
+    return f"part({array}, {place.start}, ({place.stop - place.start},))"
 
 
 def _moved(p: Parameter) -> bool:
@@ -158,8 +161,7 @@ def _constrain(plan: Plan, q: str = "q", jacobian: bool = True) -> list[str]:
     for p in plan.layout.parameters.values():
         if _moved(p):
             call = (
-                f"forward_{p.name}({q}[{p.q.start}:{p.q.stop}], scratch[{p.x.start}:{p.x.stop}], "
-                f"constants[{p.c.start}:{p.c.stop}])"
+                f"forward_{p.name}({_flat(q, p.q)}, {_flat('scratch', p.x)}, {_flat('constants', p.c)})"
             )
             lines.append(f"log_jacobian += {call}" if jacobian else call)
             fields.append(_view("scratch", p.x, p.shape))
@@ -215,7 +217,7 @@ def _differences(plan: Plan) -> str:
     dim = plan.layout.dim
     call = f"value(trial, {_ARGUMENTS})"
     lines = [
-        f"trial = scratch[{work}:{work + dim}]",
+        f"trial = {_flat('scratch', slice(work, work + dim))}",
         *_loop("trial", 0, dim, "= q[i]"),
         f"for i in range({dim}):",
         f"    step = {DIFFERENCE_STEP!r} * max(1.0, abs(q[i]))",
@@ -247,11 +249,9 @@ def _fused(plan: Plan) -> str:
         scaled += _loop("scratch", layout.values, 2 * layout.values, "*= weights[0]") if layout.values else []
         lines += ["if weights[0] != 1.0:", "    total *= weights[0]", *("    " + line for line in scaled)]
     for p in filter(_moved, layout.continuous):
-        start, stop = layout.values + p.x.start, layout.values + p.x.stop
-        lines.append(
-            f"pullback_{p.name}(q[{p.q.start}:{p.q.stop}], scratch[{p.x.start}:{p.x.stop}], "
-            f"constants[{p.c.start}:{p.c.stop}], scratch[{start}:{stop}], grad[{p.q.start}:{p.q.stop}])"
-        )
+        of_x = slice(layout.values + p.x.start, layout.values + p.x.stop)
+        places = [("q", p.q), ("scratch", p.x), ("constants", p.c), ("scratch", of_x), ("grad", p.q)]
+        lines.append(f"pullback_{p.name}({', '.join(_flat(array, place) for array, place in places)})")
     lines.append("return total" if plan.flat else "return log_jacobian + total")
     comment = "Return the log density and overwrite `grad` with its gradient."
     return _function("fused", f"q, grad, {_ARGUMENTS}", lines, comment)

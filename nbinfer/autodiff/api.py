@@ -1,0 +1,286 @@
+"""What users call: value_and_grad, grad, check_grad."""
+
+from __future__ import annotations
+
+import linecache
+import math
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from nbinfer.autodiff import calls as _calls  # noqa: F401  (registers what functions mean)
+from nbinfer.autodiff.check import Check, compare
+from nbinfer.autodiff.errors import ADError, DerivativeWarning
+from nbinfer.autodiff.program import Generated, Leaf, Term, Tuple, Type, generate
+from nbinfer.autodiff.quiet import QUIET_MATH
+from nbinfer.autodiff.source import read_source
+from nbinfer.compile import JIT, Kernel
+from nbinfer.compile.kernels import REASSOCIATE
+
+__all__ = ["check_grad", "grad", "value_and_grad"]
+
+
+class _Call:
+    """The arguments of one call, taken apart into numbers and arrays."""
+
+    def __init__(self, names: Sequence[str], args: Sequence[Any], active: Sequence[int]) -> None:
+        self.leaves: list[Any] = []
+        self.types: list[Any] = []
+        self.gradients: list[np.ndarray] = []
+        self._names: list[str] = []
+        self._gradient_names: list[str] = []
+        self.nodes = [self._take(name, arg, k in active) for k, (name, arg) in enumerate(zip(names, args, strict=True))]
+
+    @property
+    def signature(self) -> str:
+        """Arguments of the generated function."""
+        return ", ".join([*self._names, *self._gradient_names])
+
+    @property
+    def key(self) -> Any:
+        """What the generated function depends on."""
+        return tuple(self.types)
+
+    def _take(self, name: str, thing: Any, active: bool) -> Any:
+        if isinstance(thing, tuple):
+            fields = getattr(thing, "_fields", None)
+            names = fields or [str(k) for k in range(len(thing))]
+            self.types.append((type(thing).__name__ if fields else "tuple", tuple(names)))
+            return Tuple(
+                {n: self._take(f"{name}_{n}", item, active) for n, item in zip(names, thing, strict=True)},
+                fields is not None,
+            )
+        if thing is None or isinstance(thing, str):
+            self.types.append(thing)
+            return thing
+        array = np.asarray(thing)
+        kind = {"f": "float", "i": "int", "u": "int", "b": "bool"}.get(array.dtype.kind)
+        if kind is None:
+            raise ADError(f"argument {name} must hold numbers, got {type(thing).__name__} of dtype {array.dtype}")
+        if active and (kind == "int" or kind == "bool"):
+            kind = "float"
+        array = np.ascontiguousarray(array, {"float": np.float64, "int": np.int64, "bool": np.bool_}[kind])
+        array = array.reshape(np.shape(thing))
+        units = tuple(axis for axis, size in enumerate(array.shape) if size == 1)
+        leaf_type = Type(kind, array.ndim, units)
+        self.types.append(leaf_type)
+        self._names.append(name)
+        self.leaves.append(array if array.ndim else {"float": float, "int": int, "bool": bool}[kind](array))
+        if not active:
+            return Leaf(leaf_type, name)
+        self.gradients.append(np.zeros(array.shape))
+        self._gradient_names.append(f"{name}_grad")
+        return Leaf(leaf_type, name, f"{name}_grad")
+
+    def gradient_like(self, thing: Any, left: list[np.ndarray]) -> Any:
+        """Put gradients into the form of an argument: floats for numbers, tuples for tuples."""
+        if isinstance(thing, tuple):
+            parts = [self.gradient_like(item, left) for item in thing]
+            return type(thing)(*parts) if hasattr(thing, "_fields") else tuple(parts)
+        if thing is None or isinstance(thing, str):
+            return thing
+        array = left.pop(0)
+        return array if array.ndim or isinstance(thing, np.ndarray) else float(array)
+
+
+class ValueAndGrad:
+    """A function's value and gradient, derived and compiled on first use for each combination of argument types.
+
+    Attributes
+    ----------
+    source : str
+        The generated code of the last call.
+    """
+
+    def __init__(self, function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> None:
+        self.function = function
+        self.argnums = argnums
+        self._active = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        self._name = getattr(function, "__name__", "function").replace("<lambda>", "function")
+        self.__doc__ = f"Value and gradient of {self._name}."
+        self._known: dict[Any, tuple[Callable[..., float], Generated]] = {}
+        self._last: Generated | None = None
+
+    def __call__(self, *args: Any) -> tuple[float, Any]:
+        call = self._take_apart(args)
+        run, _ = self._compiled(call)
+        with np.errstate(all="ignore"):
+            value = run(*call.leaves, *call.gradients)
+        gradients = [call.gradient_like(args[k], call.gradients) for k in sorted(self._active)]
+        order = sorted(self._active)
+        found = tuple(gradients[order.index(k)] for k in self._active)
+        return float(value), found[0] if isinstance(self.argnums, int) else found
+
+    def derive(self, *args: Any) -> Generated:
+        """Generate the code for arguments like these; compile nothing."""
+        return self._compiled(self._take_apart(args), run=False)[1]
+
+    @property
+    def source(self) -> str:
+        return self._generated.source
+
+    def explain(self) -> str:
+        """Tell what the generated code keeps for the reverse sweep, and what it computes there only."""
+        notes = self._generated.notes
+        return "\n".join(notes) if notes else "nothing is taped or copied: value and gradient come from one pass"
+
+    @property
+    def _generated(self) -> Generated:
+        if self._last is None:
+            raise ADError(f"the code of {self._name} depends on the types of its arguments; call it once first")
+        return self._last
+
+    def _take_apart(self, args: Sequence[Any]) -> _Call:
+        source = read_source(self.function)
+        given = source.arguments
+        names = [a.arg for a in [*given.posonlyargs, *given.args]]
+        names += [f"{given.vararg.arg}_{k}" for k in range(len(args) - len(names))] if given.vararg else []
+        if len(args) > len(names):
+            raise TypeError(f"{self._name}() takes {len(names)} arguments, got {len(args)}")
+        if any(not 0 <= k < len(args) for k in self._active):
+            raise ValueError(f"argnums must be positions of the {len(args)} arguments given, got {self.argnums}")
+        return _Call(names[: len(args)], args, self._active)
+
+    def _compiled(self, call: _Call, run: bool = True) -> tuple[Callable[..., float], Generated]:
+        if call.key not in self._known:
+            term = Term(self._name, self.function, tuple(call.nodes))
+            generated = generate(f"{self._name}_value_and_grad", call.signature, [term])
+            _warn(generated)
+            self._known[call.key] = load(generated), generated
+        self._last = self._known[call.key][1]
+        return self._known[call.key]
+
+
+def _warn(generated: Generated) -> None:
+    import warnings
+
+    for note in generated.warnings:
+        warnings.warn(str(note), DerivativeWarning, stacklevel=4)
+
+
+def load(generated: Generated) -> Callable[..., float]:
+    """Make a callable of generated code."""
+    file = f"<generated {generated.name}>"
+    names: dict[str, Any] = {"np": np, "math": math if JIT else QUIET_MATH, **generated.globals}
+    linecache.cache[file] = (len(generated.source), None, generated.source.splitlines(True), file)
+    exec(compile(generated.source, file, "exec"), names)
+    function = names[generated.name]
+    assert isinstance(function, types.FunctionType)
+    return Kernel(function, {"fastmath": REASSOCIATE})
+
+
+def value_and_grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> ValueAndGrad:
+    """Differentiate a function of numbers and arrays.
+
+    Parameters
+    ----------
+    function : callable
+        A plain or ``njit`` function that returns a number.
+    argnums : int or sequence of int
+        Positions of the arguments by which to differentiate: numbers, float arrays, or (named) tuples of them.
+
+    Returns
+    -------
+    value_and_grad : ValueAndGrad
+        Takes the function's arguments; returns the value and a gradient like the argument: a float for a number, an
+        array for an array, a named tuple for a named tuple; a tuple of those if `argnums` is a sequence.
+
+    Raises
+    ------
+    ADError
+        When called, if the function lies outside the subset that can be differentiated.
+
+    See Also
+    --------
+    check_grad : Compare with finite differences.
+    custom_vjp : Give the derivative of a function yourself.
+
+    Examples
+    --------
+    >>> from nbinfer.autodiff import value_and_grad
+    >>> def logp(x, scale):
+    ...     return -0.5 * (x / scale) ** 2
+    >>> value_and_grad(logp)(3.0, 2.0)
+    (-1.125, -0.75)
+    """
+    return ValueAndGrad(function, argnums)
+
+
+class Grad:
+    """A function's gradient; as `ValueAndGrad`, without the value."""
+
+    def __init__(self, both: ValueAndGrad) -> None:
+        self._both = both
+        self.__doc__ = f"Gradient of {both._name}."
+
+    def __call__(self, *args: Any) -> Any:
+        return self._both(*args)[1]
+
+    @property
+    def source(self) -> str:
+        """The generated code of the last call."""
+        return self._both.source
+
+    def explain(self) -> str:
+        """Tell what the generated code keeps for the reverse sweep, and what it computes there only."""
+        return self._both.explain()
+
+
+def grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Grad:
+    """Return the gradient of a function, without the value.
+
+    Parameters
+    ----------
+    function : callable
+        A plain or ``njit`` function that returns a number.
+    argnums : int or sequence of int
+        Positions of the arguments by which to differentiate.
+
+    Returns
+    -------
+    grad : Grad
+        Takes the function's arguments; returns the gradient as `value_and_grad` does.
+
+    See Also
+    --------
+    value_and_grad : The gradient together with the value, at the same cost.
+
+    Examples
+    --------
+    >>> from nbinfer.autodiff import grad
+    >>> def square(x):
+    ...     return x**2
+    >>> grad(square)(3.0)
+    6.0
+    """
+    return Grad(value_and_grad(function, argnums))
+
+
+def check_grad(function: Callable[..., Any], x: Any, *data: Any) -> Check:
+    """Compare the derived gradient of a function with finite differences.
+
+    Parameters
+    ----------
+    function : callable
+        A plain or ``njit`` function that returns a number.
+    x : float, array or named tuple
+        Where, and by what to differentiate: the function's first argument.
+    *data : object
+        The other arguments.
+
+    Returns
+    -------
+    check : Check
+        ``check.ok``, and every coordinate beside its difference quotient; its text names the worst.
+
+    Examples
+    --------
+    >>> from nbinfer.autodiff import check_grad
+    >>> def square(x):
+    ...     return x**2
+    >>> check_grad(square, 3.0).ok
+    True
+    """
+    return compare(function, value_and_grad(function), x, data)

@@ -1,0 +1,89 @@
+"""Gradients of models: value and gradient of prior and likelihood in one generated function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nbinfer.autodiff import calls as _calls  # noqa: F401  (registers what functions mean)
+from nbinfer.autodiff.program import Generated, Leaf, Term, Tuple, Type, generate, structure
+
+__all__ = ["derive", "derive_flat"]
+
+
+def derive(
+    parameters: Mapping[str, Type],
+    data: Mapping[str, Type],
+    *,
+    prior: Callable[..., Any] | None = None,
+    terms: Mapping[str, Callable[..., Any]] | None = None,
+    logp: Callable[..., Any] | None = None,
+    name: str = "logp_grad",
+) -> Generated:
+    """Write ``logp_grad(p, d, grad, weights)`` of a model.
+
+    It adds the gradient of ``weights[0] * prior + weights[1] * sum(term) + ...`` into the named tuple of arrays `grad`
+    (of shape () for numbers) and returns the value. The weights stand in the order prior, terms; a model of one `logp`
+    has one weight. Terms of weight 0 do not count in the value, whatever they are.
+
+    Parameters
+    ----------
+    parameters : mapping
+        `Type` of each field of ``p``; integers and booleans are discrete and have no gradient.
+    data : mapping
+        `Type` of each field of ``d``.
+    prior : callable, optional
+        ``prior(p, d)`` that returns a number.
+    terms : mapping, optional
+        Functions ``f(p, d)`` by name, that return a number or an array.
+    logp : callable, optional
+        ``logp(p, d)`` that returns a number; instead of `prior` and `terms`.
+    name : str
+        Of the function.
+
+    Returns
+    -------
+    generated : Generated
+        ``.source``, ``.globals`` (add ``np`` and ``math``), ``.warnings``, ``.notes``.
+
+    Raises
+    ------
+    ADError
+        If a function lies outside the subset that can be differentiated.
+    """
+    args = (structure(parameters, "p", "grad"), structure(data, "d"))
+    whole = logp if logp is not None else prior
+    found = [] if whole is None else [("logp" if logp is not None else "prior", whole, False)]
+    found += [(key, function, True) for key, function in (terms or {}).items()]
+    listed = [Term(key, function, args, f"weights[{k}]", sums) for k, (key, function, sums) in enumerate(found)]
+    return generate(name, "p, d, grad, weights", listed)
+
+
+def derive_flat(function: Callable[..., Any], data: Any = None, *, name: str = "logp_grad") -> Generated:
+    """Write ``logp_grad(x, grad, data)`` of a function of a flat position; it adds to `grad` and returns the value.
+
+    Parameters
+    ----------
+    function : callable
+        ``f(x)`` or ``f(x, data)`` with an array `x` of one axis, that returns a number.
+    data : Type, sequence of Type or mapping of Type, optional
+        Types of the data: of an array or number, of a tuple, of a named tuple. None if the function takes none.
+    name : str
+        Of the function.
+
+    Returns
+    -------
+    generated : Generated
+        The function; without data its head is ``logp_grad(x, grad)``.
+    """
+    position = Leaf(Type("float", 1), "x", "grad")
+    if data is None:
+        return generate(name, "x, grad", [Term(name, function, (position,))])
+    node: Any
+    if isinstance(data, Type):
+        node = Leaf(data, "data")
+    elif isinstance(data, Mapping):
+        node = structure(data, "data")
+    else:
+        node = Tuple({str(k): Leaf(t, f"data[{k}]") for k, t in enumerate(data)}, named=False)
+    return generate(name, "x, grad, data", [Term(name, function, (position, node))])

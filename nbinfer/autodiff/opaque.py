@@ -1,0 +1,49 @@
+"""Calls of compiled functions whose arguments do not depend on parameters: they are left as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbinfer.autodiff.arrays import Lazy
+from nbinfer.autodiff.frontend import Frontend
+from nbinfer.autodiff.ir import Value
+
+
+def call_compiled(b: Frontend, function: Any, args: list[Any]) -> Any:
+    """Call a dispatcher; Numba tells the types of its results."""
+    from numba import types
+    from numba.core.errors import NumbaError
+
+    operands = [b.stored(x) if isinstance(x, Lazy) else x for x in args]
+    if not all(isinstance(x, Value) for x in operands):
+        return b.inline(function, args, {})
+    names = {"f": types.float64, "i": types.int64, "b": types.boolean}
+    signature = tuple(
+        types.Array(names[x.kind], x.ndim, "A" if x.op is not None and type(x.op).__name__ == "View" else "C")
+        if x.ndim
+        else names[x.kind]
+        for x in operands
+    )
+    try:
+        result = function.compile(signature).signature if hasattr(function, "nothing") else _result(function, signature)
+    except NumbaError as reason:
+        raise b.error(f"{function.__name__}() cannot be compiled for these arguments: {reason}") from None
+    items = list(result.types) if isinstance(result, types.BaseTuple) else [result]
+    kinds = []
+    for item in items:
+        dtype = item.dtype if isinstance(item, types.Array) else item
+        kind = "b" if dtype == types.boolean else "i" if isinstance(dtype, types.Integer) else "f"
+        if not isinstance(dtype, (types.Integer, types.Float, types.Boolean)):
+            raise b.error(f"{function.__name__}() returns {item}; it must return numbers or arrays")
+        kinds.append((kind, item.ndim if isinstance(item, types.Array) else 0))
+    name = next((n for n, known in b.names.items() if known is function), None)
+    if name is None:
+        name = b.global_name(function.__name__)
+        b.names[name] = function
+    outs = b.call(name, kinds, operands, isinstance(result, types.BaseTuple))
+    return tuple(outs) if isinstance(result, types.BaseTuple) else outs[0]
+
+
+def _result(function: Any, signature: tuple[Any, ...]) -> Any:
+    function.compile(signature)
+    return function.overloads[signature].signature.return_type

@@ -1,0 +1,241 @@
+"""From functions and types of arguments to the text of one function that adds up value and gradient."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from nbinfer.autodiff.analysis import Analysis, Root
+from nbinfer.autodiff.arrays import is_array, is_number
+from nbinfer.autodiff.builder import Restart
+from nbinfer.autodiff.emit import Emitter, Names
+from nbinfer.autodiff.errors import ADError, Notice, Place
+from nbinfer.autodiff.expressions import Record
+from nbinfer.autodiff.frontend import Frontend
+from nbinfer.autodiff.ir import Storage, Value
+from nbinfer.autodiff.linalg import HELPERS as LINALG_HELPERS
+from nbinfer.autodiff.source import read_source
+from nbinfer.autodiff.special import HELPERS as SPECIAL_HELPERS
+
+#: A program that does not settle after this many builds never will.
+_MOST_BUILDS = 60
+
+
+class Type(NamedTuple):
+    """The type of a number or an array.
+
+    Attributes
+    ----------
+    kind : str
+        "float", "int" or "bool"; NumPy's names of dtypes will do.
+    ndim : int
+        Number of axes; 0 for a number.
+    units : tuple of int
+        Axes that are known to have one element, so that they broadcast.
+    """
+
+    kind: str
+    ndim: int = 0
+    units: tuple[int, ...] = ()
+
+
+class Leaf(NamedTuple):
+    """An input: how generated code reads it, and the array to which its derivative is added ('' if inactive)."""
+
+    type: Type
+    access: str
+    gradient: str = ""
+
+
+class Tuple(NamedTuple):
+    """A tuple of inputs, with or without names of fields."""
+
+    fields: dict[str, Any]
+    named: bool = True
+
+
+class Term(NamedTuple):
+    """A function whose result is added up.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in messages.
+    function : callable
+        The user's function.
+    args : tuple
+        Its arguments: `Leaf` and `Tuple`.
+    weight : str
+        How generated code reads its weight; '' for 1.
+    sums : bool
+        Whether it may return an array, whose sum counts.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    weight: str = ""
+    sums: bool = False
+
+
+class Generated(NamedTuple):
+    """A generated function.
+
+    Attributes
+    ----------
+    name : str
+        Of the function.
+    source : str
+        Its text: one definition.
+    globals : dict
+        What it needs besides ``np`` and ``math``: name and object. Arrays, helpers, users' functions.
+    warnings : tuple of Notice
+        Derivatives that vanish silently: message, file, line and text of the line.
+    notes : tuple of str
+        What is taped, copied and deferred.
+    """
+
+    name: str
+    source: str
+    globals: dict[str, Any]
+    warnings: tuple[Notice, ...]
+    notes: tuple[str, ...]
+
+
+class _Inputs:
+    """The inputs of a program: one value for each place that generated code reads."""
+
+    def __init__(self, b: Frontend) -> None:
+        self._b = b
+        self.values: dict[str, Value] = {}
+        self.leaves: dict[str, Leaf] = {}
+
+    def value(self, hint: str, node: Any) -> Any:
+        """Return what an argument is to the program."""
+        if isinstance(node, Tuple):
+            fields = {name: self.value(name if node.named else f"{hint}_{name}", f) for name, f in node.fields.items()}
+            return Record(hint, fields) if node.named else tuple(fields.values())
+        if not isinstance(node, Leaf):
+            return self._b.wrap(node, hint)
+        if node.access not in self.values:
+            self.values[node.access] = self._make(hint, node)
+            self.leaves[node.access] = node
+        return self.values[node.access]
+
+    def _make(self, hint: str, leaf: Leaf) -> Value:
+        b = self._b
+        kind = {"u": "i"}.get(leaf.type.kind[0], leaf.type.kind[0])
+        active = bool(leaf.gradient) and kind == "f"
+        storage = Storage(active, False, b.top) if leaf.type.ndim else None
+        value = b.value(hint, kind, b.top, ndim=leaf.type.ndim, active=active, storage=storage)
+        value.access = leaf.access
+        for axis in leaf.type.units:
+            b.top.known["dim", value.number, axis] = b.constant(1)
+        return value
+
+
+def _build(terms: Sequence[Term]) -> tuple[Frontend, _Inputs, list[tuple[Value, Root]]]:
+    facts: dict[Hashable, Any] = {}
+    for _ in range(_MOST_BUILDS):
+        b = Frontend(facts)
+        inputs = _Inputs(b)
+        try:
+            return b, inputs, [_read(b, inputs, term, k) for k, term in enumerate(terms)]
+        except Restart:
+            continue
+    raise ADError("the kinds of variables in loops do not settle; give each variable one kind (int or float)")
+
+
+def _read(b: Frontend, inputs: _Inputs, term: Term, position: int) -> tuple[Value, Root]:
+    source = read_source(term.function)
+    names = [a.arg for a in source.arguments.args]
+    hints = names[: len(term.args)] + [f"argument_{k}" for k in range(len(names), len(term.args))]
+    b.weight = f"weight_{position}" if term.weight else ""
+    result = b.inline(
+        term.function, [inputs.value(h, a) for h, a in zip(hints, term.args, strict=True)], {}, main=True
+    )
+    place: Place | None = source.place(source.body[-1])
+    if isinstance(result, tuple) or not (is_number(result) or is_array(result)):
+        raise ADError(f"{term.name} must return a number, got {_what(result)}", place)
+    if is_array(result):
+        if not term.sums:
+            raise ADError(
+                f"{term.name} must return a number, got an array of {result.ndim} axes; sum it with np.sum", place
+            )
+        result = b.sum(result)
+    weight = f"weight_{position}" if term.weight else "1.0"
+    total = f"total_{position}" if term.weight else "total"
+    return b.to_float(result), Root(weight, total)
+
+
+def _what(result: Any) -> str:
+    if result is None:
+        return "nothing: no return on some path"
+    return "a tuple" if isinstance(result, (tuple, Record)) else type(result).__name__
+
+
+def generate(name: str, signature: str, terms: Sequence[Term]) -> Generated:
+    """Write the function `name(signature)` that adds gradients and returns the weighted sum of the terms.
+
+    Parameters
+    ----------
+    name, signature : str
+        The head of the function.
+    terms : sequence of Term
+        What it computes; equal subexpressions are shared between terms.
+    """
+    b, inputs, results = _build(terms)
+    analysis = Analysis(b.top, results)
+    arguments = [part.strip() for part in signature.split(",")]
+    names = Names([*arguments, *b.names, *SPECIAL_HELPERS, *LINALG_HELPERS, *(r.total for _, r in results)])
+    for value in inputs.values.values():
+        value.name = value.access if value.access in arguments else names.new(value.hint)
+    for value in b.captured:
+        value.name = value.access
+    names.assign(b.top)
+    emitter = Emitter(analysis)
+    begun = emitter.program(b.top)
+    body = emitter.lines
+    tail = _tail(terms, results)
+    for access, value in inputs.values.items():
+        leaf = inputs.leaves[access]
+        if value.ndim == 0 and leaf.gradient and value in begun:
+            body.append(f"    {leaf.gradient}[()] += {value.bar}")
+    text = "\n".join(body)
+    used = set(re.findall(r"\w+", text))
+    head = [f"def {name}({signature}):"]
+    head += [f"    weight_{k} = {term.weight}" for k, term in enumerate(terms) if term.weight]
+    for access, value in inputs.values.items():
+        if value.name in used and value.name != access:
+            head.append(f"    {value.name} = {access}")
+        if value.ndim and value.bar in used:
+            head.append(f"    {value.bar} = {inputs.leaves[access].gradient}")
+    helpers = {**SPECIAL_HELPERS, **LINALG_HELPERS}
+    found = {n: helpers[n] for n in sorted(used & set(helpers))}
+    found.update({n: b.names[n] for n in b.names if n in used})
+    lines = [line for line in [*head, text, *tail] if line.strip()]
+    return Generated(name, "\n".join(lines) + "\n", found, tuple(b.notices), tuple(dict.fromkeys(emitter.notes)))
+
+
+def _tail(terms: Sequence[Term], results: Sequence[tuple[Value, Root]]) -> list[str]:
+    lines = []
+    for _, root in results:
+        if root.nan_is_zero_density:
+            lines += [f"    if {root.total} != {root.total}:", f"        {root.total} = -math.inf"]
+    if not any(term.weight for term in terms):
+        return [*lines, "    return " + " + ".join(root.total for _, root in results)]
+    lines.append("    value = 0.0")
+    for k, (_, root) in enumerate(results):
+        lines += [f"    if weight_{k} != 0.0:", f"        value += weight_{k} * {root.total}"]
+    return [*lines, "    return value"]
+
+
+def structure(types: Mapping[str, Type], access: str, gradient: str = "") -> Tuple:
+    """Describe a named tuple of inputs; only floats have gradients."""
+    return Tuple(
+        {
+            name: Leaf(t, f"{access}.{name}", f"{gradient}.{name}" if gradient and t.kind[0] == "f" else "")
+            for name, t in types.items()
+        }
+    )
