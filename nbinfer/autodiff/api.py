@@ -14,7 +14,7 @@ from nbinfer.autodiff import calls as _calls  # noqa: F401  (registers what func
 from nbinfer.autodiff.check import Check, compare
 from nbinfer.autodiff.errors import ADError, DerivativeWarning
 from nbinfer.autodiff.program import Generated, Leaf, Term, Tuple, Type, generate
-from nbinfer.autodiff.quiet import QUIET_MATH
+from nbinfer.autodiff.quiet import quiet_function
 from nbinfer.autodiff.source import read_source
 from nbinfer.compile import JIT, Kernel
 from nbinfer.compile.kernels import REASSOCIATE
@@ -163,8 +163,10 @@ def _warn(generated: Generated) -> None:
 def load(generated: Generated) -> Callable[..., float]:
     """Make a callable of generated code."""
     file = f"<generated {generated.name}>"
-    names: dict[str, Any] = {"np": np, "math": math if JIT else QUIET_MATH, **generated.globals}
+    names: dict[str, Any] = {"np": np, "math": math, **generated.globals}
     linecache.cache[file] = (len(generated.source), None, generated.source.splitlines(True), file)
+    if not JIT:
+        return quiet_function(generated.source, file, generated.name, names)
     exec(compile(generated.source, file, "exec"), names)
     function = names[generated.name]
     assert isinstance(function, types.FunctionType)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
@@ -31,6 +32,10 @@ from nbinfer.autodiff.ir import (
     promote,
 )
 from nbinfer.autodiff.rules import ARITHMETIC, RULES
+
+
+#: Where the engine's own functions lie.
+_OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 class Restart(Exception):
@@ -99,7 +104,7 @@ class Builder:
     def notice(self, message: str) -> None:
         """Note that a derivative vanishes on the line being read."""
         place = self.place()
-        if place is not None:
+        if place is not None and not place.file.startswith(_OWN_FOLDER):  # what the engine cuts, it means to cut
             note = Notice(message, place.file, place.line, place.text)
             if note not in self.notices:
                 self.notices.append(note)

@@ -126,9 +126,10 @@ def _span_turns(n, inv_mass_address, reach, first_a, last_a, first_b, last_b):
     whole_a, whole_b, left_a, left_b, right_a, right_b = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(n):
         half = reach * inv_mass[i]
-        whole = rb[i] - qa[i] + half * (pa[i] + sb[i])
-        left = qb[i] - qa[i] + half * (pa[i] + pb[i])
-        right = rb[i] - ra[i] + half * (sa[i] + sb[i])
+        before_a, beyond_b = qa[i] - half * pa[i], rb[i] + half * sb[i]
+        whole = beyond_b - before_a
+        left = qb[i] + half * pb[i] - before_a
+        right = beyond_b - ra[i] + half * sa[i]
         whole_a += whole * pa[i]
         whole_b += whole * sb[i]
         left_a += left * pa[i]

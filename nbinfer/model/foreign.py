@@ -11,13 +11,14 @@ import numpy as np
 
 from nbinfer.compile import JIT, address_of, call_density, entry, floats_at, ints_at
 from nbinfer.compile.memory import register
+from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
 from nbinfer.model import generate
 from nbinfer.model.base import BaseModel
 from nbinfer.model.data import Datum, convert, convert_all
 from nbinfer.model.density import Bound, aligned
 from nbinfer.model.evaluate import Facts, call, check_number, python_function, retrying
-from nbinfer.model.model import Model, compilable
+from nbinfer.model.model import Model
 from nbinfer.model.pointers import PROTOTYPE, c_address, pointer, tests_null
 from nbinfer.model.supports import real
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import JIT, Entry, Kernel, kernel
+from nbinfer.compile import JIT, Entry
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.modules import generated_module, write_once
 from nbinfer.compile.objects import cache_root
+from nbinfer.compile.users import compilable
 from nbinfer.errors import CompileError, ModelError
 from nbinfer.model import generate
 from nbinfer.model.base import BaseModel
@@ -382,11 +383,6 @@ class Model(BaseModel):
             names[f"forward_{p.name}"] = p.support.forward
             names[f"pullback_{p.name}"] = p.support.pullback
         return names
-
-
-def compilable(function: Any) -> Any:
-    """Return a user's function as something compiled code may call."""
-    return function if isinstance(function, Kernel) or hasattr(function, "py_func") else kernel(function)
 
 
 def _functions(functions: Any, what: str) -> dict[str, Any]:

@@ -24,17 +24,9 @@ class Holder:
 HOLDER = Holder()
 
 
-def plain_helper(x):
-    return 2.0 * x
-
-
 @njit
 def bad_helper(x):
     return np.fft.fft(x)[0].real
-
-
-def calls_plain(p, d):
-    return -plain_helper(p.a)
 
 
 def calls_bad(p, d):
@@ -63,7 +55,6 @@ def unsupported(p, d):
 
 
 CASES = [
-    (calls_plain, "return -plain_helper", "Decorate plain_helper with numba.njit"),
     (calls_bad, "return np.fft.fft", "a function that logp calls"),
     (unknown_field, "return p.b", "Parameters has no field b; it has a"),
     (two_types, 'x = "text"', "one type on all paths"),
