@@ -3,7 +3,12 @@
 A model is a log density written as an ordinary function; `sample` draws from it with NUTS on all cores.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from nbinfer._version import __version__
+from nbinfer.datasets import get_data
 from nbinfer.diagnostics import summary
 from nbinfer.mcmc import NUTS, sample
 from nbinfer.model import Model
@@ -26,6 +31,9 @@ from nbinfer.model.supports import (
 )
 from nbinfer.trace import MultiTrace, Trace, merge_traces, trace_cov
 
+if TYPE_CHECKING:
+    from nbinfer.autodiff import check_grad, custom_vjp, grad, value_and_grad
+
 __all__ = [
     "NUTS",
     "Model",
@@ -34,8 +42,12 @@ __all__ = [
     "__version__",
     "binary",
     "categorical",
+    "check_grad",
     "cholesky_corr",
     "covariance",
+    "custom_vjp",
+    "get_data",
+    "grad",
     "integer",
     "interval",
     "lower",
@@ -51,4 +63,16 @@ __all__ = [
     "unit",
     "unit_vector",
     "upper",
+    "value_and_grad",
 ]
+
+#: Imported when asked for: a script whose model was compiled before derives nothing.
+_DERIVATIVES = ("check_grad", "custom_vjp", "grad", "value_and_grad")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _DERIVATIVES:
+        from nbinfer import autodiff
+
+        return getattr(autodiff, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

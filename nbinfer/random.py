@@ -1,12 +1,13 @@
 """Random streams that belong to a draw, not to a thread: Philox4x64-10 in NumPy's layout.
 
-The key comes from the user's seed, the counter is (0, draw, chain, purpose). Whatever runs a chain, on however many cores,
-interrupted or not, finds the same numbers. Compiled user functions see NumPy's `Generator` over these words
+The key comes from the user's seed, the counter is (0, draw, chain, purpose). Whatever runs a chain, on however many
+cores, interrupted or not, finds the same numbers. Compiled user functions see NumPy's `Generator` over these words
 (`nbinfer.compile.generator_at`); kernels draw with the functions below, which also run on a GPU.
 
 References
 ----------
-.. [1] J. K. Salmon, M. A. Moraes, R. O. Dror and D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC11 (2011).
+.. [1] J. K. Salmon, M. A. Moraes, R. O. Dror and D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC11
+   (2011).
 .. [2] G. Marsaglia and W. W. Tsang, "The ziggurat method for generating random variables", J. Stat. Software 5 (2000).
 """
 
@@ -34,8 +35,8 @@ class Purpose(enum.IntEnum):
     STEP = 1024
 
 
-#: Words of one stream: counter (4), key (2), position in the buffer, buffer (4), spare 32 bits (flag, value), unused. Kernels
-#: know a stream by the address of its words.
+#: Words of one stream: counter (4), key (2), position in the buffer, buffer (4), spare 32 bits (flag, value), unused.
+#: Kernels know a stream by the address of its words.
 STREAM_WORDS = 14
 
 _M0, _M1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
@@ -46,7 +47,7 @@ _TO_UNIT = 1.0 / 9007199254740992.0  # 2**-53
 
 
 @kernel
-def start(stream, draw, chain, purpose):
+def start(stream: int, draw: int, chain: int, purpose: int) -> None:
     """Put a stream at the beginning of its numbers for (draw, chain, purpose); the key stays."""
     words = words_at(stream, STREAM_WORDS)
     words[0] = 0
@@ -58,7 +59,9 @@ def start(stream, draw, chain, purpose):
 
 
 @kernel
-def _block(c0, c1, c2, c3, k0, k1):
+def _block(
+    c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
+) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
     """Return the four words that belong to a counter (section 3.3 of [1]_, ten rounds)."""
     for _ in range(10):
         high0, low0 = multiply_wide(_M0, c0)
@@ -70,7 +73,7 @@ def _block(c0, c1, c2, c3, k0, k1):
 
 
 @kernel
-def _refill(stream):
+def _refill(stream: int) -> None:
     """Count one up and write the next four words into the buffer."""
     words = words_at(stream, STREAM_WORDS)
     words[0] = add_wrapping(words[0], _ONE)
@@ -85,18 +88,19 @@ def _refill(stream):
 
 
 @kernel
-def next_word(stream):
+def next_word(stream: int) -> np.uint64:
     """Return the next 64 random bits."""
     words = words_at(stream, STREAM_WORDS)
     if words[6] >= _FOUR:
         _refill(stream)
     position = np.int64(words[6])
     words[6] = position + 1
-    return words[7 + position]
+    word: np.uint64 = words[7 + position]
+    return word
 
 
 @kernel
-def uniform(stream):
+def uniform(stream: int) -> float:
     """Return a number in [0, 1) with 53 random bits."""
     return (next_word(stream) >> _LOW_BITS) * _TO_UNIT
 
@@ -128,7 +132,7 @@ _LAYER, _EIGHT, _MANTISSA = np.uint64(0xFF), np.uint64(8), np.uint64(0x000FFFFFF
 
 
 @kernel
-def _quick_normal(bits):
+def _quick_normal(bits: np.uint64) -> tuple[float, bool]:
     """Return a normal number made of one word, and whether the word was enough (99 times in 100)."""
     layer = np.int64(bits & _LAYER)
     bits = bits >> _EIGHT
@@ -138,7 +142,7 @@ def _quick_normal(bits):
 
 
 @kernel
-def _slow_normal(stream, bits):
+def _slow_normal(stream: int, bits: np.uint64) -> float:
     """Finish what `_quick_normal` could not decide; draws further words."""
     while True:
         layer = np.int64(bits & _LAYER)
@@ -156,7 +160,7 @@ def _slow_normal(stream, bits):
 
 
 @kernel
-def normal(stream):
+def normal(stream: int) -> float:
     """Return a standard normal number (ziggurat with 256 layers, [2]_)."""
     bits = next_word(stream)
     x, enough = _quick_normal(bits)
@@ -164,22 +168,22 @@ def normal(stream):
 
 
 @kernel
-def _half_normal(stream, bits):
+def _half_normal(stream: int, bits: np.uint64) -> float:
     """Return a normal number made of 32 bits; where they leave a doubt, more are drawn."""
     layer = np.int64(bits & _LAYER)
     magnitude = np.int64(bits >> _NINE)
     if magnitude < _INNER_32[layer]:
-        x = magnitude * _WIDTH_32[layer]
+        x: float = magnitude * _WIDTH_32[layer]
         return -x if (bits & _SIGN) != _ZERO else x
     return _slow_normal(stream, (bits & _LAYER_AND_SIGN) | ((bits >> _NINE) << _TO_WORD))
 
 
 @kernel
-def fill_normal(stream, address, count):
+def fill_normal(stream: int, address: int, count: int) -> None:
     """Write `count` standard normal numbers to an address, two from each word: for momenta, at half the cost.
 
-    A number has 23 random bits within its layer, as in single precision. Blocks of four words are set aside for all of them
-    whatever is left in the buffer; what a doubtful one needs besides comes after those.
+    A number has 23 random bits within its layer, as in single precision. Blocks of four words are set aside for all of
+    them whatever is left in the buffer; what a doubtful one needs besides comes after those.
     """
     words, values = words_at(stream, STREAM_WORDS), floats_at(address, count)
     c0, c1, c2, c3, k0, k1 = words[0], words[1], words[2], words[3], words[4], words[5]
@@ -205,12 +209,12 @@ def fill_normal(stream, address, count):
 
 
 @entry("uint64(intp)")
-def _next_uint64(stream):
+def _next_uint64(stream: int) -> np.uint64:
     return next_word(stream)
 
 
 @entry("uint32(intp)")
-def _next_uint32(stream):
+def _next_uint32(stream: int) -> np.uint32:
     # NumPy hands out the low half first and keeps the high half for the next call.
     words = words_at(stream, STREAM_WORDS)
     if words[11] != _ZERO:
@@ -223,7 +227,7 @@ def _next_uint32(stream):
 
 
 @entry("float64(intp)")
-def _next_double(stream):
+def _next_double(stream: int) -> float:
     return uniform(stream)
 
 
@@ -255,8 +259,8 @@ def seed_sequences(random_seed: Any, chains: int) -> list[np.random.SeedSequence
     Parameters
     ----------
     random_seed : None, int, sequence of int, SeedSequence or Generator
-        None and -1 ask the operating system. One int serves all chains, whose streams differ by their numbers; a sequence
-        gives every chain its own. A Generator is asked for 128 bits and thereby advanced.
+        None and -1 ask the operating system. One int serves all chains, whose streams differ by their numbers; a
+        sequence gives every chain its own. A Generator is asked for 128 bits and thereby advanced.
     chains : int
         Number of chains.
 

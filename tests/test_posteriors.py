@@ -45,8 +45,9 @@ def test_prior_and_likelihood_are_what_the_gradient_belongs_to(posterior):
     assert posterior.model.check_grad().ok
 
 
-#: Its coefficients correlate by 0.99. The Fisher metric draws about as much per gradient there as the variances do, in shorter
-#: trajectories: around the 1000 effective draws of 8000 that the rule asks for, above or below by chance of the seed.
+#: Its coefficients correlate by 0.99. The Fisher metric draws about as much per gradient there as the variances do, in
+#: shorter trajectories: around the 1000 effective draws of 8000 that the rule asks for, above or below by chance of the
+#: seed.
 SETTINGS = {"kidscore_interaction": {"init": "jitter+adapt_diag"}}
 
 

@@ -131,6 +131,7 @@ def test_filling_writes_so_many_and_no_more(count):
     assert np.isnan(out[count:]).all()
     assert words[0] == -(-count // 8)  # two numbers from a word, four words from a block
 
+
 def test_seeds_may_be_of_any_kind():
     one = seed_sequences(5, 2)
     assert one[0] is one[1]

@@ -3,14 +3,21 @@
 A log density written in plain Python and NumPy becomes a readable function that computes value and gradient in one pass
 over loops and scalars. The way: `source` and `frontend` read the function into the intermediate form of `ir`, building
 it with `builder` and `arrays`; `analysis` decides what the reverse sweep needs; `emit` writes Python source; Numba
-compiles that like anything else. Importing this compiles nothing and imports no Numba.
+compiles that like anything else. Importing this compiles nothing and imports no Numba; the parts themselves are
+imported when a gradient is derived, since a script that was compiled before derives none. What models use is in
+`nbinfer.autodiff.derive`.
 """
 
-from nbinfer.autodiff.api import Grad, ValueAndGrad, check_grad, grad, value_and_grad
-from nbinfer.autodiff.custom import custom_vjp
-from nbinfer.autodiff.derive import derive
-from nbinfer.autodiff.errors import ADError, DerivativeWarning
-from nbinfer.autodiff.program import Generated, Type
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbinfer.autodiff.api import Grad, ValueAndGrad, check_grad, grad, value_and_grad
+    from nbinfer.autodiff.custom import custom_vjp
+    from nbinfer.autodiff.errors import ADError, DerivativeWarning
+    from nbinfer.autodiff.program import Generated, Type
 
 __all__ = [
     "ADError",
@@ -21,7 +28,20 @@ __all__ = [
     "ValueAndGrad",
     "check_grad",
     "custom_vjp",
-    "derive",
     "grad",
     "value_and_grad",
 ]
+
+_HOMES = {
+    "ADError": "errors",
+    "DerivativeWarning": "errors",
+    "Generated": "program",
+    "Type": "program",
+    "custom_vjp": "custom",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'api')}"), name)

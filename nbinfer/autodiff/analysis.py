@@ -1,11 +1,10 @@
 """What the reverse sweep needs, and how little of it must be kept.
 
-Three ideas. *Chains*: a value that reaches a result through sums, differences and constant factors alone has an adjoint
-that is known before the sweep starts. If it belongs to the result of the program, neither it nor the loop around it is
-computed forward at all: its terms are added in the reverse sweep. *Slices*: each iteration of a loop is a checkpoint;
-in reverse its body is computed again as far as it is needed, and only what loops carry as numbers is taped, in an array
-of the trip count. *Memory*: an array whose elements are written once, or only added to, needs nothing; others are
-copied at the start of each iteration, or before an operation that overwrites what an earlier one needs in reverse.
+Three ideas. *Chains*: sums are not computed forward if their adjoint is known (see `chains`). *Slices*: each iteration
+of a loop is a checkpoint; in reverse its body is computed again as far as it is needed, and only what loops carry as
+numbers is taped, in an array of the trip count. *Memory*: an array whose elements are written once, or only added to,
+needs nothing; others are copied at the start of each iteration, or before an operation that overwrites what an earlier
+one needs in reverse (see `memory`).
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from nbinfer.autodiff.chains import Chains, Root
 from nbinfer.autodiff.ir import (
     Alloc,
     Block,
@@ -32,39 +32,8 @@ from nbinfer.autodiff.ir import (
     View,
     blocks_of,
 )
-from nbinfer.autodiff.memory import Memory
 
 Wanted = set[Any]  # of Value (its value is needed) and Storage (its content is)
-
-
-class Root:
-    """The head of a chain.
-
-    Attributes
-    ----------
-    adjoint : str
-        How generated code spells its adjoint.
-    total : str
-        The variable to which terms are added in the reverse sweep; '' for sums that are computed forward.
-    nan_is_zero_density : bool
-        Whether the total becomes -inf where it is NaN.
-    """
-
-    def __init__(self, adjoint: str | Value, total: str = "") -> None:
-        self._adjoint = adjoint
-        self.total = total
-        self.nan_is_zero_density = False
-
-    @property
-    def adjoint(self) -> str:
-        return self._adjoint if isinstance(self._adjoint, str) else self._adjoint.bar
-
-
-class Link(NamedTuple):
-    """A member of a chain: its adjoint is `factor` times that of the root."""
-
-    factor: float
-    root: Root
 
 
 class ForPlan(NamedTuple):
@@ -92,7 +61,7 @@ class ReversePlan(NamedTuple):
     needs: Wanted
 
 
-class Analysis(Memory):
+class Analysis(Chains):
     """Facts about a program and its results.
 
     Parameters
@@ -104,148 +73,12 @@ class Analysis(Memory):
     """
 
     def __init__(self, top: Block, results: list[tuple[Value, Root]]) -> None:
-        super().__init__()
-        self.results = results
-        self.chains: dict[Value, Link] = {}
+        super().__init__(results)
         self._reverse_plans: dict[For, ReversePlan] = {}
-        self._pending: set[Value] = set()
         self._marking = True
         self.plan(top, {value for value, _ in results}, False)
         self._marking = False
-        self._uses: dict[Block, dict[Value, tuple[int, int]]] = {}
-        self._count(top)
-        for value, _ in results:
-            self._use(self._uses[top], value)
-        for value, root in results:
-            self._follow(value, 1.0, root, self.chains)
-        self._find_sums(top)
-
-    # Chains -------------------------------------------------------------------------------------------------------
-
-    def _use(self, uses: dict[Value, tuple[int, int]], value: Value, fewest: int = 1, most: int = 1) -> None:
-        if value.constant is None:
-            a, b = uses.get(value, (0, 0))
-            uses[value] = (a + fewest, b + most)
-
-    def _count(self, block: Block) -> dict[Value, tuple[int, int]]:
-        """Count the uses of each value on any path through a block: the fewest and the most."""
-        uses: dict[Value, tuple[int, int]] = {}
-        self._uses[block] = uses
-        for op in block.ops:
-            if op not in self.live:
-                continue
-            for arg in op.args:
-                self._use(uses, arg)
-            if isinstance(op, For):
-                inner = self._count(op.body)
-                for value in op.nexts:
-                    self._use(inner, value)
-                for value in op.inits:
-                    self._use(uses, value)
-                for value in inner:
-                    if value.block.depth < op.body.depth:
-                        self._use(uses, value, 0, 9)
-            elif isinstance(op, If):
-                counts = []
-                for side, values in op.sides:
-                    counts.append(self._count(side))
-                    for value in values:
-                        self._use(counts[-1], value)
-                for value in {**counts[0], **counts[1]}:
-                    pairs = [count.get(value, (0, 0)) for count in counts]
-                    self._use(uses, value, min(p[0] for p in pairs), max(p[1] for p in pairs))
-        return uses
-
-    @staticmethod
-    def _factors(op: Scalar, root: Root, factor: float) -> list[float] | None:
-        """Return by how much an operation multiplies each argument; None if that is not known now."""
-        name = op.rule.name
-        if name == "add":
-            return [1.0, 1.0]
-        if name == "sub":
-            return [1.0, -1.0]
-        if name == "neg":
-            return [-1.0]
-        if name == "mul":
-            for i in (0, 1):
-                number = op.args[i].constant
-                if number is not None and 1e-100 < abs(number) < 1e100:
-                    return [float(number) if j != i else 0.0 for j in (0, 1)]
-        if name == "nan_to_minus_inf" and root.total and factor > 0.0:
-            root.nan_is_zero_density = True
-            return [1.0]
-        return None
-
-    def _follow(self, value: Value, factor: float, root: Root, found: dict[Value, Link]) -> bool:
-        """Mark a value, and what it is the sum of, if it is used exactly once on every path."""
-        if value.constant is not None or value.op is None or value.kind != "f":
-            return False
-        if self._uses.get(value.block, {}).get(value) != (1, 1):
-            return False
-        op = value.op
-        link = Link(factor, root)
-        if isinstance(op, For) and value in op.phis:
-            if value in self._pending:
-                found[value] = link
-            return value in self._pending
-        if isinstance(op, Scalar):
-            factors = self._factors(op, root, factor)
-            if factors is None:
-                return False
-            found[value] = link
-            for arg, by in zip(op.args, factors, strict=True):
-                if by:
-                    self._follow(arg, factor * by, root, found)
-            return True
-        if isinstance(op, For):
-            position = op.outs.index(value)
-            inner = self._carried_sum(op, position, factor, root)
-            if inner is None:
-                return False
-            found.update(inner)
-            found[value] = link
-            self._follow(op.inits[position], factor, root, found)
-            return True
-        if isinstance(op, If):
-            position = op.outs.index(value)
-            sides: list[dict[Value, Link]] = [{}, {}]
-            for side, (_, values) in zip(sides, op.sides, strict=True):
-                self._follow(values[position], factor, root, side)
-            depth = op.then_block.depth
-            outside = [{v: link for v, link in side.items() if v.block.depth < depth} for side in sides]
-            if outside[0] != outside[1]:
-                return False
-            for side in sides:
-                found.update(side)
-            found[value] = link
-            return True
-        return False
-
-    def _carried_sum(self, op: For, position: int, factor: float, root: Root) -> dict[Value, Link] | None:
-        phi = op.phis[position]
-        found: dict[Value, Link] = {}
-        self._pending.add(phi)
-        self._follow(op.nexts[position], factor, root, found)
-        self._pending.discard(phi)
-        return found if phi in found and found[phi].factor == factor else None
-
-    def _find_sums(self, block: Block) -> None:
-        """Find the sums that are no part of the result: their terms have the adjoint of the sum, times a constant."""
-        for op in block.ops:
-            if isinstance(op, For):
-                for position, phi in enumerate(op.phis):
-                    if phi.active and phi not in self.chains:
-                        root = Root(op.outs[position])
-                        found = self._carried_sum(op, position, 1.0, root)
-                        if found is not None and not any(v in self.chains for v in found):
-                            self.chains.update(found)
-            for inner in blocks_of(op):
-                self._find_sums(inner)
-
-    def deferred(self, value: Value) -> bool:
-        """Tell whether a value is computed in the reverse sweep only, as part of a result."""
-        link = self.chains.get(value)
-        return link is not None and bool(link.root.total)
+        self.find_chains(top)
 
     # What the reverse of an operation needs -----------------------------------------------------------------------
 
@@ -274,9 +107,7 @@ class Analysis(Memory):
                         reads_out, positions = op.rule.needs(position)
                         wanted |= {op.out} if reads_out else set()
                         wanted |= {op.args[k] for k in positions}
-        elif isinstance(op, Custom) and op.out.active:
-            wanted = set(op.args)
-        elif isinstance(op, Load) and op.out.active:
+        elif (isinstance(op, Custom) and op.out.active) or (isinstance(op, Load) and op.out.active):
             wanted = set(op.args)
         elif isinstance(op, (View, Alloc)) and op.out.active:
             wanted = {op.out}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import linecache
-import math
-import types
+import ast
+import functools
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,12 +12,10 @@ import numpy as np
 
 from nbinfer.autodiff import calls as _calls  # noqa: F401  (registers what functions mean)
 from nbinfer.autodiff.check import Check, compare
+from nbinfer.autodiff.compiled import Compiled
 from nbinfer.autodiff.errors import ADError, DerivativeWarning
 from nbinfer.autodiff.program import Generated, Leaf, Term, Tuple, Type, generate
-from nbinfer.autodiff.quiet import quiet_function
 from nbinfer.autodiff.source import read_source
-from nbinfer.compile import JIT, Kernel
-from nbinfer.compile.kernels import REASSOCIATE
 
 __all__ = ["check_grad", "grad", "value_and_grad"]
 
@@ -100,22 +98,24 @@ class ValueAndGrad:
         self._active = (argnums,) if isinstance(argnums, int) else tuple(argnums)
         self._name = getattr(function, "__name__", "function").replace("<lambda>", "function")
         self.__doc__ = f"Value and gradient of {self._name}."
-        self._known: dict[Any, tuple[Callable[..., float], Generated]] = {}
+        self._known: dict[Any, Compiled] = {}
         self._last: Generated | None = None
 
     def __call__(self, *args: Any) -> tuple[float, Any]:
         call = self._take_apart(args)
-        run, _ = self._compiled(call)
-        with np.errstate(all="ignore"):
-            value = run(*call.leaves, *call.gradients)
+        value = self._compiled(call)([*call.leaves, *call.gradients])
         gradients = [call.gradient_like(args[k], call.gradients) for k in sorted(self._active)]
         order = sorted(self._active)
         found = tuple(gradients[order.index(k)] for k in self._active)
-        return float(value), found[0] if isinstance(self.argnums, int) else found
+        return value, found[0] if isinstance(self.argnums, int) else found
 
     def derive(self, *args: Any) -> Generated:
         """Generate the code for arguments like these; compile nothing."""
-        return self._compiled(self._take_apart(args), run=False)[1]
+        return self._compiled(self._take_apart(args)).generated
+
+    @functools.cached_property
+    def _arguments(self) -> ast.arguments:
+        return read_source(self.function).arguments
 
     @property
     def source(self) -> str:
@@ -133,8 +133,7 @@ class ValueAndGrad:
         return self._last
 
     def _take_apart(self, args: Sequence[Any]) -> _Call:
-        source = read_source(self.function)
-        given = source.arguments
+        given = self._arguments
         names = [a.arg for a in [*given.posonlyargs, *given.args]]
         names += [f"{given.vararg.arg}_{k}" for k in range(len(args) - len(names))] if given.vararg else []
         if len(args) > len(names):
@@ -143,34 +142,24 @@ class ValueAndGrad:
             raise ValueError(f"argnums must be positions of the {len(args)} arguments given, got {self.argnums}")
         return _Call(names[: len(args)], args, self._active)
 
-    def _compiled(self, call: _Call, run: bool = True) -> tuple[Callable[..., float], Generated]:
+    def _compiled(self, call: _Call) -> Compiled:
         if call.key not in self._known:
             term = Term(self._name, self.function, tuple(call.nodes))
-            generated = generate(f"{self._name}_value_and_grad", call.signature, [term])
-            _warn(generated)
-            self._known[call.key] = load(generated), generated
-        self._last = self._known[call.key][1]
+            generated = generate(f"{self._name}_value_and_grad", call.signature, [term], pass_arrays=True)
+            warn(generated)
+            self._known[call.key] = Compiled(generated, [*call.leaves, *call.gradients])
+        self._last = self._known[call.key].generated
         return self._known[call.key]
 
 
-def _warn(generated: Generated) -> None:
-    import warnings
+#: Python notes here which warnings it has shown.
+_SHOWN: dict[Any, Any] = {}
 
+
+def warn(generated: Generated) -> None:
+    """Issue the warnings of generated code, each at the user's own line, once."""
     for note in generated.warnings:
-        warnings.warn(str(note), DerivativeWarning, stacklevel=4)
-
-
-def load(generated: Generated) -> Callable[..., float]:
-    """Make a callable of generated code."""
-    file = f"<generated {generated.name}>"
-    names: dict[str, Any] = {"np": np, "math": math, **generated.globals}
-    linecache.cache[file] = (len(generated.source), None, generated.source.splitlines(True), file)
-    if not JIT:
-        return quiet_function(generated.source, file, generated.name, names)
-    exec(compile(generated.source, file, "exec"), names)
-    function = names[generated.name]
-    assert isinstance(function, types.FunctionType)
-    return Kernel(function, {"fastmath": REASSOCIATE})
+        warnings.warn_explicit(f"{note.message}: {note.text}", DerivativeWarning, note.file, note.line, registry=_SHOWN)
 
 
 def value_and_grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> ValueAndGrad:

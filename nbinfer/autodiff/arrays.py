@@ -34,6 +34,10 @@ class Lazy:
         Whether elements depend on the index itself; a negative index then means something else.
     transposed : Value or Lazy or None
         What it is the transpose of.
+    decided_by_active : bool
+        Whether it holds truths about active values.
+    stored_as : Value or None
+        Where it was stored, if it was.
     """
 
     def __init__(
@@ -56,6 +60,8 @@ class Lazy:
         self.reads = reads
         self.positional = positional
         self.transposed = transposed
+        self.decided_by_active = False
+        self.stored_as: Value | None = None
         self.hint = ""
         self._builder = builder
         self._block = builder.block
@@ -69,6 +75,13 @@ class Lazy:
 
     def at(self, index: Index) -> Value:
         """Compute an element, once per place where that is the same element."""
+        self._builder.muted += 1
+        try:
+            return self._at(index)
+        finally:
+            self._builder.muted -= 1
+
+    def _at(self, index: Index) -> Value:
         builder = self._builder
         if self.reads:
             return self._element(index)
@@ -109,9 +122,7 @@ class ArrayBuilder(Builder):
         assert x.storage is not None
         reads = frozenset({x.storage}) if x.storage.mutable else frozenset()
         dims = [self.dim(x, axis) for axis in range(x.ndim)]
-        result = Lazy(
-            self, dims, lambda index: self.load(x, index), x.kind, active=x.active, cost=1, reads=reads
-        )
+        result = Lazy(self, dims, lambda index: self.load(x, index), x.kind, active=x.active, cost=1, reads=reads)
         result.hint = x.hint
         return result
 
@@ -178,7 +189,18 @@ class ArrayBuilder(Builder):
                 kind = "b"
             if entry.cuts and any(x.active for x in operands):
                 self.notice(entry.cuts)
-        return self.elementwise(lambda *xs: self.scalar(rule, *(x() for x in xs)), operands, kind, active, cost)
+        decided = any(map(self._is_decided, operands))
+        if decided and kind != "b":
+            self.notice("a comparison used as a number has derivative 0")
+        result = self.elementwise(lambda *xs: self.scalar(rule, *(x() for x in xs)), operands, kind, active, cost)
+        if isinstance(result, Lazy) and kind == "b":
+            result.decided_by_active = decided or any(x.active for x in operands)
+        return result
+
+    def _is_decided(self, x: Operand) -> bool:
+        if isinstance(x, Lazy):
+            return x.kind == "b" and x.decided_by_active
+        return x.kind == "b" and x.number in self.decided_by_active
 
     def where(self, condition: Operand, then: Operand, other: Operand) -> Operand:
         """Choose element by element; only the chosen expression is evaluated."""
@@ -196,6 +218,9 @@ class ArrayBuilder(Builder):
         """Compute an array expression into memory."""
         if isinstance(x, Value):
             return x
+        known: Value | None = x.stored_as
+        if known is not None and not x.reads and self.block.inside(known.block):
+            return known
         array = self.alloc(x.dims, x.kind, "empty", hint or x.hint or "a", mutable=False)
 
         def body(index: Index, carried: Index) -> Index:
@@ -203,6 +228,7 @@ class ArrayBuilder(Builder):
             return []
 
         self.nest(x.dims, [], body)
+        x.stored_as = array
         return array
 
     def settled(self, x: Operand) -> Operand:
@@ -231,6 +257,8 @@ class ArrayBuilder(Builder):
     def reduce(self, x: Operand, axes: Sequence[int], init: Value, step: Callable[[Value, Value], Value]) -> Operand:
         """Fold an array along axes into numbers; an array expression if axes remain."""
         source = self.lazy(x)
+        if self._is_decided(source) and init.kind != "b":
+            self.notice("a comparison used as a number has derivative 0")
         kept = [axis for axis in range(source.ndim) if axis not in axes]
 
         def total(outer: Index) -> Value:

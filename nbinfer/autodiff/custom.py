@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -50,7 +49,7 @@ def custom_vjp(partials: Callable[..., Any]) -> Callable[[Callable[..., Any]], C
         value = function if hasattr(function, "py_func") else kernel(plain)
         derivative = partials if hasattr(partials, "py_func") else kernel(partials)
         _REGISTRY[plain] = CustomRule(plain.__name__, value, derivative)
-        return function if hasattr(function, "py_func") else functools.wraps(plain)(plain)
+        return function
 
     return mark
 

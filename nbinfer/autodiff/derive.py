@@ -8,7 +8,7 @@ from typing import Any
 from nbinfer.autodiff import calls as _calls  # noqa: F401  (registers what functions mean)
 from nbinfer.autodiff.program import Generated, Leaf, Term, Tuple, Type, generate, structure
 
-__all__ = ["derive", "derive_flat"]
+__all__ = ["derive", "derive_flat", "derive_pullback"]
 
 
 def derive(
@@ -87,3 +87,33 @@ def derive_flat(function: Callable[..., Any], data: Any = None, *, name: str = "
     else:
         node = Tuple({str(k): Leaf(t, f"data[{k}]") for k, t in enumerate(data)}, named=False)
     return generate(name, "x, grad, data", [Term(name, function, (position, node))])
+
+
+def derive_pullback(
+    function: Callable[..., Any],
+    parameters: Mapping[str, Type],
+    data: Mapping[str, Type],
+    *,
+    name: str = "pullback",
+) -> Generated:
+    """Write ``pullback(p, d, bar, grad)`` of a function of parameters and data, such as a bound.
+
+    It adds to `grad` the derivative of ``sum(bar * f(p, d))`` and returns that sum. The value itself is the function's
+    own business.
+
+    Parameters
+    ----------
+    function : callable
+        ``f(p, d)`` that returns a number or an array; `bar` has its shape (a number for a number).
+    parameters, data : mapping
+        `Type` of each field of ``p`` and ``d``.
+    name : str
+        Of the generated function.
+
+    Returns
+    -------
+    generated : Generated
+        The function.
+    """
+    args = (structure(parameters, "p", "grad"), structure(data, "d"))
+    return generate(name, "p, d, bar, grad", [Term(function.__name__, function, args, bar="bar")])

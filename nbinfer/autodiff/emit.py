@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import builtins
-import keyword
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from nbinfer.autodiff.analysis import Analysis, ForPlan, Root
+from nbinfer.autodiff.analysis import Analysis
+from nbinfer.autodiff.chains import Root
+from nbinfer.autodiff.forward import Writer, by_root, is_atom, product
 from nbinfer.autodiff.ir import (
-    Alloc,
     Block,
-    Call,
-    Check,
     Custom,
-    Dim,
     For,
     Guard,
     If,
@@ -25,265 +21,9 @@ from nbinfer.autodiff.ir import (
     Storage,
     Store,
     Value,
-    View,
     blocks_of,
     literal,
 )
-
-_DTYPES = {"f": "np.float64", "i": "np.int64", "b": "np.bool_"}
-_ZEROS = {"f": "0.0", "i": "0", "b": "False"}
-
-
-def by_number(values: Iterable[Value]) -> list[Value]:
-    """Sort values by their order of creation, so that the text is the same in each process."""
-    return sorted(values, key=lambda v: v.number)
-
-
-def by_root(storages: Iterable[Storage]) -> list[Storage]:
-    """Sort memory by its order of creation."""
-    return sorted(storages, key=lambda s: s.root.number)
-
-
-def product(*factors: str) -> str:
-    """Write a product, without factors 1."""
-    sign = ""
-    kept: list[str] = []
-    for factor in factors:
-        if factor.startswith("-") and factor[1:].replace("_", "").replace(".", "").isalnum():
-            sign = "" if sign else "-"
-            factor = factor[1:]
-        if factor != "1.0":
-            kept.append(factor if _is_atom(factor) else f"({factor})")
-    return sign + (" * ".join(kept) if kept else "1.0")
-
-
-def _is_atom(text: str) -> bool:
-    """Tell whether a text can stand as a factor without parentheses."""
-    if text.replace("_", "").replace(".", "").isalnum():
-        return True
-    head, bracket, rest = text.partition("(" if "(" in text else "[")
-    if not bracket or not (head.replace("_", "").replace(".", "").isalnum() or head == "") or text[-1] not in ")]":
-        return False
-    depth = 1
-    for k, c in enumerate(rest):
-        depth += (c in "([") - (c in ")]")
-        if depth == 0:
-            return k == len(rest) - 1
-    return False
-
-
-class Names:
-    """Gives readable names to values, each once."""
-
-    def __init__(self, reserved: Iterable[str]) -> None:
-        self._taken = {*reserved, *keyword.kwlist, *vars(builtins), "np", "math"}
-
-    def new(self, hint: str) -> str:
-        """Return a free name made from a hint."""
-        hint = hint if hint.isidentifier() else "v"
-        name, count = hint, 1
-        while name in self._taken or name + "_bar" in self._taken:
-            count += 1
-            name = f"{hint}_{count}"
-        self._taken |= {name, name + "_bar"}
-        return name
-
-    def assign(self, block: Block) -> None:
-        """Name everything a block defines."""
-        for op in block.ops:
-            if isinstance(op, For):
-                for value in [op.index, *op.phis]:
-                    value.name = self.new(value.hint)
-            for inner in blocks_of(op):
-                self.assign(inner)
-            for value in op.outs:
-                value.name = self.new(value.hint)
-
-
-class Writer:
-    """Lines of source, and the forward part of a program."""
-
-    def __init__(self, analysis: Analysis) -> None:
-        self.analysis = analysis
-        self.lines: list[str] = []
-        self.indent = 1
-        self.saved: set[tuple[Op, Storage]] = set()
-        self.notes: list[str] = []
-
-    def line(self, text: str) -> None:
-        """Append a line."""
-        self.lines.append("    " * self.indent + text)
-
-    # Pieces -------------------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def cast(value: Value, kind: str) -> str:
-        """Write a value as a number of another kind."""
-        if kind != "f" or value.kind == "f":
-            return value.name
-        if value.constant is not None:
-            return literal(float(value.constant))
-        return f"float({value.name})" if value.kind == "i" else f"(1.0 if {value.name} else 0.0)"
-
-    @staticmethod
-    def element(array: str, index: Sequence[Value]) -> str:
-        """Write an element of an array."""
-        return f"{array}[{', '.join(i.name for i in index)}]"
-
-    @staticmethod
-    def shape(dims: Sequence[Value]) -> str:
-        """Write a shape."""
-        names = [d.name for d in dims]
-        return names[0] if len(names) == 1 else f"({', '.join(names)})"
-
-    @staticmethod
-    def trips(op: For) -> tuple[bool, str]:
-        """Tell whether a loop counts from 0 by 1, and how many times it runs (or less than 0)."""
-        step = op.step.constant
-        if op.start.constant == 0 and step == 1:
-            return True, op.stop.name
-        if step == 1:
-            return False, f"{op.stop.name} - {op.start.name}"
-        if step > 0:
-            return False, f"({op.stop.name} - {op.start.name} + {step - 1}) // {step}"
-        return False, f"({op.start.name} - {op.stop.name} + {-step - 1}) // {-step}"
-
-    def head(self, op: For, backwards: bool) -> str:
-        """Begin a loop; return the name of its trip counter."""
-        simple, count = self.trips(op)
-        counter = op.index.name if simple else f"trip_{op.index.name}"
-        if backwards:
-            self.line(f"for {counter} in range({count} - 1, -1, -1):")
-        else:
-            self.line(f"for {counter} in range({count}):")
-        self.indent += 1
-        if not simple:
-            step = "" if op.step.constant == 1 else f" * {op.step.name}"
-            start = "" if op.start.constant == 0 else f"{op.start.name} + "
-            self.line(f"{op.index.name} = {start}{counter}{step}")
-        return counter
-
-    @staticmethod
-    def copy_name(storage: Storage, op: Op) -> str:
-        """Return the name of a copy of memory made before an operation."""
-        return f"saved_{storage.root.name}_{op.order}"
-
-    @staticmethod
-    def tape_name(storage: Storage, op: For) -> str:
-        """Return the name of the tape of copies that a loop makes."""
-        return f"tape_{storage.root.name}_{op.index.name}"
-
-    # Forward ------------------------------------------------------------------------------------------------------
-
-    def forward(self, run: list[tuple[Op, Any]], shadows: bool) -> None:
-        """Write operations; with `shadows`, a reverse sweep over them follows."""
-        for op, plan in run:
-            if shadows and isinstance(op, (Store, For, If)):
-                self._save(op)
-            method = getattr(self, "_" + type(op).__name__.lower())
-            method(op, plan, shadows)
-
-    def _save(self, op: Store | For | If) -> None:
-        for storage in by_root(self.analysis.hazards(op.block).get(op, ())):
-            self.saved.add((op, storage))
-            name = self.copy_name(storage, op)
-            if isinstance(op, Store):
-                self.line(f"{name} = {self.element(op.array.name, op.index)}")
-            else:
-                self.line(f"{name} = {storage.root.name}.copy()")
-                self.notes.append(f"{storage.root.hint}: copied before it is overwritten")
-
-    def _scalar(self, op: Scalar, plan: Any, shadows: bool) -> None:
-        self.line(f"{op.out.name} = {op.rule.value.format(*(a.name for a in op.args))}")
-
-    def _custom(self, op: Custom, plan: Any, shadows: bool) -> None:
-        self.line(f"{op.out.name} = {op.function}({', '.join(a.name for a in op.args)})")
-
-    def _call(self, op: Call, plan: Any, shadows: bool) -> None:
-        names = ", ".join(o.name for o in op.outs) + ("," if op.is_tuple and len(op.outs) == 1 else "")
-        self.line(f"{names} = {op.function}({', '.join(a.name for a in op.args)})")
-
-    def _load(self, op: Load, plan: Any, shadows: bool) -> None:
-        self.line(f"{op.out.name} = {self.element(op.array.name, op.index)}")
-
-    def _store(self, op: Store, plan: Any, shadows: bool) -> None:
-        sign = {0: "=", 1: "+=", -1: "-="}[op.sign]
-        self.line(f"{self.element(op.array.name, op.index)} {sign} {op.value.name}")
-
-    def _view(self, op: View, plan: Any, shadows: bool) -> None:
-        where = op.pattern.format(*(a.name for a in op.args[1:]))
-        self.line(f"{op.out.name} = {op.args[0].name}[{where}]")
-        if shadows and op.out.active:
-            self.line(f"{op.out.bar} = {op.args[0].bar}[{where}]")
-
-    def _alloc(self, op: Alloc, plan: Any, shadows: bool) -> None:
-        shape = self.shape(op.args)
-        dtype = "" if op.out.kind == "f" else f", {_DTYPES[op.out.kind]}"
-        self.line(f"{op.out.name} = np.{op.how}({shape}{dtype})")
-        if shadows and op.out.active:
-            self.line(f"{op.out.bar} = np.zeros({shape})")
-
-    def _dim(self, op: Dim, plan: Any, shadows: bool) -> None:
-        self.line(f"{op.out.name} = {op.args[0].name}.shape[{op.axis}]")
-
-    def _primitive(self, op: Primitive, plan: Any, shadows: bool) -> None:
-        self.line(f"{op.out.name} = {op.primitive.value.format(*(a.name for a in op.args))}")
-        if shadows and op.out.active and op.out.ndim:
-            self.line(f"{op.out.bar} = np.zeros({op.out.name}.shape)")
-
-    def _guard(self, op: Guard, plan: Any, shadows: bool) -> None:
-        raise NotImplementedError
-
-    def _check(self, op: Check, plan: Any, shadows: bool) -> None:
-        left, right = (a.name for a in op.args)
-        self.line(f"if {left} != {right}:")
-        self.line('    raise ValueError("shapes do not fit")')
-
-    def _if(self, op: If, plan: Any, shadows: bool) -> None:
-        for head, run, (_, values) in zip((f"if {op.args[0].name}:", "else:"), plan.sides, op.sides, strict=True):
-            outs = [f"{op.outs[j].name} = {self.cast(values[j], op.outs[j].kind)}" for j in sorted(plan.outs)]
-            if head == "else:" and not run and not outs:
-                continue
-            self.line(head)
-            self.indent += 1
-            self.forward(run, shadows)
-            for text in outs:
-                self.line(text)
-            if not run and not outs:
-                self.line("pass")
-            self.indent -= 1
-
-    def _for(self, op: For, plan: ForPlan, shadows: bool) -> None:
-        _, count = self.trips(op)
-        rows = f"max({count}, 0)" if plan.tapes or plan.copies else ""
-        for j in sorted(plan.tapes):
-            phi = op.phis[j]
-            self.line(f"tape_{phi.name} = np.empty({rows}, {_DTYPES[phi.kind]})")
-            self.notes.append(f"{phi.hint}: taped, one number per iteration of the loop over {op.index.hint}")
-        for storage in by_root(plan.copies):
-            root = storage.root
-            dims = ", ".join(f"{root.name}.shape[{axis}]" for axis in range(root.ndim))
-            dtype = _DTYPES[root.kind]
-            self.line(f"{self.tape_name(storage, op)} = np.empty(({rows}, {dims}), {dtype})")
-            self.notes.append(f"{root.hint}: copied at the start of each iteration of the loop over {op.index.hint}")
-        for j in sorted(plan.carried):
-            self.line(f"{op.phis[j].name} = {self.cast(op.inits[j], op.phis[j].kind)}")
-        counter = self.head(op, False)
-        size = len(self.lines)
-        for j in sorted(plan.tapes):
-            self.line(f"tape_{op.phis[j].name}[{counter}] = {op.phis[j].name}")
-        for storage in by_root(plan.copies):
-            self.line(f"{self.tape_name(storage, op)}[{counter}] = {storage.root.name}")
-        self.forward(plan.body, False)
-        carried = [j for j in sorted(plan.carried) if op.nexts[j] is not op.phis[j]]
-        if carried:
-            left = ", ".join(op.phis[j].name for j in carried)
-            self.line(f"{left} = {', '.join(self.cast(op.nexts[j], op.phis[j].kind) for j in carried)}")
-        if len(self.lines) == size:
-            self.line("pass")
-        self.indent -= 1
-        for j in sorted(plan.carried):
-            self.line(f"{op.outs[j].name} = {op.phis[j].name}")
 
 
 class Emitter(Writer):
@@ -331,7 +71,7 @@ class Emitter(Writer):
         if value not in begun:
             self.line(f"{value.bar} = {text}")
             begun.add(value)
-        elif text.startswith("-") and _is_atom(text[1:]):
+        elif text.startswith("-") and is_atom(text[1:]):
             self.line(f"{value.bar} -= {text[1:]}")
         else:
             self.line(f"{value.bar} += {text}")
@@ -343,14 +83,18 @@ class Emitter(Writer):
         if loop is not None and (value.constant is not None or value.block.depth < loop.body.depth):
             self._after.setdefault(loop, []).append((value, factor, root))
             return
-        name = product(literal(factor).strip("()"), self.cast(value, "f"))
+        name = product(_number(factor), self.cast(value, "f"))
         self._terms.setdefault(root, []).append(name)
-        self.add(value, product(literal(factor).strip("()"), root.adjoint), begun)
+        self.add(value, product(_number(factor), root.adjoint), begun)
 
     def _flush(self) -> None:
         for root, terms in self._terms.items():
             text = " + ".join(terms).replace("+ -", "- ")
-            self.line(f"{root.total} += {text}" if not text.startswith("-") or len(terms) > 1 else f"{root.total} -= {text[1:]}")
+            self.line(
+                f"{root.total} += {text}"
+                if not text.startswith("-") or len(terms) > 1
+                else f"{root.total} -= {text[1:]}"
+            )
         self._terms = {}
 
     def _targets(self, block: Block, depth: int) -> list[Value]:
@@ -394,13 +138,13 @@ class Emitter(Writer):
         if isinstance(op, Store):
             self.line(f"{self.element(op.array.name, op.index)} = {name}")
         else:
-            self.line(f"{storage.root.name}[:] = {name}")
+            self.copy(storage.root, f"{storage.root.name}[{{}}]", f"{name}[{{}}]")
 
     def _reverse_scalar(self, op: Scalar, begun: set[Value], loop: For | None) -> None:
         out, rule = op.out, op.rule
         link = self.analysis.chains.get(out)
         if link is not None:
-            factors = self.analysis._factors(op, link.root, link.factor)
+            factors = self.analysis.factors(op, link.root, link.factor)
             assert factors is not None
             for arg, by in zip(op.args, factors, strict=True):
                 if not by:
@@ -408,7 +152,7 @@ class Emitter(Writer):
                 if link.root.total:
                     self._term(arg, link.factor * by, link.root, begun, loop)
                 else:
-                    self.add(arg, product(literal(link.factor * by).strip("()"), link.root.adjoint), begun)
+                    self.add(arg, product(_number(link.factor * by), link.root.adjoint), begun)
         elif out.active and out in begun:
             names = [a.name for a in op.args]
             for arg, partial in zip(op.args, rule.partials, strict=True):
@@ -475,7 +219,7 @@ class Emitter(Writer):
                 if link is not None and link.root.total:
                     self._term(value, link.factor, link.root, inner)
                 elif link is not None:
-                    self.add(value, product(literal(link.factor).strip("()"), link.root.adjoint), inner)
+                    self.add(value, product(_number(link.factor), link.root.adjoint), inner)
                 elif out in begun and out.active:
                     self.add(value, out.bar, inner)
             self.reverse(block, inner)
@@ -497,7 +241,7 @@ class Emitter(Writer):
             if link is not None and link.root.total:
                 self._term(init, link.factor, link.root, begun, loop)
             elif link is not None:
-                self.add(init, product(literal(link.factor).strip("()"), link.root.adjoint), begun)
+                self.add(init, product(_number(link.factor), link.root.adjoint), begun)
             elif inside is not None and phi.active:  # a sum of its own
                 if out not in begun:
                     self.line(f"{out.bar} = 0.0")
@@ -519,7 +263,7 @@ class Emitter(Writer):
         for j in sorted(plan.tapes):
             self.line(f"{op.phis[j].name} = tape_{op.phis[j].name}[{counter}]")
         for storage in by_root(plan.copies):
-            self.line(f"{storage.root.name}[:] = {self.tape_name(storage, op)}[{counter}]")
+            self._recall(storage, op, counter)
         self.forward(plan.run, True)
         inner = begun | {op.phis[j] for j in moving}
         for j in moving:
@@ -540,9 +284,16 @@ class Emitter(Writer):
         _, count = self.trips(op)
         for storage in by_root(plan.copies):
             self.line(f"if {count} > 0:")
-            self.line(f"    {storage.root.name}[:] = {self.tape_name(storage, op)}[0]")
+            self.indent += 1
+            self._recall(storage, op, "0")
+            self.indent -= 1
         for j in moving:
             self.add(op.inits[j], op.phis[j].bar, begun)
+
+    def _recall(self, storage: Storage, op: For, row: str) -> None:
+        """Write what puts memory back as it was at the start of an iteration."""
+        root = storage.root
+        self.copy(root, f"{root.name}[{{}}]", f"{self.tape_name(storage, op)}[{row}, {{}}]")
 
     def _finish(self, op: For, begun: set[Value]) -> None:
         """Add the terms that are the same in every iteration."""
@@ -550,7 +301,7 @@ class Emitter(Writer):
         if not after:
             return
         _, count = self.trips(op)
-        known = {}
+        known: dict[Root, float] = {}
         values = []
         for value, factor, root in after:
             if value.constant is not None:
@@ -563,9 +314,9 @@ class Emitter(Writer):
         self.indent += 1
         self.line(f"trips_{op.index.name} = float({count})")
         for root, total in known.items():
-            self._terms.setdefault(root, []).append(product(f"trips_{op.index.name}", literal(total).strip("()")))
+            self._terms.setdefault(root, []).append(product(f"trips_{op.index.name}", _number(total)))
         for value, factor, root in values:
-            text = product(literal(factor).strip("()"), f"trips_{op.index.name}")
+            text = product(_number(factor), f"trips_{op.index.name}")
             self._terms.setdefault(root, []).append(product(text, self.cast(value, "f")))
             self.add(value, product(text, root.adjoint), begun)
         self._flush()
@@ -575,3 +326,7 @@ class Emitter(Writer):
         if value not in begun and self.takes(value):
             self.line(f"{value.bar} = 0.0")
             begun.add(value)
+
+
+def _number(factor: float) -> str:
+    return literal(factor).strip("()")

@@ -12,6 +12,7 @@ import numpy as np
 from nbinfer.autodiff.arrays import ArrayBuilder, Lazy, Operand, is_array, is_number
 from nbinfer.autodiff.ir import Storage, Value
 from nbinfer.autodiff.rules import BINARY, COMPARE
+from nbinfer.autodiff.syntax import EXPRESSIONS
 
 Environment = dict[str, Any]
 
@@ -51,6 +52,8 @@ class Expressions(ArrayBuilder):
     """A builder that reads expressions."""
 
     node: ast.AST | None = None
+    #: Names of the arguments of the generated function.
+    arguments: tuple[str, ...] = ()
 
     def free_name(self, name: str) -> Any:
         """Return the object that a name means outside the function."""
@@ -98,7 +101,7 @@ class Expressions(ArrayBuilder):
     def global_name(self, hint: str) -> str:
         """Return a name for a global of the generated code."""
         name, count = hint, 1
-        while name in self.names:
+        while name in self.names or name in self.arguments:
             count += 1
             name = f"{hint}_{count}"
         return name
@@ -134,7 +137,9 @@ class Expressions(ArrayBuilder):
         before, self.node = self.node, node
         method = getattr(self, "_" + type(node).__name__.lower(), None)
         if method is None:
-            raise self.error(_REWRITES.get(type(node), f"{type(node).__name__} is not supported; use loops and NumPy"))
+            raise self.error(
+                EXPRESSIONS.get(type(node), f"{type(node).__name__} is not supported; use loops and NumPy")
+            )
         result = method(node, env)
         self.node = before
         return result
@@ -357,20 +362,3 @@ def _describe(thing: Any) -> str:
     if isinstance(thing, types.ModuleType):
         return f"the module {thing.__name__}"
     return f"{getattr(thing, '__name__', repr(thing))}"
-
-
-_REWRITES: dict[type[ast.AST], str] = {
-    ast.Dict: "dictionaries are not supported; use separate variables, or an array with integer positions",
-    ast.Set: "sets are not supported; use separate variables",
-    ast.ListComp: "comprehensions are not supported; make an array with np.empty and fill it in a loop",
-    ast.SetComp: "comprehensions are not supported; make an array with np.empty and fill it in a loop",
-    ast.DictComp: "comprehensions are not supported; make an array with np.empty and fill it in a loop",
-    ast.GeneratorExp: "generator expressions are not supported; write a loop that adds to a variable",
-    ast.Lambda: "a lambda inside the function is not supported; define the function at the top of the module",
-    ast.JoinedStr: "text is not supported in a density",
-    ast.NamedExpr: ":= is not supported; write the assignment as a statement of its own",
-    ast.Await: "await is not supported",
-    ast.Yield: "yield is not supported",
-    ast.YieldFrom: "yield is not supported",
-    ast.Starred: "* is supported in calls only",
-}

@@ -14,6 +14,7 @@ from nbinfer.autodiff.indexing import complete, view
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.rules import BINARY
 from nbinfer.autodiff.source import Source, read_source
+from nbinfer.autodiff.syntax import STATEMENTS, assigned, in_this_loop, leaves
 
 #: Calls inside calls; beyond this it is taken for an unbounded recursion.
 _DEEPEST = 60
@@ -65,7 +66,9 @@ class Frontend(Expressions):
 
     # Functions ----------------------------------------------------------------------------------------------------
 
-    def inline(self, function: Callable[..., Any], args: Sequence[Any], named: dict[str, Any], main: bool = False) -> Any:
+    def inline(
+        self, function: Callable[..., Any], args: Sequence[Any], named: dict[str, Any], main: bool = False
+    ) -> Any:
         """Read a function with these values for its arguments; return what it returns."""
         source = read_source(function)
         if len(self.frames) >= _DEEPEST:
@@ -113,6 +116,10 @@ class Frontend(Expressions):
         if not isinstance(value, Lazy):
             return value
         uses = self.frames[-1].source.uses.get(name)
+        if uses is not None and (uses.grows or uses.written):  # in place, as in NumPy
+            array = self.alloc(value.dims, value.kind, "empty", name)
+            self.assign(array, value)
+            return array
         often = uses is not None and (uses.statements > 1 or uses.in_loop or uses.subscripted)
         if value.reads or (often and (value.cost >= EXPENSIVE or (value.positional and uses and uses.subscripted))):
             return self.stored(value, name)
@@ -132,16 +139,16 @@ class Frontend(Expressions):
             if isinstance(statement, ast.Continue):
                 return None
             if isinstance(statement, ast.If):
-                leaves = _leaves(statement)
-                rest = list(statements[k + 1 :]) if leaves else []
+                may_leave = leaves(statement)
+                rest = list(statements[k + 1 :]) if may_leave else []
                 done, result = self._if(statement, rest, env)
-                if result is not None or (leaves and not done):
+                if result is not None or (may_leave and not done):
                     return result
                 continue
             method = getattr(self, "_do_" + type(statement).__name__.lower(), None)
             if method is None:
                 raise self.error(
-                    _STATEMENTS.get(type(statement), f"{type(statement).__name__} is not supported in a density")
+                    STATEMENTS.get(type(statement), f"{type(statement).__name__} is not supported in a density")
                 )
             method(statement, env)
         return None
@@ -189,7 +196,8 @@ class Frontend(Expressions):
         pairs: list[tuple[Value, Value]] = []
         merged: list[str] = []
         for name in names:
-            x, y = a.get(name), b.get(name)
+            x: Any = a.get(name)
+            y: Any = b.get(name)
             if is_number(x) and is_number(y):
                 pairs.append((x, y))
                 merged.append(name)
@@ -233,8 +241,7 @@ class Frontend(Expressions):
             if isinstance(value, Record):
                 value = tuple(value.fields.values())
             if is_array(value):
-                size = self.dims_of(value)[0]
-                raise self.error(f"an array cannot be unpacked ({size}); take its elements by index")
+                raise self.error("an array cannot be unpacked; take its elements by index")
             if not isinstance(value, tuple) or len(value) != len(target.elts):
                 raise self.error(f"cannot unpack this into {len(target.elts)} names")
             values = [self.settled(item) for item in value]
@@ -304,17 +311,18 @@ class Frontend(Expressions):
         start, stop, step = self._range(node, env)
         assert isinstance(node.target, ast.Name)
         target = node.target.id
-        assigned = _assigned(node, target)
-        carried = [name for name in assigned if is_number(env.get(name))]
-        lost = {name: Lost(_lost_in_loop(name, env[name])) for name in assigned if name in env and name not in carried}
+        targets = [name for name in assigned(node, target) if not _stays(env.get(name), name, node)]
+        carried = [name for name in targets if is_number(env.get(name))]
+        lost = {name: Lost(_lost_in_loop(name, env[name])) for name in targets if name in env and name not in carried}
 
         def body(index: Value, phis: list[Value]) -> list[Value]:
-            inner = {**env, **lost, target: index, **dict(zip(carried, phis, strict=True))}
+            inner: Environment = {**env, **lost, target: index, **dict(zip(carried, phis, strict=True))}
             self.run(node.body, inner)
             self.node = node
             for name in carried:
-                if isinstance(inner[name], Lost):
-                    raise self.error(inner[name].message)
+                last = inner[name]
+                if isinstance(last, Lost):
+                    raise self.error(last.message)
                 if not is_number(inner[name]):
                     raise self.error(f"{name!r} is a number before the loop and an array in it; use two names")
             return [inner[name] for name in carried]
@@ -322,13 +330,13 @@ class Frontend(Expressions):
         self.node = node
         outs = self.loop(start, stop, step, [env[name] for name in carried], body, target, carried)
         env.update(zip(carried, outs, strict=True))
-        for name in [*assigned, target]:
+        for name in [*targets, target]:
             if name not in carried:
                 env[name] = lost.get(name) or Lost(f"{name!r} is set in a loop only; give it a value before the loop")
 
     def _unrolled(self, node: ast.For, env: Environment) -> list[Any] | None:
         """Return the items of a loop over a tuple, which is written out."""
-        for inner in _in_this_loop(node.body):
+        for inner in in_this_loop(node.body):
             if isinstance(inner, ast.Break):
                 raise self.error("break is not supported; put the rest of the body under an if", inner)
             if isinstance(inner, ast.Return):
@@ -336,7 +344,7 @@ class Frontend(Expressions):
                     "return inside a loop is not supported; keep the result in a variable and return it after", inner
                 )
         if isinstance(node.iter, ast.Tuple):
-            if any(isinstance(n, ast.Continue) for n in _in_this_loop(node.body)):
+            if any(isinstance(n, ast.Continue) for n in in_this_loop(node.body)):
                 raise self.error("continue in a loop over a tuple is not supported; use an if", node)
             return list(self.evaluate(node.iter, env))
         return None
@@ -362,46 +370,13 @@ class Frontend(Expressions):
         return args[0], args[1], args[2]
 
 
+def _stays(value: Any, name: str, node: ast.For) -> bool:
+    """Tell whether a loop changes an array in place only, so that its name means the same memory throughout."""
+    is_memory = isinstance(value, Value) and value.storage is not None and value.storage.mutable
+    return is_memory and name not in assigned(node, "", in_place=False)
+
+
 def _lost_in_loop(name: str, value: Any) -> str:
     if is_array(value):
         return f"the array {name!r} is rebound in a loop; make it before the loop and write {name}[:] = ..."
     return f"{name!r} is rebound in a loop, but is no number; use numbers"
-
-
-def _assigned(node: ast.For, target: str) -> list[str]:
-    names: list[str] = []
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store) and inner.id not in (target, *names):
-            names.append(inner.id)
-    return names
-
-
-def _in_this_loop(statements: Sequence[ast.stmt]) -> list[ast.stmt]:
-    """Return the statements of a body, those of branches included, those of inner loops left out."""
-    found: list[ast.stmt] = []
-    for statement in statements:
-        found.append(statement)
-        if not isinstance(statement, ast.For | ast.While):
-            found += _in_this_loop([c for c in ast.iter_child_nodes(statement) if isinstance(c, ast.stmt)])
-    return found
-
-
-def _leaves(node: ast.If) -> bool:
-    return any(isinstance(s, ast.Return | ast.Continue) for s in _in_this_loop([node]))
-
-
-_STATEMENTS: dict[type[ast.stmt], str] = {
-    ast.While: "while is not supported; write for i in range(n) with an if inside",
-    ast.Break: "break is not supported; put the rest of the body under an if",
-    ast.Try: "try is not supported; test for the bad case with if and return -math.inf",
-    ast.With: "with is not supported",
-    ast.Raise: "raise is not supported; return -math.inf where the density is zero",
-    ast.Delete: "del is not supported",
-    ast.FunctionDef: "a function inside the function is not supported; define it at the top of the module",
-    ast.ClassDef: "a class inside the function is not supported",
-    ast.Global: "global is not supported; pass values as arguments",
-    ast.Nonlocal: "nonlocal is not supported; pass values as arguments",
-    ast.Import: "import at the top of the module, not in the function",
-    ast.ImportFrom: "import at the top of the module, not in the function",
-    ast.Match: "match is not supported; use if and elif",
-}

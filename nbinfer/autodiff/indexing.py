@@ -9,6 +9,9 @@ from nbinfer.autodiff.ir import Value
 
 _FULL = slice(None, None, None)
 
+#: What is gathered is usually gathered many times: it is stored if it costs more than reading it and one operation.
+_CHEAP = 2
+
 
 def subscript(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Any:
     """Read ``array[parts]``: a number, a view or an array expression."""
@@ -48,13 +51,17 @@ def element(b: ArrayBuilder, array: Operand, index: Index) -> Value:
         return b.load(array, index)
     if array.positional and not all(_counts(i) for i in index):
         return b.load(b.stored(array), index)
-    shape = array.dims
-    return array.at([_from_end(b, i, size) for i, size in zip(index, shape, strict=True)])
+    lazy: Lazy = array
+    return lazy.at([_from_end(b, i, size) for i, size in zip(index, lazy.dims, strict=True)])
 
 
 def _counts(index: Value) -> bool:
-    """Tell whether an index is surely not negative: a loop's counter, or a number known in advance."""
-    return index.constant is not None or (index.op is None and index.block.role == "loop" and index.hint in "ijkl")
+    """Tell whether an index is surely not negative: a number known in advance, or the counter of a loop from 0 on."""
+    if index.constant is not None or index.block.loop is None:
+        return index.constant is not None
+    loop = index.block.loop
+    start = loop.start.constant
+    return index is loop.index and start is not None and start >= 0 and loop.step.constant > 0
 
 
 def _from_end(b: ArrayBuilder, index: Value, size: Value) -> Value:
@@ -121,9 +128,7 @@ def _basic(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Operand:
 def _pick(b: ArrayBuilder, source: Lazy, parts: list[Any]) -> Lazy:
     """Fix some indices of an expression."""
     free = [axis for axis, part in enumerate(parts) if not is_number(part)]
-    fixed = {
-        axis: _from_end(b, part, source.dims[axis]) for axis, part in enumerate(parts) if is_number(part)
-    }
+    fixed = {axis: _from_end(b, part, source.dims[axis]) for axis, part in enumerate(parts) if is_number(part)}
 
     def at(index: Index) -> Value:
         rest = iter(index)
@@ -144,7 +149,7 @@ def _gather(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Lazy:
     """Index with arrays of integers, which broadcast; other axes are slices."""
     if None in parts:
         raise b.error("a new axis beside an array of integers is not supported; index in two steps")
-    if isinstance(array, Lazy) and array.positional:
+    if isinstance(array, Lazy) and (array.positional or array.cost > _CHEAP):
         array = b.stored(array)
     if any(isinstance(part, slice) and part != _FULL for part in parts):
         stored = b.stored(array)
@@ -162,9 +167,7 @@ def _gather(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Lazy:
 
     def at(index: Index) -> Value:
         middle = index[first : first + width]
-        own = [
-            part.at(b.spread(part, middle)) if isinstance(part, Lazy) else part for part in chosen.values()
-        ]
+        own = [part.at(b.spread(part, middle)) if isinstance(part, Lazy) else part for part in chosen.values()]
         return source.at([*index[:first], *own, *index[first + width :]])
 
     return Lazy(

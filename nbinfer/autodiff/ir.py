@@ -143,6 +143,8 @@ class Op:
     """
 
     __slots__ = ("args", "block", "order", "outs")
+    block: Block
+    order: int
 
     def __init__(self, outs: list[Value], args: list[Value]) -> None:
         self.outs = outs

@@ -11,6 +11,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbinfer.autodiff.solvers import (
+    add_to,
+    factor,
+    fast,
+    solve,
+    solve_lower,
+    solve_lower_transposed,
+    solve_transposed,
+    solve_upper,
+    solve_upper_transposed,
+    subtract_outer,
+    subtract_outer_lower,
+    subtract_outer_upper,
+)
 from nbinfer.compile import kernel
 
 __all__ = ["cholesky", "solve_lower", "solve_upper"]
@@ -38,7 +52,7 @@ class WholeArray(NamedTuple):
     needs: dict[int, tuple[Any, ...]]
 
 
-@kernel(reassociate=True)
+@fast
 def matmul(A: Any, B: Any) -> Any:
     """Return A @ B."""
     rows, inner, columns = A.shape[0], A.shape[1], B.shape[1]
@@ -51,7 +65,7 @@ def matmul(A: Any, B: Any) -> Any:
     return C
 
 
-@kernel(reassociate=True)
+@fast
 def matmul_reverse_left(A_bar: Any, C_bar: Any, B: Any) -> None:
     """Add C_bar @ B.T."""
     for i in range(A_bar.shape[0]):
@@ -62,7 +76,7 @@ def matmul_reverse_left(A_bar: Any, C_bar: Any, B: Any) -> None:
             A_bar[i, k] += total
 
 
-@kernel(reassociate=True)
+@fast
 def matmul_reverse_right(B_bar: Any, A: Any, C_bar: Any) -> None:
     """Add A.T @ C_bar."""
     for i in range(A.shape[0]):
@@ -72,9 +86,9 @@ def matmul_reverse_right(B_bar: Any, A: Any, C_bar: Any) -> None:
                 B_bar[k, j] += a * C_bar[i, j]
 
 
-@kernel(reassociate=True)
+@fast
 def cholesky(A: Any) -> Any:
-    """Return the lower triangular L with L @ L.T = A; all NaN if A is not positive definite. Reads the lower triangle."""
+    """Return the lower L with L @ L.T = A, all NaN if A is not positive definite; reads the lower triangle."""
     n = A.shape[0]
     L = np.zeros((n, n))
     for i in range(n):
@@ -94,7 +108,7 @@ def cholesky(A: Any) -> Any:
     return L
 
 
-@kernel(reassociate=True)
+@fast
 def cholesky_reverse(A_bar: Any, L: Any, L_bar: Any) -> None:
     """Add the pull-back of L_bar to the lower triangle of A_bar."""
     n = L.shape[0]
@@ -115,137 +129,6 @@ def cholesky_reverse(A_bar: Any, L: Any, L_bar: Any) -> None:
                     W[i, m] -= s * L[j, m]
                     W[j, m] -= s * L[i, m]
             A_bar[i, j] += s
-
-
-@kernel(reassociate=True)
-def solve_lower(L: Any, b: Any) -> Any:
-    """Return x with L @ x = b for a lower triangular L and a vector b."""
-    n = b.shape[0]
-    x = np.empty(n)
-    for i in range(n):
-        total = b[i]
-        for j in range(i):
-            total -= L[i, j] * x[j]
-        x[i] = total / L[i, i]
-    return x
-
-
-@kernel(reassociate=True)
-def solve_upper(U: Any, b: Any) -> Any:
-    """Return x with U @ x = b for an upper triangular U and a vector b."""
-    n = b.shape[0]
-    x = np.empty(n)
-    for i in range(n - 1, -1, -1):
-        total = b[i]
-        for j in range(i + 1, n):
-            total -= U[i, j] * x[j]
-        x[i] = total / U[i, i]
-    return x
-
-
-@kernel(reassociate=True)
-def solve_lower_transposed(L: Any, b: Any) -> Any:
-    """Return x with L.T @ x = b, reading L by rows."""
-    n = b.shape[0]
-    x = b.copy()
-    for i in range(n - 1, -1, -1):
-        x[i] /= L[i, i]
-        t = x[i]
-        for j in range(i):
-            x[j] -= L[i, j] * t
-    return x
-
-
-@kernel(reassociate=True)
-def solve_upper_transposed(U: Any, b: Any) -> Any:
-    """Return x with U.T @ x = b, reading U by rows."""
-    n = b.shape[0]
-    x = b.copy()
-    for i in range(n):
-        x[i] /= U[i, i]
-        t = x[i]
-        for j in range(i + 1, n):
-            x[j] -= U[i, j] * t
-    return x
-
-
-@kernel
-def factor(A: Any, LU: Any, pivots: Any) -> float:
-    """Overwrite LU with the triangular factors of A, rows exchanged by `pivots`; return the determinant's sign."""
-    n = A.shape[0]
-    for i in range(n):
-        for j in range(n):
-            LU[i, j] = A[i, j]
-    sign = 1.0
-    for k in range(n):
-        best = k
-        for i in range(k + 1, n):
-            if abs(LU[i, k]) > abs(LU[best, k]):
-                best = i
-        pivots[k] = best
-        if best != k:
-            sign = -sign
-            for j in range(n):
-                t = LU[k, j]
-                LU[k, j] = LU[best, j]
-                LU[best, j] = t
-        if not abs(LU[k, k]) > 0.0:
-            for i in range(n):
-                for j in range(n):
-                    LU[i, j] = math.nan
-            return math.nan
-        if LU[k, k] < 0.0:
-            sign = -sign
-        for i in range(k + 1, n):
-            f = LU[i, k] / LU[k, k]
-            LU[i, k] = f
-            for j in range(k + 1, n):
-                LU[i, j] -= f * LU[k, j]
-    return sign
-
-
-@kernel
-def solve(A: Any, b: Any) -> Any:
-    """Return x with A @ x = b for a vector b; NaN if A is singular."""
-    n = A.shape[0]
-    LU = np.empty((n, n))
-    pivots = np.empty(n, np.int64)
-    factor(A, LU, pivots)
-    x = b.copy()
-    for k in range(n):
-        t = x[pivots[k]]
-        x[pivots[k]] = x[k]
-        x[k] = t
-    for i in range(n):
-        for j in range(i):
-            x[i] -= LU[i, j] * x[j]
-    for i in range(n - 1, -1, -1):
-        for j in range(i + 1, n):
-            x[i] -= LU[i, j] * x[j]
-        x[i] /= LU[i, i]
-    return x
-
-
-@kernel
-def solve_transposed(A: Any, b: Any) -> Any:
-    """Return x with A.T @ x = b for a vector b."""
-    n = A.shape[0]
-    LU = np.empty((n, n))
-    pivots = np.empty(n, np.int64)
-    factor(A, LU, pivots)
-    x = b.copy()
-    for i in range(n):
-        x[i] /= LU[i, i]
-        for j in range(i + 1, n):
-            x[j] -= LU[i, j] * x[i]
-    for i in range(n - 1, -1, -1):
-        for j in range(i):
-            x[j] -= LU[i, j] * x[i]
-    for k in range(n - 1, -1, -1):
-        t = x[pivots[k]]
-        x[pivots[k]] = x[k]
-        x[k] = t
-    return x
 
 
 @kernel
@@ -280,37 +163,6 @@ def log_determinant_reverse(A_bar: Any, A: Any, bar: float) -> None:
         unit[j] = 0.0
         for i in range(n):
             A_bar[j, i] += bar * column[i]
-
-
-@kernel
-def subtract_outer(A_bar: Any, x: Any, y: Any) -> None:
-    """Subtract x y.T."""
-    for i in range(x.shape[0]):
-        for j in range(y.shape[0]):
-            A_bar[i, j] -= x[i] * y[j]
-
-
-@kernel
-def subtract_outer_lower(A_bar: Any, x: Any, y: Any) -> None:
-    """Subtract the lower triangle of x y.T."""
-    for i in range(x.shape[0]):
-        for j in range(i + 1):
-            A_bar[i, j] -= x[i] * y[j]
-
-
-@kernel
-def subtract_outer_upper(A_bar: Any, x: Any, y: Any) -> None:
-    """Subtract the upper triangle of x y.T."""
-    for i in range(x.shape[0]):
-        for j in range(i, y.shape[0]):
-            A_bar[i, j] -= x[i] * y[j]
-
-
-@kernel
-def add_to(x_bar: Any, x: Any) -> None:
-    """Add a vector."""
-    for i in range(x.shape[0]):
-        x_bar[i] += x[i]
 
 
 def _by_columns(name: str, one: Any, one_transposed: Any, subtract: Any) -> tuple[Any, Any, Any]:

@@ -81,7 +81,7 @@ class Memory:
         if offset is None:
             return False
         if offset != at:
-            return (offset < at) == forward
+            return (offset < at) == forward and not _may_wrap(read, offset, loop)
         # In one iteration: order counts, except where both stand in one inner loop, which has its own proof.
         for store in stores:
             if _child_loop(read, loop) is not None and _child_loop(read, loop) is _child_loop(store, loop):
@@ -117,7 +117,7 @@ class Memory:
         return found
 
     def hazards(self, block: Block) -> dict[Op, set[Storage]]:
-        """Return, by operation, the memory it overwrites although the reverse of an earlier one reads the old content."""
+        """Return, by operation, the memory it overwrites although an earlier one reads the old content in reverse."""
         if block not in self._hazards:
             found: dict[Op, set[Storage]] = {}
             read: set[Storage] = set()
@@ -147,6 +147,19 @@ def _offset(index: Value, counter: Value) -> int | None:
         if b is counter and a.constant is not None and op.rule.name == "add":
             return int(a.constant)
     return None
+
+
+def _may_wrap(read: Op, offset: int, loop: For) -> bool:
+    """Tell whether ``counter + offset`` may be negative, an element at the end; an if of its own rules that out."""
+    start = loop.start.constant
+    if offset >= 0 or (start is not None and start + offset >= 0):
+        return False
+    block: Block | None = read.block
+    while block is not None and block is not loop.body:
+        if block.role == "branch":
+            return False
+        block = block.parent
+    return bool(loop.step.constant > 0)
 
 
 def _inner_loops(block: Block) -> list[For]:

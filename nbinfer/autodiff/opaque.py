@@ -25,10 +25,11 @@ def call_compiled(b: Frontend, function: Any, args: list[Any]) -> Any:
         for x in operands
     )
     try:
-        result = function.compile(signature).signature if hasattr(function, "nothing") else _result(function, signature)
+        result: Any = _result(function, signature)
     except NumbaError as reason:
         raise b.error(f"{function.__name__}() cannot be compiled for these arguments: {reason}") from None
-    items = list(result.types) if isinstance(result, types.BaseTuple) else [result]
+    is_tuple = isinstance(result, types.BaseTuple)
+    items = list(result) if is_tuple else [result]
     kinds = []
     for item in items:
         dtype = item.dtype if isinstance(item, types.Array) else item
@@ -40,8 +41,8 @@ def call_compiled(b: Frontend, function: Any, args: list[Any]) -> Any:
     if name is None:
         name = b.global_name(function.__name__)
         b.names[name] = function
-    outs = b.call(name, kinds, operands, isinstance(result, types.BaseTuple))
-    return tuple(outs) if isinstance(result, types.BaseTuple) else outs[0]
+    outs = b.call(name, kinds, operands, is_tuple)
+    return tuple(outs) if is_tuple else outs[0]
 
 
 def _result(function: Any, signature: tuple[Any, ...]) -> Any:

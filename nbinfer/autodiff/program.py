@@ -6,15 +6,19 @@ import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nbinfer.autodiff.analysis import Analysis, Root
+import numpy as np
+
+from nbinfer.autodiff.analysis import Analysis
 from nbinfer.autodiff.arrays import is_array, is_number
-from nbinfer.autodiff.builder import Restart
-from nbinfer.autodiff.emit import Emitter, Names
+from nbinfer.autodiff.chains import Root
+from nbinfer.autodiff.emit import Emitter
 from nbinfer.autodiff.errors import ADError, Notice, Place
 from nbinfer.autodiff.expressions import Record
+from nbinfer.autodiff.forward import PREFIXES, Names
 from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.ir import Storage, Value
 from nbinfer.autodiff.linalg import HELPERS as LINALG_HELPERS
+from nbinfer.autodiff.scalars import Restart
 from nbinfer.autodiff.source import read_source
 from nbinfer.autodiff.special import HELPERS as SPECIAL_HELPERS
 
@@ -70,6 +74,8 @@ class Term(NamedTuple):
         How generated code reads its weight; '' for 1.
     sums : bool
         Whether it may return an array, whose sum counts.
+    bar : str
+        How generated code reads the adjoint of what it returns, a number or an array like it: their product is summed.
     """
 
     name: str
@@ -77,6 +83,7 @@ class Term(NamedTuple):
     args: tuple[Any, ...]
     weight: str = ""
     sums: bool = False
+    bar: str = ""
 
 
 class Generated(NamedTuple):
@@ -94,6 +101,8 @@ class Generated(NamedTuple):
         Derivatives that vanish silently: message, file, line and text of the line.
     notes : tuple of str
         What is taped, copied and deferred.
+    arrays : dict
+        Captured arrays that the function takes as its last arguments, instead of finding them among the globals.
     """
 
     name: str
@@ -101,6 +110,7 @@ class Generated(NamedTuple):
     globals: dict[str, Any]
     warnings: tuple[Notice, ...]
     notes: tuple[str, ...]
+    arrays: dict[str, np.ndarray]
 
 
 class _Inputs:
@@ -135,10 +145,11 @@ class _Inputs:
         return value
 
 
-def _build(terms: Sequence[Term]) -> tuple[Frontend, _Inputs, list[tuple[Value, Root]]]:
+def _build(terms: Sequence[Term], arguments: Sequence[str]) -> tuple[Frontend, _Inputs, list[tuple[Value, Root]]]:
     facts: dict[Hashable, Any] = {}
     for _ in range(_MOST_BUILDS):
         b = Frontend(facts)
+        b.arguments = tuple(arguments)
         inputs = _Inputs(b)
         try:
             return b, inputs, [_read(b, inputs, term, k) for k, term in enumerate(terms)]
@@ -152,12 +163,13 @@ def _read(b: Frontend, inputs: _Inputs, term: Term, position: int) -> tuple[Valu
     names = [a.arg for a in source.arguments.args]
     hints = names[: len(term.args)] + [f"argument_{k}" for k in range(len(names), len(term.args))]
     b.weight = f"weight_{position}" if term.weight else ""
-    result = b.inline(
-        term.function, [inputs.value(h, a) for h, a in zip(hints, term.args, strict=True)], {}, main=True
-    )
+    result = b.inline(term.function, [inputs.value(h, a) for h, a in zip(hints, term.args, strict=True)], {}, main=True)
     place: Place | None = source.place(source.body[-1])
     if isinstance(result, tuple) or not (is_number(result) or is_array(result)):
         raise ADError(f"{term.name} must return a number, got {_what(result)}", place)
+    if term.bar:
+        bar = inputs.value("bar", Leaf(Type("float", result.ndim), term.bar))
+        result = b.sum(b.apply("mul", result, bar))
     if is_array(result):
         if not term.sums:
             raise ADError(
@@ -175,7 +187,7 @@ def _what(result: Any) -> str:
     return "a tuple" if isinstance(result, (tuple, Record)) else type(result).__name__
 
 
-def generate(name: str, signature: str, terms: Sequence[Term]) -> Generated:
+def generate(name: str, signature: str, terms: Sequence[Term], pass_arrays: bool = False) -> Generated:
     """Write the function `name(signature)` that adds gradients and returns the weighted sum of the terms.
 
     Parameters
@@ -184,13 +196,17 @@ def generate(name: str, signature: str, terms: Sequence[Term]) -> Generated:
         The head of the function.
     terms : sequence of Term
         What it computes; equal subexpressions are shared between terms.
+    pass_arrays : bool
+        Make captured arrays the last arguments of the function: compiled code keeps a copy of a global array, and its
+        address if it is large.
     """
-    b, inputs, results = _build(terms)
-    analysis = Analysis(b.top, results)
     arguments = [part.strip() for part in signature.split(",")]
+    b, inputs, results = _build(terms, arguments)
+    analysis = Analysis(b.top, results)
     names = Names([*arguments, *b.names, *SPECIAL_HELPERS, *LINALG_HELPERS, *(r.total for _, r in results)])
     for value in inputs.values.values():
-        value.name = value.access if value.access in arguments else names.new(value.hint)
+        plain = value.access in arguments and not value.access.startswith(PREFIXES)
+        value.name = value.access if plain else names.new(value.hint)
     for value in b.captured:
         value.name = value.access
     names.assign(b.top)
@@ -204,7 +220,8 @@ def generate(name: str, signature: str, terms: Sequence[Term]) -> Generated:
             body.append(f"    {leaf.gradient}[()] += {value.bar}")
     text = "\n".join(body)
     used = set(re.findall(r"\w+", text))
-    head = [f"def {name}({signature}):"]
+    arrays = {n: a for n, a in b.names.items() if pass_arrays and n in used and isinstance(a, np.ndarray)}
+    head = [f"def {name}({', '.join([signature, *arrays])}):"]
     head += [f"    weight_{k} = {term.weight}" for k, term in enumerate(terms) if term.weight]
     for access, value in inputs.values.items():
         if value.name in used and value.name != access:
@@ -213,9 +230,11 @@ def generate(name: str, signature: str, terms: Sequence[Term]) -> Generated:
             head.append(f"    {value.bar} = {inputs.leaves[access].gradient}")
     helpers = {**SPECIAL_HELPERS, **LINALG_HELPERS}
     found = {n: helpers[n] for n in sorted(used & set(helpers))}
-    found.update({n: b.names[n] for n in b.names if n in used})
+    found.update({n: b.names[n] for n in b.names if n in used and n not in arrays})
     lines = [line for line in [*head, text, *tail] if line.strip()]
-    return Generated(name, "\n".join(lines) + "\n", found, tuple(b.notices), tuple(dict.fromkeys(emitter.notes)))
+    return Generated(
+        name, "\n".join(lines) + "\n", found, tuple(b.notices), tuple(dict.fromkeys(emitter.notes)), arrays
+    )
 
 
 def _tail(terms: Sequence[Term], results: Sequence[tuple[Value, Root]]) -> list[str]:

@@ -41,7 +41,7 @@ QUIET_MATH = types.SimpleNamespace(
 class _NumPyNumbers(ast.NodeTransformer):
     """Make NumPy's numbers of literals: unlike Python's, they do not raise when divided by zero."""
 
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
         if not isinstance(node.value, float):
             return node
         call = ast.Call(ast.Name("_float64", ast.Load()), [ast.Constant(node.value)], [])

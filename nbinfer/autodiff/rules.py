@@ -116,6 +116,7 @@ _RULES = [
     Rule("erfc", "math.erfc({0})", ("-1.1283791670955126 * math.exp(-{0} * {0})",), "f", 20),
     Rule("expit", "_expit({0})", ("{o} * (1.0 - {o})",), "f", 20),
     Rule("log1pexp", "_log1pexp({0})", ("_expit({0})",), "f", 40),
+    Rule("logaddexp", "_logaddexp({0}, {1})", ("_expit({0} - {1})", "_expit({1} - {0})"), "f", 40),
     Rule("abs", "abs({0})", ("math.copysign(1.0, {0})",)),
     Rule("max", "max({0}, {1})", ("(1.0 if {0} >= {1} else 0.0)", "(0.0 if {0} >= {1} else 1.0)")),
     Rule("min", "min({0}, {1})", ("(1.0 if {0} <= {1} else 0.0)", "(0.0 if {0} <= {1} else 1.0)")),
@@ -163,7 +164,22 @@ _RULES = [
 RULES: dict[str, Rule] = {rule.name: rule for rule in _RULES}
 
 #: Rules whose arguments are numbers, so that a bool among them is converted.
-ARITHMETIC = {"add", "sub", "mul", "div", "neg", "pow", "square", "floordiv", "mod", "abs", "max", "min", "fmax", "fmin"}
+ARITHMETIC = {
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "neg",
+    "pow",
+    "square",
+    "floordiv",
+    "mod",
+    "abs",
+    "max",
+    "min",
+    "fmax",
+    "fmin",
+}
 
 BINARY: dict[type[ast.operator], str] = {
     ast.Add: "add",
@@ -217,6 +233,7 @@ FUNCTIONS: dict[Any, str] = {
     np.minimum: "min",
     np.fmax: "fmax",
     np.fmin: "fmin",
+    np.logaddexp: "logaddexp",
     np.sign: "sign",
     np.square: "square",
     np.log2: "log2",
@@ -245,7 +262,8 @@ FUNCTIONS: dict[Any, str] = {
     np.abs: "abs",
     np.fabs: "abs",
 }
-for _name in "exp log log1p expm1 sqrt sin cos tan sinh cosh tanh hypot copysign floor ceil isfinite isnan isinf".split():
+_SHARED = "exp log log1p expm1 sqrt sin cos tan sinh cosh tanh hypot copysign floor ceil isfinite isnan isinf"
+for _name in _SHARED.split():
     FUNCTIONS[getattr(np, _name)] = FUNCTIONS[getattr(math, _name)] = _name
-for _name in "asin acos atan atan2".split():
+for _name in ("asin", "acos", "atan", "atan2"):
     FUNCTIONS[getattr(np, _name.replace("a", "arc", 1))] = FUNCTIONS[getattr(math, _name)] = _name

@@ -25,14 +25,20 @@ class Uses:
         Whether it is read in a loop.
     subscripted : bool
         Whether it is indexed.
+    grows : bool
+        Whether ``+=`` and its like change it in a loop.
+    written : bool
+        Whether its elements are written to.
     """
 
-    __slots__ = ("in_loop", "statements", "subscripted")
+    __slots__ = ("grows", "in_loop", "statements", "subscripted", "written")
 
     def __init__(self) -> None:
         self.statements = 0
         self.in_loop = False
         self.subscripted = False
+        self.grows = False
+        self.written = False
 
 
 class Source:
@@ -94,9 +100,12 @@ class Source:
                         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store):
                             read.add(node.id)
                         if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
-                            self._use(node.value.id).subscripted = True
+                            uses = self._use(node.value.id)
+                            uses.subscripted = True
+                            uses.written |= isinstance(node.ctx, ast.Store)
             if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
                 read.add(statement.target.id)
+                self._use(statement.target.id).grows |= in_loop
             for name in sorted(read):
                 uses = self._use(name)
                 uses.statements += 1
@@ -147,9 +156,7 @@ def _find(function: types.FunctionType) -> tuple[ast.FunctionDef | ast.Lambda, i
     return node, max(first, 1), lines
 
 
-def _find_lambda(
-    function: types.FunctionType, missing: ADError
-) -> tuple[ast.FunctionDef | ast.Lambda, int, list[str]]:
+def _find_lambda(function: types.FunctionType, missing: ADError) -> tuple[ast.FunctionDef | ast.Lambda, int, list[str]]:
     code = function.__code__
     try:
         lines = [line.rstrip("\n") for line in inspect.findsource(function)[0]]

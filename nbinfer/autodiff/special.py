@@ -86,5 +86,19 @@ def _log1pexp(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
+@kernel
+def _logaddexp(x: float, y: float) -> float:
+    """Return log(exp(x) + exp(y)) of numbers."""
+    if x == y:
+        return x + 0.6931471805599453
+    return max(x, y) + math.log1p(math.exp(-abs(x - y)))
+
+
 #: What generated code may call besides ``math`` and ``np``.
-HELPERS: dict[str, Any] = {"_digamma": digamma, "_trigamma": trigamma, "_expit": _expit, "_log1pexp": _log1pexp}
+HELPERS: dict[str, Any] = {
+    "_digamma": digamma,
+    "_trigamma": trigamma,
+    "_expit": _expit,
+    "_log1pexp": _log1pexp,
+    "_logaddexp": _logaddexp,
+}

@@ -1,14 +1,15 @@
 """Compilation: the decorators, the cache of machine code, and everything that touches memory by address.
 
-Engine and models reach the processor in one way. Functions marked `kernel` hold the algorithms; functions marked `entry`
-are C functions made from them, known to each other by address. The machine code of an entry is kept on disk and loaded by
-llvmlite alone, so that a process which compiles nothing never imports Numba. With ``NUMBA_DISABLE_JIT=1`` everything here
-runs as plain Python: an address of a function is then a key into a registry, and views use ctypes.
+Engine and models reach the processor in one way. Functions marked `kernel` hold the algorithms; functions marked
+`entry` are C functions made from them, known to each other by address. The machine code of an entry is kept on disk and
+loaded by llvmlite alone, so that a process which compiles nothing never imports Numba. With ``NUMBA_DISABLE_JIT=1``
+everything here runs as plain Python: an address of a function is then a key into a registry, and views use ctypes.
 """
 
 from nbinfer.compile.entries import Entry, entry
 from nbinfer.compile.kernels import JIT, Kernel, kernel
 from nbinfer.compile.memory import (
+    Record,
     add_wrapping,
     address_of,
     bytes_at,
@@ -31,6 +32,7 @@ __all__ = [
     "JIT",
     "Entry",
     "Kernel",
+    "Record",
     "add_wrapping",
     "address_of",
     "bytes_at",

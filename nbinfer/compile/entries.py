@@ -18,8 +18,13 @@ from nbinfer.compile.kernels import JIT, OPTIONS
 from nbinfer.compile.memory import register
 
 _LOCK = threading.RLock()
-_C_TYPES = {"float64": ctypes.c_double, "int64": ctypes.c_int64, "intp": ctypes.c_ssize_t, "uint64": ctypes.c_uint64}
-_C_TYPES["uint32"] = ctypes.c_uint32
+_C_TYPES: dict[str, Any] = {
+    "float64": ctypes.c_double,
+    "int64": ctypes.c_int64,
+    "intp": ctypes.c_ssize_t,
+    "uint64": ctypes.c_uint64,
+    "uint32": ctypes.c_uint32,
+}
 
 _log = logging.getLogger(__name__)
 
@@ -101,7 +106,8 @@ class Entry:
         from numba.core.ccallback import CFunc
 
         options = {k: v for k, v in OPTIONS.items() if k != "nogil"}  # a C function never holds the GIL
-        function = CFunc(self.py_func, sigutils.normalize_signature(self.signature), {}, options)
+        normalize: Any = sigutils.normalize_signature
+        function: Any = CFunc(self.py_func, normalize(self.signature), {}, options)
         # Numba's own cache would notice neither an edited helper nor a changed constant: its result is kept here.
         function._cache = _Catch()
         with numba.core.compiler_lock.global_compiler_lock:

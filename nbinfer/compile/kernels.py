@@ -6,7 +6,10 @@ import functools
 import importlib
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 #: False under ``NUMBA_DISABLE_JIT=1``: kernels then run as plain Python.
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
@@ -21,14 +24,14 @@ NO_WRAPPERS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": T
 REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
 
 
-class Kernel:
+class Kernel(Generic[P, R]):
     """A function that compiled code may call; Numba is imported when something is compiled, not before.
 
     Numba meets a kernel as a global of another kernel and asks for its `_numba_type_`; from Python a kernel is called
     like the function it is made of.
     """
 
-    def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
+    def __init__(self, function: Callable[P, R], options: dict[str, Any]) -> None:
         functools.update_wrapper(self, function)
         self.py_func = function
         self._options = options
@@ -42,7 +45,7 @@ class Kernel:
 
     @functools.cached_property
     def _inner(self) -> Any:
-        """The dispatcher for callers from compiled code, which need no wrapper for Python: half the work of compiling."""
+        """The dispatcher for callers from compiled code, which need no wrapper for Python: half the compile time."""
         import numba
 
         return numba.njit(**OPTIONS, **self._options, **NO_WRAPPERS)(self.py_func)
@@ -51,11 +54,20 @@ class Kernel:
     def _numba_type_(self) -> Any:
         return self._inner._numba_type_
 
-    def __call__(self, *args: Any) -> Any:
-        return (self.dispatcher if JIT else self.py_func)(*args)
+    def __call__(self, *args: P.args, **named: P.kwargs) -> R:
+        function: Callable[P, R] = self.dispatcher if JIT else self.py_func
+        return function(*args, **named)
 
     def __repr__(self) -> str:
         return f"<kernel {self.py_func.__module__}.{self.py_func.__qualname__}>"
+
+
+@overload
+def kernel(function: Callable[P, R], *, reassociate: bool = False, inline: bool = False) -> Kernel[P, R]: ...
+
+
+@overload
+def kernel(*, reassociate: bool = False, inline: bool = False) -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
 
 
 def kernel(function: Callable[..., Any] | None = None, *, reassociate: bool = False, inline: bool = False) -> Any:
@@ -86,21 +98,21 @@ def kernel(function: Callable[..., Any] | None = None, *, reassociate: bool = Fa
     return Kernel(function, options)
 
 
-class Twin(Kernel):
+class Twin(Kernel[P, R]):
     """A function that has two forms: plain Python, and an intrinsic of the same name in `nbinfer.compile.lowered`."""
 
     @functools.cached_property
-    def _numba_type_(self) -> Any:  # type: ignore[override]
+    def _numba_type_(self) -> Any:
         from numba.core.typing.templates import builtin_registry
 
         intrinsic = getattr(importlib.import_module("nbinfer.compile.lowered"), self.py_func.__name__)
         # Numba registers an intrinsic's type under the intrinsic; global names of kernels lead here instead.
         return next(kind for value, kind in builtin_registry.globals if value is intrinsic)
 
-    def __call__(self, *args: Any) -> Any:
-        return self.py_func(*args)
+    def __call__(self, *args: P.args, **named: P.kwargs) -> R:
+        return self.py_func(*args, **named)
 
 
-def twin(function: Callable[..., Any]) -> Twin:
+def twin(function: Callable[P, R]) -> Twin[P, R]:
     """Mark the plain-Python form of a function whose compiled form stands in `lowered` under the same name."""
     return Twin(function, {})

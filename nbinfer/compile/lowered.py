@@ -1,4 +1,4 @@
-"""The compiled forms of `nbinfer.compile.memory`: same names, same meaning. Imported only where something is compiled."""
+"""The compiled forms of `nbinfer.compile.memory`: same names, same meaning. Imported only to compile."""
 
 # Numba runs the code generators below with its own builder objects, for which it has no types.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc,untyped-decorator"
@@ -57,7 +57,8 @@ def part(typing, array, start, shape):
         target = context.make_array(result)(context, builder)
         dims = cgutils.unpack_tuple(builder, args[2], len(shape))
         item = ir.Constant(_INT64, context.get_abi_sizeof(context.get_data_type(array.dtype)))
-        strides, stride = [], item
+        strides: list[ir.Value] = []
+        stride = item
         for dim in reversed(dims):
             strides.insert(0, stride)
             stride = builder.mul(stride, dim)

@@ -9,14 +9,18 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbinfer.compile.kernels import twin
 
 #: With the JIT off, the "addresses" of functions are keys into this registry. Keys look like no real address.
 FUNCTIONS: dict[int, Callable[..., Any]] = {}
+
+#: What `record_at` returns: fields by name, whose types the record's dtype knows and Python's type system does not.
+Record: TypeAlias = Any
 
 _MASK = (1 << 64) - 1
 
@@ -44,7 +48,7 @@ def _view(address: int, count: int, dtype: Any) -> np.ndarray:
 
 
 @twin
-def floats_at(address: int, count: int) -> np.ndarray:
+def floats_at(address: int, count: int) -> NDArray[np.float64]:
     """View `count` float64 at `address`."""
     return _view(address, count, np.float64)
 
@@ -56,7 +60,7 @@ def ints_at(address: int, count: int) -> np.ndarray:
 
 
 @twin
-def words_at(address: int, count: int) -> np.ndarray:
+def words_at(address: int, count: int) -> NDArray[np.uint64]:
     """View `count` uint64 at `address`."""
     return _view(address, count, np.uint64)
 
@@ -74,7 +78,7 @@ def part(array: np.ndarray, start: int, shape: tuple[int, ...]) -> np.ndarray:
 
 
 @twin
-def record_at(address: int, dtype: np.dtype) -> Any:
+def record_at(address: int, dtype: np.dtype) -> Record:
     """View one record of the structured `dtype` at `address`; its fields read and write by name."""
     return _view(address, 1, dtype).view(np.recarray)[0]
 
@@ -104,19 +108,22 @@ def compare_and_swap(address: int, expected: int, value: int) -> bool:
 @twin
 def call_density(function: int, n: int, position: int, grad: int, context: int) -> float:
     """Call ``double density(int64 n, intp q, intp grad, intp context)``; `grad` 0 asks for the value alone."""
-    return FUNCTIONS[int(function)](n, position, grad, context)
+    logp: float = FUNCTIONS[int(function)](n, position, grad, context)
+    return logp
 
 
 @twin
 def call_record(function: int, n: int, position: int, row: int, context: int) -> int:
     """Call ``int64 record(int64 n, intp q, intp row, intp context)``."""
-    return FUNCTIONS[int(function)](n, position, row, context)
+    status: int = FUNCTIONS[int(function)](n, position, row, context)
+    return status
 
 
 @twin
 def call_step(function: int, chain: int, own: int) -> int:
     """Call ``int64 step(intp chain, intp own)``."""
-    return FUNCTIONS[int(function)](chain, own)
+    status: int = FUNCTIONS[int(function)](chain, own)
+    return status
 
 
 @twin

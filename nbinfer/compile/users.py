@@ -12,15 +12,17 @@ from nbinfer.compile.kernels import kernel
 def compilable(function: Any, seen: dict[int, Any] | None = None) -> Any:
     """Return a user's function as something compiled code may call, with the plain functions it calls made so too.
 
-    Numba calls no plain function, so that a function which does is compiled with a copy of its namespace in which the plain
-    ones are kernels. The user's own function and module stay as they are.
+    Numba calls no plain function, so that a function which does is compiled with a copy of its namespace in which the
+    plain ones are kernels. The user's own function and module stay as they are.
     """
     if not isinstance(function, FunctionType):
         return function
     seen = {} if seen is None else seen
     if id(function) not in seen:
         names = {name for chain in global_chains(function.__code__) for name in chain[:1]}
-        plain = {n: v for n in names if isinstance(v := function.__globals__.get(n), FunctionType) and v is not function}
+        plain = {
+            n: v for n in names if isinstance(v := function.__globals__.get(n), FunctionType) and v is not function
+        }
         cells = function.__closure__ or ()
         enclosed = [c for c in cells if isinstance(_content(c), FunctionType)]
         if not plain and not enclosed:

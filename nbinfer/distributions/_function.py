@@ -10,7 +10,7 @@ import numpy as np
 from nbinfer.compile import Kernel
 
 
-class _Density(Kernel):
+class _Density(Kernel[..., Any]):
     """A log density. Its formula is elementwise and silent: numbers that make no sense come out as -inf."""
 
     def __call__(self, *args: Any, **named: Any) -> Any:
@@ -20,7 +20,7 @@ class _Density(Kernel):
             return self.py_func(*numbers, **{name: np.asarray(value)[()] for name, value in named.items()})
 
 
-class _Random(Kernel):
+class _Random(Kernel[..., Any]):
     """A generator of random numbers. Compiled, it takes numbers and no size."""
 
     def __call__(self, *args: Any, **named: Any) -> Any:

@@ -58,7 +58,9 @@ class _Plan:
 
     def views(self, row: np.ndarray, owner: Any) -> dict[str, np.ndarray]:
         return {
-            n[1]: row[at : at + count] for n, (at, count) in self.places.items() if isinstance(n, tuple) and n[0] == owner
+            n[1]: row[at : at + count]
+            for n, (at, count) in self.places.items()
+            if isinstance(n, tuple) and n[0] == owner
         }
 
 
@@ -74,7 +76,9 @@ class Blocks:
         The first word stops the run.
     """
 
-    def __init__(self, bound: Any, steps: Sequence[Step], tune: int, numbers: Sequence[int], keys: Sequence[np.ndarray]):
+    def __init__(
+        self, bound: Any, steps: Sequence[Step], tune: int, numbers: Sequence[int], keys: Sequence[np.ndarray]
+    ):
         n, chains = bound.dim, len(numbers)
         self._bound, self.steps = bound, list(steps)
         plan, work = _Plan(), _Plan()
@@ -128,6 +132,7 @@ class Blocks:
             record["record"] = self._bound.record if columns else 0
             record["stop"] = address_of(self.stop)
             record["progress"] = address_of(self.progress[c : c + 1])
+            self.progress["draw"][c] = record["draw"]
             record["n_steps"] = len(self.steps)
             for kind, chosen in (("columns", columns), ("statistic_columns", statistics)):
                 table = np.array([column.row(c) for column in chosen], np.int64).reshape(len(chosen), COLUMN_FIELDS)

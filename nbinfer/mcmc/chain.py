@@ -1,11 +1,12 @@
 """The chain: its state in one block of memory, and the kernel that advances it.
 
-A chain's state is one contiguous block of 8-byte fields: this header, the words of its random stream, position and gradient,
-then what each of its steps keeps. Addresses in a block are set anew whenever a run starts (`nbinfer.mcmc.blocks`); the rest is
-all there is to a chain, so that copying a block copies the chain.
+A chain's state is one contiguous block of 8-byte fields: this header, the words of its random stream, position and
+gradient, then what each of its steps keeps. Addresses in a block are set anew whenever a run starts
+(`nbinfer.mcmc.blocks`); the rest is all there is to a chain, so that copying a block copies the chain.
 
-A step is a C function ``int64 step(intp chain, intp own)``. It leaves the target invariant, writes position, log density and
-gradient only when it has succeeded, writes its statistics, adapts itself while `tuning`, and returns a status.
+A step is a C function ``int64 step(intp chain, intp own)``. It leaves the target invariant, writes position, log
+density and gradient only when it has succeeded, writes its statistics, adapts itself while `tuning`, and returns a
+status.
 """
 
 from __future__ import annotations
@@ -85,7 +86,8 @@ Progress = np.dtype(
     align=True,
 )
 
-#: A column of a row: offset and count in the row, kind (`_KINDS`), destination of draw 0 in warm-up and after it (0: none).
+#: A column of a row: offset and count in the row, kind (`KINDS`), destination of draw 0 in warm-up and after it
+#: (0: none).
 COLUMN_FIELDS = 5
 KINDS = {"float64": 0, "int64": 1, "bool": 2}
 
@@ -96,7 +98,7 @@ _OK, _STOPPED, _BAD_RECORD = int(Status.OK), int(Status.STOPPED), int(Status.BAD
 
 
 @kernel
-def _scatter(row, columns, n_columns, warm, draw):
+def _scatter(row: int, columns: int, n_columns: int, warm: bool, draw: int) -> None:
     """Copy one row into the arrays of the trace, at index `draw` of warm-up or of the rest."""
     table = ints_at(columns, n_columns * COLUMN_FIELDS)
     for c in range(n_columns):
@@ -121,7 +123,7 @@ def _scatter(row, columns, n_columns, warm, draw):
 
 
 @kernel
-def advance(address, until, gradients):
+def advance(address: int, until: int, gradients: int) -> int:
     """Advance a chain to draw `until`, or by so many gradients; each finished draw is stored and published.
 
     Returns
@@ -169,12 +171,12 @@ Team = np.dtype(
 )
 
 _LINE = Progress.itemsize
-_CLAIMED = Progress.fields["claimed"][1]
-_FINISHED = Progress.fields["finished"][1]
+_OFFSETS = {name: field[1] for name, field in (Progress.fields or {}).items()}
+_CLAIMED, _FINISHED = _OFFSETS["claimed"], _OFFSETS["finished"]
 
 
 @entry("int64(intp)")
-def work(address):
+def work(address: int) -> int:
     """Advance the chains of a team until all are finished, always the least advanced that no other worker has.
 
     Any number of threads may run this at once; the result does not depend on how many do.

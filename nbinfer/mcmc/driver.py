@@ -1,7 +1,7 @@
 """The driver of a run: starts workers, watches them, listens for Ctrl-C, and leaves the work to the kernels.
 
-Workers are plain threads inside one C call each, without the GIL. They share nothing but the chains' cache lines, so that
-neither Numba's thread pool nor its state is touched and a run may start from any thread and from a forked child.
+Workers are plain threads inside one C call each, without the GIL. They share nothing but the chains' cache lines, so
+that neither Numba's thread pool nor its state is touched and a run may start from any thread and from a forked child.
 """
 
 from __future__ import annotations
@@ -55,7 +55,12 @@ class Outcome:
 
 
 def run(
-    blocks: Blocks, bound: Any, until: int, cores: int, display: Any, on_divergence: Callable[[int, int], bool] | None = None
+    blocks: Blocks,
+    bound: Any,
+    until: int,
+    cores: int,
+    display: Any,
+    on_divergence: Callable[[int, int], bool] | None = None,
 ) -> Outcome:
     """Advance all chains to draw `until`.
 

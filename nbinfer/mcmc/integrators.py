@@ -1,23 +1,25 @@
 """Symplectic integrators of Hamiltonian dynamics: kicks of the momentum between drifts of the position.
 
-One step of size h is kick, drift, kick, …, drift, kick with fixed shares of h; every drift ends with one gradient, and the last
-gradient serves the next step. All three are second order; more stages have a smaller error constant at equal cost.
+One step of size h is kick, drift, kick, …, drift, kick with fixed shares of h; every drift ends with one gradient, and
+the last gradient serves the next step. All three are second order; more stages have a smaller error constant at equal
+cost.
 
 References
 ----------
 .. [1] S. Blanes, F. Casas and J. M. Sanz-Serna, "Numerical integrators for the Hybrid Monte Carlo method", SIAM J. Sci.
    Comput. 36 (2014).
-.. [2] J. Mannseth, T. S. Kleppe and H. J. Skaug, "On the application of improved symplectic integrators in Hamiltonian Monte
-   Carlo", Commun. Stat. Simul. Comput. 47 (2018).
+.. [2] J. Mannseth, T. S. Kleppe and H. J. Skaug, "On the application of improved symplectic integrators in Hamiltonian
+   Monte Carlo", Commun. Stat. Simul. Comput. 47 (2018).
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import call_density, floats_at, kernel
+from nbinfer.compile import Record, call_density, floats_at, kernel
 from nbinfer.mcmc.metric import velocity
 
 _A2 = (3.0 - math.sqrt(3.0)) / 6.0
@@ -34,7 +36,7 @@ _KICKS = np.array([[0.5, 0.5, 0.0, 0.0], [_A2, 1.0 - 2.0 * _A2, _A2, 0.0], [_A3,
 _DRIFTS = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [_B3, 1.0 - 2.0 * _B3, _B3]])
 
 
-def integrator_number(name: str) -> int:
+def integrator_number(name: Any) -> int:
     """Return the number by which kernels know an integrator; hyphens in its name do not matter."""
     names = list(INTEGRATORS)
     plain = name.replace("-", "").lower() if isinstance(name, str) else name
@@ -43,12 +45,12 @@ def integrator_number(name: str) -> int:
     return names.index(plain)
 
 
-# Loops below know arrays by address: an array handed over is seven words, and most loops are short. There are two where one would
-# do, since the compiler takes vector instructions only where few arrays might overlap.
+# Loops below know arrays by address: an array handed over is seven words, and most loops are short. There are two where
+# one would do, since the compiler takes vector instructions only where few arrays might overlap.
 
 
 @kernel(reassociate=True)
-def _kick_and_drift(n, origin, target, inv_mass_address, kick, drift):
+def _kick_and_drift(n: int, origin: int, target: int, inv_mass_address: int, kick: float, drift: float) -> None:
     position, momentum, grad = floats_at(origin, n), floats_at(origin + 8 * n, n), floats_at(origin + 16 * n, n)
     position_out, momentum_out = floats_at(target, n), floats_at(target + 8 * n, n)
     inv_mass = floats_at(inv_mass_address, n)
@@ -59,7 +61,7 @@ def _kick_and_drift(n, origin, target, inv_mass_address, kick, drift):
 
 
 @kernel(reassociate=True)
-def _kick(n, point, inv_mass_address, kick):
+def _kick(n: int, point: int, inv_mass_address: int, kick: float) -> float:
     """Kick in place; return the kinetic energy."""
     momentum, grad = floats_at(point + 8 * n, n), floats_at(point + 16 * n, n)
     inv_mass = floats_at(inv_mass_address, n)
@@ -72,7 +74,7 @@ def _kick(n, point, inv_mass_address, kick):
 
 
 @kernel(reassociate=True)
-def _dense_kick_and_drift(n, origin, target, metric, kick, drift):
+def _dense_kick_and_drift(n: int, origin: int, target: int, metric: Record, kick: float, drift: float) -> None:
     position, momentum, grad = floats_at(origin, n), floats_at(origin + 8 * n, n), floats_at(origin + 16 * n, n)
     position_out, momentum_out = floats_at(target, n), floats_at(target + 8 * n, n)
     speed = floats_at(target + 24 * n, n)
@@ -84,7 +86,7 @@ def _dense_kick_and_drift(n, origin, target, metric, kick, drift):
 
 
 @kernel(reassociate=True)
-def _dense_kick(n, point, metric, kick):
+def _dense_kick(n: int, point: int, metric: Record, kick: float) -> float:
     """The same with a dense metric, which leaves the velocity behind the point."""
     momentum, grad = floats_at(point + 8 * n, n), floats_at(point + 16 * n, n)
     speed = floats_at(point + 24 * n, n)
@@ -98,7 +100,9 @@ def _dense_kick(n, point, metric, kick):
 
 
 @kernel
-def step(chain, metric, integrator, step_size, origin, target):
+def step(
+    chain: Record, metric: Record, integrator: int, step_size: float, origin: int, target: int
+) -> tuple[float, float]:
     """Take one step from one phase point to another.
 
     Parameters
@@ -111,8 +115,8 @@ def step(chain, metric, integrator, step_size, origin, target):
     step_size : float
         Negative to go back in time.
     origin, target : int
-        Addresses of two phase points: position, momentum, gradient, velocity, `n` float64 each; `target` is overwritten,
-        its velocity only with a dense metric.
+        Addresses of two phase points: position, momentum, gradient, velocity, `n` float64 each; `target` is
+        overwritten, its velocity only with a dense metric.
 
     Returns
     -------

@@ -1,14 +1,14 @@
 """The metric: inverse mass matrix, momenta drawn from it, and what adapts it to the posterior.
 
-A metric is an estimate of the posterior covariance, diagonal or dense. It is learnt from the draws of warm-up, kept in two
-estimators: the foreground, in use, and the background, which replaces it when a window ends, so that early draws are
-forgotten. The diagonal one that minimises the Fisher divergence to a standard normal is the ratio of the spread of the
-draws to the spread of the gradients [1]_.
+A metric is an estimate of the posterior covariance, diagonal or dense. It is learnt from the draws of warm-up, kept in
+two estimators: the foreground, in use, and the background, which replaces it when a window ends, so that early draws
+are forgotten. The diagonal one that minimises the Fisher divergence to a standard normal is the ratio of the spread of
+the draws to the spread of the gradients [1]_.
 
 References
 ----------
-.. [1] A. Seyboldt, E. Carlson and B. Carpenter, "Preconditioning Hamiltonian Monte Carlo by minimizing Fisher divergence",
-   arXiv:2603.18845.
+.. [1] A. Seyboldt, E. Carlson and B. Carpenter, "Preconditioning Hamiltonian Monte Carlo by minimizing Fisher
+   divergence", arXiv:2603.18845.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import enum
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nbinfer.compile import floats_at, kernel
+from nbinfer.compile import Record, floats_at, kernel
 from nbinfer.random import fill_normal
 
 
@@ -65,18 +66,20 @@ def estimator_size(n: int, adaptation: Adaptation) -> int:
 
 
 @kernel
-def _estimator(metric, which):
+def _estimator(metric: Record, which: int) -> int:
     """Return where one estimator is: means of draws, squares, means of gradients, squares (dense: means, products)."""
-    return metric.estimators + 8 * _size(metric) * which
+    address: int = metric.estimators + 8 * _size(metric) * which
+    return address
 
 
 @kernel
-def _size(metric):
-    return metric.n + metric.n * metric.n if metric.adaptation == _ADAPTS_DENSE else 4 * metric.n
+def _size(metric: Record) -> int:
+    size: int = metric.n + metric.n * metric.n if metric.adaptation == _ADAPTS_DENSE else 4 * metric.n
+    return size
 
 
 @kernel
-def velocity(metric, momentum_address, address):
+def velocity(metric: Record, momentum_address: int, address: int) -> None:
     """Write the inverse mass times the momentum; both known by address."""
     n = metric.n
     momentum, velocity_out = floats_at(momentum_address, n), floats_at(address, n)
@@ -94,7 +97,7 @@ def velocity(metric, momentum_address, address):
 
 
 @kernel(reassociate=True)
-def _squares(address, n):
+def _squares(address: int, n: int) -> float:
     values, total = floats_at(address, n), 0.0
     for i in range(n):
         total += values[i] * values[i]
@@ -102,7 +105,7 @@ def _squares(address, n):
 
 
 @kernel
-def draw_momentum(metric, stream, address):
+def draw_momentum(metric: Record, stream: int, address: int) -> float:
     """Draw a momentum from N(0, M), write it to an address and return its kinetic energy."""
     n = metric.n
     fill_normal(stream, address, n)
@@ -123,7 +126,7 @@ def draw_momentum(metric, stream, address):
 
 
 @kernel
-def refresh_root(metric):
+def refresh_root(metric: Record) -> bool:
     """Recompute what `draw_momentum` needs; return False if the inverse mass is not positive definite."""
     n = metric.n
     if metric.dense == 0:
@@ -138,7 +141,7 @@ def refresh_root(metric):
 
 
 @kernel
-def _cholesky(matrix, n):
+def _cholesky(matrix: NDArray[np.float64], n: int) -> bool:
     """Replace the lower triangle of a flat symmetric matrix by its Cholesky factor; return False if there is none."""
     for i in range(n):
         for j in range(i + 1):
@@ -156,7 +159,7 @@ def _cholesky(matrix, n):
 
 
 @kernel
-def guess(metric, grad_address):
+def guess(metric: Record, grad_address: int) -> None:
     """Set a first metric from the gradient at the starting point: the scale at which the density changes."""
     if metric.adaptation != _ADAPTS_FISHER:
         return
@@ -168,7 +171,7 @@ def guess(metric, grad_address):
 
 
 @kernel
-def learn(metric, position, grad):
+def learn(metric: Record, position: int, grad: int) -> None:
     """Take a draw and its gradient, known by their addresses, into both estimators."""
     n = metric.n
     metric.count_0 += 1.0
@@ -184,7 +187,7 @@ def learn(metric, position, grad):
 
 
 @kernel(reassociate=True)
-def _welford(n, mean_address, squares_address, value_address, weight):
+def _welford(n: int, mean_address: int, squares_address: int, value_address: int, weight: float) -> None:
     """Take one value into running means and sums of squared deviations."""
     mean, squares, value = floats_at(mean_address, n), floats_at(squares_address, n), floats_at(value_address, n)
     for i in range(n):
@@ -194,7 +197,7 @@ def _welford(n, mean_address, squares_address, value_address, weight):
 
 
 @kernel
-def _learn_dense(n, address, value_address, weight):
+def _learn_dense(n: int, address: int, value_address: int, weight: float) -> None:
     """Take one value into running means and the lower triangle of the sums of products."""
     mean, products, value = floats_at(address, n), floats_at(address + 8 * n, n * n), floats_at(value_address, n)
     for i in range(n):
@@ -205,13 +208,14 @@ def _learn_dense(n, address, value_address, weight):
 
 
 @kernel
-def background_count(metric):
+def background_count(metric: Record) -> float:
     """Return the number of draws in the estimator that is not in use."""
-    return metric.count_1 if metric.foreground == 0 else metric.count_0
+    count: float = metric.count_1 if metric.foreground == 0 else metric.count_0
+    return count
 
 
 @kernel
-def switch(metric):
+def switch(metric: Record) -> None:
     """End a window: the background becomes the foreground and a new background begins."""
     estimator = floats_at(_estimator(metric, metric.foreground), _size(metric))
     for i in range(_size(metric)):
@@ -225,7 +229,7 @@ def switch(metric):
 
 
 @kernel
-def refresh(metric):
+def refresh(metric: Record) -> bool:
     """Set the inverse mass from the foreground; return whether there were draws enough to do so."""
     n = metric.n
     count = metric.count_0 if metric.foreground == 0 else metric.count_1
@@ -249,11 +253,11 @@ def refresh(metric):
 
 
 @kernel
-def _refresh_dense(metric, estimator, count):
+def _refresh_dense(metric: Record, estimator: NDArray[np.float64], count: float) -> bool:
     """Set a dense inverse mass to the covariance; one that is not positive definite leaves the old one in use.
 
-    Covariances count for the less the fewer draws there are: they are shrunk by count / (count + 5), as Stan shrinks its
-    dense metric, but towards the variances and not towards a fixed scale.
+    Covariances count for the less the fewer draws there are: they are shrunk by count / (count + 5), as Stan shrinks
+    its dense metric, but towards the variances and not towards a fixed scale.
     """
     n = metric.n
     if count < _LEAST_DRAWS:

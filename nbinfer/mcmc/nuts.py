@@ -15,10 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import entry, floats_at, ints_at, kernel, record_at
-from nbinfer.mcmc import integrators, metric as metrics, step_size as step_sizes, tree as trees, warmup
+from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
+from nbinfer.mcmc import integrators, warmup
+from nbinfer.mcmc import metric as metrics
+from nbinfer.mcmc import step_size as step_sizes
+from nbinfer.mcmc import tree as trees
 from nbinfer.mcmc.chain import Chain, Status
-from nbinfer.mcmc.integrators import INTEGRATORS, integrator_number
+from nbinfer.mcmc.integrators import integrator_number
 from nbinfer.mcmc.metric import Adaptation, Metric
 from nbinfer.mcmc.step_size import DualAveraging
 from nbinfer.mcmc.tree import Tree
@@ -69,7 +72,7 @@ _OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
 
 
 @kernel
-def search_step_size(chain, own, metric, tree, averaging):
+def search_step_size(chain: Record, own: Record, metric: Record, tree: Record, averaging: Record) -> None:
     """Double or halve the step size until the acceptance of one step crosses the target (section 3.2.1 of [1])."""
     n = chain.n
     start, target = trees.point(tree, n, 0), trees.point(tree, n, 1)
@@ -96,7 +99,7 @@ def search_step_size(chain, own, metric, tree, averaging):
 
 
 @kernel
-def _prepare(chain, own, metric, tree, averaging):
+def _prepare(chain: Record, own: Record, metric: Record, tree: Record, averaging: Record) -> None:
     """Do what the first transition needs: a first metric and a first step size."""
     own.begun = 1
     step_sizes.restart(averaging, own.first_step_size)
@@ -107,7 +110,7 @@ def _prepare(chain, own, metric, tree, averaging):
 
 
 @entry("int64(intp, intp)")
-def step(chain_address, own_address):
+def step(chain_address: int, own_address: int) -> int:
     """Make one transition of a chain."""
     chain, own = record_at(chain_address, Chain), record_at(own_address, Nuts)
     metric, tree = record_at(own.metric, Metric), record_at(own.tree, Tree)
@@ -168,7 +171,7 @@ _PSEUDO_DRAWS = 10.0  # what a variance metric of 1 counts at the start
 
 
 @dataclass(frozen=True, kw_only=True)
-class NUTS:
+class NUTS:  # numpydoc ignore=PR02
     """Configure the No-U-Turn Sampler.
 
     Parameters
@@ -178,7 +181,8 @@ class NUTS:
     max_treedepth, early_max_treedepth : int
         Doublings of a trajectory at most; the second holds in the first 200 draws of warm-up.
     metric : {'fisher', 'diag', 'dense', 'unit'}
-        Diagonal by Fisher divergence (nutpie's, the default), diagonal by variance (PyMC's), dense by covariance, or none.
+        Diagonal by Fisher divergence (nutpie's, the default), diagonal by variance (PyMC's), dense by covariance, or
+        none.
     integrator : {'leapfrog', 'twostage', 'threestage'}
         One, two or three gradients per step.
     Emax : float
@@ -230,7 +234,11 @@ class NUTS:
         _positive("t0", self.t0)
         if not 0.5 < self.k <= 1.0:
             raise ValueError(f"k must lie in (0.5, 1], got {self.k!r}.")
-        for name, limit in (("max_treedepth", self.max_treedepth), ("early_max_treedepth", self.early_max_treedepth)):
+        limits: dict[str, Any] = {
+            "max_treedepth": self.max_treedepth,
+            "early_max_treedepth": self.early_max_treedepth,
+        }
+        for name, limit in limits.items():
             if not isinstance(limit, int | np.integer) or isinstance(limit, bool) or not 1 <= limit <= 25:
                 raise ValueError(f"{name} must be an int from 1 to 25, got {limit!r}.")
         _choice("metric", self.metric, _METRICS)
@@ -239,7 +247,10 @@ class NUTS:
         integrator_number(self.integrator)
         low, high = self._step_range()
         if not 0.0 < low <= high < np.inf:
-            raise ValueError(f"step_rand must be None, a number in [0, 1) or (low, high) with 0 < low <= high, got {self.step_rand!r}.")
+            raise ValueError(
+                "step_rand must be None, a number in [0, 1) or (low, high) with 0 < low <= high, "
+                f"got {self.step_rand!r}."
+            )
 
     def _step_range(self) -> tuple[float, float]:
         if self.step_rand is None:

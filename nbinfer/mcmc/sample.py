@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer._version import __version__
+from nbinfer.autodiff.errors import DerivativeWarning
 from nbinfer.diagnostics import check
 from nbinfer.errors import ConvergenceWarning, PerformanceWarning, SamplingError
 from nbinfer.mcmc.blocks import Blocks, Column, Step
@@ -65,13 +66,14 @@ def sample(
     step : NUTS, optional
         A configured step method. Default: NUTS, as `init` and `nuts_kwargs` say.
     init : {'auto', 'jitter+adapt_diag', 'adapt_diag'}
-        'auto' starts each chain at the initial point plus U(-1, 1) in every unconstrained coordinate and learns a diagonal
-        metric by Fisher divergence; the others learn the variances, with and without that jitter. Used if `step` is None.
+        'auto' starts each chain at the initial point plus U(-1, 1) in every unconstrained coordinate and learns a
+        diagonal metric by Fisher divergence; the others learn the variances, with and without that jitter. Used if
+        `step` is None.
     n_init : int
         Iterations of the initialisers that fit an approximation first; the present ones need none.
     start : mapping or sequence of mappings, optional
-        Constrained values by name, for all chains or one mapping per chain. What is missing comes from the initial point.
-        A given start is not jittered.
+        Constrained values by name, for all chains or one mapping per chain. What is missing comes from the initial
+        point. A given start is not jittered.
     trace : sequence of str, optional
         Names of the parameters and derived quantities to keep. Default: all.
     chain_idx : int
@@ -106,13 +108,16 @@ def sample(
     ConvergenceWarning
         Once per kind of problem that the diagnostics find.
     PerformanceWarning
-        If the gradient is made of finite differences.
+        If the gradient is made of finite differences; it says why.
+    DerivativeWarning
+        If a derivative vanishes silently, for example at ``int(p.x)``; with the line.
 
     Notes
     -----
-    Ctrl-C ends the run and returns what is finished (``trace.interrupted``). If one of the model's functions raises, its
-    exception arrives here with the point in its notes and the finished draws as its attribute ``trace``; failures of
-    arithmetic at single points (FloatingPointError, ZeroDivisionError, OverflowError, LinAlgError) count as divergences.
+    Ctrl-C ends the run and returns what is finished (``trace.interrupted``). If one of the model's functions raises,
+    its exception arrives here with the point in its notes and the finished draws as its attribute ``trace``; failures
+    of arithmetic at single points (FloatingPointError, ZeroDivisionError, OverflowError, LinAlgError) count as
+    divergences.
 
     Examples
     --------
@@ -143,6 +148,8 @@ def sample(
     bound = model.bind(chains)
     if bound.gradient_warning:
         warnings.warn(bound.gradient_warning, PerformanceWarning, stacklevel=2)
+    for message in bound.derivative_warnings:
+        warnings.warn(message, DerivativeWarning, stacklevel=2)
     points = starting_points(bound, model, start, jitter, keys, numbers)
     bound.check_gradient(points[0][0])
 
@@ -222,14 +229,17 @@ def _step_and_jitter(step: Any, init: Any, nuts_kwargs: Any, step_kwargs: Any) -
         if unknown:
             raise ValueError(f"step_kwargs has {unknown[0]!r}, but the only step of this run is 'nuts'.")
         options = dict(step_kwargs.get("nuts", {}))
+    defaults: dict[str, Any] = {"metric": metric}
     if step is None:
-        return NUTS(**({"metric": metric} | options)), jitter
+        return NUTS(**(defaults | options)), jitter
     if isinstance(step, list | tuple) and len(step) == 1:
         step = step[0]
     if not isinstance(step, NUTS):
         raise TypeError(f"step must be a configured NUTS, got {type(step).__name__}.")
     if options:
-        raise ValueError("step is given, so nuts_kwargs and step_kwargs have nothing to configure; set them on the step.")
+        raise ValueError(
+            "step is given, so nuts_kwargs and step_kwargs have nothing to configure; set them on the step."
+        )
     return step, True
 
 
@@ -237,7 +247,9 @@ def _kept_names(model: Model, trace: Any) -> set[str] | None:
     if trace is None:
         return None
     if isinstance(trace, str) or not isinstance(trace, Sequence) or not all(isinstance(n, str) for n in trace):
-        raise TypeError(f"trace must be a list of names to keep, got {trace!r}. Other back-ends come with a later version.")
+        raise TypeError(
+            f"trace must be a list of names to keep, got {trace!r}. Other back-ends come with a later version."
+        )
     known = [*model.parameters, *model.derived]
     unknown = [name for name in trace if name not in known]
     if unknown:
@@ -314,10 +326,14 @@ def _raise_if_failed(outcome: Outcome, trace: Trace, nuts: NUTS, numbers: Sequen
     if outcome.error is not None:
         outcome.error.trace = trace  # type: ignore[attr-defined]
         if outcome.chain is not None:
-            outcome.error.add_note(f"raised by the model in chain {numbers[outcome.chain]}; finished draws: error.trace")
+            outcome.error.add_note(
+                f"raised by the model in chain {numbers[outcome.chain]}; finished draws: error.trace"
+            )
         raise outcome.error
     if outcome.interrupted and nuts.on_error == "raise" and trace.sample_stats["diverging"].any():
-        failure = SamplingError("stopped at the first divergence, as on_error='raise' asks; finished draws: error.trace")
+        failure = SamplingError(
+            "stopped at the first divergence, as on_error='raise' asks; finished draws: error.trace"
+        )
         failure.trace = trace
         raise failure
     if outcome.interrupted and not trace.draws_done.any():

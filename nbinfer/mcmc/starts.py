@@ -25,7 +25,8 @@ def starting_points(
     bound : Bound
     model : Model
     start : None, mapping or sequence of mappings
-        Constrained values by name for all chains, or one mapping per chain; what is missing comes from the initial point.
+        Constrained values by name for all chains, or one mapping per chain; what is missing comes from the initial
+        point.
     jitter : bool
         Whether chains without a given start are jittered, and tried again if the density is not finite there.
     keys, numbers : sequences

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from nbinfer.compile import kernel
+from nbinfer.compile import Record, kernel
 
 #: A step is dimensionless in whitened coordinates; half a period of the oscillator is more than any target needs.
 LARGEST_STEP = math.pi
@@ -30,7 +30,7 @@ DualAveraging = np.dtype(
 
 
 @kernel
-def restart(state, step_size):
+def restart(state: Record, step_size: float) -> None:
     """Forget what was learnt and start from `step_size` (> 0)."""
     state.shrink_point = math.log(10.0 * step_size)
     state.log_step = math.log(step_size)
@@ -40,7 +40,7 @@ def restart(state, step_size):
 
 
 @kernel
-def learn(state, accept_prob, target_accept, gamma, t0, k):
+def learn(state: Record, accept_prob: float, target_accept: float, gamma: float, t0: float, k: float) -> None:
     """Take in the acceptance probability of one transition (equation 6); NaN counts as 0."""
     if not accept_prob >= 0.0:
         accept_prob = 0.0
@@ -54,6 +54,6 @@ def learn(state, accept_prob, target_accept, gamma, t0, k):
 
 
 @kernel
-def step_size(state, tuning):
+def step_size(state: Record, tuning: bool) -> float:
     """Return the step size to use: the iterate while tuning, its average afterwards."""
     return math.exp(state.log_step if tuning else state.log_step_bar)

@@ -1,14 +1,15 @@
 """The trajectory of NUTS: a tree grown by doubling, without recursion.
 
-Phase points live in a pool of slots. A point is written once, by the step that reaches it, and is known by its slot ever after: as
-an end of the tree, as an end of a subtree that waits for its sibling, as the proposal. Counts of uses tell which slots are free.
+Phase points live in a pool of slots. A point is written once, by the step that reaches it, and is known by its slot
+ever after: as an end of the tree, as an end of a subtree that waits for its sibling, as the proposal. Counts of uses
+tell which slots are free.
 
-A span of the trajectory turns if the momentum at one of its ends points back along the way w between them, w·p ≤ 0, where w leads
-from half a step before the one end to half a step beyond the other: up to the square of the step that is the step times the sum
-of the velocities over the span, the criterion of [2]_, without a sum to keep. It is invariant under any linear change of
-coordinates, since momenta transform like gradients. When two neighbouring spans join, three
-spans are tested [3]_: the whole, and each half with the point next to it in the other half; the last two catch trajectories that
-turn exactly between the halves.
+A span of the trajectory turns if the momentum at one of its ends points back along the way w between them, w·p ≤ 0,
+where w leads from half a step before the one end to half a step beyond the other: up to the square of the step that is
+the step times the sum of the velocities over the span, the criterion of [2]_, without a sum to keep. It is invariant
+under any linear change of coordinates, since momenta transform like gradients. When two neighbouring spans join, three
+spans are tested [3]_: the whole, and each half with the point next to it in the other half; the last two catch
+trajectories that turn exactly between the halves.
 
 References
 ----------
@@ -23,7 +24,7 @@ import math
 
 import numpy as np
 
-from nbinfer.compile import floats_at, ints_at, kernel, load_acquire
+from nbinfer.compile import Record, floats_at, ints_at, kernel, load_acquire
 from nbinfer.mcmc import integrators
 from nbinfer.mcmc.metric import draw_momentum, velocity
 from nbinfer.random import uniform
@@ -59,8 +60,8 @@ Tree = np.dtype(
     align=True,
 )
 
-# exp of it, summed over any trajectory, stays finite. A fall of the energy by more has a probability below 1e-282: to hold
-# the weight there is exact in double precision.
+# exp of it, summed over any trajectory, stays finite. A fall of the energy by more has a probability below 1e-282: to
+# hold the weight there is exact in double precision.
 _LARGEST_EXPONENT = 650.0
 
 COMPLETE, TURNING, DIVERGING, STOPPED = 0, 1, 2, 3
@@ -72,13 +73,14 @@ def slots_needed(max_treedepth: int) -> int:
 
 
 @kernel
-def point(tree, n, slot):
+def point(tree: Record, n: int, slot: int) -> int:
     """Return the address of a phase point."""
-    return tree.points + 32 * n * slot
+    address: int = tree.points + 32 * n * slot
+    return address
 
 
 @kernel
-def _free_slot(tree):
+def _free_slot(tree: Record) -> int:
     """Take a slot that nobody uses."""
     uses = ints_at(tree.uses, tree.slots)
     slot = 0
@@ -89,7 +91,7 @@ def _free_slot(tree):
 
 
 @kernel
-def _turns(n, metric, reach, first_a, last_a, first_b, last_b):
+def _turns(n: int, metric: Record, reach: float, first_a: int, last_a: int, first_b: int, last_b: int) -> bool:
     """Tell whether joining span a and its successor b, given by their ends, makes a turn.
 
     `reach` is half a step, signed like the direction of building.
@@ -105,7 +107,7 @@ def _turns(n, metric, reach, first_a, last_a, first_b, last_b):
 
 
 @kernel(reassociate=True)
-def _pair_turns(n, inv_mass_address, reach, a, b):
+def _pair_turns(n: int, inv_mass_address: int, reach: float, a: int, b: int) -> bool:
     inv_mass = floats_at(inv_mass_address, n)
     qa, pa, qb, pb = floats_at(a, n), floats_at(a + 8 * n, n), floats_at(b, n), floats_at(b + 8 * n, n)
     at_a, at_b = 0.0, 0.0
@@ -117,7 +119,9 @@ def _pair_turns(n, inv_mass_address, reach, a, b):
 
 
 @kernel(reassociate=True)
-def _span_turns(n, inv_mass_address, reach, first_a, last_a, first_b, last_b):
+def _span_turns(
+    n: int, inv_mass_address: int, reach: float, first_a: int, last_a: int, first_b: int, last_b: int
+) -> bool:
     inv_mass = floats_at(inv_mass_address, n)
     qa, pa = floats_at(first_a, n), floats_at(first_a + 8 * n, n)
     ra, sa = floats_at(last_a, n), floats_at(last_a + 8 * n, n)
@@ -142,7 +146,7 @@ def _span_turns(n, inv_mass_address, reach, first_a, last_a, first_b, last_b):
 
 
 @kernel(reassociate=True)
-def _dense_span_turns(n, reach, a, b):
+def _dense_span_turns(n: int, reach: float, a: int, b: int) -> bool:
     """The same for one span, with the velocities that a dense metric leaves behind each point."""
     qa, pa, va = floats_at(a, n), floats_at(a + 8 * n, n), floats_at(a + 24 * n, n)
     qb, pb, vb = floats_at(b, n), floats_at(b + 8 * n, n), floats_at(b + 24 * n, n)
@@ -155,7 +159,7 @@ def _dense_span_turns(n, reach, a, b):
 
 
 @kernel
-def _extend(chain, metric, tree, edge, sign, depth):
+def _extend(chain: Record, metric: Record, tree: Record, edge: int, sign: float, depth: int) -> int:
     """Build the 2**depth points that follow `edge`; the ends end up in ``firsts[depth]`` and ``lasts[depth]``."""
     n = chain.n
     uses, indices = ints_at(tree.uses, tree.slots), ints_at(tree.indices, tree.slots)
@@ -204,9 +208,8 @@ def _extend(chain, metric, tree, edge, sign, depth):
         first, level = current, 0
         uses[first] += 1
         while (leaf >> level) & 1:
-            if _turns(
-                n, metric, reach, point(tree, n, firsts[level]), point(tree, n, lasts[level]), point(tree, n, first), point(tree, n, current)
-            ):
+            first_a, last_a = point(tree, n, firsts[level]), point(tree, n, lasts[level])
+            if _turns(n, metric, reach, first_a, last_a, point(tree, n, first), point(tree, n, current)):
                 return TURNING
             uses[lasts[level]] -= 1
             uses[first] -= 1
@@ -220,7 +223,7 @@ def _extend(chain, metric, tree, edge, sign, depth):
 
 
 @kernel
-def transition(chain, metric, tree, max_depth):
+def transition(chain: Record, metric: Record, tree: Record, max_depth: int) -> int:
     """Draw a new point of the chain.
 
     Parameters
@@ -301,7 +304,7 @@ def transition(chain, metric, tree, max_depth):
 
 
 @kernel
-def copy(source, target, count):
+def copy(source: int, target: int, count: int) -> None:
     """Copy `count` float64 from one address to another."""
     values, copies = floats_at(source, count), floats_at(target, count)
     for i in range(count):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nbinfer.compile import kernel
+from nbinfer.compile import Record, kernel
 from nbinfer.mcmc import metric as metrics
 from nbinfer.mcmc.metric import Adaptation
 
@@ -16,7 +16,7 @@ Schedule = np.dtype(
         ("early_window", "f8"),  # draws that an early window lasts
         ("window", "f8"),  # draws that the present later window lasts
         ("growth", "f8"),  # factor from one later window to the next
-        ("refresh_every", "f8"),  # draws between two refreshes of the metric in use; in the early phase it is every draw
+        ("refresh_every", "f8"),  # draws between two refreshes of the metric in use; in the early phase, every draw
         ("last_refresh", "f8"),
         ("changed", "i8"),  # whether the metric has ever been set from draws
     ],
@@ -27,9 +27,9 @@ Schedule = np.dtype(
 def schedule_for(adaptation: Adaptation, tune: int, n: int) -> dict[str, float]:
     """Return the settings of a schedule.
 
-    The Fisher and the dense metric follow nutpie: windows of 10 draws in the first 30 % of warm-up, then of 80, 120, 180, …, and
-    the last 15 % for the step size alone; the dense one is refreshed the less often the more a Cholesky factor costs. The
-    variance metric follows PyMC: windows of 101 draws to the end.
+    The Fisher and the dense metric follow nutpie: windows of 10 draws in the first 30 % of warm-up, then of 80, 120,
+    180, …, and the last 15 % for the step size alone; the dense one is refreshed the less often the more a Cholesky
+    factor costs. The variance metric follows PyMC: windows of 101 draws to the end.
     """
     if adaptation == Adaptation.VARIANCE:
         return dict(early_end=0, final_start=tune, early_window=101, window=101, growth=1.0, refresh_every=1)
@@ -40,7 +40,7 @@ def schedule_for(adaptation: Adaptation, tune: int, n: int) -> dict[str, float]:
 
 
 @kernel
-def learn(schedule, metric, draw, moved, position, grad):
+def learn(schedule: Record, metric: Record, draw: int, moved: bool, position: int, grad: int) -> bool:
     """Show the metric a draw of warm-up; return whether the metric in use changed for the first time.
 
     Parameters
@@ -69,6 +69,6 @@ def learn(schedule, metric, draw, moved, position, grad):
     if not due or not metrics.refresh(metric):
         return False
     schedule.last_refresh = draw
-    first = schedule.changed == 0
+    first: bool = schedule.changed == 0
     schedule.changed = 1
     return first

@@ -12,6 +12,7 @@ from nbinfer.compile.modules import GeneratedModule
 from nbinfer.errors import ModelError
 from nbinfer.model import generate
 from nbinfer.model.data import Table
+from nbinfer.model.derived import Derivation
 from nbinfer.model.gradient import Disagreement, compare_all, directional_error
 
 if TYPE_CHECKING:
@@ -127,12 +128,24 @@ class Bound:
         raise NotImplementedError
 
     @property
+    def derivative_warnings(self) -> tuple[str, ...]:
+        """Derivatives that vanish silently, each with its place."""
+        return ()
+
+    @property
+    def _underivable(self) -> str:
+        """Why the gradient is not derived, if that was tried."""
+        return ""
+
+    @property
     def gradient_warning(self) -> str:
         """What to warn about before a run that uses gradients; '' if there is nothing."""
         if self.has_gradient != "finite differences":
             return ""
         if self.model.is_written:
             why = "its terms have weights other than one (total_size), which logp_grad cannot know"
+        elif self._underivable:
+            why = f"its gradient cannot be derived: {self._underivable}"
         else:
             why = "it has no logp_grad"
         return (
@@ -216,9 +229,17 @@ class CompiledBound(Bound):
     """A model of Python functions, compiled."""
 
     def __init__(
-        self, model: Model, chains: int, module: GeneratedModule, plan: generate.Plan, facts: Facts, weights: np.ndarray
+        self,
+        model: Model,
+        chains: int,
+        module: GeneratedModule,
+        plan: generate.Plan,
+        facts: Facts,
+        weights: np.ndarray,
+        derivation: Derivation | None = None,
     ) -> None:
         super().__init__(model, chains)
+        self._derivation = derivation
         self._module = module
         layout = model.layout
         for name, (shape, dtype) in facts.derived.items():
@@ -251,7 +272,17 @@ class CompiledBound(Bound):
 
     @property
     def has_gradient(self) -> str:  # type: ignore[override]
+        if self._derivation is not None and self._derivation.source:
+            return "derived"
         return "written" if self._name == "density" and self.model.is_written else "finite differences"
+
+    @property
+    def derivative_warnings(self) -> tuple[str, ...]:
+        return self._derivation.warnings if self._derivation is not None else ()
+
+    @property
+    def _underivable(self) -> str:
+        return self._derivation.reason if self._derivation is not None else ""
 
     @property
     def _name(self) -> str:

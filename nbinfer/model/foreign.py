@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import operator
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,10 +17,14 @@ from nbinfer.model import generate
 from nbinfer.model.base import BaseModel
 from nbinfer.model.data import Datum, convert, convert_all
 from nbinfer.model.density import Bound, aligned
+from nbinfer.model.derived import NAME, data_type, units_key
 from nbinfer.model.evaluate import Facts, call, check_number, python_function, retrying
 from nbinfer.model.model import Model
 from nbinfer.model.pointers import PROTOTYPE, c_address, pointer, tests_null
 from nbinfer.model.supports import real
+
+if TYPE_CHECKING:
+    from nbinfer.autodiff import Generated
 
 
 @entry("int64(int64, intp, intp, intp)")
@@ -36,7 +40,7 @@ def record_position(n: int, q: int, row: int, context: int) -> int:
 def never_null(n: int, q: int, grad: int, context: int) -> float:
     """Call a C function that does not know null; `context` holds its address, its context, room for a gradient."""
     row = ints_at(context, 3)
-    return call_density(row[0], n, q, row[2] if grad == 0 else grad, row[1])  # type: ignore[no-any-return]
+    return call_density(row[0], n, q, row[2] if grad == 0 else grad, row[1])
 
 
 def flat(f: Any, dim: int, data: Any, *, context: Any, compile: bool, name: str | None) -> Model:
@@ -139,9 +143,16 @@ class FlatModel(_Flat):
     def _content(self) -> str:
         from nbinfer.compile.fingerprint import fingerprint
 
-        return fingerprint(
-            self._f, self._form, self._bare, self._has_data, self.dim, [d.key for d in self._data.values()]
-        )
+        data = self._data.values()
+        units = [] if self.is_written else units_key(data)
+        return fingerprint(self._f, self._form, self._bare, self._has_data, self.dim, [d.key for d in data], units)
+
+    def _derive(self) -> Generated:
+        from nbinfer.autodiff.derive import derive_flat
+
+        types = {name: data_type(datum) for name, datum in self._data.items()}
+        data = (next(iter(types.values())) if self._bare else types) if self._has_data else None
+        return derive_flat(python_function(self._f), data, name=NAME)
 
     def _plan(self, facts: Facts) -> generate.Plan:
         terms = [] if self.is_written else [generate.Term("logp", False)]

@@ -68,6 +68,8 @@ class Plan(NamedTuple):
         "data", joined by ", ".
     bare_data : bool
         Whether the only entry of the data is passed as it is, not as a named tuple.
+    gradient : str
+        Text of the derived gradient, a function `derived_gradient`; '' if there is none.
     """
 
     layout: Layout
@@ -77,6 +79,7 @@ class Plan(NamedTuple):
     derived: Sequence[Derived]
     flat: str = ""
     bare_data: bool = False
+    gradient: str = ""
 
     @property
     def n_weights(self) -> int:
@@ -92,11 +95,13 @@ class Plan(NamedTuple):
 def source(plan: Plan) -> str:
     """Write the text of a model's module."""
     parts = [_head(plan)]
-    if plan.terms:
+    if plan.gradient:
+        parts += ["@kernel(reassociate=True)\n" + plan.gradient, _fused(plan)]
+    elif plan.terms:
         parts += [_value(plan), _differences(plan)]
     if plan.written:
         parts += [_fused(plan)]
-    parts += [_shell(plan, "density", plan.written)]
+    parts += [_shell(plan, "density", plan.written or bool(plan.gradient))]
     if plan.written and plan.terms:
         parts += [_shell(plan, "general", False)]
     parts += [part for part in (_stores(plan), _record(plan)) if part]
@@ -126,6 +131,7 @@ The user's functions and the transforms are put among the globals. ``q`` holds c
 ``scratch`` constrained values, then their gradients, then a position to try.
 """
 
+import math
 from collections import namedtuple
 
 import numpy as np
@@ -160,9 +166,7 @@ def _constrain(plan: Plan, q: str = "q", jacobian: bool = True) -> list[str]:
     fields = []
     for p in plan.layout.parameters.values():
         if _moved(p):
-            call = (
-                f"forward_{p.name}({_flat(q, p.q)}, {_flat('scratch', p.x)}, {_flat('constants', p.c)})"
-            )
+            call = f"forward_{p.name}({_flat(q, p.q)}, {_flat('scratch', p.x)}, {_flat('constants', p.c)})"
             lines.append(f"log_jacobian += {call}" if jacobian else call)
             fields.append(_view("scratch", p.x, p.shape))
         elif p.support.discrete:
@@ -238,13 +242,15 @@ def _differences(plan: Plan) -> str:
 def _fused(plan: Plan) -> str:
     layout = plan.layout
     lines = _loop("grad", 0, layout.dim, "= 0.0")
+    name, more = ("derived_gradient", ", weights") if plan.gradient else ("logp_grad", "")
     if plan.flat:
-        lines.append(f"total = logp_grad({_flat_call(plan)})")
+        arguments = f"q, grad{', data' if 'data' in plan.flat else ''}" if plan.gradient else _flat_call(plan)
+        lines.append(f"total = {name}({arguments})")
     else:
         lines += _loop("scratch", layout.values, 2 * layout.values, "= 0.0") if layout.values else []
         lines += _constrain(plan)
-        lines.append(f"total = logp_grad(p, data, {_gradients(plan)})")
-    if len(plan.terms) <= 1:  # the weight of the whole; the terms of one gradient cannot be told apart
+        lines.append(f"total = {name}(p, data, {_gradients(plan)}{more})")
+    if len(plan.terms) <= 1 and (plan.flat or not plan.gradient):  # the weight of the whole; the terms of one gradient cannot be told apart
         scaled = _loop("grad", 0, layout.dim, "*= weights[0]")
         scaled += _loop("scratch", layout.values, 2 * layout.values, "*= weights[0]") if layout.values else []
         lines += ["if weights[0] != 1.0:", "    total *= weights[0]", *("    " + line for line in scaled)]

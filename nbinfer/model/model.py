@@ -7,10 +7,11 @@ import functools
 import json
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nbinfer.autodiff.errors import ADError
 from nbinfer.compile import JIT, Entry
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.modules import generated_module, write_once
@@ -21,6 +22,7 @@ from nbinfer.model import generate
 from nbinfer.model.base import BaseModel
 from nbinfer.model.data import check_name, content_key, convert_all, replace
 from nbinfer.model.density import Bound, CompiledBound
+from nbinfer.model.derived import NAME, data_type, derivation, parameter_types, units_key
 from nbinfer.model.evaluate import (
     Facts,
     call,
@@ -31,6 +33,9 @@ from nbinfer.model.evaluate import (
     python_function,
     retrying,
 )
+
+if TYPE_CHECKING:
+    from nbinfer.autodiff import Generated
 
 
 class Model(BaseModel):
@@ -274,14 +279,31 @@ class Model(BaseModel):
         """Give the model memory for a number of chains, and machine code, which is made when first asked for."""
         content = self._content()
         facts = self._facts(content)
-        plan = self._plan(facts)
-        names = self._names()
+        found = None if self.is_written else derivation(content, self._derive)
+        plan = self._plan(facts)._replace(gradient=found.source if found else "")
+        names = self._names() | ((found and found.names) or {})
         module = generated_module(generate.source(plan), content, names, generate.SIGNATURES)
-        return CompiledBound(self, chains, module, plan, facts, self.weights(facts))
+        return CompiledBound(self, chains, module, plan, facts, self.weights(facts), found)
+
+    def _derive(self) -> Generated:
+        """Derive the gradient from the functions that make the density."""
+        from nbinfer.autodiff.derive import derive
+
+        return derive(
+            parameter_types(self.layout),
+            {name: data_type(datum) for name, datum in self._data.items()},
+            prior=self.prior,
+            terms=self.likelihood,
+            logp=self.logp_function,
+            name=NAME,
+        )
 
     def address_of(self, entry: Entry) -> int:
         """Return the address of one of this model's C functions; what Numba cannot compile becomes one message."""
         try:
+            if not self.is_written and not entry.is_compiled:
+                # A derivation read from disk knows its text; to compile it takes what the text refers to.
+                entry.py_func.__globals__.update(self._derived_names())
             return entry.address
         except Exception as error:
             from nbinfer.model.compile_errors import readable
@@ -316,7 +338,16 @@ class Model(BaseModel):
 
     def _content(self) -> str:
         functions = [(label, f) for label, f in self._labelled() if not label.startswith("predict")]
-        return fingerprint(functions, list(self.layout.keys()), [d.key for d in self._data.values()])
+        data = self._data.values()
+        units = [] if self.is_written else units_key(data)
+        return fingerprint(functions, list(self.layout.keys()), [d.key for d in data], units)
+
+    def _derived_names(self) -> dict[str, Any]:
+        try:
+            generated = self._derive()
+        except ADError:
+            return {}
+        return generated.globals | generated.arrays
 
     def _facts(self, content: str) -> Facts:
         """Run the functions once in Python, check what they return, and keep the outcome beside the machine code."""

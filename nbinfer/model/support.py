@@ -31,7 +31,7 @@ _MODULES = {
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Support:
+class Support:  # numpydoc ignore=PR02
     """The set a parameter lives in; made by `real`, `positive`, `simplex` and their like.
 
     Parameters
@@ -65,12 +65,12 @@ class Support:
         self.constants.setflags(write=False)
 
     @property
-    def forward(self) -> Kernel:
+    def forward(self) -> Kernel[..., float]:
         """Kernel ``forward(u, x, constants) -> log|J|`` over flat arrays; overwrites ``x``."""
         return self._part("forward")  # type: ignore[no-any-return]
 
     @property
-    def pullback(self) -> Kernel:
+    def pullback(self) -> Kernel[..., None]:
         """Kernel ``pullback(u, x, constants, grad_x, grad_u)`` over flat arrays; overwrites ``grad_u``."""
         return self._part("pullback")  # type: ignore[no-any-return]
 

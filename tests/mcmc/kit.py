@@ -124,13 +124,12 @@ class BareChains:
             q = starts[c] if starts is not None else generator(keys[c], 0, number).uniform(-1, 1, dim)
             self.blocks.begin(c, q, *target.value_and_grad(q))
         self._target = target
-        self.blocks.wire(
+        statistics = enumerate(self.nuts.statistics.items())
+        self.columns = (
             [Column(0, dim, "float64", self.warm, self.x)],
-            [
-                Column(i, 1, d, self.warm_stats[k], self.stats[k])
-                for i, (k, d) in enumerate(self.nuts.statistics.items())
-            ],
+            [Column(i, 1, d, self.warm_stats[k], self.stats[k]) for i, (k, d) in statistics],
         )
+        self.blocks.wire(*self.columns)
 
     def run(self, until=None):
         team = self.blocks.team(self.tune + self.draws if until is None else until)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nbinfer.compile import address_of, entry, floats_at, record_at
+from nbinfer.compile import address_of, entry, record_at
 from nbinfer.mcmc import integrators
 from nbinfer.mcmc.chain import Chain
 from nbinfer.mcmc.integrators import INTEGRATORS, integrator_number

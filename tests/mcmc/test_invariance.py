@@ -1,7 +1,8 @@
 """One transition from exact draws leaves exact draws: the law of every sampler, and mutants that break it.
 
-Each of many exact draws makes one transition. Where the target is left invariant, the mean change of any function is zero; the
-change's own standard error says how near. A mutant is the source of the tree with one line altered; the law must catch each.
+Each of many exact draws makes one transition. Where the target is left invariant, the mean change of any function is
+zero; the change's own standard error says how near. A mutant is the source of the tree with one line altered; the law
+must catch each.
 """
 
 import importlib.util
@@ -59,7 +60,7 @@ def worst_z(before, after):
         lambda x: np.minimum(x**4, 50.0),
         lambda x: np.abs(x) < 0.5,
         lambda x: np.prod(x, axis=1, keepdims=True),
-        lambda x: (np.sum(x**2, axis=1, keepdims=True) < 2.0),
+        lambda x: np.sum(x**2, axis=1, keepdims=True) < 2.0,
     ]
     changes = np.concatenate([np.asarray(f(after), float) - f(before) for f in functions], axis=1)
     spread = changes.std(0)
@@ -139,5 +140,7 @@ def mutated(module, old, new, folder):
 @pytest.mark.parametrize("name", MUTANTS)
 def test_the_law_catches(name, tmp_path):
     mutant = mutated(*MUTANTS[name], tmp_path)
-    zs = [worst_z(exact, move_once(target, exact, mutant)) for target, exact in map(exact_draws, ("gaussian", "student"))]
+    zs = [
+        worst_z(exact, move_once(target, exact, mutant)) for target, exact in map(exact_draws, ("gaussian", "student"))
+    ]
     assert max(zs) > 6.0

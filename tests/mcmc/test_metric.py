@@ -108,6 +108,7 @@ def test_variance_metric_counts_ten_draws_of_variance_one_at_the_start():
 
 def test_after_a_switch_only_the_window_counts():
     x, g = draws()
+
     def shrunk(draws):
         covariance = np.cov(draws.T)
         return np.where(np.eye(DIM) == 1, covariance, covariance * len(draws) / (len(draws) + 5))

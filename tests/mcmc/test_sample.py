@@ -40,7 +40,9 @@ def test_a_trace_has_the_shapes_names_and_statistics_that_were_promised():
     assert trace.warmup_posterior == {}
     assert trace.attrs["seed"] == 7
     assert set(trace.observed_data) == set()
-    np.testing.assert_array_equal(trace.get_sampler_stats("mean_tree_accept"), trace.get_sampler_stats("acceptance_rate"))
+    np.testing.assert_array_equal(
+        trace.get_sampler_stats("mean_tree_accept"), trace.get_sampler_stats("acceptance_rate")
+    )
 
 
 def test_everything_is_frozen_when_warm_up_ends():
@@ -289,7 +291,9 @@ def test_divergences_are_reported_once_with_a_remedy():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         trace = run(raising_at_zero(), chains=2, start={"x": 1.0})
-    messages = [str(w.message) for w in caught if issubclass(w.category, ConvergenceWarning) and "diverged" in str(w.message)]
+    messages = [
+        str(w.message) for w in caught if issubclass(w.category, ConvergenceWarning) and "diverged" in str(w.message)
+    ]
     assert len(messages) == 1
     assert "target_accept" in messages[0]
     assert not trace.report.ok
@@ -381,7 +385,7 @@ def test_bad_arguments_are_refused_with_a_remedy(options, error, message):
 
 
 def test_something_that_is_no_model_is_refused():
-    with pytest.raises(TypeError, match="model must be an nbinfer.Model, got function"):
+    with pytest.raises(TypeError, match=r"model must be an nbinfer\.Model, got function"):
         nb.sample(lambda x: x)
 
 

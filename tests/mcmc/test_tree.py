@@ -52,7 +52,7 @@ class Compiled:
 
 
 class Definition:
-    """The same in the words of the papers: recursion, lists of points, nothing shared with the kernel but the numbers."""
+    """The same in the words of the papers: recursion, lists of points; shared with the kernel are only the numbers."""
 
     def __init__(self, target, inv_mass, step_size, words):
         self.f, self.inv_mass, self.h, self.words = target.value_and_grad, inv_mass, step_size, words
@@ -80,9 +80,7 @@ class Definition:
             error = self.h0 - h
             if not abs(error) < 1000.0:
                 return None
-            if self.candidate is None or uniform(self.words) < math.exp(
-                -error - np.logaddexp(self.weight, -error)
-            ):
+            if self.candidate is None or uniform(self.words) < math.exp(-error - np.logaddexp(self.weight, -error)):
                 self.candidate = point
             self.weight = np.logaddexp(self.weight, -error)
             return [point]

@@ -17,13 +17,6 @@ else:
         return function
 
 
-class Holder:
-    value = 1.0
-
-
-HOLDER = Holder()
-
-
 @njit
 def bad_helper(x):
     return np.fft.fft(x)[0].real
@@ -46,10 +39,6 @@ def formats(p, d):
     return float(len(f"{p.a:.3f}"))
 
 
-def holds(p, d):
-    return HOLDER.value if p.a > 1e6 else 0.0
-
-
 def unsupported(p, d):
     return np.sum(np.apply_along_axis(np.sum, 0, d.y)) - p.a
 
@@ -59,7 +48,6 @@ CASES = [
     (unknown_field, "return p.b", "Parameters has no field b; it has a"),
     (two_types, 'x = "text"', "one type on all paths"),
     (formats, "return float", "format spec in f-strings"),
-    (holds, "return HOLDER", "Pass HOLDER as data"),
     (unsupported, "np.apply_along_axis", "Use what Numba supports"),
 ]
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import re
 from collections.abc import Mapping
@@ -27,9 +28,22 @@ _WHERE = {
     "sblri": ("sblri", "regression", "sblri"),
     "radon_centered": ("radon", "radon", "centered"),
     "radon_noncentered": ("radon", "radon", "noncentered"),
+    "logearn_interaction": ("earnings", "regression", "earnings"),
+    "logmesquite_logvash": ("mesquite", "regression", "mesquite"),
+    "garch11": ("garch", "garch", "model"),
+    "gp_pois_regr": ("gp_pois_regr", "gp_poisson", "model"),
+    "hmm_example": ("hmm_example", "hmm", "model"),
+    "low_dim_gauss_mix": ("low_dim_gauss_mix", "mixture", "model"),
 }
 
-NAMES = tuple(_WHERE)
+#: All of them.
+EVERY = tuple(_WHERE)
+
+#: Those whose model has a gradient written by hand.
+WRITTEN = EVERY[:10]
+
+#: Those that whole runs are made of.
+NAMES = WRITTEN
 
 #: Names of posteriordb's that our model spells differently.
 _RENAMED = {"theta_trans": "eta"}
@@ -77,9 +91,12 @@ class Posterior:
 
     @functools.cached_property
     def model(self) -> Any:
-        """The model, with its gradient written by hand."""
-        module = __import__(f"{__name__}.{self.module}", fromlist=[self.variant])
-        return getattr(module, self.variant)
+        """The model; the names in `WRITTEN` have a gradient written by hand."""
+        return getattr(self._module, self.variant)
+
+    @property
+    def _module(self) -> Any:
+        return importlib.import_module(f"{__name__}.{self.module}")
 
     @functools.cached_property
     def summary(self) -> dict[str, Any]:
@@ -111,8 +128,10 @@ class Posterior:
         """Return the log density, with respect to what is reported, of each of n draws (n, …)."""
         # What is reported are the centred coordinates, also where the sampler moves in others.
         model = load(self.name.replace("noncentered", "centered")).model
+        from_reported = getattr(self._module, "from_reported", lambda values: (values, 0.0))
         n = len(next(iter(draws.values())))
-        return np.array([model.logp({name: values[i] for name, values in draws.items()}) for i in range(n)])
+        given = (from_reported({name: values[i] for name, values in draws.items()}) for i in range(n))
+        return np.array([model.logp(values) + log_jacobian for values, log_jacobian in given])
 
 
 @functools.cache

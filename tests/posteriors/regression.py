@@ -1,4 +1,4 @@
-"""Three linear regressions with normal errors: one likelihood, three priors."""
+"""Five linear regressions with normal errors: one likelihood, three priors."""
 
 import math
 
@@ -9,7 +9,7 @@ import nbinfer as nb
 from nbinfer.distributions import half_cauchy, half_normal, normal
 from tests.posteriors import read
 
-__all__ = ["kidscore", "nes2000", "sblri"]
+__all__ = ["earnings", "kidscore", "mesquite", "nes2000", "sblri"]
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -48,7 +48,7 @@ def flat_prior(p, d):
     return 0.0
 
 
-def nes2000_grad(p, d, grad):
+def flat_grad(p, d, grad):
     return likelihood_grad(p, d, grad)
 
 
@@ -88,7 +88,7 @@ def _nes2000():
     ages = [age == 2, age == 3, age == 4]
     before, after = ["real_ideo", "race_adj"], ["educ1", "gender", "income"]
     columns = [np.ones(age.size), *(table[k] for k in before), *ages, *(table[k] for k in after)]
-    return _model(table["partyid7"], columns, flat_prior, nes2000_grad)
+    return _model(table["partyid7"], columns, flat_prior, flat_grad)
 
 
 def _sblri():
@@ -96,6 +96,23 @@ def _sblri():
     return _model(table["y"], [np.array(table["X"])], sblri_prior, sblri_grad)
 
 
+def _earnings():
+    table = {name: np.array(values) for name, values in read("earnings", "data.json").items()}
+    height, male = table["height"], table["male"]
+    columns = [np.ones(height.size), height, male, height * male]
+    return _model(np.log(table["earn"]), columns, flat_prior, flat_grad)
+
+
+def _mesquite():
+    table = {name: np.array(values) for name, values in read("mesquite", "data.json").items()}
+    one, other, group = table["diam1"], table["diam2"], table["group"]
+    products = [one * other * table["canopy_height"], one * other, one / other, table["total_height"]]
+    columns = [np.ones(group.size), *(np.log(x) for x in products), group]
+    return _model(np.log(table["weight"]), columns, flat_prior, flat_grad)
+
+
+earnings = _earnings()
 kidscore = _kidscore()
+mesquite = _mesquite()
 nes2000 = _nes2000()
 sblri = _sblri()

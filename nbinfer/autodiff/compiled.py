@@ -1,0 +1,135 @@
+"""Generated code that Python calls: a C function over a table of addresses, sizes and numbers, kept on disk."""
+
+from __future__ import annotations
+
+import functools
+import linecache
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from nbinfer.autodiff.program import Generated
+from nbinfer.autodiff.quiet import quiet_function
+from nbinfer.compile import JIT, address_of
+from nbinfer.compile.fingerprint import fingerprint
+from nbinfer.compile.modules import generated_module
+
+_HEAD = '''"""Value and gradient of a function, written by nbinfer; named by a hash of its content, never edited."""
+
+import math
+
+import numpy as np
+
+from nbinfer.compile import floats_at, ints_at, kernel, part
+
+
+@kernel(reassociate=True)
+'''
+
+#: The first word of the table: 0, or 1 if the function raised.
+_STATUS = 0
+
+
+class Compiled:
+    """A generated function for arguments of given types.
+
+    Parameters
+    ----------
+    generated : Generated
+        The code.
+    like : sequence
+        Arguments: numbers and C-contiguous arrays of float64, int64 and bool. Their types and ranks count.
+    """
+
+    def __init__(self, generated: Generated, like: Sequence[Any]) -> None:
+        self.generated = generated
+        self._like = [*like, *map(np.ascontiguousarray, generated.arrays.values())]
+
+    def __call__(self, args: Sequence[Any]) -> float:
+        """Call the function; it adds to the gradients among its arguments."""
+        everything = [*args, *self._like[len(args) :]]
+        if not JIT:
+            return float(self._plain(*everything))
+        table = np.zeros(self._words, np.int64)
+        _fill(table, everything)
+        value = self._entry(address_of(table))
+        if table[_STATUS]:
+            raise ValueError("the shapes of the arguments do not fit")
+        return float(value)
+
+    @functools.cached_property
+    def _plain(self) -> Callable[..., Any]:
+        return plain_function(self.generated)
+
+    @functools.cached_property
+    def _words(self) -> int:
+        return 1 + sum(1 + np.ndim(x) for x in self._like)
+
+    @functools.cached_property
+    def _entry(self) -> Callable[[int], Any]:
+        views, word = [], 1
+        for x in self._like:
+            views.append(_view(x, word))
+            word += 1 + np.ndim(x)
+        call = ",\n            ".join(views)
+        shell = f'''
+
+def call(address):
+    """C function: take the arguments from the table, add the gradients, return the value."""
+    t = ints_at(address, {word} + 0 * address)
+    f = floats_at(address, {word} + 0 * address)
+    failed = False
+    value = math.nan
+    try:
+        value = {self.generated.name}(
+            {call},
+        )
+    except Exception:
+        failed = True
+    if failed:
+        t[{_STATUS}] = 1
+    return value
+'''
+        text = _HEAD + self.generated.source + shell
+        names = self.generated.globals
+        content = fingerprint(names)
+        return generated_module(text, content, names, {"call": "float64(intp)"}).entry("call")
+
+
+def _view(x: Any, word: int) -> str:
+    """Write how the C function reaches an argument whose words begin at `word`."""
+    if not isinstance(x, np.ndarray):
+        return {float: "f[{0}]", int: "t[{0}]", bool: "t[{0}] != 0"}[type(x)].format(word)
+    sizes = [f"t[{word + 1 + axis}]" for axis in range(x.ndim)]
+    count = " * ".join(sizes) or "1"
+    kind = x.dtype.kind
+    if kind == "b":
+        flat = f"ints_at(t[{word}], ({count} + 7) // 8).view(np.bool_)"
+    else:
+        flat = f"{'floats_at' if kind == 'f' else 'ints_at'}(t[{word}], {count})"
+    if kind != "b" and x.ndim == 1:
+        return flat
+    return f"part({flat}, 0, ({''.join(size + ', ' for size in sizes)}))"
+
+
+def _fill(table: np.ndarray, args: Sequence[Any]) -> None:
+    numbers = table.view(np.float64)
+    word = 1
+    for x in args:
+        if isinstance(x, np.ndarray):
+            table[word] = address_of(x)
+            table[word + 1 : word + 1 + x.ndim] = x.shape
+            word += 1 + x.ndim
+        else:
+            (numbers if isinstance(x, float) else table)[word] = x
+            word += 1
+
+
+def plain_function(generated: Generated) -> Callable[..., Any]:
+    """Return generated code as a plain Python function with the arithmetic of compiled code."""
+    file = f"<generated {generated.name}>"
+    names: dict[str, Any] = {"np": np, "math": math, **generated.globals}
+    linecache.cache[file] = (len(generated.source), None, generated.source.splitlines(True), file)
+    return quiet_function(generated.source, file, generated.name, names)

@@ -1,0 +1,249 @@
+"""Builds programs of numbers: folds constants, shares equal expressions, hoists what does not change out of loops."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nbinfer.autodiff.errors import ADError, Notice, Place
+from nbinfer.autodiff.ir import Block, Op, Scalar, Value, promote
+from nbinfer.autodiff.rules import ARITHMETIC, RULES
+
+#: Where the engine's own functions lie.
+_OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+class Restart(Exception):
+    """Something assumed while building turned out wrong; build again with what is known now."""
+
+
+class ScalarBuilder:
+    """A program of numbers under construction.
+
+    What a loop carries may turn out to be active, or a float, only at the end of its body. Such findings are kept in
+    `facts` and the program is built again, until nothing changes.
+
+    Attributes
+    ----------
+    block : Block
+        Where operations are appended.
+    names : dict
+        Objects that generated code finds among its globals.
+    notices : list of Notice
+        Derivatives that vanish silently.
+    captured : list of Value
+        Arrays among those objects.
+    muted : int
+        Notices are not taken while this is not 0: where elements of expressions are computed, long after the line that
+        wrote them.
+    weight : str
+        How generated code spells the weight of the term that is being built; '' for 1.
+    """
+
+    def __init__(self, facts: dict[Hashable, Any]) -> None:
+        self.facts = facts
+        self.top = Block("top", None)
+        self.block = self.top
+        self.names: dict[str, Any] = {}
+        self.notices: list[Notice] = []
+        self.captured: list[Value] = []
+        self.weight = ""
+        self.muted = 0
+        self._values = 0
+        self._ops = 0
+        self._keys: dict[Hashable, int] = {}
+        self.decided_by_active: set[int] = set()
+
+    # What the frontend supplies -----------------------------------------------------------------------------------
+
+    def place(self) -> Place | None:
+        """Return the line that is being read."""
+        return None
+
+    def path(self) -> Hashable:
+        """Return what identifies that line among all calls, the same in each build."""
+        return ()
+
+    def error(self, message: str, node: Any = None) -> ADError:
+        """Make an exception that points to the line being read."""
+        return ADError(message, self.place())
+
+    def key(self, tag: str) -> Hashable:
+        """Return a key of something at the line being read, the same in each build."""
+        base = (self.path(), tag)
+        self._keys[base] = self._keys.get(base, 0) + 1
+        return (*base, self._keys[base])
+
+    def learn(self, key: Hashable, fact: Any) -> None:
+        """Note a fact; build again if it is new."""
+        if self.facts.get(key) != fact:
+            self.facts[key] = fact
+            raise Restart
+
+    def notice(self, message: str) -> None:
+        """Note that a derivative vanishes on the line being read."""
+        place = None if self.muted else self.place()
+        if place is not None and not place.file.startswith(_OWN_FOLDER):  # what the engine cuts, it means to cut
+            note = Notice(message, place.file, place.line, place.text)
+            if note not in self.notices:
+                self.notices.append(note)
+
+    # Values and places --------------------------------------------------------------------------------------------
+
+    def value(self, hint: str, kind: str, block: Block, **named: Any) -> Value:
+        """Make a new value."""
+        self._values += 1
+        return Value(self._values, hint, kind, block, **named)
+
+    def constant(self, number: Any) -> Value:
+        """Return a value that is known."""
+        if isinstance(number, (bool, np.bool_)):
+            return Value(0, "", "b", self.top, constant=bool(number))
+        if isinstance(number, (int, np.integer)):
+            return Value(0, "", "i", self.top, constant=int(number))
+        return Value(0, "", "f", self.top, constant=float(number))
+
+    def append(self, op: Op, block: Block | None = None) -> None:
+        """Put an operation at the end of a block."""
+        self._ops += 1
+        op.order = self._ops
+        op.block = block or self.block
+        op.block.ops.append(op)
+
+    def outermost(self, args: Sequence[Value]) -> Block:
+        """Return the outermost block around here in which all of these are known; branches are not left."""
+        depth = max((arg.block.depth for arg in args), default=0)
+        block = self.block
+        while block.role == "loop" and block.depth > depth:
+            assert block.parent is not None
+            block = block.parent
+        return block
+
+    @contextlib.contextmanager
+    def at(self, block: Block) -> Iterator[None]:
+        """Append to another block for a while."""
+        saved, self.block = self.block, block
+        try:
+            yield
+        finally:
+            self.block = saved
+
+    def lookup(self, key: Hashable, block: Block | None) -> Value | None:
+        """Return what a key stands for in a block or around it."""
+        while block is not None:
+            if key in block.known:
+                return block.known[key]
+            block = block.parent
+        return None
+
+    @staticmethod
+    def ident(value: Value) -> Hashable:
+        """Return what tells a value from others."""
+        return (value.kind, repr(value.constant)) if value.constant is not None else value.number
+
+    # Scalars ------------------------------------------------------------------------------------------------------
+
+    def scalar(self, name: str, *args: Value) -> Value:
+        """Apply a scalar rule."""
+        if name in ("bitand", "bitor", "bitxor") and all(a.kind == "b" for a in args):
+            name = {"bitand": "and", "bitor": "or", "bitxor": "xor"}[name]
+        if name == "bool":
+            return args[0] if args[0].kind == "b" else self.scalar("ne", args[0], self.constant(0))
+        if name in ARITHMETIC and any(a.kind == "b" for a in args):
+            to_float = name == "div" or any(a.kind == "f" for a in args)
+            args = tuple(self._number(a, to_float) if a.kind == "b" else a for a in args)
+        simpler = self._simplify(name, args)
+        if simpler is not None:
+            return simpler
+        rule = RULES[name]
+        if args and all(a.constant is not None for a in args):
+            folded = rule.fold([a.constant for a in args])
+            if folded is not None and not isinstance(folded, complex):
+                return self.constant(folded)
+        block = self.outermost(args)
+        key = (name, *map(self.ident, args))
+        known = self.lookup(key, block)
+        if known is not None:
+            return known
+        kind = rule.result_kind([a.kind for a in args])
+        touched = any(a.active for a in args)
+        active = kind == "f" and bool(rule.partials) and touched
+        if rule.cuts and touched:
+            self.notice(rule.cuts)
+        out = self.value("v", kind, block, active=active)
+        if kind == "b" and (touched or any(a.number in self.decided_by_active for a in args)):
+            self.decided_by_active.add(out.number)
+        self.append(Scalar(rule, out, list(args)), block)
+        block.known[key] = out
+        return out
+
+    def _number(self, flag: Value, to_float: bool) -> Value:
+        if flag.number in self.decided_by_active and flag.constant is None:
+            self.notice("a comparison used as a number has derivative 0")
+        return self.scalar("bool_to_float" if to_float else "bool_to_int", flag)
+
+    def to_float(self, value: Value) -> Value:
+        """Convert a number to float."""
+        if value.kind == "f":
+            return value
+        return self._number(value, True) if value.kind == "b" else self.scalar("float", value)
+
+    def _simplify(self, name: str, args: Sequence[Value]) -> Value | None:
+        first = args[0]
+        second = args[1] if len(args) > 1 else first
+        a, b = first.constant, second.constant
+        if name == "pow" and b is not None:
+            return self._power(first, b)
+        if name in ("add", "mul"):
+            neutral = 0 if name == "add" else 1
+            kind = promote(first.kind, second.kind)
+            if a is not None and a == neutral and second.kind == kind:
+                return second
+            if b is not None and b == neutral and first.kind == kind:
+                return first
+        if name == "sub" and b is not None and b == 0 and first.kind == promote(first.kind, second.kind):
+            return first
+        if name == "float" and first.kind == "f":
+            return first
+        if name in ("float", "int") and first.kind == "b":
+            return self._number(first, name == "float")
+        if name == "int" and first.kind == "i":
+            return first
+        if name in ("floor", "ceil", "round", "trunc") and first.kind == "i":
+            return self.scalar("float", first)
+        if name in ("fmax", "fmin"):
+            if name == "fmax" and b is not None and b == -math.inf:
+                return self.scalar("nan_to_minus_inf", self.to_float(first))
+            if name == "fmax" and a is not None and a == -math.inf:
+                return self.scalar("nan_to_minus_inf", self.to_float(second))
+            if first.kind != "f" and second.kind != "f":
+                return self.scalar(name[1:], *args)
+        if name == "div":
+            if a is None and b is not None and b != 0 and abs(math.frexp(b)[0]) == 0.5:
+                return self.scalar("mul", self.to_float(first), self.constant(1.0 / b))
+            # Division by what does not change in the loop becomes a multiplication.
+            if a is None and self.outermost([second]).depth < self.outermost(args).depth and b is None:
+                return self.scalar("mul", first, self.scalar("div", self.constant(1.0), second))
+        return None
+
+    def _power(self, base: Value, exponent: Any) -> Value | None:
+        if exponent == 2:
+            return self.scalar("square", base)
+        if exponent == 1:
+            return base if isinstance(exponent, int) else self.to_float(base)
+        if exponent == 0.5:
+            return self.scalar("sqrt", base)
+        if exponent == -1:
+            return self.scalar("div", self.constant(1.0), base)
+        if exponent == -2:
+            return self.scalar("reciprocal_square", self.to_float(base))
+        if isinstance(exponent, float) and exponent.is_integer() and abs(exponent) <= 64:
+            return self.scalar("pow", self.to_float(base), self.constant(int(exponent)))
+        if isinstance(exponent, int) and exponent < 0 and base.kind != "f":
+            return self.scalar("pow", self.to_float(base), self.constant(exponent))
+        return None

@@ -1,0 +1,182 @@
+"""The complex step: `math` and NumPy for numbers whose imaginary part carries a derivative.
+
+A program of analytic functions, run at ``x + 1e-30j * d``, returns its derivative along d as imaginary part, exact to
+rounding: nothing is subtracted. Comparisons look at the real part, so both runs take the same branches. Functions that
+NumPy has for real numbers only are given here by value and derivative.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+STEP = 1e-30
+
+
+def lifted(value: Callable[..., Any], *partials: Callable[..., Any]) -> Callable[..., Any]:
+    """Extend a real function by its derivatives."""
+
+    def function(*args: Any) -> Any:
+        real = [np.real(a) for a in args]
+        slope = sum(p(*real) * np.imag(a) for p, a in zip(partials, args, strict=True))
+        return value(*real) + 1j * slope
+
+    return function
+
+
+def _absolute(z: Any) -> Any:
+    return np.where(np.real(z) < 0.0, -z, z)[()]
+
+
+def _larger(a: Any, b: Any) -> Any:
+    return np.where(np.real(a) >= np.real(b), a, b)[()]
+
+
+def _smaller(a: Any, b: Any) -> Any:
+    return np.where(np.real(a) <= np.real(b), a, b)[()]
+
+
+def _clip(z: Any, lower: Any, upper: Any) -> Any:
+    z = z if lower is None else _larger(z, lower)
+    return z if upper is None else _smaller(z, upper)
+
+
+def _variance(z: Any) -> Any:
+    return np.mean((z - np.mean(z)) ** 2)
+
+
+def _log_sum(z: Any, axis: Any = None) -> Any:
+    return np.log(np.sum(np.exp(z), axis=axis))
+
+
+def _cholesky(a: Any) -> Any:
+    n = a.shape[0]
+    lower = np.zeros((n, n), complex)
+    for i in range(n):
+        for j in range(i + 1):
+            total = a[i, j] - lower[i, :j] @ lower[j, :j]
+            if i == j and total.real <= 0.0:
+                raise np.linalg.LinAlgError("not positive definite")
+            lower[i, j] = np.sqrt(total) if i == j else total / lower[j, j]
+    return lower
+
+
+def _slogdet(a: Any) -> tuple[Any, Any]:
+    det = np.linalg.det(a)
+    sign = 1.0 if det.real >= 0.0 else -1.0
+    return sign, np.log(det * sign)
+
+
+def _made(make: Callable[..., Any]) -> Callable[..., Any]:
+    def function(*args: Any, dtype: Any = complex) -> Any:
+        return make(*args, dtype=complex if dtype is float else dtype)
+
+    return function
+
+
+def _full(shape: Any, fill: Any) -> Any:
+    return np.full(shape, fill, complex)
+
+
+def _expit(z: Any) -> Any:
+    return 1.0 / (1.0 + np.exp(-z))
+
+
+def _best(better: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    def function(*items: Any) -> Any:
+        result, *rest = items[0] if len(items) == 1 else items
+        for item in rest:
+            result = better(result, item)
+        return result
+
+    return function
+
+
+_REAL_ONLY: dict[str, Callable[..., Any]] = {
+    "lgamma": lifted(special.gammaln, special.digamma),
+    "erf": lifted(special.erf, lambda a: 2.0 / math.sqrt(math.pi) * np.exp(-a * a)),
+    "erfc": lifted(special.erfc, lambda a: -2.0 / math.sqrt(math.pi) * np.exp(-a * a)),
+    "atan2": lifted(np.arctan2, lambda a, b: b / (a * a + b * b), lambda a, b: -a / (a * a + b * b)),
+    "hypot": lifted(np.hypot, lambda a, b: a / np.hypot(a, b), lambda a, b: b / np.hypot(a, b)),
+    "log2": lambda z: np.log(z) / math.log(2.0),
+    "log10": lambda z: np.log(z) / math.log(10.0),
+    "copysign": lambda a, b: _absolute(a) * math.copysign(1.0, np.real(b)),
+    "fabs": _absolute,
+    "pow": lambda a, b: a**b,
+    "floor": lambda z: np.floor(np.real(z)),
+    "ceil": lambda z: np.ceil(np.real(z)),
+}
+_SHARED = "exp log log1p expm1 sqrt sin cos tan sinh cosh tanh".split()
+
+MATH = types.SimpleNamespace(
+    pi=math.pi,
+    e=math.e,
+    inf=math.inf,
+    nan=math.nan,
+    asin=np.arcsin,
+    acos=np.arccos,
+    atan=np.arctan,
+    isfinite=lambda z: math.isfinite(np.real(z)),
+    **{name: getattr(np, name) for name in _SHARED},
+    **_REAL_ONLY,
+)
+
+NUMPY = types.SimpleNamespace(
+    **{
+        **{name: thing for name, thing in vars(np).items() if not name.startswith("_")},
+        **{name: _made(getattr(np, name)) for name in ("zeros", "ones", "empty")},
+        **{name: _REAL_ONLY[name] for name in ("hypot", "log2", "log10", "copysign", "fabs", "floor", "ceil")},
+        "zeros_like": lambda z: np.zeros(z.shape, complex),
+        "ones_like": lambda z: np.ones(z.shape, complex),
+        "empty_like": lambda z: np.empty(z.shape, complex),
+        "full": _full,
+        "full_like": lambda z, fill: _full(z.shape, fill),
+        "eye": np.eye,
+        "abs": _absolute,
+        "sign": lambda z: np.sign(np.real(z)),
+        "maximum": _larger,
+        "minimum": _smaller,
+        "clip": _clip,
+        "var": _variance,
+        "vdot": np.dot,
+        "arctan2": _REAL_ONLY["atan2"],
+        "linalg": types.SimpleNamespace(
+            cholesky=_cholesky,
+            solve=np.linalg.solve,
+            inv=np.linalg.inv,
+            slogdet=_slogdet,
+            norm=lambda z: np.sqrt(np.sum(z * z)),
+        ),
+    }
+)
+
+BUILTINS: dict[str, Any] = {
+    "abs": _absolute,
+    "max": _best(_larger),
+    "min": _best(_smaller),
+    "float": lambda z: z,
+    "int": lambda z: int(np.real(z)),
+}
+
+SPECIAL: dict[str, Any] = {
+    "expit": _expit,
+    "log1pexp": lambda z: np.log1p(np.exp(z)),
+    "logsumexp": _log_sum,
+    "digamma": lifted(special.digamma, lambda a: special.polygamma(1, a)),
+}
+
+#: What a program finds under these names in a complex run.
+NAMES: dict[str, Any] = {"math": MATH, "np": NUMPY, **BUILTINS, **SPECIAL}
+
+
+def moved(args: Sequence[Any], directions: Sequence[Any]) -> list[Any]:
+    """Give arguments an imaginary part; a direction of None leaves one as it is."""
+    return [
+        a if d is None else np.complex128(a + 1j * STEP * d) if np.ndim(a) == 0 else a + 1j * STEP * d
+        for a, d in zip(args, directions, strict=True)
+    ]

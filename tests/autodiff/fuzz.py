@@ -1,0 +1,414 @@
+"""The fuzzer: generated gradient code, run as plain Python, against the complex step; a sample of it compiled.
+
+    python -m tests.autodiff.fuzz --count 20000 --start 0 --jobs 1
+
+prints progress and each failing seed; ``--show 17`` prints a program, its generated code and what came of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import collections
+import functools
+import linecache
+import math
+import os
+import re
+import sys
+import time
+import traceback
+import types
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nbinfer.autodiff import ADError, DerivativeWarning, Generated, Type, ValueAndGrad, value_and_grad
+from nbinfer.autodiff.derive import derive
+from nbinfer.autodiff.quiet import quiet_function
+from nbinfer.compile import JIT, Kernel
+from nbinfer.compile.kernels import REASSOCIATE
+from tests.autodiff.complex_step import NAMES, STEP, moved
+from tests.autodiff.programs import ACTIVE, arguments
+from tests.autodiff.statements import program
+
+#: Agreement asked of values, of gradients, and of compiled code with plain Python.
+VALUE, GRADIENT, COMPILED = 1e-12, 1e-8, 1e-10
+
+#: What autodiff promises to refuse, as far as random programs come across it.
+PROMISED = (
+    "one side of this branch returns and the other does not",
+    "is rebound in a (loop|branch)",
+)
+
+
+class Outcome(NamedTuple):
+    """What came of a program.
+
+    Attributes
+    ----------
+    kind : str
+        "ok"; "refused" or "discarded" if there is nothing to compare; anything else is a finding, "invalid" one about
+        the generator of programs.
+    detail : str
+        Numbers, or the traceback.
+    """
+
+    kind: str
+    detail: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.kind not in ("ok", "refused", "discarded")
+
+
+# Functions as plain Python --------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def plain(kernel: Any) -> Any:
+    """Return a kernel, and all kernels that it calls, as plain Python."""
+    function = kernel.py_func
+    used = [name for name in function.__code__.co_names if name in function.__globals__]
+    names = {name: as_plain(function.__globals__[name]) for name in used}
+    cells = tuple(types.CellType(as_plain(cell.cell_contents)) for cell in function.__closure__ or ())
+    return types.FunctionType(function.__code__, names, function.__name__, function.__defaults__, cells or None)
+
+
+def as_plain(thing: Any) -> Any:
+    return plain(thing) if isinstance(thing, Kernel) else thing
+
+
+class Module:
+    """The text of a program, for three purposes: to be read, to be run, to be run with complex numbers."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self.text = text
+        file = f"<{name}>"
+        linecache.cache[file] = (len(text), None, text.splitlines(True), file)
+        tree = ast.parse(text)
+        real: dict[str, Any] = {"__name__": __name__}
+        exec(compile(tree, file, "exec"), real)
+        body = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
+        self._code = compile(ast.Module(body, []), file, "exec")
+        self.read = real
+        self.real = self._run({name: as_plain(thing) for name, thing in real.items()})
+        self.complex = self._run({**self.real, **NAMES})
+
+    def _run(self, names: dict[str, Any]) -> dict[str, Any]:
+        names = {**names, "custom_vjp": lambda partials: lambda function: function, "__name__": __name__}
+        exec(self._code, names)
+        return names
+
+
+class Case:
+    """A program ready to be compared: what it computes, and the generated code."""
+
+    def __init__(self, text: str, seed: int) -> None:
+        self.module = Module(text, f"program {seed}")
+        self.values = arguments(seed)
+        self.seed = seed
+        self.is_model = "prior" in self.module.read
+        rng = np.random.default_rng([seed, 1])
+        self.weights = rng.choice([0.0, 1.0, 1.0, 0.7, -1.3], 2)
+        if not self.is_model:
+            code = self.module.read["f"].__code__
+            self.names = list(code.co_varnames[: code.co_argcount])
+        else:
+            self.names = [*ACTIVE, *(name for name in self.values if name not in ACTIVE)]
+        self.active = [name for name in self.names if name in ACTIVE]
+
+    @functools.cached_property
+    def both(self) -> ValueAndGrad:
+        """The function that users call."""
+        return value_and_grad(self.module.read["f"], [self.names.index(name) for name in self.active])
+
+    def derive(self) -> Generated:
+        """Generate the code."""
+        if not self.is_model:
+            return self.both.derive(*(self.values[name] for name in self.names))
+        kinds = {name: Type(np.asarray(v).dtype.name, np.ndim(v)) for name, v in self.values.items()}
+        terms = {"likelihood": self.module.read["likelihood"]} if "likelihood" in self.module.read else {}
+        return derive(
+            {name: kinds[name] for name in ACTIVE},
+            {name: kinds[name] for name in self.names if name not in ACTIVE},
+            prior=self.module.read["prior"],
+            terms=terms,
+        )
+
+    def original(self, names: dict[str, Any], values: dict[str, Any]) -> Any:
+        """Compute what the program says."""
+        if not self.is_model:
+            return names["f"](*(values[name] for name in self.names))
+        p = names["Parameters"](*(values[name] for name in ACTIVE))
+        d = names["Data"](*(values[name] for name in self.names if name not in ACTIVE))
+        total = 0.0
+        for weight, name in zip(self.weights, ("prior", "likelihood"), strict=True):
+            if name in names and weight != 0.0:
+                total = total + weight * names[name](p, d)
+        return total
+
+    def generated(self, generated: Generated, start: float, quiet: bool = False) -> tuple[float, dict[str, Any]]:
+        """Run generated code as plain Python; its gradients are added to `start`."""
+        names = {"np": np, "math": math, **{n: as_plain(thing) for n, thing in generated.globals.items()}}
+        file = f"<generated {generated.name}>"
+        if quiet:
+            function = quiet_function(generated.source, file, generated.name, names)
+        else:
+            linecache.cache[file] = (len(generated.source), None, generated.source.splitlines(True), file)
+            exec(compile(generated.source, file, "exec"), names)
+            function = names[generated.name]
+        try:
+            return self.call(function, generated, start)
+        except (ArithmeticError, ValueError) as reason:
+            if quiet or (isinstance(reason, ValueError) and "domain" not in str(reason)):
+                raise
+            return self.generated(generated, start, True)  # Python raises where compiled code goes on with infinity
+
+    def call(self, function: Callable[..., Any], generated: Generated, start: float) -> tuple[float, dict[str, Any]]:
+        """Call a generated function; it must leave its arguments as they are."""
+        values = {n: v.copy() if isinstance(v, np.ndarray) else v for n, v in self.values.items()}
+        grads = {name: np.full(np.shape(self.values[name]), start) for name in self.active}
+        if self.is_model:
+            p = self.module.read["Parameters"](*(values[name] for name in ACTIVE))
+            d = self.module.read["Data"](*(values[name] for name in self.names if name not in ACTIVE))
+            value = function(p, d, type(p)(*grads.values()), self.weights)
+        else:
+            args = [values[name] for name in self.names]
+            value = function(*args, *grads.values(), *generated.arrays.values())
+        for name, before in self.values.items():
+            if not np.array_equal(before, values[name]):
+                raise AssertionError(f"the argument {name} was changed")
+        return float(value), {name: g - start for name, g in grads.items()}
+
+    def compiled(self, generated: Generated) -> tuple[float, dict[str, Any]]:
+        """Run compiled code: what users call, or what models compile."""
+        if not self.is_model:
+            value, grads = self.both(*(self.values[name] for name in self.names))
+            return value, dict(zip(self.active, grads, strict=True))
+        names = {"np": np, "math": math, **generated.globals}
+        exec(generated.source, names)
+        return self.call(Kernel(names[generated.name], {"fastmath": REASSOCIATE}), generated, 0.0)
+
+
+# Comparison -----------------------------------------------------------------------------------------------------------
+
+
+def check(text: str, seed: int, compiled: bool = False, points: int = 2) -> Outcome:
+    """Compare the generated code of a program with the program.
+
+    Parameters
+    ----------
+    text : str
+        The program.
+    seed : int
+        Of its arguments.
+    compiled : bool
+        Also compile the generated code.
+    points : int
+        Number of points at which to compare; the generated code is the same.
+    """
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            case = Case(text, seed)
+        except Exception:
+            return Outcome("invalid", traceback.format_exc())
+        try:
+            case.original(case.module.real, case.values)
+        except (ArithmeticError, np.linalg.LinAlgError):
+            return Outcome("discarded", "arithmetic")
+        except ValueError as reason:
+            return Outcome("discarded" if "domain" in str(reason) else "invalid", traceback.format_exc())
+        except Exception:
+            return Outcome("invalid", traceback.format_exc())
+        try:
+            generated = case.derive()
+        except ADError as reason:
+            promised = any(re.search(pattern, reason.message) for pattern in PROMISED)
+            return Outcome("refused" if promised else "refused without reason", str(reason))
+        except Exception:
+            return Outcome("exception", traceback.format_exc())
+        kinds = []
+        for point in range(points):
+            case.values = {n: v if n not in ACTIVE else w for (n, v), w in zip(case.values.items(), _other(seed, point), strict=True)}
+            outcome = _compare(case, generated, point)
+            if outcome.failed:
+                return outcome
+            kinds.append(outcome)
+        if compiled and JIT:
+            outcome = _compare_compiled(case, generated)
+            if outcome.failed:
+                return outcome
+        return next((o for o in kinds if o.kind == "ok"), kinds[0])
+
+
+def _other(seed: int, point: int) -> Iterable[Any]:
+    return arguments(seed if point == 0 else seed + 1_000_003 * point).values()
+
+
+def _compare(case: Case, generated: Generated, point: int) -> Outcome:
+    rng = np.random.default_rng([case.seed, 2, point])
+    directions = {name: rng.normal(size=np.shape(case.values[name])) for name in case.active}
+    try:
+        value = float(case.original(case.module.real, case.values))
+    except (ArithmeticError, ValueError, np.linalg.LinAlgError):
+        return Outcome("discarded", "arithmetic")
+    try:
+        found, grads = case.generated(generated, float(point))
+    except Exception:
+        return Outcome("exception", traceback.format_exc())
+    parts = [float(np.sum(grads[name] * directions[name])) for name in case.active]
+    slope, scale = sum(parts), sum(float(np.sum(np.abs(grads[n] * directions[n]))) for n in case.active)
+    if not math.isfinite(value) or abs(value) > 1e7:
+        same = found == value or not (math.isfinite(found) or math.isfinite(value)) or abs(value) > 1e7
+        return Outcome("discarded" if same else "value", f"value {found!r} instead of {value!r}")
+    if not abs(found - value) <= VALUE * (1.0 + abs(value) + (scale if math.isfinite(scale) else 0.0)):
+        return Outcome("value", f"value {found!r} instead of {value!r}")
+    expected = _complex_step(case, directions)
+    if expected is not None and math.isfinite(expected):
+        if abs(slope - expected) <= GRADIENT * (1.0 + abs(expected) + (scale if math.isfinite(scale) else 0.0)):
+            return Outcome("ok")
+        if max(abs(expected), scale) > 1e9:
+            return Outcome("discarded", "steep")
+    # No complex step, or it disagrees: ask difference quotients, which also tell kinks.
+    quotient, error = _difference_quotient(case, directions)
+    if not error <= 1e-5 * (1.0 + abs(quotient)):
+        return Outcome("discarded", "kink")
+    if abs(slope - quotient) <= 20.0 * error + 1e-7 * (1.0 + abs(quotient)):
+        if expected is None:
+            return Outcome("ok")
+        if abs(expected - quotient) > 20.0 * error + 1e-7 * (1.0 + abs(quotient)):
+            return Outcome("discarded", "complex step")
+        return Outcome("discarded", "digits")
+    detail = f"derivative {slope!r}; complex step {expected!r}; difference quotient {quotient!r} ± {error:.1g}; point {point}"
+    return Outcome("mismatch", f"{detail}\ngradient {grads}")
+
+
+def _complex_step(case: Case, directions: dict[str, np.ndarray]) -> float | None:
+    """Return the derivative along a direction; None if a function is not analytic or not known."""
+    values = dict(case.values)
+    names = list(directions)
+    for name, z in zip(names, moved([values[n] for n in names], list(directions.values())), strict=True):
+        values[name] = z
+    try:
+        return float(np.imag(case.original(case.module.complex, values))) / STEP
+    except (TypeError, ArithmeticError, ValueError, np.linalg.LinAlgError):
+        return None
+
+
+def _difference_quotient(case: Case, directions: dict[str, np.ndarray]) -> tuple[float, float]:
+    """Return the derivative along a direction by Richardson's extrapolation, and an estimate of its error.
+
+    One-sided quotients that do not meet tell a kink or a jump; the error is then infinite.
+    """
+
+    def at(step: float) -> float:
+        values = dict(case.values)
+        for name, d in directions.items():
+            moved = values[name] + step * d
+            values[name] = moved if np.ndim(moved) else float(moved)
+        return float(case.original(case.module.real, values))
+
+    try:
+        middle = at(0.0)
+        best, best_error = math.nan, math.inf
+        for h in (1e-2, 1e-3, 1e-4):
+            f = {c: at(c * h) for c in (-4, -2, -1, 1, 2, 4)}
+            d1, d2, d4 = ((f[c] - f[-c]) / (2 * c * h) for c in (1, 2, 4))
+            e1, e2 = d1 + (d1 - d2) / 3, d2 + (d2 - d4) / 3
+            extrapolated = e1 + (e1 - e2) / 15
+            right, left = ((4 * f[c] - f[2 * c] - 3 * middle) / (2 * c * h) for c in (1, -1))
+            error = abs(e1 - e2) + 1e-15 * max(map(abs, f.values())) / h
+            if abs(right - left) > 100 * h * (1.0 + abs(extrapolated)) or not math.isfinite(error):
+                continue
+            if error < best_error:
+                best, best_error = extrapolated, error
+    except (ArithmeticError, ValueError, np.linalg.LinAlgError):
+        return math.nan, math.inf
+    return best, best_error
+
+
+def _compare_compiled(case: Case, generated: Generated) -> Outcome:
+    try:
+        plain_value, plain_grads = case.generated(generated, 0.0)
+        value, grads = case.compiled(generated)
+    except Exception:
+        return Outcome("compiled exception", traceback.format_exc())
+    pairs = [(value, plain_value), *((grads[name], plain_grads[name]) for name in case.active)]
+    scale = 1.0 + max(float(np.max(np.abs(b))) for _, b in pairs)
+    if not math.isfinite(scale) or scale > 1e7:
+        return Outcome("discarded", "not finite")
+    if all(np.all(np.abs(a - b) <= COMPILED * scale) for a, b in pairs):
+        return Outcome("ok")
+    return Outcome("compiled", f"compiled {value!r} {grads}\nplain {plain_value!r} {plain_grads}")
+
+
+# By hand --------------------------------------------------------------------------------------------------------------
+
+
+def run(seeds: Sequence[int], sample: int = 200) -> tuple[collections.Counter[str], list[tuple[int, Outcome]]]:
+    """Check programs by seed, compile one in `sample`; return counts and failures."""
+    counts: collections.Counter[str] = collections.Counter()
+    failures = []
+    for seed in seeds:
+        outcome = check(program(seed), seed, compiled=bool(sample) and seed % sample == 0)
+        name = outcome.kind
+        if name == "discarded":
+            name += f": {outcome.detail}"
+        elif name == "refused":
+            name += ": " + re.sub(r"'\w+'", "...", outcome.detail.splitlines()[0])
+        counts[name] += 1
+        if outcome.failed:
+            failures.append((seed, outcome))
+    return counts, failures
+
+
+def _show(seed: int) -> None:
+    text = program(seed)
+    print(text)
+    outcome = check(text, seed, compiled=True)
+    print(Case(text, seed).derive().source)
+    print(outcome.kind, outcome.detail, sep="\n")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.autodiff.fuzz", description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=1000, help="number of programs")
+    parser.add_argument("--start", type=int, default=0, help="first seed")
+    parser.add_argument("--jobs", type=int, default=1, help="number of processes")
+    parser.add_argument("--sample", type=int, default=200, help="compile one program in so many; 0 for none")
+    parser.add_argument("--show", type=int, help="print the program of a seed, its code, and what came of it")
+    given = parser.parse_args()
+    if given.show is not None:
+        _show(given.show)
+        return 0
+    begin = time.perf_counter()
+    counts: collections.Counter[str] = collections.Counter()
+    failed: list[int] = []
+    step = 100
+    stop = given.start + given.count
+    chunks = [range(first, min(first + step, stop)) for first in range(given.start, stop, step)]
+    work = functools.partial(run, sample=given.sample)
+    with ProcessPoolExecutor(given.jobs) as pool:
+        results = map(work, chunks) if given.jobs == 1 else pool.map(work, chunks)
+        for done, (found, failures) in enumerate(results, 1):
+            counts.update(found)
+            for seed, outcome in failures:
+                failed.append(seed)
+                print(f"seed {seed}: {outcome.kind}: {outcome.detail.strip().splitlines()[-1][:300]}", flush=True)
+            if done % 10 == 0 or done == len(chunks):
+                seconds = time.perf_counter() - begin
+                total = sum(counts.values())
+                print(f"{total} programs, {seconds:.0f} s, {total / seconds:.0f} a second, {len(failed)} failed", flush=True)
+    for name, count in counts.most_common():
+        print(f"{count:8d}  {name}")
+    print("failing seeds:", " ".join(map(str, failed)) or "none")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

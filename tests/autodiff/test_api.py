@@ -1,0 +1,231 @@
+"""What users call: forms of arguments and results, the generated code, caching, checking."""
+
+import math
+import os
+import subprocess
+import sys
+from collections import namedtuple
+
+import numba
+import numpy as np
+import pytest
+
+from nbinfer.autodiff import ADError, check_grad, custom_vjp, grad, value_and_grad
+from nbinfer.compile import Entry
+
+Pair = namedtuple("Pair", ["a", "b"])
+TABLE = np.array([1.0, 2.0, 4.0])
+
+
+def quadratic(x, scale):
+    return -0.5 * np.sum((x / scale) ** 2)
+
+
+def of_pair(p, d):
+    return p.a**2 * np.sum(p.b * d)
+
+
+@numba.njit
+def compiled_quadratic(x, scale):
+    total = 0.0
+    for i in range(x.shape[0]):
+        total += x[i] ** 2 / scale
+    return total
+
+
+@numba.njit
+def halvings(x):
+    n = 0
+    while x > 1.0:
+        x /= 2.0
+        n += 1
+    return n, x
+
+
+def with_halvings(x, t):
+    n, rest = halvings(t)
+    return x[0] ** n * rest
+
+
+def everything(x, s, n, flags, M):
+    lookup = TABLE[n]
+    return np.sum(np.where(flags, x * TABLE * s, x**2)) + n * x[0] * M[1, 2] * lookup
+
+
+@pytest.mark.nojit
+def test_compiled_equals_plain():
+    args = (np.arange(3.0), 2.0, 2, np.array([True, False, True]), np.ones((2, 3)))
+    value, (by_x, by_s) = value_and_grad(everything, (0, 1))(*args)
+    assert value == everything(*args)
+    assert isinstance(value, float)
+    assert isinstance(by_s, float)
+    np.testing.assert_allclose(by_x, [2.0 + 8.0, 2.0, 8.0])
+    assert by_s == 0.0 + 8.0
+
+
+def test_forms_of_arguments():
+    x = np.array([1.0, 2.0])
+    value, gradient = value_and_grad(quadratic)(x, 2.0)
+    assert value == -0.625
+    np.testing.assert_array_equal(gradient, [-0.25, -0.5])
+    assert grad(quadratic, argnums=1)(x, 2.0) == 0.625
+    by_scale, by_x = grad(quadratic, argnums=(1, 0))(x, 2.0)
+    assert by_scale == 0.625
+    np.testing.assert_array_equal(by_x, gradient)
+    gradient = grad(of_pair)(Pair(3.0, x), x)
+    assert isinstance(gradient, Pair)
+    assert gradient.a == 30.0
+    np.testing.assert_array_equal(gradient.b, 9.0 * x)
+    np.testing.assert_array_equal(grad(quadratic)(np.array([1, 2]), 2), [-0.25, -0.5])  # integers count as floats
+    strided = np.zeros(4)
+    strided[::2] = x
+    np.testing.assert_array_equal(grad(quadratic)(strided[::2], 2.0), [-0.25, -0.5])
+
+
+def test_wrong_calls():
+    with pytest.raises(TypeError, match="takes 2 arguments, got 3"):
+        grad(quadratic)(1.0, 2.0, 3.0)
+    with pytest.raises(ValueError, match="argnums must be positions of the 2 arguments"):
+        grad(quadratic, 2)(1.0, 2.0)
+    with pytest.raises(ADError, match="misses the argument 'scale'"):
+        grad(quadratic)(np.ones(2))
+
+
+@pytest.mark.nojit
+def test_wrong_shapes():
+    with pytest.raises(ValueError, match="shapes of the arguments do not fit"):
+        grad(quadratic)(np.ones(2), np.ones(3))
+
+
+def test_source_and_explanation():
+    vg = value_and_grad(quadratic)
+    with pytest.raises(ADError, match="call it once first"):
+        vg.source  # noqa: B018
+    vg(np.ones(2), 2.0)
+    assert vg.source.startswith("def quadratic_value_and_grad(x, scale, x_grad):")
+    assert "nothing is taped" in vg.explain()
+
+    def recurrence(x, n):
+        h = x[0]
+        for _ in range(n):
+            h = math.tanh(h * x[1])
+        return h
+
+    g = grad(recurrence)
+    g(np.array([0.3, 0.7]), 5)
+    assert "h: taped, one number per iteration" in g.explain()
+    assert "tape_" in g.source
+
+
+def test_njit_functions_are_read():
+    x = np.array([1.0, 2.0])
+    np.testing.assert_allclose(grad(compiled_quadratic)(x, 2.0), x)
+    assert check_grad(compiled_quadratic, x, 2.0).ok
+
+
+@pytest.mark.nojit
+def test_compiled_functions_of_data_are_left_as_they_are():
+    assert value_and_grad(with_halvings)(np.array([3.0]), 5.0) == (27.0 * 0.625, np.array([27.0 * 0.625]))
+    with pytest.raises(ADError, match="while is not supported"):
+        grad(with_halvings, 1)(np.array([3.0]), 5.0)
+
+
+def test_lambdas():
+    f = lambda x: x**3  # noqa: E731
+    assert grad(f)(2.0) == 12.0
+    pair = (lambda x: x**2, lambda x: x**4)
+    assert [grad(f)(1.0) for f in pair] == [2.0, 4.0]
+
+
+def test_closures_are_constants():
+    def power(n):
+        def f(x):
+            return x**n
+
+        return f
+
+    assert [grad(power(n))(2.0) for n in (1, 2, 3)] == [1.0, 4.0, 12.0]
+
+
+@custom_vjp(lambda x, m: (2.0 * (x - m), 100.0))
+def squared_distance(x, m):
+    return (x - m) ** 2
+
+
+def test_custom_vjp():
+    def f(x, m):
+        return np.sum(squared_distance(x, m)) + squared_distance(x[0], 0.0)
+
+    assert squared_distance(3.0, 1.0) == 4.0
+    np.testing.assert_allclose(grad(f)(np.array([1.0, 3.0]), 1.0), [2.0, 4.0])
+    assert grad(f, 1)(np.array([1.0, 3.0]), 1.0) == 200.0  # the given partial counts, not the true one
+
+
+@custom_vjp(lambda x: (3.0 * x,))
+def wrong(x):
+    return x**2
+
+
+def test_check_grad_names_the_worst_coordinate():
+    def f(x):
+        return x[0] ** 2 + 5.0 * wrong(x[1]) + 0.1 * wrong(x[2])
+
+    check = check_grad(f, np.array([1.0, 2.0, 1.0]))
+    assert not check.ok
+    assert "2 of 3 coordinates differ; worst x[1]: derived 30" in repr(check)
+    good = check_grad(of_pair, Pair(3.0, np.ones((2, 2))), 2.0)
+    assert good.ok
+    assert "all 5 coordinates agree" in repr(good)
+
+
+def test_recompiled_for_new_types_only():
+    vg = value_and_grad(quadratic)
+    for x in (np.ones(3), np.ones(7)):
+        vg(x, 2.0)
+    assert len(vg._known) == 1
+    vg(np.ones((2, 2)), 2.0)
+    assert len(vg._known) == 2
+
+
+SCRIPT = """
+import sys
+import numpy as np
+from nbinfer.autodiff import value_and_grad
+def f(x, y):
+    return np.sum(np.exp(x) * y) {change}
+print(value_and_grad(f)(np.zeros(2), np.array([2.0, 3.0])), "numba" in sys.modules)
+"""
+
+
+@pytest.mark.nojit
+def test_second_process_compiles_nothing(tmp_path):
+    script = tmp_path / "script.py"
+    outputs = []
+    for change in ("", "", "+ 1.0"):
+        script.write_text(SCRIPT.format(change=change))
+        environment = {
+            **os.environ,
+            "NBINFER_CACHE_DIR": str(tmp_path / "cache"),
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        }
+        result = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment)
+        assert result.returncode == 0, result.stderr
+        outputs.append(result.stdout.strip())
+    assert outputs == [
+        "(5.0, array([2., 3.])) True",
+        "(5.0, array([2., 3.])) False",
+        "(6.0, array([2., 3.])) True",
+    ]
+
+
+def test_importing_imports_no_numba():
+    code = "import sys, nbinfer.autodiff; assert 'numba' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.nojit
+def test_known_code_is_loaded(tmp_path):
+    value_and_grad(quadratic)(np.ones(3), 2.0)
+    count = len(Entry.compiled)
+    value_and_grad(quadratic)(np.ones(3), 2.0)
+    assert len(Entry.compiled) == count

@@ -1,0 +1,257 @@
+"""Scalar rules against finite differences, special functions against SciPy, linear algebra against NumPy."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.special
+
+from nbinfer.autodiff import linalg, special
+from nbinfer.autodiff.rules import FUNCTIONS, RULES
+from tests.autodiff.plain import assert_differentiates, plain_value_and_grad
+
+#: Where each function is tried: inside its domain, away from kinks.
+POINTS = {
+    "asin": (0.3,),
+    "acos": (-0.4,),
+    "exp": (0.7,),
+    "log1p": (-0.3,),
+    "lgamma": (0.4,),
+    "digamma": (2.3,),
+    "atan2": (0.6, -1.3),
+    "hypot": (0.6, -1.3),
+    "pow": (1.3, 2.2),
+    "mod": (7.3, 2.0),
+    "copysign": (0.7, -1.2),
+}
+SMOOTH = sorted({name for name in FUNCTIONS.values() if name in RULES and RULES[name].partials})
+
+
+def function_of(name):
+    """Return a function of an array that applies the first function known under a rule."""
+    function = next(f for f, rule in FUNCTIONS.items() if rule == name and f is not math.pow)
+    count = len(RULES[name].partials)
+    if count == 1:
+
+        def apply(x):
+            return function(x[0])
+    else:
+
+        def apply(x):
+            return function(x[0], x[1])
+
+    return apply
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_partials(name):
+    count = len(RULES[name].partials)
+    x = np.array(POINTS.get(name, (0.7, 1.9)[:count]))
+    assert_differentiates(function_of(name), x)
+
+
+@pytest.mark.parametrize("exponent", [-3, -2, -1, 0, 1, 2, 3, 0.5, 2.0, 2.5, -1.5])
+def test_constant_powers(exponent):
+    def f(x):
+        return x[0] ** exponent + np.sum(x**exponent)
+
+    assert_differentiates(f, np.array([0.7, 1.9]))
+
+
+def test_power_of_a_negative_base():
+    def f(x):
+        return x[0] ** 3 + x[0] ** -3
+
+    assert_differentiates(f, np.array([-0.7]))
+
+
+def test_power_at_zero_has_no_nan():
+    def f(x):
+        return x[0] ** 2 + x[1] ** x[2]
+
+    np.testing.assert_array_equal(plain_value_and_grad(f, np.array([0.0, 0.0, 2.0]))[1], [0.0, 0.0, 0.0])
+
+
+@pytest.mark.parametrize("larger", [np.maximum, np.fmax, max])
+def test_the_larger(larger):
+    def f(x):
+        return larger(x[0], x[1]) * 3.0 + larger(x[1], 0.1)
+
+    assert_differentiates(f, np.array([0.7, -1.9]))
+    assert_differentiates(f, np.array([0.7, 1.9]))
+
+
+def test_fmax_takes_the_other_number_for_nan():
+    def f(x):
+        return np.fmax(np.log(x[0]), x[1]) + np.fmax(x[1], np.log(x[0]))
+
+    value, gradient = plain_value_and_grad(f, np.array([-1.0, 3.0]))
+    assert value == 6.0
+    np.testing.assert_array_equal(gradient, [0.0, 2.0])
+
+
+def test_nan_becomes_minus_infinity_in_a_deferred_sum():
+    def f(x):
+        return np.sum(np.fmax(np.log(x), -np.inf)) + x[0]
+
+    assert plain_value_and_grad(f, np.array([1.0, -1.0]))[0] == -math.inf
+    assert_differentiates(f, np.array([1.0, 2.0]))
+
+
+def test_bools_are_numbers_in_arithmetic():
+    def f(x, m):
+        return np.sum(x * m) + (m[0] + m[1]) * x[0] - np.sum(m)
+
+    assert_differentiates(f, np.array([0.7, -1.9]), np.array([True, False]))
+
+
+@pytest.mark.parametrize("x", [-3.7, -0.5, 1e-3, 0.4, 1.0, 2.5, 9.9, 10.0, 47.0, 1e6])
+def test_digamma_and_trigamma(x):
+    np.testing.assert_allclose(special.digamma.py_func(x), scipy.special.digamma(x), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(special.trigamma.py_func(x), scipy.special.polygamma(1, x), rtol=1e-11)
+
+
+def test_digamma_at_poles():
+    assert math.isnan(special.digamma.py_func(0.0))
+    assert math.isnan(special.digamma.py_func(-2.0))
+    assert special.trigamma.py_func(-2.0) == math.inf
+
+
+def test_stable_functions():
+    x = np.array([-800.0, -1.0, 0.0, 1.0, 800.0])
+    np.testing.assert_allclose(special.expit.py_func(x), scipy.special.expit(x), atol=1e-16)
+    np.testing.assert_allclose(special.log1pexp.py_func(x), np.logaddexp(0.0, x), rtol=1e-14)
+    np.testing.assert_allclose(special.logsumexp.py_func(x), scipy.special.logsumexp(x))
+    assert special.logsumexp.py_func(np.full(2, -np.inf)) == -np.inf
+    for t in x:
+        np.testing.assert_allclose(special._expit.py_func(t), scipy.special.expit(t), atol=1e-300)
+        np.testing.assert_allclose(special._log1pexp.py_func(t), np.logaddexp(0.0, t), rtol=1e-14)
+
+
+def test_logsumexp_differentiates():
+    def whole(x):
+        return special.logsumexp(x * x)
+
+    def rows(x):
+        return np.sum(special.logsumexp(np.outer(x, x)) * 0.5)
+
+    assert_differentiates(whole, np.array([0.3, -2.0, 1.1]))
+    assert_differentiates(rows, np.array([0.3, -2.0, 1.1]))
+
+
+def test_logsumexp_where_nothing_is_possible():
+    def f(x):
+        return special.logsumexp(x - np.inf) + x[0]
+
+    assert plain_value_and_grad(f, np.array([0.3, -2.0]))[0] == -math.inf
+
+
+# Linear algebra -------------------------------------------------------------------------------------------------------
+
+RNG = np.random.default_rng(5)
+A = RNG.normal(size=(4, 4))
+SPD = A @ A.T + 4.0 * np.eye(4)
+B = RNG.normal(size=(4, 3))
+
+
+def test_values_against_numpy():
+    np.testing.assert_allclose(linalg.cholesky.py_func(SPD), np.linalg.cholesky(SPD))
+    np.testing.assert_allclose(linalg.solve.py_func(A, B[:, 0]), np.linalg.solve(A, B[:, 0]))
+    np.testing.assert_allclose(linalg.solve_transposed.py_func(A, B[:, 0]), np.linalg.solve(A.T, B[:, 0]))
+    np.testing.assert_allclose(linalg.matmul.py_func(A, B), A @ B)
+    sign, logdet = np.linalg.slogdet(A)
+    assert linalg.determinant_sign.py_func(A) == sign
+    np.testing.assert_allclose(linalg.log_determinant.py_func(A), logdet)
+    for triangle, one, transposed in (
+        (np.tril(SPD), linalg.solve_lower, linalg.solve_lower_transposed),
+        (np.triu(SPD), linalg.solve_upper, linalg.solve_upper_transposed),
+    ):
+        np.testing.assert_allclose(one.py_func(triangle, B[:, 0]), np.linalg.solve(triangle, B[:, 0]))
+        np.testing.assert_allclose(transposed.py_func(triangle, B[:, 0]), np.linalg.solve(triangle.T, B[:, 0]))
+
+
+def test_failure_is_nan_and_never_an_exception():
+    with np.errstate(all="ignore"):
+        assert np.isnan(linalg.cholesky.py_func(-SPD)).all()
+        assert np.isnan(linalg.cholesky.py_func(np.full((2, 2), np.nan))).all()
+        assert np.isnan(linalg.solve.py_func(np.zeros((2, 2)), np.ones(2))).all()
+    assert linalg.determinant_sign.py_func(np.zeros((2, 2))) == 0.0
+    assert linalg.log_determinant.py_func(np.zeros((2, 2))) == -math.inf
+
+
+def matrix_of(x):
+    M = np.empty((4, 4))
+    for i in range(4):
+        for j in range(4):
+            M[i, j] = x[4 * i + j]
+    return M
+
+
+def f_cholesky(x):
+    M = matrix_of(x)
+    L = np.linalg.cholesky(M @ M.T + np.eye(4))
+    return np.sum(np.log(np.diag(L))) + np.sum(L * L * L)
+
+
+def f_cholesky_reads_the_lower_triangle(x):
+    return np.sum(np.linalg.cholesky(matrix_of(x) + 9.0 * np.eye(4)))
+
+
+def f_solve(x):
+    M = matrix_of(x)
+    return np.sum(np.linalg.solve(M, M[0] * 2.0) ** 2)
+
+
+def f_solve_columns(x):
+    M = matrix_of(x)
+    return np.sum(np.linalg.solve(M, M[:, 1:] * 2.0) ** 2)
+
+
+def f_inverse(x):
+    return np.sum(np.linalg.inv(matrix_of(x)) ** 3)
+
+
+def f_slogdet(x):
+    sign, logdet = np.linalg.slogdet(matrix_of(x))
+    return logdet * sign
+
+
+def f_triangular(x):
+    M = matrix_of(x)
+    return np.sum(linalg.solve_lower(M, x[:4]) ** 2) + np.sum(linalg.solve_upper(M, x[4:8]) ** 2)
+
+
+def f_products(x):
+    M = matrix_of(x)
+    v = x[2:6]
+    quadratic = v @ M @ v
+    return quadratic + np.sum((M @ v) ** 2) + np.sum((v @ M) ** 3) + np.sum((M.T @ v) ** 3) + np.sum((M @ M) ** 2)
+
+
+def f_traces(x):
+    M = matrix_of(x)
+    return np.trace(M @ M) + np.sum(np.diag(x[:4]) @ M) + np.sum(np.outer(x[:4], x[4:8]) * M)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        f_cholesky,
+        f_cholesky_reads_the_lower_triangle,
+        f_solve,
+        f_solve_columns,
+        f_inverse,
+        f_slogdet,
+        f_triangular,
+        f_products,
+        f_traces,
+    ],
+)
+def test_linear_algebra_differentiates(f):
+    from nbinfer.autodiff.check import compare
+
+    x = (A + 3.0 * np.eye(4)).ravel()
+    value, _ = plain_value_and_grad(f, x)
+    np.testing.assert_allclose(value, f(x), rtol=1e-10)
+    check = compare(f, lambda x: plain_value_and_grad(f, x), x, ())
+    assert check.ok, check

@@ -1,0 +1,115 @@
+"""Chains and their workers: what is stored where, that chains stay level, that a block is all there is to a chain."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from nbinfer.compile import JIT, address_of, entry, floats_at, record_at
+from nbinfer.mcmc.blocks import Blocks, Column
+from nbinfer.mcmc.chain import Chain, work
+from nbinfer.random import key_of
+from tests.mcmc.kit import BareChains, Target, student
+
+KEY = key_of(np.random.SeedSequence(3))
+
+
+@entry("int64(intp, intp)")
+def counting_step(chain_address, own_address):
+    """Move by one; the more the higher the chain's number, the more work."""
+    chain, own = record_at(chain_address, Chain), floats_at(own_address, 2)
+    total = 0.0
+    for i in range(int(own[1]) * (1 + 4 * chain.number)):
+        total += np.sin(float(i))
+    floats_at(chain.position, 1)[0] += 1.0 + 0.0 * total
+    chain.gradients += 1
+    floats_at(int(own[0]), 3)[0] = chain.draw
+    floats_at(int(own[0]), 3)[1] = chain.draw % 2
+    floats_at(int(own[0]), 3)[2] = 0.5 * chain.draw
+    return 0
+
+
+class Counting:
+    """A step that counts, with an integer, a boolean and a float as statistics."""
+
+    name, function = "counting", counting_step
+    statistics = {"count": "int64", "odd": "bool", "half": "float64"}
+
+    def __init__(self, work=0):
+        self.work = work
+
+    def layout(self, n):
+        return {"own": 2}
+
+    def workspace(self, n):
+        return {}
+
+    def initialise(self, parts, n, tune, position):
+        parts["own"].view(float)[1] = self.work
+
+    def wire(self, parts, work, statistics):
+        floats_at.py_func(parts["own"], 1)[0] = statistics
+
+
+def counting_chains(chains, tune, draws, work=0):
+    blocks = Blocks(Target(student, 1), [Counting(work)], tune, list(range(chains)), [KEY] * chains)
+    for c in range(chains):
+        blocks.begin(c, np.zeros(1), 0.0, np.zeros(1))
+    x = [np.full((chains, length, 1), np.nan) for length in (tune, draws)]
+    stats = {k: [np.zeros((chains, length), d) for length in (tune, draws)] for k, d in Counting.statistics.items()}
+    columns = [Column(i, 1, d, *stats[k]) for i, (k, d) in enumerate(Counting.statistics.items())]
+    blocks.wire([Column(0, 1, "float64", *x)], columns)
+    return blocks, x, stats
+
+
+def test_every_kind_of_column_lands_in_its_place():
+    blocks, x, stats = counting_chains(2, 3, 5)
+    work(address_of(blocks.team(8)))
+    for c in range(2):
+        assert x[0][c, :, 0].tolist() == [1, 2, 3]
+        assert x[1][c, :, 0].tolist() == [4, 5, 6, 7, 8]
+        assert stats["count"][0][c].tolist() == [0, 1, 2]
+        assert stats["count"][1][c].tolist() == [3, 4, 5, 6, 7]
+        assert stats["odd"][1][c].tolist() == [True, False, True, False, True]
+        assert stats["half"][1][c].tolist() == [1.5, 2.0, 2.5, 3.0, 3.5]
+    assert blocks.progress["draw"].tolist() == [8, 8]
+    assert blocks.progress["finished"].tolist() == [1, 1]
+
+
+@pytest.mark.skipif(not JIT, reason="plain Python threads do not run at once")
+def test_chains_stay_level_although_one_costs_more():
+    blocks, *_ = counting_chains(4, 0, 4000, work=200)
+    team, spread = blocks.team(4000), []
+    threads = [threading.Thread(target=work, args=(address_of(team),)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        spread.append(int(np.ptp(blocks.progress["draw"])))
+        threads[0].join(0.001)
+    for thread in threads:
+        thread.join()
+    assert blocks.progress["draw"].tolist() == [4000] * 4
+    # While one worker makes a block of 16 draws of the dear chain, the other makes 13 times as many of the cheap ones.
+    assert max(spread) <= 2 * 13 * 16
+
+
+def test_a_stopped_team_does_nothing():
+    blocks, x, _ = counting_chains(2, 0, 5)
+    blocks.stop[0] = 1
+    work(address_of(blocks.team(5)))
+    assert np.isnan(x[1]).all()
+
+
+@pytest.mark.parametrize("at", [5, 20, 35])
+def test_a_chain_goes_on_from_a_copy_of_its_block(at):
+    """The block is the whole state: copied at any draw into other memory, it draws the same."""
+    tune, draws = 25, 25
+    whole = BareChains(Target(student, 3), tune=tune, draws=draws).run()
+    first, second = (BareChains(Target(student, 3), tune=tune, draws=draws) for _ in range(2))
+    first.run(until=at)
+    second.blocks.state[:] = first.blocks.state
+    second.blocks.wire(*second.columns)
+    second.run()
+    done = max(at - tune, 0)
+    assert second.x[0, done:].tobytes() == whole.x[0, done:].tobytes()
+    assert second.stats["energy"][0, done:].tobytes() == whole.stats["energy"][0, done:].tobytes()
