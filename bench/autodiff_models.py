@@ -204,7 +204,8 @@ def negative_binomial(x, u, y):
     for i in range(y.size):
         mu = math.exp(x[0] + x[1] * u[i])
         if y[i] > 0:
-            lp += math.lgamma(y[i] + phi) - math.lgamma(phi) - math.lgamma(y[i] + 1.0) + y[i] * math.log(mu / (mu + phi))
+            lp += math.lgamma(y[i] + phi) - math.lgamma(phi) - math.lgamma(y[i] + 1.0)
+            lp += y[i] * math.log(mu / (mu + phi))
         lp += phi * math.log(phi / (mu + phi))
     return lp
 

@@ -193,12 +193,13 @@ class Builder(ScalarBuilder):
         op = For(start, stop, step, index, phis, list(inits), block)
         with self.at(block):
             op.nexts = body(index, phis)
+        op.outs = []
         for j, (phi, following) in enumerate(zip(phis, op.nexts, strict=True)):
             kind = promote(phi.kind, following.kind)
             active = kind == "f" and (phi.active or following.active)
             if (kind, active) != (phi.kind, phi.active):
                 self.learn((key, j), (kind, active))
-        op.outs = [self.value(phi.hint, phi.kind, self.block, active=phi.active) for phi in phis]
+            op.outs.append(self.value(phi.hint, kind, self.block, active=active))
         for out in op.outs:
             out.op = op
         self.append(op)
@@ -232,7 +233,7 @@ class Builder(ScalarBuilder):
         """Close a branch; return the merged values of pairs of numbers."""
         outs, then_values, else_values, result = [], [], [], []
         for a, b in pairs:
-            if a is b:
+            if a is b or (a.constant is not None and self.ident(a) == self.ident(b)):
                 result.append(a)
                 continue
             kind = promote(a.kind, b.kind)

@@ -124,50 +124,46 @@ class Chains(Memory):
             return [1.0]
         return None
 
-    def _follow(self, value: Value, factor: float, root: Root, found: dict[Value, Link]) -> bool:
-        """Mark a value, and what it is the sum of, if it is used exactly once on every path."""
-        if value.constant is not None or value.op is None or value.kind != "f":
-            return False
-        if self._uses.get(value.block, {}).get(value) != (1, 1):
-            return False
-        op = value.op
-        link = Link(factor, root)
-        if isinstance(op, For) and value in op.phis:
-            if value in self._pending:
-                found[value] = link
-            return value in self._pending
-        if isinstance(op, Scalar):
-            factors = self.factors(op, root, factor)
-            if factors is None:
-                return False
-            found[value] = link
-            for arg, by in zip(op.args, factors, strict=True):
-                if by:
-                    self._follow(arg, factor * by, root, found)
-            return True
-        if isinstance(op, For):
-            position = op.outs.index(value)
-            inner = self._carried_sum(op, position, factor, root)
-            if inner is None:
-                return False
-            found.update(inner)
-            found[value] = link
-            self._follow(op.inits[position], factor, root, found)
-            return True
-        if isinstance(op, If):
-            position = op.outs.index(value)
-            sides: list[dict[Value, Link]] = [{}, {}]
-            for side, (_, values) in zip(sides, op.sides, strict=True):
-                self._follow(values[position], factor, root, side)
-            depth = op.then_block.depth
-            outside = [{v: link for v, link in side.items() if v.block.depth < depth} for side in sides]
-            if outside[0] != outside[1]:
-                return False
-            for side in sides:
-                found.update(side)
-            found[value] = link
-            return True
-        return False
+    def _follow(self, value: Value, factor: float, root: Root, found: dict[Value, Link]) -> None:
+        """Mark a value, and what it is the sum of, as far as each is used exactly once on every path."""
+        open_ends = [(value, factor)]
+        while open_ends:
+            value, factor = open_ends.pop()
+            op = value.op
+            if value.constant is not None or op is None or value.kind != "f":
+                continue
+            if self._uses.get(value.block, {}).get(value) != (1, 1):
+                continue
+            link = Link(factor, root)
+            if isinstance(op, For) and value in op.phis:
+                if value in self._pending:
+                    found[value] = link
+            elif isinstance(op, Scalar):
+                factors = self.factors(op, root, factor)
+                if factors is not None:
+                    found[value] = link
+                    open_ends += [(arg, factor * by) for arg, by in zip(op.args, factors, strict=True) if by]
+            elif isinstance(op, For):
+                position = op.outs.index(value)
+                inner = self._carried_sum(op, position, factor, root)
+                if inner is not None:
+                    found.update(inner)
+                    found[value] = link
+                    open_ends.append((op.inits[position], factor))
+            elif isinstance(op, If):
+                inner = self._chosen_sum(op, op.outs.index(value), factor, root)
+                if inner is not None:
+                    found.update(inner)
+                    found[value] = link
+
+    def _chosen_sum(self, op: If, position: int, factor: float, root: Root) -> dict[Value, Link] | None:
+        """Follow both sides of a branch; None if they go on differently outside."""
+        sides: list[dict[Value, Link]] = [{}, {}]
+        for side, (_, values) in zip(sides, op.sides, strict=True):
+            self._follow(values[position], factor, root, side)
+        depth = op.then_block.depth
+        outside = [{v: link for v, link in side.items() if v.block.depth < depth} for side in sides]
+        return {**sides[0], **sides[1]} if outside[0] == outside[1] else None
 
     def _carried_sum(self, op: For, position: int, factor: float, root: Root) -> dict[Value, Link] | None:
         phi = op.phis[position]

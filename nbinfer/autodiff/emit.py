@@ -25,6 +25,9 @@ from nbinfer.autodiff.ir import (
     literal,
 )
 
+#: Terms in one line; Python's parser nests each deeper than the last.
+_MOST_TERMS = 40
+
 
 class Emitter(Writer):
     """The whole: forward, then reverse.
@@ -88,13 +91,14 @@ class Emitter(Writer):
         self.add(value, product(_number(factor), root.adjoint), begun)
 
     def _flush(self) -> None:
+        """Write the terms that have gathered: in few additions, since each waits for the one before."""
         for root, terms in self._terms.items():
-            text = " + ".join(terms).replace("+ -", "- ")
-            self.line(
-                f"{root.total} += {text}"
-                if not text.startswith("-") or len(terms) > 1
-                else f"{root.total} -= {text[1:]}"
-            )
+            for first in range(0, len(terms), _MOST_TERMS):
+                some = terms[first : first + _MOST_TERMS]
+                if len(some) == 1 and some[0].startswith("-"):
+                    self.line(f"{root.total} -= {some[0][1:]}")
+                else:
+                    self.line(f"{root.total} += {' + '.join(some).replace('+ -', '- ')}")
         self._terms = {}
 
     def _targets(self, block: Block, depth: int) -> list[Value]:

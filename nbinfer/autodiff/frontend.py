@@ -209,6 +209,7 @@ class Frontend(Expressions):
                 env[name] = Lost(f"{name!r} has a value on one side of a branch only; give it one before the branch")
             else:
                 env[name] = Lost(f"{name!r} differs in kind between the sides of a branch; use numbers")
+        env.update({name: a[name] for name in a if name in b and a[name] is b[name]})
         for name, value in zip(merged, self.join(condition, then, other, pairs), strict=True):
             env[name] = self.bind(name, value)
 

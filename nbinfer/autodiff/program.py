@@ -18,7 +18,6 @@ from nbinfer.autodiff.forward import PREFIXES, Names
 from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.ir import Storage, Value
 from nbinfer.autodiff.linalg import HELPERS as LINALG_HELPERS
-from nbinfer.autodiff.scalars import Restart
 from nbinfer.autodiff.source import read_source
 from nbinfer.autodiff.special import HELPERS as SPECIAL_HELPERS
 
@@ -152,9 +151,13 @@ def _build(terms: Sequence[Term], arguments: Sequence[str]) -> tuple[Frontend, _
         b.arguments = tuple(arguments)
         inputs = _Inputs(b)
         try:
-            return b, inputs, [_read(b, inputs, term, k) for k, term in enumerate(terms)]
-        except Restart:
+            results = [_read(b, inputs, term, k) for k, term in enumerate(terms)]
+        except ADError:
+            if not b.stale:  # otherwise it may be due to what is corrected now
+                raise
             continue
+        if not b.stale:
+            return b, inputs, results
     raise ADError("the kinds of variables in loops do not settle; give each variable one kind (int or float)")
 
 

@@ -18,10 +18,6 @@ from nbinfer.autodiff.rules import ARITHMETIC, RULES
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
-class Restart(Exception):
-    """Something assumed while building turned out wrong; build again with what is known now."""
-
-
 class ScalarBuilder:
     """A program of numbers under construction.
 
@@ -38,6 +34,8 @@ class ScalarBuilder:
         Derivatives that vanish silently.
     captured : list of Value
         Arrays among those objects.
+    stale : bool
+        Whether something was found that changes what was built before.
     muted : int
         Notices are not taken while this is not 0: where elements of expressions are computed, long after the line that
         wrote them.
@@ -54,6 +52,7 @@ class ScalarBuilder:
         self.captured: list[Value] = []
         self.weight = ""
         self.muted = 0
+        self.stale = False
         self._values = 0
         self._ops = 0
         self._keys: dict[Hashable, int] = {}
@@ -80,10 +79,10 @@ class ScalarBuilder:
         return (*base, self._keys[base])
 
     def learn(self, key: Hashable, fact: Any) -> None:
-        """Note a fact; build again if it is new."""
+        """Note a fact; if it is new, the program is to be built again."""
         if self.facts.get(key) != fact:
             self.facts[key] = fact
-            raise Restart
+            self.stale = True
 
     def notice(self, message: str) -> None:
         """Note that a derivative vanishes on the line being read."""

@@ -250,7 +250,8 @@ def _fused(plan: Plan) -> str:
         lines += _loop("scratch", layout.values, 2 * layout.values, "= 0.0") if layout.values else []
         lines += _constrain(plan)
         lines.append(f"total = {name}(p, data, {_gradients(plan)}{more})")
-    if len(plan.terms) <= 1 and (plan.flat or not plan.gradient):  # the weight of the whole; the terms of one gradient cannot be told apart
+    # A gradient that knows no weights takes that of the whole; its terms cannot be told apart.
+    if len(plan.terms) <= 1 and (plan.flat or not plan.gradient):
         scaled = _loop("grad", 0, layout.dim, "*= weights[0]")
         scaled += _loop("scratch", layout.values, 2 * layout.values, "*= weights[0]") if layout.values else []
         lines += ["if weights[0] != 1.0:", "    total *= weights[0]", *("    " + line for line in scaled)]

@@ -111,7 +111,7 @@ _REAL_ONLY: dict[str, Callable[..., Any]] = {
     "floor": lambda z: np.floor(np.real(z)),
     "ceil": lambda z: np.ceil(np.real(z)),
 }
-_SHARED = "exp log log1p expm1 sqrt sin cos tan sinh cosh tanh".split()
+_SHARED = ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh")
 
 MATH = types.SimpleNamespace(
     pi=math.pi,
@@ -126,6 +126,21 @@ MATH = types.SimpleNamespace(
     **_REAL_ONLY,
 )
 
+
+def _poisoned(shape: Any, dtype: Any = float) -> Any:
+    """Stand in for np.empty: what is read before it is written shows."""
+    return np.full(shape, 10**9 if np.dtype(dtype).kind in "iub" else math.nan, dtype)
+
+
+#: NumPy, but for memory that is not initialised.
+POISONED = types.SimpleNamespace(
+    **{
+        **{name: thing for name, thing in vars(np).items() if not name.startswith("_")},
+        "empty": _poisoned,
+        "empty_like": lambda z, dtype=None: _poisoned(z.shape, z.dtype if dtype is None else dtype),
+    }
+)
+
 NUMPY = types.SimpleNamespace(
     **{
         **{name: thing for name, thing in vars(np).items() if not name.startswith("_")},
@@ -135,6 +150,7 @@ NUMPY = types.SimpleNamespace(
         "ones_like": lambda z: np.ones(z.shape, complex),
         "empty_like": lambda z: np.empty(z.shape, complex),
         "full": _full,
+        "copy": lambda z: np.array(z, complex),
         "full_like": lambda z, fill: _full(z.shape, fill),
         "eye": np.eye,
         "abs": _absolute,

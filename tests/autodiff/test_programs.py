@@ -1,5 +1,6 @@
 """Programs at the edges of the subset, against finite differences; the generated code runs as plain Python."""
 
+import linecache
 import math
 from collections import namedtuple
 
@@ -252,6 +253,24 @@ def f_index_guarded(x, n):
     return np.sum(h)
 
 
+def f_kinds_settle(x, n):
+    a, b, c = 0, 0, 0
+    for i in range(n):
+        c += b
+        b += a
+        a += x[i]
+        c = c * b
+    return c + a
+
+
+def f_same_on_both_sides(x, n):
+    if x[0] > 0.0:
+        v, w = n, 1.0
+    else:
+        v, w = n, 1.0
+    return v * x[1] * w
+
+
 def f_slices(x, n):
     a = np.zeros(n)
     a[:] = x[:n] * 2.0
@@ -402,6 +421,14 @@ def test_deferred_sum_runs_its_loop_once():
         return lp
 
     assert source_of(f, X6).count("for ") == 1
+
+
+def test_long_sums():
+    text = "def f(x):\n    lp = 0.0\n" + "    lp += x[0] * x[1]\n" * 1500 + "    return lp\n"
+    linecache.cache["<long>"] = (len(text), None, text.splitlines(True), "<long>")
+    names = {}
+    exec(compile(text, "<long>", "exec"), names)
+    np.testing.assert_allclose(plain_value_and_grad(names["f"], np.array([2.0, 3.0]))[1], [4500.0, 3000.0])
 
 
 def test_same_text_each_time():

@@ -12,7 +12,12 @@ from nbinfer.mcmc.progress import Bars, Silent, describe, display_for
 def lines(*rows):
     progress = np.zeros(len(rows), Progress)
     for line, (draw, gradients, divergences, step_size) in zip(progress, rows, strict=True):
-        line["draw"], line["gradients"], line["divergences"], line["step_size"] = draw, gradients, divergences, step_size
+        line["draw"], line["gradients"], line["divergences"], line["step_size"] = (
+            draw,
+            gradients,
+            divergences,
+            step_size,
+        )
     return progress
 
 

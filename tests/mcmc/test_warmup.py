@@ -30,7 +30,12 @@ class Run:
     def show(self, draw, moved=True):
         x, g = self.rng.normal(size=DIM), self.rng.normal(size=DIM)
         return _learn(
-            address_of(self.parts["schedule"]), address_of(self.parts["metric"]), draw, moved, address_of(x), address_of(g)
+            address_of(self.parts["schedule"]),
+            address_of(self.parts["metric"]),
+            draw,
+            moved,
+            address_of(x),
+            address_of(g),
         )
 
     @property

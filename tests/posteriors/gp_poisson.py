@@ -1,4 +1,4 @@
-"""Counts with a Gaussian process as their log rate; the process is the Cholesky factor of its covariance times noise."""
+"""Counts whose log rate is a Gaussian process, written as the Cholesky factor of its covariance times noise."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A hidden Markov model of two states: probabilities of transition as simplices, ordered means, the states summed out."""
+"""A hidden Markov model of two states, which are summed out: simplices and ordered means."""
 
 import math
 

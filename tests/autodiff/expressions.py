@@ -1,0 +1,379 @@
+"""Expressions of random programs: indices in range, functions whose arguments are safe."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tests.autodiff.scope import Scope
+
+#: Functions of numbers, with arguments that are safe.
+_SMOOTH = (
+    "math.sin({0})", "math.cos({0})", "math.tanh({0})", "math.exp(math.sin({0}))", "math.exp(-({0}) ** 2)",
+    "math.log(1.5 + ({0}) ** 2)", "math.sqrt(1.0 + ({0}) ** 2)", "math.atan({0})", "math.log1p(({0}) ** 2)",
+    "math.expm1(math.cos({0}))", "math.lgamma(1.5 + math.sin({0}))", "math.erf({0})", "math.asin(0.9 * math.sin({0}))",
+    "math.hypot({0}, 1.0 + math.tanh({1}) ** 2)", "math.atan2({0}, 1.5 + math.cos({1}))", "max({0}, {1})", "min({0}, 0.3)",
+    "abs({0})", "(-{0})", "({0}) / (2.0 + math.cos({1}))", "({0} / 3)", "(1.5 + math.sin({0})) ** math.cos({1})",
+    "math.sin({0}) ** 3", "(1.2 + math.cos({0})) ** 0.5", "(1.2 + math.cos({0})) ** -1.5", "expit({0})", "log1pexp({0})",
+    "math.tan(math.tanh({0}))", "math.sinh(math.sin({0}))", "digamma(1.5 + math.cos({0}))", "(2.0 - {0})",
+    "min(max({0}, -0.8), {1})", "math.log(abs({0}) + 0.4)", "1.0 / (1.0 + ({0}) ** 2)", "math.acos(0.8 * math.cos({0}))",
+    "max({0}, 0.1, {1})", "custom({0}, {1})", "math.fabs({0})", "float({0})", "math.cosh(math.sin({0}))",
+    "({0}) ** 2.0", "({0}) ** 3", "0.7 ** math.sin({0})", "(1.4 + math.cos({0})) ** -1", "(1.4 + math.cos({0})) ** -2",
+    "({0}) ** 1", "(({0} > 0.2) * {1})", "(math.floor({0}) * {1})", "(({0}) % 1.3)", "math.copysign({0}, {1})",
+)  # fmt: skip
+#: The same of arrays, element by element.
+_SMOOTH_ARRAYS = (
+    "np.sin({0})", "np.tanh({0})", "np.exp(-({0}) ** 2)", "np.log(1.5 + ({0}) ** 2)", "np.sqrt(1.0 + ({0}) * ({0}))",
+    "np.where({0} > {1}, {0}, {1})", "np.where({0} > 0.1, {0}, 0.5)", "np.where({0} < 0.0, np.cos({1}), {0})",
+    "np.maximum({0}, {1})", "np.minimum({0}, 0.4)", "np.clip({0}, -0.5, 0.6)", "np.abs({0})", "np.cumsum({0})", "(-{0})",
+    "expit({0})", "log1pexp({0})", "(({0}) / (2.0 + np.cos({1})))", "np.exp(np.sin({0}))", "np.cumprod(np.cos({0}))",
+    "np.square({0})", "np.log1p(np.square({0}))", "np.arctan({0})", "((1.5 + np.sin({0})) ** 1.5)", "({0}).copy()",
+    "np.cos({0})", "(1.0 - {0})", "({0} / 2.0)", "custom({0}, {1})", "np.arctan2({0}, 1.5 + np.cos({1}))",
+)  # fmt: skip
+_REDUCTIONS = (
+    "np.sum({})", "np.sum({})", "np.mean({})", "{}.sum()", "np.prod({})", "np.max({})", "np.min({})", "logsumexp({})",
+    "np.var({})", "np.sum({}[1:])", "{}.mean()", "np.sum({}[::2])", "np.linalg.norm(1.5 + np.square({}))",
+)  # fmt: skip
+
+
+class Helper(NamedTuple):
+    """A function that programs call: kinds of its arguments and of its result.
+
+    's' is a number, 'v' a vector, 'w' a vector that it writes to, 'p' a pair of numbers.
+    """
+
+    name: str
+    takes: str
+    gives: str
+
+
+class Expressions:
+    """Writes expressions."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.r = rng
+        self.helpers: list[Helper] = []
+
+    def pick(self, *choices: tuple[float, Callable[[], str | None]]) -> str:
+        """Take one of several ways, by weight; a way that is not open gives None."""
+        while True:
+            found = self.r.choices([c[1] for c in choices], [c[0] for c in choices])[0]()
+            if found is not None:
+                return found
+
+    # Integers -----------------------------------------------------------------------------------------------------
+
+    def size(self, scope: Scope, size: int) -> str:
+        return self.r.choice([str(size), *scope.sizes.get(size, [])])
+
+    def index(self, scope: Scope, size: int) -> str:
+        """Write an index into an axis of that size."""
+        r = self.r
+        choices = [str(r.randrange(size)), str(-1 - r.randrange(size))]
+        for name, bound in scope.ints:
+            choices.append(f"({name} + {r.randrange(3)}) % {self.size(scope, size)}")
+            if bound <= size:
+                choices += [name, name, f"{size - 1} - {name}"]
+            choices += [f"{g}[{name}]" for g in scope.gathers if bound <= 4]
+        return r.choice(choices)
+
+    def literal(self) -> str:
+        return self.r.choice(("0.5", "2.0", "-1.5", "3", "1", "0.25"))
+
+    # Conditions ---------------------------------------------------------------------------------------------------
+
+    def condition(self, scope: Scope, depth: int = 0) -> str:
+        def compare() -> str:
+            left, right = self.scalar(scope, 2), self.r.choice((self.literal(), "0.0", self.scalar(scope, 2)))
+            return f"{left} {self.r.choice(('>', '<', '>=', '<='))} {right}"
+
+        def between() -> str:
+            return f"-0.7 < {self.scalar(scope, 2)} < 0.9"
+
+        def of_integers() -> str | None:
+            if not scope.ints:
+                return None
+            a, b = self.r.choice(scope.ints)[0], self.r.choice(scope.ints)[0]
+            return self.r.choice((f"{a} % 2 == 0", f"{a} > {b}", f"{a} == 1", f"{a} != 2", f"{a} <= {b}"))
+
+        def joined() -> str | None:
+            if depth > 1:
+                return None
+            word = self.r.choice(("and", "or"))
+            return f"({self.condition(scope, depth + 1)} {word} {self.condition(scope, depth + 1)})"
+
+        def negated() -> str | None:
+            return f"not ({self.condition(scope, depth + 1)})" if depth < 2 else None
+
+        def any_or_all() -> str:
+            size = self.r.choice((3, 4))
+            return f"np.{self.r.choice(('any', 'all'))}({self.vector(scope, size, 2)} > {self.scalar(scope, 3)})"
+
+        def flag() -> str | None:
+            return self.r.choice(scope.flags) if scope.flags else None
+
+        return self.pick(
+            (4, compare), (1, between), (2, of_integers), (1, joined), (0.5, negated), (2, flag), (0.2, any_or_all)
+        )
+
+    # Numbers ------------------------------------------------------------------------------------------------------
+
+    def element(self, scope: Scope) -> str:
+        array = self.r.choice(scope.arrays)
+        return f"{array.name}[{', '.join(self.index(scope, size) for size in array.shape)}]"
+
+    def leaf(self, scope: Scope) -> str:
+        return self.pick(
+            (3, lambda: self.r.choice(scope.numbers) if scope.numbers else None),
+            (4, lambda: self.element(scope) if scope.arrays else None),
+            (0.7, self.literal),
+            (0.5, lambda: self.r.choice(scope.ints)[0] if scope.ints else None),
+        )
+
+    def scalar(self, scope: Scope, depth: int = 0) -> str:
+        """Write a number."""
+        if depth > 2 or self.r.random() < 0.25 + 0.15 * depth:
+            return self.leaf(scope)
+
+        def e() -> str:
+            return self.scalar(scope, depth + 1)
+
+        def smooth() -> str:
+            form = self.r.choice(_SMOOTH)
+            a = e()
+            return form.format(a, e()) if "{1}" in form else form.format(a)
+
+        def ternary() -> str:
+            return f"({e()} if {self.condition(scope, 1)} else {e()})"
+
+        def call() -> str | None:
+            return self.call(scope, "s", depth)
+
+        def reduction() -> str | None:
+            v = self.vector(scope, self.r.choice((3, 4)), depth + 1)
+            return self.r.choice(_REDUCTIONS).format(v)
+
+        def dot() -> str:
+            size = self.r.choice((3, 4))
+            v, w = self.vector(scope, size, depth + 1), self.vector(scope, size, depth + 1)
+            return self.r.choice(("({} @ {})", "np.dot({}, {})", "np.sum({} * {})")).format(v, w)
+
+        def of_matrix() -> str:
+            form = self.r.choice(("np.sum({})", "np.sum(np.sin({}))", "np.mean({})", "{}.sum()", "np.max({})"))
+            return form.format(self.matrix(scope, self.shape(), depth + 1))
+
+        def determinant() -> str:
+            form = self.r.choice(("np.linalg.slogdet({})[1]", "np.sum(np.log(np.diag(np.linalg.cholesky({}))))"))
+            return form.format(self.definite(scope, 3, depth + 1))
+
+        def difference() -> str:
+            form = self.r.choice(("({} + {})", "({} - {})", "({} * {})", "({} * {})"))
+            return form.format(e(), e())
+
+        return self.pick(
+            (5, difference),
+            (4, smooth),
+            (0.8, ternary),
+            (1.5, call),
+            (0.9, reduction),
+            (0.5, dot),
+            (0.3, of_matrix),
+            (0.12, determinant),
+            (0.4, lambda: self.part(scope, depth)),
+        )
+
+    def bounds(self, scope: Scope) -> str | None:
+        """Write a slice whose ends depend on a counter; it may be empty."""
+        found = [name for name, bound in scope.ints if bound <= 4]
+        if not found:
+            return None
+        return self.r.choice(("{}:", ":{}", "1:{}", "{}::2", ":{}:-1")).format(self.r.choice(found))
+
+    def part(self, scope: Scope, depth: int) -> str | None:
+        """Write a number made of a part of a vector."""
+        bounds = self.bounds(scope)
+        if bounds is None:
+            return None
+        v, w = self.vector(scope, 4, depth + 1), self.vector(scope, 4, depth + 2)
+        return self.r.choice((f"np.sum({v}[{bounds}])", f"({v}[{bounds}] @ {w}[{bounds}])", f"np.prod({v}[{bounds}])"))
+
+    def call(self, scope: Scope, gives: str, depth: int, size: int = 0) -> str | None:
+        known = [h for h in self.helpers if h.gives == gives]
+        if not known:
+            return None
+        helper = self.r.choice(known)
+        size = size or self.r.choice((3, 4))
+        writable = [a.name for a in scope.arrays if a.writable and a.shape == (size,)]
+        if "w" in helper.takes and not writable:
+            return None
+        make = {
+            "s": lambda: self.scalar(scope, depth + 1),
+            "v": lambda: self.vector(scope, size, depth + 1),
+            "w": lambda: self.r.choice(writable),
+        }
+        return f"{helper.name}({', '.join(make[kind]() for kind in helper.takes)})"
+
+    # Arrays -------------------------------------------------------------------------------------------------------
+
+    def shape(self) -> tuple[int, int]:
+        return self.r.choice(((4, 3), (3, 4), (3, 3), (4, 4)))
+
+    def named(self, scope: Scope, *shape: int) -> str | None:
+        found = [a.name for a in scope.arrays if a.shape == shape]
+        return self.r.choice(found) if found else None
+
+    def vector(self, scope: Scope, size: int, depth: int = 0) -> str:
+        """Write an array of one axis."""
+
+        def name() -> str | None:
+            return self.named(scope, size)
+
+        if depth > 2 or self.r.random() < 0.3:
+            return self.pick(
+                (8, name),
+                (0.3, lambda: f"(np.arange({self.size(scope, size)}) * 0.5)"),
+                (0.3, lambda: self.filled(scope, size)),
+            )
+
+        def v() -> str:
+            return self.vector(scope, size, depth + 1)
+
+        def e() -> str:
+            return self.scalar(scope, depth + 1)
+
+        def binary() -> str:
+            return f"({v()} {self.r.choice('+-*')} {self.r.choice((v, e))()})"
+
+        def smooth() -> str:
+            form = self.r.choice(_SMOOTH_ARRAYS)
+            a = v()
+            return form.format(a, v()) if "{1}" in form else form.format(a)
+
+        def piece() -> str | None:
+            if size == 4:
+                if self.r.random() < 0.5:
+                    return f"{v()}[::-1]"
+                return f"np.concatenate(({self.vector(scope, 3, depth + 1)}, {v()}[:1]))"
+            return self.r.choice(("{}[1:]", "{}[:-1]", "{}[:3]", "{}[1:4]", "np.diff({})")).format(
+                self.vector(scope, 4, depth + 1)
+            )
+
+        def gathered() -> str | None:
+            if not scope.gathers or size != 4:
+                return None
+            gather = self.r.choice(scope.gathers)
+            if self.r.random() < 0.3:
+                return f"{self.matrix(scope, self.shape(), 3)}[{gather}, {self.index(scope, 3)}]"
+            return f"{self.vector(scope, self.r.choice((3, 4)), depth + 1)}[{gather}]"
+
+        def product() -> str:
+            other = self.r.choice((3, 4))
+            if self.r.random() < 0.5:
+                return f"({self.matrix(scope, (size, other), depth + 1)} @ {self.vector(scope, other, depth + 1)})"
+            return f"({self.vector(scope, other, depth + 1)} @ {self.matrix(scope, (other, size), depth + 1)})"
+
+        def along() -> str:
+            other = self.r.choice((3, 4))
+            axis = self.r.randrange(2)
+            shape = (other, size) if axis == 0 else (size, other)
+            form = self.r.choice(("np.sum({}, axis={})", "{}.sum(axis={})", "np.mean({}, {})"))
+            return form.format(self.matrix(scope, shape, depth + 1), self.r.choice((axis, axis - 2)))
+
+        def row() -> str:
+            other = self.r.choice((3, 4))
+            if self.r.random() < 0.5:
+                return f"{self.matrix(scope, (other, size), depth + 1)}[{self.index(scope, other)}]"
+            return f"{self.matrix(scope, (size, other), depth + 1)}[:, {self.index(scope, other)}]"
+
+        def solved() -> str:
+            matrix = self.definite(scope, size, depth + 1)
+            return f"np.linalg.solve({matrix}, {v()})"
+
+        def call() -> str | None:
+            return self.call(scope, "v", depth, size)
+
+        return self.pick(
+            (3, name),
+            (4, binary),
+            (4, smooth),
+            (1, piece),
+            (1, gathered),
+            (0.5, product),
+            (0.5, along),
+            (0.5, row),
+            (0.12, solved),
+            (0.2, lambda: self.filled(scope, size)),
+            (0.6, call),
+        )
+
+    def filled(self, scope: Scope, size: int) -> str:
+        form = self.r.choice(
+            ("np.full({}, 0.5 * {})", "(np.arange({}) * (0.5 + {}))", "np.array((0.5, {1}, {2}, {1})[:{0}])")
+        )
+        return form.format(size, self.leaf(scope), self.leaf(scope))
+
+    def matrix(self, scope: Scope, shape: tuple[int, int], depth: int = 0) -> str:
+        """Write an array of two axes."""
+        rows, columns = shape
+
+        def name() -> str | None:
+            return self.named(scope, rows, columns)
+
+        def transposed() -> str | None:
+            found = self.named(scope, columns, rows)
+            return f"{found}.T" if found else None
+
+        def outer() -> str:
+            v, w = self.vector(scope, rows, depth + 1), self.vector(scope, columns, depth + 1)
+            return self.r.choice(("np.outer({}, {})", "({}[:, None] * {})", "({}[:, None] + {}[None, :])")).format(v, w)
+
+        if depth > 1 or self.r.random() < 0.3:
+            return self.pick((3, name), (1, transposed), (0.5, outer))
+
+        def binary() -> str:
+            other = self.r.choice(
+                (
+                    lambda: self.matrix(scope, shape, depth + 1),
+                    lambda: self.vector(scope, columns, depth + 1),
+                    lambda: self.scalar(scope, depth + 1),
+                )
+            )
+            return f"({self.matrix(scope, shape, depth + 1)} {self.r.choice('+-*')} {other()})"
+
+        def smooth() -> str:
+            form = self.r.choice([f for f in _SMOOTH_ARRAYS if "{1}" not in f and "cum" not in f])
+            return form.format(self.matrix(scope, shape, depth + 1))
+
+        def product() -> str:
+            other = self.r.choice((3, 4))
+            left = self.matrix(scope, (rows, other), depth + 1)
+            return f"({left} @ {self.matrix(scope, (other, columns), depth + 1)})"
+
+        def factor() -> str | None:
+            if rows != columns:
+                return None
+            form = self.r.choice(("np.linalg.cholesky({})", "np.linalg.inv({})"))
+            return form.format(self.definite(scope, rows, depth + 1))
+
+        def gathered() -> str | None:
+            if rows != 4 or not scope.gathers:
+                return None
+            return f"{self.matrix(scope, (self.r.choice((3, 4)), columns), depth + 1)}[{self.r.choice(scope.gathers)}]"
+
+        return self.pick(
+            (3, name),
+            (1, transposed),
+            (3, binary),
+            (2, smooth),
+            (1, outer),
+            (1, product),
+            (0.3, factor),
+            (0.7, gathered),
+        )
+
+    def definite(self, scope: Scope, size: int, depth: int) -> str:
+        """Write a positive definite matrix of modest condition."""
+        v = self.vector(scope, size, depth + 1)
+        a = self.scalar(scope, depth + 1)
+        return f"(np.outer(np.tanh({v}), np.tanh({v})) + (1.5 + math.sin({a})) * np.eye({self.size(scope, size)}))"

@@ -1,0 +1,51 @@
+"""Programs that autodiff once got wrong, as small as they fail: tests of `test_fuzz`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Found(NamedTuple):
+    """A program and what was wrong.
+
+    Attributes
+    ----------
+    name : str
+        What was wrong.
+    text : str
+        The program; its arguments are those of `tests.autodiff.programs.arguments`.
+    seed : int
+        Of the arguments.
+    open : bool
+        Whether it is still wrong.
+    """
+
+    name: str
+    text: str
+    seed: int = 0
+    open: bool = False
+
+
+_MANY_SUMS = "".join(
+    f"    v{k} = 0.0\n    for i in range(n):\n        v{k} += x[i]\n    lp += v{k} * v{k}\n" for k in range(70)
+)
+
+FOUND = [
+    Found(
+        "a name that gets the same value on both sides of a branch is not defined after it",
+        """\
+def f(x, s):
+    if x[0] > 0.0:
+        v = s
+    else:
+        v = s
+    return v * x[1]
+""",
+        open=True,
+    ),
+    Found(
+        "a function with more than 60 sums in loops is refused: it is read again for each",
+        f"def f(x, n):\n    lp = 0.0\n{_MANY_SUMS}    return lp\n",
+        open=True,
+    ),
+]

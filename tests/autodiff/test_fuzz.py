@@ -1,0 +1,120 @@
+"""Random programs, programs that were wrong once, and the fuzzer and the reducer themselves."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from nbinfer.autodiff import emit, linalg, memory
+from nbinfer.autodiff.rules import RULES
+from tests.autodiff.found import FOUND, Found
+from tests.autodiff.fuzz import check, run
+from tests.autodiff.programs import program
+from tests.autodiff.reduce import failure, reduce
+
+
+@pytest.mark.parametrize("first", range(0, 150, 30))
+def test_random_programs(first: int) -> None:
+    counts, failures = run(range(first, first + 30), sample=0)
+    assert not failures, "\n".join(f"seed {seed}: {outcome.kind}: {outcome.detail}" for seed, outcome in failures)
+    assert counts["ok"] >= 25
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize("seed", [5, 11, 17, 23])
+def test_compiled_programs(seed: int) -> None:
+    outcome = check(program(seed), seed, compiled=True)
+    assert outcome.kind == "ok", outcome.detail
+
+
+def _of_found(found: Found) -> Any:
+    marks = [pytest.mark.xfail(reason="not fixed yet")] if found.open else []
+    return pytest.param(found, id=found.name, marks=marks)
+
+
+@pytest.mark.parametrize("found", [_of_found(found) for found in FOUND])
+def test_what_was_wrong_once(found: Found) -> None:
+    header = "import math\nimport numpy as np\n"
+    outcome = check(header + found.text, found.seed)
+    assert outcome.kind == "ok", f"{outcome.kind}: {outcome.detail}"
+
+
+def test_programs_depend_on_the_seed_alone() -> None:
+    assert program(7) == program(7) != program(8)
+
+
+# Mutants: the fuzzer must notice when a derivative is wrong ------------------------------------------------------------
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+def _partials(name: str, *partials: str) -> Patch:
+    return lambda patch: patch.setitem(RULES, name, RULES[name]._replace(partials=partials))
+
+
+def _forget_sums(patch: pytest.MonkeyPatch) -> None:
+    def add(self: Any, value: Any, text: str, begun: set[Any]) -> None:
+        if self.takes(value):
+            self.line(f"{value.bar} = {text}")
+            begun.add(value)
+
+    patch.setattr(emit.Emitter, "add", add)
+
+
+def _no_reverse(name: str) -> Patch:
+    def mutate(patch: pytest.MonkeyPatch) -> None:
+        primitive = getattr(linalg, name)
+        patch.setitem(primitive.reverse, 0, primitive.reverse[0].replace("{bar0}", "{bar0}.copy()"))
+
+    return mutate
+
+
+MUTANTS: dict[str, Patch] = {
+    "product, second factor": _partials("mul", "{1}", "-{0}"),
+    "tanh, sign": _partials("tanh", "1.0 + {o} * {o}"),
+    "quotient, sign": _partials("div", "{bar} / {1}", "({bar} / {1}) * {o}"),
+    "maximum, first argument": _partials("max", "(1.0 if {0} < {1} else 0.0)", "(0.0 if {0} >= {1} else 1.0)"),
+    "square, factor 2": _partials("square", "{0}"),
+    "lgamma, sign": _partials("lgamma", "-_digamma({0})"),
+    "exp, forgotten": _partials("exp", "1.0"),
+    "adjoints of numbers are overwritten": _forget_sums,
+    "adjoints are not cleared when an element is overwritten": lambda patch: patch.setattr(
+        memory.Memory, "needs_clearing", lambda self, store: False
+    ),
+    "what is overwritten is not saved": lambda patch: patch.setattr(memory.Memory, "hazards", lambda self, block: {}),
+    "all arrays count as written once": lambda patch: patch.setattr(
+        memory.Memory, "written_once", lambda self, loop, storage: True
+    ),
+    "solve, no derivative by the matrix": _no_reverse("SOLVE"),
+}
+
+
+@contextlib.contextmanager
+def _mutated(name: str) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        MUTANTS[name](patch)
+        yield
+
+
+def _caught(first: int = 0) -> int | None:
+    return next((seed for seed in range(first, first + 200) if check(program(seed), seed, points=1).failed), None)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_mutants_are_caught(name: str) -> None:
+    with _mutated(name):
+        assert _caught() is not None
+
+
+def test_reduce_finds_the_cause() -> None:
+    with _mutated("tanh, sign"):
+        seed = _caught()
+        assert seed is not None
+        small = reduce(program(seed), failure(program(seed), seed), 10.0)
+        assert check(small, seed).kind == "mismatch"
+    assert check(small, seed).kind == "ok"
+    assert "tanh" in small
+    assert len(small.splitlines()) <= 8
