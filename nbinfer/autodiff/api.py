@@ -124,7 +124,8 @@ class ValueAndGrad:
     def explain(self) -> str:
         """Tell what the generated code keeps for the reverse sweep, and what it computes there only."""
         notes = self._generated.notes
-        return "\n".join(notes) if notes else "nothing is taped or copied: value and gradient come from one pass"
+        kept = any("taped" in note or "copied" in note for note in notes)
+        return "\n".join(notes if kept else ["nothing is taped or copied", *notes])
 
     @property
     def _generated(self) -> Generated:

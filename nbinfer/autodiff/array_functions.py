@@ -49,10 +49,16 @@ def _ravel(b: Frontend, x: Any) -> Any:
     x = b.operand(x)
     if x.ndim != 1:
         raise b.error("only arrays of one axis can be flattened here; write loops over both axes")
-    return b.lazy(x)
+    return x
 
 
-@handles(np.copy, np.asarray, np.array, np.ascontiguousarray)
+@handles(np.asarray, np.ascontiguousarray)
+def _asarray(b: Frontend, x: Any, dtype: Any = None) -> Any:
+    x = b.operand(x)
+    return x if dtype is None or _kind(b, dtype) == x.kind else _copy(b, x, dtype)
+
+
+@handles(np.copy, np.array)
 def _copy(b: Frontend, x: Any, dtype: Any = None) -> Any:
     x = b.operand(x)
     if is_number(x):

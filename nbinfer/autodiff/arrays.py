@@ -340,6 +340,8 @@ class ArrayBuilder(Builder):
             return x
         if isinstance(x, Lazy) and x.transposed is not None:
             return x.transposed
+        if isinstance(x, Value) and x.storage is not None and x.storage.mutable:  # memory shared, as in NumPy
+            return self.view(x, ".T", [], x.ndim, dict(enumerate(self.dims_of(x)[::-1])))
         source = self.lazy(x)
         return Lazy(
             self,

@@ -243,6 +243,7 @@ class Emitter(Writer):
         for out, phi, init in zip(op.outs, op.phis, op.inits, strict=True):
             link, inside = chains.get(out), chains.get(phi)
             if link is not None and link.root.total:
+                self.notes.append(f"{phi.hint}: deferred, summed in the reverse sweep of the loop over {op.index.hint}")
                 self._term(init, link.factor, link.root, begun, loop)
             elif link is not None:
                 self.add(init, product(_number(link.factor), link.root.adjoint), begun)

@@ -233,9 +233,9 @@ class Writer:
 
     def _view(self, op: View, plan: Any, shadows: bool) -> None:
         where = op.pattern.format(*(a.name for a in op.args[1:]))
-        self.line(f"{op.out.name} = {op.args[0].name}[{where}]")
+        self.line(f"{op.out.name} = {op.args[0].name}{where}")
         if shadows and op.out.active:
-            self.line(f"{op.out.bar} = {op.args[0].bar}[{where}]")
+            self.line(f"{op.out.bar} = {op.args[0].bar}{where}")
 
     def _alloc(self, op: Alloc, plan: Any, shadows: bool) -> None:
         shape = self.shape(op.args)

@@ -71,12 +71,19 @@ def _from_end(b: ArrayBuilder, index: Value, size: Value) -> Value:
 
 
 def view(b: ArrayBuilder, array: Value, parts: list[Any]) -> Value:
-    """Make a view of stored memory; `parts` are numbers and slices, one for each axis."""
+    """Make a view of stored memory; `parts` are numbers and slices, one for each axis, and None for new axes."""
     texts: list[str] = []
     values: list[Value] = []
     dims: dict[int, Value] = {}
     ndim = 0
-    for axis, part in enumerate(parts):
+    axis = -1
+    for part in parts:
+        if part is None:
+            texts.append("None")
+            dims[ndim] = b.constant(1)
+            ndim += 1
+            continue
+        axis += 1
         if is_number(part):
             texts.append("{%d}" % len(values))
             values.append(part)
@@ -91,10 +98,12 @@ def view(b: ArrayBuilder, array: Value, parts: list[Any]) -> Value:
         texts.append(":".join(bounds if bounds[2] else bounds[:2]))
     if all(part == _FULL for part in parts):
         return array
-    return b.view(array, ", ".join(texts), values, ndim, dims)
+    return b.view(array, f"[{', '.join(texts)}]", values, ndim, dims)
 
 
 def _basic(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Operand:
+    if isinstance(array, Value) and array.storage is not None and array.storage.mutable:
+        return view(b, array, parts)  # memory shared, as in NumPy
     plain = [part for part in parts if part is not None]
     if isinstance(array, Lazy) and not all(part == _FULL for part in plain):
         whole = all(part == _FULL or is_number(part) for part in plain)

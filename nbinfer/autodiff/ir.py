@@ -236,7 +236,7 @@ class Store(Op):
 
 
 class View(Op):
-    """``out = array[...]``, memory shared; `pattern` has a ``{k}`` for each of `args` after the array."""
+    """``out = array[...]`` or ``array.T``, memory shared; `pattern` has a ``{k}`` for each argument after the array."""
 
     __slots__ = ("pattern",)
 

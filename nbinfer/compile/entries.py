@@ -26,6 +26,9 @@ _C_TYPES: dict[str, Any] = {
     "uint32": ctypes.c_uint32,
 }
 
+#: What code of this process alone refers to.
+_ALIVE: list[Any] = []
+
 _log = logging.getLogger(__name__)
 
 
@@ -92,15 +95,17 @@ class Entry:
         self._callable  # noqa: B018
 
     def _compile(self) -> tuple[str, bytes, list[str]]:
-        if self.py_func.__module__.startswith("nbinfer.") and not any(n.startswith("nbinfer.") for n in Entry.compiled):
+        if self.py_func.__module__ == "nbinfer.mcmc.nuts":
             _log.warning("compiling the engine; this happens once per machine and takes some twenty seconds")
         with _no_garbage_collection():
-            stored = self._compile_with_numba()
-        objects.write(self.path, *stored)
+            stored, portable = self._compile_with_numba()
+        if portable:
+            objects.write(self.path, *stored)
         Entry.compiled.append(f"{self.py_func.__module__}.{self.py_func.__qualname__}")
         return stored
 
-    def _compile_with_numba(self) -> tuple[str, bytes, list[str]]:
+    def _compile_with_numba(self) -> tuple[tuple[str, bytes, list[str]], bool]:
+        """Return machine code, and whether it means anything in another process."""
         import numba
         from numba.core import sigutils
         from numba.core.ccallback import CFunc
@@ -114,7 +119,15 @@ class Entry:
             function.compile()
         library = function._library
         externals = [f.name for f in library._final_module.functions if f.is_declaration and not _is_llvm(f.name)]
-        return function.native_name, bytes(library._get_compiled_object()), sorted(externals)
+        # Large global arrays and ctypes functions become addresses of this process, valid while it lives.
+        portable = not library.has_dynamic_globals
+        if not portable:
+            _ALIVE.append(function)
+            _log.warning(
+                "%s refers to a large global array or a ctypes function and is compiled in each process; pass it as data",
+                self.py_func.__name__,
+            )
+        return (function.native_name, bytes(library._get_compiled_object()), sorted(externals)), portable
 
 
 @contextlib.contextmanager

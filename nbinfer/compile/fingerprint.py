@@ -28,6 +28,7 @@ from nbinfer.compile.objects import platform_tag
 
 #: Packages that count by name and version.
 _STOP = {"numpy", "scipy", "numba", "llvmlite", "nbinfer"} | set(sys.stdlib_module_names) - {"__main__"}
+_STANDARD = os.path.dirname(os.__file__)
 
 _LOAD_GLOBAL = {dis.opmap[name] for name in ("LOAD_GLOBAL", "LOAD_NAME") if name in dis.opmap}
 _LOAD_ATTR = {dis.opmap[name] for name in ("LOAD_ATTR", "LOAD_METHOD") if name in dis.opmap}
@@ -70,6 +71,15 @@ def fingerprint(*things: Any) -> str:
 
 def _root(name: str | None) -> str:
     return (name or "").partition(".")[0]
+
+
+def _stops(module: str | None, file: str) -> bool:
+    """Tell whether functions of a module count by name: a user's module may bear a name of the standard library."""
+    root = _root(module)
+    if root not in _STOP:
+        return False
+    standard = root in sys.stdlib_module_names and root not in ("numpy", "scipy", "numba", "llvmlite", "nbinfer")
+    return not standard or file.startswith((_STANDARD, "<frozen"))
 
 
 def global_chains(code: types.CodeType) -> Iterator[tuple[str, ...]]:
@@ -194,7 +204,7 @@ class _Hasher:
         self.tag("foreign", name, getattr(sys.modules.get(root), "__version__", ""))
 
     def _function(self, function: types.FunctionType) -> None:
-        if _root(function.__module__) in _STOP:
+        if _stops(function.__module__, function.__code__.co_filename):
             self._foreign(_root(function.__module__), f"{function.__module__}.{function.__qualname__}")
             if _root(function.__module__) != "nbinfer":
                 return

@@ -41,14 +41,14 @@ class Kernel(Generic[P, R]):
         """Numba's dispatcher of this function, for callers from Python."""
         import numba
 
-        return numba.njit(**OPTIONS, **self._options)(self.py_func)
+        return numba.njit(**(OPTIONS | self._options))(self.py_func)
 
     @functools.cached_property
     def _inner(self) -> Any:
         """The dispatcher for callers from compiled code, which need no wrapper for Python: half the compile time."""
         import numba
 
-        return numba.njit(**OPTIONS, **self._options, **NO_WRAPPERS)(self.py_func)
+        return numba.njit(**(OPTIONS | self._options | NO_WRAPPERS))(self.py_func)
 
     @property
     def _numba_type_(self) -> Any:

@@ -18,7 +18,7 @@ from typing import Any
 from nbinfer.compile.entries import Entry
 from nbinfer.compile.fingerprint import file_digest
 from nbinfer.compile.kernels import JIT
-from nbinfer.compile.objects import cache_root
+from nbinfer.compile.objects import cache_root, private_folder
 
 _LOCK = threading.RLock()
 _LOADED: dict[str, GeneratedModule] = {}
@@ -61,7 +61,7 @@ def write_once(path: Path, text: str) -> None:
     """Write a file unless it exists; it appears whole or not at all."""
     if path.exists():
         return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(path.parent)
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)

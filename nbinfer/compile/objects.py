@@ -46,7 +46,7 @@ def cache_root() -> Path:
     """
     root = Path(os.environ["NBINFER_CACHE_DIR"]) if os.environ.get("NBINFER_CACHE_DIR") else _user_cache()
     try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(root)
         if hasattr(os, "getuid"):
             status = root.stat()
             if status.st_uid != os.getuid() or status.st_mode & 0o022:
@@ -93,11 +93,18 @@ def engine_folder() -> Path:
     return cache_root() / f"engine-{platform_tag()}"
 
 
+def private_folder(path: Path) -> None:
+    """Make a folder below the cache's root, and those above it, that nobody else may write to."""
+    for folder in [*reversed(path.parents), path]:
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+
 def write(path: Path, symbol: str, code: bytes, externals: list[str]) -> None:
     """Store machine code; the file appears whole or not at all."""
     head = json.dumps({"symbol": symbol, "externals": externals}).encode()
     body = struct.pack("<q", len(head)) + head + code
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(path.parent)
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
         with os.fdopen(handle, "wb") as file:

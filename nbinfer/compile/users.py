@@ -2,45 +2,76 @@
 
 from __future__ import annotations
 
-from types import CellType, FunctionType
+from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 from nbinfer.compile.fingerprint import global_chains
-from nbinfer.compile.kernels import kernel
+from nbinfer.compile.kernels import Kernel
+
+
+#: Options of a user's dispatcher that say how to compile, not what to keep.
+_NOT_KEPT = ("cache", "nopython")
 
 
 def compilable(function: Any, seen: dict[int, Any] | None = None) -> Any:
-    """Return a user's function as something compiled code may call, with the plain functions it calls made so too.
+    """Return a user's function as something compiled code may call, made anew with everything that it calls.
 
-    Numba calls no plain function, so that a function which does is compiled with a copy of its namespace in which the
-    plain ones are kernels. The user's own function and module stay as they are.
+    Numba calls no plain function, and a dispatcher that was compiled before, or is kept by Numba's own cache, knows the
+    globals of that day. So each function, plain or dispatcher, is compiled from a copy whose namespace has kernels in
+    their place. The user's functions and modules stay as they are.
     """
-    if not isinstance(function, FunctionType):
+    plain, options = _plain(function)
+    if plain is None:
         return function
     seen = {} if seen is None else seen
-    if id(function) not in seen:
-        names = {name for chain in global_chains(function.__code__) for name in chain[:1]}
-        plain = {
-            n: v for n in names if isinstance(v := function.__globals__.get(n), FunctionType) and v is not function
-        }
-        cells = function.__closure__ or ()
-        enclosed = [c for c in cells if isinstance(_content(c), FunctionType)]
-        if not plain and not enclosed:
-            seen[id(function)] = kernel(function)
-        else:
-            seen[id(function)] = None  # a function on its way calls itself through its global name
-            inner = {n: compilable(v, seen) for n, v in plain.items()}
-            closure = tuple(CellType(compilable(_content(c), seen)) if c in enclosed else c for c in cells)
-            copy = FunctionType(
-                function.__code__,
-                function.__globals__ | {n: v for n, v in inner.items() if v is not None},
-                function.__name__,
-                function.__defaults__,
-                closure or None,
-            )
-            copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
-            seen[id(function)] = kernel(copy)
-    return seen[id(function)]
+    if id(plain) not in seen:
+        seen[id(plain)] = None  # a function on its way calls itself through its global name
+        names: dict[str, Any] = {}
+        for name, *attributes in global_chains(plain.__code__):
+            value = plain.__globals__.get(name)
+            if isinstance(value, ModuleType) and attributes and _is_users(value):
+                inner = compilable(getattr(value, attributes[0], None), seen)
+                names[name] = _with(names.get(name, value), attributes[0], inner)
+            elif _plain(value)[0] is not None:
+                names[name] = compilable(value, seen)
+        cells = tuple(
+            CellType(compilable(_content(c), seen)) if _plain(_content(c))[0] is not None else c
+            for c in plain.__closure__ or ()
+        )
+        copy = FunctionType(
+            plain.__code__,
+            plain.__globals__ | {n: v for n, v in names.items() if v is not None},
+            plain.__name__,
+            plain.__defaults__,
+            cells or None,
+        )
+        copy.__module__, copy.__qualname__ = plain.__module__, plain.__qualname__
+        copy.__kwdefaults__ = plain.__kwdefaults__
+        seen[id(plain)] = Kernel(copy, options)
+    return seen[id(plain)]
+
+
+def _plain(function: Any) -> tuple[FunctionType | None, dict[str, Any]]:
+    """Return the Python function of a user's function and how it wants to be compiled; None for anything else."""
+    if isinstance(function, FunctionType):
+        return function, {}
+    options = getattr(function, "targetoptions", None)
+    if isinstance(options, dict) and isinstance(getattr(function, "py_func", None), FunctionType):
+        return function.py_func, {k: v for k, v in options.items() if k not in _NOT_KEPT}
+    return None, {}
+
+
+def _is_users(module: ModuleType) -> bool:
+    return module.__name__.partition(".")[0] not in ("numpy", "scipy", "numba", "math", "nbinfer")
+
+
+def _with(module: ModuleType, name: str, value: Any) -> ModuleType:
+    """Return a copy of a module with one name changed."""
+    copy = ModuleType(module.__name__)
+    copy.__dict__.update(module.__dict__)
+    if value is not None:
+        copy.__dict__[name] = value
+    return copy
 
 
 def _content(cell: CellType) -> Any:

@@ -122,6 +122,7 @@ class Blocks:
 
     def wire(self, columns: Sequence[Column], statistics: Sequence[Column]) -> None:
         """Write every address: after allocation, and again after blocks came from elsewhere."""
+        self._held = (columns, statistics)  # workers write to their arrays as long as these blocks live
         for c, record in enumerate(self.records):
             base, work = address_of(self.state[c]), address_of(self._work[c])
             for name in ("words", "position", "grad"):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nbinfer.compile import address_of
+from nbinfer.errors import SamplingError
 from nbinfer.mcmc.blocks import Blocks
 from nbinfer.mcmc.chain import Status, work
 
@@ -46,12 +47,15 @@ class Outcome:
         What stopped it, if something did: the user's own exception, or a status turned into one.
     chain : int or None
         Index of the chain that the error came from.
+    position : ndarray or None
+        Where it happened, unconstrained.
     """
 
     def __init__(self) -> None:
         self.interrupted = False
         self.error: BaseException | None = None
         self.chain: int | None = None
+        self.position: Any = None
 
 
 def run(
@@ -119,7 +123,11 @@ def run(
     if outcome.error is None:
         for chain, record in enumerate(blocks.records):
             if record["status"] == Status.BAD_RECORD:
-                outcome.error, outcome.chain = _replayed(bound, blocks.part(chain, "position").view("f8")), chain
+                outcome.chain, outcome.position = chain, blocks.part(chain, "position").view("f8").copy()
+                outcome.error = _replayed(bound, outcome.position) or SamplingError(
+                    "a derived quantity has another shape here than at the initial point; give it one shape for all points"
+                )
+                break
     return outcome
 
 
@@ -132,14 +140,16 @@ def _watch(
     blocks: Blocks, bound: Any, outcome: Outcome, seen: list[int], on_divergence: Callable[[int, int], bool] | None
 ) -> None:
     """Look for exceptions in the user's functions, and for new divergences."""
-    for chain in range(len(blocks.records)):
+    for chain, record in enumerate(blocks.records):
+        if record["status"] == Status.BAD_RECORD:
+            blocks.stop[0] = 1
         position = bound.failure(chain)
         if position is not None and outcome.error is None:
             error = _replayed(bound, position)
             if error is None or is_arithmetic(error):
                 bound.clear_failure(chain)
             else:
-                outcome.error, outcome.chain = error, chain
+                outcome.error, outcome.chain, outcome.position = error, chain, position
                 blocks.stop[0] = 1
         divergences = int(blocks.progress["divergences"][chain])
         if divergences > seen[chain]:

@@ -92,7 +92,7 @@ def search_step_size(chain: Record, own: Record, metric: Record, tree: Record, a
         elif wanted != direction:
             break
         following = size * 2.0 if direction > 0 else size * 0.5
-        if following > step_sizes.LARGEST_STEP or following < 1e-300:
+        if following > averaging.largest or following < 1e-300:
             break
         size = following
     step_sizes.restart(averaging, size)
@@ -228,11 +228,14 @@ class NUTS:  # numpydoc ignore=PR02
 
     def __post_init__(self) -> None:
         _between("target_accept", self.target_accept, 0.0, 1.0)
-        _positive("Emax", self.Emax)
+        if not isinstance(self.Emax, int | float | np.number) or not self.Emax > 0:
+            raise ValueError(f"Emax must be positive, got {self.Emax!r}.")
+        if not isinstance(self.adapt_step_size, bool | np.bool_):
+            raise TypeError(f"adapt_step_size must be True or False, got {self.adapt_step_size!r}.")
         _positive("step_scale", self.step_scale)
         _positive("gamma", self.gamma)
         _positive("t0", self.t0)
-        if not 0.5 < self.k <= 1.0:
+        if not isinstance(self.k, int | float | np.number) or not 0.5 < self.k <= 1.0:
             raise ValueError(f"k must lie in (0.5, 1], got {self.k!r}.")
         limits: dict[str, Any] = {
             "max_treedepth": self.max_treedepth,
@@ -302,6 +305,10 @@ class NUTS:  # numpydoc ignore=PR02
         own["low"], own["high"] = self._step_range()
         own["max_treedepth"], own["early_max_treedepth"] = self.max_treedepth, self.early_max_treedepth
         own["first_step_size"] = self.step_scale / n**0.25
+        # Without a metric a step is as long as the parameters are large.
+        parts["averaging"].view(DualAveraging)[0]["largest"] = (
+            np.inf if adaptation == Adaptation.NONE else step_sizes.LARGEST_STEP
+        )
         metric["adaptation"], metric["dense"], metric["n"] = adaptation, self.metric == "dense", n
         identity = np.eye(n).ravel() if self.metric == "dense" else np.ones(n)
         parts["inv_mass"].view(np.float64)[:] = identity
@@ -341,10 +348,10 @@ def _between(name: str, value: Any, low: float, high: float) -> None:
 
 
 def _positive(name: str, value: Any) -> None:
-    if not isinstance(value, int | float | np.number) or not value > 0:
-        raise ValueError(f"{name} must be positive, got {value!r}.")
+    if not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
+        raise ValueError(f"{name} must be positive and finite, got {value!r}.")
 
 
 def _choice(name: str, value: Any, choices: Any) -> None:
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"unknown {name} {value!r}; choose {', '.join(map(repr, choices))}.")

@@ -145,6 +145,13 @@ def sample(
     keys = [key_of(s) for s in sequences]
     kept = _kept_names(model, trace)
 
+    discrete = [name for name, p in model.parameters.items() if p.support.discrete]
+    if discrete:
+        raise ValueError(
+            f"NUTS samples continuous parameters, and {', '.join(discrete)} {'is' if len(discrete) == 1 else 'are'} discrete. "
+            "Sum them out of the density; steps for discrete parameters come with a later version."
+        )
+
     bound = model.bind(chains)
     if bound.gradient_warning:
         warnings.warn(bound.gradient_warning, PerformanceWarning, stacklevel=2)
@@ -180,8 +187,16 @@ def sample(
         interrupted=outcome.interrupted,
     )
     _raise_if_failed(outcome, result, nuts, numbers, bound)
-    result.report = check(result, max_treedepth=nuts.max_treedepth, target_accept=nuts.target_accept)
-    result.report.warn(stacklevel=2)
+    try:
+        result.report = check(result, max_treedepth=nuts.max_treedepth, target_accept=nuts.target_accept)
+    except KeyboardInterrupt:  # nothing finished is lost, the draws least of all
+        warnings.warn("interrupted before the diagnostics; nbinfer.diagnostics.check(trace) makes them", stacklevel=2)
+        return result
+    try:
+        result.report.warn(stacklevel=2)
+    except Warning as warning:  # turned into an error by a filter
+        warning.trace = result  # type: ignore[attr-defined]
+        raise
     return result
 
 
@@ -223,12 +238,17 @@ def _step_and_jitter(step: Any, init: Any, nuts_kwargs: Any, step_kwargs: Any) -
         later = " comes with a later version" if init.lower() in _LATER_INITS else " is not known"
         raise NotImplementedError(f"init={init!r}{later}; choose {known}.")
     jitter, metric = INITS[init.lower()]
+    for name, given in (("nuts_kwargs", nuts_kwargs), ("step_kwargs", step_kwargs)):
+        if given is not None and not isinstance(given, Mapping):
+            raise TypeError(f"{name} must be a mapping, got {type(given).__name__}.")
     options = dict(nuts_kwargs or {})
     if step_kwargs is not None:
         unknown = [name for name in step_kwargs if name != "nuts"]
         if unknown:
             raise ValueError(f"step_kwargs has {unknown[0]!r}, but the only step of this run is 'nuts'.")
-        options = dict(step_kwargs.get("nuts", {}))
+        options = step_kwargs.get("nuts", {})
+        if not isinstance(options, Mapping):
+            raise TypeError(f"step_kwargs['nuts'] must be a mapping, got {type(options).__name__}.")
     defaults: dict[str, Any] = {"metric": metric}
     if step is None:
         return NUTS(**(defaults | options)), jitter
@@ -304,7 +324,7 @@ def _on_divergence(nuts: NUTS) -> Any:
 def _attributes(
     sequences: Sequence[np.random.SeedSequence], seconds: float, nuts: NUTS, tune: int, gradients: np.ndarray
 ) -> dict[str, Any]:
-    entropies = [s.entropy for s in sequences]
+    entropies = [[s.entropy, *s.spawn_key] if s.spawn_key else s.entropy for s in sequences]
     one = all(e == entropies[0] for e in entropies)
     return {
         "inference_library": "nbinfer",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.errors import SamplingError
+from nbinfer.errors import ModelError, SamplingError
 from nbinfer.mcmc.driver import is_arithmetic
 from nbinfer.random import Purpose, generator
 
@@ -61,13 +61,20 @@ def _given(start: Any, model: Any, chains: int) -> list[np.ndarray | None]:
     if start is None:
         return [None] * chains
     if isinstance(start, Mapping):
-        return [model.unconstrain(start)] * chains
+        return [_unconstrained(model, start, "start")] * chains
     if isinstance(start, Sequence | np.ndarray) and not isinstance(start, str):
         if len(start) != chains:
             raise ValueError(f"start must be one mapping, or one per chain ({chains}), got {len(start)}.")
         if all(isinstance(s, Mapping) for s in start):
-            return [model.unconstrain(s) for s in start]
+            return [_unconstrained(model, s, f"start[{i}]") for i, s in enumerate(start)]
     raise TypeError(f"start must be a mapping from names to values, or a list of them, got {type(start).__name__}.")
+
+
+def _unconstrained(model: Any, point: Any, what: str) -> np.ndarray:
+    try:
+        return np.asarray(model.unconstrain(point))
+    except ModelError as error:
+        raise ModelError(f"{what} does not fit the model: {error}") from None
 
 
 def _not_finite(bound: Any, position: np.ndarray, logp: float, number: int, tries: int) -> BaseException:

@@ -13,8 +13,9 @@ import numpy as np
 
 from nbinfer.compile import Record, kernel
 
-#: A step is dimensionless in whitened coordinates; half a period of the oscillator is more than any target needs.
-LARGEST_STEP = math.pi
+#: A step is dimensionless in whitened coordinates. A quarter of an oscillator's period is more than any target needs, and
+#: integrators of several stages would follow it to the half, where every second draw is the first with its sign turned.
+LARGEST_STEP = math.pi / 2.0
 
 #: State of one adaptation.
 DualAveraging = np.dtype(
@@ -24,6 +25,7 @@ DualAveraging = np.dtype(
         ("log_step_bar", "f8"),  # its weighted average, used afterwards
         ("error_bar", "f8"),  # running mean of target - acceptance
         ("count", "f8"),  # updates so far
+        ("largest", "f8"),  # step size that is not exceeded
     ],
     align=True,
 )
@@ -48,7 +50,7 @@ def learn(state: Record, accept_prob: float, target_accept: float, gamma: float,
     weight = 1.0 / (state.count + t0)
     state.error_bar += weight * (target_accept - accept_prob - state.error_bar)
     log_step = state.shrink_point - math.sqrt(state.count) / gamma * state.error_bar
-    state.log_step = min(log_step, math.log(LARGEST_STEP))
+    state.log_step = min(log_step, math.log(state.largest))
     decay = state.count**-k
     state.log_step_bar += decay * (state.log_step - state.log_step_bar)
 

@@ -373,11 +373,18 @@ class Model(BaseModel):
             check_number(self._call_written(values), "logp_grad")
             if self.has_terms:
                 self._check_sum(q)
-        derived = {
-            name: describe_derived(call(f, *self._arguments(values)), f"derived {name!r}")
-            for name, f in self.derived.items()
-        }
-        return Facts(terms, derived)
+        return Facts(terms, {name: self._describe(name, values, q) for name in self.derived})
+
+    def _describe(self, name: str, values: Mapping[str, Any], q: np.ndarray) -> tuple[tuple[int, ...], str]:
+        """Return shape and dtype of a derived quantity; an integer must be one at a second point too."""
+        label = f"derived {name!r}"
+        shape, kind = describe_derived(call(self.derived[name], *self._arguments(values)), label)
+        if kind == "int64":
+            for shift in (0.25, -0.25):
+                other = self._arguments(self.constrain(q + shift))
+                if describe_derived(call(self.derived[name], *other), label)[1] != "int64":
+                    return shape, "float64"
+        return shape, kind
 
     def _check_sum(self, q: np.ndarray) -> None:
         """Require that ``logp_grad`` returns the sum of the other functions, up to a constant."""

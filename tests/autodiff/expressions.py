@@ -13,23 +13,25 @@ _SMOOTH = (
     "math.sin({0})", "math.cos({0})", "math.tanh({0})", "math.exp(math.sin({0}))", "math.exp(-({0}) ** 2)",
     "math.log(1.5 + ({0}) ** 2)", "math.sqrt(1.0 + ({0}) ** 2)", "math.atan({0})", "math.log1p(({0}) ** 2)",
     "math.expm1(math.cos({0}))", "math.lgamma(1.5 + math.sin({0}))", "math.erf({0})", "math.asin(0.9 * math.sin({0}))",
-    "math.hypot({0}, 1.0 + math.tanh({1}) ** 2)", "math.atan2({0}, 1.5 + math.cos({1}))", "max({0}, {1})", "min({0}, 0.3)",
-    "abs({0})", "(-{0})", "({0}) / (2.0 + math.cos({1}))", "({0} / 3)", "(1.5 + math.sin({0})) ** math.cos({1})",
-    "math.sin({0}) ** 3", "(1.2 + math.cos({0})) ** 0.5", "(1.2 + math.cos({0})) ** -1.5", "expit({0})", "log1pexp({0})",
-    "math.tan(math.tanh({0}))", "math.sinh(math.sin({0}))", "digamma(1.5 + math.cos({0}))", "(2.0 - {0})",
-    "min(max({0}, -0.8), {1})", "math.log(abs({0}) + 0.4)", "1.0 / (1.0 + ({0}) ** 2)", "math.acos(0.8 * math.cos({0}))",
-    "max({0}, 0.1, {1})", "custom({0}, {1})", "math.fabs({0})", "float({0})", "math.cosh(math.sin({0}))",
-    "({0}) ** 2.0", "({0}) ** 3", "0.7 ** math.sin({0})", "(1.4 + math.cos({0})) ** -1", "(1.4 + math.cos({0})) ** -2",
-    "({0}) ** 1", "(({0} > 0.2) * {1})", "(math.floor({0}) * {1})", "(({0}) % 1.3)", "math.copysign({0}, {1})",
+    "math.hypot({0}, 1.0 + math.tanh({1}) ** 2)", "math.atan2({0}, 1.5 + math.cos({1}))", "max({0}, {1})",
+    "min({0}, 0.3)", "abs({0})", "(-{0})", "({0}) / (2.0 + math.cos({1}))", "({0} / 3)",
+    "(1.5 + math.sin({0})) ** math.cos({1})", "math.sin({0}) ** 3", "(1.2 + math.cos({0})) ** 0.5",
+    "(1.2 + math.cos({0})) ** -1.5", "expit({0})", "log1pexp({0})", "math.tan(math.tanh({0}))",
+    "math.sinh(math.sin({0}))", "digamma(1.5 + math.cos({0}))", "(2.0 - {0})", "min(max({0}, -0.8), {1})",
+    "math.log(abs({0}) + 0.4)", "1.0 / (1.0 + ({0}) ** 2)", "math.acos(0.8 * math.cos({0}))", "max({0}, 0.1, {1})",
+    "custom({0}, {1})", "math.fabs({0})", "float({0})", "math.cosh(math.sin({0}))", "({0}) ** 2.0", "({0}) ** 3",
+    "0.7 ** math.sin({0})", "(1.4 + math.cos({0})) ** -1", "(1.4 + math.cos({0})) ** -2", "({0}) ** 1",
+    "(({0} > 0.2) * {1})", "(math.floor({0}) * {1})", "(({0}) % 1.3)", "math.copysign({0}, {1})",
 )  # fmt: skip
 #: The same of arrays, element by element.
 _SMOOTH_ARRAYS = (
     "np.sin({0})", "np.tanh({0})", "np.exp(-({0}) ** 2)", "np.log(1.5 + ({0}) ** 2)", "np.sqrt(1.0 + ({0}) * ({0}))",
     "np.where({0} > {1}, {0}, {1})", "np.where({0} > 0.1, {0}, 0.5)", "np.where({0} < 0.0, np.cos({1}), {0})",
-    "np.maximum({0}, {1})", "np.minimum({0}, 0.4)", "np.clip({0}, -0.5, 0.6)", "np.abs({0})", "np.cumsum({0})", "(-{0})",
-    "expit({0})", "log1pexp({0})", "(({0}) / (2.0 + np.cos({1})))", "np.exp(np.sin({0}))", "np.cumprod(np.cos({0}))",
-    "np.square({0})", "np.log1p(np.square({0}))", "np.arctan({0})", "((1.5 + np.sin({0})) ** 1.5)", "({0}).copy()",
-    "np.cos({0})", "(1.0 - {0})", "({0} / 2.0)", "custom({0}, {1})", "np.arctan2({0}, 1.5 + np.cos({1}))",
+    "np.maximum({0}, {1})", "np.minimum({0}, 0.4)", "np.clip({0}, -0.5, 0.6)", "np.abs({0})", "np.cumsum({0})",
+    "(-{0})", "expit({0})", "log1pexp({0})", "(({0}) / (2.0 + np.cos({1})))", "np.exp(np.sin({0}))",
+    "np.cumprod(np.cos({0}))", "np.square({0})", "np.log1p(np.square({0}))", "np.arctan({0})",
+    "((1.5 + np.sin({0})) ** 1.5)", "({0}).copy()", "np.cos({0})", "(1.0 - {0})", "({0} / 2.0)", "custom({0}, {1})",
+    "np.arctan2({0}, 1.5 + np.cos({1}))",
 )  # fmt: skip
 _REDUCTIONS = (
     "np.sum({})", "np.sum({})", "np.mean({})", "{}.sum()", "np.prod({})", "np.max({})", "np.min({})", "logsumexp({})",
@@ -332,13 +334,12 @@ class Expressions:
             return self.pick((3, name), (1, transposed), (0.5, outer))
 
         def binary() -> str:
-            other = self.r.choice(
-                (
-                    lambda: self.matrix(scope, shape, depth + 1),
-                    lambda: self.vector(scope, columns, depth + 1),
-                    lambda: self.scalar(scope, depth + 1),
-                )
+            ways: tuple[Callable[[], str], ...] = (
+                lambda: self.matrix(scope, shape, depth + 1),
+                lambda: self.vector(scope, columns, depth + 1),
+                lambda: self.scalar(scope, depth + 1),
             )
+            other = self.r.choice(ways)
             return f"({self.matrix(scope, shape, depth + 1)} {self.r.choice('+-*')} {other()})"
 
         def smooth() -> str:

@@ -267,10 +267,8 @@ class Writer(Expressions):
             return
         for name in scope.numbers[numbers:]:
             if self.r.random() < share:
-                self.line(
-                    indent,
-                    f"lp {self.r.choice(('+=', '-='))} {self.r.choice(('{}', 'math.sin({})', '{} * {}')).format(name, name)}",
-                )
+                operator, form = self.r.choice(("+=", "-=")), self.r.choice(("{0}", "math.sin({0})", "{0} * {0}"))
+                self.line(indent, f"lp {operator} {form.format(name)}")
         for array in scope.arrays[arrays:]:
             if self.r.random() < share:
                 form = self.r.choice(

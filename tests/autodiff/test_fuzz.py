@@ -24,7 +24,7 @@ def test_random_programs(first: int) -> None:
 
 
 @pytest.mark.nojit
-@pytest.mark.parametrize("seed", [5, 11, 17, 23])
+@pytest.mark.parametrize("seed", [6, 9, 20, 28])
 def test_compiled_programs(seed: int) -> None:
     outcome = check(program(seed), seed, compiled=True)
     assert outcome.kind == "ok", outcome.detail
@@ -46,7 +46,7 @@ def test_programs_depend_on_the_seed_alone() -> None:
     assert program(7) == program(7) != program(8)
 
 
-# Mutants: the fuzzer must notice when a derivative is wrong ------------------------------------------------------------
+# Mutants: the fuzzer must notice when a derivative is wrong -----------------------------------------------------------
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 

@@ -271,6 +271,19 @@ def f_same_on_both_sides(x, n):
     return v * x[1] * w
 
 
+def f_views_share_memory(x, n):
+    a = np.zeros((2, 3))
+    b = a.T
+    c = a[:, None, 1:]
+    d = np.asarray(a)
+    for i in range(3):
+        a[0, i] = x[i]
+    b[1, 1] = x[4] * x[0]
+    c[0, 0, 1] += x[5]
+    d[1, 2] = x[3] ** 2
+    return np.sum(a**3) + np.sum(b @ x[:2]) + np.sum(c * x[:2]) * b[1, 1]
+
+
 def f_slices(x, n):
     a = np.zeros(n)
     a[:] = x[:n] * 2.0

@@ -12,12 +12,13 @@ PAPER = (0.05, 10.0, 0.75)  # gamma, t0, k
 
 def new_state(initial=0.1):
     state = np.zeros(1, DualAveraging).view(np.recarray)[0]
+    state.largest = LARGEST_STEP
     restart.py_func(state, initial)
     return state
 
 
 @pytest.mark.parametrize("target", [0.6, 0.8, 0.95])
-@pytest.mark.parametrize("initial", [1e-4, 0.1, 3.0])
+@pytest.mark.parametrize("initial", [1e-4, 0.1, 1.5])
 def test_finds_the_step_with_the_target_acceptance(target, initial):
     state = new_state(initial)
     for _ in range(2000):
