@@ -124,7 +124,8 @@ class Entry:
         if not portable:
             _ALIVE.append(function)
             _log.warning(
-                "%s refers to a large global array or a ctypes function and is compiled in each process; pass it as data",
+                "%s refers to a large global array or a ctypes function and is compiled in each process; "
+                "pass the array as data",
                 self.py_func.__name__,
             )
         return (function.native_name, bytes(library._get_compiled_object()), sorted(externals)), portable

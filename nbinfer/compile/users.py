@@ -8,7 +8,6 @@ from typing import Any
 from nbinfer.compile.fingerprint import global_chains
 from nbinfer.compile.kernels import Kernel
 
-
 #: Options of a user's dispatcher that say how to compile, not what to keep.
 _NOT_KEPT = ("cache", "nopython")
 

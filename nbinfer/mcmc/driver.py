@@ -125,7 +125,7 @@ def run(
             if record["status"] == Status.BAD_RECORD:
                 outcome.chain, outcome.position = chain, blocks.part(chain, "position").view("f8").copy()
                 outcome.error = _replayed(bound, outcome.position) or SamplingError(
-                    "a derived quantity has another shape here than at the initial point; give it one shape for all points"
+                    "a derived quantity has another shape here than at the initial point; give it one shape everywhere"
                 )
                 break
     return outcome

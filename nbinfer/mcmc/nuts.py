@@ -228,14 +228,14 @@ class NUTS:  # numpydoc ignore=PR02
 
     def __post_init__(self) -> None:
         _between("target_accept", self.target_accept, 0.0, 1.0)
-        if not isinstance(self.Emax, int | float | np.number) or not self.Emax > 0:
+        if not _is_number(self.Emax) or not self.Emax > 0:
             raise ValueError(f"Emax must be positive, got {self.Emax!r}.")
-        if not isinstance(self.adapt_step_size, bool | np.bool_):
+        if not _is_flag(self.adapt_step_size):
             raise TypeError(f"adapt_step_size must be True or False, got {self.adapt_step_size!r}.")
         _positive("step_scale", self.step_scale)
         _positive("gamma", self.gamma)
         _positive("t0", self.t0)
-        if not isinstance(self.k, int | float | np.number) or not 0.5 < self.k <= 1.0:
+        if not _is_number(self.k) or not 0.5 < self.k <= 1.0:
             raise ValueError(f"k must lie in (0.5, 1], got {self.k!r}.")
         limits: dict[str, Any] = {
             "max_treedepth": self.max_treedepth,
@@ -355,3 +355,11 @@ def _positive(name: str, value: Any) -> None:
 def _choice(name: str, value: Any, choices: Any) -> None:
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"unknown {name} {value!r}; choose {', '.join(map(repr, choices))}.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number)
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool | np.bool_)

@@ -148,8 +148,8 @@ def sample(
     discrete = [name for name, p in model.parameters.items() if p.support.discrete]
     if discrete:
         raise ValueError(
-            f"NUTS samples continuous parameters, and {', '.join(discrete)} {'is' if len(discrete) == 1 else 'are'} discrete. "
-            "Sum them out of the density; steps for discrete parameters come with a later version."
+            f"NUTS samples continuous parameters, and {', '.join(discrete)} {'is' if len(discrete) == 1 else 'are'} "
+            "discrete. Sum them out of the density; steps for discrete parameters come with a later version."
         )
 
     bound = model.bind(chains)
@@ -346,9 +346,8 @@ def _raise_if_failed(outcome: Outcome, trace: Trace, nuts: NUTS, numbers: Sequen
     if outcome.error is not None:
         outcome.error.trace = trace  # type: ignore[attr-defined]
         if outcome.chain is not None:
-            outcome.error.add_note(
-                f"raised by the model in chain {numbers[outcome.chain]}; finished draws: error.trace"
-            )
+            number, point = numbers[outcome.chain], bound.describe(outcome.position)
+            outcome.error.add_note(f"raised by the model in chain {number} at {point}; finished draws: error.trace")
         raise outcome.error
     if outcome.interrupted and nuts.on_error == "raise" and trace.sample_stats["diverging"].any():
         failure = SamplingError(

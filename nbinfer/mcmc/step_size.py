@@ -13,8 +13,8 @@ import numpy as np
 
 from nbinfer.compile import Record, kernel
 
-#: A step is dimensionless in whitened coordinates. A quarter of an oscillator's period is more than any target needs, and
-#: integrators of several stages would follow it to the half, where every second draw is the first with its sign turned.
+#: A step is dimensionless in whitened coordinates. A quarter of an oscillator's period is more than any target needs;
+#: integrators of several stages would follow it to the half, where each draw is the one before with its sign turned.
 LARGEST_STEP = math.pi / 2.0
 
 #: State of one adaptation.

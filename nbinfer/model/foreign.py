@@ -334,7 +334,7 @@ class _CallableBound(_ForeignBound):
                 return self.model.call(position, None)
             target = floats_at.py_func(grad, self.dim)
             return self.model.call(position, target) if self.model.is_written else self._differences(position, target)
-        except BaseException as error:  # noqa: BLE001  (ctypes would print it and go on with 0.0)
+        except BaseException as error:  # ctypes would print it and go on with 0.0
             self._status[chain, 0] += 1
             if not self._failed[chain]:
                 self._failures[chain, : self.dim] = position

@@ -51,7 +51,6 @@ def f(x):
     b[0] *= x[0]
     return np.sum(a)
 """,
-        open=True,
     ),
     Found(
         "a function with more than 60 sums in loops is refused: it is read again for each",

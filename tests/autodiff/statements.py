@@ -47,6 +47,7 @@ class Writer(Expressions):
             (0.5, self._integer),
             (0.4, self._flag),
             (0.4, self._swap),
+            (0.6, self._before_change),
         ]
         if not deep:
             ways += [(2.5 if loops < 3 else 0.0, self._loop), (2.0, self._if), (0.3, self._loop_over_tuple)]
@@ -230,6 +231,25 @@ class Writer(Expressions):
         if operator == "*=":
             value = f"np.sin({value})" if not number else f"math.sin({value})"
         self.line(indent, f"{array.name}{place} {operator} {value}")
+
+    def _before_change(self, scope: Scope, indent: int, loops: int, returns: bool) -> None:
+        """Write expressions of an array that is then changed: they keep what was in it."""
+        arrays = [a for a in scope.arrays if a.writable and len(a.shape) == 1]
+        if not arrays:
+            return self._new_array(scope, indent, loops, returns)
+        array = self.r.choice(arrays)
+        first, second = self.fresh("a"), self.fresh("a")
+        forms = ("{0} * {1}", "np.sin({0})", "{0} - {1}", "np.where({0} > 0.1, {0}, {1})", "{0}[::-1] + {0}", "-{0}")
+        texts = [self.r.choice(forms).format(array.name, self.leaf(scope)) for _ in range(2)]
+        if self.r.random() < 0.5:
+            self.line(indent, f"{first}, {second} = {', '.join(texts)}")
+            scope.arrays.append(Array(second, array.shape))
+        else:
+            self.line(indent, f"{first} = {texts[0]}")
+        scope.arrays.append(Array(first, array.shape))
+        index = self.index(scope, array.shape[0])
+        self.line(indent, f"{array.name}[{index}] {self.r.choice(('=', '+=', '*='))} {self._bounded(scope)}")
+        self.line(indent, f"{'lp' if 'lp' in scope.variables else self.fresh('v')} = lp + {first}[{index}]")
 
     # Control ------------------------------------------------------------------------------------------------------
 

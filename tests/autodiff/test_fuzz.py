@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nbinfer.autodiff import emit, linalg, memory
+from nbinfer.autodiff import arrays, emit, linalg, memory
 from nbinfer.autodiff.rules import RULES
 from tests.autodiff.found import FOUND, Found
 from tests.autodiff.fuzz import check, run
@@ -87,6 +87,12 @@ MUTANTS: dict[str, Patch] = {
     "what is overwritten is not saved": lambda patch: patch.setattr(memory.Memory, "hazards", lambda self, block: {}),
     "all arrays count as written once": lambda patch: patch.setattr(
         memory.Memory, "written_once", lambda self, loop, storage: True
+    ),
+    "expressions of an array see later changes": lambda patch: patch.setattr(
+        arrays.ArrayBuilder, "settled", lambda self, x: x
+    ),
+    "only the last adjoint of a loop's sum counts": lambda patch: patch.setattr(
+        emit.Emitter, "_finish", lambda self, loop, begun: None
     ),
     "solve, no derivative by the matrix": _no_reverse("SOLVE"),
 }

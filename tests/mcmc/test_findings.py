@@ -106,7 +106,8 @@ def logp_grad(p, d, grad):
     return inner(p.x)
 spreads = []
 for PRECISION in (1.0, 16.0):
-    model = nb.Model(parameters={"x": nb.real()}, logp=logp, logp_grad=logp_grad, derived={"g": lambda p, d: PRECISION + 0.0 * p.x})
+    derived = {"g": lambda p, d: PRECISION + 0.0 * p.x}
+    model = nb.Model(parameters={"x": nb.real()}, logp=logp, logp_grad=logp_grad, derived=derived)
     trace = nb.sample(model, 1000, 500, chains=1, random_seed=1, progressbar=False)
     spreads += [float(trace["x"].std()), float(trace["g"].mean())]
 print(json.dumps(spreads))
