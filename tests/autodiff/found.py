@@ -56,4 +56,23 @@ def f(x):
         "a function with more than 60 sums in loops is refused: it is read again for each",
         f"def f(x, n):\n    lp = 0.0\n{_MANY_SUMS}    return lp\n",
     ),
+    Found(
+        "a slice of one element does not broadcast: the shapes are said not to fit",
+        """\
+def f(x):
+    return np.sum(x * x[1:2])
+""",
+        open=True,
+    ),
+    Found(
+        "the diagonal of a matrix is a copy: what is written to the matrix does not reach it",
+        """\
+def f(A, s):
+    a = np.copy(A[:3])
+    b = np.diag(a)
+    a[0, 0] = s
+    return np.sum(b * b)
+""",
+        open=True,
+    ),
 ]

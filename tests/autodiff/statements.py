@@ -238,6 +238,14 @@ class Writer(Expressions):
         if not arrays:
             return self._new_array(scope, indent, loops, returns)
         array = self.r.choice(arrays)
+        if self.r.random() < 0.4:
+            other = self.r.choice([a for a in arrays if a.shape == array.shape])
+            if other == array:
+                other = Array(self.fresh("a"), array.shape, True)
+                self.line(indent, f"{other.name} = np.copy({self.vector(scope, array.shape[0], 2)})")
+                scope.arrays.append(other)
+            form = self.r.choice(("{0}[:], {1}[:] = {1} * 0.5, {0} + 1.0", "{0}[:], {1}[1:] = {1}, {0}[:-1]"))
+            return self.line(indent, form.format(array.name, other.name))
         first, second = self.fresh("a"), self.fresh("a")
         forms = ("{0} * {1}", "np.sin({0})", "{0} - {1}", "np.where({0} > 0.1, {0}, {1})", "{0}[::-1] + {0}", "-{0}")
         texts = [self.r.choice(forms).format(array.name, self.leaf(scope)) for _ in range(2)]

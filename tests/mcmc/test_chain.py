@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from nbinfer.compile import JIT, address_of, entry, floats_at, record_at
+from nbinfer.compile import address_of, entry, floats_at, record_at, store_release
 from nbinfer.mcmc.blocks import Blocks, Column
 from nbinfer.mcmc.chain import Chain, work
 from nbinfer.random import key_of
@@ -16,12 +16,11 @@ KEY = key_of(np.random.SeedSequence(3))
 
 @entry("int64(intp, intp)")
 def counting_step(chain_address, own_address):
-    """Move by one; the more the higher the chain's number, the more work."""
+    """Move by one; stop everything at a given draw."""
     chain, own = record_at(chain_address, Chain), floats_at(own_address, 2)
-    total = 0.0
-    for i in range(int(own[1]) * (1 + 4 * chain.number)):
-        total += np.sin(float(i))
-    floats_at(chain.position, 1)[0] += 1.0 + 0.0 * total
+    if chain.draw == int(own[1]):
+        store_release(chain.stop, 1)
+    floats_at(chain.position, 1)[0] += 1.0
     chain.gradients += 1
     floats_at(int(own[0]), 3)[0] = chain.draw
     floats_at(int(own[0]), 3)[1] = chain.draw % 2
@@ -35,8 +34,8 @@ class Counting:
     name, function = "counting", counting_step
     statistics = {"count": "int64", "odd": "bool", "half": "float64"}
 
-    def __init__(self, work=0):
-        self.work = work
+    def __init__(self, stop_at):
+        self.stop_at = stop_at
 
     def layout(self, n):
         return {"own": 2}
@@ -45,14 +44,14 @@ class Counting:
         return {}
 
     def initialise(self, parts, n, tune, position):
-        parts["own"].view(float)[1] = self.work
+        parts["own"].view(float)[1] = self.stop_at
 
     def wire(self, parts, work, statistics):
         floats_at.py_func(parts["own"], 1)[0] = statistics
 
 
-def counting_chains(chains, tune, draws, work=0):
-    blocks = Blocks(Target(student, 1), [Counting(work)], tune, list(range(chains)), [KEY] * chains)
+def counting_chains(chains, tune, draws, stop_at=-1):
+    blocks = Blocks(Target(student, 1), [Counting(stop_at)], tune, list(range(chains)), [KEY] * chains)
     for c in range(chains):
         blocks.begin(c, np.zeros(1), 0.0, np.zeros(1))
     x = [np.full((chains, length, 1), np.nan) for length in (tune, draws)]
@@ -76,21 +75,25 @@ def test_every_kind_of_column_lands_in_its_place():
     assert blocks.progress["finished"].tolist() == [1, 1]
 
 
-@pytest.mark.skipif(not JIT, reason="plain Python threads do not run at once")
-def test_chains_stay_level_although_one_costs_more():
-    blocks, *_ = counting_chains(4, 0, 4000, work=200)
-    team, spread = blocks.team(4000), []
-    threads = [threading.Thread(target=work, args=(address_of(team),)) for _ in range(2)]
+def test_a_worker_takes_the_least_advanced_chain():
+    blocks, *_ = counting_chains(4, 0, 4000, stop_at=500)
+    work(address_of(blocks.team(4000)))
+    draws = blocks.progress["draw"]
+    assert draws.max() >= 500
+    assert np.ptp(draws) <= 16 + 1  # a block of draws, and the one that stopped
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_any_number_of_workers_finishes_every_chain(workers):
+    blocks, x, _ = counting_chains(4, 0, 400)
+    team = blocks.team(400)
+    threads = [threading.Thread(target=work, args=(address_of(team),)) for _ in range(workers)]
     for thread in threads:
         thread.start()
-    while any(thread.is_alive() for thread in threads):
-        spread.append(int(np.ptp(blocks.progress["draw"])))
-        threads[0].join(0.001)
     for thread in threads:
         thread.join()
-    assert blocks.progress["draw"].tolist() == [4000] * 4
-    # While one worker makes a block of 16 draws of the dear chain, the other makes 13 times as many of the cheap ones.
-    assert max(spread) <= 2 * 13 * 16
+    assert blocks.progress["draw"].tolist() == [400] * 4
+    assert (x[1][:, :, 0] == np.arange(1.0, 401.0)).all()
 
 
 def test_a_stopped_team_does_nothing():
