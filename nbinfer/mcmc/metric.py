@@ -165,8 +165,8 @@ def guess(metric: Record, grad_address: int) -> None:
         return
     inv_mass, grad = floats_at(metric.inv_mass, metric.n), floats_at(grad_address, metric.n)
     for i in range(metric.n):
-        scale = 1.0 / abs(grad[i])
-        inv_mass[i] = min(max(scale, _SMALLEST), _LARGEST) if scale < np.inf else 1.0
+        slope = abs(grad[i])
+        inv_mass[i] = min(max(1.0 / slope, _SMALLEST), _LARGEST) if slope > 0.0 else 1.0
     refresh_root(metric)
 
 
@@ -241,7 +241,8 @@ def refresh(metric: Record) -> bool:
         if count < _LEAST_DRAWS:
             return False
         for i in range(n):
-            scale = math.sqrt(estimator[n + i] / estimator[3 * n + i])
+            spread = estimator[3 * n + i]
+            scale = math.sqrt(estimator[n + i] / spread) if spread > 0.0 else 0.0
             inv_mass[i] = min(max(scale, _SMALLEST), _LARGEST) if 0.0 < scale < np.inf else inv_mass[i]
     elif count < 1.0:
         return False

@@ -11,6 +11,7 @@ import argparse
 import collections
 import functools
 import math
+import multiprocessing
 import re
 import sys
 import time
@@ -280,9 +281,10 @@ def main() -> int:
     stop = given.start + given.count
     chunks = [range(first, min(first + step, stop)) for first in range(given.start, stop, step)]
     work = functools.partial(run, sample=given.sample)
-    with ProcessPoolExecutor(given.jobs) as pool:
-        results = map(work, chunks) if given.jobs == 1 else pool.map(work, chunks)
-        for done, (found, failures) in enumerate(results, 1):
+    # A process remembers each source it has read and each function it has compiled: it works on so many and ends.
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(given.jobs, fresh, max_tasks_per_child=20) as pool:
+        for done, (found, failures) in enumerate(pool.map(work, chunks), 1):
             counts.update(found)
             for seed, outcome in failures:
                 failed.append(seed)
