@@ -24,8 +24,8 @@ from bench.autodiff_recursions import (
     volatility_grad,
     volatility_scalar,
 )
-from nbinfer.autodiff.special import digamma, log1pexp
 from nbinfer.compile import kernel
+from nbinfer.vectormath import digamma, log1pexp
 
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 

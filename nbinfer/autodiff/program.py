@@ -18,8 +18,8 @@ from nbinfer.autodiff.forward import PREFIXES, Names
 from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.ir import Storage, Value
 from nbinfer.autodiff.linalg import HELPERS as LINALG_HELPERS
+from nbinfer.autodiff.rules import HELPERS
 from nbinfer.autodiff.source import read_source
-from nbinfer.autodiff.special import HELPERS as SPECIAL_HELPERS
 
 #: A program that does not settle after this many builds never will.
 _MOST_BUILDS = 60
@@ -206,7 +206,7 @@ def generate(name: str, signature: str, terms: Sequence[Term], pass_arrays: bool
     arguments = [part.strip() for part in signature.split(",")]
     b, inputs, results = _build(terms, arguments)
     analysis = Analysis(b.top, results)
-    names = Names([*arguments, *b.names, *SPECIAL_HELPERS, *LINALG_HELPERS, *(r.total for _, r in results)])
+    names = Names([*arguments, *b.names, *HELPERS, *LINALG_HELPERS, *(r.total for _, r in results)])
     for value in inputs.values.values():
         plain = value.access in arguments and not value.access.startswith(PREFIXES)
         value.name = value.access if plain else names.new(value.hint)
@@ -231,7 +231,7 @@ def generate(name: str, signature: str, terms: Sequence[Term], pass_arrays: bool
             head.append(f"    {value.name} = {access}")
         if value.ndim and value.bar in used:
             head.append(f"    {value.bar} = {inputs.leaves[access].gradient}")
-    helpers = {**SPECIAL_HELPERS, **LINALG_HELPERS}
+    helpers = {**HELPERS, **LINALG_HELPERS}
     found = {n: helpers[n] for n in sorted(used & set(helpers))}
     found.update({n: b.names[n] for n in b.names if n in used and n not in arrays})
     lines = [line for line in [*head, text, *tail] if line.strip()]

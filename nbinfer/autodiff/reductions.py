@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.autodiff import special
+from nbinfer import vectormath
 from nbinfer.autodiff.arrays import Lazy, is_array
 from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.ir import Value
@@ -92,7 +92,7 @@ def _any(b: Frontend, x: Any) -> Value:
     return b.reduce(source, b.axes(source, None), b.constant(False), lambda s, v: b.scalar("or", s, v))  # type: ignore[no-any-return]
 
 
-@handles(special.logsumexp.py_func)
+@handles(vectormath.logsumexp.py_func)
 def _logsumexp(b: Frontend, x: Any, axis: Any = None) -> Any:
     x = b.operand(x)
     x = b.stored(x) if isinstance(x, Lazy) and x.cost >= 2 else x

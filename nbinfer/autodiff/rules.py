@@ -14,11 +14,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbinfer.autodiff import special
+from nbinfer import vectormath
 from nbinfer.autodiff.ir import promote
 
+#: What generated code may call besides ``math`` and ``np``: the forms that take numbers only.
+HELPERS: dict[str, Any] = {
+    f"_{name}": getattr(vectormath, name).numbers
+    for name in ("digamma", "trigamma", "expit", "log_expit", "log1pexp", "logaddexp")
+}
+
 #: Evaluates templates where all arguments are known.
-_FOLD_NAMES = {"math": math, "abs": abs, **{name: helper.py_func for name, helper in special.HELPERS.items()}}
+_FOLD_NAMES = {"math": math, "abs": abs, **{name: helper.py_func for name, helper in HELPERS.items()}}
 
 
 class Rule(NamedTuple):
@@ -116,6 +122,7 @@ _RULES = [
     Rule("erfc", "math.erfc({0})", ("-1.1283791670955126 * math.exp(-{0} * {0})",), "f", 20),
     Rule("expit", "_expit({0})", ("{o} * (1.0 - {o})",), "f", 20),
     Rule("log1pexp", "_log1pexp({0})", ("_expit({0})",), "f", 40),
+    Rule("log_expit", "_log_expit({0})", ("_expit(-{0})",), "f", 40),
     Rule("logaddexp", "_logaddexp({0}, {1})", ("_expit({0} - {1})", "_expit({1} - {0})"), "f", 40),
     Rule("abs", "abs({0})", ("math.copysign(1.0, {0})",)),
     Rule("max", "max({0}, {1})", ("(1.0 if {0} >= {1} else 0.0)", "(0.0 if {0} >= {1} else 1.0)")),
@@ -206,9 +213,6 @@ COMPARE: dict[type[ast.cmpop], str] = {
 
 #: Functions that work element by element, and their rules.
 FUNCTIONS: dict[Any, str] = {
-    special.expit.py_func: "expit",
-    special.log1pexp.py_func: "log1pexp",
-    special.digamma.py_func: "digamma",
     abs: "abs",
     float: "float",
     int: "int",
@@ -262,6 +266,9 @@ FUNCTIONS: dict[Any, str] = {
     np.abs: "abs",
     np.fabs: "abs",
 }
+for _function in vars(vectormath).values():
+    if isinstance(_function, vectormath.Elementwise) and _function.py_func.__name__ in RULES:
+        FUNCTIONS[_function.py_func] = _function.py_func.__name__
 _SHARED = "exp log log1p expm1 sqrt sin cos tan sinh cosh tanh hypot copysign floor ceil isfinite isnan isinf"
 for _name in _SHARED.split():
     FUNCTIONS[getattr(np, _name)] = FUNCTIONS[getattr(math, _name)] = _name

@@ -6,6 +6,7 @@ loaded by llvmlite alone, so that a process which compiles nothing never imports
 everything here runs as plain Python: an address of a function is then a key into a registry, and views use ctypes.
 """
 
+from nbinfer.compile.elementwise import Elementwise, elementwise
 from nbinfer.compile.entries import Entry, entry
 from nbinfer.compile.kernels import JIT, Kernel, kernel
 from nbinfer.compile.memory import (
@@ -30,6 +31,7 @@ from nbinfer.compile.memory import (
 
 __all__ = [
     "JIT",
+    "Elementwise",
     "Entry",
     "Kernel",
     "Record",
@@ -40,6 +42,7 @@ __all__ = [
     "call_record",
     "call_step",
     "compare_and_swap",
+    "elementwise",
     "entry",
     "floats_at",
     "generator_at",

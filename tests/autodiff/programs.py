@@ -24,7 +24,7 @@ HEADER = """\
 import math
 import numpy as np
 from nbinfer.autodiff import custom_vjp
-from nbinfer.autodiff.special import digamma, expit, log1pexp, logsumexp
+from nbinfer.vectormath import digamma, expit, log1pexp, logsumexp
 """
 
 

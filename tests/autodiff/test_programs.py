@@ -10,8 +10,8 @@ import pytest
 from nbinfer.autodiff import Type, value_and_grad
 from nbinfer.autodiff.compiled import plain_function
 from nbinfer.autodiff.derive import derive, derive_flat, derive_pullback
-from nbinfer.autodiff.special import log1pexp
 from nbinfer.distributions import half_cauchy, normal
+from nbinfer.vectormath import log1pexp
 from tests.autodiff.plain import assert_differentiates, plain_value_and_grad, source_of
 
 RNG = np.random.default_rng(3)

@@ -1,0 +1,79 @@
+"""Functions of numbers that take arrays too: compiled where compiled code calls them, NumPy or SciPy where Python does."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nbinfer.compile.kernels import Kernel
+
+#: Pasted into each caller by LLVM, after types are inferred: only then can a loop around the call be vectorised.
+_OPTIONS: dict[str, Any] = {"forceinline": True}
+
+
+class _Numbers(Kernel[..., float]):
+    """The form of a function that takes numbers only: what derived gradients call, since it compiles fastest."""
+
+    def __init__(self, function: Callable[..., float], whole: Elementwise) -> None:
+        super().__init__(function, _OPTIONS)
+        self._whole = whole
+
+    def __call__(self, *args: float) -> Any:
+        return self._whole(*args)
+
+
+class Elementwise(Kernel[..., Any]):
+    """A function of numbers that also takes arrays, which broadcast.
+
+    Attributes
+    ----------
+    py_func : callable
+        The function of numbers that is compiled, as plain Python.
+    numbers : Kernel
+        The same as a kernel that takes numbers only.
+    """
+
+    def __init__(self, function: Callable[..., float], reference: Callable[..., Any] | str) -> None:
+        super().__init__(function, _OPTIONS)
+        self._named = reference
+        self.numbers = _Numbers(function, self)
+
+    @functools.cached_property
+    def reference(self) -> Callable[..., Any]:
+        """What runs when Python calls the function: neither compiled code nor Numba's import is needed for it."""
+        if isinstance(self._named, str):
+            return getattr(importlib.import_module("scipy.special"), self._named)  # type: ignore[no-any-return]
+        return self._named
+
+    @functools.cached_property
+    def _numba_type_(self) -> Any:
+        from nbinfer.compile.elementwise_lowered import typed
+
+        return typed(self)
+
+    def __call__(self, *args: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return self.reference(*args)
+
+    def __repr__(self) -> str:
+        return f"<elementwise {self.py_func.__name__}>"
+
+
+def elementwise(reference: Callable[..., Any] | str) -> Callable[[Callable[..., float]], Elementwise]:
+    """Mark a function of numbers as one that also takes arrays.
+
+    Parameters
+    ----------
+    reference : callable or str
+        What computes the same in plain Python, for numbers and arrays; a name means that function of ``scipy.special``,
+        which is not imported before it is called.
+    """
+
+    def mark(function: Callable[..., float]) -> Elementwise:
+        return Elementwise(function, reference)
+
+    return mark

@@ -1,0 +1,46 @@
+"""Functions of numbers that take arrays too: the same in plain Python, in compiled code and under derivation."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.special
+
+from nbinfer import vectormath
+from nbinfer.compile import kernel
+from nbinfer.vectormath import Elementwise
+
+FUNCTIONS = [f for f in vars(vectormath).values() if isinstance(f, Elementwise)]
+ONE = [f for f in FUNCTIONS if f.py_func.__code__.co_argcount == 1]
+X = np.array([0.1, 0.7, 1.0, 2.5, 9.9, 40.0])
+
+
+def test_every_function_is_public():
+    assert {f.py_func.__name__ for f in FUNCTIONS} < set(vectormath.__all__)
+
+
+@pytest.mark.parametrize("function", ONE, ids=lambda f: f.py_func.__name__)
+def test_plain_python_takes_arrays(function):
+    np.testing.assert_allclose(function(X), [function.py_func(x) for x in X], rtol=1e-11)
+    assert np.ndim(function(0.5)) == 0
+
+
+@pytest.mark.parametrize("function", [vectormath.exp, vectormath.logaddexp], ids=["one", "two"])
+def test_plain_python_is_silent(function):
+    assert math.isnan(function(*[math.nan] * function.py_func.__code__.co_argcount))
+
+
+def test_compiled_code_takes_numbers_and_arrays():
+    @kernel
+    def total(x):
+        whole, rows, column = vectormath.expit(x), vectormath.expit(x[:, ::2]), vectormath.logaddexp(x, x[:, :1])
+        return vectormath.expit(x[0, 0]) + np.sum(whole) + np.sum(rows) + np.sum(column) + np.sum(column[0])
+
+    x = np.linspace(-3.0, 4.0, 12).reshape(3, 4)
+    assert math.isclose(total(x), total.py_func(x), rel_tol=1e-14)
+
+
+def test_stable_functions():
+    x = np.array([-800.0, -1.0, 0.0, 1.0, 800.0])
+    np.testing.assert_allclose(vectormath.logsumexp.py_func(x), scipy.special.logsumexp(x))
+    assert vectormath.logsumexp.py_func(np.full(2, -np.inf)) == -np.inf
