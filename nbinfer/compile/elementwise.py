@@ -1,4 +1,4 @@
-"""Functions of numbers that take arrays too: compiled where compiled code calls them, NumPy or SciPy where Python does."""
+"""Functions of numbers that take arrays too: compiled for compiled code, NumPy or SciPy for Python."""
 
 from __future__ import annotations
 
