@@ -37,7 +37,8 @@ def starting_points(
     ValueError
         If `start` does not fit the model.
     SamplingError
-        If the density is not finite at a starting point; the message names the first bad term.
+        If the density or its gradient is not finite at a starting point; the message names the first bad term, or
+        the first bad parameter.
     """
     given = _given(start, model, len(numbers))
     points = []
@@ -89,7 +90,8 @@ def _not_finite(bound: Any, position: np.ndarray, logp: float, number: int, trie
     else:
         reason = bound.explain(position)
     after = f" after {tries} tries" if tries > 1 else ""
+    what = "the gradient of logp" if np.isfinite(logp) else "logp"
     return SamplingError(
-        f"logp is not finite at the starting point of chain {number}{after} (logp = {logp:g}; {reason}). "
+        f"{what} is not finite at the starting point of chain {number}{after} (logp = {logp:g}; {reason}). "
         "Pass another start, or look at that term."
     )
