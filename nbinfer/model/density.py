@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from nbinfer.compile import address_of
-from nbinfer.compile.modules import GeneratedModule
 from nbinfer.errors import ModelError
-from nbinfer.model import generate
+from nbinfer.model import shells
+from nbinfer.model.code import Code
 from nbinfer.model.data import Table
-from nbinfer.model.derived import Derivation
 from nbinfer.model.gradient import Disagreement, compare_all, directional_error
 
 if TYPE_CHECKING:
@@ -70,13 +69,14 @@ class Bound:
     serial : bool
         Whether the density is a Python callable, which needs the GIL and one core.
     has_gradient : str
-        "written" or "finite differences".
+        "written", "derived" or "finite differences".
     weights : ndarray
         Weight of the prior and of each likelihood term; compiled code reads it at each call.
     """
 
     serial = False
     has_gradient: str
+    weights: np.ndarray
 
     def __init__(self, model: Model, chains: int) -> None:
         self.model = model
@@ -138,16 +138,18 @@ class Bound:
         return ""
 
     @property
+    def _at_unit_weights(self) -> bool:
+        """Whether a gradient of the whole will do: a single weight can be applied to it."""
+        return len(self.weights) == 1 or bool(np.all(self.weights == 1.0))
+
+    @property
     def gradient_warning(self) -> str:
         """What to warn about before a run that uses gradients; '' if there is nothing."""
         if self.has_gradient != "finite differences":
             return ""
-        if self.model.is_written:
-            why = "its terms have weights other than one (total_size), which logp_grad cannot know"
-        elif self._underivable:
-            why = f"its gradient cannot be derived: {self._underivable}"
-        else:
-            why = "it has no logp_grad"
+        why = f"its gradient cannot be derived: {self._underivable}" if self._underivable else "it has no logp_grad"
+        if self.model.is_written and not self._at_unit_weights:
+            why = f"its terms have weights other than one (total_size), which logp_grad cannot know, and {why}"
         return (
             f"{self.model.title} is differentiated by central differences, because {why}: {2 * self.dim} evaluations "
             "of the density for each gradient, and fewer digits."
@@ -228,19 +230,10 @@ class Bound:
 class CompiledBound(Bound):
     """A model of Python functions, compiled."""
 
-    def __init__(
-        self,
-        model: Model,
-        chains: int,
-        module: GeneratedModule,
-        plan: generate.Plan,
-        facts: Facts,
-        weights: np.ndarray,
-        derivation: Derivation | None = None,
-    ) -> None:
+    def __init__(self, model: Model, chains: int, facts: Facts, weights: np.ndarray) -> None:
         super().__init__(model, chains)
-        self._derivation = derivation
-        self._module = module
+        self._by_terms = Code(model, facts, False)
+        self._whole = Code(model, facts, True) if model.is_written else self._by_terms
         layout = model.layout
         for name, (shape, dtype) in facts.derived.items():
             self._add_column(name, shape, dtype, "derived")
@@ -249,21 +242,21 @@ class CompiledBound(Bound):
         self._columns[: len(words)] = words
         self.weights = weights
         self._constants = layout.constants
-        self._table = Table(plan.data)
-        self._scratch = aligned(chains + 1, plan.scratch)
+        self._table = Table(model._data.values())
+        self._scratch = aligned(chains + 1, layout.scratch)
         self._discrete = aligned(chains + 1, layout.discrete, np.int64)
         self._discrete[:, : max(layout.discrete, 1)] = layout.discrete_values({})
-        self._rows = aligned(chains + 1, generate.CONTEXT_WORDS, np.int64)
-        self._rows[:, generate.VERSION] = generate.CONTEXT_VERSION
-        self._rows[:, generate.ROW_SIZE] = self.row_size
+        self._rows = aligned(chains + 1, shells.CONTEXT_WORDS, np.int64)
+        self._rows[:, shells.VERSION] = shells.CONTEXT_VERSION
+        self._rows[:, shells.ROW_SIZE] = self.row_size
         for word, length, array in (
-            (generate.DATA, generate.N_DATA, self._table.words),
-            (generate.WEIGHTS, generate.N_WEIGHTS, self.weights),
-            (generate.CONSTANTS, generate.N_CONSTANTS, self._constants),
-            (generate.COLUMNS, generate.N_COLUMNS, self._columns),
-            (generate.DISCRETE, generate.N_DISCRETE, self._discrete),
-            (generate.SCRATCH, generate.N_SCRATCH, self._scratch),
-            (generate.FAILURE, None, self._failures),
+            (shells.DATA, shells.N_DATA, self._table.words),
+            (shells.WEIGHTS, shells.N_WEIGHTS, self.weights),
+            (shells.CONSTANTS, shells.N_CONSTANTS, self._constants),
+            (shells.COLUMNS, shells.N_COLUMNS, self._columns),
+            (shells.DISCRETE, shells.N_DISCRETE, self._discrete),
+            (shells.SCRATCH, shells.N_SCRATCH, self._scratch),
+            (shells.FAILURE, None, self._failures),
         ):
             each = np.arange(chains + 1) * array.strides[0] if array.ndim == 2 else 0
             self._rows[:, word] = array.ctypes.data + each
@@ -271,58 +264,54 @@ class CompiledBound(Bound):
                 self._rows[:, length] = array.shape[-1]
 
     @property
+    def _code(self) -> Code:
+        """The code to use now: a written gradient is that of the whole, at weights of one."""
+        return self._whole if self._at_unit_weights else self._by_terms
+
+    @property
     def has_gradient(self) -> str:  # type: ignore[override]
-        if self._derivation is not None and self._derivation.source:
-            return "derived"
-        return "written" if self._name == "density" and self.model.is_written else "finite differences"
+        if self._code.written:
+            return "written"
+        return "derived" if self._code.derivation.source else "finite differences"
 
     @property
     def derivative_warnings(self) -> tuple[str, ...]:
-        return self._derivation.warnings if self._derivation is not None else ()
+        return self._code.derivation.warnings
 
     @property
     def _underivable(self) -> str:
-        return self._derivation.reason if self._derivation is not None else ""
-
-    @property
-    def _name(self) -> str:
-        """The C function to use: a written gradient is that of the whole, at weights of one."""
-        whole = len(self.weights) == 1 or bool(np.all(self.weights == 1.0))
-        return "density" if whole or not self.model.is_written else "general"
+        return self._code.derivation.reason
 
     @property
     def density(self) -> int:
-        return self.model.address_of(self._module.entry(self._name))
+        return self._code.entry("density").address
 
     @property
     def value_density(self) -> int:
-        name = "general" if self.model.is_written and self.model.has_terms else "density"
-        return self.model.address_of(self._module.entry(name))
+        return self._by_terms.entry("value").address if self.model.has_terms else self.density
 
     @property
     def record(self) -> int:
-        return self.model.address_of(self._module.entry("record"))
+        return self._whole.entry("record").address
 
     def reweight(self, weights: Any) -> None:
         """Change the weights of the terms; ask for `density` again afterwards."""
         self.weights[:] = weights
 
     def _density(self, *args: int) -> float:
-        entry = self._module.entry(self._name)
-        self.model.address_of(entry)
-        return float(entry(*args))
+        return float(self._code.entry("density")(*args))
 
     def context(self, chain: int) -> int:
         return address_of(self._rows[chain])
 
     def status(self, chain: int) -> int:
-        return address_of(self._rows[chain, generate.STATUS :])
+        return address_of(self._rows[chain, shells.STATUS :])
 
     def failure(self, chain: int) -> np.ndarray | None:
-        return self._failures[chain, : self.dim].copy() if self._rows[chain, generate.FAILED] else None
+        return self._failures[chain, : self.dim].copy() if self._rows[chain, shells.FAILED] else None
 
     def clear_failure(self, chain: int) -> None:
-        self._rows[chain, generate.FAILED] = 0
+        self._rows[chain, shells.FAILED] = 0
 
     def discrete(self, chain: int) -> np.ndarray:
         return self._discrete[chain, : self.model.layout.discrete]

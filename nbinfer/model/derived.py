@@ -1,9 +1,9 @@
-"""Derived gradients of models: found once, kept beside the machine code, found again only to be compiled."""
+"""Derived gradients of models: found once, kept beside the machine code."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,23 +17,23 @@ from nbinfer.model.layout import Layout
 if TYPE_CHECKING:
     from nbinfer.autodiff import Generated, Type
 
-#: Name of the derived function in a model's module.
-NAME = "derived_gradient"
+#: Name of the derived gradient in a model's module.
+NAME = "density_gradient"
 
 
 class Derivation(NamedTuple):
-    """What came of deriving a gradient.
+    """What came of deriving gradients.
 
     Attributes
     ----------
     source : str
-        Text of the function; '' if there is none.
+        Text of the functions; '' if there are none.
     reason : str
-        Why there is none.
+        Why there are none.
     warnings : tuple of str
         Derivatives that vanish silently, each with its place.
     names : dict or None
-        What the function needs among its globals; None if the derivation was read from disk.
+        What the functions need among their globals; None if the derivation was read from disk.
     """
 
     source: str
@@ -42,25 +42,30 @@ class Derivation(NamedTuple):
     names: dict[str, Any] | None
 
 
-def derivation(content: str, derive: Callable[[], Generated]) -> Derivation:
+def derivation(content: str, derive: Callable[[], Sequence[Generated]]) -> Derivation:
     """Return the derivation for a model's content, from disk if it is there."""
     path = cache_root() / "models" / "derived" / f"{content}.json"
     if JIT:
         known = _read(path)
         if known is not None:
             return known
-    found = _derived(derive)
+    found = derive_now(derive)
     if JIT:
         write_once(path, json.dumps([found.source, found.reason, found.warnings]))
     return found
 
 
-def _derived(derive: Callable[[], Generated]) -> Derivation:
+def derive_now(derive: Callable[[], Sequence[Generated]]) -> Derivation:
+    """Derive without a look at the disk."""
     try:
-        generated = derive()
+        parts = derive()
     except ADError as error:
         return Derivation("", str(error), (), {})
-    return Derivation(generated.source, "", tuple(map(str, generated.warnings)), generated.globals | generated.arrays)
+    names: dict[str, Any] = {}
+    for part in parts:
+        names |= part.globals | part.arrays
+    source = "\n\n".join("@kernel(reassociate=True)\n" + part.source for part in parts)
+    return Derivation(source, "", tuple(str(warning) for part in parts for warning in part.warnings), names)
 
 
 def _read(path: Path) -> Derivation | None:

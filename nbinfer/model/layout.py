@@ -92,6 +92,16 @@ class Layout:
         self.tuple_class = collections.namedtuple("Parameters", tuple(self.parameters))  # type: ignore[misc]
 
     @property
+    def trial_start(self) -> int:
+        """Where a position to try lies in scratch memory: after the values and their gradients."""
+        return 2 * self.values
+
+    @property
+    def scratch(self) -> int:
+        """Number of float64 of scratch memory a chain needs."""
+        return self.trial_start + self.dim + 1
+
+    @property
     def continuous(self) -> list[Parameter]:
         """Parameters that have coordinates."""
         return [p for p in self.parameters.values() if not p.support.discrete]
