@@ -41,10 +41,10 @@ class Code:
 
     @functools.cached_property
     def derivation(self) -> Derivation:
-        """What was derived: the gradient unless it is written."""
-        if self.written:
+        """What was derived: the gradient unless it is written, and the pullbacks of bounds that are functions."""
+        if self.written and not self._model.layout.dependent:
             return Derivation("", "", (), {})
-        return derivation(self._content, lambda: self._model._derive())
+        return derivation(self._content, lambda: self._model._derive(self.written))
 
     @functools.cached_property
     def _module(self) -> GeneratedModule:
@@ -58,7 +58,7 @@ class Code:
         try:
             if self.derivation.names is None and not entry.is_compiled:
                 # A derivation read from disk knows its text; to compile it takes what the text refers to.
-                found = derive_now(lambda: self._model._derive()).names
+                found = derive_now(lambda: self._model._derive(self.written)).names
                 entry.py_func.__globals__.update(found or {})
             entry.address  # noqa: B018
             return entry
@@ -68,7 +68,8 @@ class Code:
             layout = self._model.layout
             fields = {"Parameters": list(layout.parameters), "Data": list(self._model.data)}
             fields["Gradients"] = [p.name for p in layout.continuous]
-            message = readable(error, self._model._labelled(), fields)
+            fields |= {p.before.__name__: p.before._fields for p in layout.dependent}
+            message = readable(error, self._model._all_functions, fields)
             if message is None:
                 raise
         raise CompileError(message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -189,15 +190,23 @@ class Bound:
         logp, grad = self.value_and_grad(q)
         bad = np.flatnonzero(~np.isfinite(grad))
         if bad.size:
-            return f"the gradient is {grad[bad[0]]} for {self.model.layout.coordinate_name(int(bad[0]))}"
+            # Bounds pass a bad gradient on to the parameters they depend on, which were declared before.
+            places = [p.q for p in reversed(self.model.layout.dependent)]
+            culprits = [i for place in places for i in bad if place.start <= i < place.stop]
+            first = int((culprits or bad)[0])
+            return f"the gradient is {grad[first]} for {self.model.layout.coordinate_name(first)}"
         return "" if np.isfinite(logp) else f"the log density is {logp}"
 
     def describe(self, q: Any, chain: int = 0) -> str:
         """Write a position as constrained values: ``mu = 0.1, tau = 2``."""
         discrete = self.discrete(chain)
-        values = self.model.constrain(q, discrete if discrete.size else None)
-        written = {name: np.array2string(np.asarray(v), precision=6, threshold=8) for name, v in values.items()}
-        return ", ".join(f"{name} = {value}" for name, value in written.items())
+        written = []
+        # A bound that raises has said so already: the parameters before it are what there is to say.
+        with contextlib.suppress(Exception):
+            walk = self.model.layout.walk(q, self.model._data_tuple, discrete if discrete.size else None)
+            for name, value, _ in walk:
+                written.append(f"{name} = {np.array2string(np.asarray(value), precision=6, threshold=8)}")
+        return ", ".join(written)
 
     def check_gradient(self, q: Any) -> None:
         """Compare a written gradient with central differences: along one direction, on failure along each coordinate.
@@ -233,7 +242,7 @@ class CompiledBound(Bound):
     def __init__(self, model: Model, chains: int, facts: Facts, weights: np.ndarray) -> None:
         super().__init__(model, chains)
         self._by_terms = Code(model, facts, False)
-        self._whole = Code(model, facts, True) if model.is_written else self._by_terms
+        self._whole = self._written_code(facts) or self._by_terms
         layout = model.layout
         for name, (shape, dtype) in facts.derived.items():
             self._add_column(name, shape, dtype, "derived")
@@ -262,6 +271,19 @@ class CompiledBound(Bound):
             self._rows[:, word] = array.ctypes.data + each
             if length is not None:
                 self._rows[:, length] = array.shape[-1]
+
+    def _written_code(self, facts: Facts) -> Code | None:
+        """Return the code with the user's gradient, if there is one and the derivatives of all bounds were found."""
+        if not self.model.is_written:
+            return None
+        code = Code(self.model, facts, True)
+        if code.derivation.reason and not self.model.has_terms:
+            raise ModelError(
+                f"{self.model.title} has a bound that cannot be differentiated, so that logp_grad alone will not do: "
+                f"{code.derivation.reason}\nRewrite the bound, or pass the density too (logp, or prior and "
+                "likelihood), whose differences can be taken."
+            )
+        return None if code.derivation.reason else code
 
     @property
     def _code(self) -> Code:

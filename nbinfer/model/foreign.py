@@ -87,9 +87,6 @@ class _Flat(Model):
             return ()
         return self._data["data"].value if self._bare else self._data_tuple
 
-    def log_jacobian(self, q: Any) -> float:
-        return 0.0
-
 
 def _argument_names(f: Any, has_data: bool) -> str:
     """Tell from a function's arguments which form it has: names among "x", "grad", "data"."""
@@ -140,14 +137,14 @@ class FlatModel(_Flat):
 
     def _observe(self, q: np.ndarray) -> Facts:
         check_number(self._pieces({"x": q})[0][1], self._label)
-        return Facts({}, {})
+        return Facts({}, {}, {})
 
     def _content(self, written: bool) -> str:
         data = self._data.values()
         units = [] if written else units_key(data)
         return fingerprint(self._f, self._form, self._bare, self._has_data, self.dim, [d.key for d in data], units)
 
-    def _derive(self) -> list[Generated]:
+    def _derive(self, written: bool) -> list[Generated]:
         from nbinfer.autodiff.derive import derive_flat
 
         types = {name: data_type(datum) for name, datum in self._data.items()}

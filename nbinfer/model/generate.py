@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nbinfer.model.derived import NAME
+from nbinfer.model.derived import NAME, pull_name
 from nbinfer.model.layout import Parameter
-from nbinfer.model.plan import ARGUMENTS, Plan, constrain, flat, function, loop, moved, shifted, view
+from nbinfer.model.plan import ARGUMENTS, Plan, constants, constrain, flat, function, loop, moved, shifted, view
 from nbinfer.model.shells import c_functions
 
 #: Central differences: the step that balances truncation and rounding is the cube root of the machine precision.
@@ -39,6 +39,8 @@ def _head(plan: Plan) -> str:
         classes.append(f'Gradients = namedtuple("Gradients", {_fields([p.name for p in layout.continuous])})')
     if (plan.data or not plan.flat) and not plan.bare_data:
         classes.append(f'Data = namedtuple("Data", {_fields([d.name for d in plan.data])})')
+    befores = [p.before for p in layout.dependent]
+    classes += [f'{b.__name__} = namedtuple("{b.__name__}", {_fields(b._fields)})' for b in befores]
     newline = "\n"
     return f'''
 """Log density of a model, written by nbinfer. Its name is a hash of its content; it is never edited.
@@ -46,7 +48,7 @@ def _head(plan: Plan) -> str:
 {table}
 
 The user's functions and the transforms are put among the globals. ``q`` holds coordinates, ``z`` discrete values,
-``scratch`` constrained values, then their gradients, then a position to try.
+``scratch`` constrained values, their gradients, bounds that depend on parameters, their gradients, a position to try.
 """
 
 import math
@@ -127,7 +129,7 @@ def _fused(plan: Plan) -> str:
         scaled = loop("grad", 0, layout.dim, "*= weights[0]")
         scaled += loop("scratch", layout.values, 2 * layout.values, "*= weights[0]") if layout.values else []
         lines += ["if weights[0] != 1.0:", "    total *= weights[0]", *("    " + line for line in scaled)]
-    for p in filter(moved, layout.continuous):
+    for p in filter(moved, reversed(layout.continuous)):  # bounds add to the gradients of parameters before
         lines += _pull(plan, p)
     lines.append("return total" if plan.flat else "return log_jacobian + total")
     comment = "Return the log density and overwrite `grad` with its gradient."
@@ -135,7 +137,16 @@ def _fused(plan: Plan) -> str:
 
 
 def _pull(plan: Plan, p: Parameter) -> list[str]:
-    """Write statements that take the gradient of a parameter to its coordinates."""
-    places = [flat("q", p.q), flat("scratch", p.x), flat("constants", p.c)]
-    places += [flat("scratch", shifted(p.x, plan.layout.values)), flat("grad", p.q)]
-    return [f"pullback_{p.name}({', '.join(places)})"]
+    """Write statements that take the gradient of a parameter to its coordinates, and to those its bounds depend on."""
+    layout = plan.layout
+    known = [flat("q", p.q), flat("scratch", p.x), constants(plan, p)]
+    known.append(flat("scratch", shifted(p.x, layout.values)))
+    lines = []
+    if p.support.bounds:
+        place = shifted(p.b, layout.bounds_start + layout.bounds)
+        lines.append(f"sensitivity_{p.name}({', '.join([*known, flat('scratch', place)])})")
+        for k, (argument, bound) in enumerate(p.support.bounds):
+            if callable(bound):
+                bar = view("scratch", shifted(slice(0, p.elements), place.start + k * p.elements), p.shape)
+                lines.append(f"{pull_name(argument, p)}(p, data, {bar}, gradients)")
+    return [*lines, f"pullback_{p.name}({', '.join([*known, flat('grad', p.q)])})"]

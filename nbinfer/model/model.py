@@ -19,9 +19,10 @@ from nbinfer.compile.objects import cache_root
 from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
 from nbinfer.model.base import BaseModel
+from nbinfer.model.bounds import BoundsError, called
 from nbinfer.model.data import check_name, content_key, convert_all, replace
 from nbinfer.model.density import Bound, CompiledBound
-from nbinfer.model.derived import NAME, data_type, parameter_types, units_key
+from nbinfer.model.derived import NAME, data_type, derive_bounds, parameter_types, units_key
 from nbinfer.model.evaluate import (
     Facts,
     call,
@@ -44,7 +45,8 @@ class Model(BaseModel):
     Parameters
     ----------
     parameters : mapping of str to Support
-        Names and supports: ``{"mu": nb.real(), "tau": nb.positive(), "eta": nb.real(8)}``.
+        Names and supports: ``{"mu": nb.real(), "tau": nb.positive(), "eta": nb.real(8)}``. Bounds may be functions of
+        the parameters that stand before.
     prior : callable, optional
         ``prior(p, d) -> float``: log prior density. ``p`` and ``d`` are named tuples of parameters and data.
     likelihood : callable or mapping of str to callable, optional
@@ -163,8 +165,14 @@ class Model(BaseModel):
         """Return how messages call a likelihood term."""
         return "likelihood" if term == "likelihood" else f"likelihood {term!r}"
 
+    @property
+    def _all_functions(self) -> list[tuple[str, Any]]:
+        """Every function of the user's with its place."""
+        bounds = [(called(a, p.name), f) for p in self.layout.dependent for a, f in p.functions.items()]
+        return bounds + self._labelled()
+
     def _labelled(self) -> list[tuple[str, Any]]:
-        """Return every function of the user's with its place."""
+        """Return the functions that are arguments of the model."""
         single = [("prior", self.prior), ("logp", self.logp_function), ("logp_grad", self.logp_grad)]
         result = [(label, f) for label, f in single if f is not None]
         result += [(self._called(name), f) for name, f in self.likelihood.items()]
@@ -247,9 +255,12 @@ class Model(BaseModel):
         return float(sum(weights.get(name, 1.0) * np.sum(value) for name, value in pieces))
 
     def evaluate(self, q: Any, discrete: np.ndarray) -> float:
-        """Evaluate every function at a position in plain Python."""
-        values = self.layout.constrain(q, discrete if discrete.size else None)
-        logp = self.log_jacobian(q) + self.density_of(values)
+        """Evaluate every function at a position in plain Python; -inf where bounds leave nothing between them."""
+        try:
+            values, log_jacobian = self.layout.image(q, self._data_tuple, discrete if discrete.size else None)
+        except BoundsError:
+            return -np.inf
+        logp = log_jacobian + self.density_of(values)
         if self.logp_grad is not None:
             self._call_written(values)
         for function in self.derived.values():
@@ -258,11 +269,13 @@ class Model(BaseModel):
 
     def explain(self, q: Any, discrete: np.ndarray) -> str:
         """Name the first piece of the density that is not finite at a position; '' if all are."""
-        values = self.layout.constrain(q, discrete if discrete.size else None)
+        try:
+            values, log_jacobian = self.layout.image(q, self._data_tuple, discrete if discrete.size else None)
+        except BoundsError as error:
+            return str(error)
         for name, value in values.items():
             if not np.all(np.isfinite(value)):
                 return f"parameter {name!r} is {np.ravel(value)[~np.isfinite(np.ravel(value))][0]}"
-        log_jacobian = self.log_jacobian(q)
         if not np.isfinite(log_jacobian):
             return f"the log Jacobian of the transforms is {log_jacobian}"
         for label, value in self._pieces(values):
@@ -281,14 +294,17 @@ class Model(BaseModel):
         # What is bound keeps the data it was bound with.
         return CompiledBound(copy.copy(self), chains, facts, self.weights(facts))
 
-    def _derive(self) -> list[Generated]:
-        """Derive the gradient from the functions that make the density."""
+    def _derive(self, written: bool) -> list[Generated]:
+        """Derive what code needs: the gradient unless it is written, and the pullbacks of bounds that are functions."""
         from nbinfer.autodiff.derive import derive
 
         data = {name: data_type(datum) for name, datum in self._data.items()}
+        bounds = derive_bounds(self.layout, data)
+        if written:
+            return bounds
         types = parameter_types(self.layout)
         density = derive(types, data, prior=self.prior, terms=self.likelihood, logp=self.logp_function, name=NAME)
-        return [density]
+        return [density, *bounds]
 
     @property
     def _weighted(self) -> list[str]:
@@ -314,9 +330,9 @@ class Model(BaseModel):
     def _content(self, written: bool) -> str:
         """Hash what code is made of, with the gradient that the user wrote or without."""
         left_out = ("predict",) if written else ("predict", "logp_grad")
-        functions = [(label, f) for label, f in self._labelled() if not label.startswith(left_out)]
+        functions = [(label, f) for label, f in self._all_functions if not label.startswith(left_out)]
         data = self._data.values()
-        units = [] if written else units_key(data)
+        units = units_key(data) if self.layout.dependent or not written else []
         return fingerprint(functions, list(self.layout.keys()), [d.key for d in data], units)
 
     def _facts(self) -> Facts:
@@ -344,7 +360,13 @@ class Model(BaseModel):
             check_number(self._call_written(values), "logp_grad")
             if self.has_terms:
                 self._check_sum(q)
-        return Facts(terms, {name: self._describe(name, values, q) for name in self.derived})
+        bounds = {}
+        for p in self.layout.dependent:
+            found = self.layout.bound_values(p, values, self._data_tuple)
+            for argument in p.functions:
+                value = found[argument]
+                bounds[argument, p.name] = value.shape if isinstance(value, np.ndarray) else None
+        return Facts(terms, {name: self._describe(name, values, q) for name in self.derived}, bounds)
 
     def _describe(self, name: str, values: Mapping[str, Any], q: np.ndarray) -> tuple[tuple[int, ...], str]:
         """Return shape and dtype of a derived quantity; an integer must be one at a second point too."""
@@ -380,16 +402,18 @@ class Model(BaseModel):
         terms += [Term(f"likelihood_{name}", facts.terms[name] is not None) for name in self.likelihood]
         derived = [Derived(f"derived_{name}", len(facts.derived[name][0])) for name in self.derived]
         data = list(self._data.values())
-        return Plan(self.layout, data, terms, written, derived)
+        return Plan(self.layout, data, terms, written, derived, bounds=facts.bounds)
 
     def _names(self, written: bool) -> dict[str, Any]:
         """Return what a generated module finds among its globals."""
         names = {"prior": self.prior, "logp": self.logp_function, "logp_grad": self.logp_grad if written else None}
         names |= {f"likelihood_{name}": f for name, f in self.likelihood.items()}
         names |= {f"derived_{name}": f for name, f in self.derived.items()}
+        names |= {f"bound_{a}_{p.name}": f for p in self.layout.dependent for a, f in p.functions.items()}
         found = {name: compilable(f) for name, f in names.items() if f is not None}
         for p in self.layout.continuous:
-            found |= {f"{part}_{p.name}": getattr(p.support, part) for part in ("forward", "pullback")}
+            parts = ["forward", "pullback", *(["settle", "sensitivity"] if p.support.bounds else [])]
+            found |= {f"{part}_{p.name}": getattr(p.support, part) for part in parts}
         return found
 
 

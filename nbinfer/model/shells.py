@@ -135,7 +135,7 @@ def _row(plan: Plan) -> str:
 
 
 def _row_arguments(plan: Plan) -> str:
-    called = ["data"] if plan.derived else []
+    called = ["data"] if plan.derived or plan.layout.dependent else []
     return ", ".join([*called, *(["columns"] if plan.derived else []), "constants", "z", "scratch"])
 
 
