@@ -7,7 +7,7 @@ from typing import Any
 
 from nbinfer.autodiff.analysis import Analysis
 from nbinfer.autodiff.chains import Root
-from nbinfer.autodiff.forward import Writer, by_root, is_atom, product
+from nbinfer.autodiff.forward import Open, Writer, by_root, is_atom, product
 from nbinfer.autodiff.ir import (
     Block,
     Custom,
@@ -45,9 +45,7 @@ class Emitter(Writer):
         results = self.analysis.results
         for _, root in results:
             self.line(f"{root.total} = 0.0")
-        wants = {value for value, _ in results if not self.analysis.deferred(value)}
-        run, _ = self.analysis.plan(top, wants, True)
-        self.forward(run, True)
+        self.forward(self.analysis.plan_program(top), True)
         begun: set[Value] = set()
         for value, root in results:
             if not self.analysis.deferred(value):
@@ -263,6 +261,7 @@ class Emitter(Writer):
         self._begin([op.body], op.nexts, begun)
         outer = [s for s in self.analysis.written(op.body) if s.block.depth < op.body.depth]
         free = not moving and not plan.copies and not any(s.active for s in outer)
+        self.open.append(Open(op.body.depth, len(self.lines), self.indent))
         counter = self.head(op, not free)
         size = len(self.lines)
         for j in sorted(plan.tapes):
@@ -285,6 +284,7 @@ class Emitter(Writer):
         if len(self.lines) == size:
             self.line("pass")
         self.indent -= 1
+        self.open.pop()
         self._finish(op, begun)
         _, count = self.trips(op)
         for storage in by_root(plan.copies):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from nbinfer.autodiff.analysis import Analysis, ForPlan
 from nbinfer.autodiff.ir import (
@@ -32,6 +32,12 @@ from nbinfer.autodiff.ir import (
 
 _DTYPES = {"f": "np.float64", "i": "np.int64", "b": "np.bool_"}
 _ZEROS = {"f": "0.0", "i": "0", "b": "False"}
+
+
+def _called(value: Value) -> str:
+    """Name a value in a note: as the user did, or by what computes it."""
+    op = value.op
+    return op.rule.name if isinstance(op, Scalar) and value.hint == "v" else value.hint
 
 
 def by_number(values: Iterable[Value]) -> list[Value]:
@@ -106,13 +112,25 @@ class Names:
                 value.name = self.new(value.hint)
 
 
+class Open(NamedTuple):
+    """A loop in reverse that is being written: depth of its body, line of its head, indentation of its head."""
+
+    depth: int
+    line: int
+    indent: int
+
+
 class Writer:
-    """Lines of source, and the forward part of a program."""
+    """Lines of source, and the forward part of a program.
+
+    `open` are the loops in reverse around the line being written.
+    """
 
     def __init__(self, analysis: Analysis) -> None:
         self.analysis = analysis
         self.lines: list[str] = []
         self.indent = 1
+        self.open: list[Open] = []
         self.saved: set[tuple[Op, Storage]] = set()
         self.notes: list[str] = []
 
@@ -154,10 +172,37 @@ class Writer:
             return False, f"({op.stop.name} - {op.start.name} + {step - 1}) // {step}"
         return False, f"({op.start.name} - {op.stop.name} + {-step - 1}) // {-step}"
 
+    @classmethod
+    def counter(cls, op: For) -> str:
+        """Return the name of what counts the trips of a loop from 0."""
+        return op.index.name if cls.trips(op)[0] else f"trip_{op.index.name}"
+
+    @classmethod
+    def rows(cls, op: For) -> str:
+        """Write how often a loop runs."""
+        count = cls.trips(op)[1]
+        return count if count.isdecimal() else f"max({count}, 0)"
+
+    @property
+    def level(self) -> int:
+        """Depth of the body of the innermost loop in reverse, or 0."""
+        return self.open[-1].depth if self.open else 0
+
+    def make_tape(self, text: str, loops: Iterable[For], *arrays: Value) -> None:
+        """Write the line that makes a tape: before the loops in reverse that change nothing of its size."""
+        sizes = [*(end for loop in loops for end in (loop.start, loop.stop) if end.constant is None), *arrays]
+        at = Open(0, len(self.lines), self.indent)
+        for around in reversed(self.open):
+            if any(size.block.depth >= around.depth for size in sizes):
+                break
+            at = around
+        self.lines.insert(at.line, "    " * at.indent + text)
+        self.open = [o._replace(line=o.line + 1) if o.line >= at.line else o for o in self.open]
+
     def head(self, op: For, backwards: bool) -> str:
         """Begin a loop; return the name of its trip counter."""
         simple, count = self.trips(op)
-        counter = op.index.name if simple else f"trip_{op.index.name}"
+        counter = self.counter(op)
         if backwards:
             self.line(f"for {counter} in range({count} - 1, -1, -1):")
         else:
@@ -199,8 +244,14 @@ class Writer:
         for op, plan in run:
             if shadows and isinstance(op, (Store, For, If)):
                 self._save(op)
-            method = getattr(self, "_" + type(op).__name__.lower())
-            method(op, plan, shadows)
+            kept = self.analysis.kept.get(op.out) if isinstance(op, (Scalar, Custom)) else None
+            element = f"tape_{op.out.name}[{', '.join(map(self.counter, kept.loops))}]" if kept else ""
+            if kept and kept.level < self.level:
+                self.line(f"{op.out.name} = {element}")
+                continue
+            getattr(self, "_" + type(op).__name__.lower())(op, plan, shadows)
+            if kept and kept.level == self.level:
+                self.line(f"{element} = {op.out.name}")
 
     def _save(self, op: Store | For | If) -> None:
         for storage in by_root(self.analysis.hazards(op.block).get(op, ())):
@@ -274,18 +325,27 @@ class Writer:
                 self.line("pass")
             self.indent -= 1
 
-    def _for(self, op: For, plan: ForPlan, shadows: bool) -> None:
-        _, count = self.trips(op)
-        rows = f"max({count}, 0)" if plan.tapes or plan.copies else ""
+    def _make_tapes(self, op: For, plan: ForPlan) -> None:
+        """Make what a loop fills for the reverse sweep, and tell what that is."""
         for j in sorted(plan.tapes):
             phi = op.phis[j]
-            self.line(f"tape_{phi.name} = np.empty({rows}, {_DTYPES[phi.kind]})")
+            self.make_tape(f"tape_{phi.name} = np.empty({self.rows(op)}, {_DTYPES[phi.kind]})", [op])
             self.notes.append(f"{phi.hint}: taped, one number per iteration of the loop over {op.index.hint}")
         for storage in by_root(plan.copies):
             root = storage.root
-            shape = f"({rows}, {self.sizes(root)[1:-2]})"
-            self.line(f"{self.tape_name(storage, op)} = np.empty({shape}, {_DTYPES[root.kind]})")
+            shape = f"({self.rows(op)}, {self.sizes(root)[1:-2]})"
+            self.make_tape(f"{self.tape_name(storage, op)} = np.empty({shape}, {_DTYPES[root.kind]})", [op], root)
             self.notes.append(f"{root.hint}: copied at the start of each iteration of the loop over {op.index.hint}")
+        for value in by_number(self.analysis.kept):
+            level, loops = self.analysis.kept[value]
+            if loops[0] is op and level == self.level:
+                shape = f"({', '.join(map(self.rows, loops))})" if len(loops) > 1 else self.rows(op)
+                self.make_tape(f"tape_{value.name} = np.empty({shape}, {_DTYPES[value.kind]})", loops)
+                over = ", ".join(loop.index.hint for loop in loops)
+                self.notes.append(f"{_called(value)}: taped, computed once per iteration of the loop over {over}")
+
+    def _for(self, op: For, plan: ForPlan, shadows: bool) -> None:
+        self._make_tapes(op, plan)
         for j in sorted(plan.carried):
             self.line(f"{op.phis[j].name} = {self.cast(op.inits[j], op.phis[j].kind)}")
         counter = self.head(op, False)

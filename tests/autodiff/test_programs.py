@@ -475,8 +475,8 @@ def test_arguments_with_names_of_ours():
 
 def test_recurrence_over_an_array_copies_nothing():
     assert "saved_" not in source_of(f_index_guarded, X6, 6)
-    assert "tape_" not in source_of(f_index_guarded, X6, 6)
-    assert "tape_" in source_of(f_overwritten_state, X6, 6)
+    assert "tape_h" not in source_of(f_index_guarded, X6, 6)
+    assert "tape_a" in source_of(f_overwritten_state, X6, 6)
 
 
 # Models ---------------------------------------------------------------------------------------------------------------
