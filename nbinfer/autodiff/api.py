@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import ast
 import functools
+import inspect
+import types
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from nbinfer.autodiff import calls as _calls  # noqa: F401  (registers what functions mean)
 from nbinfer.autodiff.check import Check, compare
 from nbinfer.autodiff.compiled import Compiled
 from nbinfer.autodiff.errors import ADError, DerivativeWarning
-from nbinfer.autodiff.program import Generated, Leaf, Term, Tuple, Type, generate
-from nbinfer.autodiff.source import read_source
+from nbinfer.autodiff.generated import Generated, Leaf, Tuple, Type
+from nbinfer.autodiff.store import find
 
 __all__ = ["check_grad", "grad", "value_and_grad"]
 
@@ -111,11 +111,22 @@ class ValueAndGrad:
 
     def derive(self, *args: Any) -> Generated:
         """Generate the code for arguments like these; compile nothing."""
-        return self._compiled(self._take_apart(args)).generated
+        self._last = self._derive(self._take_apart(args))
+        return self._last
+
+    def _derive(self, call: _Call) -> Generated:
+        from nbinfer.autodiff.derive import derive_call
+
+        generated = derive_call(self.function, f"{self._name}_value_and_grad", call.signature, call.nodes)
+        warn(generated)
+        return generated
 
     @functools.cached_property
-    def _arguments(self) -> ast.arguments:
-        return read_source(self.function).arguments
+    def _code(self) -> types.CodeType:
+        plain = getattr(self.function, "py_func", self.function)
+        if not isinstance(plain, types.FunctionType):
+            raise ADError(f"{self.function!r} is not a Python function: there is no source to differentiate")
+        return plain.__code__
 
     @property
     def source(self) -> str:
@@ -134,9 +145,11 @@ class ValueAndGrad:
         return self._last
 
     def _take_apart(self, args: Sequence[Any]) -> _Call:
-        given = self._arguments
-        names = [a.arg for a in [*given.posonlyargs, *given.args]]
-        names += [f"{given.vararg.arg}_{k}" for k in range(len(args) - len(names))] if given.vararg else []
+        code = self._code
+        names = list(code.co_varnames[: code.co_argcount])
+        if code.co_flags & inspect.CO_VARARGS:
+            rest = code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
+            names += [f"{rest}_{k}" for k in range(len(args) - len(names))]
         if len(args) > len(names):
             raise TypeError(f"{self._name}() takes {len(names)} arguments, got {len(args)}")
         if any(not 0 <= k < len(args) for k in self._active):
@@ -145,10 +158,9 @@ class ValueAndGrad:
 
     def _compiled(self, call: _Call) -> Compiled:
         if call.key not in self._known:
-            term = Term(self._name, self.function, tuple(call.nodes))
-            generated = generate(f"{self._name}_value_and_grad", call.signature, [term], pass_arrays=True)
-            warn(generated)
-            self._known[call.key] = Compiled(generated, [*call.leaves, *call.gradients])
+            derive = functools.partial(self._derive, call)
+            found = find(self.function, (self._active, call.key), derive)
+            self._known[call.key] = Compiled(found, [*call.leaves, *call.gradients], derive)
         self._last = self._known[call.key].generated
         return self._known[call.key]
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.autodiff.program import Generated
+from nbinfer.autodiff.generated import Generated
 from nbinfer.autodiff.quiet import quiet_function
+from nbinfer.autodiff.store import Found
 from nbinfer.compile import JIT, address_of
-from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.modules import generated_module
 
 _HEAD = '''"""Value and gradient of a function, written by nbinfer; named by a hash of its content, never edited."""
@@ -37,15 +37,19 @@ class Compiled:
 
     Parameters
     ----------
-    generated : Generated
+    found : Found
         The code.
     like : sequence
         Arguments: numbers and C-contiguous arrays of float64, int64 and bool. Their types and ranks count.
+    derive : callable
+        Generates the code anew, to compile what was read from disk.
     """
 
-    def __init__(self, generated: Generated, like: Sequence[Any]) -> None:
-        self.generated = generated
-        self._like = [*like, *map(np.ascontiguousarray, generated.arrays.values())]
+    def __init__(self, found: Found, like: Sequence[Any], derive: Callable[[], Generated]) -> None:
+        self.generated = found.generated
+        self._content = found.content
+        self._derive = derive
+        self._like = [*like, *map(np.ascontiguousarray, self.generated.arrays.values())]
 
     def __call__(self, args: Sequence[Any]) -> float:
         """Call the function; it adds to the gradients among its arguments."""
@@ -93,9 +97,11 @@ def call(address):
     return value
 '''
         text = _HEAD + self.generated.source + shell
-        names = self.generated.globals
-        content = fingerprint(names)
-        return generated_module(text, content, names, {"call": "float64(intp)"}).entry("call")
+        module = generated_module(text, self._content, self.generated.globals, {"call": "float64(intp)"})
+        entry = module.entry("call")
+        if not entry.is_compiled:
+            module.module.__dict__.update(self.generated.globals or self._derive().globals)
+        return entry
 
 
 def _view(x: Any, word: int) -> str:

@@ -12,10 +12,11 @@ from nbinfer.autodiff.analysis import Analysis
 from nbinfer.autodiff.arrays import is_array, is_number
 from nbinfer.autodiff.chains import Root
 from nbinfer.autodiff.emit import Emitter
-from nbinfer.autodiff.errors import ADError, Notice, Place
+from nbinfer.autodiff.errors import ADError, Place
 from nbinfer.autodiff.expressions import Record
 from nbinfer.autodiff.forward import PREFIXES, Names
 from nbinfer.autodiff.frontend import Frontend
+from nbinfer.autodiff.generated import Generated, Leaf, Tuple, Type
 from nbinfer.autodiff.ir import Storage, Value
 from nbinfer.autodiff.linalg import HELPERS as LINALG_HELPERS
 from nbinfer.autodiff.rules import HELPERS
@@ -23,39 +24,6 @@ from nbinfer.autodiff.source import read_source
 
 #: A program that does not settle after this many builds never will.
 _MOST_BUILDS = 60
-
-
-class Type(NamedTuple):
-    """The type of a number or an array.
-
-    Attributes
-    ----------
-    kind : str
-        "float", "int" or "bool"; NumPy's names of dtypes will do.
-    ndim : int
-        Number of axes; 0 for a number.
-    units : tuple of int
-        Axes that are known to have one element, so that they broadcast.
-    """
-
-    kind: str
-    ndim: int = 0
-    units: tuple[int, ...] = ()
-
-
-class Leaf(NamedTuple):
-    """An input: how generated code reads it, and the array to which its derivative is added ('' if inactive)."""
-
-    type: Type
-    access: str
-    gradient: str = ""
-
-
-class Tuple(NamedTuple):
-    """A tuple of inputs, with or without names of fields."""
-
-    fields: dict[str, Any]
-    named: bool = True
 
 
 class Term(NamedTuple):
@@ -83,33 +51,6 @@ class Term(NamedTuple):
     weight: str = ""
     sums: bool = False
     bar: Leaf | None = None
-
-
-class Generated(NamedTuple):
-    """A generated function.
-
-    Attributes
-    ----------
-    name : str
-        Of the function.
-    source : str
-        Its text: one definition.
-    globals : dict
-        What it needs besides ``np`` and ``math``: name and object. Arrays, helpers, users' functions.
-    warnings : tuple of Notice
-        Derivatives that vanish silently: message, file, line and text of the line.
-    notes : tuple of str
-        What is taped, copied and deferred.
-    arrays : dict
-        Captured arrays that the function takes as its last arguments, instead of finding them among the globals.
-    """
-
-    name: str
-    source: str
-    globals: dict[str, Any]
-    warnings: tuple[Notice, ...]
-    notes: tuple[str, ...]
-    arrays: dict[str, np.ndarray]
 
 
 class _Inputs:

@@ -1,7 +1,6 @@
 """What users call: forms of arguments and results, the generated code, caching, checking."""
 
 import math
-import os
 import subprocess
 import sys
 from collections import namedtuple
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 
 from nbinfer.autodiff import ADError, check_grad, custom_vjp, grad, value_and_grad
-from nbinfer.compile import Entry
 
 Pair = namedtuple("Pair", ["a", "b"])
 TABLE = np.array([1.0, 2.0, 4.0])
@@ -187,45 +185,6 @@ def test_recompiled_for_new_types_only():
     assert len(vg._known) == 2
 
 
-SCRIPT = """
-import sys
-import numpy as np
-from nbinfer.autodiff import value_and_grad
-def f(x, y):
-    return np.sum(np.exp(x) * y) {change}
-print(value_and_grad(f)(np.zeros(2), np.array([2.0, 3.0])), "numba" in sys.modules)
-"""
-
-
-@pytest.mark.nojit
-def test_second_process_compiles_nothing(tmp_path):
-    script = tmp_path / "script.py"
-    outputs = []
-    for change in ("", "", "+ 1.0"):
-        script.write_text(SCRIPT.format(change=change))
-        environment = {
-            **os.environ,
-            "NBINFER_CACHE_DIR": str(tmp_path / "cache"),
-            "PYTHONPATH": os.pathsep.join(sys.path),
-        }
-        result = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment)
-        assert result.returncode == 0, result.stderr
-        outputs.append(result.stdout.strip())
-    assert outputs == [
-        "(5.0, array([2., 3.])) True",
-        "(5.0, array([2., 3.])) False",
-        "(6.0, array([2., 3.])) True",
-    ]
-
-
 def test_importing_imports_no_numba():
     code = "import sys, nbinfer.autodiff; assert 'numba' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-@pytest.mark.nojit
-def test_known_code_is_loaded(tmp_path):
-    value_and_grad(quadratic)(np.ones(3), 2.0)
-    count = len(Entry.compiled)
-    value_and_grad(quadratic)(np.ones(3), 2.0)
-    assert len(Entry.compiled) == count
