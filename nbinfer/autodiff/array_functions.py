@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from nbinfer.autodiff import linalg
-from nbinfer.autodiff.arrays import Lazy, is_number
 from nbinfer.autodiff.expressions import Record
 from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.indexing import element
 from nbinfer.autodiff.ir import Value
+from nbinfer.autodiff.lazy import Lazy, is_number
 from nbinfer.autodiff.registry import HANDLERS, Handler, handles
 
 # Shapes ---------------------------------------------------------------------------------------------------------------

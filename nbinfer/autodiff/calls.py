@@ -10,11 +10,11 @@ import numpy as np
 
 from nbinfer.autodiff import array_functions as _arrays  # noqa: F401  (these fill the table)
 from nbinfer.autodiff import reductions as _reductions  # noqa: F401
-from nbinfer.autodiff.arrays import Lazy
 from nbinfer.autodiff.custom import CustomRule, find_custom
 from nbinfer.autodiff.expressions import Method, Record
 from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.ir import Value
+from nbinfer.autodiff.lazy import Lazy
 from nbinfer.autodiff.registry import HANDLERS
 from nbinfer.autodiff.rules import FUNCTIONS
 

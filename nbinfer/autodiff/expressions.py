@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.autodiff.arrays import ArrayBuilder, Lazy, Operand, is_array, is_number
+from nbinfer.autodiff.arrays import ArrayBuilder
 from nbinfer.autodiff.ir import Storage, Value
+from nbinfer.autodiff.lazy import Lazy, Operand, is_array, is_number
 from nbinfer.autodiff.rules import BINARY, COMPARE
 from nbinfer.autodiff.syntax import EXPRESSIONS
 

@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
-from nbinfer.autodiff.arrays import EXPENSIVE, Lazy, is_array, is_number
 from nbinfer.autodiff.errors import ADError, Place
 from nbinfer.autodiff.expressions import Environment, Expressions, Lost, Record
 from nbinfer.autodiff.indexing import complete, view
 from nbinfer.autodiff.ir import Value
+from nbinfer.autodiff.lazy import EXPENSIVE, Lazy, is_array, is_number
 from nbinfer.autodiff.rules import BINARY
 from nbinfer.autodiff.source import Source, read_source
 from nbinfer.autodiff.syntax import STATEMENTS, assigned, in_this_loop, leaves

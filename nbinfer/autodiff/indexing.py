@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbinfer.autodiff.arrays import ArrayBuilder, Index, Lazy, Operand, is_array, is_number
+from nbinfer.autodiff.arrays import ArrayBuilder
 from nbinfer.autodiff.ir import Value
+from nbinfer.autodiff.lazy import Index, Lazy, Operand, is_array, is_number
 
 _FULL = slice(None, None, None)
 

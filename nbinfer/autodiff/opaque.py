@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbinfer.autodiff.arrays import Lazy
 from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.ir import Value
+from nbinfer.autodiff.lazy import Lazy
 
 
 def call_compiled(b: Frontend, function: Any, args: list[Any]) -> Any:

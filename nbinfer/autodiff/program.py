@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.autodiff.analysis import Analysis
-from nbinfer.autodiff.arrays import is_array, is_number
 from nbinfer.autodiff.chains import Root
 from nbinfer.autodiff.emit import Emitter
 from nbinfer.autodiff.errors import ADError, Notice, Place
@@ -17,6 +16,7 @@ from nbinfer.autodiff.expressions import Record
 from nbinfer.autodiff.forward import PREFIXES, Names
 from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.ir import Storage, Value
+from nbinfer.autodiff.lazy import is_array, is_number
 from nbinfer.autodiff.linalg import HELPERS as LINALG_HELPERS
 from nbinfer.autodiff.source import read_source
 from nbinfer.autodiff.special import HELPERS as SPECIAL_HELPERS

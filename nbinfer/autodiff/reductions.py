@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from nbinfer.autodiff import special
-from nbinfer.autodiff.arrays import Lazy, is_array
 from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.ir import Value
+from nbinfer.autodiff.lazy import Lazy, is_array
 from nbinfer.autodiff.registry import HANDLERS, Handler, handles
 
 # Reductions -----------------------------------------------------------------------------------------------------------
