@@ -109,7 +109,7 @@ class Value:
 class Block:
     """A sequence of operations: the whole program, a loop's body or one side of a branch."""
 
-    __slots__ = ("depth", "known", "loop", "ops", "parent", "role")
+    __slots__ = ("branch", "depth", "known", "loop", "ops", "parent", "role")
 
     def __init__(self, role: str, parent: Block | None) -> None:
         self.role = role  # "top", "loop" or "branch"
@@ -118,6 +118,7 @@ class Block:
         self.ops: list[Op] = []
         self.known: dict[Any, Value] = {}
         self.loop: For | None = None
+        self.branch: tuple[If, bool] | None = None  # and where the condition is true, or false
 
     def inside(self, other: Block) -> bool:
         """Tell whether this block is `other` or lies in it."""
@@ -331,6 +332,8 @@ class If(Op):
         super().__init__(outs, [condition])
         self.then_block = then_block
         self.else_block = else_block
+        then_block.branch = self, True
+        else_block.branch = self, False
         self.then_values = then_values
         self.else_values = else_values
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbinfer.autodiff.ir import Alloc, Block, For, Load, Op, Scalar, Storage, Store, Value, blocks_of
+from nbinfer.autodiff.bounds import distance, end, end_of_access
+from nbinfer.autodiff.ir import Alloc, Block, For, Load, Op, Storage, Store, blocks_of
 
 
 class Memory:
@@ -46,7 +47,7 @@ class Memory:
 
         Then memory after the loop holds what each iteration saw, and need not be restored for any of them. The proof:
         along one axis all stores are at ``index + c``, all loads at ``index + d`` with d < c, or d = c and later in the
-        iteration; and the same holds within each inner loop that writes to this memory.
+        iteration, all counted from the same end; and the same holds within each inner loop that writes to this memory.
         """
         key = (loop, storage)
         if key not in self._once:
@@ -66,22 +67,21 @@ class Memory:
                 return False
         forward = loop.step.constant > 0
         for axis in range(storage.root.ndim):
-            offsets = {_offset(op.index[axis], loop.index) for op in accesses if isinstance(op, Store)}
-            if len(offsets) != 1 or None in offsets:
+            offsets = {distance(op.index[axis], loop.index) for op in accesses if isinstance(op, Store)}
+            at = offsets.pop() if len(offsets) == 1 else None
+            if at is None or not end(loop, at):
                 continue
-            at = offsets.pop()
-            assert at is not None
             if all(self._read_later(op, axis, at, loop, stores, forward) for op in reads):
                 return True
         return False
 
     @staticmethod
     def _read_later(read: Any, axis: int, at: int, loop: For, stores: list[Op], forward: bool) -> bool:
-        offset = _offset(read.index[axis], loop.index)
+        offset = distance(read.index[axis], loop.index)
         if offset is None:
             return False
         if offset != at:
-            return (offset < at) == forward and not _may_wrap(read, offset, loop)
+            return (offset < at) == forward and end_of_access(read, loop, offset) == end(loop, at)
         # In one iteration: order counts, except where both stand in one inner loop, which has its own proof.
         for store in stores:
             if _child_loop(read, loop) is not None and _child_loop(read, loop) is _child_loop(store, loop):
@@ -133,33 +133,6 @@ class Memory:
                 read |= self._content_needs(op)
             self._hazards[block] = found
         return self._hazards[block]
-
-
-def _offset(index: Value, counter: Value) -> int | None:
-    """Return c if an index is ``counter + c``."""
-    if index is counter:
-        return 0
-    op = index.op
-    if isinstance(op, Scalar) and op.rule.name in ("add", "sub"):
-        a, b = op.args
-        if a is counter and b.constant is not None:
-            return int(b.constant if op.rule.name == "add" else -b.constant)
-        if b is counter and a.constant is not None and op.rule.name == "add":
-            return int(a.constant)
-    return None
-
-
-def _may_wrap(read: Op, offset: int, loop: For) -> bool:
-    """Tell whether ``counter + offset`` may be negative, an element at the end; an if of its own rules that out."""
-    start = loop.start.constant
-    if offset >= 0 or (start is not None and start + offset >= 0):
-        return False
-    block: Block | None = read.block
-    while block is not None and block is not loop.body:
-        if block.role == "branch":
-            return False
-        block = block.parent
-    return bool(loop.step.constant > 0)
 
 
 def _inner_loops(block: Block) -> list[For]:

@@ -206,7 +206,8 @@ def generate(name: str, signature: str, terms: Sequence[Term], pass_arrays: bool
     arguments = [part.strip() for part in signature.split(",")]
     b, inputs, results = _build(terms, arguments)
     analysis = Analysis(b.top, results)
-    names = Names([*arguments, *b.names, *SPECIAL_HELPERS, *LINALG_HELPERS, *(r.total for _, r in results)])
+    adjoints = [f"{a}_bar" for a in arguments]
+    names = Names([*arguments, *adjoints, *b.names, *SPECIAL_HELPERS, *LINALG_HELPERS, *(r.total for _, r in results)])
     for value in inputs.values.values():
         plain = value.access in arguments and not value.access.startswith(PREFIXES)
         value.name = value.access if plain else names.new(value.hint)

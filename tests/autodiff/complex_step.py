@@ -83,6 +83,10 @@ def _full(shape: Any, fill: Any) -> Any:
     return np.full(shape, fill, complex)
 
 
+def _copy(z: Any) -> Any:
+    return np.array(z, complex if np.asarray(z).dtype.kind == "f" else None)
+
+
 def _expit(z: Any) -> Any:
     return 1.0 / (1.0 + np.exp(-z))
 
@@ -150,7 +154,7 @@ NUMPY = types.SimpleNamespace(
         "ones_like": lambda z: np.ones(z.shape, complex),
         "empty_like": lambda z: np.empty(z.shape, complex),
         "full": _full,
-        "copy": lambda z: np.array(z, complex),
+        "copy": _copy,
         "full_like": lambda z, fill: _full(z.shape, fill),
         "eye": np.eye,
         "abs": _absolute,

@@ -75,4 +75,33 @@ def f(A, s):
 """,
         open=True,
     ),
+    Found(
+        "an array read at i - 1 in a loop from 0 counts as read after it was written, under any condition",
+        """\
+def f(x, s):
+    a = np.copy(x)
+    for i in range(4):
+        if s < 90.0:
+            a[i] = math.sin(a[i - 1])
+    return a[0] * a[1]
+""",
+    ),
+    Found(
+        "a loop from a negative index on counts as writing each element once",
+        """\
+def f(x):
+    a = np.zeros(4)
+    for i in range(-4, 4):
+        a[i] = x[i] * i
+    return np.sum(a * a)
+""",
+    ),
+    Found(
+        "a variable is called x_bar, like the adjoint of the argument x",
+        """\
+def f(x, s):
+    x_bar = s * 2.0
+    return x_bar * x[0]
+""",
+    ),
 ]
