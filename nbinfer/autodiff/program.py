@@ -209,8 +209,8 @@ def generate(name: str, signature: str, terms: Sequence[Term], pass_arrays: bool
     adjoints = [f"{a}_bar" for a in arguments]
     names = Names([*arguments, *adjoints, *b.names, *SPECIAL_HELPERS, *LINALG_HELPERS, *(r.total for _, r in results)])
     for value in inputs.values.values():
-        plain = value.access in arguments and not value.access.startswith(PREFIXES)
-        value.name = value.access if plain else names.new(value.hint)
+        own = value.access in arguments and value.access + "_bar" not in arguments
+        value.name = value.access if own and not value.access.startswith(PREFIXES) else names.new(value.hint)
     for value in b.captured:
         value.name = value.access
     names.assign(b.top)

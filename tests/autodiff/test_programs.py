@@ -473,6 +473,20 @@ def test_arguments_with_names_of_ours():
     assert_differentiates(f, 0.3, 2.0, 0.7)
 
 
+def larger(a, b):
+    return max(math.sin(a), b)
+
+
+def test_arguments_with_names_of_generated_code():
+    def f(x, x_grad, x_bar, range, max, np):
+        lp = 0.0
+        for i in (0, 1):
+            lp += larger(x[i] * x_grad, max) * x_bar + range * np
+        return lp
+
+    assert_differentiates(f, X6, 0.3, 2.0, 0.7, 0.1, 0.2)
+
+
 def test_recurrence_over_an_array_copies_nothing():
     assert "saved_" not in source_of(f_index_guarded, X6, 6)
     assert "tape_" not in source_of(f_index_guarded, X6, 6)
