@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,11 @@ def _ravel(b: Frontend, x: Any) -> Any:
 def _asarray(b: Frontend, x: Any, dtype: Any = None) -> Any:
     x = b.operand(x)
     return x if dtype is None or _kind(b, dtype) == x.kind else _copy(b, x, dtype)
+
+
+@handles("flatten")
+def _flatten(b: Frontend, x: Any) -> Any:
+    return _copy(b, _ravel(b, x))
 
 
 @handles(np.copy, np.array)
@@ -156,12 +162,32 @@ def _arange(b: Frontend, *bounds: Any) -> Lazy:
     return Lazy(b, [size], lambda index: b.scalar("add", start, index[0]), "i", cost=1, positional=True)
 
 
-@handles(np.diag)
-def _diag(b: Frontend, x: Any) -> Lazy:
+@handles(np.diagonal)
+def _diagonal(b: Frontend, x: Any) -> Lazy:
     source = b.lazy(b.operand(x))
+    if source.ndim != 2:
+        raise b.error(f"the diagonal is that of a matrix, not of an array of {source.ndim} axes")
+    rows, columns = source.dims
+    is_square = b.ident(rows) == b.ident(columns)
+    return Lazy(
+        b,
+        [rows if is_square else b.scalar("min", rows, columns)],
+        lambda index: source.at(index * 2),
+        source.kind,
+        active=source.active,
+        cost=source.cost + 1,
+        reads=source.reads,
+        positional=not is_square,
+        base=source,
+    )
+
+
+@handles(np.diag)
+def _diag(b: Frontend, x: Any) -> Any:
+    source = b.lazy(b.operand(x))
+    if source.ndim != 1:
+        return _diagonal(b, source)
     options: dict[str, Any] = {"active": source.active, "cost": source.cost + 1, "reads": source.reads}
-    if source.ndim == 2:
-        return Lazy(b, source.dims[:1], lambda index: source.at(index * 2), source.kind, **options)
     zero = b.constant(0.0 if source.kind == "f" else 0)
 
     def at(index: list[Value]) -> Value:
@@ -208,7 +234,13 @@ def _concatenate(b: Frontend, parts: Any, axis: Any = None) -> Value:
     return whole
 
 
-# Choices and clipping -------------------------------------------------------------------------------------------------
+# Logarithms to a base, choices and clipping --------------------------------------------------------------------------
+
+
+@handles(math.log)
+def _log(b: Frontend, x: Any, base: Any) -> Any:
+    """Take the logarithm to a base; without one it is a function of the table of rules."""
+    return b.apply("div", b.apply("log", b.operand(x)), b.apply("log", b.operand(base)))
 
 
 @handles(np.where)
@@ -220,7 +252,7 @@ def _where(b: Frontend, condition: Any, x: Any = None, y: Any = None) -> Any:
 
 @handles(np.clip)
 def _clip(b: Frontend, x: Any, lower: Any, upper: Any) -> Any:
-    result = b.operand(x)
+    result = b.fresh(b.operand(x))
     result = result if lower is None else b.apply("max", result, b.operand(lower))
     return result if upper is None else b.apply("min", result, b.operand(upper))
 
@@ -235,7 +267,7 @@ def _dot(b: Frontend, x: Any, y: Any) -> Any:
 
 @handles(np.trace)
 def _trace(b: Frontend, x: Any) -> Any:
-    return b.sum(_diag(b, x))
+    return b.sum(_diagonal(b, x))
 
 
 @handles(np.linalg.cholesky, linalg.cholesky.py_func)

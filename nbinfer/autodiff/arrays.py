@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from nbinfer.autodiff.builder import Builder
 from nbinfer.autodiff.ir import Value, promote
-from nbinfer.autodiff.lazy import EXPENSIVE, Index, Lazy, Operand, is_number
+from nbinfer.autodiff.lazy import EXPENSIVE, Index, Lazy, Operand, is_number, owner
 from nbinfer.autodiff.rules import RULES
+
+#: Where the search for the largest and for the smallest number of a kind begins.
+_LEAST: dict[str, Any] = {"f": -math.inf, "i": 1 - 2**63, "b": False}
+_MOST: dict[str, Any] = {"f": math.inf, "i": 2**63 - 1, "b": True}
 
 
 class ArrayBuilder(Builder):
@@ -21,7 +26,9 @@ class ArrayBuilder(Builder):
         assert x.storage is not None
         reads = frozenset({x.storage}) if x.storage.mutable else frozenset()
         dims = [self.dim(x, axis) for axis in range(x.ndim)]
-        result = Lazy(self, dims, lambda index: self.load(x, index), x.kind, active=x.active, cost=1, reads=reads)
+        result = Lazy(
+            self, dims, lambda index: self.load(x, index), x.kind, active=x.active, cost=1, reads=reads, base=x
+        )
         result.hint = x.hint
         return result
 
@@ -36,18 +43,29 @@ class ArrayBuilder(Builder):
         for shape in dims:
             for axis, size in enumerate(shape, ndim - len(shape)):
                 common = result[axis]
-                if common is None or (common.constant == 1 and size.constant != 1):
+                if common is None:
                     result[axis] = size
-                elif size.constant != 1:
-                    self.check_equal(common, size)
-                    if size.constant is not None:
+                elif self.is_unit(common) and not self.is_unit(size):
+                    self.fit(size, common)
+                    result[axis] = size
+                else:
+                    self.fit(common, size)
+                    if size.constant not in (None, 1):
                         result[axis] = size
         return [size for size in result if size is not None]
+
+    def is_unit(self, size: Value) -> bool:
+        """Tell whether a size is known to be 1, or 0 at most where it is not."""
+        return size.constant == 1 or size.number in self.at_most_one
+
+    def fit(self, size: Value, given: Value) -> None:
+        """Require what is given along an axis to broadcast to a size."""
+        self.check_equal(self.constant(1) if self.is_unit(given) and given is not size else size, given)
 
     def spread(self, x: Lazy, index: Index) -> Index:
         """Return the index into an operand that belongs to an index into the broadcast result."""
         own = index[len(index) - x.ndim :]
-        return [self.constant(0) if size.constant == 1 else i for i, size in zip(own, x.dims, strict=True)]
+        return [self.constant(0) if self.is_unit(size) else i for i, size in zip(own, x.dims, strict=True)]
 
     def elementwise(
         self, function: Callable[..., Value], operands: Sequence[Operand], kind: str, active: bool, cost: int
@@ -72,6 +90,10 @@ class ArrayBuilder(Builder):
             reads=frozenset().union(*(x.reads for x in arrays)),
             positional=any(x.positional for x in arrays),
         )
+
+    def fresh(self, x: Operand) -> Operand:
+        """Return the elements of an array as an expression: a new array, in NumPy."""
+        return self.elementwise(lambda element: element(), [x], x.kind, x.active, 0)
 
     def apply(self, rule: str, *operands: Operand) -> Operand:
         """Apply a scalar rule element by element."""
@@ -128,11 +150,23 @@ class ArrayBuilder(Builder):
 
         self.nest(x.dims, [], body)
         x.stored_as = array
+        assert array.storage is not None
+        array.storage.held = x.held
         return array
 
     def settled(self, x: Operand) -> Operand:
-        """Store an expression that reads memory which may change before it is used."""
-        return self.stored(x) if isinstance(x, Lazy) and x.reads else x
+        """Store an expression that reads memory which may change before it is used; a view is to see that."""
+        return self.stored(x) if isinstance(x, Lazy) and x.reads and isinstance(owner(x), Lazy) else x
+
+    def dated(self, x: Operand) -> Operand:
+        """Settle an expression if an earlier build has used it after a change of what it reads."""
+        if isinstance(x, Lazy) and x.reads and x.date is None:
+            key = self.key("expression")
+            if self.facts.get(key):
+                return self.settled(x)
+            if isinstance(owner(x), Lazy):
+                x.date = key, {s: len(s.stores) for s in x.reads}
+        return x
 
     def assign(self, target: Value, source: Operand, sign: int = 0) -> None:
         """Write an expression to an array, or add it."""
@@ -140,9 +174,10 @@ class ArrayBuilder(Builder):
             source = self.lazy(source)
             if target.storage in source.reads:
                 source = self.lazy(self.stored(source))
-            dims = self.broadcast([self.dims_of(target), source.dims])
-            if len(dims) > target.ndim:
-                raise self.error(f"cannot write an array of {len(dims)} axes to one of {target.ndim}")
+            if source.ndim > target.ndim:
+                raise self.error(f"cannot write an array of {source.ndim} axes to one of {target.ndim}")
+            for size, given in zip(self.dims_of(target)[::-1], source.dims[::-1], strict=False):
+                self.fit(size, given)
 
         def body(index: Index, carried: Index) -> Index:
             value = source if is_number(source) else source.at(self.spread(source, index))
@@ -213,7 +248,7 @@ class ArrayBuilder(Builder):
         """Take the largest or the smallest element along axes."""
         if is_number(x):
             return x
-        start = self.constant(float("-inf") if rule == "max" else float("inf"))
+        start = self.constant((_LEAST if rule == "max" else _MOST)[x.kind])
 
         def step(a: Value, b: Value) -> Value:
             better = self.scalar("gt" if rule == "max" else "lt", b, a)
@@ -259,6 +294,7 @@ class ArrayBuilder(Builder):
         if is_number(a) or is_number(b):
             return self.apply("mul", a, b)
         if a.ndim == 1 and b.ndim == 1:
+            self.check_equal(self.dims_of(a)[0], self.dims_of(b)[0])
             return self.sum(self.apply("mul", a, b))
         if a.ndim == 2 and b.ndim == 1:
             if isinstance(a, Lazy) and a.transposed is not None:

@@ -27,7 +27,17 @@ from nbinfer.autodiff.scalars import ScalarBuilder
 
 
 class Builder(ScalarBuilder):
-    """A program under construction."""
+    """A program under construction.
+
+    Attributes
+    ----------
+    at_most_one : set of int
+        Numbers of the sizes that cannot be more than 1, so that they broadcast.
+    """
+
+    def __init__(self, facts: dict[Hashable, Any]) -> None:
+        super().__init__(facts)
+        self.at_most_one: set[int] = set()
 
     def custom(self, function: str, pullback: str, args: Sequence[Value]) -> Value:
         """Apply a scalar function whose derivative the user gave."""

@@ -7,13 +7,14 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
+from nbinfer.autodiff.binding import Binding, is_result
 from nbinfer.autodiff.errors import ADError, Place
-from nbinfer.autodiff.expressions import Environment, Expressions, Lost, Record
+from nbinfer.autodiff.expressions import Environment, Lost, Record
 from nbinfer.autodiff.indexing import complete, view
 from nbinfer.autodiff.ir import Value
-from nbinfer.autodiff.lazy import EXPENSIVE, Lazy, is_array, is_number
+from nbinfer.autodiff.lazy import Lazy, is_array, is_number
 from nbinfer.autodiff.rules import BINARY
-from nbinfer.autodiff.source import Source, read_source
+from nbinfer.autodiff.source import Source, Uses, read_source
 from nbinfer.autodiff.syntax import STATEMENTS, assigned, in_this_loop, leaves
 
 #: Calls inside calls; beyond this it is taken for an unbounded recursion.
@@ -35,7 +36,7 @@ class Frame:
         self.main = main  # a constant returned early is the result of the whole program
 
 
-class Frontend(Expressions):
+class Frontend(Binding):
     """A builder that reads functions."""
 
     def __init__(self, facts: dict[Hashable, Any]) -> None:
@@ -107,24 +108,8 @@ class Frontend(Expressions):
             raise self.error(f"{source.name}() misses the argument {name!r}")
         return env
 
-    def bind(self, name: str, value: Any) -> Any:
-        """Give a value a name; expressions that are used often, or that read what may change, are stored."""
-        if isinstance(value, Value):
-            if value.hint in ("v", "a", "s", "pack", "product") and value.constant is None and not value.access:
-                value.hint = name
-            return value
-        if not isinstance(value, Lazy):
-            return value
-        uses = self.frames[-1].source.uses.get(name)
-        if uses is not None and (uses.grows or uses.written):  # in place, as in NumPy
-            array = self.alloc(value.dims, value.kind, "empty", name)
-            self.assign(array, value)
-            return array
-        often = uses is not None and (uses.statements > 1 or uses.in_loop or uses.subscripted)
-        if value.reads or (often and (value.cost >= EXPENSIVE or (value.positional and uses and uses.subscripted))):
-            return self.stored(value, name)
-        value.hint = name
-        return value
+    def uses_of(self, name: str) -> Uses:
+        return self.frames[-1].source.uses.get(name) or Uses()
 
     # Statements ---------------------------------------------------------------------------------------------------
 
@@ -220,16 +205,17 @@ class Frontend(Expressions):
         """Assertions are about values, which the value alone checks."""
 
     def _do_expr(self, node: ast.Expr, env: Environment) -> None:
-        if not isinstance(node.value, ast.Constant):
+        if isinstance(node.value, ast.Call):
+            self.evaluate(node.value, env)
+        elif not isinstance(node.value, ast.Constant):
             raise self.error("an expression without effect; assign its value")
 
     def _do_assign(self, node: ast.Assign, env: Environment) -> None:
         value = self.evaluate(node.value, env)
         self.node = node
-        if len(node.targets) > 1:
-            value = self.stored(value) if isinstance(value, Lazy) else value
         for target in node.targets:
             self._assign(target, value, env)
+            value = env[target.id] if isinstance(target, ast.Name) else value
 
     def _do_annassign(self, node: ast.AnnAssign, env: Environment) -> None:
         if node.value is not None:
@@ -258,10 +244,12 @@ class Frontend(Expressions):
         array = self.evaluate(target.value, env)
         parts = self.index(target.slice, env)
         self.node = target
-        if not isinstance(array, Value) or array.ndim == 0:
-            if isinstance(array, Lazy):
-                raise self.error("cannot write to the result of an expression; make an array with np.empty and fill it")
+        if not is_array(array):
             raise self.error("only arrays can be written to by index")
+        if is_result(array):
+            self.change(array)
+        if isinstance(array, Lazy) or is_result(array):
+            raise self.error("cannot write to the result of an expression; make an array with np.empty and fill it")
         parts = complete(self, array, parts)
         if any(is_array(p) or p is None or (isinstance(p, Value) and p.kind != "i") for p in parts):
             raise self.error("write to elements and slices only; for an array of positions write a loop")
@@ -294,8 +282,8 @@ class Frontend(Expressions):
         if isinstance(current, Value) and current.ndim and current.storage is not None and current.storage.mutable:
             self.assign(current, self.operand(value) if sign else self.binary(operator, current, value), sign)
             return
-        if isinstance(current, Value) and current.ndim:
-            raise self.error(f"cannot write to {node.target.id!r} in place; write {node.target.id} = ... instead")
+        if is_array(current):
+            self.replace(node.target.id, current)
         env[node.target.id] = self.bind(node.target.id, self.binary(operator, current, value))
 
     # Loops --------------------------------------------------------------------------------------------------------

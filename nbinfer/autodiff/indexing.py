@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from nbinfer.autodiff.arrays import ArrayBuilder
+from nbinfer.autodiff.bounds import distance
 from nbinfer.autodiff.ir import Value
-from nbinfer.autodiff.lazy import Index, Lazy, Operand, is_array, is_number
+from nbinfer.autodiff.lazy import Index, Lazy, Operand, is_array, is_number, owner
 
 _FULL = slice(None, None, None)
 
@@ -78,6 +79,7 @@ def view(b: ArrayBuilder, array: Value, parts: list[Any]) -> Value:
     dims: dict[int, Value] = {}
     ndim = 0
     axis = -1
+    short: list[int] = []
     for part in parts:
         if part is None:
             texts.append("None")
@@ -89,8 +91,11 @@ def view(b: ArrayBuilder, array: Value, parts: list[Any]) -> Value:
             texts.append("{%d}" % len(values))
             values.append(part)
             continue
-        if part == _FULL:
-            dims[ndim] = b.dim(array, axis)
+        size = _size(b, array, axis, part)
+        if size is not None:
+            dims[ndim] = size
+        elif _at_most_one(part):
+            short.append(ndim)
         ndim += 1
         bounds = []
         for bound in (part.start, part.stop, part.step):
@@ -99,7 +104,33 @@ def view(b: ArrayBuilder, array: Value, parts: list[Any]) -> Value:
         texts.append(":".join(bounds if bounds[2] else bounds[:2]))
     if all(part == _FULL for part in parts):
         return array
-    return b.view(array, f"[{', '.join(texts)}]", values, ndim, dims)
+    result = b.view(array, f"[{', '.join(texts)}]", values, ndim, dims)
+    b.at_most_one.update(b.dim(result, axis).number for axis in short)
+    return result
+
+
+def _size(b: ArrayBuilder, array: Value, axis: int, part: slice) -> Value | None:
+    """Return the size of a slice if it is known in advance."""
+    if part == _FULL:
+        return b.dim(array, axis)
+    whole = b.lookup(("dim", array.number, axis), b.block)
+    bounds = [part.start, part.stop, part.step]
+    if whole is None or any(bound is not None and bound.constant is None for bound in [whole, *bounds]):
+        return None
+    numbers = [None if bound is None else bound.constant for bound in bounds]
+    return b.constant(len(range(*slice(*numbers).indices(whole.constant))))
+
+
+def _at_most_one(part: slice) -> bool:
+    """Tell whether a slice has one element, or none where the axis ends before it."""
+    start, stop = part.start, part.stop
+    if part.step is not None and part.step.constant != 1:
+        return False
+    if start is None or stop is None:
+        return (stop is not None and stop.constant == 1) or (start is not None and start.constant == -1)
+    if start.constant is not None and stop.constant is not None:
+        return bool(stop.constant - start.constant <= 1 and (start.constant < 0) == (stop.constant < 0))
+    return distance(stop, start) == 1
 
 
 def _basic(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Operand:
@@ -107,6 +138,8 @@ def _basic(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Operand:
         return view(b, array, parts)  # memory shared, as in NumPy
     plain = [part for part in parts if part is not None]
     if isinstance(array, Lazy) and not all(part == _FULL for part in plain):
+        if array.reads and isinstance(owner(array), Value):
+            raise b.error("a part of a view is not supported here; make a copy first, with np.copy")
         whole = all(part == _FULL or is_number(part) for part in plain)
         array = _pick(b, array, plain) if whole and not array.positional else view(b, b.stored(array), plain)
     elif isinstance(array, Value):
@@ -132,6 +165,7 @@ def _basic(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Operand:
         cost=source.cost,
         reads=source.reads,
         positional=source.positional,
+        base=source,
     )
 
 
@@ -152,6 +186,7 @@ def _pick(b: ArrayBuilder, source: Lazy, parts: list[Any]) -> Lazy:
         active=source.active,
         cost=source.cost,
         reads=source.reads,
+        base=source,
     )
 
 

@@ -29,9 +29,11 @@ class Storage:
         Operations that write to it and that read its elements.
     root : Value
         The array as a whole.
+    held : object
+        The names of an array that an expression made, as in `lazy`.
     """
 
-    __slots__ = ("active", "block", "key", "mutable", "reads", "root", "stores")
+    __slots__ = ("active", "block", "held", "key", "mutable", "reads", "root", "stores")
     root: Value
 
     def __init__(self, active: bool, mutable: bool, block: Block, key: Any = None) -> None:
@@ -39,6 +41,7 @@ class Storage:
         self.mutable = mutable
         self.block = block
         self.key = key
+        self.held: Any = None
         self.stores: list[Op] = []
         self.reads: list[Op] = []
 

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from nbinfer.autodiff.builder import Builder
-from nbinfer.autodiff.ir import Storage, Value
+from nbinfer.autodiff.ir import Block, Storage, Value
 
 #: From this cost on, an expression used in several places is computed once and stored.
 EXPENSIVE = 8
 
 Index = list[Value]
+
+
+class Held:
+    """The names of an array that an expression made: what is written to it in place is seen under all of them.
+
+    Attributes
+    ----------
+    key : hashable
+        The place where it got its first name, the same in each build.
+    block : Block
+        Where that stands.
+    names : int
+        How many names it was given, views included.
+    """
+
+    def __init__(self, key: Hashable, block: Block) -> None:
+        self.key = key
+        self.block = block
+        self.names = 1
 
 
 class Lazy:
@@ -31,12 +50,18 @@ class Lazy:
         Memory it reads that the program may change.
     positional : bool
         Whether elements depend on the index itself; a negative index then means something else.
+    base : Value or Lazy or None
+        What it is a view of: in NumPy they share memory.
     transposed : Value or Lazy or None
         What it is the transpose of.
     decided_by_active : bool
         Whether it holds truths about active values.
     stored_as : Value or None
         Where it was stored, if it was.
+    held : Held or None
+        The names it has.
+    date : tuple or None
+        A key of the place where it was written, and the number of stores to each memory it reads at that time.
     """
 
     def __init__(
@@ -50,6 +75,7 @@ class Lazy:
         cost: int = 0,
         reads: frozenset[Storage] = frozenset(),
         positional: bool = False,
+        base: Any = None,
         transposed: Any = None,
     ) -> None:
         self.dims = list(dims)
@@ -58,9 +84,12 @@ class Lazy:
         self.cost = cost
         self.reads = reads
         self.positional = positional
+        self.base = base if transposed is None else transposed
         self.transposed = transposed
         self.decided_by_active = False
         self.stored_as: Value | None = None
+        self.held: Held | None = None
+        self.date: tuple[Hashable, dict[Storage, int]] | None = None
         self.hint = ""
         self._builder = builder
         self._block = builder.block
@@ -83,6 +112,8 @@ class Lazy:
     def _at(self, index: Index) -> Value:
         builder = self._builder
         if self.reads:
+            if self.date is not None and any(len(s.stores) != n for s, n in self.date[1].items()):
+                builder.learn(self.date[0], True)  # it was to be computed before
             return self._element(index)
         block = builder.outermost(index)
         if block.depth < self._block.depth and builder.block.inside(self._block):
@@ -109,3 +140,10 @@ def is_array(x: Any) -> bool:
 def is_number(x: Any) -> bool:
     """Tell whether a value of the program is a number."""
     return isinstance(x, Value) and x.ndim == 0
+
+
+def owner(x: Any) -> Any:
+    """Return the array whose memory an array shares: itself, unless it is a view."""
+    while isinstance(x, Lazy) and x.base is not None:
+        x = x.base
+    return x

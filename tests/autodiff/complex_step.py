@@ -42,7 +42,7 @@ def _smaller(a: Any, b: Any) -> Any:
 
 
 def _clip(z: Any, lower: Any, upper: Any) -> Any:
-    z = z if lower is None else _larger(z, lower)
+    z = +z if lower is None else _larger(z, lower)
     return z if upper is None else _smaller(z, upper)
 
 
@@ -163,6 +163,7 @@ NUMPY = types.SimpleNamespace(
         "minimum": _smaller,
         "clip": _clip,
         "var": _variance,
+        "std": lambda z: np.sqrt(_variance(z)),
         "vdot": np.dot,
         "arctan2": _REAL_ONLY["atan2"],
         "linalg": types.SimpleNamespace(
