@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nbinfer.autodiff.binding import is_live
 from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.ir import Value, View
 from nbinfer.autodiff.lazy import Lazy
@@ -17,7 +18,7 @@ def call_compiled(b: Frontend, function: Any, args: list[Any]) -> Any:
     operands = [b.stored(x) if isinstance(x, Lazy) else x for x in args]
     if not all(isinstance(x, Value) for x in operands):
         return b.inline(function, args, {})
-    if any(x.ndim and x.storage.mutable for x in operands) and _touches(function, operands):
+    if any(is_live(x) for x in operands if x.ndim) and _touches(function, operands):
         return b.inline(function, args, {})  # what happens to the memory of the program must be known
     try:
         result: Any = _result(function, _signature(operands, False))
@@ -58,10 +59,10 @@ def _touches(function: Any, operands: list[Any]) -> bool:
     from numba.core.errors import TypingError
 
     try:
-        result = _result(function, _signature(operands, True))
+        result: Any = _result(function, _signature(operands, True))
     except TypingError as reason:
         return "readonly" in str(reason)
-    items = result if isinstance(result, types.BaseTuple) else [result]
+    items = list(result) if isinstance(result, types.BaseTuple) else [result]
     return any(isinstance(item, types.Array) and not item.mutable for item in items)
 
 
