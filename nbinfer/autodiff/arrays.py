@@ -60,7 +60,7 @@ class ArrayBuilder(Builder):
 
     def fit(self, size: Value, given: Value) -> None:
         """Require what is given along an axis to broadcast to a size."""
-        self.check_equal(self.constant(1) if self.is_unit(given) and given is not size else size, given)
+        self.check_equal(self.constant(1) if self.is_unit(given) and not self.is_unit(size) else size, given)
 
     def spread(self, x: Lazy, index: Index) -> Index:
         """Return the index into an operand that belongs to an index into the broadcast result."""

@@ -62,7 +62,8 @@ def _touches(function: Any, operands: list[Any]) -> bool:
         result: Any = _result(function, _signature(operands, True))
     except TypingError as reason:
         return "readonly" in str(reason)
-    items = list(result) if isinstance(result, types.BaseTuple) else [result]
+    is_tuple = isinstance(result, types.BaseTuple)
+    items = list(result) if is_tuple else [result]
     return any(isinstance(item, types.Array) and not item.mutable for item in items)
 
 

@@ -236,4 +236,11 @@ def f(x, cnt):
     return x[np.max(cnt)]
 """,
     ),
+    Found(
+        "two empty slices are said not to fit",
+        """\
+def f(x, y):
+    return x[1:0] @ y[1:0] + x[0]
+""",
+    ),
 ]
