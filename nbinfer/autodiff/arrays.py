@@ -62,10 +62,13 @@ class ArrayBuilder(Builder):
         """Require what is given along an axis to broadcast to a size."""
         self.check_equal(self.constant(1) if self.is_unit(given) and not self.is_unit(size) else size, given)
 
-    def spread(self, x: Lazy, index: Index) -> Index:
+    def spread(self, x: Lazy, index: Index, dims: Sequence[Value]) -> Index:
         """Return the index into an operand that belongs to an index into the broadcast result."""
-        own = index[len(index) - x.ndim :]
-        return [self.constant(0) if self.is_unit(size) else i for i, size in zip(own, x.dims, strict=True)]
+        own = []
+        for size, i, whole in zip(x.dims, index[len(index) - x.ndim :], dims[len(dims) - x.ndim :], strict=True):
+            is_repeated = size.constant == 1 or (self.is_unit(size) and not self.is_unit(whole))
+            own.append(self.constant(0) if is_repeated else i)
+        return own
 
     def elementwise(
         self, function: Callable[..., Value], operands: Sequence[Operand], kind: str, active: bool, cost: int
@@ -78,7 +81,7 @@ class ArrayBuilder(Builder):
         dims = self.broadcast([x.dims for x in arrays])
 
         def thunk(x: Any, index: Index) -> Callable[[], Value]:
-            return (lambda: x.at(self.spread(x, index))) if isinstance(x, Lazy) else (lambda: x)
+            return (lambda: x.at(self.spread(x, index, dims))) if isinstance(x, Lazy) else (lambda: x)
 
         return Lazy(
             self,
@@ -170,21 +173,22 @@ class ArrayBuilder(Builder):
 
     def assign(self, target: Value, source: Operand, sign: int = 0) -> None:
         """Write an expression to an array, or add it."""
+        dims = self.dims_of(target)
         if not is_number(source):
             source = self.lazy(source)
             if target.storage in source.reads:
                 source = self.lazy(self.stored(source))
             if source.ndim > target.ndim:
                 raise self.error(f"cannot write an array of {source.ndim} axes to one of {target.ndim}")
-            for size, given in zip(self.dims_of(target)[::-1], source.dims[::-1], strict=False):
+            for size, given in zip(dims[::-1], source.dims[::-1], strict=False):
                 self.fit(size, given)
 
         def body(index: Index, carried: Index) -> Index:
-            value = source if is_number(source) else source.at(self.spread(source, index))
+            value = source if is_number(source) else source.at(self.spread(source, index, dims))
             self.store(target, index, value, sign)
             return []
 
-        self.nest(self.dims_of(target), [], body)
+        self.nest(dims, [], body)
 
     # Reductions ---------------------------------------------------------------------------------------------------
 

@@ -212,7 +212,7 @@ def _gather(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Lazy:
 
     def at(index: Index) -> Value:
         middle = index[first : first + width]
-        own = [part.at(b.spread(part, middle)) if isinstance(part, Lazy) else part for part in chosen.values()]
+        own = [part.at(b.spread(part, middle, picked)) if isinstance(part, Lazy) else part for part in chosen.values()]
         return source.at([*index[:first], *own, *index[first + width :]])
 
     return Lazy(
