@@ -16,6 +16,10 @@ _LEAST: dict[str, Any] = {"f": -math.inf, "i": 1 - 2**63, "b": False}
 _MOST: dict[str, Any] = {"f": math.inf, "i": 2**63 - 1, "b": True}
 
 
+#: Rules that can be done in memory.
+SIGNS = {"add": 1, "sub": -1}
+
+
 class ArrayBuilder(Builder):
     """A builder that knows array expressions."""
 
@@ -171,8 +175,8 @@ class ArrayBuilder(Builder):
                 x.date = key, {s: len(s.stores) for s in x.reads}
         return x
 
-    def assign(self, target: Value, source: Operand, sign: int = 0) -> None:
-        """Write an expression to an array, or add it."""
+    def assign(self, target: Value, source: Operand, rule: str = "") -> None:
+        """Write an expression to an array, or combine it with what is there by a rule."""
         dims = self.dims_of(target)
         if not is_number(source):
             source = self.lazy(source)
@@ -185,6 +189,9 @@ class ArrayBuilder(Builder):
 
         def body(index: Index, carried: Index) -> Index:
             value = source if is_number(source) else source.at(self.spread(source, index, dims))
+            sign = SIGNS.get(rule, 0)
+            if rule and not sign:
+                value = self.scalar(rule, self.load(target, index), value)
             self.store(target, index, value, sign)
             return []
 

@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
-from nbinfer.autodiff.binding import Binding, is_result
+from nbinfer.autodiff.arrays import SIGNS
+from nbinfer.autodiff.binding import Binding, is_live, is_result
 from nbinfer.autodiff.errors import ADError, Place
 from nbinfer.autodiff.expressions import Environment, Lost, Record
 from nbinfer.autodiff.indexing import complete, view
@@ -239,8 +240,8 @@ class Frontend(Binding):
         else:
             raise self.error("assign to names and to elements of arrays only")
 
-    def _write(self, target: ast.Subscript, value: Any, env: Environment, sign: int = 0, operator: Any = None) -> None:
-        """Write to an element or a slice; with `sign` add to it; with an operator combine with what is there."""
+    def _place(self, target: ast.Subscript, env: Environment) -> tuple[Value, list[Any]]:
+        """Return the array that is written to, and where: a number or a slice for each axis."""
         array = self.evaluate(target.value, env)
         parts = self.index(target.slice, env)
         self.node = target
@@ -253,38 +254,50 @@ class Frontend(Binding):
         parts = complete(self, array, parts)
         if any(is_array(p) or p is None or (isinstance(p, Value) and p.kind != "i") for p in parts):
             raise self.error("write to elements and slices only; for an array of positions write a loop")
+        return array, parts
+
+    def _write(self, target: ast.Subscript, value: Any, env: Environment) -> None:
+        array, parts = self._place(target, env)
         value = self.operand(value)
         if all(is_number(p) for p in parts):
-            number = self.number(value, "what is written to an element")
-            if operator is not None:
-                number = self.binary(operator, self.load(array, parts), number)
-            self.store(array, parts, number, sign)
-            return
-        part = view(self, array, parts)
-        if operator is not None:
-            value = self.binary(operator, part, value)
-        self.assign(part, value, sign)
+            self.store(array, parts, self.number(value, "what is written to an element"))
+        else:
+            self.assign(view(self, array, parts), value)
 
     def _do_augassign(self, node: ast.AugAssign, env: Environment) -> None:
-        operator = type(node.op)
-        sign = {ast.Add: 1, ast.Sub: -1}.get(operator, 0)
-        if operator not in BINARY:
+        """Add to a name, an element or a slice; or change it by another operator."""
+        if type(node.op) not in BINARY:
             raise self.error("this operator is not supported")
         if isinstance(node.target, ast.Subscript):
-            value = self.evaluate(node.value, env)
-            self._write(node.target, value, env, sign, None if sign else operator)
+            self._change_part(node, node.target, env)
             return
         if not isinstance(node.target, ast.Name):
             raise self.error("assign to names and to elements of arrays only")
         current = self.evaluate(ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target), env)
         value = self.evaluate(node.value, env)
         self.node = node
-        if isinstance(current, Value) and current.ndim and current.storage is not None and current.storage.mutable:
-            self.assign(current, self.operand(value) if sign else self.binary(operator, current, value), sign)
+        if isinstance(current, Value) and is_live(current):
+            self.assign(current, self.operand(value), BINARY[type(node.op)])
             return
         if is_array(current):
             self.replace(node.target.id, current)
-        env[node.target.id] = self.bind(node.target.id, self.binary(operator, current, value))
+        env[node.target.id] = self.bind(node.target.id, self.binary(type(node.op), current, value))
+
+    def _change_part(self, node: ast.AugAssign, target: ast.Subscript, env: Environment) -> None:
+        array, parts = self._place(target, env)
+        assert array.storage is not None
+        if not all(is_number(p) for p in parts):
+            part = view(self, array, parts)
+            self.assign(part, self.operand(self.evaluate(node.value, env)), BINARY[type(node.op)])
+            return
+        before, stores = self.load(array, parts), len(array.storage.stores)
+        number = self.number(self.operand(self.evaluate(node.value, env)), "what is written to an element")
+        self.node = target
+        sign = SIGNS.get(BINARY[type(node.op)], 0)
+        if sign and len(array.storage.stores) == stores:
+            self.store(array, parts, number, sign)
+        else:  # other than a sum, this is of the number before what the right side has done to the array
+            self.store(array, parts, self.binary(type(node.op), before, number))
 
     # Loops --------------------------------------------------------------------------------------------------------
 

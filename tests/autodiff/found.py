@@ -243,4 +243,17 @@ def f(x, y):
     return x[1:0] @ y[1:0] + x[0]
 """,
     ),
+    Found(
+        "what is on the right of `a[0] +=` changes a[0], and that is added to",
+        """\
+def h(v):
+    v[0] += 1.0
+    return 2.0
+def f(x):
+    a = np.copy(x)
+    a[0] += h(a)
+    a[1] *= h(a[1:])
+    return np.sum(a * a)
+""",
+    ),
 ]
