@@ -129,7 +129,7 @@ def _at_most_one(part: slice) -> bool:
     if start is None or stop is None:
         return (stop is not None and stop.constant == 1) or (start is not None and start.constant == -1)
     if start.constant is not None and stop.constant is not None:
-        return bool(stop.constant - start.constant <= 1 and (start.constant < 0) == (stop.constant < 0))
+        return bool(stop.constant - start.constant == 1 and stop.constant != 0)
     return distance(stop, start) == 1
 
 
@@ -138,10 +138,9 @@ def _basic(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Operand:
         return view(b, array, parts)  # memory shared, as in NumPy
     plain = [part for part in parts if part is not None]
     if isinstance(array, Lazy) and not all(part == _FULL for part in plain):
-        if array.reads and isinstance(owner(array), Value):
-            raise b.error("a part of a view is not supported here; make a copy first, with np.copy")
         whole = all(part == _FULL or is_number(part) for part in plain)
-        array = _pick(b, array, plain) if whole and not array.positional else view(b, b.stored(array), plain)
+        live = bool(array.reads) and isinstance(owner(array), Value)  # a part shares memory, too
+        array = _pick(b, array, plain) if live or (whole and not array.positional) else view(b, b.stored(array), plain)
     elif isinstance(array, Value):
         array = view(b, array, plain)
     if None not in parts:
@@ -170,24 +169,66 @@ def _basic(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Operand:
 
 
 def _pick(b: ArrayBuilder, source: Lazy, parts: list[Any]) -> Lazy:
-    """Fix some indices of an expression."""
-    free = [axis for axis, part in enumerate(parts) if not is_number(part)]
-    fixed = {axis: _from_end(b, part, source.dims[axis]) for axis, part in enumerate(parts) if is_number(part)}
+    """Take a part of an expression: a number or a slice for each axis."""
+    dims: list[Value] = []
+    places: list[tuple[Value, Value | None, int]] = []  # where to begin, the step, and the axis of the part
+    for part, size in zip(parts, source.dims, strict=True):
+        if is_number(part):
+            places.append((_counted(b, part, size) if source.positional else _from_end(b, part, size), None, 0))
+            continue
+        first, step, count = _span(b, part, size)
+        places.append((first, step, len(dims)))
+        dims.append(count)
 
     def at(index: Index) -> Value:
-        rest = iter(index)
-        return source.at([fixed[axis] if axis in fixed else next(rest) for axis in range(source.ndim)])
+        own = []
+        for first, step, axis in places:
+            own.append(first if step is None else b.scalar("add", first, b.scalar("mul", index[axis], step)))
+        return source.at(own)
 
     return Lazy(
         b,
-        [source.dims[axis] for axis in free],
+        dims,
         at,
         source.kind,
         active=source.active,
         cost=source.cost,
         reads=source.reads,
+        positional=source.positional or any(part != _FULL for part in parts if isinstance(part, slice)),
         base=source,
     )
+
+
+def _counted(b: ArrayBuilder, index: Value, size: Value) -> Value:
+    """Count an index from the front, whatever its sign."""
+    if index.constant is not None:
+        return _from_end(b, index, size)
+    return b.select(b.scalar("lt", index, b.constant(0)), lambda: b.scalar("add", size, index), lambda: index)
+
+
+def _span(b: ArrayBuilder, part: slice, size: Value) -> tuple[Value, Value, Value]:
+    """Return where a slice begins, its step, and how many elements it has, by the rules of Python."""
+    step = b.constant(1) if part.step is None else part.step
+    if part == _FULL:
+        return b.constant(0), step, size
+    if not step.constant:
+        raise b.error("the step of a slice must be a number known in advance here, not 0")
+    forward = step.constant > 0
+    low = b.constant(0 if forward else -1)
+    high = size if forward else b.scalar("sub", size, b.constant(1))
+
+    def bound(given: Value | None, default: Value) -> Value:
+        if given is None:
+            return default
+        return b.scalar("max", low, b.scalar("min", high, _counted(b, given, size)))
+
+    first, last = bound(part.start, low if forward else high), bound(part.stop, high if forward else low)
+    distance = b.scalar("sub", last, first)
+    steps = b.scalar("floordiv", b.scalar("add", distance, b.constant(step.constant - (1 if forward else -1))), step)
+    count = b.scalar("max", b.constant(0), steps)
+    if _at_most_one(part) and count.constant is None:
+        b.at_most_one.add(count.number)
+    return first, step, count
 
 
 def _gather(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Lazy:

@@ -107,6 +107,7 @@ _REAL_ONLY: dict[str, Callable[..., Any]] = {
     "erfc": lifted(special.erfc, lambda a: -2.0 / math.sqrt(math.pi) * np.exp(-a * a)),
     "atan2": lifted(np.arctan2, lambda a, b: b / (a * a + b * b), lambda a, b: -a / (a * a + b * b)),
     "hypot": lifted(np.hypot, lambda a, b: a / np.hypot(a, b), lambda a, b: b / np.hypot(a, b)),
+    "log": lambda z, base=None: np.log(z) if base is None else np.log(z) / np.log(base),
     "log2": lambda z: np.log(z) / math.log(2.0),
     "log10": lambda z: np.log(z) / math.log(10.0),
     "copysign": lambda a, b: _absolute(a) * math.copysign(1.0, np.real(b)),
@@ -115,7 +116,7 @@ _REAL_ONLY: dict[str, Callable[..., Any]] = {
     "floor": lambda z: np.floor(np.real(z)),
     "ceil": lambda z: np.ceil(np.real(z)),
 }
-_SHARED = ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh")
+_SHARED = ("exp", "log1p", "expm1", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh")
 
 MATH = types.SimpleNamespace(
     pi=math.pi,
@@ -126,6 +127,8 @@ MATH = types.SimpleNamespace(
     acos=np.arccos,
     atan=np.arctan,
     isfinite=lambda z: math.isfinite(np.real(z)),
+    fsum=sum,
+    prod=np.prod,
     **{name: getattr(np, name) for name in _SHARED},
     **_REAL_ONLY,
 )
@@ -162,6 +165,12 @@ NUMPY = types.SimpleNamespace(
         "maximum": _larger,
         "minimum": _smaller,
         "clip": _clip,
+        "fmax": _larger,
+        "fmin": _smaller,
+        "logaddexp": lambda a, b: np.log(np.exp(a) + np.exp(b)),
+        "floor_divide": lambda a, b: np.floor_divide(np.real(a), np.real(b)),
+        "mod": lambda a, b: a - b * np.floor(np.real(a) / np.real(b)),
+        "round": lambda z: np.round(np.real(z)),
         "var": _variance,
         "std": lambda z: np.sqrt(_variance(z)),
         "vdot": np.dot,
@@ -182,12 +191,15 @@ BUILTINS: dict[str, Any] = {
     "min": _best(_smaller),
     "float": lambda z: z,
     "int": lambda z: int(np.real(z)),
+    "round": lambda z: round(np.real(z)),
 }
 
 SPECIAL: dict[str, Any] = {
     "expit": _expit,
     "log1pexp": lambda z: np.log1p(np.exp(z)),
     "logsumexp": _log_sum,
+    "solve_lower": lambda a, b: np.linalg.solve(np.tril(a), b),
+    "solve_upper": lambda a, b: np.linalg.solve(np.triu(a), b),
     "digamma": lifted(special.digamma, lambda a: special.polygamma(1, a)),
 }
 

@@ -256,4 +256,14 @@ def f(x):
     return np.sum(a * a)
 """,
     ),
+    Found(
+        "a part of the diagonal of a matrix is a copy",
+        """\
+def f(A, s):
+    a = np.copy(A)
+    d = np.diag(a)[:-1]
+    a[1, 1] = s
+    return np.sum(d * d)
+""",
+    ),
 ]

@@ -87,7 +87,7 @@ def check(text: str, seed: int, compiled: bool = False, points: int = 2) -> Outc
         except Exception:
             return Outcome("invalid", traceback.format_exc())
         try:
-            case.original(case.module.real, case.values) + 0.0
+            float(case.original(case.module.real, case.values))
         except (ArithmeticError, np.linalg.LinAlgError):
             return Outcome("discarded", "arithmetic")
         except ValueError as reason:
