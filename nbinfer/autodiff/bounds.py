@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 
-from nbinfer.autodiff.ir import Block, Dim, For, If, Op, Scalar, Value
+from nbinfer.autodiff.ir import Block, Dim, For, If, Load, Op, Scalar, Store, Value, View
 
 _OPPOSITE = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq"}
 _MIRRORED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
@@ -22,6 +23,25 @@ def distance(index: Value, counter: Value) -> int | None:
         if b is counter and a.constant is not None and op.rule.name == "add":
             return int(a.constant)
     return None
+
+
+def place(access: Load | Store) -> list[Value | None]:
+    """Return the index of an access into the whole memory, whatever view it goes through; None where that shifts it."""
+    array, index = access.array, list[Value | None](access.index)
+    while isinstance(array.op, View):
+        pattern, parts = array.op.pattern, array.op.args[1:]
+        if pattern == ".T":
+            index.reverse()
+        else:
+            own = iter(index)
+            index = []
+            for part in pattern[1:-1].split(", "):
+                number = re.fullmatch(r"\{(\d+)\}", part)
+                inner = None if number else next(own)
+                if part != "None":
+                    index.append(parts[int(number[1])] if number else inner if part == ":" else None)
+        array = array.op.args[0]
+    return index
 
 
 def least(value: Value) -> int | None:

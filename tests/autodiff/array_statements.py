@@ -51,7 +51,9 @@ class ArrayWriter(Expressions):
             self.line(indent, f"{name} = np.empty({sizes})")
             self._fill(scope, name, shape, indent)
         elif form == 1:
-            self.line(indent, f"{name} = np.empty({sizes})")
+            self.line(
+                indent, f"{name} = np.{f'empty_like({twin})' if twin and r.random() < 0.5 else f'empty({sizes})'}"
+            )
             self.line(indent, f"{name}[:] = {value}")
         elif form == 2 and twin:
             self.line(indent, f"{name} = np.{r.choice(('zeros_like', 'ones_like'))}({twin})")
@@ -251,7 +253,7 @@ class ArrayWriter(Expressions):
         scope.arrays.append(Array(first, array.shape))
         index = self.index(scope, array.shape[0])
         self.line(indent, f"{array.name}[{index}] {self.r.choice(('=', '+=', '*='))} {self.bounded(scope)}")
-        self.line(indent, f"{'lp' if 'lp' in scope.variables else self.fresh('v')} = lp + {first}[{index}]")
+        self.line(indent, f"{'lp +' if 'lp' in scope.variables else self.fresh('v') + ' '}= {first}[{index}]")
 
     def integers(self, scope: Scope, indent: int, loops: int, returns: bool) -> None:
         """Make an array of integers, or of booleans."""

@@ -115,6 +115,7 @@ _REAL_ONLY: dict[str, Callable[..., Any]] = {
     "pow": lambda a, b: a**b,
     "floor": lambda z: np.floor(np.real(z)),
     "ceil": lambda z: np.ceil(np.real(z)),
+    "trunc": lambda z: np.trunc(np.real(z)),
 }
 _SHARED = ("exp", "log1p", "expm1", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh")
 
@@ -127,6 +128,8 @@ MATH = types.SimpleNamespace(
     acos=np.arccos,
     atan=np.arctan,
     isfinite=lambda z: math.isfinite(np.real(z)),
+    isnan=lambda z: math.isnan(np.real(z)),
+    isinf=lambda z: math.isinf(np.real(z)),
     fsum=sum,
     prod=np.prod,
     **{name: getattr(np, name) for name in _SHARED},
@@ -152,7 +155,7 @@ NUMPY = types.SimpleNamespace(
     **{
         **{name: thing for name, thing in vars(np).items() if not name.startswith("_")},
         **{name: _made(getattr(np, name)) for name in ("zeros", "ones", "empty")},
-        **{name: _REAL_ONLY[name] for name in ("hypot", "log2", "log10", "copysign", "fabs", "floor", "ceil")},
+        **{name: _REAL_ONLY[name] for name in ("hypot", "log2", "log10", "copysign", "fabs", "floor", "ceil", "trunc")},
         "zeros_like": lambda z: np.zeros(z.shape, complex),
         "ones_like": lambda z: np.ones(z.shape, complex),
         "empty_like": lambda z: np.empty(z.shape, complex),
@@ -171,9 +174,15 @@ NUMPY = types.SimpleNamespace(
         "floor_divide": lambda a, b: np.floor_divide(np.real(a), np.real(b)),
         "mod": lambda a, b: a - b * np.floor(np.real(a) / np.real(b)),
         "round": lambda z: np.round(np.real(z)),
+        "rint": lambda z: np.rint(np.real(z)),
+        "fix": lambda z: np.fix(np.real(z)),
+        "float64": lambda z: z,
         "var": _variance,
         "std": lambda z: np.sqrt(_variance(z)),
         "vdot": np.dot,
+        "float_power": lambda a, b: a**b,
+        "amax": np.max,
+        "amin": np.min,
         "arctan2": _REAL_ONLY["atan2"],
         "linalg": types.SimpleNamespace(
             cholesky=_cholesky,

@@ -153,7 +153,7 @@ class Expressions:
             (0.9, reduction),
             (0.5, dot),
             (0.3, of_matrix),
-            (0.12, determinant),
+            (0.25, determinant),
             (0.4, lambda: self.part(scope, depth)),
         )
 
@@ -238,7 +238,8 @@ class Expressions:
             if size == 4:
                 if self.r.random() < 0.5:
                     return f"{v()}[::-1]"
-                return f"np.concatenate(({self.vector(scope, 3, depth + 1)}, {v()}[:1]))"
+                joined = f"({self.vector(scope, 3, depth + 1)}, {v()}[:1])"
+                return f"np.{self.r.choice(('concatenate', 'hstack'))}({joined})"
             return self.r.choice(("{}[1:]", "{}[:-1]", "{}[:3]", "{}[1:4]", "np.diff({})")).format(
                 self.vector(scope, 4, depth + 1)
             )
@@ -296,7 +297,7 @@ class Expressions:
             (0.5, along),
             (0.5, row),
             (0.25, diagonal),
-            (0.12, solved),
+            (0.5, solved),
             (0.2, lambda: self.filled(scope, size)),
             (0.6, call),
         )
@@ -321,7 +322,7 @@ class Expressions:
 
         def transposed() -> str | None:
             found = self.named(scope, columns, rows)
-            return f"{found}.T" if found else None
+            return self.r.choice(("{}.T", "{}.T", "np.transpose({})")).format(found) if found else None
 
         def outer() -> str:
             v, w = self.vector(scope, rows, depth + 1), self.vector(scope, columns, depth + 1)
@@ -354,7 +355,9 @@ class Expressions:
         def factor() -> str | None:
             if rows != columns:
                 return None
-            form = self.r.choice(("np.linalg.cholesky({0})", "np.linalg.inv({0})", "np.diag({1})", "np.eye({2})"))
+            form = self.r.choice(
+                ("np.linalg.cholesky({0})", "np.linalg.inv({0})", "np.diag({1})", "np.eye({2})", "np.identity({2})")
+            )
             v, n = self.vector(scope, rows, depth + 1), self.size(scope, rows)
             return form.format(self.definite(scope, rows, depth + 1), v, n)
 
@@ -374,8 +377,8 @@ class Expressions:
             (2, smooth),
             (1, outer),
             (1, product),
-            (0.4, factor),
-            (0.1, solved),
+            (0.6, factor),
+            (0.3, solved),
             (0.7, gathered),
         )
 

@@ -24,7 +24,8 @@ NUMBERS = (
     "exponential.logpdf(0.1 + abs({0}), 1.5 + math.sin({1}))", "half_normal.logpdf(abs({0}), 1.5 + math.cos({1}))",
     # derivatives that vanish or jump
     "(({0} > 0.2) * {1})", "(math.floor({0}) * {1})", "(({0}) % 1.3)", "(int(3.0 * {0}) * {1})", "(({0}) // 0.7 * {1})",
-    "(round({0}) * {1})", "np.sign({0}) * {1}",
+    "(round({0}) * {1})", "np.sign({0}) * {1}", "(math.ceil({0}) * {1})", "(math.trunc(3.0 * {0}) * {1})",
+    "(0.5 if math.isnan({0}) or math.isinf({1}) else np.float64({1}))",
 )  # fmt: skip
 
 #: The same of arrays, element by element.
@@ -43,10 +44,16 @@ ARRAYS = (
     "np.clip({0}, -0.5, 0.5 + np.abs({1}))", "np.where(({0} > 0.1) & ({1} < 0.3), {0}, {1})", "(+{0})",
     "np.where(~({0} > 0.1) | ({1} < 0.0), {0}, 1.0)", "np.where(np.isfinite({0}), {0}, {1})", "({0}).astype(float)",
     "np.asarray({0})", "abs({0})", "normal.logpdf({0}, {1}, 1.5)", "half_cauchy.logpdf(0.1 + np.square({0}), 1.5)",
-    "exponential.logpdf(0.1 + np.square({0}), 1.5 + np.sin({1}))",
+    "exponential.logpdf(0.1 + np.square({0}), 1.5 + np.sin({1}))", "np.float_power(1.5 + np.sin({0}), {1})",
+    "np.where(np.logical_and({0} > 0.1, {1} < 0.3), {0}, {1})", "np.where(np.isnan({0}), 0.0, {1})",
+    "np.where(np.logical_or(np.less({0}, 0.1), np.greater_equal({1}, 0.3)), {0}, {1})", "np.ascontiguousarray({0})",
+    "np.where(np.logical_not(np.greater({0}, {1})), {0}, {1})",
+    "np.where(np.logical_xor({0} > 0.1, np.less_equal({1}, 0.3)), {0}, 0.3)",
+    "np.where(np.bitwise_and({0} > 0.1, {1} < 0.3), {0}, {1})", "np.where(np.equal({0}, {1}), 0.5, {0})",
     # derivatives that vanish or jump
     "(np.sign({0}) * {1})", "(np.floor({0}) * {1})", "np.mod({0}, 1.3)", "(({0} > 0.2) * {1})", "(np.round({0}) * {1})",
-    "(({0}) // 0.7 * {1})",
+    "(({0}) // 0.7 * {1})", "(np.ceil({0}) * {1})", "(np.rint({0}) * {1})", "(np.trunc(3.0 * {0}) * {1})",
+    "(np.fix(2.0 * {0}) * {1})", "(np.floor_divide({0}, 0.7) * {1})",
 )  # fmt: skip
 
 #: Functions of arrays of one axis.
@@ -57,7 +64,8 @@ REDUCTIONS = (
     "np.sum({})", "np.sum({})", "np.mean({})", "{}.sum()", "np.prod({})", "np.max({})", "np.min({})", "logsumexp({})",
     "np.var({})", "np.sum({}[1:])", "{}.mean()", "np.sum({}[::2])", "np.linalg.norm(1.5 + np.square({}))", "sum({})",
     "max({})", "min({})", "{}.max()", "np.sum({}, axis=0)", "np.prod({}[:2])", "np.sum({}[2:0:-1])", "{}.prod()",
-    "math.fsum({})", "np.sum({}[-2:])", "np.size({}) * 0.3", "len({}) * 0.3",
+    "math.fsum({})", "np.sum({}[-2:])", "np.size({}) * 0.3", "len({}) * 0.3", "np.vdot({0}, {0})", "np.amax({})",
+    "np.amin({})", "{}[1:2].item()", "np.std(np.arange(len({0})) + 0.3 * np.tanh({0}))", "np.ndim({}) * 0.3",
 )  # fmt: skip
 
 #: Numbers made of matrices.
@@ -81,6 +89,6 @@ ALONG_AXIS = (
 
 #: Solutions of linear systems with a positive definite matrix.
 SOLVERS = (
-    "np.linalg.solve({0}, {1})", "solve_lower(np.linalg.cholesky({0}), {1})",
+    "np.linalg.solve({0}, {1})", "np.linalg.solve({0}, {1})", "solve_lower(np.linalg.cholesky({0}), {1})",
     "solve_upper(np.linalg.cholesky({0}).T, {1})",
 )  # fmt: skip

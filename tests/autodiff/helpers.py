@@ -9,6 +9,7 @@ from tests.autodiff.statements import Writer
 #: Arguments and results of helpers written statement by statement: see `Helper`.
 _KINDS = (
     ("s", "s"), ("ss", "s"), ("v", "s"), ("vs", "s"), ("v", "v"), ("sv", "v"), ("ws", "s"), ("ss", "p"), ("ws", ""),
+    ("ws", ""),
 )  # fmt: skip
 
 #: Other ways to pass arguments: the head, what the body starts with, the ways to call; {0}, {1} are numbers.

@@ -47,7 +47,7 @@ class Writer(ArrayWriter):
         if returns and loops == 0:
             ways.append((0.3, self._return_early))
         if continues:
-            ways.append((0.5, self._continue))
+            ways.append((1.2, self._continue))
         way = self.r.choices([w[1] for w in ways], [w[0] for w in ways])[0]
         way(scope, indent, loops, returns)
 

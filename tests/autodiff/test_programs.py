@@ -493,6 +493,37 @@ def test_recurrence_over_an_array_copies_nothing():
     assert "tape_" in source_of(f_overwritten_state, X6, 6)
 
 
+def f_rows(x, n):
+    P = np.empty((n, 3))
+    P[0] = x[:3]
+    for t in range(1, n):
+        P[t] = np.tanh(P[t - 1] * x[t]) + P[t - 1, 0]
+    return np.sum(P * P)
+
+
+def test_recurrence_over_rows_copies_nothing():
+    assert_differentiates(f_rows, X6, 6)
+    assert "saved_" not in source_of(f_rows, X6, 6)
+    assert "tape_" not in source_of(f_rows, X6, 6)
+
+
+def f_elements_apart(x, n):
+    a, B = np.copy(x), np.outer(x, x)
+    for i in range(n):
+        a[i] = math.sin(a[i]) * x[0]
+        B[i] *= np.cos(B[i]) + a[i]
+    a[1:] *= np.sin(a[1:])
+    a *= a
+    return np.sum(a * x) + np.sum(B * B)
+
+
+def test_elements_that_iterations_do_not_share_are_copied_once():
+    assert_differentiates(f_elements_apart, X6, 6)
+    made = [line for line in source_of(f_elements_apart, X6, 6).splitlines() if "tape_" in line]
+    assert not any("max(" in line for line in made)  # no copy for each iteration
+    assert "max(" in source_of(f_overwritten_state, X6, 6)
+
+
 # Models ---------------------------------------------------------------------------------------------------------------
 
 SCHOOLS = {"y": np.array([28.0, 8, -3, 7, -1, 1, 18, 12]), "sigma": np.array([15.0, 10, 16, 11, 9, 11, 10, 18])}
