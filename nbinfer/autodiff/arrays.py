@@ -34,6 +34,7 @@ class ArrayBuilder(Builder):
             self, dims, lambda index: self.load(x, index), x.kind, active=x.active, cost=1, reads=reads, base=x
         )
         result.hint = x.hint
+        result.decided_by_active = x.storage.decided
         return result
 
     def dims_of(self, x: Operand) -> list[Value]:

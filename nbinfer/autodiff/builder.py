@@ -84,6 +84,8 @@ class Builder(ScalarBuilder):
         self.append(op, block)
         storage.reads.append(op)
         block.known[key] = out
+        if storage.decided:
+            self.decided_by_active.add(out.number)
         return out
 
     def store(self, array: Value, index: Sequence[Value], value: Value, sign: int = 0, first: bool = False) -> None:
@@ -103,11 +105,22 @@ class Builder(ScalarBuilder):
                 storage.active = array.active = True
             else:
                 self.learn(("storage", storage.key), True)
+        if value.kind == "b" and value.number in self.decided_by_active:
+            self._keep_decided(array, storage)
         self.append(store := Store(array, list(index), value, sign))
         storage.stores.append(store)
         if value.kind == array.kind and not sign:
             key = ("load", array.number, *map(self.ident, index), len(storage.stores))
             self.block.known[key] = value
+
+    def _keep_decided(self, array: Value, storage: Storage) -> None:
+        """Note that an array holds truths about active values."""
+        if array.kind != "b":
+            self.notice("a comparison used as a number has derivative 0")
+        elif not storage.decided:
+            storage.decided = True
+            if storage.reads:
+                self.learn(("decided", storage.key), True)
 
     def dim(self, array: Value, axis: int) -> Value:
         """Return the size of an array along an axis."""
@@ -126,6 +139,7 @@ class Builder(ScalarBuilder):
         key = self.key("array")
         active = kind == "f" and bool(self.facts.get(("storage", key)))
         storage = Storage(active, mutable, self.block, key)
+        storage.decided = bool(self.facts.get(("decided", key)))
         out = self.value(hint, kind, self.block, ndim=len(dims), active=active, storage=storage)
         self.append(Alloc(out, list(dims), how))
         for axis, dim in enumerate(dims):

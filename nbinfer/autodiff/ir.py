@@ -29,11 +29,13 @@ class Storage:
         Operations that write to it and that read its elements.
     root : Value
         The array as a whole.
+    decided : bool
+        Whether it holds truths about active values.
     held : object
         The names of an array that an expression made, as in `lazy`.
     """
 
-    __slots__ = ("active", "block", "held", "key", "mutable", "reads", "root", "stores")
+    __slots__ = ("active", "block", "decided", "held", "key", "mutable", "reads", "root", "stores")
     root: Value
 
     def __init__(self, active: bool, mutable: bool, block: Block, key: Any = None) -> None:
@@ -41,6 +43,7 @@ class Storage:
         self.mutable = mutable
         self.block = block
         self.key = key
+        self.decided = False
         self.held: Any = None
         self.stores: list[Op] = []
         self.reads: list[Op] = []
