@@ -136,13 +136,35 @@ class ArrayWriter(Expressions):
         self.line(indent, f"{place} {operator} {f'1.5 + ({value}) ** 2' if operator == '/=' else value}")
 
     def recurrence(self, scope: Scope, indent: int, loops: int, returns: bool) -> None:
-        """Write a loop in which elements depend on their neighbours, which may lie at the other end."""
-        arrays = self.writable(scope, 1)
+        """Write a loop in which elements or rows depend on their neighbours, which may lie at the other end."""
+        arrays = self.writable(scope)
         if not arrays:
             return self.new_array(scope, indent, loops, returns)
-        array, i, r = self.r.choice(arrays), self.fresh("i"), self.r
+        array, i = self.r.choice(arrays), self.fresh("i")
         size = array.shape[0]
-        head, near = r.choice(
+        head, near = self._direction(size)
+        self.line(indent, f"for {i} in {head}:")
+        inner = scope.inner()
+        guards = ("{0} > 0", "{0} != {1}", "not {0} == 0", "0 < {0} and {2}", "{2}", "{0} >= 1 or {2}", "{0} < {1}")
+        if self.r.random() < 0.6:
+            guard = self.r.choice(guards).format(i, self.r.randrange(size), self.condition(scope, 1))
+            self.line(indent + 1, f"if {guard}:")
+        else:
+            guard = ""
+        deeper = indent + (2 if guard else 1)
+        if len(array.shape) == 2:
+            return self._rows(inner, array, i, f"{i} {near}", deeper)
+        neighbour = f"{array.name}[{i} {near}]"
+        inner.numbers += [neighbour, neighbour, f"{array.name}[{i}]"]
+        operator = self.r.choice(("=", "=", "+=", "*="))
+        self.line(deeper, f"{array.name}[{i}] {operator} {self.bounded(inner)}")
+        if "lp" in scope.variables and self.r.random() < 0.3:
+            self.line(indent + 1, f"lp += math.sin({neighbour})")
+        return None
+
+    def _direction(self, size: int) -> tuple[str, str]:
+        """Write the head of a loop, and how to get from its counter to a neighbour within bounds."""
+        return self.r.choice(
             (
                 (f"range({size})", "- 1"), (f"range(1, {size})", "- 1"), (f"range({size} - 1)", "+ 1"),
                 (f"range(-{size}, 0)", "+ 1"), (f"range({size} - 1, -1, -1)", "- 1"), ("range(-2, 3)", "- 1"),
@@ -151,17 +173,28 @@ class ArrayWriter(Expressions):
                 (f"range(0, {size}, 2)", "- 1"),
             )
         )  # fmt: skip
-        self.line(indent, f"for {i} in {head}:")
-        inner = scope.inner()
-        neighbour = f"{array.name}[{i} {near}]"
-        inner.numbers += [neighbour, neighbour, f"{array.name}[{i}]"]
-        guard = r.choice(("", "", f"if {i} > 0:", f"if {i} != {r.randrange(size)}:", f"if {self.condition(scope, 1)}:"))
-        if guard:
-            self.line(indent + 1, guard)
-        operator = r.choice(("=", "=", "+=", "*="))
-        self.line(indent + (2 if guard else 1), f"{array.name}[{i}] {operator} {self.bounded(inner)}")
-        if "lp" in scope.variables and r.random() < 0.3:
-            self.line(indent + 1, f"lp += math.sin({neighbour})")
+
+    def _rows(self, scope: Scope, array: Array, i: str, near: str, indent: int) -> None:
+        """Write what makes a row of a matrix from another row, or elements from elements."""
+        name, row, j = array.name, self.fresh("a"), self.fresh("i")
+        scope.arrays += [Array(f"{name}[{near}]", array.shape[1:]), Array(f"{name}[{i}]", array.shape[1:])]
+        operator = self.r.choice(("=", "=", "+=", "*="))
+        form = self.r.randrange(5)
+        if form == 0:
+            self.line(indent, f"{name}[{i}] {operator} np.sin({self.vector(scope, array.shape[1])})")
+        elif form == 1:
+            self.line(indent, f"{name}[{i}, 1:] {operator} np.cos({name}[{near}, :-1]) * {self.bounded(scope)}")
+        elif form == 2:
+            self.line(indent, f"{row} = {name}[{self.r.choice((i, near))}]")
+            self.line(indent, f"{row}[{self.r.choice(('1:', '0', '::-1', ':'))}] {operator} {self.bounded(scope)}")
+            self.line(indent, f"{row} -= 0.3 * {name}[{near}]")
+        elif form == 3:
+            self.line(indent, f"{name}.T[0, {i}] {operator} {self.bounded(scope)}")
+        else:
+            head, beside = self._direction(array.shape[1])
+            self.line(indent, f"for {j} in {head}:")
+            scope.numbers += [f"{name}[{near}, {j}]", f"{name}[{i}, {j} {beside}]", f"{name}[{i}][{j}]"]
+            self.line(indent + 1, f"{name}[{i}, {j}] {operator} {self.bounded(scope)}")
 
     def change_array(self, scope: Scope, indent: int, loops: int, returns: bool) -> None:
         arrays = self.writable(scope)
