@@ -16,6 +16,8 @@ _LEAST: dict[str, Any] = {"f": -math.inf, "i": 1 - 2**63, "b": False}
 _MOST: dict[str, Any] = {"f": math.inf, "i": 2**63 - 1, "b": True}
 
 
+_OF_BITS = ("bitand", "bitor", "bitxor", "lshift", "rshift")
+
 #: Rules that can be done in memory.
 SIGNS = {"add": 1, "sub": -1}
 
@@ -27,7 +29,8 @@ class ArrayBuilder(Builder):
         """View an array as an expression."""
         if isinstance(x, Lazy):
             return x
-        assert x.storage is not None
+        if x.storage is None:
+            raise self.error("an array is needed here, not a number")
         reads = frozenset({x.storage}) if x.storage.mutable else frozenset()
         dims = [self.dim(x, axis) for axis in range(x.ndim)]
         result = Lazy(
@@ -105,6 +108,8 @@ class ArrayBuilder(Builder):
 
     def apply(self, rule: str, *operands: Operand) -> Operand:
         """Apply a scalar rule element by element."""
+        if rule in _OF_BITS and any(x.kind == "f" for x in operands):
+            raise self.error("bits are of integers and booleans only")
         if all(is_number(x) for x in operands):
             return self.scalar(rule, *operands)
         kinds = [x.kind for x in operands]

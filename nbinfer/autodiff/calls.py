@@ -56,7 +56,10 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
     except TypeError:
         scalar_rule = handler = None
     if scalar_rule is not None and not named and len(args) == _arity(scalar_rule):
-        return b.apply(scalar_rule, *map(b.operand, args))
+        if plain in (bool, float, int):
+            b.number(args[0], f"the argument of {plain.__name__}")
+        truths = scalar_rule in ("and", "or", "xor", "not")
+        return b.apply(scalar_rule, *(b.apply("bool", b.operand(x)) if truths else b.operand(x) for x in args))
     if handler is not None:
         try:
             inspect.signature(handler).bind(b, *args, **named)

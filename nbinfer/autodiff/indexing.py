@@ -137,6 +137,9 @@ def _basic(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Operand:
     if isinstance(array, Value) and array.storage is not None and array.storage.mutable:
         return view(b, array, parts)  # memory shared, as in NumPy
     plain = [part for part in parts if part is not None]
+    if all(is_number(part) for part in plain):  # and new axes
+        number = element(b, array, plain)
+        return Lazy(b, [b.constant(1)] * parts.count(None), lambda index: number, number.kind, active=number.active)
     if isinstance(array, Lazy) and not all(part == _FULL for part in plain):
         whole = all(part == _FULL or is_number(part) for part in plain)
         live = bool(array.reads) and isinstance(owner(array), Value)  # a part shares memory, too

@@ -266,4 +266,11 @@ def f(A, s):
     return np.sum(d * d)
 """,
     ),
+    Found(
+        "an element with a new axis is no number and no array",
+        """\
+def f(x, A, k):
+    return np.sum(x[0, None] * A[None, k, 1]) + np.sum((x * 2.0)[None, k - 4] * x[:, None])
+""",
+    ),
 ]

@@ -105,7 +105,7 @@ class HelperWriter(Writer):
         form = self.r.choice(
             (
                 "{0} *= {1}", "{0} += np.sin({0}[::-1])", "{0}[1:] -= {0}[:-1]", "{0}[0], {0}[2] = {0}[2], {1}",
-                "{0}[:] = np.cos({0}) * {1}", "w = {0}[1:]\n{2}w[0] = {1}", "w = {0}\n{2}w -= {1}",
+                "{0}[:] = np.cos({0}) * {1}", "part = {0}[1:]\n{2}part[0] = {1}", "part = {0}\n{2}part -= {1}",
             )
         )  # fmt: skip
         self.line(indent, form.format(vector, self.bounded(scope), "    " * indent))
