@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import inspect
 import types
@@ -29,7 +30,9 @@ class _Call:
         self.gradients: list[np.ndarray] = []
         self._names: list[str] = []
         self._gradient_names: list[str] = []
-        self.nodes = [self._take(name, arg, k in active) for k, (name, arg) in enumerate(zip(names, args, strict=True))]
+        self._taken = {"np", "math", *vars(builtins)}
+        own = [self._new(name) for name in names]
+        self.nodes = [self._take(name, arg, k in active) for k, (name, arg) in enumerate(zip(own, args, strict=True))]
 
     @property
     def signature(self) -> str:
@@ -41,13 +44,20 @@ class _Call:
         """What the generated function depends on."""
         return tuple(self.types)
 
+    def _new(self, name: str) -> str:
+        """Return a name that no other argument of the generated function has, and nothing that it calls."""
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        return name
+
     def _take(self, name: str, thing: Any, active: bool) -> Any:
         if isinstance(thing, tuple):
             fields = getattr(thing, "_fields", None)
             names = fields or [str(k) for k in range(len(thing))]
             self.types.append((type(thing).__name__ if fields else "tuple", tuple(names)))
             return Tuple(
-                {n: self._take(f"{name}_{n}", item, active) for n, item in zip(names, thing, strict=True)},
+                {n: self._take(self._new(f"{name}_{n}"), item, active) for n, item in zip(names, thing, strict=True)},
                 fields is not None,
             )
         if thing is None or isinstance(thing, str):
@@ -69,8 +79,8 @@ class _Call:
         if not active:
             return Leaf(leaf_type, name)
         self.gradients.append(np.zeros(array.shape))
-        self._gradient_names.append(f"{name}_grad")
-        return Leaf(leaf_type, name, f"{name}_grad")
+        self._gradient_names.append(self._new(f"{name}_grad"))
+        return Leaf(leaf_type, name, self._gradient_names[-1])
 
     def gradient_like(self, thing: Any, left: list[np.ndarray]) -> Any:
         """Put gradients into the form of an argument: floats for numbers, tuples for tuples."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import types
 from typing import Any
 
@@ -10,13 +11,13 @@ import numpy as np
 
 from nbinfer.autodiff import array_functions as _arrays  # noqa: F401  (these fill the table)
 from nbinfer.autodiff import reductions as _reductions  # noqa: F401
-from nbinfer.autodiff.arrays import Lazy
 from nbinfer.autodiff.custom import CustomRule, find_custom
 from nbinfer.autodiff.expressions import Method, Record
 from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.ir import Value
+from nbinfer.autodiff.lazy import Lazy
 from nbinfer.autodiff.registry import HANDLERS
-from nbinfer.autodiff.rules import FUNCTIONS
+from nbinfer.autodiff.rules import FUNCTIONS, RULES
 
 #: The same function under a method of arrays.
 _METHODS: dict[str, Any] = {
@@ -31,12 +32,12 @@ _METHODS: dict[str, Any] = {
     "var": np.var,
     "std": np.std,
     "ravel": np.ravel,
-    "flatten": np.ravel,
+    "flatten": "flatten",
     "astype": "astype",
     "item": "item",
     "transpose": np.transpose,
     "trace": np.trace,
-    "diagonal": np.diag,
+    "diagonal": np.diagonal,
 }
 
 
@@ -51,24 +52,33 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
     if rule is not None:
         return _custom(b, rule, args, named)
     try:
-        scalar_rule = FUNCTIONS.get(plain) if not (plain in (max, min) and len(args) != 2) else None
-        handler = HANDLERS.get(plain)
+        scalar_rule, handler = FUNCTIONS.get(plain), HANDLERS.get(plain)
     except TypeError:
         scalar_rule = handler = None
-    if scalar_rule is not None and not named:
-        return b.apply(scalar_rule, *map(b.operand, args))
+    if scalar_rule is not None and not named and len(args) == _arity(scalar_rule):
+        if plain in (bool, float, int):
+            b.number(args[0], f"the argument of {plain.__name__}")
+        truths = scalar_rule in ("and", "or", "xor", "not")
+        return b.apply(scalar_rule, *(b.apply("bool", b.operand(x)) if truths else b.operand(x) for x in args))
     if handler is not None:
         try:
             inspect.signature(handler).bind(b, *args, **named)
         except TypeError as reason:
             raise b.error(f"{_name(function)}: {reason}, among the arguments that are supported") from None
         return handler(b, *args, **named)
+    if scalar_rule is not None:
+        count = _arity(scalar_rule)
+        raise b.error(f"{_name(function)} takes {count} argument{'s' * (count > 1)} here, by position")
     if isinstance(plain, types.FunctionType) and not _foreign(plain):
         return _user_function(b, function, args, named)
     raise b.error(
         f"{_name(function)!r} has no derivative rule; write it with loops and NumPy, or mark a function of numbers "
         "with custom_vjp"
     )
+
+
+def _arity(rule: str) -> int:
+    return 1 if rule == "bool" else len(set(re.findall(r"\{(\d)\}", RULES[rule].value)))
 
 
 def _name(function: Any) -> str:

@@ -139,8 +139,9 @@ class Emitter(Writer):
         name = self.copy_name(storage, op)
         if isinstance(op, Store):
             self.line(f"{self.element(op.array.name, op.index)} = {name}")
-        else:
-            self.copy(storage.root, f"{storage.root.name}[{{}}]", f"{name}[{{}}]")
+        elif isinstance(op, (For, If)):
+            array = self.analysis.changed(op, storage)
+            self.copy(array, f"{array.name}[{{}}]", f"{name}[{{}}]")
 
     def _reverse_scalar(self, op: Scalar, begun: set[Value], loop: For | None) -> None:
         out, rule = op.out, op.rule
@@ -261,13 +262,14 @@ class Emitter(Writer):
         self._begin([op.body], op.nexts, begun)
         outer = [s for s in self.analysis.written(op.body) if s.block.depth < op.body.depth]
         free = not moving and not plan.copies and not any(s.active for s in outer)
+        apart = {s for s in plan.copies if self.analysis.apart(op, s)}
+        self._recall(apart, op, "")
         self.open.append(Open(op.body.depth, len(self.lines), self.indent))
         counter = self.head(op, not free)
         size = len(self.lines)
         for j in sorted(plan.tapes):
             self.line(f"{op.phis[j].name} = tape_{op.phis[j].name}[{counter}]")
-        for storage in by_root(plan.copies):
-            self._recall(storage, op, counter)
+        self._recall(plan.copies - apart, op, counter)
         self.forward(plan.run, True)
         inner = begun | {op.phis[j] for j in moving}
         for j in moving:
@@ -286,19 +288,20 @@ class Emitter(Writer):
         self.indent -= 1
         self.open.pop()
         self._finish(op, begun)
-        _, count = self.trips(op)
-        for storage in by_root(plan.copies):
-            self.line(f"if {count} > 0:")
+        self._recall(apart, op, "")
+        if plan.copies - apart:
+            self.line(f"if {self.trips(op)[1]} > 0:")
             self.indent += 1
-            self._recall(storage, op, "0")
+            self._recall(plan.copies - apart, op, "0")
             self.indent -= 1
         for j in moving:
             self.add(op.inits[j], op.phis[j].bar, begun)
 
-    def _recall(self, storage: Storage, op: For, row: str) -> None:
+    def _recall(self, storages: set[Storage], op: For, counter: str) -> None:
         """Write what puts memory back as it was at the start of an iteration."""
-        root = storage.root
-        self.copy(root, f"{root.name}[{{}}]", f"{self.tape_name(storage, op)}[{row}, {{}}]")
+        for storage in by_root(storages):
+            array = self.analysis.changed(op, storage)
+            self.copy(array, f"{array.name}[{{}}]", self.row(storage, op, counter))
 
     def _finish(self, op: For, begun: set[Value]) -> None:
         """Add the terms that are the same in every iteration."""

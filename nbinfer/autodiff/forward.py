@@ -225,17 +225,17 @@ class Writer:
         return f"tape_{storage.root.name}_{op.index.name}"
 
     @staticmethod
-    def sizes(root: Value) -> str:
+    def sizes(array: Value) -> str:
         """Write the shape of an array."""
-        return f"({', '.join(f'{root.name}.shape[{axis}]' for axis in range(root.ndim))},)"
+        return f"({', '.join(f'{array.name}.shape[{axis}]' for axis in range(array.ndim))},)"
 
-    def copy(self, root: Value, target: str, source: str) -> None:
-        """Write loops that copy an array: Numba takes long to compile an assignment of slices."""
-        counters = [f"c{axis}" for axis in range(root.ndim)]
+    def copy(self, array: Value, target: str, source: str) -> None:
+        """Write loops over an array that copy: Numba takes long to compile an assignment of slices."""
+        counters = [f"c{axis}" for axis in range(array.ndim)]
         for axis, counter in enumerate(counters):
-            self.line("    " * axis + f"for {counter} in range({root.name}.shape[{axis}]):")
+            self.line("    " * axis + f"for {counter} in range({array.name}.shape[{axis}]):")
         index = ", ".join(counters)
-        self.line("    " * root.ndim + f"{target.format(index)} = {source.format(index)}")
+        self.line("    " * array.ndim + f"{target.format(index)} = {source.format(index)}")
 
     # Forward ------------------------------------------------------------------------------------------------------
 
@@ -243,7 +243,7 @@ class Writer:
         """Write operations; with `shadows`, a reverse sweep over them follows."""
         for op, plan in run:
             if shadows and isinstance(op, (Store, For, If)):
-                self._save(op)
+                self._save(op, plan)
             kept = self.analysis.kept.get(op.out) if isinstance(op, (Scalar, Custom)) else None
             element = f"tape_{op.out.name}[{', '.join(map(self.counter, kept.loops))}]" if kept else ""
             if kept and kept.level < self.level:
@@ -253,16 +253,18 @@ class Writer:
             if kept and kept.level == self.level:
                 self.line(f"{element} = {op.out.name}")
 
-    def _save(self, op: Store | For | If) -> None:
+    def _save(self, op: Store | For | If, plan: Any) -> None:
         for storage in by_root(self.analysis.hazards(op.block).get(op, ())):
+            if isinstance(op, For) and storage in plan.copies:
+                continue  # the reverse of the loop puts it back
             self.saved.add((op, storage))
             name = self.copy_name(storage, op)
             if isinstance(op, Store):
                 self.line(f"{name} = {self.element(op.array.name, op.index)}")
             else:
-                root = storage.root
-                self.line(f"{name} = np.empty({self.sizes(root)}, {_DTYPES[root.kind]})")
-                self.copy(root, f"{name}[{{}}]", f"{root.name}[{{}}]")
+                array = self.analysis.changed(op, storage)
+                self.line(f"{name} = np.empty({self.sizes(array)}, {_DTYPES[array.kind]})")
+                self.copy(array, f"{name}[{{}}]", f"{array.name}[{{}}]")
                 self.notes.append(f"{storage.root.hint}: copied before it is overwritten")
 
     def _scalar(self, op: Scalar, plan: Any, shadows: bool) -> None:
@@ -325,6 +327,22 @@ class Writer:
                 self.line("pass")
             self.indent -= 1
 
+    def row(self, storage: Storage, op: For, counter: str) -> str:
+        """Write an element of the copy of memory that an iteration of a loop finds; {} is the index."""
+        return f"{self.tape_name(storage, op)}[{'' if self.analysis.apart(op, storage) else counter + ', '}{{}}]"
+
+    def _tape(self, op: For, storage: Storage) -> None:
+        """Make room for copies of memory that a loop changes; one will do if iterations do not meet in it."""
+        array, name = self.analysis.changed(op, storage), self.tape_name(storage, op)
+        if self.analysis.apart(op, storage):
+            self.line(f"{name} = np.empty({self.sizes(array)}, {_DTYPES[array.kind]})")
+            self.copy(array, self.row(storage, op, ""), f"{array.name}[{{}}]")
+            self.notes.append(f"{array.hint}: copied before the loop over {op.index.hint}")
+        else:
+            shape = f"({self.rows(op)}, {self.sizes(array)[1:-2]})"
+            self.make_tape(f"{name} = np.empty({shape}, {_DTYPES[array.kind]})", [op], array)
+            self.notes.append(f"{array.hint}: copied at the start of each iteration of the loop over {op.index.hint}")
+
     def _make_tapes(self, op: For, plan: ForPlan) -> None:
         """Make what a loop fills for the reverse sweep, and tell what that is."""
         for j in sorted(plan.tapes):
@@ -332,10 +350,7 @@ class Writer:
             self.make_tape(f"tape_{phi.name} = np.empty({self.rows(op)}, {_DTYPES[phi.kind]})", [op])
             self.notes.append(f"{phi.hint}: taped, one number per iteration of the loop over {op.index.hint}")
         for storage in by_root(plan.copies):
-            root = storage.root
-            shape = f"({self.rows(op)}, {self.sizes(root)[1:-2]})"
-            self.make_tape(f"{self.tape_name(storage, op)} = np.empty({shape}, {_DTYPES[root.kind]})", [op], root)
-            self.notes.append(f"{root.hint}: copied at the start of each iteration of the loop over {op.index.hint}")
+            self._tape(op, storage)
         for value in by_number(self.analysis.kept):
             level, loops = self.analysis.kept[value]
             if loops[0] is op and level == self.level:
@@ -353,8 +368,9 @@ class Writer:
         for j in sorted(plan.tapes):
             self.line(f"tape_{op.phis[j].name}[{counter}] = {op.phis[j].name}")
         for storage in by_root(plan.copies):
-            root = storage.root
-            self.copy(root, f"{self.tape_name(storage, op)}[{counter}, {{}}]", f"{root.name}[{{}}]")
+            if not self.analysis.apart(op, storage):
+                array = self.analysis.changed(op, storage)
+                self.copy(array, self.row(storage, op, counter), f"{array.name}[{{}}]")
         self.forward(plan.body, False)
         carried = [j for j in sorted(plan.carried) if op.nexts[j] is not op.phis[j]]
         if carried:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.autodiff.analysis import Analysis
-from nbinfer.autodiff.arrays import is_array, is_number
 from nbinfer.autodiff.chains import Root
 from nbinfer.autodiff.emit import Emitter
 from nbinfer.autodiff.errors import ADError, Place
@@ -18,6 +17,7 @@ from nbinfer.autodiff.forward import PREFIXES, Names
 from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.generated import Generated, Leaf, Tuple, Type
 from nbinfer.autodiff.ir import Storage, Value
+from nbinfer.autodiff.lazy import is_array, is_number
 from nbinfer.autodiff.linalg import HELPERS as LINALG_HELPERS
 from nbinfer.autodiff.rules import HELPERS
 from nbinfer.autodiff.source import read_source
@@ -146,10 +146,11 @@ def generate(name: str, signature: str, terms: Sequence[Term], pass_arrays: bool
     arguments = [part.strip() for part in signature.split(",")]
     b, inputs, results = _build(terms, arguments)
     analysis = Analysis(b.top, results)
-    names = Names([*arguments, *b.names, *HELPERS, *LINALG_HELPERS, *(r.total for _, r in results)])
+    adjoints = [f"{a}_bar" for a in arguments]
+    names = Names([*arguments, *adjoints, *b.names, *HELPERS, *LINALG_HELPERS, *(r.total for _, r in results)])
     for value in inputs.values.values():
-        plain = value.access in arguments and not value.access.startswith(PREFIXES)
-        value.name = value.access if plain else names.new(value.hint)
+        own = value.access in arguments and value.access + "_bar" not in arguments
+        value.name = value.access if own and not value.access.startswith(PREFIXES) else names.new(value.hint)
     for value in b.captured:
         value.name = value.access
     names.assign(b.top)

@@ -128,6 +128,64 @@ def test_compiled_functions_of_data_are_left_as_they_are():
         grad(with_halvings, 1)(np.array([3.0]), 5.0)
 
 
+@numba.njit
+def total(v):
+    s, k = 0.0, 0
+    while k < v.shape[0]:
+        s += v[k]
+        k += 1
+    return s
+
+
+@numba.njit
+def fill(v, by):
+    for k in range(v.shape[0]):
+        v[k] = by[k]
+
+
+@numba.njit
+def tail(v):
+    return v[1:]
+
+
+@numba.njit
+def fill_while(v, by):
+    k = 0
+    while k < v.shape[0]:
+        v[k] = by[k]
+        k += 1
+
+
+def with_filled(x, d):
+    v = np.zeros(3)
+    fill(v, d)
+    v[0] += 1.0
+    return x * total(v)
+
+
+def with_tail(x, d):
+    v = np.zeros(3)
+    w = tail(v)
+    for k in range(3):
+        v[k] = d[k]
+    return x * total(w)
+
+
+def with_filled_while(x, d):
+    v = np.zeros(3)
+    fill_while(v, d)
+    return x * total(v)
+
+
+@pytest.mark.nojit
+def test_compiled_functions_that_touch_memory_are_read():
+    d = np.array([1.0, 2.0, 3.0])
+    assert value_and_grad(with_filled)(2.0, d) == (14.0, 7.0)
+    assert value_and_grad(with_tail)(2.0, d) == (10.0, 5.0)
+    with pytest.raises(ADError, match="while is not supported"):
+        value_and_grad(with_filled_while)(2.0, d)
+
+
 def test_lambdas():
     f = lambda x: x**3  # noqa: E731
     assert grad(f)(2.0) == 12.0

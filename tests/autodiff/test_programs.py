@@ -473,10 +473,56 @@ def test_arguments_with_names_of_ours():
     assert_differentiates(f, 0.3, 2.0, 0.7)
 
 
+def larger(a, b):
+    return max(math.sin(a), b)
+
+
+def test_arguments_with_names_of_generated_code():
+    def f(x, x_grad, x_bar, range, max, np):
+        lp = 0.0
+        for i in (0, 1):
+            lp += larger(x[i] * x_grad, max) * x_bar + range * np
+        return lp
+
+    assert_differentiates(f, X6, 0.3, 2.0, 0.7, 0.1, 0.2)
+
+
 def test_recurrence_over_an_array_copies_nothing():
     assert "saved_" not in source_of(f_index_guarded, X6, 6)
     assert "tape_h" not in source_of(f_index_guarded, X6, 6)
     assert "tape_a" in source_of(f_overwritten_state, X6, 6)
+
+
+def f_rows(x, n):
+    P = np.empty((n, 3))
+    P[0] = x[:3]
+    for t in range(1, n):
+        P[t] = np.tanh(P[t - 1] * x[t]) + P[t - 1, 0]
+    return np.sum(P * P)
+
+
+def test_recurrence_over_rows_copies_nothing():
+    assert_differentiates(f_rows, X6, 6)
+    assert "saved_" not in source_of(f_rows, X6, 6)
+    assert "tape_P" not in source_of(f_rows, X6, 6)
+
+
+def f_elements_apart(x, n):
+    a, B = np.copy(x), np.outer(x, x)
+    for i in range(n):
+        a[i] = math.sin(a[i]) * x[0]
+        B[i] *= np.cos(B[i]) + a[i]
+    a[1:] *= np.sin(a[1:])
+    a *= a
+    return np.sum(a * x) + np.sum(B * B)
+
+
+def test_elements_that_iterations_do_not_share_are_copied_once():
+    assert_differentiates(f_elements_apart, X6, 6)
+    lines = source_of(f_elements_apart, X6, 6).splitlines()
+    made = [line for line in lines if "tape_" in line and "tape_v" not in line]  # numbers are taped, not memory
+    assert not any("max(" in line for line in made)  # no copy for each iteration
+    assert "max(" in source_of(f_overwritten_state, X6, 6)
 
 
 # Models ---------------------------------------------------------------------------------------------------------------
