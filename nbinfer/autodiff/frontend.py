@@ -221,7 +221,7 @@ class Frontend(Expressions):
 
     def _do_expr(self, node: ast.Expr, env: Environment) -> None:
         if not isinstance(node.value, ast.Constant):
-            raise self.error("an expression without effect; assign its value")
+            raise self.error("an expression without effect; assign its value, or remove it if it prints")
 
     def _do_assign(self, node: ast.Assign, env: Environment) -> None:
         value = self.evaluate(node.value, env)
