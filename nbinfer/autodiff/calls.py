@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import types
 from typing import Any
 
@@ -71,10 +72,19 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
         raise b.error(f"{_name(function)} takes {count} argument{'s' * (count > 1)} here, by position")
     if isinstance(plain, types.FunctionType) and not _foreign(plain):
         return _user_function(b, function, args, named)
-    raise b.error(
-        f"{_name(function)!r} has no derivative rule; write it with loops and NumPy, or mark a function of numbers "
-        "with custom_vjp"
-    )
+    raise b.error(f"{_name(function)!r} has no derivative rule; {_instead(function)}")
+
+
+def _instead(function: Any) -> str:
+    """Return what to write for a function without a rule."""
+    if function is print:
+        return "remove it"
+    package = sys.modules.get("scipy.special")
+    if (getattr(function, "__module__", "") or "").startswith("scipy.stats"):
+        return "use nbinfer.distributions, or write the formula"
+    if package is not None and getattr(package, getattr(function, "__name__", ""), None) is function:
+        return "use nbinfer.vectormath or math, or mark a function of numbers with custom_vjp"
+    return "write it with loops and NumPy, or mark a function of numbers with custom_vjp"
 
 
 def _arity(rule: str) -> int:
@@ -82,9 +92,11 @@ def _arity(rule: str) -> int:
 
 
 def _name(function: Any) -> str:
-    module = getattr(function, "__module__", "") or ""
-    name = getattr(function, "__name__", repr(function))
-    return f"np.{name}" if module.partition(".")[0] == "numpy" else str(name)
+    module, name = getattr(function, "__module__", "") or "", str(getattr(function, "__name__", repr(function)))
+    package, _, rest = module.partition(".")
+    if package != "numpy":
+        return name
+    return f"np.{rest}.{name}" if rest in ("fft", "linalg", "random") else f"np.{name}"
 
 
 def _foreign(function: types.FunctionType) -> bool:
@@ -113,6 +125,7 @@ def _custom(b: Frontend, rule: CustomRule, args: list[Any], named: dict[str, Any
     if named:
         raise b.error(f"{rule.name}() has a derivative of its own; pass its arguments by position")
     operands = [b.operand(arg) for arg in args]
+    _check_partials(b, rule, len(args))
     names = []
     for suffix, function in (("", rule.value), ("_partials", rule.partials)):
         name = next((n for n, known in b.names.items() if known is function), None)
@@ -127,3 +140,14 @@ def _custom(b: Frontend, rule: CustomRule, args: list[Any], named: dict[str, Any
         any(x.active for x in operands),
         40,
     )
+
+
+def _check_partials(b: Frontend, rule: CustomRule, count: int) -> None:
+    """Require a tuple of one number for each argument, as far as plain Python can tell."""
+    try:
+        given = getattr(rule.partials, "py_func", rule.partials)(*[0.5] * count)
+    except Exception:  # at this point, or outside of compiled code: nothing can be said
+        return
+    if not isinstance(given, tuple) or len(given) != count or any(np.ndim(partial) for partial in given):
+        wanted = f"a tuple of {count} number{'s' if count > 1 else ''}, one for each argument"
+        raise b.error(f"the derivative given to custom_vjp for {rule.name}() must return {wanted}, got {given!r}")

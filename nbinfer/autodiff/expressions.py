@@ -289,6 +289,8 @@ class Expressions(ArrayBuilder):
                 return self.constant(owner.ndim)
             if node.attr == "T":
                 return self.transpose(owner)
+            if not hasattr(np.ndarray, node.attr):
+                raise self.error(f"an array has no attribute {node.attr!r}")
             return Method(node.attr, owner)
         if isinstance(owner, tuple):
             raise self.error(f"a tuple has no attribute {node.attr!r} here")

@@ -209,7 +209,7 @@ class Frontend(Binding):
         if isinstance(node.value, ast.Call):
             self.evaluate(node.value, env)
         elif not isinstance(node.value, ast.Constant):
-            raise self.error("an expression without effect; assign its value")
+            raise self.error("an expression without effect; assign its value, or remove it")
 
     def _do_assign(self, node: ast.Assign, env: Environment) -> None:
         value = self.evaluate(node.value, env)

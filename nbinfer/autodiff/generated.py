@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import types
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbinfer.autodiff.errors import Notice
+from nbinfer.autodiff.errors import ADError, Notice
 
 
 class Type(NamedTuple):
@@ -67,3 +69,17 @@ class Generated(NamedTuple):
     warnings: tuple[Notice, ...]
     notes: tuple[str, ...]
     arrays: dict[str, np.ndarray]
+
+
+def python_function(function: Callable[..., Any]) -> types.FunctionType:
+    """Return the function itself, or what a compiled one was made of.
+
+    Raises
+    ------
+    ADError
+        If there is none.
+    """
+    plain = getattr(function, "py_func", function)
+    if not isinstance(plain, types.FunctionType):
+        raise ADError(f"{function!r} is not a Python function: there is no source to differentiate; write one with def")
+    return plain

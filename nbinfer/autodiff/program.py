@@ -12,7 +12,7 @@ from nbinfer.autodiff.analysis import Analysis
 from nbinfer.autodiff.chains import Root
 from nbinfer.autodiff.emit import Emitter
 from nbinfer.autodiff.errors import ADError, Place
-from nbinfer.autodiff.expressions import Record
+from nbinfer.autodiff.expressions import Method, Record
 from nbinfer.autodiff.forward import PREFIXES, Names
 from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.generated import Generated, Leaf, Tuple, Type
@@ -127,6 +127,8 @@ def _read(b: Frontend, inputs: _Inputs, term: Term, position: int) -> tuple[Valu
 def _what(result: Any) -> str:
     if result is None:
         return "nothing: no return on some path"
+    if isinstance(result, Method):
+        return f"the method .{result.name}, which is not called"
     return "a tuple" if isinstance(result, (tuple, Record)) else type(result).__name__
 
 

@@ -25,10 +25,13 @@ class Found(NamedTuple):
         Without globals if it was read.
     content : str
         Fingerprint of the globals.
+    is_read : bool
+        Whether it was read from disk.
     """
 
     generated: Generated
     content: str
+    is_read: bool
 
 
 def find(function: Callable[..., Any], key: Any, derive: Callable[[], Generated]) -> Found:
@@ -49,7 +52,7 @@ def find(function: Callable[..., Any], key: Any, derive: Callable[[], Generated]
     if known is not None:
         return known
     generated = derive()
-    found = Found(generated, fingerprint(generated.globals))
+    found = Found(generated, fingerprint(generated.globals), False)
     # A warning tells the line of today's source.
     if path and not generated.warnings:
         _write(path, arrays, found)
@@ -70,4 +73,4 @@ def _read(path: Path, arrays: Sequence[np.ndarray]) -> Found | None:
     except (OSError, ValueError):
         return None
     captured = {name: arrays[place] for name, place in places.items()}
-    return Found(Generated(name, source, {}, (), tuple(notes), captured), content)
+    return Found(Generated(name, source, {}, (), tuple(notes), captured), content, True)
