@@ -21,7 +21,8 @@ def test_every_function_is_public():
 
 @pytest.mark.parametrize("function", ONE, ids=lambda f: f.py_func.__name__)
 def test_plain_python_takes_arrays(function):
-    np.testing.assert_allclose(function(X), [function.py_func(x) for x in X], rtol=1e-11)
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(function(X), [function.py_func(x) for x in X], rtol=1e-11)
     assert np.ndim(function(0.5)) == 0
 
 
