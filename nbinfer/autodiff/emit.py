@@ -158,11 +158,10 @@ class Emitter(Writer):
                 else:
                     self.add(arg, product(_number(link.factor * by), link.root.adjoint), begun)
         elif out.active and out in begun:
-            names = [a.name for a in op.args]
             for arg, partial in zip(op.args, rule.partials, strict=True):
                 if not self.takes(arg):
                     continue
-                text = partial.format(*names, o=out.name, bar=out.bar)
+                text = self.applied(partial, op.args, o=out.name, bar=out.bar)
                 self.add(arg, text if "{bar}" in partial else product(out.bar, text), begun)
 
     def _reverse_custom(self, op: Custom, begun: set[Value], loop: For | None) -> None:
@@ -284,7 +283,7 @@ class Emitter(Writer):
         self._flush()
         if len(self.lines) == size:
             self.line("pass")
-        self.indent -= 1
+        self.tail()
         self._finish(op, begun)
         _, count = self.trips(op)
         for storage in by_root(plan.copies):
