@@ -419,11 +419,20 @@ def logistic(beta, X, y):
     return np.sum(y * eta - log1pexp(eta)) - 0.5 * np.sum(beta**2)
 
 
-def test_logistic_regression_is_one_pass():
-    X, y = RNG.normal(size=(20, 3)), (RNG.uniform(size=20) < 0.5) * 1.0
+def test_logistic_regression_is_two_products_and_one_loop():
+    X, y = RNG.normal(size=(21, 3)), (RNG.uniform(size=21) < 0.5) * 1.0
     assert_differentiates(logistic, RNG.normal(size=3), X, y)
     source = source_of(logistic, np.zeros(3), X, y)
-    assert "np." not in source  # nothing is allocated
+    assert (source.count("_matvec("), source.count("_add_vecmat("), source.count("for ")) == (1, 1, 2)  # and the prior
+    assert "_log1pexp(" in source
+    assert "_expit(" in source
+
+
+def test_sums_in_one_expression_allocate_nothing():
+    def f(x):
+        return np.sum(np.log(1.0 + x * x)) - 0.5 * np.sum(x**2) + np.sum(np.outer(x, x) @ x)
+
+    assert "np." not in source_of(f, X6)
 
 
 def test_deferred_sum_runs_its_loop_once():
