@@ -277,7 +277,7 @@ class Writer:
     def _primitive(self, op: Primitive, plan: Any, shadows: bool) -> None:
         self.line(f"{op.out.name} = {op.primitive.value.format(*(a.name for a in op.args))}")
         if shadows and op.out.active and op.out.ndim:
-            self.line(f"{op.out.bar} = np.zeros({op.out.name}.shape)")
+            self.line(f"{op.out.bar} = _zeros_like({op.out.name})")
 
     def _guard(self, op: Guard, plan: Any, shadows: bool) -> None:
         raise NotImplementedError

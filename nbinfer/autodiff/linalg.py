@@ -53,6 +53,12 @@ class WholeArray(NamedTuple):
     needs: dict[int, tuple[Any, ...]]
 
 
+@kernel
+def zeros_like(x: Any) -> Any:
+    """Return zeros of the shape of an array; a kernel because Numba takes long to compile `np.zeros` anew."""
+    return np.zeros(x.shape)
+
+
 @fast
 def add_matvec(y: Any, A: Any, x: Any) -> None:
     """Add A @ x, four rows at a time: x is loaded once for four, and four sums do not wait for each other."""
@@ -252,6 +258,7 @@ _TRIPLES = {
 
 #: What generated code calls, under these names.
 HELPERS: dict[str, Any] = {
+    "_zeros_like": zeros_like,
     "_matvec": matvec,
     "_vecmat": vecmat,
     "_add_matvec": add_matvec,
