@@ -3,7 +3,7 @@
 The gradient of a generalised linear model takes two products with the matrix of predictors, ``X @ beta`` and ``X.T @
 residual``. Here they are timed alone, as BLAS does them in compiled code, and beside them the gradients: each a C
 function that a compiled loop calls at 64 points in turn, as a sampler would. All are measured in turn, on one core, and
-the least of the repeats counts. Before that the gradients are compared with the formula. Set ``OPENBLAS_NUM_THREADS=1``.
+the least of the repeats counts. The gradients are first compared with the formula. Set ``OPENBLAS_NUM_THREADS=1``.
 """
 
 from __future__ import annotations

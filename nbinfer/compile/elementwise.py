@@ -92,12 +92,12 @@ def elementwise(
 
 
 class Fragment(Kernel[P, R]):
-    """A piece of elementwise functions: of numbers only; in plain Python it is the function itself."""
+    """A piece of compiled code that LLVM pastes into its callers; in plain Python it is the function itself."""
 
     def __call__(self, *args: P.args, **named: P.kwargs) -> R:
         return self.py_func(*args, **named)
 
 
 def fragment(function: Callable[P, R]) -> Fragment[P, R]:
-    """Mark a piece that contracted elementwise functions are made of."""
+    """Mark a piece that kernels and contracted elementwise functions are made of."""
     return Fragment(function, _CONTRACTED)
