@@ -31,7 +31,7 @@ from nbinfer.autodiff.ir import (
 )
 from nbinfer.autodiff.rules import one_by_one
 
-_DTYPES = {"f": "np.float64", "i": "np.int64", "b": "np.bool_"}
+DTYPES = {"f": "np.float64", "i": "np.int64", "b": "np.bool_"}
 _ZEROS = {"f": "0.0", "i": "0", "b": "False"}
 
 
@@ -86,7 +86,7 @@ def is_vectorised(block: Block) -> bool:
 SHORT = 8
 
 #: Generated code has names of its own that begin so.
-PREFIXES = ("tape_", "saved_", "next_", "trip_", "trips_", "total", "weight_", "value")
+PREFIXES = ("tape_", "early_", "late_", "saved_", "next_", "trip_", "trips_", "total", "weight_", "value")
 
 
 class Names:
@@ -237,7 +237,7 @@ class Writer:
                 self.line(f"{name} = {self.element(op.array.name, op.index)}")
             else:
                 root = storage.root
-                self.line(f"{name} = np.empty({self.sizes(root)}, {_DTYPES[root.kind]})")
+                self.line(f"{name} = np.empty({self.sizes(root)}, {DTYPES[root.kind]})")
                 self.copy(root, f"{name}[{{}}]", f"{root.name}[{{}}]")
                 self.notes.append(f"{storage.root.hint}: copied before it is overwritten")
 
@@ -266,7 +266,7 @@ class Writer:
 
     def _alloc(self, op: Alloc, plan: Any, shadows: bool) -> None:
         shape = self.shape(op.args)
-        dtype = "" if op.out.kind == "f" else f", {_DTYPES[op.out.kind]}"
+        dtype = "" if op.out.kind == "f" else f", {DTYPES[op.out.kind]}"
         self.line(f"{op.out.name} = np.{op.how}({shape}{dtype})")
         if shadows and op.out.active:
             self.line(f"{op.out.bar} = np.zeros({shape})")
@@ -306,12 +306,12 @@ class Writer:
         rows = f"max({count}, 0)" if plan.tapes or plan.copies else ""
         for j in sorted(plan.tapes):
             phi = op.phis[j]
-            self.line(f"tape_{phi.name} = np.empty({rows}, {_DTYPES[phi.kind]})")
+            self.line(f"tape_{phi.name} = np.empty({rows}, {DTYPES[phi.kind]})")
             self.notes.append(f"{phi.hint}: taped, one number per iteration of the loop over {op.index.hint}")
         for storage in by_root(plan.copies):
             root = storage.root
             shape = f"({rows}, {self.sizes(root)[1:-2]})"
-            self.line(f"{self.tape_name(storage, op)} = np.empty({shape}, {_DTYPES[root.kind]})")
+            self.line(f"{self.tape_name(storage, op)} = np.empty({shape}, {DTYPES[root.kind]})")
             self.notes.append(f"{root.hint}: copied at the start of each iteration of the loop over {op.index.hint}")
         for j in sorted(plan.carried):
             self.line(f"{op.phis[j].name} = {self.cast(op.inits[j], op.phis[j].kind)}")

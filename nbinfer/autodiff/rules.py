@@ -64,9 +64,14 @@ class Rule(NamedTuple):
     cuts: str = ""
 
     @property
+    def is_function(self) -> bool:
+        """Whether it is a function of `vectormath`."""
+        return self.value.startswith("_")
+
+    @property
     def is_vectorised(self) -> bool:
-        """Whether the compiler can make vector code of it: arithmetic, or a function of `vectormath`."""
-        return self.cost < 8 or self.value.startswith("_")
+        """Whether the compiler can make vector code of it."""
+        return self.cost < 8 or self.is_function
 
     def result_kind(self, kinds: list[str]) -> str:
         """Return the kind of the result for arguments of these kinds."""

@@ -32,7 +32,7 @@ def plain(kernel: Any) -> Any:
 
 
 def as_plain(thing: Any) -> Any:
-    return plain(thing) if isinstance(thing, Kernel) else thing
+    return plain(thing) if type(thing) is Kernel else thing  # other kinds run as plain Python anyway
 
 
 class Module:
