@@ -316,6 +316,8 @@ class ArrayBuilder(Builder):
         if a.ndim == 2 and b.ndim == 1:
             if isinstance(a, Lazy) and a.transposed is not None:
                 return self._vector_matrix(b, a.transposed)
+            if self._is_whole(a):
+                return self._product("MATVEC", a, self.stored(b, "vector"))
             matrix, vector = self.lazy(a), self.lazy(self._cheap(b))
             self.check_equal(matrix.dims[1], vector.dims[0])
             return self.sum(self.apply("mul", matrix, vector), (self.constant(1),))
@@ -324,18 +326,34 @@ class ArrayBuilder(Builder):
                 return self.dot(b.transposed, a)
             return self._vector_matrix(a, b)
         if a.ndim == 2 and b.ndim == 2:
-            from nbinfer.autodiff.linalg import MATMUL
-
-            left, right = self.stored(a, "left"), self.stored(b, "right")
-            self.check_equal(self.dim(left, 1), self.dim(right, 0))
-            return self.primitive(MATMUL, [left, right], [self.dim(left, 0), self.dim(right, 1)])
+            return self._product("MATMUL", self.stored(a, "left"), self.stored(b, "right"))
         raise self.error("@ takes vectors and matrices; write sums over more axes as loops")
+
+    def _is_whole(self, matrix: Operand) -> bool:
+        """Tell whether a product with a matrix is better computed as a whole: what uses it can then be vectorised.
+
+        In a loop it would be allocated in each turn, and a matrix that is an expression would have to be stored.
+        """
+        return isinstance(matrix, Value) and matrix.kind == "f" and self.block.depth == 0
+
+    def _product(self, name: str, left: Value, right: Value) -> Lazy:
+        """Multiply two stored arrays, of which one is a matrix; what writes to the product writes to a copy."""
+        from nbinfer.autodiff import linalg
+
+        self.check_equal(self.dim(left, left.ndim - 1), self.dim(right, 0))
+        dims = self.dims_of(left)[:-1] + self.dims_of(right)[1:]
+        whole = self.primitive(getattr(linalg, name), [left, right], dims)
+        product = self.lazy(whole)
+        product.stored_as = whole
+        return product
 
     def _cheap(self, x: Operand) -> Operand:
         return self.stored(x) if isinstance(x, Lazy) and x.cost >= EXPENSIVE else x
 
-    def _vector_matrix(self, vector: Operand, matrix: Operand) -> Value:
+    def _vector_matrix(self, vector: Operand, matrix: Operand) -> Operand:
         """Accumulate v @ M row by row, so that memory is read in order."""
+        if self._is_whole(matrix):
+            return self._product("VECMAT", self.stored(vector, "vector"), matrix)
         v, m = self.lazy(vector), self.lazy(matrix)
         self.check_equal(v.dims[0], m.dims[0])
         out = self.alloc([m.dims[1]], "f", "zeros", "product")

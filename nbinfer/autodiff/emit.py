@@ -7,7 +7,7 @@ from typing import Any
 
 from nbinfer.autodiff.analysis import Analysis
 from nbinfer.autodiff.chains import Root
-from nbinfer.autodiff.forward import Open, Writer, by_root, is_atom, product
+from nbinfer.autodiff.forward import DTYPES, Open, Writer, by_root, is_atom, product
 from nbinfer.autodiff.ir import (
     Block,
     Custom,
@@ -24,6 +24,7 @@ from nbinfer.autodiff.ir import (
     blocks_of,
     literal,
 )
+from nbinfer.autodiff.scatter import is_costly, scattered
 
 #: Terms in one line; Python's parser nests each deeper than the last.
 _MOST_TERMS = 40
@@ -39,6 +40,9 @@ class Emitter(Writer):
         super().__init__(analysis)
         self._terms: dict[Root, list[str]] = {}
         self._after: dict[For, list[tuple[Value, float, Root]]] = {}
+        self._split: For | None = None
+        self._early: dict[Value, str] = {}
+        self._late: dict[Value, str] = {}
 
     def program(self, top: Block) -> set[Value]:
         """Write everything between inputs and outputs; return the values that have adjoints."""
@@ -157,11 +161,10 @@ class Emitter(Writer):
                 else:
                     self.add(arg, product(_number(link.factor * by), link.root.adjoint), begun)
         elif out.active and out in begun:
-            names = [a.name for a in op.args]
             for arg, partial in zip(op.args, rule.partials, strict=True):
                 if not self.takes(arg):
                     continue
-                text = partial.format(*names, o=out.name, bar=out.bar)
+                text = self.applied(partial, op.args, o=out.name, bar=out.bar)
                 self.add(arg, text if "{bar}" in partial else product(out.bar, text), begun)
 
     def _reverse_custom(self, op: Custom, begun: set[Value], loop: For | None) -> None:
@@ -177,6 +180,11 @@ class Emitter(Writer):
         link = self.analysis.chains.get(op.out)
         assert link is None
         if op.out.active and op.out in begun:
+            place = scattered(op, loop) if loop is not None and loop is self._split else ""
+            if place and loop is not None:
+                self._late[op.out] = f"{op.array.bar}[{place}]"
+                self.line(f"late_{op.out.name}[{loop.index.name}] = {op.out.bar}")
+                return
             text = f"{self.element(op.array.bar, op.index)} += {op.out.bar}"
             if op.hoisted:  # a loop that never runs must not touch what may not exist
                 self.line(f"if {op.out.bar} != 0.0:")
@@ -266,6 +274,8 @@ class Emitter(Writer):
         self._recall(apart, op, "")
         self.open.append(Open(op.body.depth, len(self.lines), self.indent))
         counter = self.head(op, not free)
+        if free and self.vectorised and counter == op.index.name and op.block.depth == 0 and is_costly(op.body):
+            self._split = op
         size = len(self.lines)
         for j in sorted(plan.tapes):
             self.line(f"{op.phis[j].name} = tape_{op.phis[j].name}[{counter}]")
@@ -285,8 +295,8 @@ class Emitter(Writer):
         self._flush()
         if len(self.lines) == size:
             self.line("pass")
-        self.indent -= 1
-        self.open.pop()
+        self.tail()
+        self._gather_and_scatter(op, self.open.pop().line)
         self._finish(op, begun)
         self._recall(apart, op, "")
         if plan.copies - apart:
@@ -296,6 +306,31 @@ class Emitter(Writer):
             self.indent -= 1
         for j in moving:
             self.add(op.inits[j], op.phis[j].bar, begun)
+
+    def _load(self, op: Load, plan: Any, shadows: bool) -> None:
+        loop = self._split
+        place = scattered(op, loop) if loop is not None else ""
+        if place and loop is not None:
+            self._early[op.out] = f"{op.array.name}[{place}]"
+            self.line(f"{op.out.name} = early_{op.out.name}[{loop.index.name}]")
+        else:
+            super()._load(op, plan, shadows)
+
+    def _gather_and_scatter(self, op: For, start: int) -> None:
+        """Write the loops before and after one that begins at line `start`, if it left them something to do."""
+        index, (_, count) = op.index.name, self.trips(op)
+        early, late = self._early, self._late
+        self._split, self._early, self._late = None, {}, {}
+        before = [f"early_{v.name} = np.empty(max({count}, 0), {DTYPES[v.kind]})" for v in early]
+        before += [f"late_{v.name} = np.empty(max({count}, 0))" for v in late]
+        if early:
+            before.append(f"for {index} in range({count}):")
+            before += [f"    early_{v.name}[{index}] = {place}" for v, place in early.items()]
+        self.lines[start:start] = ["    " * self.indent + text for text in before]
+        if late:
+            self.line(f"for {index} in range({count}):")
+            for v, place in late.items():
+                self.line(f"    {place} += late_{v.name}[{index}]")
 
     def _recall(self, storages: set[Storage], op: For, counter: str) -> None:
         """Write what puts memory back as it was at the start of an iteration."""

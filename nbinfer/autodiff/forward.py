@@ -29,8 +29,9 @@ from nbinfer.autodiff.ir import (
     blocks_of,
     literal,
 )
+from nbinfer.autodiff.rules import one_by_one
 
-_DTYPES = {"f": "np.float64", "i": "np.int64", "b": "np.bool_"}
+DTYPES = {"f": "np.float64", "i": "np.int64", "b": "np.bool_"}
 _ZEROS = {"f": "0.0", "i": "0", "b": "False"}
 
 
@@ -78,8 +79,20 @@ def is_atom(text: str) -> bool:
     return False
 
 
+def is_vectorised(block: Block) -> bool:
+    """Tell whether the compiler may make vector code of a loop with this body: no loop in it, and no call."""
+    if any(isinstance(op, (For, Call, Custom, Primitive)) for op in block.ops):
+        return False
+    if any(isinstance(op, Scalar) and not op.rule.is_vectorised for op in block.ops):
+        return False
+    return all(is_vectorised(inner) for op in block.ops for inner in blocks_of(op))
+
+
+#: A loop of fewer turns makes no vector.
+SHORT = 8
+
 #: Generated code has names of its own that begin so.
-PREFIXES = ("tape_", "saved_", "next_", "trip_", "trips_", "total", "weight_", "value")
+PREFIXES = ("tape_", "early_", "late_", "saved_", "next_", "trip_", "trips_", "total", "weight_", "value")
 
 
 class Names:
@@ -133,6 +146,8 @@ class Writer:
         self.open: list[Open] = []
         self.saved: set[tuple[Op, Storage]] = set()
         self.notes: list[str] = []
+        #: Whether what is written stands in a loop that the compiler may make vector code of.
+        self.vectorised = False
 
     def line(self, text: str) -> None:
         """Append a line."""
@@ -148,6 +163,11 @@ class Writer:
         if value.constant is not None:
             return literal(float(value.constant))
         return f"float({value.name})" if value.kind == "i" else f"(1.0 if {value.name} else 0.0)"
+
+    def applied(self, template: str, args: Sequence[Value], **bars: str) -> str:
+        """Write a template of a rule, with the functions that are fastest where it stands."""
+        text = template.format(*(a.name for a in args), **bars)
+        return text if self.vectorised else one_by_one(text)
 
     @staticmethod
     def element(array: str, index: Sequence[Value]) -> str:
@@ -201,6 +221,8 @@ class Writer:
 
     def head(self, op: For, backwards: bool) -> str:
         """Begin a loop; return the name of its trip counter."""
+        short = op.stop.constant is not None and abs(op.stop.constant) < SHORT
+        self.vectorised = not short and is_vectorised(op.body)
         simple, count = self.trips(op)
         counter = self.counter(op)
         if backwards:
@@ -213,6 +235,11 @@ class Writer:
             start = "" if op.start.constant == 0 else f"{op.start.name} + "
             self.line(f"{op.index.name} = {start}{counter}{step}")
         return counter
+
+    def tail(self) -> None:
+        """End a loop."""
+        self.indent -= 1
+        self.vectorised = False
 
     @staticmethod
     def copy_name(storage: Storage, op: Op) -> str:
@@ -263,12 +290,12 @@ class Writer:
                 self.line(f"{name} = {self.element(op.array.name, op.index)}")
             else:
                 array = self.analysis.changed(op, storage)
-                self.line(f"{name} = np.empty({self.sizes(array)}, {_DTYPES[array.kind]})")
+                self.line(f"{name} = np.empty({self.sizes(array)}, {DTYPES[array.kind]})")
                 self.copy(array, f"{name}[{{}}]", f"{array.name}[{{}}]")
                 self.notes.append(f"{storage.root.hint}: copied before it is overwritten")
 
     def _scalar(self, op: Scalar, plan: Any, shadows: bool) -> None:
-        self.line(f"{op.out.name} = {op.rule.value.format(*(a.name for a in op.args))}")
+        self.line(f"{op.out.name} = {self.applied(op.rule.value, op.args)}")
 
     def _custom(self, op: Custom, plan: Any, shadows: bool) -> None:
         self.line(f"{op.out.name} = {op.function}({', '.join(a.name for a in op.args)})")
@@ -292,7 +319,7 @@ class Writer:
 
     def _alloc(self, op: Alloc, plan: Any, shadows: bool) -> None:
         shape = self.shape(op.args)
-        dtype = "" if op.out.kind == "f" else f", {_DTYPES[op.out.kind]}"
+        dtype = "" if op.out.kind == "f" else f", {DTYPES[op.out.kind]}"
         self.line(f"{op.out.name} = np.{op.how}({shape}{dtype})")
         if shadows and op.out.active:
             self.line(f"{op.out.bar} = np.zeros({shape})")
@@ -303,7 +330,7 @@ class Writer:
     def _primitive(self, op: Primitive, plan: Any, shadows: bool) -> None:
         self.line(f"{op.out.name} = {op.primitive.value.format(*(a.name for a in op.args))}")
         if shadows and op.out.active and op.out.ndim:
-            self.line(f"{op.out.bar} = np.zeros({op.out.name}.shape)")
+            self.line(f"{op.out.bar} = _zeros_like({op.out.name})")
 
     def _guard(self, op: Guard, plan: Any, shadows: bool) -> None:
         raise NotImplementedError
@@ -335,19 +362,19 @@ class Writer:
         """Make room for copies of memory that a loop changes; one will do if iterations do not meet in it."""
         array, name = self.analysis.changed(op, storage), self.tape_name(storage, op)
         if self.analysis.apart(op, storage):
-            self.line(f"{name} = np.empty({self.sizes(array)}, {_DTYPES[array.kind]})")
+            self.line(f"{name} = np.empty({self.sizes(array)}, {DTYPES[array.kind]})")
             self.copy(array, self.row(storage, op, ""), f"{array.name}[{{}}]")
             self.notes.append(f"{array.hint}: copied before the loop over {op.index.hint}")
         else:
             shape = f"({self.rows(op)}, {self.sizes(array)[1:-2]})"
-            self.make_tape(f"{name} = np.empty({shape}, {_DTYPES[array.kind]})", [op], array)
+            self.make_tape(f"{name} = np.empty({shape}, {DTYPES[array.kind]})", [op], array)
             self.notes.append(f"{array.hint}: copied at the start of each iteration of the loop over {op.index.hint}")
 
     def _make_tapes(self, op: For, plan: ForPlan) -> None:
         """Make what a loop fills for the reverse sweep, and tell what that is."""
         for j in sorted(plan.tapes):
             phi = op.phis[j]
-            self.make_tape(f"tape_{phi.name} = np.empty({self.rows(op)}, {_DTYPES[phi.kind]})", [op])
+            self.make_tape(f"tape_{phi.name} = np.empty({self.rows(op)}, {DTYPES[phi.kind]})", [op])
             self.notes.append(f"{phi.hint}: taped, one number per iteration of the loop over {op.index.hint}")
         for storage in by_root(plan.copies):
             self._tape(op, storage)
@@ -355,7 +382,7 @@ class Writer:
             level, loops = self.analysis.kept[value]
             if loops[0] is op and level == self.level:
                 shape = f"({', '.join(map(self.rows, loops))})" if len(loops) > 1 else self.rows(op)
-                self.make_tape(f"tape_{value.name} = np.empty({shape}, {_DTYPES[value.kind]})", loops)
+                self.make_tape(f"tape_{value.name} = np.empty({shape}, {DTYPES[value.kind]})", loops)
                 over = ", ".join(loop.index.hint for loop in loops)
                 self.notes.append(f"{_called(value)}: taped, computed once per iteration of the loop over {over}")
 
@@ -378,6 +405,6 @@ class Writer:
             self.line(f"{left} = {', '.join(self.cast(op.nexts[j], op.phis[j].kind) for j in carried)}")
         if len(self.lines) == size:
             self.line("pass")
-        self.indent -= 1
+        self.tail()
         for j in sorted(plan.carried):
             self.line(f"{op.outs[j].name} = {op.phis[j].name}")

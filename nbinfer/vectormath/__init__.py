@@ -7,23 +7,33 @@ what makes no sense is NaN.
 
 from nbinfer.compile import Elementwise
 from nbinfer.vectormath.error import erf, erfc
-from nbinfer.vectormath.exponential import exp, expit, expm1, log, log1p, log1pexp, log_expit, logaddexp, logsumexp
+from nbinfer.vectormath.exponential import cosh, exp, exp2, expm1, sinh, tanh
 from nbinfer.vectormath.gamma import digamma, lgamma, trigamma
+from nbinfer.vectormath.logarithm import log, log1p, log2, log10
+from nbinfer.vectormath.logistic import expit, log1mexp, log1pexp, log_expit, logaddexp, logit, logsumexp
 
 __all__ = [
     "Elementwise",
+    "cosh",
     "digamma",
     "erf",
     "erfc",
     "exp",
+    "exp2",
     "expit",
     "expm1",
     "lgamma",
     "log",
+    "log1mexp",
     "log1p",
     "log1pexp",
+    "log2",
+    "log10",
     "log_expit",
     "logaddexp",
+    "logit",
     "logsumexp",
+    "sinh",
+    "tanh",
     "trigamma",
 ]
