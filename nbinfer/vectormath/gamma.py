@@ -192,10 +192,9 @@ def _positive(name: str) -> Any:
     return reference
 
 
-@elementwise(_positive("gammaln"), contract=True)
-def lgamma_positive(x: float) -> Any:
-    """Return the logarithm of the gamma function, element by element; NaN where x is negative."""
-    x = np.float64(x)
+@fragment
+def lgamma_part(x: float) -> Any:
+    """Return `lgamma_positive`."""
     is_large = not x < 8.0
     z, product, _ = _reduced(x)
     p, q = _near_zeros(z)
@@ -207,7 +206,10 @@ def lgamma_positive(x: float) -> Any:
     return large if is_large else small
 
 
-_lgamma_positive = lgamma_positive.numbers
+@elementwise(_positive("gammaln"), contract=True)
+def lgamma_positive(x: float) -> Any:
+    """Return the logarithm of the gamma function, element by element; NaN where x is negative."""
+    return lgamma_part(np.float64(x))
 
 
 @elementwise("gammaln", contract=True)
@@ -216,26 +218,28 @@ def lgamma(x: float) -> Any:
     x = np.float64(x)
     is_negative = x < 0.0
     r, _ = _to_nearest_integer(x)
-    value = _lgamma_positive(1.0 - x if is_negative else x)
+    value = lgamma_part(1.0 - x if is_negative else x)
     return -_log(r * _sine(r * r)) - value if is_negative else value
 
 
-@elementwise(_positive("digamma"), contract=True)
-def digamma_positive(x: float) -> Any:
-    """Return the derivative of `lgamma_positive`, element by element; NaN where x is negative."""
-    x = np.float64(x)
+@fragment
+def digamma_part(x: float) -> Any:
+    """Return `digamma_positive`."""
     is_large = not x < 8.0
     z, product, numerator = _reduced(x)
     p, q = _near_root(z)
     numerator = ((z - _ROOT) - _ROOT_REST) * p * product + numerator * q
     quotient = (1.0 if is_large else numerator) / (x if is_large else q * product)
-    logarithm = _log(x if is_large else product)  # that of `lgamma_positive`: where both are asked for it is one
+    logarithm = _log(x if is_large else product)  # that of `lgamma_part`: where both are asked for it is one
     large = logarithm - quotient * (0.5 + quotient * _stirling_1(quotient * quotient))
     value = large if is_large else quotient
     return math.nan if x < 0.0 else value
 
 
-_digamma_positive = digamma_positive.numbers
+@elementwise(_positive("digamma"), contract=True)
+def digamma_positive(x: float) -> Any:
+    """Return the derivative of `lgamma_positive`, element by element; NaN where x is negative."""
+    return digamma_part(np.float64(x))
 
 
 @elementwise("digamma", contract=True)
@@ -244,7 +248,7 @@ def digamma(x: float) -> Any:
     x = np.float64(x)
     is_negative = x < 0.0
     r, sign = _to_nearest_integer(x)
-    value = _digamma_positive(1.0 - x if is_negative else x)
+    value = digamma_part(1.0 - x if is_negative else x)
     cotangent = sign * _cosine(r * r) / (r * _sine(r * r))
     cotangent = cotangent if r > 0.0 else math.nan
     return value + cotangent if is_negative else value
