@@ -16,6 +16,7 @@ import numpy as np
 
 from nbinfer import vectormath
 from nbinfer.autodiff.ir import promote
+from nbinfer.vectormath import bessel, beta, error, gamma, incomplete_beta, incomplete_gamma
 
 #: What generated code may call besides ``math`` and ``np``: the forms that take numbers only.
 HELPERS: dict[str, Any] = {
@@ -24,12 +25,31 @@ HELPERS: dict[str, Any] = {
     if isinstance(function, vectormath.Elementwise)
 }
 
+#: What only derivatives of these functions need.
+_SLOPES = (
+    bessel.i1_over_i0_slope,
+    bessel.log_i0e_slope,
+    beta.digamma_difference,
+    beta.log_binomial_by_k,
+    beta.log_binomial_by_n,
+    error.mills,
+    gamma.tetragamma,
+    incomplete_beta.beta_density,
+    incomplete_beta.beta_tail_by_a,
+    incomplete_beta.beta_tail_by_b,
+    incomplete_beta.beta_tail_by_x,
+    incomplete_gamma.gamma_density,
+    incomplete_gamma.gamma_tail_by_a,
+    incomplete_gamma.gamma_tail_by_x,
+)
+HELPERS |= {f"_{slope.py_func.__name__}": slope for slope in _SLOPES}
+
 #: Evaluates templates where all arguments are known.
 _FOLD_NAMES = {"math": math, "abs": abs, **{name: helper.py_func for name, helper in HELPERS.items()}}
 
 
 #: Functions of `vectormath` that libm computes sooner, though not at a higher rate: better where one waits for another.
-_SOONER = re.compile(r"\b_(exp|expm1|log|log2|log10|log1p)\(")
+_SOONER = re.compile(r"\b_(exp|expm1|log|log2|log10|log1p|lgamma)\(")
 
 
 def one_by_one(text: str) -> str:
@@ -96,6 +116,20 @@ class Rule(NamedTuple):
         return folded.item() if isinstance(folded, np.generic) else folded
 
 
+def _incomplete(family: str, suffix: str) -> list[Rule]:
+    """Return the rules of a regularised incomplete function and of its logarithm; 'incc' is the complement."""
+    letters = {"gamma": "ax", "beta": "abx"}[family]
+    args = ", ".join(f"{{{k}}}" for k in range(len(letters)))
+    lower = suffix == "inc"
+    slopes = tuple(f"_{family}_tail_by_{letter}({args}, {lower})" for letter in letters)
+    density = f"{'' if lower else '-'}_{family}_density({args})"
+    name = family + suffix
+    return [
+        Rule(name, f"_{name}({args})", (*(f"{{o}} * {slope}" for slope in slopes[:-1]), density), "f", 400),
+        Rule(f"log_{name}", f"_log_{name}({args})", slopes, "f", 400),
+    ]
+
+
 _RULES = [
     Rule("add", "{0} + {1}", ("1.0", "1.0")),
     Rule("sub", "{0} - {1}", ("1.0", "-1.0")),
@@ -138,10 +172,36 @@ _RULES = [
         "f",
         8,
     ),
-    Rule("lgamma", "math.lgamma({0})", ("_digamma({0})",), "f", 40),
+    Rule("lgamma", "_lgamma({0})", ("_digamma({0})",), "f", 40),
+    Rule("lgamma_positive", "_lgamma_positive({0})", ("_digamma_positive({0})",), "f", 40),
     Rule("digamma", "_digamma({0})", ("_trigamma({0})",), "f", 40),
-    Rule("erf", "math.erf({0})", ("1.1283791670955126 * _exp(-{0} * {0})",), "f", 20),
-    Rule("erfc", "math.erfc({0})", ("-1.1283791670955126 * _exp(-{0} * {0})",), "f", 20),
+    Rule("digamma_positive", "_digamma_positive({0})", ("_trigamma({0})",), "f", 40),
+    Rule("trigamma", "_trigamma({0})", ("_tetragamma({0})",), "f", 40),
+    Rule(
+        "lbeta",
+        "_lbeta({0}, {1})",
+        ("_digamma_difference({0}, {1})", "_digamma_difference({1}, {0})"),
+        "f",
+        80,
+    ),
+    Rule(
+        "log_binomial",
+        "_log_binomial({0}, {1})",
+        ("_log_binomial_by_n({0}, {1})", "_log_binomial_by_k({0}, {1})"),
+        "f",
+        80,
+    ),
+    *_incomplete("gamma", "inc"),
+    *_incomplete("gamma", "incc"),
+    *_incomplete("beta", "inc"),
+    *_incomplete("beta", "incc"),
+    Rule("erf", "_erf({0})", ("1.1283791670955126 * _exp(-{0} * {0})",), "f", 40),
+    Rule("erfc", "_erfc({0})", ("-1.1283791670955126 * _exp(-{0} * {0})",), "f", 40),
+    Rule("ndtr", "_ndtr({0})", ("0.3989422804014327 * _exp(-0.5 * {0} * {0})",), "f", 40),
+    Rule("log_ndtr", "_log_ndtr({0})", ("_mills({0})",), "f", 60),
+    Rule("ndtri", "_ndtri({0})", ("2.5066282746310002 * _exp(0.5 * {o} * {o})",), "f", 60),
+    Rule("log_i0e", "_log_i0e({0})", ("_log_i0e_slope({0})",), "f", 60),
+    Rule("i1_over_i0", "_i1_over_i0({0})", ("_i1_over_i0_slope({0})",), "f", 60),
     Rule("expit", "_expit({0})", ("{o} * _expit(-{0})",), "f", 20),
     Rule("logit", "_logit({0})", ("{bar} / ({0} * (1.0 - {0}))",), "f", 40),
     Rule("log1pexp", "_log1pexp({0})", ("_expit({0})",), "f", 40),
