@@ -16,7 +16,7 @@ from tests.autodiff.case import Case
 from tests.autodiff.found import FOUND
 from tests.autodiff.programs import program
 from tests.autodiff.test_posteriors import data_of, density, parameters_of
-from tests.posteriors import EVERY, load
+from tests.posteriors import NAMES, load
 
 STATEMENTS = (
     ast.FunctionDef, ast.Assign, ast.AugAssign, ast.For, ast.If, ast.Return, ast.Pass, ast.Raise, ast.Expr,
@@ -80,7 +80,7 @@ def test_random_programs() -> None:
         assert list(outside(generated)) == []
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", NAMES)
 def test_posteriors(name: str) -> None:
     posterior = load(name)
     point = parameters_of(posterior.model, posterior.points[0].values)
