@@ -321,8 +321,8 @@ class Emitter(Writer):
         index, (_, count) = op.index.name, self.trips(op)
         early, late = self._early, self._late
         self._split, self._early, self._late = None, {}, {}
-        before = [f"early_{v.name} = np.empty(max({count}, 0), {DTYPES[v.kind]})" for v in early]
-        before += [f"late_{v.name} = np.empty(max({count}, 0))" for v in late]
+        before = [f"early_{v.name} = {self._room(count, v.kind)}" for v in early]
+        before += [f"late_{v.name} = {self._room(count, 'f')}" for v in late]
         if early:
             before.append(f"for {index} in range({count}):")
             before += [f"    early_{v.name}[{index}] = {place}" for v, place in early.items()]
@@ -331,6 +331,10 @@ class Emitter(Writer):
             self.line(f"for {index} in range({count}):")
             for v, place in late.items():
                 self.line(f"    {place} += late_{v.name}[{index}]")
+
+    @staticmethod
+    def _room(count: str, kind: str) -> str:
+        return f"_empty({count})" if kind == "f" else f"np.empty(max({count}, 0), {DTYPES[kind]})"
 
     def _recall(self, storages: set[Storage], op: For, counter: str) -> None:
         """Write what puts memory back as it was at the start of an iteration."""

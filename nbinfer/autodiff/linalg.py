@@ -55,8 +55,14 @@ class WholeArray(NamedTuple):
 
 @kernel
 def zeros_like(x: Any) -> Any:
-    """Return zeros of the shape of an array; a kernel because Numba takes long to compile `np.zeros` anew."""
+    """Return zeros of the shape of an array. Numba would take long to compile `np.zeros` in each function anew."""
     return np.zeros(x.shape)
+
+
+@kernel
+def empty(count: int) -> Any:
+    """Return room for so many numbers, or for none if there are less than none."""
+    return np.empty(max(count, 0))
 
 
 @fast
@@ -258,6 +264,7 @@ _TRIPLES = {
 
 #: What generated code calls, under these names.
 HELPERS: dict[str, Any] = {
+    "_empty": empty,
     "_zeros_like": zeros_like,
     "_matvec": matvec,
     "_vecmat": vecmat,

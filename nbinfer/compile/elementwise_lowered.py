@@ -34,24 +34,13 @@ def _one(numbers: Any) -> Any:
 
     def over_array(x):
         out = np.empty(x.shape, np.float64)
-        flat = out.ravel()
-        i = 0
-        for value in x.flat:  # Numba knows no enumerate over it
-            flat[i] = numbers(value)
-            i += 1  # noqa: SIM113
-        return out
-
-    def over_contiguous(x):
-        out = np.empty(x.shape, np.float64)
-        source, target = x.ravel(), out.ravel()
+        source, target = x.ravel(), out.ravel()  # contiguous, or copies that are
         for i in range(target.size):
             target[i] = numbers(source[i])
         return out
 
     def implement(x):
-        if not _is_array(x):
-            return lambda x: numbers(x)
-        return over_contiguous if x.layout == "C" else over_array
+        return over_array if _is_array(x) else lambda x: numbers(x)
 
     return stub, implement
 
@@ -63,8 +52,9 @@ def _two(numbers: Any) -> Any:
     def over_arrays(x, y):
         a, b = np.broadcast_arrays(np.asarray(x), np.asarray(y))
         out = np.empty(a.shape, np.float64)
-        for index in np.ndindex(a.shape):
-            out[index] = numbers(a[index], b[index])
+        first, second, target = a.ravel(), b.ravel(), out.ravel()
+        for i in range(target.size):
+            target[i] = numbers(first[i], second[i])
         return out
 
     def implement(x, y):
@@ -80,8 +70,9 @@ def _three(numbers: Any) -> Any:
     def over_arrays(x, y, z):
         a, b, c = np.broadcast_arrays(np.asarray(x), np.asarray(y), np.asarray(z))
         out = np.empty(a.shape, np.float64)
-        for index in np.ndindex(a.shape):
-            out[index] = numbers(a[index], b[index], c[index])
+        first, second, third, target = a.ravel(), b.ravel(), c.ravel(), out.ravel()
+        for i in range(target.size):
+            target[i] = numbers(first[i], second[i], third[i])
         return out
 
     def implement(x, y, z):
