@@ -7,7 +7,7 @@ from typing import Any
 
 from nbinfer.autodiff.builder import Builder
 from nbinfer.autodiff.ir import Storage, Value, promote
-from nbinfer.autodiff.rules import RULES
+from nbinfer.autodiff.rules import CHOICES, RULES
 
 #: From this cost on, an expression used in several places is computed once and stored.
 EXPENSIVE = 8
@@ -190,7 +190,7 @@ class ArrayBuilder(Builder):
             if entry.cuts and any(x.active for x in operands):
                 self.notice(entry.cuts)
         decided = any(map(self._is_decided, operands))
-        if decided and kind != "b":
+        if kind != "b" and any(map(self._is_decided, operands[1:] if rule in CHOICES else operands)):
             self.notice("a comparison used as a number has derivative 0")
         result = self.elementwise(lambda *xs: self.scalar(rule, *(x() for x in xs)), operands, kind, active, cost)
         if isinstance(result, Lazy) and kind == "b":

@@ -15,6 +15,7 @@ from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.rules import BINARY
 from nbinfer.autodiff.source import Source, read_source
 from nbinfer.autodiff.syntax import STATEMENTS, assigned, in_this_loop, leaves
+from nbinfer.compile import Elementwise
 
 #: Calls inside calls; beyond this it is taken for an unbounded recursion.
 _DEEPEST = 60
@@ -29,10 +30,11 @@ class Returned(NamedTuple):
 class Frame:
     """A function that is being read."""
 
-    def __init__(self, source: Source, call: Hashable, main: bool) -> None:
+    def __init__(self, source: Source, call: Hashable, main: bool, elementwise: bool) -> None:
         self.source = source
         self.call = call
         self.main = main  # a constant returned early is the result of the whole program
+        self.elementwise = elementwise  # expressions with names meet again element by element
 
 
 class Frontend(Expressions):
@@ -75,7 +77,8 @@ class Frontend(Expressions):
             raise self.error(f"{source.name!r} calls itself too often; write the recursion as a loop")
         node = self.node
         env = self._arguments(source, args, named)
-        self.frames.append(Frame(source, (self.path(), source.name), main))
+        elementwise = isinstance(function, Elementwise) and not any(function.cores)
+        self.frames.append(Frame(source, (self.path(), source.name), main, elementwise))
         for name, value in env.items():
             env[name] = self.bind(name, value)
         result = self.run(source.body, env)
@@ -114,6 +117,8 @@ class Frontend(Expressions):
                 value.hint = name
             return value
         if not isinstance(value, Lazy):
+            return value
+        if self.frames[-1].elementwise and not value.reads:
             return value
         uses = self.frames[-1].source.uses.get(name)
         if uses is not None and (uses.grows or uses.written):  # in place, as in NumPy
