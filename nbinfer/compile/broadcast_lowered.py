@@ -79,8 +79,11 @@ def sizes_of(arguments: Sequence[Argument]) -> tuple[int, list[str]]:
     return ndim, lines
 
 
-def loops(arguments: Sequence[Argument], ndim: int, call: str, dtype: str) -> list[str]:
-    """Return the lines that fill ``_out``, of sizes ``_n0, _n1, …``, with ``call`` of the elements."""
+def loops(arguments: Sequence[Argument], ndim: int, call: str, dtype: str, element: str = "") -> list[str]:
+    """Return the lines that fill ``_out``, of sizes ``_n0, _n1, …``, with ``call`` of the elements.
+
+    `element` are the sizes, each followed by a comma, of an element that is no number.
+    """
     lines, elements = [], []
     for a in arguments:
         first = ndim - a.ndim
@@ -88,9 +91,9 @@ def loops(arguments: Sequence[Argument], ndim: int, call: str, dtype: str) -> li
         index = ", ".join(f"_i{first + k} * _{a.name}{k}" for k in range(a.ndim))
         elements.append(f"{a.name}[{index}]" if a.ndim else a.whole)
     axes = range(ndim)
-    lines.append(f"_out = np.empty(({''.join(f'_n{k}, ' for k in axes)}), np.{dtype})")
+    lines.append(f"_out = np.empty(({''.join(f'_n{k}, ' for k in axes)}{element}), np.{dtype})")
     lines += [f"{'    ' * k}for _i{k} in range(_n{k}):" for k in axes]
-    place = ", ".join(f"_i{k}" for k in axes) or "()"
+    place = ", ".join([*(f"_i{k}" for k in axes), *(["..."] if element else [])]) or "()"
     lines.append(f"{'    ' * ndim}_out[{place}] = {call}({', '.join(elements)})")
     return [*lines, "return _out"]
 

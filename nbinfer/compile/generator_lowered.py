@@ -24,7 +24,7 @@ def generator(function: Any) -> Any:
         if any(a.ndim > ndim for a in arguments):
             lines.append('raise ValueError("a parameter has more axes than size")')
         elif ndim or lines:
-            lines += loops(arguments, ndim, "_draw", function.dtype)
+            lines += loops(arguments, ndim, "_draw", function.dtype, function.element)
         else:
             lines.append(f"return _draw({', '.join(a.whole for a in arguments)})")
         text = "\n".join(lines).replace("_draw(", "_draw(rng, ")

@@ -76,12 +76,17 @@ class Generator(Kernel[..., Any]):
         Of the parameters.
     dtype : str
         Of the draws.
+    element : str
+        Shape of one draw that is no number, written with the parameters' names.
     """
 
-    def __init__(self, function: Callable[..., Any], check: Check, arrays: bool, discrete: bool) -> None:
+    def __init__(
+        self, function: Callable[..., Any], check: Check, arrays: bool, discrete: bool, element: str = ""
+    ) -> None:
         super().__init__(function, {})
         self.check = check
         self.dtype = "int64" if discrete else "float64"
+        self.element = element
         self._arrays = arrays
 
     @functools.cached_property
@@ -106,7 +111,7 @@ class Generator(Kernel[..., Any]):
                 return self.py_func(rng, *parameters, None if alone else shape)
         if alone:
             return self.py_func(rng, *(_plain(p) for p in parameters))
-        draws = np.empty(shape, self.dtype)
+        draws = np.empty(shape + self._element(parameters), self.dtype)
         spread = [
             np.broadcast_to(p, shape + np.shape(p)[np.ndim(p) - core :])
             for p, core in zip(parameters, self.check.cores, strict=True)
@@ -114,6 +119,10 @@ class Generator(Kernel[..., Any]):
         for index in np.ndindex(shape):
             draws[index] = self.py_func(rng, *(_plain(p[index]) for p in spread))
         return draws
+
+    def _element(self, parameters: Sequence[Any]) -> tuple[int, ...]:
+        shape: tuple[int, ...] = eval(f"({self.element})", {}, dict(zip(self.check.names, parameters, strict=True)))
+        return shape
 
     def __repr__(self) -> str:
         return f"<generator {_name(self)}>"
@@ -149,7 +158,7 @@ def density(function: Callable[..., Any] | None = None, *, cores: Sequence[int] 
 
 
 def generator(
-    check: Check, *, arrays: bool = False, discrete: bool = False
+    check: Check, *, arrays: bool = False, discrete: bool = False, element: str = ""
 ) -> Callable[[Callable[..., Any]], Generator]:
     """Mark a function that draws one number: its arguments are a NumPy Generator, the parameters, and `size`.
 
@@ -162,5 +171,8 @@ def generator(
         number, and always if this is false.
     discrete : bool
         Whether it draws integers.
+    element : str
+        If it draws an array instead of a number, the shape of that, as in ``"p.shape[-1],"``: names are those of
+        parameters. Such axes come last.
     """
-    return lambda function: Generator(function, check, arrays, discrete)
+    return lambda function: Generator(function, check, arrays, discrete, element)
