@@ -155,7 +155,7 @@ class Analysis(Chains):
             if arg.active:
                 wanted.add(arg)
                 for need in op.primitive.needs.get(position, ()):
-                    value = op.out if need == "out" else op.args[need]
+                    value = op.out if need == "out" else op.outs[-1] if need == "kept" else op.args[need]
                     wanted.add(value)
                     if value.storage is not None:
                         wanted.add(value.storage)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer import vectormath
 from nbinfer.autodiff import linalg
 from nbinfer.autodiff.expressions import Record
 from nbinfer.autodiff.frontend import Frontend
@@ -264,6 +265,31 @@ def _clip(b: Frontend, x: Any, lower: Any, upper: Any) -> Any:
     result = b.fresh(b.operand(x))
     result = result if lower is None else b.apply("max", result, b.operand(lower))
     return result if upper is None else b.apply("min", result, b.operand(upper))
+
+
+@handles(vectormath.pick.py_func)
+def _pick(b: Frontend, rows: Any, k: Any) -> Any:
+    """Gather one element of each row; no derivative and no memory is touched where there is none."""
+    rows = b.stored(b.operand(rows), "rows")
+    source = b.lazy(rows)
+    k = b.operand(k)
+    outer = Lazy(b, source.dims[:-1], lambda index: b.constant(0.0), "f")
+    positions = [k] if is_number(k) else [b.lazy(k)]
+
+    def at(index: list[Value]) -> Value:
+        number = k if is_number(k) else positions[0].at(b.spread(positions[0], index, dims))
+        valid = b.scalar("and", b.scalar("ge", number, b.constant(0)), b.scalar("lt", number, source.dims[-1]))
+        if number.kind == "f":
+            valid = b.scalar("and", valid, b.scalar("eq", number, b.scalar("floor", number)))
+        place = b.scalar("int", b.scalar("select", valid, number, b.constant(0)))
+        found = source.at([*b.spread(outer, index, dims), place])
+        return b.scalar("select", valid, found, b.constant(math.nan))
+
+    dims = b.broadcast([source.dims[:-1], b.dims_of(k)])
+    if not dims:
+        return at([])
+    cost = source.cost + (0 if is_number(k) else positions[0].cost) + 4
+    return Lazy(b, dims, at, "f", active=source.active, cost=cost, reads=source.reads)
 
 
 # Linear algebra -------------------------------------------------------------------------------------------------------

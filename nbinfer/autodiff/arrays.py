@@ -9,7 +9,7 @@ from typing import Any
 from nbinfer.autodiff.builder import Builder
 from nbinfer.autodiff.ir import Value, promote
 from nbinfer.autodiff.lazy import EXPENSIVE, Index, Lazy, Operand, is_number, owner
-from nbinfer.autodiff.rules import RULES
+from nbinfer.autodiff.rules import CHOICES, RULES
 
 #: Where the search for the largest and for the smallest number of a kind begins.
 _LEAST: dict[str, Any] = {"f": -math.inf, "i": 1 - 2**63, "b": False}
@@ -124,7 +124,7 @@ class ArrayBuilder(Builder):
             if entry.cuts and any(x.active for x in operands):
                 self.notice(entry.cuts)
         decided = any(map(self._is_decided, operands))
-        if decided and kind != "b":
+        if kind != "b" and any(map(self._is_decided, operands[1:] if rule in CHOICES else operands)):
             self.notice("a comparison used as a number has derivative 0")
         result = self.elementwise(lambda *xs: self.scalar(rule, *(x() for x in xs)), operands, kind, active, cost)
         if isinstance(result, Lazy) and kind == "b":

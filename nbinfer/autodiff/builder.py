@@ -166,7 +166,13 @@ class Builder(ScalarBuilder):
         active = any(a.active for a in args)
         storage = Storage(active, False, self.block) if dims else None
         out = self.value(primitive.name, "f", self.block, ndim=len(dims), active=active, storage=storage)
-        op = Primitive(primitive, out, list(args))
+        outs = [out]
+        if primitive.keeps:
+            outs.append(self.value("kept", "f", self.block, ndim=1, storage=Storage(False, False, self.block)))
+        for name, function in primitive.functions.items():
+            if self.names.setdefault(name, function) is not function:
+                raise self.error(f"the name {name!r} is taken; call yours otherwise")
+        op = Primitive(primitive, outs, list(args))
         self.append(op)
         for arg in args:
             if arg.storage is not None:

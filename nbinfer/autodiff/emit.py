@@ -209,7 +209,7 @@ class Emitter(Writer):
         for position, arg in enumerate(op.args):
             if arg.active and position in op.primitive.reverse:
                 template = op.primitive.reverse[position]
-                self.line(template.format(*names, o=op.out.name, bar=op.out.bar, **bars))
+                self.line(template.format(*names, o=op.out.name, kept=op.outs[-1].name, bar=op.out.bar, **bars))
 
     def _reverse_if(self, op: If, begun: set[Value], loop: For | None) -> None:
         chains = self.analysis.chains

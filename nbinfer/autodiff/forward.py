@@ -328,7 +328,8 @@ class Writer:
         self.line(f"{op.out.name} = {op.args[0].name}.shape[{op.axis}]")
 
     def _primitive(self, op: Primitive, plan: Any, shadows: bool) -> None:
-        self.line(f"{op.out.name} = {op.primitive.value.format(*(a.name for a in op.args))}")
+        outs = ", ".join(out.name for out in op.outs)
+        self.line(f"{outs} = {op.primitive.value.format(*(a.name for a in op.args))}")
         if shadows and op.out.active and op.out.ndim:
             self.line(f"{op.out.bar} = _zeros_like({op.out.name})")
 

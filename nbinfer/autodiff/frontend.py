@@ -17,6 +17,7 @@ from nbinfer.autodiff.lazy import Lazy, is_array, is_number
 from nbinfer.autodiff.rules import BINARY
 from nbinfer.autodiff.source import Source, Uses, read_source
 from nbinfer.autodiff.syntax import STATEMENTS, assigned, in_this_loop, leaves
+from nbinfer.compile import Elementwise
 
 #: Calls inside calls; beyond this it is taken for an unbounded recursion.
 _DEEPEST = 60
@@ -31,10 +32,11 @@ class Returned(NamedTuple):
 class Frame:
     """A function that is being read."""
 
-    def __init__(self, source: Source, call: Hashable, main: bool) -> None:
+    def __init__(self, source: Source, call: Hashable, main: bool, elementwise: bool) -> None:
         self.source = source
         self.call = call
         self.main = main  # a constant returned early is the result of the whole program
+        self.elementwise = elementwise  # expressions with names meet again element by element
 
 
 class Frontend(Binding):
@@ -77,7 +79,8 @@ class Frontend(Binding):
             raise self.error(f"{source.name!r} calls itself too often; write the recursion as a loop")
         node = self.node
         env = self._arguments(source, args, named)
-        self.frames.append(Frame(source, (self.path(), source.name), main))
+        elementwise = isinstance(function, Elementwise) and not any(function.cores)
+        self.frames.append(Frame(source, (self.path(), source.name), main, elementwise))
         for name, value in env.items():
             env[name] = self.bind(name, value)
         result = self.run(source.body, env)
@@ -111,6 +114,11 @@ class Frontend(Binding):
 
     def uses_of(self, name: str) -> Uses:
         return self.frames[-1].source.uses.get(name) or Uses()
+
+    def bind(self, name: str, value: Any) -> Any:
+        if isinstance(value, Lazy) and self.frames[-1].elementwise and not value.reads:
+            return value
+        return super().bind(name, value)
 
     # Statements ---------------------------------------------------------------------------------------------------
 

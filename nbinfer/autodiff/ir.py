@@ -161,7 +161,7 @@ class Op:
 
     @property
     def out(self) -> Value:
-        """The only value it assigns."""
+        """The only value it assigns, or the one that counts."""
         return self.outs[0]
 
 
@@ -273,12 +273,12 @@ class Dim(Op):
 
 
 class Primitive(Op):
-    """``out = primitive(args)`` for a whole-array function of `linalg`."""
+    """``out = primitive(args)`` for a whole-array function of `linalg`; ``out, kept`` if it keeps something."""
 
     __slots__ = ("primitive",)
 
-    def __init__(self, primitive: Any, out: Value, args: list[Value]) -> None:
-        super().__init__([out], args)
+    def __init__(self, primitive: Any, outs: list[Value], args: list[Value]) -> None:
+        super().__init__(outs, args)
         self.primitive = primitive
 
 

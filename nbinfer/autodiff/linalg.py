@@ -7,6 +7,7 @@ is the row-oriented algorithm of Murray, "Differentiation of the Cholesky decomp
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,9 @@ __all__ = ["cholesky", "solve_lower", "solve_upper"]
 class WholeArray(NamedTuple):
     """A function of whole arrays, for generated code.
 
+    Where value and derivatives come of one pass, the value is a pair: the result, and a flat array that the reverse
+    reads.
+
     Attributes
     ----------
     name : str
@@ -42,15 +46,21 @@ class WholeArray(NamedTuple):
         Template of the value; ``{0}``, ``{1}`` are the arguments.
     reverse : dict
         For each argument by position, a template of the statement that adds to its adjoint: ``{bar0}``, ``{bar1}`` are
-        the adjoints of the arguments, ``{bar}`` that of the result, ``{o}`` the result.
+        the adjoints of the arguments, ``{bar}`` that of the result, ``{o}`` the result, ``{kept}`` what was kept.
     needs : dict
-        For each argument by position, what its reverse reads: positions of arguments, and "out".
+        For each argument by position, what its reverse reads: positions of arguments, "out" and "kept".
+    functions : dict
+        What the templates call beside `HELPERS`, by name.
+    keeps : bool
+        Whether the value is a pair.
     """
 
     name: str
     value: str
     reverse: dict[int, str]
     needs: dict[int, tuple[Any, ...]]
+    functions: Mapping[str, Any] = {}
+    keeps: bool = False
 
 
 @kernel

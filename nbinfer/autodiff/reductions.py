@@ -110,6 +110,16 @@ def _logsumexp(b: Frontend, x: Any, axis: Any = None) -> Any:
     return b.apply("add", shift, b.apply("log", total))
 
 
+@handles(vectormath.row_sum.py_func)
+def _row_sum(b: Frontend, rows: Any) -> Any:
+    return b.sum(b.operand(rows), b.constant(-1))
+
+
+@handles(vectormath.row_logsumexp.py_func)
+def _row_logsumexp(b: Frontend, rows: Any) -> Any:
+    return _logsumexp(b, rows, b.constant(-1))
+
+
 def _kept(b: Frontend, x: Any, axes: list[int]) -> Lazy:
     """Put axes of size 1 where a reduction took axes away."""
     source = b.lazy(x)

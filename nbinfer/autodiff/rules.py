@@ -197,6 +197,7 @@ _RULES = [
     *_incomplete("beta", "incc"),
     Rule("erf", "_erf({0})", ("1.1283791670955126 * _exp(-{0} * {0})",), "f", 40),
     Rule("erfc", "_erfc({0})", ("-1.1283791670955126 * _exp(-{0} * {0})",), "f", 40),
+    Rule("log_erfcx", "_log_erfcx({0})", ("2.0 * {0} - 1.1283791670955126 * _exp(-{o})",), "f", 60),
     Rule("ndtr", "_ndtr({0})", ("0.3989422804014327 * _exp(-0.5 * {0} * {0})",), "f", 40),
     Rule("log_ndtr", "_log_ndtr({0})", ("_mills({0})",), "f", 60),
     Rule("ndtri", "_ndtri({0})", ("2.5066282746310002 * _exp(0.5 * {o} * {o})",), "f", 60),
@@ -223,6 +224,13 @@ _RULES = [
         ("(1.0 if {0} <= {1} or {1} != {1} else 0.0)", "(0.0 if {0} <= {1} or {1} != {1} else 1.0)"),
     ),
     Rule("nan_to_minus_inf", "({0} if {0} == {0} else -math.inf)", ("(1.0 if {0} == {0} else 0.0)",), "f"),
+    Rule("select", "({1} if {0} else {2})", ("", "({bar} if {0} else 0.0)", "(0.0 if {0} else {bar})")),
+    Rule(
+        "where_valid",
+        "({1} if {0} and {1} == {1} else -math.inf)",
+        ("", "({bar} if {0} and {1} == {1} else 0.0)"),
+        "f",
+    ),
     Rule("copysign", "math.copysign({0}, {1})", ("math.copysign(1.0, {0}) * math.copysign(1.0, {1})", "0.0"), "f"),
     Rule("float", "float({0})", ("1.0",), "f"),
     Rule("bool_to_float", "(1.0 if {0} else 0.0)", (), "f"),
@@ -253,6 +261,9 @@ _RULES = [
     Rule("rshift", "{0} >> {1}", (), "i"),
 ]
 RULES: dict[str, Rule] = {rule.name: rule for rule in _RULES}
+
+#: Rules whose first argument is a condition.
+CHOICES = {"select", "where_valid"}
 
 #: Rules whose arguments are numbers, so that a bool among them is converted.
 ARITHMETIC = {

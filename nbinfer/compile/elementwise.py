@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -41,14 +41,24 @@ class Elementwise(Kernel[..., Any]):
         The function of numbers that is compiled, as plain Python.
     numbers : Kernel
         The same as a kernel that takes numbers only.
+    names : tuple of str
+        Of the arguments.
+    cores : tuple of int
+        How many axes of each argument, the last ones, belong to an element; 0 where an element is a number.
     """
 
     def __init__(
-        self, function: Callable[..., float], reference: Callable[..., Any] | str, options: dict[str, Any]
+        self,
+        function: Callable[..., Any],
+        reference: Callable[..., Any] | str,
+        options: dict[str, Any] = _OPTIONS,
+        cores: Sequence[int] = (),
     ) -> None:
         super().__init__(function, options)
         self._named = reference
         self.numbers = _Numbers(function, options, self)
+        self.names = function.__code__.co_varnames[: function.__code__.co_argcount]
+        self.cores = tuple(cores) or (0,) * len(self.names)
 
     @functools.cached_property
     def reference(self) -> Callable[..., Any]:
@@ -59,9 +69,9 @@ class Elementwise(Kernel[..., Any]):
 
     @functools.cached_property
     def _numba_type_(self) -> Any:
-        from nbinfer.compile.elementwise_lowered import typed
+        from nbinfer.compile.elementwise_lowered import elementwise
 
-        return typed(self)
+        return elementwise(self)
 
     def __call__(self, *args: Any) -> Any:
         with np.errstate(all="ignore"):
@@ -72,8 +82,8 @@ class Elementwise(Kernel[..., Any]):
 
 
 def elementwise(
-    reference: Callable[..., Any] | str, *, contract: bool = False
-) -> Callable[[Callable[..., float]], Elementwise]:
+    reference: Callable[..., Any] | str, *, contract: bool = False, cores: Sequence[int] = ()
+) -> Callable[[Callable[..., Any]], Elementwise]:
     """Mark a function of numbers as one that also takes arrays.
 
     Parameters
@@ -83,10 +93,12 @@ def elementwise(
         which is not imported before it is called.
     contract : bool
         Let the compiler round a product and the sum it enters once instead of twice: faster, and polynomials gain.
+    cores : sequence of int, optional
+        How many axes of each argument, the last ones, belong to an element. Default: none.
     """
 
-    def mark(function: Callable[..., float]) -> Elementwise:
-        return Elementwise(function, reference, _CONTRACTED if contract else _OPTIONS)
+    def mark(function: Callable[..., Any]) -> Elementwise:
+        return Elementwise(function, reference, _CONTRACTED if contract else _OPTIONS, cores)
 
     return mark
 

@@ -73,8 +73,8 @@ def bytes_at(address: int, count: int) -> np.ndarray:
 
 @twin
 def part(array: np.ndarray, start: int, shape: tuple[int, ...]) -> np.ndarray:
-    """View a part of a contiguous flat array as an array of `shape`: less to compile than a slice, and unchecked."""
-    return array[start : start + math.prod(shape)].reshape(shape)
+    """View a part of a contiguous array, counted flat, as `shape`: less to compile than a slice, and unchecked."""
+    return array.reshape(-1)[start : start + math.prod(shape)].reshape(shape)
 
 
 @twin

@@ -1,6 +1,8 @@
 r"""The half-Cauchy distribution: the absolute value of a Cauchy centred at 0.
 
 .. math:: p(x \mid \beta) = \frac{2}{\pi\beta\,(1 + (x/\beta)^2)}, \qquad x \ge 0
+
+SciPy: ``halfcauchy(scale=beta)``.
 """
 
 from __future__ import annotations
@@ -10,9 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import density, generator
+from nbinfer.vectormath import select, where_valid
 
 _LOG_HALF_PI = math.log(0.5 * math.pi)
+
+check = Check("half_cauchy", beta=POSITIVE)
 
 
 @density
@@ -24,18 +30,59 @@ def logpdf(x: Any, beta: Any) -> Any:
     x : float or array
         Where; below 0, and where ``(x / beta)**2`` overflows, the result is ``-inf``.
     beta : float or array
-        Scale, the median; where it is not positive the result is ``-inf``.
+        Scale, the median; positive.
 
     Returns
     -------
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    inside = 1.0 - np.divide(1.0, x >= 0.0)  # 0, or -inf
-    return np.fmax(inside - np.log1p(np.square(x / beta)) - (np.log(beta) + _LOG_HALF_PI), -np.inf)
+    logp = -np.log1p(np.square(x / beta)) - (np.log(beta) + _LOG_HALF_PI)
+    return where_valid((x >= 0.0) & (beta > 0.0), logp)
 
 
-@generator
+@density
+def logcdf(x: Any, beta: Any) -> Any:
+    """Log of the probability of values up to x.
+
+    Parameters
+    ----------
+    x : float or array
+        Where.
+    beta : float or array
+        As for `logpdf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    inside = x > 0.0
+    z = select(inside, x, 1.0) / beta
+    return where_valid(inside & (beta > 0.0), np.log(np.arctan2(z, 1.0)) - _LOG_HALF_PI)
+
+
+@density
+def logsf(x: Any, beta: Any) -> Any:
+    """Log of the probability of values beyond x.
+
+    Parameters
+    ----------
+    x : float or array
+        Where.
+    beta : float or array
+        As for `logpdf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    z = select(x < 0.0, 0.0, x) / beta
+    return where_valid(beta > 0.0, np.log(np.arctan2(1.0, z)) - _LOG_HALF_PI)
+
+
+@generator(check, arrays=True)
 def random(rng: np.random.Generator, beta: Any, size: Any = None) -> Any:
     """Draw random numbers.
 
@@ -52,11 +99,15 @@ def random(rng: np.random.Generator, beta: Any, size: Any = None) -> Any:
     -------
     x : float or array
         The draws.
+
+    Raises
+    ------
+    ValueError
+        If `check` says that a parameter is invalid, or if shapes do not broadcast.
     """
-    # The end of the range carries the shape of beta.
-    return beta * np.tan(rng.uniform(0.0, 0.5 * math.pi + 0.0 * beta, size))
+    return beta * np.abs(rng.standard_cauchy(size))
 
 
 def support(beta: Any) -> tuple[Any, Any]:
-    """Return the ends of the support, 0 and infinity."""
+    """Return the ends of the support: 0 and infinity."""
     return 0.0, math.inf

@@ -1,6 +1,8 @@
 r"""The normal distribution.
 
 .. math:: p(x \mid \mu, \sigma) = \frac{1}{\sigma\sqrt{2\pi}} \exp\Big(-\frac{(x-\mu)^2}{2\sigma^2}\Big)
+
+SciPy: ``norm(mu, sigma)``.
 """
 
 from __future__ import annotations
@@ -10,9 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.distributions._check import POSITIVE, REAL, Check
 from nbinfer.distributions._function import density, generator
+from nbinfer.vectormath import log_ndtr, where_valid
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+
+check = Check("normal", mu=REAL, sigma=POSITIVE)
 
 
 @density
@@ -26,18 +32,55 @@ def logpdf(x: Any, mu: Any, sigma: Any) -> Any:
     mu : float or array
         Mean.
     sigma : float or array
-        Standard deviation; where it is not positive the result is ``-inf``.
+        Standard deviation; positive.
 
     Returns
     -------
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    # fmax takes the other number when one is NaN.
-    return np.fmax(-0.5 * np.square((x - mu) / sigma) - (np.log(sigma) + _HALF_LOG_2PI), -np.inf)
+    return where_valid(sigma > 0.0, -0.5 * np.square((x - mu) / sigma) - (np.log(sigma) + _HALF_LOG_2PI))
 
 
-@generator
+@density
+def logcdf(x: Any, mu: Any, sigma: Any) -> Any:
+    """Log of the probability of values up to x.
+
+    Parameters
+    ----------
+    x : float or array
+        Where.
+    mu, sigma : float or array
+        As for `logpdf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    return where_valid(sigma > 0.0, log_ndtr((x - mu) / sigma))
+
+
+@density
+def logsf(x: Any, mu: Any, sigma: Any) -> Any:
+    """Log of the probability of values beyond x.
+
+    Parameters
+    ----------
+    x : float or array
+        Where.
+    mu, sigma : float or array
+        As for `logpdf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    return where_valid(sigma > 0.0, log_ndtr((mu - x) / sigma))
+
+
+@generator(check, arrays=True)
 def random(rng: np.random.Generator, mu: Any, sigma: Any, size: Any = None) -> Any:
     """Draw random numbers.
 
@@ -48,7 +91,7 @@ def random(rng: np.random.Generator, mu: Any, sigma: Any, size: Any = None) -> A
     mu : float or array
         Mean.
     sigma : float or array
-        Standard deviation, not negative.
+        Standard deviation; positive.
     size : int or tuple of int, optional
         Shape of the result. Default: the parameters' common shape.
 
@@ -56,6 +99,11 @@ def random(rng: np.random.Generator, mu: Any, sigma: Any, size: Any = None) -> A
     -------
     x : float or array
         The draws.
+
+    Raises
+    ------
+    ValueError
+        If `check` says that a parameter is invalid, or if shapes do not broadcast.
     """
     return rng.normal(mu, sigma, size)
 

@@ -1,6 +1,8 @@
 r"""The continuous uniform distribution.
 
 .. math:: p(x \mid a, b) = \frac{1}{b - a}, \qquad a \le x \le b
+
+SciPy: ``uniform(lower, upper - lower)``.
 """
 
 from __future__ import annotations
@@ -9,7 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.distributions._check import REAL, Check
 from nbinfer.distributions._function import density, generator
+from nbinfer.vectormath import select, where_valid
+
+check = Check("uniform", lower=REAL, upper=REAL).also(
+    "lower must be less than upper", lambda lower, upper: lower < upper
+)
 
 
 @density
@@ -21,18 +29,59 @@ def logpdf(x: Any, lower: Any, upper: Any) -> Any:
     x : float or array
         Where; outside the bounds the result is ``-inf``.
     lower, upper : float or array
-        The bounds a and b; where not ``lower < upper`` the result is ``-inf``.
+        The bounds a and b; ``lower < upper``. Draws lie in [lower, upper).
 
     Returns
     -------
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    inside = 1.0 - np.divide(1.0, (x >= lower) & (x <= upper) & (lower < upper))  # 0, or -inf
-    return np.fmax(inside - np.log(upper - lower), -np.inf)
+    return where_valid((x >= lower) & (x <= upper) & (lower < upper), -np.log(upper - lower))
 
 
-@generator
+@density
+def logcdf(x: Any, lower: Any, upper: Any) -> Any:
+    """Log of the probability of values up to x.
+
+    Parameters
+    ----------
+    x : float or array
+        Where.
+    lower, upper : float or array
+        As for `logpdf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    inside = x > lower
+    height = select(inside & (x < upper), x - lower, upper - lower) / (upper - lower)
+    return where_valid(inside & (lower < upper), np.log(height))
+
+
+@density
+def logsf(x: Any, lower: Any, upper: Any) -> Any:
+    """Log of the probability of values beyond x.
+
+    Parameters
+    ----------
+    x : float or array
+        Where.
+    lower, upper : float or array
+        As for `logpdf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    inside = x < upper
+    height = select(inside & (x > lower), upper - x, upper - lower) / (upper - lower)
+    return where_valid(inside & (lower < upper), np.log(height))
+
+
+@generator(check, arrays=True)
 def random(rng: np.random.Generator, lower: Any, upper: Any, size: Any = None) -> Any:
     """Draw random numbers.
 
@@ -41,7 +90,7 @@ def random(rng: np.random.Generator, lower: Any, upper: Any, size: Any = None) -
     rng : numpy.random.Generator
         Where randomness comes from.
     lower, upper : float or array
-        The bounds; draws lie in [lower, upper).
+        The bounds a and b; ``lower < upper``. Draws lie in [lower, upper).
     size : int or tuple of int, optional
         Shape of the result. Default: the parameters' common shape.
 
@@ -49,6 +98,11 @@ def random(rng: np.random.Generator, lower: Any, upper: Any, size: Any = None) -
     -------
     x : float or array
         The draws.
+
+    Raises
+    ------
+    ValueError
+        If `check` says that a parameter is invalid, or if shapes do not broadcast.
     """
     return rng.uniform(lower, upper, size)
 

@@ -8,13 +8,15 @@ what makes no sense is NaN.
 from nbinfer.compile import Elementwise
 from nbinfer.vectormath.bessel import i1_over_i0, log_i0e
 from nbinfer.vectormath.beta import lbeta, log_binomial
-from nbinfer.vectormath.error import erf, erfc, log_ndtr, ndtr, ndtri
+from nbinfer.vectormath.choice import select, where_valid
+from nbinfer.vectormath.error import erf, erfc, log_erfcx, log_ndtr, ndtr, ndtri
 from nbinfer.vectormath.exponential import cosh, exp, exp2, expm1, sinh, tanh
 from nbinfer.vectormath.gamma import digamma, digamma_positive, lgamma, lgamma_positive, trigamma
 from nbinfer.vectormath.incomplete_beta import betainc, betaincc, log_betainc, log_betaincc
 from nbinfer.vectormath.incomplete_gamma import gammainc, gammaincc, log_gammainc, log_gammaincc
 from nbinfer.vectormath.logarithm import log, log1p, log2, log10
 from nbinfer.vectormath.logistic import expit, log1mexp, log1pexp, log_expit, logaddexp, logit, logsumexp
+from nbinfer.vectormath.rows import pick, row_logsumexp, row_sum
 
 __all__ = [
     "Elementwise",
@@ -44,6 +46,7 @@ __all__ = [
     "log_betainc",
     "log_betaincc",
     "log_binomial",
+    "log_erfcx",
     "log_expit",
     "log_gammainc",
     "log_gammaincc",
@@ -54,7 +57,12 @@ __all__ = [
     "logsumexp",
     "ndtr",
     "ndtri",
+    "pick",
+    "row_logsumexp",
+    "row_sum",
+    "select",
     "sinh",
     "tanh",
     "trigamma",
+    "where_valid",
 ]

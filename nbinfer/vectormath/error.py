@@ -166,6 +166,23 @@ def erfc(x: float) -> Any:
     return 1.0 - x * _erf_slope(x * x) if a < 0.5 else far
 
 
+def _log_erfcx(x: Any) -> Any:
+    from scipy.special import erfc, erfcx
+
+    below = np.square(x) + np.log(erfc(np.minimum(x, 0.0)))
+    return np.where(np.less(x, 0.0), below, np.log(erfcx(np.maximum(x, 0.0))))[()]
+
+
+@elementwise(_log_erfcx, contract=True)
+def log_erfcx(x: float) -> Any:
+    """Return log(exp(x * x) * erfc(x)), element by element, however small erfc(x) is."""
+    x = np.float64(x)
+    a = abs(x)
+    scaled = scaled_erfc(a)
+    below = 2.0 - _exp(-a * a) * scaled
+    return (x * x if x < 0.0 else 0.0) + _log(below if x < 0.0 else scaled)
+
+
 @fragment
 def _tail(a: float) -> tuple[Any, Any, Any, Any]:
     """Return ndtr(-a), where a is not negative, and whether that is the product of what follows: a bell, a factor."""

@@ -7,7 +7,7 @@ import pytest
 
 from nbinfer import vectormath
 from nbinfer.autodiff import linalg
-from nbinfer.autodiff.rules import FUNCTIONS, RULES
+from nbinfer.autodiff.rules import CHOICES, FUNCTIONS, RULES
 from tests.autodiff.plain import assert_differentiates, plain_value_and_grad
 
 #: Where each function is tried: inside its domain, away from kinks.
@@ -25,7 +25,7 @@ POINTS = {
     "mod": (7.3, 2.0),
     "copysign": (0.7, -1.2),
 }
-SMOOTH = sorted({name for name in FUNCTIONS.values() if name in RULES and RULES[name].partials})
+SMOOTH = sorted({name for name in FUNCTIONS.values() if name in RULES and RULES[name].partials} - CHOICES)
 
 
 def function_of(name):
@@ -97,6 +97,40 @@ def test_nan_becomes_minus_infinity_in_a_deferred_sum():
 
     assert plain_value_and_grad(f, np.array([1.0, -1.0]))[0] == -math.inf
     assert_differentiates(f, np.array([1.0, 2.0]))
+
+
+def test_what_is_not_chosen_has_no_derivative():
+    def f(x, c):
+        safe = vectormath.select(x > 0.0, x, 1.0)
+        return np.sum(vectormath.select(c, np.log(safe), x * x)) + vectormath.where_valid(
+            x[0] < 0.0, np.log(4.0 + x[1])
+        )
+
+    c = np.array([True, True, False])
+    assert_differentiates(f, np.array([-0.2, 0.7, 1.9]), c)
+    value, gradient = plain_value_and_grad(f, np.array([0.0, 0.0, 3.0]), c)
+    assert value == -math.inf
+    np.testing.assert_array_equal(gradient, [0.0, 0.0, 6.0])
+    assert plain_value_and_grad(f, np.array([-1.0, -9.0, 3.0]), c)[0] == -math.inf  # log(-5) is NaN
+
+
+def test_rows_differentiate():
+    def f(x, k):
+        rows = np.outer(x, x)
+        one = vectormath.pick(x, 1) + vectormath.row_sum(x) * vectormath.row_logsumexp(x)
+        each = np.sum(vectormath.pick(rows, k) * vectormath.row_logsumexp(rows))
+        return one + each + np.sum(vectormath.pick(x, k) * vectormath.row_sum(rows))
+
+    assert_differentiates(f, np.array([0.3, -2.0, 1.1]), np.array([2, 0, 0]))
+    assert_differentiates(f, np.array([0.3, -2.0, 1.1]), np.array([2.0, 0.0, 0.0]))
+
+    def beyond(x, k):
+        return vectormath.where_valid(x[0] > 0.0, vectormath.pick(x, k))
+
+    for k in (3, -1, 0.5, math.nan):
+        value, gradient = plain_value_and_grad(beyond, np.array([0.3, -2.0, 1.1]), k)
+        assert value == -math.inf
+        np.testing.assert_array_equal(gradient, 0.0)
 
 
 def test_bools_are_numbers_in_arithmetic():

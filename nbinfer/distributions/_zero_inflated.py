@@ -1,0 +1,22 @@
+"""What zero-inflated families share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nbinfer.distributions._function import density
+from nbinfer.vectormath import select, where_valid
+
+
+@density
+def inflated(k: Any, psi: Any, logp: Any, valid: Any) -> Any:
+    r"""Log probability of k if a number comes with probability psi from a family that gives `logp` to k, and is else 0.
+
+    The logarithm of :math:`1 - \psi + \psi e^{\log p}` for 0, and of :math:`\psi e^{\log p}` for other numbers. `valid`
+    tells whether the parameters of that family are: `logp` may be ``-inf`` at 0 all the same.
+    """
+    zero = k == 0
+    weight = np.log(select(zero, 1.0 - psi + psi * np.exp(logp), psi))
+    return where_valid(valid & (psi >= 0.0) & (psi <= 1.0), weight + select(zero, 0.0, logp))

@@ -1,0 +1,116 @@
+r"""The beta distribution.
+
+.. math:: p(x \mid a, b) = \frac{x^{a-1} (1-x)^{b-1}}{\mathrm{B}(a, b)}, \qquad 0 < x < 1
+
+SciPy: ``beta(a, b)``. At 0 the density counts for a = 1, at 1 for b = 1; otherwise it is 0 or infinite there, and the
+result is ``-inf``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nbinfer.distributions._check import POSITIVE, Check
+from nbinfer.distributions._function import density, generator
+from nbinfer.vectormath import lbeta, log_betainc, log_betaincc, select, where_valid
+
+check = Check("beta", a=POSITIVE, b=POSITIVE)
+
+
+@density
+def logpdf(x: Any, a: Any, b: Any) -> Any:
+    r"""Log density, :math:`(a-1)\log x + (b-1)\log(1-x) - \log\mathrm{B}(a, b)`.
+
+    Parameters
+    ----------
+    x : float or array
+        Where; outside [0, 1] the result is ``-inf``.
+    a, b : float or array
+        Shapes; positive. The mean is ``a / (a + b)``.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    positive, below_1 = x > 0.0, x < 1.0
+    log_x = np.log(select(positive, x, 1.0))
+    log_rest = np.log1p(-select(below_1, x, 0.0))
+    inside = (positive | ((x == 0.0) & (a == 1.0))) & (below_1 | ((x == 1.0) & (b == 1.0)))
+    logp = (a - 1.0) * log_x + (b - 1.0) * log_rest - lbeta(a, b)
+    return where_valid(inside & (a > 0.0) & (b > 0.0), logp)
+
+
+@density
+def logcdf(x: Any, a: Any, b: Any) -> Any:
+    """Log of the probability of values up to x.
+
+    Parameters
+    ----------
+    x : float or array
+        Where.
+    a, b : float or array
+        As for `logpdf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    inside = (x > 0.0) & (x < 1.0)
+    logp = log_betainc(a, b, select(inside, x, 0.5))
+    return where_valid((x > 0.0) & (a > 0.0) & (b > 0.0), select(inside, logp, 0.0))
+
+
+@density
+def logsf(x: Any, a: Any, b: Any) -> Any:
+    """Log of the probability of values beyond x.
+
+    Parameters
+    ----------
+    x : float or array
+        Where.
+    a, b : float or array
+        As for `logpdf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    inside = (x > 0.0) & (x < 1.0)
+    logp = log_betaincc(a, b, select(inside, x, 0.5))
+    return where_valid((x < 1.0) & (a > 0.0) & (b > 0.0), select(inside, logp, 0.0))
+
+
+@generator(check, arrays=True)
+def random(rng: np.random.Generator, a: Any, b: Any, size: Any = None) -> Any:
+    """Draw random numbers.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Where randomness comes from.
+    a, b : float or array
+        Shapes; positive. The mean is ``a / (a + b)``.
+    size : int or tuple of int, optional
+        Shape of the result. Default: the parameters' common shape.
+
+    Returns
+    -------
+    x : float or array
+        The draws.
+
+    Raises
+    ------
+    ValueError
+        If `check` says that a parameter is invalid, or if shapes do not broadcast.
+    """
+    return rng.beta(a, b, size)
+
+
+def support(a: Any, b: Any) -> tuple[Any, Any]:
+    """Return the ends of the support: 0 and 1."""
+    return 0.0, 1.0

@@ -1,0 +1,99 @@
+r"""The Dirichlet distribution of probabilities.
+
+.. math:: p(x \mid \alpha) = \frac{\Gamma(\sum_i \alpha_i)}{\prod_i \Gamma(\alpha_i)} \prod_i x_i^{\alpha_i - 1},
+          \qquad x_i \ge 0, \quad \sum_i x_i = 1
+
+with respect to all elements of x but one. SciPy: ``dirichlet(alpha)``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nbinfer.distributions._check import SUM_TOLERANCE, Check
+from nbinfer.distributions._function import generator
+from nbinfer.distributions._linalg import exact
+from nbinfer.distributions._multivariate import POSITIVES, multivariate
+from nbinfer.vectormath import lgamma, row_sum, select, where_valid
+
+check = Check("dirichlet", alpha=POSITIVES)
+
+
+@multivariate("k", "k")
+def logpdf(x: Any, alpha: Any) -> Any:
+    r"""Log density, :math:`\sum_i (\alpha_i - 1)\log x_i - \log B(\alpha)`.
+
+    Parameters
+    ----------
+    x : array, shape (…, k)
+        Where; the result is ``-inf`` unless the elements are not negative and sum to 1. At an element 0 the density is
+        infinite where its alpha is less than 1.
+    alpha : array, shape (…, k)
+        Concentrations; where one is not positive the result is ``-inf``.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each vector.
+    """
+    at_zero = select(alpha > 1.0, -np.inf, select(alpha < 1.0, np.inf, 0.0))
+    powers = select(x > 0.0, (alpha - 1.0) * np.log(select(x > 0.0, x, 1.0)), at_zero)
+    log_beta = row_sum(select((alpha > 0.0) & (alpha < np.inf), lgamma(alpha), np.nan)) - lgamma(row_sum(alpha))
+    total = row_sum(select(x >= 0.0, powers, np.nan))
+    return where_valid(np.abs(row_sum(x) - 1.0) <= SUM_TOLERANCE, total - log_beta)
+
+
+@exact
+def draw(rng: np.random.Generator, alpha: Any) -> Any:
+    """Draw one vector, by gamma variates whose logarithms do not underflow."""
+    k = alpha.shape[0]
+    x = np.empty(k)
+    largest = -math.inf
+    for i in range(k):
+        a = alpha[i]
+        if a >= 1.0:
+            x[i] = math.log(rng.standard_gamma(a))
+        else:  # a power of a uniform makes a gamma variate of a + 1 one of a
+            x[i] = math.log(rng.standard_gamma(a + 1.0)) + math.log(1.0 - rng.random()) / a
+        largest = max(largest, x[i])
+    total = 0.0
+    for i in range(k):
+        x[i] = math.exp(x[i] - largest)
+        total += x[i]
+    for i in range(k):
+        x[i] /= total
+    return x
+
+
+@generator(check, element="alpha.shape[-1],")
+def random(rng: np.random.Generator, alpha: Any, size: Any = None) -> Any:
+    """Draw random vectors.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Where randomness comes from.
+    alpha : array, shape (…, k)
+        Concentrations.
+    size : int or tuple of int, optional
+        How many, without the axis of a vector. Default: as many as there are rows of alpha.
+
+    Returns
+    -------
+    x : array, shape (…, k)
+        The draws.
+
+    Raises
+    ------
+    ValueError
+        If `check` says that a parameter is invalid, or if shapes do not fit.
+    """
+    return draw(rng, alpha)
+
+
+def support(alpha: Any) -> tuple[Any, Any]:
+    """Return the ends of the support of each element: from 0 to 1."""
+    return 0.0, 1.0

@@ -1,0 +1,118 @@
+r"""The gamma distribution, by shape and rate.
+
+.. math:: p(x \mid \alpha, \beta) = \frac{\beta^\alpha}{\Gamma(\alpha)} x^{\alpha-1} e^{-\beta x}, \qquad x > 0
+
+SciPy: ``gamma(alpha, scale=1 / beta)``. At 0 the density counts for shape 1; for another shape it is 0 or
+infinite there, and the result is ``-inf``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nbinfer.distributions._check import POSITIVE, Check
+from nbinfer.distributions._function import density, generator
+from nbinfer.vectormath import lgamma, log_gammainc, log_gammaincc, select, where_valid
+
+check = Check("gamma", alpha=POSITIVE, beta=POSITIVE)
+
+
+@density
+def logpdf(x: Any, alpha: Any, beta: Any) -> Any:
+    r"""Log density, :math:`\alpha\log\beta - \log\Gamma(\alpha) + (\alpha-1)\log x - \beta x` where :math:`x > 0`.
+
+    Parameters
+    ----------
+    x : float or array
+        Where; below 0 the result is ``-inf``.
+    alpha : float or array
+        Shape; positive.
+    beta : float or array
+        Rate; positive. The mean is ``alpha / beta``.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    positive = x > 0.0
+    logp = (alpha - 1.0) * np.log(select(positive, x, 1.0)) - beta * x + (alpha * np.log(beta) - lgamma(alpha))
+    return where_valid((positive | ((x == 0.0) & (alpha == 1.0))) & (alpha > 0.0) & (beta > 0.0), logp)
+
+
+@density
+def logcdf(x: Any, alpha: Any, beta: Any) -> Any:
+    """Log of the probability of values up to x.
+
+    Parameters
+    ----------
+    x : float or array
+        Where.
+    alpha, beta : float or array
+        As for `logpdf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    inside = x > 0.0
+    logp = log_gammainc(alpha, beta * select(inside, x, 1.0))
+    return where_valid(inside & (alpha > 0.0) & (beta > 0.0), logp)
+
+
+@density
+def logsf(x: Any, alpha: Any, beta: Any) -> Any:
+    """Log of the probability of values beyond x.
+
+    Parameters
+    ----------
+    x : float or array
+        Where.
+    alpha, beta : float or array
+        As for `logpdf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    inside = x > 0.0
+    logp = log_gammaincc(alpha, beta * select(inside, x, 1.0))
+    return where_valid((x == x) & (alpha > 0.0) & (beta > 0.0), select(inside, logp, 0.0))
+
+
+@generator(check, arrays=True)
+def random(rng: np.random.Generator, alpha: Any, beta: Any, size: Any = None) -> Any:
+    """Draw random numbers.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Where randomness comes from.
+    alpha : float or array
+        Shape; positive.
+    beta : float or array
+        Rate; positive. The mean is ``alpha / beta``.
+    size : int or tuple of int, optional
+        Shape of the result. Default: the parameters' common shape.
+
+    Returns
+    -------
+    x : float or array
+        The draws.
+
+    Raises
+    ------
+    ValueError
+        If `check` says that a parameter is invalid, or if shapes do not broadcast.
+    """
+    return rng.gamma(alpha, 1.0 / beta, size)
+
+
+def support(alpha: Any, beta: Any) -> tuple[Any, Any]:
+    """Return the ends of the support: 0 and infinity."""
+    return 0.0, math.inf

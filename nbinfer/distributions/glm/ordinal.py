@@ -1,0 +1,151 @@
+"""Ordered logistic regression: one predictor for each row, and cutpoints between the categories."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nbinfer import vectormath
+from nbinfer.autodiff.solvers import fast
+from nbinfer.compile import kernel
+from nbinfer.distributions.glm._mark import categories, regression
+from nbinfer.distributions.glm._passes import are_categories, hand_over, one_pass, whole_shift
+from nbinfer.vectormath.logarithm import log1p_of_fraction
+
+_exp, _expm1, _log1mexp = vectormath.exp.numbers, vectormath.expm1.numbers, vectormath.log1mexp.numbers
+
+
+def _ordered_terms(y: Any, predictor: Any, cutpoints: Any) -> Any:
+    ends = np.concatenate([[-np.inf], cutpoints, [np.inf]])
+    k = np.asarray(y, np.int64)
+    widths = np.diff(ends)
+    gaps = vectormath.log1mexp(-widths) if np.all(widths > 0.0) else np.full(len(widths), -np.inf)
+    return gaps[k] - vectormath.log1pexp(predictor - ends[k + 1]) - vectormath.log1pexp(ends[k] - predictor)
+
+
+@kernel
+def _gaps(y: Any, cutpoints: Any, cutpoints_grad: Any) -> float:
+    """Return the sum of log(1 - exp(lower - upper)), what the distance of a category's cutpoints contributes.
+
+    P(k) = F(u) - F(l) = F(u) F(-l) (1 - exp(l - u)), where F is the logistic function, and u and l are what is left of
+    the cutpoints around k without the predictor.
+    """
+    last = cutpoints.shape[0]
+    if not are_categories(y, last + 1):
+        return -math.inf
+    total = 0.0
+    for k in range(1, last):
+        gap = cutpoints[k] - cutpoints[k - 1]
+        if not gap > 0.0:
+            return -math.inf
+        count = 0
+        for i in range(y.shape[0]):
+            count += 1 if y[i] == k else 0
+        slope = count / _expm1(gap)
+        total += count * _log1mexp(-gap)
+        cutpoints_grad[k] += slope
+        cutpoints_grad[k - 1] -= slope
+    return total
+
+
+@fast
+def _between(y: Any, predictor: Any, cutpoints: Any, cutpoints_grad: Any) -> float:
+    rows, last = predictor.shape[0], cutpoints.shape[0]
+    ends = np.empty(last + 2)
+    ends[0], ends[last + 1] = -math.inf, math.inf
+    for k in range(last):
+        ends[k + 1] = cutpoints[k]
+    above = np.empty(rows)
+    total = 0.0
+    for i in range(rows):
+        k = int(y[i])
+        over = predictor[i] - ends[k + 1]
+        under = ends[k] - predictor[i]
+        e, f = _exp(-abs(over)), _exp(-abs(under))
+        total -= (max(over, 0.0) + log1p_of_fraction(e)) + (max(under, 0.0) + log1p_of_fraction(f))
+        above[i] = (1.0 if over >= 0.0 else e) / (1.0 + e)
+        predictor[i] = (1.0 if under >= 0.0 else f) / (1.0 + f) - above[i]
+    for k in range(last):
+        slope = 0.0
+        for i in range(rows):
+            slope += above[i] if y[i] == k else 0.0
+            slope -= above[i] + predictor[i] if y[i] == k + 1 else 0.0
+        cutpoints_grad[k] += slope
+    return total
+
+
+_ordered_pass = one_pass("ordered_pass", _between, _gaps)
+
+
+@regression(_ordered_terms, lambda beta, cutpoints: categories(len(cutpoints) + 1), _ordered_pass, numbers_ndim=1)
+def ordered(y: Any, X: Any, beta: Any, cutpoints: Any, offset: Any = 0.0) -> float:
+    r"""Log likelihood of ordered logistic regression: the sum of ``ordered_logistic.logpmf(y, eta, cutpoints)``.
+
+    Parameters
+    ----------
+    y : ndarray, shape (n,)
+        Outcomes, whole numbers from 0 to K - 1; with any other the result is ``-inf``.
+    X : ndarray of float64, shape (n, p)
+        Predictors, one row after the other in memory; no column of ones, since cutpoints move instead.
+    beta : ndarray, shape (p,)
+        Coefficients.
+    cutpoints : ndarray, shape (K - 1,)
+        Where one category ends and the next begins; if they do not increase the result is ``-inf``.
+    offset : float or ndarray, shape (n,)
+        What is added: ``eta = X @ beta + offset``.
+
+    Returns
+    -------
+    logp : float
+        The sum over all rows.
+
+    Raises
+    ------
+    ValueError
+        In Python, if data have another shape, dtype or layout, or an outcome is no category.
+        In compiled code, if shapes do not fit.
+    """
+    return _ordered_pass(y, X, beta, cutpoints, whole_shift(y, X, beta, offset))[0]
+
+
+@kernel
+def ordered_grad(
+    y: Any, X: Any, beta: Any, cutpoints: Any, predictor: Any, beta_grad: Any, cutpoints_grad: Any
+) -> float:
+    """Compute `ordered` and its gradient in one pass, for gradients written by hand.
+
+    Parameters
+    ----------
+    y : ndarray, shape (n,)
+        Outcomes, whole numbers from 0 to K - 1.
+    X : ndarray of float64, shape (n, p)
+        Predictors.
+    beta : ndarray, shape (p,)
+        Coefficients.
+    cutpoints : ndarray, shape (K - 1,)
+        Where one category ends and the next begins.
+    predictor : ndarray, shape (n,)
+        What is added to ``X @ beta``, zeros if nothing is. It is overwritten with the derivative by each row's
+        predictor: that by an offset.
+    beta_grad : ndarray, shape (p,)
+        The derivative by beta is added to it.
+    cutpoints_grad : ndarray, shape (K - 1,)
+        The derivative by the cutpoints is added to it.
+
+    Returns
+    -------
+    logp : float
+        The log likelihood.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit.
+    """
+    logp, gradient = _ordered_pass(y, X, beta, cutpoints, whole_shift(y, X, beta, predictor))
+    hand_over(gradient, predictor, beta_grad)
+    for k in range(cutpoints.shape[0]):
+        cutpoints_grad[k] += gradient[y.shape[0] + k]
+    return logp

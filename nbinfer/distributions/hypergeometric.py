@@ -1,0 +1,106 @@
+r"""The hypergeometric distribution: successes among draws without replacement.
+
+.. math:: p(k \mid N, K, n) = \binom Kk \binom{N-K}{n-k} \Big/ \binom Nn
+
+SciPy: ``hypergeom(N, K, n)``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nbinfer.distributions._check import COUNT, Check
+from nbinfer.distributions._function import density, generator
+from nbinfer.vectormath import log_binomial, where_valid
+
+check = (
+    Check("hypergeometric", N=COUNT, K=COUNT, n=COUNT)
+    .also("K must not be above N", lambda N, K: K <= N)
+    .also("n must not be above N", lambda N, n: n <= N)
+)
+
+
+@density
+def logpmf(k: Any, N: Any, K: Any, n: Any) -> Any:
+    r"""Log probability, :math:`\log\binom Kk + \log\binom{N-K}{n-k} - \log\binom Nn`.
+
+    Parameters
+    ----------
+    k : int or array
+        Where; what is impossible gives ``-inf``.
+    N : int or array
+        Size of the population; a whole number.
+    K : int or array
+        Number of successes in the population; a whole number, at most N.
+    n : int or array
+        Number of draws; a whole number, at most N.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    whole = (k == np.floor(k)) & (np.floor(N) == N) & (np.floor(K) == K) & (n == np.floor(n))
+    possible = (k >= 0) & (k <= K) & (n - k >= 0) & (n - k <= N - K)
+    logp = log_binomial(K, k) + log_binomial(N - K, n - k) - log_binomial(N, n)
+    return where_valid(whole & possible, logp)
+
+
+@generator(check, discrete=True)
+def random(rng: np.random.Generator, N: Any, K: Any, n: Any, size: Any = None) -> Any:
+    """Draw random numbers.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Where randomness comes from.
+    N : int or array
+        Size of the population; a whole number.
+    K : int or array
+        Number of successes in the population; a whole number, at most N.
+    n : int or array
+        Number of draws; a whole number, at most N.
+    size : int or tuple of int, optional
+        Shape of the result. Default: the parameters' common shape.
+
+    Returns
+    -------
+    k : int or array
+        The draws.
+
+    Raises
+    ------
+    ValueError
+        If `check` says that a parameter is invalid, or if shapes do not broadcast.
+    """
+    # Inversion from the mode outwards, about as many steps as the standard deviation.
+    N, K, n = int(N), int(K), int(n)
+    low, high = max(0, n + K - N), min(n, K)
+    k = min(max(int((n + 1.0) * (K + 1.0) / (N + 2.0)), low), high)
+    logp = math.lgamma(K + 1.0) - math.lgamma(k + 1.0) - math.lgamma(K - k + 1.0)
+    logp += math.lgamma(N - K + 1.0) - math.lgamma(n - k + 1.0) - math.lgamma(N - K - n + k + 1.0)
+    logp -= math.lgamma(N + 1.0) - math.lgamma(n + 1.0) - math.lgamma(N - n + 1.0)
+    u = rng.random()
+    left, right = int(k), int(k)
+    below = above = math.exp(logp)
+    u -= below
+    while u >= 0.0 and (left > low or right < high):
+        if right < high:
+            above *= (K - right) * (n - right) / ((right + 1.0) * (N - K - n + right + 1.0))
+            right += 1
+            u -= above
+            if u < 0.0:
+                return right
+        if left > low:
+            below *= left * (N - K - n + left) / ((K - left + 1.0) * (n - left + 1.0))
+            left -= 1
+            u -= below
+    return left if u < 0.0 else int(k)
+
+
+def support(N: Any, K: Any, n: Any) -> tuple[Any, Any]:
+    """Return the ends of the support: the smallest and the largest number that is possible."""
+    return np.maximum(0, n + K - N), np.minimum(n, K)

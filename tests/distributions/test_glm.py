@@ -1,0 +1,551 @@
+"""Regressions equal sums of SciPy's densities in all the ways to call them; gradients equal those by complex steps."""
+
+import os
+import subprocess
+import sys
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from mpmath import mp, mpf
+from scipy import special, stats
+
+from nbinfer.autodiff import ADError, value_and_grad
+from nbinfer.compile import JIT
+from nbinfer.distributions import glm
+from nbinfer.model.evaluate import plain_python
+
+INF, NAN = np.inf, np.nan
+nojit = pytest.mark.skipif(not JIT, reason="nothing is compiled")
+
+
+# What users write: parameters first, then data.
+
+
+def linear(beta, intercept, sigma, y, X, offset):
+    return glm.linear(y, X, beta, sigma, intercept, offset)
+
+
+def logistic(beta, intercept, y, X, offset):
+    return glm.logistic(y, X, beta, intercept, offset)
+
+
+def poisson(beta, intercept, y, X, offset):
+    return glm.poisson(y, X, beta, intercept=intercept, offset=offset)
+
+
+def negative_binomial(beta, intercept, alpha, y, X, offset):
+    return glm.negative_binomial(y, X, beta, alpha, intercept, offset)
+
+
+def ordered(beta, cutpoints, y, X, offset):
+    return glm.ordered(y, X, beta, cutpoints, offset)
+
+
+def softmax(beta, intercept, y, X, offset):
+    return glm.softmax(y, X, beta, intercept, offset)
+
+
+# What that means, in functions that take complex numbers.
+
+
+def log1pexp(x):
+    return np.where(np.real(x) > 0.0, x + np.log1p(np.exp(-x)), np.log1p(np.exp(x)))
+
+
+def linear_terms(y, eta, sigma):
+    return -0.5 * ((y - eta) / sigma) ** 2 - np.log(sigma) - 0.5 * np.log(2.0 * np.pi)
+
+
+def logistic_terms(y, eta):
+    return -log1pexp((1 - 2 * y) * eta)
+
+
+def poisson_terms(y, eta):
+    return y * eta - np.exp(eta) - special.gammaln(y + 1.0)
+
+
+def negative_binomial_terms(y, eta, alpha):
+    ways = special.loggamma(y + alpha) - special.loggamma(alpha) - special.gammaln(y + 1.0)
+    return ways + alpha * np.log(alpha) + y * eta - (y + alpha) * np.log(alpha + np.exp(eta))
+
+
+def ordered_terms(y, eta, cutpoints):
+    ends = np.concatenate([[-600.0], cutpoints, [600.0]])
+    return np.log(1.0 / (1.0 + np.exp(eta - ends[y + 1])) - 1.0 / (1.0 + np.exp(eta - ends[y])))
+
+
+def softmax_terms(y, eta):
+    return eta[np.arange(len(y)), y] - np.log(np.sum(np.exp(eta), -1))
+
+
+def ordered_by_scipy(y, eta, cutpoints):
+    ends = np.concatenate([[-INF], cutpoints, [INF]])
+    return np.log(stats.logistic.cdf(ends[y + 1] - eta) - stats.logistic.cdf(ends[y] - eta))
+
+
+#: function, its parameters after beta, terms, SciPy's terms
+FAMILIES = {
+    "linear": (linear, (0.4, 1.3), linear_terms, stats.norm.logpdf),
+    "logistic": (logistic, (0.4,), logistic_terms, lambda y, eta: stats.bernoulli.logpmf(y, special.expit(eta))),
+    "poisson": (poisson, (0.4,), poisson_terms, lambda y, eta: stats.poisson.logpmf(y, np.exp(eta))),
+    "negative_binomial": (
+        negative_binomial,
+        (0.4, 1.7),
+        negative_binomial_terms,
+        lambda y, eta, alpha: stats.nbinom.logpmf(y, alpha, alpha / (alpha + np.exp(eta))),
+    ),
+    "ordered": (ordered, (np.array([-1.1, 0.2, 1.7]),), ordered_terms, ordered_by_scipy),
+    "softmax": (
+        softmax,
+        (np.array([0.3, -0.2, 0.5]),),
+        softmax_terms,
+        lambda y, eta: special.log_softmax(eta, -1)[np.arange(len(y)), y],
+    ),
+}
+by_family = pytest.mark.parametrize("family", FAMILIES)
+
+
+def arguments(family, n, p, seed=1):
+    """Return what a family's function takes: parameters, y, X, offset."""
+    rng = np.random.default_rng(seed)
+    X, offset = rng.normal(size=(n, p)), 0.5 * rng.normal(size=n)
+    beta = 0.5 * rng.normal(size=p) / np.sqrt(p)
+    eta = X @ beta + offset
+    y = {
+        "linear": eta + rng.normal(size=n),
+        "logistic": rng.integers(0, 2, n),
+        "poisson": rng.poisson(np.exp(eta)),
+        "negative_binomial": rng.poisson(np.exp(eta) * rng.gamma(2.0, 0.5, n)).astype(float),
+        "ordered": rng.integers(0, 4, n),
+        "softmax": rng.integers(0, 3, n),
+    }[family]
+    if family == "softmax":
+        beta, offset = np.outer(beta, [1.0, -0.5, 0.2]), np.outer(offset, [0.1, 0.2, 0.3])
+    return (beta, *FAMILIES[family][1], y, X, offset)
+
+
+def total(family, args, terms):
+    """Return the sum of terms, whatever computes them."""
+    beta, *numbers, y, X, offset = args
+    eta = X @ beta + offset
+    if family != "ordered":
+        eta = eta + numbers.pop(0)
+    return np.sum(terms(y, eta, *numbers))
+
+
+def gradient(family, args):
+    """Return the derivatives by the parameters and by the offset, by complex steps."""
+    terms = FAMILIES[family][2]
+    found = []
+    for k in [*range(len(args) - 3), len(args) - 1]:
+        slopes = np.empty(np.shape(args[k]))
+        for index in np.ndindex(slopes.shape):
+            moved = np.array(args[k], complex)
+            moved[index] += 1e-30j
+            slopes[index] = total(family, (*args[:k], moved[()], *args[k + 1 :]), terms).imag / 1e-30
+        found.append(slopes)
+    return found
+
+
+def assert_close(found, expected):
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-11)
+
+
+SIZES = [(1, 1), (6, 3), (37, 2)]
+#: Rows in two blocks: much for plain Python.
+LARGE = (37, 140)
+
+
+@by_family
+def test_equals_scipy_in_plain_python(family):
+    function, _, terms, scipy = FAMILIES[family]
+    assert function(*arguments(family, 0, 2)) == 0.0
+    for size in [*SIZES, LARGE]:
+        args = arguments(family, *size)
+        assert function(*args) == pytest.approx(total(family, args, scipy), rel=1e-13)
+        assert total(family, args, terms) == pytest.approx(total(family, args, scipy), rel=1e-13)
+
+
+@by_family
+def test_models_get_value_and_gradient(family):
+    function, _, _, scipy = FAMILIES[family]
+    for size in SIZES:
+        args = arguments(family, *size)
+        value, slopes = plain(function, args)
+        assert value == pytest.approx(total(family, args, scipy), rel=1e-13)
+        assert_close(slopes, gradient(family, args))
+
+
+def plain(function, args):
+    """Return value and gradient by parameters and offset, from generated code run as plain Python."""
+    both = value_and_grad(function, [*range(len(args) - 3), len(args) - 1])
+    call = both._take_apart(args)
+    compiled = both._compiled(call)
+    with plain_python():
+        value = compiled._plain(*call.leaves, *call.gradients)
+    return value, call.gradients
+
+
+class Data(NamedTuple):
+    y: tuple
+    X: np.ndarray
+    offset: np.ndarray
+    wide_offset: np.ndarray
+
+
+class Parameters(NamedTuple):
+    beta: np.ndarray
+    B: np.ndarray
+    cutpoints: np.ndarray
+    row: np.ndarray
+
+
+class Gradients(NamedTuple):
+    beta: np.ndarray
+    sigma: np.ndarray
+    alpha: np.ndarray
+    cutpoints: np.ndarray
+    B: np.ndarray
+
+
+def everything(n, p):
+    """Return data and parameters of all families, and the arguments of each."""
+    args = {family: arguments(family, n, p) for family in FAMILIES}
+    y = tuple(a[-3] for a in args.values())
+    B, row, _, X, wide_offset = args["softmax"]
+    beta, cutpoints, _, _, offset = args["ordered"]
+    return Parameters(beta, B, cutpoints, row), Data(y, X, offset, wide_offset), args
+
+
+def values(p, d):
+    """Call each family with everything, then as briefly as it goes."""
+    y = d.y
+    full = (
+        glm.linear(y[0], d.X, p.beta, 1.3, 0.4, d.offset),
+        glm.logistic(y[1], d.X, p.beta, 0.4, d.offset),
+        glm.poisson(y[2], d.X, p.beta, 0.4, d.offset),
+        glm.negative_binomial(y[3], d.X, p.beta, 1.7, 0.4, d.offset),
+        glm.ordered(y[4], d.X, p.beta, p.cutpoints, d.offset),
+        glm.softmax(y[5], d.X, p.B, p.row, d.wide_offset),
+    )
+    short = (
+        glm.linear(y[0], d.X, p.beta, 1.3),
+        glm.logistic(y[1], d.X, p.beta),
+        glm.poisson(y[2], d.X, p.beta, offset=d.offset),
+        glm.softmax(y[5], d.X, p.B),
+    )
+    return full, short
+
+
+def gradients(p, d, eta, wide_eta, grad):
+    """Call each function for gradients written by hand; `eta` has a row for each."""
+    y = d.y
+    return (
+        glm.linear_grad(y[0], d.X, p.beta, 1.3, eta[0], grad.beta[0], grad.sigma),
+        glm.logistic_grad(y[1], d.X, p.beta, eta[1], grad.beta[1]),
+        glm.poisson_grad(y[2], d.X, p.beta, eta[2], grad.beta[2]),
+        glm.negative_binomial_grad(y[3], d.X, p.beta, 1.7, eta[3], grad.beta[3], grad.alpha),
+        glm.ordered_grad(y[4], d.X, p.beta, p.cutpoints, eta[4], grad.beta[4], grad.cutpoints),
+        glm.softmax_grad(y[5], d.X, p.B, wide_eta, grad.B),
+    )
+
+
+@pytest.fixture(scope="module", params=["plain", "compiled"] if JIT else ["plain"])
+def in_users_function(request):
+    """Call a function of the user's, plain or compiled."""
+    if request.param == "plain":
+
+        def plainly(function, *args):
+            with plain_python():
+                return function(*args)
+
+        return plainly
+    import numba
+
+    compiled = {function: numba.njit(function) for function in (values, gradients)}
+    return lambda function, *args: compiled[function](*args)
+
+
+def test_users_functions_get_values(in_users_function):
+    for size in [*SIZES, LARGE]:
+        p, d, args = everything(*size)
+        full, short = in_users_function(values, p, d)
+        assert full == pytest.approx([total(f, args[f], FAMILIES[f][3]) for f in FAMILIES], rel=1e-13)
+        nothing = np.zeros_like(d.offset)
+        expected = [
+            total("linear", (p.beta, 0.0, 1.3, d.y[0], d.X, nothing), linear_terms),
+            total("logistic", (p.beta, 0.0, d.y[1], d.X, nothing), logistic_terms),
+            total("poisson", (p.beta, 0.0, d.y[2], d.X, d.offset), poisson_terms),
+            total("softmax", (p.B, 0.0, d.y[5], d.X, 0.0), softmax_terms),
+        ]
+        assert short == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize("size", [SIZES[1], pytest.param(LARGE, marks=pytest.mark.nojit)])
+def test_gradients_by_hand(in_users_function, size):
+    p, d, args = everything(*size)
+    eta = np.array([d.offset + 0.4] * 4 + [d.offset])
+    wide_eta = d.wide_offset + p.row
+    grad = Gradients(np.ones((5, p.beta.size)), np.ones(()), np.ones(()), np.ones(3), np.ones(p.B.shape))
+    found = in_users_function(gradients, p, d, eta, wide_eta, grad)
+    assert found == pytest.approx([total(f, args[f], FAMILIES[f][3]) for f in FAMILIES], rel=1e-13)
+    expected = {family: gradient(family, args[family]) for family in FAMILIES}
+    for k, family in enumerate(list(FAMILIES)[:5]):
+        assert_close([grad.beta[k] - 1.0, eta[k]], [expected[family][0], expected[family][-1]])
+    assert_close([grad.sigma - 1.0, grad.alpha - 1.0], [expected["linear"][2], expected["negative_binomial"][2]])
+    assert_close([grad.cutpoints - 1.0, grad.B - 1.0], [expected["ordered"][1], expected["softmax"][0]])
+    assert_close([wide_eta], [expected["softmax"][-1]])
+
+
+# Extremes -------------------------------------------------------------------------------------------------------------
+
+
+def mp_log1pexp(x):
+    return mp.log1p(mp.exp(x))
+
+
+def mp_negative_binomial(y, eta, alpha):
+    ways = mp.loggamma(y + alpha) - mp.loggamma(alpha) - mp.loggamma(y + 1)
+    return ways - alpha * mp_log1pexp(eta - mp.log(alpha)) - y * mp_log1pexp(mp.log(alpha) - eta)
+
+
+def mp_ordered(y, eta, *cutpoints):
+    upper = 1 / (1 + mp.exp(eta - cutpoints[y])) if y < len(cutpoints) else mpf(1)
+    lower = 1 / (1 + mp.exp(eta - cutpoints[y - 1])) if y > 0 else mpf(0)
+    return mp.log(upper - lower)
+
+
+#: family, log likelihood of a row in many digits, (y, predictor, own parameters) far out
+FAR_OUT = [
+    ("linear", lambda y, eta, sigma: -(((y - eta) / sigma) ** 2) / 2 - mp.log(sigma) - mp.log(2 * mp.pi) / 2, case)
+    for case in [(1e8, -1e8, 1.0), (1.0, 1.0 + 1e-9, 1e-8), (2e-300, 0.0, 1e-300), (1e100, 0.0, 1e100)]
+]
+FAR_OUT += [
+    ("logistic", lambda y, eta: -mp_log1pexp(eta if y == 0 else -eta), case)
+    for case in [(y, s * x) for y in (0, 1) for s in (1.0, -1.0) for x in (1e-300, 36.0, 700.0, 1e5, 1e300)]
+]
+FAR_OUT += [
+    ("poisson", lambda y, eta: y * eta - mp.exp(eta) - mp.loggamma(y + 1), case)
+    for case in [(0, -700.0), (0, 700.0), (3, -1e5), (255, 5.0), (256, 5.0), (10**6, 13.8), (10**12, 27.6)]
+]
+FAR_OUT += [
+    ("negative_binomial", mp_negative_binomial, case)
+    for case in [(0, 1e3, 1.0), (0, -1e3, 1.0), (3, 1.0, 1e10), (3, 1.0, 1e-10), (5000, 700.0, 0.3), (10**6, 13.8, 1e3)]
+]
+FAR_OUT += [
+    ("ordered", mp_ordered, case)
+    for case in [
+        (0, 700.0, -1.0, 1.0),
+        (2, -700.0, -1.0, 1.0),
+        (1, 300.0, -1.0, 1.0),
+        (1, -800.0, -1.0, 1.0),
+        (1, 0.3, 1.0, 1.0 + 1e-9),
+        (1, 0.3, -400.0, 400.0),
+        (0, -800.0, 0.0, 1.0),
+    ]
+]
+
+
+@pytest.mark.parametrize(
+    ("family", "reference", "case"), FAR_OUT, ids=lambda x: x if isinstance(x, tuple | str) else ""
+)
+def test_far_out(family, reference, case):
+    y, eta, *own = case
+    with mp.workdps({"logistic": 700, "ordered": 400, "poisson": 330, "linear": 700}.get(family, 60)):
+        exact = [mpf(x) for x in (eta, *own)]
+        y_exact = y if family != "linear" else mpf(y)
+        expected = float(reference(y_exact, *exact))
+        slopes = [
+            float(mp.diff(lambda *x: reference(y_exact, *x), exact, _unit(k, len(exact)))) for k in range(len(exact))
+        ]
+    numbers = [np.array(own)] if family == "ordered" else own
+    outcome, one = np.array([y], float if family == "linear" else np.int64), np.ones((1, 1))
+    python = getattr(glm, family)(outcome, one, np.zeros(1), *numbers, offset=eta)
+    with plain_python():
+        run = getattr(glm, family)._run
+        value, grad = run(outcome, one, np.zeros(1), np.array(own, float), np.array([float(eta)]))
+    scale = max(1.0, y * abs(np.log(max(y, 1.0))) if family != "linear" else 1.0)
+    assert value == pytest.approx(expected, rel=1e-13, abs=1e-15 * scale if scale > 1.0 else 1e-320)
+    assert python == pytest.approx(expected, rel=1e-13, abs=1e-12 * scale)
+    # By alpha, logarithms and digamma functions cancel.
+    np.testing.assert_allclose(grad[0], slopes[0], rtol=1e-12, atol=1e-320)
+    np.testing.assert_allclose(grad[1:-1], slopes[1:], rtol=1e-12, atol=1e-13)
+
+
+def _unit(k, n):
+    return tuple(int(i == k) for i in range(n))
+
+
+def test_softmax_far_out():
+    shift = np.array([1e3, -1e3, 0.0])
+    X, B = np.ones((3, 1)), np.zeros((1, 3))
+    y = np.array([0, 1, 2])
+    with plain_python():
+        value, grad = glm.softmax._run(y, X, B, np.empty(0), shift)
+    assert value == glm.softmax(y, X, B, shift) == -3000.0
+    np.testing.assert_array_equal(grad[:9].reshape(3, 3), [[0.0, -1.0, -1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+
+
+#: Parameters and outcomes without density: family, what differs.
+IMPOSSIBLE = [
+    *(("linear", {"sigma": sigma}) for sigma in (0.0, -1.0, NAN, INF)),
+    *(("negative_binomial", {"alpha": alpha}) for alpha in (0.0, -1.0, NAN, INF)),
+    *(("ordered", {"cutpoints": np.array(c)}) for c in ([0.0, 0.0, 1.0], [1.0, 0.0, 2.0], [NAN, 0.0, 1.0])),
+    *((family, {"beta": NAN}) for family in FAMILIES),
+]
+#: Outcomes that cannot be, and what is wanted of them.
+NO_OUTCOME = {
+    "linear": ((NAN, INF), "a finite number"),
+    "logistic": ((2, -1, 0.5, NAN), "0 or 1"),
+    "poisson": ((-1, 0.5, NAN, INF), "a whole number that is not negative"),
+    "negative_binomial": ((-1, 0.5, NAN, INF), "a whole number that is not negative"),
+    "ordered": ((-1, 4, 0.5, NAN, INF), "a whole number from 0 to 3"),
+    "softmax": ((-1, 3, 0.5, NAN, INF), "a whole number from 0 to 2"),
+}
+
+
+def named(family):
+    """Return a family's arguments by name."""
+    beta, *own, y, X, offset = arguments(family, 6, 3)
+    names = {"ordered": ["cutpoints"], "linear": ["intercept", "sigma"], "negative_binomial": ["intercept", "alpha"]}
+    own = dict(zip(names.get(family, ["intercept"]), own, strict=True))
+    return {"y": y, "X": X, "beta": beta, **own, "offset": offset}
+
+
+def by_pass(family, given):
+    numbers = [np.atleast_1d(given[key]) for key in ("sigma", "alpha", "cutpoints") if key in given] or [np.empty(0)]
+    with plain_python():
+        shift = given.get("intercept", 0.0) + given["offset"]
+        return getattr(glm, family)._run(given["y"], given["X"], given["beta"], *numbers, shift)[0]
+
+
+@pytest.mark.parametrize(("family", "change"), IMPOSSIBLE)
+def test_impossible_parameters_have_no_density(family, change):
+    given = named(family)
+    change = {
+        key: np.where(np.arange(np.size(given[key])) == 0, x, given[key].ravel()).reshape(given[key].shape)
+        if key == "beta"
+        else x
+        for key, x in change.items()
+    }
+    assert getattr(glm, family)(**(given | change)) == -INF
+    assert by_pass(family, given | change) == -INF
+
+
+@by_family
+def test_impossible_outcomes(family):
+    given = named(family)
+    outcomes, wanted = NO_OUTCOME[family]
+    for outcome in outcomes:
+        y = given["y"].astype(float)
+        y[2] = outcome
+        with pytest.raises(ValueError, match=rf"glm.{family}: y must be {wanted}, got {outcome:g}.* at index 2"):
+            getattr(glm, family)(**(given | {"y": y}))
+        assert by_pass(family, given | {"y": y}) == -INF
+
+
+X = np.ones((4, 2))
+REFUSED = [
+    ({"X": np.asfortranarray(np.ones((4, 3)))}, r"X must be an array of float64 .*np.ascontiguousarray"),
+    ({"X": X.astype(np.float32)}, r"X must be an array of float64 with two axes.* got float32 of shape \(4, 2\)"),
+    ({"X": X[0]}, r"X must be an array of float64 with two axes.* got float64 of shape \(2,\)"),
+    ({"X": X.tolist()}, "X must be an array of float64 with two axes.* got list"),
+    ({"y": np.ones(3)}, r"y must have one element for each row of X \(4, 2\), got shape \(3,\)"),
+    ({"beta": np.ones(3)}, r"beta must have one element for each column of X \(4, 2\), got shape \(3,\)"),
+    ({"beta": np.ones((2, 1))}, r"beta must have one element for each column of X \(4, 2\), got shape \(2, 1\)"),
+    ({"intercept": np.ones(2)}, r"intercept must be a number or fit to shape \(4,\), got \(2,\)"),
+    ({"offset": np.ones((4, 1))}, r"offset must be a number or fit to shape \(4,\), got \(4, 1\)"),
+    ({"sigma": np.ones(4)}, r"sigma must have 0 axes, got shape \(4,\)"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), REFUSED)
+def test_python_refuses_what_does_not_fit(change, message):
+    given = {"y": np.ones(4), "X": X, "beta": np.ones(2), "sigma": 1.0} | change
+    with pytest.raises(ValueError, match="glm.linear: " + message):
+        glm.linear(**given)
+
+
+def in_model_with_active_matrix(x, y, X):
+    return glm.logistic(y, X * x[0], x)  # here
+
+
+def in_model_with_matrix_of_coefficients(x, y, X):
+    return glm.logistic(y, X, np.outer(x, x))  # here
+
+
+def in_model_with_many_sigmas(x, y, X):
+    return glm.linear(y, X, x, x)  # here
+
+
+def in_model_with_too_little(x, y, X):
+    return glm.linear(y, X, x)  # here
+
+
+def in_model_with_moving_intercept(x, y, X):
+    return glm.softmax(y, X, np.outer(x, y), x[0])  # here
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (in_model_with_active_matrix, "glm.logistic: X depends on parameters, but must be data"),
+        (in_model_with_matrix_of_coefficients, "glm.logistic: beta must have 1 axes, got 2"),
+        (in_model_with_many_sigmas, "glm.linear: sigma must have 0 axes, got 1"),
+        (in_model_with_too_little, "glm.linear: missing a required argument: 'sigma'"),
+        (in_model_with_moving_intercept, "glm.softmax: intercept and offset must have an axis of categories"),
+    ],
+)
+def test_models_refuse_what_does_not_fit(function, message):
+    with pytest.raises(ADError, match=rf"(?s){message}.*# here"):
+        value_and_grad(function).derive(np.ones(2), np.ones(4), np.ones((4, 2)))
+
+
+def test_models_compare_sizes_when_they_run():
+    with pytest.raises(ValueError, match="shapes do not fit"), plain_python():
+        plain(logistic, (np.ones(3), 0.0, np.ones(4), np.ones((4, 2)), 0.0))
+    with pytest.raises(ValueError, match="shapes do not fit"), plain_python():
+        plain(logistic, (np.ones(2), 0.0, np.ones(4), np.ones((4, 2)), np.ones(3)))
+
+
+MODEL = """
+import sys
+import numpy as np
+import nbinfer as nb
+from nbinfer.distributions import glm, normal
+
+rng = np.random.default_rng(1)
+X, y = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
+
+def prior(p, d):
+    return np.sum(normal.logpdf(p.beta, 0.0, 1.0)) + normal.logpdf(p.intercept, 0.0, 1.0)
+
+def likelihood(p, d):
+    return glm.logistic(d.y, d.X, p.beta, p.intercept)
+
+model = nb.Model(
+    parameters={"beta": nb.real(3), "intercept": nb.real()},
+    prior=prior, likelihood={"y": likelihood}, data={"y": y, "X": X},
+)
+q = np.array([0.1, -0.2, 0.3, 0.4])
+value, grad = model.bind(1).value_and_grad(q)
+eta = X @ q[:3] + q[3]
+residuals = y - 1.0 / (1.0 + np.exp(-eta))
+expected = np.sum(y * eta - np.log1p(np.exp(eta))) - 0.5 * np.sum(q**2) - 2.0 * np.log(2.0 * np.pi)
+np.testing.assert_allclose(value, expected, rtol=1e-13)
+np.testing.assert_allclose(grad, np.append(X.T @ residuals, residuals.sum()) - q, rtol=1e-12)
+print("numba" in sys.modules)
+"""
+
+
+@pytest.mark.nojit
+@nojit
+def test_a_model_is_compiled_once(tmp_path):
+    script = tmp_path / "model.py"  # a gradient is derived from source
+    script.write_text(MODEL)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, str(script)]
+    runs = [subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert runs[1].stdout == "False\n"

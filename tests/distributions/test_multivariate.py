@@ -1,0 +1,481 @@
+"""Multivariate families: values and derivatives against mpmath, draws by their moments and marginals."""
+
+import numpy as np
+import pytest
+from mpmath import mp, mpf
+from scipy import integrate, stats
+
+from nbinfer.autodiff import value_and_grad
+from nbinfer.compile import JIT
+from nbinfer.distributions import (
+    ar,
+    car,
+    dirichlet,
+    dirichlet_multinomial,
+    gaussian_random_walk,
+    lkj_cholesky,
+    multinomial,
+    mvnormal,
+    mvstudent_t,
+    wishart,
+)
+from nbinfer.model.evaluate import plain_python
+from tests.distributions.multivariate import ALPHA, CHOL, COV, FUNCTIONS, MU, RHO, P, W, X
+
+nojit = pytest.mark.skipif(not JIT, reason="nothing is compiled")
+by_function = pytest.mark.parametrize("name", FUNCTIONS)
+
+
+def density(name):
+    return getattr(FUNCTIONS[name].module, FUNCTIONS[name].name)
+
+
+def exactly(thing):
+    """Return a number, or lists of numbers, in mpmath's numbers; whole numbers stay."""
+    if np.ndim(thing):
+        return [exactly(item) for item in thing]
+    return int(thing) if isinstance(thing, (int, np.integer)) else mpf(float(thing))
+
+
+def with_element(nested, index, change):
+    if not index:
+        return change(nested)
+    first, *rest = index
+    return [with_element(item, rest, change) if i == first else item for i, item in enumerate(nested)]
+
+
+def slopes(name, args, place):
+    """Differentiate the reference by each element of an argument."""
+    exact = [exactly(arg) for arg in args]
+    found = np.zeros(np.shape(args[place]))
+    for index in np.ndindex(found.shape):
+        scale = abs(mpf(float(np.asarray(args[place])[index]))) or mpf(float(np.max(np.abs(args[place])))) or mpf(1)
+
+        def moved(t, index=index, scale=scale):
+            changed = with_element(exact[place], index, lambda x: x + scale * t)
+            return FUNCTIONS[name].reference(*exact[:place], changed, *exact[place + 1 :])
+
+        found[index] = mp.diff(moved, 0) / scale
+    return found
+
+
+def derived(name, args):
+    """Return value and gradient by all that has a derivative, from generated code run as plain Python."""
+    function = density(name)
+
+    def call(*args):
+        return function(*args)
+
+    active = [k for k in range(len(args)) if k not in FUNCTIONS[name].data]
+    both = value_and_grad(call, active)
+    taken = both._take_apart(args)
+    compiled = both._compiled(taken)
+    with plain_python():
+        value = compiled._plain(*taken.leaves, *taken.gradients)
+    return value, dict(zip(active, taken.gradients, strict=True))
+
+
+@by_function
+def test_value_and_derivatives_equal_the_reference(name):
+    for args in FUNCTIONS[name].points:
+        with mp.workdps(100):
+            expected = float(FUNCTIONS[name].reference(*map(exactly, args)))
+            # An ill-conditioned matrix multiplies what rounding does to it.
+            tolerance = 1e-13 * max(1.0, *(np.linalg.cond(a) for a in args if np.ndim(a) == 2 and a.any()), 1.0)
+            size = max(
+                1.0,
+                abs(expected),
+                *(
+                    float(np.max(np.abs(a))) if np.ndim(a) < 2 and np.asarray(a).dtype.kind == "i" else 1.0
+                    for a in args
+                ),
+            )
+            assert density(name)(*args) == pytest.approx(expected, rel=tolerance, abs=tolerance * size)
+            value, gradients = derived(name, args)
+            assert value == pytest.approx(expected, rel=tolerance, abs=tolerance * size)
+            for place, found in gradients.items():
+                exact = slopes(name, args, place)
+                np.testing.assert_allclose(
+                    found, exact, rtol=10 * tolerance, atol=10 * tolerance * np.max(np.abs(exact))
+                )
+
+
+@by_function
+def test_no_density_is_minus_infinity(name):
+    for args in FUNCTIONS[name].outside:
+        assert density(name)(*args) == -np.inf, args
+        assert derived(name, args)[0] == -np.inf, args
+
+
+# Batches, in Python, in compiled code and in models ------------------------------------------------------------------
+
+MANY = np.random.default_rng(5).normal(size=(4, 3))
+PROBABILITIES = np.random.default_rng(6).dirichlet(ALPHA, 4)
+COUNTS = np.random.default_rng(7).multinomial(9, P, 4)
+LONG = np.random.default_rng(8).normal(size=(4, 6))
+FACTORS = lkj_cholesky.random(np.random.default_rng(9), 2.0, 3, 4)
+EIGENVALUES = car.eigenvalues(W)
+
+
+def one(d, i):
+    """Call every density with the i-th element of each batch."""
+    return np.array(
+        [
+            mvnormal.logpdf(d[0][i], MU, COV),
+            mvnormal.logpdf_chol(d[0][i], MU, CHOL),
+            mvnormal.logpdf_prec(d[0][i], MU, COV),
+            mvstudent_t.logpdf(d[0][i], 3.0, MU, COV),
+            dirichlet.logpdf(d[1][i], ALPHA),
+            multinomial.logpmf(d[2][i], 9, P),
+            dirichlet_multinomial.logpmf(d[2][i], 9, ALPHA),
+            lkj_cholesky.logpdf(d[3][i], 1.5),
+            gaussian_random_walk.logpdf(d[4][i], 0.1, 0.7, 0.2, 2.0),
+            ar.logpdf(d[4][i], 0.3, RHO, 0.7, 0.2, 2.0),
+            car.logpdf(d[0][i], MU, W, 0.6, 2.0),
+            car.logpdf_eigen(d[0][i], MU, W, EIGENVALUES, 0.6, 2.0),
+            wishart.logpdf(COV, 5.0, COV),
+        ]
+    )
+
+
+def whole(d):
+    """Call every density with whole batches."""
+    return (
+        mvnormal.logpdf(d[0], MU, COV),
+        mvnormal.logpdf_chol(d[0], MU, CHOL),
+        mvnormal.logpdf_prec(d[0], MU, COV),
+        mvstudent_t.logpdf(d[0], 3.0, MU, COV),
+        dirichlet.logpdf(d[1], ALPHA),
+        multinomial.logpmf(d[2], 9, P),
+        dirichlet_multinomial.logpmf(d[2], 9, ALPHA),
+        lkj_cholesky.logpdf(d[3], 1.5),
+        gaussian_random_walk.logpdf(d[4], 0.1, 0.7, 0.2, 2.0),
+        ar.logpdf(d[4], 0.3, RHO, 0.7, 0.2, 2.0),
+        car.logpdf(d[0], MU, W, 0.6, 2.0),
+        car.logpdf_eigen(d[0], MU, W, EIGENVALUES, 0.6, 2.0),
+    )
+
+
+RNG = np.random.default_rng(0)
+BATCHES = (MANY, PROBABILITIES, COUNTS, FACTORS, LONG)
+
+
+def test_python_takes_batches():
+    singles = np.array([one(BATCHES, i) for i in range(4)])
+    for k, values in enumerate(whole(BATCHES)):
+        np.testing.assert_allclose(values, singles[:, k], rtol=1e-14)
+    values = mvnormal.logpdf(MANY.reshape(2, 1, 2, 3), MANY.reshape(2, 2, 3), COV)
+    assert values.shape == (2, 2, 2)
+    assert values[0, 1, 0] == pytest.approx(mvnormal.logpdf(MANY[0], MANY[2], COV), rel=1e-14)
+    assert lkj_cholesky.logpdf(FACTORS.reshape(2, 2, 3, 3), np.array([1.0, 2.0])).shape == (2, 2)
+
+
+def sum_of_batches(x, p, counts, L, series):
+    """As a model would: all batches in one sum."""
+    s = np.sum(mvnormal.logpdf(x, MU, COV)) + np.sum(mvnormal.logpdf_prec(x, x[0], COV))
+    s += np.sum(mvstudent_t.logpdf(x, 3.0, MU, COV)) + np.sum(dirichlet.logpdf(p, ALPHA))
+    s += np.sum(multinomial.logpmf(counts, 9, p)) + np.sum(dirichlet_multinomial.logpmf(counts, 9, ALPHA))
+    s += np.sum(lkj_cholesky.logpdf(L, 1.5)) + np.sum(gaussian_random_walk.logpdf(series, 0.1, 0.7, 0.2, 2.0))
+    return s + np.sum(ar.logpdf(series, 0.3, RHO, 0.7, 0.2, 2.0)) + np.sum(car.logpdf(x, MU, W, 0.6, 2.0))
+
+
+def row_by_row(x, p, counts, L, series):
+    """The same, one element at a time."""
+    s = 0.0
+    for i in range(4):
+        s += mvnormal.logpdf(x[i], MU, COV) + mvnormal.logpdf_prec(x[i], x[0], COV)
+        s += mvstudent_t.logpdf(x[i], 3.0, MU, COV) + dirichlet.logpdf(p[i], ALPHA)
+        s += multinomial.logpmf(counts[i], 9, p[i]) + dirichlet_multinomial.logpmf(counts[i], 9, ALPHA)
+        s += lkj_cholesky.logpdf(L[i], 1.5) + gaussian_random_walk.logpdf(series[i], 0.1, 0.7, 0.2, 2.0)
+        s += ar.logpdf(series[i], 0.3, RHO, 0.7, 0.2, 2.0) + car.logpdf(x[i], MU, W, 0.6, 2.0)
+    return s
+
+
+def plain_gradient(function, active, args):
+    both = value_and_grad(function, active)
+    taken = both._take_apart(args)
+    compiled = both._compiled(taken)
+    with plain_python():
+        value = compiled._plain(*taken.leaves, *taken.gradients, *compiled.generated.arrays.values())
+    return value, taken.gradients
+
+
+def test_models_take_batches():
+    value, gradients = plain_gradient(sum_of_batches, [0, 1, 3, 4], BATCHES)
+    assert value == pytest.approx(sum_of_batches(*BATCHES), rel=1e-13)
+    expected, by_rows = plain_gradient(row_by_row, [0, 1, 3, 4], BATCHES)
+    assert value == pytest.approx(expected, rel=1e-13)
+    for found, other in zip(gradients, by_rows, strict=True):
+        np.testing.assert_allclose(found, other, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.nojit
+@nojit
+def test_compiled_code_takes_elements_and_batches():
+    import numba
+
+    def elements(x, L):
+        return mvnormal.logpdf(x, MU, COV), lkj_cholesky.logpdf(L, 1.5), wishart.logpdf(COV, 5.0, COV)
+
+    np.testing.assert_allclose(numba.njit(elements)(X, FACTORS[0]), elements(X, FACTORS[0]), rtol=1e-13)
+    for compiled, plain in zip(numba.njit(whole)(BATCHES), whole(BATCHES), strict=True):
+        np.testing.assert_allclose(compiled, plain, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: mvnormal.logpdf(X, MU[:2], COV), r"mvnormal.logpdf: .*: x \(3,\), mu \(2,\), cov \(3, 3\)"),
+        (
+            lambda: mvnormal.logpdf(X, MU, COV[:2]),
+            r"mvnormal.logpdf: the last axes do not fit together: .* cov \(2, 3\)",
+        ),
+        (lambda: mvnormal.logpdf(0.5, MU, COV), r"mvnormal.logpdf: x needs 1 or more axes: x \(\), mu \(3,\)"),
+        (
+            lambda: mvnormal.logpdf(MANY, MANY[:3], COV),
+            r"mvnormal.logpdf: shapes do not broadcast: x \(4, 3\), mu \(3, 3\)",
+        ),
+        (
+            lambda: dirichlet.logpdf(P, ALPHA[:2]),
+            r"dirichlet.logpdf: the last axes do not fit together: x \(3,\), alpha \(2,\)",
+        ),
+        (
+            lambda: lkj_cholesky.logpdf(np.ones((2, 3)), 1.0),
+            r"lkj_cholesky.logpdf: the last axes .*: chol \(2, 3\), eta",
+        ),
+        (
+            lambda: mvnormal.random(RNG, MU[:2], COV),
+            "mvnormal: mu must have an element for each row of the matrix, got mu = ",
+        ),
+        (lambda: mvnormal.random(RNG, MU, -COV), "mvnormal: cov must be a symmetric positive definite matrix, got"),
+        (lambda: mvnormal.random(RNG, MU, CHOL), "mvnormal: cov must be a symmetric positive definite matrix, got"),
+        (
+            lambda: mvnormal.random_chol(RNG, MU, COV),
+            "mvnormal: chol must be a lower triangular matrix with a positive diagonal, got",
+        ),
+        (
+            lambda: mvnormal.random(RNG, [np.nan, 0, 0], COV),
+            "mvnormal: mu must be finite numbers along the last axis, got",
+        ),
+        (lambda: dirichlet.random(RNG, [1.0, 0.0]), "dirichlet: alpha must be positive and finite along the last axis"),
+        (lambda: multinomial.random(RNG, 3, [0.5, 0.6]), "multinomial: p must be probabilities that sum to 1"),
+        (
+            lambda: wishart.random(RNG, 1.5, COV),
+            "wishart: nu must be greater than the number of rows less 1, got nu = 1.5",
+        ),
+        (lambda: car.random(RNG, MU, np.eye(3), 1.0, 1.0), "car: alpha must be between -1 and 1, got 1.0"),
+        (lambda: car.random(RNG, MU, np.zeros((3, 3)), 0.5, 1.0), "car: W must be a symmetric matrix of weights"),
+        (lambda: car.eigenvalues(np.triu(np.ones((3, 3)))), "car: W must be a symmetric matrix of weights"),
+    ],
+)
+def test_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+# Draws ----------------------------------------------------------------------------------------------------------------
+
+DRAWS = 5_000
+
+
+def assert_moments(draws, mean, cov):
+    """Compare means and covariances of the elements of draws with what they should be, within 4.5 standard errors."""
+    flat, mean = draws.reshape(len(draws), -1), np.ravel(mean)
+    errors = np.std(flat, 0) / np.sqrt(len(flat))
+    assert np.all(np.abs(flat.mean(0) - mean) <= 4.5 * errors + 1e-12)
+    centred = flat - mean
+    products = centred[:, :, None] * centred[:, None, :]
+    errors = np.std(products, 0) / np.sqrt(len(flat))
+    assert np.all(np.abs(products.mean(0) - cov) <= 4.5 * errors + 1e-12)
+
+
+def assert_marginal(draws, frozen):
+    assert stats.kstest(draws, frozen.cdf).pvalue > 1e-4
+
+
+def rng(seed=11):
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize(
+    ("draw", "cov"),
+    [
+        (lambda: mvnormal.random(rng(), MU, COV, DRAWS), COV),
+        (lambda: mvnormal.random_chol(rng(), MU, CHOL, DRAWS), COV),
+        (lambda: mvnormal.random_prec(rng(), MU, COV, DRAWS), np.linalg.inv(COV)),
+        (lambda: mvnormal.random_root(rng(), MU, CHOL, DRAWS), np.linalg.inv(COV)),
+        (lambda: car.random(rng(), MU, W, 0.6, 2.0, DRAWS), np.linalg.inv(2.0 * (np.diag(W.sum(0)) - 0.6 * W))),
+    ],
+)
+def test_normal_draws(draw, cov):
+    draws = draw()
+    assert_moments(draws, MU, cov)
+    for i in range(3):
+        assert_marginal(draws[:, i], stats.norm(MU[i], np.sqrt(cov[i, i])))
+
+
+def test_student_draws():
+    draws = mvstudent_t.random(rng(), 7.0, MU, COV, DRAWS)
+    assert_moments(draws, MU, COV * 7.0 / 5.0)
+    for i in range(3):
+        assert_marginal(draws[:, i], stats.t(7.0, MU[i], np.sqrt(COV[i, i])))
+    d = np.linalg.solve(CHOL, (draws - MU).T)
+    assert_marginal(np.sum(d * d, 0) / 3.0, stats.f(3, 7))
+
+
+@pytest.mark.parametrize("alpha", [ALPHA, np.array([0.02, 0.05, 0.1])])
+def test_dirichlet_draws(alpha):
+    draws = dirichlet.random(rng(), alpha, DRAWS)
+    frozen = stats.dirichlet(alpha)
+    assert_moments(draws, frozen.mean(), frozen.cov())
+    for i in range(3):  # near 1 numbers are too coarse for small concentrations
+        low = draws[:, i][draws[:, i] < 0.5]
+        law = stats.beta(alpha[i], alpha.sum() - alpha[i])
+        assert stats.kstest(law.cdf(low) / law.cdf(0.5), "uniform").pvalue > 1e-4
+    assert np.all(np.abs(draws.sum(1) - 1.0) < 1e-14)
+
+
+def test_dirichlet_draws_of_tiny_concentrations_stay_finite():
+    draws = dirichlet.random(rng(), np.full(3, 1e-4), 100)
+    assert np.isfinite(draws).all()
+    assert np.all(draws.max(1) > 0.99)
+
+
+@pytest.mark.parametrize(
+    ("draws", "mean", "cov"),
+    [
+        (multinomial.random(rng(), 9, P, DRAWS), 9 * P, 9 * (np.diag(P) - np.outer(P, P))),
+        (
+            dirichlet_multinomial.random(rng(), 9, ALPHA, DRAWS),
+            stats.dirichlet_multinomial(ALPHA, 9).mean(),
+            stats.dirichlet_multinomial(ALPHA, 9).cov(),
+        ),
+    ],
+)
+def test_counts_drawn(draws, mean, cov):
+    assert draws.dtype == np.int64
+    assert np.all(draws.sum(1) == 9)
+    assert_moments(draws, mean, cov)
+
+
+def test_counts_are_as_frequent_as_they_should_be():
+    cells = np.array([(a, b, 3 - a - b) for a in range(4) for b in range(4 - a)])
+    for module, parameters in ((multinomial, P), (dirichlet_multinomial, ALPHA)):
+        draws = module.random(rng(), 3, parameters, DRAWS)
+        observed = np.array([np.sum(np.all(draws == cell, 1)) for cell in cells])
+        expected = np.exp(module.logpmf(cells, 3, parameters))
+        assert expected.sum() == pytest.approx(1.0, rel=1e-12)
+        assert stats.chisquare(observed, DRAWS * expected).pvalue > 1e-4
+
+
+def test_counts_of_impossible_categories():
+    draws = multinomial.random(rng(), 5, np.array([0.0, 0.4, 0.0, 0.6, 0.0]), 50)
+    assert not draws[:, [0, 2, 4]].any()
+    assert multinomial.random(rng(), 0, P).tolist() == [0, 0, 0]
+    assert multinomial.random(rng(), 4, [1.0]).tolist() == [4]
+
+
+@pytest.mark.parametrize("k", [2, 4])
+def test_lkj_draws(k):
+    """Each correlation is a beta variate from -1 to 1."""
+    chol = lkj_cholesky.random(rng(), 1.5, k, DRAWS)
+    R = chol @ np.swapaxes(chol, -1, -2)
+    np.testing.assert_allclose(R[:, range(k), range(k)], 1.0, rtol=1e-14)
+    b = 1.5 + 0.5 * (k - 2)
+    for i in range(k):
+        for j in range(i):
+            assert_marginal(R[:, i, j], stats.beta(b, b, -1.0, 2.0))
+    assert np.isfinite(lkj_cholesky.logpdf(chol[:50], 1.5)).all()
+
+
+def test_lkj_integrates_to_one():
+    def of_two(r):
+        return np.exp(lkj_cholesky.logpdf(np.array([[1.0, 0.0], [r, np.sqrt(1.0 - r * r)]]), 1.7))
+
+    assert integrate.quad(of_two, -1.0, 1.0)[0] == pytest.approx(1.0, rel=1e-8)
+
+    def of_three(u, r):
+        """The last row has squared length u before its end, in any direction."""
+        last = [np.sqrt(u), 0.0, np.sqrt(1.0 - u)]
+        chol = np.array([[1.0, 0.0, 0.0], [r, np.sqrt(1.0 - r * r), 0.0], last])
+        return np.pi * np.exp(lkj_cholesky.logpdf(chol, 2.0))
+
+    assert integrate.dblquad(of_three, -1.0, 1.0, 0.0, 1.0, epsabs=1e-6)[0] == pytest.approx(1.0, rel=1e-5)
+
+
+def test_wishart_draws():
+    draws = wishart.random(rng(), 6.5, COV, DRAWS)
+    pairs = [(i, j) for i in range(3) for j in range(3)]
+    cov = [[6.5 * (COV[i, k] * COV[j, m] + COV[i, m] * COV[j, k]) for k, m in pairs] for i, j in pairs]
+    assert_moments(draws, 6.5 * COV, cov)
+    for i in range(3):
+        assert_marginal(draws[:, i, i] / COV[i, i], stats.chi2(6.5))
+    assert_marginal(np.linalg.det(draws) / np.linalg.det(COV), _ProductOfChiSquares(6.5))
+
+
+class _ProductOfChiSquares:
+    """The determinant of a Wishart matrix of three rows over that of its scale matrix, by many draws."""
+
+    def __init__(self, nu):
+        self._sorted = np.sort(np.prod(rng(12).chisquare(nu - np.arange(3)[:, None], (3, 200_000)), 0))
+
+    def cdf(self, x):
+        return np.searchsorted(self._sorted, x) / self._sorted.size
+
+
+def test_series_drawn():
+    draws = gaussian_random_walk.random(rng(), 0.1, 0.7, 0.2, 2.0, 5, DRAWS)
+    t = np.arange(5)
+    assert_moments(draws, 0.2 + 0.1 * t, 4.0 + 0.49 * np.minimum(t[:, None], t))
+    assert_marginal(draws[:, 4], stats.norm(0.6, np.sqrt(4.0 + 4 * 0.49)))
+    draws = ar.random(rng(), 0.3, RHO, 0.7, 0.2, 2.0, 5, DRAWS)
+    steps = np.eye(5)  # x = steps @ noise + mean
+    mean = np.array([0.2, 0.2, 0.0, 0.0, 0.0])
+    scale = np.array([2.0, 2.0, 0.7, 0.7, 0.7])
+    for k in range(2, 5):
+        steps[k] = RHO[0] * steps[k - 1] + RHO[1] * steps[k - 2]
+        steps[k, k] = 1.0
+        mean[k] = 0.3 + RHO[0] * mean[k - 1] + RHO[1] * mean[k - 2]
+    assert_moments(draws, mean, (steps * scale**2) @ steps.T)
+
+
+def draw_all(rng, mu, cov, alpha, p, rho, W):
+    return (
+        mvnormal.random(rng, mu, cov),
+        mvnormal.random(rng, np.ones((2, 3)), cov),
+        mvnormal.random_prec(rng, mu, cov, 3),
+        mvstudent_t.random(rng, 3.0, mu, cov, 2),
+        dirichlet.random(rng, alpha, 3),
+        multinomial.random(rng, 9, p, 3),
+        dirichlet_multinomial.random(rng, 20, alpha),
+        lkj_cholesky.random(rng, 2.0, 3, 2),
+        wishart.random(rng, np.array([4.0, 5.0]), cov),
+        gaussian_random_walk.random(rng, 0.1, 0.7, 0.2, 2.0, 5),
+        ar.random(rng, 0.3, rho, 0.7, 0.2, 2.0, 5, 2),
+        car.random(rng, mu, W, 0.6, 2.0, 2),
+    )
+
+
+SHAPES = [(3,), (2, 3), (3, 3), (2, 3), (3, 3), (3, 3), (3,), (2, 3, 3), (2, 3, 3), (5,), (2, 5), (2, 3)]
+
+
+def test_draws_have_their_axes_last():
+    draws = draw_all(rng(), MU, COV, ALPHA, P, RHO, W)
+    assert [d.shape for d in draws] == SHAPES
+    assert dirichlet.random(rng(), ALPHA, 0).shape == (0, 3)
+    assert lkj_cholesky.random(rng(), 1.0, 0).shape == (0, 0)
+    assert ar.random(rng(), 0.3, RHO, 0.7, 0.2, 2.0, 1).shape == (1,)
+
+
+@pytest.mark.nojit
+@nojit
+def test_compiled_draws_are_the_plain_ones():
+    import numba
+
+    arguments = (MU, COV, ALPHA, P, RHO, W)
+    compiled = numba.njit(draw_all)
+    for one, other in zip(compiled(rng(), *arguments), draw_all(rng(), *arguments), strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert one.dtype == other.dtype
+    with pytest.raises(ValueError, match="mvnormal: chol must be a lower triangular matrix with a positive diagonal"):
+        compiled(rng(), MU, -COV, ALPHA, P, RHO, W)
