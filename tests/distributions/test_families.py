@@ -69,16 +69,17 @@ class Derived:
 
     def __init__(self, function, about):
         def call(*args):
-            return function(*args)
+            return function(*args[:-1]) + args[-1]  # where all are whole numbers, there is one more to differentiate by
 
-        self.places = tuple(k for k in range(len(about.points[0])) if k not in about.whole)
-        self.vg = value_and_grad(call, self.places)
+        count = len(about.points[0])
+        self.places = tuple(k for k in range(count) if k not in about.whole)
+        self.vg = value_and_grad(call, (*self.places, count))
 
     def __call__(self, args):
-        call = self.vg._take_apart([np.array(arg, float) if np.ndim(arg) else float(arg) for arg in args])
+        call = self.vg._take_apart([np.array(arg, float) if np.ndim(arg) else float(arg) for arg in (*args, 0.0)])
         compiled = self.vg._compiled(call)
         value = compiled._plain(*call.leaves, *call.gradients, *compiled.generated.arrays.values())
-        return float(value), call.gradients
+        return float(value), call.gradients[:-1]
 
 
 @by_function
