@@ -11,20 +11,27 @@ import importlib
 from typing import Any
 
 __all__ = [
+    "ar",
     "asymmetric_laplace",
     "bernoulli",
     "beta",
     "beta_binomial",
     "binomial",
+    "car",
     "categorical",
     "cauchy",
+    "censored",
     "chi_squared",
+    "dirichlet",
+    "dirichlet_multinomial",
     "discrete_uniform",
     "exgaussian",
     "exponential",
     "flat",
     "gamma",
+    "gaussian_random_walk",
     "geometric",
+    "glm",
     "gumbel",
     "half_cauchy",
     "half_flat",
@@ -34,8 +41,13 @@ __all__ = [
     "inverse_gamma",
     "kumaraswamy",
     "laplace",
+    "lkj_cholesky",
     "logistic",
     "lognormal",
+    "mixture",
+    "multinomial",
+    "mvnormal",
+    "mvstudent_t",
     "negative_binomial",
     "normal",
     "ordered_logistic",
@@ -45,21 +57,28 @@ __all__ = [
     "skew_normal",
     "student_t",
     "triangular",
+    "truncated",
     "truncated_normal",
     "uniform",
     "von_mises",
     "wald",
     "weibull",
+    "wishart",
     "zero_inflated_binomial",
     "zero_inflated_negative_binomial",
     "zero_inflated_poisson",
 ]
+
+#: What makes families of families; the others are modules.
+_COMBINATORS = ("censored", "mixture", "truncated")
 
 
 def __getattr__(name: str) -> Any:
     """Import a family when it is first named: all of them would be a fifth of the time that importing nbinfer takes."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _COMBINATORS:
+        return getattr(importlib.import_module(f"{__name__}.combinators"), name)
     return importlib.import_module(f"{__name__}.{name}")
 
 

@@ -103,9 +103,10 @@ class Check:
         named = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in parameters]
         self.__signature__ = inspect.Signature(named)
 
-    def also(self, wanted: str, test: Callable[..., Any]) -> Check:
-        """Add a condition on the parameters named by the arguments of `test`; `wanted` is the whole statement."""
-        self._tests.append((tuple(inspect.signature(test).parameters), test, f"{self.family}: {wanted}"))
+    def also(self, wanted: str, test: Callable[..., Any], names: Sequence[str] = ()) -> Check:
+        """Add a condition on parameters, by default those that the arguments of `test` name; `wanted` says it all."""
+        names = tuple(names) or tuple(inspect.signature(test).parameters)
+        self._tests.append((names, test, f"{self.family}: {wanted}"))
         return self
 
     def tests(self) -> Iterator[tuple[tuple[str, ...], Callable[..., Any], str]]:

@@ -10,6 +10,7 @@ import numpy as np
 from nbinfer import vectormath
 from nbinfer.autodiff.solvers import fast
 from nbinfer.compile import kernel
+from nbinfer.distributions import bernoulli
 from nbinfer.distributions._check import Condition
 from nbinfer.distributions.glm._mark import regression
 from nbinfer.distributions.glm._passes import hand_over, one_pass, whole_shift
@@ -18,10 +19,6 @@ from nbinfer.vectormath.logarithm import log1p_of_fraction
 _exp = vectormath.exp.numbers
 
 _BINARY = Condition("0 or 1", lambda y: (y == 0) | (y == 1))
-
-
-def _logistic_terms(y: Any, predictor: Any) -> Any:
-    return -vectormath.log1pexp((1.0 - 2.0 * y) * predictor)
 
 
 @fast
@@ -47,7 +44,7 @@ def _surprises(y: Any, predictor: Any, numbers: Any, numbers_grad: Any) -> float
 _logistic_pass = one_pass("logistic_pass", _surprises, _all_binary)
 
 
-@regression(_logistic_terms, lambda *_: _BINARY, _logistic_pass)
+@regression(bernoulli.logpmf_logit, lambda *_: _BINARY, _logistic_pass)
 def logistic(y: Any, X: Any, beta: Any, intercept: Any = 0.0, offset: Any = 0.0) -> float:
     r"""Log likelihood of logistic regression: the sum of ``bernoulli.logpmf_logit(y, eta)``.
 

@@ -10,6 +10,8 @@ import numpy as np
 from nbinfer import vectormath
 from nbinfer.autodiff.solvers import fast
 from nbinfer.compile import kernel
+from nbinfer.distributions import negative_binomial as negative_binomial_family
+from nbinfer.distributions import poisson as poisson_family
 from nbinfer.distributions._check import COUNT
 from nbinfer.distributions.glm._mark import regression
 from nbinfer.distributions.glm._passes import hand_over, one_pass, whole_shift
@@ -20,16 +22,6 @@ _lgamma, _digamma = vectormath.lgamma.numbers, vectormath.digamma.numbers
 
 #: Counts below it are looked up in sums of logarithms that each pass makes anew; others cost gamma functions.
 _FEW = 256
-
-
-def _poisson_terms(y: Any, predictor: Any) -> Any:
-    return y * predictor - np.exp(predictor) - vectormath.lgamma(y + 1.0)
-
-
-def _negative_binomial_terms(y: Any, predictor: Any, alpha: Any) -> Any:
-    t = predictor - np.log(alpha)
-    ways = -vectormath.lbeta(alpha, y + 1.0) - np.log(y + alpha)
-    return ways + y * t - (y + alpha) * vectormath.log1pexp(t)
 
 
 @fast
@@ -120,7 +112,7 @@ _poisson_pass = one_pass("poisson_pass", _rates, _factorials)
 _negative_binomial_pass = one_pass("negative_binomial_pass", _odds, _coefficients)
 
 
-@regression(_poisson_terms, lambda *_: COUNT, _poisson_pass)
+@regression(poisson_family.logpmf_log, lambda *_: COUNT, _poisson_pass)
 def poisson(y: Any, X: Any, beta: Any, intercept: Any = 0.0, offset: Any = 0.0) -> float:
     r"""Log likelihood of Poisson regression: the sum of ``poisson.logpmf_log(y, eta)``.
 
@@ -182,7 +174,7 @@ def poisson_grad(y: Any, X: Any, beta: Any, predictor: Any, beta_grad: Any) -> f
     return logp
 
 
-@regression(_negative_binomial_terms, lambda *_: COUNT, _negative_binomial_pass)
+@regression(negative_binomial_family.logpmf_log, lambda *_: COUNT, _negative_binomial_pass)
 def negative_binomial(y: Any, X: Any, beta: Any, alpha: Any, intercept: Any = 0.0, offset: Any = 0.0) -> float:
     r"""Log likelihood of negative binomial regression: the sum of ``negative_binomial.logpmf_log(y, eta, alpha)``.
 

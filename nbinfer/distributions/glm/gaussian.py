@@ -9,15 +9,12 @@ import numpy as np
 
 from nbinfer.autodiff.solvers import fast
 from nbinfer.compile import kernel
+from nbinfer.distributions import normal
 from nbinfer.distributions._check import REAL
 from nbinfer.distributions.glm._mark import regression
 from nbinfer.distributions.glm._passes import hand_over, one_pass, whole_shift
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
-
-
-def _linear_terms(y: Any, predictor: Any, sigma: Any) -> Any:
-    return -0.5 * np.square((y - predictor) / sigma) - (np.log(sigma) + _HALF_LOG_2PI)
 
 
 @kernel
@@ -42,7 +39,7 @@ def _errors(y: Any, predictor: Any, numbers: Any, numbers_grad: Any) -> float:
 _linear_pass = one_pass("linear_pass", _errors, _scale)
 
 
-@regression(_linear_terms, lambda *_: REAL, _linear_pass)
+@regression(normal.logpdf, lambda *_: REAL, _linear_pass)
 def linear(y: Any, X: Any, beta: Any, sigma: Any, intercept: Any = 0.0, offset: Any = 0.0) -> float:
     r"""Log likelihood of linear regression with normal errors: the sum of ``normal.logpdf(y, eta, sigma)``.
 

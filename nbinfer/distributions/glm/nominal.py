@@ -15,16 +15,11 @@ from nbinfer import vectormath
 from nbinfer.autodiff.linalg import add_matvec, add_vecmat
 from nbinfer.autodiff.solvers import fast
 from nbinfer.compile import kernel, part
+from nbinfer.distributions import categorical
 from nbinfer.distributions.glm._mark import categories, regression
 from nbinfer.distributions.glm._passes import are_categories, rows_at_once
 
 _exp, _log = vectormath.exp.numbers, vectormath.log.numbers
-
-
-def _softmax_terms(y: Any, predictor: Any) -> Any:
-    above = predictor - np.max(predictor, -1, keepdims=True)
-    k = np.asarray(y, np.int64)
-    return np.take_along_axis(above, k[:, None], -1)[:, 0] - np.log(np.sum(np.exp(above), -1))
 
 
 @fast
@@ -79,7 +74,7 @@ def _softmax_pass(y: Any, X: Any, beta: Any, numbers: Any, shift: Any) -> tuple[
     return total if total == total else -math.inf, gradient
 
 
-@regression(_softmax_terms, lambda beta: categories(beta.shape[1]), _softmax_pass, ndim=2)
+@regression(categorical.logpmf_logit, lambda beta: categories(beta.shape[1]), _softmax_pass, ndim=2)
 def softmax(y: Any, X: Any, beta: Any, intercept: Any = 0.0, offset: Any = 0.0) -> float:
     r"""Log likelihood of softmax regression: the sum of ``categorical.logpmf_logit(y, eta)``.
 

@@ -10,19 +10,17 @@ import numpy as np
 from nbinfer import vectormath
 from nbinfer.autodiff.solvers import fast
 from nbinfer.compile import kernel
+from nbinfer.distributions import ordered_logistic
 from nbinfer.distributions.glm._mark import categories, regression
 from nbinfer.distributions.glm._passes import are_categories, hand_over, one_pass, whole_shift
+from nbinfer.vectormath import where_valid
 from nbinfer.vectormath.logarithm import log1p_of_fraction
 
 _exp, _expm1, _log1mexp = vectormath.exp.numbers, vectormath.expm1.numbers, vectormath.log1mexp.numbers
 
 
 def _ordered_terms(y: Any, predictor: Any, cutpoints: Any) -> Any:
-    ends = np.concatenate([[-np.inf], cutpoints, [np.inf]])
-    k = np.asarray(y, np.int64)
-    widths = np.diff(ends)
-    gaps = vectormath.log1mexp(-widths) if np.all(widths > 0.0) else np.full(len(widths), -np.inf)
-    return gaps[k] - vectormath.log1pexp(predictor - ends[k + 1]) - vectormath.log1pexp(ends[k] - predictor)
+    return where_valid(np.all(np.diff(cutpoints) > 0.0), ordered_logistic.logpmf(y, predictor, cutpoints))
 
 
 @kernel

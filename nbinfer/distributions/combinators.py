@@ -1,0 +1,280 @@
+r"""Families made of families: truncated, censored, mixed.
+
+Each takes families, as modules, and returns one with the same functions: ``logpdf`` or ``logpmf``, ``logcdf`` and
+``logsf`` where the families have them, ``random``, ``support`` and ``check``. Make it at the top of a module and use it
+like any other, in Python, in compiled code and in models::
+
+    cut_t = truncated(student_t)
+
+    def likelihood(p, d):
+        return cut_t.logpdf(d.y, p.nu, p.mu, p.sigma, 0.0, np.inf)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nbinfer.distributions._check import BOUND, Check
+from nbinfer.distributions._combined import Family, Parts, adopt, anything, combined, combined_generator
+from nbinfer.distributions._function import density
+from nbinfer.distributions._linalg import exact
+from nbinfer.distributions._mixture import mixture
+from nbinfer.vectormath import log1mexp, select, where_valid
+
+__all__ = ["censored", "mixture", "truncated"]
+
+_LOG_HALF = math.log(0.5)
+#: Draws of a family that may fall outside bounds before its distribution function is inverted instead.
+_TRIES = 100
+
+
+@density
+def _itself(x: Any) -> Any:
+    return x
+
+
+@density
+def _previous(x: Any) -> Any:
+    return np.ceil(x) - 1.0
+
+
+class _Tails:
+    """The distribution function of a family at bounds that may be infinite, where its derivatives may be no numbers."""
+
+    def __init__(self, parts: Parts, combinator: str) -> None:
+        logcdf, logsf = parts.distribution(combinator)
+        cores = parts.cores
+        before = _previous if parts.discrete else _itself
+
+        def up_to(bound: Any, *parameters: Any) -> Any:
+            finite = (bound > -np.inf) & (bound < np.inf)
+            at_end = select(bound > 0.0, 0.0, -np.inf)
+            return select(finite, logcdf(select(finite, bound, 0.0), *parameters), at_end)
+
+        def beyond(bound: Any, *parameters: Any) -> Any:
+            finite = (bound > -np.inf) & (bound < np.inf)
+            at_end = select(bound > 0.0, -np.inf, 0.0)
+            return select(finite, logsf(select(finite, bound, 0.0), *parameters), at_end)
+
+        self.up_to = combined(parts.name, "bound", parts.parameters, cores)(up_to)
+        self.beyond = combined(parts.name, "bound", parts.parameters, cores)(beyond)
+        self.before = before
+        low_of, high_of = self.up_to, self.beyond
+
+        def between(low: Any, high: Any, *parameters: Any) -> Any:
+            """Return the log probability of what is greater than low and not greater than high."""
+            log_low = low_of(low, *parameters)
+            upper = log_low > _LOG_HALF  # above the median the complements are exact
+            near = select(upper, high_of(low, *parameters), low_of(high, *parameters))
+            far = select(upper, high_of(high, *parameters), log_low)
+            return near + log1mexp(far - near)
+
+        self.between = combined(parts.name, "low", ("high", *parts.parameters), (0, *cores))(between)
+
+
+def truncated(family: Any) -> Family:
+    r"""Make the family of what lies between bounds.
+
+    .. math:: p(x \mid \theta, a, b) = \frac{f(x \mid \theta)}{P(a \le X \le b \mid \theta)}, \qquad a \le x \le b
+
+    Parameters
+    ----------
+    family : module
+        A family of one variable that has ``logcdf`` and ``logsf``.
+
+    Returns
+    -------
+    truncated : Family
+        Its functions take the family's parameters, then ``lower`` and ``upper``: numbers or arrays, ``-inf`` and
+        ``inf`` for no bound. Draws reject what lies outside; if that is nearly all, the distribution function is
+        inverted, and draws of Python and of compiled code may differ in the last digits.
+
+    Raises
+    ------
+    TypeError
+        If `family` is no family of one variable, or lacks these functions.
+
+    See Also
+    --------
+    censored : Values beyond the bounds are known, but only that they are there.
+
+    Examples
+    --------
+    >>> from nbinfer.distributions import exponential, truncated
+    >>> family = truncated(exponential)
+    >>> float(family.logpdf(1.0, 2.0, 0.5, np.inf).round(3))  # the exponential forgets
+    -0.307
+    """
+    parts = Parts(family, "truncated")
+    tails, f = _Tails(parts, "truncated"), parts.density
+    between, before, draw_one = tails.between, tails.before, parts.random
+    name = f"truncated({parts.name})"
+    names = (*parts.parameters, "lower", "upper")
+    mark = combined(name, "k" if parts.discrete else "x", names, (*parts.cores, 0, 0))
+
+    def logpdf(x: Any, *parameters: Any) -> Any:
+        own, lower, upper = parameters[:-2], parameters[-2], parameters[-1]
+        return where_valid((x >= lower) & (x <= upper), f(x, *own) - between(before(lower), upper, *own))
+
+    def logcdf(x: Any, *parameters: Any) -> Any:
+        own, lower, upper = parameters[:-2], parameters[-2], parameters[-1]
+        start = before(lower)
+        whole = between(start, upper, *own)
+        found = between(start, np.minimum(x, upper), *own) - whole
+        return where_valid((x >= lower) & (whole > -np.inf), np.minimum(found, 0.0))
+
+    def logsf(x: Any, *parameters: Any) -> Any:
+        own, lower, upper = parameters[:-2], parameters[-2], parameters[-1]
+        start = before(lower)
+        whole = between(start, upper, *own)
+        found = between(np.maximum(x, start), upper, *own) - whole
+        return where_valid((x < upper) & (whole > -np.inf), np.minimum(found, 0.0))
+
+    def support(*parameters: Any) -> tuple[Any, Any]:
+        start, end = family.support(*parameters[:-2])
+        return np.maximum(start, parameters[-2]), np.minimum(end, parameters[-1])
+
+    members = {parts.kind: mark(logpdf), "logcdf": mark(logcdf), "logsf": mark(logsf), "support": support}
+    check = _with_bounds(name, parts, names)
+    invert = _inversion(members["logcdf"], members["logsf"], parts.discrete)
+    number: Any = int if parts.discrete else float
+    n = len(parts.parameters)  # where the bounds begin: behind them may be a size
+    last, count = n + 1, n + 2
+
+    def random(rng: Any, *parameters: Any) -> Any:
+        own, lower, upper = parameters[:n], parameters[n], parameters[last]
+        for _ in range(_TRIES):
+            x = draw_one(rng, *own)
+            if lower <= x and x <= upper:
+                return number(x)
+        return number(invert(rng.random(), lower, upper, parameters[:count]))
+
+    return Family(name, **members, check=check, random=combined_generator(name, check, parts.discrete)(random))
+
+
+def _with_bounds(name: str, parts: Parts, names: tuple[str, ...]) -> Check:
+    conditions = {key: anything(core) for key, core in zip(parts.parameters, parts.cores, strict=True)}
+    check = adopt(Check(name, **conditions, lower=BOUND, upper=BOUND), parts.check)
+    if parts.discrete:
+        return check.also("lower must not be greater than upper", lambda lower, upper: lower <= upper)
+    return check.also("lower must be less than upper", lambda lower, upper: lower < upper)
+
+
+def _inversion(logcdf: Any, logsf: Any, discrete: bool) -> Any:
+    """Make the function that finds where a distribution function has a value, by bisection."""
+
+    @exact
+    def reaches(x: float, v: float, parameters: Any) -> bool:
+        """Tell whether the probability up to x is v or more."""
+        if v < 0.5:
+            return bool(v == 0.0 or logcdf(x, *parameters) >= math.log(v))
+        return bool(logsf(x, *parameters) <= math.log1p(-v))
+
+    @exact
+    def invert(v: float, lower: float, upper: float, parameters: Any) -> float:
+        step = 1.0
+        low, high = lower, upper
+        if low == -math.inf:
+            low = min(0.0, high) - step
+            while reaches(low, v, parameters) and step < 1e300:
+                step *= 2.0
+                low = min(0.0, high) - step
+        step = 1.0
+        if high == math.inf:
+            high = max(0.0, low) + step
+            while not reaches(high, v, parameters) and step < 1e300:
+                step *= 2.0
+                high = max(0.0, low) + step
+        if discrete:
+            low, high = math.ceil(low) - 1.0, math.floor(high)
+        while True:
+            middle = low + 0.5 * (high - low)
+            if discrete:
+                middle = math.floor(middle)
+            if not low < middle < high:
+                return high
+            if reaches(middle, v, parameters):
+                high = middle
+            else:
+                low = middle
+
+    return invert
+
+
+def censored(family: Any) -> Family:
+    r"""Make the family of what is known up to bounds: values beyond are reported as the bounds.
+
+    .. math:: p(x \mid \theta, a, b) = \begin{cases} P(X \le a \mid \theta) & x = a \\ f(x \mid \theta) & a < x < b \\
+              P(X \ge b \mid \theta) & x = b \end{cases}
+
+    Parameters
+    ----------
+    family : module
+        A family of one variable that has ``logcdf`` and ``logsf``.
+
+    Returns
+    -------
+    censored : Family
+        Its functions take the family's parameters, then ``lower`` and ``upper``: numbers or arrays, ``-inf`` and
+        ``inf`` for no bound.
+
+    Raises
+    ------
+    TypeError
+        If `family` is no family of one variable, or lacks these functions.
+
+    See Also
+    --------
+    truncated : Values beyond the bounds are never seen.
+
+    Examples
+    --------
+    >>> from nbinfer.distributions import censored, exponential
+    >>> family = censored(exponential)
+    >>> float(family.logpdf(3.0, 2.0, -np.inf, 3.0))  # it lasted at least so long
+    -6.0
+    """
+    parts = Parts(family, "censored")
+    tails, f = _Tails(parts, "censored"), parts.density
+    up_to, beyond, before, draw_one = tails.up_to, tails.beyond, tails.before, parts.random
+    name = f"censored({parts.name})"
+    names = (*parts.parameters, "lower", "upper")
+    mark = combined(name, "k" if parts.discrete else "x", names, (*parts.cores, 0, 0))
+
+    def logpdf(x: Any, *parameters: Any) -> Any:
+        own, lower, upper = parameters[:-2], parameters[-2], parameters[-1]
+        ends = select(x == lower, up_to(lower, *own), beyond(before(upper), *own))
+        inside = (x > lower) & (x < upper)
+        return where_valid((x >= lower) & (x <= upper), select(inside, f(x, *own), ends))
+
+    def logcdf(x: Any, *parameters: Any) -> Any:
+        own, lower, upper = parameters[:-2], parameters[-2], parameters[-1]
+        found = up_to(x, *own)
+        valid = (found > -np.inf) | (beyond(x, *own) > -np.inf)  # not both, unless a parameter is invalid
+        return where_valid(valid & (x >= lower), select(x < upper, found, 0.0))
+
+    def logsf(x: Any, *parameters: Any) -> Any:
+        own, lower, upper = parameters[:-2], parameters[-2], parameters[-1]
+        found = beyond(x, *own)
+        valid = (found > -np.inf) | (up_to(x, *own) > -np.inf)
+        return where_valid(valid & (x < upper), select(x < lower, 0.0, found))
+
+    def support(*parameters: Any) -> tuple[Any, Any]:
+        start, end = family.support(*parameters[:-2])
+        lower, upper = parameters[-2], parameters[-1]
+        return np.clip(start, lower, upper), np.clip(end, lower, upper)
+
+    members = {parts.kind: mark(logpdf), "logcdf": mark(logcdf), "logsf": mark(logsf), "support": support}
+    check = _with_bounds(name, parts, names)
+    number: Any = int if parts.discrete else float
+    n = len(parts.parameters)  # where the bounds begin: behind them may be a size
+    last = n + 1
+
+    def random(rng: Any, *parameters: Any) -> Any:
+        x = float(draw_one(rng, *parameters[:n]))
+        return number(min(max(x, parameters[n]), parameters[last]))
+
+    return Family(name, **members, check=check, random=combined_generator(name, check, parts.discrete)(random))
