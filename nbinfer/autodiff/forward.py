@@ -122,8 +122,9 @@ class Names:
 class Writer:
     """Lines of source, and the forward part of a program."""
 
-    def __init__(self, analysis: Analysis) -> None:
+    def __init__(self, analysis: Analysis, vectors: bool) -> None:
         self.analysis = analysis
+        self.vectors = vectors
         self.lines: list[str] = []
         self.indent = 1
         self.saved: set[tuple[Op, Storage]] = set()
@@ -177,7 +178,7 @@ class Writer:
     def head(self, op: For, backwards: bool) -> str:
         """Begin a loop; return the name of its trip counter."""
         short = op.stop.constant is not None and abs(op.stop.constant) < SHORT
-        self.vectorised = not short and is_vectorised(op.body)
+        self.vectorised = self.vectors and not short and is_vectorised(op.body)
         simple, count = self.trips(op)
         counter = op.index.name if simple else f"trip_{op.index.name}"
         if backwards:
