@@ -25,6 +25,9 @@ SIGNS = {"add": 1, "sub": -1}
 class ArrayBuilder(Builder):
     """A builder that knows array expressions."""
 
+    #: Whether the program is for a processor with vector instructions.
+    vectors = True
+
     def lazy(self, x: Operand) -> Lazy:
         """View an array as an expression."""
         if isinstance(x, Lazy):
@@ -334,7 +337,7 @@ class ArrayBuilder(Builder):
 
         In a loop it would be allocated in each turn, and a matrix that is an expression would have to be stored.
         """
-        return isinstance(matrix, Value) and matrix.kind == "f" and self.block.depth == 0
+        return self.vectors and isinstance(matrix, Value) and matrix.kind == "f" and self.block.depth == 0
 
     def _product(self, name: str, left: Value, right: Value) -> Lazy:
         """Multiply two stored arrays, of which one is a matrix; what writes to the product writes to a copy."""

@@ -36,8 +36,8 @@ class Emitter(Writer):
     `begun` are the values whose adjoint has been assigned: the first term is ``=``, later ones are ``+=``.
     """
 
-    def __init__(self, analysis: Analysis) -> None:
-        super().__init__(analysis)
+    def __init__(self, analysis: Analysis, vectors: bool) -> None:
+        super().__init__(analysis, vectors)
         self._terms: dict[Root, list[str]] = {}
         self._after: dict[For, list[tuple[Value, float, Root]]] = {}
         self._split: For | None = None

@@ -139,8 +139,9 @@ class Writer:
     `open` are the loops in reverse around the line being written.
     """
 
-    def __init__(self, analysis: Analysis) -> None:
+    def __init__(self, analysis: Analysis, vectors: bool) -> None:
         self.analysis = analysis
+        self.vectors = vectors
         self.lines: list[str] = []
         self.indent = 1
         self.open: list[Open] = []
@@ -222,7 +223,7 @@ class Writer:
     def head(self, op: For, backwards: bool) -> str:
         """Begin a loop; return the name of its trip counter."""
         short = op.stop.constant is not None and abs(op.stop.constant) < SHORT
-        self.vectorised = not short and is_vectorised(op.body)
+        self.vectorised = self.vectors and not short and is_vectorised(op.body)
         simple, count = self.trips(op)
         counter = self.counter(op)
         if backwards:

@@ -85,11 +85,14 @@ class _Inputs:
         return value
 
 
-def _build(terms: Sequence[Term], arguments: Sequence[str]) -> tuple[Frontend, _Inputs, list[tuple[Value, Root]]]:
+def _build(
+    terms: Sequence[Term], arguments: Sequence[str], vectors: bool
+) -> tuple[Frontend, _Inputs, list[tuple[Value, Root]]]:
     facts: dict[Hashable, Any] = {}
     for _ in range(_MOST_BUILDS):
         b = Frontend(facts)
         b.arguments = tuple(arguments)
+        b.vectors = vectors
         inputs = _Inputs(b)
         try:
             results = [_read(b, inputs, term, k) for k, term in enumerate(terms)]
@@ -132,7 +135,9 @@ def _what(result: Any) -> str:
     return "a tuple" if isinstance(result, (tuple, Record)) else type(result).__name__
 
 
-def generate(name: str, signature: str, terms: Sequence[Term], pass_arrays: bool = False) -> Generated:
+def generate(
+    name: str, signature: str, terms: Sequence[Term], pass_arrays: bool = False, vectors: bool = True
+) -> Generated:
     """Write the function `name(signature)` that adds gradients and returns the weighted sum of the terms.
 
     Parameters
@@ -144,9 +149,12 @@ def generate(name: str, signature: str, terms: Sequence[Term], pass_arrays: bool
     pass_arrays : bool
         Make captured arrays the last arguments of the function: compiled code keeps a copy of a global array, and its
         address if it is large.
+    vectors : bool
+        Write for a processor with vector instructions: loops that they fit are worth arrays of their own. Otherwise, as
+        for a thread among many, nothing is allocated for their sake.
     """
     arguments = [part.strip() for part in signature.split(",")]
-    b, inputs, results = _build(terms, arguments)
+    b, inputs, results = _build(terms, arguments, vectors)
     analysis = Analysis(b.top, results)
     adjoints = [f"{a}_bar" for a in arguments]
     names = Names([*arguments, *adjoints, *b.names, *HELPERS, *LINALG_HELPERS, *(r.total for _, r in results)])
@@ -156,7 +164,7 @@ def generate(name: str, signature: str, terms: Sequence[Term], pass_arrays: bool
     for value in b.captured:
         value.name = value.access
     names.assign(b.top)
-    emitter = Emitter(analysis)
+    emitter = Emitter(analysis, vectors)
     begun = emitter.program(b.top)
     body = emitter.lines
     tail = _tail(terms, results)

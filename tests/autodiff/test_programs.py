@@ -11,6 +11,7 @@ import pytest
 from nbinfer.autodiff import Type, value_and_grad
 from nbinfer.autodiff.compiled import plain_function
 from nbinfer.autodiff.derive import derive, derive_flat, derive_pullback
+from nbinfer.autodiff.program import Leaf, Term, generate
 from nbinfer.distributions import half_cauchy, normal
 from nbinfer.vectormath import log1pexp
 from tests.autodiff.plain import assert_differentiates, plain_value_and_grad, source_of
@@ -420,6 +421,10 @@ def logistic(beta, X, y):
     return np.sum(y * eta - log1pexp(eta)) - 0.5 * np.sum(beta**2)
 
 
+def logistic_by_parts(beta, X, y):
+    return np.sum(y * (X @ beta) - np.log(1.0 + np.exp(X @ beta)))
+
+
 def test_logistic_regression_is_two_products_and_one_loop():
     X, y = RNG.normal(size=(21, 3)), (RNG.uniform(size=21) < 0.5) * 1.0
     assert_differentiates(logistic, RNG.normal(size=3), X, y)
@@ -427,6 +432,18 @@ def test_logistic_regression_is_two_products_and_one_loop():
     assert (source.count("_matvec("), source.count("_add_vecmat("), source.count("for ")) == (1, 1, 2)  # and the prior
     assert "_log1pexp(" in source
     assert "_expit(" in source
+
+
+@pytest.mark.parametrize("f", [logistic, logistic_by_parts])
+def test_a_thread_among_many_allocates_nothing(f):
+    leaves = (Leaf(Type("float", 1), "beta", "grad"), Leaf(Type("float", 2), "X"), Leaf(Type("float", 1), "y"))
+    generated = generate("f", "beta, X, y, grad", [Term("logistic", f, leaves)], vectors=False)
+    assert "np." not in generated.source
+    assert not {"_matvec", "_empty", "_zeros_like"} & set(generated.globals)
+    beta, X, y, grad = np.array([0.2, -0.3, 1.0]), RNG.normal(size=(20, 3)), np.arange(20) % 2 * 1.0, np.zeros(3)
+    value, gradient = plain_value_and_grad(f, beta, X, y)
+    assert plain_function(generated)(beta, X, y, grad) == pytest.approx(value, rel=1e-13)
+    np.testing.assert_allclose(grad, gradient, rtol=1e-13)
 
 
 COUNTY = np.array([0, 2, 2, 1, 0, 2])
