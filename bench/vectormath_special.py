@@ -84,6 +84,8 @@ SPECIAL: dict[str, Case] = {
     "i1_over_i0": Case(lambda x: mpmath.besseli(1, x) / mpmath.besseli(0, x), _BESSEL, (0.1, 20.0), (-1e5, 1e5), 4.0),
     "lbeta": Case(_lbeta, _SHAPES, (0.1, 20.0), bound=10.0, least=1.0),
     "log_binomial": Case(_log_binomial, _SHAPES, (0.1, 20.0), bound=6.0, least=8.0),
+    "xlogy": Case(lambda x, y: x * mpmath.log(y), (Range(1e-300, 1e150, log=True), Range(0.0, 3.0)), bound=2.0),
+    "xlog1py": Case(lambda x, y: x * mpmath.log1p(y), (Range(1e-150, 1e150, log=True), Range(-1.0, 3.0)), bound=2.0),
     **dict.fromkeys(("gammainc", "gammaincc", "log_gammainc", "log_gammaincc"), _MIDDLE),
     **dict.fromkeys(("betainc", "betaincc", "log_betainc", "log_betaincc"), _MIDDLE),
 }

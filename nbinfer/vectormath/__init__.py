@@ -15,6 +15,7 @@ from nbinfer.vectormath.incomplete_beta import betainc, betaincc, log_betainc, l
 from nbinfer.vectormath.incomplete_gamma import gammainc, gammaincc, log_gammainc, log_gammaincc
 from nbinfer.vectormath.logarithm import log, log1p, log2, log10
 from nbinfer.vectormath.logistic import expit, log1mexp, log1pexp, log_expit, logaddexp, logit, logsumexp
+from nbinfer.vectormath.products import xlog1py, xlogy
 
 __all__ = [
     "Elementwise",
@@ -57,4 +58,6 @@ __all__ = [
     "sinh",
     "tanh",
     "trigamma",
+    "xlog1py",
+    "xlogy",
 ]

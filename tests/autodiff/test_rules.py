@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+import scipy.special
+from scipy.special import digamma
 
 from nbinfer import vectormath
 from nbinfer.autodiff import linalg
@@ -78,6 +80,23 @@ def test_slope_of_lbeta_does_not_cancel():
 
     slopes = plain_value_and_grad(f, np.array([1e10, 1.0]))[1]
     np.testing.assert_allclose(slopes, [-1e-10, -0.5772156649015329 - math.log(1e10)], rtol=1e-9)
+
+
+def test_functions_of_scipy():
+    def f(x):
+        some = scipy.special.gammaln(x[0]) + digamma(x[1]) * scipy.special.betaln(x[0], x[1])
+        return some + np.sum(scipy.special.log_ndtr(x) + scipy.special.xlogy(x, x)) + scipy.special.logsumexp(x)
+
+    assert_differentiates(f, np.array([1.4, 0.3]))
+
+
+def test_no_trial_has_no_derivative():
+    def f(x, k):
+        return np.sum(vectormath.xlogy(k, x) + vectormath.xlog1py(2.0 - k, -x))
+
+    value, gradient = plain_value_and_grad(f, np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.0, 2.0]))
+    assert math.isclose(value, 2.0 * math.log(0.5))
+    np.testing.assert_array_equal(gradient, [-2.0, 0.0, 2.0])
 
 
 def test_functions_of_math():
