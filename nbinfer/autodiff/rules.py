@@ -208,6 +208,8 @@ _RULES = [
     Rule("log1pexp", "_log1pexp({0})", ("_expit({0})",), "f", 40),
     Rule("log_expit", "_log_expit({0})", ("_expit(-{0})",), "f", 40),
     Rule("log1mexp", "_log1mexp({0})", ("-{bar} / _expm1(-{0})",), "f", 40),
+    Rule("xlogy", "_xlogy({0}, {1})", ("_log({1})", "({0} / {1} if {0} != 0.0 else 0.0)"), "f", 40),
+    Rule("xlog1py", "_xlog1py({0}, {1})", ("_log1p({1})", "({0} / (1.0 + {1}) if {0} != 0.0 else 0.0)"), "f", 40),
     Rule("logaddexp", "_logaddexp({0}, {1})", ("_expit({0} - {1})", "_expit({1} - {0})"), "f", 40),
     Rule("abs", "abs({0})", ("math.copysign(1.0, {0})",)),
     Rule("max", "max({0}, {1})", ("(1.0 if {0} >= {1} else 0.0)", "(0.0 if {0} >= {1} else 1.0)")),

@@ -16,6 +16,7 @@ from nbinfer.vectormath.incomplete_beta import betainc, betaincc, log_betainc, l
 from nbinfer.vectormath.incomplete_gamma import gammainc, gammaincc, log_gammainc, log_gammaincc
 from nbinfer.vectormath.logarithm import log, log1p, log2, log10
 from nbinfer.vectormath.logistic import expit, log1mexp, log1pexp, log_expit, logaddexp, logit, logsumexp
+from nbinfer.vectormath.products import xlog1py, xlogy
 from nbinfer.vectormath.rows import pick, row_logsumexp, row_sum
 
 __all__ = [
@@ -65,4 +66,6 @@ __all__ = [
     "tanh",
     "trigamma",
     "where_valid",
+    "xlog1py",
+    "xlogy",
 ]

@@ -5,7 +5,7 @@ falls only slowly, so that its logarithm and its reciprocal serve in tails where
 in exponents are taken of few bits, which is exact, and what that leaves out is put right. No step is a branch, so that
 LLVM turns loops into vector instructions. Polynomials and rational functions are minimax fits.
 
-Largest errors in units in the last place (ulp): erf 2, erfc and ndtr 4, log_ndtr 4, ndtri 4.
+Largest errors in units in the last place (ulp): erf 2, erfc and ndtr 8, log_ndtr and ndtri 10.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from nbinfer.compile import elementwise, fragment
 from nbinfer.vectormath.beta import digamma_difference, lbeta_part
 from nbinfer.vectormath.exponential import exp, expm1
 from nbinfer.vectormath.gamma import HALF_LOG_2PI, stirling_error
-from nbinfer.vectormath.incomplete_gamma import log_less, outlined
+from nbinfer.vectormath.incomplete_gamma import log_by_scipy, log_less, outlined
 from nbinfer.vectormath.logarithm import log, log1p
 from nbinfer.vectormath.logistic import log1mexp
 
@@ -182,21 +182,13 @@ def betaincc(a: float, b: float, x: float) -> Any:
     return _exp(log_tail(a, b, x, False))
 
 
-def _log_betainc(a: Any, b: Any, x: Any) -> Any:
-    return np.vectorize(log_betainc.py_func, otypes=[float])(a, b, x)[()]
-
-
-@elementwise(_log_betainc, contract=True)
+@elementwise(log_by_scipy("betainc", "betaincc", log_tail, True), contract=True)
 def log_betainc(a: float, b: float, x: float) -> Any:
     """Return the logarithm of `betainc`, element by element, however small that is."""
     return log_tail(a, b, x, True)
 
 
-def _log_betaincc(a: Any, b: Any, x: Any) -> Any:
-    return np.vectorize(log_betaincc.py_func, otypes=[float])(a, b, x)[()]
-
-
-@elementwise(_log_betaincc, contract=True)
+@elementwise(log_by_scipy("betaincc", "betainc", log_tail, False), contract=True)
 def log_betaincc(a: float, b: float, x: float) -> Any:
     """Return the logarithm of `betaincc`, element by element, however small that is."""
     return log_tail(a, b, x, False)

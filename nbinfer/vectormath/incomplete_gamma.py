@@ -280,6 +280,22 @@ def gamma_tail_by_x(a: float, x: float, lower: bool) -> Any:
     return hazard if lower else -hazard
 
 
+def log_by_scipy(name: str, other: str, algorithm: Fragment[..., Any], lower: bool) -> Callable[..., Any]:
+    """Return the logarithm of a function of SciPy by it, by the other tail where it is nearly 1, or by an algorithm."""
+
+    def reference(*args: Any) -> Any:
+        import scipy.special
+
+        tail, rest = (np.asarray(getattr(scipy.special, n)(*args)) for n in (name, other))
+        value = np.asarray(np.where(tail < 0.5, np.log(tail), np.log1p(-rest)))
+        # Below it SciPy's value has lost digits or all.
+        rows = zip(*(np.broadcast_to(a, value.shape)[tail < 1e-290] for a in args), strict=True)
+        value[tail < 1e-290] = [algorithm.py_func(*row, lower) for row in rows]
+        return value[()]
+
+    return reference
+
+
 @elementwise("gammainc", contract=True)
 def gammainc(a: float, x: float) -> Any:
     """Return P(a, x), the regularised lower incomplete gamma function, element by element."""
@@ -292,21 +308,13 @@ def gammaincc(a: float, x: float) -> Any:
     return _exp(log_tail(a, x, False))
 
 
-def _log_gammainc(a: Any, x: Any) -> Any:
-    return np.vectorize(log_gammainc.py_func, otypes=[float])(a, x)[()]
-
-
-@elementwise(_log_gammainc, contract=True)
+@elementwise(log_by_scipy("gammainc", "gammaincc", log_tail, True), contract=True)
 def log_gammainc(a: float, x: float) -> Any:
     """Return the logarithm of `gammainc`, element by element, however small that is."""
     return log_tail(a, x, True)
 
 
-def _log_gammaincc(a: Any, x: Any) -> Any:
-    return np.vectorize(log_gammaincc.py_func, otypes=[float])(a, x)[()]
-
-
-@elementwise(_log_gammaincc, contract=True)
+@elementwise(log_by_scipy("gammaincc", "gammainc", log_tail, False), contract=True)
 def log_gammaincc(a: float, x: float) -> Any:
     """Return the logarithm of `gammaincc`, element by element, however small that is."""
     return log_tail(a, x, False)

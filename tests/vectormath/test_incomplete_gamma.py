@@ -66,3 +66,11 @@ def test_all_forms_agree():
         np.testing.assert_allclose(plain(name, rows), expected, rtol=1e-11, atol=1e-300)
         if JIT:
             np.testing.assert_allclose(compiled(name, rows), expected, rtol=1e-11, atol=1e-300)
+
+
+def test_logarithms_in_plain_python_outlast_the_values():
+    for row in ((50.0, 0.01), (50.0, 5e3), (2.0, 1.0)):
+        for name in ("log_gammainc", "log_gammaincc"):
+            value = getattr(vectormath, name)(*row)
+            assert np.ndim(value) == 0
+            assert math.isclose(value, plain(name, np.array([row]))[0], rel_tol=1e-11)
