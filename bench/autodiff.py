@@ -3,8 +3,8 @@
 Twelve densities, each with its value alone, its gradient by hand and its derived gradient. All three are C functions
 that a compiled loop calls by address at 64 points in turn, as a sampler would; both gradients are zeroed before each
 call. The three are measured in turn, so that they share whatever disturbs the machine, and the least of the repeats
-counts. Before that they are compared with each other. ``--jax PYTHON`` has an interpreter that knows JAX evaluate the
-same densities at the same points, by ``value_and_grad`` in a jitted ``fori_loop``.
+counts; all of it is processor time. Before that they are compared with each other. ``--jax PYTHON`` has an interpreter
+that knows JAX evaluate the same densities at the same points, by ``value_and_grad`` in a jitted ``fori_loop``.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ class Compiled:
         text = _SHELL.format(words=len(words), zero=zero, arguments=", ".join(arguments))
         names: dict[str, Any] = {"f": f, "floats_at": floats_at, "ints_at": ints_at, "part": part}
         exec(text, names)
-        begun = time.perf_counter()
+        begun = time.process_time()
         function = numba.cfunc("float64(int64, intp, intp, intp)", error_model="numpy", nogil=True)(names["density"])
-        self.seconds = time.perf_counter() - begun
+        self.seconds = time.process_time() - begun
         self.context = np.array(words, np.int64)
         self._alive = (function, data, more)
         self.address = function.address
@@ -122,9 +122,9 @@ class Derived(NamedTuple):
 def derived(case: Case) -> Derived:
     """Derive the gradient of a case, and measure how long that takes."""
     both = value_and_grad(case.logp)
-    begun = time.perf_counter()
+    begun = time.process_time()
     generated = both.derive(case.position, *case.data)
-    seconds = time.perf_counter() - begun
+    seconds = time.process_time() - begun
     names: dict[str, Any] = {"np": np, "math": math, **generated.globals}
     exec(generated.source, names)
     more = [np.ascontiguousarray(array) for array in generated.arrays.values()]
@@ -234,7 +234,7 @@ def report(rows: dict[str, Row], peers: dict[str, dict[str, Any]]) -> None:
         lines.append([name, *cells, "MISSED" if missed else "holds"])
     print(table(head, lines))
     for version in sorted({str(peer["version"]) for peer in peers.values()}):
-        print(f"\nJAX {version}: value_and_grad in a jitted loop, on one core, processor time")
+        print(f"\nJAX {version}: value_and_grad in a jitted loop, on one core")
     ratios = [row.ratio for row in rows.values()]
     print(f"\nderived / by hand, median: {np.median(ratios):.2f}, bound {MEDIAN}: {holds(np.median(ratios), MEDIAN)}")
     print(f"derived / by hand, most: {max(ratios):.2f}, bound {MOST}: {holds(max(ratios), MOST)}")

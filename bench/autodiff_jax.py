@@ -126,9 +126,9 @@ def measure(density, points, data, seconds):
 
         return jax.lax.fori_loop(0, calls, body, (0.0, jnp.zeros(points.shape[1])))
 
-    begun = time.perf_counter()
+    begun = time.process_time()
     run = repeated.lower(points, data, 1).compile()
-    compiled = time.perf_counter() - begun
+    compiled = time.process_time() - begun
     value, grad = run(points, data, 1)
 
     def once(calls):

@@ -64,7 +64,7 @@ class _Call:
         if thing is None or isinstance(thing, str):
             self.types.append(thing)
             return thing
-        if isinstance(thing, np.ma.MaskedArray):
+        if hasattr(thing, "filled"):  # of np.ma, which takes long to import
             raise ADError(f"argument {name} is a masked array; pass values without a mask: {name}.filled(0.0)")
         array = np.asarray(thing)
         kind = {"f": "float", "i": "int", "u": "int", "b": "bool"}.get(array.dtype.kind)
