@@ -20,9 +20,10 @@ from nbinfer.mcmc import integrators, warmup
 from nbinfer.mcmc import metric as metrics
 from nbinfer.mcmc import step_size as step_sizes
 from nbinfer.mcmc import tree as trees
-from nbinfer.mcmc.chain import Chain, Status
+from nbinfer.mcmc.chain import Chain, Status, know_gradient
 from nbinfer.mcmc.integrators import integrator_number
 from nbinfer.mcmc.metric import Adaptation, Metric
+from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
 from nbinfer.mcmc.step_size import DualAveraging
 from nbinfer.mcmc.tree import Tree
 from nbinfer.mcmc.warmup import Schedule
@@ -116,6 +117,7 @@ def step(chain_address: int, own_address: int) -> int:
     metric, tree = record_at(own.metric, Metric), record_at(own.tree, Tree)
     schedule, averaging = record_at(own.schedule, Schedule), record_at(own.averaging, DualAveraging)
     n = chain.n
+    know_gradient(chain)
     if own.begun == 0:
         _prepare(chain, own, metric, tree, averaging)
     tuning = chain.tuning != 0
@@ -171,11 +173,13 @@ _PSEUDO_DRAWS = 10.0  # what a variance metric of 1 counts at the start
 
 
 @dataclass(frozen=True, kw_only=True)
-class NUTS:  # numpydoc ignore=PR02
+class NUTS(StepMethod):  # numpydoc ignore=PR02
     """Configure the No-U-Turn Sampler.
 
     Parameters
     ----------
+    vars : str or sequence of str, optional
+        Names of the variables to sample, which must be continuous. Default: all that are.
     target_accept : float
         Mean acceptance probability that the step size is tuned to, in (0, 1). Default 0.8; Stan and PyMC use the same.
     max_treedepth, early_max_treedepth : int
@@ -225,6 +229,7 @@ class NUTS:  # numpydoc ignore=PR02
     name = "nuts"
     statistics = STATISTICS
     function = step
+    uses_gradient = True
 
     def __post_init__(self) -> None:
         _between("target_accept", self.target_accept, 0.0, 1.0)
@@ -266,8 +271,15 @@ class NUTS:  # numpydoc ignore=PR02
         except (TypeError, ValueError):
             raise TypeError(f"step_rand must be None, a number or (low, high), got {self.step_rand!r}.") from None
 
-    def layout(self, n: int) -> dict[str, int]:
+    @staticmethod
+    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+        """Tell how well NUTS samples a variable: ideally if it is continuous and there is a gradient."""
+        suits = not parameter.support.discrete and has_gradient
+        return Competence.IDEAL if suits else Competence.INCOMPATIBLE
+
+    def layout(self, site: Site) -> dict[str, int]:
         """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
+        n = site.n
         adaptation = _METRICS[self.metric]
         matrix = n * n if self.metric == "dense" else n
         parts = {"own": Nuts, "metric": Metric, "schedule": Schedule, "averaging": DualAveraging, "tree": Tree}
@@ -277,8 +289,9 @@ class NUTS:  # numpydoc ignore=PR02
             "estimators": 2 * metrics.estimator_size(n, adaptation),
         }
 
-    def workspace(self, n: int) -> dict[str, int]:
+    def workspace(self, site: Site) -> dict[str, int]:
         """Return the memory that a transition needs and that no draw depends on, in 8-byte fields."""
+        n = site.n
         slots = trees.slots_needed(self.max_treedepth)
         return {
             "points": 4 * n * slots,
@@ -291,8 +304,9 @@ class NUTS:  # numpydoc ignore=PR02
             "spare": n * n if self.metric == "dense" else 0,
         }
 
-    def initialise(self, parts: Mapping[str, np.ndarray], n: int, tune: int, position: np.ndarray) -> None:
+    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
         """Write the settings and the first state of a chain that begins at `position`."""
+        n = site.n
         own, metric, schedule, tree = (
             parts["own"].view(Nuts)[0],
             parts["metric"].view(Metric)[0],
@@ -327,12 +341,13 @@ class NUTS:  # numpydoc ignore=PR02
         tree["symmetric"] = self.accept_statistic == "symmetric"
         tree["slots"] = trees.slots_needed(self.max_treedepth)
 
-    def wire(self, parts: Mapping[str, int], work: Mapping[str, int], statistics: int) -> None:
+    def wire(self, wiring: Wiring, site: Site) -> None:
         """Write the addresses: of the parts of the block, of the work space, of the row of statistics."""
+        parts, work = wiring.parts, wiring.work
         own = record_at.py_func(parts["own"], Nuts)
         for name in ("tree", "metric", "schedule", "averaging"):
             own[name] = parts[name]
-        own["statistics"] = statistics
+        own["statistics"] = wiring.statistics
         metric = record_at.py_func(parts["metric"], Metric)
         for name in ("inv_mass", "root", "estimators"):
             metric[name] = parts[name]

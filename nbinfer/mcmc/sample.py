@@ -14,12 +14,14 @@ from nbinfer._version import __version__
 from nbinfer.autodiff.errors import DerivativeWarning
 from nbinfer.diagnostics import check
 from nbinfer.errors import ConvergenceWarning, PerformanceWarning, SamplingError
-from nbinfer.mcmc.blocks import Blocks, Column, Step
+from nbinfer.mcmc.arrays import posterior_arrays, statistics_arrays
+from nbinfer.mcmc.assign import assign, separated
+from nbinfer.mcmc.blocks import Blocks, Placed
 from nbinfer.mcmc.chain import work
 from nbinfer.mcmc.driver import Outcome, available_cores, run
-from nbinfer.mcmc.nuts import NUTS
 from nbinfer.mcmc.progress import display_for
 from nbinfer.mcmc.starts import starting_points
+from nbinfer.mcmc.step import StepMethod, site_of
 from nbinfer.model import Model, default_model
 from nbinfer.random import key_of, seed_sequences
 from nbinfer.trace import Trace
@@ -63,8 +65,10 @@ def sample(
         Number of independent chains.
     cores : int, optional
         Chains that run at the same time. Default: as many as there are chains and cores. No result depends on it.
-    step : NUTS, optional
-        A configured step method. Default: NUTS, as `init` and `nuts_kwargs` say.
+    step : step method or sequence of step methods, optional
+        Configured step methods, `NUTS` and its like, applied one after the other. Variables that they leave over, by
+        default all, go to the method that samples them best: continuous ones to NUTS, as `init` and `nuts_kwargs` say,
+        discrete ones to a Gibbs or a Metropolis step.
     init : {'auto', 'jitter+adapt_diag', 'adapt_diag'}
         'auto' starts each chain at the initial point plus U(-1, 1) in every unconstrained coordinate and learns a
         diagonal metric by Fisher divergence; the others learn the variances, with and without that jitter. Used if
@@ -87,7 +91,8 @@ def sample(
     nuts_kwargs : mapping, optional
         Options of `NUTS`.
     step_kwargs : mapping, optional
-        The same by the lower-case name of the step: ``{'nuts': {...}}``. Not together with `nuts_kwargs`.
+        Options of the steps that are assigned automatically, by their lower-case names: ``{'nuts': {...}}``. Not
+        together with `nuts_kwargs`.
     njobs : int, optional
         Old name of `cores`.
 
@@ -139,38 +144,37 @@ def sample(
     _count("chain_idx", chain_idx, 0)
     _count("n_init", n_init, 1)
     cores = _cores(cores, njobs, chains)
-    nuts, jitter = _step_and_jitter(step, init, nuts_kwargs, step_kwargs)
+    options = _options(nuts_kwargs, step_kwargs)
+    jitter, defaults = _init(init)
     numbers = list(range(chain_idx, chain_idx + chains))
     sequences = seed_sequences(random_seed, chains)
     keys = [key_of(s) for s in sequences]
     kept = _kept_names(model, trace)
 
-    discrete = [name for name, p in model.parameters.items() if p.support.discrete]
-    if discrete:
-        raise ValueError(
-            f"NUTS samples continuous parameters, and {', '.join(discrete)} {'is' if len(discrete) == 1 else 'are'} "
-            "discrete. Sum them out of the density; steps for discrete parameters come with a later version."
-        )
-
+    assigned = separated(assign(model, step, options, defaults))
     bound = model.bind(chains)
-    if bound.gradient_warning:
-        warnings.warn(bound.gradient_warning, PerformanceWarning, stacklevel=2)
-    for message in bound.derivative_warnings:
-        warnings.warn(message, DerivativeWarning, stacklevel=2)
-    points = starting_points(bound, model, start, jitter, keys, numbers)
-    bound.check_gradient(points[0][0])
+    steps = [Placed(method, site_of(bound, names)) for method, names in assigned]
+    for placed in steps:
+        placed.method.check(placed.site)
+    gradient = any(method.uses_gradient for method, _ in assigned)
+    if gradient:
+        _warn_of_gradient(bound)
+    points = starting_points(bound, model, start, jitter, keys, numbers, gradient)
+    if gradient:
+        bound.check_gradient(points[0].position)
 
-    blocks = Blocks(bound, [nuts], tune, numbers, keys)
-    for c, (position, logp, grad) in enumerate(points):
-        blocks.begin(c, position, logp, grad)
-    posterior, warm_posterior, columns = _posterior_arrays(bound, kept, chains, tune, draws, discard_tuned_samples)
-    stats, warm_stats, stat_columns = _statistics_arrays([nuts], chains, tune, draws)
+    blocks = Blocks(bound, steps, tune, numbers, keys)
+    for c, point in enumerate(points):
+        blocks.begin(c, *point)
+    posterior, warm_posterior, columns = posterior_arrays(bound, kept, chains, tune, draws, discard_tuned_samples)
+    stats, warm_stats, stat_columns = statistics_arrays(steps, chains, tune, draws)
     blocks.wire(columns, stat_columns)
 
+    methods = [method for method, _ in assigned]
     display = display_for(progressbar, numbers, tune, tune + draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C
     begun = time.perf_counter()
-    outcome = run(blocks, bound, tune + draws, 1 if bound.serial else cores, display, _on_divergence(nuts))
+    outcome = run(blocks, bound, tune + draws, 1 if bound.serial else cores, display, _on_divergence(methods))
     seconds = time.perf_counter() - begun
 
     done = blocks.progress["draw"].copy()
@@ -183,12 +187,12 @@ def sample(
         draws_done=np.maximum(done - tune, 0),
         tune_done=np.minimum(done, tune),
         chain_ids=numbers,
-        attrs=_attributes(sequences, seconds, nuts, tune, blocks.progress["gradients"]),
+        attrs=_attributes(sequences, seconds, methods, tune, blocks.progress["gradients"]),
         interrupted=outcome.interrupted,
     )
-    _raise_if_failed(outcome, result, nuts, numbers, bound)
+    _raise_if_failed(outcome, result, methods, numbers, bound)
     try:
-        result.report = check(result, max_treedepth=nuts.max_treedepth, target_accept=nuts.target_accept)
+        result.report = check(result, **_settings(methods, "max_treedepth", "target_accept"))
     except KeyboardInterrupt:  # nothing finished is lost, the draws least of all
         warnings.warn("interrupted before the diagnostics; nbinfer.diagnostics.check(trace) makes them", stacklevel=2)
         return result
@@ -227,10 +231,8 @@ def _cores(cores: Any, njobs: Any, chains: int) -> int:
     return min(int(wanted), chains)
 
 
-def _step_and_jitter(step: Any, init: Any, nuts_kwargs: Any, step_kwargs: Any) -> tuple[NUTS, bool]:
-    """Return the step method and whether unspecified starts are jittered."""
-    if nuts_kwargs is not None and step_kwargs is not None:
-        raise ValueError("pass nuts_kwargs or step_kwargs, not both.")
+def _init(init: Any) -> tuple[bool, dict[str, dict[str, Any]]]:
+    """Return whether unspecified starts are jittered, and what is set on steps that are assigned automatically."""
     if not isinstance(init, str):
         raise TypeError(f"init must be a str, got {type(init).__name__}.")
     known = ", ".join(map(repr, INITS))
@@ -238,29 +240,22 @@ def _step_and_jitter(step: Any, init: Any, nuts_kwargs: Any, step_kwargs: Any) -
         later = " comes with a later version" if init.lower() in _LATER_INITS else " is not known"
         raise NotImplementedError(f"init={init!r}{later}; choose {known}.")
     jitter, metric = INITS[init.lower()]
-    for name, given in (("nuts_kwargs", nuts_kwargs), ("step_kwargs", step_kwargs)):
-        if given is not None and not isinstance(given, Mapping):
-            raise TypeError(f"{name} must be a mapping, got {type(given).__name__}.")
-    options = dict(nuts_kwargs or {})
-    if step_kwargs is not None:
-        unknown = [name for name in step_kwargs if name != "nuts"]
-        if unknown:
-            raise ValueError(f"step_kwargs has {unknown[0]!r}, but the only step of this run is 'nuts'.")
-        options = step_kwargs.get("nuts", {})
-        if not isinstance(options, Mapping):
-            raise TypeError(f"step_kwargs['nuts'] must be a mapping, got {type(options).__name__}.")
-    defaults: dict[str, Any] = {"metric": metric}
-    if step is None:
-        return NUTS(**(defaults | options)), jitter
-    if isinstance(step, list | tuple) and len(step) == 1:
-        step = step[0]
-    if not isinstance(step, NUTS):
-        raise TypeError(f"step must be a configured NUTS, got {type(step).__name__}.")
-    if options:
-        raise ValueError(
-            "step is given, so nuts_kwargs and step_kwargs have nothing to configure; set them on the step."
-        )
-    return step, True
+    return jitter, {"nuts": {"metric": metric}}
+
+
+def _options(nuts_kwargs: Any, step_kwargs: Any) -> dict[str, dict[str, Any]]:
+    """Return what the user sets on steps that are assigned automatically."""
+    if nuts_kwargs is not None and step_kwargs is not None:
+        raise ValueError("pass nuts_kwargs or step_kwargs, not both.")
+    given = {"nuts": nuts_kwargs} if nuts_kwargs is not None else step_kwargs if step_kwargs is not None else {}
+    name = "nuts_kwargs" if nuts_kwargs is not None else "step_kwargs"
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{name} must be a mapping, got {type(given).__name__}.")
+    for key, value in given.items():
+        if not isinstance(value, Mapping):
+            what = name if nuts_kwargs is not None else f"step_kwargs[{key!r}]"
+            raise TypeError(f"{what} must be a mapping, got {type(value).__name__}.")
+    return {key: dict(value) for key, value in given.items()}
 
 
 def _kept_names(model: Model, trace: Any) -> set[str] | None:
@@ -277,40 +272,24 @@ def _kept_names(model: Model, trace: Any) -> set[str] | None:
     return set(trace)
 
 
-def _posterior_arrays(
-    bound: Any, kept: set[str] | None, chains: int, tune: int, draws: int, discard: bool
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], list[Column]]:
-    main, warm, columns = {}, {}, []
-    for c in bound.columns:
-        if kept is not None and c.name not in kept:
-            continue
-        main[c.name] = _unfinished((chains, draws, *c.shape), c.dtype)
-        if not discard:
-            warm[c.name] = _unfinished((chains, tune, *c.shape), c.dtype)
-        columns.append(Column(c.offset, c.size, str(np.dtype(c.dtype)), warm.get(c.name), main[c.name]))
-    return main, warm, columns
+def _warn_of_gradient(bound: Any) -> None:
+    if bound.gradient_warning:
+        warnings.warn(bound.gradient_warning, PerformanceWarning, stacklevel=3)
+    for message in bound.derivative_warnings:
+        warnings.warn(message, DerivativeWarning, stacklevel=3)
 
 
-def _statistics_arrays(
-    steps: Sequence[Step], chains: int, tune: int, draws: int
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], list[Column]]:
-    main, warm, columns = {}, {}, []
-    offset = 0
-    for step in steps:
-        for name, dtype in step.statistics.items():
-            main[name], warm[name] = _unfinished((chains, draws), dtype), _unfinished((chains, tune), dtype)
-            columns.append(Column(offset, 1, dtype, warm[name], main[name]))
-            offset += 1
-    return main, warm, columns
+def _settings(methods: Sequence[StepMethod], *names: str) -> dict[str, Any]:
+    """Return settings of the first step that has them."""
+    found: dict[str, Any] = {}
+    for name in names:
+        values = [getattr(method, name) for method in methods if hasattr(method, name)]
+        if values:
+            found[name] = values[0]
+    return found
 
 
-def _unfinished(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Return an array that reads as not drawn yet: NaN, the least integer, False."""
-    kind = np.dtype(dtype)
-    return np.full(shape, {"f": np.nan, "i": np.iinfo(np.int64).min, "b": False}[kind.kind], kind)
-
-
-def _on_divergence(nuts: NUTS) -> Any:
+def _on_divergence(methods: Sequence[StepMethod]) -> Any:
     def warn(chain: int, divergences: int) -> bool:
         warnings.warn(f"chain {chain}: {divergences} divergences so far.", ConvergenceWarning, stacklevel=4)
         return False
@@ -318,11 +297,16 @@ def _on_divergence(nuts: NUTS) -> Any:
     def stop(chain: int, divergences: int) -> bool:
         return True
 
-    return {"summary": None, "warn": warn, "raise": stop}[nuts.on_error]
+    wanted = {getattr(method, "on_error", "summary") for method in methods}
+    return stop if "raise" in wanted else warn if "warn" in wanted else None
 
 
 def _attributes(
-    sequences: Sequence[np.random.SeedSequence], seconds: float, nuts: NUTS, tune: int, gradients: np.ndarray
+    sequences: Sequence[np.random.SeedSequence],
+    seconds: float,
+    methods: Sequence[StepMethod],
+    tune: int,
+    gradients: np.ndarray,
 ) -> dict[str, Any]:
     entropies = [[s.entropy, *s.spawn_key] if s.spawn_key else s.entropy for s in sequences]
     one = all(e == entropies[0] for e in entropies)
@@ -336,20 +320,22 @@ def _attributes(
         "seed": entropies[0] if one else entropies,
         "gradients": [int(g) for g in gradients],  # evaluations per chain, warm-up and search of the step size included
         "tune": tune,
-        "target_accept": nuts.target_accept,
-        "max_treedepth": nuts.max_treedepth,
-    }
+        "steps": [method.name for method in methods],
+    } | _settings(methods, "target_accept", "max_treedepth")
 
 
-def _raise_if_failed(outcome: Outcome, trace: Trace, nuts: NUTS, numbers: Sequence[int], bound: Any) -> None:
+def _raise_if_failed(
+    outcome: Outcome, trace: Trace, methods: Sequence[StepMethod], numbers: Sequence[int], bound: Any
+) -> None:
     """Raise what stopped a run, with the finished draws attached."""
     if outcome.error is not None:
         outcome.error.trace = trace  # type: ignore[attr-defined]
         if outcome.chain is not None:
-            number, point = numbers[outcome.chain], bound.describe(outcome.position)
+            number, point = numbers[outcome.chain], bound.describe(outcome.position, discrete=outcome.discrete)
             outcome.error.add_note(f"raised by the model in chain {number} at {point}; finished draws: error.trace")
         raise outcome.error
-    if outcome.interrupted and nuts.on_error == "raise" and trace.sample_stats["diverging"].any():
+    stops = any(getattr(method, "on_error", "") == "raise" for method in methods)
+    if outcome.interrupted and stops and trace.sample_stats["diverging"].any():
         failure = SamplingError(
             "stopped at the first divergence, as on_error='raise' asks; finished draws: error.trace"
         )

@@ -61,8 +61,8 @@ class Bound:
 
     Attributes
     ----------
-    dim, chains : int
-        Number of coordinates and of chains.
+    dim, n_discrete, chains : int
+        Number of coordinates, of discrete values, and of chains.
     row_size : int
         Number of float64 in the row that `record` writes.
     columns : list of Column
@@ -81,9 +81,10 @@ class Bound:
     def __init__(self, model: Model, chains: int) -> None:
         self.model = model
         self.dim = model.dim
+        self.n_discrete = model.layout.discrete
         self.chains = chains
         # One context more than chains: Python's own calls must not meet a running chain's scratch memory.
-        self._failures = aligned(chains + 1, self.dim)
+        self._failures = aligned(chains + 1, self.dim + self.n_discrete)
         self._lock = threading.Lock()
         self.columns: list[Column] = []
         for p in model.parameters.values():
@@ -171,28 +172,46 @@ class Bound:
     def _density(self, *args: int) -> float:
         raise NotImplementedError
 
-    def replay(self, q: Any, chain: int = 0) -> float:
-        """Evaluate everything at a position in plain Python; the user's own exception comes out."""
-        return self.model.evaluate(q, self.discrete(chain))
+    def failed_discrete(self, chain: int) -> np.ndarray:
+        """Return the discrete values at which that evaluation raised."""
+        return self._failures[chain, self.dim : self.dim + self.n_discrete].astype(np.int64)
+
+    def replay(self, q: Any, chain: int = 0, discrete: np.ndarray | None = None) -> float:
+        """Evaluate everything at a position in plain Python; the user's own exception comes out.
+
+        Parameters
+        ----------
+        q : array_like, shape (dim,)
+        chain : int
+            Whose discrete values to use.
+        discrete : ndarray, shape (n_discrete,), optional
+            Others instead.
+        """
+        return self.model.evaluate(q, self.discrete(chain) if discrete is None else discrete)
 
     def discrete(self, chain: int) -> np.ndarray:
         """Return the discrete values of a chain, laid out one after the other; may be written to."""
         return np.zeros(0, np.int64)
 
-    def explain(self, q: Any, chain: int = 0) -> str:
+    def place_discrete(self, chain: int, values: np.ndarray) -> None:
+        """Let the chain's functions read its discrete values from this memory, which must outlive them."""
+
+    def explain(self, q: Any, chain: int = 0, gradient: bool = True) -> str:
         """Name the first piece of the density, or coordinate of the gradient, that is not finite; '' if all is well."""
         reason = self.model.explain(q, self.discrete(chain))
         if reason:
             return reason
+        if not gradient:
+            return f"the log density is {self.value(q)}"
         logp, grad = self.value_and_grad(q)
         bad = np.flatnonzero(~np.isfinite(grad))
         if bad.size:
             return f"the gradient is {grad[bad[0]]} for {self.model.layout.coordinate_name(int(bad[0]))}"
         return "" if np.isfinite(logp) else f"the log density is {logp}"
 
-    def describe(self, q: Any, chain: int = 0) -> str:
+    def describe(self, q: Any, chain: int = 0, discrete: np.ndarray | None = None) -> str:
         """Write a position as constrained values: ``mu = 0.1, tau = 2``."""
-        discrete = self.discrete(chain)
+        discrete = self.discrete(chain) if discrete is None else discrete
         values = self.model.constrain(q, discrete if discrete.size else None)
         written = {name: np.array2string(np.asarray(v), precision=6, threshold=8) for name, v in values.items()}
         return ", ".join(f"{name} = {value}" for name, value in written.items())
@@ -253,6 +272,7 @@ class CompiledBound(Bound):
         self._scratch = aligned(chains + 1, plan.scratch)
         self._discrete = aligned(chains + 1, layout.discrete, np.int64)
         self._discrete[:, : max(layout.discrete, 1)] = layout.discrete_values({})
+        self._placed: dict[int, np.ndarray] = {}  # discrete values that live in a sampler's memory
         self._rows = aligned(chains + 1, generate.CONTEXT_WORDS, np.int64)
         self._rows[:, generate.VERSION] = generate.CONTEXT_VERSION
         self._rows[:, generate.ROW_SIZE] = self.row_size
@@ -325,4 +345,9 @@ class CompiledBound(Bound):
         self._rows[chain, generate.FAILED] = 0
 
     def discrete(self, chain: int) -> np.ndarray:
-        return self._discrete[chain, : self.model.layout.discrete]
+        values: np.ndarray = self._placed.get(chain, self._discrete[chain])
+        return values[: self.n_discrete]
+
+    def place_discrete(self, chain: int, values: np.ndarray) -> None:
+        self._placed[chain] = values
+        self._rows[chain, generate.DISCRETE] = address_of(values)

@@ -304,11 +304,13 @@ def _shell(plan: Plan, name: str, written: bool) -> str:
 
 def _note_failure(plan: Plan) -> list[str]:
     """Write statements that count an evaluation that raised, and keep the point of the first."""
+    dim, discrete = plan.layout.dim, plan.layout.discrete
     return [
         f"row[{STATUS}] += 1",
         f"if row[{FAILED}] == 0:",
-        f"    failure = floats_at(row[{FAILURE}], n)",
-        *("    " + line for line in _loop("failure", 0, plan.layout.dim, "= position[i]")),
+        f"    failure = floats_at(row[{FAILURE}], n + {discrete})",
+        *("    " + line for line in _loop("failure", 0, dim, "= position[i]")),
+        *("    " + line for line in (_loop("failure", dim, dim + discrete, "= z[j]", 0) if discrete else [])),
         f"    store_release(context + {8 * FAILED}, row[{STATUS}])",
     ]
 

@@ -4,9 +4,10 @@ import numpy as np
 
 from nbinfer import random
 from nbinfer.compile import address_of, call_density, entry, floats_at
-from nbinfer.mcmc.blocks import Blocks, Column
+from nbinfer.mcmc.blocks import Blocks, Column, Placed
 from nbinfer.mcmc.chain import work
 from nbinfer.mcmc.nuts import NUTS
+from nbinfer.mcmc.step import Site
 from nbinfer.random import generator, key_of
 
 
@@ -88,11 +89,13 @@ class Target:
 
     serial = False
     gradient_warning = ""
+    n_discrete = 0
 
     def __init__(self, density, dim, context=None):
         self.dim = self.row_size = dim
         self._entry, self._context = density, None if context is None else np.ascontiguousarray(context, float)
-        self.density, self.record = density.address, plain_record.address
+        self.density = self.value_density = density.address
+        self.record = plain_record.address
 
     def context(self, chain):
         return 0 if self._context is None else address_of(self._context)
@@ -105,6 +108,12 @@ class Target:
         return _evaluate(self.density, self.dim, address_of(q), address_of(grad), self.context(0)), grad
 
 
+def whole(step, target):
+    """A step on all coordinates of a target."""
+    none = np.zeros(0, np.int64)
+    return Placed(step, Site(target, ("x",), np.arange(target.dim), none, none, none))
+
+
 def gaussian_target(covariance):
     return Target(gaussian, len(covariance), np.linalg.inv(covariance))
 
@@ -115,7 +124,7 @@ class BareChains:
     def __init__(self, target, nuts=None, *, tune=0, draws=100, numbers=(0,), seed=1, starts=None):
         self.nuts, self.tune, self.draws = nuts or NUTS(), tune, draws
         keys = [key_of(np.random.SeedSequence(seed))] * len(numbers)
-        self.blocks = Blocks(target, [self.nuts], tune, list(numbers), keys)
+        self.blocks = Blocks(target, [whole(self.nuts, target)], tune, list(numbers), keys)
         chains, dim = len(numbers), target.dim
         self.x, self.warm = np.full((chains, draws, dim), np.nan), np.full((chains, tune, dim), np.nan)
         self.stats = {k: np.zeros((chains, draws), d) for k, d in self.nuts.statistics.items()}

@@ -1,0 +1,167 @@
+"""What every step method has: variables, a place in a model, parts of a chain's block, competence.
+
+A step method is a small configuration object in the file of its kernel. The engine asks it for memory, has it write its
+settings there, and then knows it by the address of its C function ``int64 step(intp chain, intp own)`` alone. The next
+step method touches one file, its test and one export: subclass `StepMethod` and, if variables are to be assigned to it
+automatically, name it in `nbinfer.mcmc.assign`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.compile import Entry
+
+
+class Competence(enum.IntEnum):
+    """How well a step method samples a variable."""
+
+    INCOMPATIBLE = 0
+    COMPATIBLE = 1
+    PREFERRED = 2
+    IDEAL = 3
+
+
+class Site(NamedTuple):
+    """Where a step acts.
+
+    Attributes
+    ----------
+    bound : Bound
+        The model's memory and machine code.
+    names : tuple of str
+        Variables that the step moves.
+    coordinates : ndarray of int64, shape (n,)
+        Their unconstrained coordinates, as indices into the position.
+    discrete : ndarray of int64, shape (k,)
+        Their discrete values, as indices among all discrete values.
+    lowest, highest : ndarray of int64, shape (k,)
+        The range of each of those.
+    """
+
+    bound: Any
+    names: tuple[str, ...]
+    coordinates: NDArray[np.int64]
+    discrete: NDArray[np.int64]
+    lowest: NDArray[np.int64]
+    highest: NDArray[np.int64]
+
+    @property
+    def n(self) -> int:
+        """Number of coordinates that the step sees: the chain it is given has so many."""
+        return len(self.coordinates) or int(self.bound.dim)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the step moves some of the coordinates, but not all."""
+        return 0 < len(self.coordinates) < int(self.bound.dim)
+
+
+def site_of(bound: Any, names: Sequence[str]) -> Site:
+    """Return where a step on these variables acts."""
+    layout = bound.model.layout
+    chosen = [layout.parameters[name] for name in names]
+
+    def indices(places: Sequence[slice]) -> NDArray[np.int64]:
+        return np.concatenate([np.arange(p.start, p.stop) for p in places] or [np.zeros(0)]).astype(np.int64)
+
+    discrete = [p for p in chosen if p.support.discrete]
+    limits = [p.support.constants.reshape(2, -1) for p in discrete]
+    lowest, highest = np.concatenate([np.zeros((2, 0)), *limits], axis=1).astype(np.int64)
+    coordinates = indices([p.q for p in chosen if not p.support.discrete])
+    return Site(bound, tuple(names), coordinates, indices([p.z for p in discrete]), lowest, highest)
+
+
+class Wiring(NamedTuple):
+    """The addresses that a step is given for one chain.
+
+    Attributes
+    ----------
+    parts, work : mapping of str to int
+        Of the parts of the block and of the work space, by the names in `layout` and `workspace`.
+    statistics : int
+        Of the row of float64 that the step fills in each draw.
+    peers : int
+        Of the addresses of the positions that this step sees in each chain of the run.
+    n_peers, chain : int
+        Number of chains, and which of them this one is.
+    """
+
+    parts: Mapping[str, int]
+    work: Mapping[str, int]
+    statistics: int
+    peers: int = 0
+    n_peers: int = 1
+    chain: int = 0
+
+
+@dataclass(frozen=True)
+class StepMethod:  # numpydoc ignore=PR02
+    """Base of the step methods.
+
+    Parameters
+    ----------
+    vars : str or sequence of str, optional
+        Names of the variables to sample. Default: all that no other step samples and this one can.
+    """
+
+    vars: str | Sequence[str] | None = None
+    _: KW_ONLY
+
+    #: Lower-case name, as `step_kwargs` has it.
+    name: ClassVar[str]
+    #: The C function ``int64 step(intp chain, intp own)``; `own` is the address of the part named "own".
+    function: ClassVar[Entry]
+    #: Name and dtype of what the step writes for each draw, in the order of its row.
+    statistics: ClassVar[Mapping[str, str]]
+    #: Whether the step asks for gradients.
+    uses_gradient: ClassVar[bool] = False
+    #: Whether all chains form one unit, whose members look at each other.
+    population: ClassVar[bool] = False
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether one step moves all its variables together; else there is one for each variable."""
+        return True
+
+    @staticmethod
+    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+        """Tell how well this method samples a variable.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            An entry of ``model.parameters``.
+        has_gradient : bool
+            Whether the model's density has a gradient.
+
+        Returns
+        -------
+        competence : Competence
+        """
+        raise NotImplementedError
+
+    def check(self, site: Site) -> None:
+        """Raise ValueError if the settings do not fit the place."""
+
+    def layout(self, site: Site) -> Mapping[str, int]:
+        """Return the parts of the block that belong to the step, in 8-byte fields."""
+        raise NotImplementedError
+
+    def workspace(self, site: Site) -> Mapping[str, int]:
+        """Return the memory no draw depends on, in 8-byte fields."""
+        return {}
+
+    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+        """Write settings and first state of a chain that begins at `position`, shape (site.n,)."""
+        raise NotImplementedError
+
+    def wire(self, wiring: Wiring, site: Site) -> None:
+        """Write addresses."""
+        raise NotImplementedError
