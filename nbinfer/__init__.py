@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 from nbinfer._version import __version__
 from nbinfer.datasets import get_data
 from nbinfer.diagnostics import summary
-from nbinfer.mcmc import NUTS, sample
+from nbinfer.mcmc import (
+    NUTS,
+    BinaryGibbsMetropolis,
+    BinaryMetropolis,
+    CategoricalGibbsMetropolis,
+    CompoundStep,
+    EllipticalSlice,
+    Metropolis,
+    Slice,
+    sample,
+)
 from nbinfer.model import Model
 from nbinfer.model.supports import (
     binary,
@@ -36,8 +46,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NUTS",
+    "BinaryGibbsMetropolis",
+    "BinaryMetropolis",
+    "CategoricalGibbsMetropolis",
+    "CompoundStep",
+    "EllipticalSlice",
+    "Metropolis",
     "Model",
     "MultiTrace",
+    "Slice",
     "Trace",
     "__version__",
     "binary",

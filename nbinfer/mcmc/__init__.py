@@ -1,6 +1,22 @@
 """Markov chain Monte Carlo: samplers, their adaptation, and the driver that runs chains."""
 
+from nbinfer.mcmc.assign import CompoundStep
+from nbinfer.mcmc.binary import BinaryGibbsMetropolis, BinaryMetropolis
+from nbinfer.mcmc.categorical import CategoricalGibbsMetropolis
+from nbinfer.mcmc.elliptical import EllipticalSlice
+from nbinfer.mcmc.metropolis import Metropolis
 from nbinfer.mcmc.nuts import NUTS
 from nbinfer.mcmc.sample import sample
+from nbinfer.mcmc.slice import Slice
 
-__all__ = ["NUTS", "sample"]
+__all__ = [
+    "NUTS",
+    "BinaryGibbsMetropolis",
+    "BinaryMetropolis",
+    "CategoricalGibbsMetropolis",
+    "CompoundStep",
+    "EllipticalSlice",
+    "Metropolis",
+    "Slice",
+    "sample",
+]

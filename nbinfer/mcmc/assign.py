@@ -6,14 +6,24 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from nbinfer.mcmc.binary import BinaryGibbsMetropolis, BinaryMetropolis
+from nbinfer.mcmc.categorical import CategoricalGibbsMetropolis
 from nbinfer.mcmc.metropolis import Metropolis
 from nbinfer.mcmc.nuts import NUTS
+from nbinfer.mcmc.slice import Slice
 from nbinfer.mcmc.step import Competence, StepMethod
 
 Options: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 #: What variables are assigned to automatically; the first wins ties of competence.
-AUTOMATIC: tuple[type[StepMethod], ...] = (NUTS, Metropolis)
+AUTOMATIC: tuple[type[StepMethod], ...] = (
+    NUTS,
+    Metropolis,
+    BinaryMetropolis,
+    BinaryGibbsMetropolis,
+    Slice,
+    CategoricalGibbsMetropolis,
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -91,6 +91,8 @@ class Wiring(NamedTuple):
         Of the addresses of the positions that this step sees in each chain of the run.
     n_peers, chain : int
         Number of chains, and which of them this one is.
+    conditional : int
+        Of a C function that stands for the model's `conditional` where the step sees part of the coordinates; else 0.
     """
 
     parts: Mapping[str, int]
@@ -99,6 +101,36 @@ class Wiring(NamedTuple):
     peers: int = 0
     n_peers: int = 1
     chain: int = 0
+    conditional: int = 0
+
+
+def fill_conditionals(pairs: NDArray[np.int64], wiring: Wiring, site: Site) -> None:
+    """Write which function gives the log density of what depends on one coordinate, and the index that it takes.
+
+    Parameters
+    ----------
+    pairs : ndarray of int64, shape (n, 2)
+        Overwritten; the function is 0 where the model has none.
+    wiring : Wiring
+        The step's.
+    site : Site
+        The step's; its coordinates count.
+    """
+    start = 0
+    for name in site.names:
+        parameter = site.bound.model.parameters[name]
+        if not parameter.support.discrete:
+            pairs[start : start + parameter.size, 0] = site.bound.conditional(name)
+            pairs[start : start + parameter.size, 1] = np.arange(parameter.size)
+            start += parameter.size
+    if wiring.conditional:
+        pairs[:, 1] = np.arange(len(pairs))
+        pairs[pairs[:, 0] != 0, 0] = wiring.conditional
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether an option is a number and no bool."""
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)

@@ -193,6 +193,13 @@ class Bound:
         """Return the discrete values of a chain, laid out one after the other; may be written to."""
         return np.zeros(0, np.int64)
 
+    def conditional(self, name: str) -> int:
+        """Return the address of ``double f(int64 n, intp q, intp i, intp context)``, or 0 if there is none.
+
+        It gives the log density of what depends on element i of a variable, up to what does not.
+        """
+        return 0
+
     def place_discrete(self, chain: int, values: np.ndarray) -> None:
         """Let the chain's functions read its discrete values from this memory, which must outlive them."""
 
