@@ -3,11 +3,13 @@
 from nbinfer.mcmc.assign import CompoundStep
 from nbinfer.mcmc.binary import BinaryGibbsMetropolis, BinaryMetropolis
 from nbinfer.mcmc.categorical import CategoricalGibbsMetropolis
+from nbinfer.mcmc.differential import DEMetropolis, DEMetropolisZ
 from nbinfer.mcmc.elliptical import EllipticalSlice
 from nbinfer.mcmc.metropolis import Metropolis
 from nbinfer.mcmc.nuts import NUTS
 from nbinfer.mcmc.sample import sample
 from nbinfer.mcmc.slice import Slice
+from nbinfer.mcmc.stretch import StretchMove
 
 __all__ = [
     "NUTS",
@@ -15,8 +17,11 @@ __all__ = [
     "BinaryMetropolis",
     "CategoricalGibbsMetropolis",
     "CompoundStep",
+    "DEMetropolis",
+    "DEMetropolisZ",
     "EllipticalSlice",
     "Metropolis",
     "Slice",
+    "StretchMove",
     "sample",
 ]

@@ -19,7 +19,7 @@ from nbinfer.compile import Record, call_density, call_record, entry, floats_at,
 from nbinfer.mcmc import proposals
 from nbinfer.mcmc.chain import Chain, Status
 from nbinfer.mcmc.proposals import USERS, PoissonProposal, Proposal, UsersProposal, proposal_for
-from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
+from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring, check_tune, is_number
 from nbinfer.random import generator_functions, start, uniform
 
 #: How far a random walk goes, and how that is tuned.
@@ -287,11 +287,14 @@ def _count(site: Site) -> int:
 
 def checked_scaling(label: str, scaling: Any, tune: Any, tune_interval: Any) -> None:
     """Check the options that random walks share."""
-    if not isinstance(scaling, int | float | np.number) or isinstance(scaling, bool) or not 0 < scaling < np.inf:
+    if not is_number(scaling) or not 0 < scaling < np.inf:
         raise ValueError(f"scaling must be positive and finite, got {scaling!r}.")
-    if not isinstance(tune, bool | np.bool_):
-        hint = " The number of tuning draws is an argument of sample." if isinstance(tune, int) else ""
-        raise TypeError(f"tune of {label} must be True or False, got {tune!r}.{hint}")
+    check_tune(label, tune)
+    check_interval(tune_interval)
+
+
+def check_interval(tune_interval: Any) -> None:
+    """Require a positive number of transitions."""
     if not isinstance(tune_interval, int | np.integer) or isinstance(tune_interval, bool) or tune_interval < 1:
         raise ValueError(f"tune_interval must be a positive int, got {tune_interval!r}.")
 

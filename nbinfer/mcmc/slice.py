@@ -1,4 +1,4 @@
-"""Slice sampling, one coordinate after the other: a level below the density, an interval around the slice, a point in it.
+"""Slice sampling of one coordinate after the other: a level below the density, an interval, a point in it.
 
 The interval is Neal's: of width w around the present point at random, stepped out by w on both sides, then shrunk
 towards the present point [1]_.
@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 
 from nbinfer.compile import Record, call_density, entry, floats_at, ints_at, kernel, load_acquire, record_at
 from nbinfer.mcmc.chain import Chain, Status
-from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring, fill_conditionals, is_number
+from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring, check_tune, fill_conditionals, is_number
 from nbinfer.random import uniform
 
 #: What a slice step keeps.
@@ -160,9 +160,7 @@ class Slice(StepMethod):  # numpydoc ignore=PR02
             raise TypeError(f"w must be a number or a vector of numbers, got {self.w!r}.") from None
         if widths.ndim > 1 or not np.all((widths > 0.0) & np.isfinite(widths)):
             raise ValueError(f"w must be a positive number or a vector of them, got {self.w!r}.")
-        if not isinstance(self.tune, bool | np.bool_):
-            hint = " The number of tuning draws is an argument of sample." if isinstance(self.tune, int) else ""
-            raise TypeError(f"tune of Slice must be True or False, got {self.tune!r}.{hint}")
+        check_tune("Slice", self.tune)
         if self.iter_limit is not None and not (is_number(self.iter_limit) and self.iter_limit >= 1):
             raise ValueError(f"iter_limit must be at least 1, or None, got {self.iter_limit!r}.")
 

@@ -133,6 +133,13 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
+def check_tune(label: str, tune: Any) -> None:
+    """Require a flag, and not the number of tuning draws."""
+    if not isinstance(tune, bool | np.bool_):
+        hint = " The number of tuning draws is an argument of sample." if isinstance(tune, int) else ""
+        raise TypeError(f"tune of {label} must be True or False, got {tune!r}.{hint}")
+
+
 @dataclass(frozen=True)
 class StepMethod:  # numpydoc ignore=PR02
     """Base of the step methods.
