@@ -22,6 +22,7 @@ from nbinfer.mcmc import (
     Metropolis,
     Slice,
     StretchMove,
+    iter_sample,
     sample,
 )
 from nbinfer.model import Model
@@ -73,6 +74,7 @@ __all__ = [
     "grad",
     "integer",
     "interval",
+    "iter_sample",
     "lower",
     "merge_traces",
     "ordered",

@@ -8,6 +8,7 @@ from nbinfer.mcmc.elliptical import EllipticalSlice
 from nbinfer.mcmc.metropolis import Metropolis
 from nbinfer.mcmc.nuts import NUTS
 from nbinfer.mcmc.sample import sample
+from nbinfer.mcmc.session import Stepper, iter_sample
 from nbinfer.mcmc.slice import Slice
 from nbinfer.mcmc.stretch import StretchMove
 
@@ -22,6 +23,8 @@ __all__ = [
     "EllipticalSlice",
     "Metropolis",
     "Slice",
+    "Stepper",
     "StretchMove",
+    "iter_sample",
     "sample",
 ]

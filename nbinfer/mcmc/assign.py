@@ -38,6 +38,12 @@ class CompoundStep:
 
     methods: Sequence[Any]
 
+    def on(self, model: Any = None, **options: Any) -> Any:
+        """Put these methods to work on one chain of a model, see `StepMethod.on`."""
+        from nbinfer.mcmc.session import Stepper
+
+        return Stepper(self, model, **options)
+
 
 def listed(step: Any) -> list[StepMethod]:
     """Return what a user gives as ``step=`` as a flat list of step methods.

@@ -186,6 +186,25 @@ class StepMethod:  # numpydoc ignore=PR02
         """
         raise NotImplementedError
 
+    def on(self, model: Any = None, **options: Any) -> Any:
+        """Put this method to work on one chain of a model, draw by draw.
+
+        Parameters
+        ----------
+        model : Model, optional
+            Default: the model of the enclosing ``with`` block.
+        **options
+            ``start``, ``tune`` and ``random_seed`` of `Stepper`.
+
+        Returns
+        -------
+        stepper : Stepper
+            With ``astep``, ``step``, ``stop_tuning``, ``reset_tuning``.
+        """
+        from nbinfer.mcmc.session import Stepper
+
+        return Stepper(self, model, **options)
+
     def check(self, site: Site) -> None:
         """Raise ValueError if the settings do not fit the place."""
 
