@@ -22,7 +22,7 @@ ARITHMETIC = (FloatingPointError, ZeroDivisionError, OverflowError)
 #: Statuses that end a run, and what they mean unless the model's functions have an exception to say it.
 _FAILURES = {
     Status.BAD_RECORD: "a derived quantity has another shape here than at the initial point; give it one everywhere",
-    Status.BAD_DRAW: "the draw of a GibbsStep lies outside the support of its variable; correct the one or the other",
+    Status.BAD_DRAW: "a user's draw or proposal raised, or lies outside the support of its variable; mend it",
     Status.ITERATION_LIMIT: "a slice was not found within iter_limit turns of a loop; raise iter_limit, or w",
 }
 

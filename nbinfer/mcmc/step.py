@@ -116,13 +116,7 @@ def fill_conditionals(pairs: NDArray[np.int64], wiring: Wiring, site: Site) -> N
     site : Site
         The step's; its coordinates count.
     """
-    start = 0
-    for name in site.names:
-        parameter = site.bound.model.parameters[name]
-        if not parameter.support.discrete:
-            pairs[start : start + parameter.size, 0] = site.bound.conditional(name)
-            pairs[start : start + parameter.size, 1] = np.arange(parameter.size)
-            start += parameter.size
+    pairs[:] = site.bound.conditionals(site.names, False)
     if wiring.conditional:
         pairs[:, 1] = np.arange(len(pairs))
         pairs[pairs[:, 0] != 0, 0] = wiring.conditional

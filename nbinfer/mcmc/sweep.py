@@ -81,12 +81,7 @@ def wire(wiring: Wiring, site: Site) -> None:
     for name in ("order", "discrete", "lowest", "highest", "conditionals"):
         sweep[name] = wiring.parts[name]
     pairs = ints_at.py_func(wiring.parts["conditionals"], 2 * len(site.discrete)).reshape(-1, 2)
-    start = 0
-    for name in site.names:
-        count = int(np.prod(site.bound.model.parameters[name].shape, dtype=np.int64))
-        pairs[start : start + count, 0] = site.bound.conditional(name)
-        pairs[start : start + count, 1] = np.arange(count)
-        start += count
+    pairs[:] = site.bound.conditionals(site.names, True)
 
 
 def check_order(label: str, order: Any, site: Site | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -199,6 +200,28 @@ class Bound:
         It gives the log density of what depends on element i of a variable, up to what does not.
         """
         return 0
+
+    def conditionals(self, names: Sequence[str], discrete: bool) -> np.ndarray:
+        """Return what `conditional` takes for each element of some variables.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Variables; those of the other kind do not count.
+        discrete : bool
+            Whether the discrete or the continuous ones count.
+
+        Returns
+        -------
+        pairs : ndarray of int64, shape (k, 2)
+            Address, 0 if there is none, and index within its variable of each discrete value or coordinate.
+        """
+        pairs = []
+        for p in (self.model.layout.parameters[name] for name in names):
+            if p.support.discrete == discrete:
+                address = self.conditional(p.name)
+                pairs += [(address, i) for i in range(p.elements if discrete else p.size)]
+        return np.array(pairs, np.int64).reshape(-1, 2)
 
     def place_discrete(self, chain: int, values: np.ndarray) -> None:
         """Let the chain's functions read its discrete values from this memory, which must outlive them."""
