@@ -93,6 +93,7 @@ def derive_pullback(
     function: Callable[..., Any],
     parameters: Mapping[str, Type],
     data: Mapping[str, Type],
+    bar: Type,
     *,
     name: str = "pullback",
 ) -> Generated:
@@ -104,9 +105,11 @@ def derive_pullback(
     Parameters
     ----------
     function : callable
-        ``f(p, d)`` that returns a number or an array; `bar` has its shape (a number for a number).
+        ``f(p, d)`` that returns a number or an array, which broadcasts with `bar`.
     parameters, data : mapping
         `Type` of each field of ``p`` and ``d``.
+    bar : Type
+        Of `bar`, a number or an array.
     name : str
         Of the generated function.
 
@@ -116,4 +119,4 @@ def derive_pullback(
         The function.
     """
     args = (structure(parameters, "p", "grad"), structure(data, "d"))
-    return generate(name, "p, d, bar, grad", [Term(function.__name__, function, args, bar="bar")])
+    return generate(name, "p, d, bar, grad", [Term(function.__name__, function, args, bar=Leaf(bar, "bar"))])

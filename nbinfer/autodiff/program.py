@@ -73,8 +73,8 @@ class Term(NamedTuple):
         How generated code reads its weight; '' for 1.
     sums : bool
         Whether it may return an array, whose sum counts.
-    bar : str
-        How generated code reads the adjoint of what it returns, a number or an array like it: their product is summed.
+    bar : Leaf or None
+        The adjoint of what it returns, a number or an array: their product is summed.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Term(NamedTuple):
     args: tuple[Any, ...]
     weight: str = ""
     sums: bool = False
-    bar: str = ""
+    bar: Leaf | None = None
 
 
 class Generated(NamedTuple):
@@ -170,9 +170,8 @@ def _read(b: Frontend, inputs: _Inputs, term: Term, position: int) -> tuple[Valu
     place: Place | None = source.place(source.body[-1])
     if isinstance(result, tuple) or not (is_number(result) or is_array(result)):
         raise ADError(f"{term.name} must return a number, got {_what(result)}", place)
-    if term.bar:
-        bar = inputs.value("bar", Leaf(Type("float", result.ndim), term.bar))
-        result = b.sum(b.apply("mul", result, bar))
+    if term.bar is not None:
+        result = b.sum(b.apply("mul", result, inputs.value("bar", term.bar)))
     if is_array(result):
         if not term.sums:
             raise ADError(

@@ -17,13 +17,13 @@ _PLACES = re.compile(
 _NOISE = re.compile(r"^(Failed in nopython mode pipeline|Failed in \w+ mode pipeline|\s*$|-+$|- Resolution failure)")
 _END = re.compile(r"^\s*(During:|File \"|There (are|is) \d+ candidate|This error |\[\d\] During|raised from)")
 _TAIL = re.compile(r" *[Rr]aised from [^\n]* \(\d+\)$")
-_MODULE_NAMES = re.compile(r"\b(prior|logp_grad|logp|likelihood_\w+|derived_\w+)\(")
+_MODULE_NAMES = re.compile(r"\b(prior|logp_grad|logp|likelihood_\w+|derived_\w+|bound_\w+)\(")
 
 _REMEDIES = (
     (r"Untyped global name '(\w+)'.*<class 'function'>", "Decorate {0} with numba.njit."),
     (r"Untyped global name '(\w+)'", "Pass {0} as data, or make it a number, an array or a compiled function."),
     (r"NameError: name '(\w+)'|name '(\w+)' is not defined", "Define {0} before the model is used."),
-    (r"Unknown attribute '(\w+)' of type (Parameters|Data|Gradients)", "{1} has no field {0}; {fields}"),
+    (r"Unknown attribute '(\w+)' of type (Parameters|Data|Gradients|Before_\w+)", "{1} has no field {0}; {fields}"),
     (r"Cannot unify", "Give the variable one type on all paths, for example 0.0 instead of 0."),
     (r"[Uu]nsupported|not supported|No implementation of function|Unknown attribute", None),
 )
@@ -45,7 +45,7 @@ def readable(
     labelled : sequence of (str, function)
         The model's functions and how messages call them.
     fields : dict
-        Field names of "Parameters", "Data" and "Gradients".
+        Field names of "Parameters", "Data", "Gradients", and of "Before_x" for a bound of x.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def _reason(text: str) -> str:
             break
     reason = " ".join(kept) or text.strip().splitlines()[0]
     reason = _TAIL.sub("", reason)
-    reason = re.sub(r"(Parameters|Data|Gradients)\([^()]*(\([^()]*\)[^()]*)*\)", r"\1", reason)
+    reason = re.sub(r"(Parameters|Data|Gradients|Before_\w+)\([^()]*(\([^()]*\)[^()]*)*\)", r"\1", reason)
     return reason if len(reason) <= 300 else reason[:297] + "..."
 
 

@@ -580,7 +580,7 @@ def test_pullback():
     def bound(p, d):
         return d.y * p.tau + p.mu**2
 
-    generated = derive_pullback(bound, *model_types())
+    generated = derive_pullback(bound, *model_types(), Type("float", 1))
     bar = np.arange(8.0)
     grad = empty_gradients()
     plain_function(generated)(POINT, DATA, bar, grad)
@@ -593,5 +593,15 @@ def test_pullback_of_a_number():
         return np.exp(p.mu) * p.tau
 
     grad = empty_gradients()
-    plain_function(derive_pullback(bound, *model_types()))(POINT, DATA, 3.0, grad)
+    plain_function(derive_pullback(bound, *model_types(), Type("float")))(POINT, DATA, 3.0, grad)
     np.testing.assert_allclose([grad.mu, grad.tau], [6.0 * math.e, 3.0 * math.e])
+
+
+def test_pullback_of_what_broadcasts():
+    def row(p, d):
+        return d.y * p.tau
+
+    bar = np.arange(16.0).reshape(2, 8)
+    grad = empty_gradients()
+    plain_function(derive_pullback(row, *model_types(), Type("float", 2)))(POINT, DATA, bar, grad)
+    np.testing.assert_allclose(grad.tau, np.sum(bar * DATA.y))

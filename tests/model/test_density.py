@@ -37,6 +37,14 @@ def record(bound, q, chain=0):
     return status, values
 
 
+def standard(p, d):
+    return -0.5 * p.a**2
+
+
+def slope(p, d):
+    return -p.a
+
+
 MODELS = {"written": eight_schools, "differences": lambda: eight_schools("logp_grad"), "zoo": zoo}
 
 
@@ -103,6 +111,12 @@ def test_a_row_holds_constrained_values_and_derived_quantities(model):
         assert values[name].dtype == np.asarray(value).dtype
 
 
+def test_a_derived_quantity_may_have_any_name():
+    bound = nb.Model({"a": nb.real()}, logp=standard, derived={"gradient": slope}).bind()
+    assert bound.value_and_grad([0.5]) == (-0.125, [-0.5])
+    assert record(bound, np.array([0.5]))[1]["gradient"] == -0.5
+
+
 def test_columns_lie_one_after_the_other():
     bound = eight_schools().bind()
     assert [c.offset for c in bound.columns] == list(np.cumsum([0] + [c.size for c in bound.columns[:-1]]))
@@ -134,9 +148,15 @@ def test_weights_temper_the_terms():
     q = position(model)
     p, d = model.layout.as_tuple(model.constrain(q)), model._data_tuple
     bound.reweight([1.0, 0.25])
-    assert bound.has_gradient == "finite differences"
+    assert bound.has_gradient == "derived"  # a written gradient knows the whole only
+    assert bound.gradient_warning == ""
     wanted = model.log_jacobian(q) + prior(p, d) + 0.25 * np.sum(likelihood(p, d))
-    assert through_address(bound, q, 0)[0] == pytest.approx(wanted, rel=1e-13)
+    value, grad = through_address(bound, q, 0)
+    assert value == pytest.approx(wanted, rel=1e-13)
+    assert bound.compare(q).ok
+    without = eight_schools("logp_grad").bind()
+    without.reweight([1.0, 0.25])
+    np.testing.assert_allclose(grad, through_address(without, q, 0)[1], rtol=1e-12, atol=1e-12)
     bound.reweight([1.0, 0.0])
     assert bound.value(q) == pytest.approx(model.log_jacobian(q) + prior(p, d), rel=1e-13)
     bound.reweight(1.0)

@@ -193,11 +193,6 @@ def test_a_bad_model_is_refused_at_the_door(case):
         build(**arguments)
 
 
-def test_bounds_that_are_functions_wait_for_derived_gradients():
-    with pytest.raises(ModelError, match="need derived gradients"):
-        nb.upper(lambda p, d: p.a)
-
-
 BAD_RETURNS = {
     "None": (lambda p, d: None, "logp must return a number, got None; is there a return"),
     "complex": (lambda p, d: p.a + 0j, "logp must return a number, got complex"),
