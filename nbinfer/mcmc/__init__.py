@@ -5,6 +5,7 @@ from nbinfer.mcmc.binary import BinaryGibbsMetropolis, BinaryMetropolis
 from nbinfer.mcmc.categorical import CategoricalGibbsMetropolis
 from nbinfer.mcmc.differential import DEMetropolis, DEMetropolisZ
 from nbinfer.mcmc.elliptical import EllipticalSlice
+from nbinfer.mcmc.gibbs import GibbsStep
 from nbinfer.mcmc.metropolis import Metropolis
 from nbinfer.mcmc.nuts import NUTS
 from nbinfer.mcmc.sample import sample
@@ -21,6 +22,7 @@ __all__ = [
     "DEMetropolis",
     "DEMetropolisZ",
     "EllipticalSlice",
+    "GibbsStep",
     "Metropolis",
     "Slice",
     "Stepper",

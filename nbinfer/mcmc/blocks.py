@@ -179,7 +179,8 @@ class Blocks:
         statistics = int(self.records[chain]["statistics"]) + 8 * offset
         parts = self._plan.addresses(address_of(self.state[chain]), k)
         work = self._work_plan.addresses(address_of(self._work[chain]), k)
-        return Wiring(parts, work, statistics, address_of(self._peers[k]), len(self.records), chain)
+        stream = int(self.records[chain]["words"])
+        return Wiring(parts, work, statistics, address_of(self._peers[k]), len(self.records), chain, stream)
 
     @property
     def _peers(self) -> np.ndarray:

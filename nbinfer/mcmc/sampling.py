@@ -17,6 +17,7 @@ from nbinfer.mcmc.blocks import Blocks, Placed
 from nbinfer.mcmc.starts import starting_points
 from nbinfer.mcmc.step import StepMethod, site_of
 from nbinfer.model import Model
+from nbinfer.model.extras import check_conditionals
 from nbinfer.random import key_of
 from nbinfer.trace import Trace
 
@@ -73,7 +74,7 @@ class Sampling:
         self._model, self._tune, self._numbers, self._sequences = model, tune, list(numbers), sequences
         self.methods = [method for method, _ in assigned]
         self.bound = model.bind(chains)
-        steps = [Placed(method, site_of(self.bound, names)) for method, names in assigned]
+        steps = [Placed(method, site_of(self.bound, names, method.sees_all)) for method, names in assigned]
         for placed in steps:
             placed.method.check(placed.site)
         gradient = any(method.uses_gradient for method in self.methods)
@@ -82,6 +83,8 @@ class Sampling:
         points = starting_points(self.bound, model, start, jitter, keys, numbers, gradient)
         if gradient:
             self.bound.check_gradient(points[0].position)
+        if model.conditional:
+            check_conditionals(model, points[0].position, points[0].discrete)
         self.blocks = Blocks(self.bound, steps, tune, numbers, keys)
         for c, point in enumerate(points):
             self.blocks.begin(c, *point)

@@ -14,6 +14,7 @@ from nbinfer.errors import ModelError
 from nbinfer.model import shells
 from nbinfer.model.code import Code
 from nbinfer.model.data import Table
+from nbinfer.model.extras import conditional_entry, draw_entry
 from nbinfer.model.gradient import Disagreement, compare_all, directional_error
 
 if TYPE_CHECKING:
@@ -204,6 +205,10 @@ class Bound:
         """
         return 0
 
+    def draw(self, name: str, function: Any) -> int:
+        """Return the address of a C function that draws a variable, see `nbinfer.model.extras.draw_entry`."""
+        raise ModelError(f"{self.model.title} has no named parameters, so no function can draw {name!r}")
+
     def conditionals(self, names: Sequence[str], discrete: bool) -> np.ndarray:
         """Return what `conditional` takes for each element of some variables.
 
@@ -290,6 +295,7 @@ class CompiledBound(Bound):
 
     def __init__(self, model: Model, chains: int, facts: Facts, weights: np.ndarray) -> None:
         super().__init__(model, chains)
+        self._facts = facts
         self._by_terms = Code(model, facts, False)
         self._whole = self._written_code(facts) or self._by_terms
         layout = model.layout
@@ -321,6 +327,15 @@ class CompiledBound(Bound):
             self._rows[:, word] = array.ctypes.data + each
             if length is not None:
                 self._rows[:, length] = array.shape[-1]
+
+    def conditional(self, name: str) -> int:
+        # It knows nothing of weights.
+        if name not in self.model.conditional or not self._at_unit_weights:
+            return 0
+        return conditional_entry(self.model, self._facts, name).address
+
+    def draw(self, name: str, function: Any) -> int:
+        return draw_entry(self.model, self._facts, name, function).address
 
     def _written_code(self, facts: Facts) -> Code | None:
         """Return the code with the user's gradient, if there is one and the derivatives of all bounds were found."""

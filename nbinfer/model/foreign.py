@@ -76,6 +76,7 @@ class _Flat(Model):
         BaseModel.__init__(self, {"x": real(dim)}, name)
         self.prior = self.logp_function = self.logp_grad = None
         self.likelihood, self.derived, self.predict, self.total_size = {}, {}, {}, {}
+        self.conditional = {}
         self.allow_nan = ()
         self._data = {"data": convert("data", data)} if self._bare else convert_all(data, ())
         self._has_data = data is not None

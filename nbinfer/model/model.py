@@ -33,6 +33,7 @@ from nbinfer.model.evaluate import (
     python_function,
     retrying,
 )
+from nbinfer.model.extras import conditionals
 from nbinfer.model.plan import Derived, Plan, Term
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ class Model(BaseModel):
         ``f(p, d, rng)``: draws of observed data given parameters.
     total_size : mapping of str to float, optional
         For a likelihood term over a sample of the data, the number of observations it stands for.
+    conditional : callable or mapping of str to callable, optional
+        By variable, ``f(p, d, i) -> float``: the log density of what depends on element i (counted through all axes) of
+        that variable, up to what does not. Steps that move single elements then need not pay for the whole density. A
+        function alone is that of the only variable.
     allow_nan : collection of str
         Data entries that may hold NaN.
     name : str, optional
@@ -90,6 +95,7 @@ class Model(BaseModel):
         derived: Mapping[str, Callable[..., Any]] | None = None,
         predict: Mapping[str, Callable[..., Any]] | None = None,
         total_size: Mapping[str, float] | float | None = None,
+        conditional: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None,
         allow_nan: Collection[str] = (),
         name: str | None = None,
     ) -> None:
@@ -103,6 +109,7 @@ class Model(BaseModel):
         self.derived = _functions(derived, "derived")
         self.predict = _functions(predict, "predict")
         self._check_functions()
+        self.conditional = conditionals(self, conditional)
         self.total_size = self._check_total_size(total_size)
 
     @staticmethod
