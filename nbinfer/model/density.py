@@ -207,7 +207,7 @@ class Bound:
 
     def draw(self, name: str, function: Any) -> int:
         """Return the address of a C function that draws a variable, see `nbinfer.model.extras.draw_entry`."""
-        raise ModelError(f"{self.model.title} has no named parameters, so no function can draw {name!r}")
+        raise NotImplementedError
 
     def conditionals(self, names: Sequence[str], discrete: bool) -> np.ndarray:
         """Return what `conditional` takes for each element of some variables.

@@ -95,6 +95,8 @@ def check_conditionals(model: Model, q: np.ndarray, discrete: np.ndarray) -> Non
 def check_draw(model: Model, name: str, draw: Any) -> None:
     """Require that a user's draw, made once in plain Python at the initial point, is a value of its variable."""
     label = f"the draw of GibbsStep({name!r})"
+    if not model.is_named:
+        raise ModelError(f"{model.title} has no named parameters, and {label} takes them: use nb.Model(parameters=...)")
     check_arguments(draw, label, ("p", "d", "rng"))
     value = call(draw, *model._arguments(model.initial_point()), np.random.Generator(np.random.Philox(key=5)))
     try:

@@ -71,6 +71,8 @@ def flat(f: Any, dim: int, data: Any, *, context: Any, compile: bool, name: str 
 class _Flat(Model):
     """What all models of one real parameter ``x`` share."""
 
+    is_named = False
+
     def __init__(self, dim: int, data: Any, name: str | None) -> None:
         self._bare = data is not None and not isinstance(data, Mapping) and not hasattr(data, "_asdict")
         BaseModel.__init__(self, {"x": real(dim)}, name)

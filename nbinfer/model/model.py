@@ -151,6 +151,9 @@ class Model(BaseModel):
         names = [name for name in self._data if name in self.likelihood or name in self.predict]
         return {name: self._data[name].array for name in names}
 
+    #: Whether functions see parameters and data by name.
+    is_named = True
+
     @property
     def has_terms(self) -> bool:
         """Whether the density itself was given, and not only a function with its gradient."""
