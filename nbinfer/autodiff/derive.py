@@ -1,14 +1,15 @@
-"""Gradients of models: value and gradient of prior and likelihood in one generated function."""
+"""Gradients of models and of functions: value and gradient in one generated function."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nbinfer.autodiff import calls as _calls  # noqa: F401  (registers what functions mean)
-from nbinfer.autodiff.program import Generated, Leaf, Term, Tuple, Type, generate, structure
+from nbinfer.autodiff.generated import Generated, Leaf, Tuple, Type
+from nbinfer.autodiff.program import Term, generate, structure
 
-__all__ = ["derive", "derive_flat", "derive_pullback"]
+__all__ = ["derive", "derive_call", "derive_flat", "derive_pullback"]
 
 
 def derive(
@@ -120,3 +121,19 @@ def derive_pullback(
     """
     args = (structure(parameters, "p", "grad"), structure(data, "d"))
     return generate(name, "p, d, bar, grad", [Term(function.__name__, function, args, bar=Leaf(bar, "bar"))])
+
+
+def derive_call(function: Callable[..., Any], name: str, signature: str, args: Sequence[Any]) -> Generated:
+    """Write ``name(*leaves, *gradients, *captured arrays)`` of a function that returns a number.
+
+    Parameters
+    ----------
+    function : callable
+        Takes `args`.
+    name, signature : str
+        The head of the function, without captured arrays.
+    args : sequence of Leaf and Tuple
+        Arguments of `function`, in terms of those in `signature`.
+    """
+    term = Term(getattr(function, "__name__", "function"), function, tuple(args))
+    return generate(name, signature, [term], pass_arrays=True)

@@ -122,10 +122,7 @@ def sample(
     >>> import nbinfer as nb
     >>> def logp(p, d):
     ...     return -0.5 * p.x**2
-    >>> def logp_grad(p, d, grad):
-    ...     grad.x[()] -= p.x
-    ...     return -0.5 * p.x**2
-    >>> model = nb.Model(parameters={"x": nb.real()}, logp=logp, logp_grad=logp_grad)
+    >>> model = nb.Model(parameters={"x": nb.real()}, logp=logp)
     >>> trace = nb.sample(model, 500, random_seed=1)
     >>> trace["x"].shape
     (4, 500)

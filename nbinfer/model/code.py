@@ -63,7 +63,7 @@ class Code:
             entry.address  # noqa: B018
             return entry
         except Exception as error:
-            from nbinfer.model.compile_errors import readable
+            from nbinfer.compile.readable import readable
 
             layout = self._model.layout
             fields = {"Parameters": list(layout.parameters), "Data": list(self._model.data)}

@@ -155,8 +155,8 @@ class Bound:
         if self.model.is_written and not self._at_unit_weights:
             why = f"its terms have weights other than one (total_size), which logp_grad cannot know, and {why}"
         return (
-            f"{self.model.title} is differentiated by central differences, because {why}: {2 * self.dim} evaluations "
-            "of the density for each gradient, and fewer digits."
+            f"{self.model.title} is differentiated by central differences, {2 * self.dim} evaluations of the density "
+            f"for each gradient and fewer digits, because {why}"
         )
 
     def value_and_grad(self, q: Any) -> tuple[float, np.ndarray]:

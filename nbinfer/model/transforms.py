@@ -19,7 +19,7 @@ Transforms with bounds have two more, since bounds may be functions of other par
     Overwrites ``grad_bounds`` with the gradient by the bounds at fixed ``u``, of the density and of :math:`\log|J|`.
 
 All arrays are one-dimensional float64; ``constants`` is `Support.constants`. All but ``inverse`` are kernels that call
-no other kernel, allocate nothing and depend on no rule that Python and machine code do not share: their ``py_func`` is
+fragments only, allocate nothing and depend on no rule that Python and machine code do not share: their ``py_func`` is
 the same transform without Numba. ``exp`` is cut off where Python's would raise: beyond 709 the value is infinite.
 
 The formulas are those of the Stan reference manual, chapter "Constraint transforms" [1]_.
@@ -38,9 +38,26 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.compile import kernel
+from nbinfer.compile import fragment, kernel
+from nbinfer.vectormath import exp
 
 Floats: TypeAlias = NDArray[np.float64]
+
+_exp = exp.numbers
+
+#: Fewer numbers are no work for vectors; libm has the first one sooner.
+_FEW = 8
+
+
+@fragment
+def exponentials(u: Floats, x: Floats) -> None:
+    """Overwrite ``x`` with :math:`e^u`."""
+    if u.size < _FEW:
+        for i in range(u.size):
+            x[i] = math.inf if u[i] > 709.0 else math.exp(u[i])
+    else:
+        for i in range(u.size):
+            x[i] = _exp(u[i])
 
 
 @kernel
@@ -67,8 +84,8 @@ def real_inverse(x: Floats, u: Floats, constants: Floats) -> None:
 def positive_forward(u: Floats, x: Floats, constants: Floats) -> float:
     r"""Map :math:`x = e^u`, with :math:`\log|J| = \sum u`."""
     log_jacobian = 0.0
+    exponentials(u, x)
     for i in range(u.size):
-        x[i] = math.inf if u[i] > 709.0 else math.exp(u[i])
         log_jacobian += u[i]
     return log_jacobian
 
@@ -89,8 +106,9 @@ def positive_inverse(x: Floats, u: Floats, constants: Floats) -> None:
 def lower_forward(u: Floats, x: Floats, constants: Floats) -> float:
     r"""Map :math:`x = a + e^u`, with :math:`\log|J| = \sum u`; ``constants`` is ``a``."""
     log_jacobian = 0.0
+    exponentials(u, x)
     for i in range(u.size):
-        x[i] = constants[i] + (math.inf if u[i] > 709.0 else math.exp(u[i]))
+        x[i] += constants[i]
         log_jacobian += u[i]
     return log_jacobian
 
@@ -98,8 +116,9 @@ def lower_forward(u: Floats, x: Floats, constants: Floats) -> float:
 @kernel
 def lower_pullback(u: Floats, x: Floats, constants: Floats, grad_x: Floats, grad_u: Floats) -> None:
     """Pull back: ``grad_u = exp(u) * grad_x + 1``; ``x - a`` would lose digits near the bound."""
+    exponentials(u, grad_u)
     for i in range(u.size):
-        grad_u[i] = (math.inf if u[i] > 709.0 else math.exp(u[i])) * grad_x[i] + 1.0
+        grad_u[i] = grad_u[i] * grad_x[i] + 1.0
 
 
 def lower_inverse(x: Floats, u: Floats, constants: Floats) -> None:
@@ -127,8 +146,9 @@ def lower_sensitivity(u: Floats, x: Floats, constants: Floats, grad_x: Floats, g
 def upper_forward(u: Floats, x: Floats, constants: Floats) -> float:
     r"""Map :math:`x = b - e^u`, with :math:`\log|J| = \sum u`; ``constants`` is ``b``."""
     log_jacobian = 0.0
+    exponentials(u, x)
     for i in range(u.size):
-        x[i] = constants[i] - (math.inf if u[i] > 709.0 else math.exp(u[i]))
+        x[i] = constants[i] - x[i]
         log_jacobian += u[i]
     return log_jacobian
 
@@ -136,8 +156,9 @@ def upper_forward(u: Floats, x: Floats, constants: Floats) -> float:
 @kernel
 def upper_pullback(u: Floats, x: Floats, constants: Floats, grad_x: Floats, grad_u: Floats) -> None:
     """Pull back: ``grad_u = 1 - exp(u) * grad_x``."""
+    exponentials(u, grad_u)
     for i in range(u.size):
-        grad_u[i] = 1.0 - (math.inf if u[i] > 709.0 else math.exp(u[i])) * grad_x[i]
+        grad_u[i] = 1.0 - grad_u[i] * grad_x[i]
 
 
 def upper_inverse(x: Floats, u: Floats, constants: Floats) -> None:

@@ -1,6 +1,7 @@
 """Laws of bound densities: compiled = Python, gradient = differences, one memory for each chain, failures counted."""
 
 import ctypes
+import math
 import types
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import nbinfer.model as nb
 from nbinfer.compile import JIT, Entry, address_of, call_density, call_record, entry, ints_at
 from nbinfer.errors import ModelError
+from nbinfer.model.gradient import compare_all
 from tests.model.small import SIGMA, Y, eight_schools, likelihood, position, prior, zoo
 
 
@@ -208,6 +210,15 @@ def test_what_cannot_be_derived_falls_back_on_differences_and_says_why():
     value, grad = bound.value_and_grad(np.array([0.7]))
     assert value == pytest.approx(underivable(types.SimpleNamespace(a=0.7), None))
     assert grad[0] == pytest.approx(-(0.7 + (0.7 - 1) + (0.7 - 2)), rel=1e-7)
+
+
+def test_nothing_is_said_of_a_gradient_next_to_where_the_density_is_not_finite():
+    def root(q):
+        return math.sqrt(q[0]) if q[0] >= 0.0 else math.nan
+
+    comparison = compare_all(root, lambda q: (0.0, [0.5]), np.zeros(1), ["a"])
+    assert comparison.ok
+    assert comparison.coordinates[0].excess == 0.0
 
 
 def count_compiled():

@@ -257,7 +257,7 @@ MUTANTS = [
     ("positive_pullback", " + 1.0", ""),
     ("lower_pullback", " + 1.0", ""),
     ("upper_forward", "log_jacobian += u[i]", "log_jacobian -= u[i]"),
-    ("upper_pullback", "1.0 - (", "1.0 + ("),
+    ("upper_pullback", "1.0 - grad_u", "1.0 + grad_u"),
     ("interval_forward", "constants[2 * n]", "0.0"),
     ("interval_forward", "2.0 * math.log1p", "math.log1p"),
     ("interval_pullback", "slope if u[i] < 0.0 else -slope", "0.0"),
