@@ -90,6 +90,7 @@ class Target:
     serial = False
     gradient_warning = ""
     n_discrete = 0
+    lowest = highest = np.zeros(0, np.int64)
 
     def __init__(self, density, dim, context=None):
         self.dim = self.row_size = dim
@@ -105,13 +106,13 @@ class Target:
 
     def value_and_grad(self, q):
         q, grad = np.array(q, float), np.zeros(self.dim)
-        return _evaluate(self.density, self.dim, address_of(q), address_of(grad), self.context(0)), grad
+        return _evaluate(self.density, self.dim, address_of(q), address_of(grad), self.context(-1)), grad
 
 
 def whole(step, target):
-    """A step on all coordinates of a target."""
-    none = np.zeros(0, np.int64)
-    return Placed(step, Site(target, ("x",), np.arange(target.dim), none, none, none))
+    """A step on all coordinates and discrete values of a target."""
+    ranges = (np.arange(target.n_discrete), target.lowest, target.highest)
+    return Placed(step, Site(target, ("x",), np.arange(target.dim), *ranges))
 
 
 def gaussian_target(covariance):

@@ -32,7 +32,7 @@ def normal(shape=(), **more):
 
 def test_discrete_parameters_are_refused():
     model = nb.Model(parameters={"x": nb.real(), "z": nb.binary()}, logp=lambda p, d: -0.5 * p.x**2 + 0.0 * p.z)
-    with pytest.raises(ValueError, match="variable 'z', which is binary\(\), has no step"):
+    with pytest.raises(ValueError, match=r"variable 'z', which is binary\(\), has no step"):
         nb.sample(model, 10, 10, **FEW)
 
 
