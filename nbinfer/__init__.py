@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 from nbinfer._version import __version__
 from nbinfer.datasets import get_data
 from nbinfer.diagnostics import summary
-from nbinfer.mcmc import NUTS, sample
+from nbinfer.mcmc import (
+    NUTS,
+    quad_potential,
+    sample,
+)
 from nbinfer.model import Model
 from nbinfer.model.supports import (
     binary,
@@ -55,6 +59,7 @@ __all__ = [
     "ordered",
     "positive",
     "positive_ordered",
+    "quad_potential",
     "real",
     "sample",
     "simplex",

@@ -1,6 +1,28 @@
 """Markov chain Monte Carlo: samplers, their adaptation, and the driver that runs chains."""
 
+from nbinfer.mcmc.adaptive import QuadPotentialDiagAdapt, QuadPotentialDiagAdaptGrad, QuadPotentialFullAdapt
+from nbinfer.mcmc.functional import QuadPotentialFunctions, QuadPotentialSparse
 from nbinfer.mcmc.nuts import NUTS
+from nbinfer.mcmc.potential import (
+    QuadPotential,
+    QuadPotentialDiag,
+    QuadPotentialFull,
+    QuadPotentialFullInv,
+    quad_potential,
+)
 from nbinfer.mcmc.sample import sample
 
-__all__ = ["NUTS", "sample"]
+__all__ = [
+    "NUTS",
+    "QuadPotential",
+    "QuadPotentialDiag",
+    "QuadPotentialDiagAdapt",
+    "QuadPotentialDiagAdaptGrad",
+    "QuadPotentialFull",
+    "QuadPotentialFullAdapt",
+    "QuadPotentialFullInv",
+    "QuadPotentialFunctions",
+    "QuadPotentialSparse",
+    "quad_potential",
+    "sample",
+]
