@@ -12,6 +12,7 @@ from nbinfer.datasets import get_data
 from nbinfer.diagnostics import summary
 from nbinfer.mcmc import (
     NUTS,
+    HamiltonianMC,
     quad_potential,
     sample,
 )
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NUTS",
+    "HamiltonianMC",
     "Model",
     "MultiTrace",
     "Trace",

@@ -2,6 +2,7 @@
 
 from nbinfer.mcmc.adaptive import QuadPotentialDiagAdapt, QuadPotentialDiagAdaptGrad, QuadPotentialFullAdapt
 from nbinfer.mcmc.functional import QuadPotentialFunctions, QuadPotentialSparse
+from nbinfer.mcmc.hmc import HamiltonianMC
 from nbinfer.mcmc.nuts import NUTS
 from nbinfer.mcmc.potential import (
     QuadPotential,
@@ -14,6 +15,7 @@ from nbinfer.mcmc.sample import sample
 
 __all__ = [
     "NUTS",
+    "HamiltonianMC",
     "QuadPotential",
     "QuadPotentialDiag",
     "QuadPotentialDiagAdapt",

@@ -6,13 +6,14 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from nbinfer.mcmc.hmc import HamiltonianMC
 from nbinfer.mcmc.nuts import NUTS
 from nbinfer.mcmc.step import Competence, StepMethod
 
 Options: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 #: What variables are assigned to automatically; the first wins ties of competence.
-AUTOMATIC: tuple[type[StepMethod], ...] = (NUTS,)
+AUTOMATIC: tuple[type[StepMethod], ...] = (NUTS, HamiltonianMC)
 
 
 @dataclasses.dataclass(frozen=True)
