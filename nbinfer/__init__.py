@@ -13,6 +13,9 @@ from nbinfer.diagnostics import summary
 from nbinfer.mcmc import (
     NUTS,
     HamiltonianMC,
+    find_hessian,
+    find_map,
+    guess_scaling,
     quad_potential,
     sample,
 )
@@ -52,8 +55,11 @@ __all__ = [
     "cholesky_corr",
     "covariance",
     "custom_vjp",
+    "find_hessian",
+    "find_map",
     "get_data",
     "grad",
+    "guess_scaling",
     "integer",
     "interval",
     "lower",

@@ -1,6 +1,7 @@
 """Markov chain Monte Carlo: samplers, their adaptation, and the driver that runs chains."""
 
 from nbinfer.mcmc.adaptive import QuadPotentialDiagAdapt, QuadPotentialDiagAdaptGrad, QuadPotentialFullAdapt
+from nbinfer.mcmc.find import find_hessian, find_map, guess_scaling
 from nbinfer.mcmc.functional import QuadPotentialFunctions, QuadPotentialSparse
 from nbinfer.mcmc.hmc import HamiltonianMC
 from nbinfer.mcmc.nuts import NUTS
@@ -25,6 +26,9 @@ __all__ = [
     "QuadPotentialFullInv",
     "QuadPotentialFunctions",
     "QuadPotentialSparse",
+    "find_hessian",
+    "find_map",
+    "guess_scaling",
     "quad_potential",
     "sample",
 ]
