@@ -16,6 +16,7 @@ from nbinfer.mcmc import (
     find_hessian,
     find_map,
     guess_scaling,
+    init_nuts,
     quad_potential,
     sample,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "get_data",
     "grad",
     "guess_scaling",
+    "init_nuts",
     "integer",
     "interval",
     "lower",

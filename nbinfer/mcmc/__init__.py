@@ -4,6 +4,7 @@ from nbinfer.mcmc.adaptive import QuadPotentialDiagAdapt, QuadPotentialDiagAdapt
 from nbinfer.mcmc.find import find_hessian, find_map, guess_scaling
 from nbinfer.mcmc.functional import QuadPotentialFunctions, QuadPotentialSparse
 from nbinfer.mcmc.hmc import HamiltonianMC
+from nbinfer.mcmc.init import init_nuts
 from nbinfer.mcmc.nuts import NUTS
 from nbinfer.mcmc.potential import (
     QuadPotential,
@@ -29,6 +30,7 @@ __all__ = [
     "find_hessian",
     "find_map",
     "guess_scaling",
+    "init_nuts",
     "quad_potential",
     "sample",
 ]

@@ -19,16 +19,13 @@ from nbinfer.mcmc.assign import assign, separated
 from nbinfer.mcmc.blocks import Blocks, Placed
 from nbinfer.mcmc.chain import work
 from nbinfer.mcmc.driver import Outcome, available_cores, run
+from nbinfer.mcmc.init import beginning, check_scope, checked
 from nbinfer.mcmc.progress import display_for
 from nbinfer.mcmc.starts import starting_points
 from nbinfer.mcmc.step import StepMethod, site_of
 from nbinfer.model import Model, default_model
 from nbinfer.random import key_of, seed_sequences
 from nbinfer.trace import Trace
-
-#: How chains begin and what metric they learn: name -> (jitter, metric).
-INITS = {"auto": (True, "fisher"), "jitter+adapt_diag": (True, "diag"), "adapt_diag": (False, "diag")}
-_LATER_INITS = ("advi+adapt_diag", "advi+adapt_diag_grad", "advi", "advi_map", "map", "nuts")
 
 
 def sample(
@@ -69,12 +66,12 @@ def sample(
         Configured step methods, `NUTS` and its like, applied one after the other. Variables that they leave over, by
         default all, go to the method that samples them best: continuous ones to NUTS, as `init` and `nuts_kwargs` say,
         discrete ones to a Gibbs or a Metropolis step.
-    init : {'auto', 'jitter+adapt_diag', 'adapt_diag'}
+    init : {'auto', 'jitter+adapt_diag', 'adapt_diag', 'map', 'nuts'}
         'auto' starts each chain at the initial point plus U(-1, 1) in every unconstrained coordinate and learns a
-        diagonal metric by Fisher divergence; the others learn the variances, with and without that jitter. Used if
-        `step` is None.
+        diagonal metric by Fisher divergence; the next two learn the variances, with and without that jitter. For the
+        others, which want NUTS for all variables, see `init_nuts`.
     n_init : int
-        Iterations of the initialisers that fit an approximation first; the present ones need none.
+        Draws of the run that init='nuts' makes first.
     start : mapping or sequence of mappings, optional
         Constrained values by name, for all chains or one mapping per chain. What is missing comes from the initial
         point. A given start is not jittered.
@@ -142,16 +139,20 @@ def sample(
     _count("tune", tune, 0)
     _count("chains", chains, 1)
     _count("chain_idx", chain_idx, 0)
-    _count("n_init", n_init, 1)
+    _count("n_init", n_init, 2)
     cores = _cores(cores, njobs, chains)
     options = _options(nuts_kwargs, step_kwargs)
-    jitter, defaults = _init(init)
+    init = checked(init)
+    check_scope(init, model, step)
     numbers = list(range(chain_idx, chain_idx + chains))
     sequences = seed_sequences(random_seed, chains)
     keys = [key_of(s) for s in sequences]
     kept = _kept_names(model, trace)
 
-    assigned = separated(assign(model, step, options, defaults))
+    assign(model, step, options)  # what is wrong with steps shows before an initialiser runs
+    begin = beginning(init, model, sequences, numbers, n_init, progressbar)
+    start = begin.start if start is None else start
+    assigned = separated(assign(model, step, options, {"nuts": begin.nuts}))
     bound = model.bind(chains)
     steps = [Placed(method, site_of(bound, names)) for method, names in assigned]
     for placed in steps:
@@ -159,7 +160,7 @@ def sample(
     gradient = any(method.uses_gradient for method, _ in assigned)
     if gradient:
         _warn_of_gradient(bound)
-    points = starting_points(bound, model, start, jitter, keys, numbers, gradient)
+    points = starting_points(bound, model, start, begin.jitter, keys, numbers, gradient)
     if gradient:
         bound.check_gradient(points[0].position)
 
@@ -229,18 +230,6 @@ def _cores(cores: Any, njobs: Any, chains: int) -> int:
         return min(chains, available_cores())
     _count("cores", wanted, 1)
     return min(int(wanted), chains)
-
-
-def _init(init: Any) -> tuple[bool, dict[str, dict[str, Any]]]:
-    """Return whether unspecified starts are jittered, and what is set on steps that are assigned automatically."""
-    if not isinstance(init, str):
-        raise TypeError(f"init must be a str, got {type(init).__name__}.")
-    known = ", ".join(map(repr, INITS))
-    if init.lower() not in INITS:
-        later = " comes with a later version" if init.lower() in _LATER_INITS else " is not known"
-        raise NotImplementedError(f"init={init!r}{later}; choose {known}.")
-    jitter, metric = INITS[init.lower()]
-    return jitter, {"nuts": {"metric": metric}}
 
 
 def _options(nuts_kwargs: Any, step_kwargs: Any) -> dict[str, dict[str, Any]]:
