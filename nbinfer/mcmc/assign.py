@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from nbinfer.mcmc.binary import BinaryGibbsMetropolis, BinaryMetropolis
 from nbinfer.mcmc.categorical import CategoricalGibbsMetropolis
+from nbinfer.mcmc.hmc import HamiltonianMC
 from nbinfer.mcmc.metropolis import Metropolis
 from nbinfer.mcmc.nuts import NUTS
 from nbinfer.mcmc.slice import Slice
@@ -18,6 +19,7 @@ Options: TypeAlias = Mapping[str, Mapping[str, Any]]
 #: What variables are assigned to automatically; the first wins ties of competence.
 AUTOMATIC: tuple[type[StepMethod], ...] = (
     NUTS,
+    HamiltonianMC,
     Metropolis,
     BinaryMetropolis,
     BinaryGibbsMetropolis,

@@ -13,7 +13,8 @@ from nbinfer.compile import call_density, entry, ints_at, record_at
 from nbinfer.mcmc import sweep as sweeps
 from nbinfer.mcmc.chain import Chain, Status
 from nbinfer.mcmc.metropolis import Scaling, checked_scaling, initial_scaling, tune
-from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring, is_number
+from nbinfer.mcmc.settings import is_number
+from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
 from nbinfer.mcmc.sweep import Sweep
 from nbinfer.random import uniform
 

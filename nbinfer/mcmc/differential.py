@@ -24,9 +24,10 @@ from numpy.typing import ArrayLike
 from nbinfer.compile import Record, call_density, entry, floats_at, ints_at, kernel, record_at
 from nbinfer.mcmc import proposals
 from nbinfer.mcmc.chain import Chain, Status
-from nbinfer.mcmc.metropolis import Scaling, check_interval, initial_scaling, tune
+from nbinfer.mcmc.metropolis import Scaling, initial_scaling, tune
 from nbinfer.mcmc.proposals import MULTIVARIATE, Proposal, UniformProposal, UsersProposal, proposal_for
-from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring, is_number
+from nbinfer.mcmc.settings import check_interval, is_number
+from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
 from nbinfer.random import uniform
 
 #: What a step keeps.

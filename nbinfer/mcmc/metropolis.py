@@ -19,7 +19,8 @@ from nbinfer.compile import Record, call_density, call_record, entry, floats_at,
 from nbinfer.mcmc import proposals
 from nbinfer.mcmc.chain import Chain, Status
 from nbinfer.mcmc.proposals import USERS, PoissonProposal, Proposal, UsersProposal, proposal_for
-from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring, check_tune, is_number
+from nbinfer.mcmc.settings import check_interval, check_tune, is_number
+from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
 from nbinfer.random import generator_functions, start, uniform
 
 #: How far a random walk goes, and how that is tuned.
@@ -291,12 +292,6 @@ def checked_scaling(label: str, scaling: Any, tune: Any, tune_interval: Any) -> 
         raise ValueError(f"scaling must be positive and finite, got {scaling!r}.")
     check_tune(label, tune)
     check_interval(tune_interval)
-
-
-def check_interval(tune_interval: Any) -> None:
-    """Require a positive number of transitions."""
-    if not isinstance(tune_interval, int | np.integer) or isinstance(tune_interval, bool) or tune_interval < 1:
-        raise ValueError(f"tune_interval must be a positive int, got {tune_interval!r}.")
 
 
 def initial_scaling(state: Any, factor: float, most: float, interval: int) -> None:

@@ -13,15 +13,12 @@ from nbinfer.mcmc.arguments import check_count, cores_for, kept_names, model_and
 from nbinfer.mcmc.assign import assign, separated
 from nbinfer.mcmc.chain import work
 from nbinfer.mcmc.driver import Outcome, run
+from nbinfer.mcmc.init import beginning, check_scope, checked
 from nbinfer.mcmc.progress import display_for
 from nbinfer.mcmc.sampling import Sampling, settings
 from nbinfer.mcmc.step import StepMethod
 from nbinfer.random import seed_sequences
 from nbinfer.trace import Trace
-
-#: How chains begin and what metric they learn: name -> (jitter, metric).
-INITS = {"auto": (True, "fisher"), "jitter+adapt_diag": (True, "diag"), "adapt_diag": (False, "diag")}
-_LATER_INITS = ("advi+adapt_diag", "advi+adapt_diag_grad", "advi", "advi_map", "map", "nuts")
 
 
 def sample(
@@ -62,12 +59,12 @@ def sample(
         Configured step methods, `NUTS` and its like, applied one after the other. Variables that they leave over, by
         default all, go to the method that samples them best: continuous ones to NUTS, as `init` and `nuts_kwargs` say,
         discrete ones to a Gibbs or a Metropolis step.
-    init : {'auto', 'jitter+adapt_diag', 'adapt_diag'}
+    init : {'auto', 'jitter+adapt_diag', 'adapt_diag', 'map', 'nuts'}
         'auto' starts each chain at the initial point plus U(-1, 1) in every unconstrained coordinate and learns a
-        diagonal metric by Fisher divergence; the others learn the variances, with and without that jitter. Used if
-        `step` is None.
+        diagonal metric by Fisher divergence; the next two learn the variances, with and without that jitter. For the
+        others, which want NUTS for all variables, see `init_nuts`.
     n_init : int
-        Iterations of the initialisers that fit an approximation first; the present ones need none.
+        Draws of the run that init='nuts' makes first.
     start : mapping or sequence of mappings, optional
         Constrained values by name, for all chains or one mapping per chain. What is missing comes from the initial
         point. A given start is not jittered.
@@ -132,17 +129,29 @@ def sample(
     check_count("tune", tune, 0)
     check_count("chains", chains, 1)
     check_count("chain_idx", chain_idx, 0)
-    check_count("n_init", n_init, 1)
+    check_count("n_init", n_init, 2)
     cores = cores_for(cores, njobs, chains)
     options = options_for(nuts_kwargs, step_kwargs)
-    jitter, defaults = _init(init)
+    init = checked(init)
+    check_scope(init, model, step)
     numbers = list(range(chain_idx, chain_idx + chains))
     sequences = seed_sequences(random_seed, chains)
-    assigned = separated(assign(model, step, options, defaults))
+    kept = kept_names(model, trace)
+    assign(model, step, options)  # what is wrong with steps shows before an initialiser runs
+    begin = beginning(init, model, sequences, numbers, n_init, progressbar)
+    assigned = separated(assign(model, step, options, {"nuts": begin.nuts}))
     job = Sampling(
-        model, assigned, draws=draws, tune=tune, numbers=numbers, sequences=sequences, start=start, jitter=jitter,
-        kept=kept_names(model, trace), discard=discard_tuned_samples,
-    )  # fmt: skip
+        model,
+        assigned,
+        draws=draws,
+        tune=tune,
+        numbers=numbers,
+        sequences=sequences,
+        start=begin.start if start is None else start,
+        jitter=begin.jitter,
+        kept=kept,
+        discard=discard_tuned_samples,
+    )
     display = display_for(progressbar, numbers, tune, tune + draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C
     begun = time.perf_counter()
@@ -162,18 +171,6 @@ def sample(
         warning.trace = result  # type: ignore[attr-defined]
         raise
     return result
-
-
-def _init(init: Any) -> tuple[bool, dict[str, dict[str, Any]]]:
-    """Return whether unspecified starts are jittered, and what is set on steps that are assigned automatically."""
-    if not isinstance(init, str):
-        raise TypeError(f"init must be a str, got {type(init).__name__}.")
-    known = ", ".join(map(repr, INITS))
-    if init.lower() not in INITS:
-        later = " comes with a later version" if init.lower() in _LATER_INITS else " is not known"
-        raise NotImplementedError(f"init={init!r}{later}; choose {known}.")
-    jitter, metric = INITS[init.lower()]
-    return jitter, {"nuts": {"metric": metric}}
 
 
 def _on_divergence(methods: Sequence[StepMethod]) -> Any:

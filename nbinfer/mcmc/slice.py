@@ -20,7 +20,8 @@ from numpy.typing import ArrayLike
 
 from nbinfer.compile import Record, call_density, entry, floats_at, ints_at, kernel, load_acquire, record_at
 from nbinfer.mcmc.chain import Chain, Status
-from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring, check_tune, fill_conditionals, is_number
+from nbinfer.mcmc.settings import check_tune, is_number
+from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring, fill_conditionals
 from nbinfer.random import uniform
 
 #: What a slice step keeps.

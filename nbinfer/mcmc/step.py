@@ -128,18 +128,6 @@ def fill_conditionals(pairs: NDArray[np.int64], wiring: Wiring, site: Site) -> N
         pairs[pairs[:, 0] != 0, 0] = wiring.conditional
 
 
-def is_number(value: Any) -> bool:
-    """Tell whether an option is a number and no bool."""
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
-
-
-def check_tune(label: str, tune: Any) -> None:
-    """Require a flag, and not the number of tuning draws."""
-    if not isinstance(tune, bool | np.bool_):
-        hint = " The number of tuning draws is an argument of sample." if isinstance(tune, int) else ""
-        raise TypeError(f"tune of {label} must be True or False, got {tune!r}.{hint}")
-
-
 @dataclass(frozen=True)
 class StepMethod:  # numpydoc ignore=PR02
     """Base of the step methods.

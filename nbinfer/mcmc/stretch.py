@@ -17,7 +17,8 @@ import numpy as np
 
 from nbinfer.compile import call_density, entry, floats_at, ints_at, record_at
 from nbinfer.mcmc.chain import Chain, Status
-from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring, is_number
+from nbinfer.mcmc.settings import is_number
+from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
 from nbinfer.random import uniform
 
 #: What a step keeps.

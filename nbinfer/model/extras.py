@@ -211,7 +211,7 @@ def _entry(model: Model, plan: Plan, parts: list[str], kind: str, signature: str
         entry.address  # noqa: B018
         return entry
     except Exception as error:
-        from nbinfer.model.compile_errors import readable
+        from nbinfer.compile.readable import readable
 
         label = f"conditional of {name!r}" if kind == "conditional" else f"draw of GibbsStep({name!r})"
         fields = {"Parameters": list(model.parameters), "Data": list(model.data)}

@@ -273,9 +273,12 @@ class Model(BaseModel):
         logp = log_jacobian + self.density_of(values)
         if self.logp_grad is not None:
             self._call_written(values)
-        for function in self.derived.values():
-            call(function, *self._arguments(values))
+        self.derived_values(values)
         return logp
+
+    def derived_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the derived quantities at constrained values, in plain Python."""
+        return {name: call(f, *self._arguments(values)) for name, f in self.derived.items()}
 
     def explain(self, q: Any, discrete: np.ndarray) -> str:
         """Name the first piece of the density that is not finite at a position; '' if all are."""

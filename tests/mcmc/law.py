@@ -23,17 +23,24 @@ from tests.mcmc.kit import whole
 
 #: Exact draws that make a transition; plain Python makes fewer, and the law says less there.
 COUNT = 200_000 if JIT else 200
+CHUNK = 250_000  # draws at a time
 MEMBERS = 8  # of a population
 HOLDS, BREAKS = 4.0, 6.0
 
 
 class Moved(NamedTuple):
-    """Points before and after one transition: positions (count, dim) and discrete values (count, n_discrete)."""
+    """Points before and after one transition.
+
+    Positions have shape (count, dim), discrete values (count, n_discrete), log densities, as the chain has them,
+    (count,).
+    """
 
     positions: np.ndarray
     discrete: np.ndarray
+    logp: np.ndarray
     new_positions: np.ndarray
     new_discrete: np.ndarray
+    new_logp: np.ndarray
 
     @property
     def share(self):
@@ -42,10 +49,10 @@ class Moved(NamedTuple):
         return where.mean()
 
 
-@entry("int64(intp, int64, intp, intp, int64)")
-def _move(chains_address, members, positions, discretes, count):
+@entry("int64(intp, int64, intp, intp, intp, int64)")
+def _move(chains_address, members, positions, discretes, logps, count):
     """Put each of `count` groups of exact draws into the chains, and let each chain in turn make one transition."""
-    chains = ints_at(chains_address, members)
+    chains, logp = ints_at(chains_address, members), floats_at(logps, 2 * members * count)
     for i in range(count):
         for m in range(members):
             chain, row = record_at(chains[m], Chain), i * members + m
@@ -63,12 +70,14 @@ def _move(chains_address, members, positions, discretes, count):
             chain.logp = call_density(chain.value, chain.n, chain.position, 0, chain.context)
             chain.gradient_known = 0
             chain.draw = i
+            logp[2 * row] = chain.logp
             steps = ints_at(chain.steps, 2 * chain.n_steps)
             for k in range(chain.n_steps):
                 start(chain.words, i, m, 1024 + k)
                 status = call_step(steps[2 * k], chains[m], steps[2 * k + 1])
                 if status != 0:
                     return status
+            logp[2 * row + 1] = chain.logp
             q, moved = floats_at(chain.position, chain.n), floats_at(positions + 8 * row * chain.n, chain.n)
             for k in range(chain.n):
                 moved[k] = q[k]
@@ -110,39 +119,59 @@ def move_once(method, target, positions, discrete=None, *, seed=1):
     chains = np.array([address_of(row) for row in blocks.state], np.int64)
     new, new_discrete = np.array(positions, float), np.array(discrete, np.int64)
     count = len(new) // members
-    status = _move(address_of(chains), members, address_of(new), address_of(new_discrete), count)
+    logp, kept = np.zeros((count * members, 2)), count * members
+    status = _move(address_of(chains), members, address_of(new), address_of(new_discrete), address_of(logp), count)
     assert status == 0
-    kept = count * members
-    return Moved(positions[:kept], discrete[:kept], new[:kept], new_discrete[:kept])
+    return Moved(positions[:kept], discrete[:kept], logp[:, 0], new[:kept], new_discrete[:kept], logp[:, 1])
 
 
-def functions_of(x, z):
+def functions_of(x, z, logp):
     """Functions that see location, spread, tails and dependence; `x` is standardised, `z` are small integers."""
-    columns = [x, x**2, np.minimum(x**4, 50.0), np.abs(x) < 0.5, x[:, :-1] * x[:, 1:]]
-    columns += [np.sum(x**2, axis=1, keepdims=True) < 0.7 * x.shape[1]] if x.shape[1] else []
+    columns = [x, x**2, np.minimum(x**4, 50.0), np.abs(x) < 0.5, x[:, :-1] * x[:, 1:], logp[:, None]]
     columns += [z == value for value in range(8)]
     columns += [z[:, :-1] * z[:, 1:], np.prod(z, axis=1, keepdims=True)] if z.shape[1] else []
     columns += [(z[:, :1] == value) * x[:, :1] for value in range(3)] if z.shape[1] and x.shape[1] else []
     return np.concatenate([np.asarray(c, float) for c in columns], axis=1)
 
 
-def worst_z(moved, members=1):
-    """The largest |z| over the mean changes of `functions_of`; members of a population count as one."""
-    centre, spread = moved.positions.mean(0), moved.positions.std(0)
-    before = functions_of((moved.positions - centre) / spread, moved.discrete)
-    after = functions_of((moved.new_positions - centre) / spread, moved.new_discrete)
-    changes = (after - before).reshape(-1, members, before.shape[1]).mean(1)
-    error = changes.std(0) / np.sqrt(len(changes))
-    return np.max(np.abs(changes.mean(0)) / np.where(error == 0.0, np.inf, error))
+class _Changes:
+    """Sums over the changes of `functions_of`, and their squares; members of a population count as one."""
+
+    def __init__(self, members):
+        self._members, self._scale = members, None
+        self._sums, self._squares, self._count = 0.0, 0.0, 0
+
+    def add(self, moved):
+        if self._scale is None:
+            self._scale = moved.positions.mean(0), moved.positions.std(0)
+        centre, spread = self._scale
+        before = functions_of((moved.positions - centre) / spread, moved.discrete, moved.logp)
+        after = functions_of((moved.new_positions - centre) / spread, moved.new_discrete, moved.new_logp)
+        changes = (after - before).reshape(-1, self._members, before.shape[1]).mean(1)
+        self._sums = self._sums + changes.sum(0)
+        self._squares = self._squares + (changes**2).sum(0)
+        self._count += len(changes)
+
+    @property
+    def worst_z(self):
+        mean = self._sums / self._count
+        error = np.sqrt((self._squares / self._count - mean**2) / self._count)
+        return np.max(np.abs(mean) / np.where(error == 0.0, np.inf, error))
 
 
 def law(method, target, *, count=None, seed=1):
     """Move exact draws of a target once; return the worst z and the share of draws that moved."""
-    positions, discrete = target.draw(np.random.default_rng(1000 + seed), count or COUNT)
-    moved = move_once(method, target, positions, discrete, seed=seed)
     methods = method if isinstance(method, list) else [method]
     population = any(getattr(m, "method", m).population for m in methods)
-    return worst_z(moved, MEMBERS if population else 1), moved.share
+    changes, shares, left = _Changes(MEMBERS if population else 1), [], count or COUNT
+    while left > 0:
+        rng = np.random.default_rng([seed, left])
+        positions, discrete = target.draw(rng, min(left, CHUNK))
+        moved = move_once(method, target, positions, discrete, seed=rng.integers(2**62))
+        changes.add(moved)
+        shares.append(moved.share)
+        left -= CHUNK
+    return changes.worst_z, np.mean(shares)
 
 
 def assert_invariant(method, target, *, moves=0.2, count=None, seed=1):

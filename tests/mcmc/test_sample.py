@@ -380,7 +380,7 @@ def test_the_with_block_gives_the_model():
         ({"cores": 0}, ValueError, "cores must be at least 1"),
         ({"cores": 1, "njobs": 1}, ValueError, "same option"),
         ({"chain_idx": -1}, ValueError, "chain_idx"),
-        ({"init": "map"}, NotImplementedError, "comes with a later version; choose 'auto'"),
+        ({"init": "advi_map"}, NotImplementedError, "comes with variational inference; choose 'auto'"),
         ({"init": "best"}, NotImplementedError, "is not known; choose 'auto'"),
         ({"init": 3}, TypeError, "init must be a str"),
         ({"nuts_kwargs": {"target_accept": 1.0}}, ValueError, "target_accept must lie between 0 and 1, got 1.0"),
