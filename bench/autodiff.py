@@ -190,7 +190,7 @@ def both(times: np.ndarray) -> str:
     return f"{number(1e6 * times.min())} ({number(1e6 * float(np.median(times)))})"
 
 
-def jax(python: str, chosen: dict[str, Case], seconds: float) -> dict[str, dict[str, float]]:
+def jax(python: str, chosen: dict[str, Case], seconds: float) -> dict[str, dict[str, Any]]:
     """Let another interpreter measure JAX on one core; check its gradients; return what it says by case."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "cases.npz"
@@ -220,7 +220,7 @@ def holds(value: float, allowed: float) -> str:
     return "holds" if value <= allowed else "MISSED"
 
 
-def report(rows: dict[str, Row], peers: dict[str, dict[str, float]]) -> None:
+def report(rows: dict[str, Row], peers: dict[str, dict[str, Any]]) -> None:
     """Print the table and whether the bounds hold."""
     head = ["microseconds, least (median)", "value", "by hand", "derived", "/ hand", "median", "/ value"]
     head += ["transform ms", "compile s", "hand s", "JAX", "JAX compile s", ""]
@@ -233,6 +233,8 @@ def report(rows: dict[str, Row], peers: dict[str, dict[str, float]]) -> None:
         missed = row.ratio > MOST or row.cost > GRADIENT
         lines.append([name, *cells, "MISSED" if missed else "holds"])
     print(table(head, lines))
+    for version in sorted({str(peer["version"]) for peer in peers.values()}):
+        print(f"\nJAX {version}: value_and_grad in a jitted loop, on one core, processor time")
     ratios = [row.ratio for row in rows.values()]
     print(f"\nderived / by hand, median: {np.median(ratios):.2f}, bound {MEDIAN}: {holds(np.median(ratios), MEDIAN)}")
     print(f"derived / by hand, most: {max(ratios):.2f}, bound {MOST}: {holds(max(ratios), MOST)}")

@@ -140,7 +140,13 @@ def measure(density, points, data, seconds):
     while once(calls) * calls < 0.5 * seconds:
         calls *= 2
     least = min(once(calls) for _ in range(REPEATS))
-    return {"value": float(value), "grad": grad.tolist(), "seconds": least, "compile": compiled}
+    return {
+        "version": jax.__version__,
+        "value": float(value),
+        "grad": grad.tolist(),
+        "seconds": least,
+        "compile": compiled,
+    }
 
 
 if __name__ == "__main__":

@@ -3,6 +3,9 @@
 Each measurement is a process of its own, ``python script.py``, as a user would run it: eight schools, 4 x (1000 + 1000)
 on all cores. Its cache of compiled code is in a folder made for the purpose. A new model is the script with another
 constant in its prior.
+
+A second table has what a gradient costs that an earlier process derived and compiled: its first call, beside the first
+call of an empty function of that cache, both in one process.
 """
 
 from __future__ import annotations
@@ -40,23 +43,10 @@ def prior(p, d):
 def likelihood(p, d):
     return normal.logpdf(d.y, p.mu + p.tau * p.eta, d.sigma)
 
-def logp_grad(p, d, grad):
-    logp = GRADIENT
-    for j in range(8):
-        z = (d.y[j] - p.mu - p.tau * p.eta[j]) / d.sigma[j]
-        grad.mu[()] += z / d.sigma[j]
-        grad.tau[()] += z / d.sigma[j] * p.eta[j]
-        grad.eta[j] += z / d.sigma[j] * p.tau - p.eta[j]
-        logp -= 0.5 * (z * z + p.eta[j] ** 2)
-    grad.mu[()] -= p.mu / 25.0
-    grad.tau[()] -= 2.0 * p.tau / (SCALE**2 + p.tau**2)
-    return logp
-
 model = nb.Model(
     parameters=PARAMETERS,
     prior=prior,
     likelihood=likelihood,
-    logp_grad=logp_grad,
     data={
         "y": np.array([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0]),
         "sigma": np.array([15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0]),
@@ -77,6 +67,54 @@ print("LAPS " + json.dumps(laps), file=sys.stderr)
 """
 
 
+# What a process pays for the machinery, and then for the gradient.
+GRADIENT_SCRIPT = """
+import json, sys, time
+import numpy as np
+import nbinfer as nb
+from nbinfer.compile import entry
+from nbinfer.distributions import half_cauchy, normal
+
+@entry("int64(int64)")
+def nothing(x):
+    return x
+
+def prior(p, d):
+    return normal.logpdf(p.mu, 0.0, 5.0) + half_cauchy.logpdf(p.tau, 5.0) + np.sum(normal.logpdf(p.eta, 0.0, 1.0))
+
+def likelihood(p, d):
+    return normal.logpdf(d.y, p.mu + p.tau * p.eta, d.sigma)
+
+def logp(x, y, sigma):
+    mu, tau, eta = x[0], np.exp(x[1]), x[2:]
+    value = normal.logpdf(mu, 0.0, 5.0) + half_cauchy.logpdf(tau, 5.0) + x[1] + np.sum(normal.logpdf(eta, 0.0, 1.0))
+    return value + np.sum(normal.logpdf(y, mu + tau * eta, sigma))
+
+y = np.array([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])
+sigma = np.array([15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0])
+model = nb.Model(
+    parameters={"mu": nb.real(), "tau": nb.positive(), "eta": nb.real(8)},
+    prior=prior,
+    likelihood=likelihood,
+    data={"y": y, "sigma": sigma},
+)
+both = nb.value_and_grad(logp)
+begun = time.perf_counter()
+nothing(0)
+ready = time.perf_counter()
+CALL
+ended = time.perf_counter()
+laps = {"empty": ready - begun, "gradient": ended - ready, "numba": "numba" in sys.modules}
+print("LAPS " + json.dumps(laps), file=sys.stderr)
+"""
+
+#: Ways to a gradient, and how to call it.
+CALLS = {
+    "of a model": "model.bind(1).value_and_grad(np.zeros(10))",
+    "nb.value_and_grad": "both(np.zeros(10), y, sigma)",
+}
+
+
 def script(scale: float, extra: int) -> str:
     """Return the text of a model: `scale` makes it a new one, `extra` adds parameters with names of their own."""
     names = [f"x{i}" for i in range(extra)]
@@ -84,27 +122,33 @@ def script(scale: float, extra: int) -> str:
     parameters += "".join(f', "{n}": nb.real()' for n in names) + "}"
     prior = "normal.logpdf(p.mu, 0.0, 5.0) + half_cauchy.logpdf(p.tau, SCALE) + np.sum(normal.logpdf(p.eta, 0.0, 1.0))"
     prior += "".join(f" + normal.logpdf(p.{n}, 0.0, 1.0)" for n in names)
-    gradient = "-0.5 * p.mu**2 / 25.0 - np.log1p((p.tau / SCALE) ** 2)" + "".join(f" - 0.5 * p.{n} ** 2" for n in names)
-    pulls = "".join(f"    grad.{n}[()] -= p.{n}\n" for n in names)
-    text = SCRIPT.replace("    return logp\n", pulls + "    return logp\n")
-    for word, value in (("PRIOR", prior), ("GRADIENT", gradient), ("PARAMETERS", parameters), ("SCALE", repr(scale))):
+    text = SCRIPT
+    for word, value in (("PRIOR", prior), ("PARAMETERS", parameters), ("SCALE", repr(scale))):
         text = text.replace(word, value)
     return text
 
 
-def run(text: str, folder: Path) -> dict[str, Any]:
-    """Run a script in a process of its own and return its seconds, part by part."""
-    path, cache = folder / "script.py", folder / "cache"
+def process(text: str, folder: Path) -> tuple[dict[str, Any], str]:
+    """Run a script in a process of its own; return what it says of its time, and all it says on its error output."""
+    path = folder / "script.py"
     path.write_text(text)
     root = str(Path(nbinfer.__file__).parent.parent)
-    environment = os.environ | {"NBINFER_CACHE_DIR": str(cache), "PYTHONPATH": root}
+    environment = os.environ | {"NBINFER_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": root}
+    # As installed: with its bytecode at hand.
+    environment |= {"PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    done = subprocess.run([sys.executable, str(path)], env=environment, capture_output=True, text=True, check=False)
+    line = next((x for x in done.stderr.splitlines() if x.startswith("LAPS ")), None)
+    if done.returncode or line is None:
+        raise RuntimeError(f"the script failed:\n{done.stderr}")
+    return json.loads(line[5:]), done.stderr
+
+
+def run(text: str, folder: Path) -> dict[str, Any]:
+    """Run a script in a process of its own and return its seconds, part by part."""
     begun = time.perf_counter()
-    process = subprocess.run([sys.executable, str(path)], env=environment, capture_output=True, text=True, check=False)
+    laps, errors = process(text, folder)
     ended = time.perf_counter()
-    line = next((x for x in process.stderr.splitlines() if x.startswith("LAPS ")), None)
-    if process.returncode or line is None:
-        raise RuntimeError(f"the script failed:\n{process.stderr}")
-    laps = json.loads(line[5:])
     sampling = laps["run"]
     return {
         "total": laps["print"] - begun,
@@ -117,7 +161,7 @@ def run(text: str, folder: Path) -> dict[str, Any]:
         "summary": laps["print"] - laps["sample"],
         "exit": ended - laps["print"],
         "numba": laps["numba"],
-        "told": "compiling the engine" in process.stderr,
+        "told": "compiling the engine" in errors,
     }
 
 
@@ -127,6 +171,22 @@ LEGEND = """\
 python: until the first line of the script; numpy, nbinfer: their imports; model: nb.Model; prepare: of nb.sample, code
 of the model and its starting points before the run, diagnostics after it; run: the chains, with loading or compiling
 their code; summary: summary and report, printed; exit: not part of the total."""
+
+
+def gradients(folder: Path, repeats: int) -> str:
+    """Measure first calls of gradients that an earlier process has made; return the table."""
+    (folder / "cache").mkdir(mode=0o700, parents=True)
+    limit = 30.0
+    rows = []
+    for name, call in CALLS.items():
+        text = GRADIENT_SCRIPT.replace("CALL", call)
+        process(text, folder)
+        found = [process(text, folder)[0] for _ in range(repeats)]
+        empty, gradient = ([1e3 * laps[part] for laps in found] for part in ("empty", "gradient"))
+        verdict = "holds" if float(np.median(gradient)) <= limit else "MISSED"
+        numba = "yes" if any(laps["numba"] for laps in found) else "no"
+        rows.append([name, spread(empty), spread(gradient), f"{limit:g}", verdict, numba])
+    return table(["", "empty function", "the gradient", "bound", "", "imports Numba"], rows)
 
 
 def main() -> None:
@@ -149,6 +209,7 @@ def main() -> None:
             kinds.setdefault("second run", []).append(run(script(scale, 0), base))
             kinds.setdefault("new model, 30 coordinates", []).append(run(script(scale, 20), base))
             kinds.setdefault("second run of it", []).append(run(script(scale, 20), base))
+        first_calls = gradients(folder / "gradients", options.repeats)
     limits = {"first run ever": 40.0, "new model": 2.0, "second run": 0.6, "new model, 30 coordinates": 2.0}
     rows = []
     for kind, runs in kinds.items():
@@ -163,6 +224,7 @@ def main() -> None:
     print("\nMedian milliseconds of the parts\n" + table(["", *PARTS], rows) + "\n" + LEGEND)
     if not all(r["told"] for r in kinds.get("first run ever", [])):
         print("The first run did NOT say that it compiles.")
+    print("\nFirst calls in a process that finds everything in the cache, milliseconds\n" + first_calls)
 
 
 if __name__ == "__main__":

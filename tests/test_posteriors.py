@@ -9,46 +9,72 @@ import nbinfer as nb
 from nbinfer.errors import ConvergenceWarning
 from tests import acceptance
 from tests.acceptance import Reference, Sample
-from tests.posteriors import NAMES, load
+from tests.posteriors import NAMES, WRITTEN, load
 
 posteriors = pytest.mark.parametrize("posterior", [load(name) for name in NAMES], ids=NAMES)
 
+#: Relative, of gradients: 1e-8, but for a covariance that is nearly singular.
+TOLERANCE = {"gp_pois_regr": 1e-6}
+
 
 @posteriors
-def test_log_density_is_the_reference_up_to_a_constant(posterior):
+def test_log_density_and_derived_gradient_are_the_reference(posterior):
+    """As samplers see them: of a bound model, with respect to its unconstrained coordinates."""
+    model, bound = posterior.model, posterior.model.bind(1)
+    assert bound.has_gradient == "derived"
     known = np.array([point.logp for point in posterior.points])
-    ours = np.array([posterior.model.logp(point.values) for point in posterior.points])
+    ours = np.array([model.logp(point.values) for point in posterior.points])
     np.testing.assert_allclose(ours - ours[0], known - known[0], rtol=0, atol=1e-9 * np.abs(known).max())
+    for point, logp in zip(posterior.points, ours, strict=True):
+        position = model.unconstrain(point.values)
+        value, grad = bound.value_and_grad(position)
+        assert value == pytest.approx(logp + model.log_jacobian(position), rel=1e-9)
+        wanted = unconstrained(point.grad, model, position)
+        tolerance = TOLERANCE.get(posterior.name, 1e-8)
+        np.testing.assert_allclose(grad, wanted, rtol=tolerance, atol=tolerance * np.abs(wanted).max())
 
 
-@posteriors
-def test_written_gradients_are_the_reference(posterior):
-    """By the chain rule through the transforms, which `tests/model` checks on their own."""
-    bound = posterior.model.bind(1)
-    for point in posterior.points:
-        position = posterior.model.unconstrain(point.values)
-        _, grad = bound.value_and_grad(position)
-        np.testing.assert_allclose(grad, unconstrained_grad(posterior, point, position), rtol=1e-8, atol=1e-8)
+def unconstrained(grad, model, position):
+    """Pull a gradient back through the transforms, whose derivatives are difference quotients, and add log|J|'s."""
+
+    def image(q):
+        values = model.constrain(q)
+        return np.concatenate([*(np.ravel(values[name]) for name in grad), [model.log_jacobian(q)]])
+
+    return derivatives(image, position) @ np.append(np.concatenate([np.ravel(g) for g in grad.values()]), 1.0)
 
 
-def unconstrained_grad(posterior, point, position):
-    """Turn the reference's gradient into ours: a positive parameter is sampled as its logarithm."""
-    parts = []
-    for name in posterior.model.parameters:
-        grad, value = point.grad[name], point.values[name]
-        parts.append(grad * value + 1.0 if name in ("tau", "sigma", "sigma_alpha", "sigma_y") else grad)
-    return np.concatenate([np.ravel(p) for p in parts])
+def derivatives(f, q):
+    """Return the derivatives of a vector function, (coordinate, element): central differences, extrapolated twice."""
+    rows = []
+    for direction in np.eye(q.size):
+        rough, fine, finest = ((f(q + h * direction) - f(q - h * direction)) / (2 * h) for h in (0.04, 0.02, 0.01))
+        rough, fine = (4 * fine - rough) / 3, (4 * finest - fine) / 3
+        rows.append((16 * fine - rough) / 15)
+    return np.array(rows)
 
 
-@posteriors
-def test_prior_and_likelihood_are_what_the_gradient_belongs_to(posterior):
-    assert posterior.model.check_grad().ok
+@pytest.mark.parametrize("name", WRITTEN)
+def test_derived_gradients_are_those_written_by_hand(name):
+    derived, written = load(name).model.bind(1), load(name).written.bind(1)
+    assert (derived.has_gradient, written.has_gradient) == ("derived", "written")
+    rng = np.random.default_rng(1)
+    for _ in range(3):
+        position = 0.3 * rng.normal(size=derived.dim)
+        (value, grad), (written_value, written_grad) = (b.value_and_grad(position) for b in (derived, written))
+        assert value == pytest.approx(written_value, rel=1e-12)
+        np.testing.assert_allclose(grad, written_grad, rtol=1e-10, atol=1e-12 * np.abs(written_grad).max())
 
 
-#: Its coefficients correlate by 0.99. The Fisher metric draws about as much per gradient there as the variances do, in
-#: shorter trajectories: around the 1000 effective draws of 8000 that the rule asks for, above or below by chance of the
-#: seed.
-SETTINGS = {"kidscore_interaction": {"init": "jitter+adapt_diag"}}
+SETTINGS = {
+    # Its coefficients correlate by 0.99. The Fisher metric draws about as much per gradient there as the variances do,
+    # in shorter trajectories: around the 1000 effective draws of 8000 that the rule asks for, above or below by chance
+    # of the seed.
+    "kidscore_interaction": {"init": "jitter+adapt_diag"},
+    # Its rates are exponentials of f_tilde times a factor that changes with rho and alpha, so that the step size that
+    # suits most places is too long where the curvature is large: some 100 of 8000 draws diverge at 0.8, none at 0.95.
+    "gp_pois_regr": {"nuts_kwargs": {"target_accept": 0.95}},
+}
 
 
 def sampled(posterior, **settings):

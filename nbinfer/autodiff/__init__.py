@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nbinfer.autodiff.api import Grad, ValueAndGrad, check_grad, grad, value_and_grad
     from nbinfer.autodiff.custom import custom_vjp
     from nbinfer.autodiff.errors import ADError, DerivativeWarning
-    from nbinfer.autodiff.program import Generated, Type
+    from nbinfer.autodiff.generated import Generated, Type
 
 __all__ = [
     "ADError",
@@ -35,8 +35,8 @@ __all__ = [
 _HOMES = {
     "ADError": "errors",
     "DerivativeWarning": "errors",
-    "Generated": "program",
-    "Type": "program",
+    "Generated": "generated",
+    "Type": "generated",
     "custom_vjp": "custom",
 }
 

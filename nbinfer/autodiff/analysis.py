@@ -4,7 +4,7 @@ Three ideas. *Chains*: sums are not computed forward if their adjoint is known (
 of a loop is a checkpoint; in reverse its body is computed again as far as it is needed, and only what loops carry as
 numbers is taped, in an array of the trip count. *Memory*: an array whose elements are written once, or only added to,
 needs nothing; others are copied at the start of each iteration, or before an operation that overwrites what an earlier
-one needs in reverse (see `memory`).
+one needs in reverse (see `memory`). Numbers that are dear to compute are kept, too (see `keeping`).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from nbinfer.autodiff.ir import (
     View,
     blocks_of,
 )
+from nbinfer.autodiff.keeping import Kept, keepable, still_read
 
 Wanted = set[Any]  # of Value (its value is needed) and Storage (its content is)
 
@@ -70,15 +71,41 @@ class Analysis(Chains):
         The program.
     results : list of (Value, Root)
         What it returns, each with the adjoint it starts from.
+
+    Attributes
+    ----------
+    kept : dict
+        Values that are computed once, and how they are kept.
     """
 
     def __init__(self, top: Block, results: list[tuple[Value, Root]]) -> None:
         super().__init__(results)
+        self.kept: dict[Value, Kept] = {}
         self._reverse_plans: dict[For, ReversePlan] = {}
         self._marking = True
         self.plan(top, {value for value, _ in results}, False)
         self._marking = False
         self.find_chains(top)
+        sweeps = self._sweeps(top)
+        if self._makes_arrays:
+            self.kept = keepable(sweeps)
+            self.kept = still_read(self.kept, self._sweeps(top))
+            self._reverse_plans.clear()
+
+    def plan_program(self, top: Block) -> list[tuple[Op, Any]]:
+        """Choose what of the program to run forward."""
+        return self.plan(top, {value for value, _ in self.results if not self.deferred(value)}, True)[0]
+
+    def _sweeps(self, top: Block) -> dict[Block, list[tuple[Op, Any]]]:
+        """Return all that runs forward: of the program, and of the body of each loop in reverse."""
+        self._reverse_plans.clear()
+        return {top: self.plan_program(top)} | {op.body: plan.run for op, plan in self._reverse_plans.items()}
+
+    @property
+    def _makes_arrays(self) -> bool:
+        plans = self._reverse_plans.values()
+        made = any(isinstance(op, (Alloc, Primitive)) and op.out.ndim for op in self.live)
+        return made or any(plan.tapes or plan.copies for plan in plans)
 
     # What the reverse of an operation needs -----------------------------------------------------------------------
 
@@ -140,19 +167,21 @@ class Analysis(Chains):
             return self._reverse_plans[op]
         outer = {s for s in self.written(op.body) if s.block.depth < op.body.depth}
         copies: set[Storage] = set()
+        known = frozenset(value for value, kept in self.kept.items() if kept.level < op.body.depth)
         while True:
             wants: Wanted = {
                 following
                 for out, following in zip(op.outs, op.nexts, strict=True)
                 if self.deferred(out) and not self.deferred(following)
             }
-            run, taken = self.plan(op.body, wants, True, frozenset(outer - copies))
+            run, taken = self.plan(op.body, wants, True, known | (outer - copies))
             more = {s for s in outer if s in taken and not self.written_once(op, s)}
             if more <= copies:
                 break
             copies |= more
         tapes = {j for j, phi in enumerate(op.phis) if phi in taken}
-        needs: Wanted = {w for w in taken if w is not op.index and w not in op.phis} | {op.start, op.stop}
+        own = {op.index, *op.phis, *(value for value in self.kept if value not in known)}
+        needs: Wanted = (taken - own) | {op.start, op.stop}
         for out, init in zip(op.outs, op.inits, strict=True):
             if self.deferred(out) and not self.deferred(init):
                 needs.add(init)
@@ -162,7 +191,7 @@ class Analysis(Chains):
     # Slices -------------------------------------------------------------------------------------------------------
 
     def plan(
-        self, block: Block, wants: Iterable[Any], reverse: bool, skip: frozenset[Storage] = frozenset()
+        self, block: Block, wants: Iterable[Any], reverse: bool, skip: frozenset[Any] = frozenset()
     ) -> tuple[list[tuple[Op, Any]], Wanted]:
         """Choose what of a block to run forward.
 
@@ -171,11 +200,11 @@ class Analysis(Chains):
         block : Block
             The block.
         wants : iterable of Value and Storage
-            What is needed at its end.
+            What is needed at its end; of inner blocks, what is kept.
         reverse : bool
             Whether the block is run in reverse afterwards: that needs more.
-        skip : frozenset of Storage
-            Memory that holds its final content already.
+        skip : frozenset of Storage and Value
+            Memory that holds its final content already, and what was kept.
 
         Returns
         -------
@@ -203,6 +232,8 @@ class Analysis(Chains):
             if not chosen:
                 continue
             run.append((op, chosen))
+            if any(out in skip for out in op.outs):
+                continue
             self._want(wanted, op.args)
             if isinstance(op, (Load, Primitive, Call)):
                 self._want(wanted, (arg.storage for arg in op.args if arg.storage is not None))
@@ -210,11 +241,15 @@ class Analysis(Chains):
                 self.live.add(op)
         return run[::-1], wanted
 
+    def _kept_in(self, block: Block, wanted: Wanted, skip: frozenset[Any]) -> Wanted:
+        """Return the values that are computed in a block to be kept."""
+        return {value for value in self.kept if value in wanted and value not in skip and value.block.inside(block)}
+
     @staticmethod
     def _want(wanted: Wanted, more: Iterable[Any]) -> None:
         wanted.update(w for w in more if not (isinstance(w, Value) and w.constant is not None))
 
-    def _plan_loop(self, op: For, wanted: Wanted, reverse: bool, skip: frozenset[Storage]) -> ForPlan | None:
+    def _plan_loop(self, op: For, wanted: Wanted, reverse: bool, skip: frozenset[Any]) -> ForPlan | None:
         carried = {j for j, out in enumerate(op.outs) if out in wanted}
         stores = {s for s in self.written(op.body) if s in wanted and s not in skip}
         tapes: set[int] = set()
@@ -224,10 +259,11 @@ class Analysis(Chains):
             tapes, copies = back.tapes, back.copies
             carried = carried | tapes
             stores = stores | copies
-        if not carried and not stores:
+        kept = self._kept_in(op.body, wanted, skip)
+        if not carried and not stores and not kept:
             return None
         while True:
-            wants = {op.nexts[j] for j in carried} | stores
+            wants = {op.nexts[j] for j in carried} | stores | kept
             body, taken = self.plan(op.body, wants, False, skip)
             more = {j for j, phi in enumerate(op.phis) if phi in taken}
             memory = {s for s in taken if isinstance(s, Storage) and s in self.written(op.body) and s not in skip}
@@ -239,14 +275,14 @@ class Analysis(Chains):
         self._want(wanted, [op.start, op.stop, *(op.inits[j] for j in sorted(carried))])
         return ForPlan(carried, tapes, copies, body)
 
-    def _plan_branch(self, op: If, wanted: Wanted, reverse: bool, skip: frozenset[Storage]) -> IfPlan | None:
+    def _plan_branch(self, op: If, wanted: Wanted, reverse: bool, skip: frozenset[Any]) -> IfPlan | None:
         outs = {j for j, out in enumerate(op.outs) if out in wanted}
         written = self.written(op.then_block) | self.written(op.else_block)
         stores = {s for s in written if s in wanted and s not in skip}
         back = reverse and self.has_reverse(op)
         runs: list[list[tuple[Op, Any]]] = []
         for side, values in op.sides:
-            wants: Wanted = {values[j] for j in outs} | stores
+            wants: Wanted = {values[j] for j in outs} | stores | self._kept_in(side, wanted, skip)
             if back:
                 wants |= {
                     value

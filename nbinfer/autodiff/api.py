@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import ast
+import builtins
 import functools
+import inspect
+import operator
+import types
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from nbinfer.autodiff import calls as _calls  # noqa: F401  (registers what functions mean)
 from nbinfer.autodiff.check import Check, compare
 from nbinfer.autodiff.compiled import Compiled
 from nbinfer.autodiff.errors import ADError, DerivativeWarning
-from nbinfer.autodiff.program import Generated, Leaf, Term, Tuple, Type, generate
-from nbinfer.autodiff.source import read_source
+from nbinfer.autodiff.generated import Generated, Leaf, Tuple, Type, python_function
+from nbinfer.autodiff.store import find
 
 __all__ = ["check_grad", "grad", "value_and_grad"]
 
@@ -29,7 +31,9 @@ class _Call:
         self.gradients: list[np.ndarray] = []
         self._names: list[str] = []
         self._gradient_names: list[str] = []
-        self.nodes = [self._take(name, arg, k in active) for k, (name, arg) in enumerate(zip(names, args, strict=True))]
+        self._taken = {"np", "math", *vars(builtins)}
+        own = [self._new(name) for name in names]
+        self.nodes = [self._take(name, arg, k in active) for k, (name, arg) in enumerate(zip(own, args, strict=True))]
 
     @property
     def signature(self) -> str:
@@ -41,22 +45,32 @@ class _Call:
         """What the generated function depends on."""
         return tuple(self.types)
 
+    def _new(self, name: str) -> str:
+        """Return a name that no other argument of the generated function has, and nothing that it calls."""
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        return name
+
     def _take(self, name: str, thing: Any, active: bool) -> Any:
         if isinstance(thing, tuple):
             fields = getattr(thing, "_fields", None)
             names = fields or [str(k) for k in range(len(thing))]
             self.types.append((type(thing).__name__ if fields else "tuple", tuple(names)))
             return Tuple(
-                {n: self._take(f"{name}_{n}", item, active) for n, item in zip(names, thing, strict=True)},
+                {n: self._take(self._new(f"{name}_{n}"), item, active) for n, item in zip(names, thing, strict=True)},
                 fields is not None,
             )
         if thing is None or isinstance(thing, str):
             self.types.append(thing)
             return thing
+        if isinstance(thing, np.ma.MaskedArray):
+            raise ADError(f"argument {name} is a masked array; pass values without a mask: {name}.filled(0.0)")
         array = np.asarray(thing)
         kind = {"f": "float", "i": "int", "u": "int", "b": "bool"}.get(array.dtype.kind)
         if kind is None:
-            raise ADError(f"argument {name} must hold numbers, got {type(thing).__name__} of dtype {array.dtype}")
+            what = f"{type(thing).__name__} of dtype {array.dtype}" if isinstance(thing, np.ndarray) else repr(thing)
+            raise ADError(f"argument {name} must hold numbers, in arrays or (named) tuples, got {what}")
         if active and (kind == "int" or kind == "bool"):
             kind = "float"
         array = np.ascontiguousarray(array, {"float": np.float64, "int": np.int64, "bool": np.bool_}[kind])
@@ -69,8 +83,8 @@ class _Call:
         if not active:
             return Leaf(leaf_type, name)
         self.gradients.append(np.zeros(array.shape))
-        self._gradient_names.append(f"{name}_grad")
-        return Leaf(leaf_type, name, f"{name}_grad")
+        self._gradient_names.append(self._new(f"{name}_grad"))
+        return Leaf(leaf_type, name, self._gradient_names[-1])
 
     def gradient_like(self, thing: Any, left: list[np.ndarray]) -> Any:
         """Put gradients into the form of an argument: floats for numbers, tuples for tuples."""
@@ -93,9 +107,11 @@ class ValueAndGrad:
     """
 
     def __init__(self, function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> None:
+        if not callable(function):
+            raise TypeError(f"function must be a function to differentiate, got {function!r}")
         self.function = function
         self.argnums = argnums
-        self._active = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        self._active = _positions(argnums)
         self._name = getattr(function, "__name__", "function").replace("<lambda>", "function")
         self.__doc__ = f"Value and gradient of {self._name}."
         self._known: dict[Any, Compiled] = {}
@@ -103,19 +119,39 @@ class ValueAndGrad:
 
     def __call__(self, *args: Any) -> tuple[float, Any]:
         call = self._take_apart(args)
-        value = self._compiled(call)([*call.leaves, *call.gradients])
+        compiled = self._compiled(call)
+        try:
+            value = compiled([*call.leaves, *call.gradients])
+        except ValueError as reason:
+            if str(reason) != "shapes do not fit":
+                raise
+            names = [*call.signature.split(", ")[: len(call.leaves)], *compiled.generated.arrays]
+            arrays = zip(names, [*call.leaves, *compiled.generated.arrays.values()], strict=True)
+            shapes = ", ".join(f"{name} has shape {a.shape}" for name, a in arrays if isinstance(a, np.ndarray))
+            raise ValueError(f"the shapes of the arguments do not fit: {shapes}") from None
         gradients = [call.gradient_like(args[k], call.gradients) for k in sorted(self._active)]
         order = sorted(self._active)
         found = tuple(gradients[order.index(k)] for k in self._active)
-        return value, found[0] if isinstance(self.argnums, int) else found
+        return value, found if isinstance(self.argnums, Sequence) else found[0]
+
+    def __repr__(self) -> str:
+        return f"value_and_grad({self._name}, argnums={self.argnums})"
 
     def derive(self, *args: Any) -> Generated:
         """Generate the code for arguments like these; compile nothing."""
-        return self._compiled(self._take_apart(args)).generated
+        self._last = self._derive(self._take_apart(args))
+        return self._last
+
+    def _derive(self, call: _Call) -> Generated:
+        from nbinfer.autodiff.derive import derive_call
+
+        generated = derive_call(self.function, f"{self._name}_value_and_grad", call.signature, call.nodes)
+        warn(generated)
+        return generated
 
     @functools.cached_property
-    def _arguments(self) -> ast.arguments:
-        return read_source(self.function).arguments
+    def _plain(self) -> types.FunctionType:
+        return python_function(self.function)
 
     @property
     def source(self) -> str:
@@ -134,23 +170,41 @@ class ValueAndGrad:
         return self._last
 
     def _take_apart(self, args: Sequence[Any]) -> _Call:
-        given = self._arguments
-        names = [a.arg for a in [*given.posonlyargs, *given.args]]
-        names += [f"{given.vararg.arg}_{k}" for k in range(len(args) - len(names))] if given.vararg else []
+        code = self._plain.__code__
+        names = list(code.co_varnames[: code.co_argcount])
+        if code.co_flags & inspect.CO_VARARGS:
+            rest = code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
+            names += [f"{rest}_{k}" for k in range(len(args) - len(names))]
         if len(args) > len(names):
             raise TypeError(f"{self._name}() takes {len(names)} arguments, got {len(args)}")
+        required = names[len(args) : code.co_argcount - len(self._plain.__defaults__ or ())]
+        if required:
+            raise TypeError(f"{self._name}() misses {', '.join(map(repr, required))}: it takes {', '.join(names)}")
         if any(not 0 <= k < len(args) for k in self._active):
             raise ValueError(f"argnums must be positions of the {len(args)} arguments given, got {self.argnums}")
         return _Call(names[: len(args)], args, self._active)
 
     def _compiled(self, call: _Call) -> Compiled:
         if call.key not in self._known:
-            term = Term(self._name, self.function, tuple(call.nodes))
-            generated = generate(f"{self._name}_value_and_grad", call.signature, [term], pass_arrays=True)
-            warn(generated)
-            self._known[call.key] = Compiled(generated, [*call.leaves, *call.gradients])
+            derive = functools.partial(self._derive, call)
+            found = find(self.function, (self._name, self._active, call.key), derive)
+            self._known[call.key] = Compiled(found, [*call.leaves, *call.gradients], derive)
         self._last = self._known[call.key].generated
         return self._known[call.key]
+
+
+def _positions(argnums: Any) -> tuple[int, ...]:
+    """Check which arguments are meant."""
+    several = argnums if isinstance(argnums, Sequence) else [argnums]
+    try:
+        positions = tuple(operator.index(k) for k in several if not isinstance(k, (bool, np.bool_)))
+    except TypeError:
+        positions = ()
+    if len(positions) != len(several):
+        raise TypeError(f"argnums must be the position of an argument or a tuple of positions, got {argnums!r}")
+    if not positions or len(set(positions)) != len(positions) or min(positions) < 0:
+        raise ValueError(f"argnums must name each argument once, by its position from 0 on, got {argnums!r}")
+    return positions
 
 
 #: Python notes here which warnings it has shown.
@@ -206,6 +260,9 @@ class Grad:
     def __init__(self, both: ValueAndGrad) -> None:
         self._both = both
         self.__doc__ = f"Gradient of {both._name}."
+
+    def __repr__(self) -> str:
+        return f"grad({self._both._name}, argnums={self._both.argnums})"
 
     def __call__(self, *args: Any) -> Any:
         return self._both(*args)[1]

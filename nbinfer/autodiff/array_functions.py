@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from nbinfer.autodiff import linalg
-from nbinfer.autodiff.arrays import Lazy, is_number
 from nbinfer.autodiff.expressions import Record
 from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.indexing import element
 from nbinfer.autodiff.ir import Value
+from nbinfer.autodiff.lazy import Lazy, is_number
 from nbinfer.autodiff.registry import HANDLERS, Handler, handles
 
 # Shapes ---------------------------------------------------------------------------------------------------------------
@@ -21,7 +22,7 @@ from nbinfer.autodiff.registry import HANDLERS, Handler, handles
 def _len(b: Frontend, x: Any) -> Value:
     if isinstance(x, Record):
         return b.constant(len(x.fields))
-    return b.constant(len(x)) if isinstance(x, tuple) else b.dims_of(x)[0]
+    return b.constant(len(x)) if isinstance(x, tuple) else b.lazy(b.operand(x)).dims[0]
 
 
 @handles(np.shape)
@@ -58,6 +59,11 @@ def _asarray(b: Frontend, x: Any, dtype: Any = None) -> Any:
     return x if dtype is None or _kind(b, dtype) == x.kind else _copy(b, x, dtype)
 
 
+@handles("flatten")
+def _flatten(b: Frontend, x: Any) -> Any:
+    return _copy(b, _ravel(b, x))
+
+
 @handles(np.copy, np.array)
 def _copy(b: Frontend, x: Any, dtype: Any = None) -> Any:
     x = b.operand(x)
@@ -92,7 +98,14 @@ def _kind(b: Frontend, dtype: Any) -> str:
 
 
 def _dims(b: Frontend, shape: Any) -> list[Value]:
-    return [b.number(s, "a size") for s in (shape if isinstance(shape, tuple) else (shape,))]
+    return [_size_of(b, s) for s in (shape if isinstance(shape, tuple) else (shape,))]
+
+
+def _size_of(b: Frontend, x: Any) -> Value:
+    size = b.number(x, "a size")
+    if size.kind == "f":
+        raise b.error("a size must be an integer, not a float")
+    return size
 
 
 @handles(np.empty, np.zeros, np.ones)
@@ -106,7 +119,7 @@ HANDLERS[np.ones] = lambda b, shape, dtype=float: _make(b, shape, dtype, "ones")
 
 def _like(how: str) -> Handler:
     def make(b: Frontend, x: Any, dtype: Any = None) -> Value:
-        x = b.operand(x)
+        x = b.lazy(b.operand(x))
         return b.alloc(b.dims_of(x), x.kind if dtype is None else _kind(b, dtype), how)
 
     return make
@@ -126,7 +139,7 @@ def _full(b: Frontend, shape: Any, fill_value: Any, dtype: Any = None) -> Value:
 
 @handles(np.full_like)
 def _full_like(b: Frontend, x: Any, fill_value: Any, dtype: Any = None) -> Value:
-    x = b.operand(x)
+    x = b.lazy(b.operand(x))
     array = b.alloc(b.dims_of(x), x.kind if dtype is None else _kind(b, dtype), "empty")
     b.assign(array, b.number(fill_value, "the fill value"))
     return array
@@ -134,8 +147,8 @@ def _full_like(b: Frontend, x: Any, fill_value: Any, dtype: Any = None) -> Value
 
 @handles(np.eye, np.identity)
 def _eye(b: Frontend, n: Any, m: Any = None) -> Lazy:
-    rows = b.number(n, "a size")
-    columns = rows if m is None else b.number(m, "a size")
+    rows = _size_of(b, n)
+    columns = rows if m is None else _size_of(b, m)
     return Lazy(
         b,
         [rows, columns],
@@ -156,12 +169,32 @@ def _arange(b: Frontend, *bounds: Any) -> Lazy:
     return Lazy(b, [size], lambda index: b.scalar("add", start, index[0]), "i", cost=1, positional=True)
 
 
-@handles(np.diag)
-def _diag(b: Frontend, x: Any) -> Lazy:
+@handles(np.diagonal)
+def _diagonal(b: Frontend, x: Any) -> Lazy:
     source = b.lazy(b.operand(x))
+    if source.ndim != 2:
+        raise b.error(f"the diagonal is that of a matrix, not of an array of {source.ndim} axes")
+    rows, columns = source.dims
+    is_square = b.ident(rows) == b.ident(columns)
+    return Lazy(
+        b,
+        [rows if is_square else b.scalar("min", rows, columns)],
+        lambda index: source.at(index * 2),
+        source.kind,
+        active=source.active,
+        cost=source.cost + 1,
+        reads=source.reads,
+        positional=not is_square,
+        base=source,
+    )
+
+
+@handles(np.diag)
+def _diag(b: Frontend, x: Any) -> Any:
+    source = b.lazy(b.operand(x))
+    if source.ndim != 1:
+        return _diagonal(b, source)
     options: dict[str, Any] = {"active": source.active, "cost": source.cost + 1, "reads": source.reads}
-    if source.ndim == 2:
-        return Lazy(b, source.dims[:1], lambda index: source.at(index * 2), source.kind, **options)
     zero = b.constant(0.0 if source.kind == "f" else 0)
 
     def at(index: list[Value]) -> Value:
@@ -173,6 +206,8 @@ def _diag(b: Frontend, x: Any) -> Lazy:
 @handles(np.outer)
 def _outer(b: Frontend, x: Any, y: Any) -> Lazy:
     left, right = b.lazy(b.operand(x)), b.lazy(b.operand(y))
+    if left.ndim != 1 or right.ndim != 1:
+        raise b.error("np.outer takes arrays of one axis here")
     return Lazy(
         b,
         [left.dims[0], right.dims[0]],
@@ -208,7 +243,13 @@ def _concatenate(b: Frontend, parts: Any, axis: Any = None) -> Value:
     return whole
 
 
-# Choices and clipping -------------------------------------------------------------------------------------------------
+# Logarithms to a base, choices and clipping --------------------------------------------------------------------------
+
+
+@handles(math.log)
+def _log(b: Frontend, x: Any, base: Any) -> Any:
+    """Take the logarithm to a base; without one it is a function of the table of rules."""
+    return b.apply("div", b.apply("log", b.operand(x)), b.apply("log", b.operand(base)))
 
 
 @handles(np.where)
@@ -220,7 +261,7 @@ def _where(b: Frontend, condition: Any, x: Any = None, y: Any = None) -> Any:
 
 @handles(np.clip)
 def _clip(b: Frontend, x: Any, lower: Any, upper: Any) -> Any:
-    result = b.operand(x)
+    result = b.fresh(b.operand(x))
     result = result if lower is None else b.apply("max", result, b.operand(lower))
     return result if upper is None else b.apply("min", result, b.operand(upper))
 
@@ -228,26 +269,45 @@ def _clip(b: Frontend, x: Any, lower: Any, upper: Any) -> Any:
 # Linear algebra -------------------------------------------------------------------------------------------------------
 
 
-@handles(np.dot, np.matmul, np.vdot)
+@handles(np.dot, np.matmul)
 def _dot(b: Frontend, x: Any, y: Any) -> Any:
     return b.dot(b.operand(x), b.operand(y))
 
 
+@handles(np.vdot)
+def _vdot(b: Frontend, x: Any, y: Any) -> Any:
+    return b.dot(_ravel(b, x), _ravel(b, y))
+
+
 @handles(np.trace)
 def _trace(b: Frontend, x: Any) -> Any:
-    return b.sum(_diag(b, x))
+    return b.sum(_diagonal(b, x))
+
+
+def _floats(b: Frontend, x: Any, hint: str) -> Value:
+    x = b.operand(x)
+    return b.stored(x if x.kind == "f" else b.apply("float", x), hint)
+
+
+def _matrix(b: Frontend, x: Any) -> Value:
+    """Store a square matrix of floats."""
+    matrix = _floats(b, x, "matrix")
+    if matrix.ndim != 2:
+        raise b.error("a matrix is needed here, an array of two axes")
+    b.check_equal(*b.dims_of(matrix))
+    return matrix
 
 
 @handles(np.linalg.cholesky, linalg.cholesky.py_func)
 def _cholesky(b: Frontend, x: Any) -> Value:
-    matrix = b.stored(b.operand(x), "matrix")
+    matrix = _matrix(b, x)
     return b.primitive(linalg.CHOLESKY, [matrix], b.dims_of(matrix))
 
 
 def _solver(primitive: linalg.WholeArray) -> Handler:
     def solve(b: Frontend, a: Any, rhs: Any) -> Value:
-        matrix, right = b.stored(b.operand(a), "matrix"), b.stored(b.operand(rhs), "right")
-        if right.ndim not in (1, 2) or matrix.ndim != 2:
+        matrix, right = _matrix(b, a), _floats(b, rhs, "right")
+        if right.ndim not in (1, 2):
             raise b.error("solve takes a matrix and a vector or a matrix")
         b.check_equal(b.dim(matrix, 0), b.dim(right, 0))
         chosen = primitive if right.ndim == 1 else linalg.COLUMNS[primitive.name]
@@ -263,7 +323,7 @@ HANDLERS[linalg.solve_upper.py_func] = _solver(linalg.SOLVE_UPPER)
 
 @handles(np.linalg.slogdet)
 def _slogdet(b: Frontend, x: Any) -> Any:
-    matrix = b.stored(b.operand(x), "matrix")
+    matrix = _matrix(b, x)
     sign = b.primitive(linalg.DETERMINANT_SIGN, [matrix], [])
     sign.active = False
     return Record("slogdet", {"sign": sign, "logabsdet": b.primitive(linalg.LOG_DETERMINANT, [matrix], [])})
@@ -271,7 +331,7 @@ def _slogdet(b: Frontend, x: Any) -> Any:
 
 @handles(np.linalg.inv)
 def _inv(b: Frontend, x: Any) -> Value:
-    matrix = b.stored(b.operand(x), "matrix")
+    matrix = _matrix(b, x)
     identity = b.stored(_eye(b, b.dim(matrix, 0)), "identity")
     return b.primitive(linalg.COLUMNS["solve"], [matrix, identity], b.dims_of(matrix))
 

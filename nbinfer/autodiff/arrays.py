@@ -1,115 +1,25 @@
-"""Array expressions: evaluated element by element where they are used, so that no temporaries arise."""
+"""Builds array expressions: broadcasting, reductions, products, and the loops that store them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from nbinfer.autodiff.builder import Builder
-from nbinfer.autodiff.ir import Storage, Value, promote
+from nbinfer.autodiff.ir import Value, promote
+from nbinfer.autodiff.lazy import EXPENSIVE, Index, Lazy, Operand, is_number, owner
 from nbinfer.autodiff.rules import RULES
 
-#: From this cost on, an expression used in several places is computed once and stored.
-EXPENSIVE = 8
-
-Index = list[Value]
-
-
-class Lazy:
-    """An array that is not stored: its shape, and how to compute an element.
-
-    Attributes
-    ----------
-    dims : list of Value
-        Its shape.
-    kind : str
-        'b', 'i' or 'f'.
-    active : bool
-        Whether an element may be active.
-    cost : int
-        Of computing an element, in additions.
-    reads : frozenset of Storage
-        Memory it reads that the program may change.
-    positional : bool
-        Whether elements depend on the index itself; a negative index then means something else.
-    transposed : Value or Lazy or None
-        What it is the transpose of.
-    decided_by_active : bool
-        Whether it holds truths about active values.
-    stored_as : Value or None
-        Where it was stored, if it was.
-    """
-
-    def __init__(
-        self,
-        builder: Builder,
-        dims: Sequence[Value],
-        element: Callable[[Index], Value],
-        kind: str,
-        *,
-        active: bool = False,
-        cost: int = 0,
-        reads: frozenset[Storage] = frozenset(),
-        positional: bool = False,
-        transposed: Any = None,
-    ) -> None:
-        self.dims = list(dims)
-        self.kind = kind
-        self.active = active
-        self.cost = cost
-        self.reads = reads
-        self.positional = positional
-        self.transposed = transposed
-        self.decided_by_active = False
-        self.stored_as: Value | None = None
-        self.hint = ""
-        self._builder = builder
-        self._block = builder.block
-        self._element = element
-        self._memo: dict[tuple[Any, ...], list[Value]] = {}
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.dims)
-
-    def at(self, index: Index) -> Value:
-        """Compute an element, once per place where that is the same element."""
-        self._builder.muted += 1
-        try:
-            return self._at(index)
-        finally:
-            self._builder.muted -= 1
-
-    def _at(self, index: Index) -> Value:
-        builder = self._builder
-        if self.reads:
-            return self._element(index)
-        block = builder.outermost(index)
-        if block.depth < self._block.depth and builder.block.inside(self._block):
-            block = self._block
-        key = tuple(i.number if i.constant is None else ("constant", i.constant) for i in index)
-        for known in self._memo.get(key, ()):
-            if known.constant is not None or builder.block.inside(known.block):
-                return known
-        with builder.at(block):
-            result = self._element(index)
-        self._memo.setdefault(key, []).append(result)
-        return result
+#: Where the search for the largest and for the smallest number of a kind begins.
+_LEAST: dict[str, Any] = {"f": -math.inf, "i": 1 - 2**63, "b": False}
+_MOST: dict[str, Any] = {"f": math.inf, "i": 2**63 - 1, "b": True}
 
 
-Array = Value | Lazy
-Operand = Any  # Value | Lazy; NumPy has no better word either
+_OF_BITS = ("bitand", "bitor", "bitxor", "lshift", "rshift")
 
-
-def is_array(x: Any) -> bool:
-    """Tell whether a value of the program is an array."""
-    return isinstance(x, Lazy) or (isinstance(x, Value) and x.ndim > 0)
-
-
-def is_number(x: Any) -> bool:
-    """Tell whether a value of the program is a number."""
-    return isinstance(x, Value) and x.ndim == 0
+#: Rules that can be done in memory.
+SIGNS = {"add": 1, "sub": -1}
 
 
 class ArrayBuilder(Builder):
@@ -119,11 +29,15 @@ class ArrayBuilder(Builder):
         """View an array as an expression."""
         if isinstance(x, Lazy):
             return x
-        assert x.storage is not None
+        if x.storage is None:
+            raise self.error("an array is needed here, not a number")
         reads = frozenset({x.storage}) if x.storage.mutable else frozenset()
         dims = [self.dim(x, axis) for axis in range(x.ndim)]
-        result = Lazy(self, dims, lambda index: self.load(x, index), x.kind, active=x.active, cost=1, reads=reads)
+        result = Lazy(
+            self, dims, lambda index: self.load(x, index), x.kind, active=x.active, cost=1, reads=reads, base=x
+        )
         result.hint = x.hint
+        result.decided_by_active = x.storage.decided
         return result
 
     def dims_of(self, x: Operand) -> list[Value]:
@@ -137,18 +51,32 @@ class ArrayBuilder(Builder):
         for shape in dims:
             for axis, size in enumerate(shape, ndim - len(shape)):
                 common = result[axis]
-                if common is None or (common.constant == 1 and size.constant != 1):
+                if common is None:
                     result[axis] = size
-                elif size.constant != 1:
-                    self.check_equal(common, size)
-                    if size.constant is not None:
+                elif self.is_unit(common) and not self.is_unit(size):
+                    self.fit(size, common)
+                    result[axis] = size
+                else:
+                    self.fit(common, size)
+                    if size.constant not in (None, 1):
                         result[axis] = size
         return [size for size in result if size is not None]
 
-    def spread(self, x: Lazy, index: Index) -> Index:
+    def is_unit(self, size: Value) -> bool:
+        """Tell whether a size is known to be 1, or 0 at most where it is not."""
+        return size.constant == 1 or size.number in self.at_most_one
+
+    def fit(self, size: Value, given: Value) -> None:
+        """Require what is given along an axis to broadcast to a size."""
+        self.check_equal(self.constant(1) if self.is_unit(given) and not self.is_unit(size) else size, given)
+
+    def spread(self, x: Lazy, index: Index, dims: Sequence[Value]) -> Index:
         """Return the index into an operand that belongs to an index into the broadcast result."""
-        own = index[len(index) - x.ndim :]
-        return [self.constant(0) if size.constant == 1 else i for i, size in zip(own, x.dims, strict=True)]
+        own = []
+        for size, i, whole in zip(x.dims, index[len(index) - x.ndim :], dims[len(dims) - x.ndim :], strict=True):
+            is_repeated = size.constant == 1 or (self.is_unit(size) and not self.is_unit(whole))
+            own.append(self.constant(0) if is_repeated else i)
+        return own
 
     def elementwise(
         self, function: Callable[..., Value], operands: Sequence[Operand], kind: str, active: bool, cost: int
@@ -161,7 +89,7 @@ class ArrayBuilder(Builder):
         dims = self.broadcast([x.dims for x in arrays])
 
         def thunk(x: Any, index: Index) -> Callable[[], Value]:
-            return (lambda: x.at(self.spread(x, index))) if isinstance(x, Lazy) else (lambda: x)
+            return (lambda: x.at(self.spread(x, index, dims))) if isinstance(x, Lazy) else (lambda: x)
 
         return Lazy(
             self,
@@ -174,8 +102,14 @@ class ArrayBuilder(Builder):
             positional=any(x.positional for x in arrays),
         )
 
+    def fresh(self, x: Operand) -> Operand:
+        """Return the elements of an array as an expression: a new array, in NumPy."""
+        return self.elementwise(lambda element: element(), [x], x.kind, x.active, 0)
+
     def apply(self, rule: str, *operands: Operand) -> Operand:
         """Apply a scalar rule element by element."""
+        if rule in _OF_BITS and any(x.kind == "f" for x in operands):
+            raise self.error("bits are of integers and booleans only")
         if all(is_number(x) for x in operands):
             return self.scalar(rule, *operands)
         kinds = [x.kind for x in operands]
@@ -229,28 +163,45 @@ class ArrayBuilder(Builder):
 
         self.nest(x.dims, [], body)
         x.stored_as = array
+        assert array.storage is not None
+        array.storage.held = x.held
         return array
 
     def settled(self, x: Operand) -> Operand:
-        """Store an expression that reads memory which may change before it is used."""
-        return self.stored(x) if isinstance(x, Lazy) and x.reads else x
+        """Store an expression that reads memory which may change before it is used; a view is to see that."""
+        return self.stored(x) if isinstance(x, Lazy) and x.reads and isinstance(owner(x), Lazy) else x
 
-    def assign(self, target: Value, source: Operand, sign: int = 0) -> None:
-        """Write an expression to an array, or add it."""
+    def dated(self, x: Operand) -> Operand:
+        """Settle an expression if an earlier build has used it after a change of what it reads."""
+        if isinstance(x, Lazy) and x.reads and x.date is None:
+            key = self.key("expression")
+            if self.facts.get(key):
+                return self.settled(x)
+            if isinstance(owner(x), Lazy):
+                x.date = key, {s: len(s.stores) for s in x.reads}
+        return x
+
+    def assign(self, target: Value, source: Operand, rule: str = "") -> None:
+        """Write an expression to an array, or combine it with what is there by a rule."""
+        dims = self.dims_of(target)
         if not is_number(source):
             source = self.lazy(source)
             if target.storage in source.reads:
                 source = self.lazy(self.stored(source))
-            dims = self.broadcast([self.dims_of(target), source.dims])
-            if len(dims) > target.ndim:
-                raise self.error(f"cannot write an array of {len(dims)} axes to one of {target.ndim}")
+            if source.ndim > target.ndim:
+                raise self.error(f"cannot write an array of {source.ndim} axes to one of {target.ndim}")
+            for size, given in zip(dims[::-1], source.dims[::-1], strict=False):
+                self.fit(size, given)
 
         def body(index: Index, carried: Index) -> Index:
-            value = source if is_number(source) else source.at(self.spread(source, index))
+            value = source if is_number(source) else source.at(self.spread(source, index, dims))
+            sign = SIGNS.get(rule, 0)
+            if rule and not sign:
+                value = self.scalar(rule, self.load(target, index), value)
             self.store(target, index, value, sign)
             return []
 
-        self.nest(self.dims_of(target), [], body)
+        self.nest(dims, [], body)
 
     # Reductions ---------------------------------------------------------------------------------------------------
 
@@ -314,7 +265,7 @@ class ArrayBuilder(Builder):
         """Take the largest or the smallest element along axes."""
         if is_number(x):
             return x
-        start = self.constant(float("-inf") if rule == "max" else float("inf"))
+        start = self.constant((_LEAST if rule == "max" else _MOST)[x.kind])
 
         def step(a: Value, b: Value) -> Value:
             better = self.scalar("gt" if rule == "max" else "lt", b, a)
@@ -360,10 +311,13 @@ class ArrayBuilder(Builder):
         if is_number(a) or is_number(b):
             return self.apply("mul", a, b)
         if a.ndim == 1 and b.ndim == 1:
+            self.check_equal(self.dims_of(a)[0], self.dims_of(b)[0])
             return self.sum(self.apply("mul", a, b))
         if a.ndim == 2 and b.ndim == 1:
             if isinstance(a, Lazy) and a.transposed is not None:
                 return self._vector_matrix(b, a.transposed)
+            if self._is_whole(a):
+                return self._product("MATVEC", a, self.stored(b, "vector"))
             matrix, vector = self.lazy(a), self.lazy(self._cheap(b))
             self.check_equal(matrix.dims[1], vector.dims[0])
             return self.sum(self.apply("mul", matrix, vector), (self.constant(1),))
@@ -372,18 +326,34 @@ class ArrayBuilder(Builder):
                 return self.dot(b.transposed, a)
             return self._vector_matrix(a, b)
         if a.ndim == 2 and b.ndim == 2:
-            from nbinfer.autodiff.linalg import MATMUL
-
-            left, right = self.stored(a, "left"), self.stored(b, "right")
-            self.check_equal(self.dim(left, 1), self.dim(right, 0))
-            return self.primitive(MATMUL, [left, right], [self.dim(left, 0), self.dim(right, 1)])
+            return self._product("MATMUL", self.stored(a, "left"), self.stored(b, "right"))
         raise self.error("@ takes vectors and matrices; write sums over more axes as loops")
+
+    def _is_whole(self, matrix: Operand) -> bool:
+        """Tell whether a product with a matrix is better computed as a whole: what uses it can then be vectorised.
+
+        In a loop it would be allocated in each turn, and a matrix that is an expression would have to be stored.
+        """
+        return isinstance(matrix, Value) and matrix.kind == "f" and self.block.depth == 0
+
+    def _product(self, name: str, left: Value, right: Value) -> Lazy:
+        """Multiply two stored arrays, of which one is a matrix; what writes to the product writes to a copy."""
+        from nbinfer.autodiff import linalg
+
+        self.check_equal(self.dim(left, left.ndim - 1), self.dim(right, 0))
+        dims = self.dims_of(left)[:-1] + self.dims_of(right)[1:]
+        whole = self.primitive(getattr(linalg, name), [left, right], dims)
+        product = self.lazy(whole)
+        product.stored_as = whole
+        return product
 
     def _cheap(self, x: Operand) -> Operand:
         return self.stored(x) if isinstance(x, Lazy) and x.cost >= EXPENSIVE else x
 
-    def _vector_matrix(self, vector: Operand, matrix: Operand) -> Value:
+    def _vector_matrix(self, vector: Operand, matrix: Operand) -> Operand:
         """Accumulate v @ M row by row, so that memory is read in order."""
+        if self._is_whole(matrix):
+            return self._product("VECMAT", self.stored(vector, "vector"), matrix)
         v, m = self.lazy(vector), self.lazy(matrix)
         self.check_equal(v.dims[0], m.dims[0])
         out = self.alloc([m.dims[1]], "f", "zeros", "product")

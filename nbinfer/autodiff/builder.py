@@ -27,7 +27,17 @@ from nbinfer.autodiff.scalars import ScalarBuilder
 
 
 class Builder(ScalarBuilder):
-    """A program under construction."""
+    """A program under construction.
+
+    Attributes
+    ----------
+    at_most_one : set of int
+        Numbers of the sizes that cannot be more than 1, so that they broadcast.
+    """
+
+    def __init__(self, facts: dict[Hashable, Any]) -> None:
+        super().__init__(facts)
+        self.at_most_one: set[int] = set()
 
     def custom(self, function: str, pullback: str, args: Sequence[Value]) -> Value:
         """Apply a scalar function whose derivative the user gave."""
@@ -74,6 +84,8 @@ class Builder(ScalarBuilder):
         self.append(op, block)
         storage.reads.append(op)
         block.known[key] = out
+        if storage.decided:
+            self.decided_by_active.add(out.number)
         return out
 
     def store(self, array: Value, index: Sequence[Value], value: Value, sign: int = 0, first: bool = False) -> None:
@@ -93,11 +105,22 @@ class Builder(ScalarBuilder):
                 storage.active = array.active = True
             else:
                 self.learn(("storage", storage.key), True)
+        if value.kind == "b" and value.number in self.decided_by_active:
+            self._keep_decided(array, storage)
         self.append(store := Store(array, list(index), value, sign))
         storage.stores.append(store)
         if value.kind == array.kind and not sign:
             key = ("load", array.number, *map(self.ident, index), len(storage.stores))
             self.block.known[key] = value
+
+    def _keep_decided(self, array: Value, storage: Storage) -> None:
+        """Note that an array holds truths about active values."""
+        if array.kind != "b":
+            self.notice("a comparison used as a number has derivative 0")
+        elif not storage.decided:
+            storage.decided = True
+            if storage.reads:
+                self.learn(("decided", storage.key), True)
 
     def dim(self, array: Value, axis: int) -> Value:
         """Return the size of an array along an axis."""
@@ -116,6 +139,7 @@ class Builder(ScalarBuilder):
         key = self.key("array")
         active = kind == "f" and bool(self.facts.get(("storage", key)))
         storage = Storage(active, mutable, self.block, key)
+        storage.decided = bool(self.facts.get(("decided", key)))
         out = self.value(hint, kind, self.block, ndim=len(dims), active=active, storage=storage)
         self.append(Alloc(out, list(dims), how))
         for axis, dim in enumerate(dims):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+import sys
 import types
 from typing import Any
 
@@ -10,13 +12,13 @@ import numpy as np
 
 from nbinfer.autodiff import array_functions as _arrays  # noqa: F401  (these fill the table)
 from nbinfer.autodiff import reductions as _reductions  # noqa: F401
-from nbinfer.autodiff.arrays import Lazy
 from nbinfer.autodiff.custom import CustomRule, find_custom
 from nbinfer.autodiff.expressions import Method, Record
 from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.ir import Value
+from nbinfer.autodiff.lazy import Lazy
 from nbinfer.autodiff.registry import HANDLERS
-from nbinfer.autodiff.rules import FUNCTIONS
+from nbinfer.autodiff.rules import FUNCTIONS, RULES
 
 #: The same function under a method of arrays.
 _METHODS: dict[str, Any] = {
@@ -31,12 +33,12 @@ _METHODS: dict[str, Any] = {
     "var": np.var,
     "std": np.std,
     "ravel": np.ravel,
-    "flatten": np.ravel,
+    "flatten": "flatten",
     "astype": "astype",
     "item": "item",
     "transpose": np.transpose,
     "trace": np.trace,
-    "diagonal": np.diag,
+    "diagonal": np.diagonal,
 }
 
 
@@ -51,30 +53,50 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
     if rule is not None:
         return _custom(b, rule, args, named)
     try:
-        scalar_rule = FUNCTIONS.get(plain) if not (plain in (max, min) and len(args) != 2) else None
-        handler = HANDLERS.get(plain)
+        scalar_rule, handler = FUNCTIONS.get(plain), HANDLERS.get(plain)
     except TypeError:
         scalar_rule = handler = None
-    if scalar_rule is not None and not named:
-        return b.apply(scalar_rule, *map(b.operand, args))
+    if scalar_rule is not None and not named and len(args) == _arity(scalar_rule):
+        if plain in (bool, float, int):
+            b.number(args[0], f"the argument of {plain.__name__}")
+        truths = scalar_rule in ("and", "or", "xor", "not")
+        return b.apply(scalar_rule, *(b.apply("bool", b.operand(x)) if truths else b.operand(x) for x in args))
     if handler is not None:
         try:
             inspect.signature(handler).bind(b, *args, **named)
         except TypeError as reason:
             raise b.error(f"{_name(function)}: {reason}, among the arguments that are supported") from None
         return handler(b, *args, **named)
+    if scalar_rule is not None:
+        count = _arity(scalar_rule)
+        raise b.error(f"{_name(function)} takes {count} argument{'s' * (count > 1)} here, by position")
     if isinstance(plain, types.FunctionType) and not _foreign(plain):
         return _user_function(b, function, args, named)
-    raise b.error(
-        f"{_name(function)!r} has no derivative rule; write it with loops and NumPy, or mark a function of numbers "
-        "with custom_vjp"
-    )
+    raise b.error(f"{_name(function)!r} has no derivative rule; {_instead(function)}")
+
+
+def _instead(function: Any) -> str:
+    """Return what to write for a function without a rule."""
+    if function is print:
+        return "remove it"
+    package = sys.modules.get("scipy.special")
+    if (getattr(function, "__module__", "") or "").startswith("scipy.stats"):
+        return "use nbinfer.distributions, or write the formula"
+    if package is not None and getattr(package, getattr(function, "__name__", ""), None) is function:
+        return "use nbinfer.vectormath or math, or mark a function of numbers with custom_vjp"
+    return "write it with loops and NumPy, or mark a function of numbers with custom_vjp"
+
+
+def _arity(rule: str) -> int:
+    return 1 if rule == "bool" else len(set(re.findall(r"\{(\d)\}", RULES[rule].value)))
 
 
 def _name(function: Any) -> str:
-    module = getattr(function, "__module__", "") or ""
-    name = getattr(function, "__name__", repr(function))
-    return f"np.{name}" if module.partition(".")[0] == "numpy" else str(name)
+    module, name = getattr(function, "__module__", "") or "", str(getattr(function, "__name__", repr(function)))
+    package, _, rest = module.partition(".")
+    if package != "numpy":
+        return name
+    return f"np.{rest}.{name}" if rest in ("fft", "linalg", "random") else f"np.{name}"
 
 
 def _foreign(function: types.FunctionType) -> bool:
@@ -103,6 +125,7 @@ def _custom(b: Frontend, rule: CustomRule, args: list[Any], named: dict[str, Any
     if named:
         raise b.error(f"{rule.name}() has a derivative of its own; pass its arguments by position")
     operands = [b.operand(arg) for arg in args]
+    _check_partials(b, rule, len(args))
     names = []
     for suffix, function in (("", rule.value), ("_partials", rule.partials)):
         name = next((n for n, known in b.names.items() if known is function), None)
@@ -117,3 +140,14 @@ def _custom(b: Frontend, rule: CustomRule, args: list[Any], named: dict[str, Any
         any(x.active for x in operands),
         40,
     )
+
+
+def _check_partials(b: Frontend, rule: CustomRule, count: int) -> None:
+    """Require a tuple of one number for each argument, as far as plain Python can tell."""
+    try:
+        given = getattr(rule.partials, "py_func", rule.partials)(*[0.5] * count)
+    except Exception:  # at this point, or outside of compiled code: nothing can be said
+        return
+    if not isinstance(given, tuple) or len(given) != count or any(np.ndim(partial) for partial in given):
+        wanted = f"a tuple of {count} number{'s' if count > 1 else ''}, one for each argument"
+        raise b.error(f"the derivative given to custom_vjp for {rule.name}() must return {wanted}, got {given!r}")

@@ -100,7 +100,10 @@ def quotient(value: Callable[[np.ndarray], float], x: np.ndarray, k: int) -> tup
 def compare(function: Callable[..., Any], both: Callable[..., Any], x: Any, data: Sequence[Any]) -> Check:
     """Compare each coordinate of a gradient."""
     names, flat = _flat("x", x)
-    gradient = _flat("x", both(x, *data)[1])[1]
+    at_x, derived = both(x, *data)
+    if not np.isfinite(at_x):
+        raise ValueError(f"x must be a point at which the function is finite; there it is {at_x}")
+    gradient = _flat("x", derived)[1]
     plain = getattr(function, "py_func", function)
 
     def value(q: np.ndarray) -> float:
@@ -112,9 +115,11 @@ def compare(function: Callable[..., Any], both: Callable[..., Any], x: Any, data
         difference, error = quotient(value, flat, k)
         gap = abs(difference - gradient[k])
         if not np.isfinite(error):  # not finite near by: nothing can be said
-            gap = 0.0 if np.isfinite(gradient[k]) else np.inf
+            excess = 0.0 if np.isfinite(gradient[k]) else np.inf
         elif not np.isfinite(gap):
-            gap = np.inf
-        allowed = TOLERANCE * max(abs(difference), abs(gradient[k])) + min(error, 1e-2 * abs(difference) + 1e-2) + 1e-8
-        rows.append(Coordinate(name, float(gradient[k]), float(difference), float(gap / allowed)))
+            excess = np.inf
+        else:
+            noise = min(error, 1e-2 * abs(difference) + 1e-2)
+            excess = gap / (TOLERANCE * max(abs(difference), abs(gradient[k])) + noise + 1e-8)
+        rows.append(Coordinate(name, float(gradient[k]), float(difference), float(excess)))
     return Check(rows)

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.autodiff.program import Generated
+from nbinfer.autodiff.generated import Generated
 from nbinfer.autodiff.quiet import quiet_function
-from nbinfer.compile import JIT, address_of
-from nbinfer.compile.fingerprint import fingerprint
+from nbinfer.autodiff.store import Found
+from nbinfer.compile import JIT, Entry, address_of
 from nbinfer.compile.modules import generated_module
+from nbinfer.errors import CompileError
 
 _HEAD = '''"""Value and gradient of a function, written by nbinfer; named by a hash of its content, never edited."""
 
@@ -37,15 +38,19 @@ class Compiled:
 
     Parameters
     ----------
-    generated : Generated
+    found : Found
         The code.
     like : sequence
         Arguments: numbers and C-contiguous arrays of float64, int64 and bool. Their types and ranks count.
+    derive : callable
+        Generates the code anew, to compile what was read from disk.
     """
 
-    def __init__(self, generated: Generated, like: Sequence[Any]) -> None:
-        self.generated = generated
-        self._like = [*like, *map(np.ascontiguousarray, generated.arrays.values())]
+    def __init__(self, found: Found, like: Sequence[Any], derive: Callable[[], Generated]) -> None:
+        self.generated = found.generated
+        self._found = found
+        self._derive = derive
+        self._like = [*like, *map(np.ascontiguousarray, self.generated.arrays.values())]
 
     def __call__(self, args: Sequence[Any]) -> float:
         """Call the function; it adds to the gradients among its arguments."""
@@ -56,12 +61,18 @@ class Compiled:
         _fill(table, everything)
         value = self._entry(address_of(table))
         if table[_STATUS]:
-            raise ValueError("the shapes of the arguments do not fit")
+            self._plain(*everything)  # raises what the user should see
+            raise RuntimeError(f"{self.generated.name} fails in compiled code, and does not in plain Python")
         return float(value)
 
     @functools.cached_property
+    def _whole(self) -> Generated:
+        """The function with its globals."""
+        return self._derive() if self._found.is_read else self.generated
+
+    @functools.cached_property
     def _plain(self) -> Callable[..., Any]:
-        return plain_function(self.generated)
+        return plain_function(self._whole)
 
     @functools.cached_property
     def _words(self) -> int:
@@ -93,9 +104,26 @@ def call(address):
     return value
 '''
         text = _HEAD + self.generated.source + shell
-        names = self.generated.globals
-        content = fingerprint(names)
-        return generated_module(text, content, names, {"call": "float64(intp)"}).entry("call")
+        module = generated_module(text, self._found.content, self.generated.globals, {"call": "float64(intp)"})
+        entry = module.entry("call")
+        if not entry.is_compiled:
+            module.module.__dict__.update(self._whole.globals)
+            self._compile(entry)
+        return entry
+
+    def _compile(self, entry: Entry) -> None:
+        """Compile; what Numba says of a user's function becomes one message."""
+        try:
+            entry.load()
+            return
+        except Exception as error:
+            from nbinfer.compile.readable import readable
+
+            functions = [(name, f) for name, f in self._whole.globals.items() if hasattr(f, "py_func")]
+            message = readable(error, functions, {}, "Use what Numba supports of Python and NumPy, loops included.")
+            if message is None:
+                raise
+        raise CompileError(message)
 
 
 def _view(x: Any, word: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from nbinfer.autodiff.generated import python_function
 from nbinfer.compile import kernel
 
 __all__ = ["custom_vjp"]
@@ -35,6 +36,12 @@ def custom_vjp(partials: Callable[..., Any]) -> Callable[[Callable[..., Any]], C
         Decorator for a plain or ``njit`` function of numbers that returns a number. Applied to arrays in a density it
         works element by element.
 
+    Raises
+    ------
+    ADError
+        If one of the two is no Python function. When it is used: if the partial derivatives do not come as a tuple of
+        one number for each argument.
+
     Examples
     --------
     >>> import math
@@ -43,12 +50,14 @@ def custom_vjp(partials: Callable[..., Any]) -> Callable[[Callable[..., Any]], C
     ... def sine(x):
     ...     return math.sin(x)
     """
+    python_function(partials)
 
     def mark(function: Callable[..., Any]) -> Callable[..., Any]:
-        plain = getattr(function, "py_func", function)
+        plain: Any = python_function(function)
         value = function if hasattr(function, "py_func") else kernel(plain)
         derivative = partials if hasattr(partials, "py_func") else kernel(partials)
         _REGISTRY[plain] = CustomRule(plain.__name__, value, derivative)
+        plain.__custom_vjp__ = derivative  # for fingerprints: another derivative makes another gradient
         return function
 
     return mark

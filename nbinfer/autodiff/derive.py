@@ -1,14 +1,15 @@
-"""Gradients of models: value and gradient of prior and likelihood in one generated function."""
+"""Gradients of models and of functions: value and gradient in one generated function."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nbinfer.autodiff import calls as _calls  # noqa: F401  (registers what functions mean)
-from nbinfer.autodiff.program import Generated, Leaf, Term, Tuple, Type, generate, structure
+from nbinfer.autodiff.generated import Generated, Leaf, Tuple, Type
+from nbinfer.autodiff.program import Term, generate, structure
 
-__all__ = ["derive", "derive_flat", "derive_pullback"]
+__all__ = ["derive", "derive_call", "derive_flat", "derive_pullback"]
 
 
 def derive(
@@ -93,6 +94,7 @@ def derive_pullback(
     function: Callable[..., Any],
     parameters: Mapping[str, Type],
     data: Mapping[str, Type],
+    bar: Type,
     *,
     name: str = "pullback",
 ) -> Generated:
@@ -104,9 +106,11 @@ def derive_pullback(
     Parameters
     ----------
     function : callable
-        ``f(p, d)`` that returns a number or an array; `bar` has its shape (a number for a number).
+        ``f(p, d)`` that returns a number or an array, which broadcasts with `bar`.
     parameters, data : mapping
         `Type` of each field of ``p`` and ``d``.
+    bar : Type
+        Of `bar`, a number or an array.
     name : str
         Of the generated function.
 
@@ -116,4 +120,20 @@ def derive_pullback(
         The function.
     """
     args = (structure(parameters, "p", "grad"), structure(data, "d"))
-    return generate(name, "p, d, bar, grad", [Term(function.__name__, function, args, bar="bar")])
+    return generate(name, "p, d, bar, grad", [Term(function.__name__, function, args, bar=Leaf(bar, "bar"))])
+
+
+def derive_call(function: Callable[..., Any], name: str, signature: str, args: Sequence[Any]) -> Generated:
+    """Write ``name(*leaves, *gradients, *captured arrays)`` of a function that returns a number.
+
+    Parameters
+    ----------
+    function : callable
+        Takes `args`.
+    name, signature : str
+        The head of the function, without captured arrays.
+    args : sequence of Leaf and Tuple
+        Arguments of `function`, in terms of those in `signature`.
+    """
+    term = Term(getattr(function, "__name__", "function"), function, tuple(args))
+    return generate(name, signature, [term], pass_arrays=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from nbinfer.autodiff.analysis import Analysis
 from nbinfer.autodiff.chains import Root
-from nbinfer.autodiff.forward import Writer, by_root, is_atom, product
+from nbinfer.autodiff.forward import DTYPES, Open, Writer, by_root, is_atom, product
 from nbinfer.autodiff.ir import (
     Block,
     Custom,
@@ -24,6 +24,7 @@ from nbinfer.autodiff.ir import (
     blocks_of,
     literal,
 )
+from nbinfer.autodiff.scatter import is_costly, scattered
 
 #: Terms in one line; Python's parser nests each deeper than the last.
 _MOST_TERMS = 40
@@ -39,15 +40,16 @@ class Emitter(Writer):
         super().__init__(analysis)
         self._terms: dict[Root, list[str]] = {}
         self._after: dict[For, list[tuple[Value, float, Root]]] = {}
+        self._split: For | None = None
+        self._early: dict[Value, str] = {}
+        self._late: dict[Value, str] = {}
 
     def program(self, top: Block) -> set[Value]:
         """Write everything between inputs and outputs; return the values that have adjoints."""
         results = self.analysis.results
         for _, root in results:
             self.line(f"{root.total} = 0.0")
-        wants = {value for value, _ in results if not self.analysis.deferred(value)}
-        run, _ = self.analysis.plan(top, wants, True)
-        self.forward(run, True)
+        self.forward(self.analysis.plan_program(top), True)
         begun: set[Value] = set()
         for value, root in results:
             if not self.analysis.deferred(value):
@@ -141,8 +143,9 @@ class Emitter(Writer):
         name = self.copy_name(storage, op)
         if isinstance(op, Store):
             self.line(f"{self.element(op.array.name, op.index)} = {name}")
-        else:
-            self.copy(storage.root, f"{storage.root.name}[{{}}]", f"{name}[{{}}]")
+        elif isinstance(op, (For, If)):
+            array = self.analysis.changed(op, storage)
+            self.copy(array, f"{array.name}[{{}}]", f"{name}[{{}}]")
 
     def _reverse_scalar(self, op: Scalar, begun: set[Value], loop: For | None) -> None:
         out, rule = op.out, op.rule
@@ -158,11 +161,10 @@ class Emitter(Writer):
                 else:
                     self.add(arg, product(_number(link.factor * by), link.root.adjoint), begun)
         elif out.active and out in begun:
-            names = [a.name for a in op.args]
             for arg, partial in zip(op.args, rule.partials, strict=True):
                 if not self.takes(arg):
                     continue
-                text = partial.format(*names, o=out.name, bar=out.bar)
+                text = self.applied(partial, op.args, o=out.name, bar=out.bar)
                 self.add(arg, text if "{bar}" in partial else product(out.bar, text), begun)
 
     def _reverse_custom(self, op: Custom, begun: set[Value], loop: For | None) -> None:
@@ -178,6 +180,11 @@ class Emitter(Writer):
         link = self.analysis.chains.get(op.out)
         assert link is None
         if op.out.active and op.out in begun:
+            place = scattered(op, loop) if loop is not None and loop is self._split else ""
+            if place and loop is not None:
+                self._late[op.out] = f"{op.array.bar}[{place}]"
+                self.line(f"late_{op.out.name}[{loop.index.name}] = {op.out.bar}")
+                return
             text = f"{self.element(op.array.bar, op.index)} += {op.out.bar}"
             if op.hoisted:  # a loop that never runs must not touch what may not exist
                 self.line(f"if {op.out.bar} != 0.0:")
@@ -263,12 +270,16 @@ class Emitter(Writer):
         self._begin([op.body], op.nexts, begun)
         outer = [s for s in self.analysis.written(op.body) if s.block.depth < op.body.depth]
         free = not moving and not plan.copies and not any(s.active for s in outer)
+        apart = {s for s in plan.copies if self.analysis.apart(op, s)}
+        self._recall(apart, op, "")
+        self.open.append(Open(op.body.depth, len(self.lines), self.indent))
         counter = self.head(op, not free)
+        if free and self.vectorised and counter == op.index.name and op.block.depth == 0 and is_costly(op.body):
+            self._split = op
         size = len(self.lines)
         for j in sorted(plan.tapes):
             self.line(f"{op.phis[j].name} = tape_{op.phis[j].name}[{counter}]")
-        for storage in by_root(plan.copies):
-            self._recall(storage, op, counter)
+        self._recall(plan.copies - apart, op, counter)
         self.forward(plan.run, True)
         inner = begun | {op.phis[j] for j in moving}
         for j in moving:
@@ -284,21 +295,48 @@ class Emitter(Writer):
         self._flush()
         if len(self.lines) == size:
             self.line("pass")
-        self.indent -= 1
+        self.tail()
+        self._gather_and_scatter(op, self.open.pop().line)
         self._finish(op, begun)
-        _, count = self.trips(op)
-        for storage in by_root(plan.copies):
-            self.line(f"if {count} > 0:")
+        self._recall(apart, op, "")
+        if plan.copies - apart:
+            self.line(f"if {self.trips(op)[1]} > 0:")
             self.indent += 1
-            self._recall(storage, op, "0")
+            self._recall(plan.copies - apart, op, "0")
             self.indent -= 1
         for j in moving:
             self.add(op.inits[j], op.phis[j].bar, begun)
 
-    def _recall(self, storage: Storage, op: For, row: str) -> None:
+    def _load(self, op: Load, plan: Any, shadows: bool) -> None:
+        loop = self._split
+        place = scattered(op, loop) if loop is not None else ""
+        if place and loop is not None:
+            self._early[op.out] = f"{op.array.name}[{place}]"
+            self.line(f"{op.out.name} = early_{op.out.name}[{loop.index.name}]")
+        else:
+            super()._load(op, plan, shadows)
+
+    def _gather_and_scatter(self, op: For, start: int) -> None:
+        """Write the loops before and after one that begins at line `start`, if it left them something to do."""
+        index, (_, count) = op.index.name, self.trips(op)
+        early, late = self._early, self._late
+        self._split, self._early, self._late = None, {}, {}
+        before = [f"early_{v.name} = np.empty(max({count}, 0), {DTYPES[v.kind]})" for v in early]
+        before += [f"late_{v.name} = np.empty(max({count}, 0))" for v in late]
+        if early:
+            before.append(f"for {index} in range({count}):")
+            before += [f"    early_{v.name}[{index}] = {place}" for v, place in early.items()]
+        self.lines[start:start] = ["    " * self.indent + text for text in before]
+        if late:
+            self.line(f"for {index} in range({count}):")
+            for v, place in late.items():
+                self.line(f"    {place} += late_{v.name}[{index}]")
+
+    def _recall(self, storages: set[Storage], op: For, counter: str) -> None:
         """Write what puts memory back as it was at the start of an iteration."""
-        root = storage.root
-        self.copy(root, f"{root.name}[{{}}]", f"{self.tape_name(storage, op)}[{row}, {{}}]")
+        for storage in by_root(storages):
+            array = self.analysis.changed(op, storage)
+            self.copy(array, f"{array.name}[{{}}]", self.row(storage, op, counter))
 
     def _finish(self, op: For, begun: set[Value]) -> None:
         """Add the terms that are the same in every iteration."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import types
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from nbinfer.autodiff.arrays import ArrayBuilder, Lazy, Operand, is_array, is_number
+from nbinfer.autodiff.arrays import ArrayBuilder
+from nbinfer.autodiff.forward import PREFIXES
 from nbinfer.autodiff.ir import Storage, Value
+from nbinfer.autodiff.lazy import Lazy, Operand, is_array, is_number
 from nbinfer.autodiff.rules import BINARY, COMPARE
 from nbinfer.autodiff.syntax import EXPRESSIONS
 
@@ -100,6 +103,8 @@ class Expressions(ArrayBuilder):
 
     def global_name(self, hint: str) -> str:
         """Return a name for a global of the generated code."""
+        if hint.startswith(("_", *PREFIXES)) or hint in ("np", "math", *vars(builtins)):
+            hint = f"user_{hint.lstrip('_')}"
         name, count = hint, 1
         while name in self.names or name in self.arguments:
             count += 1
@@ -140,7 +145,7 @@ class Expressions(ArrayBuilder):
             raise self.error(
                 EXPRESSIONS.get(type(node), f"{type(node).__name__} is not supported; use loops and NumPy")
             )
-        result = method(node, env)
+        result = self.dated(method(node, env))
         self.node = before
         return result
 
@@ -178,7 +183,7 @@ class Expressions(ArrayBuilder):
         operand = self.operand(self.evaluate(node.operand, env))
         self.node = node
         if isinstance(node.op, ast.UAdd):
-            return operand
+            return self.fresh(operand)
         if isinstance(node.op, ast.USub):
             return self.apply("neg", operand)
         if isinstance(node.op, ast.Not):
@@ -284,6 +289,8 @@ class Expressions(ArrayBuilder):
                 return self.constant(owner.ndim)
             if node.attr == "T":
                 return self.transpose(owner)
+            if not hasattr(np.ndarray, node.attr):
+                raise self.error(f"an array has no attribute {node.attr!r}")
             return Method(node.attr, owner)
         if isinstance(owner, tuple):
             raise self.error(f"a tuple has no attribute {node.attr!r} here")

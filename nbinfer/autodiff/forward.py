@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from nbinfer.autodiff.analysis import Analysis, ForPlan
 from nbinfer.autodiff.ir import (
@@ -29,9 +29,16 @@ from nbinfer.autodiff.ir import (
     blocks_of,
     literal,
 )
+from nbinfer.autodiff.rules import one_by_one
 
-_DTYPES = {"f": "np.float64", "i": "np.int64", "b": "np.bool_"}
+DTYPES = {"f": "np.float64", "i": "np.int64", "b": "np.bool_"}
 _ZEROS = {"f": "0.0", "i": "0", "b": "False"}
+
+
+def _called(value: Value) -> str:
+    """Name a value in a note: as the user did, or by what computes it."""
+    op = value.op
+    return op.rule.name if isinstance(op, Scalar) and value.hint == "v" else value.hint
 
 
 def by_number(values: Iterable[Value]) -> list[Value]:
@@ -72,8 +79,20 @@ def is_atom(text: str) -> bool:
     return False
 
 
+def is_vectorised(block: Block) -> bool:
+    """Tell whether the compiler may make vector code of a loop with this body: no loop in it, and no call."""
+    if any(isinstance(op, (For, Call, Custom, Primitive)) for op in block.ops):
+        return False
+    if any(isinstance(op, Scalar) and not op.rule.is_vectorised for op in block.ops):
+        return False
+    return all(is_vectorised(inner) for op in block.ops for inner in blocks_of(op))
+
+
+#: A loop of fewer turns makes no vector.
+SHORT = 8
+
 #: Generated code has names of its own that begin so.
-PREFIXES = ("tape_", "saved_", "next_", "trip_", "trips_", "total", "weight_", "value")
+PREFIXES = ("tape_", "early_", "late_", "saved_", "next_", "trip_", "trips_", "total", "weight_", "value")
 
 
 class Names:
@@ -106,15 +125,29 @@ class Names:
                 value.name = self.new(value.hint)
 
 
+class Open(NamedTuple):
+    """A loop in reverse that is being written: depth of its body, line of its head, indentation of its head."""
+
+    depth: int
+    line: int
+    indent: int
+
+
 class Writer:
-    """Lines of source, and the forward part of a program."""
+    """Lines of source, and the forward part of a program.
+
+    `open` are the loops in reverse around the line being written.
+    """
 
     def __init__(self, analysis: Analysis) -> None:
         self.analysis = analysis
         self.lines: list[str] = []
         self.indent = 1
+        self.open: list[Open] = []
         self.saved: set[tuple[Op, Storage]] = set()
         self.notes: list[str] = []
+        #: Whether what is written stands in a loop that the compiler may make vector code of.
+        self.vectorised = False
 
     def line(self, text: str) -> None:
         """Append a line."""
@@ -130,6 +163,11 @@ class Writer:
         if value.constant is not None:
             return literal(float(value.constant))
         return f"float({value.name})" if value.kind == "i" else f"(1.0 if {value.name} else 0.0)"
+
+    def applied(self, template: str, args: Sequence[Value], **bars: str) -> str:
+        """Write a template of a rule, with the functions that are fastest where it stands."""
+        text = template.format(*(a.name for a in args), **bars)
+        return text if self.vectorised else one_by_one(text)
 
     @staticmethod
     def element(array: str, index: Sequence[Value]) -> str:
@@ -154,10 +192,39 @@ class Writer:
             return False, f"({op.stop.name} - {op.start.name} + {step - 1}) // {step}"
         return False, f"({op.start.name} - {op.stop.name} + {-step - 1}) // {-step}"
 
+    @classmethod
+    def counter(cls, op: For) -> str:
+        """Return the name of what counts the trips of a loop from 0."""
+        return op.index.name if cls.trips(op)[0] else f"trip_{op.index.name}"
+
+    @classmethod
+    def rows(cls, op: For) -> str:
+        """Write how often a loop runs."""
+        count = cls.trips(op)[1]
+        return count if count.isdecimal() else f"max({count}, 0)"
+
+    @property
+    def level(self) -> int:
+        """Depth of the body of the innermost loop in reverse, or 0."""
+        return self.open[-1].depth if self.open else 0
+
+    def make_tape(self, text: str, loops: Iterable[For], *arrays: Value) -> None:
+        """Write the line that makes a tape: before the loops in reverse that change nothing of its size."""
+        sizes = [*(end for loop in loops for end in (loop.start, loop.stop) if end.constant is None), *arrays]
+        at = Open(0, len(self.lines), self.indent)
+        for around in reversed(self.open):
+            if any(size.block.depth >= around.depth for size in sizes):
+                break
+            at = around
+        self.lines.insert(at.line, "    " * at.indent + text)
+        self.open = [o._replace(line=o.line + 1) if o.line >= at.line else o for o in self.open]
+
     def head(self, op: For, backwards: bool) -> str:
         """Begin a loop; return the name of its trip counter."""
+        short = op.stop.constant is not None and abs(op.stop.constant) < SHORT
+        self.vectorised = not short and is_vectorised(op.body)
         simple, count = self.trips(op)
-        counter = op.index.name if simple else f"trip_{op.index.name}"
+        counter = self.counter(op)
         if backwards:
             self.line(f"for {counter} in range({count} - 1, -1, -1):")
         else:
@@ -168,6 +235,11 @@ class Writer:
             start = "" if op.start.constant == 0 else f"{op.start.name} + "
             self.line(f"{op.index.name} = {start}{counter}{step}")
         return counter
+
+    def tail(self) -> None:
+        """End a loop."""
+        self.indent -= 1
+        self.vectorised = False
 
     @staticmethod
     def copy_name(storage: Storage, op: Op) -> str:
@@ -180,17 +252,17 @@ class Writer:
         return f"tape_{storage.root.name}_{op.index.name}"
 
     @staticmethod
-    def sizes(root: Value) -> str:
+    def sizes(array: Value) -> str:
         """Write the shape of an array."""
-        return f"({', '.join(f'{root.name}.shape[{axis}]' for axis in range(root.ndim))},)"
+        return f"({', '.join(f'{array.name}.shape[{axis}]' for axis in range(array.ndim))},)"
 
-    def copy(self, root: Value, target: str, source: str) -> None:
-        """Write loops that copy an array: Numba takes long to compile an assignment of slices."""
-        counters = [f"c{axis}" for axis in range(root.ndim)]
+    def copy(self, array: Value, target: str, source: str) -> None:
+        """Write loops over an array that copy: Numba takes long to compile an assignment of slices."""
+        counters = [f"c{axis}" for axis in range(array.ndim)]
         for axis, counter in enumerate(counters):
-            self.line("    " * axis + f"for {counter} in range({root.name}.shape[{axis}]):")
+            self.line("    " * axis + f"for {counter} in range({array.name}.shape[{axis}]):")
         index = ", ".join(counters)
-        self.line("    " * root.ndim + f"{target.format(index)} = {source.format(index)}")
+        self.line("    " * array.ndim + f"{target.format(index)} = {source.format(index)}")
 
     # Forward ------------------------------------------------------------------------------------------------------
 
@@ -198,24 +270,32 @@ class Writer:
         """Write operations; with `shadows`, a reverse sweep over them follows."""
         for op, plan in run:
             if shadows and isinstance(op, (Store, For, If)):
-                self._save(op)
-            method = getattr(self, "_" + type(op).__name__.lower())
-            method(op, plan, shadows)
+                self._save(op, plan)
+            kept = self.analysis.kept.get(op.out) if isinstance(op, (Scalar, Custom)) else None
+            element = f"tape_{op.out.name}[{', '.join(map(self.counter, kept.loops))}]" if kept else ""
+            if kept and kept.level < self.level:
+                self.line(f"{op.out.name} = {element}")
+                continue
+            getattr(self, "_" + type(op).__name__.lower())(op, plan, shadows)
+            if kept and kept.level == self.level:
+                self.line(f"{element} = {op.out.name}")
 
-    def _save(self, op: Store | For | If) -> None:
+    def _save(self, op: Store | For | If, plan: Any) -> None:
         for storage in by_root(self.analysis.hazards(op.block).get(op, ())):
+            if isinstance(op, For) and storage in plan.copies:
+                continue  # the reverse of the loop puts it back
             self.saved.add((op, storage))
             name = self.copy_name(storage, op)
             if isinstance(op, Store):
                 self.line(f"{name} = {self.element(op.array.name, op.index)}")
             else:
-                root = storage.root
-                self.line(f"{name} = np.empty({self.sizes(root)}, {_DTYPES[root.kind]})")
-                self.copy(root, f"{name}[{{}}]", f"{root.name}[{{}}]")
+                array = self.analysis.changed(op, storage)
+                self.line(f"{name} = np.empty({self.sizes(array)}, {DTYPES[array.kind]})")
+                self.copy(array, f"{name}[{{}}]", f"{array.name}[{{}}]")
                 self.notes.append(f"{storage.root.hint}: copied before it is overwritten")
 
     def _scalar(self, op: Scalar, plan: Any, shadows: bool) -> None:
-        self.line(f"{op.out.name} = {op.rule.value.format(*(a.name for a in op.args))}")
+        self.line(f"{op.out.name} = {self.applied(op.rule.value, op.args)}")
 
     def _custom(self, op: Custom, plan: Any, shadows: bool) -> None:
         self.line(f"{op.out.name} = {op.function}({', '.join(a.name for a in op.args)})")
@@ -239,7 +319,7 @@ class Writer:
 
     def _alloc(self, op: Alloc, plan: Any, shadows: bool) -> None:
         shape = self.shape(op.args)
-        dtype = "" if op.out.kind == "f" else f", {_DTYPES[op.out.kind]}"
+        dtype = "" if op.out.kind == "f" else f", {DTYPES[op.out.kind]}"
         self.line(f"{op.out.name} = np.{op.how}({shape}{dtype})")
         if shadows and op.out.active:
             self.line(f"{op.out.bar} = np.zeros({shape})")
@@ -250,7 +330,7 @@ class Writer:
     def _primitive(self, op: Primitive, plan: Any, shadows: bool) -> None:
         self.line(f"{op.out.name} = {op.primitive.value.format(*(a.name for a in op.args))}")
         if shadows and op.out.active and op.out.ndim:
-            self.line(f"{op.out.bar} = np.zeros({op.out.name}.shape)")
+            self.line(f"{op.out.bar} = _zeros_like({op.out.name})")
 
     def _guard(self, op: Guard, plan: Any, shadows: bool) -> None:
         raise NotImplementedError
@@ -274,18 +354,40 @@ class Writer:
                 self.line("pass")
             self.indent -= 1
 
-    def _for(self, op: For, plan: ForPlan, shadows: bool) -> None:
-        _, count = self.trips(op)
-        rows = f"max({count}, 0)" if plan.tapes or plan.copies else ""
+    def row(self, storage: Storage, op: For, counter: str) -> str:
+        """Write an element of the copy of memory that an iteration of a loop finds; {} is the index."""
+        return f"{self.tape_name(storage, op)}[{'' if self.analysis.apart(op, storage) else counter + ', '}{{}}]"
+
+    def _tape(self, op: For, storage: Storage) -> None:
+        """Make room for copies of memory that a loop changes; one will do if iterations do not meet in it."""
+        array, name = self.analysis.changed(op, storage), self.tape_name(storage, op)
+        if self.analysis.apart(op, storage):
+            self.line(f"{name} = np.empty({self.sizes(array)}, {DTYPES[array.kind]})")
+            self.copy(array, self.row(storage, op, ""), f"{array.name}[{{}}]")
+            self.notes.append(f"{array.hint}: copied before the loop over {op.index.hint}")
+        else:
+            shape = f"({self.rows(op)}, {self.sizes(array)[1:-2]})"
+            self.make_tape(f"{name} = np.empty({shape}, {DTYPES[array.kind]})", [op], array)
+            self.notes.append(f"{array.hint}: copied at the start of each iteration of the loop over {op.index.hint}")
+
+    def _make_tapes(self, op: For, plan: ForPlan) -> None:
+        """Make what a loop fills for the reverse sweep, and tell what that is."""
         for j in sorted(plan.tapes):
             phi = op.phis[j]
-            self.line(f"tape_{phi.name} = np.empty({rows}, {_DTYPES[phi.kind]})")
+            self.make_tape(f"tape_{phi.name} = np.empty({self.rows(op)}, {DTYPES[phi.kind]})", [op])
             self.notes.append(f"{phi.hint}: taped, one number per iteration of the loop over {op.index.hint}")
         for storage in by_root(plan.copies):
-            root = storage.root
-            shape = f"({rows}, {self.sizes(root)[1:-2]})"
-            self.line(f"{self.tape_name(storage, op)} = np.empty({shape}, {_DTYPES[root.kind]})")
-            self.notes.append(f"{root.hint}: copied at the start of each iteration of the loop over {op.index.hint}")
+            self._tape(op, storage)
+        for value in by_number(self.analysis.kept):
+            level, loops = self.analysis.kept[value]
+            if loops[0] is op and level == self.level:
+                shape = f"({', '.join(map(self.rows, loops))})" if len(loops) > 1 else self.rows(op)
+                self.make_tape(f"tape_{value.name} = np.empty({shape}, {DTYPES[value.kind]})", loops)
+                over = ", ".join(loop.index.hint for loop in loops)
+                self.notes.append(f"{_called(value)}: taped, computed once per iteration of the loop over {over}")
+
+    def _for(self, op: For, plan: ForPlan, shadows: bool) -> None:
+        self._make_tapes(op, plan)
         for j in sorted(plan.carried):
             self.line(f"{op.phis[j].name} = {self.cast(op.inits[j], op.phis[j].kind)}")
         counter = self.head(op, False)
@@ -293,8 +395,9 @@ class Writer:
         for j in sorted(plan.tapes):
             self.line(f"tape_{op.phis[j].name}[{counter}] = {op.phis[j].name}")
         for storage in by_root(plan.copies):
-            root = storage.root
-            self.copy(root, f"{self.tape_name(storage, op)}[{counter}, {{}}]", f"{root.name}[{{}}]")
+            if not self.analysis.apart(op, storage):
+                array = self.analysis.changed(op, storage)
+                self.copy(array, self.row(storage, op, counter), f"{array.name}[{{}}]")
         self.forward(plan.body, False)
         carried = [j for j in sorted(plan.carried) if op.nexts[j] is not op.phis[j]]
         if carried:
@@ -302,6 +405,6 @@ class Writer:
             self.line(f"{left} = {', '.join(self.cast(op.nexts[j], op.phis[j].kind) for j in carried)}")
         if len(self.lines) == size:
             self.line("pass")
-        self.indent -= 1
+        self.tail()
         for j in sorted(plan.carried):
             self.line(f"{op.outs[j].name} = {op.phis[j].name}")

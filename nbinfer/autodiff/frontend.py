@@ -7,13 +7,15 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
-from nbinfer.autodiff.arrays import EXPENSIVE, Lazy, is_array, is_number
+from nbinfer.autodiff.arrays import SIGNS
+from nbinfer.autodiff.binding import Binding, is_live, is_result
 from nbinfer.autodiff.errors import ADError, Place
-from nbinfer.autodiff.expressions import Environment, Expressions, Lost, Record
+from nbinfer.autodiff.expressions import Environment, Lost, Record
 from nbinfer.autodiff.indexing import complete, view
 from nbinfer.autodiff.ir import Value
+from nbinfer.autodiff.lazy import Lazy, is_array, is_number
 from nbinfer.autodiff.rules import BINARY
-from nbinfer.autodiff.source import Source, read_source
+from nbinfer.autodiff.source import Source, Uses, read_source
 from nbinfer.autodiff.syntax import STATEMENTS, assigned, in_this_loop, leaves
 
 #: Calls inside calls; beyond this it is taken for an unbounded recursion.
@@ -35,7 +37,7 @@ class Frame:
         self.main = main  # a constant returned early is the result of the whole program
 
 
-class Frontend(Expressions):
+class Frontend(Binding):
     """A builder that reads functions."""
 
     def __init__(self, facts: dict[Hashable, Any]) -> None:
@@ -107,24 +109,8 @@ class Frontend(Expressions):
             raise self.error(f"{source.name}() misses the argument {name!r}")
         return env
 
-    def bind(self, name: str, value: Any) -> Any:
-        """Give a value a name; expressions that are used often, or that read what may change, are stored."""
-        if isinstance(value, Value):
-            if value.hint in ("v", "a", "s", "pack", "product") and value.constant is None and not value.access:
-                value.hint = name
-            return value
-        if not isinstance(value, Lazy):
-            return value
-        uses = self.frames[-1].source.uses.get(name)
-        if uses is not None and (uses.grows or uses.written):  # in place, as in NumPy
-            array = self.alloc(value.dims, value.kind, "empty", name)
-            self.assign(array, value)
-            return array
-        often = uses is not None and (uses.statements > 1 or uses.in_loop or uses.subscripted)
-        if value.reads or (often and (value.cost >= EXPENSIVE or (value.positional and uses and uses.subscripted))):
-            return self.stored(value, name)
-        value.hint = name
-        return value
+    def uses_of(self, name: str) -> Uses:
+        return self.frames[-1].source.uses.get(name) or Uses()
 
     # Statements ---------------------------------------------------------------------------------------------------
 
@@ -220,16 +206,17 @@ class Frontend(Expressions):
         """Assertions are about values, which the value alone checks."""
 
     def _do_expr(self, node: ast.Expr, env: Environment) -> None:
-        if not isinstance(node.value, ast.Constant):
-            raise self.error("an expression without effect; assign its value")
+        if isinstance(node.value, ast.Call):
+            self.evaluate(node.value, env)
+        elif not isinstance(node.value, ast.Constant):
+            raise self.error("an expression without effect; assign its value, or remove it")
 
     def _do_assign(self, node: ast.Assign, env: Environment) -> None:
         value = self.evaluate(node.value, env)
         self.node = node
-        if len(node.targets) > 1:
-            value = self.stored(value) if isinstance(value, Lazy) else value
         for target in node.targets:
             self._assign(target, value, env)
+            value = env[target.id] if isinstance(target, ast.Name) else value
 
     def _do_annassign(self, node: ast.AnnAssign, env: Environment) -> None:
         if node.value is not None:
@@ -253,50 +240,64 @@ class Frontend(Expressions):
         else:
             raise self.error("assign to names and to elements of arrays only")
 
-    def _write(self, target: ast.Subscript, value: Any, env: Environment, sign: int = 0, operator: Any = None) -> None:
-        """Write to an element or a slice; with `sign` add to it; with an operator combine with what is there."""
+    def _place(self, target: ast.Subscript, env: Environment) -> tuple[Value, list[Any]]:
+        """Return the array that is written to, and where: a number or a slice for each axis."""
         array = self.evaluate(target.value, env)
         parts = self.index(target.slice, env)
         self.node = target
-        if not isinstance(array, Value) or array.ndim == 0:
-            if isinstance(array, Lazy):
-                raise self.error("cannot write to the result of an expression; make an array with np.empty and fill it")
+        if not is_array(array):
             raise self.error("only arrays can be written to by index")
+        if is_result(array):
+            self.change(array)
+        if isinstance(array, Lazy) or is_result(array):
+            raise self.error("cannot write to the result of an expression; make an array with np.empty and fill it")
         parts = complete(self, array, parts)
         if any(is_array(p) or p is None or (isinstance(p, Value) and p.kind != "i") for p in parts):
             raise self.error("write to elements and slices only; for an array of positions write a loop")
+        return array, parts
+
+    def _write(self, target: ast.Subscript, value: Any, env: Environment) -> None:
+        array, parts = self._place(target, env)
         value = self.operand(value)
         if all(is_number(p) for p in parts):
-            number = self.number(value, "what is written to an element")
-            if operator is not None:
-                number = self.binary(operator, self.load(array, parts), number)
-            self.store(array, parts, number, sign)
-            return
-        part = view(self, array, parts)
-        if operator is not None:
-            value = self.binary(operator, part, value)
-        self.assign(part, value, sign)
+            self.store(array, parts, self.number(value, "what is written to an element"))
+        else:
+            self.assign(view(self, array, parts), value)
 
     def _do_augassign(self, node: ast.AugAssign, env: Environment) -> None:
-        operator = type(node.op)
-        sign = {ast.Add: 1, ast.Sub: -1}.get(operator, 0)
-        if operator not in BINARY:
+        """Add to a name, an element or a slice; or change it by another operator."""
+        if type(node.op) not in BINARY:
             raise self.error("this operator is not supported")
         if isinstance(node.target, ast.Subscript):
-            value = self.evaluate(node.value, env)
-            self._write(node.target, value, env, sign, None if sign else operator)
+            self._change_part(node, node.target, env)
             return
         if not isinstance(node.target, ast.Name):
             raise self.error("assign to names and to elements of arrays only")
         current = self.evaluate(ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target), env)
         value = self.evaluate(node.value, env)
         self.node = node
-        if isinstance(current, Value) and current.ndim and current.storage is not None and current.storage.mutable:
-            self.assign(current, self.operand(value) if sign else self.binary(operator, current, value), sign)
+        if isinstance(current, Value) and is_live(current):
+            self.assign(current, self.operand(value), BINARY[type(node.op)])
             return
-        if isinstance(current, Value) and current.ndim:
-            raise self.error(f"cannot write to {node.target.id!r} in place; write {node.target.id} = ... instead")
-        env[node.target.id] = self.bind(node.target.id, self.binary(operator, current, value))
+        if is_array(current):
+            self.replace(node.target.id, current)
+        env[node.target.id] = self.bind(node.target.id, self.binary(type(node.op), current, value))
+
+    def _change_part(self, node: ast.AugAssign, target: ast.Subscript, env: Environment) -> None:
+        array, parts = self._place(target, env)
+        assert array.storage is not None
+        if not all(is_number(p) for p in parts):
+            part = view(self, array, parts)
+            self.assign(part, self.operand(self.evaluate(node.value, env)), BINARY[type(node.op)])
+            return
+        before, stores = self.load(array, parts), len(array.storage.stores)
+        number = self.number(self.operand(self.evaluate(node.value, env)), "what is written to an element")
+        self.node = target
+        sign = SIGNS.get(BINARY[type(node.op)], 0)
+        if sign and len(array.storage.stores) == stores:
+            self.store(array, parts, number, sign)
+        else:  # other than a sum, this is of the number before what the right side has done to the array
+            self.store(array, parts, self.binary(type(node.op), before, number))
 
     # Loops --------------------------------------------------------------------------------------------------------
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbinfer.autodiff.arrays import ArrayBuilder, Index, Lazy, Operand, is_array, is_number
+from nbinfer.autodiff.arrays import ArrayBuilder
+from nbinfer.autodiff.bounds import distance
 from nbinfer.autodiff.ir import Value
+from nbinfer.autodiff.lazy import Index, Lazy, Operand, is_array, is_number, owner
 
 _FULL = slice(None, None, None)
 
@@ -77,6 +79,7 @@ def view(b: ArrayBuilder, array: Value, parts: list[Any]) -> Value:
     dims: dict[int, Value] = {}
     ndim = 0
     axis = -1
+    short: list[int] = []
     for part in parts:
         if part is None:
             texts.append("None")
@@ -88,8 +91,11 @@ def view(b: ArrayBuilder, array: Value, parts: list[Any]) -> Value:
             texts.append("{%d}" % len(values))
             values.append(part)
             continue
-        if part == _FULL:
-            dims[ndim] = b.dim(array, axis)
+        size = _size(b, array, axis, part)
+        if size is not None:
+            dims[ndim] = size
+        elif _at_most_one(part):
+            short.append(ndim)
         ndim += 1
         bounds = []
         for bound in (part.start, part.stop, part.step):
@@ -98,16 +104,46 @@ def view(b: ArrayBuilder, array: Value, parts: list[Any]) -> Value:
         texts.append(":".join(bounds if bounds[2] else bounds[:2]))
     if all(part == _FULL for part in parts):
         return array
-    return b.view(array, f"[{', '.join(texts)}]", values, ndim, dims)
+    result = b.view(array, f"[{', '.join(texts)}]", values, ndim, dims)
+    b.at_most_one.update(b.dim(result, axis).number for axis in short)
+    return result
+
+
+def _size(b: ArrayBuilder, array: Value, axis: int, part: slice) -> Value | None:
+    """Return the size of a slice if it is known in advance."""
+    if part == _FULL:
+        return b.dim(array, axis)
+    whole = b.lookup(("dim", array.number, axis), b.block)
+    bounds = [part.start, part.stop, part.step]
+    if whole is None or any(bound is not None and bound.constant is None for bound in [whole, *bounds]):
+        return None
+    numbers = [None if bound is None else bound.constant for bound in bounds]
+    return b.constant(len(range(*slice(*numbers).indices(whole.constant))))
+
+
+def _at_most_one(part: slice) -> bool:
+    """Tell whether a slice has one element, or none where the axis ends before it."""
+    start, stop = part.start, part.stop
+    if part.step is not None and part.step.constant != 1:
+        return False
+    if start is None or stop is None:
+        return (stop is not None and stop.constant == 1) or (start is not None and start.constant == -1)
+    if start.constant is not None and stop.constant is not None:
+        return bool(stop.constant - start.constant == 1 and stop.constant != 0)
+    return distance(stop, start) == 1
 
 
 def _basic(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Operand:
     if isinstance(array, Value) and array.storage is not None and array.storage.mutable:
         return view(b, array, parts)  # memory shared, as in NumPy
     plain = [part for part in parts if part is not None]
+    if all(is_number(part) for part in plain):  # and new axes
+        number = element(b, array, plain)
+        return Lazy(b, [b.constant(1)] * parts.count(None), lambda index: number, number.kind, active=number.active)
     if isinstance(array, Lazy) and not all(part == _FULL for part in plain):
         whole = all(part == _FULL or is_number(part) for part in plain)
-        array = _pick(b, array, plain) if whole and not array.positional else view(b, b.stored(array), plain)
+        live = bool(array.reads) and isinstance(owner(array), Value)  # a part shares memory, too
+        array = _pick(b, array, plain) if live or (whole and not array.positional) else view(b, b.stored(array), plain)
     elif isinstance(array, Value):
         array = view(b, array, plain)
     if None not in parts:
@@ -131,27 +167,71 @@ def _basic(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Operand:
         cost=source.cost,
         reads=source.reads,
         positional=source.positional,
+        base=source,
     )
 
 
 def _pick(b: ArrayBuilder, source: Lazy, parts: list[Any]) -> Lazy:
-    """Fix some indices of an expression."""
-    free = [axis for axis, part in enumerate(parts) if not is_number(part)]
-    fixed = {axis: _from_end(b, part, source.dims[axis]) for axis, part in enumerate(parts) if is_number(part)}
+    """Take a part of an expression: a number or a slice for each axis."""
+    dims: list[Value] = []
+    places: list[tuple[Value, Value | None, int]] = []  # where to begin, the step, and the axis of the part
+    for part, size in zip(parts, source.dims, strict=True):
+        if is_number(part):
+            places.append((_counted(b, part, size) if source.positional else _from_end(b, part, size), None, 0))
+            continue
+        first, step, count = _span(b, part, size)
+        places.append((first, step, len(dims)))
+        dims.append(count)
 
     def at(index: Index) -> Value:
-        rest = iter(index)
-        return source.at([fixed[axis] if axis in fixed else next(rest) for axis in range(source.ndim)])
+        own = []
+        for first, step, axis in places:
+            own.append(first if step is None else b.scalar("add", first, b.scalar("mul", index[axis], step)))
+        return source.at(own)
 
     return Lazy(
         b,
-        [source.dims[axis] for axis in free],
+        dims,
         at,
         source.kind,
         active=source.active,
         cost=source.cost,
         reads=source.reads,
+        positional=source.positional or any(part != _FULL for part in parts if isinstance(part, slice)),
+        base=source,
     )
+
+
+def _counted(b: ArrayBuilder, index: Value, size: Value) -> Value:
+    """Count an index from the front, whatever its sign."""
+    if index.constant is not None:
+        return _from_end(b, index, size)
+    return b.select(b.scalar("lt", index, b.constant(0)), lambda: b.scalar("add", size, index), lambda: index)
+
+
+def _span(b: ArrayBuilder, part: slice, size: Value) -> tuple[Value, Value, Value]:
+    """Return where a slice begins, its step, and how many elements it has, by the rules of Python."""
+    step = b.constant(1) if part.step is None else part.step
+    if part == _FULL:
+        return b.constant(0), step, size
+    if not step.constant:
+        raise b.error("the step of a slice must be a number known in advance here, not 0")
+    forward = step.constant > 0
+    low = b.constant(0 if forward else -1)
+    high = size if forward else b.scalar("sub", size, b.constant(1))
+
+    def bound(given: Value | None, default: Value) -> Value:
+        if given is None:
+            return default
+        return b.scalar("max", low, b.scalar("min", high, _counted(b, given, size)))
+
+    first, last = bound(part.start, low if forward else high), bound(part.stop, high if forward else low)
+    distance = b.scalar("sub", last, first)
+    steps = b.scalar("floordiv", b.scalar("add", distance, b.constant(step.constant - (1 if forward else -1))), step)
+    count = b.scalar("max", b.constant(0), steps)
+    if _at_most_one(part) and count.constant is None:
+        b.at_most_one.add(count.number)
+    return first, step, count
 
 
 def _gather(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Lazy:
@@ -176,7 +256,7 @@ def _gather(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Lazy:
 
     def at(index: Index) -> Value:
         middle = index[first : first + width]
-        own = [part.at(b.spread(part, middle)) if isinstance(part, Lazy) else part for part in chosen.values()]
+        own = [part.at(b.spread(part, middle, picked)) if isinstance(part, Lazy) else part for part in chosen.values()]
         return source.at([*index[:first], *own, *index[first + width :]])
 
     return Lazy(

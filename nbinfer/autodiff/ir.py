@@ -29,9 +29,13 @@ class Storage:
         Operations that write to it and that read its elements.
     root : Value
         The array as a whole.
+    decided : bool
+        Whether it holds truths about active values.
+    held : object
+        The names of an array that an expression made, as in `lazy`.
     """
 
-    __slots__ = ("active", "block", "key", "mutable", "reads", "root", "stores")
+    __slots__ = ("active", "block", "decided", "held", "key", "mutable", "reads", "root", "stores")
     root: Value
 
     def __init__(self, active: bool, mutable: bool, block: Block, key: Any = None) -> None:
@@ -39,6 +43,8 @@ class Storage:
         self.mutable = mutable
         self.block = block
         self.key = key
+        self.decided = False
+        self.held: Any = None
         self.stores: list[Op] = []
         self.reads: list[Op] = []
 
@@ -109,7 +115,7 @@ class Value:
 class Block:
     """A sequence of operations: the whole program, a loop's body or one side of a branch."""
 
-    __slots__ = ("depth", "known", "loop", "ops", "parent", "role")
+    __slots__ = ("branch", "depth", "known", "loop", "ops", "parent", "role")
 
     def __init__(self, role: str, parent: Block | None) -> None:
         self.role = role  # "top", "loop" or "branch"
@@ -118,6 +124,7 @@ class Block:
         self.ops: list[Op] = []
         self.known: dict[Any, Value] = {}
         self.loop: For | None = None
+        self.branch: tuple[If, bool] | None = None  # and where the condition is true, or false
 
     def inside(self, other: Block) -> bool:
         """Tell whether this block is `other` or lies in it."""
@@ -331,6 +338,8 @@ class If(Op):
         super().__init__(outs, [condition])
         self.then_block = then_block
         self.else_block = else_block
+        then_block.branch = self, True
+        else_block.branch = self, False
         self.then_values = then_values
         self.else_values = else_values
 

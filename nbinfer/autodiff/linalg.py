@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.autodiff.solvers import (
+    add_outer,
     add_to,
     factor,
     fast,
@@ -50,6 +51,67 @@ class WholeArray(NamedTuple):
     value: str
     reverse: dict[int, str]
     needs: dict[int, tuple[Any, ...]]
+
+
+@kernel
+def zeros_like(x: Any) -> Any:
+    """Return zeros of the shape of an array; a kernel because Numba takes long to compile `np.zeros` anew."""
+    return np.zeros(x.shape)
+
+
+@fast
+def add_matvec(y: Any, A: Any, x: Any) -> None:
+    """Add A @ x, four rows at a time: x is loaded once for four, and four sums do not wait for each other."""
+    n = A.shape[0]
+    whole = n - n % 4
+    for i in range(0, whole, 4):
+        a, b, c, d = 0.0, 0.0, 0.0, 0.0
+        for j in range(A.shape[1]):
+            t = x[j]
+            a += A[i, j] * t
+            b += A[i + 1, j] * t
+            c += A[i + 2, j] * t
+            d += A[i + 3, j] * t
+        y[i] += a
+        y[i + 1] += b
+        y[i + 2] += c
+        y[i + 3] += d
+    for i in range(whole, n):
+        total = 0.0
+        for j in range(A.shape[1]):
+            total += A[i, j] * x[j]
+        y[i] += total
+
+
+@fast
+def add_vecmat(y: Any, x: Any, A: Any) -> None:
+    """Add x @ A, four rows at a time: y is loaded and stored once for four."""
+    n = A.shape[0]
+    whole = n - n % 4
+    for i in range(0, whole, 4):
+        a, b, c, d = x[i], x[i + 1], x[i + 2], x[i + 3]
+        for j in range(A.shape[1]):
+            y[j] += (A[i, j] * a + A[i + 1, j] * b) + (A[i + 2, j] * c + A[i + 3, j] * d)
+    for i in range(whole, n):
+        a = x[i]
+        for j in range(A.shape[1]):
+            y[j] += A[i, j] * a
+
+
+@fast
+def matvec(A: Any, x: Any) -> Any:
+    """Return A @ x."""
+    y = np.zeros(A.shape[0])
+    add_matvec(y, A, x)
+    return y
+
+
+@fast
+def vecmat(x: Any, A: Any) -> Any:
+    """Return x @ A."""
+    y = np.zeros(A.shape[1])
+    add_vecmat(y, x, A)
+    return y
 
 
 @fast
@@ -196,6 +258,12 @@ _TRIPLES = {
 
 #: What generated code calls, under these names.
 HELPERS: dict[str, Any] = {
+    "_zeros_like": zeros_like,
+    "_matvec": matvec,
+    "_vecmat": vecmat,
+    "_add_matvec": add_matvec,
+    "_add_vecmat": add_vecmat,
+    "_add_outer": add_outer,
     "_matmul": matmul,
     "_matmul_reverse_left": matmul_reverse_left,
     "_matmul_reverse_right": matmul_reverse_right,
@@ -207,6 +275,18 @@ HELPERS: dict[str, Any] = {
     "_add_to": add_to,
 }
 
+MATVEC = WholeArray(
+    "product",
+    "_matvec({0}, {1})",
+    {0: "_add_outer({bar0}, {bar}, {1})", 1: "_add_vecmat({bar1}, {bar}, {0})"},
+    {0: (1,), 1: (0,)},
+)
+VECMAT = WholeArray(
+    "product",
+    "_vecmat({0}, {1})",
+    {0: "_add_matvec({bar0}, {1}, {bar})", 1: "_add_outer({bar1}, {0}, {bar})"},
+    {0: (1,), 1: (0,)},
+)
 MATMUL = WholeArray(
     "product",
     "_matmul({0}, {1})",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbinfer.autodiff.ir import Alloc, Block, For, Load, Op, Scalar, Storage, Store, Value, blocks_of
+from nbinfer.autodiff.bounds import distance, end, end_of_access, place
+from nbinfer.autodiff.ir import Block, For, If, Load, Op, Storage, Store, Value, blocks_of
 
 
 class Memory:
@@ -46,7 +47,7 @@ class Memory:
 
         Then memory after the loop holds what each iteration saw, and need not be restored for any of them. The proof:
         along one axis all stores are at ``index + c``, all loads at ``index + d`` with d < c, or d = c and later in the
-        iteration; and the same holds within each inner loop that writes to this memory.
+        iteration, all counted from the same end; and the same holds within each inner loop that writes to this memory.
         """
         key = (loop, storage)
         if key not in self._once:
@@ -54,34 +55,30 @@ class Memory:
         return self._once[key]
 
     def _prove_once(self, loop: For, storage: Storage) -> bool:
-        stores = [op for op in storage.stores if op.block.inside(loop.body)]
-        reads = [op for op in storage.reads if op.block.inside(loop.body) and op in self.live]
-        accesses: list[Any] = [*stores, *reads]
-        if not all(isinstance(op, (Load, Store)) and isinstance(op.array.op, Alloc) for op in accesses):
-            return False
-        if any(isinstance(op, Store) and op.sign for op in stores):
+        places = self._places(loop, storage)
+        if places is None or any(isinstance(op, Store) and op.sign for op in places):
             return False
         for inner in _inner_loops(loop.body):
             if storage in self.written(inner.body) and not self.written_once(inner, storage):
                 return False
-        forward = loop.step.constant > 0
-        for axis in range(storage.root.ndim):
-            offsets = {_offset(op.index[axis], loop.index) for op in accesses if isinstance(op, Store)}
-            if len(offsets) != 1 or None in offsets:
+        stores = [op for op in places if isinstance(op, Store)]
+        for axis in range(len(next(iter(places.values()), ()))):
+            found = {op: _distance(index[axis], loop) for op, index in places.items()}
+            distances = {found[op] for op in stores}
+            at = distances.pop() if len(distances) == 1 else None
+            if at is None or not end(loop, at):
                 continue
-            at = offsets.pop()
-            assert at is not None
-            if all(self._read_later(op, axis, at, loop, stores, forward) for op in reads):
+            if all(self._read_later(op, found[op], at, loop, stores) for op in found if isinstance(op, Load)):
                 return True
         return False
 
     @staticmethod
-    def _read_later(read: Any, axis: int, at: int, loop: For, stores: list[Op], forward: bool) -> bool:
-        offset = _offset(read.index[axis], loop.index)
-        if offset is None:
+    def _read_later(read: Load, from_counter: int | None, at: int, loop: For, stores: list[Store]) -> bool:
+        if from_counter is None:
             return False
-        if offset != at:
-            return (offset < at) == forward and not _may_wrap(read, offset, loop)
+        if from_counter != at:
+            earlier = (from_counter < at) == (loop.step.constant > 0)
+            return earlier and end_of_access(read, loop, from_counter) == end(loop, at)
         # In one iteration: order counts, except where both stand in one inner loop, which has its own proof.
         for store in stores:
             if _child_loop(read, loop) is not None and _child_loop(read, loop) is _child_loop(store, loop):
@@ -90,13 +87,36 @@ class Memory:
                 return False
         return True
 
+    def apart(self, loop: For, storage: Storage) -> bool:
+        """Tell whether each iteration of a loop touches elements of its own only: it found them as before the loop."""
+        places = self._places(loop, storage)
+        if places is None:
+            return False
+        for axis in range(len(next(iter(places.values()), ()))):
+            distances = {_distance(index[axis], loop) for index in places.values()}
+            at = distances.pop() if len(distances) == 1 else None
+            if at is not None and end(loop, at):
+                return True
+        return False
+
+    def _places(self, loop: For, storage: Storage) -> dict[Load | Store, list[Value | None]] | None:
+        """Return where a loop touches memory, by axes of one array; None if it does so in other ways."""
+        accesses: list[Any] = [op for op in storage.stores if op.block.inside(loop.body)]
+        accesses += [op for op in storage.reads if op.block.inside(loop.body) and op in self.live]
+        if not all(isinstance(op, (Load, Store)) for op in accesses):
+            return None
+        arrays = {op.array for op in accesses}
+        if len(arrays) == 1 and arrays.pop().block.depth < loop.body.depth:
+            return {op: op.index for op in accesses}
+        return {op: place(op) for op in accesses}
+
     def needs_clearing(self, store: Store) -> bool:
         """Tell whether an earlier store may have written the same element: its adjoint must then not be seen again."""
         storage = store.array.storage
         assert storage is not None
         if not storage.mutable and not any(isinstance(op, Store) and op.sign for op in storage.stores):
             return False
-        if len(storage.stores) != 1 or not isinstance(store.array.op, Alloc):
+        if len(storage.stores) != 1:
             return True
         block: Block | None = store.block
         while block is not storage.block:
@@ -104,6 +124,13 @@ class Memory:
                 return True
             block = block.parent
         return False
+
+    def changed(self, op: For | If, storage: Storage) -> Value:
+        """Return the array, all of the memory or a view of it, outside of which a loop or a branch changes nothing."""
+        inner = blocks_of(op)
+        arrays = {s.array for s in storage.stores if isinstance(s, Store) and any(map(s.block.inside, inner))}
+        array = arrays.pop() if len(arrays) == 1 else storage.root
+        return array if op.block.inside(array.block) else storage.root
 
     # Hazards ------------------------------------------------------------------------------------------------------
 
@@ -135,31 +162,8 @@ class Memory:
         return self._hazards[block]
 
 
-def _offset(index: Value, counter: Value) -> int | None:
-    """Return c if an index is ``counter + c``."""
-    if index is counter:
-        return 0
-    op = index.op
-    if isinstance(op, Scalar) and op.rule.name in ("add", "sub"):
-        a, b = op.args
-        if a is counter and b.constant is not None:
-            return int(b.constant if op.rule.name == "add" else -b.constant)
-        if b is counter and a.constant is not None and op.rule.name == "add":
-            return int(a.constant)
-    return None
-
-
-def _may_wrap(read: Op, offset: int, loop: For) -> bool:
-    """Tell whether ``counter + offset`` may be negative, an element at the end; an if of its own rules that out."""
-    start = loop.start.constant
-    if offset >= 0 or (start is not None and start + offset >= 0):
-        return False
-    block: Block | None = read.block
-    while block is not None and block is not loop.body:
-        if block.role == "branch":
-            return False
-        block = block.parent
-    return bool(loop.step.constant > 0)
+def _distance(index: Value | None, loop: For) -> int | None:
+    return None if index is None else distance(index, loop.index)
 
 
 def _inner_loops(block: Block) -> list[For]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbinfer.autodiff.arrays import Lazy
+from nbinfer.autodiff.binding import is_live
 from nbinfer.autodiff.frontend import Frontend
-from nbinfer.autodiff.ir import Value
+from nbinfer.autodiff.ir import Value, View
+from nbinfer.autodiff.lazy import Lazy
 
 
 def call_compiled(b: Frontend, function: Any, args: list[Any]) -> Any:
@@ -17,15 +18,10 @@ def call_compiled(b: Frontend, function: Any, args: list[Any]) -> Any:
     operands = [b.stored(x) if isinstance(x, Lazy) else x for x in args]
     if not all(isinstance(x, Value) for x in operands):
         return b.inline(function, args, {})
-    names = {"f": types.float64, "i": types.int64, "b": types.boolean}
-    signature = tuple(
-        types.Array(names[x.kind], x.ndim, "A" if x.op is not None and type(x.op).__name__ == "View" else "C")
-        if x.ndim
-        else names[x.kind]
-        for x in operands
-    )
+    if any(is_live(x) for x in operands if x.ndim) and _touches(function, operands):
+        return b.inline(function, args, {})  # what happens to the memory of the program must be known
     try:
-        result: Any = _result(function, signature)
+        result: Any = _result(function, _signature(operands, False))
     except NumbaError as reason:
         raise b.error(f"{function.__name__}() cannot be compiled for these arguments: {reason}") from None
     is_tuple = isinstance(result, types.BaseTuple)
@@ -43,6 +39,32 @@ def call_compiled(b: Frontend, function: Any, args: list[Any]) -> Any:
         b.names[name] = function
     outs = b.call(name, kinds, operands, is_tuple)
     return tuple(outs) if is_tuple else outs[0]
+
+
+def _signature(operands: list[Any], readonly: bool) -> tuple[Any, ...]:
+    from numba import types
+
+    names = {"f": types.float64, "i": types.int64, "b": types.boolean}
+    return tuple(
+        types.Array(names[x.kind], x.ndim, "A" if isinstance(x.op, View) else "C", readonly=readonly)
+        if x.ndim
+        else names[x.kind]
+        for x in operands
+    )
+
+
+def _touches(function: Any, operands: list[Any]) -> bool:
+    """Tell whether a function writes to its arguments or hands one back: Numba tells where they are read-only."""
+    from numba import types
+    from numba.core.errors import TypingError
+
+    try:
+        result: Any = _result(function, _signature(operands, True))
+    except TypingError as reason:
+        return "readonly" in str(reason)
+    is_tuple = isinstance(result, types.BaseTuple)
+    items = list(result) if is_tuple else [result]
+    return any(isinstance(item, types.Array) and not item.mutable for item in items)
 
 
 def _result(function: Any, signature: tuple[Any, ...]) -> Any:

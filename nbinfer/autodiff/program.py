@@ -9,53 +9,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.autodiff.analysis import Analysis
-from nbinfer.autodiff.arrays import is_array, is_number
 from nbinfer.autodiff.chains import Root
 from nbinfer.autodiff.emit import Emitter
-from nbinfer.autodiff.errors import ADError, Notice, Place
-from nbinfer.autodiff.expressions import Record
+from nbinfer.autodiff.errors import ADError, Place
+from nbinfer.autodiff.expressions import Method, Record
 from nbinfer.autodiff.forward import PREFIXES, Names
 from nbinfer.autodiff.frontend import Frontend
+from nbinfer.autodiff.generated import Generated, Leaf, Tuple, Type
 from nbinfer.autodiff.ir import Storage, Value
+from nbinfer.autodiff.lazy import is_array, is_number
 from nbinfer.autodiff.linalg import HELPERS as LINALG_HELPERS
 from nbinfer.autodiff.rules import HELPERS
 from nbinfer.autodiff.source import read_source
 
 #: A program that does not settle after this many builds never will.
 _MOST_BUILDS = 60
-
-
-class Type(NamedTuple):
-    """The type of a number or an array.
-
-    Attributes
-    ----------
-    kind : str
-        "float", "int" or "bool"; NumPy's names of dtypes will do.
-    ndim : int
-        Number of axes; 0 for a number.
-    units : tuple of int
-        Axes that are known to have one element, so that they broadcast.
-    """
-
-    kind: str
-    ndim: int = 0
-    units: tuple[int, ...] = ()
-
-
-class Leaf(NamedTuple):
-    """An input: how generated code reads it, and the array to which its derivative is added ('' if inactive)."""
-
-    type: Type
-    access: str
-    gradient: str = ""
-
-
-class Tuple(NamedTuple):
-    """A tuple of inputs, with or without names of fields."""
-
-    fields: dict[str, Any]
-    named: bool = True
 
 
 class Term(NamedTuple):
@@ -73,8 +41,8 @@ class Term(NamedTuple):
         How generated code reads its weight; '' for 1.
     sums : bool
         Whether it may return an array, whose sum counts.
-    bar : str
-        How generated code reads the adjoint of what it returns, a number or an array like it: their product is summed.
+    bar : Leaf or None
+        The adjoint of what it returns, a number or an array: their product is summed.
     """
 
     name: str
@@ -82,34 +50,7 @@ class Term(NamedTuple):
     args: tuple[Any, ...]
     weight: str = ""
     sums: bool = False
-    bar: str = ""
-
-
-class Generated(NamedTuple):
-    """A generated function.
-
-    Attributes
-    ----------
-    name : str
-        Of the function.
-    source : str
-        Its text: one definition.
-    globals : dict
-        What it needs besides ``np`` and ``math``: name and object. Arrays, helpers, users' functions.
-    warnings : tuple of Notice
-        Derivatives that vanish silently: message, file, line and text of the line.
-    notes : tuple of str
-        What is taped, copied and deferred.
-    arrays : dict
-        Captured arrays that the function takes as its last arguments, instead of finding them among the globals.
-    """
-
-    name: str
-    source: str
-    globals: dict[str, Any]
-    warnings: tuple[Notice, ...]
-    notes: tuple[str, ...]
-    arrays: dict[str, np.ndarray]
+    bar: Leaf | None = None
 
 
 class _Inputs:
@@ -170,9 +111,8 @@ def _read(b: Frontend, inputs: _Inputs, term: Term, position: int) -> tuple[Valu
     place: Place | None = source.place(source.body[-1])
     if isinstance(result, tuple) or not (is_number(result) or is_array(result)):
         raise ADError(f"{term.name} must return a number, got {_what(result)}", place)
-    if term.bar:
-        bar = inputs.value("bar", Leaf(Type("float", result.ndim), term.bar))
-        result = b.sum(b.apply("mul", result, bar))
+    if term.bar is not None:
+        result = b.sum(b.apply("mul", result, inputs.value("bar", term.bar)))
     if is_array(result):
         if not term.sums:
             raise ADError(
@@ -187,6 +127,8 @@ def _read(b: Frontend, inputs: _Inputs, term: Term, position: int) -> tuple[Valu
 def _what(result: Any) -> str:
     if result is None:
         return "nothing: no return on some path"
+    if isinstance(result, Method):
+        return f"the method .{result.name}, which is not called"
     return "a tuple" if isinstance(result, (tuple, Record)) else type(result).__name__
 
 
@@ -206,10 +148,11 @@ def generate(name: str, signature: str, terms: Sequence[Term], pass_arrays: bool
     arguments = [part.strip() for part in signature.split(",")]
     b, inputs, results = _build(terms, arguments)
     analysis = Analysis(b.top, results)
-    names = Names([*arguments, *b.names, *HELPERS, *LINALG_HELPERS, *(r.total for _, r in results)])
+    adjoints = [f"{a}_bar" for a in arguments]
+    names = Names([*arguments, *adjoints, *b.names, *HELPERS, *LINALG_HELPERS, *(r.total for _, r in results)])
     for value in inputs.values.values():
-        plain = value.access in arguments and not value.access.startswith(PREFIXES)
-        value.name = value.access if plain else names.new(value.hint)
+        own = value.access in arguments and value.access + "_bar" not in arguments
+        value.name = value.access if own and not value.access.startswith(PREFIXES) else names.new(value.hint)
     for value in b.captured:
         value.name = value.access
     names.assign(b.top)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from nbinfer import vectormath
-from nbinfer.autodiff.arrays import Lazy, is_array
 from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.ir import Value
+from nbinfer.autodiff.lazy import Lazy, is_array
 from nbinfer.autodiff.registry import HANDLERS, Handler, handles
 
 # Reductions -----------------------------------------------------------------------------------------------------------
@@ -68,6 +68,8 @@ def _builtin_extreme(rule: str) -> Handler:
         if len(xs) == 1 and is_array(xs[0]):
             return b.extreme(xs[0], rule)
         items = xs[0] if len(xs) == 1 else xs
+        if not isinstance(items, tuple) or not items:
+            raise b.error("max and min take an array or numbers")
         result = b.number(items[0], "an argument of max or min")
         for item in items[1:]:
             result = b.scalar(rule, result, b.number(item, "an argument of max or min"))
@@ -167,5 +169,5 @@ def _diff(b: Frontend, x: Any) -> Lazy:
     )
 
 
-HANDLERS[math.fsum] = lambda b, x: b.sum(b.operand(x))
-HANDLERS[math.prod] = lambda b, x: b.prod(b.operand(x))
+HANDLERS[math.fsum] = lambda b, x: b.sum(b.operand(x), b.constant(0))
+HANDLERS[math.prod] = lambda b, x: b.prod(b.operand(x), b.constant(0))

@@ -16,15 +16,45 @@ import numpy as np
 
 from nbinfer import vectormath
 from nbinfer.autodiff.ir import promote
+from nbinfer.vectormath import bessel, beta, error, gamma, incomplete_beta, incomplete_gamma
 
 #: What generated code may call besides ``math`` and ``np``: the forms that take numbers only.
 HELPERS: dict[str, Any] = {
-    f"_{name}": getattr(vectormath, name).numbers
-    for name in ("digamma", "trigamma", "expit", "log_expit", "log1pexp", "logaddexp")
+    f"_{name}": function.numbers
+    for name, function in vars(vectormath).items()
+    if isinstance(function, vectormath.Elementwise)
 }
+
+#: What only derivatives of these functions need.
+_SLOPES = (
+    bessel.i1_over_i0_slope,
+    bessel.log_i0e_slope,
+    beta.digamma_difference,
+    beta.log_binomial_by_k,
+    beta.log_binomial_by_n,
+    error.mills,
+    gamma.tetragamma,
+    incomplete_beta.beta_density,
+    incomplete_beta.beta_tail_by_a,
+    incomplete_beta.beta_tail_by_b,
+    incomplete_beta.beta_tail_by_x,
+    incomplete_gamma.gamma_density,
+    incomplete_gamma.gamma_tail_by_a,
+    incomplete_gamma.gamma_tail_by_x,
+)
+HELPERS |= {f"_{slope.py_func.__name__}": slope for slope in _SLOPES}
 
 #: Evaluates templates where all arguments are known.
 _FOLD_NAMES = {"math": math, "abs": abs, **{name: helper.py_func for name, helper in HELPERS.items()}}
+
+
+#: Functions of `vectormath` that libm computes sooner, though not at a higher rate: better where one waits for another.
+_SOONER = re.compile(r"\b_(exp|expm1|log|log2|log10|log1p|lgamma)\(")
+
+
+def one_by_one(text: str) -> str:
+    """Write a filled template for where the compiler cannot make vector code of it."""
+    return _SOONER.sub(r"math.\1(", text)
 
 
 class Rule(NamedTuple):
@@ -53,6 +83,16 @@ class Rule(NamedTuple):
     cost: int = 1
     cuts: str = ""
 
+    @property
+    def is_function(self) -> bool:
+        """Whether it is a function of `vectormath`."""
+        return self.value.startswith("_")
+
+    @property
+    def is_vectorised(self) -> bool:
+        """Whether the compiler can make vector code of it."""
+        return self.cost < 8 or self.is_function
+
     def result_kind(self, kinds: list[str]) -> str:
         """Return the kind of the result for arguments of these kinds."""
         if self.kind:
@@ -69,9 +109,25 @@ class Rule(NamedTuple):
         """Evaluate the template; None where that fails."""
         text = self.value.format(*(f"a{i}" for i in range(len(constants))))
         try:
-            return eval(text, dict(_FOLD_NAMES), {f"a{i}": c for i, c in enumerate(constants)})
+            with np.errstate(all="ignore"):
+                folded = eval(text, dict(_FOLD_NAMES), {f"a{i}": c for i, c in enumerate(constants)})
         except (ArithmeticError, ValueError):
             return None
+        return folded.item() if isinstance(folded, np.generic) else folded
+
+
+def _incomplete(family: str, suffix: str) -> list[Rule]:
+    """Return the rules of a regularised incomplete function and of its logarithm; 'incc' is the complement."""
+    letters = {"gamma": "ax", "beta": "abx"}[family]
+    args = ", ".join(f"{{{k}}}" for k in range(len(letters)))
+    lower = suffix == "inc"
+    slopes = tuple(f"_{family}_tail_by_{letter}({args}, {lower})" for letter in letters)
+    density = f"{'' if lower else '-'}_{family}_density({args})"
+    name = family + suffix
+    return [
+        Rule(name, f"_{name}({args})", (*(f"{{o}} * {slope}" for slope in slopes[:-1]), density), "f", 400),
+        Rule(f"log_{name}", f"_log_{name}({args})", slopes, "f", 400),
+    ]
 
 
 _RULES = [
@@ -80,25 +136,25 @@ _RULES = [
     Rule("mul", "{0} * {1}", ("{1}", "{0}")),
     Rule("div", "{0} / {1}", ("{bar} / {1}", "-({bar} / {1}) * {o}"), "f", 4),
     Rule("neg", "-{0}", ("-1.0",)),
-    Rule("pow", "{0} ** {1}", ("{1} * {0} ** ({1} - 1)", "({o} * math.log({0}) if {0} > 0.0 else 0.0)"), "", 20),
+    Rule("pow", "{0} ** {1}", ("{1} * {0} ** ({1} - 1)", "({o} * _log({0}) if {0} > 0.0 else 0.0)"), "", 20),
     Rule("square", "{0} * {0}", ("2.0 * {0}",)),
     Rule("reciprocal_square", "1.0 / ({0} * {0})", ("-2.0 * {o} / {0}",), "f", 4),
     Rule("floordiv", "{0} // {1}", (), "", 4, "// has derivative 0"),
     Rule("mod", "{0} % {1}", ("1.0", "-math.floor({0} / {1})"), "", 4),
-    Rule("exp", "math.exp({0})", ("{o}",), "f", 20),
-    Rule("exp2", "2.0 ** {0}", ("0.6931471805599453 * {o}",), "f", 20),
-    Rule("log", "math.log({0})", ("{bar} / {0}",), "f", 20),
-    Rule("log2", "math.log2({0})", ("1.4426950408889634 * {bar} / {0}",), "f", 20),
-    Rule("log10", "math.log10({0})", ("0.4342944819032518 * {bar} / {0}",), "f", 20),
-    Rule("log1p", "math.log1p({0})", ("{bar} / (1.0 + {0})",), "f", 20),
-    Rule("expm1", "math.expm1({0})", ("{o} + 1.0",), "f", 20),
+    Rule("exp", "_exp({0})", ("{o}",), "f", 20),
+    Rule("exp2", "_exp2({0})", ("0.6931471805599453 * {o}",), "f", 20),
+    Rule("log", "_log({0})", ("{bar} / {0}",), "f", 20),
+    Rule("log2", "_log2({0})", ("1.4426950408889634 * {bar} / {0}",), "f", 20),
+    Rule("log10", "_log10({0})", ("0.4342944819032518 * {bar} / {0}",), "f", 20),
+    Rule("log1p", "_log1p({0})", ("{bar} / (1.0 + {0})",), "f", 20),
+    Rule("expm1", "_expm1({0})", ("{o} + 1.0",), "f", 20),
     Rule("sqrt", "math.sqrt({0})", ("0.5 * {bar} / {o}",), "f", 6),
     Rule("sin", "math.sin({0})", ("math.cos({0})",), "f", 20),
     Rule("cos", "math.cos({0})", ("-math.sin({0})",), "f", 20),
     Rule("tan", "math.tan({0})", ("1.0 + {o} * {o}",), "f", 20),
-    Rule("sinh", "math.sinh({0})", ("math.cosh({0})",), "f", 20),
-    Rule("cosh", "math.cosh({0})", ("math.sinh({0})",), "f", 20),
-    Rule("tanh", "math.tanh({0})", ("1.0 - {o} * {o}",), "f", 20),
+    Rule("sinh", "_sinh({0})", ("_cosh({0})",), "f", 20),
+    Rule("cosh", "_cosh({0})", ("_sinh({0})",), "f", 20),
+    Rule("tanh", "_tanh({0})", ("1.0 - {o} * {o}",), "f", 20),
     Rule("asin", "math.asin({0})", ("{bar} / math.sqrt(1.0 - {0} * {0})",), "f", 20),
     Rule("acos", "math.acos({0})", ("-{bar} / math.sqrt(1.0 - {0} * {0})",), "f", 20),
     Rule("atan", "math.atan({0})", ("{bar} / (1.0 + {0} * {0})",), "f", 20),
@@ -116,13 +172,41 @@ _RULES = [
         "f",
         8,
     ),
-    Rule("lgamma", "math.lgamma({0})", ("_digamma({0})",), "f", 40),
+    Rule("lgamma", "_lgamma({0})", ("_digamma({0})",), "f", 40),
+    Rule("lgamma_positive", "_lgamma_positive({0})", ("_digamma_positive({0})",), "f", 40),
     Rule("digamma", "_digamma({0})", ("_trigamma({0})",), "f", 40),
-    Rule("erf", "math.erf({0})", ("1.1283791670955126 * math.exp(-{0} * {0})",), "f", 20),
-    Rule("erfc", "math.erfc({0})", ("-1.1283791670955126 * math.exp(-{0} * {0})",), "f", 20),
-    Rule("expit", "_expit({0})", ("{o} * (1.0 - {o})",), "f", 20),
+    Rule("digamma_positive", "_digamma_positive({0})", ("_trigamma({0})",), "f", 40),
+    Rule("trigamma", "_trigamma({0})", ("_tetragamma({0})",), "f", 40),
+    Rule(
+        "lbeta",
+        "_lbeta({0}, {1})",
+        ("_digamma_difference({0}, {1})", "_digamma_difference({1}, {0})"),
+        "f",
+        80,
+    ),
+    Rule(
+        "log_binomial",
+        "_log_binomial({0}, {1})",
+        ("_log_binomial_by_n({0}, {1})", "_log_binomial_by_k({0}, {1})"),
+        "f",
+        80,
+    ),
+    *_incomplete("gamma", "inc"),
+    *_incomplete("gamma", "incc"),
+    *_incomplete("beta", "inc"),
+    *_incomplete("beta", "incc"),
+    Rule("erf", "_erf({0})", ("1.1283791670955126 * _exp(-{0} * {0})",), "f", 40),
+    Rule("erfc", "_erfc({0})", ("-1.1283791670955126 * _exp(-{0} * {0})",), "f", 40),
+    Rule("ndtr", "_ndtr({0})", ("0.3989422804014327 * _exp(-0.5 * {0} * {0})",), "f", 40),
+    Rule("log_ndtr", "_log_ndtr({0})", ("_mills({0})",), "f", 60),
+    Rule("ndtri", "_ndtri({0})", ("2.5066282746310002 * _exp(0.5 * {o} * {o})",), "f", 60),
+    Rule("log_i0e", "_log_i0e({0})", ("_log_i0e_slope({0})",), "f", 60),
+    Rule("i1_over_i0", "_i1_over_i0({0})", ("_i1_over_i0_slope({0})",), "f", 60),
+    Rule("expit", "_expit({0})", ("{o} * _expit(-{0})",), "f", 20),
+    Rule("logit", "_logit({0})", ("{bar} / ({0} * (1.0 - {0}))",), "f", 40),
     Rule("log1pexp", "_log1pexp({0})", ("_expit({0})",), "f", 40),
     Rule("log_expit", "_log_expit({0})", ("_expit(-{0})",), "f", 40),
+    Rule("log1mexp", "_log1mexp({0})", ("-{bar} / _expm1(-{0})",), "f", 40),
     Rule("logaddexp", "_logaddexp({0}, {1})", ("_expit({0} - {1})", "_expit({1} - {0})"), "f", 40),
     Rule("abs", "abs({0})", ("math.copysign(1.0, {0})",)),
     Rule("max", "max({0}, {1})", ("(1.0 if {0} >= {1} else 0.0)", "(0.0 if {0} >= {1} else 1.0)")),

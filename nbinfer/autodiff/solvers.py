@@ -149,6 +149,14 @@ def solve_transposed(A: Any, b: Any) -> Any:
 
 
 @kernel
+def add_outer(A_bar: Any, x: Any, y: Any) -> None:
+    """Add x y.T."""
+    for i in range(x.shape[0]):
+        for j in range(y.shape[0]):
+            A_bar[i, j] += x[i] * y[j]
+
+
+@kernel
 def subtract_outer(A_bar: Any, x: Any, y: Any) -> None:
     """Subtract x y.T."""
     for i in range(x.shape[0]):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nbinfer.autodiff.errors import ADError, Place
+from nbinfer.autodiff.generated import python_function
 
 
 class Uses:
@@ -127,9 +128,7 @@ def read_source(function: Callable[..., Any]) -> Source:
     ADError
         If there is none.
     """
-    plain = getattr(function, "py_func", function)
-    if not isinstance(plain, types.FunctionType):
-        raise ADError(f"{function!r} is not a Python function: there is no source to differentiate")
+    plain = python_function(function)
     found = _SOURCES.get(plain.__code__)
     if found is None:
         found = _SOURCES[plain.__code__] = _find(plain)
@@ -175,7 +174,8 @@ def _find_lambda(function: types.FunctionType, missing: ADError) -> tuple[ast.Fu
         and [a.arg for a in node.args.args] == list(code.co_varnames[: code.co_argcount])
     ]
     if len(found) > 1:
-        found = [node for node in found if _same_position(code, node)] or found
+        found = [node for node in found if _same_position(code, node)]
+        found = [node for node in found if not any(inner in found for inner in list(ast.walk(node))[1:])]
     if len(found) != 1:
         raise missing
     return found[0], 1, lines

@@ -6,7 +6,7 @@ loaded by llvmlite alone, so that a process which compiles nothing never imports
 everything here runs as plain Python: an address of a function is then a key into a registry, and views use ctypes.
 """
 
-from nbinfer.compile.elementwise import Elementwise, elementwise
+from nbinfer.compile.elementwise import Elementwise, elementwise, fragment
 from nbinfer.compile.entries import Entry, entry
 from nbinfer.compile.kernels import JIT, Kernel, kernel
 from nbinfer.compile.memory import (
@@ -45,6 +45,7 @@ __all__ = [
     "elementwise",
     "entry",
     "floats_at",
+    "fragment",
     "generator_at",
     "ints_at",
     "kernel",

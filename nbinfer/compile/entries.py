@@ -7,6 +7,7 @@ import ctypes
 import functools
 import gc
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +29,9 @@ _C_TYPES: dict[str, Any] = {
 
 #: What code of this process alone refers to.
 _ALIVE: list[Any] = []
+
+#: Calls inside calls while Numba compiles. They are calls of Python functions, which take no space on the C stack.
+_DEEPEST = 20_000
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +101,7 @@ class Entry:
     def _compile(self) -> tuple[str, bytes, list[str]]:
         if self.py_func.__module__ == "nbinfer.mcmc.nuts":
             _log.warning("compiling the engine; this happens once per machine and takes some twenty seconds")
-        with _no_garbage_collection():
+        with _no_garbage_collection(), _deep_recursion():
             stored, portable = self._compile_with_numba()
         if portable:
             objects.write(self.path, *stored)
@@ -141,6 +145,17 @@ def _no_garbage_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+@contextlib.contextmanager
+def _deep_recursion() -> Iterator[None]:
+    """Let Numba follow a variable through long functions: it calls itself for each loop and branch on the way."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _DEEPEST))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 class _Catch:

@@ -59,14 +59,19 @@ def fingerprint(*things: Any) -> str:
         Equal in any process for equal content on the same platform. If something reached cannot be hashed, a fresh
         random number: whatever is filed under it is never found again.
     """
+    return contents(*things)[0] or os.urandom(16).hex()
+
+
+def contents(*things: Any) -> tuple[str | None, list[np.ndarray]]:
+    """Return the fingerprint, None if something cannot be hashed, and the arrays that were reached, in order."""
     hasher = _Hasher()
     try:
         hasher.feed(platform_tag())
         hasher.feed(things)
     except (_Unhashable, RecursionError) as reason:
         _log.debug("compiled anew each time: %s", reason)
-        return os.urandom(16).hex()
-    return hasher.digest.hexdigest()[:32]
+        return None, []
+    return hasher.digest.hexdigest()[:32], [thing for thing in hasher.alive if isinstance(thing, np.ndarray)]
 
 
 def _root(name: str | None) -> str:
@@ -115,7 +120,7 @@ class _Hasher:
     def __init__(self) -> None:
         self.digest = hashlib.sha256()
         self._seen: dict[int, int] = {}
-        self._alive: list[Any] = []  # ids stay unique while their objects live
+        self.alive: list[Any] = []  # ids stay unique while their objects live
 
     def tag(self, *words: object) -> None:
         self.digest.update("\0".join(map(str, words)).encode() + b"\1")
@@ -130,7 +135,7 @@ class _Hasher:
             self.tag("again", self._seen[id(thing)])
             return
         self._seen[id(thing)] = len(self._seen)
-        self._alive.append(thing)
+        self.alive.append(thing)
         if isinstance(thing, np.ndarray):
             self._array(thing)
         elif isinstance(thing, enum.Enum):
@@ -211,6 +216,7 @@ class _Hasher:
         self.feed(function.__code__)
         self.feed(function.__defaults__)
         self.feed(function.__kwdefaults__)
+        self.feed(vars(function).get("__custom_vjp__"))
         for cell in function.__closure__ or ():
             try:
                 self.feed(cell.cell_contents)

@@ -48,7 +48,12 @@ class Kernel(Generic[P, R]):
         """The dispatcher for callers from compiled code, which need no wrapper for Python: half the compile time."""
         import numba
 
-        return numba.njit(**(OPTIONS | self._options | NO_WRAPPERS))(self.py_func)
+        from nbinfer.compile.kept import Kept, can_be_kept
+
+        dispatcher = numba.njit(**(OPTIONS | self._options | NO_WRAPPERS))(self.py_func)
+        if can_be_kept(self.py_func):
+            dispatcher._cache = Kept(self.py_func)
+        return dispatcher
 
     @property
     def _numba_type_(self) -> Any:

@@ -6,14 +6,26 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from nbinfer.mcmc.binary import BinaryGibbsMetropolis, BinaryMetropolis
+from nbinfer.mcmc.categorical import CategoricalGibbsMetropolis
 from nbinfer.mcmc.hmc import HamiltonianMC
+from nbinfer.mcmc.metropolis import Metropolis
 from nbinfer.mcmc.nuts import NUTS
+from nbinfer.mcmc.slice import Slice
 from nbinfer.mcmc.step import Competence, StepMethod
 
 Options: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 #: What variables are assigned to automatically; the first wins ties of competence.
-AUTOMATIC: tuple[type[StepMethod], ...] = (NUTS, HamiltonianMC)
+AUTOMATIC: tuple[type[StepMethod], ...] = (
+    NUTS,
+    HamiltonianMC,
+    Metropolis,
+    BinaryMetropolis,
+    BinaryGibbsMetropolis,
+    Slice,
+    CategoricalGibbsMetropolis,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +39,12 @@ class CompoundStep:
     """
 
     methods: Sequence[Any]
+
+    def on(self, model: Any = None, **options: Any) -> Any:
+        """Put these methods to work on one chain of a model, see `StepMethod.on`."""
+        from nbinfer.mcmc.session import Stepper
+
+        return Stepper(self, model, **options)
 
 
 def listed(step: Any) -> list[StepMethod]:

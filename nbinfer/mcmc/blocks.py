@@ -159,11 +159,28 @@ class Blocks:
                 functions[2 * k], functions[2 * k + 1] = engine.function.address, wiring.parts["own"]
                 offset += len(step.method.statistics)
 
+    def rewire(self) -> None:
+        """Write every address anew."""
+        self.wire(*self._held)
+
+    def last_statistics(self, chain: int) -> list[dict[str, Any]]:
+        """Return what each step wrote in the last draw."""
+        at, offset = self._work_plan.places["statistics"][0], 0
+        row = self._work[chain].view(np.float64)[at : at + self.n_statistics]
+        found = []
+        for step in self.steps:
+            kinds = step.method.statistics
+            values = row[offset : offset + len(kinds)]
+            found.append({n: np.dtype(d).type(v).item() for (n, d), v in zip(kinds.items(), values, strict=True)})
+            offset += len(kinds)
+        return found
+
     def _wiring(self, chain: int, k: int, offset: int) -> Wiring:
         statistics = int(self.records[chain]["statistics"]) + 8 * offset
         parts = self._plan.addresses(address_of(self.state[chain]), k)
         work = self._work_plan.addresses(address_of(self._work[chain]), k)
-        return Wiring(parts, work, statistics, address_of(self._peers[k]), len(self.records), chain)
+        stream = int(self.records[chain]["words"])
+        return Wiring(parts, work, statistics, address_of(self._peers[k]), len(self.records), chain, stream)
 
     @property
     def _peers(self) -> np.ndarray:

@@ -22,7 +22,7 @@ ARITHMETIC = (FloatingPointError, ZeroDivisionError, OverflowError)
 #: Statuses that end a run, and what they mean unless the model's functions have an exception to say it.
 _FAILURES = {
     Status.BAD_RECORD: "a derived quantity has another shape here than at the initial point; give it one everywhere",
-    Status.BAD_DRAW: "the draw of a GibbsStep lies outside the support of its variable; correct the one or the other",
+    Status.BAD_DRAW: "a user's draw or proposal raised, or lies outside the support of its variable; mend it",
     Status.ITERATION_LIMIT: "a slice was not found within iter_limit turns of a loop; raise iter_limit, or w",
 }
 
@@ -129,14 +129,29 @@ def run(
         display.close()
     outcome.interrupted = any(int(p["draw"]) < until for p in blocks.progress)
     if outcome.error is None:
-        for chain, record in enumerate(blocks.records):
-            if record["status"] in _FAILURES:
-                outcome.chain, outcome.position = chain, blocks.part(chain, "position").view("f8").copy()
-                outcome.discrete = blocks.part(chain, "discrete").copy()
-                replayed = _replayed(bound, outcome.position, outcome.discrete)
-                outcome.error = replayed or SamplingError(_FAILURES[Status(record["status"])])
-                break
+        _look_at_statuses(blocks, bound, outcome)
     return outcome
+
+
+def _look_at_statuses(blocks: Blocks, bound: Any, outcome: Outcome) -> None:
+    """Make an error of the first status that ended a chain."""
+    for chain, record in enumerate(blocks.records):
+        if record["status"] in _FAILURES:
+            outcome.chain, outcome.position = chain, blocks.part(chain, "position").view("f8").copy()
+            outcome.discrete = blocks.part(chain, "discrete").copy()
+            replayed = _replayed(bound, outcome.position, outcome.discrete)
+            outcome.error = replayed or SamplingError(_FAILURES[Status(record["status"])])
+            return
+
+
+def raise_failure(blocks: Blocks, bound: Any) -> None:
+    """Raise what stopped chains that were advanced in this thread, if something did."""
+    outcome = Outcome()
+    _watch(blocks, bound, outcome, [int(d) for d in blocks.progress["divergences"]], None)
+    if outcome.error is None:
+        _look_at_statuses(blocks, bound, outcome)
+    if outcome.error is not None:
+        raise outcome.error
 
 
 def _work(team: Any, blocks: Blocks, bound: Any) -> None:

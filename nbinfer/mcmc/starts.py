@@ -54,7 +54,8 @@ def starting_points(
     ValueError
         If `start` does not fit the model.
     SamplingError
-        If the density is not finite at a starting point; the message names the first bad term.
+        If the density or its gradient is not finite at a starting point; the message names the first bad term, or
+        the first bad parameter.
     """
     given = _given(start, model, len(numbers))
     points = []
@@ -114,7 +115,8 @@ def _not_finite(
     else:
         reason = bound.explain(position, bound.chains, gradient)
     after = f" after {tries} tries" if tries > 1 else ""
+    what = "the gradient of logp" if np.isfinite(logp) else "logp"
     return SamplingError(
-        f"logp is not finite at the starting point of chain {number}{after} (logp = {logp:g}; {reason}). "
+        f"{what} is not finite at the starting point of chain {number}{after} (logp = {logp:g}; {reason}). "
         "Pass another start, or look at that term."
     )

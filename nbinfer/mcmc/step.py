@@ -43,6 +43,8 @@ class Site(NamedTuple):
         Their discrete values, as indices among all discrete values.
     lowest, highest : ndarray of int64, shape (k,)
         The range of each of those.
+    sees_all : bool
+        Whether the step is given the whole chain although it moves part of the coordinates.
     """
 
     bound: Any
@@ -51,19 +53,20 @@ class Site(NamedTuple):
     discrete: NDArray[np.int64]
     lowest: NDArray[np.int64]
     highest: NDArray[np.int64]
+    sees_all: bool = False
 
     @property
     def n(self) -> int:
         """Number of coordinates that the step sees: the chain it is given has so many."""
-        return len(self.coordinates) or int(self.bound.dim)
+        return len(self.coordinates) if self.is_part else int(self.bound.dim)
 
     @property
     def is_part(self) -> bool:
-        """Whether the step moves some of the coordinates, but not all."""
-        return 0 < len(self.coordinates) < int(self.bound.dim)
+        """Whether the step sees some of the coordinates, but not all."""
+        return 0 < len(self.coordinates) < int(self.bound.dim) and not self.sees_all
 
 
-def site_of(bound: Any, names: Sequence[str]) -> Site:
+def site_of(bound: Any, names: Sequence[str], sees_all: bool = False) -> Site:
     """Return where a step on these variables acts."""
     layout = bound.model.layout
     chosen = [layout.parameters[name] for name in names]
@@ -75,7 +78,7 @@ def site_of(bound: Any, names: Sequence[str]) -> Site:
     limits = [p.support.constants.reshape(2, -1) for p in discrete]
     lowest, highest = np.concatenate([np.zeros((2, 0)), *limits], axis=1).astype(np.int64)
     coordinates = indices([p.q for p in chosen if not p.support.discrete])
-    return Site(bound, tuple(names), coordinates, indices([p.z for p in discrete]), lowest, highest)
+    return Site(bound, tuple(names), coordinates, indices([p.z for p in discrete]), lowest, highest, sees_all)
 
 
 class Wiring(NamedTuple):
@@ -91,6 +94,10 @@ class Wiring(NamedTuple):
         Of the addresses of the positions that this step sees in each chain of the run.
     n_peers, chain : int
         Number of chains, and which of them this one is.
+    stream : int
+        Of the chain's random stream.
+    conditional : int
+        Of a C function that stands for the model's `conditional` where the step sees part of the coordinates; else 0.
     """
 
     parts: Mapping[str, int]
@@ -99,6 +106,38 @@ class Wiring(NamedTuple):
     peers: int = 0
     n_peers: int = 1
     chain: int = 0
+    stream: int = 0
+    conditional: int = 0
+
+
+def fill_conditionals(pairs: NDArray[np.int64], wiring: Wiring, site: Site) -> None:
+    """Write which function gives the log density of what depends on one coordinate, and the index that it takes.
+
+    Parameters
+    ----------
+    pairs : ndarray of int64, shape (n, 2)
+        Overwritten; the function is 0 where the model has none.
+    wiring : Wiring
+        The step's.
+    site : Site
+        The step's; its coordinates count.
+    """
+    pairs[:] = site.bound.conditionals(site.names, False)
+    if wiring.conditional:
+        pairs[:, 1] = np.arange(len(pairs))
+        pairs[pairs[:, 0] != 0, 0] = wiring.conditional
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether an option is a number and no bool."""
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def check_tune(label: str, tune: Any) -> None:
+    """Require a flag, and not the number of tuning draws."""
+    if not isinstance(tune, bool | np.bool_):
+        hint = " The number of tuning draws is an argument of sample." if isinstance(tune, int) else ""
+        raise TypeError(f"tune of {label} must be True or False, got {tune!r}.{hint}")
 
 
 @dataclass(frozen=True)
@@ -122,6 +161,8 @@ class StepMethod:  # numpydoc ignore=PR02
     statistics: ClassVar[Mapping[str, str]]
     #: Whether the step asks for gradients.
     uses_gradient: ClassVar[bool] = False
+    #: Whether the step is given the whole chain, even if it moves part of it.
+    sees_all: ClassVar[bool] = False
     #: Whether all chains form one unit, whose members look at each other.
     population: ClassVar[bool] = False
 
@@ -146,6 +187,25 @@ class StepMethod:  # numpydoc ignore=PR02
         competence : Competence
         """
         raise NotImplementedError
+
+    def on(self, model: Any = None, **options: Any) -> Any:
+        """Put this method to work on one chain of a model, draw by draw.
+
+        Parameters
+        ----------
+        model : Model, optional
+            Default: the model of the enclosing ``with`` block.
+        **options
+            ``start``, ``tune`` and ``random_seed`` of `Stepper`.
+
+        Returns
+        -------
+        stepper : Stepper
+            With ``astep``, ``step``, ``stop_tuning``, ``reset_tuning``.
+        """
+        from nbinfer.mcmc.session import Stepper
+
+        return Stepper(self, model, **options)
 
     def check(self, site: Site) -> None:
         """Raise ValueError if the settings do not fit the place."""

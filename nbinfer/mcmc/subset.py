@@ -13,7 +13,7 @@ import numpy as np
 
 from nbinfer.compile import Entry, call_density, call_step, entry, floats_at, ints_at, record_at
 from nbinfer.mcmc.chain import Chain, Status
-from nbinfer.mcmc.step import Site, StepMethod, Wiring
+from nbinfer.mcmc.step import Site, StepMethod, Wiring, fill_conditionals
 
 #: What the step around another keeps.
 Subset = np.dtype(
@@ -28,6 +28,8 @@ Subset = np.dtype(
         ("density", "i8"),  # the model's
         ("value", "i8"),
         ("context", "i8"),
+        ("pairs", "i8"),  # address of (function, index) per coordinate, for the model's `conditional`
+        ("last", "i8"),  # coordinate that the trial position was last changed in
     ],
     align=True,
 )
@@ -49,6 +51,18 @@ def density(n: int, position: int, grad: int, context: int) -> float:
     for i in range(n):
         out[i] = whole[coordinates[i]]
     return logp
+
+
+@entry("float64(int64, intp, intp, intp)")
+def conditional(n: int, position: int, i: int, context: int) -> float:
+    """Return the log density of what depends on one of these coordinates, where one at a time is tried."""
+    own = record_at(context, Subset)
+    q, trial, coordinates = floats_at(position, n), floats_at(own.trial, own.n), ints_at(own.coordinates, n)
+    trial[coordinates[own.last]] = q[own.last]
+    trial[coordinates[i]] = q[i]
+    own.last = i
+    pairs = ints_at(own.pairs, 2 * n)
+    return call_density(pairs[2 * i], own.n, own.trial, pairs[2 * i + 1], own.context)
 
 
 @entry("int64(intp, intp)")
@@ -97,6 +111,7 @@ class SubsetStep:
             "position": site.n,
             "grad": site.n,
             "coordinates": site.n,
+            "pairs": 2 * site.n,
         }
         return mine | {f"inner {name}": count for name, count in self.inner.layout(site).items()}
 
@@ -126,7 +141,10 @@ class SubsetStep:
             inner[name] = outer[name]
         inner.density = inner.value = density.address
         inner.context, inner.position, inner.grad = parts["own"], parts["position"], parts["grad"]
-        self.inner.wire(wiring._replace(parts=_inner(parts), work=_inner(wiring.work)), site)
+        own.pairs = parts["pairs"]
+        fill_conditionals(ints_at.py_func(parts["pairs"], 2 * site.n).reshape(-1, 2), wiring, site)
+        inner_wiring = wiring._replace(parts=_inner(parts), work=_inner(wiring.work), conditional=conditional.address)
+        self.inner.wire(inner_wiring, site)
 
 
 def _inner(parts: Mapping[str, Any]) -> dict[str, Any]:

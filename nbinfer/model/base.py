@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nbinfer.model.bounds import BoundsError
 from nbinfer.model.gradient import Disagreement
 from nbinfer.model.layout import Layout, Parameter
 
@@ -95,9 +96,24 @@ class BaseModel:
     def __exit__(self, *exception: object) -> None:
         _CONTEXT.stack.pop()
 
+    @property
+    def _data_tuple(self) -> Any:
+        """Data as the functions see them."""
+        raise NotImplementedError
+
     def initial_point(self) -> dict[str, Any]:
-        """Return the constrained values at unconstrained 0; of discrete parameters the lowest."""
-        return self.layout.initial_point()
+        """Return the constrained values at unconstrained 0; of discrete parameters the lowest.
+
+        Returns
+        -------
+        point : dict of str to (float, int or ndarray)
+
+        Raises
+        ------
+        ValueError
+            If a bound is a function, and nothing lies between the bounds there.
+        """
+        return self.constrain(np.zeros(self.dim))
 
     def unconstrain(self, point: Mapping[str, Any]) -> np.ndarray:
         """Map constrained values by name to an unconstrained position.
@@ -116,11 +132,28 @@ class BaseModel:
         ValueError
             With all unknown names, wrong shapes and values outside their support.
         """
-        return self.layout.unconstrain(point)
+        return self.layout.unconstrain(point, self._data_tuple)
 
     def constrain(self, q: Any, discrete: np.ndarray | None = None) -> dict[str, Any]:
-        """Map an unconstrained position, shape (dim,), to values by name."""
-        return self.layout.constrain(q, discrete)
+        """Map an unconstrained position to values by name.
+
+        Parameters
+        ----------
+        q : array_like, shape (dim,)
+            The position.
+        discrete : ndarray, optional
+            Values of discrete parameters, one after the other. Default: the lowest.
+
+        Returns
+        -------
+        point : dict of str to (float, int or ndarray)
+
+        Raises
+        ------
+        ValueError
+            If `q` has another shape; or a bound is a function, and nothing lies between the bounds there.
+        """
+        return self.layout.image(q, self._data_tuple, discrete)[0]
 
     def logp(self, point: Mapping[str, Any]) -> float:
         """Return the log density of constrained values, without the Jacobian of the transforms.
@@ -135,20 +168,28 @@ class BaseModel:
         logp : float
             Evaluated in plain Python: exceptions of the model's functions come out.
         """
-        return self.density_of(self.layout.check(point, partial=False))
+        return self.density_of(self.layout.check(point, self._data_tuple, partial=False))
 
     def logp_unconstrained(self, q: Any) -> float:
-        """Return the log density at an unconstrained position, with the Jacobian of the transforms."""
-        return self.log_jacobian(q) + self.density_of(self.constrain(q))
+        """Return the log density at an unconstrained position, with the Jacobian of the transforms.
 
-    def log_jacobian(self, q: Any) -> float:
-        """Return the log of the absolute Jacobian determinant of the transforms at an unconstrained position."""
-        position = self.layout.position(q)
-        total = 0.0
-        with np.errstate(all="ignore"):
-            for p in self.layout.continuous:
-                total += float(p.support.forward.py_func(position[p.q], np.empty(p.elements), p.support.constants))
-        return total
+        It is -inf where bounds that are functions leave nothing between them.
+        """
+        try:
+            values, log_jacobian = self.layout.image(q, self._data_tuple)
+        except BoundsError:
+            return -np.inf
+        return log_jacobian + self.density_of(values)
+
+    def log_jacobian(self, q: Any, discrete: np.ndarray | None = None) -> float:
+        """Return the log of the absolute Jacobian determinant of the transforms at an unconstrained position.
+
+        It is -inf where bounds that are functions leave nothing between them.
+        """
+        try:
+            return self.layout.image(q, self._data_tuple, discrete)[1]
+        except BoundsError:
+            return -np.inf
 
     def check_grad(self, point: Mapping[str, Any] | None = None) -> Disagreement:
         """Compare every coordinate of the unconstrained gradient with central differences.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from nbinfer.compile import address_of
-from nbinfer.compile.modules import GeneratedModule
 from nbinfer.errors import ModelError
-from nbinfer.model import generate
+from nbinfer.model import shells
+from nbinfer.model.code import Code
 from nbinfer.model.data import Table
-from nbinfer.model.derived import Derivation
+from nbinfer.model.extras import conditional_entry, draw_entry
 from nbinfer.model.gradient import Disagreement, compare_all, directional_error
 
 if TYPE_CHECKING:
@@ -70,13 +72,14 @@ class Bound:
     serial : bool
         Whether the density is a Python callable, which needs the GIL and one core.
     has_gradient : str
-        "written" or "finite differences".
+        "written", "derived" or "finite differences".
     weights : ndarray
         Weight of the prior and of each likelihood term; compiled code reads it at each call.
     """
 
     serial = False
     has_gradient: str
+    weights: np.ndarray
 
     def __init__(self, model: Model, chains: int) -> None:
         self.model = model
@@ -139,19 +142,21 @@ class Bound:
         return ""
 
     @property
+    def _at_unit_weights(self) -> bool:
+        """Whether a gradient of the whole will do: a single weight can be applied to it."""
+        return len(self.weights) == 1 or bool(np.all(self.weights == 1.0))
+
+    @property
     def gradient_warning(self) -> str:
         """What to warn about before a run that uses gradients; '' if there is nothing."""
         if self.has_gradient != "finite differences":
             return ""
-        if self.model.is_written:
-            why = "its terms have weights other than one (total_size), which logp_grad cannot know"
-        elif self._underivable:
-            why = f"its gradient cannot be derived: {self._underivable}"
-        else:
-            why = "it has no logp_grad"
+        why = f"its gradient cannot be derived: {self._underivable}" if self._underivable else "it has no logp_grad"
+        if self.model.is_written and not self._at_unit_weights:
+            why = f"its terms have weights other than one (total_size), which logp_grad cannot know, and {why}"
         return (
-            f"{self.model.title} is differentiated by central differences, because {why}: {2 * self.dim} evaluations "
-            "of the density for each gradient, and fewer digits."
+            f"{self.model.title} is differentiated by central differences, {2 * self.dim} evaluations of the density "
+            f"for each gradient and fewer digits, because {why}"
         )
 
     def value_and_grad(self, q: Any) -> tuple[float, np.ndarray]:
@@ -193,6 +198,39 @@ class Bound:
         """Return the discrete values of a chain, laid out one after the other; may be written to."""
         return np.zeros(0, np.int64)
 
+    def conditional(self, name: str) -> int:
+        """Return the address of ``double f(int64 n, intp q, intp i, intp context)``, or 0 if there is none.
+
+        It gives the log density of what depends on element i of a variable, up to what does not.
+        """
+        return 0
+
+    def draw(self, name: str, function: Any) -> int:
+        """Return the address of a C function that draws a variable, see `nbinfer.model.extras.draw_entry`."""
+        raise NotImplementedError
+
+    def conditionals(self, names: Sequence[str], discrete: bool) -> np.ndarray:
+        """Return what `conditional` takes for each element of some variables.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Variables; those of the other kind do not count.
+        discrete : bool
+            Whether the discrete or the continuous ones count.
+
+        Returns
+        -------
+        pairs : ndarray of int64, shape (k, 2)
+            Address, 0 if there is none, and index within its variable of each discrete value or coordinate.
+        """
+        pairs = []
+        for p in (self.model.layout.parameters[name] for name in names):
+            if p.support.discrete == discrete:
+                address = self.conditional(p.name)
+                pairs += [(address, i) for i in range(p.elements if discrete else p.size)]
+        return np.array(pairs, np.int64).reshape(-1, 2)
+
     def place_discrete(self, chain: int, values: np.ndarray) -> None:
         """Let the chain's functions read its discrete values from this memory, which must outlive them."""
 
@@ -206,15 +244,23 @@ class Bound:
         logp, grad = self.value_and_grad(q)
         bad = np.flatnonzero(~np.isfinite(grad))
         if bad.size:
-            return f"the gradient is {grad[bad[0]]} for {self.model.layout.coordinate_name(int(bad[0]))}"
+            # Bounds pass a bad gradient on to the parameters they depend on, which were declared before.
+            places = [p.q for p in reversed(self.model.layout.dependent)]
+            culprits = [i for place in places for i in bad if place.start <= i < place.stop]
+            first = int((culprits or bad)[0])
+            return f"the gradient is {grad[first]} for {self.model.layout.coordinate_name(first)}"
         return "" if np.isfinite(logp) else f"the log density is {logp}"
 
     def describe(self, q: Any, chain: int = 0, discrete: np.ndarray | None = None) -> str:
         """Write a position as constrained values: ``mu = 0.1, tau = 2``."""
         discrete = self.discrete(chain) if discrete is None else discrete
-        values = self.model.constrain(q, discrete if discrete.size else None)
-        written = {name: np.array2string(np.asarray(v), precision=6, threshold=8) for name, v in values.items()}
-        return ", ".join(f"{name} = {value}" for name, value in written.items())
+        written = []
+        # A bound that raises has said so already: the parameters before it are what there is to say.
+        with contextlib.suppress(Exception):
+            walk = self.model.layout.walk(q, self.model._data_tuple, discrete if discrete.size else None)
+            for name, value, _ in walk:
+                written.append(f"{name} = {np.array2string(np.asarray(value), precision=6, threshold=8)}")
+        return ", ".join(written)
 
     def check_gradient(self, q: Any) -> None:
         """Compare a written gradient with central differences: along one direction, on failure along each coordinate.
@@ -247,19 +293,11 @@ class Bound:
 class CompiledBound(Bound):
     """A model of Python functions, compiled."""
 
-    def __init__(
-        self,
-        model: Model,
-        chains: int,
-        module: GeneratedModule,
-        plan: generate.Plan,
-        facts: Facts,
-        weights: np.ndarray,
-        derivation: Derivation | None = None,
-    ) -> None:
+    def __init__(self, model: Model, chains: int, facts: Facts, weights: np.ndarray) -> None:
         super().__init__(model, chains)
-        self._derivation = derivation
-        self._module = module
+        self._facts = facts
+        self._by_terms = Code(model, facts, False)
+        self._whole = self._written_code(facts) or self._by_terms
         layout = model.layout
         for name, (shape, dtype) in facts.derived.items():
             self._add_column(name, shape, dtype, "derived")
@@ -268,81 +306,99 @@ class CompiledBound(Bound):
         self._columns[: len(words)] = words
         self.weights = weights
         self._constants = layout.constants
-        self._table = Table(plan.data)
-        self._scratch = aligned(chains + 1, plan.scratch)
+        self._table = Table(model._data.values())
+        self._scratch = aligned(chains + 1, layout.scratch)
         self._discrete = aligned(chains + 1, layout.discrete, np.int64)
         self._discrete[:, : max(layout.discrete, 1)] = layout.discrete_values({})
         self._placed: dict[int, np.ndarray] = {}  # discrete values that live in a sampler's memory
-        self._rows = aligned(chains + 1, generate.CONTEXT_WORDS, np.int64)
-        self._rows[:, generate.VERSION] = generate.CONTEXT_VERSION
-        self._rows[:, generate.ROW_SIZE] = self.row_size
+        self._rows = aligned(chains + 1, shells.CONTEXT_WORDS, np.int64)
+        self._rows[:, shells.VERSION] = shells.CONTEXT_VERSION
+        self._rows[:, shells.ROW_SIZE] = self.row_size
         for word, length, array in (
-            (generate.DATA, generate.N_DATA, self._table.words),
-            (generate.WEIGHTS, generate.N_WEIGHTS, self.weights),
-            (generate.CONSTANTS, generate.N_CONSTANTS, self._constants),
-            (generate.COLUMNS, generate.N_COLUMNS, self._columns),
-            (generate.DISCRETE, generate.N_DISCRETE, self._discrete),
-            (generate.SCRATCH, generate.N_SCRATCH, self._scratch),
-            (generate.FAILURE, None, self._failures),
+            (shells.DATA, shells.N_DATA, self._table.words),
+            (shells.WEIGHTS, shells.N_WEIGHTS, self.weights),
+            (shells.CONSTANTS, shells.N_CONSTANTS, self._constants),
+            (shells.COLUMNS, shells.N_COLUMNS, self._columns),
+            (shells.DISCRETE, shells.N_DISCRETE, self._discrete),
+            (shells.SCRATCH, shells.N_SCRATCH, self._scratch),
+            (shells.FAILURE, None, self._failures),
         ):
             each = np.arange(chains + 1) * array.strides[0] if array.ndim == 2 else 0
             self._rows[:, word] = array.ctypes.data + each
             if length is not None:
                 self._rows[:, length] = array.shape[-1]
 
+    def conditional(self, name: str) -> int:
+        # It knows nothing of weights.
+        if name not in self.model.conditional or not self._at_unit_weights:
+            return 0
+        return conditional_entry(self.model, self._facts, name).address
+
+    def draw(self, name: str, function: Any) -> int:
+        return draw_entry(self.model, self._facts, name, function).address
+
+    def _written_code(self, facts: Facts) -> Code | None:
+        """Return the code with the user's gradient, if there is one and the derivatives of all bounds were found."""
+        if not self.model.is_written:
+            return None
+        code = Code(self.model, facts, True)
+        if code.derivation.reason and not self.model.has_terms:
+            raise ModelError(
+                f"{self.model.title} has a bound that cannot be differentiated, so that logp_grad alone will not do: "
+                f"{code.derivation.reason}\nRewrite the bound, or pass the density too (logp, or prior and "
+                "likelihood), whose differences can be taken."
+            )
+        return None if code.derivation.reason else code
+
+    @property
+    def _code(self) -> Code:
+        """The code to use now: a written gradient is that of the whole, at weights of one."""
+        return self._whole if self._at_unit_weights else self._by_terms
+
     @property
     def has_gradient(self) -> str:  # type: ignore[override]
-        if self._derivation is not None and self._derivation.source:
-            return "derived"
-        return "written" if self._name == "density" and self.model.is_written else "finite differences"
+        if self._code.written:
+            return "written"
+        return "derived" if self._code.derivation.source else "finite differences"
 
     @property
     def derivative_warnings(self) -> tuple[str, ...]:
-        return self._derivation.warnings if self._derivation is not None else ()
+        return self._code.derivation.warnings
 
     @property
     def _underivable(self) -> str:
-        return self._derivation.reason if self._derivation is not None else ""
-
-    @property
-    def _name(self) -> str:
-        """The C function to use: a written gradient is that of the whole, at weights of one."""
-        whole = len(self.weights) == 1 or bool(np.all(self.weights == 1.0))
-        return "density" if whole or not self.model.is_written else "general"
+        return self._code.derivation.reason
 
     @property
     def density(self) -> int:
-        return self.model.address_of(self._module.entry(self._name))
+        return self._code.entry("density").address
 
     @property
     def value_density(self) -> int:
-        name = "general" if self.model.is_written and self.model.has_terms else "density"
-        return self.model.address_of(self._module.entry(name))
+        return self._by_terms.entry("value").address if self.model.has_terms else self.density
 
     @property
     def record(self) -> int:
-        return self.model.address_of(self._module.entry("record"))
+        return self._whole.entry("record").address
 
     def reweight(self, weights: Any) -> None:
         """Change the weights of the terms; ask for `density` again afterwards."""
         self.weights[:] = weights
 
     def _density(self, *args: int) -> float:
-        entry = self._module.entry(self._name)
-        self.model.address_of(entry)
-        return float(entry(*args))
+        return float(self._code.entry("density")(*args))
 
     def context(self, chain: int) -> int:
         return address_of(self._rows[chain])
 
     def status(self, chain: int) -> int:
-        return address_of(self._rows[chain, generate.STATUS :])
+        return address_of(self._rows[chain, shells.STATUS :])
 
     def failure(self, chain: int) -> np.ndarray | None:
-        return self._failures[chain, : self.dim].copy() if self._rows[chain, generate.FAILED] else None
+        return self._failures[chain, : self.dim].copy() if self._rows[chain, shells.FAILED] else None
 
     def clear_failure(self, chain: int) -> None:
-        self._rows[chain, generate.FAILED] = 0
+        self._rows[chain, shells.FAILED] = 0
 
     def discrete(self, chain: int) -> np.ndarray:
         values: np.ndarray = self._placed.get(chain, self._discrete[chain])
@@ -350,4 +406,4 @@ class CompiledBound(Bound):
 
     def place_discrete(self, chain: int, values: np.ndarray) -> None:
         self._placed[chain] = values
-        self._rows[chain, generate.DISCRETE] = address_of(values)
+        self._rows[chain, shells.DISCRETE] = address_of(values)

@@ -1,9 +1,10 @@
-"""Derived gradients of models: found once, kept beside the machine code, found again only to be compiled."""
+"""Derived gradients of models and of their bounds: found once, kept beside the machine code."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,28 +13,33 @@ from nbinfer.compile import JIT
 from nbinfer.compile.modules import write_once
 from nbinfer.compile.objects import cache_root
 from nbinfer.model.data import Datum
-from nbinfer.model.layout import Layout
+from nbinfer.model.layout import Layout, Parameter
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import Generated, Type
 
-#: Name of the derived function in a model's module.
-NAME = "derived_gradient"
+#: Name of the derived gradient in a model's module.
+NAME = "density_gradient"
+
+
+def pull_name(argument: str, p: Parameter) -> str:
+    """Return the name of the function that adds what a bound contributes to the gradients of earlier parameters."""
+    return f"pull_{argument}_{p.name}"
 
 
 class Derivation(NamedTuple):
-    """What came of deriving a gradient.
+    """What came of deriving gradients.
 
     Attributes
     ----------
     source : str
-        Text of the function; '' if there is none.
+        Text of the functions; '' if there are none.
     reason : str
-        Why there is none.
+        Why there are none.
     warnings : tuple of str
         Derivatives that vanish silently, each with its place.
     names : dict or None
-        What the function needs among its globals; None if the derivation was read from disk.
+        What the functions need among their globals; None if the derivation was read from disk.
     """
 
     source: str
@@ -42,25 +48,61 @@ class Derivation(NamedTuple):
     names: dict[str, Any] | None
 
 
-def derivation(content: str, derive: Callable[[], Generated]) -> Derivation:
+def derivation(content: str, derive: Callable[[], Sequence[Generated]]) -> Derivation:
     """Return the derivation for a model's content, from disk if it is there."""
     path = cache_root() / "models" / "derived" / f"{content}.json"
     if JIT:
         known = _read(path)
         if known is not None:
             return known
-    found = _derived(derive)
+    found = derive_now(derive)
     if JIT:
         write_once(path, json.dumps([found.source, found.reason, found.warnings]))
     return found
 
 
-def _derived(derive: Callable[[], Generated]) -> Derivation:
+def derive_now(derive: Callable[[], Sequence[Generated]]) -> Derivation:
+    """Derive without a look at the disk."""
     try:
-        generated = derive()
+        parts = derive()
     except ADError as error:
         return Derivation("", str(error), (), {})
-    return Derivation(generated.source, "", tuple(map(str, generated.warnings)), generated.globals | generated.arrays)
+    names: dict[str, Any] = {}
+    for part in parts:
+        names |= part.globals | part.arrays
+    source = "\n\n".join("@kernel(reassociate=True)\n" + part.source for part in parts)
+    return Derivation(source, "", tuple(str(warning) for part in parts for warning in part.warnings), names)
+
+
+def derive_bounds(layout: Layout, data: Mapping[str, Type]) -> list[Generated]:
+    """Derive, for each bound that is a function, ``pull(p, d, bar, grad)``.
+
+    It adds to `grad` the derivative of ``sum(bar * f(p, d))``, where `bar` is like the value between the bounds.
+    """
+    from nbinfer.autodiff import Type
+    from nbinfer.autodiff.derive import derive_pullback
+
+    types = parameter_types(layout)
+    found = []
+    for p in layout.dependent:
+        before = {name: types[name] for name in p.before._fields}
+        bar = Type("float", len(p.shape), _units(p.shape))
+        for argument, bound in p.functions.items():
+            name = pull_name(argument, p)
+            found.append(_with_own_names(derive_pullback(bound, before, data, bar, name=name)))
+    return found
+
+
+def _with_own_names(part: Generated) -> Generated:
+    """Put a function's name before those of its globals: another derived function may use the same for other things."""
+
+    def own(names: dict[str, Any]) -> dict[str, Any]:
+        return {f"{part.name}_{name}": thing for name, thing in names.items()}
+
+    source = part.source
+    for name in part.globals | part.arrays:
+        source = re.sub(rf"(?<![\w.]){name}(?!\w)", f"{part.name}_{name}", source)
+    return part._replace(source=source, globals=own(part.globals), arrays=own(part.arrays))
 
 
 def _read(path: Path) -> Derivation | None:

@@ -15,7 +15,7 @@ from nbinfer.errors import ModelError
 _LOCK = threading.RLock()
 
 #: Exceptions that say that this point is bad, not that the function is wrong.
-NUMERICAL = (FloatingPointError, ZeroDivisionError, OverflowError, np.linalg.LinAlgError)
+NUMERICAL = (ArithmeticError, np.linalg.LinAlgError)
 
 
 @contextlib.contextmanager
@@ -46,9 +46,9 @@ def call(function: Any, *args: Any) -> Any:
         return python_function(function)(*args)
 
 
-def check_arguments(function: Any, label: str, names: tuple[str, ...]) -> None:
-    """Require something that can be compiled and takes the arguments `names`."""
-    wanted = f"{label}({', '.join(names)})"
+def check_arguments(function: Any, label: str, names: tuple[str, ...], called: str = "") -> None:
+    """Require something that can be compiled and takes the arguments `names`; messages write it as `called`."""
+    wanted = f"{called or label}({', '.join(names)})"
     if not callable(function):
         raise ModelError(f"{label} must be a function {wanted}, got {type(function).__name__}")
     code = getattr(python_function(function), "__code__", None)
@@ -96,33 +96,39 @@ class Facts(NamedTuple):
         For each likelihood term the shape of its value; None for a number.
     derived : dict of str to (tuple of int, str)
         Shape and dtype of each derived quantity.
+    bounds : dict of (str, str) to (tuple of int or None)
+        For each bound that is a function, by argument and parameter, the shape of its value; None for a number.
     """
 
     terms: dict[str, tuple[int, ...] | None]
     derived: dict[str, tuple[tuple[int, ...], str]]
+    bounds: dict[tuple[str, str], tuple[int, ...] | None]
 
     def as_json(self) -> dict[str, Any]:
         """Return the facts as plain data."""
-        return {"terms": self.terms, "derived": self.derived}
+        return {"terms": self.terms, "derived": self.derived, "bounds": list(self.bounds.items())}
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> Facts:
         """Read what `as_json` returned."""
         terms = {name: None if shape is None else tuple(shape) for name, shape in plain["terms"].items()}
         derived = {name: (tuple(shape), kind) for name, (shape, kind) in plain["derived"].items()}
-        return cls(terms, derived)
+        bounds = {tuple(key): None if shape is None else tuple(shape) for key, shape in plain["bounds"]}
+        return cls(terms, derived, bounds)
 
 
 def retrying(evaluate: Callable[[np.ndarray], Any], dim: int) -> Any:
     """Evaluate at unconstrained 0; if that is numerically bad, at a few other points, before giving up."""
     points = [np.zeros(dim), *np.random.Generator(np.random.Philox(key=1)).uniform(-1.0, 1.0, (4, dim))]
-    for i, q in enumerate(points):
+    errors = []
+    for q in points:
         try:
             return evaluate(q)
         except Exception as error:
-            if not is_numerical(error) or i == len(points) - 1:
+            if not is_numerical(error):
                 raise
-    raise AssertionError
+            errors.append(error)
+    raise errors[0]
 
 
 def describe_derived(value: Any, label: str) -> tuple[tuple[int, ...], str]:

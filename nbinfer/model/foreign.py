@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nbinfer.compile import JIT, address_of, call_density, entry, floats_at, ints_at
+from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.memory import register
 from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
-from nbinfer.model import generate
 from nbinfer.model.base import BaseModel
 from nbinfer.model.data import Datum, convert, convert_all
 from nbinfer.model.density import Bound, aligned
 from nbinfer.model.derived import NAME, data_type, units_key
 from nbinfer.model.evaluate import Facts, call, check_number, python_function, retrying
+from nbinfer.model.generate import DIFFERENCE_STEP
 from nbinfer.model.model import Model
+from nbinfer.model.plan import Plan, Term
 from nbinfer.model.pointers import PROTOTYPE, c_address, pointer, tests_null
 from nbinfer.model.supports import real
 
@@ -69,11 +71,14 @@ def flat(f: Any, dim: int, data: Any, *, context: Any, compile: bool, name: str 
 class _Flat(Model):
     """What all models of one real parameter ``x`` share."""
 
+    is_named = False
+
     def __init__(self, dim: int, data: Any, name: str | None) -> None:
         self._bare = data is not None and not isinstance(data, Mapping) and not hasattr(data, "_asdict")
         BaseModel.__init__(self, {"x": real(dim)}, name)
         self.prior = self.logp_function = self.logp_grad = None
         self.likelihood, self.derived, self.predict, self.total_size = {}, {}, {}, {}
+        self.conditional = {}
         self.allow_nan = ()
         self._data = {"data": convert("data", data)} if self._bare else convert_all(data, ())
         self._has_data = data is not None
@@ -84,9 +89,6 @@ class _Flat(Model):
         if not self._has_data:
             return ()
         return self._data["data"].value if self._bare else self._data_tuple
-
-    def log_jacobian(self, q: Any) -> float:
-        return 0.0
 
 
 def _argument_names(f: Any, has_data: bool) -> str:
@@ -138,28 +140,26 @@ class FlatModel(_Flat):
 
     def _observe(self, q: np.ndarray) -> Facts:
         check_number(self._pieces({"x": q})[0][1], self._label)
-        return Facts({}, {})
+        return Facts({}, {}, {})
 
-    def _content(self) -> str:
-        from nbinfer.compile.fingerprint import fingerprint
-
+    def _content(self, written: bool) -> str:
         data = self._data.values()
-        units = [] if self.is_written else units_key(data)
+        units = [] if written else units_key(data)
         return fingerprint(self._f, self._form, self._bare, self._has_data, self.dim, [d.key for d in data], units)
 
-    def _derive(self) -> Generated:
+    def _derive(self, written: bool) -> list[Generated]:
         from nbinfer.autodiff.derive import derive_flat
 
         types = {name: data_type(datum) for name, datum in self._data.items()}
         data = (next(iter(types.values())) if self._bare else types) if self._has_data else None
-        return derive_flat(python_function(self._f), data, name=NAME)
+        return [derive_flat(python_function(self._f), data, name=NAME)]
 
-    def _plan(self, facts: Facts) -> generate.Plan:
-        terms = [] if self.is_written else [generate.Term("logp", False)]
+    def _plan(self, facts: Facts, written: bool) -> Plan:
+        terms = [] if written else [Term("logp", False)]
         data: list[Datum] = list(self._data.values())
-        return generate.Plan(self.layout, data, terms, self.is_written, [], self._form, self._bare)
+        return Plan(self.layout, data, terms, written, [], self._form, self._bare)
 
-    def _names(self) -> dict[str, Any]:
+    def _names(self, written: bool) -> dict[str, Any]:
         return {self._label: compilable(self._f)}
 
 
@@ -345,7 +345,7 @@ class _CallableBound(_ForeignBound):
     def _differences(self, q: np.ndarray, grad: np.ndarray) -> float:
         trial = q.copy()
         for i in range(self.dim):
-            step = generate.DIFFERENCE_STEP * max(1.0, abs(q[i]))
+            step = DIFFERENCE_STEP * max(1.0, abs(q[i]))
             above, below = q[i] + step, q[i] - step
             trial[i] = above
             difference = self.model.call(trial, None)

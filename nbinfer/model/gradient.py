@@ -111,10 +111,11 @@ def compare_all(value: Value, value_and_grad: ValueAndGrad, q: np.ndarray, names
         difference, error = difference / direction[i], error / direction[i]
         gap = abs(difference - grad[i])
         if not np.isfinite(error):  # the density is not finite near by: nothing can be said
-            gap = 0.0 if np.isfinite(grad[i]) else np.inf
+            excess = 0.0 if np.isfinite(grad[i]) else np.inf
         elif not np.isfinite(gap):
-            gap = np.inf
-        allowed = TOLERANCE * max(abs(difference), abs(grad[i])) + min(error, 1e-2 * abs(difference) + 1e-2) + 1e-8
-        excess = gap / allowed
+            excess = np.inf
+        else:
+            noise = min(error, 1e-2 * abs(difference) + 1e-2)
+            excess = gap / (TOLERANCE * max(abs(difference), abs(grad[i])) + noise + 1e-8)
         rows.append(Comparison(name, float(grad[i]), float(difference), float(excess)))
     return Disagreement(rows)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import collections
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from nbinfer.errors import ModelError
+from nbinfer.model.bounds import BoundsError, evaluate
 from nbinfer.model.data import check_name
 from nbinfer.model.support import Support
 
@@ -23,17 +24,22 @@ class Parameter(NamedTuple):
         Its name.
     support : Support
         Where it lives.
-    q, x, z, c : slice
+    before : type or None
+        Named tuple of the parameters declared before, if one of its bounds is a function.
+    q, x, z, c, b : slice
         Its places among the unconstrained coordinates, the constrained values in scratch memory (empty for real
-        parameters, which are views of the coordinates), the discrete values, and the constants of transforms.
+        parameters, which are views of the coordinates), the discrete values, the constants of transforms, and those in
+        scratch memory, which have places only if they depend on other parameters.
     """
 
     name: str
     support: Support
+    before: Any
     q: slice
     x: slice
     z: slice
     c: slice
+    b: slice
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -50,6 +56,11 @@ class Parameter(NamedTuple):
         """Number of elements of the value."""
         return math.prod(self.support.shape)
 
+    @property
+    def functions(self) -> dict[str, Any]:
+        """Bounds that are functions, by argument."""
+        return {argument: bound for argument, bound in self.support.bounds if callable(bound)}
+
 
 class Layout:
     """All parameters of a model, in their order.
@@ -58,8 +69,9 @@ class Layout:
     ----------
     parameters : dict of str to Parameter
         By name.
-    dim, values, discrete : int
-        Number of unconstrained coordinates, of constrained values kept in scratch memory, of discrete values.
+    dim, values, discrete, bounds : int
+        Number of unconstrained coordinates, of constrained values kept in scratch memory, of discrete values, and of
+        constants of transforms kept in scratch memory.
     constants : ndarray
         Constants of all transforms.
     """
@@ -70,7 +82,7 @@ class Layout:
         if not supports:
             raise ModelError("a model needs at least one parameter, got none: parameters={'mu': nb.real()}")
         self.parameters: dict[str, Parameter] = {}
-        starts = [0, 0, 0, 0]
+        starts = [0, 0, 0, 0, 0]
         for name, support in supports.items():
             check_name(name, "the parameter name")
             if not isinstance(support, Support):
@@ -80,38 +92,79 @@ class Layout:
                 )
             count = math.prod(support.shape)
             moved = 0 if support.is_identity or support.discrete else count
-            sizes = (support.size, moved, count if support.discrete else 0, support.constants.size if moved else 0)
+            constants = support.constants.size if moved else 0
+            before = _named_tuple(f"Before_{name}", self.parameters) if support.bounds else None
+            sizes = [support.size, moved, count if support.discrete else 0, constants, constants if before else 0]
             places = [slice(start, start + size) for start, size in zip(starts, sizes, strict=True)]
-            self.parameters[name] = Parameter(name, support, *places)
+            self.parameters[name] = Parameter(name, support, before, *places)
             starts = [place.stop for place in places]
-        self.dim, self.values, self.discrete, constants = starts
+        self.dim, self.values, self.discrete, constants, self.bounds = starts
         self.constants = np.zeros(max(constants, 1))
         for parameter in self.parameters.values():
             if parameter.c.stop > parameter.c.start:
                 self.constants[parameter.c] = parameter.support.constants
-        self.tuple_class = collections.namedtuple("Parameters", tuple(self.parameters))  # type: ignore[misc]
+        self.tuple_class = _named_tuple("Parameters", self.parameters)
+
+    @property
+    def bounds_start(self) -> int:
+        """Where the constants of transforms lie in scratch memory: after the values and their gradients."""
+        return 2 * self.values
+
+    @property
+    def trial_start(self) -> int:
+        """Where a position to try lies in scratch memory: after these constants and their gradients."""
+        return self.bounds_start + 2 * self.bounds
+
+    @property
+    def scratch(self) -> int:
+        """Number of float64 of scratch memory a chain needs."""
+        return self.trial_start + self.dim + 1
 
     @property
     def continuous(self) -> list[Parameter]:
         """Parameters that have coordinates."""
         return [p for p in self.parameters.values() if not p.support.discrete]
 
-    def initial_point(self) -> dict[str, Any]:
-        """Return the constrained values at unconstrained 0; the lowest of discrete ones."""
-        return {name: p.support.initial for name, p in self.parameters.items()}
+    @property
+    def dependent(self) -> list[Parameter]:
+        """Parameters with a bound that is a function."""
+        return [p for p in self.parameters.values() if p.support.bounds]
 
-    def constrain(self, q: Any, discrete: np.ndarray | None = None) -> dict[str, Any]:
-        """Map coordinates to values by name."""
+    def bound_values(self, p: Parameter, values: Mapping[str, Any], data: Any) -> dict[str, Any]:
+        """Evaluate the bounds of a parameter, by argument, at values of the parameters before it."""
+        before = p.before(*(_seen(values[name], self.parameters[name]) for name in p.before._fields))
+        return evaluate(p.name, dict(p.support.bounds), p.shape, before, data, self.parameters)
+
+    def support(self, p: Parameter, values: Mapping[str, Any], data: Any) -> Support:
+        """Return the support of a parameter at values of the parameters before it; BoundsError if it is empty."""
+        if not p.support.bounds:
+            return p.support
+        try:
+            return p.support.at(self.bound_values(p, values, data))
+        except BoundsError as error:
+            raise BoundsError(f"{p.name}: {p.support!r} has no values here: {error}") from None
+
+    def walk(self, q: Any, data: Any, discrete: np.ndarray | None = None) -> Iterator[tuple[str, Any, float]]:
+        """Go through name, value and log of the Jacobian of each parameter at a position.
+
+        Bounds may depend on the parameters before: where they leave nothing, the walk ends with a BoundsError.
+        """
         position = self.position(q)
-        result: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for name, p in self.parameters.items():
+            log_jacobian = 0.0
             if not p.support.discrete:
-                result[name] = p.support.constrain(position[p.q])
+                values[name], log_jacobian = self.support(p, values, data).image(position[p.q])
             elif discrete is None:
-                result[name] = p.support.initial
+                values[name] = p.support.initial
             else:
-                result[name] = discrete[p.z].reshape(p.shape).copy() if p.shape else int(discrete[p.z][0])
-        return result
+                values[name] = discrete[p.z].reshape(p.shape).copy() if p.shape else int(discrete[p.z][0])
+            yield name, values[name], log_jacobian
+
+    def image(self, q: Any, data: Any, discrete: np.ndarray | None = None) -> tuple[dict[str, Any], float]:
+        """Map coordinates to values by name and the log of the Jacobian."""
+        steps = list(self.walk(q, data, discrete))
+        return {name: value for name, value, _ in steps}, float(sum(log_jacobian for *_, log_jacobian in steps))
 
     def position(self, q: Any) -> np.ndarray:
         """Check and convert coordinates."""
@@ -123,16 +176,22 @@ class Layout:
             raise ModelError(f"a position must have shape ({self.dim},), got {position.shape}")
         return position
 
-    def check(self, point: Mapping[str, Any], *, partial: bool) -> dict[str, Any]:
+    def check(self, point: Mapping[str, Any], data: Any, *, partial: bool) -> dict[str, Any]:
         """Return checked values of a point; with all that is wrong in one error.
 
         Parameters
         ----------
         point : mapping
             Constrained values by name.
+        data : named tuple
+            For bounds that are functions.
         partial : bool
             Whether names may be missing.
         """
+        return {name: value for name, (_, value) in self._checked(point, data, partial).items() if name in point}
+
+    def _checked(self, point: Mapping[str, Any], data: Any, partial: bool) -> dict[str, tuple[Support, Any]]:
+        """Return each parameter's support and value at a point; what may be missing is at unconstrained 0."""
         if not isinstance(point, Mapping):
             raise ModelError(f"a point must map parameter names to values, got {type(point).__name__}")
         wrong = []
@@ -146,28 +205,34 @@ class Layout:
         missing = [name for name in self.parameters if name not in point]
         if missing and not partial:
             wrong.append(f"missing: {', '.join(missing)}")
-        values = {}
+        found: dict[str, tuple[Support, Any]] = {}
         for name, p in self.parameters.items():
-            if name in point:
-                try:
-                    values[name] = p.support.check(point[name])
-                except ValueError as error:
-                    wrong.append(f"{name}: {error}")
+            unknown = [other for other in p.before._fields if other not in found] if p.support.bounds else []
+            if unknown or (name in missing and not partial):
+                continue
+            try:
+                support = self.support(p, {other: value for other, (_, value) in found.items()}, data)
+            except BoundsError as error:
+                wrong.append(str(error))
+                continue
+            try:
+                found[name] = support, support.initial if name in missing else support.check(point[name])
+            except ValueError as error:
+                wrong.append(f"{name}: {error}")
         if wrong:
             raise ModelError("; ".join(wrong))
-        return values
+        return found
 
-    def unconstrain(self, point: Mapping[str, Any]) -> np.ndarray:
+    def unconstrain(self, point: Mapping[str, Any], data: Any) -> np.ndarray:
         """Map a point, maybe partial, to coordinates."""
-        values = self.check(point, partial=True)
         q = np.zeros(self.dim)
         wrong = []
-        for p in self.continuous:
-            if p.name in values:
+        for name, (support, value) in self._checked(point, data, partial=True).items():
+            if name in point:
                 try:
-                    q[p.q] = p.support.unconstrain(values[p.name])
+                    q[self.parameters[name].q] = support.unconstrain(value)
                 except ValueError as error:
-                    wrong.append(f"{p.name}: {error}")
+                    wrong.append(f"{name}: {error}")
         if wrong:
             raise ModelError("; ".join(wrong))
         return q
@@ -198,7 +263,11 @@ class Layout:
 
     def keys(self) -> Iterable[tuple[Any, ...]]:
         """Return what generated code depends on: names, kinds of supports, shapes; not the bounds."""
-        return [(p.name, p.support.name, p.shape, p.size) for p in self.parameters.values()]
+        return [(p.name, p.support.name, p.shape, p.size, *p.functions) for p in self.parameters.values()]
+
+
+def _named_tuple(name: str, fields: Iterable[str]) -> Any:
+    return collections.namedtuple(name, tuple(fields))
 
 
 def _seen(value: Any, parameter: Parameter) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import copy
 import functools
 import json
 from collections.abc import Callable, Collection, Mapping
@@ -11,18 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbinfer.autodiff.errors import ADError
-from nbinfer.compile import JIT, Entry
+from nbinfer.compile import JIT
 from nbinfer.compile.fingerprint import fingerprint
-from nbinfer.compile.modules import generated_module, write_once
+from nbinfer.compile.modules import write_once
 from nbinfer.compile.objects import cache_root
 from nbinfer.compile.users import compilable
-from nbinfer.errors import CompileError, ModelError
-from nbinfer.model import generate
+from nbinfer.errors import ModelError
 from nbinfer.model.base import BaseModel
+from nbinfer.model.bounds import BoundsError, called
 from nbinfer.model.data import check_name, content_key, convert_all, replace
 from nbinfer.model.density import Bound, CompiledBound
-from nbinfer.model.derived import NAME, data_type, derivation, parameter_types, units_key
+from nbinfer.model.derived import NAME, data_type, derive_bounds, parameter_types, units_key
 from nbinfer.model.evaluate import (
     Facts,
     call,
@@ -33,6 +33,8 @@ from nbinfer.model.evaluate import (
     python_function,
     retrying,
 )
+from nbinfer.model.extras import conditionals
+from nbinfer.model.plan import Derived, Plan, Term
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import Generated
@@ -44,7 +46,8 @@ class Model(BaseModel):
     Parameters
     ----------
     parameters : mapping of str to Support
-        Names and supports: ``{"mu": nb.real(), "tau": nb.positive(), "eta": nb.real(8)}``.
+        Names and supports: ``{"mu": nb.real(), "tau": nb.positive(), "eta": nb.real(8)}``. Bounds may be functions of
+        the parameters that stand before.
     prior : callable, optional
         ``prior(p, d) -> float``: log prior density. ``p`` and ``d`` are named tuples of parameters and data.
     likelihood : callable or mapping of str to callable, optional
@@ -63,6 +66,10 @@ class Model(BaseModel):
         ``f(p, d, rng)``: draws of observed data given parameters.
     total_size : mapping of str to float, optional
         For a likelihood term over a sample of the data, the number of observations it stands for.
+    conditional : callable or mapping of str to callable, optional
+        By variable, ``f(p, d, i) -> float``: the log density of what depends on element i (counted through all axes) of
+        that variable, up to what does not. Steps that move single elements then need not pay for the whole density. A
+        function alone is that of the only variable.
     allow_nan : collection of str
         Data entries that may hold NaN.
     name : str, optional
@@ -88,6 +95,7 @@ class Model(BaseModel):
         derived: Mapping[str, Callable[..., Any]] | None = None,
         predict: Mapping[str, Callable[..., Any]] | None = None,
         total_size: Mapping[str, float] | float | None = None,
+        conditional: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None,
         allow_nan: Collection[str] = (),
         name: str | None = None,
     ) -> None:
@@ -101,6 +109,7 @@ class Model(BaseModel):
         self.derived = _functions(derived, "derived")
         self.predict = _functions(predict, "predict")
         self._check_functions()
+        self.conditional = conditionals(self, conditional)
         self.total_size = self._check_total_size(total_size)
 
     @staticmethod
@@ -142,6 +151,9 @@ class Model(BaseModel):
         names = [name for name in self._data if name in self.likelihood or name in self.predict]
         return {name: self._data[name].array for name in names}
 
+    #: Whether functions see parameters and data by name.
+    is_named = True
+
     @property
     def has_terms(self) -> bool:
         """Whether the density itself was given, and not only a function with its gradient."""
@@ -163,8 +175,14 @@ class Model(BaseModel):
         """Return how messages call a likelihood term."""
         return "likelihood" if term == "likelihood" else f"likelihood {term!r}"
 
+    @property
+    def _all_functions(self) -> list[tuple[str, Any]]:
+        """Every function of the user's with its place."""
+        bounds = [(called(a, p.name), f) for p in self.layout.dependent for a, f in p.functions.items()]
+        return bounds + self._labelled()
+
     def _labelled(self) -> list[tuple[str, Any]]:
-        """Return every function of the user's with its place."""
+        """Return the functions that are arguments of the model."""
         single = [("prior", self.prior), ("logp", self.logp_function), ("logp_grad", self.logp_grad)]
         result = [(label, f) for label, f in single if f is not None]
         result += [(self._called(name), f) for name, f in self.likelihood.items()]
@@ -247,9 +265,12 @@ class Model(BaseModel):
         return float(sum(weights.get(name, 1.0) * np.sum(value) for name, value in pieces))
 
     def evaluate(self, q: Any, discrete: np.ndarray) -> float:
-        """Evaluate every function at a position in plain Python."""
-        values = self.layout.constrain(q, discrete if discrete.size else None)
-        logp = self.log_jacobian(q) + self.density_of(values)
+        """Evaluate every function at a position in plain Python; -inf where bounds leave nothing between them."""
+        try:
+            values, log_jacobian = self.layout.image(q, self._data_tuple, discrete if discrete.size else None)
+        except BoundsError:
+            return -np.inf
+        logp = log_jacobian + self.density_of(values)
         if self.logp_grad is not None:
             self._call_written(values)
         self.derived_values(values)
@@ -261,11 +282,13 @@ class Model(BaseModel):
 
     def explain(self, q: Any, discrete: np.ndarray) -> str:
         """Name the first piece of the density that is not finite at a position; '' if all are."""
-        values = self.layout.constrain(q, discrete if discrete.size else None)
+        try:
+            values, log_jacobian = self.layout.image(q, self._data_tuple, discrete if discrete.size else None)
+        except BoundsError as error:
+            return str(error)
         for name, value in values.items():
             if not np.all(np.isfinite(value)):
                 return f"parameter {name!r} is {np.ravel(value)[~np.isfinite(np.ravel(value))][0]}"
-        log_jacobian = self.log_jacobian(q)
         if not np.isfinite(log_jacobian):
             return f"the log Jacobian of the transforms is {log_jacobian}"
         for label, value in self._pieces(values):
@@ -280,43 +303,21 @@ class Model(BaseModel):
 
     def bind(self, chains: int = 1) -> Bound:
         """Give the model memory for a number of chains, and machine code, which is made when first asked for."""
-        content = self._content()
-        facts = self._facts(content)
-        found = None if self.is_written else derivation(content, self._derive)
-        plan = self._plan(facts)._replace(gradient=found.source if found else "")
-        names = self._names() | ((found and found.names) or {})
-        module = generated_module(generate.source(plan), content, names, generate.SIGNATURES)
-        return CompiledBound(self, chains, module, plan, facts, self.weights(facts), found)
+        facts = self._facts()
+        # What is bound keeps the data it was bound with.
+        return CompiledBound(copy.copy(self), chains, facts, self.weights(facts))
 
-    def _derive(self) -> Generated:
-        """Derive the gradient from the functions that make the density."""
+    def _derive(self, written: bool) -> list[Generated]:
+        """Derive what code needs: the gradient unless it is written, and the pullbacks of bounds that are functions."""
         from nbinfer.autodiff.derive import derive
 
-        return derive(
-            parameter_types(self.layout),
-            {name: data_type(datum) for name, datum in self._data.items()},
-            prior=self.prior,
-            terms=self.likelihood,
-            logp=self.logp_function,
-            name=NAME,
-        )
-
-    def address_of(self, entry: Entry) -> int:
-        """Return the address of one of this model's C functions; what Numba cannot compile becomes one message."""
-        try:
-            if not self.is_written and not entry.is_compiled:
-                # A derivation read from disk knows its text; to compile it takes what the text refers to.
-                entry.py_func.__globals__.update(self._derived_names())
-            return entry.address
-        except Exception as error:
-            from nbinfer.model.compile_errors import readable
-
-            continuous = [p.name for p in self.layout.continuous]
-            fields = {"Parameters": list(self.parameters), "Data": list(self._data), "Gradients": continuous}
-            message = readable(error, self._labelled(), fields)
-            if message is None:
-                raise
-        raise CompileError(message)
+        data = {name: data_type(datum) for name, datum in self._data.items()}
+        bounds = derive_bounds(self.layout, data)
+        if written:
+            return bounds
+        types = parameter_types(self.layout)
+        density = derive(types, data, prior=self.prior, terms=self.likelihood, logp=self.logp_function, name=NAME)
+        return [density, *bounds]
 
     @property
     def _weighted(self) -> list[str]:
@@ -334,27 +335,23 @@ class Model(BaseModel):
         datum = self._data.get(name)
         if datum is not None and not datum.scalar and datum.array.ndim:
             return int(datum.array.shape[0])
-        shape = (facts or self._facts(self._content())).terms[name]
+        shape = (facts or self._facts()).terms[name]
         if not shape:
             raise ModelError(f"total_size[{name!r}] needs a term with one value per observation, got a number")
         return shape[0]
 
-    def _content(self) -> str:
-        functions = [(label, f) for label, f in self._labelled() if not label.startswith("predict")]
+    def _content(self, written: bool) -> str:
+        """Hash what code is made of, with the gradient that the user wrote or without."""
+        left_out = ("predict",) if written else ("predict", "logp_grad")
+        functions = [(label, f) for label, f in self._all_functions if not label.startswith(left_out)]
         data = self._data.values()
-        units = [] if self.is_written else units_key(data)
+        units = units_key(data) if self.layout.dependent or not written else []
         return fingerprint(functions, list(self.layout.keys()), [d.key for d in data], units)
 
-    def _derived_names(self) -> dict[str, Any]:
-        try:
-            generated = self._derive()
-        except ADError:
-            return {}
-        return generated.globals | generated.arrays
-
-    def _facts(self, content: str) -> Facts:
+    def _facts(self) -> Facts:
         """Run the functions once in Python, check what they return, and keep the outcome beside the machine code."""
-        path = cache_root() / "models" / "facts" / f"{content}-{content_key(self._data.values())}.json"
+        name = f"{self._content(self.is_written)}-{content_key(self._data.values())}.json"
+        path = cache_root() / "models" / "facts" / name
         known = _read_json(path) if JIT else None
         if known is not None:
             return Facts.from_json(known)
@@ -376,7 +373,13 @@ class Model(BaseModel):
             check_number(self._call_written(values), "logp_grad")
             if self.has_terms:
                 self._check_sum(q)
-        return Facts(terms, {name: self._describe(name, values, q) for name in self.derived})
+        bounds = {}
+        for p in self.layout.dependent:
+            found = self.layout.bound_values(p, values, self._data_tuple)
+            for argument in p.functions:
+                value = found[argument]
+                bounds[argument, p.name] = value.shape if isinstance(value, np.ndarray) else None
+        return Facts(terms, {name: self._describe(name, values, q) for name in self.derived}, bounds)
 
     def _describe(self, name: str, values: Mapping[str, Any], q: np.ndarray) -> tuple[tuple[int, ...], str]:
         """Return shape and dtype of a derived quantity; an integer must be one at a second point too."""
@@ -405,25 +408,26 @@ class Model(BaseModel):
                 f"initial point and by {gaps[1]:.6g} near by; make them agree, or pass logp_grad alone"
             )
 
-    def _plan(self, facts: Facts) -> generate.Plan:
-        terms = [generate.Term("prior", False)] if self.prior is not None else []
-        terms += [generate.Term("logp", False)] if self.logp_function is not None else []
-        terms += [generate.Term(f"likelihood_{name}", facts.terms[name] is not None) for name in self.likelihood]
-        derived = [generate.Derived(f"derived_{name}", len(facts.derived[name][0])) for name in self.derived]
-        return generate.Plan(self.layout, list(self._data.values()), terms, self.is_written, derived)
+    def _plan(self, facts: Facts, written: bool) -> Plan:
+        """Tell what goes into a module."""
+        terms = [Term("prior", False)] if self.prior is not None else []
+        terms += [Term("logp", False)] if self.logp_function is not None else []
+        terms += [Term(f"likelihood_{name}", facts.terms[name] is not None) for name in self.likelihood]
+        derived = [Derived(f"derived_{name}", len(facts.derived[name][0])) for name in self.derived]
+        data = list(self._data.values())
+        return Plan(self.layout, data, terms, written, derived, bounds=facts.bounds)
 
-    def _names(self) -> dict[str, Any]:
-        """Return what the generated module finds among its globals."""
-        names: dict[str, Any] = {}
-        for label, f in (("prior", self.prior), ("logp", self.logp_function), ("logp_grad", self.logp_grad)):
-            if f is not None:
-                names[label] = compilable(f)
-        names.update({f"likelihood_{name}": compilable(f) for name, f in self.likelihood.items()})
-        names.update({f"derived_{name}": compilable(f) for name, f in self.derived.items()})
+    def _names(self, written: bool) -> dict[str, Any]:
+        """Return what a generated module finds among its globals."""
+        names = {"prior": self.prior, "logp": self.logp_function, "logp_grad": self.logp_grad if written else None}
+        names |= {f"likelihood_{name}": f for name, f in self.likelihood.items()}
+        names |= {f"derived_{name}": f for name, f in self.derived.items()}
+        names |= {f"bound_{a}_{p.name}": f for p in self.layout.dependent for a, f in p.functions.items()}
+        found = {name: compilable(f) for name, f in names.items() if f is not None}
         for p in self.layout.continuous:
-            names[f"forward_{p.name}"] = p.support.forward
-            names[f"pullback_{p.name}"] = p.support.pullback
-        return names
+            parts = ["forward", "pullback", *(["settle", "sensitivity"] if p.support.bounds else [])]
+            found |= {f"{part}_{p.name}": getattr(p.support, part) for part in parts}
+        return found
 
 
 def _functions(functions: Any, what: str) -> dict[str, Any]:

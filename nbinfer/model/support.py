@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from nbinfer.compile import Kernel
+from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.errors import ModelError
 from nbinfer.model import matrix_transforms, transforms, vector_transforms
+from nbinfer.model.bounds import Bound, BoundsError, fill, trouble, write_bounded
 from nbinfer.model.checks import CHECKS, where
 from nbinfer.model.transforms import Floats
 
@@ -45,12 +49,15 @@ class Support:  # numpydoc ignore=PR02
     discrete : bool
         Whether values are integers.
     constants : ndarray, float64, one-dimensional, read-only
-        What the transform needs beside the coordinates: bounds for each element, or (k, count). For discrete supports
-        the lowest values, then the highest.
+        What the transform needs beside the coordinates: bounds for each element, or (k, count); NaN in place of bounds
+        that are functions. For discrete supports the lowest values, then the highest.
     transform : str
         What the kernels' names begin with.
     typed : str
         The call that made it.
+    bounds : tuple of (str, bound)
+        If one of the bounds is a function: each with the name of its argument, an array or ``f(p, d)``. The support
+        then has values within a model only, where `at` puts numbers in their place.
     """
 
     name: str
@@ -60,6 +67,7 @@ class Support:  # numpydoc ignore=PR02
     constants: Floats
     transform: str
     typed: str
+    bounds: tuple[tuple[str, Bound], ...] = ()
 
     def __post_init__(self) -> None:
         self.constants.setflags(write=False)
@@ -75,14 +83,67 @@ class Support:  # numpydoc ignore=PR02
         return self._part("pullback")  # type: ignore[no-any-return]
 
     @property
+    def settle(self) -> Kernel[..., bool]:
+        """Kernel ``settle(constants) -> bool``; completes constants whose bounds have been filled in."""
+        return self._part("settle")  # type: ignore[no-any-return]
+
+    @property
+    def sensitivity(self) -> Kernel[..., None]:
+        """Kernel ``sensitivity(u, x, constants, grad_x, grad_bounds)`` over flat arrays; overwrites ``grad_bounds``."""
+        return self._part("sensitivity")  # type: ignore[no-any-return]
+
+    @property
+    def inverse(self) -> Callable[[Floats, Floats, Floats], None]:
+        """Function ``inverse(x, u, constants)`` over flat arrays; overwrites ``u``."""
+        return self._part("inverse")  # type: ignore[no-any-return]
+
+    @property
     def is_identity(self) -> bool:
         """Whether the coordinates are the value."""
         return self.name == "real"
 
-    @property
-    def key(self) -> tuple[str, tuple[int, ...], bytes]:
+    @functools.cached_property
+    def key(self) -> tuple[Any, ...]:
         """What makes two supports the same, in terms that do not change from process to process."""
-        return (self.name, self.shape, self.constants.tobytes())
+        functions = tuple((argument, fingerprint(bound)) for argument, bound in self.bounds if callable(bound))
+        return (self.name, self.shape, self.constants.tobytes(), *functions)
+
+    def at(self, bounds: Mapping[str, Any]) -> Support:
+        """Return this support with numbers for its bounds.
+
+        Parameters
+        ----------
+        bounds : mapping of str to array_like
+            Each bound by its argument; broadcast to `shape`.
+
+        Returns
+        -------
+        support : Support
+
+        Raises
+        ------
+        BoundsError
+            If nothing lies between such bounds.
+        """
+        values = [np.asarray(bounds[argument], np.float64) for argument, _ in self.bounds]
+        constants = fill(values, self.shape)
+        with np.errstate(all="ignore"):
+            if not self.settle.py_func(constants):
+                raise BoundsError(trouble(self.name, values, self.shape))
+        typed = write_bounded(self.name, values, self.shape)
+        return dataclasses.replace(self, constants=constants, typed=typed, bounds=())
+
+    def image(self, u: ArrayLike) -> tuple[Any, float]:
+        """Map unconstrained coordinates, shape (size,), to a value and the log of the Jacobian."""
+        self._require_continuous("constrain")
+        self._require_numbers()
+        coordinates = np.ascontiguousarray(u, np.float64).reshape(-1)
+        if coordinates.size != self.size:
+            raise ModelError(f"{self!r} has {self.size} unconstrained coordinates, got {coordinates.size}")
+        flat = np.empty(math.prod(self.shape))
+        with np.errstate(all="ignore"):
+            log_jacobian = float(self.forward.py_func(coordinates, flat, self.constants))
+        return (flat.reshape(self.shape) if self.shape else float(flat[0])), log_jacobian
 
     def constrain(self, u: ArrayLike) -> Any:
         """Map unconstrained coordinates to a value.
@@ -100,16 +161,9 @@ class Support:  # numpydoc ignore=PR02
         Raises
         ------
         ValueError
-            If ``u`` has another size, or the support is discrete.
+            If ``u`` has another size, the support is discrete, or a bound is a function.
         """
-        self._require_continuous("constrain")
-        coordinates = np.ascontiguousarray(u, np.float64).reshape(-1)
-        if coordinates.size != self.size:
-            raise ModelError(f"{self!r} has {self.size} unconstrained coordinates, got {coordinates.size}")
-        flat = np.empty(math.prod(self.shape))
-        with np.errstate(all="ignore"):
-            self.forward.py_func(coordinates, flat, self.constants)
-        return flat.reshape(self.shape) if self.shape else float(flat[0])
+        return self.image(u)[0]
 
     def unconstrain(self, value: ArrayLike) -> Floats:
         """Map a value to unconstrained coordinates.
@@ -127,7 +181,7 @@ class Support:  # numpydoc ignore=PR02
         Raises
         ------
         ValueError
-            If ``value`` has another shape or lies outside; the message says where.
+            If ``value`` has another shape or lies outside, the message says where; or if a bound is a function.
         """
         flat = np.asarray(self.check(value)).reshape(-1)
         u = np.empty(self.size)
@@ -151,8 +205,9 @@ class Support:  # numpydoc ignore=PR02
         Raises
         ------
         ValueError
-            If ``value`` has another shape or lies outside the support or on its bound.
+            If ``value`` has another shape or lies outside the support or on its bound, or a bound is a function.
         """
+        self._require_numbers()
         try:
             array = np.array(value, np.float64)
         except (TypeError, ValueError):
@@ -191,3 +246,10 @@ class Support:  # numpydoc ignore=PR02
     def _require_continuous(self, part: str) -> None:
         if self.discrete:
             raise ModelError(f"{self!r} is discrete: it has no unconstrained coordinates and no {part!r}")
+
+    def _require_numbers(self) -> None:
+        if self.bounds:
+            raise ModelError(
+                f"{self!r} has a bound that is a function of other parameters: it has values within a model only; "
+                "use model.constrain and model.unconstrain"
+            )

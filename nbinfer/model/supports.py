@@ -1,7 +1,8 @@
 """Supports: the sets that parameters live in, and the transforms from unconstrained coordinates to them.
 
 A continuous support maps ``size`` real numbers to a value of ``shape``; samplers see the numbers, the user's functions
-see the value. Discrete supports have no coordinates: their values move by steps of their own.
+see the value. Discrete supports have no coordinates: their values move by steps of their own. Bounds may be functions
+of the parameters that a model declares before; their derivatives are found like those of the density.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from nbinfer.errors import ModelError
-from nbinfer.model.checks import where
+from nbinfer.model.bounds import common_shape, fill, read, write_bounded, write_call
 from nbinfer.model.support import Support
 
 Shape: TypeAlias = int | tuple[int, ...]
+Function: TypeAlias = Callable[[Any, Any], Any]
 
 
 def real(shape: Shape = ()) -> Support:
@@ -34,7 +36,7 @@ def real(shape: Shape = ()) -> Support:
     -------
     support : Support
     """
-    return _elementwise("real", {}, _shape(shape, "real"))
+    return _free("real", shape)
 
 
 def positive(shape: Shape = ()) -> Support:
@@ -49,61 +51,138 @@ def positive(shape: Shape = ()) -> Support:
     -------
     support : Support
     """
-    return _elementwise("positive", {}, _shape(shape, "positive"))
+    return _free("positive", shape)
 
 
-def lower(a: ArrayLike, shape: Shape | None = None) -> Support:
+def lower(a: ArrayLike | Function, shape: Shape | None = None) -> Support:
     r"""Numbers above a bound: :math:`x = a + e^u`.
 
     Parameters
     ----------
-    a : float or array_like
-        The bound.
+    a : float, array_like or callable
+        The bound; or a function ``f(p, d)`` that returns it, where ``p`` holds the parameters declared before this one
+        and ``d`` the data. The log density is -inf where the function returns NaN or infinity.
     shape : int or tuple of int, optional
-        Shape of the value, to which the bound is broadcast. Default: that of the bound.
+        Shape of the value, to which the bound is broadcast. Default: that of the bound if it is a number or an array;
+        () if it is a function.
 
     Returns
     -------
     support : Support
+        With a function for its bound, it has values within a model only.
+
+    Raises
+    ------
+    ValueError
+        If the bound is not finite or does not fit `shape`. What a function returns is checked when the model is first
+        used: `Model.initial_point`, `sample`.
+
+    See Also
+    --------
+    interval : Two bounds.
+    ordered : Increasing numbers, without any function.
+
+    Examples
+    --------
+    >>> import nbinfer as nb
+    >>> def start(p, d):
+    ...     return p.start
+    >>> def logp(p, d):
+    ...     return -(p.start**2) - (p.end - p.start)
+    >>> model = nb.Model({"start": nb.real(), "end": nb.lower(start)}, logp=logp)
+    >>> model.constrain([3.0, 0.0])
+    {'start': 3.0, 'end': 4.0}
     """
-    bounds = {"a": _bound(a, "lower", "a")}
-    return _elementwise("lower", bounds, _bounded_shape(bounds, shape, "lower"))
+    return _bounded("lower", {"a": a}, shape)
 
 
-def upper(b: ArrayLike, shape: Shape | None = None) -> Support:
+def upper(b: ArrayLike | Function, shape: Shape | None = None) -> Support:
     r"""Numbers below a bound: :math:`x = b - e^u`.
 
     Parameters
     ----------
-    b : float or array_like
-        The bound.
+    b : float, array_like or callable
+        The bound; or a function ``f(p, d)`` that returns it, where ``p`` holds the parameters declared before this one
+        and ``d`` the data. The log density is -inf where the function returns NaN or infinity.
     shape : int or tuple of int, optional
-        Shape of the value, to which the bound is broadcast. Default: that of the bound.
+        Shape of the value, to which the bound is broadcast. Default: that of the bound if it is a number or an array;
+        () if it is a function.
 
     Returns
     -------
     support : Support
+        With a function for its bound, it has values within a model only.
+
+    Raises
+    ------
+    ValueError
+        If the bound is not finite or does not fit `shape`. What a function returns is checked when the model is first
+        used: `Model.initial_point`, `sample`.
+
+    See Also
+    --------
+    interval : Two bounds.
+
+    Examples
+    --------
+    Three numbers below the least of the data:
+
+    >>> import nbinfer as nb
+    >>> def least(p, d):
+    ...     return d.y.min()
+    >>> def logp(p, d):
+    ...     return 0.0
+    >>> model = nb.Model({"x": nb.upper(least, shape=3)}, logp=logp, data={"y": [2.0, 5.0]})
+    >>> model.initial_point()["x"].tolist()
+    [1.0, 1.0, 1.0]
     """
-    bounds = {"b": _bound(b, "upper", "b")}
-    return _elementwise("upper", bounds, _bounded_shape(bounds, shape, "upper"))
+    return _bounded("upper", {"b": b}, shape)
 
 
-def interval(a: ArrayLike, b: ArrayLike, shape: Shape | None = None) -> Support:
+def interval(a: ArrayLike | Function, b: ArrayLike | Function, shape: Shape | None = None) -> Support:
     r"""Numbers between two bounds: :math:`x = a + (b-a)/(1+e^{-u})`.
 
     Parameters
     ----------
-    a, b : float or array_like
-        The bounds, ``a < b`` everywhere.
+    a, b : float, array_like or callable
+        The bounds, ``a < b`` everywhere; each may be a function ``f(p, d)`` that returns it, where ``p`` holds the
+        parameters declared before this one and ``d`` the data. The log density is -inf where functions return bounds
+        with nothing between them, NaN or infinity.
     shape : int or tuple of int, optional
-        Shape of the value, to which the bounds are broadcast. Default: the bounds' common shape.
+        Shape of the value, to which the bounds are broadcast. Default: the common shape of those that are numbers or
+        arrays; () if both are functions.
 
     Returns
     -------
     support : Support
+        With a function among its bounds, it has values within a model only.
+
+    Raises
+    ------
+    ValueError
+        If bounds are not finite, ``a < b`` does not hold, or they do not fit `shape`. What functions return is checked
+        when the model is first used: `Model.initial_point`, `sample`.
+
+    See Also
+    --------
+    lower, upper : One bound.
+
+    Examples
+    --------
+    A point of the triangle ``0 < y < x < 1``, uniformly; transforms and their Jacobians are the engine's business:
+
+    >>> import nbinfer as nb
+    >>> def below(p, d):
+    ...     return p.x
+    >>> def logp(p, d):
+    ...     return 0.0
+    >>> model = nb.Model({"x": nb.unit(), "y": nb.interval(0.0, below)}, logp=logp)
+    >>> model.initial_point()
+    {'x': 0.5, 'y': 0.25}
+    >>> model.unconstrain({"x": 0.5, "y": 0.25}).tolist()
+    [0.0, 0.0]
     """
-    bounds = {"a": _bound(a, "interval", "a"), "b": _bound(b, "interval", "b")}
-    return _elementwise("interval", bounds, _bounded_shape(bounds, shape, "interval"))
+    return _bounded("interval", {"a": a, "b": b}, shape)
 
 
 def unit(shape: Shape = ()) -> Support:
@@ -119,8 +198,7 @@ def unit(shape: Shape = ()) -> Support:
     support : Support
     """
     full = _shape(shape, "unit")
-    between = _elementwise("interval", {"a": np.zeros(()), "b": np.ones(())}, full)
-    return dataclasses.replace(between, name="unit", typed=_call("unit", full))
+    return dataclasses.replace(interval(0.0, 1.0, full), name="unit", typed=write_call("unit", full))
 
 
 def simplex(k: int, shape: Shape = ()) -> Support:
@@ -240,7 +318,7 @@ def binary(shape: Shape = ()) -> Support:
     support : Support
     """
     full = _shape(shape, "binary")
-    return _discrete("binary", 0, 1, full, _call("binary", full))
+    return _discrete("binary", 0, 1, full, write_call("binary", full))
 
 
 def categorical(k: int, shape: Shape = ()) -> Support:
@@ -259,7 +337,7 @@ def categorical(k: int, shape: Shape = ()) -> Support:
     """
     full = _shape(shape, "categorical")
     k = _integer(k, "categorical", "k", 2)
-    return _discrete("categorical", 0, k - 1, full, _call("categorical", full, k))
+    return _discrete("categorical", 0, k - 1, full, write_call("categorical", full, k))
 
 
 def integer(lo: int, hi: int, shape: Shape = ()) -> Support:
@@ -280,29 +358,25 @@ def integer(lo: int, hi: int, shape: Shape = ()) -> Support:
     lo, hi = _integer(lo, "integer", "lo", -_LARGEST), _integer(hi, "integer", "hi", -_LARGEST)
     if not lo < hi <= _LARGEST:
         raise ModelError(f"integer needs lo < hi <= 2**53, got lo = {lo} and hi = {hi}")
-    return _discrete("integer", lo, hi, full, _call("integer", full, lo, hi))
+    return _discrete("integer", lo, hi, full, write_call("integer", full, lo, hi))
 
 
 #: Beyond it float64 does not hold every integer.
 _LARGEST = 1 << 53
 
 
-def _elementwise(name: str, bounds: dict[str, NDArray[np.float64]], shape: tuple[int, ...]) -> Support:
-    parts = [np.broadcast_to(bound, shape).ravel() for bound in bounds.values()]
-    if len(parts) == 2:
-        with np.errstate(over="ignore"):
-            width = parts[1] - parts[0]
-        if not np.all(np.isfinite(width) & (width > 0.0)):
-            at = ~(np.isfinite(width) & (width > 0.0)).reshape(shape)
-            first = int(np.argmax(at))
-            raise ModelError(
-                f"{name} needs a < b, and b - a finite, but a = {parts[0][first]} and b = {parts[1][first]}{where(at)}"
-            )
-        parts.append(np.array([np.log(width).sum()]))
-    constants = np.concatenate(parts) if parts else np.empty(0)
-    typed_shape = () if np.broadcast_shapes(*(b.shape for b in bounds.values())) == shape else shape
-    typed = _call(name, typed_shape, *bounds.values())
-    return Support(name, shape, math.prod(shape), False, constants, name, typed)
+def _bounded(name: str, given: dict[str, Any], shape: Shape | None) -> Support:
+    bounds = {argument: read(value, name, argument) for argument, value in given.items()}
+    full = common_shape(name, bounds, None if shape is None else _shape(shape, name))
+    parts = list(bounds.values())
+    typed = write_bounded(name, parts, full)
+    support = Support(name, full, math.prod(full), False, fill(parts, full), name, typed, tuple(bounds.items()))
+    return support if any(map(callable, parts)) else support.at(bounds)
+
+
+def _free(name: str, shape: Shape) -> Support:
+    full = _shape(shape, name)
+    return Support(name, full, math.prod(full), False, np.empty(0), name, write_call(name, full))
 
 
 def _structured(
@@ -313,7 +387,7 @@ def _structured(
     count = math.prod(outer)
     inner = (k, k) if matrix else (k,)
     constants = np.array([k, count], np.float64)
-    return Support(name, outer + inner, count * size(k), False, constants, name, _call(name, outer, k))
+    return Support(name, outer + inner, count * size(k), False, constants, name, write_call(name, outer, k))
 
 
 def _discrete(name: str, lowest: int, highest: int, shape: tuple[int, ...], typed: str) -> Support:
@@ -336,57 +410,3 @@ def _integer(value: Any, name: str, argument: str, least: int) -> int:
 def _shape(shape: Any, name: str) -> tuple[int, ...]:
     lengths = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     return tuple(_integer(length, name, "each length in shape", 1) for length in lengths)
-
-
-def _bound(value: Any, name: str, argument: str) -> NDArray[np.float64]:
-    if callable(value):
-        raise ModelError(
-            f"{name}: bounds that depend on parameters need derived gradients, which this version does not have; "
-            "pass a number or an array"
-        )
-    try:
-        bound = np.array(value, np.float64)
-    except (TypeError, ValueError):
-        raise ModelError(f"{name}: {argument} must be a number or an array of numbers, got {value!r}") from None
-    if not np.all(np.isfinite(bound)):
-        bad = ~np.isfinite(bound)
-        raise ModelError(f"{name}: {argument} must be finite, got {bound[bad][0]}{where(bad)}; use a wider support")
-    if bound.size == 0:
-        raise ModelError(f"{name}: {argument} is empty")
-    return bound
-
-
-def _bounded_shape(bounds: dict[str, NDArray[np.float64]], shape: Any, name: str) -> tuple[int, ...]:
-    shapes = {argument: bound.shape for argument, bound in bounds.items()}
-    try:
-        common = np.broadcast_shapes(*shapes.values())
-    except ValueError:
-        raise ModelError(f"{name}: the bounds' shapes do not fit each other: {shapes}") from None
-    if shape is None:
-        return common
-    wanted = _shape(shape, name)
-    try:
-        fits = np.broadcast_shapes(common, wanted) == wanted
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ModelError(f"{name}: bounds of shape {common} do not fit a value of shape {wanted}")
-    return wanted
-
-
-def _call(name: str, shape: tuple[int, ...], *arguments: Any) -> str:
-    written = [_write(argument) for argument in arguments]
-    if shape:
-        written.append(f"shape={shape[0] if len(shape) == 1 else shape}")
-    if len(written) == 1 and shape and not arguments:
-        written = [str(shape[0] if len(shape) == 1 else shape)]
-    return f"{name}({', '.join(written)})"
-
-
-def _write(argument: Any) -> str:
-    if np.ndim(argument) == 0:
-        number = float(argument)
-        return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
-    if argument.size > 12:
-        return f"<array of shape {argument.shape}>"
-    return f"[{', '.join(_write(part) for part in argument)}]"

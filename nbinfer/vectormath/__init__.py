@@ -6,24 +6,55 @@ what makes no sense is NaN.
 """
 
 from nbinfer.compile import Elementwise
-from nbinfer.vectormath.error import erf, erfc
-from nbinfer.vectormath.exponential import exp, expit, expm1, log, log1p, log1pexp, log_expit, logaddexp, logsumexp
-from nbinfer.vectormath.gamma import digamma, lgamma, trigamma
+from nbinfer.vectormath.bessel import i1_over_i0, log_i0e
+from nbinfer.vectormath.beta import lbeta, log_binomial
+from nbinfer.vectormath.error import erf, erfc, log_ndtr, ndtr, ndtri
+from nbinfer.vectormath.exponential import cosh, exp, exp2, expm1, sinh, tanh
+from nbinfer.vectormath.gamma import digamma, digamma_positive, lgamma, lgamma_positive, trigamma
+from nbinfer.vectormath.incomplete_beta import betainc, betaincc, log_betainc, log_betaincc
+from nbinfer.vectormath.incomplete_gamma import gammainc, gammaincc, log_gammainc, log_gammaincc
+from nbinfer.vectormath.logarithm import log, log1p, log2, log10
+from nbinfer.vectormath.logistic import expit, log1mexp, log1pexp, log_expit, logaddexp, logit, logsumexp
 
 __all__ = [
     "Elementwise",
+    "betainc",
+    "betaincc",
+    "cosh",
     "digamma",
+    "digamma_positive",
     "erf",
     "erfc",
     "exp",
+    "exp2",
     "expit",
     "expm1",
+    "gammainc",
+    "gammaincc",
+    "i1_over_i0",
+    "lbeta",
     "lgamma",
+    "lgamma_positive",
     "log",
+    "log1mexp",
     "log1p",
     "log1pexp",
+    "log2",
+    "log10",
+    "log_betainc",
+    "log_betaincc",
+    "log_binomial",
     "log_expit",
+    "log_gammainc",
+    "log_gammaincc",
+    "log_i0e",
+    "log_ndtr",
     "logaddexp",
+    "logit",
     "logsumexp",
+    "ndtr",
+    "ndtri",
+    "sinh",
+    "tanh",
     "trigamma",
 ]

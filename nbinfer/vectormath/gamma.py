@@ -1,11 +1,278 @@
-"""The logarithm of the gamma function and its derivatives."""
+"""The logarithm of the gamma function and its derivatives.
+
+No step is a branch, so that LLVM turns loops into vector instructions. From 8 on it is Stirling's series (DLMF 5.11);
+below, `_reduced` leads to [0.75, 3), where a rational function times what vanishes at 1, 2 and 1.46 (the zero of
+digamma) keeps digits near these zeros. Rational functions and series are minimax fits. Negative arguments are
+reflected, which costs as much again: densities, whose arguments are positive, use the ``…_positive`` forms.
+
+Largest errors in units in the last place (ulp) over the positive numbers: lgamma 3, digamma 4, trigamma 4. Of negative
+arguments the error is as many ulp of the largest term of the reflection.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from nbinfer.compile import elementwise
+import numpy as np
+
+from nbinfer.compile import elementwise, fragment
+from nbinfer.vectormath.logarithm import log
+
+_log = log.numbers
+
+HALF_LOG_2PI = 0.9189385332046727
+
+#: Where digamma(1 + z) is 0, in two pieces.
+_ROOT = 0.46163214496836236
+_ROOT_REST = -1.5522348162858677e-17
+
+
+@fragment
+def _near_zeros(z: float) -> tuple[float, float]:
+    """Return P and Q: lgamma(1 + z) = z * (z - 1) * (0.5 + P / Q) for z from -0.25 to 2."""
+    p = -2.898847736209783e-05
+    p = p * z - 0.0015260214392334279
+    p = p * z - 0.022602077005690623
+    p = p * z - 0.13934741022783045
+    p = p * z - 0.4111242100696107
+    p = p * z - 0.5854173956768826
+    p = p * z - 0.3241539266519963
+    p = p * z + 0.045200349797239754
+    p = p * z + 0.07721566490153287
+    q = 5.886255430849402e-05
+    q = q * z + 0.0035233976269402837
+    q = q * z + 0.0628873029843883
+    q = q * z + 0.49530779686678916
+    q = q * z + 2.0187934258292106
+    q = q * z + 4.557565468684844
+    q = q * z + 5.736409770488728
+    q = q * z + 3.7615646862616625
+    q = q * z + 1.0
+    return p, q
+
+
+@fragment
+def _near_root(z: float) -> tuple[float, float]:
+    """Return P and Q: digamma(1 + z) = (z - root) * P / Q for z from -0.25 to 2."""
+    p = -2.1022489789427667e-08
+    p = p * z + 3.07195832248606e-06
+    p = p * z + 0.0009337061144057587
+    p = p * z + 0.025924101510655988
+    p = p * z + 0.2496745006525231
+    p = p * z + 1.0438374214133554
+    p = p * z + 1.9199673718479273
+    p = p * z + 1.2503801375034054
+    q = 0.00020693734295266624
+    q = q * z + 0.008322285175708485
+    q = q * z + 0.10915273066354414
+    q = q * z + 0.6318352097080422
+    q = q * z + 1.7498515771560987
+    q = q * z + 2.2190537495179607
+    q = q * z + 1.0
+    return p, q
+
+
+@fragment
+def _stirling(s: float) -> float:
+    """Return x times what Stirling's formula lacks of lgamma(x), x = s**-0.5, from 8 on."""
+    p = -0.0016532322102896673
+    p = p * s + 0.00083730816458338
+    p = p * s - 0.0005952029336783808
+    p = p * s + 0.0007936506668424149
+    p = p * s - 0.0027777777776099555
+    return p * s + 0.0833333333333333
+
+
+@fragment
+def _stirling_1(s: float) -> float:
+    """Return P(s), s = x**-2: digamma(x) = log(x) - 1 / (2 * x) - s * P(s), from 8 on."""
+    p = -0.017720112888566213
+    p = p * s + 0.007519438504183765
+    p = p * s - 0.004166222449628175
+    p = p * s + 0.003968252369696695
+    p = p * s - 0.008333333331221219
+    return p * s + 0.08333333333333288
+
+
+@fragment
+def _stirling_2(s: float) -> float:
+    """Return P(s), s = x**-2: trigamma(x) = 1 / x + s / 2 + s / x * P(s), from 8 on."""
+    p = 0.8595821695908593
+    p = p * s - 0.24703939941380804
+    p = p * s + 0.07569555285250126
+    p = p * s - 0.03333300307387345
+    p = p * s + 0.02380952296598314
+    p = p * s - 0.033333333332522606
+    return p * s + 0.16666666666666655
+
+
+@fragment
+def _stirling_3(s: float) -> float:
+    """Return P(s), s = x**-2: the derivative of trigamma is -s - s / x - s * s * P(s), from 8 on."""
+    p = 12.40818005043066
+    p = p * s - 3.190693376286744
+    p = p * s + 0.832319254995875
+    p = p * s - 0.2999946157924813
+    p = p * s + 0.16666665294217697
+    p = p * s - 0.16666666665349694
+    return p * s + 0.49999999999999795
+
+
+@fragment
+def _sine(s: float) -> float:
+    """Return sin(pi * r) / (pi * r), s = r * r, up to 1/2."""
+    p = 2.4493077472656375e-07
+    p = p * s - 6.972000456235723e-06
+    p = p * s + 0.00014842780086091222
+    p = p * s - 0.002346080886820721
+    p = p * s + 0.026147847804529188
+    p = p * s - 0.19075182412143046
+    p = p * s + 0.8117424252833373
+    p = p * s - 1.6449340668482262
+    return p * s + 1.0
+
+
+@fragment
+def _cosine(s: float) -> float:
+    """Return cos(pi * r), s = r * r, up to 1/2."""
+    p = 4.149591698508493e-06
+    p = p * s - 0.00010456658073321414
+    p = p * s + 0.0019295562835914622
+    p = p * s - 0.02580688873935248
+    p = p * s + 0.2353306301298083
+    p = p * s - 1.3352627688434646
+    p = p * s + 4.058712126416498
+    p = p * s - 4.934802200544676
+    return p * s + 1.0
+
+
+@fragment
+def _passed(x: float, z: float, product: float, numerator: float) -> tuple[float, float, float]:
+    """Step from x + 1 to x, if x is not below 2: see `_reduced`."""
+    is_passed = x >= 2.0
+    z = x - 1.0 if is_passed else z
+    numerator = numerator * x + product if is_passed else numerator
+    product = product * x if is_passed else product
+    return z, product, numerator
+
+
+@fragment
+def _reduced(x: float) -> tuple[float, float, float]:
+    """Lead x below 8 to y = 1 + z in [0.75, 3) by steps of 1.
+
+    Returns z, the product of what x is led past (x itself where y = x + 1), and this product times the sum of
+    the reciprocals of its factors, negative where y = x + 1.
+    """
+    is_low = x < 0.75
+    z = x if is_low else x - 1.0
+    product = x if is_low else 1.0
+    numerator = -1.0 if is_low else 0.0
+    z, product, numerator = _passed(x - 1.0, z, product, numerator)
+    z, product, numerator = _passed(x - 2.0, z, product, numerator)
+    z, product, numerator = _passed(x - 3.0, z, product, numerator)
+    z, product, numerator = _passed(x - 4.0, z, product, numerator)
+    return _passed(x - 5.0, z, product, numerator)
+
+
+@fragment
+def _to_nearest_integer(x: float) -> tuple[Any, Any]:
+    """Return the distance of -x to the nearest integer, and 1 or -1 if that lies below or above."""
+    below = -x - np.floor(-x)
+    is_below = below <= 0.5
+    return (below if is_below else 1.0 - below), (1.0 if is_below else -1.0)
+
+
+def _positive(name: str) -> Any:
+    def reference(x: Any) -> Any:
+        import scipy.special
+
+        return np.where(np.less(x, 0.0), math.nan, getattr(scipy.special, name)(x))[()]
+
+    return reference
+
+
+@fragment
+def lgamma_part(x: float) -> Any:
+    """Return `lgamma_positive`."""
+    is_large = not x < 8.0
+    z, product, _ = _reduced(x)
+    p, q = _near_zeros(z)
+    quotient = (1.0 if is_large else p) / (x if is_large else q)
+    logarithm = _log(x if is_large else product)
+    small = z * (z - 1.0) * (0.5 + quotient) + (-logarithm if x < 0.75 else logarithm)
+    error = quotient * _stirling(quotient * quotient)
+    large = (x - 0.5) * (logarithm - 1.0) + ((HALF_LOG_2PI - 0.5) + error)
+    return large if is_large else small
+
+
+@elementwise(_positive("gammaln"), contract=True)
+def lgamma_positive(x: float) -> Any:
+    """Return the logarithm of the gamma function, element by element; NaN where x is negative."""
+    return lgamma_part(np.float64(x))
+
+
+@elementwise("gammaln", contract=True)
+def lgamma(x: float) -> Any:
+    """Return the logarithm of the absolute value of the gamma function, element by element (DLMF 5.5.3)."""
+    x = np.float64(x)
+    is_negative = x < 0.0
+    r, _ = _to_nearest_integer(x)
+    value = lgamma_part(1.0 - x if is_negative else x)
+    return -_log(r * _sine(r * r)) - value if is_negative else value
+
+
+@fragment
+def digamma_part(x: float) -> Any:
+    """Return `digamma_positive`."""
+    is_large = not x < 8.0
+    z, product, numerator = _reduced(x)
+    p, q = _near_root(z)
+    numerator = ((z - _ROOT) - _ROOT_REST) * p * product + numerator * q
+    quotient = (1.0 if is_large else numerator) / (x if is_large else q * product)
+    logarithm = _log(x if is_large else product)  # that of `lgamma_part`: where both are asked for it is one
+    large = logarithm - quotient * (0.5 + quotient * _stirling_1(quotient * quotient))
+    value = large if is_large else quotient
+    return math.nan if x < 0.0 else value
+
+
+@elementwise(_positive("digamma"), contract=True)
+def digamma_positive(x: float) -> Any:
+    """Return the derivative of `lgamma_positive`, element by element; NaN where x is negative."""
+    return digamma_part(np.float64(x))
+
+
+@elementwise("digamma", contract=True)
+def digamma(x: float) -> Any:
+    """Return the derivative of `lgamma`, element by element (DLMF 5.5.4); NaN at the negative integers."""
+    x = np.float64(x)
+    is_negative = x < 0.0
+    r, sign = _to_nearest_integer(x)
+    value = digamma_part(1.0 - x if is_negative else x)
+    cotangent = sign * _cosine(r * r) / (r * _sine(r * r))
+    cotangent = cotangent if r > 0.0 else math.nan
+    return value + cotangent if is_negative else value
+
+
+@fragment
+def _and_reciprocal(x: float, fraction: tuple[float, float]) -> tuple[float, float]:
+    """Add 1 / x to a fraction of a numerator and a denominator."""
+    numerator, denominator = fraction
+    return numerator * x + denominator, denominator * x
+
+
+@fragment
+def _sum_of_powers(x: float, n: int) -> Any:
+    """Return the sum of 1 / (x + k)**n for k from 1 to 7, n being 2 or 3."""
+    fraction = (0.0, 1.0)
+    fraction = _and_reciprocal((x + 1.0) * (x + 1.0) * (x + 1.0 if n == 3 else 1.0), fraction)
+    fraction = _and_reciprocal((x + 2.0) * (x + 2.0) * (x + 2.0 if n == 3 else 1.0), fraction)
+    fraction = _and_reciprocal((x + 3.0) * (x + 3.0) * (x + 3.0 if n == 3 else 1.0), fraction)
+    fraction = _and_reciprocal((x + 4.0) * (x + 4.0) * (x + 4.0 if n == 3 else 1.0), fraction)
+    fraction = _and_reciprocal((x + 5.0) * (x + 5.0) * (x + 5.0 if n == 3 else 1.0), fraction)
+    fraction = _and_reciprocal((x + 6.0) * (x + 6.0) * (x + 6.0 if n == 3 else 1.0), fraction)
+    numerator, denominator = _and_reciprocal((x + 7.0) * (x + 7.0) * (x + 7.0 if n == 3 else 1.0), fraction)
+    return numerator / denominator
 
 
 def _trigamma(x: Any) -> Any:
@@ -14,46 +281,51 @@ def _trigamma(x: Any) -> Any:
     return polygamma(1, x)
 
 
-@elementwise("gammaln")
-def lgamma(x: float) -> float:
-    """Return the logarithm of the absolute value of the gamma function, element by element."""
-    return math.lgamma(x)
+@elementwise(_trigamma, contract=True)
+def trigamma(x: float) -> Any:
+    """Return the derivative of `digamma`, element by element (DLMF 5.5.4, 5.15.5); infinity at the poles."""
+    x = np.float64(x)
+    is_negative = x < 0.0
+    y = 1.0 - x if is_negative else x
+    is_large = not y < 8.0
+    # Below 8 the recurrence goes eight steps up. The first is the largest by far where y is small.
+    first = 1.0 / y
+    t = 1.0 / (y if is_large else y + 8.0)
+    s = t * t
+    value = t + s * (0.5 + t * _stirling_2(s))
+    value += 0.0 if is_large else first * first + _sum_of_powers(y, 2)
+    r, _ = _to_nearest_integer(x)
+    cosecant = 1.0 / (r * _sine(r * r))
+    return cosecant * cosecant - value if is_negative else value
 
 
-@elementwise("digamma")
-def digamma(x: float) -> float:
-    """Return the derivative of `lgamma`: recurrence up to 10, then the asymptotic series (DLMF 5.11.2)."""
-    shift = 0.0
-    if x <= 0.0:
-        if x == math.floor(x):
-            return math.nan
-        shift = -math.pi / math.tan(math.pi * x)
-        x = 1.0 - x
-    if not x < math.inf:
-        return x
-    while x < 10.0:
-        shift -= 1.0 / x
-        x += 1.0
-    f = 1.0 / (x * x)
-    series = 1.0 / 240.0 - f * (1.0 / 132.0 - f * (691.0 / 32760.0 - f / 12.0))
-    return shift + math.log(x) - 0.5 / x - f * (1.0 / 12.0 - f * (1.0 / 120.0 - f * (1.0 / 252.0 - f * series)))
+@fragment
+def tetragamma(x: float) -> Any:
+    """Return the derivative of `trigamma`."""
+    x = np.float64(x)
+    is_negative = x < 0.0
+    y = 1.0 - x if is_negative else x
+    is_large = not y < 8.0
+    first = 1.0 / y
+    t = 1.0 / (y if is_large else y + 8.0)
+    s = t * t
+    value = s + s * (t + s * _stirling_3(s))
+    value += 0.0 if is_large else 2.0 * (first * first * first + _sum_of_powers(y, 3))
+    r, sign = _to_nearest_integer(x)
+    cosecant = 1.0 / (r * _sine(r * r))
+    reflected = 2.0 * sign * cosecant * cosecant * cosecant * _cosine(r * r)
+    return reflected - value if is_negative else -value
 
 
-@elementwise(_trigamma)
-def trigamma(x: float) -> float:
-    """Return the derivative of `digamma` (DLMF 5.15.8), element by element."""
-    shift, sign = 0.0, 1.0
-    if x <= 0.0:
-        if x == math.floor(x):
-            return math.inf
-        sine = math.sin(math.pi * x)
-        shift, sign = (math.pi / sine) ** 2, -1.0
-        x = 1.0 - x
-    total = 0.0
-    while x < 10.0:
-        total += 1.0 / (x * x)
-        x += 1.0
-    f = 1.0 / (x * x)
-    series = 1.0 / 30.0 - f * (5.0 / 66.0 - f * (691.0 / 2730.0 - f * 7.0 / 6.0))
-    total += 1.0 / x + 0.5 * f + f / x * (1.0 / 6.0 - f * (1.0 / 30.0 - f * (1.0 / 42.0 - f * series)))
-    return shift + sign * total
+@fragment
+def stirling_error(x: float) -> Any:
+    """Return what Stirling's formula lacks of lgamma(x), from 8 on."""
+    t = 1.0 / x
+    return t * _stirling(t * t)
+
+
+@fragment
+def digamma_error(x: float) -> Any:
+    """Return what digamma(x) lacks of log(x) - 1 / (2 * x), from 8 on."""
+    s = 1.0 / (x * x)
+    return s * _stirling_1(s)

@@ -32,7 +32,7 @@ def plain(kernel: Any) -> Any:
 
 
 def as_plain(thing: Any) -> Any:
-    return plain(thing) if isinstance(thing, Kernel) else thing
+    return plain(thing) if type(thing) is Kernel else thing  # other kinds run as plain Python anyway
 
 
 class Module:
@@ -101,7 +101,7 @@ class Case:
         total = 0.0
         for weight, name in zip(self.weights, ("prior", "likelihood"), strict=True):
             if name in names and weight != 0.0:
-                total = total + weight * names[name](p, d)
+                total = total + weight * np.sum(names[name](p, d))
         return total
 
     def generated(self, generated: Generated, start: float, quiet: bool = False) -> tuple[float, dict[str, Any]]:

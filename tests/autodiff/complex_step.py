@@ -42,7 +42,7 @@ def _smaller(a: Any, b: Any) -> Any:
 
 
 def _clip(z: Any, lower: Any, upper: Any) -> Any:
-    z = z if lower is None else _larger(z, lower)
+    z = +z if lower is None else _larger(z, lower)
     return z if upper is None else _smaller(z, upper)
 
 
@@ -83,6 +83,10 @@ def _full(shape: Any, fill: Any) -> Any:
     return np.full(shape, fill, complex)
 
 
+def _copy(z: Any) -> Any:
+    return np.array(z, complex if np.asarray(z).dtype.kind == "f" else None)
+
+
 def _expit(z: Any) -> Any:
     return 1.0 / (1.0 + np.exp(-z))
 
@@ -103,6 +107,7 @@ _REAL_ONLY: dict[str, Callable[..., Any]] = {
     "erfc": lifted(special.erfc, lambda a: -2.0 / math.sqrt(math.pi) * np.exp(-a * a)),
     "atan2": lifted(np.arctan2, lambda a, b: b / (a * a + b * b), lambda a, b: -a / (a * a + b * b)),
     "hypot": lifted(np.hypot, lambda a, b: a / np.hypot(a, b), lambda a, b: b / np.hypot(a, b)),
+    "log": lambda z, base=None: np.log(z) if base is None else np.log(z) / np.log(base),
     "log2": lambda z: np.log(z) / math.log(2.0),
     "log10": lambda z: np.log(z) / math.log(10.0),
     "copysign": lambda a, b: _absolute(a) * math.copysign(1.0, np.real(b)),
@@ -110,8 +115,9 @@ _REAL_ONLY: dict[str, Callable[..., Any]] = {
     "pow": lambda a, b: a**b,
     "floor": lambda z: np.floor(np.real(z)),
     "ceil": lambda z: np.ceil(np.real(z)),
+    "trunc": lambda z: np.trunc(np.real(z)),
 }
-_SHARED = ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh")
+_SHARED = ("exp", "log1p", "expm1", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh")
 
 MATH = types.SimpleNamespace(
     pi=math.pi,
@@ -122,6 +128,10 @@ MATH = types.SimpleNamespace(
     acos=np.arccos,
     atan=np.arctan,
     isfinite=lambda z: math.isfinite(np.real(z)),
+    isnan=lambda z: math.isnan(np.real(z)),
+    isinf=lambda z: math.isinf(np.real(z)),
+    fsum=sum,
+    prod=np.prod,
     **{name: getattr(np, name) for name in _SHARED},
     **_REAL_ONLY,
 )
@@ -145,12 +155,12 @@ NUMPY = types.SimpleNamespace(
     **{
         **{name: thing for name, thing in vars(np).items() if not name.startswith("_")},
         **{name: _made(getattr(np, name)) for name in ("zeros", "ones", "empty")},
-        **{name: _REAL_ONLY[name] for name in ("hypot", "log2", "log10", "copysign", "fabs", "floor", "ceil")},
+        **{name: _REAL_ONLY[name] for name in ("hypot", "log2", "log10", "copysign", "fabs", "floor", "ceil", "trunc")},
         "zeros_like": lambda z: np.zeros(z.shape, complex),
         "ones_like": lambda z: np.ones(z.shape, complex),
         "empty_like": lambda z: np.empty(z.shape, complex),
         "full": _full,
-        "copy": lambda z: np.array(z, complex),
+        "copy": _copy,
         "full_like": lambda z, fill: _full(z.shape, fill),
         "eye": np.eye,
         "abs": _absolute,
@@ -158,8 +168,21 @@ NUMPY = types.SimpleNamespace(
         "maximum": _larger,
         "minimum": _smaller,
         "clip": _clip,
+        "fmax": _larger,
+        "fmin": _smaller,
+        "logaddexp": lambda a, b: np.log(np.exp(a) + np.exp(b)),
+        "floor_divide": lambda a, b: np.floor_divide(np.real(a), np.real(b)),
+        "mod": lambda a, b: a - b * np.floor(np.real(a) / np.real(b)),
+        "round": lambda z: np.round(np.real(z)),
+        "rint": lambda z: np.rint(np.real(z)),
+        "fix": lambda z: np.fix(np.real(z)),
+        "float64": lambda z: z,
         "var": _variance,
+        "std": lambda z: np.sqrt(_variance(z)),
         "vdot": np.dot,
+        "float_power": lambda a, b: a**b,
+        "amax": np.max,
+        "amin": np.min,
         "arctan2": _REAL_ONLY["atan2"],
         "linalg": types.SimpleNamespace(
             cholesky=_cholesky,
@@ -177,12 +200,15 @@ BUILTINS: dict[str, Any] = {
     "min": _best(_smaller),
     "float": lambda z: z,
     "int": lambda z: int(np.real(z)),
+    "round": lambda z: round(np.real(z)),
 }
 
 SPECIAL: dict[str, Any] = {
     "expit": _expit,
     "log1pexp": lambda z: np.log1p(np.exp(z)),
     "logsumexp": _log_sum,
+    "solve_lower": lambda a, b: np.linalg.solve(np.tril(a), b),
+    "solve_upper": lambda a, b: np.linalg.solve(np.triu(a), b),
     "digamma": lifted(special.digamma, lambda a: special.polygamma(1, a)),
 }
 

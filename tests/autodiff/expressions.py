@@ -6,48 +6,20 @@ import random
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tests.autodiff import forms
 from tests.autodiff.scope import Scope
-
-#: Functions of numbers, with arguments that are safe.
-_SMOOTH = (
-    "math.sin({0})", "math.cos({0})", "math.tanh({0})", "math.exp(math.sin({0}))", "math.exp(-({0}) ** 2)",
-    "math.log(1.5 + ({0}) ** 2)", "math.sqrt(1.0 + ({0}) ** 2)", "math.atan({0})", "math.log1p(({0}) ** 2)",
-    "math.expm1(math.cos({0}))", "math.lgamma(1.5 + math.sin({0}))", "math.erf({0})", "math.asin(0.9 * math.sin({0}))",
-    "math.hypot({0}, 1.0 + math.tanh({1}) ** 2)", "math.atan2({0}, 1.5 + math.cos({1}))", "max({0}, {1})",
-    "min({0}, 0.3)", "abs({0})", "(-{0})", "({0}) / (2.0 + math.cos({1}))", "({0} / 3)",
-    "(1.5 + math.sin({0})) ** math.cos({1})", "math.sin({0}) ** 3", "(1.2 + math.cos({0})) ** 0.5",
-    "(1.2 + math.cos({0})) ** -1.5", "expit({0})", "log1pexp({0})", "math.tan(math.tanh({0}))",
-    "math.sinh(math.sin({0}))", "digamma(1.5 + math.cos({0}))", "(2.0 - {0})", "min(max({0}, -0.8), {1})",
-    "math.log(abs({0}) + 0.4)", "1.0 / (1.0 + ({0}) ** 2)", "math.acos(0.8 * math.cos({0}))", "max({0}, 0.1, {1})",
-    "custom({0}, {1})", "math.fabs({0})", "float({0})", "math.cosh(math.sin({0}))", "({0}) ** 2.0", "({0}) ** 3",
-    "0.7 ** math.sin({0})", "(1.4 + math.cos({0})) ** -1", "(1.4 + math.cos({0})) ** -2", "({0}) ** 1",
-    "(({0} > 0.2) * {1})", "(math.floor({0}) * {1})", "(({0}) % 1.3)", "math.copysign({0}, {1})",
-)  # fmt: skip
-#: The same of arrays, element by element.
-_SMOOTH_ARRAYS = (
-    "np.sin({0})", "np.tanh({0})", "np.exp(-({0}) ** 2)", "np.log(1.5 + ({0}) ** 2)", "np.sqrt(1.0 + ({0}) * ({0}))",
-    "np.where({0} > {1}, {0}, {1})", "np.where({0} > 0.1, {0}, 0.5)", "np.where({0} < 0.0, np.cos({1}), {0})",
-    "np.maximum({0}, {1})", "np.minimum({0}, 0.4)", "np.clip({0}, -0.5, 0.6)", "np.abs({0})", "np.cumsum({0})",
-    "(-{0})", "expit({0})", "log1pexp({0})", "(({0}) / (2.0 + np.cos({1})))", "np.exp(np.sin({0}))",
-    "np.cumprod(np.cos({0}))", "np.square({0})", "np.log1p(np.square({0}))", "np.arctan({0})",
-    "((1.5 + np.sin({0})) ** 1.5)", "({0}).copy()", "np.cos({0})", "(1.0 - {0})", "({0} / 2.0)", "custom({0}, {1})",
-    "np.arctan2({0}, 1.5 + np.cos({1}))",
-)  # fmt: skip
-_REDUCTIONS = (
-    "np.sum({})", "np.sum({})", "np.mean({})", "{}.sum()", "np.prod({})", "np.max({})", "np.min({})", "logsumexp({})",
-    "np.var({})", "np.sum({}[1:])", "{}.mean()", "np.sum({}[::2])", "np.linalg.norm(1.5 + np.square({}))",
-)  # fmt: skip
 
 
 class Helper(NamedTuple):
-    """A function that programs call: kinds of its arguments and of its result.
+    """A function that programs call: kinds of its arguments and of its result, and the ways to call it.
 
-    's' is a number, 'v' a vector, 'w' a vector that it writes to, 'p' a pair of numbers.
+    's' is a number, 'v' a vector, 'w' a vector that it writes to, 'p' a pair of numbers, '' nothing.
     """
 
     name: str
     takes: str
     gives: str
+    calls: tuple[str, ...] = ()
 
 
 class Expressions:
@@ -76,7 +48,9 @@ class Expressions:
         for name, bound in scope.ints:
             choices.append(f"({name} + {r.randrange(3)}) % {self.size(scope, size)}")
             if bound <= size:
-                choices += [name, name, f"{size - 1} - {name}"]
+                choices += [name, name, f"{size - 1} - {name}", f"{name} - 1", f"{name} - {r.randint(1, size)}"]
+            if bound < size:
+                choices.append(f"{name} + 1")
             choices += [f"{g}[{name}]" for g in scope.gathers if bound <= 4]
         return r.choice(choices)
 
@@ -142,7 +116,7 @@ class Expressions:
             return self.scalar(scope, depth + 1)
 
         def smooth() -> str:
-            form = self.r.choice(_SMOOTH)
+            form = self.r.choice(forms.NUMBERS)
             a = e()
             return form.format(a, e()) if "{1}" in form else form.format(a)
 
@@ -154,20 +128,18 @@ class Expressions:
 
         def reduction() -> str | None:
             v = self.vector(scope, self.r.choice((3, 4)), depth + 1)
-            return self.r.choice(_REDUCTIONS).format(v)
+            return self.r.choice(forms.REDUCTIONS).format(v)
 
         def dot() -> str:
             size = self.r.choice((3, 4))
             v, w = self.vector(scope, size, depth + 1), self.vector(scope, size, depth + 1)
-            return self.r.choice(("({} @ {})", "np.dot({}, {})", "np.sum({} * {})")).format(v, w)
+            return self.r.choice(("({} @ {})", "np.dot({}, {})", "np.sum({} * {})", "{}.dot({})")).format(v, w)
 
         def of_matrix() -> str:
-            form = self.r.choice(("np.sum({})", "np.sum(np.sin({}))", "np.mean({})", "{}.sum()", "np.max({})"))
-            return form.format(self.matrix(scope, self.shape(), depth + 1))
+            return self.r.choice(forms.MATRIX_REDUCTIONS).format(self.matrix(scope, self.shape(), depth + 1))
 
         def determinant() -> str:
-            form = self.r.choice(("np.linalg.slogdet({})[1]", "np.sum(np.log(np.diag(np.linalg.cholesky({}))))"))
-            return form.format(self.definite(scope, 3, depth + 1))
+            return self.r.choice(forms.DEFINITE_REDUCTIONS).format(self.definite(scope, 3, depth + 1))
 
         def difference() -> str:
             form = self.r.choice(("({} + {})", "({} - {})", "({} * {})", "({} * {})"))
@@ -181,7 +153,7 @@ class Expressions:
             (0.9, reduction),
             (0.5, dot),
             (0.3, of_matrix),
-            (0.12, determinant),
+            (0.25, determinant),
             (0.4, lambda: self.part(scope, depth)),
         )
 
@@ -190,7 +162,12 @@ class Expressions:
         found = [name for name, bound in scope.ints if bound <= 4]
         if not found:
             return None
-        return self.r.choice(("{}:", ":{}", "1:{}", "{}::2", ":{}:-1")).format(self.r.choice(found))
+        form = self.r.choice(("{0}:", ":{0}", "1:{0}", "{0}::2", ":{0}:-1", "{0}:{0} + 2", "{0}:{0} + 1", "{0} - 1:"))
+        return form.format(self.r.choice(found))
+
+    def one(self, scope: Scope) -> str:
+        """Write a slice of exactly one element."""
+        return self.r.choice(("1:2", "-1:", ":1", "-2:-1", *(f"{i}:{i} + 1" for i, bound in scope.ints if bound <= 3)))
 
     def part(self, scope: Scope, depth: int) -> str | None:
         """Write a number made of a part of a vector."""
@@ -214,7 +191,9 @@ class Expressions:
             "v": lambda: self.vector(scope, size, depth + 1),
             "w": lambda: self.r.choice(writable),
         }
-        return f"{helper.name}({', '.join(make[kind]() for kind in helper.takes)})"
+        args = [make[kind]() for kind in helper.takes]
+        form = self.r.choice(helper.calls) if helper.calls else ", ".join(f"{{{k}}}" for k in range(len(args)))
+        return f"{helper.name}({form.format(*args)})"
 
     # Arrays -------------------------------------------------------------------------------------------------------
 
@@ -245,10 +224,13 @@ class Expressions:
             return self.scalar(scope, depth + 1)
 
         def binary() -> str:
-            return f"({v()} {self.r.choice('+-*')} {self.r.choice((v, e))()})"
+            return f"({v()} {self.r.choice('+-*')} {self.r.choice((v, v, e, e, unit))()})"
+
+        def unit() -> str:
+            return f"{self.vector(scope, self.r.choice((3, 4)), depth + 1)}[{self.one(scope)}]"
 
         def smooth() -> str:
-            form = self.r.choice(_SMOOTH_ARRAYS)
+            form = self.r.choice(forms.ARRAYS + forms.ALONG)
             a = v()
             return form.format(a, v()) if "{1}" in form else form.format(a)
 
@@ -256,7 +238,8 @@ class Expressions:
             if size == 4:
                 if self.r.random() < 0.5:
                     return f"{v()}[::-1]"
-                return f"np.concatenate(({self.vector(scope, 3, depth + 1)}, {v()}[:1]))"
+                joined = f"({self.vector(scope, 3, depth + 1)}, {v()}[:1])"
+                return f"np.{self.r.choice(('concatenate', 'hstack'))}({joined})"
             return self.r.choice(("{}[1:]", "{}[:-1]", "{}[:3]", "{}[1:4]", "np.diff({})")).format(
                 self.vector(scope, 4, depth + 1)
             )
@@ -266,21 +249,26 @@ class Expressions:
                 return None
             gather = self.r.choice(scope.gathers)
             if self.r.random() < 0.3:
-                return f"{self.matrix(scope, self.shape(), 3)}[{gather}, {self.index(scope, 3)}]"
+                other = self.r.choice((self.index(scope, 3), *scope.gathers))
+                return f"{self.matrix(scope, self.shape(), 3)}[{gather}, {other}]"
             return f"{self.vector(scope, self.r.choice((3, 4)), depth + 1)}[{gather}]"
 
         def product() -> str:
             other = self.r.choice((3, 4))
+            form = self.r.choice(("({} @ {})", "np.dot({}, {})", "{}.dot({})", "np.matmul({}, {})"))
             if self.r.random() < 0.5:
-                return f"({self.matrix(scope, (size, other), depth + 1)} @ {self.vector(scope, other, depth + 1)})"
-            return f"({self.vector(scope, other, depth + 1)} @ {self.matrix(scope, (other, size), depth + 1)})"
+                m = self.matrix(scope, (size, other), depth + 1)
+                return form.format(m, self.vector(scope, other, depth + 1))
+            w = self.vector(scope, other, depth + 1)
+            return form.format(w, self.matrix(scope, (other, size), depth + 1))
 
         def along() -> str:
             other = self.r.choice((3, 4))
             axis = self.r.randrange(2)
             shape = (other, size) if axis == 0 else (size, other)
-            form = self.r.choice(("np.sum({}, axis={})", "{}.sum(axis={})", "np.mean({}, {})"))
-            return form.format(self.matrix(scope, shape, depth + 1), self.r.choice((axis, axis - 2)))
+            return self.r.choice(forms.ALONG_AXIS).format(
+                self.matrix(scope, shape, depth + 1), self.r.choice((axis, axis - 2))
+            )
 
         def row() -> str:
             other = self.r.choice((3, 4))
@@ -288,9 +276,13 @@ class Expressions:
                 return f"{self.matrix(scope, (other, size), depth + 1)}[{self.index(scope, other)}]"
             return f"{self.matrix(scope, (size, other), depth + 1)}[:, {self.index(scope, other)}]"
 
+        def diagonal() -> str:
+            shape = self.r.choice(((3, 4), (4, 3), (3, 3)) if size == 3 else ((4, 4),))
+            form = self.r.choice(("np.diag({})", "np.diagonal({})", "{}.diagonal()"))
+            return form.format(self.matrix(scope, shape, depth + 1))
+
         def solved() -> str:
-            matrix = self.definite(scope, size, depth + 1)
-            return f"np.linalg.solve({matrix}, {v()})"
+            return self.r.choice(forms.SOLVERS).format(self.definite(scope, size, depth + 1), v())
 
         def call() -> str | None:
             return self.call(scope, "v", depth, size)
@@ -304,14 +296,20 @@ class Expressions:
             (0.5, product),
             (0.5, along),
             (0.5, row),
-            (0.12, solved),
+            (0.25, diagonal),
+            (0.5, solved),
             (0.2, lambda: self.filled(scope, size)),
             (0.6, call),
         )
 
     def filled(self, scope: Scope, size: int) -> str:
         form = self.r.choice(
-            ("np.full({}, 0.5 * {})", "(np.arange({}) * (0.5 + {}))", "np.array((0.5, {1}, {2}, {1})[:{0}])")
+            (
+                "np.full({}, 0.5 * {})",
+                "(np.arange({}) * (0.5 + {}))",
+                "np.array((0.5, {1}, {2}, {1})[:{0}])",
+                "(np.ones({}) * {})",
+            )
         )
         return form.format(size, self.leaf(scope), self.leaf(scope))
 
@@ -324,7 +322,7 @@ class Expressions:
 
         def transposed() -> str | None:
             found = self.named(scope, columns, rows)
-            return f"{found}.T" if found else None
+            return self.r.choice(("{}.T", "{}.T", "np.transpose({})")).format(found) if found else None
 
         def outer() -> str:
             v, w = self.vector(scope, rows, depth + 1), self.vector(scope, columns, depth + 1)
@@ -339,12 +337,15 @@ class Expressions:
                 lambda: self.vector(scope, columns, depth + 1),
                 lambda: self.scalar(scope, depth + 1),
             )
+            ways += (lambda: f"{self.matrix(scope, shape, depth + 1)}[{self.one(scope)}]",)
+            ways += (lambda: f"{self.matrix(scope, shape, depth + 1)}[:, {self.one(scope)}]",)
             other = self.r.choice(ways)
             return f"({self.matrix(scope, shape, depth + 1)} {self.r.choice('+-*')} {other()})"
 
         def smooth() -> str:
-            form = self.r.choice([f for f in _SMOOTH_ARRAYS if "{1}" not in f and "cum" not in f])
-            return form.format(self.matrix(scope, shape, depth + 1))
+            form = self.r.choice(forms.ARRAYS)
+            m = self.matrix(scope, shape, depth + 1)
+            return form.format(m, self.matrix(scope, shape, depth + 1)) if "{1}" in form else form.format(m)
 
         def product() -> str:
             other = self.r.choice((3, 4))
@@ -354,8 +355,15 @@ class Expressions:
         def factor() -> str | None:
             if rows != columns:
                 return None
-            form = self.r.choice(("np.linalg.cholesky({})", "np.linalg.inv({})"))
-            return form.format(self.definite(scope, rows, depth + 1))
+            form = self.r.choice(
+                ("np.linalg.cholesky({0})", "np.linalg.inv({0})", "np.diag({1})", "np.eye({2})", "np.identity({2})")
+            )
+            v, n = self.vector(scope, rows, depth + 1), self.size(scope, rows)
+            return form.format(self.definite(scope, rows, depth + 1), v, n)
+
+        def solved() -> str:
+            right = self.matrix(scope, shape, depth + 1)
+            return f"np.linalg.solve({self.definite(scope, rows, depth + 1)}, {right})"
 
         def gathered() -> str | None:
             if rows != 4 or not scope.gathers:
@@ -369,7 +377,8 @@ class Expressions:
             (2, smooth),
             (1, outer),
             (1, product),
-            (0.3, factor),
+            (0.6, factor),
+            (0.3, solved),
             (0.7, gathered),
         )
 

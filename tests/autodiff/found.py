@@ -16,14 +16,11 @@ class Found(NamedTuple):
         The program; its arguments are those of `tests.autodiff.programs.arguments`.
     seed : int
         Of the arguments.
-    open : bool
-        Whether it is still wrong.
     """
 
     name: str
     text: str
     seed: int = 0
-    open: bool = False
 
 
 _MANY_SUMS = "".join(
@@ -62,7 +59,6 @@ def f(x):
 def f(x):
     return np.sum(x * x[1:2])
 """,
-        open=True,
     ),
     Found(
         "the diagonal of a matrix is a copy: what is written to the matrix does not reach it",
@@ -73,6 +69,208 @@ def f(A, s):
     a[0, 0] = s
     return np.sum(b * b)
 """,
-        open=True,
+    ),
+    Found(
+        "an array read at i - 1 in a loop from 0 counts as read after it was written, under any condition",
+        """\
+def f(x, s):
+    a = np.copy(x)
+    for i in range(4):
+        if s < 90.0:
+            a[i] = math.sin(a[i - 1])
+    return a[0] * a[1]
+""",
+    ),
+    Found(
+        "a loop from a negative index on counts as writing each element once",
+        """\
+def f(x):
+    a = np.zeros(4)
+    for i in range(-4, 4):
+        a[i] = x[i] * i
+    return np.sum(a * a)
+""",
+    ),
+    Found(
+        "a variable is called x_bar, like the adjoint of the argument x",
+        """\
+def f(x, s):
+    x_bar = s * 2.0
+    return x_bar * x[0]
+""",
+    ),
+    Found(
+        "a slice from a counter to the next does not broadcast",
+        """\
+def f(x):
+    lp = 0.0
+    for i in range(3):
+        lp += np.sum(x * x[i : i + 1]) + np.sum(x - x[-1:])
+    return lp
+""",
+    ),
+    Found(
+        "the diagonal of a matrix with more rows than columns is read beyond its end",
+        """\
+def f(A, k):
+    return np.sum(np.diag(A) ** 2) + np.diag(A)[k - 3]
+""",
+    ),
+    Found(
+        "`+=` changes an expression under one of its names only",
+        """\
+def f(x):
+    w = x * 2.0
+    v = w
+    v += 1.0
+    return np.sum(w * x)
+""",
+    ),
+    Found(
+        "what is written to an expression is not seen under its other name",
+        """\
+def f(x):
+    w = x * 2.0
+    v = w
+    v[0] = 1.0
+    return np.sum(w * x)
+""",
+    ),
+    Found(
+        "what a function writes to an expression is not seen by its caller",
+        """\
+def h(v):
+    v[0] = 0.5
+    return np.sum(v)
+def f(x):
+    w = x * 2.0
+    h(w)
+    return np.sum(w * x)
+""",
+    ),
+    Found(
+        "`+=` to an expression is not seen in a part of it",
+        """\
+def f(x):
+    w = x * 2.0
+    v = w[1:]
+    w += 1.0
+    return np.sum(v * v)
+""",
+    ),
+    Found(
+        "the result of a running sum cannot be changed",
+        """\
+def f(x):
+    w = np.cumsum(x)
+    w += 1.0
+    w[1] = x[0]
+    return np.sum(w * w)
+""",
+    ),
+    Found(
+        "an array that gets two names at once cannot be written to",
+        """\
+def f(x):
+    a = b = x * 2.0
+    a[0] = x[1]
+    return np.sum(b * b)
+""",
+    ),
+    Found(
+        "+a and a.flatten() are a, not a copy",
+        """\
+def f(x):
+    a = np.zeros(4)
+    b = +a
+    c = a.flatten()
+    a[0] = x[1]
+    return np.sum(b + c) + a[0]
+""",
+    ),
+    Found(
+        "an expression of an array sees what a function on its right changes",
+        """\
+def h(v):
+    v[0] += 0.5
+    return np.sum(v)
+def f(x):
+    a = np.copy(x)
+    return np.sum(np.sin(a) * h(a))
+""",
+    ),
+    Found(
+        "an expression in a tuple sees what is changed later",
+        """\
+def f(x):
+    a = np.copy(x)
+    t = (np.sin(a), 1.0)
+    for i in range(3):
+        a[i] += t[0][i]
+    return np.sum(t[0] * a)
+""",
+    ),
+    Found(
+        "a call without a result is refused, although it changes an array",
+        """\
+def h(a, x):
+    for i in range(4):
+        a[i] = x[i] ** 2
+def f(x):
+    a = np.empty(4)
+    h(a, x)
+    return np.sum(a)
+""",
+    ),
+    Found(
+        "a logarithm to a base is natural",
+        """\
+def f(x):
+    return math.log(1.5 + x[0] ** 2, 2.0)
+""",
+    ),
+    Found(
+        "the largest of integers is a float, so that it is no index",
+        """\
+def f(x, cnt):
+    return x[np.max(cnt)]
+""",
+    ),
+    Found(
+        "two empty slices are said not to fit",
+        """\
+def f(x, y):
+    return x[1:0] @ y[1:0] + x[0]
+""",
+    ),
+    Found(
+        "what is on the right of `a[0] +=` changes a[0], and that is added to",
+        """\
+def h(v):
+    v[0] += 1.0
+    return 2.0
+def f(x):
+    a = np.copy(x)
+    a[0] += h(a)
+    a[1] *= h(a[1:])
+    return np.sum(a * a)
+""",
+    ),
+    Found(
+        "a part of the diagonal of a matrix is a copy",
+        """\
+def f(A, s):
+    a = np.copy(A)
+    d = np.diag(a)[:-1]
+    a[1, 1] = s
+    return np.sum(d * d)
+""",
+    ),
+    Found(
+        "an element with a new axis is no number and no array",
+        """\
+def f(x, A, k):
+    return np.sum(x[0, None] * A[None, k, 1]) + np.sum((x * 2.0)[None, k - 4] * x[:, None])
+""",
     ),
 ]

@@ -17,7 +17,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, NamedTuple
 
@@ -37,6 +37,10 @@ PROMISED = (
     "one side of this branch returns and the other does not",
     "is rebound in a (loop|branch)",
 )
+
+
+#: Programs that a process checks before it reports, and how often it does.
+_CHUNK, _CHUNKS_OF_A_PROCESS = 100, 20
 
 
 class Outcome(NamedTuple):
@@ -83,7 +87,7 @@ def check(text: str, seed: int, compiled: bool = False, points: int = 2) -> Outc
         except Exception:
             return Outcome("invalid", traceback.format_exc())
         try:
-            case.original(case.module.real, case.values) + 0.0
+            float(case.original(case.module.real, case.values))
         except (ArithmeticError, np.linalg.LinAlgError):
             return Outcome("discarded", "arithmetic")
         except ValueError as reason:
@@ -255,6 +259,15 @@ def run(seeds: Sequence[int], sample: int = 200) -> tuple[collections.Counter[st
     return counts, failures
 
 
+def _results(chunks: Sequence[range], jobs: int, sample: int) -> Iterator[tuple[collections.Counter[str], Any]]:
+    """Check programs in processes that begin afresh now and then: each remembers all that it has read and compiled."""
+    fresh = multiprocessing.get_context("spawn")
+    share = _CHUNKS_OF_A_PROCESS * jobs
+    for first in range(0, len(chunks), share):
+        with ProcessPoolExecutor(jobs, fresh) as pool:
+            yield from pool.map(functools.partial(run, sample=sample), chunks[first : first + share])
+
+
 def _show(seed: int) -> None:
     text = program(seed)
     print(text)
@@ -277,26 +290,20 @@ def main() -> int:
     begin = time.perf_counter()
     counts: collections.Counter[str] = collections.Counter()
     failed: list[int] = []
-    step = 100
     stop = given.start + given.count
-    chunks = [range(first, min(first + step, stop)) for first in range(given.start, stop, step)]
-    work = functools.partial(run, sample=given.sample)
-    # A process remembers each source it has read and each function it has compiled: it works on so many and ends.
-    fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(given.jobs, fresh, max_tasks_per_child=20) as pool:
-        for done, (found, failures) in enumerate(pool.map(work, chunks), 1):
-            counts.update(found)
-            for seed, outcome in failures:
-                failed.append(seed)
-                lines = outcome.detail.strip().splitlines()
-                print(f"seed {seed}: {outcome.kind}: {lines[0 if 'refused' in outcome.kind else -1][:300]}", flush=True)
-            if done % 10 == 0 or done == len(chunks):
-                seconds = time.perf_counter() - begin
-                total = sum(counts.values())
-                print(
-                    f"{total} programs, {seconds:.0f} s, {total / seconds:.0f} a second, {len(failed)} failed",
-                    flush=True,
-                )
+    chunks = [range(first, min(first + _CHUNK, stop)) for first in range(given.start, stop, _CHUNK)]
+    for done, (found, failures) in enumerate(_results(chunks, given.jobs, given.sample), 1):
+        counts.update(found)
+        for seed, outcome in failures:
+            failed.append(seed)
+            lines = outcome.detail.strip().splitlines()
+            print(f"seed {seed}: {outcome.kind}: {lines[0 if 'refused' in outcome.kind else -1][:300]}", flush=True)
+        if done % 10 == 0 or done == len(chunks):
+            seconds = time.perf_counter() - begin
+            total = sum(counts.values())
+            print(
+                f"{total} programs, {seconds:.0f} s, {total / seconds:.0f} a second, {len(failed)} failed", flush=True
+            )
     for name, count in counts.most_common():
         print(f"{count:8d}  {name}")
     print("failing seeds:", " ".join(map(str, failed)) or "none")

@@ -1,18 +1,20 @@
-"""Generated code run as plain Python, which costs no compilation, against finite differences."""
+"""Generated code run as plain Python, which costs no compilation, against finite differences; lines in messages."""
+
+import inspect
 
 import numpy as np
 
 from nbinfer.autodiff import value_and_grad
 from nbinfer.autodiff.check import compare
+from nbinfer.autodiff.compiled import plain_function
 
 
 def plain_value_and_grad(f, *args):
     """Return value and gradient by the first argument; the generated code runs uncompiled."""
     vg = value_and_grad(f)
-    call = vg._take_apart(args)
-    compiled = vg._compiled(call)
+    call, generated = vg._take_apart(args), vg.derive(*args)
     with np.errstate(all="ignore"):
-        value = compiled._plain(*call.leaves, *call.gradients, *compiled.generated.arrays.values())
+        value = plain_function(generated)(*call.leaves, *call.gradients, *generated.arrays.values())
     return float(value), call.gradient_like(args[0], call.gradients)
 
 
@@ -27,3 +29,10 @@ def assert_differentiates(f, x, *data):
     check = compare(f, lambda *args: plain_value_and_grad(f, *args), x, data)
     assert check.ok, check
     return gradient
+
+
+def line_marked(function):
+    """Return the number and text of the line that ends in the mark."""
+    lines, first = inspect.getsourcelines(function)
+    found = [k for k, line in enumerate(lines) if line.rstrip().endswith("# here")]
+    return first + found[0], lines[found[0]].strip()

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import random
-
-from tests.autodiff.expressions import Expressions
+from tests.autodiff.array_statements import ArrayWriter
 from tests.autodiff.scope import Array, Scope
 
 
-class Writer(Expressions):
-    """Writes programs line by line."""
-
-    def __init__(self, rng: random.Random) -> None:
-        super().__init__(rng)
-        self.lines: list[str] = []
-        self._count = 0
-        self._budget = 0
-
-    def fresh(self, prefix: str) -> str:
-        self._count += 1
-        return f"{prefix}{self._count}"
-
-    def line(self, indent: int, text: str) -> None:
-        self.lines.append("    " * indent + text)
-        self._budget -= 1
+class Writer(ArrayWriter):
+    """Writes statements."""
 
     # Blocks -------------------------------------------------------------------------------------------------------
 
@@ -41,20 +25,29 @@ class Writer(Expressions):
         ways = [
             (3.0, self._new_number),
             (3.0, self._change_number),
-            (2.0, self._change_element),
-            (1.2, self._new_array),
-            (1.0, self._change_array),
+            (2.0, self.change_element),
+            (1.4, self.new_array),
+            (0.5, self.new_view),
+            (1.2, self.change_array),
+            (0.1, self.new_diagonal),
+            (0.15, self.integers),
             (0.5, self._integer),
             (0.4, self._flag),
             (0.4, self._swap),
-            (0.6, self._before_change),
+            (0.4, self._call),
+            (0.6, self.before_change),
         ]
         if not deep:
-            ways += [(2.5 if loops < 3 else 0.0, self._loop), (2.0, self._if), (0.3, self._loop_over_tuple)]
+            ways += [
+                (2.5 if loops < 3 else 0.0, self._loop),
+                (2.0, self._if),
+                (0.3, self._loop_over_tuple),
+                (0.4, self.recurrence),
+            ]
         if returns and loops == 0:
             ways.append((0.3, self._return_early))
         if continues:
-            ways.append((0.5, self._continue))
+            ways.append((1.2, self._continue))
         way = self.r.choices([w[1] for w in ways], [w[0] for w in ways])[0]
         way(scope, indent, loops, returns)
 
@@ -71,10 +64,6 @@ class Writer(Expressions):
         scope.numbers.append(name)
         scope.variables.append(name)
 
-    def _bounded(self, scope: Scope) -> str:
-        form = self.r.choice(("math.sin({})", "math.tanh({})", "math.cos({})", "{}", "0.5 * ({})"))
-        return form.format(self.scalar(scope))
-
     def _change_number(self, scope: Scope, indent: int, loops: int, returns: bool) -> None:
         if not scope.variables:
             return self._new_number(scope, indent, loops, returns)
@@ -88,7 +77,7 @@ class Writer(Expressions):
         )
         if form[4:6] in ("*=", "/=") and loops and self.r.random() < 0.5:
             form = "{0} = math.sin({0}) * {1}"
-        self.line(indent, form.format(name, self._bounded(scope)))
+        self.line(indent, form.format(name, self.bounded(scope)))
 
     def _swap(self, scope: Scope, indent: int, loops: int, returns: bool) -> None:
         names = [name for name in scope.variables if name != "lp"]
@@ -99,7 +88,14 @@ class Writer(Expressions):
         if pairs and self.r.random() < 0.5:
             self.line(indent, f"{a}, {b} = {self.call(scope, 'p', 1)}")
         else:
-            self.line(indent, f"{a}, {b} = {b}, {self.r.choice((a, self._bounded(scope)))}")
+            self.line(indent, f"{a}, {b} = {b}, {self.r.choice((a, self.bounded(scope)))}")
+
+    def _call(self, scope: Scope, indent: int, loops: int, returns: bool) -> None:
+        """Call a function that changes an array and returns nothing."""
+        text = self.call(scope, "", 1)
+        if text is None:
+            return self.change_element(scope, indent, loops, returns)
+        self.line(indent, text)
 
     def _integer(self, scope: Scope, indent: int, loops: int, returns: bool) -> None:
         if scope.counters and self.r.random() < 0.6:
@@ -119,145 +115,6 @@ class Writer(Expressions):
         name = self.fresh("flag")
         self.line(indent, f"{name} = {self.condition(scope)}")
         scope.flags.append(name)
-
-    # Arrays -------------------------------------------------------------------------------------------------------
-
-    def _new_array(self, scope: Scope, indent: int, loops: int, returns: bool) -> None:
-        name, r = self.fresh("a"), self.r
-        if r.random() < 0.3:
-            shape: tuple[int, ...] = self.shape()
-            sizes = f"({', '.join(self.size(scope, size) for size in shape)})"
-            value = self.matrix(scope, shape)  # type: ignore[arg-type]
-        else:
-            shape = (r.choice((3, 4)),)
-            sizes = self.size(scope, shape[0])
-            value = self.vector(scope, shape[0])
-        form = r.randrange(8)
-        twins = [a.name for a in scope.arrays if a.shape == shape]
-        twin = r.choice(twins) if twins else None
-        old = [a.name for a in scope.arrays if a.shape == shape and a.writable]
-        if form == 0:
-            self.line(indent, f"{name} = np.empty({sizes})")
-            self._fill(scope, name, shape, indent)
-        elif form == 1:
-            self.line(indent, f"{name} = np.empty({sizes})")
-            self.line(indent, f"{name}[:] = {value}")
-        elif form == 2 and twin:
-            self.line(indent, f"{name} = np.{r.choice(('zeros_like', 'ones_like'))}({twin})")
-        elif form == 3:
-            self.line(indent, f"{name} = np.full({sizes}, 1.0 * {self.scalar(scope)})")
-        elif form == 4:
-            self.line(indent, f"{name} = np.copy({value})")
-        elif form == 5 and old:
-            self._view(scope, name, shape, r.choice(old), indent)
-            return
-        elif form == 6:
-            self.line(indent, f"{name} = {value}")
-            scope.arrays.append(Array(name, shape))
-            return
-        else:
-            self.line(indent, f"{name} = np.{r.choice(('zeros', 'ones'))}({sizes})")
-        scope.arrays.append(Array(name, shape, True))
-
-    def _view(self, scope: Scope, name: str, shape: tuple[int, ...], old: str, indent: int) -> None:
-        """Give another name to memory, or to a part of it."""
-        if len(shape) == 2:
-            row, column = self.index(scope, shape[0]), self.index(scope, shape[1])
-            part, shape = self.r.choice(
-                ((f"{old}[{row}]", shape[1:]), (f"{old}[:, {column}]", shape[:1]), (f"{old}.T", shape[::-1]))
-            )
-        elif shape == (4,):
-            part, shape = self.r.choice(
-                ((f"{old}[1:]", (3,)), (f"{old}[:-1]", (3,)), (old, (4,)), (f"{old}[::-1]", (4,)))
-            )
-        else:
-            part = self.r.choice((f"{old}[:]", old))
-        self.line(indent, f"{name} = {part}")
-        scope.arrays.append(Array(name, shape, True))
-
-    def _fill(self, scope: Scope, name: str, shape: tuple[int, ...], indent: int) -> None:
-        inner, index = scope.inner(), []
-        for size in shape:
-            counter = self.fresh("i")
-            head = f"range({self.size(scope, size)})" if self.r.random() < 0.7 else f"range({size - 1}, -1, -1)"
-            self.line(indent, f"for {counter} in {head}:")
-            inner.ints.append((counter, size))
-            index.append(counter)
-            indent += 1
-        self.line(indent, f"{name}[{', '.join(index)}] = {self.scalar(inner)}")
-
-    def _change_element(self, scope: Scope, indent: int, loops: int, returns: bool) -> None:
-        arrays = [a for a in scope.arrays if a.writable]
-        if not arrays:
-            return self._new_array(scope, indent, loops, returns)
-        array = self.r.choice(arrays)
-        place = f"{array.name}[{', '.join(self.index(scope, size) for size in array.shape)}]"
-        if self.r.random() < 0.1:
-            other = f"{array.name}[{', '.join(self.index(scope, size) for size in array.shape)}]"
-            return self.line(indent, f"{place}, {other} = {other}, {place}")
-        operator = self.r.choice(("=", "=", "=", "+=", "+=", "-=", "*="))
-        self.line(indent, f"{place} {operator} {self._bounded(scope)}")
-
-    def _change_array(self, scope: Scope, indent: int, loops: int, returns: bool) -> None:
-        arrays = [a for a in scope.arrays if a.writable]
-        if not arrays:
-            return self._new_array(scope, indent, loops, returns)
-        array, r = self.r.choice(arrays), self.r
-        operator = r.choice(("=", "=", "+=", "-=", "*="))
-        number = r.random() < 0.3
-        if len(array.shape) == 2:
-            rows, columns = array.shape
-            place, size = r.choice(
-                (
-                    (f"[{self.index(scope, rows)}]", columns),
-                    (f"[:, {self.index(scope, columns)}]", rows),
-                    (f"[{self.index(scope, rows)}, :]", columns),
-                    ("[:]", 0),
-                )
-            )
-            make = self.vector(scope, size) if size else self.matrix(scope, (rows, columns))
-        else:
-            place, size = r.choice((("[:]", 0), ("[1:]", -1), ("[:-1]", -1), ("", 0), ("[::-1]", 0)))
-            size = array.shape[0] + size
-            if size == 2:
-                make = f"{self.vector(scope, 3)}[{r.choice((':2', '1:', '::2'))}]"
-            else:
-                make = self.vector(scope, size)
-        bounds = self.bounds(scope)
-        if len(array.shape) == 1 and bounds and number:
-            place = f"[{bounds}]"
-        operator = "+=" if not place and operator == "=" else operator
-        value = self.scalar(scope) if number else make
-        if operator == "*=":
-            value = f"np.sin({value})" if not number else f"math.sin({value})"
-        self.line(indent, f"{array.name}{place} {operator} {value}")
-
-    def _before_change(self, scope: Scope, indent: int, loops: int, returns: bool) -> None:
-        """Write expressions of an array that is then changed: they keep what was in it."""
-        arrays = [a for a in scope.arrays if a.writable and len(a.shape) == 1]
-        if not arrays:
-            return self._new_array(scope, indent, loops, returns)
-        array = self.r.choice(arrays)
-        if self.r.random() < 0.4:
-            other = self.r.choice([a for a in arrays if a.shape == array.shape])
-            if other == array:
-                other = Array(self.fresh("a"), array.shape, True)
-                self.line(indent, f"{other.name} = np.copy({self.vector(scope, array.shape[0], 2)})")
-                scope.arrays.append(other)
-            form = self.r.choice(("{0}[:], {1}[:] = {1} * 0.5, {0} + 1.0", "{0}[:], {1}[1:] = {1}, {0}[:-1]"))
-            return self.line(indent, form.format(array.name, other.name))
-        first, second = self.fresh("a"), self.fresh("a")
-        forms = ("{0} * {1}", "np.sin({0})", "{0} - {1}", "np.where({0} > 0.1, {0}, {1})", "{0}[::-1] + {0}", "-{0}")
-        texts = [self.r.choice(forms).format(array.name, self.leaf(scope)) for _ in range(2)]
-        if self.r.random() < 0.5:
-            self.line(indent, f"{first}, {second} = {', '.join(texts)}")
-            scope.arrays.append(Array(second, array.shape))
-        else:
-            self.line(indent, f"{first} = {texts[0]}")
-        scope.arrays.append(Array(first, array.shape))
-        index = self.index(scope, array.shape[0])
-        self.line(indent, f"{array.name}[{index}] {self.r.choice(('=', '+=', '*='))} {self._bounded(scope)}")
-        self.line(indent, f"{'lp' if 'lp' in scope.variables else self.fresh('v')} = lp + {first}[{index}]")
 
     # Control ------------------------------------------------------------------------------------------------------
 
@@ -311,11 +168,15 @@ class Writer(Expressions):
 
     def _loop_over_tuple(self, scope: Scope, indent: int, loops: int, returns: bool) -> None:
         name = self.fresh("c")
-        items = [self.scalar(scope, 2) for _ in range(self.r.randint(2, 3))]
-        self.line(indent, f"for {name} in ({', '.join(items)}):")
         inner = scope.inner()
-        inner.numbers.append(name)
-        inner.arrays = list(inner.arrays)
+        if self.r.random() < 0.3:
+            items = [self.vector(scope, 3, 2) for _ in range(2)]
+            inner.arrays.append(Array(name, (3,)))
+            inner.arrays.append(Array(name, (3,)))
+        else:
+            items = [self.scalar(scope, 2) for _ in range(self.r.randint(2, 3))]
+            inner.numbers.append(name)
+        self.line(indent, f"for {name} in ({', '.join(items)}):")
         self.line(indent + 1, f"lp += {self.scalar(inner)}" if "lp" in scope.variables else "pass")
         self._change_number(inner, indent + 1, loops, False)
 

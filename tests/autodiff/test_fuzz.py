@@ -31,12 +31,7 @@ def test_compiled_programs(seed: int) -> None:
     assert outcome.kind == "ok", outcome.detail
 
 
-def _of_found(found: Found) -> Any:
-    marks = [pytest.mark.xfail(reason="not fixed yet")] if found.open else []
-    return pytest.param(found, id=found.name, marks=marks)
-
-
-@pytest.mark.parametrize("found", [_of_found(found) for found in FOUND])
+@pytest.mark.parametrize("found", FOUND, ids=lambda found: found.name)
 def test_what_was_wrong_once(found: Found) -> None:
     header = "import math\nimport numpy as np\n"
     outcome = check(header + found.text, found.seed)

@@ -98,6 +98,9 @@ class Target:
         self.density = self.value_density = density.address
         self.record = plain_record.address
 
+    def conditionals(self, names, discrete):
+        return np.zeros((self.n_discrete if discrete else self.dim, 2), np.int64)
+
     def context(self, chain):
         return 0 if self._context is None else address_of(self._context)
 

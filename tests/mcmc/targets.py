@@ -88,6 +88,21 @@ def beta_density(n, position, grad, context):
 
 
 @entry(DENSITY)
+def modes_density(n, position, grad, context):
+    """Independent mixtures of N(-2, 1) and N(2, 0.5), by 2 to 1: slices come in two pieces."""
+    q, logp = floats_at(position, n), 0.0
+    for i in range(n):
+        left = math.log(2.0 / 3.0) - 0.5 * (q[i] + 2.0) ** 2
+        right = math.log(1.0 / 3.0 / 0.5) - 0.5 * ((q[i] - 2.0) / 0.5) ** 2
+        whole = max(left, right) + math.log1p(math.exp(-abs(left - right)))
+        logp += whole
+        if grad != 0:
+            share = math.exp(left - whole)
+            floats_at(grad, n)[i] = -share * (q[i] + 2.0) - (1.0 - share) * (q[i] - 2.0) / 0.25
+    return logp
+
+
+@entry(DENSITY)
 def dirichlet_density(n, position, grad, context):
     """A Dirichlet vector as its log ratios to the last entry; the context holds the n + 1 concentrations."""
     q, alpha = floats_at(position, n), floats_at(context, n + 1)
@@ -183,6 +198,14 @@ def _beta():
     return ExactTarget(beta_density, draw, 2, [2.0, 5.0])
 
 
+def _modes():
+    def draw(rng, count):
+        left = rng.random((count, 2)) < 2.0 / 3.0
+        return np.where(left, rng.normal(-2.0, 1.0, (count, 2)), rng.normal(2.0, 0.5, (count, 2)))
+
+    return ExactTarget(modes_density, draw, 2)
+
+
 def _dirichlet():
     def draw(rng, count):
         logs = np.log(rng.gamma(DIRICHLET, size=(count, len(DIRICHLET))))
@@ -255,10 +278,11 @@ EXACT = {
         "uniform": _uniform,
         "beta": _beta,
         "dirichlet": _dirichlet,
+        "modes": _modes,
         "poisson": _poisson,
         "category": _category,
         "ising": _ising,
         "mixture": _mixture,
     }.items()
 }
-CONTINUOUS = ["ar1", "student", "uniform", "beta", "dirichlet"]
+CONTINUOUS = ["ar1", "student", "uniform", "beta", "dirichlet", "modes"]

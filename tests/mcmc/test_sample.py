@@ -332,6 +332,33 @@ def test_a_start_that_is_not_finite_is_named():
         run(raising_at_zero(), chains=1, start={"x": -1.0})
 
 
+def cusp(p, d):
+    return -(p.a**2) - np.sum(np.sqrt(np.abs(p.b - d.peak)))
+
+
+def nan_in_a_matrix(p, d, grad):
+    grad.b[1, 0] += 0.0 * np.inf
+    return -(p.a**2)
+
+
+@pytest.mark.nojit
+def test_a_start_whose_derived_gradient_is_not_finite_names_the_parameter():
+    model = nb.Model({"a": nb.real(), "b": nb.real(4)}, logp=cusp, data={"peak": np.array([1.0, 1.0, 0.0, 0.0])})
+    message = (
+        r"^the gradient of logp is not finite at the starting point of chain 0 \(logp = -2; .* is -?inf for b\[2\]"
+    )
+    with pytest.raises(SamplingError, match=message):
+        run(model, init="adapt_diag")
+
+
+def test_a_start_whose_written_gradient_is_not_finite_names_the_parameter():
+    model = nb.Model({"a": nb.real(), "b": nb.real((2, 2))}, logp_grad=nan_in_a_matrix)
+    with pytest.raises(
+        SamplingError, match=r"the gradient of logp is not finite .*; the gradient is nan for b\[1, 0\]"
+    ):
+        run(model, init="adapt_diag")
+
+
 def test_jittered_starts_are_tried_again():
     trace = run(raising_at_zero(), chains=4)  # half of all jittered starts are bad
     assert (trace["x"] > 0).all()

@@ -108,5 +108,43 @@ def labels_again(p, d):
     return p.labels
 
 
+def low(p, d):
+    return d.slope * p.base
+
+
+def high(p, d):
+    return p.base + np.exp(p.rise)[:, None] + d.slope + p.count
+
+
+def between(p, d):
+    return (
+        -(p.base**2) - np.sum(p.rise**2) - np.sum(d.steep * p.inside**2) - 0.1 * p.above**2 - (p.below - p.above) ** 2
+    )
+
+
+def just_below(p, d):
+    return p.above
+
+
+def gap(p, d):
+    return p.above - p.below
+
+
+@functools.cache
+def nested():
+    """Bounds of every kind: by numbers and functions, broadcast, nested, after a discrete parameter."""
+    supports = {
+        "base": nb.positive(),
+        "rise": nb.real(2),
+        "count": nb.integer(1, 3),
+        "inside": nb.interval(low, high, shape=(2, 3)),
+        "above": nb.lower(low),
+        "below": nb.upper(just_below),
+        "part": nb.interval([0.0, -1.0], gap),
+    }
+    data = {"slope": 0.7, "steep": np.arange(6.0).reshape(2, 3)}
+    return nb.Model(supports, logp=between, data=data, derived={"gap": gap})
+
+
 def position(model, seed=0):
     return np.random.default_rng(seed).uniform(-1.0, 1.0, model.dim)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.special
 
 import nbinfer.model as nb
 from nbinfer.compile import JIT
@@ -43,7 +44,12 @@ def unsupported(p, d):
     return np.sum(np.apply_along_axis(np.sum, 0, d.y)) - p.a
 
 
+def of_scipy(p, d):
+    return scipy.special.gammaln(p.a**2 + 1.0)
+
+
 CASES = [
+    (of_scipy, "return scipy.special", "use nbinfer.vectormath"),
     (calls_bad, "return np.fft.fft", "a function that logp calls"),
     (unknown_field, "return p.b", "Parameters has no field b; it has a"),
     (two_types, 'x = "text"', "one type on all paths"),

@@ -1,6 +1,7 @@
 """Laws of bound densities: compiled = Python, gradient = differences, one memory for each chain, failures counted."""
 
 import ctypes
+import math
 import types
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import nbinfer.model as nb
 from nbinfer.compile import JIT, Entry, address_of, call_density, call_record, entry, ints_at
 from nbinfer.errors import ModelError
+from nbinfer.model.gradient import compare_all
 from tests.model.small import SIGMA, Y, eight_schools, likelihood, position, prior, zoo
 
 
@@ -35,6 +37,14 @@ def record(bound, q, chain=0):
     status = write_row(bound.record, bound.dim, address_of(q), address_of(row), bound.context(chain))
     values = {c.name: row[c.offset : c.offset + c.size].reshape(c.shape).astype(c.dtype) for c in bound.columns}
     return status, values
+
+
+def standard(p, d):
+    return -0.5 * p.a**2
+
+
+def slope(p, d):
+    return -p.a
 
 
 MODELS = {"written": eight_schools, "differences": lambda: eight_schools("logp_grad"), "zoo": zoo}
@@ -103,6 +113,12 @@ def test_a_row_holds_constrained_values_and_derived_quantities(model):
         assert values[name].dtype == np.asarray(value).dtype
 
 
+def test_a_derived_quantity_may_have_any_name():
+    bound = nb.Model({"a": nb.real()}, logp=standard, derived={"gradient": slope}).bind()
+    assert bound.value_and_grad([0.5]) == (-0.125, [-0.5])
+    assert record(bound, np.array([0.5]))[1]["gradient"] == -0.5
+
+
 def test_columns_lie_one_after_the_other():
     bound = eight_schools().bind()
     assert [c.offset for c in bound.columns] == list(np.cumsum([0] + [c.size for c in bound.columns[:-1]]))
@@ -134,9 +150,15 @@ def test_weights_temper_the_terms():
     q = position(model)
     p, d = model.layout.as_tuple(model.constrain(q)), model._data_tuple
     bound.reweight([1.0, 0.25])
-    assert bound.has_gradient == "finite differences"
+    assert bound.has_gradient == "derived"  # a written gradient knows the whole only
+    assert bound.gradient_warning == ""
     wanted = model.log_jacobian(q) + prior(p, d) + 0.25 * np.sum(likelihood(p, d))
-    assert through_address(bound, q, 0)[0] == pytest.approx(wanted, rel=1e-13)
+    value, grad = through_address(bound, q, 0)
+    assert value == pytest.approx(wanted, rel=1e-13)
+    assert bound.compare(q).ok
+    without = eight_schools("logp_grad").bind()
+    without.reweight([1.0, 0.25])
+    np.testing.assert_allclose(grad, through_address(without, q, 0)[1], rtol=1e-12, atol=1e-12)
     bound.reweight([1.0, 0.0])
     assert bound.value(q) == pytest.approx(model.log_jacobian(q) + prior(p, d), rel=1e-13)
     bound.reweight(1.0)
@@ -188,6 +210,15 @@ def test_what_cannot_be_derived_falls_back_on_differences_and_says_why():
     value, grad = bound.value_and_grad(np.array([0.7]))
     assert value == pytest.approx(underivable(types.SimpleNamespace(a=0.7), None))
     assert grad[0] == pytest.approx(-(0.7 + (0.7 - 1) + (0.7 - 2)), rel=1e-7)
+
+
+def test_nothing_is_said_of_a_gradient_next_to_where_the_density_is_not_finite():
+    def root(q):
+        return math.sqrt(q[0]) if q[0] >= 0.0 else math.nan
+
+    comparison = compare_all(root, lambda q: (0.0, [0.5]), np.zeros(1), ["a"])
+    assert comparison.ok
+    assert comparison.coordinates[0].excess == 0.0
 
 
 def count_compiled():

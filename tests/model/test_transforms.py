@@ -38,7 +38,9 @@ SUPPORTS = [
 ]
 NAMES = ["real", "positive", "lower", "upper", "interval", "simplex", "ordered", "positive_ordered", "unit_vector"]
 NAMES += ["cholesky_corr", "covariance"]
+BOUNDED = [support for support in SUPPORTS if support.transform in ("lower", "upper", "interval")]
 by_support = pytest.mark.parametrize("support", SUPPORTS, ids=repr)
+by_bounded = pytest.mark.parametrize("support", BOUNDED, ids=repr)
 
 
 @pytest.fixture(params=["plain", "compiled"] if JIT else ["plain"])
@@ -81,6 +83,28 @@ def test_pullback_is_the_gradient(support, form):
     rng = np.random.default_rng(21)
     for u in points(support):
         laws.pullback_is_the_gradient(form(support.forward), form(support.pullback), support, u, rng)
+
+
+@by_bounded
+def test_settled_constants_are_those_of_fixed_bounds(support, form):
+    laws.settled_constants_are_those_of_fixed_bounds(form(support.settle), support)
+
+
+@pytest.mark.parametrize(
+    "bounds", [[np.nan, 1.0], [0.0, np.nan], [1.0, 1.0], [2.0, 1.0], [0.0, np.inf], [-1e308, 1e308]]
+)
+def test_bounds_that_leave_nothing_do_not_settle(bounds, form):
+    with np.errstate(all="ignore"):
+        assert not form(s.interval(0, 1).settle)(np.array([*bounds, 0.0]))
+        assert form(s.lower(0).settle)(np.array(bounds)) == np.isfinite(bounds).all()
+
+
+@by_bounded
+def test_sensitivity_is_the_gradient_by_the_bounds(support, form):
+    kernels = [form(kernel) for kernel in (support.forward, support.settle, support.sensitivity)]
+    rng = np.random.default_rng(24)
+    for u in points(support):
+        laws.sensitivity_is_the_gradient_by_the_bounds(*kernels, support, u, rng)
 
 
 @by_support
@@ -233,10 +257,16 @@ MUTANTS = [
     ("positive_pullback", " + 1.0", ""),
     ("lower_pullback", " + 1.0", ""),
     ("upper_forward", "log_jacobian += u[i]", "log_jacobian -= u[i]"),
-    ("upper_pullback", "1.0 - (", "1.0 + ("),
+    ("upper_pullback", "1.0 - grad_u", "1.0 + grad_u"),
     ("interval_forward", "constants[2 * n]", "0.0"),
     ("interval_forward", "2.0 * math.log1p", "math.log1p"),
     ("interval_pullback", "slope if u[i] < 0.0 else -slope", "0.0"),
+    ("interval_settle", "total += math.log(width)", "pass"),
+    ("lower_sensitivity", "= grad_x[i]", "= -grad_x[i]"),
+    ("interval_sensitivity", " - by_width", ""),
+    ("interval_sensitivity", " + by_width", ""),
+    ("interval_sensitivity", "large if u[i] < 0.0 else small", "small"),
+    ("interval_sensitivity", "small if u[i] < 0.0 else large", "large"),
     ("simplex_forward", "0.5 * count * math.log(constants[0])", "0.0"),
     ("simplex_forward", "log_jacobian -= k *", "log_jacobian -= (k - 1) *"),
     ("simplex_pullback", " - k)", ")"),
@@ -280,6 +310,12 @@ def test_mutants_are_caught(name, old, new):
             laws.pullback_is_the_gradient,
             (support.forward.py_func, broken, support, u, np.random.default_rng(23)),
         )
+    elif part == "settle":
+        law, args = laws.settled_constants_are_those_of_fixed_bounds, (broken, support)
+    elif part == "sensitivity":
+        law = laws.sensitivity_is_the_gradient_by_the_bounds
+        kernels = (support.forward.py_func, support.settle.py_func, broken)
+        args = (*kernels, support, u, np.random.default_rng(23))
     elif transform == "unit_vector":
         law, args = laws.every_direction_has_equal_mass, (broken, s.unit_vector(2), np.array([0.6, 0.8]))
     else:

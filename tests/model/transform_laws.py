@@ -37,6 +37,13 @@ def free(support, x):
     return x
 
 
+def sensitivity(function, support, u, x, grad_x):
+    grad_bounds = np.full(len(support.constants) // flat_size(support) * flat_size(support), np.nan)
+    with np.errstate(all="ignore"):
+        function(np.array(u, float), x, support.constants.copy(), grad_x, grad_bounds)
+    return grad_bounds
+
+
 def derivative(function, u, step=1e-5):
     """Differentiate by central differences of fourth order: one column for each coordinate."""
     columns = []
@@ -80,3 +87,34 @@ def pullback_is_the_gradient(function, back, support, u, rng):
     x, _ = forward(function, support, u)
     grad_u = pullback(back, support, u, x, linear + 0.5 * (quadratic + quadratic.T) @ x)
     np.testing.assert_allclose(grad_u, derivative(logp, u), rtol=1e-7, atol=1e-7)
+
+
+def settled_constants_are_those_of_fixed_bounds(settle, support):
+    """Fill in the bounds alone: what is left out must come out as in a support whose bounds are numbers."""
+    n = len(support.constants) // flat_size(support) * flat_size(support)
+    constants = np.full(support.constants.size, np.nan)
+    constants[:n] = support.constants[:n]
+    with np.errstate(all="ignore"):
+        assert settle(constants)
+    if support.transform == "interval":
+        a, b = constants[:n].reshape(2, -1)
+        np.testing.assert_allclose(constants[n:], np.log(b - a).sum(), rtol=1e-14, atol=1e-14)
+
+
+def sensitivity_is_the_gradient_by_the_bounds(forward_function, settle, function, support, u, rng):
+    """Compare with finite differences of a linear and quadratic function of the value plus log|J|."""
+    n = flat_size(support)
+    linear, quadratic = rng.normal(size=n), rng.normal(size=(n, n))
+
+    def logp(bounds):
+        constants, x = np.full(support.constants.size, np.nan), np.empty(n)
+        constants[: bounds.size] = bounds
+        with np.errstate(all="ignore"):
+            assert settle(constants)
+            log_jacobian = forward_function(np.array(u, float), x, constants)
+        return linear @ x + 0.5 * x @ quadratic @ x + log_jacobian
+
+    x, _ = forward(forward_function, support, u)
+    found = sensitivity(function, support, u, x, linear + 0.5 * (quadratic + quadratic.T) @ x)
+    wanted = derivative(logp, support.constants[: found.size])
+    np.testing.assert_allclose(found, wanted, rtol=1e-7, atol=1e-7 * (1.0 + np.abs(wanted).max()))

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+import nbinfer as nb
+
 DATA = Path(__file__).parent / "data"
 
 #: Posterior -> (folder of its data, module and attribute of its model, which points file).
@@ -37,13 +39,10 @@ _WHERE = {
 }
 
 #: All of them.
-EVERY = tuple(_WHERE)
+NAMES = tuple(_WHERE)
 
-#: Those whose model has a gradient written by hand.
-WRITTEN = EVERY[:10]
-
-#: Those that whole runs are made of.
-NAMES = WRITTEN
+#: Those with a gradient written by hand, ``<variant>_grad`` beside the model, that the derived one is compared with.
+WRITTEN = ("arK", "sblri", "radon_noncentered")
 
 #: Names of posteriordb's that our model spells differently.
 _RENAMED = {"theta_trans": "eta"}
@@ -91,8 +90,19 @@ class Posterior:
 
     @functools.cached_property
     def model(self) -> Any:
-        """The model; the names in `WRITTEN` have a gradient written by hand."""
+        """The model; its gradient is derived."""
         return getattr(self._module, self.variant)
+
+    @functools.cached_property
+    def written(self) -> Any:
+        """The model with the gradient written by hand; for the names in `WRITTEN`."""
+        return nb.Model(
+            parameters={name: p.support for name, p in self.model.parameters.items()},
+            prior=self.model.prior,
+            likelihood=self.model.likelihood,
+            logp_grad=getattr(self._module, f"{self.variant}_grad"),
+            data=self.model.data,
+        )
 
     @property
     def _module(self) -> Any:
@@ -129,9 +139,14 @@ class Posterior:
         # What is reported are the centred coordinates, also where the sampler moves in others.
         model = load(self.name.replace("noncentered", "centered")).model
         from_reported = getattr(self._module, "from_reported", lambda values: (values, 0.0))
+        bound = model.bind(1)
         n = len(next(iter(draws.values())))
-        given = (from_reported({name: values[i] for name, values in draws.items()}) for i in range(n))
-        return np.array([model.logp(values) + log_jacobian for values, log_jacobian in given])
+        result = np.empty(n)
+        for i in range(n):
+            values, log_jacobian = from_reported({name: drawn[i] for name, drawn in draws.items()})
+            position = model.unconstrain(values)
+            result[i] = bound.value(position) - model.log_jacobian(position) + log_jacobian
+        return result
 
 
 @functools.cache

@@ -27,7 +27,7 @@ def likelihood(p, d):
     return normal.logpdf(d.y[order:], mean, p.sigma)
 
 
-def logp_grad(p, d, grad):
+def model_grad(p, d, grad):
     order = p.beta.size
     logp = -0.5 * (p.alpha / 10.0) ** 2 - math.log(10.0) - 0.5 * LOG_2PI
     grad.alpha[()] -= p.alpha / 100.0
@@ -55,6 +55,5 @@ model = nb.Model(
     parameters={"alpha": nb.real(), "beta": nb.real(5), "sigma": nb.positive()},
     prior=prior,
     likelihood=likelihood,
-    logp_grad=logp_grad,
     data={"y": np.array(read("arK", "data.json")["y"])},
 )

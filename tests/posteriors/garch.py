@@ -12,9 +12,11 @@ __all__ = ["model"]
 LOG_2PI = math.log(2 * math.pi)
 
 
+def what_alpha1_leaves(p, d):
+    return 1.0 - p.alpha1
+
+
 def logp(p, d):
-    if p.alpha1 + p.beta1 >= 1.0:
-        return -math.inf
     variance = d.sigma1**2
     logp = 0.0
     for t in range(d.y.size):
@@ -27,7 +29,12 @@ def logp(p, d):
 table = read("garch", "data.json")
 
 model = nb.Model(
-    parameters={"mu": nb.real(), "alpha0": nb.positive(), "alpha1": nb.unit(), "beta1": nb.unit()},
+    parameters={
+        "mu": nb.real(),
+        "alpha0": nb.positive(),
+        "alpha1": nb.unit(),
+        "beta1": nb.interval(0.0, what_alpha1_leaves),
+    },
     logp=logp,
     data={"y": np.array(table["y"]), "sigma1": table["sigma1"]},
 )

@@ -2,7 +2,6 @@
 
 import math
 
-import numba
 import numpy as np
 
 import nbinfer as nb
@@ -12,16 +11,6 @@ from tests.posteriors import read
 __all__ = ["centered", "noncentered"]
 
 LOG_2PI = math.log(2 * math.pi)
-
-
-@numba.njit
-def scales_grad(p, grad):
-    """Add the derivatives of the priors that both forms share; return their sum."""
-    grad.mu_alpha[()] -= p.mu_alpha / 100.0
-    grad.sigma_alpha[()] -= p.sigma_alpha
-    grad.sigma_y[()] -= p.sigma_y
-    logp = math.log(2.0 / math.pi) - math.log(10.0) - 0.5 * LOG_2PI
-    return logp - 0.5 * ((p.mu_alpha / 10.0) ** 2 + p.sigma_alpha**2 + p.sigma_y**2)
 
 
 def centered_prior(p, d):
@@ -35,26 +24,6 @@ def centered_prior(p, d):
 
 def centered_likelihood(p, d):
     return normal.logpdf(d.log_radon, p.alpha[d.county], p.sigma_y)
-
-
-def centered_grad(p, d, grad):
-    logp = scales_grad(p, grad)
-    squares = 0.0
-    for j in range(p.alpha.size):
-        z = (p.alpha[j] - p.mu_alpha) / p.sigma_alpha
-        squares += z**2
-        grad.mu_alpha[()] += z / p.sigma_alpha
-        grad.alpha[j] -= z / p.sigma_alpha
-    grad.sigma_alpha[()] += (squares - p.alpha.size) / p.sigma_alpha
-    logp -= 0.5 * squares + p.alpha.size * (math.log(p.sigma_alpha) + 0.5 * LOG_2PI)
-    squares = 0.0
-    for n in range(d.log_radon.size):
-        j = d.county[n]
-        z = (d.log_radon[n] - p.alpha[j]) / p.sigma_y
-        squares += z**2
-        grad.alpha[j] += z / p.sigma_y
-    grad.sigma_y[()] += (squares - d.log_radon.size) / p.sigma_y
-    return logp - 0.5 * squares - d.log_radon.size * (math.log(p.sigma_y) + 0.5 * LOG_2PI)
 
 
 def noncentered_prior(p, d):
@@ -75,7 +44,11 @@ def noncentered_likelihood(p, d):
 
 
 def noncentered_grad(p, d, grad):
-    logp = scales_grad(p, grad)
+    grad.mu_alpha[()] -= p.mu_alpha / 100.0
+    grad.sigma_alpha[()] -= p.sigma_alpha
+    grad.sigma_y[()] -= p.sigma_y
+    logp = math.log(2.0 / math.pi) - math.log(10.0) - 0.5 * LOG_2PI
+    logp -= 0.5 * ((p.mu_alpha / 10.0) ** 2 + p.sigma_alpha**2 + p.sigma_y**2)
     for j in range(p.alpha_raw.size):
         logp -= 0.5 * (p.alpha_raw[j] ** 2 + LOG_2PI)
         grad.alpha_raw[j] -= p.alpha_raw[j]
@@ -102,7 +75,6 @@ centered = nb.Model(
     parameters={"alpha": nb.real(table["J"]), **scales},
     prior=centered_prior,
     likelihood=centered_likelihood,
-    logp_grad=centered_grad,
     data=data,
 )
 
@@ -110,7 +82,6 @@ noncentered = nb.Model(
     parameters={"alpha_raw": nb.real(table["J"]), **scales},
     prior=noncentered_prior,
     likelihood=noncentered_likelihood,
-    logp_grad=noncentered_grad,
     data=data,
     derived={"alpha": alpha},
 )

@@ -20,7 +20,7 @@ def likelihood(p, d):
 
 @numba.njit
 def likelihood_grad(p, d, grad):
-    """Add the derivatives of the sum of `likelihood`; return the sum. A helper that the gradients below share."""
+    """Add the derivatives of the sum of `likelihood`; return the sum."""
     total = 0.0
     squares = 0.0
     for n in range(d.y.size):
@@ -39,17 +39,8 @@ def kidscore_prior(p, d):
     return half_cauchy.logpdf(p.sigma, 2.5)
 
 
-def kidscore_grad(p, d, grad):
-    grad.sigma[()] -= 2.0 * p.sigma / (2.5**2 + p.sigma**2)
-    return math.log(2.0 / (2.5 * math.pi)) - math.log1p((p.sigma / 2.5) ** 2) + likelihood_grad(p, d, grad)
-
-
 def flat_prior(p, d):
     return 0.0
-
-
-def flat_grad(p, d, grad):
-    return likelihood_grad(p, d, grad)
 
 
 def sblri_prior(p, d):
@@ -65,13 +56,12 @@ def sblri_grad(p, d, grad):
     return logp + likelihood_grad(p, d, grad)
 
 
-def _model(y, columns, prior, logp_grad):
+def _model(y, columns, prior):
     X = np.column_stack(columns).astype(float)
     return nb.Model(
         parameters={"beta": nb.real(X.shape[1]), "sigma": nb.positive()},
         prior=prior,
         likelihood=likelihood,
-        logp_grad=logp_grad,
         data={"y": np.array(y, float), "X": X},
     )
 
@@ -79,7 +69,7 @@ def _model(y, columns, prior, logp_grad):
 def _kidscore():
     table = {name: np.array(values) for name, values in read("kidscore", "data.json").items()}
     hs, iq = table["mom_hs"], table["mom_iq"]
-    return _model(table["kid_score"], [np.ones(hs.size), hs, iq, hs * iq], kidscore_prior, kidscore_grad)
+    return _model(table["kid_score"], [np.ones(hs.size), hs, iq, hs * iq], kidscore_prior)
 
 
 def _nes2000():
@@ -88,19 +78,19 @@ def _nes2000():
     ages = [age == 2, age == 3, age == 4]
     before, after = ["real_ideo", "race_adj"], ["educ1", "gender", "income"]
     columns = [np.ones(age.size), *(table[k] for k in before), *ages, *(table[k] for k in after)]
-    return _model(table["partyid7"], columns, flat_prior, flat_grad)
+    return _model(table["partyid7"], columns, flat_prior)
 
 
 def _sblri():
     table = read("sblri", "data.json")
-    return _model(table["y"], [np.array(table["X"])], sblri_prior, sblri_grad)
+    return _model(table["y"], [np.array(table["X"])], sblri_prior)
 
 
 def _earnings():
     table = {name: np.array(values) for name, values in read("earnings", "data.json").items()}
     height, male = table["height"], table["male"]
     columns = [np.ones(height.size), height, male, height * male]
-    return _model(np.log(table["earn"]), columns, flat_prior, flat_grad)
+    return _model(np.log(table["earn"]), columns, flat_prior)
 
 
 def _mesquite():
@@ -108,7 +98,7 @@ def _mesquite():
     one, other, group = table["diam1"], table["diam2"], table["group"]
     products = [one * other * table["canopy_height"], one * other, one / other, table["total_height"]]
     columns = [np.ones(group.size), *(np.log(x) for x in products), group]
-    return _model(np.log(table["weight"]), columns, flat_prior, flat_grad)
+    return _model(np.log(table["weight"]), columns, flat_prior)
 
 
 earnings = _earnings()

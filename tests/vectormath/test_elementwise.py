@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-import scipy.special
 
 from nbinfer import vectormath
 from nbinfer.compile import kernel
@@ -21,7 +20,8 @@ def test_every_function_is_public():
 
 @pytest.mark.parametrize("function", ONE, ids=lambda f: f.py_func.__name__)
 def test_plain_python_takes_arrays(function):
-    np.testing.assert_allclose(function(X), [function.py_func(x) for x in X], rtol=1e-11)
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(function(X), [function.py_func(x) for x in X], rtol=1e-11)
     assert np.ndim(function(0.5)) == 0
 
 
@@ -40,7 +40,16 @@ def test_compiled_code_takes_numbers_and_arrays():
     assert math.isclose(total(x), total.py_func(x), rel_tol=1e-14)
 
 
-def test_stable_functions():
-    x = np.array([-800.0, -1.0, 0.0, 1.0, 800.0])
-    np.testing.assert_allclose(vectormath.logsumexp.py_func(x), scipy.special.logsumexp(x))
-    assert vectormath.logsumexp.py_func(np.full(2, -np.inf)) == -np.inf
+@pytest.mark.nojit
+def test_callers_that_reorder_sums_do_not_reorder_polynomials():
+    exp, log1p = vectormath.exp.numbers, vectormath.log1p.numbers
+
+    def fill(x, out):
+        for i in range(x.size):
+            out[i] = exp(x[i]) + log1p(abs(x[i]) * 1e-9)
+
+    x = np.random.default_rng(1).normal(size=1000) * 20.0
+    strict, loose = np.empty(1000), np.empty(1000)
+    kernel(fill)(x, strict)
+    kernel(fill, reassociate=True)(x, loose)
+    np.testing.assert_array_equal(loose, strict)

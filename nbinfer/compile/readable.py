@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nbinfer.model.evaluate import python_function
-
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _PLACES = re.compile(
     r" (?:at|from) (?P<path>\S[^\n]*?) \((?P<line>\d+)\)|File \"(?P<file>[^\"\n]+)\", line (?P<number>\d+)"
@@ -17,13 +15,14 @@ _PLACES = re.compile(
 _NOISE = re.compile(r"^(Failed in nopython mode pipeline|Failed in \w+ mode pipeline|\s*$|-+$|- Resolution failure)")
 _END = re.compile(r"^\s*(During:|File \"|There (are|is) \d+ candidate|This error |\[\d\] During|raised from)")
 _TAIL = re.compile(r" *[Rr]aised from [^\n]* \(\d+\)$")
-_MODULE_NAMES = re.compile(r"\b(prior|logp_grad|logp|likelihood_\w+|derived_\w+)\(")
+_MODULE_NAMES = re.compile(r"\b(prior|logp_grad|logp|likelihood_\w+|derived_\w+|bound_\w+)\(")
 
 _REMEDIES = (
+    (r"<module 'scipy", "Compiled code knows nothing of SciPy: use nbinfer.vectormath, nbinfer.distributions or math."),
     (r"Untyped global name '(\w+)'.*<class 'function'>", "Decorate {0} with numba.njit."),
     (r"Untyped global name '(\w+)'", "Pass {0} as data, or make it a number, an array or a compiled function."),
     (r"NameError: name '(\w+)'|name '(\w+)' is not defined", "Define {0} before the model is used."),
-    (r"Unknown attribute '(\w+)' of type (Parameters|Data|Gradients)", "{1} has no field {0}; {fields}"),
+    (r"Unknown attribute '(\w+)' of type (Parameters|Data|Gradients|Before_\w+)", "{1} has no field {0}; {fields}"),
     (r"Cannot unify", "Give the variable one type on all paths, for example 0.0 instead of 0."),
     (r"[Uu]nsupported|not supported|No implementation of function|Unknown attribute", None),
 )
@@ -34,7 +33,10 @@ _OTHERWISE = (
 
 
 def readable(
-    error: BaseException, labelled: Sequence[tuple[str, Any]], fields: Mapping[str, Sequence[str]]
+    error: BaseException,
+    labelled: Sequence[tuple[str, Any]],
+    fields: Mapping[str, Sequence[str]],
+    otherwise: str = _OTHERWISE,
 ) -> str | None:
     """Describe an error of Numba's.
 
@@ -43,9 +45,11 @@ def readable(
     error : BaseException
         What compiling raised.
     labelled : sequence of (str, function)
-        The model's functions and how messages call them.
+        The user's functions and how messages call them.
     fields : dict
-        Field names of "Parameters", "Data" and "Gradients".
+        Field names of "Parameters", "Data", "Gradients", and of "Before_x" for a bound of x.
+    otherwise : str
+        What to do where nothing better is known.
 
     Returns
     -------
@@ -61,14 +65,14 @@ def readable(
     where = f" ({path}, line {line})" if path else ""
     source = linecache.getline(path, line).strip() if path else ""
     shown = f"\n    {source}" if source else ""
-    return f"Numba cannot compile {label}{where}:{shown}\n{reason}\n{_remedy(reason, fields)}"
+    return f"Numba cannot compile {label}{where}:{shown}\n{reason}\n{_remedy(reason, fields) or otherwise}"
 
 
 def _locate(places: Sequence[tuple[str, int]], labelled: Sequence[tuple[str, Any]]) -> tuple[str, str, int]:
     """Find the innermost place in the user's own text, and the function of the model that leads there."""
     spans = []
     for label, function in labelled:
-        code = python_function(function).__code__
+        code = getattr(function, "py_func", function).__code__
         lines = [line for *_, line in code.co_lines() if line is not None]
         spans.append((label, code.co_filename, min(lines, default=0), max(lines, default=0)))
     own = next(((path, line) for path, line in places if _is_users(path)), ("", 0))
@@ -103,11 +107,12 @@ def _reason(text: str) -> str:
             break
     reason = " ".join(kept) or text.strip().splitlines()[0]
     reason = _TAIL.sub("", reason)
-    reason = re.sub(r"(Parameters|Data|Gradients)\([^()]*(\([^()]*\)[^()]*)*\)", r"\1", reason)
+    reason = re.sub(r"(<module '[\w.]+') from '[^']*'>", r"\1>", reason)
+    reason = re.sub(r"(Parameters|Data|Gradients|Before_\w+)\([^()]*(\([^()]*\)[^()]*)*\)", r"\1", reason)
     return reason if len(reason) <= 300 else reason[:297] + "..."
 
 
-def _remedy(reason: str, fields: Mapping[str, Sequence[str]]) -> str:
+def _remedy(reason: str, fields: Mapping[str, Sequence[str]]) -> str | None:
     for pattern, remedy in _REMEDIES:
         if match := re.search(pattern, reason):
             if remedy is None:
@@ -115,4 +120,4 @@ def _remedy(reason: str, fields: Mapping[str, Sequence[str]]) -> str:
             groups = [g for g in match.groups() if g]
             names = fields.get(groups[1], ()) if len(groups) > 1 else ()
             return remedy.format(*groups, fields=f"it has {', '.join(names) or 'none'}.")
-    return _OTHERWISE
+    return None

@@ -1,0 +1,85 @@
+"""What goes into a generated function, and the function: without the machinery that generates it."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nbinfer.autodiff.errors import ADError, Notice
+
+
+class Type(NamedTuple):
+    """The type of a number or an array.
+
+    Attributes
+    ----------
+    kind : str
+        "float", "int" or "bool"; NumPy's names of dtypes will do.
+    ndim : int
+        Number of axes; 0 for a number.
+    units : tuple of int
+        Axes that are known to have one element, so that they broadcast.
+    """
+
+    kind: str
+    ndim: int = 0
+    units: tuple[int, ...] = ()
+
+
+class Leaf(NamedTuple):
+    """An input: how generated code reads it, and the array to which its derivative is added ('' if inactive)."""
+
+    type: Type
+    access: str
+    gradient: str = ""
+
+
+class Tuple(NamedTuple):
+    """A tuple of inputs, with or without names of fields."""
+
+    fields: dict[str, Any]
+    named: bool = True
+
+
+class Generated(NamedTuple):
+    """A generated function.
+
+    Attributes
+    ----------
+    name : str
+        Of the function.
+    source : str
+        Its text: one definition.
+    globals : dict
+        What it needs besides ``np`` and ``math``: name and object. Arrays, helpers, users' functions.
+    warnings : tuple of Notice
+        Derivatives that vanish silently: message, file, line and text of the line.
+    notes : tuple of str
+        What is taped, copied and deferred.
+    arrays : dict
+        Captured arrays that the function takes as its last arguments, instead of finding them among the globals.
+    """
+
+    name: str
+    source: str
+    globals: dict[str, Any]
+    warnings: tuple[Notice, ...]
+    notes: tuple[str, ...]
+    arrays: dict[str, np.ndarray]
+
+
+def python_function(function: Callable[..., Any]) -> types.FunctionType:
+    """Return the function itself, or what a compiled one was made of.
+
+    Raises
+    ------
+    ADError
+        If there is none.
+    """
+    plain = getattr(function, "py_func", function)
+    if not isinstance(plain, types.FunctionType):
+        raise ADError(f"{function!r} is not a Python function: there is no source to differentiate; write one with def")
+    return plain

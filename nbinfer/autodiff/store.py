@@ -1,0 +1,76 @@
+"""Generated functions on disk: what was derived once is not derived again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nbinfer.autodiff.generated import Generated
+from nbinfer.compile import JIT
+from nbinfer.compile.fingerprint import contents, fingerprint
+from nbinfer.compile.modules import write_once
+from nbinfer.compile.objects import cache_root
+
+
+class Found(NamedTuple):
+    """A generated function, derived now or read from disk.
+
+    Attributes
+    ----------
+    generated : Generated
+        Without globals if it was read.
+    content : str
+        Fingerprint of the globals.
+    is_read : bool
+        Whether it was read from disk.
+    """
+
+    generated: Generated
+    content: str
+    is_read: bool
+
+
+def find(function: Callable[..., Any], key: Any, derive: Callable[[], Generated]) -> Found:
+    """Return what was generated of a function, from disk if it is there.
+
+    Parameters
+    ----------
+    function : callable
+        The user's function.
+    key : object
+        What else the generated code depends on: types of the arguments.
+    derive : callable
+        Generates the code.
+    """
+    digest, arrays = contents("derived", function, key) if JIT else (None, [])
+    path = cache_root() / "models" / "derived" / f"{digest}.json" if digest else None
+    known = _read(path, arrays) if path else None
+    if known is not None:
+        return known
+    generated = derive()
+    found = Found(generated, fingerprint(generated.globals), False)
+    # A warning tells the line of today's source.
+    if path and not generated.warnings:
+        _write(path, arrays, found)
+    return found
+
+
+def _write(path: Path, arrays: Sequence[np.ndarray], found: Found) -> None:
+    """Write the text, and which of the arrays that the function reaches are its captured ones."""
+    generated = found.generated
+    places = {n: next((k for k, a in enumerate(arrays) if a is array), -1) for n, array in generated.arrays.items()}
+    if -1 not in places.values():
+        write_once(path, json.dumps([generated.name, generated.source, generated.notes, places, found.content]))
+
+
+def _read(path: Path, arrays: Sequence[np.ndarray]) -> Found | None:
+    try:
+        name, source, notes, places, content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    captured = {name: arrays[place] for name, place in places.items()}
+    return Found(Generated(name, source, {}, (), tuple(notes), captured), content, True)

@@ -1,0 +1,168 @@
+"""What goes into the module of a model, and the statements that its functions share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+from nbinfer.model.data import Datum
+from nbinfer.model.layout import Layout, Parameter
+
+#: What the functions of a generated module take beside coordinates and gradient.
+ARGUMENTS = "z, data, weights, constants, scratch"
+
+
+class Term(NamedTuple):
+    """A piece of the density: the user's function, under its name in the module, with its weight."""
+
+    function: str
+    is_array: bool
+
+
+class Derived(NamedTuple):
+    """A derived quantity: the user's function under its name in the module, and its number of dimensions."""
+
+    function: str
+    ndim: int
+
+
+class Plan(NamedTuple):
+    """What goes into a module.
+
+    Attributes
+    ----------
+    layout : Layout
+        Parameters.
+    data : sequence of Datum
+        Data; only names and types count.
+    terms : sequence of Term
+        Pieces of the density in the order of their weights; empty if there is only `written`.
+    written : bool
+        Whether the gradient is the user's ``logp_grad``.
+    derived : sequence of Derived
+        Derived quantities.
+    flat : str
+        '' for named parameters. For a function of the flat position the names of its arguments among "x", "grad" and
+        "data", joined by ", ".
+    bare_data : bool
+        Whether the only entry of the data is passed as it is, not as a named tuple.
+    derivatives : str
+        Text of what was derived: the gradient, unless it is `written`, and the pullbacks of bounds; '' if that failed.
+    bounds : mapping
+        Of bounds that are functions, by argument and parameter, the shape of what they return; None for a number.
+    """
+
+    layout: Layout
+    data: Sequence[Datum]
+    terms: Sequence[Term]
+    written: bool
+    derived: Sequence[Derived]
+    flat: str = ""
+    bare_data: bool = False
+    derivatives: str = ""
+    bounds: Mapping[tuple[str, str], tuple[int, ...] | None] = MappingProxyType({})
+
+    @property
+    def fuses(self) -> bool:
+        """Whether value and gradient come from one function; else the gradient is made of differences."""
+        return self.written or bool(self.derivatives)
+
+
+def view(array: str, place: slice, shape: tuple[int, ...], scalar_as_array: bool = False) -> str:
+    """Write a view of a piece of a flat array; a number if `shape` is () and it is not to be written to."""
+    if shape == () and not scalar_as_array:
+        return f"{array}[{place.start}]"
+    return f"part({array}, {place.start}, {shape})"
+
+
+def flat(array: str, place: slice) -> str:
+    """Write a view of a piece of a flat array as a flat array."""
+    return f"part({array}, {place.start}, ({place.stop - place.start},))"
+
+
+def moved(p: Parameter) -> bool:
+    """Tell whether a parameter has a transform, and thus a place in scratch memory."""
+    return bool(p.x.stop > p.x.start)
+
+
+def shifted(place: slice, by: int) -> slice:
+    """Move a place further along."""
+    return slice(place.start + by, place.stop + by)
+
+
+def constants(plan: Plan, p: Parameter) -> str:
+    """Write the constants of a transform as a flat array: in scratch memory if a bound is a function."""
+    if p.support.bounds:
+        return flat("scratch", shifted(p.b, plan.layout.bounds_start))
+    return flat("constants", p.c)
+
+
+def constrain(plan: Plan, q: str = "q", jacobian: bool = True) -> list[str]:
+    """Write statements that leave `p`, the named tuple of values, and `log_jacobian`."""
+    lines = ["log_jacobian = 0.0"] if jacobian else []
+    fields: list[str] = []
+    for p in plan.layout.parameters.values():
+        if p.support.bounds:
+            lines += _bounds(plan, p, fields)
+            # Rows are written where the density is finite: there the bounds leave room.
+            lines += [f"if not settle_{p.name}({constants(plan, p)}):", "    return -np.inf"] if jacobian else []
+        if moved(p):
+            call = f"forward_{p.name}({flat(q, p.q)}, {flat('scratch', p.x)}, {constants(plan, p)})"
+            lines.append(f"log_jacobian += {call}" if jacobian else call)
+            fields.append(view("scratch", p.x, p.shape))
+        elif p.support.discrete:
+            fields.append(view("z", p.z, p.shape))
+        else:
+            fields.append(view(q, p.q, p.shape))
+    lines.append("p = Parameters(" + ", ".join(fields) + ")")
+    return lines
+
+
+def _bounds(plan: Plan, p: Parameter, before: Sequence[str]) -> list[str]:
+    """Write statements that lay out the bounds of a parameter from the parameters before it."""
+    lines = [f"before_{p.name} = {p.before.__name__}({', '.join(before)})"]
+    start = plan.layout.bounds_start + p.b.start
+    for k, (argument, bound) in enumerate(p.support.bounds):
+        at = start + k * p.elements
+        if callable(bound):
+            value = f"value_{argument}_{p.name}"
+            lines.append(f"{value} = bound_{argument}_{p.name}(before_{p.name}, data)")
+            lines += _spread(value, plan.bounds[argument, p.name], p.shape, at)
+        else:
+            lines += loop("scratch", at, at + p.elements, "= constants[j]", p.c.start + k * p.elements)
+    return lines
+
+
+def _spread(value: str, got: tuple[int, ...] | None, shape: tuple[int, ...], at: int) -> list[str]:
+    """Write loops that broadcast a number or an array of shape `got` to `shape`, flat in scratch memory from `at` on.
+
+    NumPy's own broadcasting takes Numba half a second to compile.
+    """
+    lines = []
+    for axis, length in enumerate(got or ()):
+        lines.append(f"if {value}.shape[{axis}] != {length}:")
+        lines.append('    raise ValueError("the shape of a bound has changed")')
+    place, indent = [str(at)], ""
+    for axis, length in enumerate(shape):
+        lines.append(f"{indent}for i{axis} in range({length}):")
+        below = math.prod(shape[axis + 1 :])
+        place.append(f"i{axis} * {below}" if below > 1 else f"i{axis}")
+        indent += "    "
+    index = ["0" if length == 1 else f"i{axis}" for axis, length in enumerate(got or (), len(shape) - len(got or ()))]
+    element = value if got is None else f"{value}[{', '.join(index) or '()'}]"
+    return [*lines, f"{indent}scratch[{' + '.join(place)}] = {element}"]
+
+
+def function(name: str, arguments: str, lines: Sequence[str], comment: str) -> str:
+    """Write a kernel."""
+    body = "\n".join("    " + line if line else "" for line in lines)
+    return f'@kernel\ndef {name}({arguments}):\n    """{comment}"""\n{body}\n'
+
+
+def loop(target: str, start: int, stop: int, statement: str, shift: int | None = None) -> list[str]:
+    """Write a loop over part of an array: Numba needs seconds for an assignment to a slice."""
+    by = 0 if shift is None else shift - start
+    source = f"i {'+' if by > 0 else '-'} {abs(by)}" if by else "i"
+    return [f"for i in range({start}, {stop}):", f"    {target}[i] {statement.replace('[j]', f'[{source}]')}"]

@@ -1,0 +1,83 @@
+"""The logistic function, and logarithms of sums and differences of exponentials."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nbinfer.compile import elementwise, kernel
+from nbinfer.vectormath.exponential import LOG_2, exp, expm1
+from nbinfer.vectormath.logarithm import at_the_ends, log1p_of_fraction, log_corrected, parts_of_any
+
+_exp = exp.numbers
+_expm1 = expm1.numbers
+
+
+@elementwise("expit", contract=True)
+def expit(x: float) -> Any:
+    """Return the logistic function 1 / (1 + exp(-x)), element by element."""
+    x = np.float64(x)
+    e = _exp(-abs(x))
+    return (1.0 if x >= 0.0 else e) / (1.0 + e)
+
+
+@elementwise("logit", contract=True)
+def logit(p: float) -> Any:
+    """Return log(p / (1 - p)), the inverse of `expit`, element by element."""
+    p = np.float64(p)
+    # Near 1/2 the quotient is 1 plus something small that is known exactly: 2 p - 1 rounds nothing from 1/4 on.
+    more = (2.0 * p - 1.0) / (1.0 - p)
+    u = p / (1.0 - p) if p < 0.25 else 1.0 + more
+    k, f = parts_of_any(u)
+    y = log_corrected(k, f, 0.0 if p < 0.25 else more - (u - 1.0))
+    y = at_the_ends(y, u)
+    return y if p < 1.0 else (math.inf if p == 1.0 else math.nan)
+
+
+@elementwise("log_expit", contract=True)
+def log_expit(x: float) -> Any:
+    """Return log(1 / (1 + exp(-x))) without overflow, element by element."""
+    x = np.float64(x)
+    return min(x, 0.0) - log1p_of_fraction(_exp(-abs(x)))
+
+
+@elementwise(lambda x: np.logaddexp(0.0, x), contract=True)
+def log1pexp(x: float) -> Any:
+    """Return log(1 + exp(x)) without overflow, element by element."""
+    x = np.float64(x)
+    return max(x, 0.0) + log1p_of_fraction(_exp(-abs(x)))
+
+
+def _log1mexp(x: Any) -> Any:
+    return np.where(np.greater(x, -LOG_2), np.log(-np.expm1(x)), np.log1p(-np.exp(x)))[()]
+
+
+@elementwise(_log1mexp, contract=True)
+def log1mexp(x: float) -> Any:
+    """Return log(1 - exp(x)) without cancellation, element by element; x is not positive."""
+    x = np.float64(x)
+    less = -_exp(x)
+    u = -_expm1(x) if x > -LOG_2 else 1.0 + less
+    k, f = parts_of_any(u)
+    y = log_corrected(k, f, 0.0 if x > -LOG_2 else less - (u - 1.0))
+    return at_the_ends(y, u)
+
+
+@elementwise(np.logaddexp, contract=True)
+def logaddexp(x: float, y: float) -> Any:
+    """Return log(exp(x) + exp(y)) without overflow, element by element."""
+    x, y = np.float64(x), np.float64(y)
+    larger = x if x > y else y
+    total = larger + log1p_of_fraction(_exp(-abs(x - y)))
+    return larger + LOG_2 if x == y else total
+
+
+@kernel
+def logsumexp(x: Any) -> Any:
+    """Return log(sum(exp(x))) of an array without overflow."""
+    largest = np.max(x)
+    if not math.isfinite(largest):
+        return largest
+    return largest + np.log(np.sum(np.exp(x - largest)))

@@ -1,0 +1,95 @@
+"""What random programs are made of: functions with arguments that are safe. ``{0}`` and ``{1}`` are the arguments."""
+
+from __future__ import annotations
+
+#: Functions of numbers.
+NUMBERS = (
+    "math.sin({0})", "math.cos({0})", "math.tanh({0})", "math.exp(math.sin({0}))", "math.exp(-({0}) ** 2)",
+    "math.log(1.5 + ({0}) ** 2)", "math.sqrt(1.0 + ({0}) ** 2)", "math.atan({0})", "math.log1p(({0}) ** 2)",
+    "math.expm1(math.cos({0}))", "math.lgamma(1.5 + math.sin({0}))", "math.erf({0})", "math.asin(0.9 * math.sin({0}))",
+    "math.hypot({0}, 1.0 + math.tanh({1}) ** 2)", "math.atan2({0}, 1.5 + math.cos({1}))", "max({0}, {1})",
+    "min({0}, 0.3)", "abs({0})", "(-{0})", "({0}) / (2.0 + math.cos({1}))", "({0} / 3)",
+    "(1.5 + math.sin({0})) ** math.cos({1})", "math.sin({0}) ** 3", "(1.2 + math.cos({0})) ** 0.5",
+    "(1.2 + math.cos({0})) ** -1.5", "expit({0})", "log1pexp({0})", "math.tan(math.tanh({0}))",
+    "math.sinh(math.sin({0}))", "digamma(1.5 + math.cos({0}))", "(2.0 - {0})", "min(max({0}, -0.8), {1})",
+    "math.log(abs({0}) + 0.4)", "1.0 / (1.0 + ({0}) ** 2)", "math.acos(0.8 * math.cos({0}))", "max({0}, 0.1, {1})",
+    "custom({0}, {1})", "math.fabs({0})", "float({0})", "math.cosh(math.sin({0}))", "({0}) ** 2.0", "({0}) ** 3",
+    "0.7 ** math.sin({0})", "(1.4 + math.cos({0})) ** -1", "(1.4 + math.cos({0})) ** -2", "({0}) ** 1",
+    "math.copysign({0}, {1})", "math.erfc({0})", "math.log2(1.5 + ({0}) ** 2)", "math.log10(1.5 + ({0}) ** 2)",
+    "math.log(1.5 + ({0}) ** 2, 2.0)", "math.pow(1.5 + math.sin({0}), {1})", "np.square({0})", "np.exp(np.sin({0}))",
+    "1.0 * np.where({0} > {1}, {0}, {1})", "1.0 * np.where({0} < 0.2, np.cos({1}), {0})",
+    "np.logaddexp({0}, {1})", "np.clip({0}, -0.5, 0.6)", "np.maximum({0}, {1})", "logsumexp(np.array(({0}, {1})))",
+    "sum(({0}, {1}, 0.5))",
+    "math.prod(({0}, {1}))", "max(({0}, {1}))", "(+{0})", "normal.logpdf({0}, {1}, 1.5)", "bool({0} > 0.1) * {1}",
+    "uniform.logpdf(math.sin({0}), -1.5, 1.5 + ({1}) ** 2)", "half_cauchy.logpdf(({0}) ** 2, 1.5 + math.sin({1}))",
+    "exponential.logpdf(0.1 + abs({0}), 1.5 + math.sin({1}))", "half_normal.logpdf(abs({0}), 1.5 + math.cos({1}))",
+    # derivatives that vanish or jump
+    "(({0} > 0.2) * {1})", "(math.floor({0}) * {1})", "(({0}) % 1.3)", "(int(3.0 * {0}) * {1})", "(({0}) // 0.7 * {1})",
+    "(round({0}) * {1})", "np.sign({0}) * {1}", "(math.ceil({0}) * {1})", "(math.trunc(3.0 * {0}) * {1})",
+    "(0.5 if math.isnan({0}) or math.isinf({1}) else np.float64({1}))",
+)  # fmt: skip
+
+#: The same of arrays, element by element.
+ARRAYS = (
+    "np.sin({0})", "np.tanh({0})", "np.exp(-({0}) ** 2)", "np.log(1.5 + ({0}) ** 2)", "np.sqrt(1.0 + ({0}) * ({0}))",
+    "np.where({0} > {1}, {0}, {1})", "np.where({0} > 0.1, {0}, 0.5)", "np.where({0} < 0.0, np.cos({1}), {0})",
+    "np.maximum({0}, {1})", "np.minimum({0}, 0.4)", "np.clip({0}, -0.5, 0.6)", "np.abs({0})", "(-{0})", "expit({0})",
+    "log1pexp({0})", "(({0}) / (2.0 + np.cos({1})))", "np.exp(np.sin({0}))", "np.square({0})",
+    "np.log1p(np.square({0}))", "np.arctan({0})", "((1.5 + np.sin({0})) ** 1.5)", "({0}).copy()", "np.cos({0})",
+    "(1.0 - {0})", "({0} / 2.0)", "custom({0}, {1})", "np.arctan2({0}, 1.5 + np.cos({1}))", "np.expm1(np.cos({0}))",
+    "np.hypot({0}, 1.5)", "np.logaddexp({0}, {1})", "np.fmax({0}, {1})", "np.fmin({0}, 0.3)",
+    "np.power(1.5 + np.sin({0}), {1})", "np.exp2(np.sin({0}))", "np.multiply({0}, {1})", "np.add({0}, {1})",
+    "np.subtract({0}, 0.3)", "np.divide({0}, 1.5 + np.square({1}))", "np.negative({0})", "np.tan(np.tanh({0}))",
+    "np.arcsin(0.9 * np.sin({0}))", "np.arccos(0.8 * np.cos({0}))", "np.sinh(np.sin({0}))", "np.cosh(np.sin({0}))",
+    "np.log2(1.5 + np.square({0}))", "np.log10(1.5 + np.square({0}))", "np.copysign({0}, {1})", "np.fabs({0})",
+    "np.clip({0}, -0.5, 0.5 + np.abs({1}))", "np.where(({0} > 0.1) & ({1} < 0.3), {0}, {1})", "(+{0})",
+    "np.where(~({0} > 0.1) | ({1} < 0.0), {0}, 1.0)", "np.where(np.isfinite({0}), {0}, {1})", "({0}).astype(float)",
+    "np.asarray({0})", "abs({0})", "normal.logpdf({0}, {1}, 1.5)", "half_cauchy.logpdf(0.1 + np.square({0}), 1.5)",
+    "exponential.logpdf(0.1 + np.square({0}), 1.5 + np.sin({1}))", "np.float_power(1.5 + np.sin({0}), {1})",
+    "np.where(np.logical_and({0} > 0.1, {1} < 0.3), {0}, {1})", "np.where(np.isnan({0}), 0.0, {1})",
+    "np.where(np.logical_or(np.less({0}, 0.1), np.greater_equal({1}, 0.3)), {0}, {1})", "np.ascontiguousarray({0})",
+    "np.where(np.logical_not(np.greater({0}, {1})), {0}, {1})",
+    "np.where(np.logical_xor({0} > 0.1, np.less_equal({1}, 0.3)), {0}, 0.3)",
+    "np.where(np.bitwise_and({0} > 0.1, {1} < 0.3), {0}, {1})", "np.where(np.equal({0}, {1}), 0.5, {0})",
+    # derivatives that vanish or jump
+    "(np.sign({0}) * {1})", "(np.floor({0}) * {1})", "np.mod({0}, 1.3)", "(({0} > 0.2) * {1})", "(np.round({0}) * {1})",
+    "(({0}) // 0.7 * {1})", "(np.ceil({0}) * {1})", "(np.rint({0}) * {1})", "(np.trunc(3.0 * {0}) * {1})",
+    "(np.fix(2.0 * {0}) * {1})", "(np.floor_divide({0}, 0.7) * {1})",
+)  # fmt: skip
+
+#: Functions of arrays of one axis.
+ALONG = ("np.cumsum({0})", "np.cumprod(np.cos({0}))", "np.ravel({0})", "({0}).flatten()", "({0}).cumsum()")
+
+#: Numbers made of arrays of one axis.
+REDUCTIONS = (
+    "np.sum({})", "np.sum({})", "np.mean({})", "{}.sum()", "np.prod({})", "np.max({})", "np.min({})", "logsumexp({})",
+    "np.var({})", "np.sum({}[1:])", "{}.mean()", "np.sum({}[::2])", "np.linalg.norm(1.5 + np.square({}))", "sum({})",
+    "max({})", "min({})", "{}.max()", "np.sum({}, axis=0)", "np.prod({}[:2])", "np.sum({}[2:0:-1])", "{}.prod()",
+    "math.fsum({})", "np.sum({}[-2:])", "np.size({}) * 0.3", "len({}) * 0.3", "np.vdot({0}, {0})", "np.amax({})",
+    "np.amin({})", "{}[1:2].item()", "np.std(np.arange(len({0})) + 0.3 * np.tanh({0}))", "np.ndim({}) * 0.3",
+)  # fmt: skip
+
+#: Numbers made of matrices.
+MATRIX_REDUCTIONS = (
+    "np.sum({})", "np.sum(np.sin({}))", "np.mean({})", "{}.sum()", "np.max({})", "np.trace({})", "np.prod(np.cos({}))",
+    "np.linalg.norm({} + 3.0)", "np.sum({}, axis=(0, 1))", "np.sum(np.diag({}))", "np.sum({}[1:, ::2])",
+    "np.sum({}[::-1][0])", "np.shape({})[1] * 0.3",
+)  # fmt: skip
+
+#: Numbers made of positive definite matrices.
+DEFINITE_REDUCTIONS = (
+    "np.linalg.slogdet({})[1]", "np.sum(np.log(np.diag(np.linalg.cholesky({}))))", "np.log(np.trace({}))",
+    "np.prod(np.diag({}))",
+)  # fmt: skip
+
+#: Vectors made of matrices, along axis {1}.
+ALONG_AXIS = (
+    "np.sum({0}, axis={1})", "{0}.sum(axis={1})", "np.mean({0}, {1})", "np.max({0}, axis={1})", "{0}.min(axis={1})",
+    "np.prod(np.cos({0}), axis={1})", "{0}.mean(axis={1})",
+)  # fmt: skip
+
+#: Solutions of linear systems with a positive definite matrix.
+SOLVERS = (
+    "np.linalg.solve({0}, {1})", "np.linalg.solve({0}, {1})", "solve_lower(np.linalg.cholesky({0}), {1})",
+    "solve_upper(np.linalg.cholesky({0}).T, {1})",
+)  # fmt: skip
