@@ -110,7 +110,7 @@ class QuadPotentialDiagAdapt(_Learnt):
             )
 
 
-class QuadPotentialDiagAdaptGrad(QuadPotentialDiagAdapt):
+class QuadPotentialDiagAdaptGrad(QuadPotentialDiagAdapt):  # numpydoc ignore=PR02
     """A diagonal metric of variances, and after 150 draws of 1 / (mean absolute gradient)².
 
     Parameters

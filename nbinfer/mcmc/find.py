@@ -13,9 +13,10 @@ from nbinfer.errors import ConvergenceWarning
 from nbinfer.mcmc import curvature
 from nbinfer.mcmc.progress import counter_for
 from nbinfer.mcmc.settings import choice, count, is_number
-from nbinfer.mcmc.starts import starting_points
+from nbinfer.mcmc.starts import Start, starting_points
 from nbinfer.mcmc.step import site_of
 from nbinfer.model import Model, default_model
+from nbinfer.model.generate import DIFFERENCE_STEP
 
 Floats = NDArray[np.float64]
 
@@ -40,9 +41,10 @@ class _Enough(Exception):
 class _Objective:
     """Minus the log density of some coordinates, with its gradient; remembers the best point."""
 
-    def __init__(self, bound: Any, start: Floats, coordinates: NDArray[np.int64], jacobian: bool, limit: int) -> None:
+    def __init__(self, bound: Any, start: Start, coordinates: NDArray[np.int64], jacobian: bool, limit: int) -> None:
         self._bound, self._coordinates, self._jacobian, self._limit = bound, coordinates, jacobian, limit
-        self.best, self.logp, self.slope = start, -np.inf, np.nan
+        self.discrete = start.discrete if len(start.discrete) else None
+        self.best, self.logp, self.slope = start.position, -np.inf, np.nan
         self.evaluations, self._worst = 0, -np.inf
 
     def with_grad(self, x: Floats) -> tuple[float, Floats]:
@@ -50,7 +52,7 @@ class _Objective:
         q = self._position(x)
         logp, grad = self._bound.value_and_grad(q)
         if not self._jacobian:
-            logp, grad = logp - self._bound.model.log_jacobian(q), grad - _jacobian_grad(self._bound.model.layout, q)
+            logp, grad = logp - self._log_jacobian(q), grad - self._jacobian_grad(q)
         grad = grad[self._coordinates]
         if not np.isfinite(logp) or not np.isfinite(grad).all():
             return self._worst + _DROP, np.zeros(len(x))
@@ -60,7 +62,7 @@ class _Objective:
     def value(self, x: Floats) -> float:
         """Return minus the log density."""
         q = self._position(x)
-        logp = self._bound.value(q) - (0.0 if self._jacobian else self._bound.model.log_jacobian(q))
+        logp = self._bound.value(q) - (0.0 if self._jacobian else self._log_jacobian(q))
         if not np.isfinite(logp):
             return self._worst + _DROP
         self._remember(q, logp, np.nan)
@@ -79,9 +81,27 @@ class _Objective:
         if logp > self.logp:
             self.best, self.logp, self.slope = q, logp, slope
 
+    def _log_jacobian(self, q: Floats) -> float:
+        return float(self._bound.model.log_jacobian(q, self.discrete))
 
-def _jacobian_grad(layout: Any, q: Floats) -> Floats:
-    """Return the gradient of the log Jacobian determinant: what a pullback adds to a gradient of zero."""
+    def _jacobian_grad(self, q: Floats) -> Floats:
+        """Return the gradient of the log Jacobian determinant."""
+        layout = self._bound.model.layout
+        return self._differences(q) if layout.dependent else _pulled_back(layout, q)
+
+    def _differences(self, q: Floats) -> Floats:
+        """Return it where bounds depend on other parameters."""
+        grad = np.empty(len(q))
+        for i in range(len(q)):
+            above, below = q.copy(), q.copy()
+            above[i] += DIFFERENCE_STEP * max(1.0, abs(q[i]))
+            below[i] -= DIFFERENCE_STEP * max(1.0, abs(q[i]))
+            grad[i] = (self._log_jacobian(above) - self._log_jacobian(below)) / (above[i] - below[i])
+        return grad
+
+
+def _pulled_back(layout: Any, q: Floats) -> Floats:
+    """Return it where they do not: it is what a pullback adds to a gradient of zero."""
     grad = np.zeros(len(q))
     with np.errstate(all="ignore"):
         for p in layout.continuous:
@@ -164,13 +184,13 @@ def find_map(
     bound = model.bind(1)
     (begin,) = starting_points(bound, model, start, False, [np.zeros(2, np.uint64)], [0])
     coordinates = _coordinates(bound, vars)
-    objective = _Objective(bound, begin.position, coordinates, include_jacobian, maxeval)
+    objective = _Objective(bound, begin, coordinates, include_jacobian, maxeval)
     display = counter_for(progressbar, "evaluation")
 
     def show(*_: Any) -> None:
         display.update(objective.evaluations, f"logp {objective.logp:.6g}, slope {objective.slope:.2g}")
         if callback is not None:
-            callback(model.constrain(objective.best, begin.discrete), objective.logp)
+            callback(model.constrain(objective.best, objective.discrete), objective.logp)
 
     try:
         raw, ended = _minimise(objective, begin.position[coordinates], method.lower(), options, show)
@@ -183,7 +203,7 @@ def find_map(
             ConvergenceWarning,
             stacklevel=2,
         )
-    values = model.constrain(objective.best, begin.discrete)
+    values = model.constrain(objective.best, objective.discrete)
     point = values | model.derived_values(values)
     return (point, raw) if return_raw else point
 

@@ -137,21 +137,14 @@ def sample(
     numbers = list(range(chain_idx, chain_idx + chains))
     sequences = seed_sequences(random_seed, chains)
     kept = kept_names(model, trace)
+
     assign(model, step, options)  # what is wrong with steps shows before an initialiser runs
     begin = beginning(init, model, sequences, numbers, n_init, progressbar)
     assigned = separated(assign(model, step, options, {"nuts": begin.nuts}))
     job = Sampling(
-        model,
-        assigned,
-        draws=draws,
-        tune=tune,
-        numbers=numbers,
-        sequences=sequences,
-        start=begin.start if start is None else start,
-        jitter=begin.jitter,
-        kept=kept,
-        discard=discard_tuned_samples,
-    )
+        model, assigned, draws=draws, tune=tune, numbers=numbers, sequences=sequences,
+        start=begin.start if start is None else start, jitter=begin.jitter, kept=kept, discard=discard_tuned_samples,
+    )  # fmt: skip
     display = display_for(progressbar, numbers, tune, tune + draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C
     begun = time.perf_counter()

@@ -66,6 +66,17 @@ def test_every_kind_of_transform_is_taken_out():
     assert point["s"] == pytest.approx(2.0, abs=1e-6)
 
 
+def nested(p, d):
+    return 4 * math.log(p.a) - p.a + 2 * math.log(p.b) + math.log(p.a - p.b) - 2 * p.b
+
+
+def test_bounds_that_depend_on_other_parameters_are_taken_out_too():
+    model = nb.Model({"a": nb.positive(), "b": nb.interval(0.0, lambda p, d: p.a)}, logp=nested)
+    point = nb.find_map(model, **QUIET)
+    a, b = point["a"], point["b"]
+    np.testing.assert_allclose([4 / a - 1 + 1 / (a - b), 2 / b - 1 / (a - b) - 2], 0.0, atol=1e-5)
+
+
 def test_scales_from_a_hundredth_to_a_hundred():
     x = nb.find_map(badly_scaled(), maxeval=20_000, **QUIET)["x"]
     np.testing.assert_allclose(x, 3.0 * AR1_SCALES, atol=1e-3 * AR1_SCALES.min())
