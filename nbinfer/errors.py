@@ -1,5 +1,7 @@
 """Exceptions and warnings of nbinfer."""
 
+from typing import Any
+
 
 class NbinferError(Exception):
     """Base of every exception that nbinfer defines."""
@@ -23,6 +25,22 @@ class SamplingError(NbinferError, RuntimeError):
     """
 
     trace: object = None
+
+
+class PositiveDefiniteError(NbinferError, ValueError):
+    """A metric is not positive definite.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, with the entries.
+    indices : array_like of int
+        The entries that are in the way.
+    """
+
+    def __init__(self, message: str, indices: Any = ()) -> None:
+        super().__init__(message)
+        self.indices = [int(i) for i in indices]
 
 
 class NbinferWarning(UserWarning):

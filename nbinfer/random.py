@@ -9,6 +9,8 @@ References
 .. [1] J. K. Salmon, M. A. Moraes, R. O. Dror and D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC11
    (2011).
 .. [2] G. Marsaglia and W. W. Tsang, "The ziggurat method for generating random variables", J. Stat. Software 5 (2000).
+.. [3] W. Hormann, "The transformed rejection method for generating Poisson random variables", Insurance: Mathematics
+   and Economics 12 (1993).
 """
 
 from __future__ import annotations
@@ -206,6 +208,34 @@ def fill_normal(stream: int, address: int, count: int) -> None:
         for i in range(whole, count):
             word = last[(i - whole) // 2]
             values[i] = _half_normal(stream, word & _LOW_HALF if (i - whole) % 2 == 0 else word >> _HALF_WORD)
+
+
+@kernel
+def poisson(stream: int, mean: float) -> float:
+    """Return a Poisson number: by counting arrivals for a small mean, else by transformed rejection (PTRS of [3]_)."""
+    if mean < 10.0:
+        limit, product, count = math.exp(-mean), uniform(stream), 0.0
+        while product > limit:
+            product *= uniform(stream)
+            count += 1.0
+        return count
+    root, log_mean = math.sqrt(mean), math.log(mean)
+    b = 0.931 + 2.53 * root
+    a = -0.059 + 0.02483 * b
+    inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
+    v_r = 0.9277 - 3.6224 / (b - 2.0)
+    while True:
+        u = uniform(stream) - 0.5
+        v = uniform(stream)
+        us = 0.5 - abs(u)
+        count = math.floor((2.0 * a / us + b) * u + mean + 0.43) if us > 0.0 else -1.0
+        if us >= 0.07 and v <= v_r:
+            return float(count)
+        if count < 0.0 or (us < 0.013 and v > us) or v == 0.0:
+            continue
+        left = math.log(v * inverse_alpha / (a / (us * us) + b))
+        if left <= count * log_mean - mean - math.lgamma(count + 1.0):
+            return float(count)
 
 
 @entry("uint64(intp)")

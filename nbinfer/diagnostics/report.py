@@ -173,7 +173,8 @@ class _Statistics:
         self._stats = getattr(trace, "sample_stats", None) or {}
         self._done = run.done or ()
         self.chain_ids = run.chain_ids
-        self._tune = self._stats.get("tune")
+        tune = self._stats.get("tune")
+        self._tune = tune[:, :, 0] if tune is not None and np.ndim(tune) == 3 else tune  # all samplers tune together
 
     def __getitem__(self, name: str) -> list[np.ndarray] | None:
         """Return one array of draws for each chain, or None if no sampler has this statistic."""

@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbinfer.compile import Entry, address_of
+from nbinfer.compile import address_of
 from nbinfer.mcmc.chain import COLUMN_FIELDS, KINDS, Chain, Progress, Team
+from nbinfer.mcmc.step import Site, StepMethod, Wiring
+from nbinfer.mcmc.subset import SubsetStep
 from nbinfer.random import STREAM_WORDS
 
 _LINE = 8  # fields of a cache line: parts begin on one, so that no two chains share any
 
 
-class Step(Protocol):
-    """What a step method tells about itself; the work is done by its C function."""
+class Placed(NamedTuple):
+    """A step method and where it acts."""
+
+    method: StepMethod
+    site: Site
 
     @property
-    def name(self) -> str:
-        """Lower-case name, as `step_kwargs` has it."""
+    def engine(self) -> Any:
+        """What the engine runs: the method itself, or one that hands it its part of the coordinates."""
+        return SubsetStep(self.method) if self.site.is_part else self.method
 
-    @property
-    def function(self) -> Entry:
-        """The C function ``int64 step(intp chain, intp own)``; `own` is the address of the part named "own"."""
-
-    @property
-    def statistics(self) -> Mapping[str, str]:
-        """Name and dtype of what the step writes, in order."""
-
-    def layout(self, n: int) -> Mapping[str, int]:
-        """Return the parts of the block that belong to the step, in 8-byte fields."""
-
-    def workspace(self, n: int) -> Mapping[str, int]:
-        """Return the memory no draw depends on, in 8-byte fields."""
-
-    def initialise(self, parts: Mapping[str, np.ndarray], n: int, tune: int, position: np.ndarray) -> None:
-        """Write settings and first state."""
-
-    def wire(self, parts: Mapping[str, int], work: Mapping[str, int], statistics: int) -> None:
-        """Write addresses."""
+    def position(self, whole: np.ndarray) -> np.ndarray:
+        """Return the part of a position that the step sees."""
+        return whole[self.site.coordinates] if self.site.is_part else whole
 
 
 class _Plan:
@@ -77,23 +67,26 @@ class Blocks:
     """
 
     def __init__(
-        self, bound: Any, steps: Sequence[Step], tune: int, numbers: Sequence[int], keys: Sequence[np.ndarray]
+        self, bound: Any, steps: Sequence[Placed], tune: int, numbers: Sequence[int], keys: Sequence[np.ndarray]
     ):
         n, chains = bound.dim, len(numbers)
-        self._bound, self.steps = bound, list(steps)
+        self._bound, self.steps, self._tune = bound, list(steps), tune
+        self._engines = [step.engine for step in self.steps]
+        self.n_discrete = bound.n_discrete
         plan, work = _Plan(), _Plan()
         plan.add("chain", Chain.itemsize // 8)
         plan.add("words", STREAM_WORDS)
         plan.add("position", n)
         plan.add("grad", n)
+        plan.add("discrete", self.n_discrete)
         work.add("steps", 2 * len(self.steps))
         work.add("row", bound.row_size)
-        self.n_statistics = sum(len(s.statistics) for s in self.steps)
+        self.n_statistics = sum(len(s.method.statistics) for s in self.steps)
         work.add("statistics", self.n_statistics)
-        for k, step in enumerate(self.steps):
-            for name, count in step.layout(n).items():
+        for k, (engine, step) in enumerate(zip(self._engines, self.steps, strict=True)):
+            for name, count in engine.layout(step.site).items():
                 plan.add((k, name), count)
-            for name, count in step.workspace(n).items():
+            for name, count in engine.workspace(step.site).items():
                 work.add((k, name), count)
         self._plan, self._work_plan = plan, work
         self.state = _aligned(chains, plan.size)
@@ -102,8 +95,10 @@ class Blocks:
         self.stop = _aligned(1, _LINE)[0]
         self.records = [row[: Chain.itemsize // 8].view(Chain)[0] for row in self.state]
         self._columns: list[np.ndarray] = []
+        self._peer_table: np.ndarray | None = None
         for c, record in enumerate(self.records):
             record["n"], record["tune"], record["number"] = n, tune, numbers[c]
+            record["n_discrete"] = self.n_discrete
             self.part(c, "words").view(np.uint64)[4:6] = keys[c]
 
     def part(self, chain: int, name: str) -> np.ndarray:
@@ -111,25 +106,39 @@ class Blocks:
         at, count = self._plan.places[name]
         return self.state[chain, at : at + count]
 
-    def begin(self, chain: int, position: np.ndarray, logp: float, grad: np.ndarray) -> None:
+    def begin(
+        self,
+        chain: int,
+        position: np.ndarray,
+        logp: float,
+        grad: np.ndarray | None = None,
+        discrete: np.ndarray | None = None,
+    ) -> None:
         """Put a chain at its starting point and its steps at their first state."""
         self.part(chain, "position").view(np.float64)[:] = position
-        self.part(chain, "grad").view(np.float64)[:] = grad
         record = self.records[chain]
-        record["logp"] = logp
-        for k, step in enumerate(self.steps):
-            step.initialise(self._plan.views(self.state[chain], k), int(record["n"]), int(record["tune"]), position)
+        record["logp"], record["gradient_known"] = logp, grad is not None
+        if grad is not None:
+            self.part(chain, "grad").view(np.float64)[:] = grad
+        if discrete is not None:
+            self.part(chain, "discrete")[:] = discrete[: self.n_discrete]
+        for k, (engine, step) in enumerate(zip(self._engines, self.steps, strict=True)):
+            parts = self._plan.views(self.state[chain], k)
+            engine.initialise(parts, step.site, self._tune, step.position(position))
 
     def wire(self, columns: Sequence[Column], statistics: Sequence[Column]) -> None:
         """Write every address: after allocation, and again after blocks came from elsewhere."""
         self._held = (columns, statistics)  # workers write to their arrays as long as these blocks live
         for c, record in enumerate(self.records):
             base, work = address_of(self.state[c]), address_of(self._work[c])
-            for name in ("words", "position", "grad"):
+            for name in ("words", "position", "grad", "discrete"):
                 record[name] = base + 8 * self._plan.places[name][0]
             for name in ("steps", "row", "statistics"):
                 record[name] = work + 8 * self._work_plan.places[name][0]
-            record["density"], record["context"] = self._bound.density, self._bound.context(c)
+            record["value"], record["context"] = self._bound.value_density, self._bound.context(c)
+            record["density"] = self._bound.density if self._needs_gradient else record["value"]
+            if self.n_discrete:
+                self._bound.place_discrete(c, self.part(c, "discrete"))
             record["record"] = self._bound.record if columns else 0
             record["stop"] = address_of(self.stop)
             record["progress"] = address_of(self.progress[c : c + 1])
@@ -141,31 +150,100 @@ class Blocks:
                 record[kind], record[f"n_{kind}"] = address_of(table), len(chosen)
             at = self._work_plan.places["steps"][0]
             functions, offset = self._work[c, at : at + 2 * len(self.steps)], 0
+            for k, (engine, step) in enumerate(zip(self._engines, self.steps, strict=True)):
+                wiring = self._wiring(c, k, offset)
+                if isinstance(engine, SubsetStep):
+                    engine.wire(wiring, step.site, record)
+                else:
+                    engine.wire(wiring, step.site)
+                functions[2 * k], functions[2 * k + 1] = engine.function.address, wiring.parts["own"]
+                offset += len(step.method.statistics)
+
+    def rewire(self) -> None:
+        """Write every address anew."""
+        self.wire(*self._held)
+
+    def last_statistics(self, chain: int) -> list[dict[str, Any]]:
+        """Return what each step wrote in the last draw."""
+        at, offset = self._work_plan.places["statistics"][0], 0
+        row = self._work[chain].view(np.float64)[at : at + self.n_statistics]
+        found = []
+        for step in self.steps:
+            kinds = step.method.statistics
+            values = row[offset : offset + len(kinds)]
+            found.append({n: np.dtype(d).type(v).item() for (n, d), v in zip(kinds.items(), values, strict=True)})
+            offset += len(kinds)
+        return found
+
+    def _wiring(self, chain: int, k: int, offset: int) -> Wiring:
+        statistics = int(self.records[chain]["statistics"]) + 8 * offset
+        parts = self._plan.addresses(address_of(self.state[chain]), k)
+        work = self._work_plan.addresses(address_of(self._work[chain]), k)
+        stream = int(self.records[chain]["words"])
+        return Wiring(parts, work, statistics, address_of(self._peers[k]), len(self.records), chain, stream)
+
+    @property
+    def _peers(self) -> np.ndarray:
+        """Addresses of the positions that each step sees in each chain, shape (steps, chains)."""
+        if self._peer_table is None:
+            table = np.zeros((len(self.steps), len(self.records)), np.int64)
             for k, step in enumerate(self.steps):
-                parts = self._plan.addresses(base, k)
-                step.wire(parts, self._work_plan.addresses(work, k), int(record["statistics"]) + 8 * offset)
-                functions[2 * k], functions[2 * k + 1] = step.function.address, parts["own"]
-                offset += len(step.statistics)
+                place = self._plan.places[(k, "position") if step.site.is_part else "position"][0]
+                table[k] = [address_of(row) + 8 * place for row in self.state]
+            self._peer_table = table
+        return self._peer_table
+
+    @property
+    def _needs_gradient(self) -> bool:
+        return any(step.method.uses_gradient for step in self.steps)
 
     def team(self, until: int) -> np.ndarray:
         """Return what workers share, a `Team` of one; it refers to these blocks, which must outlive it."""
         self._chains = np.array([address_of(row) for row in self.state], np.int64)
         team = np.zeros(1, Team)
-        team["chains"], team["n_chains"] = address_of(self._chains), len(self.records)
+        together = any(step.method.population for step in self.steps)
+        starts = [0, len(self.records)] if together else range(len(self.records) + 1)
+        self._units = np.array(starts, np.int64)
+        team["chains"] = address_of(self._chains)
+        team["units"], team["n_units"] = address_of(self._units), len(starts) - 1
         team["progress"], team["until"], team["stop"] = address_of(self.progress), until, address_of(self.stop)
         return team
 
 
 class Column:
-    """Where a part of a row goes: one array for warm-up (or none) and one for the draws after it."""
+    """Where a part of a row goes: one array for warm-up (or none) and one for the draws after it.
 
-    def __init__(self, offset: int, count: int, dtype: str, warm: np.ndarray | None, main: np.ndarray | None) -> None:
-        self._fields = (offset, count, KINDS[dtype])
+    Parameters
+    ----------
+    offset, count : int
+        The part of the row.
+    dtype : str
+        Of the arrays.
+    warm, main : ndarray, shape (chain, draw, ...), or None
+        The arrays.
+    of : (int, int)
+        Which of how many parts of this size that lie side by side in each draw of the arrays.
+    """
+
+    def __init__(
+        self,
+        offset: int,
+        count: int,
+        dtype: str,
+        warm: np.ndarray | None,
+        main: np.ndarray | None,
+        of: tuple[int, int] = (0, 1),
+    ) -> None:
+        self._fields = (offset, count, KINDS[dtype], count * of[1])
         self._arrays = (warm, main)
+        self._skip = count * of[0]
 
     def row(self, chain: int) -> list[int]:
         """Return the fields of one chain."""
-        bases = [address_of(a[chain]) if a is not None and a.shape[1] > 0 else 0 for a in self._arrays]
+        bases = [
+            address_of(a[chain]) + self._skip * a.itemsize if a is not None and a.shape[1] > 0 else 0
+            for a in self._arrays
+        ]
         return [*self._fields, *bases]
 
 

@@ -4,9 +4,12 @@ A chain's state is one contiguous block of 8-byte fields: this header, the words
 gradient, then what each of its steps keeps. Addresses in a block are set anew whenever a run starts
 (`nbinfer.mcmc.blocks`); the rest is all there is to a chain, so that copying a block copies the chain.
 
-A step is a C function ``int64 step(intp chain, intp own)``. It leaves the target invariant, writes position, log
-density and gradient only when it has succeeded, writes its statistics, adapts itself while `tuning`, and returns a
-status.
+A step is a C function ``int64 step(intp chain, intp own)``. It leaves the target invariant, writes position, discrete
+values and log density only when it has succeeded, writes its statistics, adapts itself while `tuning`, and returns a
+status. A step that moves without gradients says so by `gradient_known`; one that needs them asks `know_gradient`.
+
+Chains that look at each other, as the members of an ensemble do, form a unit: one worker advances them together, draw
+by draw and one after the other, so that results do not depend on the number of workers.
 """
 
 from __future__ import annotations
@@ -14,9 +17,12 @@ from __future__ import annotations
 import enum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbinfer.compile import (
+    Record,
     bytes_at,
+    call_density,
     call_record,
     call_step,
     compare_and_swap,
@@ -37,18 +43,24 @@ class Status(enum.IntEnum):
     OK = 0
     STOPPED = 1  # asked to stop; the unfinished draw is dropped
     BAD_RECORD = 2  # a derived quantity raised or changed its shape
+    BAD_DRAW = 3  # a user's draw lies outside the support of its variable
+    ITERATION_LIMIT = 4  # a loop of a step took more turns than its settings allow
 
 
 #: Header of a chain's block.
 Chain = np.dtype(
     [
         ("density", "i8"),  # C function, and the pointer it is given
+        ("value", "i8"),  # the same for values alone
         ("context", "i8"),
         ("record", "i8"),  # C function: position -> row of parameters and derived quantities
         ("n", "i8"),
         ("position", "i8"),  # addresses of n float64 each
         ("grad", "i8"),
         ("logp", "f8"),
+        ("gradient_known", "i8"),  # whether `grad` belongs to the position and the discrete values
+        ("discrete", "i8"),  # address of the discrete values, int64
+        ("n_discrete", "i8"),
         ("words", "i8"),  # address of the random stream
         ("number", "i8"),  # the chain's number, part of every counter of its streams
         ("draw", "i8"),  # finished draws, warm-up included
@@ -86,14 +98,15 @@ Progress = np.dtype(
     align=True,
 )
 
-#: A column of a row: offset and count in the row, kind (`KINDS`), destination of draw 0 in warm-up and after it
-#: (0: none).
-COLUMN_FIELDS = 5
+#: A column of a row: offset and count in the row, kind (`KINDS`), items from one draw to the next, destination of
+#: draw 0 in warm-up and after it (0: none).
+COLUMN_FIELDS = 6
 KINDS = {"float64": 0, "int64": 1, "bool": 2}
 
 _DRAW_BLOCK = 16  # a worker keeps a chain for so many draws …
 _GRADIENT_BLOCK = 1024  # … or so many gradients, whichever is less
 _STEP_PURPOSE = int(Purpose.STEP)
+_WHOLE_DRAW = 1 << 62
 _OK, _STOPPED, _BAD_RECORD = int(Status.OK), int(Status.STOPPED), int(Status.BAD_RECORD)
 
 
@@ -103,23 +116,39 @@ def _scatter(row: int, columns: int, n_columns: int, warm: bool, draw: int) -> N
     table = ints_at(columns, n_columns * COLUMN_FIELDS)
     for c in range(n_columns):
         field = c * COLUMN_FIELDS
-        offset, count, kind = table[field], table[field + 1], table[field + 2]
-        base = table[field + 3] if warm else table[field + 4]
+        offset, count, kind, stride = table[field], table[field + 1], table[field + 2], table[field + 3]
+        base = table[field + 4] if warm else table[field + 5]
         if base == 0:
             continue
         source = floats_at(row + 8 * offset, count)
         if kind == 0:
-            floats = floats_at(base + 8 * count * draw, count)
+            floats = floats_at(base + 8 * stride * draw, count)
             for i in range(count):
                 floats[i] = source[i]
         elif kind == 1:
-            integers = ints_at(base + 8 * count * draw, count)
+            integers = ints_at(base + 8 * stride * draw, count)
             for i in range(count):
                 integers[i] = np.int64(source[i])
         else:
-            flags = bytes_at(base + count * draw, count)
+            flags = bytes_at(base + stride * draw, count)
             for i in range(count):
                 flags[i] = np.uint8(source[i] != 0.0)
+
+
+@kernel
+def know_gradient(chain: Record) -> None:
+    """Evaluate the gradient if the last step moved without one."""
+    if chain.gradient_known == 0:
+        chain.logp = call_density(chain.density, chain.n, chain.position, chain.grad, chain.context)
+        chain.gradients += 1
+        chain.gradient_known = 1
+
+
+@kernel
+def know_value(chain: Record) -> None:
+    """Evaluate the log density after a step that moved without it."""
+    chain.logp = call_density(chain.value, chain.n, chain.position, 0, chain.context)
+    chain.gradient_known = 0
 
 
 @kernel
@@ -162,7 +191,8 @@ def advance(address: int, until: int, gradients: int) -> int:
 Team = np.dtype(
     [
         ("chains", "i8"),  # address of the addresses of the chains' blocks
-        ("n_chains", "i8"),
+        ("units", "i8"),  # address of the first chain of each unit, and behind them the number of chains
+        ("n_units", "i8"),
         ("progress", "i8"),  # address of one `Progress` per chain
         ("until", "i8"),  # draws to reach, warm-up included
         ("stop", "i8"),  # address of the stop word
@@ -175,32 +205,56 @@ _OFFSETS = {name: field[1] for name, field in (Progress.fields or {}).items()}
 _CLAIMED, _FINISHED = _OFFSETS["claimed"], _OFFSETS["finished"]
 
 
+@kernel
+def _advance_unit(chains: NDArray[np.int64], first: int, end: int, until: int) -> int:
+    """Advance the chains of a unit to draw `until`; several move together, the least advanced first.
+
+    Returns
+    -------
+    status : int
+        Of the last chain that was advanced.
+    """
+    if end - first == 1:
+        status = advance(chains[first], until, _GRADIENT_BLOCK)
+        record_at(chains[first], Chain).status = status
+        return status
+    for draw in range(record_at(chains[end - 1], Chain).draw, until):
+        for c in range(first, end):
+            status = advance(chains[c], draw + 1, _WHOLE_DRAW)
+            record_at(chains[c], Chain).status = status
+            if status != _OK:
+                return status
+    return _OK
+
+
 @entry("int64(intp)")
 def work(address: int) -> int:
-    """Advance the chains of a team until all are finished, always the least advanced that no other worker has.
+    """Advance the units of a team until all are finished, always the least advanced that no other worker has.
 
     Any number of threads may run this at once; the result does not depend on how many do.
     """
     team = record_at(address, Team)
-    chains = ints_at(team.chains, team.n_chains)
+    units = ints_at(team.units, team.n_units + 1)
+    chains = ints_at(team.chains, units[team.n_units])
     while load_acquire(team.stop) == 0:
         chosen, least = -1, team.until
-        for c in range(team.n_chains):
-            line = team.progress + c * _LINE
+        for u in range(team.n_units):
+            line = team.progress + units[u] * _LINE
             if load_acquire(line + _CLAIMED) == 0 and load_acquire(line + _FINISHED) == 0:
-                draw = load_acquire(line)
+                draw = load_acquire(team.progress + (units[u + 1] - 1) * _LINE)
                 if draw < least or chosen < 0:
-                    chosen, least = c, draw
-        if chosen < 0:  # every chain is finished or in other hands: those hands finish it
+                    chosen, least = u, draw
+        if chosen < 0:  # every unit is finished or in other hands: those hands finish it
             return _OK
-        line = team.progress + chosen * _LINE
+        line = team.progress + units[chosen] * _LINE
+        last = team.progress + (units[chosen + 1] - 1) * _LINE
         if not compare_and_swap(line + _CLAIMED, 0, 1):
             continue
         if load_acquire(line + _FINISHED) == 0:
-            until = min(load_acquire(line) + _DRAW_BLOCK, team.until)
-            status = advance(chains[chosen], until, _GRADIENT_BLOCK)
-            record_at(chains[chosen], Chain).status = status
-            if status != _OK or load_acquire(line) >= team.until:
-                store_release(line + _FINISHED, 1)
+            until = min(load_acquire(last) + _DRAW_BLOCK, team.until)
+            status = _advance_unit(chains, units[chosen], units[chosen + 1], until)
+            if status != _OK or load_acquire(last) >= team.until:
+                for c in range(units[chosen], units[chosen + 1]):
+                    store_release(team.progress + c * _LINE + _FINISHED, 1)
         store_release(line + _CLAIMED, 0)
     return _STOPPED

@@ -19,6 +19,13 @@ from nbinfer.mcmc.chain import Status, work
 #: Failures of the user's arithmetic that a sampler treats like a divergence; any other exception stops the run.
 ARITHMETIC = (FloatingPointError, ZeroDivisionError, OverflowError)
 
+#: Statuses that end a run, and what they mean unless the model's functions have an exception to say it.
+_FAILURES = {
+    Status.BAD_RECORD: "a derived quantity has another shape here than at the initial point; give it one everywhere",
+    Status.BAD_DRAW: "a user's draw or proposal raised, or lies outside the support of its variable; mend it",
+    Status.ITERATION_LIMIT: "a slice was not found within iter_limit turns of a loop; raise iter_limit, or w",
+}
+
 _POLL = 0.05  # seconds between two looks at the run
 _FIRST_POLLS = 0.002  # a short run should not wait for a long look
 
@@ -47,8 +54,8 @@ class Outcome:
         What stopped it, if something did: the user's own exception, or a status turned into one.
     chain : int or None
         Index of the chain that the error came from.
-    position : ndarray or None
-        Where it happened, unconstrained.
+    position, discrete : ndarray or None
+        Where it happened: unconstrained coordinates and discrete values.
     """
 
     def __init__(self) -> None:
@@ -56,6 +63,7 @@ class Outcome:
         self.error: BaseException | None = None
         self.chain: int | None = None
         self.position: Any = None
+        self.discrete: Any = None
 
 
 def run(
@@ -121,14 +129,29 @@ def run(
         display.close()
     outcome.interrupted = any(int(p["draw"]) < until for p in blocks.progress)
     if outcome.error is None:
-        for chain, record in enumerate(blocks.records):
-            if record["status"] == Status.BAD_RECORD:
-                outcome.chain, outcome.position = chain, blocks.part(chain, "position").view("f8").copy()
-                outcome.error = _replayed(bound, outcome.position) or SamplingError(
-                    "a derived quantity has another shape here than at the initial point; give it one shape everywhere"
-                )
-                break
+        _look_at_statuses(blocks, bound, outcome)
     return outcome
+
+
+def _look_at_statuses(blocks: Blocks, bound: Any, outcome: Outcome) -> None:
+    """Make an error of the first status that ended a chain."""
+    for chain, record in enumerate(blocks.records):
+        if record["status"] in _FAILURES:
+            outcome.chain, outcome.position = chain, blocks.part(chain, "position").view("f8").copy()
+            outcome.discrete = blocks.part(chain, "discrete").copy()
+            replayed = _replayed(bound, outcome.position, outcome.discrete)
+            outcome.error = replayed or SamplingError(_FAILURES[Status(record["status"])])
+            return
+
+
+def raise_failure(blocks: Blocks, bound: Any) -> None:
+    """Raise what stopped chains that were advanced in this thread, if something did."""
+    outcome = Outcome()
+    _watch(blocks, bound, outcome, [int(d) for d in blocks.progress["divergences"]], None)
+    if outcome.error is None:
+        _look_at_statuses(blocks, bound, outcome)
+    if outcome.error is not None:
+        raise outcome.error
 
 
 def _work(team: Any, blocks: Blocks, bound: Any) -> None:
@@ -141,15 +164,16 @@ def _watch(
 ) -> None:
     """Look for exceptions in the user's functions, and for new divergences."""
     for chain, record in enumerate(blocks.records):
-        if record["status"] == Status.BAD_RECORD:
+        if record["status"] in _FAILURES:
             blocks.stop[0] = 1
         position = bound.failure(chain)
         if position is not None and outcome.error is None:
-            error = _replayed(bound, position)
+            discrete = bound.failed_discrete(chain)
+            error = _replayed(bound, position, discrete)
             if error is None or is_arithmetic(error):
                 bound.clear_failure(chain)
             else:
-                outcome.error, outcome.chain, outcome.position = error, chain, position
+                outcome.error, outcome.chain, outcome.position, outcome.discrete = error, chain, position, discrete
                 blocks.stop[0] = 1
         divergences = int(blocks.progress["divergences"][chain])
         if divergences > seen[chain]:
@@ -158,10 +182,10 @@ def _watch(
                 blocks.stop[0] = 1
 
 
-def _replayed(bound: Any, position: Any) -> BaseException | None:
+def _replayed(bound: Any, position: Any, discrete: Any) -> BaseException | None:
     """Evaluate the user's functions at a point in plain Python and return what they raise."""
     try:
-        bound.replay(position)
+        bound.replay(position, discrete=discrete)
     except Exception as error:
         return error
     return None

@@ -1,9 +1,9 @@
 """The metric: inverse mass matrix, momenta drawn from it, and what adapts it to the posterior.
 
-A metric is an estimate of the posterior covariance, diagonal or dense. It is learnt from the draws of warm-up, kept in
-two estimators: the foreground, in use, and the background, which replaces it when a window ends, so that early draws
-are forgotten. The diagonal one that minimises the Fisher divergence to a standard normal is the ratio of the spread of
-the draws to the spread of the gradients [1]_.
+A metric is an estimate of the posterior covariance: diagonal, dense, or known by two functions alone. It is learnt from
+the draws of warm-up, kept in two estimators: the foreground, in use, and the background, which replaces it when a
+window ends, so that early draws are forgotten. The diagonal one that minimises the Fisher divergence to a standard
+normal is the ratio of the spread of the draws to the spread of the gradients [1]_.
 
 References
 ----------
@@ -19,7 +19,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.compile import Record, floats_at, kernel
+from nbinfer.compile import Record, call_record, floats_at, kernel
 from nbinfer.random import fill_normal
 
 
@@ -30,18 +30,27 @@ class Adaptation(enum.IntEnum):
     VARIANCE = 1
     FISHER = 2
     DENSE = 3
+    SLOPES = 4
 
 
 #: State of a metric. Addresses lead to arrays of the same block.
 Metric = np.dtype(
     [
         ("adaptation", "i8"),
-        ("dense", "i8"),
+        ("dense", "i8"),  # 0: diagonal, 1: a matrix, 2: two functions
         ("n", "i8"),
         ("inv_mass", "i8"),  # (n,) or (n, n)
         ("root", "i8"),  # diagonal: 1/sqrt(inv_mass); dense: lower Cholesky factor of inv_mass
         ("estimators", "i8"),  # two, see `_estimator`
-        ("spare", "i8"),  # dense: room for a factor that may not exist
+        ("spare", "i8"),  # dense: room for a factor that may not exist; functions: for a velocity
+        ("shrinkage", "f8"),  # dense: draws whose weight the variances have over the covariances
+        ("slopes", "i8"),  # two windows of sums of absolute gradients, and their counts
+        ("slope_count_0", "f8"),
+        ("slope_count_1", "f8"),
+        ("learnt", "f8"),  # draws so far, where slopes are counted
+        ("velocity", "i8"),  # C functions ``int64 f(int64 n, intp momentum, intp velocity, intp data)``
+        ("momentum", "i8"),  # and ``int64 f(int64 n, intp stream, intp momentum, intp data)``; 0 is success
+        ("given", "i8"),  # their last argument
         ("foreground", "i8"),  # which of the two is in use
         ("count_0", "f8"),
         ("count_1", "f8"),
@@ -52,10 +61,10 @@ Metric = np.dtype(
 
 _SMALLEST, _LARGEST = 1e-20, 1e20
 _SINGULAR = 1e-13
-_SHRINKAGE = 5.0
 _LEAST_DRAWS = 3  # before a spread means something
-_ADAPTS_NONE, _ADAPTS_VARIANCE = int(Adaptation.NONE), int(Adaptation.VARIANCE)
+_SLOPES_FROM, _SLOPE_WINDOW = 150, 100  # draws before absolute gradients are trusted, and between two of their windows
 _ADAPTS_FISHER, _ADAPTS_DENSE = int(Adaptation.FISHER), int(Adaptation.DENSE)
+_ADAPTS_SLOPES = int(Adaptation.SLOPES)
 
 
 def estimator_size(n: int, adaptation: Adaptation) -> int:
@@ -87,6 +96,10 @@ def velocity(metric: Record, momentum_address: int, address: int) -> None:
         inv_mass = floats_at(metric.inv_mass, n)
         for i in range(n):
             velocity_out[i] = inv_mass[i] * momentum[i]
+    elif metric.dense == 2:
+        if call_record(metric.velocity, n, momentum_address, address, metric.given) != 0:
+            for i in range(n):
+                velocity_out[i] = np.nan
     else:
         matrix = floats_at(metric.inv_mass, n * n)
         for i in range(n):
@@ -108,6 +121,8 @@ def _squares(address: int, n: int) -> float:
 def draw_momentum(metric: Record, stream: int, address: int) -> float:
     """Draw a momentum from N(0, M), write it to an address and return its kinetic energy."""
     n = metric.n
+    if metric.dense == 2:
+        return _momentum_by_function(metric, stream, address)
     fill_normal(stream, address, n)
     momentum_out = floats_at(address, n)
     kinetic = _squares(address, n)
@@ -122,6 +137,18 @@ def draw_momentum(metric: Record, stream: int, address: int) -> float:
             for j in range(i + 1, n):
                 total -= factor[j * n + i] * momentum_out[j]
             momentum_out[i] = total / factor[i * n + i]
+    return 0.5 * kinetic
+
+
+@kernel
+def _momentum_by_function(metric: Record, stream: int, address: int) -> float:
+    n = metric.n
+    if call_record(metric.momentum, n, stream, address, metric.given) != 0:
+        return np.nan
+    velocity(metric, address, metric.spare)
+    momentum, speed, kinetic = floats_at(address, n), floats_at(metric.spare, n), 0.0
+    for i in range(n):
+        kinetic += momentum[i] * speed[i]
     return 0.5 * kinetic
 
 
@@ -184,6 +211,25 @@ def learn(metric: Record, position: int, grad: int) -> None:
             at = _estimator(metric, which)
             _welford(n, at, at + 8 * n, position, weight)
             _welford(n, at + 16 * n, at + 24 * n, grad, weight)
+    if metric.adaptation == _ADAPTS_SLOPES:
+        _learn_slopes(metric, grad)
+
+
+@kernel
+def _learn_slopes(metric: Record, grad_address: int) -> None:
+    """Take a gradient into two windows of sums of absolute values; the second replaces the first and starts anew."""
+    n = metric.n
+    used, following, grad = floats_at(metric.slopes, n), floats_at(metric.slopes + 8 * n, n), floats_at(grad_address, n)
+    if metric.learnt > _SLOPE_WINDOW and metric.learnt % _SLOPE_WINDOW == _SLOPES_FROM % _SLOPE_WINDOW:
+        metric.slope_count_0, metric.slope_count_1 = metric.slope_count_1, 1.0
+        for i in range(n):
+            used[i], following[i] = following[i], 1.0
+    metric.learnt += 1.0
+    metric.slope_count_0 += 1.0
+    metric.slope_count_1 += 1.0
+    for i in range(n):
+        used[i] += abs(grad[i])
+        following[i] += abs(grad[i])
 
 
 @kernel(reassociate=True)
@@ -244,6 +290,11 @@ def refresh(metric: Record) -> bool:
             spread = estimator[3 * n + i]
             scale = math.sqrt(estimator[n + i] / spread) if spread > 0.0 else 0.0
             inv_mass[i] = min(max(scale, _SMALLEST), _LARGEST) if 0.0 < scale < np.inf else inv_mass[i]
+    elif metric.adaptation == _ADAPTS_SLOPES and metric.learnt > _SLOPES_FROM:
+        slopes = floats_at(metric.slopes, n)
+        for i in range(n):
+            scale = (metric.slope_count_0 / slopes[i]) ** 2 if slopes[i] > 0.0 else 0.0
+            inv_mass[i] = min(max(scale, _SMALLEST), _LARGEST) if 0.0 < scale < np.inf else inv_mass[i]
     elif count < 1.0:
         return False
     else:
@@ -257,8 +308,8 @@ def refresh(metric: Record) -> bool:
 def _refresh_dense(metric: Record, estimator: NDArray[np.float64], count: float) -> bool:
     """Set a dense inverse mass to the covariance; one that is not positive definite leaves the old one in use.
 
-    Covariances count for the less the fewer draws there are: they are shrunk by count / (count + 5), as Stan shrinks
-    its dense metric, but towards the variances and not towards a fixed scale.
+    Covariances count for the less the fewer draws there are: they are shrunk by count / (count + shrinkage), as Stan
+    shrinks its dense metric, but towards the variances and not towards a fixed scale.
     """
     n = metric.n
     if count < _LEAST_DRAWS:
@@ -266,7 +317,7 @@ def _refresh_dense(metric: Record, estimator: NDArray[np.float64], count: float)
     products = estimator[n:]
     spare = floats_at(metric.spare, n * n)
     matrix, root = floats_at(metric.inv_mass, n * n), floats_at(metric.root, n * n)
-    scale, shrink = 1.0 / (count - 1.0), count / (count + _SHRINKAGE)
+    scale, shrink = 1.0 / (count - 1.0), count / (count + metric.shrinkage)
     for i in range(n):
         for j in range(i + 1):
             spare[i * n + j] = products[i * n + j] * scale * (1.0 if i == j else shrink)

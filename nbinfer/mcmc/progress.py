@@ -71,6 +71,34 @@ def display_for(progressbar: bool, numbers: list[int], tune: int, total: int) ->
     return Bars(numbers, tune, total)
 
 
+class Counter:
+    """One line that counts, or none."""
+
+    def __init__(self, unit: str, file: Any = None, shown: bool = True) -> None:
+        self._bar = None
+        if shown:
+            from tqdm.auto import tqdm
+
+            self._bar = tqdm(unit=unit, file=file, mininterval=0.1)
+
+    def update(self, count: int, text: str) -> None:
+        """Show a count, and a text beside it."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(text, refresh=False)
+            self._bar.update(count - self._bar.n)
+
+    def close(self) -> None:
+        """Show the last state and release the line."""
+        if self._bar is not None:
+            self._bar.refresh()
+            self._bar.close()
+
+
+def counter_for(progressbar: bool, unit: str) -> Counter:
+    """Return a counter that is shown on a terminal or in a notebook only."""
+    return Counter(unit, shown=progressbar and _is_interactive())
+
+
 def _is_interactive() -> bool:
     if "ipykernel" in sys.modules:
         return True

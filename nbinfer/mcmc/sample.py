@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import datetime
 import time
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from nbinfer._version import __version__
-from nbinfer.autodiff.errors import DerivativeWarning
 from nbinfer.diagnostics import check
-from nbinfer.errors import ConvergenceWarning, PerformanceWarning, SamplingError
-from nbinfer.mcmc.blocks import Blocks, Column, Step
+from nbinfer.errors import ConvergenceWarning, SamplingError
+from nbinfer.mcmc.arguments import check_count, cores_for, kept_names, model_and_draws, options_for
+from nbinfer.mcmc.assign import assign, separated
 from nbinfer.mcmc.chain import work
-from nbinfer.mcmc.driver import Outcome, available_cores, run
-from nbinfer.mcmc.nuts import NUTS
+from nbinfer.mcmc.driver import Outcome, run
+from nbinfer.mcmc.init import beginning, check_scope, checked
 from nbinfer.mcmc.progress import display_for
-from nbinfer.mcmc.starts import starting_points
-from nbinfer.model import Model, default_model
-from nbinfer.random import key_of, seed_sequences
+from nbinfer.mcmc.sampling import Sampling, settings
+from nbinfer.mcmc.step import StepMethod
+from nbinfer.random import seed_sequences
 from nbinfer.trace import Trace
-
-#: How chains begin and what metric they learn: name -> (jitter, metric).
-INITS = {"auto": (True, "fisher"), "jitter+adapt_diag": (True, "diag"), "adapt_diag": (False, "diag")}
-_LATER_INITS = ("advi+adapt_diag", "advi+adapt_diag_grad", "advi", "advi_map", "map", "nuts")
 
 
 def sample(
@@ -63,14 +55,16 @@ def sample(
         Number of independent chains.
     cores : int, optional
         Chains that run at the same time. Default: as many as there are chains and cores. No result depends on it.
-    step : NUTS, optional
-        A configured step method. Default: NUTS, as `init` and `nuts_kwargs` say.
-    init : {'auto', 'jitter+adapt_diag', 'adapt_diag'}
+    step : step method or sequence of step methods, optional
+        Configured step methods, `NUTS` and its like, applied one after the other. Variables that they leave over, by
+        default all, go to the method that samples them best: continuous ones to NUTS, as `init` and `nuts_kwargs` say,
+        discrete ones to a Gibbs or a Metropolis step.
+    init : {'auto', 'jitter+adapt_diag', 'adapt_diag', 'map', 'nuts'}
         'auto' starts each chain at the initial point plus U(-1, 1) in every unconstrained coordinate and learns a
-        diagonal metric by Fisher divergence; the others learn the variances, with and without that jitter. Used if
-        `step` is None.
+        diagonal metric by Fisher divergence; the next two learn the variances, with and without that jitter. For the
+        others, which want NUTS for all variables, see `init_nuts`.
     n_init : int
-        Iterations of the initialisers that fit an approximation first; the present ones need none.
+        Draws of the run that init='nuts' makes first.
     start : mapping or sequence of mappings, optional
         Constrained values by name, for all chains or one mapping per chain. What is missing comes from the initial
         point. A given start is not jittered.
@@ -87,7 +81,8 @@ def sample(
     nuts_kwargs : mapping, optional
         Options of `NUTS`.
     step_kwargs : mapping, optional
-        The same by the lower-case name of the step: ``{'nuts': {...}}``. Not together with `nuts_kwargs`.
+        Options of the steps that are assigned automatically, by their lower-case names: ``{'nuts': {...}}``. Not
+        together with `nuts_kwargs`.
     njobs : int, optional
         Old name of `cores`.
 
@@ -129,63 +124,37 @@ def sample(
     >>> trace["x"].shape
     (4, 500)
     """
-    model, draws = _model_and_draws(model, draws)
-    _count("draws", draws, 1)
-    _count("tune", tune, 0)
-    _count("chains", chains, 1)
-    _count("chain_idx", chain_idx, 0)
-    _count("n_init", n_init, 1)
-    cores = _cores(cores, njobs, chains)
-    nuts, jitter = _step_and_jitter(step, init, nuts_kwargs, step_kwargs)
+    model, draws = model_and_draws(model, draws)
+    check_count("draws", draws, 1)
+    check_count("tune", tune, 0)
+    check_count("chains", chains, 1)
+    check_count("chain_idx", chain_idx, 0)
+    check_count("n_init", n_init, 2)
+    cores = cores_for(cores, njobs, chains)
+    options = options_for(nuts_kwargs, step_kwargs)
+    init = checked(init)
+    check_scope(init, model, step)
     numbers = list(range(chain_idx, chain_idx + chains))
     sequences = seed_sequences(random_seed, chains)
-    keys = [key_of(s) for s in sequences]
-    kept = _kept_names(model, trace)
+    kept = kept_names(model, trace)
 
-    discrete = [name for name, p in model.parameters.items() if p.support.discrete]
-    if discrete:
-        raise ValueError(
-            f"NUTS samples continuous parameters, and {', '.join(discrete)} {'is' if len(discrete) == 1 else 'are'} "
-            "discrete. Sum them out of the density; steps for discrete parameters come with a later version."
-        )
-
-    bound = model.bind(chains)
-    if bound.gradient_warning:
-        warnings.warn(bound.gradient_warning, PerformanceWarning, stacklevel=2)
-    for message in bound.derivative_warnings:
-        warnings.warn(message, DerivativeWarning, stacklevel=2)
-    points = starting_points(bound, model, start, jitter, keys, numbers)
-    bound.check_gradient(points[0][0])
-
-    blocks = Blocks(bound, [nuts], tune, numbers, keys)
-    for c, (position, logp, grad) in enumerate(points):
-        blocks.begin(c, position, logp, grad)
-    posterior, warm_posterior, columns = _posterior_arrays(bound, kept, chains, tune, draws, discard_tuned_samples)
-    stats, warm_stats, stat_columns = _statistics_arrays([nuts], chains, tune, draws)
-    blocks.wire(columns, stat_columns)
-
+    assign(model, step, options)  # what is wrong with steps shows before an initialiser runs
+    begin = beginning(init, model, sequences, numbers, n_init, progressbar)
+    assigned = separated(assign(model, step, options, {"nuts": begin.nuts}))
+    job = Sampling(
+        model, assigned, draws=draws, tune=tune, numbers=numbers, sequences=sequences,
+        start=begin.start if start is None else start, jitter=begin.jitter, kept=kept, discard=discard_tuned_samples,
+    )  # fmt: skip
     display = display_for(progressbar, numbers, tune, tune + draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C
     begun = time.perf_counter()
-    outcome = run(blocks, bound, tune + draws, 1 if bound.serial else cores, display, _on_divergence(nuts))
+    cores = 1 if job.bound.serial else cores
+    outcome = run(job.blocks, job.bound, tune + draws, cores, display, _on_divergence(job.methods))
     seconds = time.perf_counter() - begun
-
-    done = blocks.progress["draw"].copy()
-    result = Trace(
-        posterior=posterior,
-        sample_stats=stats,
-        warmup_posterior=warm_posterior,
-        warmup_sample_stats=warm_stats,
-        observed_data=model.observed,
-        draws_done=np.maximum(done - tune, 0),
-        tune_done=np.minimum(done, tune),
-        chain_ids=numbers,
-        attrs=_attributes(sequences, seconds, nuts, tune, blocks.progress["gradients"]),
-        interrupted=outcome.interrupted,
-    )
-    _raise_if_failed(outcome, result, nuts, numbers, bound)
+    result = job.trace(seconds, outcome.interrupted)
+    _raise_if_failed(outcome, result, job.methods, numbers, job.bound)
     try:
-        result.report = check(result, max_treedepth=nuts.max_treedepth, target_accept=nuts.target_accept)
+        result.report = check(result, **settings(job.methods, "max_treedepth", "target_accept"))
     except KeyboardInterrupt:  # nothing finished is lost, the draws least of all
         warnings.warn("interrupted before the diagnostics; nbinfer.diagnostics.check(trace) makes them", stacklevel=2)
         return result
@@ -197,117 +166,7 @@ def sample(
     return result
 
 
-def _model_and_draws(model: Any, draws: Any) -> tuple[Model, Any]:
-    if isinstance(model, int | np.integer) and not isinstance(model, bool):
-        return default_model(), model
-    if model is None:
-        return default_model(), draws
-    if not isinstance(model, Model):
-        raise TypeError(f"model must be an nbinfer.Model, got {type(model).__name__}. Wrap a function in Model.flat.")
-    return model, draws
-
-
-def _count(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, int | np.integer) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an int, got {value!r}.")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}.")
-
-
-def _cores(cores: Any, njobs: Any, chains: int) -> int:
-    if cores is not None and njobs is not None:
-        raise ValueError("cores and njobs are the same option; pass cores.")
-    wanted = cores if cores is not None else njobs
-    if wanted is None:
-        return min(chains, available_cores())
-    _count("cores", wanted, 1)
-    return min(int(wanted), chains)
-
-
-def _step_and_jitter(step: Any, init: Any, nuts_kwargs: Any, step_kwargs: Any) -> tuple[NUTS, bool]:
-    """Return the step method and whether unspecified starts are jittered."""
-    if nuts_kwargs is not None and step_kwargs is not None:
-        raise ValueError("pass nuts_kwargs or step_kwargs, not both.")
-    if not isinstance(init, str):
-        raise TypeError(f"init must be a str, got {type(init).__name__}.")
-    known = ", ".join(map(repr, INITS))
-    if init.lower() not in INITS:
-        later = " comes with a later version" if init.lower() in _LATER_INITS else " is not known"
-        raise NotImplementedError(f"init={init!r}{later}; choose {known}.")
-    jitter, metric = INITS[init.lower()]
-    for name, given in (("nuts_kwargs", nuts_kwargs), ("step_kwargs", step_kwargs)):
-        if given is not None and not isinstance(given, Mapping):
-            raise TypeError(f"{name} must be a mapping, got {type(given).__name__}.")
-    options = dict(nuts_kwargs or {})
-    if step_kwargs is not None:
-        unknown = [name for name in step_kwargs if name != "nuts"]
-        if unknown:
-            raise ValueError(f"step_kwargs has {unknown[0]!r}, but the only step of this run is 'nuts'.")
-        options = step_kwargs.get("nuts", {})
-        if not isinstance(options, Mapping):
-            raise TypeError(f"step_kwargs['nuts'] must be a mapping, got {type(options).__name__}.")
-    defaults: dict[str, Any] = {"metric": metric}
-    if step is None:
-        return NUTS(**(defaults | options)), jitter
-    if isinstance(step, list | tuple) and len(step) == 1:
-        step = step[0]
-    if not isinstance(step, NUTS):
-        raise TypeError(f"step must be a configured NUTS, got {type(step).__name__}.")
-    if options:
-        raise ValueError(
-            "step is given, so nuts_kwargs and step_kwargs have nothing to configure; set them on the step."
-        )
-    return step, True
-
-
-def _kept_names(model: Model, trace: Any) -> set[str] | None:
-    if trace is None:
-        return None
-    if isinstance(trace, str) or not isinstance(trace, Sequence) or not all(isinstance(n, str) for n in trace):
-        raise TypeError(
-            f"trace must be a list of names to keep, got {trace!r}. Other back-ends come with a later version."
-        )
-    known = [*model.parameters, *model.derived]
-    unknown = [name for name in trace if name not in known]
-    if unknown:
-        raise ValueError(f"trace names {unknown[0]!r}, which the model lacks; it has {', '.join(known)}.")
-    return set(trace)
-
-
-def _posterior_arrays(
-    bound: Any, kept: set[str] | None, chains: int, tune: int, draws: int, discard: bool
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], list[Column]]:
-    main, warm, columns = {}, {}, []
-    for c in bound.columns:
-        if kept is not None and c.name not in kept:
-            continue
-        main[c.name] = _unfinished((chains, draws, *c.shape), c.dtype)
-        if not discard:
-            warm[c.name] = _unfinished((chains, tune, *c.shape), c.dtype)
-        columns.append(Column(c.offset, c.size, str(np.dtype(c.dtype)), warm.get(c.name), main[c.name]))
-    return main, warm, columns
-
-
-def _statistics_arrays(
-    steps: Sequence[Step], chains: int, tune: int, draws: int
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], list[Column]]:
-    main, warm, columns = {}, {}, []
-    offset = 0
-    for step in steps:
-        for name, dtype in step.statistics.items():
-            main[name], warm[name] = _unfinished((chains, draws), dtype), _unfinished((chains, tune), dtype)
-            columns.append(Column(offset, 1, dtype, warm[name], main[name]))
-            offset += 1
-    return main, warm, columns
-
-
-def _unfinished(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Return an array that reads as not drawn yet: NaN, the least integer, False."""
-    kind = np.dtype(dtype)
-    return np.full(shape, {"f": np.nan, "i": np.iinfo(np.int64).min, "b": False}[kind.kind], kind)
-
-
-def _on_divergence(nuts: NUTS) -> Any:
+def _on_divergence(methods: Sequence[StepMethod]) -> Any:
     def warn(chain: int, divergences: int) -> bool:
         warnings.warn(f"chain {chain}: {divergences} divergences so far.", ConvergenceWarning, stacklevel=4)
         return False
@@ -315,38 +174,22 @@ def _on_divergence(nuts: NUTS) -> Any:
     def stop(chain: int, divergences: int) -> bool:
         return True
 
-    return {"summary": None, "warn": warn, "raise": stop}[nuts.on_error]
+    wanted = {getattr(method, "on_error", "summary") for method in methods}
+    return stop if "raise" in wanted else warn if "warn" in wanted else None
 
 
-def _attributes(
-    sequences: Sequence[np.random.SeedSequence], seconds: float, nuts: NUTS, tune: int, gradients: np.ndarray
-) -> dict[str, Any]:
-    entropies = [[s.entropy, *s.spawn_key] if s.spawn_key else s.entropy for s in sequences]
-    one = all(e == entropies[0] for e in entropies)
-    return {
-        "inference_library": "nbinfer",
-        "inference_library_version": __version__,
-        "creation_library": "nbinfer",
-        "created_at": datetime.datetime.now(datetime.UTC).isoformat(),
-        "sample_dims": ["chain", "draw"],
-        "sampling_time": seconds,
-        "seed": entropies[0] if one else entropies,
-        "gradients": [int(g) for g in gradients],  # evaluations per chain, warm-up and search of the step size included
-        "tune": tune,
-        "target_accept": nuts.target_accept,
-        "max_treedepth": nuts.max_treedepth,
-    }
-
-
-def _raise_if_failed(outcome: Outcome, trace: Trace, nuts: NUTS, numbers: Sequence[int], bound: Any) -> None:
+def _raise_if_failed(
+    outcome: Outcome, trace: Trace, methods: Sequence[StepMethod], numbers: Sequence[int], bound: Any
+) -> None:
     """Raise what stopped a run, with the finished draws attached."""
     if outcome.error is not None:
         outcome.error.trace = trace  # type: ignore[attr-defined]
         if outcome.chain is not None:
-            number, point = numbers[outcome.chain], bound.describe(outcome.position)
+            number, point = numbers[outcome.chain], bound.describe(outcome.position, discrete=outcome.discrete)
             outcome.error.add_note(f"raised by the model in chain {number} at {point}; finished draws: error.trace")
         raise outcome.error
-    if outcome.interrupted and nuts.on_error == "raise" and trace.sample_stats["diverging"].any():
+    stops = any(getattr(method, "on_error", "") == "raise" for method in methods)
+    if outcome.interrupted and stops and trace.sample_stats["diverging"].any():
         failure = SamplingError(
             "stopped at the first divergence, as on_error='raise' asks; finished draws: error.trace"
         )

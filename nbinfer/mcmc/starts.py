@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,10 +15,25 @@ _TRIES = 10
 _JITTER = 1.0  # each unconstrained coordinate moves by U(-1, 1)
 
 
+class Start(NamedTuple):
+    """Where a chain begins; the gradient is None unless a step needs it."""
+
+    position: np.ndarray
+    logp: float
+    grad: np.ndarray | None
+    discrete: np.ndarray
+
+
 def starting_points(
-    bound: Any, model: Any, start: Any, jitter: bool, keys: Sequence[np.ndarray], numbers: Sequence[int]
-) -> list[tuple[np.ndarray, float, np.ndarray]]:
-    """Return position, log density and gradient at which each chain begins.
+    bound: Any,
+    model: Any,
+    start: Any,
+    jitter: bool,
+    keys: Sequence[np.ndarray],
+    numbers: Sequence[int],
+    gradient: bool = True,
+) -> list[Start]:
+    """Return where each chain begins.
 
     Parameters
     ----------
@@ -31,6 +46,8 @@ def starting_points(
         Whether chains without a given start are jittered, and tried again if the density is not finite there.
     keys, numbers : sequences
         Seeds and numbers of the chains.
+    gradient : bool
+        Whether the gradient is needed, and must be finite.
 
     Raises
     ------
@@ -43,52 +60,60 @@ def starting_points(
     given = _given(start, model, len(numbers))
     points = []
     for c, number in enumerate(numbers):
-        tries = _TRIES if given[c] is None and jitter else 1
+        chosen = given[c]
+        discrete = model.layout.discrete_values({} if chosen is None else chosen)[: bound.n_discrete]
+        bound.discrete(bound.chains)[:] = discrete  # where Python's own calls look
+        tries = _TRIES if chosen is None and jitter and bound.dim else 1
         for attempt in range(tries):
-            position = np.zeros(bound.dim) if given[c] is None else np.array(given[c], float)
-            if given[c] is None and jitter:
+            position = np.zeros(bound.dim) if chosen is None else np.array(model.unconstrain(chosen), float)
+            if chosen is None and jitter:
                 rng = generator(keys[c], attempt, number, Purpose.START)
                 position += rng.uniform(-_JITTER, _JITTER, bound.dim)
-            logp, grad = bound.value_and_grad(position)
-            if np.isfinite(logp) and np.isfinite(grad).all():
-                points.append((position, logp, grad))
+            logp, grad = bound.value_and_grad(position) if gradient else (bound.value(position), None)
+            if np.isfinite(logp) and (grad is None or np.isfinite(grad).all()):
+                points.append(Start(position, logp, grad, discrete))
                 break
         else:
-            raise _not_finite(bound, position, logp, number, tries)
+            raise _not_finite(bound, position, logp, number, tries, gradient)
     return points
 
 
-def _given(start: Any, model: Any, chains: int) -> list[np.ndarray | None]:
+def _given(start: Any, model: Any, chains: int) -> list[Mapping[str, Any] | None]:
     if start is None:
         return [None] * chains
     if isinstance(start, Mapping):
-        return [_unconstrained(model, start, "start")] * chains
+        return [_checked(model, start, "start")] * chains
     if isinstance(start, Sequence | np.ndarray) and not isinstance(start, str):
         if len(start) != chains:
             raise ValueError(f"start must be one mapping, or one per chain ({chains}), got {len(start)}.")
         if all(isinstance(s, Mapping) for s in start):
-            return [_unconstrained(model, s, f"start[{i}]") for i, s in enumerate(start)]
+            return [_checked(model, s, f"start[{i}]") for i, s in enumerate(start)]
     raise TypeError(f"start must be a mapping from names to values, or a list of them, got {type(start).__name__}.")
 
 
-def _unconstrained(model: Any, point: Any, what: str) -> np.ndarray:
+def _checked(model: Any, point: Mapping[str, Any], what: str) -> Mapping[str, Any]:
     try:
-        return np.asarray(model.unconstrain(point))
+        model.unconstrain(point)
+        return point
     except ModelError as error:
         raise ModelError(f"{what} does not fit the model: {error}") from None
 
 
-def _not_finite(bound: Any, position: np.ndarray, logp: float, number: int, tries: int) -> BaseException:
+def _not_finite(
+    bound: Any, position: np.ndarray, logp: float, number: int, tries: int, gradient: bool
+) -> BaseException:
     """Make the error for a bad start: the user's own exception if there is one, else the first bad term."""
     try:
-        bound.replay(position)
+        bound.replay(position, bound.chains)
     except Exception as error:
         if not is_arithmetic(error):
-            error.add_note(f"raised by the model at the starting point of chain {number}: {bound.describe(position)}")
+            error.add_note(
+                f"raised by the model at the starting point of chain {number}: {bound.describe(position, bound.chains)}"
+            )
             return error
         reason = f"{type(error).__name__}: {error}"
     else:
-        reason = bound.explain(position)
+        reason = bound.explain(position, bound.chains, gradient)
     after = f" after {tries} tries" if tries > 1 else ""
     what = "the gradient of logp" if np.isfinite(logp) else "logp"
     return SamplingError(

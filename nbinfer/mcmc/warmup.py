@@ -6,7 +6,6 @@ import numpy as np
 
 from nbinfer.compile import Record, kernel
 from nbinfer.mcmc import metric as metrics
-from nbinfer.mcmc.metric import Adaptation
 
 #: State of a schedule.
 Schedule = np.dtype(
@@ -24,19 +23,24 @@ Schedule = np.dtype(
 )
 
 
-def schedule_for(adaptation: Adaptation, tune: int, n: int) -> dict[str, float]:
-    """Return the settings of a schedule.
+def phases(tune: float, refresh_every: float) -> dict[str, float]:
+    """Return the settings of nutpie's schedule.
 
-    The Fisher and the dense metric follow nutpie: windows of 10 draws in the first 30 % of warm-up, then of 80, 120,
-    180, …, and the last 15 % for the step size alone; the dense one is refreshed the less often the more a Cholesky
-    factor costs. The variance metric follows PyMC: windows of 101 draws to the end.
+    Windows of 10 draws in the first 30 % of warm-up, then of 80, 120, 180, …; the last 15 % for the step size alone.
     """
-    if adaptation == Adaptation.VARIANCE:
-        return dict(early_end=0, final_start=tune, early_window=101, window=101, growth=1.0, refresh_every=1)
-    every = 1 + n // 8 if adaptation == Adaptation.DENSE else 10
     return dict(
-        early_end=0.3 * tune, final_start=0.85 * tune, early_window=10, window=80, growth=1.5, refresh_every=every
+        early_end=0.3 * tune,
+        final_start=0.85 * tune,
+        early_window=10,
+        window=80,
+        growth=1.5,
+        refresh_every=refresh_every,
     )
+
+
+def windows(tune: float, window: float, growth: float) -> dict[str, float]:
+    """Return the settings of PyMC's schedule: windows to the end, each `growth` times as long as the one before."""
+    return dict(early_end=0, final_start=tune, early_window=window, window=window, growth=growth, refresh_every=1)
 
 
 @kernel

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from nbinfer.errors import ModelError
 from nbinfer.model import shells
 from nbinfer.model.code import Code
 from nbinfer.model.data import Table
+from nbinfer.model.extras import conditional_entry, draw_entry
 from nbinfer.model.gradient import Disagreement, compare_all, directional_error
 
 if TYPE_CHECKING:
@@ -61,8 +63,8 @@ class Bound:
 
     Attributes
     ----------
-    dim, chains : int
-        Number of coordinates and of chains.
+    dim, n_discrete, chains : int
+        Number of coordinates, of discrete values, and of chains.
     row_size : int
         Number of float64 in the row that `record` writes.
     columns : list of Column
@@ -82,9 +84,10 @@ class Bound:
     def __init__(self, model: Model, chains: int) -> None:
         self.model = model
         self.dim = model.dim
+        self.n_discrete = model.layout.discrete
         self.chains = chains
         # One context more than chains: Python's own calls must not meet a running chain's scratch memory.
-        self._failures = aligned(chains + 1, self.dim)
+        self._failures = aligned(chains + 1, self.dim + self.n_discrete)
         self._lock = threading.Lock()
         self.columns: list[Column] = []
         for p in model.parameters.values():
@@ -174,19 +177,70 @@ class Bound:
     def _density(self, *args: int) -> float:
         raise NotImplementedError
 
-    def replay(self, q: Any, chain: int = 0) -> float:
-        """Evaluate everything at a position in plain Python; the user's own exception comes out."""
-        return self.model.evaluate(q, self.discrete(chain))
+    def failed_discrete(self, chain: int) -> np.ndarray:
+        """Return the discrete values at which that evaluation raised."""
+        return self._failures[chain, self.dim : self.dim + self.n_discrete].astype(np.int64)
+
+    def replay(self, q: Any, chain: int = 0, discrete: np.ndarray | None = None) -> float:
+        """Evaluate everything at a position in plain Python; the user's own exception comes out.
+
+        Parameters
+        ----------
+        q : array_like, shape (dim,)
+        chain : int
+            Whose discrete values to use.
+        discrete : ndarray, shape (n_discrete,), optional
+            Others instead.
+        """
+        return self.model.evaluate(q, self.discrete(chain) if discrete is None else discrete)
 
     def discrete(self, chain: int) -> np.ndarray:
         """Return the discrete values of a chain, laid out one after the other; may be written to."""
         return np.zeros(0, np.int64)
 
-    def explain(self, q: Any, chain: int = 0) -> str:
+    def conditional(self, name: str) -> int:
+        """Return the address of ``double f(int64 n, intp q, intp i, intp context)``, or 0 if there is none.
+
+        It gives the log density of what depends on element i of a variable, up to what does not.
+        """
+        return 0
+
+    def draw(self, name: str, function: Any) -> int:
+        """Return the address of a C function that draws a variable, see `nbinfer.model.extras.draw_entry`."""
+        raise NotImplementedError
+
+    def conditionals(self, names: Sequence[str], discrete: bool) -> np.ndarray:
+        """Return what `conditional` takes for each element of some variables.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Variables; those of the other kind do not count.
+        discrete : bool
+            Whether the discrete or the continuous ones count.
+
+        Returns
+        -------
+        pairs : ndarray of int64, shape (k, 2)
+            Address, 0 if there is none, and index within its variable of each discrete value or coordinate.
+        """
+        pairs = []
+        for p in (self.model.layout.parameters[name] for name in names):
+            if p.support.discrete == discrete:
+                address = self.conditional(p.name)
+                pairs += [(address, i) for i in range(p.elements if discrete else p.size)]
+        return np.array(pairs, np.int64).reshape(-1, 2)
+
+    def place_discrete(self, chain: int, values: np.ndarray) -> None:
+        """Let the chain's functions read its discrete values from this memory, which must outlive them."""
+
+    def explain(self, q: Any, chain: int = 0, gradient: bool = True) -> str:
         """Name the first piece of the density, or coordinate of the gradient, that is not finite; '' if all is well."""
         reason = self.model.explain(q, self.discrete(chain))
         if reason:
             return reason
+        if not gradient:
+            return f"the log density is {self.value(q)}"
         logp, grad = self.value_and_grad(q)
         bad = np.flatnonzero(~np.isfinite(grad))
         if bad.size:
@@ -197,9 +251,9 @@ class Bound:
             return f"the gradient is {grad[first]} for {self.model.layout.coordinate_name(first)}"
         return "" if np.isfinite(logp) else f"the log density is {logp}"
 
-    def describe(self, q: Any, chain: int = 0) -> str:
+    def describe(self, q: Any, chain: int = 0, discrete: np.ndarray | None = None) -> str:
         """Write a position as constrained values: ``mu = 0.1, tau = 2``."""
-        discrete = self.discrete(chain)
+        discrete = self.discrete(chain) if discrete is None else discrete
         written = []
         # A bound that raises has said so already: the parameters before it are what there is to say.
         with contextlib.suppress(Exception):
@@ -241,6 +295,7 @@ class CompiledBound(Bound):
 
     def __init__(self, model: Model, chains: int, facts: Facts, weights: np.ndarray) -> None:
         super().__init__(model, chains)
+        self._facts = facts
         self._by_terms = Code(model, facts, False)
         self._whole = self._written_code(facts) or self._by_terms
         layout = model.layout
@@ -255,6 +310,7 @@ class CompiledBound(Bound):
         self._scratch = aligned(chains + 1, layout.scratch)
         self._discrete = aligned(chains + 1, layout.discrete, np.int64)
         self._discrete[:, : max(layout.discrete, 1)] = layout.discrete_values({})
+        self._placed: dict[int, np.ndarray] = {}  # discrete values that live in a sampler's memory
         self._rows = aligned(chains + 1, shells.CONTEXT_WORDS, np.int64)
         self._rows[:, shells.VERSION] = shells.CONTEXT_VERSION
         self._rows[:, shells.ROW_SIZE] = self.row_size
@@ -271,6 +327,15 @@ class CompiledBound(Bound):
             self._rows[:, word] = array.ctypes.data + each
             if length is not None:
                 self._rows[:, length] = array.shape[-1]
+
+    def conditional(self, name: str) -> int:
+        # It knows nothing of weights.
+        if name not in self.model.conditional or not self._at_unit_weights:
+            return 0
+        return conditional_entry(self.model, self._facts, name).address
+
+    def draw(self, name: str, function: Any) -> int:
+        return draw_entry(self.model, self._facts, name, function).address
 
     def _written_code(self, facts: Facts) -> Code | None:
         """Return the code with the user's gradient, if there is one and the derivatives of all bounds were found."""
@@ -336,4 +401,9 @@ class CompiledBound(Bound):
         self._rows[chain, shells.FAILED] = 0
 
     def discrete(self, chain: int) -> np.ndarray:
-        return self._discrete[chain, : self.model.layout.discrete]
+        values: np.ndarray = self._placed.get(chain, self._discrete[chain])
+        return values[: self.n_discrete]
+
+    def place_discrete(self, chain: int, values: np.ndarray) -> None:
+        self._placed[chain] = values
+        self._rows[chain, shells.DISCRETE] = address_of(values)

@@ -71,11 +71,14 @@ def flat(f: Any, dim: int, data: Any, *, context: Any, compile: bool, name: str 
 class _Flat(Model):
     """What all models of one real parameter ``x`` share."""
 
+    is_named = False
+
     def __init__(self, dim: int, data: Any, name: str | None) -> None:
         self._bare = data is not None and not isinstance(data, Mapping) and not hasattr(data, "_asdict")
         BaseModel.__init__(self, {"x": real(dim)}, name)
         self.prior = self.logp_function = self.logp_grad = None
         self.likelihood, self.derived, self.predict, self.total_size = {}, {}, {}, {}
+        self.conditional = {}
         self.allow_nan = ()
         self._data = {"data": convert("data", data)} if self._bare else convert_all(data, ())
         self._has_data = data is not None
@@ -352,7 +355,7 @@ class _CallableBound(_ForeignBound):
             grad[i] = difference / (above - below)
         return self.model.call(q, None)
 
-    def replay(self, q: Any, chain: int = 0) -> float:
+    def replay(self, q: Any, chain: int = 0, discrete: np.ndarray | None = None) -> float:
         position = self.model.layout.position(q)
         for failed, error in zip(self._failures[:, : self.dim], self.errors, strict=True):
             if error is not None and np.array_equal(failed, position, equal_nan=True):

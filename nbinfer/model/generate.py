@@ -19,7 +19,7 @@ DIFFERENCE_STEP = 6.055454452393343e-06
 
 def source(plan: Plan) -> str:
     """Write the text of a model's module."""
-    parts = [_head(plan), plan.derivatives]
+    parts = [head(plan), plan.derivatives]
     if plan.terms:
         parts += [_value(plan)]
     parts += [_fused(plan) if plan.fuses else _differences(plan), *c_functions(plan)]
@@ -30,7 +30,8 @@ def _fields(names: Sequence[str]) -> str:
     return "[" + ", ".join(f'"{name}"' for name in names) + "]"
 
 
-def _head(plan: Plan) -> str:
+def head(plan: Plan) -> str:
+    """Write the beginning of a module: imports, and the classes of what users' functions are given."""
     layout = plan.layout
     table = "\n".join(f"    {p.name:<16} {p.support.name} {p.shape or ''}".rstrip() for p in layout.parameters.values())
     classes = []

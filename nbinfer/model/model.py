@@ -33,6 +33,7 @@ from nbinfer.model.evaluate import (
     python_function,
     retrying,
 )
+from nbinfer.model.extras import conditionals
 from nbinfer.model.plan import Derived, Plan, Term
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ class Model(BaseModel):
         ``f(p, d, rng)``: draws of observed data given parameters.
     total_size : mapping of str to float, optional
         For a likelihood term over a sample of the data, the number of observations it stands for.
+    conditional : callable or mapping of str to callable, optional
+        By variable, ``f(p, d, i) -> float``: the log density of what depends on element i (counted through all axes) of
+        that variable, up to what does not. Steps that move single elements then need not pay for the whole density. A
+        function alone is that of the only variable.
     allow_nan : collection of str
         Data entries that may hold NaN.
     name : str, optional
@@ -90,6 +95,7 @@ class Model(BaseModel):
         derived: Mapping[str, Callable[..., Any]] | None = None,
         predict: Mapping[str, Callable[..., Any]] | None = None,
         total_size: Mapping[str, float] | float | None = None,
+        conditional: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None,
         allow_nan: Collection[str] = (),
         name: str | None = None,
     ) -> None:
@@ -103,6 +109,7 @@ class Model(BaseModel):
         self.derived = _functions(derived, "derived")
         self.predict = _functions(predict, "predict")
         self._check_functions()
+        self.conditional = conditionals(self, conditional)
         self.total_size = self._check_total_size(total_size)
 
     @staticmethod
@@ -143,6 +150,9 @@ class Model(BaseModel):
         """Data entries that a likelihood term or a prediction is named after."""
         names = [name for name in self._data if name in self.likelihood or name in self.predict]
         return {name: self._data[name].array for name in names}
+
+    #: Whether functions see parameters and data by name.
+    is_named = True
 
     @property
     def has_terms(self) -> bool:
@@ -263,9 +273,12 @@ class Model(BaseModel):
         logp = log_jacobian + self.density_of(values)
         if self.logp_grad is not None:
             self._call_written(values)
-        for function in self.derived.values():
-            call(function, *self._arguments(values))
+        self.derived_values(values)
         return logp
+
+    def derived_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the derived quantities at constrained values, in plain Python."""
+        return {name: call(f, *self._arguments(values)) for name, f in self.derived.items()}
 
     def explain(self, q: Any, discrete: np.ndarray) -> str:
         """Name the first piece of the density that is not finite at a position; '' if all are."""

@@ -35,7 +35,8 @@ def c_functions(plan: Plan) -> list[str]:
     return [*functions, _stores(plan), _row(plan), _record(plan)]
 
 
-def _c_function(name: str, arguments: str, lines: Sequence[str]) -> str:
+def c_function(name: str, arguments: str, lines: Sequence[str]) -> str:
+    """Write a function of addresses."""
     return f"def {name}({arguments}):\n" + "\n".join("    " + line for line in lines) + "\n"
 
 
@@ -53,8 +54,8 @@ def _shell(plan: Plan, name: str, evaluate: Sequence[str]) -> str:
     gradient = ", its gradient to `grad` unless that is 0" if name == "density" else ""
     lines = [
         f'"""C function: the log density at `q`{gradient}; -inf if a function raised."""',
-        *_unpack(plan, ["t", "f", "weights", "constants", "z", "scratch"]),
-        *_data(plan),
+        *unpack(plan, ["t", "f", "weights", "constants", "z", "scratch"]),
+        *data_lines(plan),
         "failed = False",
         "total = -np.inf",
         "try:",
@@ -62,25 +63,27 @@ def _shell(plan: Plan, name: str, evaluate: Sequence[str]) -> str:
         "except Exception:",
         "    failed = True",
         "if failed:",
-        *("    " + line for line in _note_failure(plan)),
+        *("    " + line for line in note_failure(plan)),
         "    return -np.inf",
         "return total",
     ]
-    return _c_function(name, "n, q, grad, context", lines)
+    return c_function(name, "n, q, grad, context", lines)
 
 
-def _note_failure(plan: Plan) -> list[str]:
+def note_failure(plan: Plan) -> list[str]:
     """Write statements that count an evaluation that raised, and keep the point of the first."""
+    dim, discrete = plan.layout.dim, plan.layout.discrete
     return [
         f"row[{STATUS}] += 1",
         f"if row[{FAILED}] == 0:",
-        f"    failure = floats_at(row[{FAILURE}], n)",
-        *("    " + line for line in loop("failure", 0, plan.layout.dim, "= position[i]")),
+        f"    failure = floats_at(row[{FAILURE}], n + {discrete})",
+        *("    " + line for line in loop("failure", 0, dim, "= position[i]")),
+        *("    " + line for line in (loop("failure", dim, dim + discrete, "= z[j]", 0) if discrete else [])),
         f"    store_release(context + {8 * FAILED}, row[{STATUS}])",
     ]
 
 
-def _unpack(plan: Plan, names: Sequence[str]) -> list[str]:
+def unpack(plan: Plan, names: Sequence[str]) -> list[str]:
     """Write statements that turn a context into arrays."""
     lines = [f"row = ints_at(context, {CONTEXT_WORDS} + 0 * n)"]
     for name in names:
@@ -97,7 +100,7 @@ def _unpack(plan: Plan, names: Sequence[str]) -> list[str]:
     return [*lines, "position = floats_at(q, n)"]
 
 
-def _data(plan: Plan) -> list[str]:
+def data_lines(plan: Plan) -> list[str]:
     """Write the statements that leave `data`."""
     views, start = [], 0
     for datum in plan.data:
@@ -146,11 +149,11 @@ def _record(plan: Plan) -> str:
     call = f"fill_row(position, out, {arguments})"
     out = f"out = floats_at(out_row, row[{ROW_SIZE}])"
     if "data" not in arguments:
-        return _c_function("record", _ROW, [*lines, *_unpack(plan, names), out, call, "return 0"])
-    lines += [*_unpack(plan, ["t", "f", *names]), *_data(plan), out]
+        return c_function("record", _ROW, [*lines, *unpack(plan, names), out, call, "return 0"])
+    lines += [*unpack(plan, ["t", "f", *names]), *data_lines(plan), out]
     lines += ["failed = False", "try:", f"    failed = {call}", "except Exception:", "    failed = True"]
-    lines += ["if failed:", *("    " + line for line in _note_failure(plan)), "    return 1", "return 0"]
-    return _c_function("record", _ROW, lines)
+    lines += ["if failed:", *("    " + line for line in note_failure(plan)), "    return 1", "return 0"]
+    return c_function("record", _ROW, lines)
 
 
 def _stores(plan: Plan) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -91,6 +91,11 @@ class Support:  # numpydoc ignore=PR02
     def sensitivity(self) -> Kernel[..., None]:
         """Kernel ``sensitivity(u, x, constants, grad_x, grad_bounds)`` over flat arrays; overwrites ``grad_bounds``."""
         return self._part("sensitivity")  # type: ignore[no-any-return]
+
+    @property
+    def inverse(self) -> Callable[[Floats, Floats, Floats], None]:
+        """Function ``inverse(x, u, constants)`` over flat arrays; overwrites ``u``."""
+        return self._part("inverse")  # type: ignore[no-any-return]
 
     @property
     def is_identity(self) -> bool:

@@ -80,9 +80,12 @@ def simplex_pullback(u: Floats, x: Floats, constants: Floats, grad_x: Floats, gr
 def simplex_inverse(x: Floats, u: Floats, constants: Floats) -> None:
     """Invert: ``u = V.T @ log(x)``."""
     k = int(constants[0])
-    z = np.log(x.reshape(-1, k))
-    i = np.arange(1, k)
-    u[:] = ((np.cumsum(z, axis=1)[:, :-1] - i * z[:, 1:]) / np.sqrt(i * (i + 1.0))).ravel()
+    for vector in range(int(constants[1])):
+        total = np.log(x[vector * k])
+        for i in range(1, k):
+            z = np.log(x[vector * k + i])
+            u[vector * (k - 1) + i - 1] = (total - i * z) / math.sqrt(i * (i + 1.0))
+            total += z
 
 
 @kernel

@@ -4,9 +4,10 @@ import numpy as np
 
 from nbinfer import random
 from nbinfer.compile import address_of, call_density, entry, floats_at
-from nbinfer.mcmc.blocks import Blocks, Column
+from nbinfer.mcmc.blocks import Blocks, Column, Placed
 from nbinfer.mcmc.chain import work
 from nbinfer.mcmc.nuts import NUTS
+from nbinfer.mcmc.step import Site
 from nbinfer.random import generator, key_of
 
 
@@ -88,11 +89,17 @@ class Target:
 
     serial = False
     gradient_warning = ""
+    n_discrete = 0
+    lowest = highest = np.zeros(0, np.int64)
 
     def __init__(self, density, dim, context=None):
         self.dim = self.row_size = dim
         self._entry, self._context = density, None if context is None else np.ascontiguousarray(context, float)
-        self.density, self.record = density.address, plain_record.address
+        self.density = self.value_density = density.address
+        self.record = plain_record.address
+
+    def conditionals(self, names, discrete):
+        return np.zeros((self.n_discrete if discrete else self.dim, 2), np.int64)
 
     def context(self, chain):
         return 0 if self._context is None else address_of(self._context)
@@ -102,7 +109,13 @@ class Target:
 
     def value_and_grad(self, q):
         q, grad = np.array(q, float), np.zeros(self.dim)
-        return _evaluate(self.density, self.dim, address_of(q), address_of(grad), self.context(0)), grad
+        return _evaluate(self.density, self.dim, address_of(q), address_of(grad), self.context(-1)), grad
+
+
+def whole(step, target):
+    """A step on all coordinates and discrete values of a target."""
+    ranges = (np.arange(target.n_discrete), target.lowest, target.highest)
+    return Placed(step, Site(target, ("x",), np.arange(target.dim), *ranges))
 
 
 def gaussian_target(covariance):
@@ -115,7 +128,7 @@ class BareChains:
     def __init__(self, target, nuts=None, *, tune=0, draws=100, numbers=(0,), seed=1, starts=None):
         self.nuts, self.tune, self.draws = nuts or NUTS(), tune, draws
         keys = [key_of(np.random.SeedSequence(seed))] * len(numbers)
-        self.blocks = Blocks(target, [self.nuts], tune, list(numbers), keys)
+        self.blocks = Blocks(target, [whole(self.nuts, target)], tune, list(numbers), keys)
         chains, dim = len(numbers), target.dim
         self.x, self.warm = np.full((chains, draws, dim), np.nan), np.full((chains, tune, dim), np.nan)
         self.stats = {k: np.zeros((chains, draws), d) for k, d in self.nuts.statistics.items()}

@@ -8,8 +8,9 @@ import pytest
 from nbinfer.compile import address_of, entry, floats_at, record_at, store_release
 from nbinfer.mcmc.blocks import Blocks, Column
 from nbinfer.mcmc.chain import Chain, work
+from nbinfer.mcmc.step import StepMethod
 from nbinfer.random import key_of
-from tests.mcmc.kit import BareChains, Target, student
+from tests.mcmc.kit import BareChains, Target, student, whole
 
 KEY = key_of(np.random.SeedSequence(3))
 
@@ -28,30 +29,29 @@ def counting_step(chain_address, own_address):
     return 0
 
 
-class Counting:
+class Counting(StepMethod):
     """A step that counts, with an integer, a boolean and a float as statistics."""
 
     name, function = "counting", counting_step
     statistics = {"count": "int64", "odd": "bool", "half": "float64"}
 
     def __init__(self, stop_at):
-        self.stop_at = stop_at
+        super().__init__()
+        object.__setattr__(self, "stop_at", stop_at)
 
-    def layout(self, n):
+    def layout(self, site):
         return {"own": 2}
 
-    def workspace(self, n):
-        return {}
-
-    def initialise(self, parts, n, tune, position):
+    def initialise(self, parts, site, tune, position):
         parts["own"].view(float)[1] = self.stop_at
 
-    def wire(self, parts, work, statistics):
-        floats_at.py_func(parts["own"], 1)[0] = statistics
+    def wire(self, wiring, site):
+        floats_at.py_func(wiring.parts["own"], 1)[0] = wiring.statistics
 
 
 def counting_chains(chains, tune, draws, stop_at=-1):
-    blocks = Blocks(Target(student, 1), [Counting(stop_at)], tune, list(range(chains)), [KEY] * chains)
+    target = Target(student, 1)
+    blocks = Blocks(target, [whole(Counting(stop_at), target)], tune, list(range(chains)), [KEY] * chains)
     for c in range(chains):
         blocks.begin(c, np.zeros(1), 0.0, np.zeros(1))
     x = [np.full((chains, length, 1), np.nan) for length in (tune, draws)]

@@ -30,12 +30,6 @@ def normal(shape=(), **more):
     return nb.Model(parameters={"x": nb.real(shape)}, logp=standard, **more)
 
 
-def test_discrete_parameters_are_refused():
-    model = nb.Model(parameters={"x": nb.real(), "z": nb.binary()}, logp=lambda p, d: -0.5 * p.x**2 + 0.0 * p.z)
-    with pytest.raises(ValueError, match="z is discrete"):
-        nb.sample(model, 10, 10, **FEW)
-
-
 def test_a_derived_number_that_is_an_integer_by_chance_is_no_integer():
     trace = nb.sample(normal(derived={"above": lambda p, d: max(0, p.x)}), 50, 50, **FEW)
     assert trace["above"].dtype == np.float64

@@ -2,22 +2,22 @@
 
 Each of many exact draws makes one transition. Where the target is left invariant, the mean change of any function is
 zero; the change's own standard error says how near. A mutant is the source of the tree with one line altered; the law
-must catch each.
+must catch each. (Those of what NUTS shares with other steps are in test_hmc.)
 """
-
-import importlib.util
 
 import numpy as np
 import pytest
 
 from nbinfer.compile import JIT, address_of, call_density, entry, record_at
-from nbinfer.mcmc import integrators, tree
+from nbinfer.mcmc import tree
 from nbinfer.mcmc.chain import Chain
 from nbinfer.mcmc.metric import Metric
 from nbinfer.mcmc.nuts import NUTS
 from nbinfer.mcmc.tree import Tree
 from nbinfer.random import start
 from tests.mcmc.kit import BareChains, Target, gaussian_target, student
+from tests.mcmc.law import assert_invariant, mutant
+from tests.mcmc.targets import AR1_SCALES, EXACT
 
 COUNT = 300_000 if JIT else 300
 DIM = 3
@@ -86,61 +86,48 @@ def test_one_transition_leaves_the_target_invariant(name, integrator):
 
 MUTANTS = {
     "a wrong exponent in the weights": (
-        tree,
         "weight = math.exp(min(-error, _LARGEST_EXPONENT))",
         "weight = math.exp(min(-0.5 * error, _LARGEST_EXPONENT))",
     ),
     "weights with the wrong sign at the top": (
-        tree,
         "if uniform(chain.words) * weight < tree.weight:",
         "if uniform(chain.words) * tree.weight < weight:",
     ),
     "the last point instead of a weighted one": (
-        tree,
         "if candidate < 0 or uniform(chain.words) * tree.weight < weight:",
         "if candidate < 0 or uniform(chain.words) < 1.1:",
     ),
     "a biased choice within a half": (
-        tree,
         "if candidate < 0 or uniform(chain.words) * tree.weight < weight:",
         "if candidate < 0 or uniform(chain.words) < accept:",
     ),
     "the proposal of a half that turned": (
-        tree,
         "            tree.unfinished = 0\n            break\n        first, last",
         "            tree.unfinished = 0\n            return tree.candidate\n        first, last",
     ),
-    "a wrong last half kick": (
-        integrators,
-        "return logp, _kick(n, target, metric.inv_mass, kick)",
-        "return logp, _kick(n, target, metric.inv_mass, 0.5 * kick)",
-    ),
 }
-
-
-def mutated(module, old, new, folder):
-    """Return the module of the tree, with a line of it or of the integrators altered."""
-    altered = {}
-    for original in (integrators, tree):
-        with open(original.__file__) as file:
-            source = file.read()
-        if original is module:
-            assert source.count(old) == 1
-            source = source.replace(old, new)
-        path = folder / f"mutant_{original.__name__.rpartition('.')[2]}.py"
-        path.write_text(source)
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        altered[original] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(altered[original])
-    altered[tree].integrators = altered[integrators]
-    return altered[tree]
 
 
 @pytest.mark.skipif(not JIT, reason="the law needs more draws than plain Python makes")
 @pytest.mark.parametrize("name", MUTANTS)
 def test_the_law_catches(name, tmp_path):
-    mutant = mutated(*MUTANTS[name], tmp_path)
+    broken = mutant(tmp_path, *MUTANTS[name], tree)
     zs = [
-        worst_z(exact, move_once(target, exact, mutant)) for target, exact in map(exact_draws, ("gaussian", "student"))
+        worst_z(exact, move_once(target, exact, broken)) for target, exact in map(exact_draws, ("gaussian", "student"))
     ]
     assert max(zs) > 6.0
+
+
+EXACTLY = {
+    "ar1": {"scaling": AR1_SCALES**2, "is_cov": True, "step_scale": 0.3},
+    "student": {"metric": "unit", "step_scale": 0.9},
+    "uniform": {"metric": "unit", "step_scale": 1.2},
+    "beta": {"metric": "unit", "step_scale": 0.7},
+    "dirichlet": {"metric": "unit", "step_scale": 0.8},
+    "mixture": {"metric": "unit", "step_scale": 0.7},
+}
+
+
+@pytest.mark.parametrize("name", EXACTLY)
+def test_nuts_leaves_exact_targets_invariant(name):
+    assert_invariant(NUTS(adapt_step_size=False, max_treedepth=5, **EXACTLY[name]), EXACT[name](), moves=0.7)

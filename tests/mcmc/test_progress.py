@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nbinfer.mcmc.chain import Progress
-from nbinfer.mcmc.progress import Bars, Silent, describe, display_for
+from nbinfer.mcmc.progress import Bars, Counter, Silent, counter_for, describe, display_for
 
 
 def lines(*rows):
@@ -58,3 +58,17 @@ def test_a_terminal_gets_bars(monkeypatch):
     display = display_for(True, [0], 10, 20)
     assert isinstance(display, Bars)
     display.close()
+
+
+def test_a_counter_counts_on_one_line(capsys):
+    screen = io.StringIO()
+    counter = Counter("evaluation", file=screen)
+    counter.update(3, "logp -2")
+    counter.update(8, "logp -1")
+    counter.close()
+    assert "8evaluation" in screen.getvalue()
+    assert "logp -1" in screen.getvalue()
+    silent = counter_for(True, "evaluation")
+    silent.update(3, "logp -2")
+    silent.close()
+    assert capsys.readouterr() == ("", "")

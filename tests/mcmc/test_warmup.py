@@ -5,9 +5,10 @@ import pytest
 
 from nbinfer.compile import address_of, entry, record_at
 from nbinfer.mcmc import warmup
-from nbinfer.mcmc.metric import Adaptation, Metric
+from nbinfer.mcmc.adaptive import NAMED
+from nbinfer.mcmc.metric import Metric
 from nbinfer.mcmc.nuts import NUTS
-from nbinfer.mcmc.warmup import Schedule, schedule_for
+from nbinfer.mcmc.warmup import Schedule
 from tests.mcmc.kit import BareChains, Target, student
 
 DIM = 2
@@ -101,9 +102,9 @@ def test_a_unit_metric_learns_nothing():
     assert (run.inv_mass == 1.0).all()
 
 
-@pytest.mark.parametrize("adaptation", list(Adaptation))
+@pytest.mark.parametrize("kind", NAMED)
 @pytest.mark.parametrize("tune", [0, 1, 7, 100])
-def test_short_warm_ups_have_schedules(adaptation, tune):
-    settings = schedule_for(adaptation, tune, 3)
-    assert settings["final_start"] <= tune
+def test_short_warm_ups_have_schedules(kind, tune):
+    settings = NAMED[kind]().schedule(3, tune)
+    assert settings.get("final_start", 0) <= tune
     assert set(settings) <= set(Schedule.names)

@@ -1,0 +1,71 @@
+"""What `sample` and its like ask of their arguments; checked before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nbinfer.mcmc.driver import available_cores
+from nbinfer.model import Model, default_model
+
+
+def model_and_draws(model: Any, draws: Any) -> tuple[Model, Any]:
+    """Return the model, which may be left out, and the number of draws, which may stand in its place."""
+    if isinstance(model, int | np.integer) and not isinstance(model, bool):
+        return default_model(), model
+    if model is None:
+        return default_model(), draws
+    if not isinstance(model, Model):
+        raise TypeError(f"model must be an nbinfer.Model, got {type(model).__name__}. Wrap a function in Model.flat.")
+    return model, draws
+
+
+def check_count(name: str, value: Any, least: int) -> None:
+    """Require an int of at least so much."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int, got {value!r}.")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}.")
+
+
+def cores_for(cores: Any, njobs: Any, chains: int) -> int:
+    """Return how many chains run at the same time."""
+    if cores is not None and njobs is not None:
+        raise ValueError("cores and njobs are the same option; pass cores.")
+    wanted = cores if cores is not None else njobs
+    if wanted is None:
+        return min(chains, available_cores())
+    check_count("cores", wanted, 1)
+    return min(int(wanted), chains)
+
+
+def options_for(nuts_kwargs: Any, step_kwargs: Any) -> dict[str, dict[str, Any]]:
+    """Return what the user sets on steps that are assigned automatically."""
+    if nuts_kwargs is not None and step_kwargs is not None:
+        raise ValueError("pass nuts_kwargs or step_kwargs, not both.")
+    given = {"nuts": nuts_kwargs} if nuts_kwargs is not None else step_kwargs if step_kwargs is not None else {}
+    name = "nuts_kwargs" if nuts_kwargs is not None else "step_kwargs"
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{name} must be a mapping, got {type(given).__name__}.")
+    for key, value in given.items():
+        if not isinstance(value, Mapping):
+            what = name if nuts_kwargs is not None else f"step_kwargs[{key!r}]"
+            raise TypeError(f"{what} must be a mapping, got {type(value).__name__}.")
+    return {key: dict(value) for key, value in given.items()}
+
+
+def kept_names(model: Model, trace: Any) -> set[str] | None:
+    """Return the names that the trace keeps; None for all."""
+    if trace is None:
+        return None
+    if isinstance(trace, str) or not isinstance(trace, Sequence) or not all(isinstance(n, str) for n in trace):
+        raise TypeError(
+            f"trace must be a list of names to keep, got {trace!r}. Other back-ends come with a later version."
+        )
+    known = [*model.parameters, *model.derived]
+    unknown = [name for name in trace if name not in known]
+    if unknown:
+        raise ValueError(f"trace names {unknown[0]!r}, which the model lacks; it has {', '.join(known)}.")
+    return set(trace)

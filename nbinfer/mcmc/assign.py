@@ -1,0 +1,191 @@
+"""Which step samples which variable: as the user says, and by competence where nothing is said."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from nbinfer.mcmc.binary import BinaryGibbsMetropolis, BinaryMetropolis
+from nbinfer.mcmc.categorical import CategoricalGibbsMetropolis
+from nbinfer.mcmc.hmc import HamiltonianMC
+from nbinfer.mcmc.metropolis import Metropolis
+from nbinfer.mcmc.nuts import NUTS
+from nbinfer.mcmc.slice import Slice
+from nbinfer.mcmc.step import Competence, StepMethod
+
+Options: TypeAlias = Mapping[str, Mapping[str, Any]]
+
+#: What variables are assigned to automatically; the first wins ties of competence.
+AUTOMATIC: tuple[type[StepMethod], ...] = (
+    NUTS,
+    HamiltonianMC,
+    Metropolis,
+    BinaryMetropolis,
+    BinaryGibbsMetropolis,
+    Slice,
+    CategoricalGibbsMetropolis,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class CompoundStep:
+    """Several step methods that are applied one after the other in each draw.
+
+    Parameters
+    ----------
+    methods : sequence of step methods
+        In the order of their application.
+    """
+
+    methods: Sequence[Any]
+
+    def on(self, model: Any = None, **options: Any) -> Any:
+        """Put these methods to work on one chain of a model, see `StepMethod.on`."""
+        from nbinfer.mcmc.session import Stepper
+
+        return Stepper(self, model, **options)
+
+
+def listed(step: Any) -> list[StepMethod]:
+    """Return what a user gives as ``step=`` as a flat list of step methods.
+
+    Raises
+    ------
+    TypeError
+        If something in it is no configured step method.
+    """
+    if step is None:
+        return []
+    if isinstance(step, CompoundStep):
+        return listed(list(step.methods))
+    if isinstance(step, StepMethod):
+        return [step]
+    if isinstance(step, Iterable) and not isinstance(step, str | Mapping):
+        return [method for part in step for method in listed(part)]
+    hint = f"; call it: {step.__name__}(...)" if isinstance(step, type) and issubclass(step, StepMethod) else ""
+    name = step.__name__ if isinstance(step, type) else type(step).__name__
+    raise TypeError(f"step must be a configured step method or several of them, got {name}{hint}.")
+
+
+def assign(
+    model: Any,
+    step: Any,
+    options: Options | None = None,
+    defaults: Options | None = None,
+    has_gradient: bool = True,
+) -> list[tuple[StepMethod, list[str]]]:
+    """Assign every variable of a model to one step method.
+
+    Parameters
+    ----------
+    model : Model
+    step : step method, sequence of step methods, or None
+        What the user asks for. What it leaves over goes to the method of the highest competence.
+    options, defaults : mapping of str to mapping, optional
+        Settings of methods that are chosen here, by their lower-case names: what the user asks for, which must fit a
+        method, and what holds where the user says nothing.
+    has_gradient : bool
+        Whether the density has a gradient.
+
+    Returns
+    -------
+    assigned : list of (StepMethod, list of str)
+        Each method with the names of its variables in the model's order, in the order of application.
+
+    Raises
+    ------
+    ValueError
+        If a variable has two methods, or one that cannot sample it, or none; if a name or an option fits nothing.
+    """
+    given = listed(step)
+    taken: dict[str, StepMethod] = {}
+    chosen = [_named(model, method, taken, has_gradient) for method in given]
+    open_ended = [method for method, names in zip(given, chosen, strict=True) if names is None]
+    for method, names in zip(given, chosen, strict=True):
+        if names is None:
+            _take_rest(model, method, open_ended, taken, has_gradient)
+    assigned = [(method, [n for n in model.parameters if taken.get(n) is method]) for method in given]
+    options = options or {}
+    left = [n for n in model.parameters if n not in taken]
+    rest = _automatic(model, left, _merged(defaults or {}, options), has_gradient)
+    used = {method.name for method, _ in rest}
+    for name in options:
+        if name not in used:
+            found = ", ".join(sorted(used)) or "none"
+            hint = "set them on the steps that you pass" if given else f"there is {found}"
+            raise ValueError(f"options for {name!r} fit no step that is assigned automatically in this run; {hint}.")
+    return assigned + rest
+
+
+def separated(assigned: Iterable[tuple[StepMethod, list[str]]]) -> list[tuple[StepMethod, list[str]]]:
+    """Give each variable its own step where a method does not move several together."""
+    result: list[tuple[StepMethod, list[str]]] = []
+    for method, names in assigned:
+        result += [(method, names)] if method.is_blocked else [(method, [name]) for name in names]
+    return result
+
+
+def _named(model: Any, method: StepMethod, taken: dict[str, StepMethod], has_gradient: bool) -> list[str] | None:
+    """Let a method take the variables that it names; return them, or None if it names none."""
+    if method.vars is None:
+        return None
+    names = [method.vars] if isinstance(method.vars, str) else list(method.vars)
+    label = type(method).__name__
+    if not names:
+        raise ValueError(f"{label}: vars is empty; name at least one variable, or leave vars out.")
+    for name in names:
+        if name not in model.parameters:
+            raise ValueError(f"{label}: {name!r} is no variable of the model; it has {', '.join(model.parameters)}.")
+        if name in taken:
+            raise ValueError(
+                f"variable {name!r} has two steps, {type(taken[name]).__name__} and {label}; give it to one of them."
+            )
+        if method.competence(model.parameters[name], has_gradient) == Competence.INCOMPATIBLE:
+            raise ValueError(f"{label} cannot sample {name!r}, which is {_kind(model.parameters[name])}.")
+        taken[name] = method
+    return names
+
+
+def _take_rest(
+    model: Any, method: StepMethod, open_ended: list[StepMethod], taken: dict[str, StepMethod], has_gradient: bool
+) -> None:
+    """Let a method that names no variables take what is left and it can sample."""
+    rest = [n for n in model.parameters if n not in taken or taken[n] in open_ended]
+    mine = [n for n in rest if method.competence(model.parameters[n], has_gradient) > Competence.INCOMPATIBLE]
+    label = type(method).__name__
+    if not mine:
+        kinds = ", ".join(f"{n!r} is {_kind(model.parameters[n])}" for n in rest) or "every variable has a step"
+        raise ValueError(f"{label} finds nothing to sample: {kinds}.")
+    for name in mine:
+        if name in taken:
+            raise ValueError(
+                f"variable {name!r} has two steps, {type(taken[name]).__name__} and {label}; name the variables of "
+                f"each: {label}(vars=[...])."
+            )
+        taken[name] = method
+
+
+def _automatic(
+    model: Any, names: list[str], options: Options, has_gradient: bool
+) -> list[tuple[StepMethod, list[str]]]:
+    chosen: dict[type[StepMethod], list[str]] = {}
+    for name in names:
+        parameter = model.parameters[name]
+        best = max(AUTOMATIC, key=lambda method: method.competence(parameter, has_gradient))
+        if best.competence(parameter, has_gradient) == Competence.INCOMPATIBLE:
+            raise ValueError(
+                f"variable {name!r}, which is {_kind(parameter)}, has no step: no method can sample it. "
+                "Pass one that can as step=, or sum it out of the density."
+            )
+        chosen.setdefault(best, []).append(name)
+    return [(method(**options.get(method.name, {})), chosen[method]) for method in AUTOMATIC if method in chosen]
+
+
+def _kind(parameter: Any) -> str:
+    """Say what a variable is like, for messages: ``binary(3)``."""
+    return f"{parameter.support!r}"
+
+
+def _merged(defaults: Options, options: Options) -> Options:
+    return {name: {**defaults.get(name, {}), **options.get(name, {})} for name in {**defaults, **options}}

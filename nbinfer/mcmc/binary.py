@@ -1,0 +1,219 @@
+"""Steps for variables of two values: Metropolis that flips several at once, and Gibbs sweeps that flip one by one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nbinfer.compile import call_density, entry, ints_at, record_at
+from nbinfer.mcmc import sweep as sweeps
+from nbinfer.mcmc.chain import Chain, Status
+from nbinfer.mcmc.metropolis import Scaling, checked_scaling, initial_scaling, tune
+from nbinfer.mcmc.settings import is_number
+from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
+from nbinfer.mcmc.sweep import Sweep
+from nbinfer.random import uniform
+
+_OK = int(Status.OK)
+
+#: What a `BinaryMetropolis` step keeps.
+Flips = np.dtype(
+    [
+        ("sweep", "i8"),
+        ("scaling", "i8"),
+        ("flipped", "i8"),  # address of k int64
+        ("statistics", "i8"),
+    ],
+    align=True,
+)
+
+
+@entry("int64(intp, intp)")
+def flip_some(chain_address: int, own_address: int) -> int:
+    """Flip each value with the same probability; accept or reject all flips together."""
+    chain, own = record_at(chain_address, Chain), record_at(own_address, Flips)
+    sweep, scaling = record_at(own.sweep, Sweep), record_at(own.scaling, Scaling)
+    z, indices = ints_at(chain.discrete, chain.n_discrete), ints_at(sweep.discrete, sweep.k)
+    flipped, low = ints_at(own.flipped, sweep.k), ints_at(sweep.lowest, sweep.k)
+    p_jump = 1.0 - 0.5**scaling.factor
+    moved = False
+    for j in range(sweep.k):
+        flipped[j] = 1 if uniform(chain.words) < p_jump else 0
+        if flipped[j] == 1:
+            z[indices[j]] = 2 * low[j] + 1 - z[indices[j]]
+            moved = True
+    logp = chain.logp
+    if moved:
+        logp = call_density(chain.value, chain.n, chain.position, 0, chain.context)
+    change = logp - chain.logp
+    accepted = math.log1p(-uniform(chain.words)) < change
+    if accepted and moved:
+        chain.logp, chain.gradient_known = logp, 0
+    elif moved:
+        for j in range(sweep.k):
+            if flipped[j] == 1:
+                z[indices[j]] = 2 * low[j] + 1 - z[indices[j]]
+    sweeps.write_row(own.statistics, chain, math.exp(min(change, 700.0)) if change == change else 0.0, p_jump)
+    if chain.tuning != 0:
+        tune(scaling, accepted)
+    return _OK
+
+
+def _two_valued(parameter: Any) -> bool:
+    """Tell whether each element of a variable has two values."""
+    if not parameter.support.discrete:
+        return False
+    lowest, highest = parameter.support.constants.reshape(2, -1)
+    return bool(np.all(highest - lowest == 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BinaryMetropolis(StepMethod):  # numpydoc ignore=PR02
+    """Configure Metropolis for variables of two values.
+
+    Parameters
+    ----------
+    vars : str or sequence of str, optional
+        Names of the variables to sample, each `binary`, or with two values. They move together. Default: all such.
+    scaling : float
+        Each value flips with probability ``1 - 0.5**scaling``, at most 1: beyond it the step would flip nearly
+        everything each time.
+    tune : bool
+        Change the scaling during warm-up.
+    tune_interval : int
+        Transitions from one change to the next.
+
+    Notes
+    -----
+    Statistics of each draw: accept (the ratio of the densities), p_jump, lp, tune.
+    """
+
+    scaling: float = 1.0
+    tune: bool = True
+    tune_interval: int = 100
+
+    name = "binary_metropolis"
+    statistics = {"accept": "float64", "p_jump": "float64", "lp": "float64", "tune": "bool"}
+    function = flip_some
+
+    def __post_init__(self) -> None:
+        checked_scaling(type(self).__name__, self.scaling, self.tune, self.tune_interval)
+        if self.scaling > 1.0:
+            raise ValueError(f"scaling of BinaryMetropolis must be at most 1, got {self.scaling!r}.")
+
+    @staticmethod
+    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+        """Tell how well this step samples a variable: it can if that has two values."""
+        return Competence.COMPATIBLE if _two_valued(parameter) else Competence.INCOMPATIBLE
+
+    def layout(self, site: Site) -> dict[str, int]:
+        """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
+        return {"own": Flips.itemsize // 8, "scaling": Scaling.itemsize // 8} | sweeps.layout(site)
+
+    def workspace(self, site: Site) -> dict[str, int]:
+        """Return the memory that a transition needs and that no draw depends on, in 8-byte fields."""
+        return {"flipped": len(site.discrete)}
+
+    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+        """Write settings and first state."""
+        sweeps.initialise(parts, site, range(len(site.discrete)))
+        interval = self.tune_interval if self.tune else 0
+        initial_scaling(parts["scaling"].view(Scaling)[0], self.scaling, 1.0, interval)
+
+    def wire(self, wiring: Wiring, site: Site) -> None:
+        """Write the addresses."""
+        sweeps.wire(wiring, site)
+        own = record_at.py_func(wiring.parts["own"], Flips)
+        own.sweep, own.scaling = wiring.parts["sweep"], wiring.parts["scaling"]
+        own.flipped, own.statistics = wiring.work["flipped"], wiring.statistics
+
+
+#: What a `BinaryGibbsMetropolis` step keeps.
+Gibbs = np.dtype([("sweep", "i8"), ("transit_p", "f8"), ("statistics", "i8")], align=True)
+
+
+@entry("int64(intp, intp)")
+def flip_each(chain_address: int, own_address: int) -> int:
+    """Visit each value; propose to flip it with some probability, and accept by Metropolis's rule."""
+    chain, own = record_at(chain_address, Chain), record_at(own_address, Gibbs)
+    sweep = record_at(own.sweep, Sweep)
+    z, indices = ints_at(chain.discrete, chain.n_discrete), ints_at(sweep.discrete, sweep.k)
+    lowest, order = ints_at(sweep.lowest, sweep.k), ints_at(sweep.order, sweep.k)
+    sweeps.shuffle(sweep, chain.words)
+    proposed, flips = 0, 0
+    for position in range(sweep.k):
+        j = order[position]
+        if own.transit_p < 1.0 and uniform(chain.words) >= own.transit_p:
+            continue
+        proposed += 1
+        at = indices[j]
+        now = sweeps.log_density_now(chain, sweep, j)
+        z[at] = 2 * lowest[j] + 1 - z[at]
+        change = sweeps.log_density(chain, sweep, j) - now
+        if math.log1p(-uniform(chain.words)) < change:
+            chain.logp, chain.gradient_known = chain.logp + change, 0
+            flips += 1
+        else:
+            z[at] = 2 * lowest[j] + 1 - z[at]
+    sweeps.write_row(own.statistics, chain, proposed, flips)
+    return _OK
+
+
+@dataclass(frozen=True, kw_only=True)
+class BinaryGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
+    """Configure Gibbs sweeps over variables of two values.
+
+    Parameters
+    ----------
+    vars : str or sequence of str, optional
+        Names of the variables to sample, each `binary`, or with two values. Default: all such.
+    order : 'random' or sequence of int
+        In which order the values are visited; 'random' draws a new one in each iteration.
+    transit_p : float
+        Probability that a flip is proposed where a value is visited, in (0, 1].
+
+    Notes
+    -----
+    A model's `conditional` makes a visit as cheap as what depends on one value. Statistics of each draw: proposed
+    (visits with a proposal), flips (of them), lp, tune.
+    """
+
+    order: str | Sequence[int] = "random"
+    transit_p: float = 0.8
+
+    name = "binary_gibbs_metropolis"
+    statistics = {"proposed": "int64", "flips": "int64", "lp": "float64", "tune": "bool"}
+    function = flip_each
+
+    def __post_init__(self) -> None:
+        sweeps.check_order(type(self).__name__, self.order)
+        if not is_number(self.transit_p) or not 0.0 < self.transit_p <= 1.0:
+            raise ValueError(f"transit_p must lie in (0, 1], got {self.transit_p!r}.")
+
+    @staticmethod
+    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+        """Tell how well this step samples a variable: ideally if that has two values."""
+        return Competence.IDEAL if _two_valued(parameter) else Competence.INCOMPATIBLE
+
+    def check(self, site: Site) -> None:
+        """Raise ValueError if the order does not fit the number of values."""
+        sweeps.check_order(type(self).__name__, self.order, site)
+
+    def layout(self, site: Site) -> dict[str, int]:
+        """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
+        return {"own": Gibbs.itemsize // 8} | sweeps.layout(site)
+
+    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+        """Write settings and first state."""
+        sweeps.initialise(parts, site, self.order)
+        parts["own"].view(Gibbs)[0]["transit_p"] = self.transit_p
+
+    def wire(self, wiring: Wiring, site: Site) -> None:
+        """Write the addresses."""
+        sweeps.wire(wiring, site)
+        own = record_at.py_func(wiring.parts["own"], Gibbs)
+        own.sweep, own.statistics = wiring.parts["sweep"], wiring.statistics

@@ -1,0 +1,191 @@
+"""Elliptical slice sampling: for densities that are a Gaussian times something.
+
+A point moves on an ellipse through itself and a draw from the Gaussian. What decides is the density divided by the
+Gaussian's, so that the step is right whatever Gaussian it is told; it is good if that is the prior.
+
+References
+----------
+.. [1] I. Murray, R. P. Adams and D. J. C. MacKay, "Elliptical slice sampling", AISTATS 2010, figure 2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nbinfer.compile import Record, call_density, entry, floats_at, kernel, load_acquire, record_at
+from nbinfer.mcmc.chain import Chain, Status
+from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
+from nbinfer.random import fill_normal, uniform
+
+#: What a step keeps.
+Ellipse = np.dtype(
+    [
+        ("factor", "i8"),  # address of the lower Cholesky factor of the Gaussian's covariance, n x n
+        ("mean", "i8"),  # address of n float64
+        ("old", "i8"),
+        ("draw", "i8"),
+        ("solved", "i8"),
+        ("statistics", "i8"),
+    ],
+    align=True,
+)
+
+_OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
+
+
+@kernel
+def _excess(chain: Record, own: Record) -> tuple[float, float]:
+    """Return the log density less the Gaussian's, and the log density, at the position as it is."""
+    n = chain.n
+    q, mean, factor = floats_at(chain.position, n), floats_at(own.mean, n), floats_at(own.factor, n * n)
+    solved = floats_at(own.solved, n)
+    squares = 0.0
+    for i in range(n):
+        total = q[i] - mean[i]
+        for j in range(i):
+            total -= factor[i * n + j] * solved[j]
+        solved[i] = total / factor[i * n + i]
+        squares += solved[i] * solved[i]
+    logp = call_density(chain.value, n, chain.position, 0, chain.context)
+    return logp + 0.5 * squares, logp
+
+
+@entry("int64(intp, intp)")
+def step(chain_address: int, own_address: int) -> int:
+    """Make one transition of a chain."""
+    chain, own = record_at(chain_address, Chain), record_at(own_address, Ellipse)
+    n = chain.n
+    q, old, mean = floats_at(chain.position, n), floats_at(own.old, n), floats_at(own.mean, n)
+    draw, factor = floats_at(own.draw, n), floats_at(own.factor, n * n)
+    fill_normal(chain.words, own.draw, n)
+    for i in range(n - 1, -1, -1):
+        total = 0.0
+        for j in range(i + 1):
+            total += factor[i * n + j] * draw[j]
+        draw[i] = total
+    for i in range(n):
+        old[i] = q[i] - mean[i]
+    now, _ = _excess(chain, own)
+    level = now + math.log1p(-uniform(chain.words))
+    angle = 2.0 * math.pi * uniform(chain.words)
+    low, high = angle - 2.0 * math.pi, angle
+    evaluations = 1
+    while True:
+        cosine, sine = math.cos(angle), math.sin(angle)
+        for i in range(n):
+            q[i] = mean[i] + cosine * old[i] + sine * draw[i]
+        excess, logp = _excess(chain, own)
+        evaluations += 1
+        if excess >= level:
+            break
+        if angle < 0.0:
+            low = angle
+        else:
+            high = angle
+        if evaluations % 64 == 0 and load_acquire(chain.stop) != 0:
+            for i in range(n):
+                q[i] = mean[i] + old[i]
+            return _STOPPED
+        angle = low + (high - low) * uniform(chain.words)
+    chain.logp, chain.gradient_known = logp, 0
+    row = floats_at(own.statistics, 3)
+    row[0] = evaluations
+    row[1] = logp
+    row[2] = chain.tuning
+    return _OK
+
+
+@dataclass(frozen=True, kw_only=True)
+class EllipticalSlice(StepMethod):  # numpydoc ignore=PR02
+    """Configure elliptical slice sampling.
+
+    Parameters
+    ----------
+    vars : str or sequence of str, optional
+        Names of the variables to sample together, which must be continuous. Default: all that no other step samples.
+    prior_cov : array_like, shape (n, n), optional
+        Covariance of the Gaussian prior of the unconstrained coordinates. The model's density includes that prior.
+    prior_chol : array_like, shape (n, n), optional
+        Its lower Cholesky factor instead.
+    prior_mean : float or array_like, shape (n,)
+        Its mean.
+
+    Notes
+    -----
+    Needs no gradient and no tuning. Statistics of each draw: n_evals (evaluations of the density), lp, tune.
+    """
+
+    prior_cov: ArrayLike | None = None
+    prior_chol: ArrayLike | None = None
+    prior_mean: ArrayLike = 0.0
+
+    name = "elliptical_slice"
+    statistics = {"n_evals": "int64", "lp": "float64", "tune": "bool"}
+    function = step
+
+    def __post_init__(self) -> None:
+        if (self.prior_cov is None) == (self.prior_chol is None):
+            which = "both" if self.prior_cov is not None else "neither"
+            raise ValueError(f"EllipticalSlice needs prior_cov or prior_chol, got {which}.")
+        if not np.all(np.isfinite(np.array(self.prior_mean, np.float64))):
+            raise ValueError(f"prior_mean must be finite, got {self.prior_mean!r}.")
+        self._factor()
+
+    def _factor(self) -> NDArray[np.float64]:
+        """Return the lower Cholesky factor."""
+        name = "prior_cov" if self.prior_cov is not None else "prior_chol"
+        matrix = np.array(getattr(self, name), np.float64)
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+            raise ValueError(f"{name} must be a square matrix, got shape {matrix.shape}.")
+        if self.prior_chol is not None:
+            bad = np.flatnonzero(~(np.diag(matrix) > 0.0))
+            if bad.size or np.any(np.triu(matrix, 1)):
+                where = f"entry ({bad[0]}, {bad[0]}) is {matrix[bad[0], bad[0]]}" if bad.size else "it is not"
+                raise ValueError(f"prior_chol must be lower triangular with a positive diagonal; {where}.")
+            return matrix
+        if not np.allclose(matrix, matrix.T, rtol=1e-10, atol=0.0):
+            raise ValueError("prior_cov must be symmetric.")
+        try:
+            return np.asarray(np.linalg.cholesky(matrix), np.float64)
+        except np.linalg.LinAlgError:
+            least = float(np.linalg.eigvalsh(matrix)[0]) if np.isfinite(matrix).all() else math.nan
+            raise ValueError(f"prior_cov must be positive definite; its least eigenvalue is {least:.3g}.") from None
+
+    @staticmethod
+    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+        """Tell how well this step samples a variable: it can if that is continuous."""
+        return Competence.INCOMPATIBLE if parameter.support.discrete else Competence.COMPATIBLE
+
+    def check(self, site: Site) -> None:
+        """Raise ValueError if the Gaussian does not fit the number of coordinates."""
+        shape = self._factor().shape
+        if shape[0] != site.n or np.shape(self.prior_mean) not in ((), (site.n,)):
+            raise ValueError(
+                f"the prior has shapes {shape} and {np.shape(self.prior_mean)}, but the coordinates of "
+                f"{', '.join(site.names)} are {site.n}."
+            )
+
+    def layout(self, site: Site) -> dict[str, int]:
+        """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
+        return {"own": Ellipse.itemsize // 8, "factor": site.n**2, "mean": site.n}
+
+    def workspace(self, site: Site) -> dict[str, int]:
+        """Return the memory that a transition needs and that no draw depends on, in 8-byte fields."""
+        return {"old": site.n, "draw": site.n, "solved": site.n}
+
+    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+        """Write the settings."""
+        parts["factor"].view(np.float64)[:] = self._factor().ravel()
+        parts["mean"].view(np.float64)[:] = self.prior_mean
+
+    def wire(self, wiring: Wiring, site: Site) -> None:
+        """Write the addresses."""
+        own = record_at.py_func(wiring.parts["own"], Ellipse)
+        own.factor, own.mean, own.statistics = wiring.parts["factor"], wiring.parts["mean"], wiring.statistics
+        own.old, own.draw, own.solved = wiring.work["old"], wiring.work["draw"], wiring.work["solved"]

@@ -1,0 +1,144 @@
+"""Gibbs: a user's compiled draw from the full conditional of a variable."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nbinfer.compile import call_record, entry, floats_at, ints_at, record_at
+from nbinfer.mcmc.chain import Chain, Status, know_value
+from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
+from nbinfer.model.extras import DRAWABLE, check_draw
+from nbinfer.random import generator_functions
+
+#: What a step keeps.
+Gibbs = np.dtype(
+    [
+        ("draw", "i8"),  # C function: chain's position -> draw
+        ("given", "i8"),  # what it is given: stream, functions of its generator, address of the draw
+        ("n", "i8"),  # coordinates or discrete values
+        ("indices", "i8"),  # address of their indices
+        ("lowest", "i8"),  # of discrete values
+        ("highest", "i8"),
+        ("discrete", "i8"),
+        ("statistics", "i8"),
+    ],
+    align=True,
+)
+
+_OK, _BAD_DRAW = int(Status.OK), int(Status.BAD_DRAW)
+
+
+@entry("int64(intp, intp)")
+def step(chain_address: int, own_address: int) -> int:
+    """Replace a variable by a draw."""
+    chain, own = record_at(chain_address, Chain), record_at(own_address, Gibbs)
+    if call_record(own.draw, chain.n, chain.position, own.given, chain.context) != 0:
+        return _BAD_DRAW
+    out, indices = floats_at(ints_at(own.given, 3)[2], own.n), ints_at(own.indices, own.n)
+    lowest, highest = ints_at(own.lowest, own.discrete), ints_at(own.highest, own.discrete)
+    for i in range(own.n):
+        inside = math.isfinite(out[i])
+        if inside and own.discrete != 0:
+            inside = lowest[i] <= out[i] <= highest[i] and out[i] == math.floor(out[i])
+        if not inside:
+            return _BAD_DRAW
+    position, z = floats_at(chain.position, chain.n), ints_at(chain.discrete, chain.n_discrete)
+    for i in range(own.n):
+        if own.discrete != 0:
+            z[indices[i]] = np.int64(out[i])
+        else:
+            position[indices[i]] = out[i]
+    know_value(chain)
+    row = floats_at(own.statistics, 2)
+    row[0] = chain.logp
+    row[1] = chain.tuning
+    return _OK
+
+
+@dataclass(frozen=True)
+class GibbsStep(StepMethod):  # numpydoc ignore=PR02
+    """Configure draws from a full conditional.
+
+    Parameters
+    ----------
+    vars : str
+        Name of the variable.
+    draw : callable
+        ``draw(p, d, rng)`` returns a new value of the variable, a number or an array of its shape, drawn from its
+        distribution given everything else in ``p``. ``rng`` is a NumPy Generator; the function is compiled. That it
+        draws from the right distribution cannot be checked.
+
+    Notes
+    -----
+    A draw outside the support ends the run with an error that has the finished draws. Statistics of each draw: lp,
+    tune.
+
+    Examples
+    --------
+    >>> import nbinfer as nb
+    >>> def logp(p, d):
+    ...     return -0.5 * p.x**2 - 0.5 * (p.y - p.x) ** 2
+    >>> def draw_y(p, d, rng):
+    ...     return rng.normal(p.x, 1.0)
+    >>> model = nb.Model({"x": nb.real(), "y": nb.real()}, logp=logp)
+    >>> trace = nb.sample(model, 1000, step=[nb.GibbsStep("y", draw_y), nb.NUTS("x")], random_seed=1)
+    >>> trace["y"].shape
+    (4, 1000)
+    """
+
+    draw: Callable[..., Any] | None = None
+
+    name = "gibbs"
+    statistics = {"lp": "float64", "tune": "bool"}
+    function = step
+    sees_all = True
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.vars, str):
+            raise TypeError(f"GibbsStep takes the name of one variable, got {self.vars!r}: GibbsStep('z', draw).")
+        if not callable(self.draw):
+            raise TypeError(f"GibbsStep({self.vars!r}) needs a function draw(p, d, rng), got {self.draw!r}.")
+
+    @staticmethod
+    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+        """Tell how well this step samples a variable: it can if compiled draws can be brought to coordinates."""
+        return Competence.COMPATIBLE if parameter.support.name in DRAWABLE else Competence.INCOMPATIBLE
+
+    def check(self, site: Site) -> None:
+        """Raise ValueError if the function, tried once, does not draw a value of the variable."""
+        check_draw(site.bound.model, site.names[0], self.draw)
+
+    def layout(self, site: Site) -> dict[str, int]:
+        """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
+        k = len(site.discrete)
+        return {"own": Gibbs.itemsize // 8, "given": 3, "indices": _count(site), "lowest": k, "highest": k}
+
+    def workspace(self, site: Site) -> dict[str, int]:
+        """Return the memory that a transition needs and that no draw depends on, in 8-byte fields."""
+        elements = site.bound.model.parameters[site.names[0]].elements
+        return {"out": _count(site) + elements}
+
+    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+        """Write the settings."""
+        own = parts["own"].view(Gibbs)[0]
+        own["n"], own["discrete"] = _count(site), len(site.discrete)
+        parts["indices"][:] = site.discrete if len(site.discrete) else site.coordinates
+        parts["lowest"][:], parts["highest"][:] = site.lowest, site.highest
+
+    def wire(self, wiring: Wiring, site: Site) -> None:
+        """Write the addresses."""
+        own = record_at.py_func(wiring.parts["own"], Gibbs)
+        for name in ("given", "indices", "lowest", "highest"):
+            own[name] = wiring.parts[name]
+        given = ints_at.py_func(wiring.parts["given"], 3)
+        given[:] = wiring.stream, generator_functions(), wiring.work["out"]
+        own.draw, own.statistics = site.bound.draw(site.names[0], self.draw), wiring.statistics
+
+
+def _count(site: Site) -> int:
+    return len(site.discrete) or len(site.coordinates)

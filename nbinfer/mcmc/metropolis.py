@@ -1,0 +1,299 @@
+"""Random-walk Metropolis: propose, compare, stay or go; for continuous and discrete variables.
+
+References
+----------
+.. [1] N. Metropolis et al., "Equation of state calculations by fast computing machines", J. Chem. Phys. 21 (1953).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nbinfer.compile import Record, call_density, call_record, entry, floats_at, ints_at, kernel, record_at, words_at
+from nbinfer.mcmc import proposals
+from nbinfer.mcmc.chain import Chain, Status
+from nbinfer.mcmc.proposals import USERS, PoissonProposal, Proposal, UsersProposal, proposal_for
+from nbinfer.mcmc.settings import check_interval, check_tune, is_number
+from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
+from nbinfer.random import generator_functions, start, uniform
+
+#: How far a random walk goes, and how that is tuned.
+Scaling = np.dtype(
+    [
+        ("factor", "f8"),  # of the proposals
+        ("most", "f8"),  # factor that is not exceeded
+        ("interval", "i8"),  # transitions between two looks; 0: none
+        ("count", "i8"),  # transitions since the last
+        ("accepted", "i8"),  # of them
+    ],
+    align=True,
+)
+
+#: What a Metropolis step keeps.
+Metropolis_ = np.dtype(
+    [
+        ("scaling", "i8"),
+        ("kind", "i8"),
+        ("n", "i8"),  # coordinates that move: all that the step sees, or none
+        ("k", "i8"),  # discrete values that move
+        ("scale", "i8"),  # address of the scales
+        ("deviate", "i8"),  # address of n + k float64
+        ("trial", "i8"),  # address of n float64
+        ("old", "i8"),  # address of k int64
+        ("discrete", "i8"),  # addresses of indices and range of the discrete values
+        ("lowest", "i8"),
+        ("highest", "i8"),
+        ("propose", "i8"),  # a user's proposal, and what it is given
+        ("given", "i8"),
+        ("statistics", "i8"),
+    ],
+    align=True,
+)
+
+STATISTICS = {"accept": "float64", "accepted": "bool", "scaling": "float64", "lp": "float64", "tune": "bool"}
+
+_OK, _BAD_DRAW = int(Status.OK), int(Status.BAD_DRAW)
+_ACCEPTANCE = 1 << 32  # what this adds to the purpose of a stream makes another
+
+
+@kernel
+def tune(scaling: Record, accepted: bool) -> None:
+    """Count a transition; after every so many change the factor by the table of the documents."""
+    scaling.count += 1
+    scaling.accepted += 1 if accepted else 0
+    if scaling.interval == 0 or scaling.count < scaling.interval:
+        return
+    rate = scaling.accepted / scaling.count
+    factor = 1.0
+    if rate < 0.001:
+        factor = 0.1
+    elif rate < 0.05:
+        factor = 0.5
+    elif rate < 0.2:
+        factor = 0.9
+    elif rate > 0.95:
+        factor = 10.0
+    elif rate > 0.75:
+        factor = 2.0
+    elif rate > 0.5:
+        factor = 1.1
+    scaling.factor = min(scaling.factor * factor, scaling.most)
+    scaling.count = 0
+    scaling.accepted = 0
+
+
+@kernel
+def _move(chain: Record, own: Record) -> int:
+    """Write the proposal; discrete values in place, the old ones aside. Return 1 if it differs, 0 if not, -1 if out."""
+    deviate, trial = floats_at(own.deviate, own.n + own.k), floats_at(own.trial, own.n)
+    position, discrete = floats_at(chain.position, own.n), ints_at(chain.discrete, chain.n_discrete)
+    moved = 1 if own.n > 0 else 0
+    for i in range(own.n):
+        trial[i] = position[i] + deviate[i]
+    indices, lowest, highest = ints_at(own.discrete, own.k), ints_at(own.lowest, own.k), ints_at(own.highest, own.k)
+    saved = ints_at(own.old, own.k)
+    for j in range(own.k):
+        saved[j] = discrete[indices[j]]
+    for j in range(own.k):
+        jump = np.rint(deviate[own.n + j])
+        if not (lowest[j] - saved[j] <= jump <= highest[j] - saved[j]):
+            _restore(chain, own)
+            return -1
+        if jump != 0.0:
+            discrete[indices[j]] = saved[j] + np.int64(jump)
+            moved = 1
+    return moved
+
+
+@kernel
+def _restore(chain: Record, own: Record) -> None:
+    """Put the old discrete values back."""
+    discrete, indices = ints_at(chain.discrete, chain.n_discrete), ints_at(own.discrete, own.k)
+    saved = ints_at(own.old, own.k)
+    for j in range(own.k):
+        discrete[indices[j]] = saved[j]
+
+
+@entry("int64(intp, intp)")
+def step(chain_address: int, own_address: int) -> int:
+    """Make one transition of a chain."""
+    chain, own = record_at(chain_address, Chain), record_at(own_address, Metropolis_)
+    scaling = record_at(own.scaling, Scaling)
+    if own.kind == USERS:
+        purpose = int(words_at(chain.words, 4)[3])
+        if call_record(own.propose, own.n + own.k, chain.words, own.deviate, own.given) != 0:
+            return _BAD_DRAW
+        start(chain.words, chain.draw, chain.number, purpose + _ACCEPTANCE)
+        deviate = floats_at(own.deviate, own.n + own.k)
+        for i in range(own.n + own.k):
+            deviate[i] *= scaling.factor
+    else:
+        proposals.fill(own.kind, chain.words, own.scale, scaling.factor, own.deviate, own.n + own.k)
+    moved = _move(chain, own)
+    logp = chain.logp
+    if moved < 0:
+        logp = -np.inf
+    elif moved > 0:
+        logp = call_density(chain.value, chain.n, own.trial if own.n > 0 else chain.position, 0, chain.context)
+    change = logp - chain.logp
+    accepted = math.log1p(-uniform(chain.words)) < change
+    if accepted:
+        position, trial = floats_at(chain.position, own.n), floats_at(own.trial, own.n)
+        for i in range(own.n):
+            position[i] = trial[i]
+        if moved > 0:
+            chain.gradient_known = 0
+        chain.logp = logp
+    elif moved > 0:
+        _restore(chain, own)
+    row = floats_at(own.statistics, 5)
+    row[0] = math.exp(min(change, 700.0)) if change == change else 0.0
+    row[1] = accepted
+    row[2] = scaling.factor
+    row[3] = chain.logp
+    row[4] = chain.tuning
+    if chain.tuning != 0:
+        tune(scaling, accepted)
+    return _OK
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metropolis(StepMethod):  # numpydoc ignore=PR02
+    """Configure random-walk Metropolis.
+
+    Parameters
+    ----------
+    vars : str or sequence of str, optional
+        Names of the variables to sample, of any kind. Default: all that no other step samples.
+    S : float, array_like, shape (n,) or (n, n), optional
+        Scale of the proposal, for each unconstrained coordinate and then each discrete value of what moves together; a
+        matrix is the covariance of a multivariate normal proposal. Default: 1.
+    proposal_dist : str, class of `nbinfer.mcmc.proposals`, or callable, optional
+        'normal', 'uniform', 'cauchy', 'laplace', 'poisson' or 'multivariate_normal', or a compilable function
+        ``f(rng, S, out)`` that fills `out`, shape (n,), with a deviate whose distribution is symmetric about 0; that it
+        is cannot be checked. Default: as the shape of `S` says, normal or multivariate normal.
+    scaling : float
+        Factor of the proposals at the start.
+    tune : bool
+        Change the factor during warm-up, so that between a fifth and a half of the proposals are accepted.
+    tune_interval : int
+        Transitions from one change to the next.
+    blocked : bool
+        Move all variables together; else one after the other, each with a factor of its own.
+
+    Notes
+    -----
+    Continuous variables move in their unconstrained coordinates. Deviates of discrete ones are rounded; what leaves
+    their range is rejected. Statistics of each draw: accept (the ratio of the densities), accepted, scaling, lp, tune.
+    """
+
+    S: ArrayLike | None = None
+    proposal_dist: str | type[Proposal] | Callable[..., Any] | None = None
+    scaling: float = 1.0
+    tune: bool = True
+    tune_interval: int = 100
+    blocked: bool = False
+
+    name = "metropolis"
+    statistics = STATISTICS
+    function = step
+
+    def __post_init__(self) -> None:
+        checked_scaling(type(self).__name__, self.scaling, self.tune, self.tune_interval)
+        if not isinstance(self.blocked, bool | np.bool_):
+            raise TypeError(f"blocked must be True or False, got {self.blocked!r}.")
+        proposal_for(self.proposal_dist, self.S)
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether all variables move together."""
+        return bool(self.blocked)
+
+    @staticmethod
+    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+        """Tell how well Metropolis samples a variable: it can, whatever the variable is."""
+        return Competence.COMPATIBLE
+
+    def check(self, site: Site) -> None:
+        """Raise ValueError if S does not fit the number of elements."""
+        self._proposal(site)
+
+    def _proposal(self, site: Site) -> Proposal:
+        proposal, count = proposal_for(self.proposal_dist, self.S), _count(site)
+        s = proposal.s
+        if isinstance(proposal, PoissonProposal) and len(site.coordinates):
+            raise ValueError(
+                f"a Poisson proposal moves on a lattice, and {', '.join(site.names)} is continuous; choose another."
+            )
+        if s.shape not in ((), (count,), (count, count)):
+            what = f"{count} element{'s' if count != 1 else ''}, {', '.join(site.names)}"
+            raise ValueError(f"S has shape {s.shape}, but what moves together has {what}; pass S of shape ({count},).")
+        return proposal
+
+    def layout(self, site: Site) -> dict[str, int]:
+        """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
+        count, k = _count(site), len(site.discrete)
+        return {
+            "own": Metropolis_.itemsize // 8,
+            "scaling": Scaling.itemsize // 8,
+            "scale": self._proposal(site).s.size if self._is_matrix(site) else count,
+            "discrete": k,
+            "lowest": k,
+            "highest": k,
+            "given": 3,
+        }
+
+    def workspace(self, site: Site) -> dict[str, int]:
+        """Return the memory that a transition needs and that no draw depends on, in 8-byte fields."""
+        return {"deviate": _count(site), "trial": len(site.coordinates), "old": len(site.discrete)}
+
+    def _is_matrix(self, site: Site) -> bool:
+        return self._proposal(site).s.ndim == 2
+
+    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+        """Write the settings."""
+        own, scaling = parts["own"].view(Metropolis_)[0], parts["scaling"].view(Scaling)[0]
+        proposal = self._proposal(site)
+        own["kind"], own["n"], own["k"] = proposal.kind, len(site.coordinates), len(site.discrete)
+        parts["scale"].view(np.float64)[:] = proposal.s.ravel() if proposal.s.ndim == 2 else proposal.s
+        initial_scaling(scaling, self.scaling, np.inf, self.tune_interval if self.tune else 0)
+        for name in ("discrete", "lowest", "highest"):
+            parts[name][:] = getattr(site, name)
+
+    def wire(self, wiring: Wiring, site: Site) -> None:
+        """Write the addresses."""
+        own = record_at.py_func(wiring.parts["own"], Metropolis_)
+        for name in ("scaling", "scale", "discrete", "lowest", "highest", "given"):
+            own[name] = wiring.parts[name]
+        for name in ("deviate", "trial", "old"):
+            own[name] = wiring.work[name]
+        own["statistics"] = wiring.statistics
+        proposal = self._proposal(site)
+        if isinstance(proposal, UsersProposal):
+            given = ints_at.py_func(wiring.parts["given"], 3)
+            given[:] = wiring.parts["scale"], proposal.s.ndim, generator_functions()
+            own["propose"] = proposal.function.address
+
+
+def _count(site: Site) -> int:
+    """Return how many elements move."""
+    return len(site.coordinates) + len(site.discrete)
+
+
+def checked_scaling(label: str, scaling: Any, tune: Any, tune_interval: Any) -> None:
+    """Check the options that random walks share."""
+    if not is_number(scaling) or not 0 < scaling < np.inf:
+        raise ValueError(f"scaling must be positive and finite, got {scaling!r}.")
+    check_tune(label, tune)
+    check_interval(tune_interval)
+
+
+def initial_scaling(state: Any, factor: float, most: float, interval: int) -> None:
+    """Write the first state of a `Scaling`."""
+    state["factor"], state["most"], state["interval"] = factor, most, interval

@@ -1,0 +1,358 @@
+"""Metrics as objects: the quadratic kinetic energy of a Hamiltonian step, fixed or learnt in warm-up.
+
+The names are PyMC's. An object says how a chain's metric (`nbinfer.mcmc.metric`) begins and how it learns; each chain
+of a run has a metric of its own, made by it. On arrays an object does by itself what it does in a run, with the same
+compiled functions: velocities, energies, momenta, updates.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nbinfer.compile import Record, address_of, entry, record_at
+from nbinfer.mcmc import metric as metrics
+from nbinfer.mcmc import warmup
+from nbinfer.mcmc.definite import positive_diagonal, symmetric_and_positive
+from nbinfer.mcmc.metric import Adaptation, Metric
+from nbinfer.mcmc.settings import count
+from nbinfer.mcmc.warmup import Schedule
+from nbinfer.random import key_of, new_stream, seed_sequences
+
+Floats = NDArray[np.float64]
+
+
+@entry("int64(intp, intp, intp)")
+def _velocity(metric: int, momentum: int, out: int) -> int:
+    metrics.velocity(record_at(metric, Metric), momentum, out)
+    return 0
+
+
+@entry("float64(intp, intp, intp)")
+def _draw(metric: int, stream: int, out: int) -> float:
+    return metrics.draw_momentum(record_at(metric, Metric), stream, out)
+
+
+@entry("int64(intp, intp, int64, intp, intp)")
+def _learn(metric: int, schedule: int, draw: int, position: int, grad: int) -> int:
+    return (
+        1 if warmup.learn(record_at(schedule, Schedule), record_at(metric, Metric), draw, True, position, grad) else 0
+    )
+
+
+class QuadPotential:
+    """Base of the metrics.
+
+    Parameters
+    ----------
+    n : int, optional
+        Number of coordinates. Default: as many as the step moves.
+    random_seed : int, optional
+        Of the momenta that `random` returns; runs have their own seed.
+
+    Notes
+    -----
+    The kinetic energy of a momentum p is ½ pᵀ M⁻¹ p, with p ~ N(0, M). The inverse mass M⁻¹ is best when it is the
+    covariance of the posterior, on the unconstrained scale.
+    """
+
+    #: What it learns from.
+    adaptation: ClassVar[Adaptation] = Adaptation.NONE
+    #: 0: diagonal; 1: a matrix; 2: two functions.
+    dense: ClassVar[int] = 0
+
+    def __init__(self, n: int | None = None, random_seed: int | None = None) -> None:
+        if n is not None:
+            count("n", n, 1, 2**31)
+        self.n = None if n is None else int(n)
+        self._key = key_of(seed_sequences(random_seed, 1)[0])
+        self._randoms = self._updates = 0
+
+    # ---- on arrays
+
+    def velocity(self, x: ArrayLike, out: Floats | None = None) -> Floats:
+        """Return M⁻¹ x.
+
+        Parameters
+        ----------
+        x : array_like, shape (n,)
+            A momentum.
+        out : ndarray, shape (n,), optional
+            Overwritten with the result.
+
+        Returns
+        -------
+        velocity : ndarray, shape (n,)
+        """
+        momentum = self._vector("x", x)
+        result = np.empty(len(momentum))
+        _velocity(self._metric, address_of(momentum), address_of(result))
+        if out is None:
+            return result
+        out[:] = result
+        return out
+
+    def energy(self, x: ArrayLike, velocity: ArrayLike | None = None) -> float:
+        """Return the kinetic energy ½ xᵀ M⁻¹ x of a momentum; faster if its velocity is known."""
+        speed = self.velocity(x) if velocity is None else self._vector("velocity", velocity)
+        return float(0.5 * np.dot(self._vector("x", x), speed))
+
+    def velocity_energy(self, x: ArrayLike, v_out: Floats) -> float:
+        """Write the velocity of a momentum to `v_out` and return its kinetic energy."""
+        return self.energy(x, self.velocity(x, v_out))
+
+    def random(self) -> Floats:
+        """Return a momentum drawn from N(0, M), shape (n,)."""
+        self._randoms += 1
+        stream, out = new_stream(self._key, self._randoms), np.empty(self._size)
+        _draw(self._metric, address_of(stream), address_of(out))
+        return out
+
+    def update(self, sample: ArrayLike, grad: ArrayLike, tune: bool = True) -> None:
+        """Learn from a draw and the gradient of the log density there; nothing happens unless `tune`."""
+        if tune:
+            position, slope = self._vector("sample", sample), self._vector("grad", grad)
+            schedule = address_of(self._memory["schedule"])
+            _learn(self._metric, schedule, self._updates, address_of(position), address_of(slope))
+            self._updates += 1
+
+    def raise_ok(self, vmap: Sequence[str] | None = None) -> None:
+        """Raise PositiveDefiniteError if the metric cannot be used.
+
+        Parameters
+        ----------
+        vmap : sequence of str, optional
+            Names of the coordinates, for the message.
+
+        Raises
+        ------
+        PositiveDefiniteError
+            If what was learnt has a spread that is zero or not finite, or is not positive definite.
+        """
+
+    def reset(self) -> None:
+        """Forget what `update` has taught."""
+        self.__dict__.pop("_memory", None)
+        self._updates = 0
+
+    @property
+    def inv_mass(self) -> Floats:
+        """A copy of the inverse mass, shape (n,) or (n, n)."""
+        shape = (self._size,) * (1 + self.dense)
+        return self._memory["inv_mass"].view(np.float64)[: int(np.prod(shape))].reshape(shape).copy()
+
+    @property
+    def _size(self) -> int:
+        if self.n is None:
+            raise ValueError(f"this {type(self).__name__} does not know its size; make it with n=...")
+        return self.n
+
+    @property
+    def _metric(self) -> int:
+        return address_of(self._memory["metric"])
+
+    @functools.cached_property
+    def _memory(self) -> dict[str, np.ndarray]:
+        """Memory in place of a chain's block."""
+        n = self._size
+        sizes = {**self.layout(n), **self.workspace(n)}
+        memory = {name: np.zeros(max(count, 1), np.int64) for name, count in sizes.items()}
+        self.initialise(memory, n, np.inf, np.zeros(n))
+        addresses = {name: address_of(part) for name, part in memory.items()}
+        self.wire(addresses, addresses)
+        return memory
+
+    def _vector(self, name: str, value: ArrayLike) -> Floats:
+        vector = np.ascontiguousarray(value, np.float64)
+        if vector.shape != (self._size,):
+            raise ValueError(f"{name} must have shape ({self._size},), got {vector.shape}.")
+        return vector
+
+    # ---- in a run
+
+    def placed(self, site: Any) -> QuadPotential:
+        """Return the metric for a place in a model.
+
+        Raises
+        ------
+        ValueError
+            If it has another size.
+        """
+        if self.n is not None and self.n != site.n:
+            raise ValueError(
+                f"the metric is for {self.n} unconstrained coordinates, but the step moves {site.n}, those of "
+                f"{', '.join(site.names)}."
+            )
+        return self
+
+    def layout(self, n: int) -> dict[str, int]:
+        """Return the parts of a chain's block that belong to the metric, in 8-byte fields."""
+        matrix = n * n if self.dense == 1 else n
+        return {
+            "metric": Metric.itemsize // 8,
+            "schedule": Schedule.itemsize // 8,
+            "inv_mass": matrix,
+            "root": matrix,
+            "estimators": 2 * metrics.estimator_size(n, self.adaptation),
+            "slopes": 2 * n if self.adaptation == Adaptation.SLOPES else 0,
+        }
+
+    def workspace(self, n: int) -> dict[str, int]:
+        """Return the memory that no draw depends on, in 8-byte fields."""
+        return {"spare": (0, n * n, n)[self.dense]}
+
+    def initialise(self, parts: Mapping[str, np.ndarray], n: int, tune: float, position: Floats) -> None:
+        """Write the first state of a chain's metric; the chain begins at `position`."""
+        metric, schedule = parts["metric"].view(Metric)[0], parts["schedule"].view(Schedule)[0]
+        metric["adaptation"], metric["dense"], metric["n"] = self.adaptation, self.dense, n
+        for name, value in self.schedule(n, tune).items():
+            schedule[name] = value
+        inv_mass, root = self.first(n)
+        parts["inv_mass"].view(np.float64)[: inv_mass.size] = inv_mass.ravel()
+        parts["root"].view(np.float64)[: root.size] = root.ravel()
+
+    def wire(self, parts: Mapping[str, int], work: Mapping[str, int]) -> None:
+        """Write addresses into the metric."""
+        metric: Record = record_at.py_func(parts["metric"], Metric)
+        for name in ("inv_mass", "root", "estimators", "slopes"):
+            metric[name] = parts[name]
+        metric["spare"] = work["spare"]
+
+    def schedule(self, n: int, tune: float) -> dict[str, float]:
+        """Return when the metric learns, see `nbinfer.mcmc.warmup`."""
+        return {}
+
+    def first(self, n: int) -> tuple[Floats, Floats]:
+        """Return the first inverse mass and what momenta are made of: its square root's inverse or lower factor."""
+        return np.ones(n), np.ones(n)
+
+
+class QuadPotentialDiag(QuadPotential):
+    """A fixed diagonal metric.
+
+    Parameters
+    ----------
+    v : array_like, shape (n,)
+        Diagonal of the inverse mass: variances. Positive.
+    random_seed : int, optional
+        Of the momenta that `random` returns.
+
+    Raises
+    ------
+    PositiveDefiniteError
+        If an entry is NaN, zero, negative or infinite; it names them.
+    """
+
+    def __init__(self, v: ArrayLike, random_seed: int | None = None) -> None:
+        self._v = positive_diagonal("v", v)
+        super().__init__(len(self._v), random_seed)
+
+    def first(self, n: int) -> tuple[Floats, Floats]:
+        return self._v, self._v**-0.5
+
+
+class QuadPotentialFull(QuadPotential):
+    """A fixed dense metric, given by a covariance.
+
+    Parameters
+    ----------
+    cov : array_like, shape (n, n)
+        The inverse mass: symmetric and positive definite.
+    random_seed : int, optional
+        Of the momenta that `random` returns.
+
+    Raises
+    ------
+    ValueError
+        If `cov` is not square or not symmetric.
+    PositiveDefiniteError
+        If it is not positive definite; it names the entries of the direction in which it is not.
+    """
+
+    dense = 1
+
+    def __init__(self, cov: ArrayLike, random_seed: int | None = None) -> None:
+        self._cov, self._factor = symmetric_and_positive("cov", cov)
+        super().__init__(len(self._cov), random_seed)
+
+    def first(self, n: int) -> tuple[Floats, Floats]:
+        return self._cov, self._factor
+
+
+class QuadPotentialFullInv(QuadPotentialFull):
+    """A fixed dense metric, given by a mass matrix, which is a precision.
+
+    Parameters
+    ----------
+    A : array_like, shape (n, n)
+        The mass: symmetric and positive definite.
+    random_seed : int, optional
+        Of the momenta that `random` returns.
+
+    Raises
+    ------
+    ValueError
+        If `A` is not square or not symmetric.
+    PositiveDefiniteError
+        If it is not positive definite; it names the entries of the direction in which it is not.
+    """
+
+    def __init__(self, A: ArrayLike, random_seed: int | None = None) -> None:
+        _, factor = symmetric_and_positive("A", A)
+        half = np.linalg.solve(factor, np.eye(len(factor)))
+        super().__init__(half.T @ half, random_seed)
+
+
+def quad_potential(C: Any, is_cov: bool) -> QuadPotential:
+    """Return the metric that a scaling means.
+
+    Parameters
+    ----------
+    C : array_like, shape (n,) or (n, n), or sparse matrix
+        Diagonal or matrix, symmetric and positive definite.
+    is_cov : bool
+        True: `C` is the inverse mass, a covariance. False: `C` is the mass, a precision.
+
+    Returns
+    -------
+    potential : QuadPotential
+
+    Raises
+    ------
+    ValueError
+        If `C` has another shape, or is a sparse mass.
+    PositiveDefiniteError
+        If it is not positive definite; it names the entries.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbinfer.mcmc import quad_potential
+    >>> quad_potential([1.0, 4.0], is_cov=True).velocity([1.0, 1.0])
+    array([1., 4.])
+    >>> quad_potential([1.0, 4.0], is_cov=False).velocity([1.0, 1.0])
+    array([1.  , 0.25])
+    """
+    if not isinstance(is_cov, bool | np.bool_):
+        raise TypeError(f"is_cov must be True or False, got {is_cov!r}.")
+    if hasattr(C, "tocsr"):
+        from nbinfer.mcmc.functional import QuadPotentialSparse
+
+        if not is_cov:
+            raise ValueError(
+                "a sparse scaling must be a covariance: pass is_cov=True, or C.toarray() for a mass matrix."
+            )
+        return QuadPotentialSparse(C)
+    try:
+        array = np.array(C, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"a scaling must be numbers, got {type(C).__name__}.") from None
+    if array.ndim == 1:
+        return QuadPotentialDiag(array if is_cov else 1.0 / positive_diagonal("scaling", array))
+    if array.ndim == 2:
+        return QuadPotentialFull(array) if is_cov else QuadPotentialFullInv(array)
+    raise ValueError(f"a scaling must be a vector or a matrix, got shape {array.shape}.")

@@ -1,0 +1,157 @@
+"""Chains that are ready to go: steps, starting points, memory, and the arrays that take what they draw."""
+
+from __future__ import annotations
+
+import datetime
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nbinfer._version import __version__
+from nbinfer.autodiff.errors import DerivativeWarning
+from nbinfer.errors import PerformanceWarning
+from nbinfer.mcmc.arrays import posterior_arrays, statistics_arrays
+from nbinfer.mcmc.blocks import Blocks, Placed
+from nbinfer.mcmc.starts import starting_points
+from nbinfer.mcmc.step import StepMethod, site_of
+from nbinfer.model import Model
+from nbinfer.model.extras import check_conditionals
+from nbinfer.random import key_of
+from nbinfer.trace import Trace
+
+
+class Sampling:
+    """The chains of one run.
+
+    Parameters
+    ----------
+    model : Model
+    assigned : sequence of (StepMethod, list of str)
+        Step methods with their variables, in the order of application.
+    draws, tune : int
+        Draws kept per chain, and iterations of warm-up before them.
+    numbers : sequence of int
+        The chains' numbers.
+    sequences : sequence of SeedSequence
+        Their seeds.
+    start : None, mapping or sequence of mappings
+        Where they begin, see `starting_points`.
+    jitter : bool
+        Whether starts that are not given are jittered.
+    kept : set of str, optional
+        Names that the trace keeps. Default: all.
+    discard : bool
+        Whether the draws of warm-up are dropped.
+    record : bool
+        Whether anything is stored.
+
+    Attributes
+    ----------
+    bound : Bound
+    blocks : Blocks
+        Begun and wired.
+    methods : list of StepMethod
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        assigned: Sequence[tuple[StepMethod, list[str]]],
+        *,
+        draws: int,
+        tune: int,
+        numbers: Sequence[int],
+        sequences: Sequence[np.random.SeedSequence],
+        start: Any = None,
+        jitter: bool = True,
+        kept: set[str] | None = None,
+        discard: bool = True,
+        record: bool = True,
+    ) -> None:
+        chains, keys = len(numbers), [key_of(s) for s in sequences]
+        self._model, self._tune, self._numbers, self._sequences = model, tune, list(numbers), sequences
+        self.methods = [method for method, _ in assigned]
+        self.bound = model.bind(chains)
+        steps = [Placed(method, site_of(self.bound, names, method.sees_all)) for method, names in assigned]
+        for placed in steps:
+            placed.method.check(placed.site)
+        gradient = any(method.uses_gradient for method in self.methods)
+        if gradient:
+            _warn_of_gradient(self.bound)
+        points = starting_points(self.bound, model, start, jitter, keys, numbers, gradient)
+        if gradient:
+            self.bound.check_gradient(points[0].position)
+        if model.conditional:
+            check_conditionals(model, points[0].position, points[0].discrete)
+        self.blocks = Blocks(self.bound, steps, tune, numbers, keys)
+        for c, point in enumerate(points):
+            self.blocks.begin(c, *point)
+        self._draws, self._warm_draws, columns = posterior_arrays(self.bound, kept, chains, tune, draws, discard)
+        self._stats, self._warm_stats, stat_columns = statistics_arrays(steps, chains, tune, draws)
+        self.blocks.wire(columns if record else [], stat_columns if record else [])
+
+    def trace(self, seconds: float, interrupted: bool) -> Trace:
+        """Return a trace of what is finished.
+
+        Parameters
+        ----------
+        seconds : float
+            How long it took.
+        interrupted : bool
+            Whether more was meant to come.
+        """
+        done = self.blocks.progress["draw"].copy()
+        return Trace(
+            posterior=self._draws,
+            sample_stats=self._stats,
+            warmup_posterior=self._warm_draws,
+            warmup_sample_stats=self._warm_stats,
+            observed_data=self._model.observed,
+            draws_done=np.maximum(done - self._tune, 0),
+            tune_done=np.minimum(done, self._tune),
+            chain_ids=self._numbers,
+            attrs=_attributes(self._sequences, seconds, self.methods, self._tune, self.blocks.progress["gradients"]),
+            interrupted=interrupted,
+        )
+
+
+def _warn_of_gradient(bound: Any) -> None:
+    if bound.gradient_warning:
+        warnings.warn(bound.gradient_warning, PerformanceWarning, stacklevel=4)
+    for message in bound.derivative_warnings:
+        warnings.warn(message, DerivativeWarning, stacklevel=4)
+
+
+def settings(methods: Sequence[StepMethod], *names: str) -> dict[str, Any]:
+    """Return settings of the first step that has them."""
+    found: dict[str, Any] = {}
+    for name in names:
+        values = [getattr(method, name) for method in methods if hasattr(method, name)]
+        if values:
+            found[name] = values[0]
+    return found
+
+
+def _attributes(
+    sequences: Sequence[np.random.SeedSequence],
+    seconds: float,
+    methods: Sequence[StepMethod],
+    tune: int,
+    gradients: np.ndarray,
+) -> dict[str, Any]:
+    entropies = [[s.entropy, *s.spawn_key] if s.spawn_key else s.entropy for s in sequences]
+    one = all(e == entropies[0] for e in entropies)
+    return {
+        "inference_library": "nbinfer",
+        "inference_library_version": __version__,
+        "creation_library": "nbinfer",
+        "created_at": datetime.datetime.now(datetime.UTC).isoformat(),
+        "sample_dims": ["chain", "draw"],
+        "sampling_time": seconds,
+        "seed": entropies[0] if one else entropies,
+        "gradients": [int(g) for g in gradients],  # evaluations per chain, warm-up and search of the step size included
+        "tune": tune,
+        "steps": [method.name for method in methods],
+    } | settings(methods, "target_accept", "max_treedepth")

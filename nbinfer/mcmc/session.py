@@ -1,0 +1,252 @@
+"""Draw by draw: `iter_sample`, and a step method on a model in the hands of the caller."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nbinfer.compile import address_of
+from nbinfer.errors import SamplingError
+from nbinfer.mcmc.arguments import check_count, kept_names, model_and_draws
+from nbinfer.mcmc.assign import assign, separated
+from nbinfer.mcmc.chain import work
+from nbinfer.mcmc.driver import raise_failure
+from nbinfer.mcmc.sampling import Sampling
+from nbinfer.random import seed_sequences
+from nbinfer.trace import Trace
+
+#: Warm-up of a stepper lasts until it is told to end.
+_FOREVER = 1 << 62
+
+
+def _advance(job: Sampling, until: int) -> None:
+    """Advance all chains to a draw, in this thread; raise what stopped them."""
+    team = job.blocks.team(until)
+    job.blocks.stop[0] = 0
+    job.blocks.progress["finished"] = 0
+    work(address_of(team))
+    raise_failure(job.blocks, job.bound)
+
+
+def iter_sample(
+    draws: int,
+    step: Any = None,
+    start: Mapping[str, Any] | None = None,
+    trace: Sequence[str] | None = None,
+    chain: int = 0,
+    tune: int = 1000,
+    model: Any = None,
+    random_seed: Any = None,
+) -> Iterator[Trace]:
+    """Draw from the posterior of a model and hand out the trace after each draw.
+
+    Parameters
+    ----------
+    draws : int
+        Number of draws.
+    step : step method or sequence of step methods, optional
+        As in `sample`.
+    start : mapping, optional
+        Constrained values by name to start from.
+    trace : sequence of str, optional
+        Names of the parameters and derived quantities to keep. Default: all.
+    chain : int
+        Number of the chain. The draws are those of this chain in a call of `sample` with the same seed.
+    tune : int
+        Iterations of warm-up before the first draw.
+    model : Model, optional
+        Default: the model of the enclosing ``with`` block.
+    random_seed : None, int, SeedSequence or Generator
+        As in `sample`.
+
+    Yields
+    ------
+    trace : Trace
+        One chain with the draws so far. All share their memory: a later one has what an earlier one has, and more.
+
+    Raises
+    ------
+    ValueError, TypeError, SamplingError
+        As `sample` does, when the first trace is asked for.
+
+    Examples
+    --------
+    >>> import nbinfer as nb
+    >>> model = nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * p.x**2)
+    >>> for trace in nb.iter_sample(100, nb.Slice(), tune=100, model=model, random_seed=1):
+    ...     if abs(trace["x"][0, -1]) > 1.5:
+    ...         break
+    >>> len(trace) < 100
+    True
+    """
+    model, draws = model_and_draws(model, draws)
+    check_count("draws", draws, 1)
+    check_count("tune", tune, 0)
+    check_count("chain", chain, 0)
+    assigned = separated(assign(model, step))
+    if any(method.population for method, _ in assigned):
+        raise ValueError("iter_sample draws one chain, and this step needs several; use sample.")
+    job = Sampling(
+        model,
+        assigned,
+        draws=draws,
+        tune=tune,
+        numbers=[chain],
+        sequences=seed_sequences(random_seed, 1),
+        start=start,
+        kept=kept_names(model, trace),
+    )
+    begun = time.perf_counter()
+    if tune:
+        _advance(job, tune)
+    for draw in range(1, draws + 1):
+        _advance(job, tune + draw)
+        yield job.trace(time.perf_counter() - begun, draw < draws)[:draw]
+
+
+class Stepper:
+    """A step method, or several, at work on one chain of a model; made by ``method.on(model)``.
+
+    Parameters
+    ----------
+    step : step method or sequence of step methods
+        What moves the chain. Variables that it leaves over go to the method that samples them best.
+    model : Model, optional
+        Default: the model of the enclosing ``with`` block.
+    start : mapping, optional
+        Constrained values by name to start from.
+    tune : int
+        For how many iterations the schedule of adaptation is laid out; it ends with `stop_tuning`.
+    random_seed : None, int, SeedSequence or Generator
+        As in `sample`.
+
+    Examples
+    --------
+    >>> import nbinfer as nb
+    >>> model = nb.Model({"x": nb.real(2)}, logp=lambda p, d: -0.5 * p.x[0] ** 2 - 0.5 * p.x[1] ** 2)
+    >>> stepper = nb.Slice().on(model, random_seed=1)
+    >>> q = stepper.astep([0.5, -0.5])
+    >>> q.shape
+    (2,)
+    """
+
+    def __init__(
+        self,
+        step: Any,
+        model: Any = None,
+        *,
+        start: Mapping[str, Any] | None = None,
+        tune: int = 1000,
+        random_seed: Any = None,
+    ) -> None:
+        self.model, _ = model_and_draws(model, 1)
+        check_count("tune", tune, 0)
+        assigned = separated(assign(self.model, step))
+        if any(method.population for method, _ in assigned):
+            raise ValueError("this step needs several chains, and a stepper has one; use sample.")
+        self._job = Sampling(
+            self.model,
+            assigned,
+            draws=1,
+            tune=tune,
+            numbers=[0],
+            sequences=seed_sequences(random_seed, 1),
+            start=start,
+            jitter=False,
+            record=False,
+        )
+        self._record = self._job.blocks.records[0]
+        self._record["tune"] = _FOREVER
+
+    @property
+    def tune(self) -> bool:
+        """Whether the step adapts itself."""
+        return bool(self._record["draw"] < self._record["tune"])
+
+    @property
+    def position(self) -> np.ndarray:
+        """Unconstrained coordinates, shape (dim,); a copy."""
+        return self._job.blocks.part(0, "position").view(np.float64).copy()
+
+    @property
+    def point(self) -> dict[str, Any]:
+        """Constrained values by name."""
+        return self.model.constrain(self.position, self._job.blocks.part(0, "discrete").copy())
+
+    @property
+    def logp(self) -> float:
+        """Log density at the position, with the Jacobian of the transforms."""
+        return float(self._record["logp"])
+
+    @property
+    def stats(self) -> list[dict[str, Any]]:
+        """Statistics of the last transition, one mapping for each step."""
+        return self._job.blocks.last_statistics(0)
+
+    def astep(self, q0: Any) -> np.ndarray:
+        """Make one transition from unconstrained coordinates.
+
+        Parameters
+        ----------
+        q0 : array_like, shape (dim,)
+            Where to start; discrete values stay as they are.
+
+        Returns
+        -------
+        q : ndarray, shape (dim,)
+            Where it ends.
+        """
+        position = self.model.layout.position(q0)
+        if not np.array_equal(position, self.position):
+            self._move(position)
+        _advance(self._job, int(self._record["draw"]) + 1)
+        return self.position
+
+    def step(self, point: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Make one transition from constrained values.
+
+        Parameters
+        ----------
+        point : mapping, optional
+            Values by name. What is missing, by default everything, stays where it is.
+
+        Returns
+        -------
+        point : dict
+            Where it ends.
+        """
+        if point is not None:
+            whole = {**self.point, **point}
+            discrete = self.model.layout.discrete_values(whole)
+            self._job.blocks.part(0, "discrete")[:] = discrete[: self._job.bound.n_discrete]
+            self._move(self.model.unconstrain(whole))
+        _advance(self._job, int(self._record["draw"]) + 1)
+        return self.point
+
+    def stop_tuning(self) -> None:
+        """End adaptation."""
+        self._record["tune"] = min(int(self._record["tune"]), int(self._record["draw"]))
+
+    def reset_tuning(self) -> None:
+        """Forget what adaptation has learnt, and begin it anew."""
+        blocks = self._job.blocks
+        blocks.begin(0, self.position, self.logp, None)
+        blocks.rewire()
+        self._record["tune"] = _FOREVER
+
+    def warnings(self) -> list[str]:
+        """Return what the step has to say about its transitions so far."""
+        count = int(self._record["divergences"])
+        return [f"{count} transitions diverged after tuning"] if count else []
+
+    def _move(self, position: np.ndarray) -> None:
+        bound, blocks = self._job.bound, self._job.blocks
+        blocks.part(0, "position").view(np.float64)[:] = position
+        bound.discrete(bound.chains)[:] = blocks.part(0, "discrete")
+        logp = bound.value(position)
+        if not np.isfinite(logp):
+            raise SamplingError(f"logp is {logp:g} at the point to step from; pass another.")
+        self._record["logp"], self._record["gradient_known"] = logp, 0

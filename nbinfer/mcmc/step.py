@@ -1,0 +1,215 @@
+"""What every step method has: variables, a place in a model, parts of a chain's block, competence.
+
+A step method is a small configuration object in the file of its kernel. The engine asks it for memory, has it write its
+settings there, and then knows it by the address of its C function ``int64 step(intp chain, intp own)`` alone. The next
+step method touches one file, its test and one export: subclass `StepMethod` and, if variables are to be assigned to it
+automatically, name it in `nbinfer.mcmc.assign`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.compile import Entry
+
+
+class Competence(enum.IntEnum):
+    """How well a step method samples a variable."""
+
+    INCOMPATIBLE = 0
+    COMPATIBLE = 1
+    PREFERRED = 2
+    IDEAL = 3
+
+
+class Site(NamedTuple):
+    """Where a step acts.
+
+    Attributes
+    ----------
+    bound : Bound
+        The model's memory and machine code.
+    names : tuple of str
+        Variables that the step moves.
+    coordinates : ndarray of int64, shape (n,)
+        Their unconstrained coordinates, as indices into the position.
+    discrete : ndarray of int64, shape (k,)
+        Their discrete values, as indices among all discrete values.
+    lowest, highest : ndarray of int64, shape (k,)
+        The range of each of those.
+    sees_all : bool
+        Whether the step is given the whole chain although it moves part of the coordinates.
+    """
+
+    bound: Any
+    names: tuple[str, ...]
+    coordinates: NDArray[np.int64]
+    discrete: NDArray[np.int64]
+    lowest: NDArray[np.int64]
+    highest: NDArray[np.int64]
+    sees_all: bool = False
+
+    @property
+    def n(self) -> int:
+        """Number of coordinates that the step sees: the chain it is given has so many."""
+        return len(self.coordinates) if self.is_part else int(self.bound.dim)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the step sees some of the coordinates, but not all."""
+        return 0 < len(self.coordinates) < int(self.bound.dim) and not self.sees_all
+
+
+def site_of(bound: Any, names: Sequence[str], sees_all: bool = False) -> Site:
+    """Return where a step on these variables acts."""
+    layout = bound.model.layout
+    chosen = [layout.parameters[name] for name in names]
+
+    def indices(places: Sequence[slice]) -> NDArray[np.int64]:
+        return np.concatenate([np.arange(p.start, p.stop) for p in places] or [np.zeros(0)]).astype(np.int64)
+
+    discrete = [p for p in chosen if p.support.discrete]
+    limits = [p.support.constants.reshape(2, -1) for p in discrete]
+    lowest, highest = np.concatenate([np.zeros((2, 0)), *limits], axis=1).astype(np.int64)
+    coordinates = indices([p.q for p in chosen if not p.support.discrete])
+    return Site(bound, tuple(names), coordinates, indices([p.z for p in discrete]), lowest, highest, sees_all)
+
+
+class Wiring(NamedTuple):
+    """The addresses that a step is given for one chain.
+
+    Attributes
+    ----------
+    parts, work : mapping of str to int
+        Of the parts of the block and of the work space, by the names in `layout` and `workspace`.
+    statistics : int
+        Of the row of float64 that the step fills in each draw.
+    peers : int
+        Of the addresses of the positions that this step sees in each chain of the run.
+    n_peers, chain : int
+        Number of chains, and which of them this one is.
+    stream : int
+        Of the chain's random stream.
+    conditional : int
+        Of a C function that stands for the model's `conditional` where the step sees part of the coordinates; else 0.
+    """
+
+    parts: Mapping[str, int]
+    work: Mapping[str, int]
+    statistics: int
+    peers: int = 0
+    n_peers: int = 1
+    chain: int = 0
+    stream: int = 0
+    conditional: int = 0
+
+
+def fill_conditionals(pairs: NDArray[np.int64], wiring: Wiring, site: Site) -> None:
+    """Write which function gives the log density of what depends on one coordinate, and the index that it takes.
+
+    Parameters
+    ----------
+    pairs : ndarray of int64, shape (n, 2)
+        Overwritten; the function is 0 where the model has none.
+    wiring : Wiring
+        The step's.
+    site : Site
+        The step's; its coordinates count.
+    """
+    pairs[:] = site.bound.conditionals(site.names, False)
+    if wiring.conditional:
+        pairs[:, 1] = np.arange(len(pairs))
+        pairs[pairs[:, 0] != 0, 0] = wiring.conditional
+
+
+@dataclass(frozen=True)
+class StepMethod:  # numpydoc ignore=PR02
+    """Base of the step methods.
+
+    Parameters
+    ----------
+    vars : str or sequence of str, optional
+        Names of the variables to sample. Default: all that no other step samples and this one can.
+    """
+
+    vars: str | Sequence[str] | None = None
+    _: KW_ONLY
+
+    #: Lower-case name, as `step_kwargs` has it.
+    name: ClassVar[str]
+    #: The C function ``int64 step(intp chain, intp own)``; `own` is the address of the part named "own".
+    function: ClassVar[Entry]
+    #: Name and dtype of what the step writes for each draw, in the order of its row.
+    statistics: ClassVar[Mapping[str, str]]
+    #: Whether the step asks for gradients.
+    uses_gradient: ClassVar[bool] = False
+    #: Whether the step is given the whole chain, even if it moves part of it.
+    sees_all: ClassVar[bool] = False
+    #: Whether all chains form one unit, whose members look at each other.
+    population: ClassVar[bool] = False
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether one step moves all its variables together; else there is one for each variable."""
+        return True
+
+    @staticmethod
+    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+        """Tell how well this method samples a variable.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            An entry of ``model.parameters``.
+        has_gradient : bool
+            Whether the model's density has a gradient.
+
+        Returns
+        -------
+        competence : Competence
+        """
+        raise NotImplementedError
+
+    def on(self, model: Any = None, **options: Any) -> Any:
+        """Put this method to work on one chain of a model, draw by draw.
+
+        Parameters
+        ----------
+        model : Model, optional
+            Default: the model of the enclosing ``with`` block.
+        **options
+            ``start``, ``tune`` and ``random_seed`` of `Stepper`.
+
+        Returns
+        -------
+        stepper : Stepper
+            With ``astep``, ``step``, ``stop_tuning``, ``reset_tuning``.
+        """
+        from nbinfer.mcmc.session import Stepper
+
+        return Stepper(self, model, **options)
+
+    def check(self, site: Site) -> None:
+        """Raise ValueError if the settings do not fit the place."""
+
+    def layout(self, site: Site) -> Mapping[str, int]:
+        """Return the parts of the block that belong to the step, in 8-byte fields."""
+        raise NotImplementedError
+
+    def workspace(self, site: Site) -> Mapping[str, int]:
+        """Return the memory no draw depends on, in 8-byte fields."""
+        return {}
+
+    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+        """Write settings and first state of a chain that begins at `position`, shape (site.n,)."""
+        raise NotImplementedError
+
+    def wire(self, wiring: Wiring, site: Site) -> None:
+        """Write addresses."""
+        raise NotImplementedError

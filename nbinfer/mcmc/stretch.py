@@ -1,0 +1,127 @@
+"""The affine-invariant ensemble sampler: a walker moves on the line through itself and another walker.
+
+References
+----------
+.. [1] J. Goodman and J. Weare, "Ensemble samplers with affine invariance", Comm. App. Math. Comp. Sci. 5 (2010),
+   equations 7 to 9.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nbinfer.compile import call_density, entry, floats_at, ints_at, record_at
+from nbinfer.mcmc.chain import Chain, Status
+from nbinfer.mcmc.settings import is_number
+from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
+from nbinfer.random import uniform
+
+#: What a step keeps.
+Stretch = np.dtype(
+    [
+        ("a", "f8"),
+        ("trial", "i8"),
+        ("peers", "i8"),  # address of the addresses of all walkers' positions
+        ("n_peers", "i8"),
+        ("chain", "i8"),  # which of them this one is
+        ("statistics", "i8"),
+    ],
+    align=True,
+)
+
+_OK = int(Status.OK)
+
+
+@entry("int64(intp, intp)")
+def step(chain_address: int, own_address: int) -> int:
+    """Make one transition: stretch or shrink the way from another walker by z, whose density is that of 1/sqrt(z)."""
+    chain, own = record_at(chain_address, Chain), record_at(own_address, Stretch)
+    n = chain.n
+    other = min(int(uniform(chain.words) * (own.n_peers - 1)), own.n_peers - 2)
+    other += 1 if other >= own.chain else 0
+    root = 1.0 + uniform(chain.words) * (own.a - 1.0)
+    z = root * root / own.a
+    q, trial = floats_at(chain.position, n), floats_at(own.trial, n)
+    pivot = floats_at(ints_at(own.peers, own.n_peers)[other], n)
+    for i in range(n):
+        trial[i] = pivot[i] + z * (q[i] - pivot[i])
+    logp = call_density(chain.value, n, own.trial, 0, chain.context)
+    change = (n - 1.0) * math.log(z) + logp - chain.logp
+    accepted = math.log1p(-uniform(chain.words)) < change
+    if accepted:
+        for i in range(n):
+            q[i] = trial[i]
+        chain.logp, chain.gradient_known = logp, 0
+    row = floats_at(own.statistics, 4)
+    row[0] = min(1.0, math.exp(min(change, 0.0))) if change == change else 0.0
+    row[1] = accepted
+    row[2] = chain.logp
+    row[3] = chain.tuning
+    return _OK
+
+
+@dataclass(frozen=True, kw_only=True)
+class StretchMove(StepMethod):  # numpydoc ignore=PR02
+    """Configure the affine-invariant ensemble sampler, emcee's stretch move.
+
+    Parameters
+    ----------
+    vars : str or sequence of str, optional
+        Names of the variables to sample together, which must be continuous. Default: all that no other step samples.
+    a : float
+        Largest factor of a stretch; above 1.
+
+    Notes
+    -----
+    The chains of a run are its walkers: they move in turn, on one core, each on the line to another. There must be at
+    least twice as many as coordinates, for walkers never leave the space that they span. Statistics of each draw:
+    accept (the probability of acceptance), accepted, lp, tune.
+    """
+
+    a: float = 2.0
+
+    name = "stretch_move"
+    statistics = {"accept": "float64", "accepted": "bool", "lp": "float64", "tune": "bool"}
+    function = step
+    population = True
+
+    def __post_init__(self) -> None:
+        if not is_number(self.a) or not 1.0 < self.a < np.inf:
+            raise ValueError(f"a must be above 1, got {self.a!r}.")
+
+    @staticmethod
+    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+        """Tell how well this step samples a variable: it can if that is continuous."""
+        return Competence.INCOMPATIBLE if parameter.support.discrete else Competence.COMPATIBLE
+
+    def check(self, site: Site) -> None:
+        """Raise ValueError if there are too few walkers."""
+        least = max(2 * site.n, 3)
+        if site.bound.chains < least:
+            raise ValueError(
+                f"StretchMove needs twice as many chains as coordinates, {least} for {', '.join(site.names)}, got "
+                f"{site.bound.chains}; pass chains=."
+            )
+
+    def layout(self, site: Site) -> dict[str, int]:
+        """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
+        return {"own": Stretch.itemsize // 8}
+
+    def workspace(self, site: Site) -> dict[str, int]:
+        """Return the memory that a transition needs and that no draw depends on, in 8-byte fields."""
+        return {"trial": site.n}
+
+    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+        """Write the settings."""
+        parts["own"].view(Stretch)[0]["a"] = self.a
+
+    def wire(self, wiring: Wiring, site: Site) -> None:
+        """Write the addresses."""
+        own = record_at.py_func(wiring.parts["own"], Stretch)
+        own.trial, own.statistics = wiring.work["trial"], wiring.statistics
+        own.peers, own.n_peers, own.chain = wiring.peers, wiring.n_peers, wiring.chain

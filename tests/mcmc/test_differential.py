@@ -1,0 +1,158 @@
+"""Differential evolution and the stretch move: populations that stay exact, histories, errors."""
+
+import numpy as np
+import pytest
+
+import nbinfer as nb
+from nbinfer.compile import JIT
+from nbinfer.mcmc import differential, stretch
+from nbinfer.mcmc.differential import DEMetropolis, DEMetropolisZ, Difference
+from nbinfer.mcmc.stretch import StretchMove
+from tests.mcmc.kit import BareChains
+from tests.mcmc.law import assert_caught, assert_invariant, mutant
+from tests.mcmc.targets import EXACT
+
+POPULATIONS = [DEMetropolis(scaling=0.1), StretchMove(), DEMetropolis(scaling=0.05, proposal_dist="normal", lamb=0.7)]
+
+
+@pytest.mark.parametrize("name", ["student", "beta", "mixture"])
+@pytest.mark.parametrize("method", POPULATIONS, ids=["de", "stretch", "de normal"])
+def test_a_population_stays_exact(method, name):
+    """Exact and independent members, each of which moves once in turn."""
+    assert_invariant(method, EXACT[name]())
+
+
+@pytest.mark.parametrize("method", [DEMetropolis(), StretchMove()], ids=["de", "stretch"])
+def test_a_population_does_not_mind_scales(method):
+    assert_invariant(method, EXACT["ar1"]())
+
+
+MUTANTS = {
+    "the volume of a stretch is forgotten": (
+        stretch,
+        "change = (n - 1.0) * math.log(z) + logp - chain.logp",
+        "change = logp - chain.logp",
+        "StretchMove",
+        {},
+    ),
+    "a wrong power of the stretch": (
+        stretch,
+        "change = (n - 1.0) * math.log(z) + logp - chain.logp",
+        "change = n * math.log(z) + logp - chain.logp",
+        "StretchMove",
+        {},
+    ),
+    "a stretch drawn uniformly": (
+        stretch,
+        "z = root * root / own.a",
+        "z = 1.0 / own.a + (root - 1.0) * (own.a + 1.0) / own.a",
+        "StretchMove",
+        {},
+    ),
+    "the chain differs with itself": (
+        differential,
+        "trial[i] = q[i] + reach.factor * (target[i] - origin[i]) + deviate[i]",
+        "trial[i] = q[i] + reach.factor * (target[i] - q[i]) + deviate[i]",
+        "DEMetropolis",
+        {"scaling": 0.1},
+    ),
+    "a wrong exponent": (
+        differential,
+        "accepted = math.log1p(-uniform(chain.words)) < change",
+        "accepted = math.log1p(-uniform(chain.words)) < 0.8 * change",
+        "DEMetropolis",
+        {"scaling": 0.1},
+    ),
+}
+
+
+@pytest.mark.skipif(not JIT, reason="the law needs more draws than plain Python makes")
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_law_catches(name, tmp_path):
+    module, old, new, kind, options = MUTANTS[name]
+    broken = mutant(tmp_path, old, new, module)
+    assert_caught(getattr(broken, kind)(**options), EXACT["student"]())
+
+
+def history(chains):
+    """The rows that a chain keeps of its past."""
+    parts = chains.views()
+    own = parts["own"].view(Difference)[0]
+    return parts["history"].view(float).reshape(own["capacity"], -1)[: own["kept"]], own
+
+
+def run_to(chains, draw):
+    chains.blocks.progress["finished"] = 0
+    chains.run(draw)
+
+
+def test_the_past_is_what_was_drawn(monkeypatch):
+    monkeypatch.setattr(differential, "_HISTORY", 50)
+    chains = BareChains(EXACT["student"](), DEMetropolisZ(), tune=120, draws=80)
+    run_to(chains, 30)
+    rows, _ = history(chains)
+    np.testing.assert_array_equal(rows, chains.warm[0, :30])
+    run_to(chains, 110)
+    rows, own = history(chains)
+    assert own["seen"] == 110
+    assert {tuple(r) for r in rows} == {tuple(r) for r in chains.warm[0, 60:110]}
+    run_to(chains, 121)  # warm-up has ended: a tenth of 120 is kept, then the first draw comes in
+    rows, own = history(chains)
+    assert {tuple(r) for r in rows} == {tuple(r) for r in chains.warm[0, 108:120]} | {tuple(chains.x[0, 0])}
+    run_to(chains, 200)
+    rows, own = history(chains)
+    everything = {tuple(r) for r in chains.warm[0, 108:]} | {tuple(r) for r in chains.x[0]}
+    assert len(rows) == 50
+    assert {tuple(r) for r in rows} <= everything
+    assert own["seen"] == 12 + 80
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize("tune", ["lambda", "scaling", None])
+def test_the_past_draws_from_the_posterior(tune):
+    model = nb.Model({"x": nb.real(2)}, logp=lambda p, d: -0.5 * p.x[0] ** 2 - 0.5 * (p.x[1] - p.x[0]) ** 2 / 0.1)
+    step = DEMetropolisZ(tune=tune, scaling=0.1)
+    trace = nb.sample(model, 30_000, 2000, step=step, chains=4, random_seed=1, progressbar=False)
+    table = nb.summary(trace)
+    assert np.all(np.abs(np.array(table["mean"]) / np.array(table["mcse_mean"])) < 4.5)
+    np.testing.assert_allclose(np.array(table["sd"]) ** 2, [1.0, 1.1], rtol=0.1)
+
+
+@pytest.mark.parametrize("method", [DEMetropolis(), StretchMove()])
+def test_the_number_of_cores_changes_no_bit(method):
+    model = nb.Model({"x": nb.real(2), "k": nb.binary()}, logp=lambda p, d: -0.5 * np.sum(p.x**2) + 0.1 * p.k * p.x[0])
+    few = {"chains": 6, "step": [method], "random_seed": 2, "progressbar": False}
+    with pytest.warns(nb.errors.ConvergenceWarning):
+        one, two = (nb.sample(model, 60, 20, cores=cores, **few) for cores in (1, 2))
+    for name in ("x", "k"):
+        np.testing.assert_array_equal(one[name], two[name])
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "error", "message"),
+    [
+        (DEMetropolis, {"tune": True}, ValueError, "tune of DEMetropolis must be 'scaling', 'lambda' or None"),
+        (DEMetropolis, {"lamb": -1.0}, ValueError, "lamb must be positive"),
+        (DEMetropolis, {"scaling": 0.0}, ValueError, "scaling must be positive"),
+        (DEMetropolis, {"proposal_dist": lambda rng, S, out: None}, TypeError, "must be a name or a class"),
+        (DEMetropolisZ, {"tune_drop_fraction": 2.0}, ValueError, r"tune_drop_fraction must lie in \[0, 1\]"),
+        (StretchMove, {"a": 1.0}, ValueError, "a must be above 1"),
+    ],
+)
+def test_bad_options(method, options, error, message):
+    with pytest.raises(error, match=message):
+        method(**options)
+
+
+@pytest.mark.parametrize(
+    ("step", "chains", "message"),
+    [
+        (DEMetropolis(), 2, "DEMetropolis needs at least 3 chains, got 2"),
+        (StretchMove(), 5, "twice as many chains as coordinates, 6 for x, got 5"),
+        (DEMetropolisZ(S=np.ones(4)), 4, r"S has shape \(4,\), but x have 3 coordinates"),
+    ],
+)
+def test_what_does_not_fit_the_run(step, chains, message):
+    model = nb.Model({"x": nb.real(3)}, logp=lambda p, d: -0.5 * np.sum(p.x**2))
+    with pytest.raises(ValueError, match=message):
+        nb.sample(model, 10, 10, chains=chains, step=step, progressbar=False)

@@ -1,0 +1,160 @@
+"""Draws from full conditionals: invariance, every kind of variable, errors."""
+
+import numpy as np
+import pytest
+
+import nbinfer as nb
+from nbinfer.mcmc.assign import assign
+from nbinfer.mcmc.gibbs import GibbsStep
+from tests.mcmc.mixed import mixture, posterior
+
+quiet = {"progressbar": False, "random_seed": 1}
+
+
+def draw_z(p, d, rng):
+    logs = np.empty(3)
+    for k in range(3):
+        logs[k] = d.logw[k] - np.log(d.s[k]) - 0.5 * ((p.x - d.m[k]) / d.s[k]) ** 2
+    shares = np.cumsum(np.exp(logs - logs.max()))
+    u = rng.random() * shares[2]
+    k = 0
+    while u > shares[k]:
+        k += 1
+    return k
+
+
+def draw_x(p, d, rng):
+    precision = 1.0 + 1.0 / d.s[p.z] ** 2
+    return rng.normal((1.0 + d.m[p.z] / d.s[p.z] ** 2) / precision, 1.0 / np.sqrt(precision))
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize("steps", [["z", "x"], ["z"]], ids=["both", "z beside NUTS"])
+def test_the_mixture(steps):
+    draws = {"z": draw_z, "x": draw_x}
+    trace = nb.sample(mixture(), 20_000, 500, step=[GibbsStep(name, draws[name]) for name in steps], **quiet)
+    posterior(trace)
+
+
+def normal_gamma():
+    """Mean and variance of normal data, and a vector of shares beside them."""
+    return nb.Model(
+        {"mu": nb.real(), "v": nb.positive(), "share": nb.simplex(3), "k": nb.integer(2, 5, shape=2)},
+        logp=conjugate,
+        data={"y": np.random.default_rng(0).normal(1.0, 2.0, 50), "alpha": np.array([2.0, 3.0, 4.0])},
+    )
+
+
+def conjugate(p, d):
+    lp = -np.sum((d.y - p.mu) ** 2) / (2.0 * p.v) - 27.0 * np.log(p.v) - 1.0 / p.v - 0.005 * p.mu**2
+    return lp + np.sum((d.alpha - 1.0) * np.log(p.share)) + 0.1 * p.k[0] - 0.3 * p.k[1]
+
+
+def draw_v(p, d, rng):
+    return (1.0 + 0.5 * np.sum((d.y - p.mu) ** 2)) / rng.standard_gamma(26.0)
+
+
+def draw_share(p, d, rng):
+    parts = np.empty(3)
+    for i in range(3):
+        parts[i] = rng.standard_gamma(d.alpha[i])
+    return parts / parts.sum()
+
+
+def draw_k(p, d, rng):
+    out = np.empty(2, np.int64)
+    for i in range(2):
+        weights = np.exp((0.1 if i == 0 else -0.3) * np.arange(2.0, 6.0))
+        shares = np.cumsum(weights)
+        u = rng.random() * shares[3]
+        j = 0
+        while u > shares[j]:
+            j += 1
+        out[i] = 2 + j
+    return out
+
+
+@pytest.mark.nojit
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+def test_every_kind_of_variable():
+    """Positive, simplex and several integers by draws; the same by other steps."""
+    steps = [GibbsStep("v", draw_v), GibbsStep("share", draw_share), GibbsStep("k", draw_k)]
+    one = nb.sample(normal_gamma(), 4000, 200, step=steps, **quiet)
+    other = nb.sample(normal_gamma(), 4000, 500, **quiet)
+    assert one.attrs["steps"] == ["gibbs", "gibbs", "gibbs", "nuts"]
+    a, b = nb.summary(one), nb.summary(other)
+    z = (np.array(a["mean"]) - np.array(b["mean"])) / np.hypot(a["mcse_mean"], b["mcse_mean"])
+    assert np.all(np.abs(z) < 4.5)
+    np.testing.assert_allclose(a["sd"], b["sd"], rtol=0.08)
+    assert set(np.unique(one["k"])) == {2, 3, 4, 5}
+
+
+@pytest.mark.nojit
+def test_a_wrong_draw_is_seen_by_the_same_test():
+    def biased(p, d, rng):
+        precision = 1.0 + 1.0 / d.s[p.z] ** 2
+        return rng.normal((1.0 + d.m[p.z] / d.s[p.z] ** 2) / precision, 1.1 / np.sqrt(precision))
+
+    trace = nb.sample(mixture(), 20_000, 500, step=[GibbsStep("z", draw_z), GibbsStep("x", biased)], **quiet)
+    with pytest.raises(AssertionError):
+        posterior(trace)
+
+
+@pytest.mark.nojit
+def test_a_draw_outside_the_support_ends_the_run_and_keeps_the_draws():
+    def sometimes(p, d, rng):
+        return 3 if rng.random() < 0.001 else 1
+
+    with pytest.raises(nb.errors.SamplingError, match="outside the support") as caught:
+        nb.sample(mixture(), 5000, 0, step=GibbsStep("z", sometimes), **quiet)
+    trace = caught.value.trace
+    assert trace.interrupted
+    assert trace.draws_done.max() > 0
+    assert set(np.unique(trace["z"][0, : trace.draws_done[0]])) <= {0, 1, 2}
+
+
+@pytest.mark.nojit
+def test_a_draw_that_raises_ends_the_run():
+    def broken(p, d, rng):
+        if rng.random() < 0.001:
+            raise RuntimeError("no")
+        return 1
+
+    with pytest.raises(nb.errors.SamplingError, match="raised"):
+        nb.sample(mixture(), 5000, 0, step=GibbsStep("z", broken), **quiet)
+
+
+@pytest.mark.parametrize(
+    ("draw", "error", "message"),
+    [
+        (
+            lambda p, d, rng: 7,
+            ValueError,
+            r"draw of GibbsStep\('z'\) is none: a value of categorical\(3\) must lie in",
+        ),
+        (lambda p, d, rng: np.zeros(2), ValueError, r"must have shape \(\), got \(2,\)"),
+        (lambda p, d: 1, ValueError, "must take 3 arguments"),
+        (None, TypeError, r"needs a function draw\(p, d, rng\), got None"),
+    ],
+    ids=["outside", "shape", "arguments", "none"],
+)
+def test_bad_draws_are_refused_before_the_run(draw, error, message):
+    with pytest.raises(error, match=message):
+        nb.sample(mixture(), 10, 10, step=GibbsStep("z", draw), **quiet)
+
+
+def test_one_variable_is_named():
+    with pytest.raises(TypeError, match="takes the name of one variable"):
+        GibbsStep(["x", "z"], draw_x)
+
+
+def test_variables_whose_draws_cannot_be_brought_to_coordinates():
+    model = nb.Model({"L": nb.cholesky_corr(2)}, logp=lambda p, d: 0.0 * p.L[1, 0])
+    with pytest.raises(ValueError, match=r"GibbsStep cannot sample 'L', which is cholesky_corr\(2\)"):
+        assign(model, GibbsStep("L", lambda p, d, rng: p.L))
+
+
+def test_flat_models_have_no_variables_to_draw():
+    model = nb.Model.flat(lambda x: -0.5 * np.sum(x**2), dim=2)
+    with pytest.raises(ValueError, match="no named parameters"):
+        nb.sample(model, 10, 10, step=GibbsStep("x", lambda p, d, rng: np.zeros(2)), **quiet)
