@@ -1,6 +1,7 @@
 """What is dear is computed once, and kept where there is memory anyway."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -78,6 +79,11 @@ def test_derivatives(f):
         assert_differentiates(f, X6, n)
 
 
+def exponentials(source):
+    """Count them, by whatever name."""
+    return len(re.findall(r"\w*exp\(", source))
+
+
 @pytest.mark.parametrize(
     ("f", "loops"),
     [(kernel_matrix, "i, j"), (forward_algorithm, "t, k, q"), (of_its_own_result, "t")],
@@ -85,12 +91,12 @@ def test_derivatives(f):
 def test_an_exponential_is_computed_once(f, loops):
     both = value_and_grad(f)
     source = both.derive(X6, 6).source
-    assert source.count("math.exp(") == 1
+    assert exponentials(source) == 1
     assert f"exp: taped, computed once per iteration of the loop over {loops}" in both.explain()
 
 
 def test_a_loop_of_changing_length_keeps_nothing():
-    assert source_of(triangle, X6, 6).count("math.exp(") == 2
+    assert exponentials(source_of(triangle, X6, 6)) == 2
     assert "tape_" not in source_of(triangle, X6, 6)
 
 
