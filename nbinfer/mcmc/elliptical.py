@@ -27,7 +27,7 @@ from nbinfer.random import fill_normal, uniform
 Ellipse = np.dtype(
     [
         ("factor", "i8"),  # address of the lower Cholesky factor of the Gaussian's covariance, n x n
-        ("mean", "i8"),  # address of n float64
+        ("centre", "i8"),  # address of the mean, n float64
         ("old", "i8"),
         ("draw", "i8"),
         ("solved", "i8"),
@@ -43,7 +43,7 @@ _OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
 def _excess(chain: Record, own: Record) -> tuple[float, float]:
     """Return the log density less the Gaussian's, and the log density, at the position as it is."""
     n = chain.n
-    q, mean, factor = floats_at(chain.position, n), floats_at(own.mean, n), floats_at(own.factor, n * n)
+    q, mean, factor = floats_at(chain.position, n), floats_at(own.centre, n), floats_at(own.factor, n * n)
     solved = floats_at(own.solved, n)
     squares = 0.0
     for i in range(n):
@@ -61,7 +61,7 @@ def step(chain_address: int, own_address: int) -> int:
     """Make one transition of a chain."""
     chain, own = record_at(chain_address, Chain), record_at(own_address, Ellipse)
     n = chain.n
-    q, old, mean = floats_at(chain.position, n), floats_at(own.old, n), floats_at(own.mean, n)
+    q, old, mean = floats_at(chain.position, n), floats_at(own.old, n), floats_at(own.centre, n)
     draw, factor = floats_at(own.draw, n), floats_at(own.factor, n * n)
     fill_normal(chain.words, own.draw, n)
     for i in range(n - 1, -1, -1):
@@ -187,5 +187,5 @@ class EllipticalSlice(StepMethod):  # numpydoc ignore=PR02
     def wire(self, wiring: Wiring, site: Site) -> None:
         """Write the addresses."""
         own = record_at.py_func(wiring.parts["own"], Ellipse)
-        own.factor, own.mean, own.statistics = wiring.parts["factor"], wiring.parts["mean"], wiring.statistics
+        own.factor, own.centre, own.statistics = wiring.parts["factor"], wiring.parts["mean"], wiring.statistics
         own.old, own.draw, own.solved = wiring.work["old"], wiring.work["draw"], wiring.work["solved"]

@@ -123,8 +123,8 @@ def test_poisson_numbers(mean):
     from scipy import stats
 
     count = 40_000 if JIT else 1_000
-    stream, out = new_stream(key_of(np.random.SeedSequence(2))), np.zeros(count)
-    _poissons(address_of(stream), address_of(np.array([mean])), address_of(out), count)
+    stream, out, given = new_stream(key_of(np.random.SeedSequence(2))), np.zeros(count), np.array([mean])
+    _poissons(address_of(stream), address_of(given), address_of(out), count)
     edges = np.unique(stats.poisson.ppf(np.linspace(0.05, 0.95, 12), mean))
     observed = np.bincount(np.searchsorted(edges, out), minlength=len(edges) + 1)
     cdf = np.concatenate([[0.0], stats.poisson.cdf(edges, mean), [1.0]])
