@@ -12,7 +12,7 @@ import numpy as np
 
 from nbinfer.autodiff.errors import ADError, Notice, Place
 from nbinfer.autodiff.ir import Block, Op, Scalar, Value, promote
-from nbinfer.autodiff.rules import ARITHMETIC, RULES
+from nbinfer.autodiff.rules import ARITHMETIC, CHOICES, RULES
 
 #: Where the engine's own functions lie.
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -156,6 +156,8 @@ class ScalarBuilder:
         if name in ARITHMETIC and any(a.kind == "b" for a in args):
             to_float = name == "div" or any(a.kind == "f" for a in args)
             args = tuple(self._number(a, to_float) if a.kind == "b" else a for a in args)
+        if name in CHOICES and args[0].kind != "b":
+            args = (self.scalar("bool", args[0]), *args[1:])
         simpler = self._simplify(name, args)
         if simpler is not None:
             return simpler

@@ -74,6 +74,9 @@ class Elementwise(Kernel[..., Any]):
         return elementwise(self)
 
     def __call__(self, *args: Any) -> Any:
+        if len(args) != len(self.names):  # a universal function would write its result to the next argument
+            count = f"{len(self.names)} argument{'s' if len(self.names) > 1 else ''}"
+            raise TypeError(f"{self.py_func.__name__}() takes {count}, got {len(args)}")
         with np.errstate(all="ignore"):
             return self.reference(*args)
 

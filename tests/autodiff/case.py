@@ -20,15 +20,20 @@ from nbinfer.compile.kernels import REASSOCIATE
 from tests.autodiff.complex_step import NAMES, POISONED
 from tests.autodiff.programs import ACTIVE, arguments
 
+_PLAIN: dict[Any, Any] = {}
 
-@functools.cache
+
 def plain(kernel: Any) -> Any:
     """Return a kernel, and all kernels that it calls, as plain Python."""
-    function = kernel.py_func
-    used = [name for name in function.__code__.co_names if name in function.__globals__]
-    names = {name: as_plain(function.__globals__[name]) for name in used}
-    cells = tuple(types.CellType(as_plain(cell.cell_contents)) for cell in function.__closure__ or ())
-    return types.FunctionType(function.__code__, names, function.__name__, function.__defaults__, cells or None)
+    if kernel not in _PLAIN:
+        function, names = kernel.py_func, {}
+        cells = tuple(types.CellType(as_plain(cell.cell_contents)) for cell in function.__closure__ or ())
+        rest = function.__name__, function.__defaults__, cells or None
+        _PLAIN[kernel] = types.FunctionType(function.__code__, names, *rest)
+        # An attribute may bear the name of the kernel itself.
+        used = [name for name in function.__code__.co_names if name in function.__globals__]
+        names.update({name: as_plain(function.__globals__[name]) for name in used})
+    return _PLAIN[kernel]
 
 
 def as_plain(thing: Any) -> Any:

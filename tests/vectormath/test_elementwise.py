@@ -14,6 +14,13 @@ ONE = [f for f in FUNCTIONS if f.cores == (0,)]
 X = np.array([0.1, 0.7, 1.0, 2.5, 9.9, 40.0])
 
 
+def test_a_second_argument_is_not_where_the_result_goes():
+    x = np.ones(2)
+    with pytest.raises(TypeError, match=r"exp\(\) takes 1 argument, got 2"):
+        vectormath.exp(np.zeros(2), x)
+    assert np.all(x == 1.0)
+
+
 def test_every_function_is_public():
     assert {f.py_func.__name__ for f in FUNCTIONS} < set(vectormath.__all__)
 
