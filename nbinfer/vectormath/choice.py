@@ -14,7 +14,7 @@ def _select(condition: Any, x: Any, y: Any) -> Any:
 
 
 def _where_valid(valid: Any, logp: Any) -> Any:
-    return np.where(valid & (logp == logp), logp, -np.inf)[()]
+    return np.where(np.logical_and(valid, logp == logp), logp, -np.inf)[()]
 
 
 @elementwise(_select)
