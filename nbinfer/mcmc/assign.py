@@ -29,7 +29,7 @@ AUTOMATIC: tuple[type[StepMethod], ...] = (
 
 
 @dataclasses.dataclass(frozen=True)
-class CompoundStep:
+class CompoundStep:  # numpydoc ignore=PR02
     """Several step methods that are applied one after the other in each draw.
 
     Parameters
