@@ -51,6 +51,8 @@ class Case(NamedTuple):
         Largest error allowed, in ulp.
     counts_arguments : bool
         Whether an ulp is that of the result or of the largest argument, whichever is larger: results near 0 cancel.
+    least : float
+        An ulp of a smaller result is an ulp of this.
     """
 
     truth: Callable[..., Any] | None
@@ -59,6 +61,7 @@ class Case(NamedTuple):
     domain: tuple[float, float] = (-math.inf, math.inf)
     bound: float = 2.0
     counts_arguments: bool = False
+    least: float = 0.0
 
 
 #: What is made of several functions adds up their errors.
@@ -125,7 +128,9 @@ def functions() -> dict[str, Elementwise]:
 
 def case_of(name: str) -> Case:
     """Return the case of a function; one that is not entered is measured between 0.1 and 10 and has no truth."""
-    return CASES.get(name) or Case(None)
+    from bench.vectormath_special import SPECIAL  # it builds on this module
+
+    return CASES.get(name) or SPECIAL.get(name) or Case(None)
 
 
 def arity(function: Elementwise) -> int:
@@ -175,7 +180,7 @@ def errors(name: str, x: np.ndarray, found: np.ndarray) -> np.ndarray:
             high[i] = float(exact)
             if math.isfinite(high[i]):
                 low[i] = float(exact - high[i])
-    size = np.maximum(abs(high), abs(x).max(axis=1)) if case.counts_arguments else abs(high)
+    size = np.maximum(abs(high), abs(x).max(axis=1)) if case.counts_arguments else np.maximum(abs(high), case.least)
     with np.errstate(invalid="ignore"):
         wrong = np.where(found == high, 0.0, np.inf)
         ulp = np.spacing(np.minimum(size, _HUGE))

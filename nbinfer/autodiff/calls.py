@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import types
 from typing import Any
 
 import numpy as np
 
+from nbinfer import vectormath
 from nbinfer.autodiff import array_functions as _arrays  # noqa: F401  (these fill the table)
 from nbinfer.autodiff import reductions as _reductions  # noqa: F401
 from nbinfer.autodiff.arrays import Lazy
@@ -46,7 +48,7 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
         if function.name not in _METHODS:
             raise b.error(f"the method .{function.name} is not supported")
         return HANDLERS[_METHODS[function.name]](b, function.array, *args, **named)
-    plain = getattr(function, "py_func", function)
+    plain = _own(getattr(function, "py_func", function))
     rule = find_custom(plain)
     if rule is not None:
         return _custom(b, rule, args, named)
@@ -69,6 +71,20 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
         f"{_name(function)!r} has no derivative rule; write it with loops and NumPy, or mark a function of numbers "
         "with custom_vjp"
     )
+
+
+#: Functions of ``scipy.special`` that have another name among ours.
+_SCIPY = {"gammaln": "lgamma", "psi": "digamma", "betaln": "lbeta"}
+
+
+def _own(function: Any) -> Any:
+    """Return our function for one of ``scipy.special``, which is not imported for that."""
+    name = getattr(function, "__name__", None)
+    special = sys.modules.get("scipy.special")
+    if not isinstance(name, str) or getattr(special, name, None) is not function:
+        return function
+    own = getattr(vectormath, _SCIPY.get(name, name), None)
+    return getattr(own, "py_func", function)
 
 
 def _name(function: Any) -> str:

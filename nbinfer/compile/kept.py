@@ -22,10 +22,13 @@ class Kept:
     ----------
     function : callable
         The kernel's function, which its name identifies.
+    options : dict
+        How it is compiled.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
         self._name = f"{function.__module__}.{function.__qualname__}"
+        self._options = [f"{k}={sorted(v) if isinstance(v, set) else v}" for k, v in sorted(options.items())]
 
     def load_overload(self, signature: Any, context: Any) -> Any:
         """Return what a signature was compiled to, or None."""
@@ -52,7 +55,8 @@ class Kept:
         arguments, _ = normalize(signature)
         if not all(map(_is_plain, arguments)):
             return None
-        return objects.engine_folder() / "kernels" / f"{self._name}-{file_digest(*map(repr, arguments))}"
+        digest = file_digest(*self._options, *map(repr, arguments))
+        return objects.engine_folder() / "kernels" / f"{self._name}-{digest}"
 
 
 def _is_plain(kind: Any) -> bool:
@@ -63,4 +67,4 @@ def _is_plain(kind: Any) -> bool:
 
 def can_be_kept(function: Callable[..., Any]) -> bool:
     """Tell whether a function's name identifies it: it is one of this package's, and made once."""
-    return (function.__module__ or "").startswith("nbinfer.") and "<locals>" not in function.__qualname__
+    return (function.__module__ or "").startswith("nbinfer.") and "<" not in function.__qualname__

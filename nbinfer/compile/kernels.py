@@ -50,9 +50,10 @@ class Kernel(Generic[P, R]):
 
         from nbinfer.compile.kept import Kept, can_be_kept
 
-        dispatcher = numba.njit(**(OPTIONS | self._options | NO_WRAPPERS))(self.py_func)
+        options = OPTIONS | self._options | NO_WRAPPERS
+        dispatcher = numba.njit(**options)(self.py_func)
         if can_be_kept(self.py_func):
-            dispatcher._cache = Kept(self.py_func)
+            dispatcher._cache = Kept(self.py_func, options)
         return dispatcher
 
     @property

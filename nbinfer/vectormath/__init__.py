@@ -8,7 +8,7 @@ what makes no sense is NaN.
 from nbinfer.compile import Elementwise
 from nbinfer.vectormath.bessel import i1_over_i0, log_i0e
 from nbinfer.vectormath.beta import lbeta, log_binomial
-from nbinfer.vectormath.choice import select, where_valid
+from nbinfer.vectormath.choice import floor, is_whole, select, where_valid
 from nbinfer.vectormath.error import erf, erfc, log_erfcx, log_ndtr, ndtr, ndtri
 from nbinfer.vectormath.exponential import cosh, exp, exp2, expm1, sinh, tanh
 from nbinfer.vectormath.gamma import digamma, digamma_positive, lgamma, lgamma_positive, trigamma
@@ -16,6 +16,7 @@ from nbinfer.vectormath.incomplete_beta import betainc, betaincc, log_betainc, l
 from nbinfer.vectormath.incomplete_gamma import gammainc, gammaincc, log_gammainc, log_gammaincc
 from nbinfer.vectormath.logarithm import log, log1p, log2, log10
 from nbinfer.vectormath.logistic import expit, log1mexp, log1pexp, log_expit, logaddexp, logit, logsumexp
+from nbinfer.vectormath.products import xlog1py, xlogy
 from nbinfer.vectormath.rows import pick, row_logsumexp, row_sum
 
 __all__ = [
@@ -31,9 +32,11 @@ __all__ = [
     "exp2",
     "expit",
     "expm1",
+    "floor",
     "gammainc",
     "gammaincc",
     "i1_over_i0",
+    "is_whole",
     "lbeta",
     "lgamma",
     "lgamma_positive",
@@ -65,4 +68,6 @@ __all__ = [
     "tanh",
     "trigamma",
     "where_valid",
+    "xlog1py",
+    "xlogy",
 ]

@@ -20,7 +20,7 @@ from nbinfer.compile import elementwise, fragment
 from nbinfer.compile.elementwise import Fragment
 from nbinfer.vectormath.error import scaled_erfc
 from nbinfer.vectormath.exponential import exp, expm1
-from nbinfer.vectormath.gamma import HALF_LOG_2PI, digamma_error, digamma_positive, lgamma_positive, stirling_error
+from nbinfer.vectormath.gamma import HALF_LOG_2PI, digamma_error, digamma_part, lgamma_part, stirling_error
 from nbinfer.vectormath.logarithm import log
 from nbinfer.vectormath.logistic import log1mexp
 
@@ -28,8 +28,6 @@ _exp = exp.numbers
 _expm1 = expm1.numbers
 _log = log.numbers
 _log1mexp = log1mexp.numbers
-_digamma = digamma_positive.numbers
-_lgamma = lgamma_positive.numbers
 
 _EPSILON = 2.0**-53
 _TWO_PI = 6.283185307179586
@@ -135,7 +133,7 @@ def log_less(ratio: float, t: float) -> Any:
 def _front(a: float, x: float) -> tuple[Any, Any]:
     """Return log(x**a * exp(-x) / gamma(a + 1)) and its derivative with respect to a."""
     if a < 8.0:
-        return a * _log(x) - x - _lgamma(a + 1.0), _log(x) - _digamma(a + 1.0)
+        return a * _log(x) - x - lgamma_part(a + 1.0), _log(x) - digamma_part(a + 1.0)
     t = (x - a) / a
     less = log_less(x / a, t)
     value = a * less - (HALF_LOG_2PI + 0.5 * _log(a) + stirling_error(a))
@@ -252,7 +250,7 @@ def _value_and_slope(a: float, x: float) -> tuple[Any, Any, Any]:
 
 
 @fragment
-def _log_tail(a: float, x: float, lower: bool) -> Any:
+def log_tail(a: float, x: float, lower: bool) -> Any:
     """Return the logarithm of P or of Q."""
     value, is_lower = _value(np.float64(a), np.float64(x))
     return value if is_lower == lower else _log1mexp(value)
@@ -260,7 +258,7 @@ def _log_tail(a: float, x: float, lower: bool) -> Any:
 
 @fragment
 def gamma_tail_by_a(a: float, x: float, lower: bool) -> Any:
-    """Return the derivative of `_log_tail` with respect to a."""
+    """Return the derivative of `log_tail` with respect to a."""
     value, slope, is_lower = _value_and_slope(np.float64(a), np.float64(x))
     return slope if is_lower == lower else -slope / _expm1(-value)
 
@@ -275,40 +273,48 @@ def gamma_density(a: float, x: float) -> Any:
 
 @fragment
 def gamma_tail_by_x(a: float, x: float, lower: bool) -> Any:
-    """Return the derivative of `_log_tail` with respect to x; 0 at the ends."""
+    """Return the derivative of `log_tail` with respect to x; 0 at the ends."""
     a, x = np.float64(a), np.float64(x)
     front, _ = _front(a, x)
-    hazard = _exp(front + _log(a / x) - _log_tail(a, x, lower)) if 0.0 < x < math.inf else 0.0
+    hazard = _exp(front + _log(a / x) - log_tail(a, x, lower)) if 0.0 < x < math.inf else 0.0
     return hazard if lower else -hazard
+
+
+def log_by_scipy(name: str, other: str, algorithm: Fragment[..., Any], lower: bool) -> Callable[..., Any]:
+    """Return the logarithm of a function of SciPy by it, by the other tail where it is nearly 1, or by an algorithm."""
+
+    def reference(*args: Any) -> Any:
+        import scipy.special
+
+        tail, rest = (np.asarray(getattr(scipy.special, n)(*args)) for n in (name, other))
+        value = np.asarray(np.where(tail < 0.5, np.log(tail), np.log1p(-rest)))
+        # Below it SciPy's value has lost digits or all.
+        rows = zip(*(np.broadcast_to(a, value.shape)[tail < 1e-290] for a in args), strict=True)
+        value[tail < 1e-290] = [algorithm.py_func(*row, lower) for row in rows]
+        return value[()]
+
+    return reference
 
 
 @elementwise("gammainc", contract=True)
 def gammainc(a: float, x: float) -> Any:
     """Return P(a, x), the regularised lower incomplete gamma function, element by element."""
-    return _exp(_log_tail(a, x, True))
+    return _exp(log_tail(a, x, True))
 
 
 @elementwise("gammaincc", contract=True)
 def gammaincc(a: float, x: float) -> Any:
     """Return Q(a, x), the regularised upper incomplete gamma function, element by element."""
-    return _exp(_log_tail(a, x, False))
+    return _exp(log_tail(a, x, False))
 
 
-def _log_gammainc(a: Any, x: Any) -> Any:
-    return np.vectorize(log_gammainc.py_func, otypes=[float])(a, x)[()]
-
-
-@elementwise(_log_gammainc, contract=True)
+@elementwise(log_by_scipy("gammainc", "gammaincc", log_tail, True), contract=True)
 def log_gammainc(a: float, x: float) -> Any:
     """Return the logarithm of `gammainc`, element by element, however small that is."""
-    return _log_tail(a, x, True)
+    return log_tail(a, x, True)
 
 
-def _log_gammaincc(a: Any, x: Any) -> Any:
-    return np.vectorize(log_gammaincc.py_func, otypes=[float])(a, x)[()]
-
-
-@elementwise(_log_gammaincc, contract=True)
+@elementwise(log_by_scipy("gammaincc", "gammainc", log_tail, False), contract=True)
 def log_gammaincc(a: float, x: float) -> Any:
     """Return the logarithm of `gammaincc`, element by element, however small that is."""
-    return _log_tail(a, x, False)
+    return log_tail(a, x, False)

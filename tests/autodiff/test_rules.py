@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+import scipy.special
+from scipy.special import digamma
 
 from nbinfer import vectormath
 from nbinfer.autodiff import linalg
@@ -18,7 +20,14 @@ POINTS = {
     "log1p": (-0.3,),
     "log1mexp": (-0.7,),
     "lgamma": (0.4,),
+    "lgamma_positive": (0.4,),
     "digamma": (2.3,),
+    "log_binomial": (7.3, 2.4),
+    "log_ndtr": (-2.3,),
+    "betainc": (2.3, 1.4, 0.6),
+    "betaincc": (2.3, 1.4, 0.6),
+    "log_betainc": (2.3, 1.4, 0.6),
+    "log_betaincc": (2.3, 1.4, 0.6),
     "atan2": (0.6, -1.3),
     "hypot": (0.6, -1.3),
     "pow": (1.3, 2.2),
@@ -36,10 +45,14 @@ def function_of(name):
 
         def apply(x):
             return function(x[0])
-    else:
+    elif count == 2:
 
         def apply(x):
             return function(x[0], x[1])
+    else:
+
+        def apply(x):
+            return function(x[0], x[1], x[2])
 
     return apply
 
@@ -49,6 +62,48 @@ def test_partials(name):
     count = len(RULES[name].partials)
     x = np.array(POINTS.get(name, (0.7, 1.9)[:count]))
     assert_differentiates(function_of(name), x)
+
+
+@pytest.mark.parametrize(
+    ("x", "slope"), [(-1e100, 1e100), (-1e5, 1e5 + 1e-5), (0.0, math.sqrt(2.0 / math.pi)), (40.0, 0.0), (1e100, 0.0)]
+)
+def test_slope_of_log_ndtr_in_both_tails(x, slope):
+    def f(x):
+        return vectormath.log_ndtr(x[0])
+
+    np.testing.assert_allclose(plain_value_and_grad(f, np.array([x]))[1], slope, rtol=1e-14)
+
+
+def test_slope_of_lbeta_does_not_cancel():
+    def f(x):
+        return vectormath.lbeta(x[0], x[1])
+
+    slopes = plain_value_and_grad(f, np.array([1e10, 1.0]))[1]
+    np.testing.assert_allclose(slopes, [-1e-10, -0.5772156649015329 - math.log(1e10)], rtol=1e-9)
+
+
+def test_functions_of_scipy():
+    def f(x):
+        some = scipy.special.gammaln(x[0]) + digamma(x[1]) * scipy.special.betaln(x[0], x[1])
+        return some + np.sum(scipy.special.log_ndtr(x) + scipy.special.xlogy(x, x)) + scipy.special.logsumexp(x)
+
+    assert_differentiates(f, np.array([1.4, 0.3]))
+
+
+def test_no_trial_has_no_derivative():
+    def f(x, k):
+        return np.sum(vectormath.xlogy(k, x) + vectormath.xlog1py(2.0 - k, -x))
+
+    value, gradient = plain_value_and_grad(f, np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.0, 2.0]))
+    assert math.isclose(value, 2.0 * math.log(0.5))
+    np.testing.assert_array_equal(gradient, [-2.0, 0.0, 2.0])
+
+
+def test_functions_of_math():
+    def f(x):
+        return math.lgamma(x[0]) + math.erf(x[1]) * math.erfc(x[1])
+
+    assert_differentiates(f, np.array([-1.4, 0.3]))
 
 
 @pytest.mark.parametrize("exponent", [-3, -2, -1, 0, 1, 2, 3, 0.5, 2.0, 2.5, -1.5])

@@ -55,6 +55,13 @@ def test_kernels_that_call_kernels(folder):
     assert call(0.5) == pytest.approx(np.logaddexp(0.0, 0.5), rel=1e-15)
 
 
+def test_options_count(folder):
+    from numba import float64
+
+    is_compiled(exp, float64)
+    assert Kernel(exp.py_func, {"fastmath": {"contract"}})._inner._cache.load_overload((float64,), None) is None
+
+
 def test_a_damaged_file_is_replaced(folder):
     from numba import float64
 

@@ -25,7 +25,11 @@ def loop(name):
         for i in range(out.size):
             out[i] = numbers(x[0, i], x[1, i])
 
-    return kernel((one, two)[count - 1])
+    def three(x, out):
+        for i in range(out.size):
+            out[i] = numbers(x[0, i], x[1, i], x[2, i])
+
+    return kernel((one, two, three)[count - 1])
 
 
 def plain(name, x):

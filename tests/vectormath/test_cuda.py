@@ -25,6 +25,8 @@ def device(function):
     return cuda.jit(device=True)(made)
 
 NAMES = "exp exp2 expm1 sinh cosh tanh log log2 log10 log1p expit logit log_expit log1pexp log1mexp logaddexp".split()
+SPECIAL = "erf erfc ndtr log_ndtr ndtri lgamma digamma trigamma log_i0e i1_over_i0 lbeta log_binomial".split()
+SPECIAL += ["log_gammainc", "log_betainc"]
 
 def kernel_of(name):
     function = getattr(vectormath, name).py_func
@@ -37,7 +39,11 @@ def kernel_of(name):
         i = cuda.grid(1)
         if i < x.size:
             out[i] = f(x[i], x[x.size - 1 - i])
-    return (one, two)[arity - 1]
+    def three(x, out):
+        i = cuda.grid(1)
+        if i < x.size:
+            out[i] = f(x[i], x[x.size - 1 - i], 0.4)
+    return (one, two, three)[arity - 1]
 """
 
 _SIMULATE = """
@@ -49,12 +55,20 @@ for name in NAMES:
     function = getattr(vectormath, name)
     expected = function(x, x[::-1]) if name == "logaddexp" else function(x)
     np.testing.assert_allclose(out, expected, rtol=1e-15, atol=0, err_msg=name)
+x = np.array([1e-3, 0.3, 0.7, 1.0, 2.5, 30.0])
+for name in SPECIAL:
+    out = np.empty(x.size)
+    with np.errstate(all="ignore"):
+        cuda.jit(kernel_of(name))[1, 8](x, out)
+    function = getattr(vectormath, name)
+    expected = function(*(x, x[::-1], 0.4)[: function.py_func.__code__.co_argcount])
+    np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-14, err_msg=name)
 """
 
 _COMPILE = """
 import numba.cuda.dispatcher as dispatcher
 dispatcher.get_current_device = lambda: types.SimpleNamespace(compute_capability=(9, 0))  # there may be none
-for name in NAMES:
+for name in NAMES + SPECIAL:
     signature = void(float64[::1], float64[::1])
     text, _ = cuda.compile(kernel_of(name), signature, device=False, abi="numba", output="ptx", cc=(9, 0))
     assert "fma.rn.f64" in text and "call" not in text, name
