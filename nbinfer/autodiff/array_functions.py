@@ -279,8 +279,7 @@ def _pick(b: Frontend, rows: Any, k: Any) -> Any:
     def at(index: list[Value]) -> Value:
         number = k if is_number(k) else positions[0].at(b.spread(positions[0], index, dims))
         valid = b.scalar("and", b.scalar("ge", number, b.constant(0)), b.scalar("lt", number, source.dims[-1]))
-        if number.kind == "f":
-            valid = b.scalar("and", valid, b.scalar("eq", number, b.scalar("floor", number)))
+        valid = b.scalar("and", valid, b.scalar("is_whole", number))
         place = b.scalar("int", b.scalar("select", valid, number, b.constant(0)))
         found = source.at([*b.spread(outer, index, dims), place])
         return b.scalar("select", valid, found, b.constant(math.nan))

@@ -217,6 +217,8 @@ class ScalarBuilder:
             return first
         if name in ("floor", "ceil", "round", "trunc") and first.kind == "i":
             return self.scalar("float", first)
+        if name == "is_whole" and first.kind != "f":
+            return self.constant(True)
         if name in ("fmax", "fmin"):
             if name == "fmax" and b is not None and b == -math.inf:
                 return self.scalar("nan_to_minus_inf", self.to_float(first))

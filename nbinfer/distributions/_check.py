@@ -26,11 +26,14 @@ class Condition(NamedTuple):
         Tells it of numbers and, in plain Python, of arrays; compiled, too. An `Elementwise` if there is a core.
     core : int
         How many axes, the last ones, the test takes together; 0 for a number.
+    shared : bool
+        Whether a number will do instead.
     """
 
     wanted: str
     test: Callable[..., Any]
     core: int = 0
+    shared: bool = False
 
 
 #: How far from 1 the sum of probabilities may be.
@@ -96,6 +99,7 @@ class Check:
         self.family = family
         self.names = tuple(parameters)
         self.cores = tuple(condition.core for condition in parameters.values())
+        self._shared = {name for name, condition in parameters.items() if condition.shared}
         self._tests: list[tuple[tuple[str, ...], Callable[..., Any], str]] = [
             ((name,), condition.test, f"{family}: {name} must be {condition.wanted}")
             for name, condition in parameters.items()
@@ -142,7 +146,7 @@ class Check:
         if numbers.dtype.kind not in "biuf":
             raise TypeError(f"{self.family}: {name} must be a number or an array of numbers, got {value!r}")
         core = self.cores[self.names.index(name)]
-        if numbers.ndim < core:
+        if numbers.ndim < core and not (name in self._shared and numbers.ndim == 0):
             raise ValueError(f"{self.family}: {name} needs {core} or more axes, got shape {numbers.shape}")
         return numbers[()]
 

@@ -11,6 +11,9 @@ from typing import Any
 from nbinfer.distributions._check import Check, Condition
 from nbinfer.distributions._function import Density, Generator
 
+#: Names of parameters, a test of them, and what to say where it fails.
+Test = tuple[tuple[str, ...], Callable[..., Any], str]
+
 
 class Family(ModuleType):
     """A family of distributions; compiled code and models know modules, so that it is one.
@@ -75,6 +78,8 @@ class Parts:
         How many axes of each belong to a draw.
     check : Check
         Of the parameters.
+    anything : dict
+        Conditions on them by name, met by anything of the right number of axes.
 
     Raises
     ------
@@ -95,6 +100,7 @@ class Parts:
             )
         self.parameters: tuple[str, ...] = self.density.names[1:]
         self.cores: tuple[int, ...] = self.density.cores[1:]
+        self.anything = {key: anything(core, core > 0) for key, core in zip(self.parameters, self.cores, strict=True)}
 
     @property
     def discrete(self) -> bool:
@@ -114,33 +120,44 @@ def name_of(family: Any) -> str:
     return str(getattr(family, "__name__", family)).rpartition("nbinfer.distributions.")[2].rpartition(".")[2]
 
 
-def adopt(check: Check, other: Check, suffix: str = "") -> Check:
+class TwoChecks(Check):
+    """A check of parameters in Python, and another one, of a single draw's, in compiled code.
+
+    Attributes
+    ----------
+    whole, drawn : Check
+        The two. Parameters have the same names and cores.
+    """
+
+    def __init__(self, whole: Check, drawn: Check) -> None:
+        super().__init__(whole.family)
+        self.names, self.cores, self.whole, self.drawn = drawn.names, drawn.cores, whole, drawn
+
+    def tests(self) -> Iterator[Test]:
+        return self.drawn.tests()
+
+    def __call__(self, *args: Any, **named: Any) -> None:
+        self.whole(*args, **named)
+
+
+def forms(check: Check) -> list[Check]:
+    """Return a check for Python and, where that differs, one for compiled code."""
+    return [check.whole, check.drawn] if isinstance(check, TwoChecks) else [check]
+
+
+def adopt(check: Check, other: Check, suffix: str = "", wrap: Callable[..., Any] = lambda test: test) -> Check:
     """Add the conditions of a component's check, whose parameters are called the same here but for a suffix."""
     for names, test, message in other.tests():
         wanted = message.partition(": ")[2]
         if len(names) == 1 and wanted.startswith(f"{names[0]} must be "):
             wanted = f"{names[0]}{suffix}{wanted.removeprefix(names[0])}"
-        check.also(wanted, test, [f"{name}{suffix}" for name in names])
+        check.also(wanted, wrap(test), [f"{name}{suffix}" for name in names])
     return check
 
 
-class TwoChecks(Check):
-    """A check of parameters in Python, and another one of those of a single draw in compiled code."""
-
-    def __init__(self, whole: Check, drawn: Check) -> None:
-        super().__init__(whole.family)
-        self.names, self.cores, self._whole, self._drawn = drawn.names, drawn.cores, whole, drawn
-
-    def tests(self) -> Iterator[tuple[tuple[str, ...], Callable[..., Any], str]]:
-        return self._drawn.tests()
-
-    def __call__(self, *args: Any, **named: Any) -> None:
-        self._whole(*args, **named)
-
-
-def anything(core: int) -> Condition:
+def anything(core: int, shared: bool = False) -> Condition:
     """Return the condition that is always met: others see to the parameter."""
-    return Condition("a number", lambda x: True, core)
+    return Condition("a number", lambda x: True, core, shared)
 
 
 def combined(name: str, argument: str, parameters: Sequence[str], cores: Sequence[int]) -> Callable[..., Combined]:

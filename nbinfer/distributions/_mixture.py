@@ -18,6 +18,7 @@ from nbinfer.distributions._combined import (
     anything,
     combined,
     combined_generator,
+    forms,
 )
 from nbinfer.distributions._function import density
 from nbinfer.distributions._linalg import exact
@@ -138,13 +139,14 @@ def _of_one(part: Parts) -> Family:
 
 
 def _check_of_one(name: str, part: Parts) -> Check:
-    conditions = {key: anything(core) for key, core in zip(part.parameters, part.cores, strict=True)}
-    whole = adopt(Check(name, weights=SIMPLEX, **conditions), part.check)
+    """Return the check: of all components in Python; in compiled code the chosen one's own generator sees to it."""
+    conditions = {key: anything(core + 1, True) for key, core in zip(part.parameters, part.cores, strict=True)}
+    whole = Check(name, weights=SIMPLEX, **conditions)
     for key, core in zip(part.parameters, part.cores, strict=True):
         wanted = f"{key} must be a number or have an element for each weight"
         whole.also(wanted, _fits(core), ["weights", key])
-    drawn = {key: anything(core + 1) for key, core in zip(part.parameters, part.cores, strict=True)}
-    return TwoChecks(whole, Check(name, weights=SIMPLEX, **drawn))
+    adopt(whole, forms(part.check)[0], wrap=_for_all)
+    return TwoChecks(whole, Check(name, weights=SIMPLEX, **conditions))
 
 
 def _fits(core: int) -> Any:
@@ -152,6 +154,16 @@ def _fits(core: int) -> Any:
         return np.ndim(parameter) == 0 or parameter.shape[-1 - core] == weights.shape[-1]
 
     return fits
+
+
+def _for_all(test: Any) -> Any:
+    """Let a test ask for all components, which lie along the last axis of what it finds."""
+
+    def for_all(*parameters: Any) -> Any:
+        ok = np.asarray(test(*parameters))
+        return np.all(ok, -1) if ok.ndim else ok
+
+    return for_all
 
 
 def _picking(part: Parts) -> Any:
@@ -218,11 +230,7 @@ def _of_several(parts: list[Parts]) -> Family:
             low, high = np.minimum(low, start), np.maximum(high, end)
         return low, high
 
-    check = Check(
-        name, weights=SIMPLEX, **{key: anything(core) for key, core in zip(names[1:], cores[1:], strict=True)}
-    )
-    for i, part in enumerate(parts):
-        adopt(check, part.check, f"_{i}")
+    check = _check_of_several(name, parts)
     step: Any = None
     for i in range(len(parts) - 1, -1, -1):
         step = _or_draw(step, parts[i], i, starts[i], starts[i + 1])
@@ -233,6 +241,15 @@ def _of_several(parts: list[Parts]) -> Family:
 
     generator = combined_generator(name, check, parts[0].discrete)
     return Family(name, **members, support=support, check=check, random=generator(random))
+
+
+def _check_of_several(name: str, parts: list[Parts]) -> Check:
+    conditions = {f"{key}_{i}": condition for i, part in enumerate(parts) for key, condition in part.anything.items()}
+    checks = [Check(name, weights=SIMPLEX, **conditions) for _ in range(2)]
+    for i, part in enumerate(parts):
+        for check, form in zip(checks, [forms(part.check)[0], forms(part.check)[-1]], strict=True):
+            adopt(check, form, f"_{i}")
+    return TwoChecks(*checks)
 
 
 def _one_more(before: Any, function: Any, i: int, first: int, last: int) -> Any:

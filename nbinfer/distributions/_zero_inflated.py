@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from nbinfer.distributions._function import density
-from nbinfer.vectormath import select, where_valid
+from nbinfer.vectormath import exp, log, select, where_valid
 
 
 @density
@@ -18,5 +16,5 @@ def inflated(k: Any, psi: Any, logp: Any, valid: Any) -> Any:
     tells whether the parameters of that family are: `logp` may be ``-inf`` at 0 all the same.
     """
     zero = k == 0
-    weight = np.log(select(zero, 1.0 - psi + psi * np.exp(logp), psi))
+    weight = log(select(zero, 1.0 - psi + psi * exp(logp), psi))
     return where_valid(valid & (psi >= 0.0) & (psi <= 1.0), weight + select(zero, 0.0, logp))

@@ -15,7 +15,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, REAL, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import select, where_valid
+from nbinfer.vectormath import exp, log, log1p, select, where_valid
 
 check = Check("asymmetric_laplace", mu=REAL, b=POSITIVE, kappa=POSITIVE)
 
@@ -41,7 +41,7 @@ def logpdf(x: Any, mu: Any, b: Any, kappa: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     z = (x - mu) / b
-    logp = select(z >= 0.0, -kappa * z, z / kappa) - (np.log(b) + np.log(kappa + 1.0 / kappa))
+    logp = select(z >= 0.0, -kappa * z, z / kappa) - (log(b) + log(kappa + 1.0 / kappa))
     return where_valid((b > 0.0) & (kappa > 0.0), logp)
 
 
@@ -62,8 +62,8 @@ def logcdf(x: Any, mu: Any, b: Any, kappa: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     z = (x - mu) / b
-    below = select(z < 0.0, z, 0.0) / kappa - np.log1p(1.0 / np.square(kappa))
-    above = np.log1p(-np.exp(-kappa * select(z < 0.0, 0.0, z)) / (1.0 + np.square(kappa)))
+    below = select(z < 0.0, z, 0.0) / kappa - log1p(1.0 / kappa**2)
+    above = log1p(-exp(-kappa * select(z < 0.0, 0.0, z)) / (1.0 + kappa**2))
     return where_valid((b > 0.0) & (kappa > 0.0) & (z == z), select(z < 0.0, below, above))
 
 

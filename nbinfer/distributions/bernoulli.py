@@ -13,7 +13,7 @@ import numpy as np
 
 from nbinfer.distributions._check import PROBABILITY, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import log_expit, select, where_valid
+from nbinfer.vectormath import log, log1p, log_expit, select, where_valid
 
 check = Check("bernoulli", p=PROBABILITY)
 
@@ -35,8 +35,8 @@ def logpmf(k: Any, p: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     one = k == 1
-    log_p = np.log(select(p > 0.0, p, 1.0))
-    log_q = np.log1p(-select(p < 1.0, p, 0.0))
+    log_p = log(select(p > 0.0, p, 1.0))
+    log_q = log1p(-select(p < 1.0, p, 0.0))
     valid = (one & (p > 0.0) & (p <= 1.0)) | ((k == 0) & (p >= 0.0) & (p < 1.0))
     return where_valid(valid, select(one, log_p, log_q))
 
@@ -77,7 +77,7 @@ def logcdf(k: Any, p: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    log_q = np.log1p(-select((k < 1) & (p < 1.0), p, 0.0))
+    log_q = log1p(-select((k < 1) & (p < 1.0), p, 0.0))
     possible = (k >= 1) | ((k >= 0) & (p < 1.0))
     return where_valid(possible & (p >= 0.0) & (p <= 1.0), log_q)
 
@@ -98,7 +98,7 @@ def logsf(k: Any, p: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    log_p = np.log(select((k >= 0) & (p > 0.0), p, 1.0))
+    log_p = log(select((k >= 0) & (p > 0.0), p, 1.0))
     possible = (k < 0) | ((k < 1) & (p > 0.0))
     return where_valid(possible & (p >= 0.0) & (p <= 1.0), log_p)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import lbeta, log_betainc, log_betaincc, select, where_valid
+from nbinfer.vectormath import lbeta, log, log1p, log_betainc, log_betaincc, select, where_valid
 
 check = Check("beta", a=POSITIVE, b=POSITIVE)
 
@@ -36,8 +36,8 @@ def logpdf(x: Any, a: Any, b: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     positive, below_1 = x > 0.0, x < 1.0
-    log_x = np.log(select(positive, x, 1.0))
-    log_rest = np.log1p(-select(below_1, x, 0.0))
+    log_x = log(select(positive, x, 1.0))
+    log_rest = log1p(-select(below_1, x, 0.0))
     inside = (positive | ((x == 0.0) & (a == 1.0))) & (below_1 | ((x == 1.0) & (b == 1.0)))
     logp = (a - 1.0) * log_x + (b - 1.0) * log_rest - lbeta(a, b)
     return where_valid(inside & (a > 0.0) & (b > 0.0), logp)

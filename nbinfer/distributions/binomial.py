@@ -13,7 +13,18 @@ import numpy as np
 
 from nbinfer.distributions._check import COUNT, PROBABILITY, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import log1pexp, log_betainc, log_betaincc, log_binomial, select, where_valid
+from nbinfer.vectormath import (
+    floor,
+    is_whole,
+    log,
+    log1p,
+    log1pexp,
+    log_betainc,
+    log_betaincc,
+    log_binomial,
+    select,
+    where_valid,
+)
 
 check = Check("binomial", n=COUNT, p=PROBABILITY)
 
@@ -36,11 +47,11 @@ def logpmf(k: Any, n: Any, p: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    log_p = np.log(select(p > 0.0, p, 1.0))
-    log_q = np.log1p(-select(p < 1.0, p, 0.0))
+    log_p = log(select(p > 0.0, p, 1.0))
+    log_q = log1p(-select(p < 1.0, p, 0.0))
     possible = ((p > 0.0) | ((p == 0.0) & (k == 0))) & ((p < 1.0) | ((p == 1.0) & (k == n)))
     logp = k * log_p + (n - k) * log_q + log_binomial(n, k)
-    return where_valid(possible & (k == np.floor(k)) & (n == np.floor(n)), logp)
+    return where_valid(possible & is_whole(k) & is_whole(n), logp)
 
 
 @density
@@ -65,7 +76,7 @@ def logpmf_logit(k: Any, n: Any, eta: Any) -> Any:
     above = eta > 0.0
     eta = select(above, -eta, eta)
     logp = select(above, n - k, k) * eta - n * log1pexp(eta) + log_binomial(n, k)
-    return where_valid((k == np.floor(k)) & (n == np.floor(n)), logp)
+    return where_valid(is_whole(k) & is_whole(n), logp)
 
 
 @density
@@ -84,10 +95,10 @@ def logcdf(k: Any, n: Any, p: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    whole = np.floor(k)
+    whole = floor(k)
     inside = (whole >= 0) & (whole < n)
     logp = log_betaincc(select(inside, whole + 1.0, 1.0), select(inside, n - whole, 1.0), p)
-    valid = (k >= 0) & (n == np.floor(n)) & (p >= 0.0) & (p <= 1.0)
+    valid = (k >= 0) & is_whole(n) & (p >= 0.0) & (p <= 1.0)
     return where_valid(valid, select(inside, logp, 0.0))
 
 
@@ -107,10 +118,10 @@ def logsf(k: Any, n: Any, p: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    whole = np.floor(k)
+    whole = floor(k)
     inside = (whole >= 0) & (whole < n)
     logp = log_betainc(select(inside, whole + 1.0, 1.0), select(inside, n - whole, 1.0), p)
-    valid = (k < n) & (n == np.floor(n)) & (p >= 0.0) & (p <= 1.0)
+    valid = (k < n) & is_whole(n) & (p >= 0.0) & (p <= 1.0)
     return where_valid(valid, select(inside, logp, 0.0))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from nbinfer.distributions._check import SIMPLEX, SUM_TOLERANCE, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import pick, row_logsumexp, row_sum, where_valid
+from nbinfer.vectormath import log, pick, row_logsumexp, row_sum, where_valid
 
 check = Check("categorical", p=SIMPLEX)
 
@@ -35,7 +35,7 @@ def logpmf(k: Any, p: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     chosen = pick(p, k)
-    return where_valid((np.abs(row_sum(p) - 1.0) <= SUM_TOLERANCE) & (chosen >= 0.0), np.log(chosen))
+    return where_valid((abs(row_sum(p) - 1.0) <= SUM_TOLERANCE) & (chosen >= 0.0), log(chosen))
 
 
 @density(cores=(0, 1))

@@ -14,7 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, REAL, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import where_valid
+from nbinfer.vectormath import log, log1p, where_valid
 
 _LOG_PI = math.log(math.pi)
 
@@ -39,7 +39,7 @@ def logpdf(x: Any, alpha: Any, beta: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    return where_valid(beta > 0.0, -np.log1p(np.square((x - alpha) / beta)) - (np.log(beta) + _LOG_PI))
+    return where_valid(beta > 0.0, -log1p(((x - alpha) / beta) ** 2) - (log(beta) + _LOG_PI))
 
 
 @density
@@ -58,7 +58,7 @@ def logcdf(x: Any, alpha: Any, beta: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    return where_valid(beta > 0.0, np.log(np.arctan2(1.0, (alpha - x) / beta)) - _LOG_PI)
+    return where_valid(beta > 0.0, log(np.arctan2(1.0, (alpha - x) / beta)) - _LOG_PI)
 
 
 @density

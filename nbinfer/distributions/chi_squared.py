@@ -15,7 +15,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import lgamma, log_gammainc, log_gammaincc, select, where_valid
+from nbinfer.vectormath import lgamma_positive, log, log_gammainc, log_gammaincc, select, where_valid
 
 _HALF_LOG_2 = 0.5 * math.log(2.0)
 
@@ -39,8 +39,8 @@ def logpdf(x: Any, nu: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     positive = x > 0.0
-    log_x = np.log(select(positive, x, 1.0))
-    logp = (0.5 * nu - 1.0) * log_x - 0.5 * x - (_HALF_LOG_2 * nu + lgamma(0.5 * nu))
+    log_x = log(select(positive, x, 1.0))
+    logp = (0.5 * nu - 1.0) * log_x - 0.5 * x - (_HALF_LOG_2 * nu + lgamma_positive(0.5 * nu))
     return where_valid((positive | ((x == 0.0) & (nu == 2.0))) & (nu > 0.0), logp)
 
 

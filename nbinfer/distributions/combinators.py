@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import BOUND, Check
-from nbinfer.distributions._combined import Family, Parts, adopt, anything, combined, combined_generator
+from nbinfer.distributions._combined import Family, Parts, TwoChecks, adopt, combined, combined_generator, forms
 from nbinfer.distributions._function import density
 from nbinfer.distributions._linalg import exact
 from nbinfer.distributions._mixture import mixture
@@ -112,7 +112,7 @@ def truncated(family: Any) -> Family:
     tails, f = _Tails(parts, "truncated"), parts.density
     between, before, draw_one = tails.between, tails.before, parts.random
     name = f"truncated({parts.name})"
-    names = (*parts.parameters, "lower", "upper")
+    names = (*parts.parameters, *_bounds(parts.parameters))
     mark = combined(name, "k" if parts.discrete else "x", names, (*parts.cores, 0, 0))
 
     def logpdf(x: Any, *parameters: Any) -> Any:
@@ -139,10 +139,10 @@ def truncated(family: Any) -> Family:
 
     members = {parts.kind: mark(logpdf), "logcdf": mark(logcdf), "logsf": mark(logsf), "support": support}
     check = _with_bounds(name, parts, names)
-    invert = _inversion(members["logcdf"], members["logsf"], parts.discrete)
+    invert = _inversion(tails, parts.discrete)
     number: Any = int if parts.discrete else float
     n = len(parts.parameters)  # where the bounds begin: behind them may be a size
-    last, count = n + 1, n + 2
+    last = n + 1
 
     def random(rng: Any, *parameters: Any) -> Any:
         own, lower, upper = parameters[:n], parameters[n], parameters[last]
@@ -150,53 +150,75 @@ def truncated(family: Any) -> Family:
             x = draw_one(rng, *own)
             if lower <= x and x <= upper:
                 return number(x)
-        return number(invert(rng.random(), lower, upper, parameters[:count]))
+        return number(invert(rng.random(), lower, upper, own))
 
     return Family(name, **members, check=check, random=combined_generator(name, check, parts.discrete)(random))
 
 
+def _bounds(taken: tuple[str, ...]) -> tuple[str, str]:
+    """Return names for bounds: those of a family that has bounds are numbered on."""
+    count = 1
+    lower, upper = "lower", "upper"
+    while lower in taken or upper in taken:
+        count += 1
+        lower, upper = f"lower_{count}", f"upper_{count}"
+    return lower, upper
+
+
 def _with_bounds(name: str, parts: Parts, names: tuple[str, ...]) -> Check:
-    conditions = {key: anything(core) for key, core in zip(parts.parameters, parts.cores, strict=True)}
-    check = adopt(Check(name, **conditions, lower=BOUND, upper=BOUND), parts.check)
-    if parts.discrete:
-        return check.also("lower must not be greater than upper", lambda lower, upper: lower <= upper)
-    return check.also("lower must be less than upper", lambda lower, upper: lower < upper)
+    lower, upper = names[-2:]
+
+    def extended(form: Check) -> Check:
+        check = adopt(Check(name, **parts.anything, **{lower: BOUND, upper: BOUND}), form)
+        if parts.discrete:
+            return check.also(f"{lower} must not be greater than {upper}", lambda a, b: a <= b, [lower, upper])
+        return check.also(f"{lower} must be less than {upper}", lambda a, b: a < b, [lower, upper])
+
+    checks = [extended(form) for form in forms(parts.check)]
+    return checks[0] if len(checks) == 1 else TwoChecks(*checks)
 
 
-def _inversion(logcdf: Any, logsf: Any, discrete: bool) -> Any:
-    """Make the function that finds where a distribution function has a value, by bisection."""
+def _inversion(tails: _Tails, discrete: bool) -> Any:
+    """Make the function that finds where the part v of what lies between two bounds is passed, by bisection."""
+    up_to, beyond, before = tails.up_to, tails.beyond, tails.before
 
     @exact
-    def reaches(x: float, v: float, parameters: Any) -> bool:
-        """Tell whether the probability up to x is v or more."""
-        if v < 0.5:
-            return bool(v == 0.0 or logcdf(x, *parameters) >= math.log(v))
-        return bool(logsf(x, *parameters) <= math.log1p(-v))
+    def tail(x: float, upper: bool, parameters: Any) -> float:
+        return float(beyond(x, *parameters) if upper else up_to(x, *parameters))
 
     @exact
-    def invert(v: float, lower: float, upper: float, parameters: Any) -> float:
+    def bracket(start: float, end: float, target: float, upper: bool, parameters: Any) -> tuple[float, float]:
+        """Replace infinite ends by numbers, beyond which steps double."""
         step = 1.0
-        low, high = lower, upper
-        if low == -math.inf:
-            low = min(0.0, high) - step
-            while reaches(low, v, parameters) and step < 1e300:
-                step *= 2.0
-                low = min(0.0, high) - step
+        low = start if start > -math.inf else min(0.0, end) - step
+        while start == -math.inf and step < 1e300 and (tail(low, upper, parameters) < target) == upper:
+            step *= 2.0
+            low = min(0.0, end) - step
         step = 1.0
-        if high == math.inf:
+        high = end if end < math.inf else max(0.0, low) + step
+        while end == math.inf and step < 1e300 and (tail(high, upper, parameters) < target) != upper:
+            step *= 2.0
             high = max(0.0, low) + step
-            while not reaches(high, v, parameters) and step < 1e300:
-                step *= 2.0
-                high = max(0.0, low) + step
+        return low, high
+
+    @exact
+    def invert(v: float, lower: float, end: float, parameters: Any) -> Any:
+        start = float(before(lower))
+        upper = tail(start, False, parameters) > _LOG_HALF
+        first, last = tail(start, upper, parameters), tail(end, upper, parameters)
+        larger = max(first, last)
+        target = larger + math.log((1.0 - v) * math.exp(first - larger) + v * math.exp(last - larger))
+        low, high = bracket(start, end, target, upper, parameters)
         if discrete:
-            low, high = math.ceil(low) - 1.0, math.floor(high)
+            low, high = math.floor(low), math.floor(high)
         while True:
             middle = low + 0.5 * (high - low)
             if discrete:
                 middle = math.floor(middle)
             if not low < middle < high:
                 return high
-            if reaches(middle, v, parameters):
+            # The tail beyond shrinks with x, the one up to x grows.
+            if (tail(middle, upper, parameters) < target) == upper:
                 high = middle
             else:
                 low = middle
@@ -241,7 +263,7 @@ def censored(family: Any) -> Family:
     tails, f = _Tails(parts, "censored"), parts.density
     up_to, beyond, before, draw_one = tails.up_to, tails.beyond, tails.before, parts.random
     name = f"censored({parts.name})"
-    names = (*parts.parameters, "lower", "upper")
+    names = (*parts.parameters, *_bounds(parts.parameters))
     mark = combined(name, "k" if parts.discrete else "x", names, (*parts.cores, 0, 0))
 
     def logpdf(x: Any, *parameters: Any) -> Any:

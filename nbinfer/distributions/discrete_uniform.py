@@ -13,7 +13,7 @@ import numpy as np
 
 from nbinfer.distributions._check import INTEGER, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import select, where_valid
+from nbinfer.vectormath import floor, is_whole, log, select, where_valid
 
 check = Check("discrete_uniform", lower=INTEGER, upper=INTEGER).also(
     "lower must not be above upper", lambda lower, upper: lower <= upper
@@ -36,8 +36,8 @@ def logpmf(k: Any, lower: Any, upper: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    valid = (k >= lower) & (k <= upper) & (k == np.floor(k)) & (lower == np.floor(lower)) & (upper == np.floor(upper))
-    return where_valid(valid, -np.log(upper - lower + 1.0))
+    valid = (k >= lower) & (k <= upper) & is_whole(k) & is_whole(lower) & is_whole(upper)
+    return where_valid(valid, -log(upper - lower + 1.0))
 
 
 @density
@@ -57,8 +57,8 @@ def logcdf(k: Any, lower: Any, upper: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = k >= lower
-    height = select(inside & (k < upper), np.floor(k) - lower + 1.0, upper - lower + 1.0) / (upper - lower + 1.0)
-    return where_valid(inside & (lower <= upper), np.log(height))
+    height = select(inside & (k < upper), floor(k) - lower + 1.0, upper - lower + 1.0) / (upper - lower + 1.0)
+    return where_valid(inside & (lower <= upper), log(height))
 
 
 @density
@@ -78,8 +78,8 @@ def logsf(k: Any, lower: Any, upper: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = k < upper
-    height = select(inside & (k >= lower), upper - np.floor(k), upper - lower + 1.0) / (upper - lower + 1.0)
-    return where_valid(inside & (lower <= upper), np.log(height))
+    height = select(inside & (k >= lower), upper - floor(k), upper - lower + 1.0) / (upper - lower + 1.0)
+    return where_valid(inside & (lower <= upper), log(height))
 
 
 @generator(check, discrete=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, REAL, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import log1mexp, log_erfcx, log_ndtr, logaddexp, select, where_valid
+from nbinfer.vectormath import log, log1mexp, log_erfcx, log_ndtr, logaddexp, select, where_valid
 
 _LOG_2, _ROOT_HALF = math.log(2.0), math.sqrt(0.5)
 
@@ -45,9 +45,9 @@ def logpdf(x: Any, mu: Any, sigma: Any, nu: Any) -> Any:
     z, s = (x - mu) / sigma, sigma / nu
     u = z - s
     # Far below, the exponential and the normal probability cancel but for a scaled error function.
-    below = -0.5 * np.square(z) + log_erfcx(-_ROOT_HALF * u) - _LOG_2
-    above = 0.5 * np.square(s) - s * z + log_ndtr(u)
-    return where_valid((sigma > 0.0) & (nu > 0.0), select(u < 0.0, below, above) - np.log(nu))
+    below = -0.5 * z**2 + log_erfcx(-_ROOT_HALF * u) - _LOG_2
+    above = 0.5 * s**2 - s * z + log_ndtr(u)
+    return where_valid((sigma > 0.0) & (nu > 0.0), select(u < 0.0, below, above) - log(nu))
 
 
 @density
@@ -67,7 +67,7 @@ def logcdf(x: Any, mu: Any, sigma: Any, nu: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     log_normal = log_ndtr((x - mu) / sigma)
-    return where_valid(nu > 0.0, log_normal + log1mexp(logpdf(x, mu, sigma, nu) + np.log(nu) - log_normal))
+    return where_valid(nu > 0.0, log_normal + log1mexp(logpdf(x, mu, sigma, nu) + log(nu) - log_normal))
 
 
 @density
@@ -86,7 +86,7 @@ def logsf(x: Any, mu: Any, sigma: Any, nu: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    return where_valid(nu > 0.0, logaddexp(log_ndtr((mu - x) / sigma), logpdf(x, mu, sigma, nu) + np.log(nu)))
+    return where_valid(nu > 0.0, logaddexp(log_ndtr((mu - x) / sigma), logpdf(x, mu, sigma, nu) + log(nu)))
 
 
 @generator(check)

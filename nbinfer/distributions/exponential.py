@@ -14,7 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import log1mexp, select, where_valid
+from nbinfer.vectormath import log, log1mexp, select, where_valid
 
 check = Check("exponential", rate=POSITIVE)
 
@@ -35,7 +35,7 @@ def logpdf(x: Any, rate: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    return where_valid((x >= 0.0) & (rate > 0.0), np.log(rate) - rate * x)
+    return where_valid((x >= 0.0) & (rate > 0.0), log(rate) - rate * x)
 
 
 @density

@@ -15,7 +15,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import lgamma, log_gammainc, log_gammaincc, select, where_valid
+from nbinfer.vectormath import lgamma_positive, log, log_gammainc, log_gammaincc, select, where_valid
 
 check = Check("gamma", alpha=POSITIVE, beta=POSITIVE)
 
@@ -39,7 +39,7 @@ def logpdf(x: Any, alpha: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     positive = x > 0.0
-    logp = (alpha - 1.0) * np.log(select(positive, x, 1.0)) - beta * x + (alpha * np.log(beta) - lgamma(alpha))
+    logp = (alpha - 1.0) * log(select(positive, x, 1.0)) - beta * x + (alpha * log(beta) - lgamma_positive(alpha))
     return where_valid((positive | ((x == 0.0) & (alpha == 1.0))) & (alpha > 0.0) & (beta > 0.0), logp)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import PROBABILITY, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import log1mexp, select, where_valid
+from nbinfer.vectormath import floor, is_whole, log, log1mexp, log1p, select, where_valid
 
 check = Check("geometric", p=PROBABILITY).also("p must not be 0", lambda p: p > 0.0)
 
@@ -35,9 +35,9 @@ def logpmf(k: Any, p: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    log_q = np.log1p(-select(p < 1.0, p, 0.0))
-    valid = (k >= 1) & (k == np.floor(k)) & (p > 0.0) & ((p < 1.0) | ((p == 1.0) & (k == 1)))
-    return where_valid(valid, np.log(select(p > 0.0, p, 1.0)) + (k - 1) * log_q)
+    log_q = log1p(-select(p < 1.0, p, 0.0))
+    valid = (k >= 1) & is_whole(k) & (p > 0.0) & ((p < 1.0) | ((p == 1.0) & (k == 1)))
+    return where_valid(valid, log(select(p > 0.0, p, 1.0)) + (k - 1) * log_q)
 
 
 @density
@@ -56,8 +56,8 @@ def logcdf(k: Any, p: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    trials = np.floor(k)
-    log_q = np.log1p(-select((p > 0.0) & (p < 1.0), p, 0.5))
+    trials = floor(k)
+    log_q = log1p(-select((p > 0.0) & (p < 1.0), p, 0.5))
     inside = trials >= 1.0
     logp = select(p < 1.0, log1mexp(select(inside, trials, 1.0) * log_q), 0.0)
     return where_valid(inside & (p > 0.0) & (p <= 1.0), logp)
@@ -79,8 +79,8 @@ def logsf(k: Any, p: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    log_q = np.log1p(-select(p < 1.0, p, 0.0))
-    logp = select(k < 1.0, 0.0, np.floor(k)) * log_q
+    log_q = log1p(-select(p < 1.0, p, 0.0))
+    logp = select(k < 1.0, 0.0, floor(k)) * log_q
     return where_valid((p > 0.0) & ((p < 1.0) | ((p == 1.0) & (k < 1.0))), logp)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, REAL, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import log1mexp, where_valid
+from nbinfer.vectormath import exp, log, log1mexp, where_valid
 
 check = Check("gumbel", mu=REAL, beta=POSITIVE)
 
@@ -38,7 +38,7 @@ def logpdf(x: Any, mu: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     z = (x - mu) / beta
-    return where_valid(beta > 0.0, -z - np.exp(-z) - np.log(beta))
+    return where_valid(beta > 0.0, -z - exp(-z) - log(beta))
 
 
 @density
@@ -57,7 +57,7 @@ def logcdf(x: Any, mu: Any, beta: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    return where_valid(beta > 0.0, -np.exp((mu - x) / beta))
+    return where_valid(beta > 0.0, -exp((mu - x) / beta))
 
 
 @density
@@ -77,7 +77,7 @@ def logsf(x: Any, mu: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     z = np.maximum((x - mu) / beta, -700.0)  # below, the result is 0, and the exponential would overflow
-    return where_valid(beta > 0.0, log1mexp(-np.exp(-z)))
+    return where_valid(beta > 0.0, log1mexp(-exp(-z)))
 
 
 @generator(check)

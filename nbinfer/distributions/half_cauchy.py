@@ -14,7 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import select, where_valid
+from nbinfer.vectormath import log, log1p, select, where_valid
 
 _LOG_HALF_PI = math.log(0.5 * math.pi)
 
@@ -37,7 +37,7 @@ def logpdf(x: Any, beta: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    logp = -np.log1p(np.square(x / beta)) - (np.log(beta) + _LOG_HALF_PI)
+    logp = -log1p((x / beta) ** 2) - (log(beta) + _LOG_HALF_PI)
     return where_valid((x >= 0.0) & (beta > 0.0), logp)
 
 
@@ -59,7 +59,7 @@ def logcdf(x: Any, beta: Any) -> Any:
     """
     inside = x > 0.0
     z = select(inside, x, 1.0) / beta
-    return where_valid(inside & (beta > 0.0), np.log(np.arctan2(z, 1.0)) - _LOG_HALF_PI)
+    return where_valid(inside & (beta > 0.0), log(np.arctan2(z, 1.0)) - _LOG_HALF_PI)
 
 
 @density
@@ -79,7 +79,7 @@ def logsf(x: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     z = select(x < 0.0, 0.0, x) / beta
-    return where_valid(beta > 0.0, np.log(np.arctan2(1.0, z)) - _LOG_HALF_PI)
+    return where_valid(beta > 0.0, log(np.arctan2(1.0, z)) - _LOG_HALF_PI)
 
 
 @generator(check, arrays=True)

@@ -31,7 +31,25 @@ def logpdf(x: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    return where_valid((x > 0.0) & np.isfinite(x), 0.0)
+    return where_valid((x > 0.0) & (x < np.inf), 0.0)
+
+
+def random(rng: np.random.Generator, size: Any = None) -> Any:
+    """Refuse to draw: what is not normalised is no probability distribution.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Not used.
+    size : int or tuple of int, optional
+        Not used.
+
+    Raises
+    ------
+    ValueError
+        Always.
+    """
+    raise ValueError("half_flat: nothing can be drawn, since it is not normalised; draw from a proper prior instead")
 
 
 def support() -> tuple[Any, Any]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import erf, log_ndtr, select, where_valid
+from nbinfer.vectormath import erf, log, log_ndtr, select, where_valid
 
 _LOG_2 = math.log(2.0)
 _HALF_LOG_HALF_PI = 0.5 * math.log(0.5 * math.pi)
@@ -41,7 +41,7 @@ def logpdf(x: Any, sigma: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    logp = -0.5 * np.square(x / sigma) - (np.log(sigma) + _HALF_LOG_HALF_PI)
+    logp = -0.5 * (x / sigma) ** 2 - (log(sigma) + _HALF_LOG_HALF_PI)
     return where_valid((x >= 0.0) & (sigma > 0.0), logp)
 
 
@@ -62,7 +62,7 @@ def logcdf(x: Any, sigma: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = x > 0.0
-    return where_valid(inside & (sigma > 0.0), np.log(erf(_ROOT_HALF * select(inside, x, 1.0) / sigma)))
+    return where_valid(inside & (sigma > 0.0), log(erf(_ROOT_HALF * select(inside, x, 1.0) / sigma)))
 
 
 @density

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.distributions import student_t
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import density, generator
+from nbinfer.distributions.student_t import logpdf as two_sided
 from nbinfer.vectormath import where_valid
 
 _LOG_2 = math.log(2.0)
@@ -39,7 +39,7 @@ def logpdf(x: Any, nu: Any, sigma: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    return where_valid(x >= 0.0, student_t.logpdf(x, nu, 0.0, sigma) + _LOG_2)
+    return where_valid(x >= 0.0, two_sided(x, nu, 0.0, sigma) + _LOG_2)
 
 
 @generator(check, arrays=True)

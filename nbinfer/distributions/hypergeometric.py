@@ -14,7 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import COUNT, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import log_binomial, where_valid
+from nbinfer.vectormath import is_whole, log_binomial, where_valid
 
 check = (
     Check("hypergeometric", N=COUNT, K=COUNT, n=COUNT)
@@ -43,7 +43,7 @@ def logpmf(k: Any, N: Any, K: Any, n: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    whole = (k == np.floor(k)) & (np.floor(N) == N) & (np.floor(K) == K) & (n == np.floor(n))
+    whole = is_whole(k) & is_whole(N) & is_whole(K) & is_whole(n)
     possible = (k >= 0) & (k <= K) & (n - k >= 0) & (n - k <= N - K)
     logp = log_binomial(K, k) + log_binomial(N - K, n - k) - log_binomial(N, n)
     return where_valid(whole & possible, logp)

@@ -14,7 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import lgamma, log_gammainc, log_gammaincc, select, where_valid
+from nbinfer.vectormath import lgamma_positive, log, log_gammainc, log_gammaincc, select, where_valid
 
 check = Check("inverse_gamma", alpha=POSITIVE, beta=POSITIVE)
 
@@ -39,7 +39,7 @@ def logpdf(x: Any, alpha: Any, beta: Any) -> Any:
     """
     inside = x > 0.0
     x = select(inside, x, 1.0)
-    logp = (alpha * np.log(beta) - lgamma(alpha)) - (alpha + 1.0) * np.log(x) - beta / x
+    logp = (alpha * log(beta) - lgamma_positive(alpha)) - (alpha + 1.0) * log(x) - beta / x
     return where_valid(inside & (alpha > 0.0) & (beta > 0.0), logp)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import log1mexp, select, where_valid
+from nbinfer.vectormath import log, log1mexp, select, where_valid
 
 check = Check("kumaraswamy", a=POSITIVE, b=POSITIVE)
 
@@ -34,8 +34,8 @@ def logpdf(x: Any, a: Any, b: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = (x > 0.0) & (x < 1.0)
-    log_x = np.log(select(inside, x, 0.5))
-    logp = (np.log(a) + np.log(b)) + (a - 1.0) * log_x + (b - 1.0) * log1mexp(a * log_x)
+    log_x = log(select(inside, x, 0.5))
+    logp = (log(a) + log(b)) + (a - 1.0) * log_x + (b - 1.0) * log1mexp(a * log_x)
     return where_valid(inside & (a > 0.0) & (b > 0.0), logp)
 
 
@@ -56,7 +56,7 @@ def logcdf(x: Any, a: Any, b: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = (x > 0.0) & (x < 1.0)
-    logp = log1mexp(b * log1mexp(a * np.log(select(inside, x, 0.5))))
+    logp = log1mexp(b * log1mexp(a * log(select(inside, x, 0.5))))
     return where_valid((x > 0.0) & (a > 0.0) & (b > 0.0), select(inside, logp, 0.0))
 
 
@@ -77,7 +77,7 @@ def logsf(x: Any, a: Any, b: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = (x > 0.0) & (x < 1.0)
-    logp = b * log1mexp(a * np.log(select(inside, x, 0.5)))
+    logp = b * log1mexp(a * log(select(inside, x, 0.5)))
     return where_valid((x < 1.0) & (a > 0.0) & (b > 0.0), select(inside, logp, 0.0))
 
 

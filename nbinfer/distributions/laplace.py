@@ -14,7 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, REAL, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import select, where_valid
+from nbinfer.vectormath import exp, log, log1p, select, where_valid
 
 _LOG_2 = math.log(2.0)
 
@@ -39,7 +39,7 @@ def logpdf(x: Any, mu: Any, b: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    return where_valid(b > 0.0, -np.abs(x - mu) / b - (np.log(b) + _LOG_2))
+    return where_valid(b > 0.0, -abs(x - mu) / b - (log(b) + _LOG_2))
 
 
 @density
@@ -59,7 +59,7 @@ def logcdf(x: Any, mu: Any, b: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     z = (x - mu) / b
-    return where_valid(b > 0.0, select(z < 0.0, z - _LOG_2, np.log1p(-0.5 * np.exp(-np.abs(z)))))
+    return where_valid(b > 0.0, select(z < 0.0, z - _LOG_2, log1p(-0.5 * exp(-abs(z)))))
 
 
 @density

@@ -14,7 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, REAL, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import log_expit, where_valid
+from nbinfer.vectormath import exp, log, log1p, log_expit, where_valid
 
 check = Check("logistic", mu=REAL, s=POSITIVE)
 
@@ -37,8 +37,8 @@ def logpdf(x: Any, mu: Any, s: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    distance = np.abs(x - mu) / s
-    return where_valid(s > 0.0, -distance - 2.0 * np.log1p(np.exp(-distance)) - np.log(s))
+    distance = abs(x - mu) / s
+    return where_valid(s > 0.0, -distance - 2.0 * log1p(exp(-distance)) - log(s))
 
 
 @density

@@ -16,7 +16,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, REAL, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import log_ndtr, select, where_valid
+from nbinfer.vectormath import log, log_ndtr, select, where_valid
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -42,8 +42,8 @@ def logpdf(x: Any, mu: Any, sigma: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = x > 0.0
-    log_x = np.log(select(inside, x, 1.0))
-    logp = -0.5 * np.square((log_x - mu) / sigma) - log_x - (np.log(sigma) + _HALF_LOG_2PI)
+    log_x = log(select(inside, x, 1.0))
+    logp = -0.5 * ((log_x - mu) / sigma) ** 2 - log_x - (log(sigma) + _HALF_LOG_2PI)
     return where_valid(inside & (sigma > 0.0), logp)
 
 
@@ -64,7 +64,7 @@ def logcdf(x: Any, mu: Any, sigma: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = x > 0.0
-    return where_valid(inside & (sigma > 0.0), log_ndtr((np.log(select(inside, x, 1.0)) - mu) / sigma))
+    return where_valid(inside & (sigma > 0.0), log_ndtr((log(select(inside, x, 1.0)) - mu) / sigma))
 
 
 @density
@@ -84,7 +84,7 @@ def logsf(x: Any, mu: Any, sigma: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = x > 0.0
-    logp = log_ndtr((mu - np.log(select(inside, x, 1.0))) / sigma)
+    logp = log_ndtr((mu - log(select(inside, x, 1.0))) / sigma)
     return where_valid((x == x) & (sigma > 0.0), select(inside, logp, 0.0))
 
 

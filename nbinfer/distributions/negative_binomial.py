@@ -15,7 +15,18 @@ import numpy as np
 
 from nbinfer.distributions._check import NONNEGATIVE, POSITIVE, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import lbeta, log1pexp, log_betainc, log_betaincc, select, where_valid
+from nbinfer.vectormath import (
+    floor,
+    is_whole,
+    lbeta,
+    log,
+    log1p,
+    log1pexp,
+    log_betainc,
+    log_betaincc,
+    select,
+    where_valid,
+)
 
 check = Check("negative_binomial", mu=NONNEGATIVE, alpha=POSITIVE)
 
@@ -23,9 +34,9 @@ check = Check("negative_binomial", mu=NONNEGATIVE, alpha=POSITIVE)
 @density
 def _log_ways(k: Any, alpha: Any) -> Any:
     """Logarithm of gamma(k + alpha) / (k! gamma(alpha)), by the beta function, whose logarithm does not cancel."""
-    valid = (k >= 0) & (k == np.floor(k)) & (alpha > 0.0) & (alpha < np.inf)
+    valid = (k >= 0) & is_whole(k) & (alpha > 0.0) & (alpha < np.inf)
     k = select(valid, k, 0)
-    return where_valid(valid, -lbeta(alpha, k + 1.0) - np.log(k + alpha))
+    return where_valid(valid, -lbeta(alpha, k + 1.0) - log(k + alpha))
 
 
 @density
@@ -46,9 +57,9 @@ def logpmf(k: Any, mu: Any, alpha: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    log_mu = np.log(select(mu > 0.0, mu, 1.0))
+    log_mu = log(select(mu > 0.0, mu, 1.0))
     possible = (mu > 0.0) | ((mu == 0.0) & (k == 0))
-    logp = k * (log_mu - np.log(alpha)) - (k + alpha) * np.log1p(mu / alpha)
+    logp = k * (log_mu - log(alpha)) - (k + alpha) * log1p(mu / alpha)
     return where_valid(possible, logp + _log_ways(k, alpha))
 
 
@@ -70,7 +81,7 @@ def logpmf_log(k: Any, eta: Any, alpha: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    ratio = eta - np.log(alpha)
+    ratio = eta - log(alpha)
     return where_valid(eta < np.inf, k * ratio - (k + alpha) * log1pexp(ratio) + _log_ways(k, alpha))
 
 
@@ -91,7 +102,7 @@ def logcdf(k: Any, mu: Any, alpha: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = (k >= 0) & (k < np.inf)
-    logp = log_betainc(alpha, select(inside, np.floor(k) + 1.0, 1.0), alpha / (alpha + mu))
+    logp = log_betainc(alpha, select(inside, floor(k) + 1.0, 1.0), alpha / (alpha + mu))
     return where_valid((k >= 0) & (mu >= 0.0) & (alpha > 0.0), select(inside, logp, 0.0))
 
 
@@ -112,7 +123,7 @@ def logsf(k: Any, mu: Any, alpha: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = (k >= 0) & (k < np.inf)
-    logp = log_betaincc(alpha, select(inside, np.floor(k) + 1.0, 1.0), alpha / (alpha + mu))
+    logp = log_betaincc(alpha, select(inside, floor(k) + 1.0, 1.0), alpha / (alpha + mu))
     return where_valid((k < np.inf) & (mu >= 0.0) & (alpha > 0.0), select(inside, logp, 0.0))
 
 

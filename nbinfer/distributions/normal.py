@@ -14,7 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, REAL, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import log_ndtr, where_valid
+from nbinfer.vectormath import log, log_ndtr, where_valid
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -39,7 +39,7 @@ def logpdf(x: Any, mu: Any, sigma: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    return where_valid(sigma > 0.0, -0.5 * np.square((x - mu) / sigma) - (np.log(sigma) + _HALF_LOG_2PI))
+    return where_valid(sigma > 0.0, -0.5 * ((x - mu) / sigma) ** 2 - (log(sigma) + _HALF_LOG_2PI))
 
 
 @density

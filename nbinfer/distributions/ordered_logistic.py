@@ -14,7 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import ORDERED, REAL, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import log1mexp, log_expit, pick, select, where_valid
+from nbinfer.vectormath import is_whole, log1mexp, log_expit, pick, select, where_valid
 
 check = Check("ordered_logistic", eta=REAL, cutpoints=ORDERED)
 
@@ -38,7 +38,7 @@ def logpmf(k: Any, eta: Any, cutpoints: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     last = cutpoints.shape[-1]
-    valid = (k >= 0) & (k <= last) & (k == np.floor(k))
+    valid = (k >= 0) & (k <= last) & is_whole(k)
     upper = select(valid & (k < last), pick(cutpoints, k), np.inf)
     lower = select(valid & (k > 0), pick(cutpoints, k - 1), -np.inf)
     # sigma(u) - sigma(l) = sigma(u) sigma(-l) (1 - exp(l - u))

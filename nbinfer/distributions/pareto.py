@@ -14,7 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import log1mexp, select, where_valid
+from nbinfer.vectormath import log, log1mexp, select, where_valid
 
 check = Check("pareto", alpha=POSITIVE, m=POSITIVE)
 
@@ -38,7 +38,7 @@ def logpdf(x: Any, alpha: Any, m: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = x >= m
-    logp = (np.log(alpha) - np.log(m)) - (alpha + 1.0) * np.log(select(inside, x, m) / m)
+    logp = (log(alpha) - log(m)) - (alpha + 1.0) * log(select(inside, x, m) / m)
     return where_valid(inside & (alpha > 0.0) & (m > 0.0), logp)
 
 
@@ -59,7 +59,7 @@ def logcdf(x: Any, alpha: Any, m: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = x > m
-    logp = log1mexp(-alpha * np.log(select(inside, x, 2.0 * m) / m))
+    logp = log1mexp(-alpha * log(select(inside, x, 2.0 * m) / m))
     return where_valid(inside & (alpha > 0.0) & (m > 0.0), logp)
 
 
@@ -79,7 +79,7 @@ def logsf(x: Any, alpha: Any, m: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    logp = -alpha * np.log(select(x < m, m, x) / m)
+    logp = -alpha * log(select(x < m, m, x) / m)
     return where_valid((alpha > 0.0) & (m > 0.0), logp)
 
 

@@ -14,7 +14,17 @@ import numpy as np
 
 from nbinfer.distributions._check import NONNEGATIVE, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import lgamma, log_gammainc, log_gammaincc, select, where_valid
+from nbinfer.vectormath import (
+    exp,
+    floor,
+    is_whole,
+    lgamma_positive,
+    log,
+    log_gammainc,
+    log_gammaincc,
+    select,
+    where_valid,
+)
 
 check = Check("poisson", mu=NONNEGATIVE)
 
@@ -35,9 +45,9 @@ def logpmf(k: Any, mu: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    log_mu = np.log(select(mu > 0.0, mu, 1.0))
-    valid = (k >= 0) & (k == np.floor(k)) & ((mu > 0.0) | ((mu == 0.0) & (k == 0)))
-    return where_valid(valid, k * log_mu - mu - lgamma(k + 1.0))
+    log_mu = log(select(mu > 0.0, mu, 1.0))
+    valid = (k >= 0) & is_whole(k) & ((mu > 0.0) | ((mu == 0.0) & (k == 0)))
+    return where_valid(valid, k * log_mu - mu - lgamma_positive(k + 1.0))
 
 
 @density
@@ -56,7 +66,7 @@ def logpmf_log(k: Any, eta: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    return where_valid((k >= 0) & (k == np.floor(k)), k * eta - np.exp(eta) - lgamma(k + 1.0))
+    return where_valid((k >= 0) & is_whole(k), k * eta - exp(eta) - lgamma_positive(k + 1.0))
 
 
 @density
@@ -76,7 +86,7 @@ def logcdf(k: Any, mu: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = (k >= 0) & (k < np.inf)
-    logp = log_gammaincc(select(inside, np.floor(k) + 1.0, 1.0), mu)
+    logp = log_gammaincc(select(inside, floor(k) + 1.0, 1.0), mu)
     return where_valid((k >= 0) & (mu >= 0.0), select(inside, logp, 0.0))
 
 
@@ -97,7 +107,7 @@ def logsf(k: Any, mu: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = (k >= 0) & (k < np.inf)
-    logp = log_gammainc(select(inside, np.floor(k) + 1.0, 1.0), mu)
+    logp = log_gammainc(select(inside, floor(k) + 1.0, 1.0), mu)
     return where_valid((k < np.inf) & (mu >= 0.0), select(inside, logp, 0.0))
 
 

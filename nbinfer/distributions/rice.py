@@ -15,7 +15,7 @@ import numpy as np
 
 from nbinfer.distributions._check import NONNEGATIVE, POSITIVE, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import log_i0e, select, where_valid
+from nbinfer.vectormath import log, log_i0e, select, where_valid
 
 check = Check("rice", nu=NONNEGATIVE, sigma=POSITIVE)
 
@@ -40,7 +40,7 @@ def logpdf(x: Any, nu: Any, sigma: Any) -> Any:
     """
     inside = x > 0.0
     x = select(inside, x, 1.0)
-    logp = np.log(x) - 2.0 * np.log(sigma) - 0.5 * np.square((x - nu) / sigma) + log_i0e((x / sigma) * (nu / sigma))
+    logp = log(x) - 2.0 * log(sigma) - 0.5 * ((x - nu) / sigma) ** 2 + log_i0e((x / sigma) * (nu / sigma))
     return where_valid(inside & (nu >= 0.0) & (sigma > 0.0), logp)
 
 

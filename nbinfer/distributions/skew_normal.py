@@ -14,7 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, REAL, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import log_ndtr, where_valid
+from nbinfer.vectormath import log, log_ndtr, where_valid
 
 _HALF_LOG_HALF_PI = 0.5 * math.log(0.5 * math.pi)
 
@@ -42,7 +42,7 @@ def logpdf(x: Any, mu: Any, sigma: Any, alpha: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     z = (x - mu) / sigma
-    return where_valid(sigma > 0.0, -0.5 * np.square(z) + log_ndtr(alpha * z) - (np.log(sigma) + _HALF_LOG_HALF_PI))
+    return where_valid(sigma > 0.0, -0.5 * z**2 + log_ndtr(alpha * z) - (log(sigma) + _HALF_LOG_HALF_PI))
 
 
 @generator(check)

@@ -15,7 +15,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, REAL, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import lbeta, where_valid
+from nbinfer.vectormath import lbeta, log, log1p, where_valid
 
 check = Check("student_t", nu=POSITIVE, mu=REAL, sigma=POSITIVE)
 
@@ -40,8 +40,8 @@ def logpdf(x: Any, nu: Any, mu: Any, sigma: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    constant = lbeta(0.5, 0.5 * nu) + 0.5 * np.log(nu) + np.log(sigma)
-    logp = -0.5 * (nu + 1.0) * np.log1p(np.square((x - mu) / sigma) / nu) - constant
+    constant = lbeta(0.5, 0.5 * nu) + 0.5 * log(nu) + log(sigma)
+    logp = -0.5 * (nu + 1.0) * log1p(((x - mu) / sigma) ** 2 / nu) - constant
     return where_valid((nu > 0.0) & (nu < np.inf) & (sigma > 0.0), logp)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from nbinfer.distributions._check import REAL, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import select, where_valid
+from nbinfer.vectormath import log, log1p, select, where_valid
 
 _LOG_2 = math.log(2.0)
 
@@ -48,7 +48,7 @@ def logpdf(x: Any, lower: Any, upper: Any, c: Any) -> Any:
     left = (x < c) | (c == upper)
     height = select(left, x - lower, upper - x) / select(left, c - lower, upper - c)
     inside = (height > 0.0) & (x <= upper)
-    logp = np.log(select(inside, height, 1.0)) + (_LOG_2 - np.log(upper - lower))
+    logp = log(select(inside, height, 1.0)) + (_LOG_2 - log(upper - lower))
     return where_valid(valid & inside, logp)
 
 
@@ -72,8 +72,8 @@ def logcdf(x: Any, lower: Any, upper: Any, c: Any) -> Any:
     inside = (x > lower) & (x < upper)
     left = (x < c) | (c == upper)
     end = select(left, lower, upper)
-    part = np.square(select(inside, x, c) - end) / ((upper - lower) * np.abs(c - end))
-    logp = select(left, np.log(select(left & inside, part, 1.0)), np.log1p(-select(left, 0.0, part)))
+    part = (select(inside, x, c) - end) ** 2 / ((upper - lower) * abs(c - end))
+    logp = select(left, log(select(left & inside, part, 1.0)), log1p(-select(left, 0.0, part)))
     return where_valid(valid & (x > lower), select(inside, logp, 0.0))
 
 

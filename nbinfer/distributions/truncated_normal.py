@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.distributions import normal
 from nbinfer.distributions._check import BOUND, POSITIVE, REAL, Check
 from nbinfer.distributions._function import density, generator
+from nbinfer.distributions.normal import logpdf as untruncated
 from nbinfer.vectormath import log1mexp, log_ndtr, select, where_valid
 
 _FAR = 1e9  # standard deviations: nothing lies beyond
@@ -63,7 +63,7 @@ def logpdf(x: Any, mu: Any, sigma: Any, lower: Any, upper: Any) -> Any:
     """
     inside = (x >= lower) & (x <= upper) & (lower < upper)
     log_mass = _log_mass(_standardised(lower, mu, sigma), _standardised(upper, mu, sigma))
-    return where_valid(inside, normal.logpdf(x, mu, sigma) - log_mass)
+    return where_valid(inside, untruncated(x, mu, sigma) - log_mass)
 
 
 @density

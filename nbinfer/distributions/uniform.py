@@ -13,7 +13,7 @@ import numpy as np
 
 from nbinfer.distributions._check import REAL, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import select, where_valid
+from nbinfer.vectormath import log, select, where_valid
 
 check = Check("uniform", lower=REAL, upper=REAL).also(
     "lower must be less than upper", lambda lower, upper: lower < upper
@@ -36,7 +36,7 @@ def logpdf(x: Any, lower: Any, upper: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    return where_valid((x >= lower) & (x <= upper) & (lower < upper), -np.log(upper - lower))
+    return where_valid((x >= lower) & (x <= upper) & (lower < upper), -log(upper - lower))
 
 
 @density
@@ -57,7 +57,7 @@ def logcdf(x: Any, lower: Any, upper: Any) -> Any:
     """
     inside = x > lower
     height = select(inside & (x < upper), x - lower, upper - lower) / (upper - lower)
-    return where_valid(inside & (lower < upper), np.log(height))
+    return where_valid(inside & (lower < upper), log(height))
 
 
 @density
@@ -78,7 +78,7 @@ def logsf(x: Any, lower: Any, upper: Any) -> Any:
     """
     inside = x < upper
     height = select(inside & (x > lower), upper - x, upper - lower) / (upper - lower)
-    return where_valid(inside & (lower < upper), np.log(height))
+    return where_valid(inside & (lower < upper), log(height))
 
 
 @generator(check, arrays=True)

@@ -40,8 +40,8 @@ def logpdf(x: Any, mu: Any, kappa: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     # cos(x) - 1 is -2 sin(x / 2)**2, without cancellation
-    logp = -2.0 * kappa * np.square(np.sin(0.5 * (x - mu))) - (log_i0e(kappa) + _LOG_2PI)
-    return where_valid((np.abs(x) <= math.pi) & (kappa >= 0.0), logp)
+    logp = -2.0 * kappa * (np.sin(0.5 * (x - mu))) ** 2 - (log_i0e(kappa) + _LOG_2PI)
+    return where_valid((abs(x) <= math.pi) & (kappa >= 0.0), logp)
 
 
 @generator(check)

@@ -15,7 +15,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import log1mexp, log_ndtr, logaddexp, select, where_valid
+from nbinfer.vectormath import log, log1mexp, log_ndtr, logaddexp, select, where_valid
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -42,7 +42,7 @@ def logpdf(x: Any, mu: Any, lam: Any) -> Any:
     """
     inside = x > 0.0
     x = select(inside, x, mu)
-    logp = (0.5 * np.log(lam) - _HALF_LOG_2PI) - 1.5 * np.log(x) - 0.5 * lam * np.square((x - mu) / mu) / x
+    logp = (0.5 * log(lam) - _HALF_LOG_2PI) - 1.5 * log(x) - 0.5 * lam * ((x - mu) / mu) ** 2 / x
     return where_valid(inside & (mu > 0.0) & (lam > 0.0), logp)
 
 
@@ -64,7 +64,7 @@ def logcdf(x: Any, mu: Any, lam: Any) -> Any:
     """
     inside = x > 0.0
     x = select(inside, x, mu)
-    root = np.sqrt(lam / x)
+    root = (lam / x) ** 0.5
     logp = logaddexp(log_ndtr(root * (x / mu - 1.0)), 2.0 * lam / mu + log_ndtr(-root * (x / mu + 1.0)))
     return where_valid(inside & (mu > 0.0) & (lam > 0.0), logp)
 
@@ -87,7 +87,7 @@ def logsf(x: Any, mu: Any, lam: Any) -> Any:
     """
     inside = x > 0.0
     y = select(inside, x, mu)
-    root = np.sqrt(lam / y)
+    root = (lam / y) ** 0.5
     log_first = log_ndtr(root * (1.0 - y / mu))
     logp = log_first + log1mexp(2.0 * lam / mu + log_ndtr(-root * (y / mu + 1.0)) - log_first)
     return where_valid((x == x) & (mu > 0.0) & (lam > 0.0), select(inside, logp, 0.0))

@@ -17,7 +17,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import log1mexp, select, where_valid
+from nbinfer.vectormath import exp, log, log1mexp, select, where_valid
 
 check = Check("weibull", alpha=POSITIVE, beta=POSITIVE)
 
@@ -41,8 +41,8 @@ def logpdf(x: Any, alpha: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     positive = x > 0.0
-    log_z = np.log(select(positive, x, beta) / beta)
-    logp = (np.log(alpha) - np.log(beta)) + (alpha - 1.0) * log_z - select(positive, np.exp(alpha * log_z), 0.0)
+    log_z = log(select(positive, x, beta) / beta)
+    logp = (log(alpha) - log(beta)) + (alpha - 1.0) * log_z - select(positive, exp(alpha * log_z), 0.0)
     return where_valid((positive | ((x == 0.0) & (alpha == 1.0))) & (alpha > 0.0) & (beta > 0.0), logp)
 
 
@@ -63,8 +63,8 @@ def logcdf(x: Any, alpha: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = x > 0.0
-    log_z = np.log(select(inside, x, beta) / beta)
-    return where_valid(inside & (alpha > 0.0) & (beta > 0.0), log1mexp(-np.exp(alpha * log_z)))
+    log_z = log(select(inside, x, beta) / beta)
+    return where_valid(inside & (alpha > 0.0) & (beta > 0.0), log1mexp(-exp(alpha * log_z)))
 
 
 @density
@@ -84,8 +84,8 @@ def logsf(x: Any, alpha: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = x > 0.0
-    log_z = np.log(select(inside, x, beta) / beta)
-    logp = select(x <= 0.0, 0.0, -np.exp(alpha * log_z))
+    log_z = log(select(inside, x, beta) / beta)
+    logp = select(x <= 0.0, 0.0, -exp(alpha * log_z))
     return where_valid((x == x) & (alpha > 0.0) & (beta > 0.0), logp)
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.distributions import binomial
 from nbinfer.distributions._check import COUNT, PROBABILITY, Check
 from nbinfer.distributions._function import density, generator
 from nbinfer.distributions._zero_inflated import inflated
+from nbinfer.distributions.binomial import logpmf as base
+from nbinfer.vectormath import is_whole
 
 check = Check("zero_inflated_binomial", psi=PROBABILITY, n=COUNT, p=PROBABILITY)
 
@@ -39,8 +40,8 @@ def logpmf(k: Any, psi: Any, n: Any, p: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    valid = (n >= 0) & (n == np.floor(n)) & (p >= 0.0) & (p <= 1.0)
-    return inflated(k, psi, binomial.logpmf(k, n, p), valid)
+    valid = (n >= 0) & is_whole(n) & (p >= 0.0) & (p <= 1.0)
+    return inflated(k, psi, base(k, n, p), valid)
 
 
 @generator(check, discrete=True)

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.distributions import negative_binomial
 from nbinfer.distributions._check import NONNEGATIVE, POSITIVE, PROBABILITY, Check
 from nbinfer.distributions._function import density, generator
 from nbinfer.distributions._zero_inflated import inflated
+from nbinfer.distributions.negative_binomial import logpmf as base
 
 check = Check("zero_inflated_negative_binomial", psi=PROBABILITY, mu=NONNEGATIVE, alpha=POSITIVE)
 
@@ -41,7 +41,7 @@ def logpmf(k: Any, psi: Any, mu: Any, alpha: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     valid = (mu >= 0.0) & (mu < np.inf) & (alpha > 0.0) & (alpha < np.inf)
-    return inflated(k, psi, negative_binomial.logpmf(k, mu, alpha), valid)
+    return inflated(k, psi, base(k, mu, alpha), valid)
 
 
 @generator(check, discrete=True)

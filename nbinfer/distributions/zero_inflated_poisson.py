@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.distributions import poisson
 from nbinfer.distributions._check import NONNEGATIVE, PROBABILITY, Check
 from nbinfer.distributions._function import density, generator
 from nbinfer.distributions._zero_inflated import inflated
+from nbinfer.distributions.poisson import logpmf as base
 
 check = Check("zero_inflated_poisson", psi=PROBABILITY, mu=NONNEGATIVE)
 
@@ -36,7 +36,7 @@ def logpmf(k: Any, psi: Any, mu: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    return inflated(k, psi, poisson.logpmf(k, mu), (mu >= 0.0) & (mu < np.inf))
+    return inflated(k, psi, base(k, mu), (mu >= 0.0) & (mu < np.inf))
 
 
 @generator(check, discrete=True)

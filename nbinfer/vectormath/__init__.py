@@ -8,7 +8,7 @@ what makes no sense is NaN.
 from nbinfer.compile import Elementwise
 from nbinfer.vectormath.bessel import i1_over_i0, log_i0e
 from nbinfer.vectormath.beta import lbeta, log_binomial
-from nbinfer.vectormath.choice import select, where_valid
+from nbinfer.vectormath.choice import floor, is_whole, select, where_valid
 from nbinfer.vectormath.error import erf, erfc, log_erfcx, log_ndtr, ndtr, ndtri
 from nbinfer.vectormath.exponential import cosh, exp, exp2, expm1, sinh, tanh
 from nbinfer.vectormath.gamma import digamma, digamma_positive, lgamma, lgamma_positive, trigamma
@@ -32,9 +32,11 @@ __all__ = [
     "exp2",
     "expit",
     "expm1",
+    "floor",
     "gammainc",
     "gammaincc",
     "i1_over_i0",
+    "is_whole",
     "lbeta",
     "lgamma",
     "lgamma_positive",

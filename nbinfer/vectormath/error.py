@@ -183,6 +183,42 @@ def log_erfcx(x: float) -> Any:
     return (x * x if x < 0.0 else 0.0) + _log(below if x < 0.0 else scaled)
 
 
+_log_erfcx_numbers = log_erfcx.numbers
+
+
+@fragment
+def _lack(t: float) -> float:
+    """Return P(t), t = x**-2: sqrt(pi) * x * exp(x * x) * erfc(x) = 1 + t * P(t), from 8 on (DLMF 7.12.1)."""
+    p = -48314360586264.42
+    p = p * t + 2928143065834.2075
+    p = p * t - 188912455860.27145
+    p = p * t + 13028445231.742859
+    p = p * t - 965070017.1661377
+    p = p * t + 77205601.37329102
+    p = p * t - 6713530.554199219
+    p = p * t + 639383.8623046875
+    p = p * t - 67303.564453125
+    p = p * t + 7918.06640625
+    p = p * t - 1055.7421875
+    p = p * t + 162.421875
+    p = p * t - 29.53125
+    p = p * t + 6.5625
+    p = p * t - 1.875
+    p = p * t + 0.75
+    p = p * t - 0.5
+    return p
+
+
+@fragment
+def log_erfcx_slope(x: float) -> Any:
+    """Return the derivative of `log_erfcx`, about -1 / x far out, where its terms would cancel."""
+    x = np.float64(x)
+    t = 1.0 / (x * x)
+    lack = _lack(t)
+    far = 2.0 * lack / (x * (1.0 + t * lack))
+    return far if x >= 8.0 else 2.0 * x - 1.1283791670955126 * _exp(-_log_erfcx_numbers(x))
+
+
 @fragment
 def _tail(a: float) -> tuple[Any, Any, Any, Any]:
     """Return ndtr(-a), where a is not negative, and whether that is the product of what follows: a bell, a factor."""

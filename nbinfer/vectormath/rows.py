@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from nbinfer.compile import elementwise
+from nbinfer.vectormath.choice import is_whole
 
 
 def _pick(rows: Any, k: Any) -> Any:
     rows, k = np.asarray(rows), np.asarray(k)
     size = rows.shape[-1]
-    valid = (k >= 0) & (k < size) & (k == np.floor(k))
+    valid = (k >= 0) & (k < size) & is_whole(k)
     shape = np.broadcast_shapes(rows.shape[:-1], k.shape)
     index = np.broadcast_to(np.where(valid, k, 0).astype(np.int64), shape)
     found = np.take_along_axis(np.broadcast_to(rows, (*shape, size)), index[..., None], -1)[..., 0]
@@ -30,7 +31,7 @@ def _row_logsumexp(rows: Any) -> Any:
 @elementwise(_pick, cores=(1, 0))
 def pick(row: Any, k: float) -> Any:
     """Return element k of each row; NaN where there is none: k may be out of range, or no whole number."""
-    valid = (k >= 0) & (k < len(row)) & (k == np.floor(k))
+    valid = (k >= 0) & (k < len(row)) & is_whole(k)
     return row[int(k)] if valid else math.nan
 
 

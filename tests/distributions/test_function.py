@@ -5,12 +5,16 @@ import sys
 
 import numpy as np
 import pytest
+from numpydoc.validate import validate
 
+from nbinfer import distributions
+from nbinfer.autodiff import value_and_grad
 from nbinfer.compile import JIT
-from nbinfer.distributions import normal, uniform
+from nbinfer.distributions import half_flat, normal, triangular, uniform
 from nbinfer.distributions._check import REAL, SIMPLEX, Check
 from nbinfer.distributions._function import density, generator
 from nbinfer.vectormath import row_sum
+from tests.test_docstrings import ASKED
 
 row_check = Check("row", shift=REAL, p=SIMPLEX)
 
@@ -145,3 +149,44 @@ def test_plain_python_never_imports_numba():
         "assert not {'numba', 'llvmlite', 'scipy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_derived_code_stores_no_temporaries():
+    def logp(mu, x):
+        return np.sum(triangular.logpdf(x, mu - 1.0, mu + 1.0, mu))
+
+    source = value_and_grad(logp).derive(0.1, np.ones(3)).source
+    assert "np.empty" not in source
+    assert source.count("for ") == 1
+
+
+FAMILY_FUNCTIONS = [
+    f"{family}.{name}"
+    for family in distributions.__all__
+    for name, value in vars(getattr(distributions, family)).items()
+    if not name.startswith("_") and getattr(value, "__module__", "") == f"nbinfer.distributions.{family}"
+]
+
+
+@pytest.mark.parametrize("name", [name for name in FAMILY_FUNCTIONS if not name.endswith((".support", ".check"))])
+def test_docstrings_are_complete(name):
+    faults = [error for error in validate(f"nbinfer.distributions.{name}")["errors"] if error[0] in ASKED]
+    assert faults == []
+
+
+@pytest.mark.parametrize("family", distributions.__all__)
+def test_a_family_has_all_parts(family):
+    module = getattr(distributions, family)
+    assert {"check", "random", "support"} <= set(vars(module))
+    assert {"logpdf", "logpmf"} & set(vars(module))
+    assert module.__doc__
+
+
+def test_unknown_families_are_refused():
+    with pytest.raises(AttributeError, match="no attribute 'gaussian'"):
+        distributions.gaussian  # noqa: B018
+
+
+def test_nothing_is_drawn_from_what_is_not_normalised():
+    with pytest.raises(ValueError, match="half_flat: nothing can be drawn"):
+        half_flat.random(np.random.default_rng(0))

@@ -188,6 +188,36 @@ def plain(function, args):
     return value, call.gradients
 
 
+def by_group(beta, intercept, y, X, offset):
+    """Regressions in loops, in branches, of parts of the data."""
+    s = 0.0
+    for g in range(2):
+        s += glm.logistic(y[g], X[g], beta, intercept * g)
+        if g > 0:
+            s += 2.0 * glm.linear(X[g][:, 2], X[g][:, :2], beta[1:], 1.0 + intercept * intercept)
+    return s
+
+
+def by_group_terms(beta, intercept, y, X, offset):
+    s = 0.0
+    for g in range(2):
+        s += np.sum(logistic_terms(y[g], X[g] @ beta + intercept * g))
+    return s + 2.0 * np.sum(linear_terms(X[1][:, 2], X[1][:, :2] @ beta[1:], 1.0 + intercept * intercept))
+
+
+def test_models_call_them_anywhere():
+    rng = np.random.default_rng(4)
+    args = (rng.normal(size=3), 0.4, rng.integers(0, 2, (2, 5)), rng.normal(size=(2, 5, 3)), rng.normal(size=(2, 5)))
+    value, (by_beta, by_intercept, _) = plain(by_group, args)
+    assert value == pytest.approx(by_group_terms(*args), rel=1e-13)
+    for k, found in ((0, by_beta), (1, by_intercept)):
+        for index in np.ndindex(np.shape(args[k])):
+            moved = np.array(args[k], complex)
+            moved[index] += 1e-30j
+            exact = by_group_terms(*args[:k], moved[()], *args[k + 1 :]).imag / 1e-30
+            assert found[index] == pytest.approx(exact, rel=1e-11)
+
+
 class Data(NamedTuple):
     y: tuple
     X: np.ndarray
@@ -235,6 +265,7 @@ def values(p, d):
         glm.logistic(y[1], d.X, p.beta),
         glm.poisson(y[2], d.X, p.beta, offset=d.offset),
         glm.softmax(y[5], d.X, p.B),
+        glm.logistic(y[1][::2], np.ascontiguousarray(d.X[::2]), p.beta),
     )
     return full, short
 
@@ -279,6 +310,7 @@ def test_users_functions_get_values(in_users_function):
             total("logistic", (p.beta, 0.0, d.y[1], d.X, nothing), logistic_terms),
             total("poisson", (p.beta, 0.0, d.y[2], d.X, d.offset), poisson_terms),
             total("softmax", (p.B, 0.0, d.y[5], d.X, 0.0), softmax_terms),
+            total("logistic", (p.beta, 0.0, d.y[1][::2], d.X[::2], 0.0), logistic_terms),
         ]
         assert short == pytest.approx(expected, rel=1e-13)
 

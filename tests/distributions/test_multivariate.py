@@ -20,6 +20,7 @@ from nbinfer.distributions import (
     wishart,
 )
 from nbinfer.model.evaluate import plain_python
+from nbinfer.model.matrix_transforms import cholesky_corr_forward
 from tests.distributions.multivariate import ALPHA, CHOL, COV, FUNCTIONS, MU, RHO, P, W, X
 
 nojit = pytest.mark.skipif(not JIT, reason="nothing is compiled")
@@ -479,3 +480,18 @@ def test_compiled_draws_are_the_plain_ones():
         assert one.dtype == other.dtype
     with pytest.raises(ValueError, match="mvnormal: chol must be a lower triangular matrix with a positive diagonal"):
         compiled(rng(), MU, -COV, ALPHA, P, RHO, W)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_lkj_is_the_density_of_what_cholesky_corr_declares(k):
+    """With the Jacobian of the transform it integrates to 1 over the coordinates, here u = atanh(sin(t))."""
+    count = k * (k - 1) // 2
+    nodes, weights = np.polynomial.legendre.leggauss(12)
+    total = 0.0
+    for place in np.ndindex((12,) * count):
+        r = np.sin(0.5 * np.pi * nodes[list(place)])
+        chol = np.empty(k * k)
+        log_jacobian = cholesky_corr_forward.py_func(np.arctanh(r), chol, np.array([k, 1.0]))
+        logp = lkj_cholesky.logpdf(chol.reshape(k, k), 2.0) + log_jacobian
+        total += np.exp(logp) * np.prod(0.5 * np.pi * weights[list(place)] / np.sqrt(1.0 - r * r))
+    assert total == pytest.approx(1.0, rel=1e-8)

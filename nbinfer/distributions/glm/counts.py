@@ -18,38 +18,63 @@ from nbinfer.distributions.glm._passes import hand_over, one_pass, whole_shift
 from nbinfer.vectormath.logarithm import log1p_of_fraction
 
 _exp, _log = vectormath.exp.numbers, vectormath.log.numbers
-_lgamma, _digamma = vectormath.lgamma.numbers, vectormath.digamma.numbers
+_lgamma, _lbeta = vectormath.lgamma_positive.numbers, vectormath.lbeta.numbers
+_digamma = vectormath.digamma_positive.numbers
 
-#: Counts below it are looked up in sums of logarithms that each pass makes anew; others cost gamma functions.
+#: Counts that are all below it are looked up in sums of logarithms, which each pass makes anew.
 _FEW = 256
 
 
 @fast
-def _largest(y: Any) -> float:
+def _largest(y: Any) -> int:
     """Return the largest count, -1 if one is no count."""
-    largest = 0.0
-    wrong = 0.0
+    largest, wrong = 0, 0
     for i in range(y.shape[0]):
-        k = 1.0 * y[i]
-        largest = max(largest, k)
-        wrong += 0.0 if k >= 0.0 and k < 2.0**53 and k == math.floor(k) else 1.0
-    return largest if wrong == 0.0 else -1.0
+        x = 1.0 * y[i]
+        is_count = x >= 0.0 and x < 2.0**53 and x == math.floor(x)
+        k = int(x if is_count else 0.0)
+        largest = k if k > largest else largest
+        wrong += 0 if is_count else 1
+    return largest if wrong == 0 else -1
+
+
+@fast
+def _looked_up(table: Any, y: Any) -> float:
+    total = 0.0
+    for i in range(y.shape[0]):
+        total += table[int(y[i])]
+    return total
+
+
+@fast
+def _log_factorials(y: Any) -> float:
+    total = 0.0
+    for i in range(y.shape[0]):
+        total += _lgamma(y[i] + 1.0)
+    return total
 
 
 @kernel
 def _factorials(y: Any, numbers: Any, numbers_grad: Any) -> float:
     """Return minus the sum of log(y!)."""
     largest = _largest(y)
-    if largest < 0.0:
+    if largest < 0:
         return -math.inf
-    few = min(int(largest) + 1, _FEW)
-    logs = np.zeros(few)
-    for k in range(1, few):
+    if largest >= _FEW:
+        return -_log_factorials(y)
+    logs = np.zeros(largest + 1)
+    for k in range(1, largest + 1):
         logs[k] = logs[k - 1] + _log(float(k))
-    total = 0.0
+    return -_looked_up(logs, y)
+
+
+@fast
+def _log_coefficients(y: Any, alpha: float, numbers_grad: Any) -> float:
+    total, slope = 0.0, 0.0
     for i in range(y.shape[0]):
-        k = int(y[i])
-        total -= logs[k] if k < few else _lgamma(k + 1.0)
+        total -= _lbeta(alpha, y[i] + 1.0) + _log(y[i] + alpha)
+        slope += _digamma(y[i] + alpha)
+    numbers_grad[0] += slope - y.shape[0] * _digamma(alpha)
     return total
 
 
@@ -58,24 +83,16 @@ def _coefficients(y: Any, numbers: Any, numbers_grad: Any) -> float:
     """Return the sum of the logarithms of the binomial coefficients (y + alpha - 1 over y), products of y factors."""
     alpha = numbers[0]
     largest = _largest(y)
-    if largest < 0.0 or not 0.0 < alpha < math.inf:
+    if largest < 0 or not 0.0 < alpha < math.inf:
         return -math.inf
-    few = min(int(largest) + 1, _FEW)
-    logs, slopes = np.zeros(few), np.zeros(few)
-    for k in range(1, few):
+    if largest >= _FEW:
+        return _log_coefficients(y, alpha, numbers_grad)
+    logs, slopes = np.zeros(largest + 1), np.zeros(largest + 1)
+    for k in range(1, largest + 1):
         logs[k] = logs[k - 1] + _log((alpha + (k - 1)) / k)
         slopes[k] = slopes[k - 1] + 1.0 / (alpha + (k - 1))
-    total, slope = 0.0, 0.0
-    for i in range(y.shape[0]):
-        k = int(y[i])
-        if k < few:
-            total += logs[k]
-            slope += slopes[k]
-        else:
-            total += _lgamma(k + alpha) - _lgamma(alpha) - _lgamma(k + 1.0)
-            slope += _digamma(k + alpha) - _digamma(alpha)
-    numbers_grad[0] += slope
-    return total
+    numbers_grad[0] += _looked_up(slopes, y)
+    return _looked_up(logs, y)
 
 
 @fast

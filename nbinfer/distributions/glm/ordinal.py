@@ -50,26 +50,27 @@ def _gaps(y: Any, cutpoints: Any, cutpoints_grad: Any) -> float:
 
 @fast
 def _between(y: Any, predictor: Any, cutpoints: Any, cutpoints_grad: Any) -> float:
+    """Return the sum of log F(u) + log F(-l): what predictors are over the upper cutpoint and under the lower one."""
     rows, last = predictor.shape[0], cutpoints.shape[0]
-    ends = np.empty(last + 2)
-    ends[0], ends[last + 1] = -math.inf, math.inf
+    over, under = np.full(rows, -math.inf), np.full(rows, -math.inf)  # nothing is beyond the ends
     for k in range(last):
-        ends[k + 1] = cutpoints[k]
-    above = np.empty(rows)
+        cutpoint = cutpoints[k]
+        for i in range(rows):
+            over[i] = predictor[i] - cutpoint if y[i] == k else over[i]
+            under[i] = cutpoint - predictor[i] if y[i] == k + 1 else under[i]
     total = 0.0
     for i in range(rows):
-        k = int(y[i])
-        over = predictor[i] - ends[k + 1]
-        under = ends[k] - predictor[i]
-        e, f = _exp(-abs(over)), _exp(-abs(under))
-        total -= (max(over, 0.0) + log1p_of_fraction(e)) + (max(under, 0.0) + log1p_of_fraction(f))
-        above[i] = (1.0 if over >= 0.0 else e) / (1.0 + e)
-        predictor[i] = (1.0 if under >= 0.0 else f) / (1.0 + f) - above[i]
+        u, v = over[i], under[i]
+        e, f = _exp(-abs(u)), _exp(-abs(v))
+        total -= (max(u, 0.0) + log1p_of_fraction(e)) + (max(v, 0.0) + log1p_of_fraction(f))
+        over[i] = (1.0 if u >= 0.0 else e) / (1.0 + e)
+        under[i] = (1.0 if v >= 0.0 else f) / (1.0 + f)
+        predictor[i] = under[i] - over[i]
     for k in range(last):
         slope = 0.0
         for i in range(rows):
-            slope += above[i] if y[i] == k else 0.0
-            slope -= above[i] + predictor[i] if y[i] == k + 1 else 0.0
+            slope += over[i] if y[i] == k else 0.0
+            slope -= under[i] if y[i] == k + 1 else 0.0
         cutpoints_grad[k] += slope
     return total
 

@@ -1,0 +1,595 @@
+"""Truncated, censored and mixed families: densities against mpmath, mass one, draws by their distribution function."""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from mpmath import mp, mpf
+from scipy import integrate, stats
+
+from nbinfer.autodiff import value_and_grad
+from nbinfer.compile import JIT
+from nbinfer.distributions import (
+    beta,
+    binomial,
+    categorical,
+    censored,
+    exponential,
+    laplace,
+    mixture,
+    mvnormal,
+    normal,
+    poisson,
+    truncated,
+    truncated_normal,
+    weibull,
+)
+from nbinfer.model.evaluate import plain_python
+
+INF, NAN = np.inf, np.nan
+nojit = pytest.mark.skipif(not JIT, reason="nothing is compiled")
+
+cut_normal, cut_poisson, cut_weibull = truncated(normal), truncated(poisson), truncated(weibull)
+capped_weibull, capped_poisson = censored(weibull), censored(poisson)
+normals, mixed, poissons = mixture(normal), mixture(normal, laplace), mixture(poisson)
+cut_normals, capped_cut = truncated(normals), censored(cut_normal)
+W = np.array([0.3, 0.7])
+MU = np.array([-1.0, 2.0])
+
+
+# What they are in many digits -----------------------------------------------------------------------------------------
+
+
+def normal_density(x, mu, sigma):
+    return mp.npdf(x, mu, sigma)
+
+
+def normal_mass(low, high, mu, sigma):
+    """Return the probability between bounds, computed in the tail where it is small."""
+    a, b = (low - mu) / sigma, (high - mu) / sigma
+    return mp.ncdf(b) - mp.ncdf(a) if a < 0 else mp.ncdf(-a) - mp.ncdf(-b)
+
+
+def weibull_density(x, alpha, scale):
+    return alpha / scale * (x / scale) ** (alpha - 1) * mp.exp(-((x / scale) ** alpha))
+
+
+def weibull_beyond(x, alpha, scale):
+    return mp.exp(-((x / scale) ** alpha)) if x > 0 else mpf(1)
+
+
+def poisson_mass(k, mu):
+    return mp.exp(-mu) * mu ** int(k) / mp.factorial(int(k))
+
+
+def poisson_up_to(k, mu):
+    return mp.fsum(poisson_mass(j, mu) for j in range(int(k) + 1))
+
+
+def laplace_density(x, mu, b):
+    return mp.exp(-abs(x - mu) / b) / (2 * b)
+
+
+def cut(density, mass):
+    def reference(x, *parameters):
+        *own, lower, upper = parameters
+        return mp.log(density(x, *own) / mass(lower, upper, *own))
+
+    return reference
+
+
+def capped_weibull_reference(x, alpha, scale, lower, upper):
+    if x == lower:
+        return mp.log1p(-weibull_beyond(x, alpha, scale))
+    return mp.log(weibull_beyond(x, alpha, scale) if x == upper else weibull_density(x, alpha, scale))
+
+
+def capped_poisson_reference(k, mu, lower, upper):
+    if k == lower:
+        return mp.log(poisson_up_to(k, mu))
+    return mp.log(1 - poisson_up_to(k - 1, mu) if k == upper else poisson_mass(k, mu))
+
+
+def capped_cut_reference(x, mu, sigma, a, b, lower, upper):
+    mass = normal_mass(a, b, mu, sigma)
+    if x == lower:
+        return mp.log(normal_mass(a, x, mu, sigma) / mass)
+    return mp.log(normal_mass(x, b, mu, sigma) / mass if x == upper else normal_density(x, mu, sigma) / mass)
+
+
+def several(x, weights, densities):
+    return mp.log(mp.fsum(w * f(x) for w, f in zip(weights, densities, strict=True)))
+
+
+def normals_density(x, weights, mu, sigma):
+    return mp.fsum(w * normal_density(x, m, sigma) for w, m in zip(weights, mu, strict=True))
+
+
+def normals_mass(low, high, weights, mu, sigma):
+    return mp.fsum(w * normal_mass(low, high, m, sigma) for w, m in zip(weights, mu, strict=True))
+
+
+def mixed_reference(x, weights, mu, sigma, middle, b):
+    return several(x, weights, [lambda x: normal_density(x, mu, sigma), lambda x: laplace_density(x, middle, b)])
+
+
+def poissons_reference(k, weights, mu):
+    return several(k, weights, [lambda k, m=m: poisson_mass(k, m) for m in mu])
+
+
+#: family, reference, points, how many arguments at the end have no derivative: bounds
+FUNCTIONS = {
+    "truncated(normal)": (
+        cut_normal,
+        cut(normal_density, normal_mass),
+        [
+            (0.5, 0.3, 1.2, 0.0, 2.0),
+            (0.0, 0.3, 1.2, 0.0, INF),
+            (2.0, 0.3, 1.2, -INF, 2.0),
+            (0.5, 0.3, 1.2, -INF, INF),
+            (30.5, 0.0, 1.0, 30.0, INF),
+            (-30.5, 0.0, 1.0, -INF, -30.0),
+            (30.5, 0.0, 1.0, 30.0, 31.0),
+            (0.5, 0.0, 1.0, 0.4, 0.6),
+        ],
+        2,
+    ),
+    "truncated(weibull)": (
+        cut_weibull,
+        cut(weibull_density, lambda a, b, *own: weibull_beyond(a, *own) - weibull_beyond(b, *own)),
+        [(1.5, 2.0, 1.0, 0.5, 3.0), (1.5, 2.0, 1.0, -1.0, 3.0), (6.1, 2.0, 1.0, 6.0, INF)],
+        2,
+    ),
+    "truncated(poisson)": (
+        cut_poisson,
+        cut(
+            poisson_mass,
+            lambda a, b, mu: poisson_up_to(b if b < INF else 300, mu) - (poisson_up_to(a - 1, mu) if a > 0 else 0),
+        ),
+        [(3, 2.5, 1.0, 6.0), (1, 2.5, 1.0, INF), (0, 2.5, 0.0, 2.0), (40, 2.5, 40.0, INF), (2, 2.5, -INF, 2.0)],
+        2,
+    ),
+    "censored(weibull)": (
+        capped_weibull,
+        capped_weibull_reference,
+        [(1.5, 2.0, 1.0, 0.5, 3.0), (0.5, 2.0, 1.0, 0.5, 3.0), (3.0, 2.0, 1.0, 0.5, 3.0), (30.0, 2.0, 1.0, -INF, 30.0)],
+        2,
+    ),
+    "censored(poisson)": (
+        capped_poisson,
+        capped_poisson_reference,
+        [(3, 2.5, 1.0, 6.0), (1, 2.5, 1.0, 6.0), (6, 2.5, 1.0, 6.0), (3, 2.5, -INF, INF)],
+        2,
+    ),
+    "censored(truncated(normal))": (
+        capped_cut,
+        capped_cut_reference,
+        [(0.5, 0.3, 1.2, 0.0, 4.0, 0.2, 2.0), (0.2, 0.3, 1.2, 0.0, 4.0, 0.2, 2.0), (2.0, 0.3, 1.2, 0.0, INF, 0.2, 2.0)],
+        4,
+    ),
+    "mixture(normal)": (
+        normals,
+        lambda x, *parameters: mp.log(normals_density(x, *parameters)),
+        [
+            (0.5, W, MU, 1.2),
+            (40.0, W, MU, 1.2),
+            (0.5, np.array([0.2, 0.3, 0.5]), np.arange(3.0), 0.1),
+            (0.5, W[:1] / W[0], MU[:1], 1.0),
+        ],
+        0,
+    ),
+    "mixture(normal, laplace)": (
+        mixed,
+        mixed_reference,
+        [(0.5, W, 0.1, 0.9, 0.3, 2.0), (90.0, W, 0.1, 0.9, 0.3, 2.0)],
+        0,
+    ),
+    "mixture(poisson)": (
+        poissons,
+        poissons_reference,
+        [(3, W, np.array([1.0, 4.0])), (100, W, np.array([1.0, 4.0]))],
+        0,
+    ),
+    "truncated(mixture(normal))": (
+        cut_normals,
+        cut(normals_density, normals_mass),
+        [(0.5, W, MU, 1.2, 0.0, 2.0), (-0.5, W, MU, 1.2, -0.7, INF)],
+        2,
+    ),
+}
+by_function = pytest.mark.parametrize("name", FUNCTIONS)
+
+
+def density(name):
+    family = FUNCTIONS[name][0]
+    return getattr(family, "logpdf", None) or family.logpmf
+
+
+def exactly(thing):
+    return [exactly(item) for item in thing] if np.ndim(thing) else mpf(float(thing))
+
+
+def gradient_of(name, args, place):
+    """Differentiate the reference by an argument, or by each of its elements."""
+    exact = [exactly(arg) for arg in args]
+
+    def moved(t, k):
+        changed = exact[place] + t if k is None else [x + t * (i == k) for i, x in enumerate(exact[place])]
+        return FUNCTIONS[name][1](*exact[:place], changed, *exact[place + 1 :])
+
+    if np.ndim(args[place]) == 0:
+        return float(mp.diff(lambda t: moved(t, None), 0))
+    return [float(mp.diff(lambda t, k=k: moved(t, k), 0)) for k in range(len(args[place]))]
+
+
+def derived(function, args, active):
+    """Return value and gradient from generated code run as plain Python."""
+
+    def call(*args):
+        return function(*args)
+
+    both = value_and_grad(call, active)
+    taken = both._take_apart(args)
+    compiled = both._compiled(taken)
+    with plain_python():
+        value = compiled._plain(*taken.leaves, *taken.gradients)
+    return value, taken.gradients
+
+
+@by_function
+def test_value_and_derivatives_equal_the_reference(name):
+    _, reference, points, bounds = FUNCTIONS[name]
+    for args in points:
+        discrete = isinstance(args[0], int)
+        at_bound = bounds and args[0] in args[-2:]
+        active = [k for k in range(len(args) - bounds) if k > 0 or not (discrete or at_bound)]
+        with mp.workdps(700 if 30.5 in np.abs(args[0:1]) else 60):
+            expected = float(reference(*map(exactly, args)))
+            assert density(name)(*args) == pytest.approx(expected, rel=1e-13, abs=1e-13)
+            value, gradients = derived(density(name), args, active)
+            assert value == pytest.approx(expected, rel=1e-13, abs=1e-13)
+            for place, found in zip(active, gradients, strict=True):
+                exact = gradient_of(name, args, place)
+                if name == "truncated(mixture(normal))" and place == 1:  # along weights that sum to 1: elsewhere
+                    found, exact = found - np.mean(found), exact - np.mean(exact)  # F and 1 - F have no meaning
+                np.testing.assert_allclose(found, exact, rtol=1e-10, atol=1e-10)
+
+
+OUTSIDE = [
+    ("truncated(normal)", [(-0.1, 0.3, 1.2, 0.0, 2.0), (2.1, 0.3, 1.2, 0.0, 2.0), (0.5, 0.3, -1.2, 0.0, 2.0)]),
+    ("truncated(normal)", [(0.5, 0.3, 1.2, 2.0, 0.0), (0.5, NAN, 1.2, 0.0, 2.0), (NAN, 0.3, 1.2, 0.0, 2.0)]),
+    ("truncated(normal)", [(0.5, 0.3, 1.2, NAN, 2.0), (0.5, 0.3, 1.2, 0.0, NAN)]),
+    ("truncated(poisson)", [(0, 2.5, 1.0, 6.0), (7, 2.5, 1.0, 6.0), (2.5, 2.5, 1.0, 6.0), (3, -2.5, 1.0, 6.0)]),
+    ("censored(weibull)", [(0.4, 2.0, 1.0, 0.5, 3.0), (3.1, 2.0, 1.0, 0.5, 3.0), (1.5, -2.0, 1.0, 0.5, 3.0)]),
+    ("censored(weibull)", [(0.5, 2.0, -1.0, 0.5, 3.0), (3.0, 2.0, -1.0, 0.5, 3.0), (NAN, 2.0, 1.0, 0.5, 3.0)]),
+    ("censored(poisson)", [(0, 2.5, 1.0, 6.0), (7, 2.5, 1.0, 6.0), (2.5, 2.5, 1.0, 6.0), (1, -2.5, 1.0, 6.0)]),
+    ("mixture(normal)", [(0.5, 2.0 * W, MU, 1.2), (0.5, W, MU, -1.2), (0.5, W, NAN * MU, 1.2), (NAN, W, MU, 1.2)]),
+    ("mixture(normal)", [(0.5, np.array([1.2, -0.2]), MU, 1.2), (0.5, NAN * W, MU, 1.2)]),
+    (
+        "mixture(normal, laplace)",
+        [(0.5, 2.0 * W, 0.1, 0.9, 0.3, 2.0), (0.5, np.array([1.2, -0.2]), 0.1, 0.9, 0.3, 2.0)],
+    ),
+    ("mixture(normal, laplace)", [(0.5, W, 0.1, -0.9, 0.3, -2.0)]),
+    ("mixture(poisson)", [(2.5, W, np.ones(2)), (-1, W, np.ones(2))]),
+]
+
+
+@pytest.mark.parametrize(("name", "points"), OUTSIDE)
+def test_no_density_is_minus_infinity(name, points):
+    for args in points:
+        assert density(name)(*args) == -INF, args
+        active = list(range(1, len(args) - FUNCTIONS[name][3]))
+        assert derived(density(name), args, active)[0] == -INF, args
+
+
+def test_a_component_of_weight_nothing_has_no_part():
+    w = np.array([1.0, 0.0])
+    value, (by_w, by_mu) = derived(normals.logpdf, (0.5, w, MU, 1.0), [1, 2])
+    assert value == pytest.approx(normal.logpdf(0.5, -1.0, 1.0), rel=1e-14)
+    assert np.isfinite(by_w).all()
+    np.testing.assert_allclose(by_mu, [1.5, 0.0], rtol=1e-14)
+
+
+def test_truncated_normal_is_the_family_of_that_name():
+    x, lower = np.linspace(-1.0, 2.0, 7), np.array([-1.0, -INF])[:, None]
+    args = (x, 0.3, 1.2, lower, 2.0)
+    for kind in ("logpdf", "logcdf", "logsf"):
+        np.testing.assert_allclose(getattr(cut_normal, kind)(*args), getattr(truncated_normal, kind)(*args), atol=1e-14)
+
+
+# Mass -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("family", "parameters", "points"),
+    [
+        (cut_normal, (0.3, 1.2, 0.0, 2.0), [0.0, 0.7, 2.0]),
+        (cut_weibull, (2.0, 1.0, 0.5, INF), [0.5, 1.3, 12.0]),
+        (truncated(beta), (0.5, 3.0, 0.1, 0.9), [0.1, 0.4, 0.9]),
+        (capped_weibull, (2.0, 1.0, 0.5, 1.5), [0.5, 1.1, 1.5]),
+        (normals, (W, MU, 1.2), [-15.0, 0.3, 20.0]),
+        (mixed, (W, 0.1, 0.9, 0.3, 2.0), [-80.0, 0.3, 0.5, 80.0]),
+        (cut_normals, (W, MU, 1.2, 0.0, 2.5), [0.0, 1.0, 2.5]),
+        (capped_cut, (0.3, 1.2, 0.0, 4.0, 0.2, 2.0), [0.2, 1.0, 2.0]),
+    ],
+    ids=lambda thing: repr(thing) if isinstance(thing, type(normals)) else "",
+)
+def test_mass_is_one_and_what_the_distribution_function_says(family, parameters, points):
+    """Censored families have mass in their ends, which the density at the ends is."""
+    ends = repr(family).startswith("<family censored")
+    below = np.exp(family.logpdf(points[0], *parameters)) if ends else 0.0
+    for start, end in itertools.pairwise(points):
+        assert below == pytest.approx(np.exp(family.logcdf(start, *parameters)), rel=1e-8, abs=1e-12)
+        assert 1.0 - below == pytest.approx(np.exp(family.logsf(start, *parameters)), rel=1e-8)
+        below += integrate.quad(lambda x: np.exp(family.logpdf(x, *parameters)), start, end, epsabs=1e-12)[0]
+    if ends:
+        below += np.exp(family.logpdf(points[-1], *parameters))
+    assert below == pytest.approx(1.0, rel=1e-8)
+    assert family.logcdf(points[-1] + 1.0, *parameters) == pytest.approx(0.0, abs=1e-12)
+    assert family.logsf(points[0] - 100.0, *parameters) == pytest.approx(0.0, abs=1e-12)
+    assert family.logsf(points[-1] + 900.0, *parameters) < -100.0
+    assert family.logcdf(points[0] - 900.0, *parameters) < -100.0
+
+
+@pytest.mark.parametrize(
+    ("family", "parameters", "k"),
+    [
+        (cut_poisson, (2.5, 1.0, 6.0), np.arange(1, 7)),
+        (cut_poisson, (2.5, 0.5, INF), np.arange(1, 60)),
+        (capped_poisson, (2.5, 1.0, 6.0), np.arange(1, 7)),
+        (capped_poisson, (2.5, 1.0, INF), np.arange(1, 60)),
+        (poissons, (W, np.array([1.0, 4.0])), np.arange(80)),
+        (mixture(poisson, binomial), (W, 2.0, 7, 0.3), np.arange(60)),
+        (truncated(binomial), (7, 0.3, 2, 5), np.arange(2, 6)),
+    ],
+)
+def test_discrete_mass_is_one_and_what_the_distribution_function_says(family, parameters, k):
+    mass = np.exp(family.logpmf(k, *parameters))
+    assert mass.sum() == pytest.approx(1.0, rel=1e-12)
+    np.testing.assert_allclose(np.exp(family.logcdf(k, *parameters)), np.cumsum(mass), rtol=1e-12)
+    np.testing.assert_allclose(np.exp(family.logsf(k, *parameters)), 1.0 - np.cumsum(mass), rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(family.logcdf(k + 0.5, *parameters), family.logcdf(k, *parameters), rtol=1e-14)
+
+
+# Shapes ---------------------------------------------------------------------------------------------------------------
+
+
+def test_arrays_broadcast():
+    x, lower = np.array([0.5, 1.0, 1.5]), np.array([[0.0], [0.4]])
+    values = cut_normal.logpdf(x, 0.3, 1.2, lower, INF)
+    assert values.shape == (2, 3)
+    assert values[1, 2] == pytest.approx(cut_normal.logpdf(1.5, 0.3, 1.2, 0.4, INF), rel=1e-14)
+    values = normals.logpdf(x, W, MU, 1.2)
+    assert values.shape == (3,)
+    assert values[1] == pytest.approx(normals.logpdf(1.0, W, MU, 1.2), rel=1e-14)
+    rows = np.array([[0.3, 0.7], [0.5, 0.5], [1.0, 0.0]])
+    values = normals.logpdf(x, rows, rows, np.array([1.0, 2.0]))
+    assert values[1] == pytest.approx(normals.logpdf(1.0, rows[1], rows[1], np.array([1.0, 2.0])), rel=1e-14)
+    assert mixed.logpdf(x, W, 0.1, 0.9, 0.3, np.ones((2, 1))).shape == (2, 3)
+    with pytest.raises(ValueError, match=r"truncated\(normal\).logpdf: shapes do not broadcast: x \(3,\), mu \(2,\)"):
+        cut_normal.logpdf(x, np.ones(2), 1.2, 0.0, INF)
+
+
+def sum_of_arrays(x, k, weights, mu, scale):
+    total = np.sum(cut_normal.logpdf(x, mu[0], scale, 0.0, INF)) + np.sum(
+        capped_weibull.logpdf(x, 2.0, scale, 0.5, 1.5)
+    )
+    total += np.sum(normals.logpdf(x, weights, mu, scale)) + np.sum(mixed.logpdf(x, weights, 0.1, scale, 0.3, 2.0))
+    return total + np.sum(cut_poisson.logpmf(k, scale, 1, 6)) + np.sum(poissons.logpmf(k, weights, mu * mu))
+
+
+def sum_of_elements(x, k, weights, mu, scale):
+    total = 0.0
+    for i in range(3):
+        total += cut_normal.logpdf(x[i], mu[0], scale, 0.0, INF) + capped_weibull.logpdf(x[i], 2.0, scale, 0.5, 1.5)
+        total += normals.logpdf(x[i], weights, mu, scale) + mixed.logpdf(x[i], weights, 0.1, scale, 0.3, 2.0)
+        total += cut_poisson.logpmf(k[i], scale, 1, 6) + poissons.logpmf(k[i], weights, mu * mu)
+    return total
+
+
+ARGS = (np.array([0.5, 1.1, 1.5]), np.array([1, 3, 6]), W, MU, 1.1)
+
+
+def test_models_take_arrays():
+    value, gradients = derived(sum_of_arrays, ARGS, [2, 3, 4])
+    assert value == pytest.approx(sum_of_arrays(*ARGS), rel=1e-13)
+    expected, others = derived(sum_of_elements, ARGS, [2, 3, 4])
+    assert value == pytest.approx(expected, rel=1e-13)
+    for found, other in zip(gradients, others, strict=True):
+        np.testing.assert_allclose(found, other, rtol=1e-12)
+
+
+# Draws ----------------------------------------------------------------------------------------------------------------
+
+
+def rng(seed=21):
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize(
+    ("family", "parameters", "size"),
+    [
+        (cut_normal, (0.3, 1.2, 0.0, 2.0), 2000),
+        (cut_normal, (0.0, 1.0, 8.0, INF), 100),  # by inversion, as are the next two
+        (cut_normal, (0.0, 1.0, -INF, -8.0), 100),
+        (cut_weibull, (2.0, 1.0, 6.0, 6.1), 100),
+        (normals, (W, MU, 1.2), 2000),
+        (mixed, (W, 0.1, 0.9, 0.3, 2.0), 2000),
+        (cut_normals, (W, MU, 1.2, 0.0, 2.5), 500),
+    ],
+)
+def test_draws_follow_the_distribution_function(family, parameters, size):
+    draws = family.random(rng(), *parameters, size=size)
+    assert stats.kstest(draws, lambda x: np.exp(family.logcdf(x, *parameters))).pvalue > 1e-4
+    assert np.isfinite(family.logpdf(draws, *parameters)).all()
+
+
+def test_censored_draws():
+    draws = capped_weibull.random(rng(), 2.0, 1.0, 0.5, 1.5, 2000)
+    for end in (0.5, 1.5):
+        p = np.exp(capped_weibull.logpdf(end, 2.0, 1.0, 0.5, 1.5))
+        assert stats.binomtest(int(np.sum(draws == end)), 2000, p).pvalue > 1e-4
+    inside = draws[(draws > 0.5) & (draws < 1.5)]
+    law = stats.weibull_min(2.0)
+    assert stats.kstest((law.cdf(inside) - law.cdf(0.5)) / (law.cdf(1.5) - law.cdf(0.5)), "uniform").pvalue > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("family", "parameters", "size"),
+    [
+        (cut_poisson, (2.5, 1.0, 6.0), 2000),
+        (cut_poisson, (2.0, 15.0, INF), 100),  # by inversion
+        (cut_poisson, (60.0, -INF, 20.0), 100),
+        (capped_poisson, (2.5, 1.0, 6.0), 2000),
+        (poissons, (W, np.array([1.0, 4.0])), 2000),
+        (mixture(poisson, binomial), (W, 2.0, 7, 0.3), 2000),
+        (mixture(categorical), (W, np.array([[0.1, 0.9], [0.5, 0.5]])), 2000),
+    ],
+)
+def test_discrete_draws_are_as_frequent_as_they_should_be(family, parameters, size):
+    draws = family.random(rng(), *parameters, size=size)
+    assert draws.dtype == np.int64
+    values, counts = np.unique(draws, return_counts=True)
+    expected = size * np.exp(family.logpmf(values, *parameters))
+    common = expected >= 5.0
+    observed = np.append(counts[common], counts[~common].sum())
+    expected = np.append(expected[common], size - expected[common].sum())
+    keep = expected > 1e-9 * size
+    assert observed[~keep].sum() == 0
+    assert stats.chisquare(observed[keep], expected[keep] * size / expected[keep].sum()).pvalue > 1e-4
+
+
+def draw_all(rng, weights, mu):
+    return (
+        cut_normal.random(rng, 0.0, 1.0, 0.0, 2.0, 3),
+        cut_normal.random(rng, 0.0, 1.0, 8.0, INF),
+        capped_poisson.random(rng, 2.5, np.array([1.0, 2.0]), 6.0),
+        normals.random(rng, weights, mu, 1.2, (2, 2)),
+        mixed.random(rng, weights, 0.1, 0.9, 0.3, 2.0),
+    )
+
+
+def test_draws_broadcast():
+    assert [np.shape(d) for d in draw_all(rng(), W, MU)] == [(3,), (), (2,), (2, 2), ()]
+    assert normals.random(rng(), np.tile(W, (3, 1)), MU, 1.0).shape == (3,)
+
+
+@pytest.mark.nojit
+@nojit
+def test_compiled_code_computes_the_same():
+    import numba
+
+    assert numba.njit(sum_of_arrays)(*ARGS) == pytest.approx(sum_of_arrays(*ARGS), rel=1e-13)
+    for one, other in zip(numba.njit(draw_all)(rng(), W, MU), draw_all(rng(), W, MU), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-14)  # inversion may round otherwise
+        assert np.asarray(one).dtype == np.asarray(other).dtype
+
+
+# What they say of themselves ------------------------------------------------------------------------------------------
+
+
+def test_they_look_like_families():
+    assert repr(cut_normal) == "<family truncated(normal)>"
+    assert repr(capped_cut.logpdf) == "<density censored(truncated(normal)).logpdf>"
+    assert mixed.logpdf.names == ("x", "weights", "mu_0", "sigma_0", "mu_1", "b_1")
+    assert cut_normal.logpdf(0.5, sigma=1.2, mu=0.3, lower=0.0, upper=2.0) == cut_normal.logpdf(0.5, 0.3, 1.2, 0.0, 2.0)
+    assert cut_weibull.support(2.0, 1.0, -1.0, 3.0) == (0.0, 3.0)
+    assert capped_weibull.support(2.0, 1.0, 0.5, INF) == (0.5, INF)
+    assert poissons.support(W, np.ones(2)) == (0, INF)
+    assert mixture(normal, exponential).support(W, 0.0, 1.0, 2.0) == (-INF, INF)
+    assert not hasattr(mixture(categorical), "logcdf")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: cut_normal.check(0.0, -1.0, 0.0, 1.0),
+            r"truncated\(normal\): sigma must be positive and finite, got -1.0",
+        ),
+        (
+            lambda: cut_normal.check(0.0, 1.0, 1.0, 1.0),
+            r"truncated\(normal\): lower must be less than upper, got lower = 1.0",
+        ),
+        (lambda: cut_normal.random(rng(), 0.0, 1.0, NAN, 1.0), r"truncated\(normal\): lower must be a number"),
+        (
+            lambda: capped_poisson.random(rng(), -1.0, 0.0, 1.0),
+            r"censored\(poisson\): mu must be finite and not negative",
+        ),
+        (lambda: normals.check(W, MU, -1.0), r"mixture\(normal\): sigma must be positive and finite, got -1.0"),
+        (lambda: normals.check(2 * W, MU, 1.0), r"mixture\(normal\): weights must be probabilities that sum to 1"),
+        (
+            lambda: normals.random(rng(), W, MU, [1.0, -1.0]),
+            r"mixture\(normal\): sigma must be positive and finite, got \[ 1. -1.\]",
+        ),
+        (
+            lambda: normals.random(rng(), W, np.ones(3), 1.0),
+            r"mixture\(normal\): mu must be a number or have an element",
+        ),
+        (lambda: mixed.random(rng(), W, 0.0, 1.0, 0.0, -1.0), r"mixture\(normal, laplace\): b_1 must be positive"),
+    ],
+)
+def test_invalid_parameters_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: truncated(mvnormal), "truncated takes a family of one variable, such as .*normal, got <module"),
+        (lambda: censored(stats.norm), "censored takes a family of one variable"),
+        (
+            lambda: truncated(categorical),
+            "truncated needs logcdf and logsf of a family, which categorical does not have",
+        ),
+        (lambda: mixture(), "mixture takes one family or more"),
+        (lambda: mixture(normal, poisson), "all continuous or all discrete"),
+    ],
+)
+def test_what_is_no_family_is_refused(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+MODEL = """
+import sys
+import numpy as np
+import nbinfer as nb
+from nbinfer.distributions import censored, exponential, mixture, normal
+
+capped, normals = censored(exponential), mixture(normal)
+y, x = np.array([0.5, 1.0, 2.0]), np.array([-1.0, 0.0, 2.0])
+
+def prior(p, d):
+    return normal.logpdf(p.rate, 0.0, 1.0) + np.sum(normal.logpdf(p.mu, 0.0, 1.0))
+
+def survival(p, d):
+    return capped.logpdf(d.y, p.rate, -np.inf, 2.0)
+
+def clusters(p, d):
+    return normals.logpdf(d.x, p.weights, p.mu, 1.0)
+
+model = nb.Model(
+    parameters={"rate": nb.positive(), "mu": nb.real(2), "weights": nb.simplex(2)},
+    prior=prior, likelihood={"y": survival, "x": clusters}, data={"y": y, "x": x},
+)
+value, grad = model.bind(1).value_and_grad(np.array([0.1, -0.2, 0.3, 0.4]))
+assert model.bind(1).has_gradient == "derived"
+assert model.bind(1).compare(np.array([0.1, -0.2, 0.3, 0.4])).ok
+print("numba" in sys.modules)
+"""
+
+
+@pytest.mark.nojit
+@nojit
+def test_a_model_is_compiled_once(tmp_path):
+    script = tmp_path / "model.py"  # a gradient is derived from source
+    script.write_text(MODEL)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, str(script)]
+    runs = [subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert runs[1].stdout == "False\n"
