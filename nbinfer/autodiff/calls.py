@@ -106,20 +106,6 @@ def _own(function: Any) -> Any:
     return getattr(own, "py_func", function)
 
 
-#: Functions of ``scipy.special`` that have another name among ours.
-_SCIPY = {"gammaln": "lgamma", "psi": "digamma", "betaln": "lbeta"}
-
-
-def _own(function: Any) -> Any:
-    """Return our function for one of ``scipy.special``, which is not imported for that."""
-    name = getattr(function, "__name__", None)
-    special = sys.modules.get("scipy.special")
-    if not isinstance(name, str) or getattr(special, name, None) is not function:
-        return function
-    own = getattr(vectormath, _SCIPY.get(name, name), None)
-    return getattr(own, "py_func", function)
-
-
 def _name(function: Any) -> str:
     module, name = getattr(function, "__module__", "") or "", str(getattr(function, "__name__", repr(function)))
     package, _, rest = module.partition(".")

@@ -55,7 +55,7 @@ def _log_factorials(y: Any) -> float:
 
 
 @kernel
-def _factorials(y: Any, numbers: Any, numbers_grad: Any) -> float:
+def _factorials(y: Any, numbers: Any, numbers_grad: Any) -> Any:
     """Return minus the sum of log(y!)."""
     largest = _largest(y)
     if largest < 0:
@@ -79,7 +79,7 @@ def _log_coefficients(y: Any, alpha: float, numbers_grad: Any) -> float:
 
 
 @kernel
-def _coefficients(y: Any, numbers: Any, numbers_grad: Any) -> float:
+def _coefficients(y: Any, numbers: Any, numbers_grad: Any) -> Any:
     """Return the sum of the logarithms of the binomial coefficients (y + alpha - 1 over y), products of y factors."""
     alpha = numbers[0]
     largest = _largest(y)
