@@ -122,8 +122,9 @@ CASES: dict[str, Case] = {
 
 
 def functions() -> dict[str, Elementwise]:
-    """Return every elementwise function of `vectormath` by name."""
-    return {f.py_func.__name__: f for f in vars(vectormath).values() if isinstance(f, Elementwise)}
+    """Return every function of numbers in `vectormath` by name."""
+    found = [f for f in vars(vectormath).values() if isinstance(f, Elementwise) and not any(f.cores)]
+    return {f.py_func.__name__: f for f in found}
 
 
 def case_of(name: str) -> Case:

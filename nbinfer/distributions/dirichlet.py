@@ -48,7 +48,20 @@ def logpdf(x: Any, alpha: Any) -> Any:
 
 @exact
 def draw(rng: np.random.Generator, alpha: Any) -> Any:
-    """Draw one vector, by gamma variates whose logarithms do not underflow."""
+    """Draw one vector, by gamma variates whose logarithms do not underflow.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Where randomness comes from.
+    alpha : ndarray, shape (k,)
+        Concentrations, positive.
+
+    Returns
+    -------
+    x : ndarray, shape (k,)
+        Probabilities.
+    """
     k = alpha.shape[0]
     x = np.empty(k)
     largest = -math.inf

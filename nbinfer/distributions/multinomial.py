@@ -47,7 +47,22 @@ def logpmf(x: Any, n: Any, p: Any) -> Any:
 
 @exact
 def draw(rng: np.random.Generator, n: Any, p: Any) -> Any:
-    """Draw one vector: each count is binomial given those before it."""
+    """Draw one vector: each count is binomial given those before it.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Where randomness comes from.
+    n : int
+        Number of trials.
+    p : ndarray, shape (k,)
+        Probabilities.
+
+    Returns
+    -------
+    x : ndarray of int64, shape (k,)
+        Counts.
+    """
     k = p.shape[0]
     x = np.zeros(k, np.int64)
     left, rest = int(n), 1.0
