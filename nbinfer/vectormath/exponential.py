@@ -4,8 +4,8 @@ All reduce the argument by Cody and Waite: :math:`x = n\log 2 + r` with :math:`|
 :math:`n` is rounded by adding and subtracting a large number, and :math:`e^r - 1 = r + r^2 q(r)`, where `q` is a
 minimax polynomial. No step is a branch, so that LLVM turns a loop over them into vector instructions.
 
-Largest errors in units in the last place (ulp), over the whole range: exp and expm1 1.1, exp2 1, sinh and cosh 2,
-tanh 2.
+Largest errors in units in the last place (ulp), of a million points over the whole range: exp 1.0, exp2 1.1, expm1 1.6,
+cosh 1.5, sinh 2.1, tanh 2.4.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ The argument is :math:`2^k(1 + f)` with :math:`1 + f` from :math:`\sqrt{1/2}` to
 form f, which is exact, counts most. `R` is a minimax polynomial. No step is
 a branch, so that LLVM turns a loop over them into vector instructions.
 
-Largest errors in units in the last place (ulp), over the whole range: log 0.8, log1p 1, log2 and log10 2.
+Largest errors in units in the last place (ulp), of a million points over the whole range: log 0.9, log1p 0.9, log2 1.6,
+log10 1.8.
 """
 
 from __future__ import annotations
@@ -113,13 +114,18 @@ def log1p(x: float) -> Any:
 
 
 @fragment
-def log1p_of_fraction(e: float) -> float:
-    """Return log(1 + e) for e from 0 to 1; that of 2 is exact."""
-    s = e / (2.0 + e)
-    z = s * s
+def atanh_curve(z: float) -> float:
+    """Return 2 atanh(s) / s - 2 of z = s**2, for s up to 1/3."""
     w = z * z
     w2 = w * w
     p = (0.6666666666666631 + z * 0.4000000000015721) + w * (0.2857142854785754 + z * 0.22222223969536922)
     q = (0.18181743930936592 + z * 0.1538655980838134) + w * (0.13300974954874126 + z * 0.12106076295850332)
     p += w2 * (q + w2 * (0.08340141903175922 + z * 0.17018462725494524))
-    return e - s * (e - z * p)
+    return z * p
+
+
+@fragment
+def log1p_of_fraction(e: float) -> float:
+    """Return log(1 + e) for e from 0 to 1; that of 2 is exact."""
+    s = e / (2.0 + e)
+    return e - s * (e - atanh_curve(s * s))
