@@ -593,3 +593,45 @@ def test_a_model_is_compiled_once(tmp_path):
     command = [sys.executable, str(script)]
     runs = [subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert runs[1].stdout == "False\n"
+
+
+#: Numba's decorator of device functions sees no kernels: each is made one, with those it calls.
+DEVICE = """
+import types
+import numpy as np
+from numba import cuda
+from nbinfer.compile import Kernel
+from nbinfer.compile.fingerprint import global_chains
+from nbinfer.distributions import censored, gaussian_random_walk, laplace, lkj_cholesky, mixture, normal, truncated
+
+def as_device(thing):
+    return device(thing.py_func) if isinstance(thing, Kernel) else thing
+
+def device(function):
+    names = {chain[0] for chain in global_chains(function.__code__)}
+    found = {n: as_device(function.__globals__[n]) for n in names if n in function.__globals__}
+    cells = tuple(types.CellType(as_device(c.cell_contents)) for c in function.__closure__ or ())
+    made = types.FunctionType(function.__code__, found, function.__name__, None, cells)
+    return cuda.jit(device=True)(made)
+
+calls = [
+    (truncated(normal).logpdf, (0.5, 0.3, 1.2, 0.0, np.inf)),
+    (censored(normal).logpdf, (2.0, 0.3, 1.2, -np.inf, 2.0)),
+    (mixture(normal, laplace).logpdf, (0.5, np.array([0.3, 0.7]), 0.1, 0.9, 0.3, 2.0)),
+    (gaussian_random_walk.logpdf, (np.array([0.1, 0.4, 0.2]), 0.1, 0.7, 0.2, 2.0)),
+    (lkj_cholesky.logpdf, (np.array([[1.0, 0.0], [0.6, 0.8]]), 1.5)),
+]
+for function, args in calls:
+    f, out = device(function.py_func), np.zeros(1)
+    def kernel(out):
+        out[0] = f(*args)
+    with np.errstate(all="ignore"):
+        cuda.jit(kernel)[1, 1](out)
+    np.testing.assert_allclose(out[0], function(*args), rtol=1e-13, err_msg=repr(function))
+"""
+
+
+def test_cuda_simulator():
+    environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1"}
+    done = subprocess.run([sys.executable, "-c", DEVICE], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
