@@ -32,6 +32,7 @@ A family is a module. It has
 
 A parameter whose last axes belong together, such as the probabilities of categories, is told by the `core` of its
 condition and by ``density(cores=…)``. The body then takes arrays, too: of that many axes where compiled code calls it.
+A draw that is itself an array has its shape told by ``generator(check, element=…)``; see `_multivariate` for the rest.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ Each takes families, as modules, and returns one with the same functions: ``logp
 ``logsf`` where the families have them, ``random``, ``support`` and ``check``. Make it at the top of a module and use it
 like any other, in Python, in compiled code and in models::
 
-    cut_t = truncated(student_t)
+    cut = truncated(gamma)
 
     def likelihood(p, d):
-        return cut_t.logpdf(d.y, p.nu, p.mu, p.sigma, 0.0, np.inf)
+        return cut.logpdf(d.y, p.alpha, p.beta, d.lower, np.inf)
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ def truncated(family: Any) -> Family:
     truncated : Family
         Its functions take the family's parameters, then ``lower`` and ``upper``: numbers or arrays, ``-inf`` and
         ``inf`` for no bound. Draws reject what lies outside; if that is nearly all, the distribution function is
-        inverted, and draws of Python and of compiled code may differ in the last digits.
+        inverted, and draws of Python and of compiled code may differ in the last digits. Bounds so close to each other
+        that the distribution function hardly changes cost the density as many digits.
 
     Raises
     ------
@@ -207,7 +208,8 @@ def _inversion(tails: _Tails, discrete: bool) -> Any:
         upper = tail(start, False, parameters) > _LOG_HALF
         first, last = tail(start, upper, parameters), tail(end, upper, parameters)
         larger = max(first, last)
-        target = larger + math.log((1.0 - v) * math.exp(first - larger) + v * math.exp(last - larger))
+        share = (1.0 - v) * math.exp(first - larger) + v * math.exp(last - larger)
+        target = larger + math.log(share) if share > 0.0 else -math.inf
         low, high = bracket(start, end, target, upper, parameters)
         if discrete:
             low, high = math.floor(low), math.floor(high)
