@@ -1,9 +1,6 @@
 """Truncated, censored and mixed families: densities against mpmath, mass one, draws by their distribution function."""
 
 import itertools
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -16,190 +13,33 @@ from nbinfer.distributions import (
     beta,
     binomial,
     categorical,
-    censored,
-    exponential,
-    laplace,
     mixture,
-    mvnormal,
     normal,
     poisson,
     truncated,
     truncated_normal,
-    weibull,
 )
 from nbinfer.model.evaluate import plain_python
+from tests.distributions.combined import (
+    FUNCTIONS,
+    INF,
+    MU,
+    W,
+    capped_cut,
+    capped_poisson,
+    capped_weibull,
+    cut_normal,
+    cut_normals,
+    cut_poisson,
+    cut_weibull,
+    mixed,
+    normals,
+    poissons,
+)
 
-INF, NAN = np.inf, np.nan
+NAN = np.nan
 nojit = pytest.mark.skipif(not JIT, reason="nothing is compiled")
 
-cut_normal, cut_poisson, cut_weibull = truncated(normal), truncated(poisson), truncated(weibull)
-capped_weibull, capped_poisson = censored(weibull), censored(poisson)
-normals, mixed, poissons = mixture(normal), mixture(normal, laplace), mixture(poisson)
-cut_normals, capped_cut = truncated(normals), censored(cut_normal)
-W = np.array([0.3, 0.7])
-MU = np.array([-1.0, 2.0])
-
-
-# What they are in many digits -----------------------------------------------------------------------------------------
-
-
-def normal_density(x, mu, sigma):
-    return mp.npdf(x, mu, sigma)
-
-
-def normal_mass(low, high, mu, sigma):
-    """Return the probability between bounds, computed in the tail where it is small."""
-    a, b = (low - mu) / sigma, (high - mu) / sigma
-    return mp.ncdf(b) - mp.ncdf(a) if a < 0 else mp.ncdf(-a) - mp.ncdf(-b)
-
-
-def weibull_density(x, alpha, scale):
-    return alpha / scale * (x / scale) ** (alpha - 1) * mp.exp(-((x / scale) ** alpha))
-
-
-def weibull_beyond(x, alpha, scale):
-    return mp.exp(-((x / scale) ** alpha)) if x > 0 else mpf(1)
-
-
-def poisson_mass(k, mu):
-    return mp.exp(-mu) * mu ** int(k) / mp.factorial(int(k))
-
-
-def poisson_up_to(k, mu):
-    return mp.fsum(poisson_mass(j, mu) for j in range(int(k) + 1))
-
-
-def laplace_density(x, mu, b):
-    return mp.exp(-abs(x - mu) / b) / (2 * b)
-
-
-def cut(density, mass):
-    def reference(x, *parameters):
-        *own, lower, upper = parameters
-        return mp.log(density(x, *own) / mass(lower, upper, *own))
-
-    return reference
-
-
-def capped_weibull_reference(x, alpha, scale, lower, upper):
-    if x == lower:
-        return mp.log1p(-weibull_beyond(x, alpha, scale))
-    return mp.log(weibull_beyond(x, alpha, scale) if x == upper else weibull_density(x, alpha, scale))
-
-
-def capped_poisson_reference(k, mu, lower, upper):
-    if k == lower:
-        return mp.log(poisson_up_to(k, mu))
-    return mp.log(1 - poisson_up_to(k - 1, mu) if k == upper else poisson_mass(k, mu))
-
-
-def capped_cut_reference(x, mu, sigma, a, b, lower, upper):
-    mass = normal_mass(a, b, mu, sigma)
-    if x == lower:
-        return mp.log(normal_mass(a, x, mu, sigma) / mass)
-    return mp.log(normal_mass(x, b, mu, sigma) / mass if x == upper else normal_density(x, mu, sigma) / mass)
-
-
-def several(x, weights, densities):
-    return mp.log(mp.fsum(w * f(x) for w, f in zip(weights, densities, strict=True)))
-
-
-def normals_density(x, weights, mu, sigma):
-    return mp.fsum(w * normal_density(x, m, sigma) for w, m in zip(weights, mu, strict=True))
-
-
-def normals_mass(low, high, weights, mu, sigma):
-    return mp.fsum(w * normal_mass(low, high, m, sigma) for w, m in zip(weights, mu, strict=True))
-
-
-def mixed_reference(x, weights, mu, sigma, middle, b):
-    return several(x, weights, [lambda x: normal_density(x, mu, sigma), lambda x: laplace_density(x, middle, b)])
-
-
-def poissons_reference(k, weights, mu):
-    return several(k, weights, [lambda k, m=m: poisson_mass(k, m) for m in mu])
-
-
-#: family, reference, points, how many arguments at the end have no derivative: bounds
-FUNCTIONS = {
-    "truncated(normal)": (
-        cut_normal,
-        cut(normal_density, normal_mass),
-        [
-            (0.5, 0.3, 1.2, 0.0, 2.0),
-            (0.0, 0.3, 1.2, 0.0, INF),
-            (2.0, 0.3, 1.2, -INF, 2.0),
-            (0.5, 0.3, 1.2, -INF, INF),
-            (30.5, 0.0, 1.0, 30.0, INF),
-            (-30.5, 0.0, 1.0, -INF, -30.0),
-            (30.5, 0.0, 1.0, 30.0, 31.0),
-            (0.5, 0.0, 1.0, 0.4, 0.6),
-        ],
-        2,
-    ),
-    "truncated(weibull)": (
-        cut_weibull,
-        cut(weibull_density, lambda a, b, *own: weibull_beyond(a, *own) - weibull_beyond(b, *own)),
-        [(1.5, 2.0, 1.0, 0.5, 3.0), (1.5, 2.0, 1.0, -1.0, 3.0), (6.1, 2.0, 1.0, 6.0, INF)],
-        2,
-    ),
-    "truncated(poisson)": (
-        cut_poisson,
-        cut(
-            poisson_mass,
-            lambda a, b, mu: poisson_up_to(b if b < INF else 300, mu) - (poisson_up_to(a - 1, mu) if a > 0 else 0),
-        ),
-        [(3, 2.5, 1.0, 6.0), (1, 2.5, 1.0, INF), (0, 2.5, 0.0, 2.0), (40, 2.5, 40.0, INF), (2, 2.5, -INF, 2.0)],
-        2,
-    ),
-    "censored(weibull)": (
-        capped_weibull,
-        capped_weibull_reference,
-        [(1.5, 2.0, 1.0, 0.5, 3.0), (0.5, 2.0, 1.0, 0.5, 3.0), (3.0, 2.0, 1.0, 0.5, 3.0), (30.0, 2.0, 1.0, -INF, 30.0)],
-        2,
-    ),
-    "censored(poisson)": (
-        capped_poisson,
-        capped_poisson_reference,
-        [(3, 2.5, 1.0, 6.0), (1, 2.5, 1.0, 6.0), (6, 2.5, 1.0, 6.0), (3, 2.5, -INF, INF)],
-        2,
-    ),
-    "censored(truncated(normal))": (
-        capped_cut,
-        capped_cut_reference,
-        [(0.5, 0.3, 1.2, 0.0, 4.0, 0.2, 2.0), (0.2, 0.3, 1.2, 0.0, 4.0, 0.2, 2.0), (2.0, 0.3, 1.2, 0.0, INF, 0.2, 2.0)],
-        4,
-    ),
-    "mixture(normal)": (
-        normals,
-        lambda x, *parameters: mp.log(normals_density(x, *parameters)),
-        [
-            (0.5, W, MU, 1.2),
-            (40.0, W, MU, 1.2),
-            (0.5, np.array([0.2, 0.3, 0.5]), np.arange(3.0), 0.1),
-            (0.5, W[:1] / W[0], MU[:1], 1.0),
-        ],
-        0,
-    ),
-    "mixture(normal, laplace)": (
-        mixed,
-        mixed_reference,
-        [(0.5, W, 0.1, 0.9, 0.3, 2.0), (90.0, W, 0.1, 0.9, 0.3, 2.0)],
-        0,
-    ),
-    "mixture(poisson)": (
-        poissons,
-        poissons_reference,
-        [(3, W, np.array([1.0, 4.0])), (100, W, np.array([1.0, 4.0]))],
-        0,
-    ),
-    "truncated(mixture(normal))": (
-        cut_normals,
-        cut(normals_density, normals_mass),
-        [(0.5, W, MU, 1.2, 0.0, 2.0), (-0.5, W, MU, 1.2, -0.7, INF)],
-        2,
-    ),
-}
 by_function = pytest.mark.parametrize("name", FUNCTIONS)
 
 
@@ -486,152 +326,3 @@ def test_compiled_code_computes_the_same():
     for one, other in zip(numba.njit(draw_all)(rng(), W, MU), draw_all(rng(), W, MU), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-14)  # inversion may round otherwise
         assert np.asarray(one).dtype == np.asarray(other).dtype
-
-
-# What they say of themselves ------------------------------------------------------------------------------------------
-
-
-def test_they_look_like_families():
-    assert repr(cut_normal) == "<family truncated(normal)>"
-    assert repr(capped_cut.logpdf) == "<density censored(truncated(normal)).logpdf>"
-    assert mixed.logpdf.names == ("x", "weights", "mu_0", "sigma_0", "mu_1", "b_1")
-    assert cut_normal.logpdf(0.5, sigma=1.2, mu=0.3, lower=0.0, upper=2.0) == cut_normal.logpdf(0.5, 0.3, 1.2, 0.0, 2.0)
-    assert cut_weibull.support(2.0, 1.0, -1.0, 3.0) == (0.0, 3.0)
-    assert capped_weibull.support(2.0, 1.0, 0.5, INF) == (0.5, INF)
-    assert poissons.support(W, np.ones(2)) == (0, INF)
-    assert mixture(normal, exponential).support(W, 0.0, 1.0, 2.0) == (-INF, INF)
-    assert not hasattr(mixture(categorical), "logcdf")
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (
-            lambda: cut_normal.check(0.0, -1.0, 0.0, 1.0),
-            r"truncated\(normal\): sigma must be positive and finite, got -1.0",
-        ),
-        (
-            lambda: cut_normal.check(0.0, 1.0, 1.0, 1.0),
-            r"truncated\(normal\): lower must be less than upper, got lower = 1.0",
-        ),
-        (lambda: cut_normal.random(rng(), 0.0, 1.0, NAN, 1.0), r"truncated\(normal\): lower must be a number"),
-        (
-            lambda: capped_poisson.random(rng(), -1.0, 0.0, 1.0),
-            r"censored\(poisson\): mu must be finite and not negative",
-        ),
-        (lambda: normals.check(W, MU, -1.0), r"mixture\(normal\): sigma must be positive and finite, got -1.0"),
-        (lambda: normals.check(2 * W, MU, 1.0), r"mixture\(normal\): weights must be probabilities that sum to 1"),
-        (
-            lambda: normals.random(rng(), W, MU, [1.0, -1.0]),
-            r"mixture\(normal\): sigma must be positive and finite, got \[ 1. -1.\]",
-        ),
-        (
-            lambda: normals.random(rng(), W, np.ones(3), 1.0),
-            r"mixture\(normal\): mu must be a number or have an element",
-        ),
-        (lambda: mixed.random(rng(), W, 0.0, 1.0, 0.0, -1.0), r"mixture\(normal, laplace\): b_1 must be positive"),
-    ],
-)
-def test_invalid_parameters_are_refused(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: truncated(mvnormal), "truncated takes a family of one variable, such as .*normal, got <module"),
-        (lambda: censored(stats.norm), "censored takes a family of one variable"),
-        (
-            lambda: truncated(categorical),
-            "truncated needs logcdf and logsf of a family, which categorical does not have",
-        ),
-        (lambda: mixture(), "mixture takes one family or more"),
-        (lambda: mixture(normal, poisson), "all continuous or all discrete"),
-    ],
-)
-def test_what_is_no_family_is_refused(call, message):
-    with pytest.raises(TypeError, match=message):
-        call()
-
-
-MODEL = """
-import sys
-import numpy as np
-import nbinfer as nb
-from nbinfer.distributions import censored, exponential, mixture, normal
-
-capped, normals = censored(exponential), mixture(normal)
-y, x = np.array([0.5, 1.0, 2.0]), np.array([-1.0, 0.0, 2.0])
-
-def prior(p, d):
-    return normal.logpdf(p.rate, 0.0, 1.0) + np.sum(normal.logpdf(p.mu, 0.0, 1.0))
-
-def survival(p, d):
-    return capped.logpdf(d.y, p.rate, -np.inf, 2.0)
-
-def clusters(p, d):
-    return normals.logpdf(d.x, p.weights, p.mu, 1.0)
-
-model = nb.Model(
-    parameters={"rate": nb.positive(), "mu": nb.real(2), "weights": nb.simplex(2)},
-    prior=prior, likelihood={"y": survival, "x": clusters}, data={"y": y, "x": x},
-)
-value, grad = model.bind(1).value_and_grad(np.array([0.1, -0.2, 0.3, 0.4]))
-assert model.bind(1).has_gradient == "derived"
-assert model.bind(1).compare(np.array([0.1, -0.2, 0.3, 0.4])).ok
-print("numba" in sys.modules)
-"""
-
-
-@pytest.mark.nojit
-@nojit
-def test_a_model_is_compiled_once(tmp_path):
-    script = tmp_path / "model.py"  # a gradient is derived from source
-    script.write_text(MODEL)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, str(script)]
-    runs = [subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert runs[1].stdout == "False\n"
-
-
-#: Numba's decorator of device functions sees no kernels: each is made one, with those it calls.
-DEVICE = """
-import types
-import numpy as np
-from numba import cuda
-from nbinfer.compile import Kernel
-from nbinfer.compile.fingerprint import global_chains
-from nbinfer.distributions import censored, gaussian_random_walk, laplace, lkj_cholesky, mixture, normal, truncated
-
-def as_device(thing):
-    return device(thing.py_func) if isinstance(thing, Kernel) else thing
-
-def device(function):
-    names = {chain[0] for chain in global_chains(function.__code__)}
-    found = {n: as_device(function.__globals__[n]) for n in names if n in function.__globals__}
-    cells = tuple(types.CellType(as_device(c.cell_contents)) for c in function.__closure__ or ())
-    made = types.FunctionType(function.__code__, found, function.__name__, None, cells)
-    return cuda.jit(device=True)(made)
-
-calls = [
-    (truncated(normal).logpdf, (0.5, 0.3, 1.2, 0.0, np.inf)),
-    (censored(normal).logpdf, (2.0, 0.3, 1.2, -np.inf, 2.0)),
-    (mixture(normal, laplace).logpdf, (0.5, np.array([0.3, 0.7]), 0.1, 0.9, 0.3, 2.0)),
-    (gaussian_random_walk.logpdf, (np.array([0.1, 0.4, 0.2]), 0.1, 0.7, 0.2, 2.0)),
-    (lkj_cholesky.logpdf, (np.array([[1.0, 0.0], [0.6, 0.8]]), 1.5)),
-]
-for function, args in calls:
-    f, out = device(function.py_func), np.zeros(1)
-    def kernel(out):
-        out[0] = f(*args)
-    with np.errstate(all="ignore"):
-        cuda.jit(kernel)[1, 1](out)
-    np.testing.assert_allclose(out[0], function(*args), rtol=1e-13, err_msg=repr(function))
-"""
-
-
-def test_cuda_simulator():
-    environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1"}
-    done = subprocess.run([sys.executable, "-c", DEVICE], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
