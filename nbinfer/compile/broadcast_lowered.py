@@ -1,7 +1,7 @@
 """Compiled functions over broadcast arguments, written for the kinds of arguments at hand. Imported only to compile.
 
-A number stays a number, so that what depends on numbers alone leaves the loop; an axis of size 1 is read with step 0,
-so that nothing is copied and the loop is vectorised.
+A number stays a number, so that what depends on numbers alone leaves the loop. A single array is read from end to end.
+Of several, an axis of size 1 is read with step 0, so that nothing is copied and the loop is vectorised.
 """
 
 # Numba's decorators have no types.
@@ -96,6 +96,19 @@ def loops(arguments: Sequence[Argument], ndim: int, call: str, dtype: str, eleme
     place = ", ".join([*(f"_i{k}" for k in axes), *(["..."] if element else [])]) or "()"
     lines.append(f"{'    ' * ndim}_out[{place}] = {call}({', '.join(elements)})")
     return [*lines, "return _out"]
+
+
+def loop(arguments: Sequence[Argument], call: str, dtype: str) -> list[str]:
+    """Return the lines that call element by element over the only array among the arguments, which has no core."""
+    name = next(a.name for a in arguments if a.ndim)
+    elements = ["_from[_i]" if a.ndim else a.whole for a in arguments]
+    return [
+        f"_out = np.empty({name}.shape, np.{dtype})",
+        f"_from, _to = {name}.ravel(), _out.ravel()",  # contiguous, or a copy that is
+        "for _i in range(_to.size):",
+        f"    _to[_i] = {call}({', '.join(elements)})",
+        "return _out",
+    ]
 
 
 def compose(head: str, lines: Sequence[str], names: Mapping[str, Any]) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from nbinfer.compile.broadcast_lowered import argument, compose, loops, sizes_of, typed
+from nbinfer.compile.broadcast_lowered import argument, compose, loop, loops, sizes_of, typed
 
 
 def elementwise(function: Any) -> Any:
@@ -16,7 +16,9 @@ def elementwise(function: Any) -> Any:
     def implement(*kinds: Any) -> Callable[..., Any]:
         arguments = [argument(*described) for described in zip(names, kinds, function.cores, strict=True)]
         ndim, lines = sizes_of(arguments)
-        if ndim:
+        if sum(a.ndim > 0 for a in arguments) == 1 and not any(function.cores):
+            lines = loop(arguments, "_numbers", "float64")
+        elif ndim:
             lines += loops(arguments, ndim, "_numbers", "float64")
         else:
             lines.append(f"return _numbers({', '.join(a.whole for a in arguments)})")
