@@ -74,7 +74,7 @@ _COMBINATORS = ("censored", "mixture", "truncated")
 
 
 def __getattr__(name: str) -> Any:
-    """Import a family when it is first named: all of them would be a fifth of the time that importing nbinfer takes."""
+    """Import a family when it is first named: all of them take more than 20 ms."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in _COMBINATORS:

@@ -66,12 +66,15 @@ class Family(NamedTuple):
         SciPy's frozen distribution from the parameters; None if SciPy has none.
     draws : tuple
         Parameters to draw from.
+    more_draws : sequence of tuple
+        Others, where the generator goes other ways.
     """
 
     module: ModuleType
     functions: dict[str, Function]
     scipy: Callable[..., Any] | None = None
     draws: tuple[Any, ...] = ()
+    more_draws: Sequence[tuple[Any, ...]] = ()
 
     @property
     def discrete(self) -> bool:

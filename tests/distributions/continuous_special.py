@@ -49,6 +49,14 @@ class Folded:
         self.logpdf = lambda x: whole.logpdf(x) + np.log(2.0)
 
 
+class Wrapped:
+    """SciPy's distribution of angles, which goes round and round, on the interval from -pi to pi."""
+
+    def __init__(self, whole):
+        self.cdf = lambda x: whole.cdf(x) - whole.cdf(-np.pi)
+        self.logpdf = whole.logpdf
+
+
 def truncated_outside(*bounds):
     return [(x, 0.3, 1.5, *bounds) for x in (-1.1, 2.1, INF, NAN)]
 
@@ -172,8 +180,9 @@ FAMILIES = {
                 digits=FEW_DIGITS,
             ),
         },
-        lambda mu, kappa: stats.vonmises(kappa, mu),
+        lambda mu, kappa: Wrapped(stats.vonmises(kappa, mu)),
         (0.4, 2.0),
+        [(0.4, 0.01), (0.4, 300.0), (0.4, 1e7)],
     ),
     "skew_normal": Family(
         skew_normal,
@@ -253,6 +262,7 @@ FAMILIES = {
         },
         lambda mu, lam: stats.invgauss(mu / lam, scale=lam),
         (1.5, 2.5),
+        [(100.0, 0.1)],
     ),
     "rice": Family(
         rice,
@@ -308,5 +318,13 @@ FAMILIES = {
         },
         lambda mu, sigma, lower, upper: stats.truncnorm((lower - mu) / sigma, (upper - mu) / sigma, mu, sigma),
         (0.3, 1.5, -1.0, 2.0),
+        [
+            (0.3, 1.5, -5.0, 6.0),
+            (0.3, 1.5, -INF, 0.1),
+            (0.0, 1.0, 2.0, INF),
+            (0.0, 1.0, -INF, -2.0),
+            (0.0, 1.0, 5.0, 5.1),
+            (0.0, 1.0, 5.0, 6.0),
+        ],
     ),
 }

@@ -187,6 +187,7 @@ FAMILIES = {
         },
         stats.hypergeom,
         (20, 7, 12),
+        [(20, 15, 12), (10**6, 10**5, 3000), (5, 5, 3)],
     ),
     "zero_inflated_binomial": Family(
         zero_inflated_binomial,

@@ -19,6 +19,7 @@ by_family = pytest.mark.parametrize("family", FAMILIES)
 by_function = pytest.mark.parametrize(("family", "name"), FUNCTIONS)
 DRAWN = [family for family, about in FAMILIES.items() if about.draws]
 by_drawn = pytest.mark.parametrize("family", DRAWN)
+ALL_DRAWN = [(family, given) for family in DRAWN for given in (FAMILIES[family].draws, *FAMILIES[family].more_draws)]
 
 
 def found(family, name):
@@ -115,6 +116,20 @@ def test_no_density_is_minus_infinity(family, name):
         assert not np.isfinite(args[0]) or not any(np.isnan(g).any() for g in derived(args)[1]), args
 
 
+@pytest.mark.parametrize(("lower", "upper"), [(-np.inf, 2.0), (-1.0, np.inf), (-np.inf, np.inf)])
+def test_infinite_bounds_have_no_derivative(lower, upper):
+    def within(bounds, p):
+        return truncated_normal.logpdf(0.4, p[0], p[1], bounds[0], bounds[1])
+
+    p, far = np.array([0.3, 1.5]), np.array([max(lower, -30.0), min(upper, 30.0)])
+    value, by_bounds = plain_value_and_grad(within, np.array([lower, upper]), p)
+    assert value == pytest.approx(within(far, p), rel=1e-14)
+    assert (by_bounds[~np.isfinite([lower, upper])] == 0.0).all()
+    np.testing.assert_allclose(by_bounds, plain_value_and_grad(within, far, p)[1], rtol=1e-13, atol=1e-80)
+    _, by_p = plain_value_and_grad(lambda p, bounds: within(bounds, p), p, np.array([lower, upper]))
+    np.testing.assert_allclose(by_p, plain_value_and_grad(lambda p, bounds: within(bounds, p), p, far)[1], rtol=1e-13)
+
+
 @by_family
 def test_check_refuses_what_has_no_density(family):
     module, functions = FAMILIES[family].module, FAMILIES[family].functions
@@ -126,19 +141,19 @@ def test_check_refuses_what_has_no_density(family):
             module.check(*parameters)
 
 
-@by_drawn
-def test_draws_follow_the_distribution(family):
+@pytest.mark.parametrize(("family", "parameters"), ALL_DRAWN)
+def test_draws_follow_the_distribution(family, parameters):
     about = FAMILIES[family]
-    draws = about.module.random(np.random.default_rng(7), *about.draws, size=20_000)
+    draws = about.module.random(np.random.default_rng(7), *parameters, size=20_000)
     density = getattr(about.module, next(iter(about.functions)))
-    assert np.isfinite(density(draws, *about.draws)).all()
+    assert np.isfinite(density(draws, *parameters)).all()
     if not about.discrete:
-        exact = about.scipy(*about.draws).cdf if about.scipy else lambda x: np.exp(about.module.logcdf(x, *about.draws))
+        exact = about.scipy(*parameters).cdf if about.scipy else lambda x: np.exp(about.module.logcdf(x, *parameters))
         assert stats.kstest(draws, exact).pvalue > 1e-4
         return
     assert draws.dtype == np.int64
     values, counts = np.unique(draws, return_counts=True)
-    expected = draws.size * np.exp(density(values, *about.draws))
+    expected = draws.size * np.exp(density(values, *parameters))
     common = expected >= 5.0
     rest = draws.size - expected[common].sum()
     observed = np.append(counts[common], counts[~common].sum())
@@ -186,21 +201,22 @@ def test_compiled_code_gives_the_same(family):
     for i, (name, function) in enumerate(functions.items()):
         places = ", ".join(f"args[{i}][{k}][j]" for k in range(len(function.points[0])))
         text.append(f"    found.append([{name}({places}) for j in range(len(args[{i}][0]))])")
-    if about.draws:
-        places = ", ".join(f"parameters[{k}]" for k in range(len(about.draws)))
+    parameters = (about.draws, *about.more_draws) if about.draws else ()
+    for i, given in enumerate(parameters):
+        places = ", ".join(f"parameters[{i}][{k}]" for k in range(len(given)))
         text.append(f"    found.append([float(random(rng, {places})) for _ in range(40)])")
     space = {name: getattr(module, name) for name in [*functions, "random"] if hasattr(module, name)}
     exec("\n".join([*text, "    return found"]), space)
     rows = [[*function.points, *function.outside, *function.invalid] for function in functions.values()]
     args = tuple(tuple(columns(some)) for some in rows)
-    values = numba.njit(space["call"])(args, np.random.default_rng(9), about.draws)
+    values = numba.njit(space["call"])(args, np.random.default_rng(9), parameters)
     for function, some, found in zip(functions.values(), rows, values, strict=False):
         for k, (at, value) in enumerate(zip(some, found, strict=True)):
             inside = k < len(function.points)
             assert value == (function.near(at, reference(function, at)) if inside else -np.inf), at
-    if about.draws:
-        rng = np.random.default_rng(9)
-        assert values[-1] == [float(module.random(rng, *about.draws)) for _ in range(40)]
+    rng = np.random.default_rng(9)
+    for given, found in zip(parameters, values[len(functions) :], strict=True):
+        assert found == [float(module.random(rng, *given)) for _ in range(40)]
 
 
 def several(p, x, k, rows):
