@@ -3,7 +3,9 @@
 Four chains of 1000 + 1000 on one core, per model and seed. The smallest bulk effective sample size of any parameter is
 set against the time and the gradients of sampling, warm-up included. The first run of each model, which compiles, does
 not count. "By whole call" divides by the time of `nb.sample` as a whole instead: starting points, allocation and report
-too. ``--peers FILE...`` reads what other samplers gave on the same models, one JSON object per line, and adds ratios.
+too. ``--derived`` runs each model a second time, without the gradient written for it, and tells how much faster or slower
+the derived one makes sampling. ``--peers FILE...`` reads what other samplers gave on the same models, one JSON object per
+line, and adds ratios.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.common import gradients, heading, number, sampled, spread, table
-from bench.models import MODELS
+from bench.models import MODELS, with_derived_gradient
 from nbinfer.diagnostics import ess_bulk, rhat
 
 try:  # the yardstick that peers are measured with, if it is installed
@@ -51,19 +53,28 @@ def least_ess(posterior: Iterable[np.ndarray]) -> float:
     return least
 
 
-def measure(name: str, seeds: int) -> list[Run]:
-    """Run a model once for each seed."""
-    model = MODELS[name]()
-    sampled(model, 0, 10, 10)
-    runs = []
+def measure(models: dict[str, Any], seeds: int) -> dict[str, list[Run]]:
+    """Run models once for each seed, by turns, so that what disturbs one disturbs all."""
+    for model in models.values():
+        sampled(model, 0, 10, 10)
+    runs: dict[str, list[Run]] = {name: [] for name in models}
     for seed in range(1, seeds + 1):
-        trace, call = sampled(model, seed)
-        values = [trace[n] for n in model.parameters]
-        worst = max(float(np.max(rhat(value))) for value in values)
-        divergences = int(trace.sample_stats["diverging"].sum())
-        seconds = trace.attrs["sampling_time"]
-        runs.append(Run(least_ess(values), seconds, call, gradients(trace), divergences, worst))
+        for name, model in models.items():
+            trace, call = sampled(model, seed)
+            values = [trace[n] for n in model.parameters]
+            worst = max(float(np.max(rhat(value))) for value in values)
+            divergences = int(trace.sample_stats["diverging"].sum())
+            seconds = trace.attrs["sampling_time"]
+            runs[name].append(Run(least_ess(values), seconds, call, gradients(trace), divergences, worst))
     return runs
+
+
+def gain(ours: list[Run], written: list[Run]) -> list[str]:
+    """Return by what factor draws and gradients come faster than with the written gradient, seed by seed."""
+    pairs = list(zip(ours, written, strict=True))
+    per_second = [(r.ess / r.seconds) / (w.ess / w.seconds) for r, w in pairs]
+    per_gradient = [(r.gradients / r.seconds) / (w.gradients / w.seconds) for r, w in pairs]
+    return [spread(per_second), spread(per_gradient)]
 
 
 class Peer(NamedTuple):
@@ -101,35 +112,43 @@ def read_peers(paths: Iterable[str]) -> dict[str, list[Peer]]:
     return {model: list(by_name.values()) for model, by_name in found.items()}
 
 
+def cells(runs: list[Run]) -> list[str]:
+    """Lay out the runs of a model."""
+    return [
+        spread([r.ess / r.seconds for r in runs]),
+        spread([r.ess / r.call for r in runs]),
+        spread([1e3 * r.ess / r.gradients for r in runs]),
+        spread([r.gradients for r in runs]),
+        spread([1e6 * r.seconds / r.gradients for r in runs]),
+        spread([r.divergences for r in runs]),
+        f"{max(r.rhat for r in runs):.3f}",
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser("python -m bench.ess", description="Effective draws per second and per gradient.")
     parser.add_argument(
         "--models", nargs="*", choices=list(MODELS), default=list(MODELS), metavar="MODEL", help="which"
     )
     parser.add_argument("--seeds", type=int, default=3, help="runs of each model (%(default)s)")
+    parser.add_argument("--derived", action="store_true", help="also without the gradients that were written by hand")
     parser.add_argument("--peers", nargs="*", default=[], metavar="FILE", help="JSON lines of other samplers")
     options = parser.parse_args()
     peers = read_peers(options.peers)
     title = f"Smallest bulk ESS ({ESS}), 4 x (1000 + 1000), one core: median (least..most) of {options.seeds} seeds"
     print(heading(title))
     head = ["", "ESS/s", "by whole call", "ESS/1000 grad.", "gradients", "µs/grad.", "divergences", "max R-hat"]
-    rows, ours = [], {}  # per second of sampling, and of the whole call
+    rows, gains, ours = [], [], {}  # ours: per second of sampling, and of the whole call
     for name in options.models:
-        runs = measure(name, options.seeds)
-        ours[name] = np.median([(r.ess / r.seconds, r.ess / r.call) for r in runs], axis=0)
-        rows.append(
-            [
-                name,
-                spread([r.ess / r.seconds for r in runs]),
-                spread([r.ess / r.call for r in runs]),
-                spread([1e3 * r.ess / r.gradients for r in runs]),
-                spread([r.gradients for r in runs]),
-                spread([1e6 * r.seconds / r.gradients for r in runs]),
-                spread([r.divergences for r in runs]),
-                f"{max(r.rhat for r in runs):.3f}",
-            ]
-        )
+        model = MODELS[name]()
+        models = {name: model} | ({f"{name}, derived": with_derived_gradient(model)} if options.derived else {})
+        found = measure(models, options.seeds)
+        ours[name] = np.median([(r.ess / r.seconds, r.ess / r.call) for r in found[name]], axis=0)
+        rows += [[label, *cells(runs)] for label, runs in found.items()]
+        gains += [[label, *gain(runs, found[name])] for label, runs in found.items() if label != name]
     print(table(head, rows))
+    if gains:
+        print("\nOf the derived gradient\n" + table(["", "ESS/s, factor", "gradients/s, factor"], gains))
     if not peers:
         return
     rows = []
@@ -137,9 +156,9 @@ def main() -> None:
         for peer in sorted(peers.get(name, []), key=lambda p: -p.ess_per_second):
             told = [peer.ess_per_second, *(ours[name] / peer.ess_per_second)]
             told += [1e3 * peer.ess_per_gradient, peer.microseconds, peer.divergences, peer.first]
-            cells = ["-" if np.isnan(x) else number(x) for x in told]
-            cells[1:3] = [cell + " x" for cell in cells[1:3]]
-            rows.append([name, peer.name, *cells])
+            shown = ["-" if np.isnan(x) else number(x) for x in told]
+            shown[1:3] = [cell + " x" for cell in shown[1:3]]
+            rows.append([name, peer.name, *shown])
     head = [
         "",
         "peer",

@@ -7,6 +7,7 @@ written for speed: one pass over the data, no temporaries, nothing computed twic
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -382,3 +383,10 @@ def sv_rw(n: int = 500) -> nb.Model:
 MODELS: dict[str, Callable[[], nb.Model]] = {
     f.__name__: f for f in (eight_schools, std_normal, ar1_gauss, logistic, radon, sv, sv_rw)
 }
+
+
+def with_derived_gradient(model: nb.Model) -> nb.Model:
+    """Return a model like this one, without the gradient that was written by hand: it is derived instead."""
+    other = copy.copy(model)
+    other.logp_grad = None
+    return other
