@@ -135,8 +135,8 @@ class Blocks:
                 record[name] = base + 8 * self._plan.places[name][0]
             for name in ("steps", "row", "statistics"):
                 record[name] = work + 8 * self._work_plan.places[name][0]
-            record["value"], record["context"] = self._bound.value_density, self._bound.context(c)
-            record["density"] = self._bound.density if self._needs_gradient else record["value"]
+            record["density"], record["value"] = self._densities
+            record["context"] = self._bound.context(c)
             if self.n_discrete:
                 self._bound.place_discrete(c, self.part(c, "discrete"))
             record["record"] = self._bound.record if columns else 0
@@ -194,8 +194,12 @@ class Blocks:
         return self._peer_table
 
     @property
-    def _needs_gradient(self) -> bool:
-        return any(step.method.uses_gradient for step in self.steps)
+    def _densities(self) -> tuple[int, int]:
+        """The density and that of values alone; only what the steps need is asked for, and thereby compiled."""
+        wants = {step.method.uses_gradient for step in self.steps}
+        density = self._bound.density if True in wants else 0
+        value = self._bound.value_density if wants != {True} else density
+        return density or value, value
 
     def team(self, until: int) -> np.ndarray:
         """Return what workers share, a `Team` of one; it refers to these blocks, which must outlive it."""
