@@ -3,9 +3,9 @@
 Four chains of 1000 + 1000 on one core, per model and seed. The smallest bulk effective sample size of any parameter is
 set against the time and the gradients of sampling, warm-up included. The first run of each model, which compiles, does
 not count. "By whole call" divides by the time of `nb.sample` as a whole instead: starting points, allocation and report
-too. ``--derived`` runs each model a second time, without the gradient written for it, and tells how much faster or slower
-the derived one makes sampling. ``--peers FILE...`` reads what other samplers gave on the same models, one JSON object per
-line, and adds ratios.
+too. ``--derived`` runs each model a second time, without the gradient written for it, and tells how much faster or
+slower the derived one makes sampling. ``--peers FILE...`` reads what other samplers gave on the same models, one JSON
+object per line, and adds ratios.
 """
 
 from __future__ import annotations

@@ -322,7 +322,7 @@ def check_grad(function: Callable[..., Any], x: Any, *data: Any) -> Check:
     Returns
     -------
     check : Check
-        ``check.ok``, and every coordinate beside its difference quotient; its text names the worst.
+        ``check.ok``, and every coordinate beside its central difference; its text names the worst.
 
     Examples
     --------

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nbinfer.model.bounds import BoundsError
-from nbinfer.model.gradient import Disagreement
 from nbinfer.model.layout import Layout, Parameter
 
 if TYPE_CHECKING:
+    from nbinfer.autodiff.check import Check
     from nbinfer.model.density import Bound
     from nbinfer.model.model import Model
 
@@ -191,7 +191,7 @@ class BaseModel:
         except BoundsError:
             return -np.inf
 
-    def check_grad(self, point: Mapping[str, Any] | None = None) -> Disagreement:
+    def check_grad(self, point: Mapping[str, Any] | None = None) -> Check:
         """Compare every coordinate of the unconstrained gradient with central differences.
 
         Parameters
@@ -201,7 +201,7 @@ class BaseModel:
 
         Returns
         -------
-        comparison : Disagreement
+        comparison : Check
             With ``ok``, ``worst`` and ``coordinates``; nothing is raised.
         """
         if point is None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from nbinfer.autodiff.check import Check, compare_all, directional_excess
 from nbinfer.compile import address_of
 from nbinfer.errors import ModelError
 from nbinfer.model import shells
 from nbinfer.model.code import Code
 from nbinfer.model.data import Table
 from nbinfer.model.extras import conditional_entry, draw_entry
-from nbinfer.model.gradient import Disagreement, compare_all, directional_error
 
 if TYPE_CHECKING:
     from nbinfer.model.evaluate import Facts
@@ -273,21 +273,22 @@ class Bound:
         if self.has_gradient != "written":
             return
         position = self.model.layout.position(q)
-        error = directional_error(self.value, self.value_and_grad, position)
+        error = directional_excess(self.value, self.value_and_grad, position)
         if error is None or error <= 1.0:
             return
         worst = self.compare(position).worst
         if worst is not None and worst.excess > 1.0:
             raise ModelError(
-                f"logp_grad of {self.model.title} is wrong for {worst.name}: it wrote {worst.written:.10g}, central "
+                f"logp_grad of {self.model.title} is wrong for {worst.name}: it wrote {worst.gradient:.10g}, central "
                 f"differences give {worst.difference:.10g}. Gradients are added into grad (+=), on the constrained "
                 "scale, without the Jacobian; model.check_grad() lists every coordinate."
             )
 
-    def compare(self, q: Any) -> Disagreement:
+    def compare(self, q: Any) -> Check:
         """Compare each coordinate of the gradient with central differences."""
         names = [self.model.layout.coordinate_name(i) for i in range(self.dim)]
-        return compare_all(self.value, self.value_and_grad, self.model.layout.position(q), names)
+        position = self.model.layout.position(q)
+        return compare_all(self.value, self.value_and_grad(position)[1], position, names)
 
 
 class CompiledBound(Bound):

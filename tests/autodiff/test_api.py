@@ -385,7 +385,7 @@ def test_check_grad_names_the_worst_coordinate():
 
     check = check_grad(f, np.array([1.0, 2.0, 1.0]))
     assert not check.ok
-    assert "2 of 3 coordinates differ; worst x[1]: derived 30" in repr(check)
+    assert "2 of 3 coordinates are wrong; worst x[1]: gradient 30" in repr(check)
     good = check_grad(of_pair, Pair(3.0, np.ones((2, 2))), 2.0)
     assert good.ok
     assert "all 5 coordinates agree" in repr(good)
