@@ -1,4 +1,4 @@
-"""The examples of the README and of the note on embedding run as they stand."""
+"""The examples of the README and of the documentation run as they stand."""
 
 import os
 import re
@@ -16,7 +16,13 @@ def blocks(file, language):
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
-EXAMPLES = blocks("README.md", "python") + blocks("docs/embedding.md", "python")
+# Those of the index belong together; of the two models in the last note one is PyMC's.
+EXAMPLES = [
+    *blocks("README.md", "python"),
+    *blocks("docs/embedding.md", "python"),
+    "".join(blocks("docs/index.md", "python")),
+    blocks("docs/coming-from-pymc.md", "python")[1],
+]
 
 
 @pytest.mark.nojit

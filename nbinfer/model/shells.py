@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nbinfer.model.data import view_source
+from nbinfer.model.layout import Layout
 from nbinfer.model.plan import ARGUMENTS, Plan, constrain, function, loop, moved
 
 #: Signatures of the C functions of a model, in Numba's notation. ``value`` is the density without a thought of
@@ -119,11 +120,8 @@ def _row(plan: Plan) -> str:
     lines = constrain(plan, jacobian=False)
     if not plan.derived:
         lines = [line for line in lines if not line.startswith("p = ")]
-    start = 0
-    for p in layout.parameters.values():
-        array, place = ("z", p.z) if p.support.discrete else ("scratch", p.x) if moved(p) else ("q", p.q)
-        lines += loop("out", start, start + p.elements, f"= {array}[j]", place.start)
-        start += p.elements
+    for array, source, start, stop in _copies(layout):
+        lines += loop("out", start, stop, f"= {array}[j]", source)
     lines.append("failed = False")
     word = 0
     for derived in plan.derived:
@@ -135,6 +133,21 @@ def _row(plan: Plan) -> str:
         word += 1 + derived.ndim
     comment = "Write parameters and derived quantities; tell whether one of these has changed shape."
     return function("fill_row", f"q, out, {_row_arguments(plan)}", [*lines, "return failed"], comment)
+
+
+def _copies(layout: Layout) -> list[tuple[str, int, int, int]]:
+    """Tell which pieces of which arrays make up the parameters of a row, as array, start there, start and stop here."""
+    found: list[tuple[str, int, int, int]] = []
+    here = 0
+    for p in layout.parameters.values():
+        array, place = ("z", p.z) if p.support.discrete else ("scratch", p.x) if moved(p) else ("q", p.q)
+        before = found[-1] if found else ("", 0, 0, 0)
+        if before[0] == array and place.start - before[1] == here - before[2]:
+            found[-1] = (array, before[1], before[2], here + p.elements)  # goes on where that one ends
+        else:
+            found.append((array, place.start, here, here + p.elements))
+        here += p.elements
+    return found
 
 
 def _row_arguments(plan: Plan) -> str:
