@@ -39,6 +39,7 @@ class Emitter(Writer):
     def __init__(self, analysis: Analysis, vectors: bool) -> None:
         super().__init__(analysis, vectors)
         self._terms: dict[Root, list[str]] = {}
+        self._summed: set[Root] = set()
         self._after: dict[For, list[tuple[Value, float, Root]]] = {}
         self._split: For | None = None
         self._early: dict[Value, str] = {}
@@ -47,8 +48,6 @@ class Emitter(Writer):
     def program(self, top: Block) -> set[Value]:
         """Write everything between inputs and outputs; return the values that have adjoints."""
         results = self.analysis.results
-        for _, root in results:
-            self.line(f"{root.total} = 0.0")
         self.forward(self.analysis.plan_program(top), True)
         begun: set[Value] = set()
         for value, root in results:
@@ -56,7 +55,17 @@ class Emitter(Writer):
                 self._term(value, 1.0, root, begun)
         self.reverse(top, begun)
         self._flush()
+        self._close([root for _, root in results])
         return begun
+
+    def _close(self, roots: Sequence[Root]) -> None:
+        """Write how totals begin, and what becomes of their guarded terms."""
+        guarded = [root for root in roots if root.guarded in self._summed]
+        for root in guarded:
+            total = root.guarded.total
+            self.line(f"{root.total} += {total} if {total} == {total} else -math.inf")
+        totals = [root.total for root in [*roots, *(root.guarded for root in guarded)]]
+        self.lines[:0] = [f"    {total} = 0.0" for total in totals]
 
     def _guard(self, op: Guard, plan: Any, shadows: bool) -> None:
         condition = f"{op.weight} != 0.0 and {op.args[0].name}" if op.weight else op.args[0].name
@@ -88,13 +97,18 @@ class Emitter(Writer):
         if loop is not None and (value.constant is not None or value.block.depth < loop.body.depth):
             self._after.setdefault(loop, []).append((value, factor, root))
             return
-        name = product(_number(factor), self.cast(value, "f"))
+        name = product(_number(factor), self._addend(value))
         self._terms.setdefault(root, []).append(name)
         self.add(value, product(_number(factor), root.adjoint), begun)
+
+    def _addend(self, value: Value) -> str:
+        """Write a term; a condition among them is what makes the sum that of a point of density 0 where it fails."""
+        return f"(0.0 if {value.name} else -math.inf)" if value.kind == "b" else self.cast(value, "f")
 
     def _flush(self) -> None:
         """Write the terms that have gathered: in few additions, since each waits for the one before."""
         for root, terms in self._terms.items():
+            self._summed.add(root)
             for first in range(0, len(terms), _MOST_TERMS):
                 some = terms[first : first + _MOST_TERMS]
                 if len(some) == 1 and some[0].startswith("-"):
@@ -151,15 +165,15 @@ class Emitter(Writer):
         out, rule = op.out, op.rule
         link = self.analysis.chains.get(out)
         if link is not None:
-            factors = self.analysis.factors(op, link.root, link.factor)
-            assert factors is not None
-            for arg, by in zip(op.args, factors, strict=True):
-                if not by:
-                    continue
-                if link.root.total:
-                    self._term(arg, link.factor * by, link.root, begun, loop)
-                else:
-                    self.add(arg, product(_number(link.factor * by), link.root.adjoint), begun)
+            links = self.analysis.onward(op, link)
+            assert links is not None
+            for arg, each in zip(op.args, links, strict=True):
+                if each and each.root.total:
+                    self._term(arg, each.factor, each.root, begun, loop)
+                elif each:
+                    self.add(arg, product(_number(each.factor), each.root.adjoint), begun)
+                elif arg.kind == "b":
+                    self._term(arg, 1.0, link.root.guarded, begun, loop)
         elif out.active and out in begun:
             for arg, partial in zip(op.args, rule.partials, strict=True):
                 if not self.takes(arg):
@@ -364,7 +378,7 @@ class Emitter(Writer):
             self._terms.setdefault(root, []).append(product(f"trips_{op.index.name}", _number(total)))
         for value, factor, root in values:
             text = product(_number(factor), f"trips_{op.index.name}")
-            self._terms.setdefault(root, []).append(product(text, self.cast(value, "f")))
+            self._terms.setdefault(root, []).append(product(text, self._addend(value)))
             self.add(value, product(text, root.adjoint), begun)
         self._flush()
         self.indent -= 1

@@ -192,13 +192,9 @@ def generate(
 
 
 def _tail(terms: Sequence[Term], results: Sequence[tuple[Value, Root]]) -> list[str]:
-    lines = []
-    for _, root in results:
-        if root.nan_is_zero_density:
-            lines += [f"    if {root.total} != {root.total}:", f"        {root.total} = -math.inf"]
     if not any(term.weight for term in terms):
-        return [*lines, "    return " + " + ".join(root.total for _, root in results)]
-    lines.append("    value = 0.0")
+        return ["    return " + " + ".join(root.total for _, root in results)]
+    lines = ["    value = 0.0"]
     for k, (_, root) in enumerate(results):
         lines += [f"    if weight_{k} != 0.0:", f"        value += weight_{k} * {root.total}"]
     return [*lines, "    return value"]
