@@ -95,8 +95,6 @@ class Chains(Memory):
         uses: dict[Value, tuple[int, int]] = {}
         self._uses[block] = uses
         for op in block.ops:
-            if op not in self.live:
-                continue
             for arg in op.args:
                 self._use(uses, arg)
             if isinstance(op, For):

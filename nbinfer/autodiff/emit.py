@@ -7,7 +7,7 @@ from typing import Any
 
 from nbinfer.autodiff.analysis import Analysis
 from nbinfer.autodiff.chains import Root
-from nbinfer.autodiff.forward import DTYPES, Open, Writer, by_root, is_atom, product
+from nbinfer.autodiff.forward import Forward
 from nbinfer.autodiff.ir import (
     Block,
     Custom,
@@ -15,22 +15,22 @@ from nbinfer.autodiff.ir import (
     Guard,
     If,
     Load,
-    Op,
     Primitive,
     Scalar,
-    Storage,
     Store,
     Value,
     blocks_of,
     literal,
 )
+from nbinfer.autodiff.keeping import operations
 from nbinfer.autodiff.scatter import is_costly, scattered
+from nbinfer.autodiff.writer import DTYPES, Open, by_root, is_atom, product
 
 #: Terms in one line; Python's parser nests each deeper than the last.
 _MOST_TERMS = 40
 
 
-class Emitter(Writer):
+class Emitter(Forward):
     """The whole: forward, then reverse.
 
     `begun` are the values whose adjoint has been assigned: the first term is ``=``, later ones are ``+=``.
@@ -152,14 +152,6 @@ class Emitter(Writer):
             for storage in by_root(self.analysis.hazards(block).get(op, ())):
                 if (op, storage) in self.saved:
                     self._restore(op, storage)
-
-    def _restore(self, op: Op, storage: Storage) -> None:
-        name = self.copy_name(storage, op)
-        if isinstance(op, Store):
-            self.line(f"{self.element(op.array.name, op.index)} = {name}")
-        elif isinstance(op, (For, If)):
-            array = self.analysis.changed(op, storage)
-            self.copy(array, f"{array.name}[{{}}]", f"{name}[{{}}]")
 
     def _reverse_scalar(self, op: Scalar, begun: set[Value], loop: For | None) -> None:
         out, rule = op.out, op.rule
@@ -284,8 +276,8 @@ class Emitter(Writer):
         self._begin([op.body], op.nexts, begun)
         outer = [s for s in self.analysis.written(op.body) if s.block.depth < op.body.depth]
         free = not moving and not plan.copies and not any(s.active for s in outer)
-        apart = {s for s in plan.copies if self.analysis.apart(op, s)}
-        self._recall(apart, op, "")
+        ways = self.ways(op, plan.copies)
+        self.recall(op, ways["apart"], "")
         self.open.append(Open(op.body.depth, len(self.lines), self.indent))
         counter = self.head(op, not free)
         if free and self.vectorised and counter == op.index.name and op.block.depth == 0 and is_costly(op.body):
@@ -293,7 +285,8 @@ class Emitter(Writer):
         size = len(self.lines)
         for j in sorted(plan.tapes):
             self.line(f"{op.phis[j].name} = tape_{op.phis[j].name}[{counter}]")
-        self._recall(plan.copies - apart, op, counter)
+        self.recall(op, ways["copied"], counter)
+        self.undo(op, ways["listed"], counter)
         self.forward(plan.run, True)
         inner = begun | {op.phis[j] for j in moving}
         for j in moving:
@@ -307,16 +300,18 @@ class Emitter(Writer):
                 self._term(following, link.factor, link.root, inner, op)
         self.reverse(op.body, inner, op)
         self._flush()
+        stored = {run.array.storage for run in operations(plan.run) if isinstance(run, Store)}
+        self.undo(op, [s for s in ways["listed"] if s in stored], counter)
         if len(self.lines) == size:
             self.line("pass")
         self.tail()
         self._gather_and_scatter(op, self.open.pop().line)
         self._finish(op, begun)
-        self._recall(apart, op, "")
-        if plan.copies - apart:
+        self.recall(op, ways["apart"], "")
+        if ways["copied"]:
             self.line(f"if {self.trips(op)[1]} > 0:")
             self.indent += 1
-            self._recall(plan.copies - apart, op, "0")
+            self.recall(op, ways["copied"], "0")
             self.indent -= 1
         for j in moving:
             self.add(op.inits[j], op.phis[j].bar, begun)
@@ -349,12 +344,6 @@ class Emitter(Writer):
     @staticmethod
     def _room(count: str, kind: str) -> str:
         return f"_empty({count})" if kind == "f" else f"np.empty(max({count}, 0), {DTYPES[kind]})"
-
-    def _recall(self, storages: set[Storage], op: For, counter: str) -> None:
-        """Write what puts memory back as it was at the start of an iteration."""
-        for storage in by_root(storages):
-            array = self.analysis.changed(op, storage)
-            self.copy(array, f"{array.name}[{{}}]", self.row(storage, op, counter))
 
     def _finish(self, op: For, begun: set[Value]) -> None:
         """Add the terms that are the same in every iteration."""
