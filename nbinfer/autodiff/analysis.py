@@ -2,9 +2,10 @@
 
 Three ideas. *Chains*: sums are not computed forward if their adjoint is known (see `chains`). *Slices*: each iteration
 of a loop is a checkpoint; in reverse its body is computed again as far as it is needed, and only what loops carry as
-numbers is taped, in an array of the trip count. *Memory*: an array whose elements are written once, or only added to,
-needs nothing; others are copied at the start of each iteration, or before an operation that overwrites what an earlier
-one needs in reverse (see `memory`). Numbers that are dear to compute are kept, too (see `keeping`).
+numbers is taped, in an array of the trip count. *Memory*: an array whose elements are not written to any more once they
+are read, or that is only added to, needs nothing. Of others each element is noted before it is overwritten, or all of
+them are copied: at the start of each iteration (see `restoring`), or before an operation that overwrites what an
+earlier one needs in reverse (see `memory`). Numbers that are dear to compute are kept, too (see `keeping`).
 """
 
 from __future__ import annotations
@@ -32,13 +33,14 @@ from nbinfer.autodiff.ir import (
     View,
     blocks_of,
 )
-from nbinfer.autodiff.keeping import Kept, keepable, still_read
+from nbinfer.autodiff.keeping import Kept, keepable, operations, still_read
+from nbinfer.autodiff.memory import loops_in
 
 Wanted = set[Any]  # of Value (its value is needed) and Storage (its content is)
 
 
 class ForPlan(NamedTuple):
-    """How to run a loop forward: positions of what is carried and of what is taped, memory to copy, and the body."""
+    """How to run a loop forward: positions of what is carried and of what is taped, memory to restore, and the body."""
 
     carried: set[int]
     tapes: set[int]
@@ -82,9 +84,8 @@ class Analysis(Chains):
         super().__init__(results)
         self.kept: dict[Value, Kept] = {}
         self._reverse_plans: dict[For, ReversePlan] = {}
-        self._marking = True
-        self.plan(top, {value for value, _ in results}, False)
-        self._marking = False
+        self._prune(top, self.plan(top, {value for value, _ in results}, False)[0])
+        self._forget_dead_accesses()
         self.find_chains(top)
         sweeps = self._sweeps(top)
         if self._makes_arrays:
@@ -95,6 +96,21 @@ class Analysis(Chains):
     def plan_program(self, top: Block) -> list[tuple[Op, Any]]:
         """Choose what of the program to run forward."""
         return self.plan(top, {value for value, _ in self.results if not self.deferred(value)}, True)[0]
+
+    def _prune(self, block: Block, run: list[tuple[Op, Any]]) -> None:
+        """Drop from a block what no result depends on."""
+        block.ops = [op for op, _ in run]
+        self.live.update(block.ops)
+        for op, plan in run:
+            if isinstance(op, For):
+                carried = [(op.outs[j], op.phis[j], op.inits[j], op.nexts[j]) for j in sorted(plan.carried)]
+                op.outs, op.phis, op.inits, op.nexts = ([row[k] for row in carried] for k in range(4))
+                self._prune(op.body, plan.body)
+            elif isinstance(op, If):
+                given = [(op.outs[j], op.then_values[j], op.else_values[j]) for j in sorted(plan.outs)]
+                op.outs, op.then_values, op.else_values = ([row[k] for row in given] for k in range(3))
+                for side, inner in zip(blocks_of(op), plan.sides, strict=True):
+                    self._prune(side, inner)
 
     def _sweeps(self, top: Block) -> dict[Block, list[tuple[Op, Any]]]:
         """Return all that runs forward: of the program, and of the body of each loop in reverse."""
@@ -175,7 +191,8 @@ class Analysis(Chains):
                 if self.deferred(out) and not self.deferred(following)
             }
             run, taken = self.plan(op.body, wants, True, known | (outer - copies))
-            more = {s for s in outer if s in taken and not self.written_once(op, s)}
+            reads = self._run_in_reverse(op.body, run)
+            more = {s for s in outer if s in taken and not self.final(op, s, reads)}
             if more <= copies:
                 break
             copies |= more
@@ -187,6 +204,14 @@ class Analysis(Chains):
                 needs.add(init)
         result = self._reverse_plans[op] = ReversePlan(run, tapes, copies, needs)
         return result
+
+    def _run_in_reverse(self, block: Block, run: list[tuple[Op, Any]]) -> set[Op]:
+        """Return what the reverse of a block computes again: in itself, and in reverses of loops in it."""
+        found = set(operations(run))
+        for op in loops_in(block):
+            if self.has_reverse(op):
+                found |= self._run_in_reverse(op.body, self.reverse_plan(op).run)
+        return found
 
     # Slices -------------------------------------------------------------------------------------------------------
 
@@ -237,8 +262,6 @@ class Analysis(Chains):
             self._want(wanted, op.args)
             if isinstance(op, (Load, Primitive, Call)):
                 self._want(wanted, (arg.storage for arg in op.args if arg.storage is not None))
-            if self._marking:
-                self.live.add(op)
         return run[::-1], wanted
 
     def _kept_in(self, block: Block, wanted: Wanted, skip: frozenset[Any]) -> Wanted:

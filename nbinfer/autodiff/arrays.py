@@ -170,9 +170,9 @@ class ArrayBuilder(Builder):
         array.storage.held = x.held
         return array
 
-    def settled(self, x: Operand) -> Operand:
+    def settled(self, x: Operand, hint: str = "") -> Operand:
         """Store an expression that reads memory which may change before it is used; a view is to see that."""
-        return self.stored(x) if isinstance(x, Lazy) and x.reads and isinstance(owner(x), Lazy) else x
+        return self.stored(x, hint) if isinstance(x, Lazy) and x.reads and isinstance(owner(x), Lazy) else x
 
     def dated(self, x: Operand) -> Operand:
         """Settle an expression if an earlier build has used it after a change of what it reads."""

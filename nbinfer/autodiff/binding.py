@@ -40,7 +40,10 @@ class Binding(Expressions):
         if isinstance(value, Lazy):
             often = uses.statements > 1 or uses.in_loop or uses.subscripted
             costly = value.cost >= EXPENSIVE or (value.positional and uses.subscripted)
-            if self.settled(value) is not value or (often and costly and not is_live(value)):
+            settled = self.settled(value, name)
+            if settled is not value:
+                return settled
+            if often and costly and not is_live(value):
                 return self.stored(value, name)
             value.hint = name
         return value

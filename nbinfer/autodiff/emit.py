@@ -7,7 +7,7 @@ from typing import Any
 
 from nbinfer.autodiff.analysis import Analysis
 from nbinfer.autodiff.chains import Root
-from nbinfer.autodiff.forward import DTYPES, Open, Writer, by_root, is_atom, product
+from nbinfer.autodiff.forward import Forward
 from nbinfer.autodiff.ir import (
     Block,
     Custom,
@@ -15,22 +15,22 @@ from nbinfer.autodiff.ir import (
     Guard,
     If,
     Load,
-    Op,
     Primitive,
     Scalar,
-    Storage,
     Store,
     Value,
     blocks_of,
     literal,
 )
+from nbinfer.autodiff.keeping import operations
 from nbinfer.autodiff.scatter import is_costly, scattered
+from nbinfer.autodiff.writer import DTYPES, Open, by_root, is_atom, product
 
 #: Terms in one line; Python's parser nests each deeper than the last.
 _MOST_TERMS = 40
 
 
-class Emitter(Writer):
+class Emitter(Forward):
     """The whole: forward, then reverse.
 
     `begun` are the values whose adjoint has been assigned: the first term is ``=``, later ones are ``+=``.
@@ -39,6 +39,7 @@ class Emitter(Writer):
     def __init__(self, analysis: Analysis, vectors: bool) -> None:
         super().__init__(analysis, vectors)
         self._terms: dict[Root, list[str]] = {}
+        self._summed: set[Root] = set()
         self._after: dict[For, list[tuple[Value, float, Root]]] = {}
         self._split: For | None = None
         self._early: dict[Value, str] = {}
@@ -47,8 +48,6 @@ class Emitter(Writer):
     def program(self, top: Block) -> set[Value]:
         """Write everything between inputs and outputs; return the values that have adjoints."""
         results = self.analysis.results
-        for _, root in results:
-            self.line(f"{root.total} = 0.0")
         self.forward(self.analysis.plan_program(top), True)
         begun: set[Value] = set()
         for value, root in results:
@@ -56,7 +55,17 @@ class Emitter(Writer):
                 self._term(value, 1.0, root, begun)
         self.reverse(top, begun)
         self._flush()
+        self._close([root for _, root in results])
         return begun
+
+    def _close(self, roots: Sequence[Root]) -> None:
+        """Write how totals begin, and what becomes of their guarded terms."""
+        guarded = [root for root in roots if root.guarded in self._summed]
+        for root in guarded:
+            total = root.guarded.total
+            self.line(f"{root.total} += {total} if {total} == {total} else -math.inf")
+        totals = [root.total for root in [*roots, *(root.guarded for root in guarded)]]
+        self.lines[:0] = [f"    {total} = 0.0" for total in totals]
 
     def _guard(self, op: Guard, plan: Any, shadows: bool) -> None:
         condition = f"{op.weight} != 0.0 and {op.args[0].name}" if op.weight else op.args[0].name
@@ -88,13 +97,18 @@ class Emitter(Writer):
         if loop is not None and (value.constant is not None or value.block.depth < loop.body.depth):
             self._after.setdefault(loop, []).append((value, factor, root))
             return
-        name = product(_number(factor), self.cast(value, "f"))
+        name = product(_number(factor), self._addend(value))
         self._terms.setdefault(root, []).append(name)
         self.add(value, product(_number(factor), root.adjoint), begun)
+
+    def _addend(self, value: Value) -> str:
+        """Write a term; a condition among them is what makes the sum that of a point of density 0 where it fails."""
+        return f"(0.0 if {value.name} else -math.inf)" if value.kind == "b" else self.cast(value, "f")
 
     def _flush(self) -> None:
         """Write the terms that have gathered: in few additions, since each waits for the one before."""
         for root, terms in self._terms.items():
+            self._summed.add(root)
             for first in range(0, len(terms), _MOST_TERMS):
                 some = terms[first : first + _MOST_TERMS]
                 if len(some) == 1 and some[0].startswith("-"):
@@ -139,27 +153,19 @@ class Emitter(Writer):
                 if (op, storage) in self.saved:
                     self._restore(op, storage)
 
-    def _restore(self, op: Op, storage: Storage) -> None:
-        name = self.copy_name(storage, op)
-        if isinstance(op, Store):
-            self.line(f"{self.element(op.array.name, op.index)} = {name}")
-        elif isinstance(op, (For, If)):
-            array = self.analysis.changed(op, storage)
-            self.copy(array, f"{array.name}[{{}}]", f"{name}[{{}}]")
-
     def _reverse_scalar(self, op: Scalar, begun: set[Value], loop: For | None) -> None:
         out, rule = op.out, op.rule
         link = self.analysis.chains.get(out)
         if link is not None:
-            factors = self.analysis.factors(op, link.root, link.factor)
-            assert factors is not None
-            for arg, by in zip(op.args, factors, strict=True):
-                if not by:
-                    continue
-                if link.root.total:
-                    self._term(arg, link.factor * by, link.root, begun, loop)
-                else:
-                    self.add(arg, product(_number(link.factor * by), link.root.adjoint), begun)
+            links = self.analysis.onward(op, link)
+            assert links is not None
+            for arg, each in zip(op.args, links, strict=True):
+                if each and each.root.total:
+                    self._term(arg, each.factor, each.root, begun, loop)
+                elif each:
+                    self.add(arg, product(_number(each.factor), each.root.adjoint), begun)
+                elif arg.kind == "b":
+                    self._term(arg, 1.0, link.root.guarded, begun, loop)
         elif out.active and out in begun:
             for arg, partial in zip(op.args, rule.partials, strict=True):
                 if not self.takes(arg):
@@ -270,8 +276,8 @@ class Emitter(Writer):
         self._begin([op.body], op.nexts, begun)
         outer = [s for s in self.analysis.written(op.body) if s.block.depth < op.body.depth]
         free = not moving and not plan.copies and not any(s.active for s in outer)
-        apart = {s for s in plan.copies if self.analysis.apart(op, s)}
-        self._recall(apart, op, "")
+        ways = self.ways(op, plan.copies)
+        self.recall(op, ways["apart"], "")
         self.open.append(Open(op.body.depth, len(self.lines), self.indent))
         counter = self.head(op, not free)
         if free and self.vectorised and counter == op.index.name and op.block.depth == 0 and is_costly(op.body):
@@ -279,7 +285,8 @@ class Emitter(Writer):
         size = len(self.lines)
         for j in sorted(plan.tapes):
             self.line(f"{op.phis[j].name} = tape_{op.phis[j].name}[{counter}]")
-        self._recall(plan.copies - apart, op, counter)
+        self.recall(op, ways["copied"], counter)
+        self.undo(op, ways["listed"], counter)
         self.forward(plan.run, True)
         inner = begun | {op.phis[j] for j in moving}
         for j in moving:
@@ -293,16 +300,18 @@ class Emitter(Writer):
                 self._term(following, link.factor, link.root, inner, op)
         self.reverse(op.body, inner, op)
         self._flush()
+        stored = {run.array.storage for run in operations(plan.run) if isinstance(run, Store)}
+        self.undo(op, [s for s in ways["listed"] if s in stored], counter)
         if len(self.lines) == size:
             self.line("pass")
         self.tail()
         self._gather_and_scatter(op, self.open.pop().line)
         self._finish(op, begun)
-        self._recall(apart, op, "")
-        if plan.copies - apart:
+        self.recall(op, ways["apart"], "")
+        if ways["copied"]:
             self.line(f"if {self.trips(op)[1]} > 0:")
             self.indent += 1
-            self._recall(plan.copies - apart, op, "0")
+            self.recall(op, ways["copied"], "0")
             self.indent -= 1
         for j in moving:
             self.add(op.inits[j], op.phis[j].bar, begun)
@@ -336,12 +345,6 @@ class Emitter(Writer):
     def _room(count: str, kind: str) -> str:
         return f"_empty({count})" if kind == "f" else f"np.empty(max({count}, 0), {DTYPES[kind]})"
 
-    def _recall(self, storages: set[Storage], op: For, counter: str) -> None:
-        """Write what puts memory back as it was at the start of an iteration."""
-        for storage in by_root(storages):
-            array = self.analysis.changed(op, storage)
-            self.copy(array, f"{array.name}[{{}}]", self.row(storage, op, counter))
-
     def _finish(self, op: For, begun: set[Value]) -> None:
         """Add the terms that are the same in every iteration."""
         after = self._after.pop(op, [])
@@ -364,7 +367,7 @@ class Emitter(Writer):
             self._terms.setdefault(root, []).append(product(f"trips_{op.index.name}", _number(total)))
         for value, factor, root in values:
             text = product(_number(factor), f"trips_{op.index.name}")
-            self._terms.setdefault(root, []).append(product(text, self.cast(value, "f")))
+            self._terms.setdefault(root, []).append(product(text, self._addend(value)))
             self.add(value, product(text, root.adjoint), begun)
         self._flush()
         self.indent -= 1

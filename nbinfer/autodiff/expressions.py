@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from nbinfer.autodiff.arrays import ArrayBuilder
-from nbinfer.autodiff.forward import PREFIXES
 from nbinfer.autodiff.ir import Storage, Value
 from nbinfer.autodiff.lazy import Lazy, Operand, is_array, is_number
 from nbinfer.autodiff.rules import BINARY, COMPARE
 from nbinfer.autodiff.syntax import EXPRESSIONS
+from nbinfer.autodiff.writer import PREFIXES
 
 Environment = dict[str, Any]
 

@@ -25,7 +25,7 @@ class Storage:
         Whether the program may write to it: True of arrays that the user made in the function.
     block : Block
         Where it was made.
-    stores, reads : list of Op
+    stores, reads : list of Store and list of Op
         Operations that write to it and that read its elements.
     root : Value
         The array as a whole.
@@ -45,7 +45,7 @@ class Storage:
         self.key = key
         self.decided = False
         self.held: Any = None
-        self.stores: list[Op] = []
+        self.stores: list[Store] = []
         self.reads: list[Op] = []
 
 

@@ -59,17 +59,18 @@ def _levels(sweeps: Mapping[Block, Any]) -> dict[Value, list[int]]:
     """List by value, if it is dear, the levels whose sweep computes it."""
     found: dict[Value, list[int]] = {}
     for block in sorted(sweeps, key=lambda b: b.depth):
-        for op in _computed(sweeps[block]):
+        for op in operations(sweeps[block]):
             if isinstance(op, Custom) or (isinstance(op, Scalar) and op.rule.cost >= _DEAR):
                 found.setdefault(op.out, []).append(block.depth)
     return found
 
 
-def _computed(run: Iterable[tuple[Op, Any]]) -> Iterator[Op]:
+def operations(run: Iterable[tuple[Op, Any]]) -> Iterator[Op]:
+    """List what a plan runs, with what is inside of loops and branches."""
     for op, plan in run:
         yield op
         for inner in getattr(plan, "sides", [getattr(plan, "body", [])]):
-            yield from _computed(inner)
+            yield from operations(inner)
 
 
 def _loops_around(block: Block | None, level: int) -> tuple[For, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 from nbinfer.autodiff.bounds import distance, end, end_of_access, place
@@ -20,7 +21,6 @@ class Memory:
     def __init__(self) -> None:
         self.live: set[Op] = set()
         self._written: dict[Block, frozenset[Storage]] = {}
-        self._once: dict[tuple[For, Storage], bool] = {}
         self._hazards: dict[Block, dict[Op, set[Storage]]] = {}
 
     def needs(self, op: Op) -> set[Any]:
@@ -40,26 +40,40 @@ class Memory:
             self._written[block] = frozenset(found)
         return self._written[block]
 
-    # Written once -------------------------------------------------------------------------------------------------
+    def _forget_dead_accesses(self) -> None:
+        """Forget what was written and read by operations on which nothing depends."""
+        self._written.clear()
+        for storage in {arg.storage for op in self.live for arg in op.args if arg.storage is not None}:
+            storage.stores = [op for op in storage.stores if op in self.live]
+            storage.reads = [op for op in storage.reads if op in self.live]
+
+    # What is not overwritten --------------------------------------------------------------------------------------
 
     def written_once(self, loop: For, storage: Storage) -> bool:
-        """Tell whether a loop writes each element at most once, and reads it only after that.
+        """Tell whether a loop writes each element at most once, and reads it only after that."""
+        return self._prove(loop, storage, self.live, True)
 
-        Then memory after the loop holds what each iteration saw, and need not be restored for any of them. The proof:
-        along one axis all stores are at ``index + c``, all loads at ``index + d`` with d < c, or d = c and later in the
-        iteration, all counted from the same end; and the same holds within each inner loop that writes to this memory.
+    def final(self, loop: For, storage: Storage, reads: Set[Op]) -> bool:
+        """Tell whether a loop writes to no element any more that one of these operations has read.
+
+        Then memory after the loop holds what they saw, and need not be restored for any iteration: an element that is
+        added to, like one that is overwritten, need not be known for the reverse of that.
         """
-        key = (loop, storage)
-        if key not in self._once:
-            self._once[key] = self._prove_once(loop, storage)
-        return self._once[key]
+        return self._prove(loop, storage, reads, False)
 
-    def _prove_once(self, loop: For, storage: Storage) -> bool:
-        places = self._places(loop, storage)
-        if places is None or any(isinstance(op, Store) and op.sign for op in places):
+    def _prove(self, loop: For, storage: Storage, reads: Set[Op], once: bool) -> bool:
+        """Prove that no element is written to after it is read, nor written to twice if that is asked, too.
+
+        Along one axis all stores are at ``index + c``, all loads at ``index + d`` with d < c, or d = c and later in the
+        iteration, all counted from the same end; and the same holds within each inner loop that writes to this memory
+        and reads it.
+        """
+        places = self._places(loop, storage, reads)
+        if places is None:
             return False
-        for inner in _inner_loops(loop.body):
-            if storage in self.written(inner.body) and not self.written_once(inner, storage):
+        for inner in loops_in(loop.body):
+            concerned = once or any(isinstance(op, Load) and op.block.inside(inner.body) for op in places)
+            if concerned and storage in self.written(inner.body) and not self._prove(inner, storage, reads, once):
                 return False
         stores = [op for op in places if isinstance(op, Store)]
         for axis in range(len(next(iter(places.values()), ()))):
@@ -89,7 +103,7 @@ class Memory:
 
     def apart(self, loop: For, storage: Storage) -> bool:
         """Tell whether each iteration of a loop touches elements of its own only: it found them as before the loop."""
-        places = self._places(loop, storage)
+        places = self._places(loop, storage, self.live)
         if places is None:
             return False
         for axis in range(len(next(iter(places.values()), ()))):
@@ -99,10 +113,24 @@ class Memory:
                 return True
         return False
 
-    def _places(self, loop: For, storage: Storage) -> dict[Load | Store, list[Value | None]] | None:
-        """Return where a loop touches memory, by axes of one array; None if it does so in other ways."""
+    def listed(self, loop: For, storage: Storage) -> list[Store]:
+        """Return the stores of a loop to memory if each can list what it overwrites, in their order; otherwise none.
+
+        That takes stores that run at most once in an iteration, through arrays that are there before the loop.
+        """
+        stores = [op for op in storage.stores if op.block.inside(loop.body)]
+        if any(op.array.block.depth >= loop.body.depth or loop_around(op.block) is not loop for op in stores):
+            return []
+        return sorted(stores, key=lambda op: op.order)
+
+    def _places(self, loop: For, storage: Storage, reads: Set[Op]) -> dict[Load | Store, list[Value | None]] | None:
+        """Return where a loop touches memory, by axes of one array; None if it does so in other ways.
+
+        Of what is read element by element, only `reads` count.
+        """
         accesses: list[Any] = [op for op in storage.stores if op.block.inside(loop.body)]
-        accesses += [op for op in storage.reads if op.block.inside(loop.body) and op in self.live]
+        counted = (op for op in storage.reads if op in reads or not isinstance(op, Load))
+        accesses += [op for op in counted if op.block.inside(loop.body)]
         if not all(isinstance(op, (Load, Store)) for op in accesses):
             return None
         arrays = {op.array for op in accesses}
@@ -114,7 +142,7 @@ class Memory:
         """Tell whether an earlier store may have written the same element: its adjoint must then not be seen again."""
         storage = store.array.storage
         assert storage is not None
-        if not storage.mutable and not any(isinstance(op, Store) and op.sign for op in storage.stores):
+        if not storage.mutable and not any(op.sign for op in storage.stores):
             return False
         if len(storage.stores) != 1:
             return True
@@ -128,7 +156,7 @@ class Memory:
     def changed(self, op: For | If, storage: Storage) -> Value:
         """Return the array, all of the memory or a view of it, outside of which a loop or a branch changes nothing."""
         inner = blocks_of(op)
-        arrays = {s.array for s in storage.stores if isinstance(s, Store) and any(map(s.block.inside, inner))}
+        arrays = {s.array for s in storage.stores if any(map(s.block.inside, inner))}
         array = arrays.pop() if len(arrays) == 1 else storage.root
         return array if op.block.inside(array.block) else storage.root
 
@@ -166,7 +194,7 @@ def _distance(index: Value | None, loop: For) -> int | None:
     return None if index is None else distance(index, loop.index)
 
 
-def _inner_loops(block: Block) -> list[For]:
+def loops_in(block: Block) -> list[For]:
     """Return the outermost loops in a block, those in branches included."""
     found: list[For] = []
     for op in block.ops:
@@ -174,8 +202,15 @@ def _inner_loops(block: Block) -> list[For]:
             found.append(op)
         else:
             for inner in blocks_of(op):
-                found += _inner_loops(inner)
+                found += loops_in(inner)
     return found
+
+
+def loop_around(block: Block) -> For | None:
+    """Return the innermost loop whose body a block is, or is a part of."""
+    while block.loop is None and block.parent is not None:
+        block = block.parent
+    return block.loop
 
 
 def _child_loop(op: Op, loop: For) -> For | None:

@@ -13,7 +13,6 @@ from nbinfer.autodiff.chains import Root
 from nbinfer.autodiff.emit import Emitter
 from nbinfer.autodiff.errors import ADError, Place
 from nbinfer.autodiff.expressions import Method, Record
-from nbinfer.autodiff.forward import PREFIXES, Names
 from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.generated import Generated, Leaf, Tuple, Type
 from nbinfer.autodiff.ir import Storage, Value
@@ -21,6 +20,7 @@ from nbinfer.autodiff.lazy import is_array, is_number
 from nbinfer.autodiff.linalg import HELPERS as LINALG_HELPERS
 from nbinfer.autodiff.rules import HELPERS
 from nbinfer.autodiff.source import read_source
+from nbinfer.autodiff.writer import PREFIXES, Names
 
 #: A program that does not settle after this many builds never will.
 _MOST_BUILDS = 60
@@ -192,13 +192,9 @@ def generate(
 
 
 def _tail(terms: Sequence[Term], results: Sequence[tuple[Value, Root]]) -> list[str]:
-    lines = []
-    for _, root in results:
-        if root.nan_is_zero_density:
-            lines += [f"    if {root.total} != {root.total}:", f"        {root.total} = -math.inf"]
     if not any(term.weight for term in terms):
-        return [*lines, "    return " + " + ".join(root.total for _, root in results)]
-    lines.append("    value = 0.0")
+        return ["    return " + " + ".join(root.total for _, root in results)]
+    lines = ["    value = 0.0"]
     for k, (_, root) in enumerate(results):
         lines += [f"    if weight_{k} != 0.0:", f"        value += weight_{k} * {root.total}"]
     return [*lines, "    return value"]

@@ -215,6 +215,11 @@ class ScalarBuilder:
             return self._number(first, name == "float")
         if name == "int" and first.kind == "i":
             return first
+        if name in ("and", "or") and (a is not None or b is not None):
+            known, other = (a, second) if a is not None else (b, first)
+            return other if known == (name == "and") else self.constant(known)
+        if name == "where_valid" and a is not None:
+            return self.scalar("nan_to_minus_inf", self.to_float(second)) if a else self.constant(-math.inf)
         if name in ("floor", "ceil", "round", "trunc") and first.kind == "i":
             return self.scalar("float", first)
         if name == "is_whole" and first.kind != "f":

@@ -26,7 +26,10 @@ def select(condition: bool, x: float, y: float) -> float:
 
 @elementwise(_where_valid)
 def where_valid(valid: bool, logp: float) -> float:
-    """Return a log density where it is valid and not NaN, and ``-inf`` with derivative 0 elsewhere."""
+    """Return a log density where it is valid and not NaN, and ``-inf`` with derivative 0 elsewhere.
+
+    Where a derived gradient adds it up as a term of its result, the result is ``-inf`` and the gradient means nothing.
+    """
     return logp if valid and logp == logp else -np.inf
 
 

@@ -162,6 +162,32 @@ class ArrayWriter(Expressions):
             self.line(indent + 1, f"lp += math.sin({neighbour})")
         return None
 
+    def updates(self, scope: Scope, indent: int, loops: int, returns: bool) -> None:
+        """Write a loop whose iterations write to elements that others have written, some of them twice."""
+        arrays = self.writable(scope)
+        if not arrays:
+            return self.new_array(scope, indent, loops, returns)
+        array, i, r = self.r.choice(arrays), self.fresh("i"), self.r
+        size = min(array.shape)
+        head, near = self._direction(size)
+        self.line(indent, f"for {i} in {head}:")
+        inner, indent = scope.inner(), indent + 1
+        places = (f"[{i}]", f"[{i} {near}]", *(f"[{self.index(scope, size)}]" for _ in range(2)))
+        if len(array.shape) == 2:
+            places = tuple(f"{a[:-1]}, {b[1:]}" for a, b in zip(places, r.sample(places, 4), strict=True))
+        elements = [array.name + place for place in places]
+        inner.numbers += elements * 2
+        for _ in range(r.choice((1, 2, 2, 3))):
+            guarded = r.random() < 0.3
+            if guarded:
+                self.line(indent, f"if {self.condition(inner)}:")
+            operator = r.choice(("=", "=", "+=", "-=", "*="))
+            value = r.choice((f"0.5 * {r.choice(elements)} + {self.bounded(inner)}", self.bounded(inner)))
+            self.line(indent + guarded, f"{r.choice(elements)} {operator} {value}")
+        if "lp" in scope.variables:
+            self.line(indent, f"lp += math.sin({r.choice(elements)}) * {r.choice(elements)}")
+        return None
+
     def _direction(self, size: int) -> tuple[str, str]:
         """Write the head of a loop, and how to get from its counter to a neighbour within bounds."""
         return self.r.choice(

@@ -43,6 +43,7 @@ class Writer(ArrayWriter):
                 (2.0, self._if),
                 (0.3, self._loop_over_tuple),
                 (0.4, self.recurrence),
+                (0.5, self.updates),
             ]
         if returns and loops == 0:
             ways.append((0.3, self._return_early))

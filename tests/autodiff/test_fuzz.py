@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nbinfer.autodiff import arrays, emit, linalg, memory
+from nbinfer.autodiff import arrays, emit, linalg, memory, restoring
 from nbinfer.autodiff.rules import RULES
 from tests.autodiff.found import FOUND, Found
 from tests.autodiff.fuzz import check, run
@@ -81,9 +81,11 @@ MUTANTS: dict[str, Patch] = {
         memory.Memory, "needs_clearing", lambda self, store: False
     ),
     "what is overwritten is not saved": lambda patch: patch.setattr(memory.Memory, "hazards", lambda self, block: {}),
-    "all arrays count as written once": lambda patch: patch.setattr(
-        memory.Memory, "written_once", lambda self, loop, storage: True
+    "all that loops read counts as final": lambda patch: patch.setattr(
+        memory.Memory, "final", lambda self, loop, storage, reads: True
     ),
+    "what is computed anew stays": lambda patch: patch.setattr(emit, "operations", lambda run: ()),
+    "the first of two stores is undone first": lambda patch: patch.setattr(restoring, "reversed", iter, raising=False),
     "expressions of an array see later changes": lambda patch: patch.setattr(
         arrays.ArrayBuilder, "settled", lambda self, x: x
     ),
