@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -197,6 +198,14 @@ def test_the_metric_and_the_step_size_reach_their_targets_on_a_gaussian(metric):
     assert trace.sample_stats["n_steps"].mean() < 8  # the scales are learnt
 
 
+@pytest.fixture
+def listening():
+    """Have Ctrl-C raise, also where the tests run in the background: a shell has it ignored there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt_when(condition):
     """Raise KeyboardInterrupt in the main thread as Ctrl-C would, once the condition holds."""
     import _thread
@@ -226,7 +235,7 @@ def watched(monkeypatch):
 
 
 @pytest.mark.skipif(not JIT, reason="needs a run that can be timed by its draws")
-def test_ctrl_c_keeps_what_is_finished(monkeypatch):
+def test_ctrl_c_keeps_what_is_finished(monkeypatch, listening):
     seen = watched(monkeypatch)
     interrupt_when(lambda: seen.get("least", 0) > 60)
     trace = run(slow(), draws=10_000_000 // 100, tune=50, chains=3, cores=2)
@@ -244,7 +253,7 @@ def test_ctrl_c_keeps_what_is_finished(monkeypatch):
 
 
 @pytest.mark.skipif(not JIT, reason="needs a run that can be timed by its draws")
-def test_ctrl_c_in_warm_up_says_so(monkeypatch):
+def test_ctrl_c_in_warm_up_says_so(monkeypatch, listening):
     seen = watched(monkeypatch)
     interrupt_when(lambda: seen.get("least", 0) > 0)
     with pytest.raises(SamplingError, match="stopped during warm-up") as caught:
