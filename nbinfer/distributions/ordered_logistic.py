@@ -30,7 +30,7 @@ def logpmf(k: Any, eta: Any, cutpoints: Any) -> Any:
     eta : float or array
         Location of the logistic variable.
     cutpoints : array
-        The K - 1 points c between the pieces, increasing along the last axis.
+        The K - 1 points c between the pieces, increasing along the last axis. Only the two around k are compared.
 
     Returns
     -------
