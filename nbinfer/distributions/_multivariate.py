@@ -87,6 +87,11 @@ class Composed(Kernel[..., Any]):
         bound = self._bind(*args, **named).arguments
         values = [as_numbers(_name(self), name, value) for name, value in bound.items()]
         compare_sizes(_name(self), list(bound), values, self.signature)
+        for name, value, letters in zip(bound, values, self.signature, strict=True):
+            if len(letters) == 2 and value.ndim > 2:
+                raise ValueError(
+                    f"{_name(self)}: {name} must be one matrix, got shape {value.shape}; loop over several"
+                )
         with np.errstate(all="ignore"):
             return self.py_func(*values)
 
