@@ -116,7 +116,7 @@ CASES: dict[str, Case] = {
         lambda x, y: mpmath.log(mpmath.exp(x) + mpmath.exp(y)),
         (Range(-3.0, 3.0), Range(-50.0, 50.0), Range(-1e4, 1e4)),
         _MIDDLE,
-        bound=3.0,
+        bound=_COMPOSED,
         counts_arguments=True,
     ),
 }

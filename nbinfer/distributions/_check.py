@@ -142,13 +142,11 @@ class Check:
                     raise ValueError(message + self._found(names, values, ok))
 
     def _numbers(self, name: str, value: Any) -> Any:
-        numbers = np.asarray(value)
-        if numbers.dtype.kind not in "biuf":
-            raise TypeError(f"{self.family}: {name} must be a number or an array of numbers, got {value!r}")
+        numbers = as_numbers(self.family, name, value)
         core = self.cores[self.names.index(name)]
-        if numbers.ndim < core and not (name in self._shared and numbers.ndim == 0):
-            raise ValueError(f"{self.family}: {name} needs {core} or more axes, got shape {numbers.shape}")
-        return numbers[()]
+        if np.ndim(numbers) < core and not (name in self._shared and np.ndim(numbers) == 0):
+            raise ValueError(f"{self.family}: {name} needs {core} or more axes, got shape {np.shape(numbers)}")
+        return numbers
 
     def _found(self, names: Sequence[str], values: dict[str, Any], ok: np.ndarray) -> str:
         """Say what was found where a test first fails."""
@@ -159,6 +157,25 @@ class Check:
             found.append(np.broadcast_to(values[name], ok.shape + core)[index])
         words = [str(x) if len(names) == 1 else f"{name} = {x}" for name, x in zip(names, found, strict=True)]
         return f", got {', '.join(words)}" + (f" at index {index}" if index else "")
+
+
+def as_numbers(what: str, name: str, value: Any) -> Any:
+    """Return an argument as a number or an array of int64 or float64, which are what compiled code computes with.
+
+    Smaller floats would lose digits, unsigned integers wrap around below 0, and booleans have no arithmetic.
+
+    Raises
+    ------
+    TypeError
+        If it is no number and no array of numbers.
+    """
+    numbers = np.asarray(value)
+    kind = numbers.dtype.kind
+    if kind not in "biuf":
+        raise TypeError(f"{what}: {name} must be a number or an array of numbers, got {value!r}")
+    # Large unsigned integers do not fit into int64.
+    wide = kind == "f" or numbers.dtype == np.uint64
+    return numbers.astype(np.float64 if wide else np.int64, copy=False)[()]
 
 
 def broadcast_shape(
@@ -173,7 +190,7 @@ def broadcast_shape(
     """
     shapes = [np.shape(value) for value in values]
     outer = {shape[: len(shape) - core] for shape, core in zip(shapes, cores, strict=True)}
-    wanted = None if size is None else tuple(np.atleast_1d(size).tolist()) if np.ndim(size) == 0 else tuple(size)
+    wanted = None if size is None else _shape_of(what, size)
     try:
         common = np.broadcast_shapes(*outer)
         if wanted is not None and np.broadcast_shapes(common, wanted) != wanted:
@@ -184,3 +201,11 @@ def broadcast_shape(
             raise ValueError(f"{what}: shapes do not broadcast: {listed}") from None
         raise ValueError(f"{what}: the parameters do not broadcast to size {wanted}: {listed}") from None
     return common if wanted is None else wanted
+
+
+def _shape_of(what: str, size: Any) -> tuple[int, ...]:
+    """Return `size` as a shape."""
+    sizes = np.asarray(size)
+    if sizes.size and (sizes.dtype.kind not in "iu" or sizes.ndim > 1 or (sizes < 0).any()):
+        raise ValueError(f"{what}: size must be an integer or a tuple of integers, none negative, got {size!r}")
+    return tuple(np.atleast_1d(sizes).astype(np.int64).tolist())

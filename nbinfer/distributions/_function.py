@@ -45,7 +45,7 @@ from typing import Any, overload
 import numpy as np
 
 from nbinfer.compile import Elementwise, Kernel
-from nbinfer.distributions._check import Check, broadcast_shape
+from nbinfer.distributions._check import Check, as_numbers, broadcast_shape
 
 
 class Density(Elementwise):
@@ -61,7 +61,7 @@ class Density(Elementwise):
     def __call__(self, *args: Any, **named: Any) -> Any:
         # NumPy's numbers, unlike Python's, do not raise when divided by zero.
         bound = self._signature.bind(*args, **named).arguments
-        numbers = [np.asarray(value)[()] for value in bound.values()]
+        numbers = [as_numbers(_name(self), name, value) for name, value in bound.items()]
         broadcast_shape(_name(self), self.names, numbers, self.cores)
         with np.errstate(all="ignore"):
             return self.py_func(*numbers)
@@ -105,7 +105,7 @@ class Generator(Kernel[..., Any]):
     def __call__(self, rng: np.random.Generator, *args: Any, **named: Any) -> Any:
         bound = self._signature.bind(rng, *args, **named).arguments
         size = bound.pop("size", None)
-        parameters = [np.asarray(value)[()] for name, value in bound.items() if name in self.check.names]
+        parameters = [as_numbers(_name(self), name, x) for name, x in bound.items() if name in self.check.names]
         self.check(*parameters)
         shape = broadcast_shape(_name(self), self.check.names, parameters, self.check.cores, size)
         alone = shape == () and size is None

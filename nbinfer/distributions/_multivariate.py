@@ -15,7 +15,7 @@ import numpy as np
 
 from nbinfer.autodiff.registry import HANDLERS
 from nbinfer.compile import Kernel, elementwise
-from nbinfer.distributions._check import Check, Condition, broadcast_shape
+from nbinfer.distributions._check import Check, Condition, as_numbers, broadcast_shape
 from nbinfer.distributions._function import Density
 from nbinfer.distributions._linalg import cholesky
 
@@ -58,7 +58,7 @@ class Multivariate(Density):
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         bound = self._signature.bind(*args, **named).arguments
-        values = [np.asarray(value)[()] for value in bound.values()]
+        values = [as_numbers(_name(self), name, value) for name, value in bound.items()]
         compare_sizes(_name(self), self.names, values, self.signature)
         outer = np.broadcast_shapes(*(np.shape(v)[: np.ndim(v) - n] for v, n in zip(values, self.cores, strict=True)))
         if not (self._each and outer):
@@ -85,8 +85,13 @@ class Composed(Kernel[..., Any]):
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         bound = self._bind(*args, **named).arguments
-        values = [np.asarray(value)[()] for value in bound.values()]
+        values = [as_numbers(_name(self), name, value) for name, value in bound.items()]
         compare_sizes(_name(self), list(bound), values, self.signature)
+        for name, value, letters in zip(bound, values, self.signature, strict=True):
+            if len(letters) == 2 and value.ndim > 2:
+                raise ValueError(
+                    f"{_name(self)}: {name} must be one matrix, got shape {value.shape}; loop over several"
+                )
         with np.errstate(all="ignore"):
             return self.py_func(*values)
 
@@ -103,8 +108,9 @@ class ComposedGenerator(Kernel[..., Any]):
 
     def __call__(self, rng: np.random.Generator, *args: Any, **named: Any) -> Any:
         bound = inspect.signature(self.py_func).bind(rng, *args, **named).arguments
-        self.check(*(value for name, value in bound.items() if name in self.check.names))
-        return self.py_func(**{name: v if name in ("rng", "size") else np.asarray(v)[()] for name, v in bound.items()})
+        bound |= {name: as_numbers(_name(self), name, bound[name]) for name in self.check.names}
+        self.check(*(bound[name] for name in self.check.names))
+        return self.py_func(**bound)
 
     def __repr__(self) -> str:
         return f"<generator {_name(self)}>"

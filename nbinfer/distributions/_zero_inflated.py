@@ -18,3 +18,17 @@ def inflated(k: Any, psi: Any, logp: Any, valid: Any) -> Any:
     zero = k == 0
     weight = log(select(zero, 1.0 - psi + psi * exp(logp), psi))
     return where_valid(valid & (psi >= 0.0) & (psi <= 1.0), weight + select(zero, 0.0, logp))
+
+
+@density
+def cumulated(k: Any, psi: Any, logcdf: Any, valid: Any) -> Any:
+    """Log of the probability of values up to k, `logcdf` being that of the family."""
+    return where_valid(k >= 0, inflated(0, psi, logcdf, valid))
+
+
+@density
+def exceeded(k: Any, psi: Any, logsf: Any, valid: Any) -> Any:
+    """Log of the probability of values beyond k, `logsf` being that of the family."""
+    inside = k >= 0
+    logp = select(inside, log(select(inside, psi, 1.0)) + logsf, 0.0)
+    return where_valid((k == k) & valid & (psi >= 0.0) & (psi <= 1.0), logp)

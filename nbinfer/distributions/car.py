@@ -75,7 +75,9 @@ def _precision(W: Any, alpha: Any, tau: Any) -> Any:
         total = 0.0
         for j in range(k):
             total += W[i, j]
-            precision[i, j] = -alpha * tau * W[i, j]
+            # What is no weight leaves no matrix to factor.
+            weight = W[i, j] if W[i, j] >= 0.0 and W[i, j] == W[j, i] else np.nan
+            precision[i, j] = -alpha * tau * weight
         precision[i, i] += tau * total
     return precision
 
@@ -99,7 +101,7 @@ def logpdf(x: Any, mu: Any, W: Any, alpha: Any, tau: Any) -> Any:
     mu : array, shape (…, k)
         Mean.
     W : array, shape (k, k)
-        Weights between places.
+        Weights between places; if it is not symmetric or one is negative the result is ``-inf``.
     alpha : float
         How much neighbours pull, between -1 and 1; the result is ``-inf`` for others.
     tau : float
@@ -129,7 +131,7 @@ def logpdf_eigen(x: Any, mu: Any, W: Any, eigenvalues: Any, alpha: Any, tau: Any
     W : array, shape (k, k)
         Weights between places.
     eigenvalues : array, shape (k,)
-        ``car.eigenvalues(W)``.
+        ``car.eigenvalues(W)``, which checks W; here it is not checked again.
     alpha : float
         How much neighbours pull, between -1 and 1; the result is ``-inf`` for others.
     tau : float

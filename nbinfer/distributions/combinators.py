@@ -118,7 +118,8 @@ def truncated(family: Any) -> Family:
 
     def logpdf(x: Any, *parameters: Any) -> Any:
         own, lower, upper = parameters[:-2], parameters[-2], parameters[-1]
-        return where_valid((x >= lower) & (x <= upper), f(x, *own) - between(before(lower), upper, *own))
+        whole = between(before(lower), upper, *own)
+        return where_valid((x >= lower) & (x <= upper) & (whole > -np.inf), f(x, *own) - whole)
 
     def logcdf(x: Any, *parameters: Any) -> Any:
         own, lower, upper = parameters[:-2], parameters[-2], parameters[-1]

@@ -13,8 +13,9 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import density, generator
+from nbinfer.distributions.student_t import log_lower
 from nbinfer.distributions.student_t import logpdf as two_sided
-from nbinfer.vectormath import where_valid
+from nbinfer.vectormath import log1mexp, log_betainc, select, where_valid
 
 _LOG_2 = math.log(2.0)
 
@@ -40,6 +41,61 @@ def logpdf(x: Any, nu: Any, sigma: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     return where_valid(x >= 0.0, two_sided(x, nu, 0.0, sigma) + _LOG_2)
+
+
+@density
+def _log_near(z: Any, nu: Any) -> Any:
+    """Log of the probability of values up to z, exact where that is small."""
+    w = z**2 / (z**2 + nu)
+    return log_betainc(0.5, 0.5 * nu, select(w < 0.5, w, 0.5))
+
+
+@density
+def logcdf(x: Any, nu: Any, sigma: Any) -> Any:
+    """Log of the probability of values up to x.
+
+    Parameters
+    ----------
+    x : float or array
+        Where.
+    nu, sigma : float or array
+        As for `logpdf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    inside = x > 0.0
+    z = select(inside, x, sigma) / sigma
+    small = (z < 1.0) & (z**2 < nu)
+    far = log_lower(-z, nu) + _LOG_2
+    logp = select(small, _log_near(z, nu), log1mexp(select(small, -1.0, far)))
+    return where_valid(inside & (nu > 0.0) & (nu < np.inf) & (sigma > 0.0) & (sigma < np.inf), logp)
+
+
+@density
+def logsf(x: Any, nu: Any, sigma: Any) -> Any:
+    """Log of the probability of values beyond x.
+
+    Parameters
+    ----------
+    x : float or array
+        Where.
+    nu, sigma : float or array
+        As for `logpdf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    inside = x > 0.0
+    z = select(inside, x, sigma) / sigma
+    small = (z < 1.0) & (z**2 < nu)
+    logp = select(small, log1mexp(select(small, _log_near(z, nu), -1.0)), log_lower(-z, nu) + _LOG_2)
+    valid = (x == x) & (nu > 0.0) & (nu < np.inf) & (sigma > 0.0) & (sigma < np.inf)
+    return where_valid(valid, select(inside, logp, 0.0))
 
 
 @generator(check, arrays=True)

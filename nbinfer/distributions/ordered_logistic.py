@@ -14,7 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import ORDERED, REAL, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import is_whole, log1mexp, log_expit, pick, select, where_valid
+from nbinfer.vectormath import floor, is_whole, log1mexp, log_expit, pick, select, where_valid
 
 check = Check("ordered_logistic", eta=REAL, cutpoints=ORDERED)
 
@@ -30,7 +30,7 @@ def logpmf(k: Any, eta: Any, cutpoints: Any) -> Any:
     eta : float or array
         Location of the logistic variable.
     cutpoints : array
-        The K - 1 points c between the pieces, increasing along the last axis.
+        The K - 1 points c between the pieces, increasing along the last axis. Only the two around k are compared.
 
     Returns
     -------
@@ -44,6 +44,51 @@ def logpmf(k: Any, eta: Any, cutpoints: Any) -> Any:
     # sigma(u) - sigma(l) = sigma(u) sigma(-l) (1 - exp(l - u))
     logp = log_expit(upper - eta) + log_expit(eta - lower) + log1mexp(lower - upper)
     return where_valid(valid & (lower < upper), logp)
+
+
+@density(cores=(0, 0, 1))
+def logcdf(k: Any, eta: Any, cutpoints: Any) -> Any:
+    """Log of the probability of values up to k.
+
+    Parameters
+    ----------
+    k : float or array
+        Where.
+    eta, cutpoints : float or array
+        As for `logpmf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    whole = floor(k)
+    inside = (whole >= 0) & (whole < cutpoints.shape[-1])
+    cut = pick(cutpoints, select(inside, whole, 0))
+    return where_valid((k >= 0) & (cut == cut) & (eta == eta), select(inside, log_expit(cut - eta), 0.0))
+
+
+@density(cores=(0, 0, 1))
+def logsf(k: Any, eta: Any, cutpoints: Any) -> Any:
+    """Log of the probability of values beyond k.
+
+    Parameters
+    ----------
+    k : float or array
+        Where.
+    eta, cutpoints : float or array
+        As for `logpmf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    whole = floor(k)
+    inside = (whole >= 0) & (whole < cutpoints.shape[-1])
+    cut = pick(cutpoints, select(inside, whole, 0))
+    logp = select(inside, log_expit(eta - cut), 0.0)
+    return where_valid((whole < cutpoints.shape[-1]) & (cut == cut) & (eta == eta), logp)
 
 
 @generator(check, discrete=True)

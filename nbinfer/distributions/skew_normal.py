@@ -42,7 +42,8 @@ def logpdf(x: Any, mu: Any, sigma: Any, alpha: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     z = (x - mu) / sigma
-    return where_valid(sigma > 0.0, -0.5 * z**2 + log_ndtr(alpha * z) - (log(sigma) + _HALF_LOG_HALF_PI))
+    logp = -0.5 * z**2 + log_ndtr(alpha * z) - (log(sigma) + _HALF_LOG_HALF_PI)
+    return where_valid((sigma > 0.0) & (abs(alpha) < np.inf), logp)
 
 
 @generator(check)

@@ -16,8 +16,10 @@ import numpy as np
 from nbinfer.distributions._check import BOUND, POSITIVE, REAL, Check
 from nbinfer.distributions._function import density, generator
 from nbinfer.distributions.normal import logpdf as untruncated
-from nbinfer.vectormath import log1mexp, log_ndtr, select, where_valid
+from nbinfer.vectormath import log, log1mexp, log1p, log_ndtr, select, where_valid
 
+_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+_NARROW = 1e-3
 _FAR = 1e9  # standard deviations: nothing lies beyond
 
 check = Check("truncated_normal", mu=REAL, sigma=POSITIVE, lower=BOUND, upper=BOUND).also(
@@ -26,12 +28,22 @@ check = Check("truncated_normal", mu=REAL, sigma=POSITIVE, lower=BOUND, upper=BO
 
 
 @density
-def _log_mass(a: Any, b: Any) -> Any:
-    """Logarithm of the probability of a standard normal between a and b, in the tail where that is small."""
+def _log_mass(a: Any, b: Any, width: Any) -> Any:
+    """Logarithm of the probability of a standard normal between a and b, in the tail where that is small.
+
+    `width` is b - a, which is known better than a and b are. Where it is small two tails would cancel: there it is the
+    density at the middle times the width, with a term for the curvature.
+    """
     above = a > 0.0
     low, high = select(above, -b, a), select(above, -a, b)
     log_high = log_ndtr(high)
-    return log_high + log1mexp(log_ndtr(low) - log_high)
+    middle = 0.5 * (low + high)
+    narrow = width * (1.0 + abs(middle)) < _NARROW
+    wide = log_high + log1mexp(select(narrow, -1.0, log_ndtr(low) - log_high))
+    width = select(narrow, width, 1.0)
+    middle = select(narrow, middle, 0.0)
+    flat = log(width) - _HALF_LOG_2PI - 0.5 * middle**2 + log1p((middle**2 - 1.0) * width**2 / 24.0)
+    return select(narrow, flat, wide)
 
 
 @density
@@ -39,6 +51,13 @@ def _standardised(bound: Any, mu: Any, sigma: Any) -> Any:
     """A bound on the scale of the standard normal; far out, without derivatives, where there is none."""
     finite = (bound > -np.inf) & (bound < np.inf)
     return select(finite, (select(finite, bound, 0.0) - mu) / sigma, select(bound > 0.0, _FAR, -_FAR))
+
+
+@density
+def _width(lower: Any, upper: Any, sigma: Any) -> Any:
+    """The distance of bounds on the scale of the standard normal, likewise."""
+    finite = (lower > -np.inf) & (upper < np.inf)
+    return select(finite, (select(finite, upper, 1.0) - select(finite, lower, 0.0)) / sigma, _FAR)
 
 
 @density
@@ -62,8 +81,9 @@ def logpdf(x: Any, mu: Any, sigma: Any, lower: Any, upper: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = (x >= lower) & (x <= upper) & (lower < upper)
-    log_mass = _log_mass(_standardised(lower, mu, sigma), _standardised(upper, mu, sigma))
-    return where_valid(inside, untruncated(x, mu, sigma) - log_mass)
+    low, high = _standardised(lower, mu, sigma), _standardised(upper, mu, sigma)
+    log_mass = _log_mass(low, high, _width(lower, upper, sigma))
+    return where_valid(inside & (log_mass > -np.inf), untruncated(x, mu, sigma) - log_mass)
 
 
 @density
@@ -84,9 +104,10 @@ def logcdf(x: Any, mu: Any, sigma: Any, lower: Any, upper: Any) -> Any:
     """
     low = _standardised(lower, mu, sigma)
     inside = (x > lower) & (x < upper)
-    logp = _log_mass(low, _standardised(select(inside, x, upper), mu, sigma))
-    logp = logp - _log_mass(low, _standardised(upper, mu, sigma))
-    return where_valid((x > lower) & (lower < upper) & (sigma > 0.0), logp)
+    end = select(inside, x, upper)
+    logp = _log_mass(low, _standardised(end, mu, sigma), _width(lower, end, sigma))
+    log_mass = _log_mass(low, _standardised(upper, mu, sigma), _width(lower, upper, sigma))
+    return where_valid((x > lower) & (lower < upper) & (sigma > 0.0) & (log_mass > -np.inf), logp - log_mass)
 
 
 @density

@@ -13,8 +13,10 @@ import numpy as np
 
 from nbinfer.distributions._check import COUNT, PROBABILITY, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.distributions._zero_inflated import inflated
+from nbinfer.distributions._zero_inflated import cumulated, exceeded, inflated
+from nbinfer.distributions.binomial import logcdf as base_logcdf
 from nbinfer.distributions.binomial import logpmf as base
+from nbinfer.distributions.binomial import logsf as base_logsf
 from nbinfer.vectormath import is_whole
 
 check = Check("zero_inflated_binomial", psi=PROBABILITY, n=COUNT, p=PROBABILITY)
@@ -42,6 +44,44 @@ def logpmf(k: Any, psi: Any, n: Any, p: Any) -> Any:
     """
     valid = (n >= 0) & is_whole(n) & (p >= 0.0) & (p <= 1.0)
     return inflated(k, psi, base(k, n, p), valid)
+
+
+@density
+def logcdf(k: Any, psi: Any, n: Any, p: Any) -> Any:
+    """Log of the probability of values up to k.
+
+    Parameters
+    ----------
+    k : float or array
+        Where.
+    psi, n, p : float or array
+        As for `logpmf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    return cumulated(k, psi, base_logcdf(k, n, p), (n >= 0) & is_whole(n) & (p >= 0.0) & (p <= 1.0))
+
+
+@density
+def logsf(k: Any, psi: Any, n: Any, p: Any) -> Any:
+    """Log of the probability of values beyond k.
+
+    Parameters
+    ----------
+    k : float or array
+        Where.
+    psi, n, p : float or array
+        As for `logpmf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    return exceeded(k, psi, base_logsf(k, n, p), (n >= 0) & is_whole(n) & (p >= 0.0) & (p <= 1.0))
 
 
 @generator(check, discrete=True)

@@ -14,8 +14,10 @@ import numpy as np
 
 from nbinfer.distributions._check import NONNEGATIVE, POSITIVE, PROBABILITY, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.distributions._zero_inflated import inflated
+from nbinfer.distributions._zero_inflated import cumulated, exceeded, inflated
+from nbinfer.distributions.negative_binomial import logcdf as base_logcdf
 from nbinfer.distributions.negative_binomial import logpmf as base
+from nbinfer.distributions.negative_binomial import logsf as base_logsf
 
 check = Check("zero_inflated_negative_binomial", psi=PROBABILITY, mu=NONNEGATIVE, alpha=POSITIVE)
 
@@ -42,6 +44,44 @@ def logpmf(k: Any, psi: Any, mu: Any, alpha: Any) -> Any:
     """
     valid = (mu >= 0.0) & (mu < np.inf) & (alpha > 0.0) & (alpha < np.inf)
     return inflated(k, psi, base(k, mu, alpha), valid)
+
+
+@density
+def logcdf(k: Any, psi: Any, mu: Any, alpha: Any) -> Any:
+    """Log of the probability of values up to k.
+
+    Parameters
+    ----------
+    k : float or array
+        Where.
+    psi, mu, alpha : float or array
+        As for `logpmf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    return cumulated(k, psi, base_logcdf(k, mu, alpha), (mu >= 0.0) & (mu < np.inf) & (alpha > 0.0) & (alpha < np.inf))
+
+
+@density
+def logsf(k: Any, psi: Any, mu: Any, alpha: Any) -> Any:
+    """Log of the probability of values beyond k.
+
+    Parameters
+    ----------
+    k : float or array
+        Where.
+    psi, mu, alpha : float or array
+        As for `logpmf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    return exceeded(k, psi, base_logsf(k, mu, alpha), (mu >= 0.0) & (mu < np.inf) & (alpha > 0.0) & (alpha < np.inf))
 
 
 @generator(check, discrete=True)

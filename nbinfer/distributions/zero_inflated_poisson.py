@@ -12,8 +12,10 @@ import numpy as np
 
 from nbinfer.distributions._check import NONNEGATIVE, PROBABILITY, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.distributions._zero_inflated import inflated
+from nbinfer.distributions._zero_inflated import cumulated, exceeded, inflated
+from nbinfer.distributions.poisson import logcdf as base_logcdf
 from nbinfer.distributions.poisson import logpmf as base
+from nbinfer.distributions.poisson import logsf as base_logsf
 
 check = Check("zero_inflated_poisson", psi=PROBABILITY, mu=NONNEGATIVE)
 
@@ -37,6 +39,44 @@ def logpmf(k: Any, psi: Any, mu: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     return inflated(k, psi, base(k, mu), (mu >= 0.0) & (mu < np.inf))
+
+
+@density
+def logcdf(k: Any, psi: Any, mu: Any) -> Any:
+    """Log of the probability of values up to k.
+
+    Parameters
+    ----------
+    k : float or array
+        Where.
+    psi, mu : float or array
+        As for `logpmf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    return cumulated(k, psi, base_logcdf(k, mu), (mu >= 0.0) & (mu < np.inf))
+
+
+@density
+def logsf(k: Any, psi: Any, mu: Any) -> Any:
+    """Log of the probability of values beyond k.
+
+    Parameters
+    ----------
+    k : float or array
+        Where.
+    psi, mu : float or array
+        As for `logpmf`.
+
+    Returns
+    -------
+    logp : float or array
+        One value for each element of the arguments' common shape.
+    """
+    return exceeded(k, psi, base_logsf(k, mu), (mu >= 0.0) & (mu < np.inf))
 
 
 @generator(check, discrete=True)

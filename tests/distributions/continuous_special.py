@@ -27,6 +27,15 @@ def t_density(x, nu, mu, s):
     return constant - (nu + 1) / 2 * log(1 + ((x - mu) / s) ** 2 / nu)
 
 
+def t_tail(z, nu):
+    """Return the probability of t beyond z, from formulas in terms of its square."""
+    if abs(z) < 1:
+        slope = mp.gamma((nu + 1) / 2) / (mp.gamma(nu / 2) * mp.sqrt(pi * nu))
+        return mpf(1) / 2 - z * slope * mp.hyp2f1(mpf(1) / 2, (nu + 1) / 2, mpf(3) / 2, -z * z / nu)
+    part = mp.betainc(nu / 2, mpf(1) / 2, 0, nu / (nu + z * z), regularized=True) / 2
+    return part if z > 0 else 1 - part
+
+
 def exgaussian_density(x, mu, s, nu):
     return -log(nu) + s**2 / (2 * nu**2) - (x - mu) / nu + log(mp.ncdf((x - mu) / s - s / nu))
 
@@ -47,6 +56,8 @@ class Folded:
     def __init__(self, whole):
         self.cdf = lambda x: 1.0 - 2.0 * whole.sf(x)
         self.logpdf = lambda x: whole.logpdf(x) + np.log(2.0)
+        self.logcdf = lambda x: np.log(self.cdf(x))
+        self.logsf = lambda x: whole.logsf(x) + np.log(2.0)
 
 
 class Wrapped:
@@ -80,6 +91,28 @@ FAMILIES = {
                 digits=FEW_DIGITS,
                 plain_rtol=1e-10,
             ),
+            **{
+                name: Function(
+                    lambda x, nu, mu, s, sign=sign: log(t_tail(sign * (x - mu) / s, nu)),
+                    [
+                        (0.3, 3.0, 1.0, 2.0),
+                        (1.7, 3.5, 1.0, 2.0),
+                        (1.0, 3.0, 1.0, 2.0),
+                        (-40.0, 0.5, 0.0, 1e-3),
+                        (1e100, 1.0, 0.0, 1.0),
+                        (-1e100, 1.0, 0.0, 1.0),
+                        (-3.0, 1e4, 0.0, 1.0),
+                        (-3.0, 1.5e8, 0.0, 1.0),
+                        (0.0, 1e12, 0.0, 1.0),
+                    ],
+                    [(end, 3.0, 0.0, 1.0), (NAN, 3.0, 0.0, 1.0)],
+                    bad(1.0, 3.0, 0.0, 1.0, positive=[0, 2], real=[1]),
+                    digits=FEW_DIGITS,
+                    rtol=1e-13,
+                    grad_rtol=1e-11,
+                )
+                for name, sign, end in (("logcdf", -1, -INF), ("logsf", 1, INF))
+            },
         },
         stats.t,
         (3.5, 1.0, 2.0),
@@ -93,6 +126,32 @@ FAMILIES = {
                 nowhere(3.0, 1.0),
                 bad(1.0, 3.0, 1.0, positive=[0, 1]),
                 digits=FEW_DIGITS,
+            ),
+            "logcdf": Function(
+                lambda x, nu, s: log(1 - 2 * t_tail(x / s, nu)),
+                [(0.3, 3.0, 2.0), (1e-20, 3.0, 2.0), (30.0, 3.0, 2.0), (2.0, 0.5, 1.0), (3.0, 1e4, 1.0)],
+                [(0.0, 3.0, 1.0), (-1.0, 3.0, 1.0), (NAN, 3.0, 1.0)],
+                bad(1.0, 3.0, 1.0, positive=[0, 1]),
+                digits=FEW_DIGITS,
+                rtol=1e-13,
+                grad_rtol=1e-11,
+            ),
+            "logsf": Function(
+                lambda x, nu, s: log(2 * t_tail(x / s, nu)) if x > 0 else mpf(0),
+                [
+                    (0.3, 3.0, 2.0),
+                    (1e-20, 3.0, 2.0),
+                    (30.0, 3.0, 2.0),
+                    (1e100, 0.5, 1.0),
+                    (30.0, 1e4, 1.0),
+                    (3.0, 1e4, 1.0),
+                    (-1.0, 3.0, 2.0),
+                ],
+                [(INF, 3.0, 1.0), (NAN, 3.0, 1.0)],
+                [*bad(1.0, 3.0, 1.0, positive=[0, 1]), *bad(-1.0, 3.0, 1.0, positive=[0, 1])],
+                digits=FEW_DIGITS,
+                rtol=1e-13,
+                grad_rtol=1e-11,
             ),
         },
         lambda nu, sigma: Folded(stats.t(nu, scale=sigma)),
@@ -191,7 +250,10 @@ FAMILIES = {
                 lambda x, mu, s, a: log(2) + log_normal_density((x - mu) / s) - log(s) + log(mp.ncdf(a * (x - mu) / s)),
                 [(0.3, 1.0, 2.0, 3.0), (3.0, 1.0, 2.0, -3.0), (-40.0, 0.0, 1.0, 5.0), (0.3, 1.0, 2.0, 0.0)],
                 [(INF, 1.0, 2.0, 3.0), (NAN, 1.0, 2.0, 3.0)],
-                bad(1.5, 0.0, 1.0, 2.0, positive=[1], real=[0, 2]),
+                [
+                    *bad(1.5, 0.0, 1.0, 2.0, positive=[1], real=[0, 2]),
+                    *((x, 0.0, 1.0, s * INF) for x in (1.5, -1.5) for s in (1, -1)),
+                ],
                 digits=FEW_DIGITS,
             ),
         },
@@ -291,6 +353,9 @@ FAMILIES = {
                     (-11.0, 0.0, 1.0, -12.0, -10.0),
                     (0.3, 0.3, 1.5, -1e3, 1e3),
                     (101.0, 0.0, 1.0, 100.0, 1e10),
+                    (0.4, 0.1, 1e20, 0.0, 1.0),
+                    (1.0 + 1e-9, 0.0, 1.0, 1.0, 1.0 + 2e-9),
+                    (-20.0, 0.0, 1.0, -20.00001, -20.0),
                 ],
                 truncated_outside(-1.0, 2.0),
                 [(0.3, 0.3, 1.5, 2.0, -1.0), (0.3, 0.3, 1.5, 0.3, 0.3), (0.3, 0.3, 1.5, NAN, 1.0)]

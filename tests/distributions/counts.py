@@ -37,6 +37,33 @@ def zero_inflated(k, psi, logp):
     return log(psi * exp(logp) + (1 - psi if k == 0 else 0))
 
 
+def zero_inflated_tails(probability, parameters, whole=(0,), bad_parameters=()):
+    """Describe logcdf and logsf of a zero-inflated family by sums of probabilities."""
+
+    def up_to(k, psi, *own):
+        return sum(exp(zero_inflated(j, psi, probability(mpf(j), *own))) for j in range(int(mp.floor(k)) + 1))
+
+    points = [(k, psi, *parameters) for k, psi in ((0, 0.7), (3.5, 0.7), (3, 1.0), (2, 1e-3))]
+    invalid = [*((1, psi, *parameters) for psi in NO_PROBABILITY), *bad_parameters]
+    about = {"whole": whole, "digits": FEW_DIGITS, "rtol": 1e-13, "grad_rtol": 1e-12}
+    return {
+        "logcdf": Function(
+            lambda *args: log(up_to(*args)),
+            points,
+            [(k, 0.7, *parameters) for k in (-1, -INF, NAN)],
+            invalid,
+            **about,
+        ),
+        "logsf": Function(
+            lambda *args: log(1 - up_to(*args)) if args[0] >= 0 else mpf(0),
+            [*points, (-1, 0.7, *parameters)],
+            [(k, 0.7, *parameters) for k in (INF, NAN)],
+            [*invalid, *((-1, *args[1:]) for args in invalid)],
+            **about,
+        ),
+    }
+
+
 FAMILIES = {
     "binomial": Family(
         binomial,
@@ -204,6 +231,9 @@ FAMILIES = {
                 ],
                 whole=(0, 2),
             ),
+            **zero_inflated_tails(
+                binomial_probability, (10, 0.3), (0, 2), [(1, 0.5, -1, 0.3), (1, 0.5, 2.5, 0.3), (1, 0.5, 10, NAN)]
+            ),
         },
         None,
         (0.7, 10, 0.3),
@@ -224,6 +254,12 @@ FAMILIES = {
                 whole=(0,),
                 digits=FEW_DIGITS,
             ),
+            **zero_inflated_tails(
+                negative_binomial_probability,
+                (2.5, 1.5),
+                (0,),
+                [(1, 0.5, -1.0, 1.0), (1, 0.5, NAN, 1.0), (1, 0.5, 1.0, 0.0)],
+            ),
         },
         None,
         (0.7, 2.5, 1.5),
@@ -237,6 +273,9 @@ FAMILIES = {
                 [*nowhere(0.7, 2.5), (1, 0.0, 2.5)],
                 [*((0, psi, 2.5) for psi in NO_PROBABILITY), (0, 0.5, -1.0), (1, 0.5, NAN)],
                 whole=(0,),
+            ),
+            **zero_inflated_tails(
+                lambda k, mu: xlogy(k, mu) - mu - log_factorial(k), (2.5,), (0,), [(1, 0.5, -1.0), (1, 0.5, NAN)]
             ),
         },
         None,

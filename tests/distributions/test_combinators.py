@@ -326,3 +326,8 @@ def test_compiled_code_computes_the_same():
     for one, other in zip(numba.njit(draw_all)(rng(), W, MU), draw_all(rng(), W, MU), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-14)  # inversion may round otherwise
         assert np.asarray(one).dtype == np.asarray(other).dtype
+
+
+def test_no_mass_between_bounds_is_no_density():
+    for lower, upper in ((0.0, 1e-300), (1e200, 2e200)):  # too little for numbers
+        assert truncated(normal).logpdf(lower, 0.0, 1.0, lower, upper) == -np.inf

@@ -10,7 +10,7 @@ from numpydoc.validate import validate
 from nbinfer import distributions
 from nbinfer.autodiff import value_and_grad
 from nbinfer.compile import JIT
-from nbinfer.distributions import half_flat, normal, triangular, uniform
+from nbinfer.distributions import exponential, half_flat, mvnormal, normal, triangular, uniform
 from nbinfer.distributions._check import REAL, SIMPLEX, Check
 from nbinfer.distributions._function import density, generator
 from nbinfer.vectormath import row_sum
@@ -139,6 +139,28 @@ def test_lists_integers_and_names_are_welcome():
     assert normal.logpdf(sigma=2, x=1, mu=0) == normal.logpdf(1.0, 0.0, 2.0)
     with pytest.raises(TypeError, match="sigma"):
         normal.logpdf(1.0, 0.0)
+
+
+def test_what_is_narrow_is_widened():
+    one, two = np.array([1, 2], np.uint8), np.array([3, 1], np.uint8)
+    np.testing.assert_array_equal(normal.logpdf(one, two, 2), normal.logpdf([1.0, 2.0], [3.0, 1.0], 2.0))
+    np.testing.assert_array_equal(exponential.logsf(one, two), [-3.0, -2.0])
+    assert exponential.logsf(True, np.uint64(2)) == -2.0
+    x = np.float32(0.1)
+    assert normal.logpdf(x, 0, 1) == normal.logpdf(float(x), 0.0, 1.0)
+    assert mvnormal.logpdf(np.ones(2, np.uint8), np.full(2, 3, np.uint8), np.eye(2, dtype=np.float32)) == (
+        mvnormal.logpdf(np.ones(2), np.full(2, 3.0), np.eye(2))
+    )
+    with pytest.raises(TypeError, match=r"normal.logpdf: mu must be a number or an array of numbers, got 'low'"):
+        normal.logpdf(1.0, "low", 1.0)
+
+
+@pytest.mark.parametrize("size", [-1, 2.5, "a", (2, -1), [[1, 2]]])
+def test_size_is_a_shape(size):
+    with pytest.raises(
+        ValueError, match=r"normal.random: size must be an integer or a tuple of integers, none negative"
+    ):
+        normal.random(np.random.default_rng(0), 0.0, 1.0, size)
 
 
 def test_plain_python_never_imports_numba():

@@ -270,3 +270,13 @@ def test_compiled_code_takes_elements_and_batches():
 def test_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_several_matrices_are_refused():
+    several = np.stack([np.eye(2)] * 3)
+    with pytest.raises(
+        ValueError, match=r"wishart.logpdf: X must be one matrix, got shape \(3, 2, 2\); loop over several"
+    ):
+        wishart.logpdf(several, 4.0, np.eye(2))
+    with pytest.raises(ValueError, match=r"mvnormal.logpdf: cov must be one matrix, got shape \(3, 2, 2\)"):
+        mvnormal.logpdf(np.zeros(2), np.zeros(2), several)
