@@ -197,8 +197,9 @@ class ArrayWriter(Expressions):
         size, part = array.shape[0], array.name
         if r.random() < 0.3:
             part = self.fresh("a")
-            self.line(indent, f"{part} = {array.name}{r.choice(('[1:]', ' * 0.5', '[:]'))}")
-            size -= self.lines[-1].endswith("[1:]")
+            form = r.choice(("[1:]" if size == 4 else "[:]", " * 0.5", "[:]"))
+            self.line(indent, f"{part} = {array.name}{form}")
+            size -= form == "[1:]"
         head, near = self._direction(size)
         self.line(indent, f"for {i} in {head}:")
         inner = scope.inner()
