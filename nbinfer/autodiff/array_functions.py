@@ -217,6 +217,7 @@ def _outer(b: Frontend, x: Any, y: Any) -> Lazy:
         active=left.active or right.active,
         cost=left.cost + right.cost + 1,
         reads=left.reads | right.reads,
+        positional=left.positional or right.positional,
     )
 
 

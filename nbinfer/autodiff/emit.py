@@ -7,14 +7,12 @@ from typing import Any
 
 from nbinfer.autodiff.analysis import Analysis
 from nbinfer.autodiff.chains import Root
-from nbinfer.autodiff.forward import Forward
 from nbinfer.autodiff.ir import (
     Block,
     Custom,
     For,
     Guard,
     If,
-    Load,
     Primitive,
     Scalar,
     Store,
@@ -23,14 +21,14 @@ from nbinfer.autodiff.ir import (
     literal,
 )
 from nbinfer.autodiff.keeping import operations
-from nbinfer.autodiff.scatter import is_costly, scattered
-from nbinfer.autodiff.writer import DTYPES, Open, by_root, is_atom, product
+from nbinfer.autodiff.scatter import Scattering
+from nbinfer.autodiff.writer import Open, by_root, is_atom, product
 
 #: Terms in one line; Python's parser nests each deeper than the last.
 _MOST_TERMS = 40
 
 
-class Emitter(Forward):
+class Emitter(Scattering):
     """The whole: forward, then reverse.
 
     `begun` are the values whose adjoint has been assigned: the first term is ``=``, later ones are ``+=``.
@@ -41,9 +39,6 @@ class Emitter(Forward):
         self._terms: dict[Root, list[str]] = {}
         self._summed: set[Root] = set()
         self._after: dict[For, list[tuple[Value, float, Root]]] = {}
-        self._split: For | None = None
-        self._early: dict[Value, str] = {}
-        self._late: dict[Value, str] = {}
 
     def program(self, top: Block) -> set[Value]:
         """Write everything between inputs and outputs; return the values that have adjoints."""
@@ -182,21 +177,6 @@ class Emitter(Forward):
         for arg, partial in zip(op.args, partials, strict=True):
             self.add(arg, f"{op.out.bar} * {partial}", begun)
 
-    def _reverse_load(self, op: Load, begun: set[Value], loop: For | None) -> None:
-        link = self.analysis.chains.get(op.out)
-        assert link is None
-        if op.out.active and op.out in begun:
-            place = scattered(op, loop) if loop is not None and loop is self._split else ""
-            if place and loop is not None:
-                self._late[op.out] = f"{op.array.bar}[{place}]"
-                self.line(f"late_{op.out.name}[{loop.index.name}] = {op.out.bar}")
-                return
-            text = f"{self.element(op.array.bar, op.index)} += {op.out.bar}"
-            if op.hoisted:  # a loop that never runs must not touch what may not exist
-                self.line(f"if {op.out.bar} != 0.0:")
-                text = "    " + text
-            self.line(text)
-
     def _reverse_store(self, op: Store, begun: set[Value], loop: For | None) -> None:
         storage = op.array.storage
         assert storage is not None
@@ -280,8 +260,8 @@ class Emitter(Forward):
         self.recall(op, ways["apart"], "")
         self.open.append(Open(op.body.depth, len(self.lines), self.indent))
         counter = self.head(op, not free)
-        if free and self.vectorised and counter == op.index.name and op.block.depth == 0 and is_costly(op.body):
-            self._split = op
+        if free:
+            self._begin_upward(op, counter)
         size = len(self.lines)
         for j in sorted(plan.tapes):
             self.line(f"{op.phis[j].name} = tape_{op.phis[j].name}[{counter}]")
@@ -302,10 +282,12 @@ class Emitter(Forward):
         self._flush()
         stored = {run.array.storage for run in operations(plan.run) if isinstance(run, Store)}
         self.undo(op, [s for s in ways["listed"] if s in stored], counter)
+        neighbours = self._add_to_neighbours(op)
         if len(self.lines) == size:
             self.line("pass")
         self.tail()
-        self._gather_and_scatter(op, self.open.pop().line)
+        self._gather_and_scatter(op, start := self.open.pop().line)
+        self._pass_on(op, neighbours, start)
         self._finish(op, begun)
         self.recall(op, ways["apart"], "")
         if ways["copied"]:
@@ -315,35 +297,6 @@ class Emitter(Forward):
             self.indent -= 1
         for j in moving:
             self.add(op.inits[j], op.phis[j].bar, begun)
-
-    def _load(self, op: Load, plan: Any, shadows: bool) -> None:
-        loop = self._split
-        place = scattered(op, loop) if loop is not None else ""
-        if place and loop is not None:
-            self._early[op.out] = f"{op.array.name}[{place}]"
-            self.line(f"{op.out.name} = early_{op.out.name}[{loop.index.name}]")
-        else:
-            super()._load(op, plan, shadows)
-
-    def _gather_and_scatter(self, op: For, start: int) -> None:
-        """Write the loops before and after one that begins at line `start`, if it left them something to do."""
-        index, (_, count) = op.index.name, self.trips(op)
-        early, late = self._early, self._late
-        self._split, self._early, self._late = None, {}, {}
-        before = [f"early_{v.name} = {self._room(count, v.kind)}" for v in early]
-        before += [f"late_{v.name} = {self._room(count, 'f')}" for v in late]
-        if early:
-            before.append(f"for {index} in range({count}):")
-            before += [f"    early_{v.name}[{index}] = {place}" for v, place in early.items()]
-        self.lines[start:start] = ["    " * self.indent + text for text in before]
-        if late:
-            self.line(f"for {index} in range({count}):")
-            for v, place in late.items():
-                self.line(f"    {place} += late_{v.name}[{index}]")
-
-    @staticmethod
-    def _room(count: str, kind: str) -> str:
-        return f"_empty({count})" if kind == "f" else f"np.empty(max({count}, 0), {DTYPES[kind]})"
 
     def _finish(self, op: For, begun: set[Value]) -> None:
         """Add the terms that are the same in every iteration."""

@@ -8,7 +8,7 @@ from typing import Any
 from nbinfer.autodiff.analysis import Analysis
 from nbinfer.autodiff.bounds import distance
 from nbinfer.autodiff.ir import For, If, Op, Storage, Store, Value
-from nbinfer.autodiff.writer import DTYPES, Writer, by_root
+from nbinfer.autodiff.writer import DTYPES, Writer, by_root, shifted
 
 
 class Restoring(Writer):
@@ -140,7 +140,7 @@ class Restoring(Writer):
         if index.constant is not None or index.block.depth < op.body.depth:
             return index.name
         shift = distance(index, op.index)
-        return "" if shift is None else f"{op.index.name} + {shift}" if shift else op.index.name
+        return "" if shift is None else shifted(op.index, shift)
 
     def _make_list(self, op: For, store: Store) -> None:
         name = self._listed(store)

@@ -55,6 +55,11 @@ def product(*factors: str) -> str:
     return sign + (" * ".join(kept) if kept else "1.0")
 
 
+def shifted(value: Value, shift: int) -> str:
+    """Write an integer plus a number."""
+    return f"{value.name} {'+' if shift > 0 else '-'} {abs(shift)}" if shift else value.name
+
+
 def is_atom(text: str) -> bool:
     """Tell whether a text can stand as a factor without parentheses."""
     if text.replace("_", "").replace(".", "").isalnum():
@@ -83,7 +88,9 @@ def is_vectorised(block: Block) -> bool:
 SHORT = 8
 
 #: Generated code has names of its own that begin so.
-PREFIXES = ("tape_", "early_", "late_", "saved_", "undo_", "next_", "trip_", "trips_", "total", "weight_", "value")
+PREFIXES = (
+    "tape_", "early_", "late_", "near_", "saved_", "undo_", "next_", "trip_", "trips_", "total", "weight_", "value",
+)  # fmt: skip
 
 
 class Names:

@@ -188,6 +188,27 @@ class ArrayWriter(Expressions):
             self.line(indent, f"lp += math.sin({r.choice(elements)}) * {r.choice(elements)}")
         return None
 
+    def neighbours(self, scope: Scope, indent: int, loops: int, returns: bool) -> None:
+        """Write a loop that reads elements beside each other, of an argument or of an expression."""
+        arrays = [array for array in scope.arrays if len(array.shape) == 1]
+        if "lp" not in scope.variables or not arrays:
+            return self.new_array(scope, indent, loops, returns)
+        array, i, r = self.r.choice(arrays), self.fresh("i"), self.r
+        size, part = array.shape[0], array.name
+        if r.random() < 0.3:
+            part = self.fresh("a")
+            form = r.choice(("[1:]" if size == 4 else "[:]", " * 0.5", "[:]"))
+            self.line(indent, f"{part} = {array.name}{form}")
+            size -= form == "[1:]"
+        head, near = self._direction(size)
+        self.line(indent, f"for {i} in {head}:")
+        inner = scope.inner()
+        elements = [f"{part}[{i}]", f"{part}[{i} {near}]", f"{array.name}[{i}]"]
+        inner.numbers += elements * 3
+        form = r.choice(("{0} * {1}", "math.sin({0} - 0.5 * {1}) * {2}", "({0} - {1}) ** 2 * {3}"))
+        self.line(indent + 1, f"lp += {form.format(*elements, self.bounded(inner))}")
+        return None
+
     def _direction(self, size: int) -> tuple[str, str]:
         """Write the head of a loop, and how to get from its counter to a neighbour within bounds."""
         return self.r.choice(

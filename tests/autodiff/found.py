@@ -273,4 +273,14 @@ def f(x, A, k):
     return np.sum(x[0, None] * A[None, k, 1]) + np.sum((x * 2.0)[None, k - 4] * x[:, None])
 """,
     ),
+    Found(
+        "a row of an outer product of what counts its elements, from the end",
+        """\
+def f(x, k):
+    lp = 0.0
+    for i in range(2):
+        lp += np.sum(np.outer(np.arange(4), x)[i - 4] * np.outer(x, np.arange(4))[k - 3, i - 4])
+    return lp
+""",
+    ),
 ]

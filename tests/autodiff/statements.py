@@ -44,6 +44,7 @@ class Writer(ArrayWriter):
                 (0.3, self._loop_over_tuple),
                 (0.4, self.recurrence),
                 (0.5, self.updates),
+                (0.3, self.neighbours),
             ]
         if returns and loops == 0:
             ways.append((0.3, self._return_early))

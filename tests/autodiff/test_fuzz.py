@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nbinfer.autodiff import arrays, emit, linalg, memory, restoring
+from nbinfer.autodiff import arrays, emit, linalg, memory, restoring, scatter
 from nbinfer.autodiff.rules import RULES
 from tests.autodiff.found import FOUND, Found
 from tests.autodiff.fuzz import check, run
@@ -60,6 +60,10 @@ def _forget_sums(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(emit.Emitter, "add", add)
 
 
+def _pass_on_nothing(self: Any, op: Any, neighbours: list[Any], start: int) -> None:
+    self.lines[start:start] = ["    " * self.indent + f"{name} = 0.0" for n in neighbours for name in n.names]
+
+
 def _no_reverse(name: str) -> Patch:
     def mutate(patch: pytest.MonkeyPatch) -> None:
         primitive = getattr(linalg, name)
@@ -85,6 +89,9 @@ MUTANTS: dict[str, Patch] = {
         memory.Memory, "final", lambda self, loop, storage, reads: True
     ),
     "what is computed anew stays": lambda patch: patch.setattr(emit, "operations", lambda run: ()),
+    "what a loop's last turn passes on is lost": lambda patch: patch.setattr(
+        scatter.Scattering, "_pass_on", _pass_on_nothing
+    ),
     "the first of two stores is undone first": lambda patch: patch.setattr(restoring, "reversed", iter, raising=False),
     "expressions of an array see later changes": lambda patch: patch.setattr(
         arrays.ArrayBuilder, "settled", lambda self, x: x
