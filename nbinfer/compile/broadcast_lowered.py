@@ -31,11 +31,18 @@ class Argument(NamedTuple):
         How many axes are broadcast; those behind them belong to each element.
     whole : str
         How the text spells it where no axis is broadcast.
+    widened : str
+        How the text widens an element, for which {} stands: unsigned integers would wrap, float32 lose digits.
     """
 
     name: str
     ndim: int
     whole: str
+    widened: str = "{}"
+
+    def element(self, text: str) -> str:
+        """Write an element that the text spells so, in the type that functions compute with."""
+        return self.widened.format(text)
 
 
 @kernel
@@ -61,8 +68,20 @@ def argument(name: str, kind: Any, core: int) -> Argument:
     if isinstance(kind, types.BaseTuple) and core:
         return Argument(name, 0, f"np.array({name})")
     if not isinstance(kind, types.Array):
-        return Argument(name, 0, name)
-    return Argument(name, max(kind.ndim - core, 0), name if kind.ndim else f"{name}[()]")
+        widened = _widened(kind, False)
+        return Argument(name, 0, widened.format(name), widened)
+    widened = _widened(kind.dtype, core > 0)
+    ndim = max(kind.ndim - core, 0)
+    return Argument(name, ndim, widened.format(name if kind.ndim else f"{name}[()]"), widened)
+
+
+def _widened(kind: Any, array: bool) -> str:
+    """Return how to widen a number, or an array of numbers, of a Numba type; {} stands for it."""
+    if isinstance(kind, types.Float) and kind is not types.float64:
+        return "{}.astype(np.float64)" if array else "float({})"
+    if kind in types.unsigned_domain:
+        return "{}.astype(np.int64)" if array else "np.int64({})"
+    return "{}"
 
 
 def sizes_of(arguments: Sequence[Argument]) -> tuple[int, list[str]]:
@@ -89,7 +108,7 @@ def loops(arguments: Sequence[Argument], ndim: int, call: str, dtype: str, eleme
         first = ndim - a.ndim
         lines += [f"_{a.name}{k} = _fits({a.name}.shape[{k}], _n{first + k})" for k in range(a.ndim)]
         index = ", ".join(f"_i{first + k} * _{a.name}{k}" for k in range(a.ndim))
-        elements.append(f"{a.name}[{index}]" if a.ndim else a.whole)
+        elements.append(a.element(f"{a.name}[{index}]") if a.ndim else a.whole)
     axes = range(ndim)
     lines.append(f"_out = np.empty(({''.join(f'_n{k}, ' for k in axes)}{element}), np.{dtype})")
     lines += [f"{'    ' * k}for _i{k} in range(_n{k}):" for k in axes]
@@ -101,7 +120,7 @@ def loops(arguments: Sequence[Argument], ndim: int, call: str, dtype: str, eleme
 def loop(arguments: Sequence[Argument], call: str, dtype: str) -> list[str]:
     """Return the lines that call element by element over the only array among the arguments, which has no core."""
     name = next(a.name for a in arguments if a.ndim)
-    elements = ["_from[_i]" if a.ndim else a.whole for a in arguments]
+    elements = [a.element("_from[_i]") if a.ndim else a.whole for a in arguments]
     return [
         f"_out = np.empty({name}.shape, np.{dtype})",
         f"_from, _to = {name}.ravel(), _out.ravel()",  # contiguous, or a copy that is

@@ -10,7 +10,7 @@ from numpydoc.validate import validate
 from nbinfer import distributions
 from nbinfer.autodiff import value_and_grad
 from nbinfer.compile import JIT
-from nbinfer.distributions import exponential, half_flat, mvnormal, normal, triangular, uniform
+from nbinfer.distributions import categorical, exponential, half_flat, mvnormal, normal, triangular, uniform
 from nbinfer.distributions._check import REAL, SIMPLEX, Check
 from nbinfer.distributions._function import density, generator
 from nbinfer.vectormath import row_sum
@@ -126,6 +126,22 @@ def test_compiled_densities_broadcast():
     arguments = (np.arange(2.0), np.array([1.0, 2.0]), np.arange(6.0).reshape(2, 3))
     for one, other in zip(numba.njit(values)(*arguments), values(*arguments), strict=True):
         assert np.shape(one) == np.shape(other)
+        np.testing.assert_allclose(one, other, rtol=1e-14)
+
+
+@pytest.mark.nojit
+@pytest.mark.skipif(not JIT, reason="nothing is compiled")
+def test_what_is_narrow_is_widened_in_compiled_code_too():
+    import numba
+
+    def values(k, rate, x, p):
+        apart = exponential.logsf(k, rate), exponential.logsf(k[0], rate[1])
+        return *apart, normal.logpdf(x, x[0], 1.0), categorical.logpmf(k, p)
+
+    k, rate = np.array([1, 2], np.uint8), np.array([3, 1], np.uint8)
+    x, p = np.array([0.1, 0.2], np.float32), np.array([0.1, 0.2, 0.7], np.float32)
+    wide = values(k.astype(int), rate.astype(float), x.astype(float), p.astype(float))
+    for one, other in zip(numba.njit(values)(k, rate, x, p), wide, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-14)
 
 
