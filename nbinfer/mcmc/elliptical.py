@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nbinfer.compile import Record, call_density, entry, floats_at, kernel, load_acquire, record_at
-from nbinfer.mcmc.chain import Chain, Status
+from nbinfer.compile import Record, entry, floats_at, kernel, load_acquire, record_at
+from nbinfer.mcmc.chain import Chain, Status, value_at
 from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
 from nbinfer.random import fill_normal, uniform
 
@@ -52,7 +52,7 @@ def _excess(chain: Record, own: Record) -> tuple[float, float]:
             total -= factor[i * n + j] * solved[j]
         solved[i] = total / factor[i * n + i]
         squares += solved[i] * solved[i]
-    logp = call_density(chain.value, n, chain.position, 0, chain.context)
+    logp = value_at(chain, chain.position)
     return logp + 0.5 * squares, logp
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nbinfer.compile import Record, call_density, entry, floats_at, ints_at, kernel, load_acquire, record_at
-from nbinfer.mcmc.chain import Chain, Status
+from nbinfer.mcmc.chain import Chain, Status, comparable, value_at
 from nbinfer.mcmc.settings import check_tune, is_number
 from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring, fill_conditionals
 from nbinfer.random import uniform
@@ -49,8 +49,8 @@ def _log_density(chain: Record, own: Record, i: int) -> float:
     own.evaluations += 1
     pairs = ints_at(own.pairs, 2 * chain.n)
     if pairs[2 * i] == 0:
-        return call_density(chain.value, chain.n, chain.position, 0, chain.context)
-    return call_density(pairs[2 * i], chain.n, chain.position, pairs[2 * i + 1], chain.context)
+        return value_at(chain, chain.position)
+    return comparable(call_density(pairs[2 * i], chain.n, chain.position, pairs[2 * i + 1], chain.context))
 
 
 @kernel
