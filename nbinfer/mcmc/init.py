@@ -67,10 +67,10 @@ def checked(init: Any) -> str:
     return init.lower()
 
 
-def check_scope(init: str, model: Model, step: Any) -> None:
+def check_scope(init: str, model: Model, step: Sequence[Any]) -> None:
     """Raise ValueError if an initialiser is one for NUTS on all variables, and something else samples some of them."""
     if init in _WHOLE:
-        if step is not None:
+        if step:
             raise ValueError(
                 f"init={init!r} sets up NUTS for all variables, but step= is given; pass start= and the step's metric= "
                 "yourself, or take what nb.init_nuts returns."
