@@ -125,12 +125,12 @@ def _warn_of_gradient(bound: Any) -> None:
 
 
 def settings(methods: Sequence[StepMethod], *names: str) -> dict[str, Any]:
-    """Return settings of the first step that has them."""
+    """Return settings of the steps that have them: one value if they agree, else one for each of those steps."""
     found: dict[str, Any] = {}
     for name in names:
         values = [getattr(method, name) for method in methods if hasattr(method, name)]
         if values:
-            found[name] = values[0]
+            found[name] = values[0] if len(set(values)) == 1 else values
     return found
 
 

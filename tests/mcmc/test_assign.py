@@ -143,7 +143,7 @@ def test_statistics_lie_side_by_side():
     assert stats["accepted"].shape == stats["n_evals"].shape == (2, 40)
     assert stats["tune"].shape == (2, 40, 2)
     both = nb.sample(every(), 30, 20, step=nb.Metropolis(tune_interval=5), chains=2, **quiet)
-    assert both.sample_stats["scaling"].shape == both.warmup_sample_stats["scaling"].shape[:1] + (30, 5)
+    assert both.sample_stats["scaling"].shape == (2, 30, 5)
     assert len(np.unique(both.sample_stats["scaling"][0, 0])) > 1  # each tunes its own
     assert (both.sample_stats["scaling"] == both.sample_stats["scaling"][:, :1]).all()
 
@@ -152,5 +152,13 @@ def test_the_last_step_tells_the_log_density():
     trace = nb.sample(mixture(), 40, 20, step=[nb.Slice("x"), nb.Metropolis("z")], chains=2, **quiet)
     assert trace.sample_stats["lp"].shape == (2, 40)
     assert trace.warmup_sample_stats["lp"].shape == (2, 20)
-    exact = [[mixture().logp({"x": x, "z": z}) for x, z in zip(*c)] for c in zip(trace["x"], trace["z"])]
+    exact = [[mixture().logp({"x": x, "z": z}) for x, z in zip(*c, strict=True)] for c in zip(trace["x"], trace["z"], strict=True)]
     np.testing.assert_allclose(trace.sample_stats["lp"], exact, rtol=1e-9)
+
+
+def test_every_step_has_its_target():
+    x_and_tau = nb.Model({"x": nb.real(), "tau": nb.positive()}, logp=lambda p, d: -0.5 * p.x**2 - p.tau)
+    for targets, kept in (((0.9, 0.7), [0.9, 0.7]), ((0.9, 0.9), 0.9)):
+        steps = [nb.NUTS(name, target_accept=t) for name, t in zip(("x", "tau"), targets, strict=True)]
+        trace = nb.sample(x_and_tau, 20, 20, step=steps, chains=2, **quiet)
+        assert trace.attrs["target_accept"] == kept

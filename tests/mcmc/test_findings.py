@@ -195,7 +195,7 @@ def test_a_gibbs_draw_of_no_density_ends_the_run_and_names_it():
         return rng.normal() + 1.0
 
     model = nb.Model({"x": nb.real(), "y": nb.real()}, logp=logp)
-    with pytest.raises(SamplingError, match="'y'.*density") as caught:
+    with pytest.raises(SamplingError, match=r"'y'.*density") as caught:
         nb.sample(model, 500, 0, step=nb.GibbsStep("y", draw), **FEW)
     trace = caught.value.trace
     assert trace["y"][0, : trace.draws_done[0]].max() < 2.0
