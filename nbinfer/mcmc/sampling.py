@@ -81,6 +81,8 @@ class Sampling:
         if gradient:
             _warn_of_gradient(self.bound)
         points = starting_points(self.bound, model, start, jitter, keys, numbers, gradient)
+        for placed in steps:
+            placed.method.check_starts(placed.site, np.array([placed.position(point.position) for point in points]))
         if gradient:
             self.bound.check_gradient(points[0].position)
         if model.conditional:

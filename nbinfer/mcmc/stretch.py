@@ -108,6 +108,18 @@ class StretchMove(StepMethod):  # numpydoc ignore=PR02
                 f"{site.bound.chains}; pass chains=."
             )
 
+    def check_starts(self, site: Site, positions: np.ndarray) -> None:
+        """Raise ValueError if the walkers do not span their space: no move would ever leave what they span."""
+        ways = positions - positions.mean(0)
+        largest = np.abs(ways).max(0)
+        rank = int(np.linalg.matrix_rank(ways / np.where(largest > 0.0, largest, 1.0)))
+        if rank < site.n:
+            raise ValueError(
+                f"the chains of StretchMove start in a space of dimension {rank} and would never leave it, but "
+                f"{', '.join(site.names)} have {site.n} coordinates; pass start= with a point for each chain, "
+                "or no start."
+            )
+
     def layout(self, site: Site) -> dict[str, int]:
         """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
         return {"own": Stretch.itemsize // 8}
