@@ -125,7 +125,8 @@ def check(
     max_treedepth : int, optional
         The limit, for the messages. Default: ``trace.attrs["max_treedepth"]``, if there.
     target_accept : float or sequence of float, optional
-        What the step size was tuned to, of each sampler that has one. Default: ``trace.attrs["target_accept"]``, if there.
+        What the step size was tuned to, of each sampler that has one. Default: ``trace.attrs["target_accept"]``, if
+        there.
 
     Returns
     -------
@@ -183,7 +184,7 @@ class _Statistics:
         if name not in self._stats:
             return None
         values = np.asarray(self._stats[name])
-        return self._by_chain(values.any(axis=2) if values.ndim == 3 else values)
+        return self._by_chain(np.asarray(values.any(axis=2)) if values.ndim == 3 else values)
 
     def of_samplers(self, name: str) -> list[list[np.ndarray]]:
         """Return, for each sampler that has this statistic, one array of draws for each chain."""
@@ -299,9 +300,7 @@ def _too_few(run: Run, notes: list[str]) -> Problem | None:
     return None
 
 
-def _divergences(
-    stats: _Statistics, target_accept: float | Sequence[float] | None, facts: list[str]
-) -> Problem | None:
+def _divergences(stats: _Statistics, target_accept: float | Sequence[float] | None, facts: list[str]) -> Problem | None:
     diverging = stats["diverging"]
     if diverging is None:
         return None

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 
 from nbinfer.compile import Record, call_density, entry, floats_at, ints_at, kernel, load_acquire, record_at
 from nbinfer.mcmc.chain import Chain, Status, comparable, value_at
-from nbinfer.mcmc.settings import check_tune, is_number
+from nbinfer.mcmc.settings import check_tune, is_number, numbers
 from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring, fill_conditionals
 from nbinfer.random import uniform
 
@@ -155,10 +155,7 @@ class Slice(StepMethod):  # numpydoc ignore=PR02
     function = step
 
     def __post_init__(self) -> None:
-        try:
-            widths = np.array(self.w, np.float64)
-        except (TypeError, ValueError):
-            raise TypeError(f"w must be a number or a vector of numbers, got {self.w!r}.") from None
+        widths = numbers("w", self.w)
         if widths.ndim > 1 or not np.all((widths > 0.0) & np.isfinite(widths)):
             raise ValueError(f"w must be a positive number or a vector of them, got {self.w!r}.")
         check_tune("Slice", self.tune)

@@ -152,7 +152,10 @@ def test_the_last_step_tells_the_log_density():
     trace = nb.sample(mixture(), 40, 20, step=[nb.Slice("x"), nb.Metropolis("z")], chains=2, **quiet)
     assert trace.sample_stats["lp"].shape == (2, 40)
     assert trace.warmup_sample_stats["lp"].shape == (2, 20)
-    exact = [[mixture().logp({"x": x, "z": z}) for x, z in zip(*c, strict=True)] for c in zip(trace["x"], trace["z"], strict=True)]
+    exact = [
+        [mixture().logp({"x": x, "z": z}) for x, z in zip(*c, strict=True)]
+        for c in zip(trace["x"], trace["z"], strict=True)
+    ]
     np.testing.assert_allclose(trace.sample_stats["lp"], exact, rtol=1e-9)
 
 

@@ -162,7 +162,7 @@ def test_it_tunes_during_warm_up_only():
     ("options", "error", "message"),
     [
         ({"S": np.ones((2, 3))}, ValueError, "must be a square matrix, got shape"),
-        ({"S": -np.eye(2)}, ValueError, "positive definite; its least eigenvalue is -1"),
+        ({"S": -np.eye(2)}, ValueError, "positive definite: its diagonal has -1, at index 0, 1"),
         ({"S": [[1.0, 0.5], [0.2, 1.0]]}, ValueError, "symmetric"),
         ({"S": [1.0, -1.0]}, ValueError, "S must be positive and finite, got -1"),
         ({"S": "wide"}, TypeError, "S must be numbers"),
