@@ -109,7 +109,9 @@ class Report:
             warnings.warn(problem.message, ConvergenceWarning, stacklevel=stacklevel + 1)
 
 
-def check(trace: Any, *, max_treedepth: int | None = None, target_accept: float | None = None) -> Report:
+def check(
+    trace: Any, *, max_treedepth: int | None = None, target_accept: float | Sequence[float] | None = None
+) -> Report:
     """Look for everything that the diagnostics can find wrong with a run.
 
     Problems are: any divergence; R-hat above 1.01; bulk or tail ESS below 100 a chain; E-BFMI below 0.3; more than 5 %
@@ -122,8 +124,9 @@ def check(trace: Any, *, max_treedepth: int | None = None, target_accept: float 
         The run, or draws alone. Statistics that its sampler does not have are not looked at.
     max_treedepth : int, optional
         The limit, for the messages. Default: ``trace.attrs["max_treedepth"]``, if there.
-    target_accept : float, optional
-        What the step size was tuned to. Default: ``trace.attrs["target_accept"]``, if there.
+    target_accept : float or sequence of float, optional
+        What the step size was tuned to, of each sampler that has one. Default: ``trace.attrs["target_accept"]``, if
+        there.
 
     Returns
     -------
@@ -177,12 +180,20 @@ class _Statistics:
         self._tune = tune[:, :, 0] if tune is not None and np.ndim(tune) == 3 else tune  # all samplers tune together
 
     def __getitem__(self, name: str) -> list[np.ndarray] | None:
-        """Return one array of draws for each chain, or None if no sampler has this statistic."""
+        """Return one array of flags for each chain, of any sampler, or None if no sampler has this statistic."""
         if name not in self._stats:
             return None
         values = np.asarray(self._stats[name])
-        if values.ndim == 3:  # one column for each of several samplers
-            values = np.asarray(values.any(axis=2)) if values.dtype == bool else values[:, :, 0]
+        return self._by_chain(np.asarray(values.any(axis=2)) if values.ndim == 3 else values)
+
+    def of_samplers(self, name: str) -> list[list[np.ndarray]]:
+        """Return, for each sampler that has this statistic, one array of draws for each chain."""
+        if name not in self._stats:
+            return []
+        values = np.asarray(self._stats[name])
+        return [self._by_chain(column) for column in (np.moveaxis(values, 2, 0) if values.ndim == 3 else [values])]
+
+    def _by_chain(self, values: np.ndarray) -> list[np.ndarray]:
         chains = []
         for i, n in enumerate(self._done):
             keep = slice(n) if self._tune is None else np.flatnonzero(np.asarray(self._tune[i][:n]) != 1)
@@ -289,7 +300,7 @@ def _too_few(run: Run, notes: list[str]) -> Problem | None:
     return None
 
 
-def _divergences(stats: _Statistics, target_accept: float | None, facts: list[str]) -> Problem | None:
+def _divergences(stats: _Statistics, target_accept: float | Sequence[float] | None, facts: list[str]) -> Problem | None:
     diverging = stats["diverging"]
     if diverging is None:
         return None
@@ -297,7 +308,7 @@ def _divergences(stats: _Statistics, target_accept: float | None, facts: list[st
     if not count:
         facts.append("no divergences")
         return None
-    now = "" if target_accept is None else f" (now {target_accept:g})"
+    now = "" if target_accept is None else f" (now {', '.join(f'{t:g}' for t in np.ravel(target_accept))})"
     message = (
         f"{count} of {total} draws diverged ({_percent(count, total)}). Estimates may be biased. "
         f"Raise target_accept{now} or reparameterise."
@@ -306,10 +317,10 @@ def _divergences(stats: _Statistics, target_accept: float | None, facts: list[st
 
 
 def _energy(stats: _Statistics, facts: list[str]) -> Problem | None:
-    energy = stats["energy"]
-    if energy is None:
+    samplers = [[bfmi(chain)[0] for chain in chains] for chains in stats.of_samplers("energy")]
+    if not samplers:
         return None
-    values = np.array([bfmi(chain)[0] for chain in energy])
+    values = np.fmin.reduce(np.array(samplers))  # of a chain, the worst of its samplers
     low = [i for i, value in enumerate(values) if value < BFMI_LIMIT]
     if not low:
         if np.isfinite(values).any():
@@ -324,20 +335,24 @@ def _energy(stats: _Statistics, facts: list[str]) -> Problem | None:
     return Problem(Kind.BAD_ENERGY, len(low), chains, message)
 
 
-def _acceptance(stats: _Statistics, target_accept: float | None) -> Problem | None:
-    accept = stats["acceptance_rate"]
-    if accept is None or target_accept is None:
+def _acceptance(stats: _Statistics, target_accept: float | Sequence[float] | None) -> Problem | None:
+    samplers = stats.of_samplers("acceptance_rate")
+    if target_accept is None:
         return None
-    bad = [i for i, values in enumerate(accept) if misses_target(values, target_accept)]
-    if not bad:
+    targets = np.broadcast_to(np.asarray(target_accept, float), len(samplers))
+    worst: set[int] = set()
+    texts = []
+    for accept, target in zip(samplers, targets, strict=True):
+        bad = [i for i, values in enumerate(accept) if misses_target(values, target)]
+        worst |= set(bad)
+        if bad:
+            rates = ", ".join(f"{np.nanmean(accept[i]):.2f}" for i in bad)
+            chains = join("chain", tuple(stats.chain_ids[i] for i in bad))
+            texts.append(f"The mean acceptance of {chains} ({rates}) does not fit target_accept = {target:g}.")
+    if not texts:
         return None
-    chains = tuple(stats.chain_ids[i] for i in bad)
-    rates = ", ".join(f"{np.nanmean(accept[i]):.2f}" for i in bad)
-    message = (
-        f"The mean acceptance of {join('chain', chains)} ({rates}) does not fit target_accept = {target_accept:g}. "
-        "The step size is not adapted: tune longer."
-    )
-    return Problem(Kind.BAD_ACCEPTANCE, len(bad), chains, message)
+    message = " ".join([*texts, "The step size is not adapted: tune longer."])
+    return Problem(Kind.BAD_ACCEPTANCE, len(worst), tuple(stats.chain_ids[i] for i in sorted(worst)), message)
 
 
 def _treedepth(stats: _Statistics, max_treedepth: int | None, notes: list[str]) -> Problem | None:

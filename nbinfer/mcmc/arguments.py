@@ -15,11 +15,16 @@ def model_and_draws(model: Any, draws: Any) -> tuple[Model, Any]:
     """Return the model, which may be left out, and the number of draws, which may stand in its place."""
     if isinstance(model, int | np.integer) and not isinstance(model, bool):
         return default_model(), model
+    return the_model(model), draws
+
+
+def the_model(model: Any) -> Model:
+    """Return the model, or that of the enclosing ``with`` block if none is given."""
     if model is None:
-        return default_model(), draws
+        return default_model()
     if not isinstance(model, Model):
         raise TypeError(f"model must be an nbinfer.Model, got {type(model).__name__}. Wrap a function in Model.flat.")
-    return model, draws
+    return model
 
 
 def check_count(name: str, value: Any, least: int) -> None:

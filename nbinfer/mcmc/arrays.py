@@ -43,6 +43,7 @@ def statistics_arrays(
     """Return the arrays of statistics, those of warm-up, and the columns that lead there.
 
     A statistic of one step has shape (chain, draw); one that several steps have lies side by side, (chain, draw, step).
+    But the log density after a draw is one number, which the last step knows.
     """
     owners: dict[str, list[int]] = {}
     offsets: dict[tuple[str, int], int] = {}
@@ -53,6 +54,7 @@ def statistics_arrays(
             offsets[name, k] = len(offsets)
             kinds.setdefault(name, dtype)
     main, warm, columns = {}, {}, []
+    owners |= {name: steps_of[-1:] for name, steps_of in owners.items() if name == "lp"}
     for name, steps_of in owners.items():
         shape = (len(steps_of),) if len(steps_of) > 1 else ()
         main[name] = _unfinished((chains, draws, *shape), kinds[name])

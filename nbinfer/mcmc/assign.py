@@ -34,11 +34,19 @@ class CompoundStep:  # numpydoc ignore=PR02
 
     Parameters
     ----------
-    methods : sequence of step methods
+    methods : step method or iterable of step methods
         In the order of their application.
+
+    Raises
+    ------
+    TypeError
+        If one of them is no configured step method.
     """
 
     methods: Sequence[Any]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "methods", tuple(listed(self.methods)))
 
     def on(self, model: Any = None, **options: Any) -> Any:
         """Put these methods to work on one chain of a model, see `StepMethod.on`."""
@@ -58,7 +66,7 @@ def listed(step: Any) -> list[StepMethod]:
     if step is None:
         return []
     if isinstance(step, CompoundStep):
-        return listed(list(step.methods))
+        return list(step.methods)
     if isinstance(step, StepMethod):
         return [step]
     if isinstance(step, Iterable) and not isinstance(step, str | Mapping):
@@ -130,13 +138,17 @@ def _named(model: Any, method: StepMethod, taken: dict[str, StepMethod], has_gra
     """Let a method take the variables that it names; return them, or None if it names none."""
     if method.vars is None:
         return None
-    names = [method.vars] if isinstance(method.vars, str) else list(method.vars)
     label = type(method).__name__
+    if not isinstance(method.vars, Iterable):
+        raise TypeError(f"vars of {label} must be the name of a variable or several names, got {method.vars!r}.")
+    names = [method.vars] if isinstance(method.vars, str) else list(method.vars)
     if not names:
         raise ValueError(f"{label}: vars is empty; name at least one variable, or leave vars out.")
     for name in names:
         if name not in model.parameters:
             raise ValueError(f"{label}: {name!r} is no variable of the model; it has {', '.join(model.parameters)}.")
+        if taken.get(name) is method:
+            raise ValueError(f"{label} names {name!r} twice; once will do.")
         if name in taken:
             raise ValueError(
                 f"variable {name!r} has two steps, {type(taken[name]).__name__} and {label}; give it to one of them."
@@ -179,7 +191,27 @@ def _automatic(
                 "Pass one that can as step=, or sum it out of the density."
             )
         chosen.setdefault(best, []).append(name)
-    return [(method(**options.get(method.name, {})), chosen[method]) for method in AUTOMATIC if method in chosen]
+    return [
+        (_configured(method, options.get(method.name, {})), chosen[method]) for method in AUTOMATIC if method in chosen
+    ]
+
+
+def _configured(method: type[StepMethod], options: Mapping[str, Any]) -> StepMethod:
+    """Make a step of the options that a user gives by its name."""
+    from difflib import get_close_matches
+
+    label = method.__name__
+    known = [field.name for field in dataclasses.fields(method) if field.init]
+    for name in options:
+        if name not in known:
+            close = get_close_matches(str(name), known, n=1)
+            hint = f" (did you mean {close[0]!r}?)" if close else f"; it has {', '.join(known)}"
+            raise TypeError(f"{label} has no option {name!r}{hint}.")
+    if options.get("vars") is not None:
+        raise ValueError(
+            f"vars in the options of {label} would leave variables without a step; pass step={label}(vars=...)."
+        )
+    return method(**options)
 
 
 def _kind(parameter: Any) -> str:

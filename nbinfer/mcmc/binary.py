@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import call_density, entry, ints_at, record_at
+from nbinfer.compile import entry, ints_at, record_at
 from nbinfer.mcmc import sweep as sweeps
-from nbinfer.mcmc.chain import Chain, Status
+from nbinfer.mcmc.chain import Chain, Status, value_at
 from nbinfer.mcmc.metropolis import Scaling, checked_scaling, initial_scaling, tune
 from nbinfer.mcmc.settings import is_number
 from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
@@ -48,7 +48,7 @@ def flip_some(chain_address: int, own_address: int) -> int:
             moved = True
     logp = chain.logp
     if moved:
-        logp = call_density(chain.value, chain.n, chain.position, 0, chain.context)
+        logp = value_at(chain, chain.position)
     change = logp - chain.logp
     accepted = math.log1p(-uniform(chain.words)) < change
     if accepted and moved:
@@ -57,7 +57,7 @@ def flip_some(chain_address: int, own_address: int) -> int:
         for j in range(sweep.k):
             if flipped[j] == 1:
                 z[indices[j]] = 2 * low[j] + 1 - z[indices[j]]
-    sweeps.write_row(own.statistics, chain, math.exp(min(change, 700.0)) if change == change else 0.0, p_jump)
+    sweeps.write_row(own.statistics, chain, math.exp(min(change, 700.0)), p_jump)
     if chain.tuning != 0:
         tune(scaling, accepted)
     return _OK

@@ -124,6 +124,8 @@ class Blocks:
             self.part(chain, "discrete")[:] = discrete[: self.n_discrete]
         for k, (engine, step) in enumerate(zip(self._engines, self.steps, strict=True)):
             parts = self._plan.views(self.state[chain], k)
+            for part in parts.values():  # nothing is left of what a step has learnt before
+                part[:] = 0
             engine.initialise(parts, step.site, self._tune, step.position(position))
 
     def wire(self, columns: Sequence[Column], statistics: Sequence[Column]) -> None:

@@ -67,8 +67,7 @@ def _proportional_move(chain: Record, sweep: Record, own: Record, which: int, at
     for c in range(count):
         if c != old:
             z[at] = low + c
-            logp = sweeps.log_density(chain, sweep, which)
-            logps[c] = logp if logp == logp else -np.inf
+            logps[c] = sweeps.log_density(chain, sweep, which)
             largest = max(largest, logps[c])
     z[at] = low + old
     others = 0.0

@@ -43,8 +43,9 @@ class Status(enum.IntEnum):
     OK = 0
     STOPPED = 1  # asked to stop; the unfinished draw is dropped
     BAD_RECORD = 2  # a derived quantity raised or changed its shape
-    BAD_DRAW = 3  # a user's draw lies outside the support of its variable
+    BAD_DRAW = 3  # a user's draw lies outside the support of its variable, or where the density is zero
     ITERATION_LIMIT = 4  # a loop of a step took more turns than its settings allow
+    RAISED = 5  # a user's draw or proposal raised
 
 
 #: Header of a chain's block.
@@ -80,6 +81,7 @@ Chain = np.dtype(
         ("statistic_columns", "i8"),
         ("n_statistic_columns", "i8"),
         ("status", "i8"),
+        ("failed", "i8"),  # which of the steps returned it
     ],
     align=True,
 )
@@ -136,6 +138,18 @@ def _scatter(row: int, columns: int, n_columns: int, warm: bool, draw: int) -> N
 
 
 @kernel
+def comparable(logp: float) -> float:
+    """Return a log density, or -inf if it is NaN or +inf: no step goes where there is no density to compare with."""
+    return logp if logp < np.inf else -np.inf
+
+
+@kernel
+def value_at(chain: Record, position: int) -> float:
+    """Return the log density at a position, known by its address; -inf if there is none."""
+    return comparable(call_density(chain.value, chain.n, position, 0, chain.context))
+
+
+@kernel
 def know_gradient(chain: Record) -> None:
     """Evaluate the gradient if the last step moved without one."""
     if chain.gradient_known == 0:
@@ -147,7 +161,7 @@ def know_gradient(chain: Record) -> None:
 @kernel
 def know_value(chain: Record) -> None:
     """Evaluate the log density after a step that moved without it."""
-    chain.logp = call_density(chain.value, chain.n, chain.position, 0, chain.context)
+    chain.logp = value_at(chain, chain.position)
     chain.gradient_known = 0
 
 
@@ -172,6 +186,7 @@ def advance(address: int, until: int, gradients: int) -> int:
             start(chain.words, chain.draw, chain.number, _STEP_PURPOSE + k)
             status = call_step(steps[2 * k], address, steps[2 * k + 1])
             if status != _OK:
+                chain.failed = k
                 return status
         index = chain.draw if warm else chain.draw - chain.tune
         if chain.n_columns > 0:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nbinfer.errors import PositiveDefiniteError
+from nbinfer.mcmc.settings import numbers
 
 _MOST = 10  # indices in one message
 
@@ -20,7 +21,7 @@ def positive_diagonal(name: str, diagonal: ArrayLike) -> NDArray[np.float64]:
     PositiveDefiniteError
         If an entry is NaN, zero, negative or infinite.
     """
-    values = np.array(diagonal, np.float64)
+    values = numbers(name, diagonal)
     if values.ndim != 1 or not values.size:
         raise ValueError(f"{name} must be a vector of variances, got shape {values.shape}.")
     bad = np.flatnonzero(~((values > 0.0) & np.isfinite(values)))
@@ -41,7 +42,7 @@ def symmetric_and_positive(name: str, matrix: ArrayLike) -> tuple[NDArray[np.flo
     PositiveDefiniteError
         If it has no Cholesky factor.
     """
-    values = np.array(matrix, np.float64)
+    values = numbers(name, matrix)
     if values.ndim != 2 or values.shape[0] != values.shape[1] or not values.size:
         raise ValueError(f"{name} must be a square matrix, got shape {values.shape}.")
     bad = np.flatnonzero(~np.isfinite(values).all(1))

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nbinfer.compile import Record, call_density, entry, floats_at, ints_at, kernel, record_at
+from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
 from nbinfer.mcmc import proposals
-from nbinfer.mcmc.chain import Chain, Status
+from nbinfer.mcmc.chain import Chain, Status, value_at
 from nbinfer.mcmc.metropolis import Scaling, initial_scaling, tune
 from nbinfer.mcmc.proposals import MULTIVARIATE, Proposal, UniformProposal, UsersProposal, proposal_for
 from nbinfer.mcmc.settings import check_interval, is_number
@@ -95,7 +95,7 @@ def _walk(chain: Record, own: Record, from_address: int, to_address: int) -> Non
     origin, target = floats_at(from_address, n), floats_at(to_address, n)
     for i in range(n):
         trial[i] = q[i] + reach.factor * (target[i] - origin[i]) + deviate[i]
-    logp = call_density(chain.value, n, own.trial, 0, chain.context)
+    logp = value_at(chain, own.trial)
     change = logp - chain.logp
     accepted = math.log1p(-uniform(chain.words)) < change
     if accepted:
@@ -103,7 +103,7 @@ def _walk(chain: Record, own: Record, from_address: int, to_address: int) -> Non
             q[i] = trial[i]
         chain.logp, chain.gradient_known = logp, 0
     row = floats_at(own.statistics, 6)
-    row[0] = math.exp(min(change, 700.0)) if change == change else 0.0
+    row[0] = math.exp(min(change, 700.0))
     row[1] = accepted
     row[2] = scaling.factor
     row[3] = reach.factor

@@ -22,8 +22,10 @@ ARITHMETIC = (FloatingPointError, ZeroDivisionError, OverflowError)
 #: Statuses that end a run, and what they mean unless the model's functions have an exception to say it.
 _FAILURES = {
     Status.BAD_RECORD: "a derived quantity has another shape here than at the initial point; give it one everywhere",
-    Status.BAD_DRAW: "a user's draw or proposal raised, or lies outside the support of its variable; mend it",
-    Status.ITERATION_LIMIT: "a slice was not found within iter_limit turns of a loop; raise iter_limit, or w",
+    Status.BAD_DRAW: "a draw of {step} lies outside the support of its variable, or the density is zero there; "
+    "it must come from the full conditional",
+    Status.RAISED: "the function of {step} raised, or returned an array of another shape; try it in plain Python",
+    Status.ITERATION_LIMIT: "{step} found no slice within iter_limit turns of a loop; raise iter_limit, or w",
 }
 
 _POLL = 0.05  # seconds between two looks at the run
@@ -140,7 +142,9 @@ def _look_at_statuses(blocks: Blocks, bound: Any, outcome: Outcome) -> None:
             outcome.chain, outcome.position = chain, blocks.part(chain, "position").view("f8").copy()
             outcome.discrete = blocks.part(chain, "discrete").copy()
             replayed = _replayed(bound, outcome.position, outcome.discrete)
-            outcome.error = replayed or SamplingError(_FAILURES[Status(record["status"])])
+            method, site = blocks.steps[record["failed"]]
+            step = f"{type(method).__name__}({', '.join(map(repr, site.names))})"
+            outcome.error = replayed or SamplingError(_FAILURES[Status(record["status"])].format(step=step))
             return
 
 

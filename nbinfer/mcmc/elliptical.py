@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nbinfer.compile import Record, call_density, entry, floats_at, kernel, load_acquire, record_at
-from nbinfer.mcmc.chain import Chain, Status
+from nbinfer.compile import Record, entry, floats_at, kernel, load_acquire, record_at
+from nbinfer.mcmc.chain import Chain, Status, value_at
+from nbinfer.mcmc.definite import symmetric_and_positive
+from nbinfer.mcmc.settings import numbers
 from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
 from nbinfer.random import fill_normal, uniform
 
@@ -36,6 +38,7 @@ Ellipse = np.dtype(
     align=True,
 )
 
+_NEAREST = 1e-30  # angle that moves nothing
 _OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
 
 
@@ -52,7 +55,7 @@ def _excess(chain: Record, own: Record) -> tuple[float, float]:
             total -= factor[i * n + j] * solved[j]
         solved[i] = total / factor[i * n + i]
         squares += solved[i] * solved[i]
-    logp = call_density(chain.value, n, chain.position, 0, chain.context)
+    logp = value_at(chain, chain.position)
     return logp + 0.5 * squares, logp
 
 
@@ -88,6 +91,9 @@ def step(chain_address: int, own_address: int) -> int:
             low = angle
         else:
             high = angle
+        if high - low < _NEAREST:  # this is the old point, and rounding hides that it is inside
+            logp = chain.logp
+            break
         if evaluations % 64 == 0 and load_acquire(chain.stop) != 0:
             for i in range(n):
                 q[i] = mean[i] + old[i]
@@ -133,29 +139,25 @@ class EllipticalSlice(StepMethod):  # numpydoc ignore=PR02
         if (self.prior_cov is None) == (self.prior_chol is None):
             which = "both" if self.prior_cov is not None else "neither"
             raise ValueError(f"EllipticalSlice needs prior_cov or prior_chol, got {which}.")
-        if not np.all(np.isfinite(np.array(self.prior_mean, np.float64))):
+        if not np.all(np.isfinite(numbers("prior_mean", self.prior_mean))):
             raise ValueError(f"prior_mean must be finite, got {self.prior_mean!r}.")
         self._factor()
 
     def _factor(self) -> NDArray[np.float64]:
         """Return the lower Cholesky factor."""
-        name = "prior_cov" if self.prior_cov is not None else "prior_chol"
-        matrix = np.array(getattr(self, name), np.float64)
+        if self.prior_cov is not None:
+            return symmetric_and_positive("prior_cov", self.prior_cov)[1]
+        matrix = numbers("prior_chol", self.prior_chol)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-            raise ValueError(f"{name} must be a square matrix, got shape {matrix.shape}.")
-        if self.prior_chol is not None:
-            bad = np.flatnonzero(~(np.diag(matrix) > 0.0))
-            if bad.size or np.any(np.triu(matrix, 1)):
-                where = f"entry ({bad[0]}, {bad[0]}) is {matrix[bad[0], bad[0]]}" if bad.size else "it is not"
-                raise ValueError(f"prior_chol must be lower triangular with a positive diagonal; {where}.")
-            return matrix
-        if not np.allclose(matrix, matrix.T, rtol=1e-10, atol=0.0):
-            raise ValueError("prior_cov must be symmetric.")
-        try:
-            return np.asarray(np.linalg.cholesky(matrix), np.float64)
-        except np.linalg.LinAlgError:
-            least = float(np.linalg.eigvalsh(matrix)[0]) if np.isfinite(matrix).all() else math.nan
-            raise ValueError(f"prior_cov must be positive definite; its least eigenvalue is {least:.3g}.") from None
+            raise ValueError(f"prior_chol must be a square matrix, got shape {matrix.shape}.")
+        good = np.isfinite(matrix) & np.where(np.eye(len(matrix)), matrix > 0.0, np.triu(matrix, 1) == 0.0)
+        if not good.all():
+            i, j = np.argwhere(~good)[0]
+            raise ValueError(
+                "prior_chol must be finite and lower triangular, with a positive diagonal; "
+                f"entry ({i}, {j}) is {matrix[i, j]}."
+            )
+        return matrix
 
     @staticmethod
     def competence(parameter: Any, has_gradient: bool = True) -> Competence:

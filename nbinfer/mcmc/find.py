@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from nbinfer.errors import ConvergenceWarning
 from nbinfer.mcmc import curvature
+from nbinfer.mcmc.arguments import the_model
 from nbinfer.mcmc.progress import counter_for
 from nbinfer.mcmc.settings import choice, count, is_number
 from nbinfer.mcmc.starts import Start, starting_points
 from nbinfer.mcmc.step import site_of
-from nbinfer.model import Model, default_model
+from nbinfer.model import Model
 from nbinfer.model.generate import DIFFERENCE_STEP
 
 Floats = NDArray[np.float64]
@@ -178,7 +179,7 @@ def find_map(
     >>> round(nb.find_map(model)["theta"], 6)
     0.607843
     """
-    model = _model(model)
+    model = the_model(model)
     choice("method", str(method).lower(), METHODS)
     count("maxeval", maxeval, 1, 2**62)
     bound = model.bind(1)
@@ -302,16 +303,8 @@ def guess_scaling(
 
 
 def _at(point: Any, vars: Any, model: Model | None) -> tuple[Any, Floats, NDArray[np.int64]]:
-    bound = _model(model).bind(1)
+    bound = the_model(model).bind(1)
     return bound, curvature.position(bound, point), _coordinates(bound, vars)
-
-
-def _model(model: Any) -> Model:
-    if model is None:
-        return default_model()
-    if not isinstance(model, Model):
-        raise TypeError(f"model must be an nbinfer.Model, got {type(model).__name__}. Wrap a function in Model.flat.")
-    return model
 
 
 def _coordinates(bound: Any, vars: Any) -> NDArray[np.int64]:

@@ -30,7 +30,7 @@ Gibbs = np.dtype(
     align=True,
 )
 
-_OK, _BAD_DRAW = int(Status.OK), int(Status.BAD_DRAW)
+_OK, _BAD_DRAW, _RAISED = int(Status.OK), int(Status.BAD_DRAW), int(Status.RAISED)
 
 
 @entry("int64(intp, intp)")
@@ -38,7 +38,7 @@ def step(chain_address: int, own_address: int) -> int:
     """Replace a variable by a draw."""
     chain, own = record_at(chain_address, Chain), record_at(own_address, Gibbs)
     if call_record(own.draw, chain.n, chain.position, own.given, chain.context) != 0:
-        return _BAD_DRAW
+        return _RAISED
     out, indices = floats_at(ints_at(own.given, 3)[2], own.n), ints_at(own.indices, own.n)
     lowest, highest = ints_at(own.lowest, own.discrete), ints_at(own.highest, own.discrete)
     for i in range(own.n):
@@ -54,6 +54,8 @@ def step(chain_address: int, own_address: int) -> int:
         else:
             position[indices[i]] = out[i]
     know_value(chain)
+    if chain.logp == -np.inf:
+        return _BAD_DRAW
     row = floats_at(own.statistics, 2)
     row[0] = chain.logp
     row[1] = chain.tuning
@@ -75,7 +77,8 @@ class GibbsStep(StepMethod):  # numpydoc ignore=PR02
 
     Notes
     -----
-    A draw outside the support ends the run with an error that has the finished draws. Statistics of each draw: lp,
+    A draw that raises, lies outside the support or has no density ends the run with an error that has the finished
+    draws. Statistics of each draw: lp,
     tune.
 
     Examples

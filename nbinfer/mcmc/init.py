@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.errors import SamplingError
+from nbinfer.mcmc.arguments import the_model
 from nbinfer.mcmc.blocks import Blocks, Column, Placed
 from nbinfer.mcmc.curvature import hessian, position
 from nbinfer.mcmc.definite import not_definite
@@ -19,7 +20,7 @@ from nbinfer.mcmc.progress import display_for
 from nbinfer.mcmc.settings import count
 from nbinfer.mcmc.starts import starting_points
 from nbinfer.mcmc.step import site_of
-from nbinfer.model import Model, default_model
+from nbinfer.model import Model
 from nbinfer.model.foreign import record_position
 from nbinfer.random import Purpose, generator, key_of, seed_sequences
 
@@ -67,10 +68,10 @@ def checked(init: Any) -> str:
     return init.lower()
 
 
-def check_scope(init: str, model: Model, step: Any) -> None:
+def check_scope(init: str, model: Model, step: Sequence[Any]) -> None:
     """Raise ValueError if an initialiser is one for NUTS on all variables, and something else samples some of them."""
     if init in _WHOLE:
-        if step is not None:
+        if step:
             raise ValueError(
                 f"init={init!r} sets up NUTS for all variables, but step= is given; pass start= and the step's metric= "
                 "yourself, or take what nb.init_nuts returns."
@@ -221,7 +222,7 @@ def init_nuts(
     (2, 500)
     """
     name = checked(init)
-    model = default_model() if model is None else model
+    model = the_model(model)
     count("chains", chains, 1, 2**31)
     count("n_init", n_init, 2, 2**62)
     _all_continuous(init, model)

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nbinfer.compile import Record, call_density, call_record, entry, floats_at, ints_at, kernel, record_at, words_at
+from nbinfer.compile import Record, call_record, entry, floats_at, ints_at, kernel, record_at, words_at
 from nbinfer.mcmc import proposals
-from nbinfer.mcmc.chain import Chain, Status
+from nbinfer.mcmc.chain import Chain, Status, value_at
 from nbinfer.mcmc.proposals import USERS, PoissonProposal, Proposal, UsersProposal, proposal_for
 from nbinfer.mcmc.settings import check_interval, check_tune, is_number
 from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
@@ -58,7 +58,7 @@ Metropolis_ = np.dtype(
 
 STATISTICS = {"accept": "float64", "accepted": "bool", "scaling": "float64", "lp": "float64", "tune": "bool"}
 
-_OK, _BAD_DRAW = int(Status.OK), int(Status.BAD_DRAW)
+_OK, _RAISED = int(Status.OK), int(Status.RAISED)
 _ACCEPTANCE = 1 << 32  # what this adds to the purpose of a stream makes another
 
 
@@ -128,7 +128,7 @@ def step(chain_address: int, own_address: int) -> int:
     if own.kind == USERS:
         purpose = int(words_at(chain.words, 4)[3])
         if call_record(own.propose, own.n + own.k, chain.words, own.deviate, own.given) != 0:
-            return _BAD_DRAW
+            return _RAISED
         start(chain.words, chain.draw, chain.number, purpose + _ACCEPTANCE)
         deviate = floats_at(own.deviate, own.n + own.k)
         for i in range(own.n + own.k):
@@ -140,7 +140,7 @@ def step(chain_address: int, own_address: int) -> int:
     if moved < 0:
         logp = -np.inf
     elif moved > 0:
-        logp = call_density(chain.value, chain.n, own.trial if own.n > 0 else chain.position, 0, chain.context)
+        logp = value_at(chain, own.trial if own.n > 0 else chain.position)
     change = logp - chain.logp
     accepted = math.log1p(-uniform(chain.words)) < change
     if accepted:
@@ -153,7 +153,7 @@ def step(chain_address: int, own_address: int) -> int:
     elif moved > 0:
         _restore(chain, own)
     row = floats_at(own.statistics, 5)
-    row[0] = math.exp(min(change, 700.0)) if change == change else 0.0
+    row[0] = math.exp(min(change, 700.0))
     row[1] = accepted
     row[2] = scaling.factor
     row[3] = chain.logp

@@ -19,7 +19,7 @@ from nbinfer.mcmc import metric as metrics
 from nbinfer.mcmc import warmup
 from nbinfer.mcmc.definite import positive_diagonal, symmetric_and_positive
 from nbinfer.mcmc.metric import Adaptation, Metric
-from nbinfer.mcmc.settings import count
+from nbinfer.mcmc.settings import count, numbers
 from nbinfer.mcmc.warmup import Schedule
 from nbinfer.random import key_of, new_stream, seed_sequences
 
@@ -347,10 +347,7 @@ def quad_potential(C: Any, is_cov: bool) -> QuadPotential:
                 "a sparse scaling must be a covariance: pass is_cov=True, or C.toarray() for a mass matrix."
             )
         return QuadPotentialSparse(C)
-    try:
-        array = np.array(C, np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"a scaling must be numbers, got {type(C).__name__}.") from None
+    array = numbers("a scaling", C)
     if array.ndim == 1:
         return QuadPotentialDiag(array if is_cov else 1.0 / positive_diagonal("scaling", array))
     if array.ndim == 2:

@@ -18,6 +18,8 @@ from nbinfer.compile import Entry, floats_at, kernel
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.modules import generated_module
 from nbinfer.compile.users import compilable
+from nbinfer.mcmc.definite import symmetric_and_positive
+from nbinfer.mcmc.settings import numbers
 from nbinfer.model.evaluate import check_arguments, python_function
 from nbinfer.random import fill_normal, poisson, uniform
 
@@ -172,17 +174,7 @@ class MultivariateNormalProposal(Proposal):
     @staticmethod
     def check(s: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the lower Cholesky factor of a covariance matrix."""
-        if s.ndim != 2 or s.shape[0] != s.shape[1]:
-            raise ValueError(f"S of a multivariate normal proposal must be a square matrix, got shape {s.shape}.")
-        if not np.array_equal(s, s.T):
-            raise ValueError("S of a multivariate normal proposal must be symmetric.")
-        try:
-            return np.asarray(np.linalg.cholesky(s), np.float64)
-        except np.linalg.LinAlgError:
-            least = float(np.linalg.eigvalsh(s)[0]) if np.isfinite(s).all() else math.nan
-            raise ValueError(
-                f"S of a multivariate normal proposal must be positive definite; its least eigenvalue is {least:.3g}."
-            ) from None
+        return symmetric_and_positive("S of a multivariate normal proposal", s)[1]
 
 
 #: The same by name.
@@ -252,10 +244,7 @@ def proposal_for(proposal_dist: Any, s: ArrayLike | None) -> Proposal:
     ValueError, TypeError
         If the one or the other means nothing, or they do not fit each other.
     """
-    try:
-        scale = np.array(1.0 if s is None else s, np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"S must be numbers, got {s!r}.") from None
+    scale = numbers("S", 1.0 if s is None else s)
     if scale.ndim > 2:
         raise ValueError(f"S must be a number, a vector or a matrix, got shape {scale.shape}.")
     if proposal_dist is None:

@@ -10,7 +10,7 @@ from typing import Any
 from nbinfer.diagnostics import check
 from nbinfer.errors import ConvergenceWarning, SamplingError
 from nbinfer.mcmc.arguments import check_count, cores_for, kept_names, model_and_draws, options_for
-from nbinfer.mcmc.assign import assign, separated
+from nbinfer.mcmc.assign import assign, listed, separated
 from nbinfer.mcmc.chain import work
 from nbinfer.mcmc.driver import Outcome, run
 from nbinfer.mcmc.init import beginning, check_scope, checked
@@ -133,14 +133,15 @@ def sample(
     cores = cores_for(cores, njobs, chains)
     options = options_for(nuts_kwargs, step_kwargs)
     init = checked(init)
-    check_scope(init, model, step)
+    given = listed(step)  # once: an iterator is empty afterwards
+    check_scope(init, model, given)
     numbers = list(range(chain_idx, chain_idx + chains))
     sequences = seed_sequences(random_seed, chains)
     kept = kept_names(model, trace)
 
-    assign(model, step, options)  # what is wrong with steps shows before an initialiser runs
+    assign(model, given, options)  # what is wrong with steps shows before an initialiser runs
     begin = beginning(init, model, sequences, numbers, n_init, progressbar)
-    assigned = separated(assign(model, step, options, {"nuts": begin.nuts}))
+    assigned = separated(assign(model, given, options, {"nuts": begin.nuts}))
     job = Sampling(
         model, assigned, draws=draws, tune=tune, numbers=numbers, sequences=sequences,
         start=begin.start if start is None else start, jitter=begin.jitter, kept=kept, discard=discard_tuned_samples,

@@ -81,6 +81,8 @@ class Sampling:
         if gradient:
             _warn_of_gradient(self.bound)
         points = starting_points(self.bound, model, start, jitter, keys, numbers, gradient)
+        for placed in steps:
+            placed.method.check_starts(placed.site, np.array([placed.position(point.position) for point in points]))
         if gradient:
             self.bound.check_gradient(points[0].position)
         if model.conditional:
@@ -125,12 +127,12 @@ def _warn_of_gradient(bound: Any) -> None:
 
 
 def settings(methods: Sequence[StepMethod], *names: str) -> dict[str, Any]:
-    """Return settings of the first step that has them."""
+    """Return settings of the steps that have them: one value if they agree, else one for each of those steps."""
     found: dict[str, Any] = {}
     for name in names:
         values = [getattr(method, name) for method in methods if hasattr(method, name)]
         if values:
-            found[name] = values[0]
+            found[name] = values[0] if len(set(values)) == 1 else values
     return found
 
 

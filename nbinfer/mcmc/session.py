@@ -201,7 +201,7 @@ class Stepper:
         """
         position = self.model.layout.position(q0)
         if not np.array_equal(position, self.position):
-            self._move(position)
+            self._move(position, self._job.blocks.part(0, "discrete"))
         _advance(self._job, int(self._record["draw"]) + 1)
         return self.position
 
@@ -220,9 +220,8 @@ class Stepper:
         """
         if point is not None:
             whole = {**self.point, **point}
-            discrete = self.model.layout.discrete_values(whole)
-            self._job.blocks.part(0, "discrete")[:] = discrete[: self._job.bound.n_discrete]
-            self._move(self.model.unconstrain(whole))
+            position = self.model.unconstrain(whole)
+            self._move(position, self.model.layout.discrete_values(whole)[: self._job.bound.n_discrete])
         _advance(self._job, int(self._record["draw"]) + 1)
         return self.point
 
@@ -231,8 +230,10 @@ class Stepper:
         self._record["tune"] = min(int(self._record["tune"]), int(self._record["draw"]))
 
     def reset_tuning(self) -> None:
-        """Forget what adaptation has learnt, and begin it anew."""
+        """Forget what adaptation has learnt, and begin it anew, with its schedule."""
         blocks = self._job.blocks
+        self._record["number"] += 1  # draws are counted from 0 again, and random numbers must not repeat
+        self._record["draw"] = 0
         blocks.begin(0, self.position, self.logp, None)
         blocks.rewire()
         self._record["tune"] = _FOREVER
@@ -242,11 +243,12 @@ class Stepper:
         count = int(self._record["divergences"])
         return [f"{count} transitions diverged after tuning"] if count else []
 
-    def _move(self, position: np.ndarray) -> None:
+    def _move(self, position: np.ndarray, discrete: np.ndarray) -> None:
         bound, blocks = self._job.bound, self._job.blocks
-        blocks.part(0, "position").view(np.float64)[:] = position
-        bound.discrete(bound.chains)[:] = blocks.part(0, "discrete")
+        bound.discrete(bound.chains)[:] = discrete
         logp = bound.value(position)
         if not np.isfinite(logp):
             raise SamplingError(f"logp is {logp:g} at the point to step from; pass another.")
+        blocks.part(0, "position").view(np.float64)[:] = position
+        blocks.part(0, "discrete")[:] = discrete
         self._record["logp"], self._record["gradient_known"] = logp, 0

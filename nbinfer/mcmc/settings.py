@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def between(name: str, value: Any, low: float, high: float) -> None:
@@ -17,6 +18,14 @@ def positive(name: str, value: Any, finite: bool = True) -> None:
     """Require a positive number."""
     if not is_number(value) or not value > 0 or (finite and value == np.inf):
         raise ValueError(f"{name} must be positive{' and finite' if finite else ''}, got {value!r}.")
+
+
+def numbers(name: str, value: Any) -> NDArray[np.float64]:
+    """Return numbers, of any shape, as float64."""
+    try:
+        return np.array(value, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be numbers, got {value!r}.") from None
 
 
 def count(name: str, value: Any, least: int, most: int) -> None:

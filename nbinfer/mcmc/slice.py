@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nbinfer.compile import Record, call_density, entry, floats_at, ints_at, kernel, load_acquire, record_at
-from nbinfer.mcmc.chain import Chain, Status
-from nbinfer.mcmc.settings import check_tune, is_number
+from nbinfer.mcmc.chain import Chain, Status, comparable, value_at
+from nbinfer.mcmc.settings import check_tune, is_number, numbers
 from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring, fill_conditionals
 from nbinfer.random import uniform
 
@@ -49,8 +49,8 @@ def _log_density(chain: Record, own: Record, i: int) -> float:
     own.evaluations += 1
     pairs = ints_at(own.pairs, 2 * chain.n)
     if pairs[2 * i] == 0:
-        return call_density(chain.value, chain.n, chain.position, 0, chain.context)
-    return call_density(pairs[2 * i], chain.n, chain.position, pairs[2 * i + 1], chain.context)
+        return value_at(chain, chain.position)
+    return comparable(call_density(pairs[2 * i], chain.n, chain.position, pairs[2 * i + 1], chain.context))
 
 
 @kernel
@@ -155,10 +155,7 @@ class Slice(StepMethod):  # numpydoc ignore=PR02
     function = step
 
     def __post_init__(self) -> None:
-        try:
-            widths = np.array(self.w, np.float64)
-        except (TypeError, ValueError):
-            raise TypeError(f"w must be a number or a vector of numbers, got {self.w!r}.") from None
+        widths = numbers("w", self.w)
         if widths.ndim > 1 or not np.all((widths > 0.0) & np.isfinite(widths)):
             raise ValueError(f"w must be a positive number or a vector of them, got {self.w!r}.")
         check_tune("Slice", self.tune)

@@ -198,6 +198,9 @@ class StepMethod:  # numpydoc ignore=PR02
     def check(self, site: Site) -> None:
         """Raise ValueError if the settings do not fit the place."""
 
+    def check_starts(self, site: Site, positions: np.ndarray) -> None:
+        """Raise ValueError if chains cannot begin at these positions, shape (chains, site.n)."""
+
     def layout(self, site: Site) -> Mapping[str, int]:
         """Return the parts of the block that belong to the step, in 8-byte fields."""
         raise NotImplementedError

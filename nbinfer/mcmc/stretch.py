@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import call_density, entry, floats_at, ints_at, record_at
-from nbinfer.mcmc.chain import Chain, Status
+from nbinfer.compile import entry, floats_at, ints_at, record_at
+from nbinfer.mcmc.chain import Chain, Status, value_at
 from nbinfer.mcmc.settings import is_number
 from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
 from nbinfer.random import uniform
@@ -50,7 +50,7 @@ def step(chain_address: int, own_address: int) -> int:
     pivot = floats_at(ints_at(own.peers, own.n_peers)[other], n)
     for i in range(n):
         trial[i] = pivot[i] + z * (q[i] - pivot[i])
-    logp = call_density(chain.value, n, own.trial, 0, chain.context)
+    logp = value_at(chain, own.trial)
     change = (n - 1.0) * math.log(z) + logp - chain.logp
     accepted = math.log1p(-uniform(chain.words)) < change
     if accepted:
@@ -58,7 +58,7 @@ def step(chain_address: int, own_address: int) -> int:
             q[i] = trial[i]
         chain.logp, chain.gradient_known = logp, 0
     row = floats_at(own.statistics, 4)
-    row[0] = min(1.0, math.exp(min(change, 0.0))) if change == change else 0.0
+    row[0] = math.exp(min(change, 0.0))
     row[1] = accepted
     row[2] = chain.logp
     row[3] = chain.tuning
@@ -106,6 +106,18 @@ class StretchMove(StepMethod):  # numpydoc ignore=PR02
             raise ValueError(
                 f"StretchMove needs twice as many chains as coordinates, {least} for {', '.join(site.names)}, got "
                 f"{site.bound.chains}; pass chains=."
+            )
+
+    def check_starts(self, site: Site, positions: np.ndarray) -> None:
+        """Raise ValueError if the walkers do not span their space: no move would ever leave what they span."""
+        ways = positions - positions.mean(0)
+        largest = np.abs(ways).max(0)
+        rank = int(np.linalg.matrix_rank(ways / np.where(largest > 0.0, largest, 1.0)))
+        if rank < site.n:
+            raise ValueError(
+                f"the chains of StretchMove start in a space of dimension {rank} and would never leave it, but "
+                f"{', '.join(site.names)} have {site.n} coordinates; pass start= with a point for each chain, "
+                "or no start."
             )
 
     def layout(self, site: Site) -> dict[str, int]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.compile import Record, call_density, floats_at, ints_at, kernel, record_at
+from nbinfer.mcmc.chain import comparable, value_at
 from nbinfer.mcmc.step import Site, Wiring
 from nbinfer.random import uniform
 
@@ -46,8 +47,8 @@ def log_density(chain: Record, sweep: Record, which: int) -> float:
     """Return the log density, up to what does not depend on one of the values, at the values as they are."""
     pair = ints_at(sweep.conditionals, 2 * sweep.k)
     if pair[2 * which] == 0:
-        return call_density(chain.value, chain.n, chain.position, 0, chain.context)
-    return call_density(pair[2 * which], chain.n, chain.position, pair[2 * which + 1], chain.context)
+        return value_at(chain, chain.position)
+    return comparable(call_density(pair[2 * which], chain.n, chain.position, pair[2 * which + 1], chain.context))
 
 
 @kernel
@@ -91,7 +92,9 @@ def check_order(label: str, order: Any, site: Site | None = None) -> None:
             raise ValueError(f"order of {label} must be 'random' or a permutation, got {order!r}.")
         return
     wanted = "a permutation of 0 … k - 1" if site is None else f"a permutation of 0 … {len(site.discrete) - 1}"
-    is_list = isinstance(order, Sequence | np.ndarray) and all(isinstance(i, int | np.integer) for i in order)
+    is_list = isinstance(order, Sequence | np.ndarray) and all(
+        isinstance(i, int | np.integer) and not isinstance(i, bool) for i in order
+    )
     if not is_list or sorted(order) != list(range(len(order) if site is None else len(site.discrete))):
         raise ValueError(f"order of {label} must be 'random' or {wanted}, got {order!r}.")
 

@@ -187,8 +187,8 @@ def _extend(chain: Record, metric: Record, tree: Record, edge: int, sign: float,
         energies[current] = kinetic - logp
         if abs(error) > abs(tree.max_energy_error):
             tree.max_energy_error = error
-        # Only a rise diverges (or NaN): a fall is how a chain that starts far out finds its way in.
-        if not error < tree.energy_limit:
+        # Only a rise diverges, and what is no number: a fall is how a chain that starts far out finds its way in.
+        if not -np.inf < error < tree.energy_limit:
             tree.candidate = current
             return DIVERGING
         weight = math.exp(min(-error, _LARGEST_EXPONENT))

@@ -127,6 +127,24 @@ def test_acceptance():
     assert check(run).ok  # nobody knows the target
 
 
+def test_the_acceptance_and_the_energy_of_each_of_several_samplers():
+    rng = np.random.default_rng(4)
+    run = a_run(draws=DRAWS)
+    stats = run.sample_stats
+    good, energy = stats["acceptance_rate"], stats["energy"]
+    stats["acceptance_rate"] = np.stack([good, np.where(np.arange(4)[:, None] == 2, 0.5, good)], axis=2)
+    assert only(run).chains == (2,)
+    stats["acceptance_rate"] = np.stack([good, np.full_like(good, 0.6)], axis=2)
+    assert only(run).message.count("(0.60, 0.60, 0.60, 0.60) does not fit target_accept = 0.8") == 1
+    run.attrs["target_accept"] = [0.8, 0.6]
+    assert check(run).ok
+    stats["diverging"] = np.ones((4, DRAWS), bool)
+    assert "Raise target_accept (now 0.8, 0.6)" in only(run).message
+    stats["diverging"][:] = False
+    stats["energy"] = np.stack([energy, np.cumsum(rng.normal(size=energy.shape), axis=1)], axis=2)
+    assert only(run).kind is Kind.BAD_ENERGY
+
+
 def test_tree_depth():
     run = a_run(draws=DRAWS)
     run.sample_stats["reached_max_treedepth"][2, : DRAWS // 20] = True

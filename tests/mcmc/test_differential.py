@@ -128,6 +128,16 @@ def test_the_number_of_cores_changes_no_bit(method):
         np.testing.assert_array_equal(one[name], two[name])
 
 
+@pytest.mark.parametrize("options", [{"start": {"x": [1.0, 2.0]}}, {"init": "adapt_diag"}])
+def test_walkers_that_span_no_space_are_refused(options):
+    model = nb.Model({"x": nb.real(2)}, logp=lambda p, d: -0.5 * np.sum(p.x**2))
+    with pytest.raises(ValueError, match="start in a space of dimension 0 and would never leave it, but x have 2"):
+        nb.sample(model, 10, 10, chains=4, step=StretchMove(), progressbar=False, **options)
+    line = [{"x": [1.0, 1e6 * k]} for k in range(4)]
+    with pytest.raises(ValueError, match="dimension 1"):
+        nb.sample(model, 10, 10, chains=4, step=StretchMove(), start=line, progressbar=False)
+
+
 @pytest.mark.parametrize(
     ("method", "options", "error", "message"),
     [

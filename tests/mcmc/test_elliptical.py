@@ -4,11 +4,20 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
-from nbinfer.compile import JIT
+from nbinfer.compile import JIT, entry, floats_at
 from nbinfer.mcmc import elliptical
 from nbinfer.mcmc.elliptical import EllipticalSlice
+from tests.mcmc.kit import BareChains, Target
 from tests.mcmc.law import assert_caught, assert_invariant, mutant
 from tests.mcmc.targets import EXACT, ar1_covariance
+
+
+@entry("float64(int64, intp, intp, intp)")
+def sinking(n, position, grad, context):
+    """Each value lies 100 below the one before."""
+    floats_at(context, 1)[0] -= 100.0
+    return floats_at(context, 1)[0]
+
 
 COVARIANCE = np.array([[1.0, 0.5, 0.0], [0.5, 2.0, -0.3], [0.0, -0.3, 0.8]])
 
@@ -68,9 +77,11 @@ def test_a_gaussian_process_against_its_posterior():
         ({}, "needs prior_cov or prior_chol, got neither"),
         ({"prior_cov": np.eye(2), "prior_chol": np.eye(2)}, "needs prior_cov or prior_chol, got both"),
         ({"prior_cov": np.ones((2, 3))}, r"prior_cov must be a square matrix, got shape \(2, 3\)"),
-        ({"prior_cov": [[1.0, 2.0], [2.0, 1.0]]}, "positive definite; its least eigenvalue is -1"),
+        ({"prior_cov": [[1.0, 2.0], [2.0, 1.0]]}, "its least eigenvalue is -1, at index 0, 1"),
         ({"prior_cov": [[1.0, 0.0], [0.5, 1.0]]}, "symmetric"),
         ({"prior_chol": [[1.0, 0.0], [0.5, -1.0]]}, r"entry \(1, 1\) is -1.0"),
+        ({"prior_chol": [[np.inf, 0.0], [0.5, 1.0]]}, r"entry \(0, 0\) is inf"),
+        ({"prior_chol": [[1.0, 0.0], [np.nan, 1.0]]}, r"entry \(1, 0\) is nan"),
         ({"prior_chol": [[1.0, 0.2], [0.0, 1.0]]}, "lower triangular"),
         ({"prior_cov": np.eye(2), "prior_mean": np.nan}, "prior_mean must be finite"),
     ],
@@ -78,6 +89,26 @@ def test_a_gaussian_process_against_its_posterior():
 def test_bad_options(options, message):
     with pytest.raises(ValueError, match=message):
         EllipticalSlice(**options)
+
+
+def test_a_covariance_may_be_symmetric_but_for_rounding():
+    covariance = np.array([[2.0, 0.7 * (1 + 1e-15)], [0.7, 1.0]])
+    np.testing.assert_allclose(EllipticalSlice(prior_cov=covariance)._factor(), np.linalg.cholesky(covariance))
+    nb.Metropolis(S=covariance)
+
+
+@pytest.mark.parametrize("options", [{"prior_cov": "wide"}, {"prior_chol": "wide"}])
+def test_a_prior_is_numbers(options):
+    with pytest.raises(TypeError, match=f"{next(iter(options))} must be numbers, got 'wide'"):
+        EllipticalSlice(**options)
+
+
+def test_a_slice_that_rounding_hides_ends():
+    """Each evaluation adds a little, so that no point, the old one neither, is as dense as the old one was."""
+    target = Target(sinking, 1, [0.0])
+    blocks = BareChains(target, EllipticalSlice(prior_cov=[[1.0]]), draws=3, starts=[np.array([0.5])])
+    blocks.run()
+    np.testing.assert_array_equal(blocks.x[0], 0.5)
 
 
 def test_a_prior_of_another_size_is_refused():

@@ -133,3 +133,8 @@ def test_bad_arguments_are_refused(options, error, message):
 def test_an_initialiser_of_nuts_beside_a_given_step_is_refused():
     with pytest.raises(ValueError, match="init='map' sets up NUTS for all variables, but step= is given"):
         nb.sample(model(), step=NUTS(), init="map", **QUIET)
+
+
+def test_something_that_is_no_model_is_refused():
+    with pytest.raises(TypeError, match=r"model must be an nbinfer\.Model, got int"):
+        nb.init_nuts(model=3)

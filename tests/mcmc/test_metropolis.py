@@ -162,7 +162,7 @@ def test_it_tunes_during_warm_up_only():
     ("options", "error", "message"),
     [
         ({"S": np.ones((2, 3))}, ValueError, "must be a square matrix, got shape"),
-        ({"S": -np.eye(2)}, ValueError, "positive definite; its least eigenvalue is -1"),
+        ({"S": -np.eye(2)}, ValueError, "positive definite: its diagonal has -1, at index 0, 1"),
         ({"S": [[1.0, 0.5], [0.2, 1.0]]}, ValueError, "symmetric"),
         ({"S": [1.0, -1.0]}, ValueError, "S must be positive and finite, got -1"),
         ({"S": "wide"}, TypeError, "S must be numbers"),
@@ -206,6 +206,6 @@ def test_a_proposal_that_raises_ends_the_run_and_keeps_the_draws():
         out[0] = rng.normal()
         out[1] = rng.normal()
 
-    with pytest.raises(nb.errors.SamplingError, match="raised, or") as caught:
+    with pytest.raises(nb.errors.SamplingError, match=r"the function of Metropolis\('x'\) raised") as caught:
         nb.sample(coin(), 2000, 0, step=Metropolis("x", proposal_dist=broken), random_seed=1, progressbar=False)
     assert caught.value.trace.draws_done.max() > 0

@@ -66,7 +66,7 @@ def test_a_flat_density_reaches_the_limit_and_keeps_what_is_finished():
     [
         ({"w": 0.0}, ValueError, "w must be a positive number"),
         ({"w": np.ones((2, 2))}, ValueError, "a vector of them"),
-        ({"w": "wide"}, TypeError, "w must be a number or a vector of numbers"),
+        ({"w": "wide"}, TypeError, "w must be numbers, got 'wide'"),
         ({"tune": 100}, TypeError, "an argument of sample"),
         ({"iter_limit": 0}, ValueError, "iter_limit must be at least 1, or None, got 0"),
     ],
