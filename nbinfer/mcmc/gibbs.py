@@ -78,8 +78,7 @@ class GibbsStep(StepMethod):  # numpydoc ignore=PR02
     Notes
     -----
     A draw that raises, lies outside the support or has no density ends the run with an error that has the finished
-    draws. Statistics of each draw: lp,
-    tune.
+    draws. Statistics of each draw: lp, tune.
 
     Examples
     --------
