@@ -72,6 +72,7 @@ class Blocks:
         n, chains = bound.dim, len(numbers)
         self._bound, self.steps, self._tune = bound, list(steps), tune
         self._engines = [step.engine for step in self.steps]
+        self._held: tuple[Sequence[Column], Sequence[Column]] | None = None
         self.n_discrete = bound.n_discrete
         plan, work = _Plan(), _Plan()
         plan.add("chain", Chain.itemsize // 8)
@@ -127,6 +128,8 @@ class Blocks:
             for part in parts.values():  # nothing is left of what a step has learnt before
                 part[:] = 0
             engine.initialise(parts, step.site, self._tune, step.position(position))
+        if self._held is not None:  # addresses were among what the parts held
+            self.wire(*self._held)
 
     def wire(self, columns: Sequence[Column], statistics: Sequence[Column]) -> None:
         """Write every address: after allocation, and again after blocks came from elsewhere."""
@@ -160,10 +163,6 @@ class Blocks:
                     engine.wire(wiring, step.site)
                 functions[2 * k], functions[2 * k + 1] = engine.function.address, wiring.parts["own"]
                 offset += len(step.method.statistics)
-
-    def rewire(self) -> None:
-        """Write every address anew."""
-        self.wire(*self._held)
 
     def last_statistics(self, chain: int) -> list[dict[str, Any]]:
         """Return what each step wrote in the last draw."""

@@ -231,11 +231,9 @@ class Stepper:
 
     def reset_tuning(self) -> None:
         """Forget what adaptation has learnt, and begin it anew, with its schedule."""
-        blocks = self._job.blocks
         self._record["number"] += 1  # draws are counted from 0 again, and random numbers must not repeat
         self._record["draw"] = 0
-        blocks.begin(0, self.position, self.logp, None)
-        blocks.rewire()
+        self._job.blocks.begin(0, self.position, self.logp, None)
         self._record["tune"] = _FOREVER
 
     def warnings(self) -> list[str]:
