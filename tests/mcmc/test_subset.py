@@ -1,0 +1,95 @@
+"""Steps on part of a position, and the density of what depends on one element (`conditional`)."""
+
+import numpy as np
+import pytest
+
+import nbinfer as nb
+from nbinfer.errors import ModelError
+
+pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+quiet = {"progressbar": False, "random_seed": 1, "chains": 2}
+
+
+def logp(p, d):
+    total = -0.5 * (p.a - 1.0) ** 2 - p.tau + 2.0 * np.log(p.tau)
+    for i in range(3):
+        total += element(p, d, i)
+    return total
+
+
+def element(p, d, i):
+    return -0.5 * p.tau * (p.x[i] - p.a) ** 2 + 0.4 * p.s[i] * p.x[i] - 0.1 * p.x[i] ** 2
+
+
+def terms_of_s(p, d, i):
+    return 0.4 * p.s[i] * p.x[i]
+
+
+def terms_of_tau(p, d, i):
+    total = -p.tau + 2.0 * np.log(p.tau)
+    for j in range(3):
+        total -= 0.5 * p.tau * (p.x[j] - p.a) ** 2
+    return total
+
+
+PARAMETERS = {"a": nb.real(), "x": nb.real(3), "tau": nb.positive(), "s": nb.binary(3)}
+CONDITIONAL = {"x": element, "s": terms_of_s, "tau": terms_of_tau}
+
+STEPS = {
+    "slice": [nb.Slice("x"), nb.Slice("tau"), nb.Slice("a"), nb.BinaryGibbsMetropolis("s")],
+    "slices together": [nb.Slice(["tau", "x"]), nb.Metropolis("a"), nb.BinaryGibbsMetropolis("s", transit_p=1.0)],
+    "nuts and hmc": [nb.NUTS(["a", "tau"]), nb.HamiltonianMC("x"), nb.BinaryMetropolis("s")],
+    "mixed block": [nb.Metropolis(["x", "s"], blocked=True), nb.DEMetropolisZ(["a", "tau"], scaling=0.1)],
+    "categories": [nb.CategoricalGibbsMetropolis("s", proposal="proportional"), nb.NUTS()],
+}
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize("given", [None, CONDITIONAL], ids=["whole", "conditional"])
+@pytest.mark.parametrize("kind", STEPS)
+def test_steps_on_parts_agree_with_steps_on_all(kind, given, reference):
+    """The same posterior as of NUTS and Gibbs sweeps, and the chain knows its log density to the end."""
+    model = nb.Model(PARAMETERS, logp=logp, conditional=given)
+    trace = nb.sample(model, 10_000, 1000, step=STEPS[kind], **quiet)
+    table = nb.summary(trace)
+    z = (np.array(table["mean"]) - reference["mean"]) / np.hypot(table["mcse_mean"], reference["mcse_mean"])
+    assert np.all(np.abs(z) < 4.5)
+    last = {name: trace[name][0, -1] for name in PARAMETERS}
+    assert trace.sample_stats["lp"][0, -1] == pytest.approx(model.logp(last) + np.log(last["tau"]), rel=1e-9)
+    assert trace["s"].dtype == np.int64
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return nb.summary(nb.sample(nb.Model(PARAMETERS, logp=logp), 20_000, 1000, **quiet))
+
+
+def test_a_conditional_makes_the_same_chain():
+    """The draws are those of the whole density, as long as rounding allows."""
+    draws = [
+        nb.sample(nb.Model(PARAMETERS, logp=logp, conditional=given), 20, 0, step=STEPS["slice"], **quiet)
+        for given in (None, CONDITIONAL)
+    ]
+    for name in PARAMETERS:
+        np.testing.assert_allclose(draws[0][name], draws[1][name], rtol=1e-6)
+    np.testing.assert_allclose(*(trace.sample_stats["lp"] for trace in draws), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"x": terms_of_s}, "conditional of 'x' is wrong for element 0: where that changes, the density changes by"),
+        ({"y": element}, "conditional names 'y', which is no parameter"),
+        (element, "conditional must map names of variables to functions, since there are 4"),
+        ({"x": lambda p, d: 0.0}, "conditional of 'x' must take 3 arguments"),
+        ({"x": 3}, "conditional of 'x'"),
+    ],
+)
+def test_a_conditional_that_is_none_is_refused(given, message):
+    with pytest.raises((ModelError, TypeError), match=message):
+        nb.sample(nb.Model(PARAMETERS, logp=logp, conditional=given), 10, 10, step=STEPS["slice"], **quiet)
+
+
+def test_elements_that_move_together_have_none():
+    with pytest.raises(ModelError, match=r"conditional of 'w' must be left out"):
+        nb.Model({"w": nb.simplex(3)}, logp=lambda p, d: 0.0 * p.w[0], conditional={"w": lambda p, d, i: 0.0})
