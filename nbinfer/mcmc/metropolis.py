@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nbinfer.compile import Record, call_record, entry, floats_at, ints_at, kernel, record_at, words_at
+from nbinfer.compile import Record, call_density, call_record, entry, floats_at, ints_at, kernel, record_at, words_at
 from nbinfer.mcmc import proposals
-from nbinfer.mcmc.chain import Chain, Status, value_at
+from nbinfer.mcmc.chain import Chain, Status, comparable, value_at
 from nbinfer.mcmc.proposals import USERS, PoissonProposal, Proposal, UsersProposal, proposal_for
 from nbinfer.mcmc.settings import check_interval, check_tune, is_number
-from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
+from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring, fill_conditionals
 from nbinfer.random import generator_functions, start, uniform
 
 #: How far a random walk goes, and how that is tuned.
@@ -51,6 +51,7 @@ Metropolis_ = np.dtype(
         ("highest", "i8"),
         ("propose", "i8"),  # a user's proposal, and what it is given
         ("given", "i8"),
+        ("pair", "i8"),  # address of function, or 0, and index: the model's `conditional` where one element moves
         ("statistics", "i8"),
     ],
     align=True,
@@ -120,6 +121,15 @@ def _restore(chain: Record, own: Record) -> None:
         discrete[indices[j]] = saved[j]
 
 
+@kernel
+def _log_density(chain: Record, own: Record, position: int) -> float:
+    """Return the log density at a position, up to what does not depend on the only element that moves."""
+    pair = ints_at(own.pair, 2)
+    if pair[0] == 0:
+        return value_at(chain, position)
+    return comparable(call_density(pair[0], chain.n, position, pair[1], chain.context))
+
+
 @entry("int64(intp, intp)")
 def step(chain_address: int, own_address: int) -> int:
     """Make one transition of a chain."""
@@ -135,13 +145,15 @@ def step(chain_address: int, own_address: int) -> int:
             deviate[i] *= scaling.factor
     else:
         proposals.fill(own.kind, chain.words, own.scale, scaling.factor, own.deviate, own.n + own.k)
+    has_conditional = ints_at(own.pair, 2)[0] != 0
+    now = _log_density(chain, own, chain.position) if has_conditional else chain.logp
     moved = _move(chain, own)
-    logp = chain.logp
+    logp = now
     if moved < 0:
         logp = -np.inf
     elif moved > 0:
-        logp = value_at(chain, own.trial if own.n > 0 else chain.position)
-    change = logp - chain.logp
+        logp = _log_density(chain, own, own.trial if own.n > 0 else chain.position)
+    change = logp - now
     accepted = math.log1p(-uniform(chain.words)) < change
     if accepted:
         position, trial = floats_at(chain.position, own.n), floats_at(own.trial, own.n)
@@ -149,7 +161,7 @@ def step(chain_address: int, own_address: int) -> int:
             position[i] = trial[i]
         if moved > 0:
             chain.gradient_known = 0
-        chain.logp = logp
+        chain.logp = chain.logp + change if has_conditional else logp
     elif moved > 0:
         _restore(chain, own)
     row = floats_at(own.statistics, 5)
@@ -190,7 +202,8 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
     Notes
     -----
     Continuous variables move in their unconstrained coordinates. Deviates of discrete ones are rounded; what leaves
-    their range is rejected. Statistics of each draw: accept (the ratio of the densities), accepted, scaling, lp, tune.
+    their range is rejected. A model's `conditional` is asked instead of the density where a single element moves.
+    Statistics of each draw: accept (the ratio of the densities), accepted, scaling, lp, tune.
     """
 
     S: ArrayLike | None = None
@@ -247,6 +260,7 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
             "lowest": k,
             "highest": k,
             "given": 3,
+            "pair": 2,
         }
 
     def workspace(self, site: Site) -> dict[str, int]:
@@ -269,11 +283,17 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
     def wire(self, wiring: Wiring, site: Site) -> None:
         """Write the addresses."""
         own = record_at.py_func(wiring.parts["own"], Metropolis_)
-        for name in ("scaling", "scale", "discrete", "lowest", "highest", "given"):
+        for name in ("scaling", "scale", "discrete", "lowest", "highest", "given", "pair"):
             own[name] = wiring.parts[name]
         for name in ("deviate", "trial", "old"):
             own[name] = wiring.work[name]
         own["statistics"] = wiring.statistics
+        if _count(site) == 1:
+            pairs = ints_at.py_func(own.pair, 2).reshape(1, 2)
+            if len(site.discrete):
+                pairs[:] = site.bound.conditionals(site.names, True)
+            else:
+                fill_conditionals(pairs, wiring, site)
         proposal = self._proposal(site)
         if isinstance(proposal, UsersProposal):
             given = ints_at.py_func(wiring.parts["given"], 3)
