@@ -125,8 +125,8 @@ def check(
     max_treedepth : int, optional
         The limit, for the messages. Default: ``trace.attrs["max_treedepth"]``, if there.
     target_accept : float or sequence of float, optional
-        What the step size was tuned to, of each sampler that has one. Default: ``trace.attrs["target_accept"]``, if
-        there.
+        What the step size was tuned to, of each sampler that has one; NaN if it was not tuned. Default:
+        ``trace.attrs["target_accept"]``, if there.
 
     Returns
     -------
@@ -308,7 +308,8 @@ def _divergences(stats: _Statistics, target_accept: float | Sequence[float] | No
     if not count:
         facts.append("no divergences")
         return None
-    now = "" if target_accept is None else f" (now {', '.join(f'{t:g}' for t in np.ravel(target_accept))})"
+    targets = [] if target_accept is None else [f"{t:g}" for t in np.ravel(target_accept) if not np.isnan(t)]
+    now = f" (now {', '.join(targets)})" if targets else ""
     message = (
         f"{count} of {total} draws diverged ({_percent(count, total)}). Estimates may be biased. "
         f"Raise target_accept{now} or reparameterise."
@@ -343,7 +344,7 @@ def _acceptance(stats: _Statistics, target_accept: float | Sequence[float] | Non
     worst: set[int] = set()
     texts = []
     for accept, target in zip(samplers, targets, strict=True):
-        bad = [i for i, values in enumerate(accept) if misses_target(values, target)]
+        bad = [i for i, values in enumerate(accept) if not np.isnan(target) and misses_target(values, target)]
         worst |= set(bad)
         if bad:
             rates = ", ".join(f"{np.nanmean(accept[i]):.2f}" for i in bad)

@@ -46,6 +46,7 @@ class Status(enum.IntEnum):
     BAD_DRAW = 3  # a user's draw lies outside the support of its variable, or where the density is zero
     ITERATION_LIMIT = 4  # a loop of a step took more turns than its settings allow
     RAISED = 5  # a user's draw or proposal raised
+    BAD_CONDITIONAL = 6  # a model's conditional has no value where the density has one
 
 
 #: Header of a chain's block.

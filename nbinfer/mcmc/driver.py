@@ -15,6 +15,7 @@ from nbinfer.compile import address_of
 from nbinfer.errors import SamplingError
 from nbinfer.mcmc.blocks import Blocks
 from nbinfer.mcmc.chain import Status, work
+from nbinfer.mcmc.step import replay_conditionals
 
 #: Failures of the user's arithmetic that a sampler treats like a divergence; any other exception stops the run.
 ARITHMETIC = (FloatingPointError, ZeroDivisionError, OverflowError)
@@ -25,6 +26,8 @@ _FAILURES = {
     Status.BAD_DRAW: "a draw of {step} lies outside the support of its variable, or the density is zero there; "
     "it must come from the full conditional",
     Status.RAISED: "the function of {step} raised, or returned an array of another shape; try it in plain Python",
+    Status.BAD_CONDITIONAL: "{step} finds no value of the model's conditional at a point where the density has one; "
+    "the conditional must be finite where the density is",
     Status.ITERATION_LIMIT: "{step} found no slice within iter_limit turns of a loop; raise iter_limit, or w",
 }
 
@@ -190,6 +193,7 @@ def _replayed(bound: Any, position: Any, discrete: Any) -> BaseException | None:
     """Evaluate the user's functions at a point in plain Python and return what they raise."""
     try:
         bound.replay(position, discrete=discrete)
+        replay_conditionals(bound.model, position, discrete)
     except Exception as error:
         return error
     return None

@@ -30,6 +30,7 @@ Gibbs = np.dtype(
     align=True,
 )
 
+_LOOKS = 20  # points at which bounds are looked at
 _OK, _BAD_DRAW, _RAISED = int(Status.OK), int(Status.BAD_DRAW), int(Status.RAISED)
 
 
@@ -78,7 +79,7 @@ class GibbsStep(StepMethod):  # numpydoc ignore=PR02
     Notes
     -----
     A draw that raises, lies outside the support or has no density ends the run with an error that has the finished
-    draws. Statistics of each draw: lp, tune.
+    draws. A variable that bounds of another depend on is refused. Statistics of each draw: lp, tune.
 
     Examples
     --------
@@ -112,8 +113,14 @@ class GibbsStep(StepMethod):  # numpydoc ignore=PR02
         return Competence.COMPATIBLE if parameter.support.name in DRAWABLE else Competence.INCOMPATIBLE
 
     def check(self, site: Site) -> None:
-        """Raise ValueError if the function, tried once, does not draw a value of the variable."""
+        """Raise ValueError if the function, tried once, draws no value of the variable, or others move with it."""
         check_draw(site.bound.model, site.names[0], self.draw)
+        followers = _followers(site)
+        if followers:
+            raise ValueError(
+                f"GibbsStep cannot draw {site.names[0]!r}: bounds of {', '.join(map(repr, followers))} depend on it, "
+                "so that the draw would move more than this variable; let another step sample it."
+            )
 
     def layout(self, site: Site) -> dict[str, int]:
         """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
@@ -144,3 +151,18 @@ class GibbsStep(StepMethod):  # numpydoc ignore=PR02
 
 def _count(site: Site) -> int:
     return len(site.discrete) or len(site.coordinates)
+
+
+def _followers(site: Site) -> list[str]:
+    """Name other variables whose values change with this one, at the same coordinates, since their bounds do."""
+    model, rng = site.bound.model, np.random.default_rng(0)
+    suspects = [p.name for p in model.layout.dependent if p.name not in site.names]
+    found: set[str] = set()
+    for _ in range(_LOOKS if suspects else 0):
+        q, values = rng.normal(size=site.bound.dim), model.layout.discrete_values({})
+        before, _ = model.layout.image(q, model._data_tuple, values if values.size else None)
+        q[site.coordinates] = rng.normal(size=len(site.coordinates))
+        values[site.discrete] = rng.integers(site.lowest, site.highest, endpoint=True)
+        after, _ = model.layout.image(q, model._data_tuple, values if values.size else None)
+        found |= {name for name in suspects if not np.array_equal(before[name], after[name])}
+    return [name for name in suspects if name in found]

@@ -130,10 +130,15 @@ def settings(methods: Sequence[StepMethod], *names: str) -> dict[str, Any]:
     """Return settings of the steps that have them: one value if they agree, else one for each of those steps."""
     found: dict[str, Any] = {}
     for name in names:
-        values = [getattr(method, name) for method in methods if hasattr(method, name)]
-        if values:
+        values = [_in_use(method, name) for method in methods if hasattr(method, name)]
+        if not all(np.isnan(values)):
             found[name] = values[0] if len(set(values)) == 1 else values
     return found
+
+
+def _in_use(method: StepMethod, name: str) -> Any:
+    """Return a setting; NaN for the target of a step size that is not adapted."""
+    return np.nan if name == "target_accept" and not getattr(method, "adapt_step_size", True) else getattr(method, name)
 
 
 def _attributes(

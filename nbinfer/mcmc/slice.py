@@ -39,6 +39,7 @@ Slices = np.dtype(
 )
 
 _OK, _STOPPED, _LIMIT = int(Status.OK), int(Status.STOPPED), int(Status.ITERATION_LIMIT)
+_BAD_CONDITIONAL = int(Status.BAD_CONDITIONAL)
 _NO_LIMIT = 1 << 62
 _POLL = 64  # turns between two looks at the stop flag
 
@@ -77,6 +78,8 @@ def _sample(chain: Record, own: Record, i: int) -> int:
     old, width = q[i], widths[i]
     has_conditional = ints_at(own.pairs, 2 * chain.n)[2 * i] != 0
     now = _log_density(chain, own, i) if has_conditional else chain.logp
+    if now == -np.inf:  # every point would lie in the slice
+        return _BAD_CONDITIONAL
     level = now + math.log1p(-uniform(chain.words))
     left = old - width * uniform(chain.words)
     right = left + width

@@ -154,6 +154,20 @@ def test_variables_whose_draws_cannot_be_brought_to_coordinates():
         assign(model, GibbsStep("L", lambda p, d, rng: p.L))
 
 
+def test_a_variable_that_bounds_depend_on_is_refused():
+    """The value above would move with the draw, which is no draw from a full conditional then."""
+    above = nb.Model(
+        {"x": nb.real(2), "k": nb.integer(0, 4), "free": nb.real(), "y": nb.lower(lambda p, d: p.x[0] + p.k)},
+        logp=lambda p, d: -0.5 * np.sum(p.x**2) - (p.y - p.x[0]) - p.free**2,
+    )
+    for name, draw in (("x", lambda p, d, rng: np.array([p.y - 1.0, 0.0])), ("k", lambda p, d, rng: 0)):
+        with pytest.raises(ValueError, match=f"cannot draw '{name}': bounds of 'y' depend on it"):
+            nb.sample(above, 10, 10, step=GibbsStep(name, draw), **quiet)
+    step = GibbsStep("free", lambda p, d, rng: rng.normal(0.0, np.sqrt(0.5)))
+    with pytest.warns(nb.errors.ConvergenceWarning):
+        assert nb.sample(above, 10, 10, step=step, **quiet)["y"].shape == (4, 10)
+
+
 def test_flat_models_have_no_variables_to_draw():
     model = nb.Model.flat(lambda x: -0.5 * np.sum(x**2), dim=2)
     with pytest.raises(ValueError, match="no named parameters"):

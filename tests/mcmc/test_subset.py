@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
-from nbinfer.errors import ModelError
+from nbinfer.errors import ModelError, SamplingError
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 quiet = {"progressbar": False, "random_seed": 1, "chains": 2}
@@ -115,3 +115,28 @@ def test_a_conditional_that_is_none_is_refused(given, message):
 def test_elements_that_move_together_have_none():
     with pytest.raises(ModelError, match=r"conditional of 'w' must be left out"):
         nb.Model({"w": nb.simplex(3)}, logp=lambda p, d: 0.0 * p.w[0], conditional={"w": lambda p, d, i: 0.0})
+
+
+def broken(p, d, i):
+    if p.a > 0.5:
+        raise ValueError("no such term")
+    return element(p, d, i)
+
+
+def without_value(p, d, i):
+    return np.nan if p.a > 0.5 else element(p, d, i)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (broken, ValueError, "no such term"),
+        (without_value, SamplingError, r"Slice\('x'\) finds no value of the model's conditional at a point where the"),
+    ],
+)
+def test_a_conditional_that_fails_where_the_chain_is_ends_the_run(given, error, message):
+    """Every point would be in a slice below minus infinity: once the search for its end had none."""
+    model = nb.Model(PARAMETERS, logp=logp, conditional={"x": given})
+    with pytest.raises(error, match=message) as caught:
+        nb.sample(model, 500, 0, step=[nb.Slice("x"), nb.Slice("a")], start={"a": 0.0}, **quiet)
+    assert caught.value.trace.interrupted
