@@ -26,8 +26,8 @@ _FAILURES = {
     Status.BAD_DRAW: "a draw of {step} lies outside the support of its variable, or the density is zero there; "
     "it must come from the full conditional",
     Status.RAISED: "the function of {step} raised, or returned an array of another shape; try it in plain Python",
-    Status.BAD_CONDITIONAL: "{step} finds no value of the model's conditional at a point where the density has one; the "
-    "conditional must be finite where the density is",
+    Status.BAD_CONDITIONAL: "{step} finds no value of the model's conditional at a point where the density has one; "
+    "the conditional must be finite where the density is",
     Status.ITERATION_LIMIT: "{step} found no slice within iter_limit turns of a loop; raise iter_limit, or w",
 }
 

@@ -118,8 +118,8 @@ class GibbsStep(StepMethod):  # numpydoc ignore=PR02
         followers = _followers(site)
         if followers:
             raise ValueError(
-                f"GibbsStep cannot draw {site.names[0]!r}: bounds of {', '.join(map(repr, followers))} depend on it, so "
-                "that the draw would move more than this variable; let another step sample it."
+                f"GibbsStep cannot draw {site.names[0]!r}: bounds of {', '.join(map(repr, followers))} depend on it, "
+                "so that the draw would move more than this variable; let another step sample it."
             )
 
     def layout(self, site: Site) -> dict[str, int]:
@@ -154,7 +154,7 @@ def _count(site: Site) -> int:
 
 
 def _followers(site: Site) -> list[str]:
-    """Name other variables whose values change with this one, at the same coordinates, since their bounds do."""
+    """Name other variables whose values change with this one at the same coordinates, since their bounds do."""
     model, rng = site.bound.model, np.random.default_rng(0)
     suspects = [p.name for p in model.layout.dependent if p.name not in site.names]
     found: set[str] = set()

@@ -106,8 +106,8 @@ def step(chain_address: int, own_address: int) -> int:
     if not trajectory(chain, own, metric, used):
         return _STOPPED
     error = own.energy - own.start_energy
-    # Only a rise diverges: a fall is how a chain that starts far out finds its way in. A rise is accepted or rejected as
-    # any other, for the way back is no divergence: to reject all would break detailed balance.
+    # Only a rise diverges: a fall is how a chain that starts far out finds its way in. It is accepted or rejected as
+    # any other, since the way back is no divergence: to reject all would break detailed balance.
     diverging = not math.isfinite(own.energy) or error > own.energy_limit
     accept = 0.0 if not math.isfinite(own.energy) else math.exp(min(0.0, -error))
     accepted = uniform(chain.words) < accept
