@@ -105,6 +105,8 @@ def assign(
     ------
     ValueError
         If a variable has two methods, or one that cannot sample it, or none; if a name or an option fits nothing.
+    TypeError
+        If `vars` of a method are no names.
     """
     given = listed(step)
     taken: dict[str, StepMethod] = {}
@@ -145,6 +147,10 @@ def _named(model: Any, method: StepMethod, taken: dict[str, StepMethod], has_gra
     if not names:
         raise ValueError(f"{label}: vars is empty; name at least one variable, or leave vars out.")
     for name in names:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"vars of {label} must be the name of a variable or several names, got {name!r} among them."
+            )
         if name not in model.parameters:
             raise ValueError(f"{label}: {name!r} is no variable of the model; it has {', '.join(model.parameters)}.")
         if taken.get(name) is method:

@@ -18,7 +18,7 @@ from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
 from nbinfer.mcmc.sweep import Sweep
 from nbinfer.random import uniform
 
-_OK = int(Status.OK)
+_OK, _BAD_CONDITIONAL = int(Status.OK), int(Status.BAD_CONDITIONAL)
 
 #: What a `BinaryMetropolis` step keeps.
 Flips = np.dtype(
@@ -152,6 +152,8 @@ def flip_each(chain_address: int, own_address: int) -> int:
         proposed += 1
         at = indices[j]
         now = sweeps.log_density_now(chain, sweep, j)
+        if now == -np.inf:
+            return _BAD_CONDITIONAL
         z[at] = 2 * lowest[j] + 1 - z[at]
         change = sweeps.log_density(chain, sweep, j) - now
         if math.log1p(-uniform(chain.words)) < change:

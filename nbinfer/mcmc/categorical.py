@@ -24,7 +24,7 @@ from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
 from nbinfer.mcmc.sweep import Sweep
 from nbinfer.random import uniform
 
-_OK = int(Status.OK)
+_OK, _BAD_CONDITIONAL = int(Status.OK), int(Status.BAD_CONDITIONAL)
 
 #: What a step keeps.
 Categories = np.dtype(
@@ -41,11 +41,10 @@ Categories = np.dtype(
 
 
 @kernel
-def _uniform_move(chain: Record, sweep: Record, which: int, at: int, low: int, count: int) -> bool:
+def _uniform_move(chain: Record, sweep: Record, now: float, which: int, at: int, low: int, count: int) -> bool:
     """Propose one of the other categories, all alike; tell whether it was accepted."""
     z = ints_at(chain.discrete, chain.n_discrete)
     old = z[at]
-    now = sweeps.log_density_now(chain, sweep, which)
     proposed = low + np.int64(uniform(chain.words) * (count - 1))
     z[at] = proposed if proposed < old else proposed + 1
     change = sweeps.log_density(chain, sweep, which) - now
@@ -57,12 +56,14 @@ def _uniform_move(chain: Record, sweep: Record, which: int, at: int, low: int, c
 
 
 @kernel
-def _proportional_move(chain: Record, sweep: Record, own: Record, which: int, at: int, low: int, count: int) -> bool:
+def _proportional_move(
+    chain: Record, sweep: Record, own: Record, now: float, which: int, at: int, low: int, count: int
+) -> bool:
     """Propose one of the other categories by their densities; tell whether it was accepted."""
     z = ints_at(chain.discrete, chain.n_discrete)
     weights, logps = floats_at(own.weights, own.most), floats_at(own.logps, own.most)
     old = z[at] - low
-    logps[old] = sweeps.log_density_now(chain, sweep, which)
+    logps[old] = now
     largest = logps[old]
     for c in range(count):
         if c != old:
@@ -106,10 +107,13 @@ def step(chain_address: int, own_address: int) -> int:
     for position in range(sweep.k):
         j = order[position]
         low, count = lowest[j], highest[j] - lowest[j] + 1
+        now = sweeps.log_density_now(chain, sweep, j)
+        if now == -np.inf:
+            return _BAD_CONDITIONAL
         if own.proportional != 0:
-            moved = _proportional_move(chain, sweep, own, j, indices[j], low, count)
+            moved = _proportional_move(chain, sweep, own, now, j, indices[j], low, count)
         else:
-            moved = _uniform_move(chain, sweep, j, indices[j], low, count)
+            moved = _uniform_move(chain, sweep, now, j, indices[j], low, count)
         moves += 1 if moved else 0
     sweeps.write_row(own.statistics, chain, sweep.k, moves)
     return _OK

@@ -154,7 +154,7 @@ def _count(site: Site) -> int:
 
 
 def _followers(site: Site) -> list[str]:
-    """Name other variables whose values change with this one, at the same coordinates, since their bounds do."""
+    """Name other variables whose values change with this one at the same coordinates, since their bounds do."""
     model, rng = site.bound.model, np.random.default_rng(0)
     suspects = [p.name for p in model.layout.dependent if p.name not in site.names]
     found: set[str] = set()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from nbinfer.errors import SamplingError
 from nbinfer.mcmc.arguments import the_model
+from nbinfer.mcmc.assign import assign
 from nbinfer.mcmc.blocks import Blocks, Column, Placed
 from nbinfer.mcmc.curvature import hessian, position
 from nbinfer.mcmc.definite import not_definite
@@ -77,6 +78,11 @@ def check_scope(init: str, model: Model, step: Sequence[Any]) -> None:
                 "yourself, or take what nb.init_nuts returns."
             )
         _all_continuous(init, model)
+
+
+def beside(begin: Beginning, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an initialiser says of NUTS beside a user's options: no metric if those have one."""
+    return {} if any(options.get(name) is not None for name in ("metric", "scaling", "potential")) else begin.nuts
 
 
 def beginning(
@@ -189,7 +195,7 @@ def init_nuts(
     progressbar : bool
         Show what takes long.
     **kwargs : object
-        Options of `NUTS`.
+        Options of `NUTS`. A metric among them takes the place of the initialiser's.
 
     Returns
     -------
@@ -226,14 +232,15 @@ def init_nuts(
     count("chains", chains, 1, 2**31)
     count("n_init", n_init, 2, 2**62)
     _all_continuous(init, model)
-    vars = kwargs.get("vars")
-    left = set(model.parameters) - set(model.parameters if vars is None else [vars] if isinstance(vars, str) else vars)
+    ((_, chosen), *_) = assign(model, NUTS(**kwargs))  # what is wrong with the options shows before anything runs
+    left = set(model.parameters) - set(chosen)
     if left:
         raise ValueError(f"init_nuts sets up NUTS for all variables, but vars leaves out {', '.join(sorted(left))}.")
     sequences, numbers = seed_sequences(random_seed, chains), list(range(chains))
     begin = beginning(name, model, sequences, numbers, n_init, progressbar)
+    nuts = NUTS(**{**beside(begin, kwargs), **kwargs})
     if begin.start is not None:
-        return begin.start, NUTS(**{**begin.nuts, **kwargs})
+        return begin.start, nuts
     keys = [key_of(s) for s in sequences]
     points = starting_points(model.bind(1), model, None, begin.jitter, keys, numbers)
-    return [model.constrain(point.position) for point in points], NUTS(**{**begin.nuts, **kwargs})
+    return [model.constrain(point.position) for point in points], nuts

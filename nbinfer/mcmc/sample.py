@@ -13,7 +13,7 @@ from nbinfer.mcmc.arguments import check_count, cores_for, kept_names, model_and
 from nbinfer.mcmc.assign import assign, listed, separated
 from nbinfer.mcmc.chain import work
 from nbinfer.mcmc.driver import Outcome, run
-from nbinfer.mcmc.init import beginning, check_scope, checked
+from nbinfer.mcmc.init import beginning, beside, check_scope, checked
 from nbinfer.mcmc.progress import display_for
 from nbinfer.mcmc.sampling import Sampling, settings
 from nbinfer.mcmc.step import StepMethod
@@ -141,7 +141,7 @@ def sample(
 
     assign(model, given, options)  # what is wrong with steps shows before an initialiser runs
     begin = beginning(init, model, sequences, numbers, n_init, progressbar)
-    assigned = separated(assign(model, given, options, {"nuts": begin.nuts}))
+    assigned = separated(assign(model, given, options, {"nuts": beside(begin, options.get("nuts", {}))}))
     job = Sampling(
         model, assigned, draws=draws, tune=tune, numbers=numbers, sequences=sequences,
         start=begin.start if start is None else start, jitter=begin.jitter, kept=kept, discard=discard_tuned_samples,
@@ -187,7 +187,7 @@ def _raise_if_failed(
         outcome.error.trace = trace  # type: ignore[attr-defined]
         if outcome.chain is not None:
             number, point = numbers[outcome.chain], bound.describe(outcome.position, discrete=outcome.discrete)
-            outcome.error.add_note(f"raised by the model in chain {number} at {point}; finished draws: error.trace")
+            outcome.error.add_note(f"in chain {number} at {point}; finished draws: error.trace")
         raise outcome.error
     stops = any(getattr(method, "on_error", "") == "raise" for method in methods)
     if outcome.interrupted and stops and trace.sample_stats["diverging"].any():

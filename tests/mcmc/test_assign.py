@@ -93,6 +93,7 @@ def test_an_iterator_of_steps_is_not_forgotten():
         (nb.Slice(["tau", "tau"]), ValueError, "Slice names 'tau' twice"),
         (nb.Slice([]), ValueError, "Slice: vars is empty"),
         (nb.Slice(3), TypeError, "vars of Slice must be the name of a variable or several names, got 3"),
+        (nb.Slice([["tau"]]), TypeError, r"vars of Slice must be the name .* got \['tau'\] among them"),
         ([nb.Metropolis(), nb.BinaryMetropolis(["x"])], ValueError, "BinaryMetropolis cannot sample 'x'"),
         ([nb.Metropolis(["b", "z", "k"]), nb.BinaryMetropolis()], ValueError, "BinaryMetropolis finds nothing"),
         (nb.Slice, TypeError, r"got Slice; call it: Slice\(\.\.\.\)"),

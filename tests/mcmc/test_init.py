@@ -87,6 +87,14 @@ def test_a_given_start_and_metric_win():
     assert trace["x"][0, 0] == pytest.approx(50.0, abs=1e-6)
 
 
+@pytest.mark.parametrize("init", ["adapt_diag", "map"])
+def test_a_given_scaling_takes_the_place_of_the_metric(init):
+    _, nuts = nb.init_nuts(init, model=model(), scaling=[1.0, 2.0], **QUIET)
+    np.testing.assert_array_equal(nuts.kinetic.inv_mass, [1.0, 0.5])
+    trace = nb.sample(model(), 1, 0, chains=1, init=init, nuts_kwargs={"scaling": [1.0, 2.0]}, **QUIET)
+    assert trace.attrs["steps"] == ["nuts"]
+
+
 def flat(p, d):
     return -0.5 * (p.a + p.b) ** 2 - 0.5 * p.c**2
 
@@ -122,7 +130,7 @@ def test_discrete_variables_are_refused(init):
         ({"n_init": 1}, ValueError, "n_init must be an int from 2"),
         ({"vars": ["x"]}, ValueError, "but vars leaves out y"),
         ({"target_accept": 2.0}, ValueError, "target_accept must lie between 0 and 1"),
-        ({"init": "map", "scaling": [1.0, 1.0]}, ValueError, "metric and scaling say the same thing"),
+        ({"vars": ["x", "y", "zz"]}, ValueError, "NUTS: 'zz' is no variable of the model; it has x, y"),
     ],
 )
 def test_bad_arguments_are_refused(options, error, message):

@@ -120,23 +120,37 @@ def test_elements_that_move_together_have_none():
 def broken(p, d, i):
     if p.a > 0.5:
         raise ValueError("no such term")
-    return element(p, d, i)
+    return 0.0
 
 
 def without_value(p, d, i):
-    return np.nan if p.a > 0.5 else element(p, d, i)
+    return np.nan if p.a > 0.5 else 0.0
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "message"),
+    "method",
     [
-        (broken, ValueError, "no such term"),
-        (without_value, SamplingError, r"Slice\('x'\) finds no value of the model's conditional at a point where the"),
+        nb.Slice("x"),
+        nb.BinaryGibbsMetropolis("s"),
+        nb.CategoricalGibbsMetropolis("s"),
+        nb.CategoricalGibbsMetropolis("s", proposal="proportional"),
     ],
+    ids=["slice", "binary", "uniform", "proportional"],
 )
-def test_a_conditional_that_fails_where_the_chain_is_ends_the_run(given, error, message):
-    """Every point would be in a slice below minus infinity: once the search for its end had none."""
-    model = nb.Model(PARAMETERS, logp=logp, conditional={"x": given})
+@pytest.mark.parametrize(
+    ("failure", "error", "message"),
+    [(broken, ValueError, "no such term"), (without_value, SamplingError, "finds no value of the model's conditional")],
+    ids=["raises", "nan"],
+)
+def test_a_conditional_that_fails_where_the_chain_is_ends_the_run(method, failure, error, message):
+    """Every point would be in a slice below minus infinity, and every flip would be accepted."""
+    terms = {"x": element, "s": terms_of_s}[method.vars]
+
+    def given(p, d, i):
+        return failure(p, d, i) + terms(p, d, i)
+
+    model = nb.Model(PARAMETERS, logp=logp, conditional={method.vars: given})
     with pytest.raises(error, match=message) as caught:
-        nb.sample(model, 500, 0, step=[nb.Slice("x"), nb.Slice("a")], start={"a": 0.0}, **quiet)
+        nb.sample(model, 500, 0, step=[method, nb.Slice("a")], start={"a": 0.0}, **quiet)
     assert caught.value.trace.interrupted
+    assert np.isfinite(caught.value.trace.sample_stats["lp"][0, : caught.value.trace.draws_done[0]]).all()
