@@ -47,6 +47,8 @@ def test_a_covariance_leaves_the_target_invariant():
 @pytest.mark.parametrize("proposal", [*PROPOSALS, skewless])
 def test_discrete_variables(proposal):
     s = np.eye(2) + 0.5 if proposal == "multivariate_normal" else [1.5, 2.5]
+    if proposal == "cauchy":  # its tails leave the range too often
+        s = [0.7, 1.2]
     assert_invariant(fixed(S=s, proposal_dist=proposal), EXACT["poisson"]())
 
 
