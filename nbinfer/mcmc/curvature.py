@@ -81,5 +81,9 @@ class GuessedPotential(QuadPotential):
 
     def placed(self, site: Any) -> QuadPotential:
         """Return the metric for a place in a model."""
-        found = curvatures(site.bound, position(site.bound, self.point), site.coordinates)
+        try:
+            q = position(site.bound, self.point)
+        except ModelError as error:
+            raise ModelError(f"the point of scaling does not fit the model: {error}") from None
+        found = curvatures(site.bound, q, site.coordinates)
         return QuadPotentialDiag(1.0 / bounded(found, SCALING_BOUND))

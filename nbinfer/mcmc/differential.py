@@ -25,7 +25,7 @@ from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
 from nbinfer.mcmc import proposals
 from nbinfer.mcmc.chain import Chain, Status, value_at
 from nbinfer.mcmc.metropolis import Scaling, initial_scaling, tune
-from nbinfer.mcmc.proposals import MULTIVARIATE, Proposal, UniformProposal, UsersProposal, proposal_for
+from nbinfer.mcmc.proposals import MULTIVARIATE, PoissonProposal, Proposal, UniformProposal, UsersProposal, proposal_for
 from nbinfer.mcmc.settings import check_interval, is_number
 from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
 from nbinfer.random import uniform
@@ -198,6 +198,8 @@ class _Differential(StepMethod):
         check_interval(self.tune_interval)
         if isinstance(self._proposal, UsersProposal):
             raise TypeError(f"proposal_dist of {label} must be a name or a class of nbinfer.mcmc.proposals.")
+        if isinstance(self._proposal, PoissonProposal):
+            raise ValueError(f"a Poisson proposal moves on a lattice, and {label} moves continuous variables.")
 
     @property
     def _proposal(self) -> Proposal:

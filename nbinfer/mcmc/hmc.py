@@ -160,7 +160,8 @@ class HamiltonianMC(Hamiltonian):  # numpydoc ignore=PR02
     integrator : {'leapfrog', 'twostage', 'threestage'}
         One, two or three gradients per step.
     Emax : float
-        A trajectory that ends at an energy higher than the start's by more is a divergence.
+        A trajectory that ends at an energy higher than the start's by more is a divergence; it is accepted or rejected
+        as any other.
     adapt_step_size : bool
         If False, the step size is ``step_scale / dim**0.25`` throughout.
     step_scale : float

@@ -123,7 +123,8 @@ class NUTS(Hamiltonian):  # numpydoc ignore=PR02
     integrator : {'leapfrog', 'twostage', 'threestage'}
         One, two or three gradients per step.
     Emax : float
-        A point whose energy is higher than the start's by more is a divergence.
+        A point whose energy is higher than the start's by more is a divergence, which ends the trajectory. Keep it
+        large: this biases the draws by some exp(-Emax).
     adapt_step_size : bool
         If False, the step size is ``step_scale / dim**0.25`` throughout.
     step_scale : float

@@ -349,7 +349,9 @@ def quad_potential(C: Any, is_cov: bool) -> QuadPotential:
         return QuadPotentialSparse(C)
     array = numbers("a scaling", C)
     if array.ndim == 1:
-        return QuadPotentialDiag(array if is_cov else 1.0 / positive_diagonal("scaling", array))
+        diagonal = positive_diagonal("scaling", array)
+        return QuadPotentialDiag(diagonal if is_cov else 1.0 / diagonal)
     if array.ndim == 2:
+        symmetric_and_positive("scaling", array)  # its errors name what the user calls it
         return QuadPotentialFull(array) if is_cov else QuadPotentialFullInv(array)
     raise ValueError(f"a scaling must be a vector or a matrix, got shape {array.shape}.")

@@ -27,7 +27,20 @@ def test_a_population_does_not_mind_scales(method):
     assert_invariant(method, EXACT["ar1"]())
 
 
+@pytest.mark.parametrize("name", ["student", "beta", "dirichlet", "ar1"])
+def test_differences_of_the_past_leave_the_target_invariant(name):
+    """The past are exact draws that moved once, which the draw that moves now does not depend on."""
+    assert_invariant(DEMetropolisZ(scaling=0.1 if name != "ar1" else 0.001), EXACT[name]())
+
+
 MUTANTS = {
+    "a difference of the past with the present": (
+        differential,
+        "_walk(chain, own, own.history + 8 * n * a, own.history + 8 * n * b)",
+        "_walk(chain, own, chain.position, own.history + 8 * n * b)",
+        "DEMetropolisZ",
+        {"scaling": 0.1},
+    ),
     "the volume of a stretch is forgotten": (
         stretch,
         "change = (n - 1.0) * math.log(z) + logp - chain.logp",
@@ -145,6 +158,7 @@ def test_walkers_that_span_no_space_are_refused(options):
         (DEMetropolis, {"lamb": -1.0}, ValueError, "lamb must be positive"),
         (DEMetropolis, {"scaling": 0.0}, ValueError, "scaling must be positive"),
         (DEMetropolis, {"proposal_dist": lambda rng, S, out: None}, TypeError, "must be a name or a class"),
+        (DEMetropolisZ, {"proposal_dist": "poisson"}, ValueError, "moves on a lattice"),
         (DEMetropolisZ, {"tune_drop_fraction": 2.0}, ValueError, r"tune_drop_fraction must lie in \[0, 1\]"),
         (StretchMove, {"a": 1.0}, ValueError, "a must be above 1"),
     ],

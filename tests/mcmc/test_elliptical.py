@@ -24,12 +24,21 @@ COVARIANCE = np.array([[1.0, 0.5, 0.0], [0.5, 2.0, -0.3], [0.0, -0.3, 0.8]])
 
 @pytest.mark.parametrize(
     ("name", "prior"),
-    [("student", COVARIANCE), ("ar1", 1.5 * ar1_covariance()), ("beta", 2.0 * np.eye(2)), ("mixture", np.eye(1))],
+    [
+        ("student", COVARIANCE),
+        ("ar1", 1.5 * ar1_covariance()),
+        ("uniform", 3.0),
+        ("beta", 2.0),
+        ("dirichlet", 1.0),
+        ("mixture", 1.0),
+    ],
 )
 def test_one_transition_leaves_the_target_invariant(name, prior):
     """Whatever Gaussian it is told: the density is divided by it."""
     mean = 0.3 if name != "ar1" else 0.0
-    assert_invariant(EllipticalSlice(prior_cov=prior, prior_mean=mean), EXACT[name](), moves=0.99)
+    target = EXACT[name]()
+    prior = prior * np.eye(target.dim) if np.ndim(prior) == 0 else prior
+    assert_invariant(EllipticalSlice(prior_cov=prior, prior_mean=mean), target, moves=0.99)
 
 
 MUTANTS = {

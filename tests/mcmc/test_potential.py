@@ -345,3 +345,23 @@ def test_bad_settings_of_learnt_metrics_are_refused(make, message):
 def test_a_metric_of_another_size_than_the_model_is_refused(model):
     with pytest.raises(ValueError, match="is for 3 unconstrained coordinates, but the step moves 2, those of x, y"):
         nb.sample(model, 10, 10, step=NUTS(scaling=np.ones(3)), progressbar=False)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "is_cov", "message"),
+    [
+        ([[1.0, 2.0], [2.0, 1.0]], True, "scaling is not positive definite: .* at index 0, 1"),
+        ([[1.0, 2.0], [2.0, 1.0]], False, "scaling is not positive definite: .* at index 0, 1"),
+        ([1.0, -1.0], True, "scaling must be positive and finite, got -1 at index 1"),
+        (np.ones((2, 3)), True, r"scaling must be a square matrix, got shape \(2, 3\)"),
+    ],
+)
+def test_errors_of_a_scaling_name_it(scaling, is_cov, message):
+    with pytest.raises(ValueError, match=message):
+        nb.NUTS(scaling=scaling, is_cov=is_cov)
+
+
+def test_a_point_of_scaling_that_does_not_fit_names_scaling():
+    model = nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * p.x**2)
+    with pytest.raises(ValueError, match="the point of scaling does not fit the model: 'y' is no parameter"):
+        nb.sample(model, 10, 10, step=nb.NUTS(scaling={"y": 1.0}), progressbar=False)
