@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 from nbinfer.compile import call_record, entry, floats_at, ints_at, record_at
 from nbinfer.mcmc.chain import Chain, Status, know_value
 from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
+from nbinfer.model.bounds import BoundsError
 from nbinfer.model.extras import DRAWABLE, check_draw
 from nbinfer.random import generator_functions
 
@@ -160,9 +162,10 @@ def _followers(site: Site) -> list[str]:
     found: set[str] = set()
     for _ in range(_LOOKS if suspects else 0):
         q, values = rng.normal(size=site.bound.dim), model.layout.discrete_values({})
-        before, _ = model.layout.image(q, model._data_tuple, values if values.size else None)
-        q[site.coordinates] = rng.normal(size=len(site.coordinates))
-        values[site.discrete] = rng.integers(site.lowest, site.highest, endpoint=True)
-        after, _ = model.layout.image(q, model._data_tuple, values if values.size else None)
-        found |= {name for name in suspects if not np.array_equal(before[name], after[name])}
+        with contextlib.suppress(BoundsError):  # bounds that leave nothing there tell nothing
+            before, _ = model.layout.image(q, model._data_tuple, values if values.size else None)
+            q[site.coordinates] = rng.normal(size=len(site.coordinates))
+            values[site.discrete] = rng.integers(site.lowest, site.highest, endpoint=True)
+            after, _ = model.layout.image(q, model._data_tuple, values if values.size else None)
+            found |= {name for name in suspects if not np.array_equal(before[name], after[name])}
     return [name for name in suspects if name in found]

@@ -168,6 +168,16 @@ def test_a_variable_that_bounds_depend_on_is_refused():
         assert nb.sample(above, 10, 10, step=step, **quiet)["y"].shape == (4, 10)
 
 
+def test_bounds_that_leave_nothing_at_some_points_refuse_no_draw():
+    model = nb.Model(
+        {"free": nb.real(), "x": nb.real(), "y": nb.interval(lambda p, d: p.x, lambda p, d: 1.0)},
+        logp=lambda p, d: -0.5 * p.x**2 - p.free**2,
+    )
+    step = GibbsStep("free", lambda p, d, rng: rng.normal(0.0, np.sqrt(0.5)))
+    with pytest.warns(nb.errors.ConvergenceWarning):
+        assert (nb.sample(model, 10, 10, step=step, **quiet)["y"] < 1.0).all()
+
+
 def test_flat_models_have_no_variables_to_draw():
     model = nb.Model.flat(lambda x: -0.5 * np.sum(x**2), dim=2)
     with pytest.raises(ValueError, match="no named parameters"):
