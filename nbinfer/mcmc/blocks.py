@@ -134,17 +134,18 @@ class Blocks:
     def wire(self, columns: Sequence[Column], statistics: Sequence[Column]) -> None:
         """Write every address: after allocation, and again after blocks came from elsewhere."""
         self._held = (columns, statistics)  # workers write to their arrays as long as these blocks live
+        self._columns = []
+        (density, value), record_function = self._densities, self._bound.record if columns else 0
         for c, record in enumerate(self.records):
             base, work = address_of(self.state[c]), address_of(self._work[c])
             for name in ("words", "position", "grad", "discrete"):
                 record[name] = base + 8 * self._plan.places[name][0]
             for name in ("steps", "row", "statistics"):
                 record[name] = work + 8 * self._work_plan.places[name][0]
-            record["density"], record["value"] = self._densities
+            record["density"], record["value"], record["record"] = density, value, record_function
             record["context"] = self._bound.context(c)
             if self.n_discrete:
                 self._bound.place_discrete(c, self.part(c, "discrete"))
-            record["record"] = self._bound.record if columns else 0
             record["stop"] = address_of(self.stop)
             record["progress"] = address_of(self.progress[c : c + 1])
             self.progress["draw"][c] = record["draw"]
