@@ -151,6 +151,18 @@ def value_at(chain: Record, position: int) -> float:
 
 
 @kernel
+def conditional_at(chain: Record, pairs: int, which: int, position: int) -> float:
+    """Return the log density at a position, up to what does not depend on one element; -inf if there is none.
+
+    `pairs` is the address of a function, or 0 for the whole density, and the index it takes, for each element.
+    """
+    pair = ints_at(pairs + 16 * which, 2)
+    if pair[0] == 0:
+        return value_at(chain, position)
+    return comparable(call_density(pair[0], chain.n, position, pair[1], chain.context))
+
+
+@kernel
 def know_gradient(chain: Record) -> None:
     """Evaluate the gradient if the last step moved without one."""
     if chain.gradient_known == 0:

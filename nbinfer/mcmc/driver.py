@@ -15,7 +15,6 @@ from nbinfer.compile import address_of
 from nbinfer.errors import SamplingError
 from nbinfer.mcmc.blocks import Blocks
 from nbinfer.mcmc.chain import Status, work
-from nbinfer.mcmc.step import replay_conditionals
 
 #: Failures of the user's arithmetic that a sampler treats like a divergence; any other exception stops the run.
 ARITHMETIC = (FloatingPointError, ZeroDivisionError, OverflowError)
@@ -193,7 +192,6 @@ def _replayed(bound: Any, position: Any, discrete: Any) -> BaseException | None:
     """Evaluate the user's functions at a point in plain Python and return what they raise."""
     try:
         bound.replay(position, discrete=discrete)
-        replay_conditionals(bound.model, position, discrete)
     except Exception as error:
         return error
     return None

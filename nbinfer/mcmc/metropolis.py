@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nbinfer.compile import Record, call_density, call_record, entry, floats_at, ints_at, kernel, record_at, words_at
+from nbinfer.compile import Record, call_record, entry, floats_at, ints_at, kernel, record_at, words_at
 from nbinfer.mcmc import proposals
-from nbinfer.mcmc.chain import Chain, Status, comparable, value_at
+from nbinfer.mcmc.chain import Chain, Status, conditional_at
 from nbinfer.mcmc.proposals import USERS, PoissonProposal, Proposal, UsersProposal, proposal_for
 from nbinfer.mcmc.settings import check_interval, check_tune, is_number
 from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring, fill_conditionals
@@ -59,7 +59,7 @@ Metropolis_ = np.dtype(
 
 STATISTICS = {"accept": "float64", "accepted": "bool", "scaling": "float64", "lp": "float64", "tune": "bool"}
 
-_OK, _RAISED = int(Status.OK), int(Status.RAISED)
+_OK, _RAISED, _BAD_CONDITIONAL = int(Status.OK), int(Status.RAISED), int(Status.BAD_CONDITIONAL)
 _ACCEPTANCE = 1 << 32  # what this adds to the purpose of a stream makes another
 
 
@@ -121,15 +121,6 @@ def _restore(chain: Record, own: Record) -> None:
         discrete[indices[j]] = saved[j]
 
 
-@kernel
-def _log_density(chain: Record, own: Record, position: int) -> float:
-    """Return the log density at a position, up to what does not depend on the only element that moves."""
-    pair = ints_at(own.pair, 2)
-    if pair[0] == 0:
-        return value_at(chain, position)
-    return comparable(call_density(pair[0], chain.n, position, pair[1], chain.context))
-
-
 @entry("int64(intp, intp)")
 def step(chain_address: int, own_address: int) -> int:
     """Make one transition of a chain."""
@@ -146,13 +137,15 @@ def step(chain_address: int, own_address: int) -> int:
     else:
         proposals.fill(own.kind, chain.words, own.scale, scaling.factor, own.deviate, own.n + own.k)
     has_conditional = ints_at(own.pair, 2)[0] != 0
-    now = _log_density(chain, own, chain.position) if has_conditional else chain.logp
+    now = conditional_at(chain, own.pair, 0, chain.position) if has_conditional else chain.logp
+    if now == -np.inf:  # every move would be accepted
+        return _BAD_CONDITIONAL
     moved = _move(chain, own)
     logp = now
     if moved < 0:
         logp = -np.inf
     elif moved > 0:
-        logp = _log_density(chain, own, own.trial if own.n > 0 else chain.position)
+        logp = conditional_at(chain, own.pair, 0, own.trial if own.n > 0 else chain.position)
     change = logp - now
     accepted = math.log1p(-uniform(chain.words)) < change
     if accepted:

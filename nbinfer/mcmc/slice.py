@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nbinfer.compile import Record, call_density, entry, floats_at, ints_at, kernel, load_acquire, record_at
-from nbinfer.mcmc.chain import Chain, Status, comparable, value_at
+from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, load_acquire, record_at
+from nbinfer.mcmc.chain import Chain, Status, conditional_at
 from nbinfer.mcmc.settings import check_tune, is_number, numbers
 from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring, fill_conditionals
 from nbinfer.random import uniform
@@ -48,10 +48,7 @@ _POLL = 64  # turns between two looks at the stop flag
 def _log_density(chain: Record, own: Record, i: int) -> float:
     """Return the log density at the position as it is, up to what does not depend on coordinate i."""
     own.evaluations += 1
-    pairs = ints_at(own.pairs, 2 * chain.n)
-    if pairs[2 * i] == 0:
-        return value_at(chain, chain.position)
-    return comparable(call_density(pairs[2 * i], chain.n, chain.position, pairs[2 * i + 1], chain.context))
+    return conditional_at(chain, own.pairs, i, chain.position)
 
 
 @kernel

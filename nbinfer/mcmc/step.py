@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.compile import Entry
-from nbinfer.model.evaluate import call
 
 
 class Competence(enum.IntEnum):
@@ -127,16 +126,6 @@ def fill_conditionals(pairs: NDArray[np.int64], wiring: Wiring, site: Site) -> N
     if wiring.conditional:
         pairs[:, 1] = np.arange(len(pairs))
         pairs[pairs[:, 0] != 0, 0] = wiring.conditional
-
-
-def replay_conditionals(model: Any, position: Any, discrete: Any) -> None:
-    """Evaluate a model's `conditional` for each element in plain Python; the user's own exception comes out."""
-    if not model.conditional:
-        return
-    values, _ = model.layout.image(position, model._data_tuple, discrete)
-    for name, function in model.conditional.items():
-        for i in range(model.parameters[name].elements):
-            call(function, *model._arguments(values), i)
 
 
 @dataclass(frozen=True)

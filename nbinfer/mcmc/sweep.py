@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import Record, call_density, floats_at, ints_at, kernel, record_at
-from nbinfer.mcmc.chain import comparable, value_at
+from nbinfer.compile import Record, floats_at, ints_at, kernel, record_at
+from nbinfer.mcmc.chain import conditional_at
 from nbinfer.mcmc.step import Site, Wiring
 from nbinfer.random import uniform
 
@@ -45,10 +45,7 @@ def shuffle(sweep: Record, stream: int) -> None:
 @kernel
 def log_density(chain: Record, sweep: Record, which: int) -> float:
     """Return the log density, up to what does not depend on one of the values, at the values as they are."""
-    pair = ints_at(sweep.conditionals, 2 * sweep.k)
-    if pair[2 * which] == 0:
-        return value_at(chain, chain.position)
-    return comparable(call_density(pair[2 * which], chain.n, chain.position, pair[2 * which + 1], chain.context))
+    return conditional_at(chain, sweep.conditionals, which, chain.position)
 
 
 @kernel

@@ -274,6 +274,10 @@ class Model(BaseModel):
         if self.logp_grad is not None:
             self._call_written(values)
         self.derived_values(values)
+        if np.isfinite(logp):  # elsewhere no step asks for them
+            for name, f in self.conditional.items():
+                for i in range(self.parameters[name].elements):
+                    call(f, *self._arguments(values), i)
         return logp
 
     def derived_values(self, values: Mapping[str, Any]) -> dict[str, Any]:

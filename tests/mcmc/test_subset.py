@@ -134,8 +134,9 @@ def without_value(p, d, i):
         nb.BinaryGibbsMetropolis("s"),
         nb.CategoricalGibbsMetropolis("s"),
         nb.CategoricalGibbsMetropolis("s", proposal="proportional"),
+        nb.Metropolis("tau"),
     ],
-    ids=["slice", "binary", "uniform", "proportional"],
+    ids=["slice", "binary", "uniform", "proportional", "metropolis"],
 )
 @pytest.mark.parametrize(
     ("failure", "error", "message"),
@@ -144,7 +145,7 @@ def without_value(p, d, i):
 )
 def test_a_conditional_that_fails_where_the_chain_is_ends_the_run(method, failure, error, message):
     """Every point would be in a slice below minus infinity, and every flip would be accepted."""
-    terms = {"x": element, "s": terms_of_s}[method.vars]
+    terms = CONDITIONAL[method.vars]
 
     def given(p, d, i):
         return failure(p, d, i) + terms(p, d, i)
