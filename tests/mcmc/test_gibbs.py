@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
+from nbinfer.compile import JIT
+from nbinfer.mcmc import gibbs as gibbs_steps
 from nbinfer.mcmc.assign import assign
+from nbinfer.mcmc.blocks import Placed
 from nbinfer.mcmc.gibbs import GibbsStep
+from nbinfer.mcmc.step import site_of
+from tests.mcmc.law import assert_caught, assert_invariant, mutant
 from tests.mcmc.mixed import mixture, posterior
+from tests.mcmc.targets import EXACT
 
 quiet = {"progressbar": False, "random_seed": 1}
 
@@ -34,6 +40,51 @@ def test_the_mixture(steps):
     draws = {"z": draw_z, "x": draw_x}
     trace = nb.sample(mixture(), 20_000, 500, step=[GibbsStep(name, draws[name]) for name in steps], **quiet)
     posterior(trace)
+
+
+class OfModel:
+    """A model's memory, and exact draws of its posterior."""
+
+    def __init__(self, model, draw):
+        self.bound, self.draw = model.bind(1), draw
+
+    def __getattr__(self, name):
+        return getattr(self.bound, name)
+
+
+def gibbs(draws, step=GibbsStep):
+    """Return the mixture as a target, and a step for each variable with a draw."""
+    target = OfModel(mixture(), EXACT["mixture"]().draw)
+    return target, [Placed(step(name, f), site_of(target.bound, [name], sees_all=True)) for name, f in draws.items()]
+
+
+@pytest.mark.parametrize("names", [["z"], ["x"], ["z", "x"]], ids=" ".join)
+def test_one_transition_leaves_the_target_invariant(names):
+    target, steps = gibbs({name: {"z": draw_z, "x": draw_x}[name] for name in names})
+    assert_invariant(steps, target)
+
+
+def draw_x_too_wide(p, d, rng):
+    return 1.02 * draw_x(p, d, rng)
+
+
+def draw_z_of_the_prior(p, d, rng):
+    return 0 if rng.random() < 0.2 else 1 if rng.random() < 0.625 else 2
+
+
+@pytest.mark.skipif(not JIT, reason="the law needs more draws than plain Python makes")
+@pytest.mark.parametrize("draws", [{"x": draw_x_too_wide}, {"z": draw_z_of_the_prior}], ids="".join)
+def test_the_law_catches_a_wrong_draw(draws):
+    target, steps = gibbs(draws)
+    assert_caught(steps, target)
+
+
+@pytest.mark.skipif(not JIT, reason="the law needs more draws than plain Python makes")
+def test_the_law_catches_a_draw_mixed_with_what_was_there(tmp_path):
+    mixed = "position[indices[i]] = 0.98 * out[i] + 0.02 * position[indices[i]]"
+    broken = mutant(tmp_path, "position[indices[i]] = out[i]", mixed, gibbs_steps)
+    target, steps = gibbs({"x": draw_x}, broken.GibbsStep)
+    assert_caught(steps, target)
 
 
 def normal_gamma():
