@@ -5,8 +5,8 @@ below, `_reduced` leads to [0.75, 3), where a rational function times what vanis
 digamma) keeps digits near these zeros. Rational functions and series are minimax fits. Negative arguments are
 reflected, which costs as much again: densities, whose arguments are positive, use the ``…_positive`` forms.
 
-Largest errors in units in the last place (ulp) over the positive numbers: lgamma 3, digamma and trigamma 4. Of
-negative arguments the error is as many ulp of the largest term of the reflection, or of 1.
+Largest errors in units in the last place (ulp), of a million positive numbers: lgamma 3.1, digamma 4.7, trigamma 4.1.
+Of negative arguments the error is as many ulp of the largest term of the reflection, or of 1.
 """
 
 from __future__ import annotations
