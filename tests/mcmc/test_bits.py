@@ -1,0 +1,25 @@
+"""Same seed, same draws, bit for bit, from one version of the engine to the next."""
+
+import pytest
+
+from nbinfer import mcmc
+from nbinfer.mcmc.step import StepMethod
+from tests.mcmc import bits
+
+pytestmark = [pytest.mark.nojit, pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")]
+
+
+@pytest.mark.parametrize("name", bits.RUNS)
+def test_draws_are_those_that_were_noted(name):
+    """A change that moves draws on purpose notes them anew with ``python -m tests.mcmc.bits`` and says why."""
+    noted = bits.noted()
+    if noted is None:
+        pytest.skip(f"no draws are noted for {bits.key()}")
+    assert bits.digest(bits.RUNS[name]()) == noted[name]
+
+
+def test_every_step_is_among_the_runs():
+    steps = [name for name in mcmc.__all__ if isinstance(getattr(mcmc, name), type)]
+    steps = [name for name in steps if issubclass(getattr(mcmc, name), StepMethod)]
+    assert len(steps) > 10
+    assert [name for name in steps if not any(run.split()[0] == name for run in bits.RUNS)] == []
