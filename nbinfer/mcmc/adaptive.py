@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,10 @@ from nbinfer.errors import PositiveDefiniteError
 from nbinfer.mcmc import metric as metrics
 from nbinfer.mcmc import warmup
 from nbinfer.mcmc.definite import coordinates, positive_diagonal, symmetric_and_positive, weakest
-from nbinfer.mcmc.metric import Adaptation, Metric
+from nbinfer.mcmc.metric import Adaptation
 from nbinfer.mcmc.potential import Floats, QuadPotential
 from nbinfer.mcmc.settings import count
+from nbinfer.mcmc.state import Memory
 
 _SHRINKAGE = 5.0
 
@@ -35,24 +36,24 @@ class _Learnt(QuadPotential):
             raise ValueError(f"initial_weight must be a number of draws, got {initial_weight!r}.")
         count("adaptation_window", adaptation_window, 2, 2**31)
 
-    def initialise(self, parts: Mapping[str, np.ndarray], n: int, tune: float, position: Floats) -> None:
-        super().initialise(parts, n, tune, position)
+    def initialise(self, metric: Memory, schedule: Memory, tune: float, position: Floats) -> None:
+        super().initialise(metric, schedule, tune, position)
+        n = len(position)
         inv_mass = self.first(n)[0]
-        estimator = parts["estimators"].view(np.float64)
-        estimator[:n] = position if self._mean is None else self._mean
-        estimator[n : n + inv_mass.size] = inv_mass.ravel() * self._weight
-        parts["metric"].view(Metric)[0]["count_0"] = self._weight
+        metric.estimators[:n] = position if self._mean is None else self._mean
+        metric.estimators[n : n + inv_mass.size] = inv_mass.ravel() * self._weight
+        metric.count_0 = self._weight
 
     def schedule(self, n: int, tune: float) -> dict[str, float]:
         return warmup.windows(tune, self._window, 1.0)
 
     def _estimate(self) -> tuple[Floats, float, Any]:
         """Return the sums of the estimator in use, and its count."""
-        metric = self._memory["metric"].view(Metric)[0]
-        which = int(metric["foreground"])
+        metric = self._memory.metric
+        which = int(metric.foreground)
         size = metrics.estimator_size(self._size, self.adaptation)
-        estimator = self._memory["estimators"].view(np.float64)[which * size : (which + 1) * size]
-        return estimator[self._size :], float(metric[f"count_{which}"]), metric
+        estimator = metric.estimators[which * size : (which + 1) * size]
+        return estimator[self._size :], float(getattr(metric, f"count_{which}")), metric
 
 
 class QuadPotentialDiagAdapt(_Learnt):
@@ -183,13 +184,13 @@ class QuadPotentialFullAdapt(_Learnt):
     def schedule(self, n: int, tune: float) -> dict[str, float]:
         return warmup.windows(tune, self._window, self._growth)
 
-    def initialise(self, parts: Mapping[str, np.ndarray], n: int, tune: float, position: Floats) -> None:
-        super().initialise(parts, n, tune, position)
-        parts["metric"].view(Metric)[0]["shrinkage"] = self.shrinkage
+    def initialise(self, metric: Memory, schedule: Memory, tune: float, position: Floats) -> None:
+        super().initialise(metric, schedule, tune, position)
+        metric.shrinkage = self.shrinkage
 
     def raise_ok(self, vmap: Sequence[str] | None = None) -> None:
         sums, draws, metric = self._estimate()
-        if metric["failures"] == 0:
+        if metric.failures == 0:
             return
         n = self._size
         products = np.tril(sums.reshape(n, n)) / max(draws - 1.0, 1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,24 +12,21 @@ import numpy as np
 from nbinfer.compile import entry, ints_at, record_at
 from nbinfer.mcmc import sweep as sweeps
 from nbinfer.mcmc.chain import Chain, Status, value_at
-from nbinfer.mcmc.metropolis import Scaling, checked_scaling, initial_scaling, tune
+from nbinfer.mcmc.metropolis import SCALING, Scaling, checked_scaling, initial_scaling, tune
 from nbinfer.mcmc.settings import is_number
-from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
-from nbinfer.mcmc.sweep import Sweep
+from nbinfer.mcmc.state import Memory, State, integers, per_discrete
+from nbinfer.mcmc.step import Around, Competence, Site, StepMethod
+from nbinfer.mcmc.sweep import SWEEP, Sweep
 from nbinfer.random import uniform
 
 _OK, _BAD_CONDITIONAL = int(Status.OK), int(Status.BAD_CONDITIONAL)
 
-#: What a `BinaryMetropolis` step keeps.
-Flips = np.dtype(
-    [
-        ("sweep", "i8"),
-        ("scaling", "i8"),
-        ("flipped", "i8"),  # address of k int64
-        ("statistics", "i8"),
-    ],
-    align=True,
+FLIPS = State(
+    parts={"sweep": SWEEP, "scaling": SCALING},
+    work={"flipped": integers(per_discrete)},
+    statistics={"accept": "float64", "p_jump": "float64", "lp": "float64", "tune": "bool"},
 )
+Flips, FlipsRow = FLIPS.record, FLIPS.row
 
 
 @entry("int64(intp, intp)")
@@ -57,7 +54,11 @@ def flip_some(chain_address: int, own_address: int) -> int:
         for j in range(sweep.k):
             if flipped[j] == 1:
                 z[indices[j]] = 2 * low[j] + 1 - z[indices[j]]
-    sweeps.write_row(own.statistics, chain, math.exp(min(change, 700.0)), p_jump)
+    row = record_at(own.statistics, FlipsRow)
+    row.accept = math.exp(min(change, 700.0))
+    row.p_jump = p_jump
+    row.lp = chain.logp
+    row.tune = chain.tuning
     if chain.tuning != 0:
         tune(scaling, accepted)
     return _OK
@@ -97,7 +98,7 @@ class BinaryMetropolis(StepMethod):  # numpydoc ignore=PR02
     tune_interval: int = 100
 
     name = "binary_metropolis"
-    statistics = {"accept": "float64", "p_jump": "float64", "lp": "float64", "tune": "bool"}
+    state = FLIPS
     function = flip_some
 
     def __post_init__(self) -> None:
@@ -110,30 +111,22 @@ class BinaryMetropolis(StepMethod):  # numpydoc ignore=PR02
         """Tell how well this step samples a variable: it can if that has two values."""
         return Competence.COMPATIBLE if _two_valued(parameter) else Competence.INCOMPATIBLE
 
-    def layout(self, site: Site) -> dict[str, int]:
-        """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
-        return {"own": Flips.itemsize // 8, "scaling": Scaling.itemsize // 8} | sweeps.layout(site)
-
-    def workspace(self, site: Site) -> dict[str, int]:
-        """Return the memory that a transition needs and that no draw depends on, in 8-byte fields."""
-        return {"flipped": len(site.discrete)}
-
-    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+    def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write settings and first state."""
-        sweeps.initialise(parts, site, range(len(site.discrete)))
-        interval = self.tune_interval if self.tune else 0
-        initial_scaling(parts["scaling"].view(Scaling)[0], self.scaling, 1.0, interval)
+        sweeps.initialise(own.sweep, site, range(len(site.discrete)))
+        initial_scaling(own.scaling, self.scaling, 1.0, self.tune_interval if self.tune else 0)
 
-    def wire(self, wiring: Wiring, site: Site) -> None:
-        """Write the addresses."""
-        sweeps.wire(wiring, site)
-        own = record_at.py_func(wiring.parts["own"], Flips)
-        own.sweep, own.scaling = wiring.parts["sweep"], wiring.parts["scaling"]
-        own.flipped, own.statistics = wiring.work["flipped"], wiring.statistics
+    def connect(self, own: Memory, around: Around, site: Site) -> None:
+        """Write the functions of the model's conditionals."""
+        sweeps.connect(own.sweep, site)
 
 
-#: What a `BinaryGibbsMetropolis` step keeps.
-Gibbs = np.dtype([("sweep", "i8"), ("transit_p", "f8"), ("statistics", "i8")], align=True)
+GIBBS = State(
+    fields={"transit_p": "f8"},
+    parts={"sweep": SWEEP},
+    statistics={"proposed": "int64", "flips": "int64", "lp": "float64", "tune": "bool"},
+)
+Gibbs, GibbsRow = GIBBS.record, GIBBS.row
 
 
 @entry("int64(intp, intp)")
@@ -161,7 +154,11 @@ def flip_each(chain_address: int, own_address: int) -> int:
             flips += 1
         else:
             z[at] = 2 * lowest[j] + 1 - z[at]
-    sweeps.write_row(own.statistics, chain, proposed, flips)
+    row = record_at(own.statistics, GibbsRow)
+    row.proposed = proposed
+    row.flips = flips
+    row.lp = chain.logp
+    row.tune = chain.tuning
     return _OK
 
 
@@ -188,7 +185,7 @@ class BinaryGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
     transit_p: float = 0.8
 
     name = "binary_gibbs_metropolis"
-    statistics = {"proposed": "int64", "flips": "int64", "lp": "float64", "tune": "bool"}
+    state = GIBBS
     function = flip_each
 
     def __post_init__(self) -> None:
@@ -205,17 +202,11 @@ class BinaryGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
         """Raise ValueError if the order does not fit the number of values."""
         sweeps.check_order(type(self).__name__, self.order, site)
 
-    def layout(self, site: Site) -> dict[str, int]:
-        """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
-        return {"own": Gibbs.itemsize // 8} | sweeps.layout(site)
-
-    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+    def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write settings and first state."""
-        sweeps.initialise(parts, site, self.order)
-        parts["own"].view(Gibbs)[0]["transit_p"] = self.transit_p
+        sweeps.initialise(own.sweep, site, self.order)
+        own.transit_p = self.transit_p
 
-    def wire(self, wiring: Wiring, site: Site) -> None:
-        """Write the addresses."""
-        sweeps.wire(wiring, site)
-        own = record_at.py_func(wiring.parts["own"], Gibbs)
-        own.sweep, own.statistics = wiring.parts["sweep"], wiring.statistics
+    def connect(self, own: Memory, around: Around, site: Site) -> None:
+        """Write the functions of the model's conditionals."""
+        sweeps.connect(own.sweep, site)

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.compile import address_of
-from nbinfer.mcmc.chain import COLUMN_FIELDS, KINDS, Chain, Progress, Team
-from nbinfer.mcmc.step import Site, StepMethod, Wiring
+from nbinfer.mcmc.chain import CHAIN, COLUMN_FIELDS, KINDS, Progress, Team
+from nbinfer.mcmc.state import BLOCK, ROW, Memory, Plan
+from nbinfer.mcmc.step import Around, Site, StepMethod
 from nbinfer.mcmc.subset import SubsetStep
-from nbinfer.random import STREAM_WORDS
 
-_LINE = 8  # fields of a cache line: parts begin on one, so that no two chains share any
+_LINE = 8  # fields of a cache line
 
 
 class Placed(NamedTuple):
@@ -32,28 +32,6 @@ class Placed(NamedTuple):
         return whole[self.site.coordinates] if self.site.is_part else whole
 
 
-class _Plan:
-    """Places of named parts in a row of 8-byte fields."""
-
-    def __init__(self) -> None:
-        self.places: dict[Any, tuple[int, int]] = {}
-        self.size = 0
-
-    def add(self, name: Any, count: int) -> None:
-        self.places[name] = (self.size, count)
-        self.size += -(-count // _LINE) * _LINE
-
-    def addresses(self, base: int, owner: Any) -> dict[str, int]:
-        return {n[1]: base + 8 * at for n, (at, _) in self.places.items() if isinstance(n, tuple) and n[0] == owner}
-
-    def views(self, row: np.ndarray, owner: Any) -> dict[str, np.ndarray]:
-        return {
-            n[1]: row[at : at + count]
-            for n, (at, count) in self.places.items()
-            if isinstance(n, tuple) and n[0] == owner
-        }
-
-
 class Blocks:
     """The memory of all chains of a run.
 
@@ -61,6 +39,8 @@ class Blocks:
     ----------
     state : ndarray, shape (chains, fields), int64
         One block per chain: all there is to it.
+    chains : list of Memory
+        The same by name.
     progress : ndarray of `Progress`, shape (chains,)
     stop : ndarray, shape (8,), int64
         The first word stops the run.
@@ -69,43 +49,31 @@ class Blocks:
     def __init__(
         self, bound: Any, steps: Sequence[Placed], tune: int, numbers: Sequence[int], keys: Sequence[np.ndarray]
     ):
-        n, chains = bound.dim, len(numbers)
+        chains = len(numbers)
         self._bound, self.steps, self._tune = bound, list(steps), tune
-        self._engines = [step.engine for step in self.steps]
         self._held: tuple[Sequence[Column], Sequence[Column]] | None = None
         self.n_discrete = bound.n_discrete
-        plan, work = _Plan(), _Plan()
-        plan.add("chain", Chain.itemsize // 8)
-        plan.add("words", STREAM_WORDS)
-        plan.add("position", n)
-        plan.add("grad", n)
-        plan.add("discrete", self.n_discrete)
-        work.add("steps", 2 * len(self.steps))
-        work.add("row", bound.row_size)
-        self.n_statistics = sum(len(s.method.statistics) for s in self.steps)
-        work.add("statistics", self.n_statistics)
-        for k, (engine, step) in enumerate(zip(self._engines, self.steps, strict=True)):
-            for name, count in engine.layout(step.site).items():
-                plan.add((k, name), count)
-            for name, count in engine.workspace(step.site).items():
-                work.add((k, name), count)
-        self._plan, self._work_plan = plan, work
-        self.state = _aligned(chains, plan.size)
-        self._work = _aligned(chains, work.size)
+        everything = Site(bound, (), np.arange(bound.dim), np.arange(self.n_discrete), *np.zeros((2, 0), np.int64))
+        self.plan = Plan()
+        header = self.plan.place(CHAIN, self.steps, everything)
+        self._first_of_steps = self.plan.sizes[BLOCK]
+        self._places = [self.plan.place(step.engine.state, step.engine, step.site) for step in self.steps]
+        self.plan.link(CHAIN.offset("statistics"), ROW, 0)
+        self.state, self._work, self._rows = (_aligned(chains, size) for size in self.plan.sizes)
+        self.chains = [Memory(header, *memory) for memory in zip(self.state, self._work, strict=True)]
+        self.records = [chain.record for chain in self.chains]
         self.progress = _aligned(chains, Progress.itemsize // 8).view(Progress).reshape(chains)
         self.stop = _aligned(1, _LINE)[0]
-        self.records = [row[: Chain.itemsize // 8].view(Chain)[0] for row in self.state]
         self._columns: list[np.ndarray] = []
         self._peer_table: np.ndarray | None = None
-        for c, record in enumerate(self.records):
-            record["n"], record["tune"], record["number"] = n, tune, numbers[c]
-            record["n_discrete"] = self.n_discrete
-            self.part(c, "words").view(np.uint64)[4:6] = keys[c]
+        for chain, number, key in zip(self.chains, numbers, keys, strict=True):
+            chain.n, chain.n_discrete, chain.n_steps = bound.dim, self.n_discrete, len(self.steps)
+            chain.tune, chain.number = tune, number
+            chain.words.view(np.uint64)[4:6] = key
 
-    def part(self, chain: int, name: str) -> np.ndarray:
-        """Return one of a chain's own parts as an array of int64."""
-        at, count = self._plan.places[name]
-        return self.state[chain, at : at + count]
+    def own(self, chain: int, step: int) -> Memory:
+        """Return what one of a chain's steps keeps, by name."""
+        return Memory(self._places[step], self.state[chain], self._work[chain])
 
     def begin(
         self,
@@ -116,60 +84,48 @@ class Blocks:
         discrete: np.ndarray | None = None,
     ) -> None:
         """Put a chain at its starting point and its steps at their first state."""
-        self.part(chain, "position").view(np.float64)[:] = position
-        record = self.records[chain]
-        record["logp"], record["gradient_known"] = logp, grad is not None
+        memory = self.chains[chain]
+        memory.position[:] = position
+        memory.logp, memory.gradient_known = logp, grad is not None
         if grad is not None:
-            self.part(chain, "grad").view(np.float64)[:] = grad
+            memory.grad[:] = grad
         if discrete is not None:
-            self.part(chain, "discrete")[:] = discrete[: self.n_discrete]
-        for k, (engine, step) in enumerate(zip(self._engines, self.steps, strict=True)):
-            parts = self._plan.views(self.state[chain], k)
-            for part in parts.values():  # nothing is left of what a step has learnt before
-                part[:] = 0
-            engine.initialise(parts, step.site, self._tune, step.position(position))
-        if self._held is not None:  # addresses were among what the parts held
+            memory.discrete[:] = discrete[: self.n_discrete]
+        self.state[chain, self._first_of_steps :] = 0  # nothing is left of what a step has learnt before
+        for k, step in enumerate(self.steps):
+            step.engine.initialise(self.own(chain, k), step.site, self._tune, step.position(position))
+        if self._held is not None:  # addresses were among what was forgotten
             self.wire(*self._held)
 
     def wire(self, columns: Sequence[Column], statistics: Sequence[Column]) -> None:
         """Write every address: after allocation, and again after blocks came from elsewhere."""
         self._held = (columns, statistics)  # workers write to their arrays as long as these blocks live
-        self._columns = []
+        spaces = [[address_of(row) for row in memory] for memory in (self.state, self._work, self._rows)]
+        self.plan.relocate(self.state, np.array(spaces, np.int64).T)
         (density, value), record_function = self._densities, self._bound.record if columns else 0
-        for c, record in enumerate(self.records):
-            base, work = address_of(self.state[c]), address_of(self._work[c])
-            for name in ("words", "position", "grad", "discrete"):
-                record[name] = base + 8 * self._plan.places[name][0]
-            for name in ("steps", "row", "statistics"):
-                record[name] = work + 8 * self._work_plan.places[name][0]
-            record["density"], record["value"], record["record"] = density, value, record_function
-            record["context"] = self._bound.context(c)
+        peers = self._peers
+        self._columns = []
+        for c, chain in enumerate(self.chains):
+            chain.density, chain.value, chain.record_function = density, value, record_function
+            chain.context = self._bound.context(c)
             if self.n_discrete:
-                self._bound.place_discrete(c, self.part(c, "discrete"))
-            record["stop"] = address_of(self.stop)
-            record["progress"] = address_of(self.progress[c : c + 1])
-            self.progress["draw"][c] = record["draw"]
-            record["n_steps"] = len(self.steps)
+                self._bound.place_discrete(c, chain.discrete)
+            chain.stop = address_of(self.stop)
+            chain.progress = address_of(self.progress[c : c + 1])
+            self.progress["draw"][c] = chain.draw
             for kind, chosen in (("columns", columns), ("statistic_columns", statistics)):
                 table = np.array([column.row(c) for column in chosen], np.int64).reshape(len(chosen), COLUMN_FIELDS)
                 self._columns.append(table)
-                record[kind], record[f"n_{kind}"] = address_of(table), len(chosen)
-            at = self._work_plan.places["steps"][0]
-            functions, offset = self._work[c, at : at + 2 * len(self.steps)], 0
-            for k, (engine, step) in enumerate(zip(self._engines, self.steps, strict=True)):
-                wiring = self._wiring(c, k, offset)
-                if isinstance(engine, SubsetStep):
-                    engine.wire(wiring, step.site, record)
-                else:
-                    engine.wire(wiring, step.site)
-                functions[2 * k], functions[2 * k + 1] = engine.function.address, wiring.parts["own"]
-                offset += len(step.method.statistics)
+                setattr(chain, kind, address_of(table))
+                setattr(chain, f"n_{kind}", len(chosen))
+            for k, step in enumerate(self.steps):
+                own = self.own(c, k)
+                step.engine.connect(own, Around(chain.record, address_of(peers[k]), len(self.chains), c), step.site)
+                chain.steps[2 * k : 2 * k + 2] = step.engine.function.address, own.address
 
     def last_statistics(self, chain: int) -> list[dict[str, Any]]:
         """Return what each step wrote in the last draw."""
-        at, offset = self._work_plan.places["statistics"][0], 0
-        row = self._work[chain].view(np.float64)[at : at + self.n_statistics]
-        found = []
+        row, offset, found = self._rows[chain].view(np.float64), 0, []
         for step in self.steps:
             kinds = step.method.statistics
             values = row[offset : offset + len(kinds)]
@@ -177,21 +133,14 @@ class Blocks:
             offset += len(kinds)
         return found
 
-    def _wiring(self, chain: int, k: int, offset: int) -> Wiring:
-        statistics = int(self.records[chain]["statistics"]) + 8 * offset
-        parts = self._plan.addresses(address_of(self.state[chain]), k)
-        work = self._work_plan.addresses(address_of(self._work[chain]), k)
-        stream = int(self.records[chain]["words"])
-        return Wiring(parts, work, statistics, address_of(self._peers[k]), len(self.records), chain, stream)
-
     @property
     def _peers(self) -> np.ndarray:
         """Addresses of the positions that each step sees in each chain, shape (steps, chains)."""
         if self._peer_table is None:
-            table = np.zeros((len(self.steps), len(self.records)), np.int64)
+            table = np.zeros((len(self.steps), len(self.chains)), np.int64)
             for k, step in enumerate(self.steps):
-                place = self._plan.places[(k, "position") if step.site.is_part else "position"][0]
-                table[k] = [address_of(row) + 8 * place for row in self.state]
+                sees = [self.own(c, k) for c in range(len(self.chains))] if step.site.is_part else self.chains
+                table[k] = [address_of(chain.position) for chain in sees]
             self._peer_table = table
         return self._peer_table
 

@@ -11,7 +11,7 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,24 +20,29 @@ import numpy as np
 from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
 from nbinfer.mcmc import sweep as sweeps
 from nbinfer.mcmc.chain import Chain, Status
-from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
-from nbinfer.mcmc.sweep import Sweep
+from nbinfer.mcmc.state import Memory, State, floats
+from nbinfer.mcmc.step import Around, Competence, Site, StepMethod
+from nbinfer.mcmc.sweep import SWEEP, Sweep
 from nbinfer.random import uniform
 
 _OK, _BAD_CONDITIONAL = int(Status.OK), int(Status.BAD_CONDITIONAL)
 
-#: What a step keeps.
-Categories = np.dtype(
-    [
-        ("sweep", "i8"),
-        ("proportional", "i8"),
-        ("weights", "i8"),  # address of one float64 for each category of the widest value
-        ("logps", "i8"),  # likewise
-        ("most", "i8"),  # how many that are
-        ("statistics", "i8"),
-    ],
-    align=True,
+
+def _most(step: Any, site: Site) -> int:
+    """Return the number of categories of the value that has most."""
+    return int(np.max(site.highest - site.lowest)) + 1
+
+
+CATEGORIES = State(
+    fields={
+        "proportional": "i8",
+        "most": "i8",  # categories of the value that has most
+    },
+    parts={"sweep": SWEEP},
+    work={"weights": floats(_most), "logps": floats(_most)},
+    statistics={"proposed": "int64", "moves": "int64", "lp": "float64", "tune": "bool"},
 )
+Categories, Row = CATEGORIES.record, CATEGORIES.row
 
 
 @kernel
@@ -115,7 +120,11 @@ def step(chain_address: int, own_address: int) -> int:
         else:
             moved = _uniform_move(chain, sweep, now, j, indices[j], low, count)
         moves += 1 if moved else 0
-    sweeps.write_row(own.statistics, chain, sweep.k, moves)
+    row = record_at(own.statistics, Row)
+    row.proposed = sweep.k
+    row.moves = moves
+    row.lp = chain.logp
+    row.tune = chain.tuning
     return _OK
 
 
@@ -143,7 +152,7 @@ class CategoricalGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
     order: str | Sequence[int] = "random"
 
     name = "categorical_gibbs_metropolis"
-    statistics = {"proposed": "int64", "moves": "int64", "lp": "float64", "tune": "bool"}
+    state = CATEGORIES
     function = step
 
     def __post_init__(self) -> None:
@@ -163,28 +172,11 @@ class CategoricalGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
         """Raise ValueError if the order does not fit the number of values."""
         sweeps.check_order(type(self).__name__, self.order, site)
 
-    def layout(self, site: Site) -> dict[str, int]:
-        """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
-        return {"own": Categories.itemsize // 8} | sweeps.layout(site)
-
-    def workspace(self, site: Site) -> dict[str, int]:
-        """Return the memory that a transition needs and that no draw depends on, in 8-byte fields."""
-        return {"weights": _most(site), "logps": _most(site)}
-
-    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+    def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write settings and first state."""
-        sweeps.initialise(parts, site, self.order)
-        own = parts["own"].view(Categories)[0]
-        own["proportional"], own["most"] = self.proposal == "proportional", _most(site)
+        sweeps.initialise(own.sweep, site, self.order)
+        own.proportional, own.most = self.proposal == "proportional", _most(self, site)
 
-    def wire(self, wiring: Wiring, site: Site) -> None:
-        """Write the addresses."""
-        sweeps.wire(wiring, site)
-        own = record_at.py_func(wiring.parts["own"], Categories)
-        own.sweep, own.statistics = wiring.parts["sweep"], wiring.statistics
-        own.weights, own.logps = wiring.work["weights"], wiring.work["logps"]
-
-
-def _most(site: Site) -> int:
-    """Return the number of categories of the value that has most."""
-    return int(np.max(site.highest - site.lowest)) + 1
+    def connect(self, own: Memory, around: Around, site: Site) -> None:
+        """Write the functions of the model's conditionals."""
+        sweeps.connect(own.sweep, site)

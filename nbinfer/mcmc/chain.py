@@ -34,7 +34,8 @@ from nbinfer.compile import (
     record_at,
     store_release,
 )
-from nbinfer.random import Purpose, start
+from nbinfer.mcmc.state import State, floats, integers, per_coordinate, per_discrete
+from nbinfer.random import STREAM_WORDS, Purpose, start
 
 
 class Status(enum.IntEnum):
@@ -49,43 +50,47 @@ class Status(enum.IntEnum):
     BAD_CONDITIONAL = 6  # a model's conditional has no value where the density has one
 
 
-#: Header of a chain's block.
-Chain = np.dtype(
-    [
-        ("density", "i8"),  # C function, and the pointer it is given
-        ("value", "i8"),  # the same for values alone
-        ("context", "i8"),
-        ("record", "i8"),  # C function: position -> row of parameters and derived quantities
-        ("n", "i8"),
-        ("position", "i8"),  # addresses of n float64 each
-        ("grad", "i8"),
-        ("logp", "f8"),
-        ("gradient_known", "i8"),  # whether `grad` belongs to the position and the discrete values
-        ("discrete", "i8"),  # address of the discrete values, int64
-        ("n_discrete", "i8"),
-        ("words", "i8"),  # address of the random stream
-        ("number", "i8"),  # the chain's number, part of every counter of its streams
-        ("draw", "i8"),  # finished draws, warm-up included
-        ("tune", "i8"),  # how many of them are warm-up
-        ("tuning", "i8"),  # whether the draw under way is one of them
-        ("gradients", "i8"),  # evaluations of the gradient so far
-        ("divergences", "i8"),  # after warm-up
-        ("step_size", "f8"),  # for display
-        ("stop", "i8"),  # address of a word; not 0 = stop
-        ("progress", "i8"),  # address of this chain's `Progress`
-        ("steps", "i8"),  # address of (function, own state) per step
-        ("n_steps", "i8"),
-        ("row", "i8"),  # address of the row that `record` fills
-        ("columns", "i8"),  # address of the columns it is scattered to, see `_scatter`
-        ("n_columns", "i8"),
-        ("statistics", "i8"),  # address of the row that the steps fill
-        ("statistic_columns", "i8"),
-        ("n_statistic_columns", "i8"),
-        ("status", "i8"),
-        ("failed", "i8"),  # which of the steps returned it
-    ],
-    align=True,
+#: A chain: the header of its block, and what is behind it before the state of its steps.
+CHAIN = State(
+    fields={
+        "density": "i8",  # C function, and the pointer it is given
+        "value": "i8",  # the same for values alone
+        "context": "i8",
+        "record_function": "i8",  # C function: position -> row of parameters and derived quantities
+        "n": "i8",
+        "logp": "f8",
+        "gradient_known": "i8",  # whether `grad` belongs to the position and the discrete values
+        "n_discrete": "i8",
+        "number": "i8",  # the chain's number, part of every counter of its streams
+        "draw": "i8",  # finished draws, warm-up included
+        "tune": "i8",  # how many of them are warm-up
+        "tuning": "i8",  # whether the draw under way is one of them
+        "gradients": "i8",  # evaluations of the gradient so far
+        "divergences": "i8",  # after warm-up
+        "step_size": "f8",  # for display
+        "stop": "i8",  # address of a word; not 0 = stop
+        "progress": "i8",  # address of this chain's `Progress`
+        "n_steps": "i8",
+        "columns": "i8",  # address of the columns that the row is scattered to, see `_scatter`
+        "n_columns": "i8",
+        "statistics": "i8",  # address of the row that the steps fill
+        "statistic_columns": "i8",
+        "n_statistic_columns": "i8",
+        "status": "i8",
+        "failed": "i8",  # which of the steps returned it
+    },
+    parts={
+        "words": integers(STREAM_WORDS),  # of the random stream
+        "position": floats(per_coordinate),
+        "grad": floats(per_coordinate),
+        "discrete": integers(per_discrete),
+    },
+    work={
+        "steps": integers(lambda steps, site: 2 * len(steps)),  # (function, own state) per step
+        "row": floats(lambda steps, site: site.bound.row_size),  # that `record` fills
+    },
 )
+Chain = CHAIN.record
 
 #: What a chain publishes after each draw; one cache line. `draw` is stored last, with release.
 Progress = np.dtype(
@@ -203,7 +208,7 @@ def advance(address: int, until: int, gradients: int) -> int:
                 return status
         index = chain.draw if warm else chain.draw - chain.tune
         if chain.n_columns > 0:
-            if call_record(chain.record, chain.n, chain.position, chain.row, chain.context) != 0:
+            if call_record(chain.record_function, chain.n, chain.position, chain.row, chain.context) != 0:
                 return _BAD_RECORD
             _scatter(chain.row, chain.columns, chain.n_columns, warm, index)
         _scatter(chain.statistics, chain.statistic_columns, chain.n_statistic_columns, warm, index)

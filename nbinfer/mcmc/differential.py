@@ -14,7 +14,6 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,46 +23,51 @@ from numpy.typing import ArrayLike
 from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
 from nbinfer.mcmc import proposals
 from nbinfer.mcmc.chain import Chain, Status, value_at
-from nbinfer.mcmc.metropolis import Scaling, initial_scaling, tune
+from nbinfer.mcmc.metropolis import SCALING, Scaling, initial_scaling, tune
 from nbinfer.mcmc.proposals import MULTIVARIATE, PoissonProposal, Proposal, UniformProposal, UsersProposal, proposal_for
 from nbinfer.mcmc.settings import check_interval, is_number
-from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
+from nbinfer.mcmc.state import Memory, State, floats, per_coordinate
+from nbinfer.mcmc.step import Around, Competence, Site, StepMethod
 from nbinfer.random import uniform
 
-#: What a step keeps.
-Difference = np.dtype(
-    [
-        ("kind", "i8"),  # of the deviates that are added
-        ("scale", "i8"),  # address of their scales
-        ("scaling", "i8"),  # of those deviates
-        ("reach", "i8"),  # another `Scaling`: what differences are multiplied by
-        ("deviate", "i8"),
-        ("trial", "i8"),
-        ("peers", "i8"),  # address of the addresses of the points to take differences of
-        ("n_peers", "i8"),
-        ("chain", "i8"),  # which of them is the chain's own; -1: none
-        ("history", "i8"),  # address of the rows of past points, for Z
-        ("capacity", "i8"),  # rows that fit
-        ("kept", "i8"),  # rows that are filled
-        ("seen", "i8"),  # points that had the chance to be kept since warm-up
-        ("keep", "f8"),  # share of warm-up that is kept when it ends
-        ("tuned", "i8"),  # whether warm-up was under way last time
-        ("statistics", "i8"),
-    ],
-    align=True,
+DIFFERENCE = State(
+    fields={
+        "kind": "i8",  # of the deviates that are added
+        "peers": "i8",  # address of the addresses of the points to take differences of
+        "n_peers": "i8",
+        "chain": "i8",  # which of them is the chain's own
+    },
+    parts={
+        "scaling": SCALING,  # of those deviates
+        "reach": SCALING,  # what differences are multiplied by
+        "scale": floats(lambda step, site: site.n**2 if step._proposal.kind == MULTIVARIATE else site.n),
+    },
+    work={"deviate": floats(per_coordinate), "trial": floats(per_coordinate)},
+    statistics={
+        "accept": "float64",
+        "accepted": "bool",
+        "scaling": "float64",
+        "lambda": "float64",
+        "lp": "float64",
+        "tune": "bool",
+    },
 )
+Difference, Row = DIFFERENCE.record, DIFFERENCE.row
 
-STATISTICS = {
-    "accept": "float64",
-    "accepted": "bool",
-    "scaling": "float64",
-    "lambda": "float64",
-    "lp": "float64",
-    "tune": "bool",
-}
+_HISTORY = 1000  # points of the past that are kept
+
+PAST = DIFFERENCE.extended(
+    fields={
+        "kept": "i8",  # rows of the history that are filled
+        "seen": "i8",  # points that had the chance to be kept since warm-up
+        "keep": "f8",  # share of warm-up that is kept when it ends
+        "tuned": "i8",  # whether warm-up was under way last time
+    },
+    parts={"history": floats(lambda step, site: _HISTORY * site.n)},  # rows of past points
+)
+Past = PAST.record
 
 _OK = int(Status.OK)
-_HISTORY = 1000  # points of the past that are kept
 
 
 @kernel
@@ -102,13 +106,13 @@ def _walk(chain: Record, own: Record, from_address: int, to_address: int) -> Non
         for i in range(n):
             q[i] = trial[i]
         chain.logp, chain.gradient_known = logp, 0
-    row = floats_at(own.statistics, 6)
-    row[0] = math.exp(min(change, 700.0))
-    row[1] = accepted
-    row[2] = scaling.factor
-    row[3] = reach.factor
-    row[4] = chain.logp
-    row[5] = chain.tuning
+    row = record_at(own.statistics, Row)
+    row["accept"] = math.exp(min(change, 700.0))
+    row["accepted"] = accepted
+    row["scaling"] = scaling.factor
+    row["lambda"] = reach.factor
+    row["lp"] = chain.logp
+    row["tune"] = chain.tuning
     if chain.tuning != 0:
         tune(scaling, accepted)
         tune(reach, accepted)
@@ -127,10 +131,10 @@ def step_among_chains(chain_address: int, own_address: int) -> int:
 @kernel
 def _forget(own: Record, n: int) -> None:
     """At the end of warm-up keep its last share: rows are a ring, of which `seen` says where it begins."""
-    history = floats_at(own.history, own.capacity * n)
+    history = floats_at(own.history, _HISTORY * n)
     keep = min(own.kept, max(2, math.ceil(own.keep * own.seen)))
     # The ring is turned so that its latest rows come first; three reversals do that in place.
-    begin = own.seen % own.capacity if own.kept == own.capacity else 0
+    begin = own.seen % _HISTORY if own.kept == _HISTORY else 0
     shift = (begin + own.kept - keep) % own.kept
     for low, high in ((0, shift), (shift, own.kept), (0, own.kept)):
         for k in range((high - low) // 2):
@@ -146,12 +150,12 @@ def _remember(chain: Record, own: Record) -> None:
     """Keep the present point: in warm-up the latest ones, afterwards a uniform sample of all (reservoir sampling)."""
     n = chain.n
     row = own.kept
-    if own.kept == own.capacity:
-        row = own.seen % own.capacity if chain.tuning != 0 else _below(chain.words, own.seen + 1)
+    if own.kept == _HISTORY:
+        row = own.seen % _HISTORY if chain.tuning != 0 else _below(chain.words, own.seen + 1)
     else:
         own.kept += 1
     own.seen += 1
-    if row < own.capacity:
+    if row < _HISTORY:
         q, out = floats_at(chain.position, n), floats_at(own.history + 8 * n * row, n)
         for i in range(n):
             out[i] = q[i]
@@ -160,7 +164,7 @@ def _remember(chain: Record, own: Record) -> None:
 @entry("int64(intp, intp)")
 def step_by_the_past(chain_address: int, own_address: int) -> int:
     """Make one transition by the difference of two points of the chain's past."""
-    chain, own = record_at(chain_address, Chain), record_at(own_address, Difference)
+    chain, own = record_at(chain_address, Chain), record_at(own_address, Past)
     n = chain.n
     if own.tuned != 0 and chain.tuning == 0:
         _forget(own, n)
@@ -185,7 +189,7 @@ class _Differential(StepMethod):
     tune: str | None = None
     tune_interval: int = 100
 
-    statistics = STATISTICS
+    state = DIFFERENCE
 
     def __post_init__(self) -> None:
         label = type(self).__name__
@@ -217,35 +221,18 @@ class _Differential(StepMethod):
         if shape not in ((), (site.n,), (site.n, site.n)):
             raise ValueError(f"S has shape {shape}, but {', '.join(site.names)} have {site.n} coordinates.")
 
-    def layout(self, site: Site) -> dict[str, int]:
-        """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
-        count = Scaling.itemsize // 8
-        scale = site.n**2 if self._proposal.kind == MULTIVARIATE else site.n
-        return {"own": Difference.itemsize // 8, "scaling": count, "reach": count, "scale": scale}
-
-    def workspace(self, site: Site) -> dict[str, int]:
-        """Return the memory that a transition needs and that no draw depends on, in 8-byte fields."""
-        return {"deviate": site.n, "trial": site.n}
-
-    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+    def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write settings and first state."""
-        own = parts["own"].view(Difference)[0]
         proposal = self._proposal
-        own["kind"] = proposal.kind
-        parts["scale"].view(np.float64)[:] = proposal.s.ravel() if proposal.s.ndim == 2 else proposal.s
+        own.kind = proposal.kind
+        own.scale[:] = proposal.s.ravel() if proposal.s.ndim == 2 else proposal.s
         reach = 2.38 / math.sqrt(2.0 * site.n) if self.lamb is None else self.lamb
-        for name, factor, tuned in (("scaling", self.scaling, "scaling"), ("reach", reach, "lambda")):
-            interval = self.tune_interval if self.tune == tuned else 0
-            initial_scaling(parts[name].view(Scaling)[0], factor, np.inf, interval)
+        initial_scaling(own.scaling, self.scaling, np.inf, self.tune_interval if self.tune == "scaling" else 0)
+        initial_scaling(own.reach, reach, np.inf, self.tune_interval if self.tune == "lambda" else 0)
 
-    def wire(self, wiring: Wiring, site: Site) -> None:
-        """Write the addresses."""
-        own = record_at.py_func(wiring.parts["own"], Difference)
-        for name in ("scaling", "reach", "scale"):
-            own[name] = wiring.parts[name]
-        own.deviate, own.trial = wiring.work["deviate"], wiring.work["trial"]
-        own.peers, own.n_peers, own.chain = wiring.peers, wiring.n_peers, wiring.chain
-        own.statistics = wiring.statistics
+    def connect(self, own: Memory, around: Around, site: Site) -> None:
+        """Write where the other chains are."""
+        own.peers, own.n_peers, own.chain = around.peers, around.n_peers, around.number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -319,6 +306,7 @@ class DEMetropolisZ(_Differential):  # numpydoc ignore=PR02
     tune_drop_fraction: float = 0.9
 
     name = "de_metropolis_z"
+    state = PAST
     function = step_by_the_past
 
     def __post_init__(self) -> None:
@@ -326,17 +314,7 @@ class DEMetropolisZ(_Differential):  # numpydoc ignore=PR02
         if not is_number(self.tune_drop_fraction) or not 0.0 <= self.tune_drop_fraction <= 1.0:
             raise ValueError(f"tune_drop_fraction must lie in [0, 1], got {self.tune_drop_fraction!r}.")
 
-    def layout(self, site: Site) -> dict[str, int]:
-        """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
-        return super().layout(site) | {"history": _HISTORY * site.n}
-
-    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+    def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write settings and first state."""
-        super().initialise(parts, site, tune, position)
-        own = parts["own"].view(Difference)[0]
-        own["capacity"], own["keep"] = _HISTORY, 1.0 - self.tune_drop_fraction
-
-    def wire(self, wiring: Wiring, site: Site) -> None:
-        """Write the addresses."""
-        super().wire(wiring, site)
-        record_at.py_func(wiring.parts["own"], Difference).history = wiring.parts["history"]
+        super().initialise(own, site, tune, position)
+        own.keep = 1.0 - self.tune_drop_fraction

@@ -141,8 +141,8 @@ def _look_at_statuses(blocks: Blocks, bound: Any, outcome: Outcome) -> None:
     """Make an error of the first status that ended a chain."""
     for chain, record in enumerate(blocks.records):
         if record["status"] in _FAILURES:
-            outcome.chain, outcome.position = chain, blocks.part(chain, "position").view("f8").copy()
-            outcome.discrete = blocks.part(chain, "discrete").copy()
+            outcome.chain, outcome.position = chain, blocks.chains[chain].position.copy()
+            outcome.discrete = blocks.chains[chain].discrete.copy()
             replayed = _replayed(bound, outcome.position, outcome.discrete)
             method, site = blocks.steps[record["failed"]]
             step = f"{type(method).__name__}({', '.join(map(repr, site.names))})"

@@ -11,7 +11,6 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,21 +21,19 @@ from nbinfer.compile import Record, entry, floats_at, kernel, load_acquire, reco
 from nbinfer.mcmc.chain import Chain, Status, value_at
 from nbinfer.mcmc.definite import symmetric_and_positive
 from nbinfer.mcmc.settings import numbers
-from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
+from nbinfer.mcmc.state import Memory, State, floats, per_coordinate
+from nbinfer.mcmc.step import Competence, Site, StepMethod
 from nbinfer.random import fill_normal, uniform
 
-#: What a step keeps.
-Ellipse = np.dtype(
-    [
-        ("factor", "i8"),  # address of the lower Cholesky factor of the Gaussian's covariance, n x n
-        ("centre", "i8"),  # address of the mean, n float64
-        ("old", "i8"),
-        ("draw", "i8"),
-        ("solved", "i8"),
-        ("statistics", "i8"),
-    ],
-    align=True,
+ELLIPSE = State(
+    parts={
+        "factor": floats(lambda step, site: site.n**2),  # lower Cholesky factor of the Gaussian's covariance
+        "centre": floats(per_coordinate),
+    },
+    work={"old": floats(per_coordinate), "draw": floats(per_coordinate), "solved": floats(per_coordinate)},
+    statistics={"n_evals": "int64", "lp": "float64", "tune": "bool"},
 )
+Ellipse, Row = ELLIPSE.record, ELLIPSE.row
 
 _NEAREST = 1e-30  # angle that moves nothing
 _OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
@@ -100,10 +97,10 @@ def step(chain_address: int, own_address: int) -> int:
             return _STOPPED
         angle = low + (high - low) * uniform(chain.words)
     chain.logp, chain.gradient_known = logp, 0
-    row = floats_at(own.statistics, 3)
-    row[0] = evaluations
-    row[1] = logp
-    row[2] = chain.tuning
+    row = record_at(own.statistics, Row)
+    row.n_evals = evaluations
+    row.lp = logp
+    row.tune = chain.tuning
     return _OK
 
 
@@ -132,7 +129,7 @@ class EllipticalSlice(StepMethod):  # numpydoc ignore=PR02
     prior_mean: ArrayLike = 0.0
 
     name = "elliptical_slice"
-    statistics = {"n_evals": "int64", "lp": "float64", "tune": "bool"}
+    state = ELLIPSE
     function = step
 
     def __post_init__(self) -> None:
@@ -173,21 +170,7 @@ class EllipticalSlice(StepMethod):  # numpydoc ignore=PR02
                 f"{', '.join(site.names)} are {site.n}."
             )
 
-    def layout(self, site: Site) -> dict[str, int]:
-        """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
-        return {"own": Ellipse.itemsize // 8, "factor": site.n**2, "mean": site.n}
-
-    def workspace(self, site: Site) -> dict[str, int]:
-        """Return the memory that a transition needs and that no draw depends on, in 8-byte fields."""
-        return {"old": site.n, "draw": site.n, "solved": site.n}
-
-    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+    def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write the settings."""
-        parts["factor"].view(np.float64)[:] = self._factor().ravel()
-        parts["mean"].view(np.float64)[:] = self.prior_mean
-
-    def wire(self, wiring: Wiring, site: Site) -> None:
-        """Write the addresses."""
-        own = record_at.py_func(wiring.parts["own"], Ellipse)
-        own.factor, own.centre, own.statistics = wiring.parts["factor"], wiring.parts["mean"], wiring.statistics
-        own.old, own.draw, own.solved = wiring.work["old"], wiring.work["draw"], wiring.work["solved"]
+        own.factor[:] = self._factor().ravel()
+        own.centre[:] = self.prior_mean

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nbinfer.compile import Entry, Record, address_of, entry, floats_at, record_at
+from nbinfer.compile import Entry, address_of, entry, floats_at
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.modules import generated_module
 from nbinfer.compile.users import compilable
 from nbinfer.errors import PositiveDefiniteError
 from nbinfer.mcmc.definite import coordinates
-from nbinfer.mcmc.metric import Metric
 from nbinfer.mcmc.potential import Floats, QuadPotential
+from nbinfer.mcmc.state import Memory
 from nbinfer.model.evaluate import call, check_arguments
 from nbinfer.random import fill_normal, generator_functions
 
@@ -44,11 +44,9 @@ class _Functional(QuadPotential):
         """The inverse mass, shape (n, n), from the velocities of unit momenta."""
         return np.array([self.velocity(row) for row in np.eye(self._size)]).T
 
-    def wire(self, parts: Mapping[str, int], work: Mapping[str, int]) -> None:
-        super().wire(parts, work)
-        metric: Record = record_at.py_func(parts["metric"], Metric)
-        metric["velocity"], metric["momentum"] = (function.address for function in self._functions)
-        metric["given"] = address_of(self._data)
+    def connect(self, metric: Memory) -> None:
+        metric.velocity, metric.momentum = (function.address for function in self._functions)
+        metric.given = address_of(self._data)
 
 
 @entry(_SIGNATURE)

@@ -4,33 +4,47 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import call_record, entry, floats_at, ints_at, record_at
+from nbinfer.compile import address_of, call_record, entry, floats_at, ints_at, record_at
 from nbinfer.mcmc.chain import Chain, Status, know_value
-from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
+from nbinfer.mcmc.state import Memory, State, floats, integers, per_discrete
+from nbinfer.mcmc.step import Around, Competence, Site, StepMethod
 from nbinfer.model.bounds import BoundsError
 from nbinfer.model.extras import DRAWABLE, check_draw
 from nbinfer.random import generator_functions
 
-#: What a step keeps.
-Gibbs = np.dtype(
-    [
-        ("draw", "i8"),  # C function: chain's position -> draw
-        ("given", "i8"),  # what it is given: stream, functions of its generator, address of the draw
-        ("n", "i8"),  # coordinates or discrete values
-        ("indices", "i8"),  # address of their indices
-        ("lowest", "i8"),  # of discrete values
-        ("highest", "i8"),
-        ("discrete", "i8"),
-        ("statistics", "i8"),
-    ],
-    align=True,
+
+def _count(step: Any, site: Site) -> int:
+    """Return how many coordinates or discrete values there are."""
+    return len(site.discrete) or len(site.coordinates)
+
+
+def _room(step: Any, site: Site) -> int:
+    """Return what a draw takes: as coordinates, and as elements of the variable."""
+    return _count(step, site) + int(site.bound.model.parameters[site.names[0]].elements)
+
+
+GIBBS = State(
+    fields={
+        "draw": "i8",  # C function: chain's position -> draw
+        "n": "i8",  # coordinates or discrete values
+        "n_discrete": "i8",
+    },
+    parts={
+        "given": integers(3),  # what the function is given: stream, functions of its generator, address of the draw
+        "indices": integers(_count),
+        "lowest": integers(per_discrete),
+        "highest": integers(per_discrete),
+    },
+    work={"out": floats(_room)},
+    statistics={"lp": "float64", "tune": "bool"},
 )
+Gibbs, Row = GIBBS.record, GIBBS.row
 
 _LOOKS = 20  # points at which bounds are looked at
 _OK, _BAD_DRAW, _RAISED = int(Status.OK), int(Status.BAD_DRAW), int(Status.RAISED)
@@ -42,26 +56,26 @@ def step(chain_address: int, own_address: int) -> int:
     chain, own = record_at(chain_address, Chain), record_at(own_address, Gibbs)
     if call_record(own.draw, chain.n, chain.position, own.given, chain.context) != 0:
         return _RAISED
-    out, indices = floats_at(ints_at(own.given, 3)[2], own.n), ints_at(own.indices, own.n)
-    lowest, highest = ints_at(own.lowest, own.discrete), ints_at(own.highest, own.discrete)
+    out, indices = floats_at(own.out, own.n), ints_at(own.indices, own.n)
+    lowest, highest = ints_at(own.lowest, own.n_discrete), ints_at(own.highest, own.n_discrete)
     for i in range(own.n):
         inside = math.isfinite(out[i])
-        if inside and own.discrete != 0:
+        if inside and own.n_discrete != 0:
             inside = lowest[i] <= out[i] <= highest[i] and out[i] == math.floor(out[i])
         if not inside:
             return _BAD_DRAW
     position, z = floats_at(chain.position, chain.n), ints_at(chain.discrete, chain.n_discrete)
     for i in range(own.n):
-        if own.discrete != 0:
+        if own.n_discrete != 0:
             z[indices[i]] = np.int64(out[i])
         else:
             position[indices[i]] = out[i]
     know_value(chain)
     if chain.logp == -np.inf:
         return _BAD_DRAW
-    row = floats_at(own.statistics, 2)
-    row[0] = chain.logp
-    row[1] = chain.tuning
+    row = record_at(own.statistics, Row)
+    row.lp = chain.logp
+    row.tune = chain.tuning
     return _OK
 
 
@@ -99,7 +113,7 @@ class GibbsStep(StepMethod):  # numpydoc ignore=PR02
     draw: Callable[..., Any] | None = None
 
     name = "gibbs"
-    statistics = {"lp": "float64", "tune": "bool"}
+    state = GIBBS
     function = step
     sees_all = True
 
@@ -124,35 +138,16 @@ class GibbsStep(StepMethod):  # numpydoc ignore=PR02
                 "so that the draw would move more than this variable; let another step sample it."
             )
 
-    def layout(self, site: Site) -> dict[str, int]:
-        """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
-        k = len(site.discrete)
-        return {"own": Gibbs.itemsize // 8, "given": 3, "indices": _count(site), "lowest": k, "highest": k}
-
-    def workspace(self, site: Site) -> dict[str, int]:
-        """Return the memory that a transition needs and that no draw depends on, in 8-byte fields."""
-        elements = site.bound.model.parameters[site.names[0]].elements
-        return {"out": _count(site) + elements}
-
-    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+    def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write the settings."""
-        own = parts["own"].view(Gibbs)[0]
-        own["n"], own["discrete"] = _count(site), len(site.discrete)
-        parts["indices"][:] = site.discrete if len(site.discrete) else site.coordinates
-        parts["lowest"][:], parts["highest"][:] = site.lowest, site.highest
+        own.n, own.n_discrete = _count(self, site), len(site.discrete)
+        own.indices[:] = site.discrete if len(site.discrete) else site.coordinates
+        own.lowest[:], own.highest[:] = site.lowest, site.highest
 
-    def wire(self, wiring: Wiring, site: Site) -> None:
-        """Write the addresses."""
-        own = record_at.py_func(wiring.parts["own"], Gibbs)
-        for name in ("given", "indices", "lowest", "highest"):
-            own[name] = wiring.parts[name]
-        given = ints_at.py_func(wiring.parts["given"], 3)
-        given[:] = wiring.stream, generator_functions(), wiring.work["out"]
-        own.draw, own.statistics = site.bound.draw(site.names[0], self.draw), wiring.statistics
-
-
-def _count(site: Site) -> int:
-    return len(site.discrete) or len(site.coordinates)
+    def connect(self, own: Memory, around: Around, site: Site) -> None:
+        """Write the function that draws, and what it is given."""
+        own.draw = site.bound.draw(site.names[0], self.draw)
+        own.given[:] = around.chain["words"], generator_functions(), address_of(own.out)
 
 
 def _followers(site: Site) -> list[str]:

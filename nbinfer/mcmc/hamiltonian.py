@@ -11,11 +11,11 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import Record, kernel, record_at
+from nbinfer.compile import Record, kernel
 from nbinfer.mcmc import integrators, warmup
 from nbinfer.mcmc import metric as metrics
 from nbinfer.mcmc import step_size as step_sizes
@@ -25,29 +25,30 @@ from nbinfer.mcmc.integrators import integrator_number
 from nbinfer.mcmc.metric import Adaptation
 from nbinfer.mcmc.potential import QuadPotential, quad_potential
 from nbinfer.mcmc.settings import between, choice, is_number, positive
-from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
-from nbinfer.mcmc.step_size import DualAveraging
+from nbinfer.mcmc.state import Inner, Memory, State
+from nbinfer.mcmc.step import Around, Competence, Site, StepMethod
+from nbinfer.mcmc.step_size import AVERAGING
 from nbinfer.mcmc.tree import copy
+from nbinfer.mcmc.warmup import SCHEDULE
 from nbinfer.random import uniform
 
-#: What the state of every Hamiltonian step begins with: addresses of its parts, and settings.
-COMMON = [
-    ("metric", "i8"),
-    ("schedule", "i8"),
-    ("averaging", "i8"),
-    ("statistics", "i8"),  # address of the row that the step fills
-    ("integrator", "i8"),
-    ("energy_limit", "f8"),  # Emax
-    ("target_accept", "f8"),
-    ("gamma", "f8"),
-    ("k", "f8"),
-    ("t0", "f8"),
-    ("adapts_step_size", "i8"),
-    ("low", "f8"),  # the step size is multiplied by a number from U(low, high)
-    ("high", "f8"),
-    ("first_step_size", "f8"),
-    ("begun", "i8"),  # whether the first transition has been prepared
-]
+#: What every Hamiltonian step keeps.
+HAMILTONIAN = State(
+    fields={
+        "integrator": "i8",
+        "energy_limit": "f8",  # Emax
+        "target_accept": "f8",
+        "gamma": "f8",
+        "k": "f8",
+        "t0": "f8",
+        "adapts_step_size": "i8",
+        "low": "f8",  # the step size is multiplied by a number from U(low, high)
+        "high": "f8",
+        "first_step_size": "f8",
+        "begun": "i8",  # whether the first transition has been prepared
+    },
+    parts={"metric": Inner(lambda step: step.kinetic), "schedule": SCHEDULE, "averaging": AVERAGING},
+)
 
 
 @kernel
@@ -140,8 +141,6 @@ class Hamiltonian(StepMethod):  # numpydoc ignore=PR01
     on_error: str = "summary"
 
     uses_gradient = True
-    #: dtype of what the step keeps; it begins with `COMMON`.
-    state: ClassVar[np.dtype[Any]]
 
     def __post_init__(self) -> None:
         between("target_accept", self.target_accept, 0.0, 1.0)
@@ -213,33 +212,17 @@ class Hamiltonian(StepMethod):  # numpydoc ignore=PR01
         """Raise ValueError if the metric does not fit the place."""
         self.kinetic.placed(site)
 
-    def layout(self, site: Site) -> dict[str, int]:
-        """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
-        mine = {"own": self.state.itemsize // 8, "averaging": DualAveraging.itemsize // 8}
-        return mine | self.kinetic.layout(site.n)
-
-    def workspace(self, site: Site) -> dict[str, int]:
-        """Return the memory that a transition needs and that no draw depends on, in 8-byte fields."""
-        return self.kinetic.workspace(site.n)
-
-    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+    def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write the settings and the first state of a chain that begins at `position`."""
-        own = parts["own"].view(self.state)[0]
-        own["target_accept"], own["gamma"], own["k"], own["t0"] = self.target_accept, self.gamma, self.k, self.t0
-        own["integrator"], own["energy_limit"] = integrator_number(self.integrator), self.Emax
-        own["adapts_step_size"] = self.adapt_step_size
-        own["low"], own["high"] = self._step_range()
-        own["first_step_size"] = self.step_scale / site.n**0.25
+        own.target_accept, own.gamma, own.k, own.t0 = self.target_accept, self.gamma, self.k, self.t0
+        own.integrator, own.energy_limit = integrator_number(self.integrator), self.Emax
+        own.adapts_step_size = self.adapt_step_size
+        own.low, own.high = self._step_range()
+        own.first_step_size = self.step_scale / site.n**0.25
         # Without a metric that is learnt a step is as long as the parameters are large.
-        parts["averaging"].view(DualAveraging)[0]["largest"] = (
-            np.inf if self.kinetic.adaptation == Adaptation.NONE else step_sizes.LARGEST_STEP
-        )
-        self.kinetic.placed(site).initialise(parts, site.n, tune, position)
+        own.averaging.largest = np.inf if self.kinetic.adaptation == Adaptation.NONE else step_sizes.LARGEST_STEP
+        self.kinetic.placed(site).initialise(own.metric, own.schedule, tune, position)
 
-    def wire(self, wiring: Wiring, site: Site) -> None:
-        """Write the addresses: of the parts of the block, of the work space, of the row of statistics."""
-        own = record_at.py_func(wiring.parts["own"], self.state)
-        for name in ("metric", "schedule", "averaging"):
-            own[name] = wiring.parts[name]
-        own["statistics"] = wiring.statistics
-        self.kinetic.wire(wiring.parts, wiring.work)
+    def connect(self, own: Memory, around: Around, site: Site) -> None:
+        """Write the functions of a metric that is made of them."""
+        self.kinetic.connect(own.metric)

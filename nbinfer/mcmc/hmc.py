@@ -8,56 +8,52 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from nbinfer.compile import Record, entry, floats_at, kernel, load_acquire, record_at
+from nbinfer.compile import Record, entry, kernel, load_acquire, record_at
 from nbinfer.mcmc import hamiltonian, integrators
 from nbinfer.mcmc import metric as metrics
 from nbinfer.mcmc import step_size as step_sizes
 from nbinfer.mcmc.chain import Chain, Status, know_gradient
-from nbinfer.mcmc.hamiltonian import COMMON, Hamiltonian
+from nbinfer.mcmc.hamiltonian import HAMILTONIAN, Hamiltonian
 from nbinfer.mcmc.metric import Metric
 from nbinfer.mcmc.settings import count, positive
-from nbinfer.mcmc.step import Site, Wiring
+from nbinfer.mcmc.state import Memory, floats
+from nbinfer.mcmc.step import Site
 from nbinfer.mcmc.step_size import DualAveraging
 from nbinfer.mcmc.tree import copy
 from nbinfer.mcmc.warmup import Schedule
 from nbinfer.random import uniform
 
-#: What a step of Hamiltonian Monte Carlo keeps.
-Hmc = np.dtype(
-    [
-        *COMMON,
-        ("path_length", "f8"),
-        ("max_steps", "i8"),
-        ("points", "i8"),  # address of two phase points: work space
+HMC = HAMILTONIAN.extended(
+    fields={
+        "path_length": "f8",
+        "max_steps": "i8",
         # The outcome of a trajectory.
-        ("end", "i8"),  # address of its last point
-        ("logp", "f8"),  # there
-        ("start_energy", "f8"),
-        ("energy", "f8"),  # at the end
-        ("n_steps", "i8"),
-    ],
-    align=True,
+        "end": "i8",  # address of its last point
+        "logp": "f8",  # there
+        "start_energy": "f8",
+        "energy": "f8",  # at the end
+        "n_steps": "i8",
+    },
+    work={"points": floats(lambda step, site: 8 * site.n)},  # two phase points
+    statistics={
+        "lp": "float64",
+        "acceptance_rate": "float64",
+        "accepted": "bool",
+        "step_size": "float64",
+        "step_size_bar": "float64",
+        "path_length": "float64",
+        "n_steps": "int64",
+        "diverging": "bool",
+        "energy": "float64",
+        "energy_error": "float64",
+        "tune": "bool",
+    },
 )
-
-#: Statistics of a transition, in the order of their row: name -> dtype.
-STATISTICS = {
-    "lp": "float64",
-    "acceptance_rate": "float64",
-    "accepted": "bool",
-    "step_size": "float64",
-    "step_size_bar": "float64",
-    "path_length": "float64",
-    "n_steps": "int64",
-    "diverging": "bool",
-    "energy": "float64",
-    "energy_error": "float64",
-    "tune": "bool",
-}
+Hmc, Row = HMC.record, HMC.row
 
 _OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
 
@@ -122,18 +118,18 @@ def step(chain_address: int, own_address: int) -> int:
     elif diverging:
         chain.divergences += 1
     chain.step_size = size
-    row = floats_at(own.statistics, 11)
-    row[0] = chain.logp
-    row[1] = accept
-    row[2] = accepted
-    row[3] = size
-    row[4] = step_sizes.step_size(averaging, False)
-    row[5] = length
-    row[6] = own.n_steps
-    row[7] = diverging
-    row[8] = energy
-    row[9] = error
-    row[10] = chain.tuning
+    row = record_at(own.statistics, Row)
+    row.lp = chain.logp
+    row.acceptance_rate = accept
+    row.accepted = accepted
+    row.step_size = size
+    row.step_size_bar = step_sizes.step_size(averaging, False)
+    row.path_length = length
+    row.n_steps = own.n_steps
+    row.diverging = diverging
+    row.energy = energy
+    row.energy_error = error
+    row.tune = chain.tuning
     return _OK
 
 
@@ -214,26 +210,15 @@ class HamiltonianMC(Hamiltonian):  # numpydoc ignore=PR02
 
     #: How `step_kwargs` names it.
     name = "hmc"
-    statistics = STATISTICS
+    state = HMC
     function = step
-    state = Hmc
 
     def __post_init__(self) -> None:
         super().__post_init__()
         positive("path_length", self.path_length)
         count("max_steps", self.max_steps, 1, 2**31)
 
-    def workspace(self, site: Site) -> dict[str, int]:
-        """Return the memory that a transition needs and that no draw depends on, in 8-byte fields."""
-        return super().workspace(site) | {"points": 8 * site.n}
-
-    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+    def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write the settings and the first state of a chain that begins at `position`."""
-        super().initialise(parts, site, tune, position)
-        own = parts["own"].view(Hmc)[0]
-        own["path_length"], own["max_steps"] = self.path_length, self.max_steps
-
-    def wire(self, wiring: Wiring, site: Site) -> None:
-        """Write the addresses: of the parts of the block, of the work space, of the row of statistics."""
-        super().wire(wiring, site)
-        record_at.py_func(wiring.parts["own"], Hmc).points = wiring.work["points"]
+        super().initialise(own, site, tune, position)
+        own.path_length, own.max_steps = self.path_length, self.max_steps

@@ -152,7 +152,7 @@ def _from_run(
     blocks.begin(0, *starting_points(bound, model, None, True, [key], [0])[0])
     positions = np.full((1, draws, model.dim), np.nan)
     blocks.wire([Column(0, model.dim, "float64", None, positions)], [])
-    blocks.records[0]["record"] = record_position.address  # unconstrained, in place of the model's row
+    blocks.chains[0].record_function = record_position.address  # unconstrained, in place of the model's row
     outcome = run(blocks, bound, tune + draws, 1, display_for(progressbar, [0], tune, tune + draws))
     if outcome.error is not None:
         raise outcome.error

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import enum
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.compile import Record, call_record, floats_at, kernel
+from nbinfer.mcmc.state import State, floats
 from nbinfer.random import fill_normal
 
 
@@ -33,31 +35,45 @@ class Adaptation(enum.IntEnum):
     SLOPES = 4
 
 
-#: State of a metric. Addresses lead to arrays of the same block.
-Metric = np.dtype(
-    [
-        ("adaptation", "i8"),
-        ("dense", "i8"),  # 0: diagonal, 1: a matrix, 2: two functions
-        ("n", "i8"),
-        ("inv_mass", "i8"),  # (n,) or (n, n)
-        ("root", "i8"),  # diagonal: 1/sqrt(inv_mass); dense: lower Cholesky factor of inv_mass
-        ("estimators", "i8"),  # two, see `_estimator`
-        ("spare", "i8"),  # dense: room for a factor that may not exist; functions: for a velocity
-        ("shrinkage", "f8"),  # dense: draws whose weight the variances have over the covariances
-        ("slopes", "i8"),  # two windows of sums of absolute gradients, and their counts
-        ("slope_count_0", "f8"),
-        ("slope_count_1", "f8"),
-        ("learnt", "f8"),  # draws so far, where slopes are counted
-        ("velocity", "i8"),  # C functions ``int64 f(int64 n, intp momentum, intp velocity, intp data)``
-        ("momentum", "i8"),  # and ``int64 f(int64 n, intp stream, intp momentum, intp data)``; 0 is success
-        ("given", "i8"),  # their last argument
-        ("foreground", "i8"),  # which of the two is in use
-        ("count_0", "f8"),
-        ("count_1", "f8"),
-        ("failures", "i8"),  # estimates that were not positive definite and therefore not used
-    ],
-    align=True,
+def estimator_size(n: int, adaptation: Adaptation) -> int:
+    """Return the number of float64 of one estimator."""
+    if adaptation == Adaptation.NONE:
+        return 0
+    return n + n * n if adaptation == Adaptation.DENSE else 4 * n
+
+
+def _entries(potential: Any, site: Any) -> int:
+    return int(site.n * site.n if potential.dense == 1 else site.n)
+
+
+#: A metric. Sizes are asked of the `QuadPotential` that made it.
+METRIC = State(
+    fields={
+        "adaptation": "i8",
+        "dense": "i8",  # 0: diagonal, 1: a matrix, 2: two functions
+        "n": "i8",
+        "shrinkage": "f8",  # dense: draws whose weight the variances have over the covariances
+        "slope_count_0": "f8",
+        "slope_count_1": "f8",
+        "learnt": "f8",  # draws so far, where slopes are counted
+        "velocity": "i8",  # C functions ``int64 f(int64 n, intp momentum, intp velocity, intp data)``
+        "momentum": "i8",  # and ``int64 f(int64 n, intp stream, intp momentum, intp data)``; 0 is success
+        "given": "i8",  # their last argument
+        "foreground": "i8",  # which of the two is in use
+        "count_0": "f8",
+        "count_1": "f8",
+        "failures": "i8",  # estimates that were not positive definite and therefore not used
+    },
+    parts={
+        "inv_mass": floats(_entries),  # (n,) or (n, n)
+        "root": floats(_entries),  # diagonal: 1/sqrt(inv_mass); dense: lower Cholesky factor of inv_mass
+        "estimators": floats(lambda potential, site: 2 * estimator_size(site.n, potential.adaptation)),
+        "slopes": floats(lambda potential, site: 2 * site.n if potential.adaptation == Adaptation.SLOPES else 0),
+    },
+    # dense: room for a factor that may not exist; functions: for a velocity
+    work={"spare": floats(lambda potential, site: (0, site.n * site.n, site.n)[potential.dense])},
 )
+Metric = METRIC.record
 
 _SMALLEST, _LARGEST = 1e-20, 1e20
 _SINGULAR = 1e-13
@@ -65,13 +81,6 @@ _LEAST_DRAWS = 3  # before a spread means something
 _SLOPES_FROM, _SLOPE_WINDOW = 150, 100  # draws before absolute gradients are trusted, and between two of their windows
 _ADAPTS_FISHER, _ADAPTS_DENSE = int(Adaptation.FISHER), int(Adaptation.DENSE)
 _ADAPTS_SLOPES = int(Adaptation.SLOPES)
-
-
-def estimator_size(n: int, adaptation: Adaptation) -> int:
-    """Return the number of float64 of one estimator."""
-    if adaptation == Adaptation.NONE:
-        return 0
-    return n + n * n if adaptation == Adaptation.DENSE else 4 * n
 
 
 @kernel

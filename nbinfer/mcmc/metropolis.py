@@ -8,56 +8,68 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nbinfer.compile import Record, call_record, entry, floats_at, ints_at, kernel, record_at, words_at
+from nbinfer.compile import Record, address_of, call_record, entry, floats_at, ints_at, kernel, record_at, words_at
 from nbinfer.mcmc import proposals
 from nbinfer.mcmc.chain import Chain, Status, conditional_at
 from nbinfer.mcmc.proposals import USERS, PoissonProposal, Proposal, UsersProposal, proposal_for
 from nbinfer.mcmc.settings import check_interval, check_tune, is_number
-from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring, fill_conditionals
+from nbinfer.mcmc.state import Memory, State, floats, integers, per_discrete
+from nbinfer.mcmc.step import Around, Competence, Site, StepMethod, fill_conditionals
 from nbinfer.random import generator_functions, start, uniform
 
 #: How far a random walk goes, and how that is tuned.
-Scaling = np.dtype(
-    [
-        ("factor", "f8"),  # of the proposals
-        ("most", "f8"),  # factor that is not exceeded
-        ("interval", "i8"),  # transitions between two looks; 0: none
-        ("count", "i8"),  # transitions since the last
-        ("accepted", "i8"),  # of them
-    ],
-    align=True,
+SCALING = State(
+    fields={
+        "factor": "f8",  # of the proposals
+        "most": "f8",  # factor that is not exceeded
+        "interval": "i8",  # transitions between two looks; 0: none
+        "count": "i8",  # transitions since the last
+        "accepted": "i8",  # of them
+    }
 )
+Scaling = SCALING.record
 
-#: What a Metropolis step keeps.
-Metropolis_ = np.dtype(
-    [
-        ("scaling", "i8"),
-        ("kind", "i8"),
-        ("n", "i8"),  # coordinates that move: all that the step sees, or none
-        ("k", "i8"),  # discrete values that move
-        ("scale", "i8"),  # address of the scales
-        ("deviate", "i8"),  # address of n + k float64
-        ("trial", "i8"),  # address of n float64
-        ("old", "i8"),  # address of k int64
-        ("discrete", "i8"),  # addresses of indices and range of the discrete values
-        ("lowest", "i8"),
-        ("highest", "i8"),
-        ("propose", "i8"),  # a user's proposal, and what it is given
-        ("given", "i8"),
-        ("pair", "i8"),  # address of function, or 0, and index: the model's `conditional` where one element moves
-        ("statistics", "i8"),
-    ],
-    align=True,
+
+def _count(step: Any, site: Site) -> int:
+    """Return how many elements move."""
+    return len(site.coordinates) + len(site.discrete)
+
+
+def _per_coordinate_that_moves(step: Any, site: Site) -> int:
+    return len(site.coordinates)
+
+
+METROPOLIS = State(
+    fields={
+        "kind": "i8",
+        "n": "i8",  # coordinates that move: all that the step sees, or none
+        "k": "i8",  # discrete values that move
+        "propose": "i8",  # a user's proposal
+    },
+    parts={
+        "scaling": SCALING,
+        "scale": floats(lambda step, site: max(_count(step, site), step._proposal(site).s.size)),
+        "discrete": integers(per_discrete),  # indices and range of the discrete values
+        "lowest": integers(per_discrete),
+        "highest": integers(per_discrete),
+        "given": integers(3),  # what a user's proposal is given
+        "pair": integers(2),  # function, or 0, and index: the model's `conditional` where one element moves
+    },
+    work={
+        "deviate": floats(_count),
+        "trial": floats(_per_coordinate_that_moves),
+        "old": integers(per_discrete),
+    },
+    statistics={"accept": "float64", "accepted": "bool", "scaling": "float64", "lp": "float64", "tune": "bool"},
 )
-
-STATISTICS = {"accept": "float64", "accepted": "bool", "scaling": "float64", "lp": "float64", "tune": "bool"}
+Metropolis_, Row = METROPOLIS.record, METROPOLIS.row
 
 _OK, _RAISED, _BAD_CONDITIONAL = int(Status.OK), int(Status.RAISED), int(Status.BAD_CONDITIONAL)
 _ACCEPTANCE = 1 << 32  # what this adds to the purpose of a stream makes another
@@ -157,12 +169,12 @@ def step(chain_address: int, own_address: int) -> int:
         chain.logp = chain.logp + change if has_conditional else logp
     elif moved > 0:
         _restore(chain, own)
-    row = floats_at(own.statistics, 5)
-    row[0] = math.exp(min(change, 700.0))
-    row[1] = accepted
-    row[2] = scaling.factor
-    row[3] = chain.logp
-    row[4] = chain.tuning
+    row = record_at(own.statistics, Row)
+    row.accept = math.exp(min(change, 700.0))
+    row.accepted = accepted
+    row.scaling = scaling.factor
+    row.lp = chain.logp
+    row.tune = chain.tuning
     if chain.tuning != 0:
         tune(scaling, accepted)
     return _OK
@@ -207,7 +219,7 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
     blocked: bool = False
 
     name = "metropolis"
-    statistics = STATISTICS
+    state = METROPOLIS
     function = step
 
     def __post_init__(self) -> None:
@@ -231,7 +243,7 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
         self._proposal(site)
 
     def _proposal(self, site: Site) -> Proposal:
-        proposal, count = proposal_for(self.proposal_dist, self.S), _count(site)
+        proposal, count = proposal_for(self.proposal_dist, self.S), _count(self, site)
         s = proposal.s
         if isinstance(proposal, PoissonProposal) and len(site.coordinates):
             raise ValueError(
@@ -242,61 +254,25 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
             raise ValueError(f"S has shape {s.shape}, but what moves together has {what}; pass S of shape ({count},).")
         return proposal
 
-    def layout(self, site: Site) -> dict[str, int]:
-        """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
-        count, k = _count(site), len(site.discrete)
-        return {
-            "own": Metropolis_.itemsize // 8,
-            "scaling": Scaling.itemsize // 8,
-            "scale": self._proposal(site).s.size if self._is_matrix(site) else count,
-            "discrete": k,
-            "lowest": k,
-            "highest": k,
-            "given": 3,
-            "pair": 2,
-        }
-
-    def workspace(self, site: Site) -> dict[str, int]:
-        """Return the memory that a transition needs and that no draw depends on, in 8-byte fields."""
-        return {"deviate": _count(site), "trial": len(site.coordinates), "old": len(site.discrete)}
-
-    def _is_matrix(self, site: Site) -> bool:
-        return self._proposal(site).s.ndim == 2
-
-    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+    def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write the settings."""
-        own, scaling = parts["own"].view(Metropolis_)[0], parts["scaling"].view(Scaling)[0]
         proposal = self._proposal(site)
-        own["kind"], own["n"], own["k"] = proposal.kind, len(site.coordinates), len(site.discrete)
-        parts["scale"].view(np.float64)[:] = proposal.s.ravel() if proposal.s.ndim == 2 else proposal.s
-        initial_scaling(scaling, self.scaling, np.inf, self.tune_interval if self.tune else 0)
+        own.kind, own.n, own.k = proposal.kind, len(site.coordinates), len(site.discrete)
+        own.scale[:] = proposal.s.ravel() if proposal.s.ndim == 2 else proposal.s
+        initial_scaling(own.scaling, self.scaling, np.inf, self.tune_interval if self.tune else 0)
         for name in ("discrete", "lowest", "highest"):
-            parts[name][:] = getattr(site, name)
+            getattr(own, name)[:] = getattr(site, name)
 
-    def wire(self, wiring: Wiring, site: Site) -> None:
-        """Write the addresses."""
-        own = record_at.py_func(wiring.parts["own"], Metropolis_)
-        for name in ("scaling", "scale", "discrete", "lowest", "highest", "given", "pair"):
-            own[name] = wiring.parts[name]
-        for name in ("deviate", "trial", "old"):
-            own[name] = wiring.work[name]
-        own["statistics"] = wiring.statistics
-        if _count(site) == 1:
-            pairs = ints_at.py_func(own.pair, 2).reshape(1, 2)
-            if len(site.discrete):
-                pairs[:] = site.bound.conditionals(site.names, True)
-            else:
-                fill_conditionals(pairs, wiring, site)
+    def connect(self, own: Memory, around: Around, site: Site) -> None:
+        """Write the functions of the model's conditional and of a user's proposal."""
+        if _count(self, site) == 1 and len(site.discrete):
+            own.pair[:] = site.bound.conditionals(site.names, True)[0]
+        elif _count(self, site) == 1:
+            fill_conditionals(own.pair, around, site)
         proposal = self._proposal(site)
         if isinstance(proposal, UsersProposal):
-            given = ints_at.py_func(wiring.parts["given"], 3)
-            given[:] = wiring.parts["scale"], proposal.s.ndim, generator_functions()
-            own["propose"] = proposal.function.address
-
-
-def _count(site: Site) -> int:
-    """Return how many elements move."""
-    return len(site.coordinates) + len(site.discrete)
+            own.propose = proposal.function.address
+            own.given[:] = address_of(own.scale), proposal.s.ndim, generator_functions()
 
 
 def checked_scaling(label: str, scaling: Any, tune: Any, tune_interval: Any) -> None:
@@ -309,4 +285,4 @@ def checked_scaling(label: str, scaling: Any, tune: Any, tune_interval: Any) -> 
 
 def initial_scaling(state: Any, factor: float, most: float, interval: int) -> None:
     """Write the first state of a `Scaling`."""
-    state["factor"], state["most"], state["interval"] = factor, most, interval
+    state.factor, state.most, state.interval = factor, most, interval

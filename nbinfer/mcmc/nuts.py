@@ -8,7 +8,6 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,33 +18,35 @@ from nbinfer.mcmc import hamiltonian
 from nbinfer.mcmc import step_size as step_sizes
 from nbinfer.mcmc import tree as trees
 from nbinfer.mcmc.chain import Chain, Status, know_gradient
-from nbinfer.mcmc.hamiltonian import COMMON, Hamiltonian
+from nbinfer.mcmc.hamiltonian import HAMILTONIAN, Hamiltonian
 from nbinfer.mcmc.integrators import integrator_number
 from nbinfer.mcmc.metric import Metric
 from nbinfer.mcmc.settings import choice, count
-from nbinfer.mcmc.step import Competence, Site, Wiring
+from nbinfer.mcmc.state import Memory
+from nbinfer.mcmc.step import Competence, Site
 from nbinfer.mcmc.step_size import DualAveraging
-from nbinfer.mcmc.tree import Tree
+from nbinfer.mcmc.tree import TREE, Tree
 from nbinfer.mcmc.warmup import Schedule
 
-#: What a NUTS step keeps.
-Nuts = np.dtype([*COMMON, ("tree", "i8"), ("max_treedepth", "i8"), ("early_max_treedepth", "i8")], align=True)
-
-#: Statistics of a transition, in the order of their row: name -> dtype.
-STATISTICS = {
-    "lp": "float64",
-    "acceptance_rate": "float64",
-    "step_size": "float64",
-    "step_size_bar": "float64",
-    "diverging": "bool",
-    "energy": "float64",
-    "energy_error": "float64",
-    "max_energy_error": "float64",
-    "tree_depth": "int64",
-    "n_steps": "int64",
-    "reached_max_treedepth": "bool",
-    "tune": "bool",
-}
+NUTS_STATE = HAMILTONIAN.extended(
+    fields={"max_treedepth": "i8", "early_max_treedepth": "i8"},
+    parts={"tree": TREE},
+    statistics={
+        "lp": "float64",
+        "acceptance_rate": "float64",
+        "step_size": "float64",
+        "step_size_bar": "float64",
+        "diverging": "bool",
+        "energy": "float64",
+        "energy_error": "float64",
+        "max_energy_error": "float64",
+        "tree_depth": "int64",
+        "n_steps": "int64",
+        "reached_max_treedepth": "bool",
+        "tune": "bool",
+    },
+)
+Nuts, Row = NUTS_STATE.record, NUTS_STATE.row
 
 _EARLY_DRAWS = 200  # while tuning, so many draws are held to early_max_treedepth
 _OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
@@ -84,19 +85,19 @@ def step(chain_address: int, own_address: int) -> int:
     elif tree.diverging != 0:
         chain.divergences += 1
     chain.step_size = size
-    row = floats_at(own.statistics, 12)
-    row[0] = chain.logp
-    row[1] = accept
-    row[2] = size
-    row[3] = step_sizes.step_size(averaging, False)
-    row[4] = tree.diverging
-    row[5] = energy
-    row[6] = energy - tree.start_energy
-    row[7] = tree.max_energy_error
-    row[8] = tree.depth
-    row[9] = tree.n_steps
-    row[10] = tree.unfinished
-    row[11] = chain.tuning
+    row = record_at(own.statistics, Row)
+    row.lp = chain.logp
+    row.acceptance_rate = accept
+    row.step_size = size
+    row.step_size_bar = step_sizes.step_size(averaging, False)
+    row.diverging = tree.diverging
+    row.energy = energy
+    row.energy_error = energy - tree.start_energy
+    row.max_energy_error = tree.max_energy_error
+    row.tree_depth = tree.depth
+    row.n_steps = tree.n_steps
+    row.reached_max_treedepth = tree.unfinished
+    row.tune = chain.tuning
     return _OK
 
 
@@ -174,9 +175,8 @@ class NUTS(Hamiltonian):  # numpydoc ignore=PR02
 
     #: How `step_kwargs` names it.
     name = "nuts"
-    statistics = STATISTICS
+    state = NUTS_STATE
     function = step
-    state = Nuts
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -190,36 +190,10 @@ class NUTS(Hamiltonian):  # numpydoc ignore=PR02
         suits = not parameter.support.discrete and has_gradient
         return Competence.IDEAL if suits else Competence.INCOMPATIBLE
 
-    def layout(self, site: Site) -> dict[str, int]:
-        """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
-        return super().layout(site) | {"tree": Tree.itemsize // 8}
-
-    def workspace(self, site: Site) -> dict[str, int]:
-        """Return the memory that a transition needs and that no draw depends on, in 8-byte fields."""
-        slots = trees.slots_needed(self.max_treedepth)
-        return super().workspace(site) | {
-            "points": 4 * site.n * slots,
-            "uses": slots,
-            "indices": slots,
-            "logps": slots,
-            "energies": slots,
-            "firsts": self.max_treedepth + 1,
-            "lasts": self.max_treedepth + 1,
-        }
-
-    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+    def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write the settings and the first state of a chain that begins at `position`."""
-        super().initialise(parts, site, tune, position)
-        own, tree = parts["own"].view(Nuts)[0], parts["tree"].view(Tree)[0]
-        own["max_treedepth"], own["early_max_treedepth"] = self.max_treedepth, self.early_max_treedepth
-        tree["integrator"], tree["energy_limit"] = integrator_number(self.integrator), self.Emax
-        tree["symmetric"] = self.accept_statistic == "symmetric"
-        tree["slots"] = trees.slots_needed(self.max_treedepth)
-
-    def wire(self, wiring: Wiring, site: Site) -> None:
-        """Write the addresses: of the parts of the block, of the work space, of the row of statistics."""
-        super().wire(wiring, site)
-        record_at.py_func(wiring.parts["own"], Nuts).tree = wiring.parts["tree"]
-        tree = record_at.py_func(wiring.parts["tree"], Tree)
-        for name in ("points", "uses", "indices", "logps", "energies", "firsts", "lasts"):
-            tree[name] = wiring.work[name]
+        super().initialise(own, site, tune, position)
+        own.max_treedepth, own.early_max_treedepth = self.max_treedepth, self.early_max_treedepth
+        own.tree.integrator, own.tree.energy_limit = integrator_number(self.integrator), self.Emax
+        own.tree.symmetric = self.accept_statistic == "symmetric"
+        own.tree.slots = trees.slots_needed(self.max_treedepth)

@@ -8,22 +8,27 @@ compiled functions: velocities, energies, momenta, updates.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nbinfer.compile import Record, address_of, entry, record_at
+from nbinfer.compile import address_of, entry, record_at
 from nbinfer.mcmc import metric as metrics
 from nbinfer.mcmc import warmup
 from nbinfer.mcmc.definite import positive_diagonal, symmetric_and_positive
-from nbinfer.mcmc.metric import Adaptation, Metric
+from nbinfer.mcmc.metric import METRIC, Adaptation, Metric
 from nbinfer.mcmc.settings import count, numbers
-from nbinfer.mcmc.warmup import Schedule
+from nbinfer.mcmc.state import Inner, Memory, Plan, State
+from nbinfer.mcmc.warmup import SCHEDULE, Schedule
 from nbinfer.random import key_of, new_stream, seed_sequences
 
 Floats = NDArray[np.float64]
+
+#: A metric without a step.
+_ALONE = State(parts={"metric": Inner(lambda potential: potential), "schedule": SCHEDULE})
 
 
 @entry("int64(intp, intp, intp)")
@@ -116,7 +121,7 @@ class QuadPotential:
         """Learn from a draw and the gradient of the log density there; nothing happens unless `tune`."""
         if tune:
             position, slope = self._vector("sample", sample), self._vector("grad", grad)
-            schedule = address_of(self._memory["schedule"])
+            schedule = self._memory.schedule.address
             _learn(self._metric, schedule, self._updates, address_of(position), address_of(slope))
             self._updates += 1
 
@@ -143,7 +148,7 @@ class QuadPotential:
     def inv_mass(self) -> Floats:
         """A copy of the inverse mass, shape (n,) or (n, n)."""
         shape = (self._size,) * (1 + self.dense)
-        return self._memory["inv_mass"].view(np.float64)[: int(np.prod(shape))].reshape(shape).copy()
+        return np.array(self._memory.metric.inv_mass.reshape(shape))
 
     @property
     def _size(self) -> int:
@@ -153,17 +158,18 @@ class QuadPotential:
 
     @property
     def _metric(self) -> int:
-        return address_of(self._memory["metric"])
+        return int(self._memory.metric.address)
 
     @functools.cached_property
-    def _memory(self) -> dict[str, np.ndarray]:
+    def _memory(self) -> Memory:
         """Memory in place of a chain's block."""
-        n = self._size
-        sizes = {**self.layout(n), **self.workspace(n)}
-        memory = {name: np.zeros(max(count, 1), np.int64) for name, count in sizes.items()}
-        self.initialise(memory, n, np.inf, np.zeros(n))
-        addresses = {name: address_of(part) for name, part in memory.items()}
-        self.wire(addresses, addresses)
+        plan, site = Plan(), SimpleNamespace(n=self._size)
+        place = plan.place(_ALONE, self, site)
+        self._spaces = [np.zeros(max(size, 1), np.int64) for size in plan.sizes]
+        memory = Memory(place, *self._spaces[:2])
+        self.initialise(memory.metric, memory.schedule, np.inf, np.zeros(self._size))
+        plan.relocate(self._spaces[0][None], np.array([[address_of(space) for space in self._spaces]], np.int64))
+        self.connect(memory.metric)
         return memory
 
     def _vector(self, name: str, value: ArrayLike) -> Floats:
@@ -189,38 +195,21 @@ class QuadPotential:
             )
         return self
 
-    def layout(self, n: int) -> dict[str, int]:
-        """Return the parts of a chain's block that belong to the metric, in 8-byte fields."""
-        matrix = n * n if self.dense == 1 else n
-        return {
-            "metric": Metric.itemsize // 8,
-            "schedule": Schedule.itemsize // 8,
-            "inv_mass": matrix,
-            "root": matrix,
-            "estimators": 2 * metrics.estimator_size(n, self.adaptation),
-            "slopes": 2 * n if self.adaptation == Adaptation.SLOPES else 0,
-        }
+    #: What a chain keeps of it.
+    state: ClassVar[State] = METRIC
 
-    def workspace(self, n: int) -> dict[str, int]:
-        """Return the memory that no draw depends on, in 8-byte fields."""
-        return {"spare": (0, n * n, n)[self.dense]}
-
-    def initialise(self, parts: Mapping[str, np.ndarray], n: int, tune: float, position: Floats) -> None:
+    def initialise(self, metric: Memory, schedule: Memory, tune: float, position: Floats) -> None:
         """Write the first state of a chain's metric; the chain begins at `position`."""
-        metric, schedule = parts["metric"].view(Metric)[0], parts["schedule"].view(Schedule)[0]
-        metric["adaptation"], metric["dense"], metric["n"] = self.adaptation, self.dense, n
+        n = len(position)
+        metric.adaptation, metric.dense, metric.n = self.adaptation, self.dense, n
         for name, value in self.schedule(n, tune).items():
-            schedule[name] = value
+            setattr(schedule, name, value)
         inv_mass, root = self.first(n)
-        parts["inv_mass"].view(np.float64)[: inv_mass.size] = inv_mass.ravel()
-        parts["root"].view(np.float64)[: root.size] = root.ravel()
+        metric.inv_mass[: inv_mass.size] = inv_mass.ravel()
+        metric.root[: root.size] = root.ravel()
 
-    def wire(self, parts: Mapping[str, int], work: Mapping[str, int]) -> None:
-        """Write addresses into the metric."""
-        metric: Record = record_at.py_func(parts["metric"], Metric)
-        for name in ("inv_mass", "root", "estimators", "slopes"):
-            metric[name] = parts[name]
-        metric["spare"] = work["spare"]
+    def connect(self, metric: Memory) -> None:
+        """Write the functions of a metric that is made of them."""
 
     def schedule(self, n: int, tune: float) -> dict[str, float]:
         """Return when the metric learns, see `nbinfer.mcmc.warmup`."""

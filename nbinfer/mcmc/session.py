@@ -158,28 +158,28 @@ class Stepper:
             jitter=False,
             record=False,
         )
-        self._record = self._job.blocks.records[0]
-        self._record["tune"] = _FOREVER
+        self._chain = self._job.blocks.chains[0]
+        self._chain.tune = _FOREVER
 
     @property
     def tune(self) -> bool:
         """Whether the step adapts itself."""
-        return bool(self._record["draw"] < self._record["tune"])
+        return bool(self._chain.draw < self._chain.tune)
 
     @property
     def position(self) -> np.ndarray:
         """Unconstrained coordinates, shape (dim,); a copy."""
-        return self._job.blocks.part(0, "position").view(np.float64).copy()
+        return np.array(self._chain.position)
 
     @property
     def point(self) -> dict[str, Any]:
         """Constrained values by name."""
-        return self.model.constrain(self.position, self._job.blocks.part(0, "discrete").copy())
+        return self.model.constrain(self.position, self._chain.discrete.copy())
 
     @property
     def logp(self) -> float:
         """Log density at the position, with the Jacobian of the transforms."""
-        return float(self._record["logp"])
+        return float(self._chain.logp)
 
     @property
     def stats(self) -> list[dict[str, Any]]:
@@ -201,8 +201,8 @@ class Stepper:
         """
         position = self.model.layout.position(q0)
         if not np.array_equal(position, self.position):
-            self._move(position, self._job.blocks.part(0, "discrete"))
-        _advance(self._job, int(self._record["draw"]) + 1)
+            self._move(position, self._chain.discrete)
+        _advance(self._job, int(self._chain.draw) + 1)
         return self.position
 
     def step(self, point: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -222,31 +222,31 @@ class Stepper:
             whole = {**self.point, **point}
             position = self.model.unconstrain(whole)
             self._move(position, self.model.layout.discrete_values(whole)[: self._job.bound.n_discrete])
-        _advance(self._job, int(self._record["draw"]) + 1)
+        _advance(self._job, int(self._chain.draw) + 1)
         return self.point
 
     def stop_tuning(self) -> None:
         """End adaptation."""
-        self._record["tune"] = min(int(self._record["tune"]), int(self._record["draw"]))
+        self._chain.tune = min(int(self._chain.tune), int(self._chain.draw))
 
     def reset_tuning(self) -> None:
         """Forget what adaptation has learnt, and begin it anew, with its schedule."""
-        self._record["number"] += 1  # draws are counted from 0 again, and random numbers must not repeat
-        self._record["draw"] = 0
+        self._chain.number += 1  # draws are counted from 0 again, and random numbers must not repeat
+        self._chain.draw = 0
         self._job.blocks.begin(0, self.position, self.logp, None)
-        self._record["tune"] = _FOREVER
+        self._chain.tune = _FOREVER
 
     def warnings(self) -> list[str]:
         """Return what the step has to say about its transitions so far."""
-        count = int(self._record["divergences"])
+        count = int(self._chain.divergences)
         return [f"{count} transitions diverged after tuning"] if count else []
 
     def _move(self, position: np.ndarray, discrete: np.ndarray) -> None:
-        bound, blocks = self._job.bound, self._job.blocks
+        bound = self._job.bound
         bound.discrete(bound.chains)[:] = discrete
         logp = bound.value(position)
         if not np.isfinite(logp):
             raise SamplingError(f"logp is {logp:g} at the point to step from; pass another.")
-        blocks.part(0, "position").view(np.float64)[:] = position
-        blocks.part(0, "discrete")[:] = discrete
-        self._record["logp"], self._record["gradient_known"] = logp, 0
+        self._chain.position[:] = position
+        self._chain.discrete[:] = discrete
+        self._chain.logp, self._chain.gradient_known = logp, 0

@@ -11,7 +11,6 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,22 +20,24 @@ from numpy.typing import ArrayLike
 from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, load_acquire, record_at
 from nbinfer.mcmc.chain import Chain, Status, conditional_at
 from nbinfer.mcmc.settings import check_tune, is_number, numbers
-from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring, fill_conditionals
+from nbinfer.mcmc.state import Memory, State, floats, integers, per_coordinate
+from nbinfer.mcmc.step import Around, Competence, Site, StepMethod, fill_conditionals, pair_per_coordinate
 from nbinfer.random import uniform
 
-#: What a slice step keeps.
-Slices = np.dtype(
-    [
-        ("widths", "i8"),  # address of n float64
-        ("pairs", "i8"),  # address of (function, index) per coordinate, for the model's `conditional`
-        ("tunes", "i8"),
-        ("sweeps", "f8"),  # warm-up sweeps so far
-        ("limit", "i8"),  # turns of each loop at most
-        ("evaluations", "i8"),  # of the density, in this transition
-        ("statistics", "i8"),
-    ],
-    align=True,
+SLICES = State(
+    fields={
+        "tunes": "i8",
+        "sweeps": "f8",  # warm-up sweeps so far
+        "limit": "i8",  # turns of each loop at most
+        "evaluations": "i8",  # of the density, in this transition
+    },
+    parts={
+        "widths": floats(per_coordinate),
+        "pairs": integers(pair_per_coordinate),  # for the model's `conditional`
+    },
+    statistics={"n_evals": "int64", "lp": "float64", "tune": "bool"},
 )
+Slices, Row = SLICES.record, SLICES.row
 
 _OK, _STOPPED, _LIMIT = int(Status.OK), int(Status.STOPPED), int(Status.ITERATION_LIMIT)
 _BAD_CONDITIONAL = int(Status.BAD_CONDITIONAL)
@@ -118,10 +119,10 @@ def step(chain_address: int, own_address: int) -> int:
             return status
     if chain.tuning != 0:
         own.sweeps += 1.0
-    row = floats_at(own.statistics, 3)
-    row[0] = own.evaluations
-    row[1] = chain.logp
-    row[2] = chain.tuning
+    row = record_at(own.statistics, Row)
+    row.n_evals = own.evaluations
+    row.lp = chain.logp
+    row.tune = chain.tuning
     return _OK
 
 
@@ -151,7 +152,7 @@ class Slice(StepMethod):  # numpydoc ignore=PR02
     iter_limit: float | None = None
 
     name = "slice"
-    statistics = {"n_evals": "int64", "lp": "float64", "tune": "bool"}
+    state = SLICES
     function = step
 
     def __post_init__(self) -> None:
@@ -178,20 +179,12 @@ class Slice(StepMethod):  # numpydoc ignore=PR02
                 f"shape ({site.n},)."
             )
 
-    def layout(self, site: Site) -> dict[str, int]:
-        """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
-        return {"own": Slices.itemsize // 8, "widths": site.n, "pairs": 2 * site.n}
-
-    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+    def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write settings and first state."""
-        own = parts["own"].view(Slices)[0]
-        own["tunes"] = self.tune
-        own["limit"] = int(min(_NO_LIMIT if self.iter_limit is None else self.iter_limit, _NO_LIMIT))
-        parts["widths"].view(np.float64)[:] = self.w
+        own.tunes = self.tune
+        own.limit = int(min(_NO_LIMIT if self.iter_limit is None else self.iter_limit, _NO_LIMIT))
+        own.widths[:] = self.w
 
-    def wire(self, wiring: Wiring, site: Site) -> None:
-        """Write the addresses."""
-        own = record_at.py_func(wiring.parts["own"], Slices)
-        own.widths, own.pairs = wiring.parts["widths"], wiring.parts["pairs"]
-        own.statistics = wiring.statistics
-        fill_conditionals(ints_at.py_func(own.pairs, 2 * site.n).reshape(-1, 2), wiring, site)
+    def connect(self, own: Memory, around: Around, site: Site) -> None:
+        """Write the functions of the model's conditionals."""
+        fill_conditionals(own.pairs, around, site)

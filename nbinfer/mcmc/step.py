@@ -1,9 +1,10 @@
-"""What every step method has: variables, a place in a model, parts of a chain's block, competence.
+"""What every step method has: variables, a place in a model, state, competence.
 
-A step method is a small configuration object in the file of its kernel. The engine asks it for memory, has it write its
-settings there, and then knows it by the address of its C function ``int64 step(intp chain, intp own)`` alone. The next
-step method touches one file, its test and one export: subclass `StepMethod` and, if variables are to be assigned to it
-automatically, name it in `nbinfer.mcmc.assign`.
+A step method is a small configuration object in the file of its kernel, which reads as: declaration of its state,
+kernel, options. The engine finds memory for what is declared, has the step write its settings there, and then knows it
+by the address of its C function ``int64 step(intp chain, intp own)`` alone. The next step method touches one file, its
+test and one export: subclass `StepMethod` and, if variables are to be assigned to it automatically, name it in
+`nbinfer.mcmc.assign`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.compile import Entry
+from nbinfer.mcmc.state import Memory, State
 
 
 class Competence(enum.IntEnum):
@@ -81,51 +83,55 @@ def site_of(bound: Any, names: Sequence[str], sees_all: bool = False) -> Site:
     return Site(bound, tuple(names), coordinates, indices([p.z for p in discrete]), lowest, highest, sees_all)
 
 
-class Wiring(NamedTuple):
-    """The addresses that a step is given for one chain.
+class Around(NamedTuple):
+    """What a step is told of the run around it, for one chain.
 
     Attributes
     ----------
-    parts, work : mapping of str to int
-        Of the parts of the block and of the work space, by the names in `layout` and `workspace`.
-    statistics : int
-        Of the row of float64 that the step fills in each draw.
+    chain : record
+        The header of the chain's block.
     peers : int
-        Of the addresses of the positions that this step sees in each chain of the run.
-    n_peers, chain : int
+        Address of the addresses of the positions that this step sees in each chain of the run.
+    n_peers, number : int
         Number of chains, and which of them this one is.
-    stream : int
-        Of the chain's random stream.
     conditional : int
-        Of a C function that stands for the model's `conditional` where the step sees part of the coordinates; else 0.
+        Address of a C function that stands for the model's `conditional` where the step sees part of the coordinates;
+        else 0.
     """
 
-    parts: Mapping[str, int]
-    work: Mapping[str, int]
-    statistics: int
+    chain: Any
     peers: int = 0
     n_peers: int = 1
-    chain: int = 0
-    stream: int = 0
+    number: int = 0
     conditional: int = 0
 
 
-def fill_conditionals(pairs: NDArray[np.int64], wiring: Wiring, site: Site) -> None:
+def pair_per_coordinate(owner: Any, site: Site) -> int:
+    """Size of a table of (function, index) for each coordinate that a step sees."""
+    return 2 * site.n
+
+
+def pair_per_discrete(owner: Any, site: Site) -> int:
+    """Size of a table of (function, index) for each discrete value that a step moves."""
+    return 2 * len(site.discrete)
+
+
+def fill_conditionals(table: NDArray[np.int64], around: Around, site: Site) -> None:
     """Write which function gives the log density of what depends on one coordinate, and the index that it takes.
 
     Parameters
     ----------
-    pairs : ndarray of int64, shape (n, 2)
+    table : ndarray of int64, shape (2 n,)
         Overwritten; the function is 0 where the model has none.
-    wiring : Wiring
-        The step's.
+    around : Around
     site : Site
         The step's; its coordinates count.
     """
+    pairs = table.reshape(-1, 2)
     pairs[:] = site.bound.conditionals(site.names, False)
-    if wiring.conditional:
+    if around.conditional:
         pairs[:, 1] = np.arange(len(pairs))
-        pairs[pairs[:, 0] != 0, 0] = wiring.conditional
+        pairs[pairs[:, 0] != 0, 0] = around.conditional
 
 
 @dataclass(frozen=True)
@@ -143,9 +149,11 @@ class StepMethod:  # numpydoc ignore=PR02
 
     #: Lower-case name, as `step_kwargs` has it.
     name: ClassVar[str]
-    #: The C function ``int64 step(intp chain, intp own)``; `own` is the address of the part named "own".
+    #: The C function ``int64 step(intp chain, intp own)``; `own` is the address of the record that `state` declares.
     function: ClassVar[Entry]
-    #: Name and dtype of what the step writes for each draw, in the order of its row.
+    #: What the step keeps.
+    state: ClassVar[State]
+    #: Name and dtype of what the step writes for each draw, in the order of its row: those of its state.
     statistics: ClassVar[Mapping[str, str]]
     #: Whether the step asks for gradients.
     uses_gradient: ClassVar[bool] = False
@@ -153,6 +161,11 @@ class StepMethod:  # numpydoc ignore=PR02
     sees_all: ClassVar[bool] = False
     #: Whether all chains form one unit, whose members look at each other.
     population: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "state" in vars(cls):
+            cls.statistics = cls.state.statistics
 
     @property
     def is_blocked(self) -> bool:
@@ -201,18 +214,9 @@ class StepMethod:  # numpydoc ignore=PR02
     def check_starts(self, site: Site, positions: np.ndarray) -> None:
         """Raise ValueError if chains cannot begin at these positions, shape (chains, site.n)."""
 
-    def layout(self, site: Site) -> Mapping[str, int]:
-        """Return the parts of the block that belong to the step, in 8-byte fields."""
+    def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
+        """Write settings and first state of a chain that begins at `position`, shape (site.n,); all is 0 before."""
         raise NotImplementedError
 
-    def workspace(self, site: Site) -> Mapping[str, int]:
-        """Return the memory no draw depends on, in 8-byte fields."""
-        return {}
-
-    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
-        """Write settings and first state of a chain that begins at `position`, shape (site.n,)."""
-        raise NotImplementedError
-
-    def wire(self, wiring: Wiring, site: Site) -> None:
-        """Write addresses."""
-        raise NotImplementedError
+    def connect(self, own: Memory, around: Around, site: Site) -> None:
+        """Write addresses of what is not the chain's: functions, other chains. Those of its own memory are there."""

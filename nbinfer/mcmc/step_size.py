@@ -9,26 +9,25 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from nbinfer.compile import Record, kernel
+from nbinfer.mcmc.state import State
 
 #: A step is dimensionless in whitened coordinates. A quarter of an oscillator's period is more than any target needs;
 #: integrators of several stages would follow it to the half, where each draw is the one before with its sign turned.
 LARGEST_STEP = math.pi / 2.0
 
-#: State of one adaptation.
-DualAveraging = np.dtype(
-    [
-        ("shrink_point", "f8"),  # mu: where log step sizes are pulled to
-        ("log_step", "f8"),  # the iterate, used while tuning
-        ("log_step_bar", "f8"),  # its weighted average, used afterwards
-        ("error_bar", "f8"),  # running mean of target - acceptance
-        ("count", "f8"),  # updates so far
-        ("largest", "f8"),  # step size that is not exceeded
-    ],
-    align=True,
+#: One adaptation.
+AVERAGING = State(
+    fields={
+        "shrink_point": "f8",  # mu: where log step sizes are pulled to
+        "log_step": "f8",  # the iterate, used while tuning
+        "log_step_bar": "f8",  # its weighted average, used afterwards
+        "error_bar": "f8",  # running mean of target - acceptance
+        "count": "f8",  # updates so far
+        "largest": "f8",  # step size that is not exceeded
+    }
 )
+DualAveraging = AVERAGING.record
 
 
 @kernel

@@ -9,7 +9,6 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,21 +17,21 @@ import numpy as np
 from nbinfer.compile import entry, floats_at, ints_at, record_at
 from nbinfer.mcmc.chain import Chain, Status, value_at
 from nbinfer.mcmc.settings import is_number
-from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
+from nbinfer.mcmc.state import Memory, State, floats, per_coordinate
+from nbinfer.mcmc.step import Around, Competence, Site, StepMethod
 from nbinfer.random import uniform
 
-#: What a step keeps.
-Stretch = np.dtype(
-    [
-        ("a", "f8"),
-        ("trial", "i8"),
-        ("peers", "i8"),  # address of the addresses of all walkers' positions
-        ("n_peers", "i8"),
-        ("chain", "i8"),  # which of them this one is
-        ("statistics", "i8"),
-    ],
-    align=True,
+STRETCH = State(
+    fields={
+        "a": "f8",
+        "peers": "i8",  # address of the addresses of all walkers' positions
+        "n_peers": "i8",
+        "chain": "i8",  # which of them this one is
+    },
+    work={"trial": floats(per_coordinate)},
+    statistics={"accept": "float64", "accepted": "bool", "lp": "float64", "tune": "bool"},
 )
+Stretch, Row = STRETCH.record, STRETCH.row
 
 _OK = int(Status.OK)
 
@@ -57,11 +56,11 @@ def step(chain_address: int, own_address: int) -> int:
         for i in range(n):
             q[i] = trial[i]
         chain.logp, chain.gradient_known = logp, 0
-    row = floats_at(own.statistics, 4)
-    row[0] = math.exp(min(change, 0.0))
-    row[1] = accepted
-    row[2] = chain.logp
-    row[3] = chain.tuning
+    row = record_at(own.statistics, Row)
+    row.accept = math.exp(min(change, 0.0))
+    row.accepted = accepted
+    row.lp = chain.logp
+    row.tune = chain.tuning
     return _OK
 
 
@@ -86,7 +85,7 @@ class StretchMove(StepMethod):  # numpydoc ignore=PR02
     a: float = 2.0
 
     name = "stretch_move"
-    statistics = {"accept": "float64", "accepted": "bool", "lp": "float64", "tune": "bool"}
+    state = STRETCH
     function = step
     population = True
 
@@ -120,20 +119,10 @@ class StretchMove(StepMethod):  # numpydoc ignore=PR02
                 "or no start."
             )
 
-    def layout(self, site: Site) -> dict[str, int]:
-        """Return the parts of a chain's block that belong to this step, in 8-byte fields."""
-        return {"own": Stretch.itemsize // 8}
-
-    def workspace(self, site: Site) -> dict[str, int]:
-        """Return the memory that a transition needs and that no draw depends on, in 8-byte fields."""
-        return {"trial": site.n}
-
-    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+    def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write the settings."""
-        parts["own"].view(Stretch)[0]["a"] = self.a
+        own.a = self.a
 
-    def wire(self, wiring: Wiring, site: Site) -> None:
-        """Write the addresses."""
-        own = record_at.py_func(wiring.parts["own"], Stretch)
-        own.trial, own.statistics = wiring.work["trial"], wiring.statistics
-        own.peers, own.n_peers, own.chain = wiring.peers, wiring.n_peers, wiring.chain
+    def connect(self, own: Memory, around: Around, site: Site) -> None:
+        """Write where the other walkers are."""
+        own.peers, own.n_peers, own.chain = around.peers, around.n_peers, around.number

@@ -6,33 +6,36 @@ part of a position without knowing it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
-from nbinfer.compile import Entry, call_density, call_step, entry, floats_at, ints_at, record_at
-from nbinfer.mcmc.chain import Chain, Status
-from nbinfer.mcmc.step import Site, StepMethod, Wiring, fill_conditionals
+from nbinfer.compile import Entry, address_of, call_density, call_step, entry, floats_at, ints_at, record_at
+from nbinfer.mcmc.chain import CHAIN, Chain, Status
+from nbinfer.mcmc.state import Inner, Memory, State, floats, integers, per_coordinate
+from nbinfer.mcmc.step import Around, Site, StepMethod, fill_conditionals, pair_per_coordinate
 
-#: What the step around another keeps.
-Subset = np.dtype(
-    [
-        ("function", "i8"),  # the inner step, its state and its chain
-        ("own", "i8"),
-        ("chain", "i8"),
-        ("coordinates", "i8"),  # address of the indices of the inner chain's coordinates
-        ("n", "i8"),  # how many there are outside
-        ("trial", "i8"),  # address of a whole position, and of its gradient
-        ("grad", "i8"),
-        ("density", "i8"),  # the model's
-        ("value", "i8"),
-        ("context", "i8"),
-        ("pairs", "i8"),  # address of (function, index) per coordinate, for the model's `conditional`
-        ("last", "i8"),  # coordinate that the trial position was last changed in
-    ],
-    align=True,
+SUBSET = State(
+    fields={
+        "function": "i8",  # the inner step
+        "n": "i8",  # how many coordinates there are outside
+        "density": "i8",  # the model's
+        "value": "i8",
+        "context": "i8",
+        "last": "i8",  # coordinate that the trial position was last changed in
+    },
+    parts={
+        "chain": State(CHAIN.fields | dict.fromkeys(("words", "position", "grad", "discrete", "steps", "row"), "i8")),
+        "position": floats(per_coordinate),  # of the inner chain
+        "grad": floats(per_coordinate),
+        "coordinates": integers(per_coordinate),  # where they are outside
+        "pairs": integers(pair_per_coordinate),  # for the model's `conditional`
+        "own": Inner(lambda engine: engine.inner),
+    },
+    work={
+        "trial": floats(lambda engine, site: site.bound.dim),  # a whole position, and its gradient
+        "whole_grad": floats(lambda engine, site: site.bound.dim),
+    },
 )
+Subset = SUBSET.record
 
 _OK = int(Status.OK)
 
@@ -46,8 +49,8 @@ def density(n: int, position: int, grad: int, context: int) -> float:
         trial[coordinates[i]] = q[i]
     if grad == 0:
         return call_density(own.value, own.n, own.trial, 0, own.context)
-    logp = call_density(own.density, own.n, own.trial, own.grad, own.context)
-    whole, out = floats_at(own.grad, own.n), floats_at(grad, n)
+    logp = call_density(own.density, own.n, own.trial, own.whole_grad, own.context)
+    whole, out = floats_at(own.whole_grad, own.n), floats_at(grad, n)
     for i in range(n):
         out[i] = whole[coordinates[i]]
     return logp
@@ -99,53 +102,26 @@ class SubsetStep:
     """
 
     function: Entry = step
+    state = SUBSET
 
     def __init__(self, inner: StepMethod) -> None:
         self.inner = inner
 
-    def layout(self, site: Site) -> Mapping[str, int]:
-        """Return the parts of the block: those of the inner step, its chain, and its coordinates."""
-        mine = {
-            "own": Subset.itemsize // 8,
-            "chain": Chain.itemsize // 8,
-            "position": site.n,
-            "grad": site.n,
-            "coordinates": site.n,
-            "pairs": 2 * site.n,
-        }
-        return mine | {f"inner {name}": count for name, count in self.inner.layout(site).items()}
-
-    def workspace(self, site: Site) -> Mapping[str, int]:
-        """Return the memory no draw depends on."""
-        mine = {"trial": site.bound.dim, "whole grad": site.bound.dim}
-        return mine | {f"inner {name}": count for name, count in self.inner.workspace(site).items()}
-
-    def initialise(self, parts: Mapping[str, np.ndarray], site: Site, tune: int, position: np.ndarray) -> None:
+    def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write settings and first state."""
-        parts["coordinates"][:] = site.coordinates
-        parts["position"].view(np.float64)[:] = position
-        inner = parts["chain"].view(Chain)[0]
-        inner["n"], inner["tune"] = site.n, tune
-        self.inner.initialise(_inner(parts), site, tune, position)
+        own.coordinates[:] = site.coordinates
+        own.position[:] = position
+        own.chain.n, own.chain.tune = site.n, tune
+        self.inner.initialise(own.own, site, tune, position)
 
-    def wire(self, wiring: Wiring, site: Site, outer: Any) -> None:
-        """Write addresses; `outer` is the record of the chain around."""
-        parts = wiring.parts
-        own = record_at.py_func(parts["own"], Subset)
-        own.function, own.own, own.chain = self.inner.function.address, parts["inner own"], parts["chain"]
-        own.coordinates, own.n = parts["coordinates"], site.bound.dim
-        own.trial, own.grad = wiring.work["trial"], wiring.work["whole grad"]
+    def connect(self, own: Memory, around: Around, site: Site) -> None:
+        """Write what the inner chain shares with the outer one."""
+        outer, inner = around.chain, own.chain
+        own.function, own.n = self.inner.function.address, site.bound.dim
         own.density, own.value, own.context = outer["density"], outer["value"], outer["context"]
-        inner = record_at.py_func(parts["chain"], Chain)
         for name in ("words", "number", "discrete", "n_discrete", "stop", "progress"):
-            inner[name] = outer[name]
+            setattr(inner, name, outer[name])
         inner.density = inner.value = density.address
-        inner.context, inner.position, inner.grad = parts["own"], parts["position"], parts["grad"]
-        own.pairs = parts["pairs"]
-        fill_conditionals(ints_at.py_func(parts["pairs"], 2 * site.n).reshape(-1, 2), wiring, site)
-        inner_wiring = wiring._replace(parts=_inner(parts), work=_inner(wiring.work), conditional=conditional.address)
-        self.inner.wire(inner_wiring, site)
-
-
-def _inner(parts: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.removeprefix("inner "): part for name, part in parts.items() if name.startswith("inner ")}
+        inner.context, inner.position, inner.grad = own.address, address_of(own.position), address_of(own.grad)
+        fill_conditionals(own.pairs, around, site)
+        self.inner.connect(own.own, around._replace(chain=inner.record, conditional=conditional.address), site)

@@ -6,29 +6,32 @@ whole density is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import Record, floats_at, ints_at, kernel, record_at
+from nbinfer.compile import Record, ints_at, kernel
 from nbinfer.mcmc.chain import conditional_at
-from nbinfer.mcmc.step import Site, Wiring
+from nbinfer.mcmc.state import Memory, State, integers, per_discrete
+from nbinfer.mcmc.step import Site, pair_per_discrete
 from nbinfer.random import uniform
 
 #: The discrete values that a step visits.
-Sweep = np.dtype(
-    [
-        ("k", "i8"),  # how many
-        ("shuffles", "i8"),  # whether their order is drawn anew in each iteration
-        ("order", "i8"),  # address of k int64
-        ("discrete", "i8"),  # addresses of indices and range of the values
-        ("lowest", "i8"),
-        ("highest", "i8"),
-        ("conditionals", "i8"),  # address of k pairs: C function or 0, and the index that it is given
-    ],
-    align=True,
+SWEEP = State(
+    fields={
+        "k": "i8",  # how many
+        "shuffles": "i8",  # whether their order is drawn anew in each iteration
+    },
+    parts={
+        "order": integers(per_discrete),
+        "discrete": integers(per_discrete),  # indices and range of the values
+        "lowest": integers(per_discrete),
+        "highest": integers(per_discrete),
+        "conditionals": integers(pair_per_discrete),  # C function or 0, and the index that it is given
+    },
 )
+Sweep = SWEEP.record
 
 
 @kernel
@@ -57,29 +60,17 @@ def log_density_now(chain: Record, sweep: Record, which: int) -> float:
     return log_density(chain, sweep, which)
 
 
-def layout(site: Site) -> dict[str, int]:
-    """Return the parts of a block that a sweep needs, in 8-byte fields."""
-    k = len(site.discrete)
-    fields = {"sweep": Sweep.itemsize // 8, "conditionals": 2 * k}
-    return fields | dict.fromkeys(("order", "discrete", "lowest", "highest"), k)
-
-
-def initialise(parts: Mapping[str, np.ndarray], site: Site, order: Any) -> None:
+def initialise(sweep: Memory, site: Site, order: Any) -> None:
     """Write settings and first state."""
-    sweep = parts["sweep"].view(Sweep)[0]
-    sweep["k"], sweep["shuffles"] = len(site.discrete), isinstance(order, str)
-    parts["order"][:] = np.arange(len(site.discrete)) if isinstance(order, str) else order
+    sweep.k, sweep.shuffles = len(site.discrete), isinstance(order, str)
+    sweep.order[:] = np.arange(len(site.discrete)) if isinstance(order, str) else order
     for name in ("discrete", "lowest", "highest"):
-        parts[name][:] = getattr(site, name)
+        getattr(sweep, name)[:] = getattr(site, name)
 
 
-def wire(wiring: Wiring, site: Site) -> None:
-    """Write addresses."""
-    sweep = record_at.py_func(wiring.parts["sweep"], Sweep)
-    for name in ("order", "discrete", "lowest", "highest", "conditionals"):
-        sweep[name] = wiring.parts[name]
-    pairs = ints_at.py_func(wiring.parts["conditionals"], 2 * len(site.discrete)).reshape(-1, 2)
-    pairs[:] = site.bound.conditionals(site.names, True)
+def connect(sweep: Memory, site: Site) -> None:
+    """Write the functions of the model's conditionals."""
+    sweep.conditionals.reshape(-1, 2)[:] = site.bound.conditionals(site.names, True)
 
 
 def check_order(label: str, order: Any, site: Site | None = None) -> None:
@@ -94,10 +85,3 @@ def check_order(label: str, order: Any, site: Site | None = None) -> None:
     )
     if not is_list or sorted(order) != list(range(len(order) if site is None else len(site.discrete))):
         raise ValueError(f"order of {label} must be 'random' or {wanted}, got {order!r}.")
-
-
-@kernel
-def write_row(address: int, chain: Record, first: float, second: float) -> None:
-    """Write a row of statistics: two of the step's own, log density, whether it is warm-up."""
-    row = floats_at(address, 4)
-    row[0], row[1], row[2], row[3] = first, second, chain.logp, chain.tuning

@@ -21,55 +21,68 @@ References
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from nbinfer.compile import Record, floats_at, ints_at, kernel, load_acquire
 from nbinfer.mcmc import integrators
 from nbinfer.mcmc.metric import draw_momentum, velocity
+from nbinfer.mcmc.state import State, floats, integers
 from nbinfer.random import uniform
 
-#: One transition: settings, where its work space is, and what came of it.
-Tree = np.dtype(
-    [
-        ("integrator", "i8"),
-        ("step_size", "f8"),
-        ("energy_limit", "f8"),  # Emax
-        ("symmetric", "i8"),  # whether the symmetric acceptance statistic is wanted
-        # Work space, no part of a chain's state.
-        ("points", "i8"),  # address of the slots: position, momentum, gradient, velocity (dense metric only) each
-        ("slots", "i8"),  # number of slots
-        ("uses", "i8"),  # per slot, int64
-        ("indices", "i8"),  # per slot, int64: signed number of steps from the start
-        ("logps", "i8"),  # per slot, float64
-        ("energies", "i8"),  # per slot, float64
-        ("firsts", "i8"),  # per level, slot of the first point of the subtree that waits there, in building order
-        ("lasts", "i8"),  # per level, slot of its last point
+
+def slots_needed(max_treedepth: int) -> int:
+    """Return how many points are alive at once: two per level, the tree's ends and proposal, the point under way."""
+    return 2 * (max_treedepth + 1) + 6
+
+
+def _per_slot(step: Any, site: Any) -> int:
+    return slots_needed(step.max_treedepth)
+
+
+def _per_level(step: Any, site: Any) -> int:
+    return int(step.max_treedepth) + 1
+
+
+#: One transition: settings, work space, and what came of it.
+TREE = State(
+    fields={
+        "integrator": "i8",
+        "step_size": "f8",
+        "energy_limit": "f8",  # Emax
+        "symmetric": "i8",  # whether the symmetric acceptance statistic is wanted
+        "slots": "i8",  # number of slots
         # The outcome.
-        ("start_energy", "f8"),
-        ("weight", "f8"),  # of the subtree under construction, relative to the starting point's
-        ("candidate", "i8"),  # its proposal
-        ("accept_sum", "f8"),  # acceptance probabilities, summed over the points
-        ("symmetric_sum", "f8"),  # 2 min(1, a) / (1 + a), likewise, if `symmetric`
-        ("max_energy_error", "f8"),  # of largest absolute value, signed
-        ("n_steps", "i8"),
-        ("depth", "i8"),
-        ("diverging", "i8"),
-        ("unfinished", "i8"),  # the trajectory would have gone on but for the limit on its depth
-    ],
-    align=True,
+        "start_energy": "f8",
+        "weight": "f8",  # of the subtree under construction, relative to the starting point's
+        "candidate": "i8",  # its proposal
+        "accept_sum": "f8",  # acceptance probabilities, summed over the points
+        "symmetric_sum": "f8",  # 2 min(1, a) / (1 + a), likewise, if `symmetric`
+        "max_energy_error": "f8",  # of largest absolute value, signed
+        "n_steps": "i8",
+        "depth": "i8",
+        "diverging": "i8",
+        "unfinished": "i8",  # the trajectory would have gone on but for the limit on its depth
+    },
+    work={
+        # The slots: position, momentum, gradient, velocity (dense metric only) each.
+        "points": floats(lambda step, site: 4 * site.n * _per_slot(step, site)),
+        "uses": integers(_per_slot),
+        "indices": integers(_per_slot),  # signed number of steps from the start
+        "logps": floats(_per_slot),
+        "energies": floats(_per_slot),
+        "firsts": integers(_per_level),  # slot of the first point of the subtree that waits there, in building order
+        "lasts": integers(_per_level),  # slot of its last point
+    },
 )
+Tree = TREE.record
 
 # exp of it, summed over any trajectory, stays finite. A fall of the energy by more has a probability below 1e-282: to
 # hold the weight there is exact in double precision.
 _LARGEST_EXPONENT = 650.0
 
 COMPLETE, TURNING, DIVERGING, STOPPED = 0, 1, 2, 3
-
-
-def slots_needed(max_treedepth: int) -> int:
-    """Return how many points are alive at once: two per level, the tree's ends and proposal, the point under way."""
-    return 2 * (max_treedepth + 1) + 6
 
 
 @kernel

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from nbinfer.compile import Record, kernel
 from nbinfer.mcmc import metric as metrics
+from nbinfer.mcmc.state import State
 
-#: State of a schedule.
-Schedule = np.dtype(
-    [
-        ("early_end", "f8"),  # draw at which the early phase ends
-        ("final_start", "f8"),  # draw from which the metric is frozen
-        ("early_window", "f8"),  # draws that an early window lasts
-        ("window", "f8"),  # draws that the present later window lasts
-        ("growth", "f8"),  # factor from one later window to the next
-        ("refresh_every", "f8"),  # draws between two refreshes of the metric in use; in the early phase, every draw
-        ("last_refresh", "f8"),
-        ("changed", "i8"),  # whether the metric has ever been set from draws
-    ],
-    align=True,
+SCHEDULE = State(
+    fields={
+        "early_end": "f8",  # draw at which the early phase ends
+        "final_start": "f8",  # draw from which the metric is frozen
+        "early_window": "f8",  # draws that an early window lasts
+        "window": "f8",  # draws that the present later window lasts
+        "growth": "f8",  # factor from one later window to the next
+        "refresh_every": "f8",  # draws between two refreshes of the metric in use; in the early phase, every draw
+        "last_refresh": "f8",
+        "changed": "i8",  # whether the metric has ever been set from draws
+    }
 )
+Schedule = SCHEDULE.record
 
 
 def phases(tune: float, refresh_every: float) -> dict[str, float]:

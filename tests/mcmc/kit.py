@@ -149,6 +149,6 @@ class BareChains:
         work(address_of(team))
         return self
 
-    def views(self, chain=0):
-        """The parts of the first step's state, by name, as int64."""
-        return self.blocks._plan.views(self.blocks.state[chain], 0)
+    def own(self, chain=0):
+        """What the first step keeps, by name."""
+        return self.blocks.own(chain, 0)

@@ -8,6 +8,7 @@ import pytest
 from nbinfer.compile import address_of, entry, floats_at, record_at, store_release
 from nbinfer.mcmc.blocks import Blocks, Column
 from nbinfer.mcmc.chain import Chain, work
+from nbinfer.mcmc.state import State
 from nbinfer.mcmc.step import StepMethod
 from nbinfer.random import key_of
 from tests.mcmc.kit import BareChains, Target, student, whole
@@ -15,38 +16,37 @@ from tests.mcmc.kit import BareChains, Target, student, whole
 KEY = key_of(np.random.SeedSequence(3))
 
 
+#: A step that counts keeps where to stop, and has an integer, a boolean and a float as statistics.
+COUNTING = State({"stop_at": "i8"}, statistics={"count": "int64", "odd": "bool", "half": "float64"})
+Own, Row = COUNTING.record, COUNTING.row
+
+
 @entry("int64(intp, intp)")
 def counting_step(chain_address, own_address):
     """Move by one; stop everything at a given draw."""
-    chain, own = record_at(chain_address, Chain), floats_at(own_address, 2)
-    if chain.draw == int(own[1]):
+    chain, own = record_at(chain_address, Chain), record_at(own_address, Own)
+    if chain.draw == own.stop_at:
         store_release(chain.stop, 1)
     floats_at(chain.position, 1)[0] += 1.0
     chain.gradients += 1
-    floats_at(int(own[0]), 3)[0] = chain.draw
-    floats_at(int(own[0]), 3)[1] = chain.draw % 2
-    floats_at(int(own[0]), 3)[2] = 0.5 * chain.draw
+    row = record_at(own.statistics, Row)
+    row.count = chain.draw
+    row.odd = chain.draw % 2
+    row.half = 0.5 * chain.draw
     return 0
 
 
 class Counting(StepMethod):
-    """A step that counts, with an integer, a boolean and a float as statistics."""
+    """A step that counts."""
 
-    name, function = "counting", counting_step
-    statistics = {"count": "int64", "odd": "bool", "half": "float64"}
+    name, function, state = "counting", counting_step, COUNTING
 
     def __init__(self, stop_at):
         super().__init__()
         object.__setattr__(self, "stop_at", stop_at)
 
-    def layout(self, site):
-        return {"own": 2}
-
-    def initialise(self, parts, site, tune, position):
-        parts["own"].view(float)[1] = self.stop_at
-
-    def wire(self, wiring, site):
-        floats_at.py_func(wiring.parts["own"], 1)[0] = wiring.statistics
+    def initialise(self, own, site, tune, position):
+        own.stop_at = self.stop_at
 
 
 def counting_chains(chains, tune, draws, stop_at=-1):

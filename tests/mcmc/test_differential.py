@@ -6,7 +6,7 @@ import pytest
 import nbinfer as nb
 from nbinfer.compile import JIT
 from nbinfer.mcmc import differential, stretch
-from nbinfer.mcmc.differential import DEMetropolis, DEMetropolisZ, Difference
+from nbinfer.mcmc.differential import DEMetropolis, DEMetropolisZ
 from nbinfer.mcmc.stretch import StretchMove
 from tests.mcmc.kit import BareChains
 from tests.mcmc.law import assert_caught, assert_invariant, mutant
@@ -89,9 +89,8 @@ def test_the_law_catches(name, tmp_path):
 
 def history(chains):
     """The rows that a chain keeps of its past."""
-    parts = chains.views()
-    own = parts["own"].view(Difference)[0]
-    return parts["history"].view(float).reshape(own["capacity"], -1)[: own["kept"]], own
+    own = chains.own()
+    return own.history.reshape(differential._HISTORY, -1)[: own.kept], own
 
 
 def run_to(chains, draw):
@@ -107,7 +106,7 @@ def test_the_past_is_what_was_drawn(monkeypatch):
     np.testing.assert_array_equal(rows, chains.warm[0, :30])
     run_to(chains, 110)
     rows, own = history(chains)
-    assert own["seen"] == 110
+    assert own.seen == 110
     assert {tuple(r) for r in rows} == {tuple(r) for r in chains.warm[0, 60:110]}
     run_to(chains, 121)  # warm-up has ended: a tenth of 120 is kept, then the first draw comes in
     rows, own = history(chains)
@@ -117,7 +116,7 @@ def test_the_past_is_what_was_drawn(monkeypatch):
     everything = {tuple(r) for r in chains.warm[0, 108:]} | {tuple(r) for r in chains.x[0]}
     assert len(rows) == 50
     assert {tuple(r) for r in rows} <= everything
-    assert own["seen"] == 12 + 80
+    assert own.seen == 12 + 80
 
 
 @pytest.mark.nojit

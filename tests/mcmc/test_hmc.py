@@ -12,7 +12,7 @@ import nbinfer as nb
 from nbinfer.compile import JIT, address_of
 from nbinfer.mcmc import hamiltonian, hmc, integrators, metric, step_size, tree, warmup
 from nbinfer.mcmc.chain import Status
-from nbinfer.mcmc.hmc import STATISTICS, HamiltonianMC
+from nbinfer.mcmc.hmc import HamiltonianMC
 from tests.mcmc.kit import BareChains, Target, gaussian_target, student, wall
 from tests.mcmc.law import assert_caught, assert_invariant, mutant
 from tests.mcmc.models import eight_schools
@@ -89,7 +89,7 @@ def test_the_law_catches(name, tmp_path):
 def test_statistics_agree_with_each_other():
     chains = BareChains(Target(student, 3), HamiltonianMC(), tune=200 if JIT else 20, draws=300 if JIT else 20).run()
     s, x = {k: v[0] for k, v in chains.stats.items()}, chains.x[0]
-    assert list(s) == list(STATISTICS)
+    assert list(s) == list(HamiltonianMC.statistics)
     np.testing.assert_allclose(s["acceptance_rate"], np.exp(np.minimum(-s["energy_error"], 0.0)), rtol=1e-12)
     moved = np.any(np.diff(x, axis=0) != 0, axis=1)
     np.testing.assert_array_equal(s["accepted"][1:], moved)
@@ -142,11 +142,11 @@ def test_a_rise_by_more_than_emax_is_a_divergence_that_biases_nothing():
 
 def test_a_stopped_transition_leaves_the_chain_as_it_was():
     chains = BareChains(Target(student, 3), HamiltonianMC(), draws=5)
-    state, own = chains.blocks.state[0], chains.views()["own"]
+    state, own = chains.blocks.state[0], chains.own().address
     chains.blocks.stop[0] = 1
-    position = chains.blocks.part(0, "position").copy()
-    assert hmc.step(address_of(state), address_of(own)) == Status.STOPPED
-    assert (chains.blocks.part(0, "position") == position).all()
+    position = chains.blocks.chains[0].position.copy()
+    assert hmc.step(address_of(state), own) == Status.STOPPED
+    assert (chains.blocks.chains[0].position == position).all()
     assert np.isnan(chains.x).all()
 
 

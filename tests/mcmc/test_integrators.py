@@ -28,14 +28,14 @@ class Flow:
 
     def __init__(self, name, metric="diag"):
         self.chains = BareChains(Target(student, DIM), NUTS(metric="dense" if metric == "dense" else "unit"))
-        self.parts = self.chains.views()
+        self.own = self.chains.own()
         if metric == "dense":
             root = np.array([[1.0, 0, 0], [0.4, 0.8, 0], [-0.3, 0.2, 1.5]])
             self.inv_mass = root @ root.T
-            self.parts["inv_mass"].view(float)[:] = self.inv_mass.ravel()
+            self.own.metric.inv_mass[:] = self.inv_mass.ravel()
         else:
             self.inv_mass = np.diag([0.5, 1.0, 3.0])
-            self.parts["inv_mass"].view(float)[:] = np.diag(self.inv_mass)
+            self.own.metric.inv_mass[:] = np.diag(self.inv_mass)
         self.number = integrator_number(name)
 
     def __call__(self, q, p, size):
@@ -43,7 +43,7 @@ class Flow:
         origin, target = np.concatenate([q, p, grad]), np.zeros(4 * DIM)
         state = self.chains.blocks.state[0]
         energy = _step(
-            address_of(state), address_of(self.parts["metric"]), self.number, size,
+            address_of(state), self.own.metric.address, self.number, size,
             address_of(origin), address_of(target),
         )  # fmt: skip
         return target[:DIM], target[DIM : 2 * DIM], energy

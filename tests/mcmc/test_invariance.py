@@ -42,11 +42,11 @@ def transitions(transition, copy):
 
 def move_once(target, exact, module=tree, step_size=0.6, integrator="leapfrog"):
     chains = BareChains(target, NUTS(metric="unit", integrator=integrator))
-    parts = chains.views()
-    parts["tree"].view(Tree)["step_size"] = step_size
+    own = chains.own()
+    own.tree.step_size = step_size
     moved = exact.copy()
     transitions(module.transition, module.copy)(
-        address_of(chains.blocks.state[0]), address_of(parts["metric"]), address_of(parts["tree"]),
+        address_of(chains.blocks.state[0]), own.metric.address, own.tree.address,
         address_of(moved), len(moved),
     )  # fmt: skip
     return moved

@@ -41,24 +41,27 @@ def _refresh_root(metric):
     return 1 if metrics.refresh_root(record_at(metric, Metric)) else 0
 
 
-def parts_of(kind):
+KEPT = []  # memory that addresses lead to
+
+
+def metric_of(kind):
     chains = BareChains(Target(student, DIM), NUTS(metric=kind))
-    parts = chains.views()
-    parts["keep"] = chains
-    return parts
+    own = chains.own()
+    KEPT.append(chains)
+    return own
 
 
 @pytest.mark.parametrize("kind", ["diag", "dense"])
 def test_momenta_have_the_mass_as_covariance_and_their_kinetic_energy(kind):
-    parts = parts_of(kind)
+    own = metric_of(kind)
     root = np.array([[1.0, 0, 0, 0], [0.4, 0.8, 0, 0], [-0.3, 0.2, 1.5, 0], [0.1, 0.1, 0.1, 0.05]])
     inv_mass = root @ root.T if kind == "dense" else np.diag([1e-4, 1.0, 4.0, 100.0])
-    parts["inv_mass"].view(float)[:] = inv_mass.ravel() if kind == "dense" else np.diag(inv_mass)
-    assert _refresh_root(address_of(parts["metric"])) == 1
+    own.metric.inv_mass[:] = inv_mass.ravel() if kind == "dense" else np.diag(inv_mass)
+    assert _refresh_root(own.metric.address) == 1
     count = 50_000
     p = np.zeros((count, DIM))
     words = new_stream(key_of(np.random.SeedSequence(3)))
-    energy = _momenta(address_of(parts["metric"]), address_of(words), address_of(p), count)
+    energy = _momenta(own.metric.address, address_of(words), address_of(p), count)
     assert energy == pytest.approx(0.5 * np.einsum("ni,ij,nj", p, inv_mass, p), rel=1e-10)
     white = p @ np.linalg.cholesky(inv_mass)  # covariance M becomes the identity
     np.testing.assert_allclose(white.mean(0), 0, atol=4 / np.sqrt(count))
@@ -72,10 +75,10 @@ def draws(count=200, seed=0):
 
 def test_fisher_metric_is_the_ratio_of_the_spreads():
     x, g = draws()
-    parts = parts_of("fisher")
-    assert _learn(address_of(parts["metric"]), address_of(x), address_of(g), len(x)) == 1
-    np.testing.assert_allclose(parts["inv_mass"].view(float), np.sqrt(x.var(0) / g.var(0)), rtol=1e-12)
-    np.testing.assert_allclose(parts["root"].view(float), parts["inv_mass"].view(float) ** -0.5, rtol=1e-14)
+    own = metric_of("fisher")
+    assert _learn(own.metric.address, address_of(x), address_of(g), len(x)) == 1
+    np.testing.assert_allclose(own.metric.inv_mass, np.sqrt(x.var(0) / g.var(0)), rtol=1e-12)
+    np.testing.assert_allclose(own.metric.root, own.metric.inv_mass**-0.5, rtol=1e-14)
 
 
 def test_fisher_metric_is_the_covariance_of_a_gaussian_from_any_three_draws():
@@ -83,27 +86,27 @@ def test_fisher_metric_is_the_covariance_of_a_gaussian_from_any_three_draws():
     target = gaussian_target(np.diag(scales**2))
     x = np.random.default_rng(1).normal(0, scales, (3, DIM))
     g = np.array([target.value_and_grad(q)[1] for q in x])
-    parts = parts_of("fisher")
-    assert _learn(address_of(parts["metric"]), address_of(x), address_of(g), 3) == 1
-    np.testing.assert_allclose(parts["inv_mass"].view(float), scales**2, rtol=1e-9)
+    own = metric_of("fisher")
+    assert _learn(own.metric.address, address_of(x), address_of(g), 3) == 1
+    np.testing.assert_allclose(own.metric.inv_mass, scales**2, rtol=1e-9)
 
 
 def test_fisher_metric_waits_for_three_draws():
     x, g = draws(2)
-    parts = parts_of("fisher")
-    assert _learn(address_of(parts["metric"]), address_of(x), address_of(g), 2) == 0
-    assert (parts["inv_mass"].view(float) == 1.0).all()
+    own = metric_of("fisher")
+    assert _learn(own.metric.address, address_of(x), address_of(g), 2) == 0
+    assert (own.metric.inv_mass == 1.0).all()
 
 
 def test_variance_metric_counts_ten_draws_of_variance_one_at_the_start():
     x, g = draws()
-    parts = parts_of("diag")
-    start = parts["estimators"].view(float)[:DIM].copy()
-    assert _learn(address_of(parts["metric"]), address_of(x), address_of(g), len(x)) == 1
+    own = metric_of("diag")
+    start = own.metric.estimators[:DIM].copy()
+    assert _learn(own.metric.address, address_of(x), address_of(g), len(x)) == 1
     n = len(x) + 10
     mean = (10 * start + x.sum(0)) / n
     expected = (10 * (1 + (start - mean) ** 2) + ((x - mean) ** 2).sum(0)) / n
-    np.testing.assert_allclose(parts["inv_mass"].view(float), expected, rtol=1e-10)
+    np.testing.assert_allclose(own.metric.inv_mass, expected, rtol=1e-10)
 
 
 def test_after_a_switch_only_the_window_counts():
@@ -114,26 +117,26 @@ def test_after_a_switch_only_the_window_counts():
         return np.where(np.eye(DIM) == 1, covariance, covariance * len(draws) / (len(draws) + 5))
 
     for kind, expected in [("diag", x.var(0)), ("dense", shrunk(x))]:
-        parts = parts_of(kind)
-        metric = address_of(parts["metric"])
+        own = metric_of(kind)
+        metric = own.metric.address
         _learn(metric, address_of(x), address_of(g), len(x))
         _switch(metric)
         empty = np.zeros((0, DIM))
         assert _learn(metric, address_of(empty), address_of(empty), 0) == 1
-        np.testing.assert_allclose(parts["inv_mass"].view(float), expected.ravel(), rtol=1e-10)
+        np.testing.assert_allclose(own.metric.inv_mass, expected.ravel(), rtol=1e-10)
         other, _ = draws(seed=5)
         _switch(metric)
         _learn(metric, address_of(other), address_of(g), len(other))
         wanted = other.var(0) if kind == "diag" else shrunk(other)
-        np.testing.assert_allclose(parts["inv_mass"].view(float), wanted.ravel(), rtol=1e-9)
+        np.testing.assert_allclose(own.metric.inv_mass, wanted.ravel(), rtol=1e-9)
 
 
 def test_a_covariance_without_factor_leaves_the_metric_in_use():
-    parts = parts_of("dense")
-    metric = address_of(parts["metric"])
+    own = metric_of("dense")
+    metric = own.metric.address
     _switch(metric)
     x = np.random.default_rng(2).normal(size=(6, DIM))
     x[:, 1] = np.nan
     assert _learn(metric, address_of(x), address_of(x), len(x)) == 0
-    assert (parts["inv_mass"].view(float).reshape(DIM, DIM) == np.eye(DIM)).all()
-    assert parts["metric"].view(Metric)["failures"][0] == 1
+    assert (own.metric.inv_mass.reshape(DIM, DIM) == np.eye(DIM)).all()
+    assert own.metric.failures == 1

@@ -15,7 +15,7 @@ import pytest
 import nbinfer as nb
 from nbinfer.compile import JIT
 from nbinfer.errors import ConvergenceWarning, SamplingError
-from nbinfer.mcmc.nuts import STATISTICS
+from nbinfer.mcmc.nuts import NUTS
 from tests.mcmc.models import eight_schools, raising, slow
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
@@ -33,7 +33,7 @@ def test_a_trace_has_the_shapes_names_and_statistics_that_were_promised():
     assert np.isfinite(trace["theta"]).all()
     np.testing.assert_allclose(trace["theta"], trace["mu"][..., None] + trace["tau"][..., None] * trace["eta"])
     assert (trace["tau"] > 0).all()
-    for name, dtype in STATISTICS.items():
+    for name, dtype in NUTS.statistics.items():
         assert trace.sample_stats[name].shape == trace.warmup_sample_stats[name].shape == (3, DRAWS)
         assert trace.sample_stats[name].dtype == dtype
     assert not trace.sample_stats["tune"].any()
@@ -69,7 +69,7 @@ def test_the_number_of_cores_changes_no_bit(cores):
     one, many = run(cores=1), run(cores=cores)
     for name in one.posterior:
         assert one[name].tobytes() == many[name].tobytes()
-    for name in STATISTICS:
+    for name in NUTS.statistics:
         assert one.sample_stats[name].tobytes() == many.sample_stats[name].tobytes()
 
 

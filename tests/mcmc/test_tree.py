@@ -34,18 +34,18 @@ class Compiled:
         self.chains = BareChains(target, NUTS(metric="unit"))
         self.n = target.dim
         if inv_mass is not None:
-            self.chains.views()["inv_mass"].view(float)[:] = inv_mass
-            self.chains.views()["root"].view(float)[:] = inv_mass**-0.5
+            self.chains.own().metric.inv_mass[:] = inv_mass
+            self.chains.own().metric.root[:] = inv_mass**-0.5
 
     def __call__(self, q, words, max_depth, step_size):
         logp, grad = self.chains._target.value_and_grad(q)
         self.chains.blocks.begin(0, q, logp, grad)
-        parts, out = self.chains.views(), np.zeros(3 * self.n)
+        own, out = self.chains.own(), np.zeros(3 * self.n)
         for name in ("inv_mass", "root"):
-            parts[name].view(float)[:] = self.metric[name] if hasattr(self, "metric") else parts[name].view(float)
-        tree = parts["tree"].view(Tree)[0]
+            getattr(own.metric, name)[:] = self.metric[name] if hasattr(self, "metric") else getattr(own.metric, name)
+        tree = own.tree.record
         _transition(
-            address_of(self.chains.blocks.state[0]), address_of(parts["metric"]), address_of(parts["tree"]),
+            address_of(self.chains.blocks.state[0]), own.metric.address, own.tree.address,
             address_of(words), max_depth, step_size, address_of(out),
         )  # fmt: skip
         return out[: self.n], tree

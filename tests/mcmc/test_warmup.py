@@ -25,14 +25,14 @@ class Run:
 
     def __init__(self, kind, tune):
         self.chains = BareChains(Target(student, DIM), NUTS(metric=kind), tune=tune)
-        self.parts = self.chains.views()
+        self.own = self.chains.own()
         self.rng = np.random.default_rng(0)
 
     def show(self, draw, moved=True):
         x, g = self.rng.normal(size=DIM), self.rng.normal(size=DIM)
         return _learn(
-            address_of(self.parts["schedule"]),
-            address_of(self.parts["metric"]),
+            self.own.schedule.address,
+            self.own.metric.address,
             draw,
             moved,
             address_of(x),
@@ -41,11 +41,11 @@ class Run:
 
     @property
     def inv_mass(self):
-        return self.parts["inv_mass"].view(float).copy()
+        return self.own.metric.inv_mass.copy()
 
     @property
     def foreground(self):
-        return int(self.parts["metric"].view(Metric)["foreground"][0])
+        return int(self.own.metric.foreground)
 
 
 def switches(kind, tune):
