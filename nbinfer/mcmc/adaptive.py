@@ -197,7 +197,7 @@ class QuadPotentialFullAdapt(_Learnt):
         covariance = products + np.tril(products, -1).T
         reason, indices = weakest(covariance)
         raise PositiveDefiniteError(
-            f"the covariance of the draws was {metric['failures']} times not positive definite, and not used; now "
+            f"the covariance of the draws was {metric.failures} times not positive definite, and not used; now "
             f"{reason}, at {coordinates(indices, vmap)}.",
             indices,
         )

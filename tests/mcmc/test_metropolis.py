@@ -111,7 +111,7 @@ def _tuned(address, accepted):
 )
 def test_the_table_of_factors(accepted, factor):
     scaling = np.zeros(1, Scaling)
-    metropolis.initial_scaling(scaling[0], 2.0, 15.0, 100)
+    metropolis.initial_scaling(scaling.view(np.recarray)[0], 2.0, 15.0, 100)
     _tuned(address_of(scaling), accepted)
     assert scaling["factor"][0] == pytest.approx(min(2.0 * factor, 15.0))
     assert scaling["count"][0] == scaling["accepted"][0] == 0
