@@ -1,14 +1,13 @@
 """The layers of the package, read from its sources, and what importing it does."""
 
 import ast
+import functools
 import graphlib
 import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 PACKAGE = Path(importlib.util.find_spec("nbinfer").origin).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -46,14 +45,16 @@ def layer_of(part):
     return next(i for i, layer in enumerate(LAYERS) if part in layer)
 
 
-def imports(path, at_import_only=False):
-    """Return (line, dotted name) of the imports of a file: all of them, or those that run when it is imported."""
+@functools.cache
+def imports(path, at_import_only=False, for_types=True):
+    """Return (line, dotted name) of a file's imports: all, those that ever run, or those that run at its import."""
     found = []
 
     def visit(node):
         if at_import_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             return
-        if at_import_only and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        never_runs = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        if never_runs and (at_import_only or not for_types):
             return
         if isinstance(node, ast.Import):
             found.extend((node.lineno, alias.name) for alias in node.names)
@@ -76,10 +77,13 @@ def parts_imported(path):
             yield line, words[1] if known else "nbinfer"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_imports_go_downwards(path):
-    here = layer_of(part_of(path))
-    upwards = [f"{name_of(path)}:{line} imports {part}" for line, part in parts_imported(path) if layer_of(part) > here]
+def test_imports_go_downwards():
+    upwards = [
+        f"{name_of(path)}:{line} imports {part}"
+        for path in FILES
+        for line, part in parts_imported(path)
+        if layer_of(part) > layer_of(part_of(path))
+    ]
     assert upwards == []
 
 
@@ -92,24 +96,47 @@ def test_parts_do_not_import_in_circles():
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_costly_packages_are_imported_where_they_are_used(path):
+def module_of(path):
+    return ".".join(("nbinfer", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def test_no_room_has_a_circle_inside():
+    """Not even by an import inside a function; only what is imported for types alone does not count."""
+    modules = {module_of(path) for path in FILES}
+    graph = {}
+    for path in FILES:
+        names = {name for _, name in imports(path, for_types=False)}
+        found = {name if name in modules else name.rpartition(".")[0] for name in names}
+        graph[module_of(path)] = (found & modules) - {module_of(path)}
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+def test_costly_packages_are_imported_where_they_are_used():
     costly = [
-        f"{name_of(path)}:{line} imports {name}" for line, name in imports(path, True) if name.split(".")[0] in HEAVY
+        f"{name_of(path)}:{line} imports {name}"
+        for path in FILES
+        for line, name in imports(path, at_import_only=True)
+        if name.split(".")[0] in HEAVY
     ]
     assert costly == []
 
 
-@pytest.mark.parametrize("path", [f for f in FILES if part_of(f) not in ("compile", "cuda")], ids=name_of)
-def test_only_compilation_knows_the_compiler(path):
-    at_import = [f"{name_of(path)}:{line}" for line, name in imports(path, True) if name.split(".")[0] in COMPILER]
+def test_only_compilation_knows_the_compiler():
+    others = [path for path in FILES if part_of(path) not in ("compile", "cuda")]
+    at_import = [
+        f"{name_of(path)}:{line} imports {name}"
+        for path in others
+        for line, name in imports(path, at_import_only=True)
+        if name.split(".")[0] in COMPILER
+    ]
     assert at_import == []
-    assert not {"intrinsic", "cfunc"} & {name.split(".")[-1] for _, name in imports(path)}
+    tools = {path: {name.split(".")[-1] for _, name in imports(path)} & {"intrinsic", "cfunc"} for path in others}
+    assert [name_of(path) for path, names in tools.items() if names] == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_a_file_is_one_thing(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 450
+def test_a_file_is_one_thing():
+    lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert {name: length for name, length in lengths.items() if length > 450} == {}
 
 
 def in_a_fresh_process(code):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.indexing import view
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import EXPENSIVE, Index, Lazy
+
+if TYPE_CHECKING:
+    from nbinfer.autodiff.frontend import Frontend
 
 _FULL = slice(None, None, None)
 

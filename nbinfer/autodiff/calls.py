@@ -6,7 +6,7 @@ import inspect
 import re
 import sys
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,11 +15,14 @@ from nbinfer.autodiff import array_functions as _arrays  # noqa: F401  (these fi
 from nbinfer.autodiff import reductions as _reductions  # noqa: F401
 from nbinfer.autodiff.custom import CustomRule, find_custom
 from nbinfer.autodiff.expressions import Method, Record
-from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy
+from nbinfer.autodiff.opaque import call_compiled
 from nbinfer.autodiff.registry import HANDLERS
 from nbinfer.autodiff.rules import FUNCTIONS, RULES
+
+if TYPE_CHECKING:
+    from nbinfer.autodiff.frontend import Frontend
 
 #: The same function under a method of arrays.
 _METHODS: dict[str, Any] = {
@@ -123,8 +126,6 @@ def _user_function(b: Frontend, function: Any, args: list[Any], named: dict[str,
     compiled = hasattr(function, "py_func") and hasattr(function, "overloads")
     if not compiled or named or any(_active(arg) for arg in args):
         return b.inline(function, args, named)
-    from nbinfer.autodiff.opaque import call_compiled
-
     return call_compiled(b, function, args)
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from nbinfer.autodiff.arrays import SIGNS
 from nbinfer.autodiff.binding import Binding, is_live, is_result
+from nbinfer.autodiff.calls import call
 from nbinfer.autodiff.errors import ADError, Place
 from nbinfer.autodiff.expressions import Environment, Lost, Record
 from nbinfer.autodiff.indexing import complete, view
@@ -64,8 +65,6 @@ class Frontend(Binding):
         return self.frames[-1].source.lookup(name)
 
     def call_function(self, function: Any, args: list[Any], named: dict[str, Any], node: ast.Call) -> Any:
-        from nbinfer.autodiff.calls import call
-
         return call(self, function, args, named)
 
     # Functions ----------------------------------------------------------------------------------------------------

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbinfer.autodiff.binding import is_live
-from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.ir import Value, View
 from nbinfer.autodiff.lazy import Lazy
+
+if TYPE_CHECKING:
+    from nbinfer.autodiff.frontend import Frontend
 
 
 def call_compiled(b: Frontend, function: Any, args: list[Any]) -> Any:

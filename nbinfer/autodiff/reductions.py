@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nbinfer import vectormath
-from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy, is_array
 from nbinfer.autodiff.registry import HANDLERS, Handler, handles
+
+if TYPE_CHECKING:
+    from nbinfer.autodiff.frontend import Frontend
 
 # Reductions -----------------------------------------------------------------------------------------------------------
 

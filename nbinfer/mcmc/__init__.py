@@ -4,6 +4,7 @@ from nbinfer.mcmc.adaptive import QuadPotentialDiagAdapt, QuadPotentialDiagAdapt
 from nbinfer.mcmc.assign import CompoundStep
 from nbinfer.mcmc.binary import BinaryGibbsMetropolis, BinaryMetropolis
 from nbinfer.mcmc.categorical import CategoricalGibbsMetropolis
+from nbinfer.mcmc.choose import quad_potential
 from nbinfer.mcmc.differential import DEMetropolis, DEMetropolisZ
 from nbinfer.mcmc.elliptical import EllipticalSlice
 from nbinfer.mcmc.find import find_hessian, find_map, guess_scaling
@@ -18,7 +19,6 @@ from nbinfer.mcmc.potential import (
     QuadPotentialDiag,
     QuadPotentialFull,
     QuadPotentialFullInv,
-    quad_potential,
 )
 from nbinfer.mcmc.sample import sample
 from nbinfer.mcmc.session import Stepper, iter_sample

@@ -12,7 +12,7 @@ from nbinfer.mcmc.hmc import HamiltonianMC
 from nbinfer.mcmc.metropolis import Metropolis
 from nbinfer.mcmc.nuts import NUTS
 from nbinfer.mcmc.slice import Slice
-from nbinfer.mcmc.step import Competence, StepMethod
+from nbinfer.mcmc.step import STEPPER, Competence, StepMethod
 
 Options: TypeAlias = Mapping[str, Mapping[str, Any]]
 
@@ -50,9 +50,7 @@ class CompoundStep:  # numpydoc ignore=PR02
 
     def on(self, model: Any = None, **options: Any) -> Any:
         """Put these methods to work on one chain of a model, see `StepMethod.on`."""
-        from nbinfer.mcmc.session import Stepper
-
-        return Stepper(self, model, **options)
+        return STEPPER[0](self, model, **options)
 
 
 def listed(step: Any) -> list[StepMethod]:

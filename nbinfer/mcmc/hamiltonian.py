@@ -20,10 +20,11 @@ from nbinfer.mcmc import integrators, warmup
 from nbinfer.mcmc import metric as metrics
 from nbinfer.mcmc import step_size as step_sizes
 from nbinfer.mcmc.adaptive import NAMED
+from nbinfer.mcmc.choose import quad_potential
 from nbinfer.mcmc.curvature import GuessedPotential
 from nbinfer.mcmc.integrators import integrator_number
 from nbinfer.mcmc.metric import Adaptation
-from nbinfer.mcmc.potential import QuadPotential, quad_potential
+from nbinfer.mcmc.potential import QuadPotential
 from nbinfer.mcmc.settings import between, choice, is_number, positive
 from nbinfer.mcmc.state import Inner, Memory, State
 from nbinfer.mcmc.step import Around, Competence, Site, StepMethod

@@ -15,6 +15,7 @@ from nbinfer.mcmc.assign import assign, separated
 from nbinfer.mcmc.chain import work
 from nbinfer.mcmc.driver import raise_failure
 from nbinfer.mcmc.sampling import Sampling
+from nbinfer.mcmc.step import STEPPER
 from nbinfer.random import seed_sequences
 from nbinfer.trace import Trace
 
@@ -250,3 +251,6 @@ class Stepper:
         self._chain.position[:] = position
         self._chain.discrete[:] = discrete
         self._chain.logp, self._chain.gradient_known = logp, 0
+
+
+STEPPER.append(Stepper)

@@ -10,7 +10,7 @@ test and one export: subclass `StepMethod` and, if variables are to be assigned 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -134,6 +134,10 @@ def fill_conditionals(table: NDArray[np.int64], around: Around, site: Site) -> N
         pairs[pairs[:, 0] != 0, 0] = around.conditional
 
 
+#: What puts methods to work draw by draw. It knows all of them, so that they cannot import it: it comes here by itself.
+STEPPER: list[Callable[..., Any]] = []
+
+
 @dataclass(frozen=True)
 class StepMethod:  # numpydoc ignore=PR02
     """Base of the step methods.
@@ -204,9 +208,7 @@ class StepMethod:  # numpydoc ignore=PR02
         stepper : Stepper
             With ``astep``, ``step``, ``stop_tuning``, ``reset_tuning``.
         """
-        from nbinfer.mcmc.session import Stepper
-
-        return Stepper(self, model, **options)
+        return STEPPER[0](self, model, **options)
 
     def check(self, site: Site) -> None:
         """Raise ValueError if the settings do not fit the place."""

@@ -1,0 +1,60 @@
+"""The metric that a scaling means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nbinfer.mcmc.definite import positive_diagonal, symmetric_and_positive
+from nbinfer.mcmc.functional import QuadPotentialSparse
+from nbinfer.mcmc.potential import QuadPotential, QuadPotentialDiag, QuadPotentialFull, QuadPotentialFullInv
+from nbinfer.mcmc.settings import numbers
+
+
+def quad_potential(C: Any, is_cov: bool) -> QuadPotential:
+    """Return the metric that a scaling means.
+
+    Parameters
+    ----------
+    C : array_like, shape (n,) or (n, n), or sparse matrix
+        Diagonal or matrix, symmetric and positive definite.
+    is_cov : bool
+        True: `C` is the inverse mass, a covariance. False: `C` is the mass, a precision.
+
+    Returns
+    -------
+    potential : QuadPotential
+
+    Raises
+    ------
+    ValueError
+        If `C` has another shape, or is a sparse mass.
+    PositiveDefiniteError
+        If it is not positive definite; it names the entries.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbinfer.mcmc import quad_potential
+    >>> quad_potential([1.0, 4.0], is_cov=True).velocity([1.0, 1.0])
+    array([1., 4.])
+    >>> quad_potential([1.0, 4.0], is_cov=False).velocity([1.0, 1.0])
+    array([1.  , 0.25])
+    """
+    if not isinstance(is_cov, bool | np.bool_):
+        raise TypeError(f"is_cov must be True or False, got {is_cov!r}.")
+    if hasattr(C, "tocsr"):
+        if not is_cov:
+            raise ValueError(
+                "a sparse scaling must be a covariance: pass is_cov=True, or C.toarray() for a mass matrix."
+            )
+        return QuadPotentialSparse(C)
+    array = numbers("a scaling", C)
+    if array.ndim == 1:
+        diagonal = positive_diagonal("scaling", array)
+        return QuadPotentialDiag(diagonal if is_cov else 1.0 / diagonal)
+    if array.ndim == 2:
+        symmetric_and_positive("scaling", array)  # its errors name what the user calls it
+        return QuadPotentialFull(array) if is_cov else QuadPotentialFullInv(array)
+    raise ValueError(f"a scaling must be a vector or a matrix, got shape {array.shape}.")
