@@ -38,10 +38,10 @@ class _Learnt(QuadPotential):
 
     def initialise(self, metric: Memory, schedule: Memory, tune: float, position: Floats) -> None:
         super().initialise(metric, schedule, tune, position)
-        n = len(position)
+        n = position.shape[-1]
         inv_mass = self.first(n)[0]
-        metric.estimators[:n] = position if self._mean is None else self._mean
-        metric.estimators[n : n + inv_mass.size] = inv_mass.ravel() * self._weight
+        metric.estimators[..., :n] = position if self._mean is None else self._mean
+        metric.estimators[..., n : n + inv_mass.size] = inv_mass.ravel() * self._weight
         metric.count_0 = self._weight
 
     def schedule(self, n: int, tune: float) -> dict[str, float]:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbinfer.compile import address_of
-from nbinfer.mcmc.chain import CHAIN, COLUMN_FIELDS, KINDS, Progress, Team
-from nbinfer.mcmc.state import BLOCK, ROW, Memory, Plan
+from nbinfer.mcmc.chain import CHAIN, KINDS, Progress, Team
+from nbinfer.mcmc.state import BLOCK, ROW, Memory, Plan, address_of_rows
 from nbinfer.mcmc.step import Around, Site, StepMethod
 from nbinfer.mcmc.subset import SubsetStep
 
@@ -29,7 +30,7 @@ class Placed(NamedTuple):
 
     def position(self, whole: np.ndarray) -> np.ndarray:
         """Return the part of a position that the step sees."""
-        return whole[self.site.coordinates] if self.site.is_part else whole
+        return whole[..., self.site.coordinates] if self.site.is_part else whole
 
 
 class Blocks:
@@ -55,73 +56,82 @@ class Blocks:
         self.n_discrete = bound.n_discrete
         everything = Site(bound, (), np.arange(bound.dim), np.arange(self.n_discrete), *np.zeros((2, 0), np.int64))
         self.plan = Plan()
-        header = self.plan.place(CHAIN, self.steps, everything)
+        self._header = self.plan.place(CHAIN, self.steps, everything)
         self._first_of_steps = self.plan.sizes[BLOCK]
         self._places = [self.plan.place(step.engine.state, step.engine, step.site) for step in self.steps]
         self.plan.link(CHAIN.offset("statistics"), ROW, 0)
         self.state, self._work, self._rows = (_aligned(chains, size) for size in self.plan.sizes)
-        self.chains = [Memory(header, *memory) for memory in zip(self.state, self._work, strict=True)]
+        self.chains = [Memory(self._header, *memory) for memory in zip(self.state, self._work, strict=True)]
         self.records = [chain.record for chain in self.chains]
         self.progress = _aligned(chains, Progress.itemsize // 8).view(Progress).reshape(chains)
         self.stop = _aligned(1, _LINE)[0]
         self._columns: list[np.ndarray] = []
         self._peer_table: np.ndarray | None = None
-        for chain, number, key in zip(self.chains, numbers, keys, strict=True):
-            chain.n, chain.n_discrete, chain.n_steps = bound.dim, self.n_discrete, len(self.steps)
-            chain.tune, chain.number = tune, number
-            chain.words.view(np.uint64)[4:6] = key
+        every = self._every
+        every.n, every.n_discrete, every.n_steps = bound.dim, self.n_discrete, len(self.steps)
+        every.tune, every.number = tune, numbers
+        every.words.view(np.uint64)[:, 4:6] = keys
 
-    def own(self, chain: int, step: int) -> Memory:
-        """Return what one of a chain's steps keeps, by name."""
+    @property
+    def _every(self) -> Memory:
+        """The headers of all chains."""
+        return Memory(self._header, self.state, self._work)
+
+    def own(self, step: int, chain: int | slice = slice(None)) -> Memory:
+        """Return what one of the steps keeps, by name; of all chains or of one."""
         return Memory(self._places[step], self.state[chain], self._work[chain])
 
-    def begin(
-        self,
-        chain: int,
-        position: np.ndarray,
-        logp: float,
-        grad: np.ndarray | None = None,
-        discrete: np.ndarray | None = None,
-    ) -> None:
-        """Put a chain at its starting point and its steps at their first state."""
-        memory = self.chains[chain]
+    def begin(self, chain: int | slice, position: Any, logp: Any, grad: Any = None, discrete: Any = None) -> None:
+        """Put chains at their starting points and their steps at their first state.
+
+        Parameters
+        ----------
+        chain : int or slice
+            One chain, or several; then what follows has them as first axis.
+        position : array_like, shape (dim,)
+        logp : float
+            The log density there.
+        grad : array_like, shape (dim,), optional
+            Its gradient, if it is known.
+        discrete : array_like of int, optional
+            Discrete values. Default: as they are.
+        """
+        memory = Memory(self._header, self.state[chain], self._work[chain])
+        position = np.asarray(position)
         memory.position[:] = position
         memory.logp, memory.gradient_known = logp, grad is not None
         if grad is not None:
             memory.grad[:] = grad
         if discrete is not None:
-            memory.discrete[:] = discrete[: self.n_discrete]
+            memory.discrete[:] = np.asarray(discrete)[..., : self.n_discrete]
         self.state[chain, self._first_of_steps :] = 0  # nothing is left of what a step has learnt before
         for k, step in enumerate(self.steps):
-            step.engine.initialise(self.own(chain, k), step.site, self._tune, step.position(position))
+            step.engine.initialise(self.own(k, chain), step.site, self._tune, step.position(position))
         if self._held is not None:  # addresses were among what was forgotten
             self.wire(*self._held)
 
     def wire(self, columns: Sequence[Column], statistics: Sequence[Column]) -> None:
         """Write every address: after allocation, and again after blocks came from elsewhere."""
         self._held = (columns, statistics)  # workers write to their arrays as long as these blocks live
-        spaces = [[address_of(row) for row in memory] for memory in (self.state, self._work, self._rows)]
+        spaces = [address_of_rows(memory) for memory in (self.state, self._work, self._rows)]
         self.plan.relocate(self.state, np.array(spaces, np.int64).T)
-        (density, value), record_function = self._densities, self._bound.record if columns else 0
-        peers = self._peers
-        self._columns = []
-        for c, chain in enumerate(self.chains):
-            chain.density, chain.value, chain.record_function = density, value, record_function
-            chain.context = self._bound.context(c)
-            if self.n_discrete:
-                self._bound.place_discrete(c, chain.discrete)
-            chain.stop = address_of(self.stop)
-            chain.progress = address_of(self.progress[c : c + 1])
-            self.progress["draw"][c] = chain.draw
-            for kind, chosen in (("columns", columns), ("statistic_columns", statistics)):
-                table = np.array([column.row(c) for column in chosen], np.int64).reshape(len(chosen), COLUMN_FIELDS)
-                self._columns.append(table)
-                setattr(chain, kind, address_of(table))
-                setattr(chain, f"n_{kind}", len(chosen))
-            for k, step in enumerate(self.steps):
-                own = self.own(c, k)
-                step.engine.connect(own, Around(chain.record, address_of(peers[k]), len(self.chains), c), step.site)
-                chain.steps[2 * k : 2 * k + 2] = step.engine.function.address, own.address
+        every, chains = self._every, len(self.state)
+        every.density, every.value = self._densities
+        every.record_function = self._bound.record if columns else 0
+        every.context = [self._bound.context(c) for c in range(chains)]
+        if self.n_discrete:
+            for c, values in enumerate(every.discrete):
+                self._bound.place_discrete(c, values)
+        every.stop, every.progress = address_of(self.stop), address_of_rows(self.progress[:, None])
+        self.progress["draw"] = every.draw
+        tables = [_tables(chosen, chains) for chosen in (columns, statistics)]
+        self._columns = tables
+        every.columns, every.statistic_columns = map(address_of_rows, tables)
+        every.n_columns, every.n_statistic_columns = len(columns), len(statistics)
+        for k, step in enumerate(self.steps):
+            own = self.own(k)
+            step.engine.connect(own, Around(every, address_of(self._peers[k]), chains), step.site)
+            every.steps[:, 2 * k], every.steps[:, 2 * k + 1] = step.engine.function.address, own.address
 
     def last_statistics(self, chain: int) -> list[dict[str, Any]]:
         """Return what each step wrote in the last draw."""
@@ -139,8 +149,7 @@ class Blocks:
         if self._peer_table is None:
             table = np.zeros((len(self.steps), len(self.chains)), np.int64)
             for k, step in enumerate(self.steps):
-                sees = [self.own(c, k) for c in range(len(self.chains))] if step.site.is_part else self.chains
-                table[k] = [address_of(chain.position) for chain in sees]
+                table[k] = address_of_rows((self.own(k) if step.site.is_part else self._every).position)
             self._peer_table = table
         return self._peer_table
 
@@ -154,14 +163,16 @@ class Blocks:
 
     def team(self, until: int) -> np.ndarray:
         """Return what workers share, a `Team` of one; it refers to these blocks, which must outlive it."""
-        self._chains = np.array([address_of(row) for row in self.state], np.int64)
+        self._chains = np.asarray(address_of_rows(self.state), np.int64)
         team = np.zeros(1, Team)
         together = any(step.method.population for step in self.steps)
         starts = [0, len(self.records)] if together else range(len(self.records) + 1)
         self._units = np.array(starts, np.int64)
-        team["chains"] = address_of(self._chains)
+        team["chains"], team["progress"] = address_of(self._chains), address_of(self.progress)
         team["units"], team["n_units"] = address_of(self._units), len(starts) - 1
-        team["progress"], team["until"], team["stop"] = address_of(self.progress), until, address_of(self.stop)
+        self._tickets = _aligned(1, _LINE)[0]
+        team["tickets"], team["from_draw"] = address_of(self._tickets), self.progress["draw"].min()
+        team["until"], team["stop"] = until, address_of(self.stop)
         return team
 
 
@@ -193,13 +204,19 @@ class Column:
         self._arrays = (warm, main)
         self._skip = count * of[0]
 
-    def row(self, chain: int) -> list[int]:
-        """Return the fields of one chain."""
+    def rows(self, chains: int) -> NDArray[np.int64]:
+        """Return the fields of each chain, shape (chains, COLUMN_FIELDS)."""
         bases = [
-            address_of(a[chain]) + self._skip * a.itemsize if a is not None and a.shape[1] > 0 else 0
+            address_of_rows(a.reshape(chains, -1)) + self._skip * a.itemsize if a is not None and a.size else 0
             for a in self._arrays
         ]
-        return [*self._fields, *bases]
+        return np.stack(np.broadcast_arrays(*self._fields, *bases, np.zeros(chains, np.int64))[:-1], axis=1)
+
+
+def _tables(columns: Sequence[Column], chains: int) -> NDArray[np.int64]:
+    """Return where columns lead, one row for each chain."""
+    rows = [column.rows(chains) for column in columns]
+    return np.stack(rows, axis=1).reshape(chains, -1) if rows else np.zeros((chains, 1), np.int64)
 
 
 def _aligned(rows: int, fields: int) -> np.ndarray:

@@ -227,6 +227,8 @@ Team = np.dtype(
         ("units", "i8"),  # address of the first chain of each unit, and behind them the number of chains
         ("n_units", "i8"),
         ("progress", "i8"),  # address of one `Progress` per chain
+        ("tickets", "i8"),  # address of the number of the next ticket
+        ("from_draw", "i8"),  # draws that every unit has made
         ("until", "i8"),  # draws to reach, warm-up included
         ("stop", "i8"),  # address of the stop word
     ],
@@ -240,7 +242,7 @@ _CLAIMED, _FINISHED = _OFFSETS["claimed"], _OFFSETS["finished"]
 
 @kernel
 def _advance_unit(chains: NDArray[np.int64], first: int, end: int, until: int) -> int:
-    """Advance the chains of a unit to draw `until`; several move together, the least advanced first.
+    """Advance the chains of a unit to draw `until`; several move together, draw by draw.
 
     Returns
     -------
@@ -260,34 +262,47 @@ def _advance_unit(chains: NDArray[np.int64], first: int, end: int, until: int) -
     return _OK
 
 
+@kernel
+def _ticket(address: int) -> int:
+    """Draw the next number; no two workers draw the same."""
+    number = load_acquire(address)
+    while not compare_and_swap(address, number, number + 1):
+        number = load_acquire(address)
+    return number
+
+
+@kernel
+def _pace(team: Record) -> int:
+    """Return the draw that the tickets drawn so far lead to."""
+    pace: int = min(team.from_draw + (load_acquire(team.tickets) // team.n_units + 1) * _DRAW_BLOCK, team.until)
+    return pace
+
+
 @entry("int64(intp)")
 def work(address: int) -> int:
-    """Advance the units of a team until all are finished, always the least advanced that no other worker has.
+    """Advance the units of a team until all are finished.
 
-    Any number of threads may run this at once; the result does not depend on how many do.
+    Each ticket stands for the next `_DRAW_BLOCK` draws of one unit, one unit after the other. A worker keeps a unit
+    until that is as far as the tickets drawn meanwhile: what is slow stays in work, and units stay of nearly equal
+    length. Any number of threads may run this at once; the result does not depend on how many do.
     """
     team = record_at(address, Team)
     units = ints_at(team.units, team.n_units + 1)
     chains = ints_at(team.chains, units[team.n_units])
-    while load_acquire(team.stop) == 0:
-        chosen, least = -1, team.until
-        for u in range(team.n_units):
-            line = team.progress + units[u] * _LINE
-            if load_acquire(line + _CLAIMED) == 0 and load_acquire(line + _FINISHED) == 0:
-                draw = load_acquire(team.progress + (units[u + 1] - 1) * _LINE)
-                if draw < least or chosen < 0:
-                    chosen, least = u, draw
-        if chosen < 0:  # every unit is finished or in other hands: those hands finish it
-            return _OK
-        line = team.progress + units[chosen] * _LINE
-        last = team.progress + (units[chosen + 1] - 1) * _LINE
-        if not compare_and_swap(line + _CLAIMED, 0, 1):
+    passed = 0  # units in a row that were finished or in other hands: those hands finish them
+    while passed < team.n_units and load_acquire(team.stop) == 0:
+        unit = _ticket(team.tickets) % team.n_units
+        line = team.progress + units[unit] * _LINE
+        last = team.progress + (units[unit + 1] - 1) * _LINE
+        if load_acquire(line + _FINISHED) != 0 or not compare_and_swap(line + _CLAIMED, 0, 1):
+            passed += 1
             continue
-        if load_acquire(line + _FINISHED) == 0:
+        passed = 0
+        while load_acquire(line + _FINISHED) == 0 and load_acquire(last) < _pace(team):
             until = min(load_acquire(last) + _DRAW_BLOCK, team.until)
-            status = _advance_unit(chains, units[chosen], units[chosen + 1], until)
+            status = _advance_unit(chains, units[unit], units[unit + 1], until)
             if status != _OK or load_acquire(last) >= team.until:
-                for c in range(units[chosen], units[chosen + 1]):
+                for c in range(units[unit], units[unit + 1]):
                     store_release(team.progress + c * _LINE + _FINISHED, 1)
         store_release(line + _CLAIMED, 0)
-    return _STOPPED
+    return _OK if load_acquire(team.stop) == 0 else _STOPPED

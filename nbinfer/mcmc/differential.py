@@ -232,7 +232,7 @@ class _Differential(StepMethod):
 
     def connect(self, own: Memory, around: Around, site: Site) -> None:
         """Write where the other chains are."""
-        own.peers, own.n_peers, own.chain = around.peers, around.n_peers, around.number
+        own.peers, own.n_peers, own.chain = around.peers, around.n_peers, np.arange(around.n_peers)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import address_of, call_record, entry, floats_at, ints_at, record_at
+from nbinfer.compile import call_record, entry, floats_at, ints_at, record_at
 from nbinfer.mcmc.chain import Chain, Status, know_value
-from nbinfer.mcmc.state import Memory, State, floats, integers, per_discrete
+from nbinfer.mcmc.state import Memory, State, address_of_rows, floats, integers, per_discrete
 from nbinfer.mcmc.step import Around, Competence, Site, StepMethod
 from nbinfer.model.bounds import BoundsError
 from nbinfer.model.extras import DRAWABLE, check_draw
@@ -147,7 +147,8 @@ class GibbsStep(StepMethod):  # numpydoc ignore=PR02
     def connect(self, own: Memory, around: Around, site: Site) -> None:
         """Write the function that draws, and what it is given."""
         own.draw = site.bound.draw(site.names[0], self.draw)
-        own.given[:] = around.chain["words"], generator_functions(), address_of(own.out)
+        own.given[:, 0], own.given[:, 1] = around.chain.record["words"], generator_functions()
+        own.given[:, 2] = address_of_rows(own.out)
 
 
 def _followers(site: Site) -> list[str]:

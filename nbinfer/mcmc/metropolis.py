@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nbinfer.compile import Record, address_of, call_record, entry, floats_at, ints_at, kernel, record_at, words_at
+from nbinfer.compile import Record, call_record, entry, floats_at, ints_at, kernel, record_at, words_at
 from nbinfer.mcmc import proposals
 from nbinfer.mcmc.chain import Chain, Status, conditional_at
 from nbinfer.mcmc.proposals import USERS, PoissonProposal, Proposal, UsersProposal, proposal_for
 from nbinfer.mcmc.settings import check_interval, check_tune, is_number
-from nbinfer.mcmc.state import Memory, State, floats, integers, per_discrete
+from nbinfer.mcmc.state import Memory, State, address_of_rows, floats, integers, per_discrete
 from nbinfer.mcmc.step import Around, Competence, Site, StepMethod, fill_conditionals
 from nbinfer.random import generator_functions, start, uniform
 
@@ -272,7 +272,8 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
         proposal = self._proposal(site)
         if isinstance(proposal, UsersProposal):
             own.propose = proposal.function.address
-            own.given[:] = address_of(own.scale), proposal.s.ndim, generator_functions()
+            own.given[:, 0] = address_of_rows(own.scale)
+            own.given[:, 1:] = proposal.s.ndim, generator_functions()
 
 
 def checked_scaling(label: str, scaling: Any, tune: Any, tune_interval: Any) -> None:

@@ -200,13 +200,13 @@ class QuadPotential:
 
     def initialise(self, metric: Memory, schedule: Memory, tune: float, position: Floats) -> None:
         """Write the first state of a chain's metric; the chain begins at `position`."""
-        n = len(position)
+        n = position.shape[-1]
         metric.adaptation, metric.dense, metric.n = self.adaptation, self.dense, n
         for name, value in self.schedule(n, tune).items():
             setattr(schedule, name, value)
         inv_mass, root = self.first(n)
-        metric.inv_mass[: inv_mass.size] = inv_mass.ravel()
-        metric.root[: root.size] = root.ravel()
+        metric.inv_mass[..., : inv_mass.size] = inv_mass.ravel()
+        metric.root[..., : root.size] = root.ravel()
 
     def connect(self, metric: Memory) -> None:
         """Write the functions of a metric that is made of them."""

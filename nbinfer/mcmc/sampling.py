@@ -88,8 +88,9 @@ class Sampling:
         if model.conditional:
             check_conditionals(model, points[0].position, points[0].discrete)
         self.blocks = Blocks(self.bound, steps, tune, numbers, keys)
-        for c, point in enumerate(points):
-            self.blocks.begin(c, *point)
+        self.blocks.begin(
+            slice(None), *(None if part[0] is None else np.array(part) for part in zip(*points, strict=True))
+        )
         self._draws, self._warm_draws, columns = posterior_arrays(self.bound, kept, chains, tune, draws, discard)
         self._stats, self._warm_stats, stat_columns = statistics_arrays(steps, chains, tune, draws)
         self.blocks.wire(columns if record else [], stat_columns if record else [])

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.compile import address_of
 from nbinfer.compile.fingerprint import file_digest
 
 #: Spaces of memory: a chain's block, its work space, and the row that its steps' statistics fill.
@@ -232,14 +231,21 @@ class Plan:
         return at
 
 
+def address_of_rows(array: np.ndarray) -> Any:
+    """Return the address of an array, or those of its rows, if it has two axes."""
+    first = int(array.ctypes.data)
+    return first if array.ndim < 2 else first + array.strides[0] * np.arange(len(array))
+
+
 class Memory:
-    """A chain's record with its parts, by name: numbers, arrays, further records.
+    """A record with its parts, by name: numbers, arrays, further records; of one chain, or of all at once.
 
     Parameters
     ----------
     place : Place
-    block, work : ndarray of int64
-        The chain's block and work space.
+    block, work : ndarray of int64, shape (fields,) or (chains, fields)
+        Block and work space of the chain or of all chains. Of all, each number is an array over the chains, and each
+        array has them as its first axis, so that what is the same for all is written by broadcasting.
     """
 
     __slots__ = ("_block", "_place", "_work", "record")
@@ -248,7 +254,8 @@ class Memory:
 
     def __init__(self, place: Place, block: NDArray[np.int64], work: NDArray[np.int64]) -> None:
         size = place.state.record.itemsize // 8
-        record = block[place.at : place.at + size].view(place.state.record)[0]
+        record = block[..., place.at : place.at + size].view(place.state.record)[..., 0]
+        record = record if block.ndim > 1 else record[()]
         for name, value in (("_place", place), ("_block", block), ("_work", work), ("record", record)):
             object.__setattr__(self, name, value)
 
@@ -258,7 +265,7 @@ class Memory:
             return Memory(part, self._block, self._work)
         if isinstance(part, Span):
             space = self._work if part.space == WORK else self._block
-            return space[part.at : part.at + part.size].view(part.kind)
+            return space[..., part.at : part.at + part.size].view(part.kind)
         if name not in self._place.state.fields:
             raise AttributeError(f"no {name!r} is declared")
         return self.record[name]
@@ -269,6 +276,6 @@ class Memory:
         self.record[name] = value
 
     @property
-    def address(self) -> int:
-        """Address of the record."""
-        return address_of(self._block) + 8 * int(self._place.at)
+    def address(self) -> Any:
+        """Address of the record, or those of all."""
+        return address_of_rows(self._block) + 8 * self._place.at

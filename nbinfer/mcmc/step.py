@@ -84,25 +84,24 @@ def site_of(bound: Any, names: Sequence[str], sees_all: bool = False) -> Site:
 
 
 class Around(NamedTuple):
-    """What a step is told of the run around it, for one chain.
+    """What a step is told of the run around it.
 
     Attributes
     ----------
-    chain : record
-        The header of the chain's block.
+    chain : Memory
+        The headers of all chains' blocks, or what stands for them where the step sees part of the coordinates.
     peers : int
         Address of the addresses of the positions that this step sees in each chain of the run.
-    n_peers, number : int
-        Number of chains, and which of them this one is.
+    n_peers : int
+        Number of chains.
     conditional : int
         Address of a C function that stands for the model's `conditional` where the step sees part of the coordinates;
         else 0.
     """
 
-    chain: Any
-    peers: int = 0
-    n_peers: int = 1
-    number: int = 0
+    chain: Memory
+    peers: int
+    n_peers: int
     conditional: int = 0
 
 
@@ -121,17 +120,17 @@ def fill_conditionals(table: NDArray[np.int64], around: Around, site: Site) -> N
 
     Parameters
     ----------
-    table : ndarray of int64, shape (2 n,)
+    table : ndarray of int64, shape (2 n,) or (chains, 2 n)
         Overwritten; the function is 0 where the model has none.
     around : Around
     site : Site
         The step's; its coordinates count.
     """
-    pairs = table.reshape(-1, 2)
-    pairs[:] = site.bound.conditionals(site.names, False)
+    pairs = site.bound.conditionals(site.names, False)
     if around.conditional:
         pairs[:, 1] = np.arange(len(pairs))
         pairs[pairs[:, 0] != 0, 0] = around.conditional
+    table[:] = pairs.ravel()
 
 
 #: What puts methods to work draw by draw. It knows all of them, so that they cannot import it: it comes here by itself.
@@ -217,8 +216,18 @@ class StepMethod:  # numpydoc ignore=PR02
         """Raise ValueError if chains cannot begin at these positions, shape (chains, site.n)."""
 
     def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
-        """Write settings and first state of a chain that begins at `position`, shape (site.n,); all is 0 before."""
+        """Write settings and first state of chains that begin at `position`; all is 0 before.
+
+        Parameters
+        ----------
+        own : Memory
+            Of one chain or of all.
+        site : Site
+        tune : int
+            Iterations of warm-up.
+        position : ndarray, shape (site.n,) or (chains, site.n)
+        """
         raise NotImplementedError
 
     def connect(self, own: Memory, around: Around, site: Site) -> None:
-        """Write addresses of what is not the chain's: functions, other chains. Those of its own memory are there."""
+        """Write into all chains the addresses of what is not theirs: functions, other chains."""

@@ -125,4 +125,4 @@ class StretchMove(StepMethod):  # numpydoc ignore=PR02
 
     def connect(self, own: Memory, around: Around, site: Site) -> None:
         """Write where the other walkers are."""
-        own.peers, own.n_peers, own.chain = around.peers, around.n_peers, around.number
+        own.peers, own.n_peers, own.chain = around.peers, around.n_peers, np.arange(around.n_peers)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from nbinfer.compile import Entry, address_of, call_density, call_step, entry, floats_at, ints_at, record_at
+from nbinfer.compile import Entry, call_density, call_step, entry, floats_at, ints_at, record_at
 from nbinfer.mcmc.chain import CHAIN, Chain, Status
-from nbinfer.mcmc.state import Inner, Memory, State, floats, integers, per_coordinate
+from nbinfer.mcmc.state import Inner, Memory, State, address_of_rows, floats, integers, per_coordinate
 from nbinfer.mcmc.step import Around, Site, StepMethod, fill_conditionals, pair_per_coordinate
 
 SUBSET = State(
@@ -116,12 +116,13 @@ class SubsetStep:
 
     def connect(self, own: Memory, around: Around, site: Site) -> None:
         """Write what the inner chain shares with the outer one."""
-        outer, inner = around.chain, own.chain
+        outer, inner = around.chain.record, own.chain
         own.function, own.n = self.inner.function.address, site.bound.dim
         own.density, own.value, own.context = outer["density"], outer["value"], outer["context"]
         for name in ("words", "number", "discrete", "n_discrete", "stop", "progress"):
             setattr(inner, name, outer[name])
         inner.density = inner.value = density.address
-        inner.context, inner.position, inner.grad = own.address, address_of(own.position), address_of(own.grad)
+        inner.context = own.address
+        inner.position, inner.grad = address_of_rows(own.position), address_of_rows(own.grad)
         fill_conditionals(own.pairs, around, site)
-        self.inner.connect(own.own, around._replace(chain=inner.record, conditional=conditional.address), site)
+        self.inner.connect(own.own, around._replace(chain=inner, conditional=conditional.address), site)

@@ -70,7 +70,7 @@ def initialise(sweep: Memory, site: Site, order: Any) -> None:
 
 def connect(sweep: Memory, site: Site) -> None:
     """Write the functions of the model's conditionals."""
-    sweep.conditionals.reshape(-1, 2)[:] = site.bound.conditionals(site.names, True)
+    sweep.conditionals[:] = site.bound.conditionals(site.names, True).ravel()
 
 
 def check_order(label: str, order: Any, site: Site | None = None) -> None:

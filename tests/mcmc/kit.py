@@ -151,4 +151,4 @@ class BareChains:
 
     def own(self, chain=0):
         """What the first step keeps, by name."""
-        return self.blocks.own(chain, 0)
+        return self.blocks.own(0, chain)
