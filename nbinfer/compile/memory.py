@@ -7,14 +7,17 @@ whoever made the memory keeps it alive.
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
+import sys
+import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.compile.kernels import twin
+from nbinfer.compile.kernels import JIT, twin
 
 #: With the JIT off, the "addresses" of functions are keys into this registry. Keys look like no real address.
 FUNCTIONS: dict[int, Callable[..., Any]] = {}
@@ -148,3 +151,18 @@ def generator_at(words: int, functions: int) -> np.random.Generator:
     """
     state = words_at.py_func(words, 6)
     return np.random.Generator(np.random.Philox(counter=state[:4].copy(), key=state[4:6].copy()))
+
+
+class _Rest:
+    """A C function ``int64 f(intp, intp)`` that leaves the processor to other threads for a moment."""
+
+    @functools.cached_property
+    def address(self) -> int:
+        if not JIT:
+            return register(lambda a, b: time.sleep(0))
+        library, name = ("kernel32", "SwitchToThread") if sys.platform == "win32" else (None, "sched_yield")
+        self._function = getattr(ctypes.CDLL(library), name)
+        return ctypes.cast(self._function, ctypes.c_void_p).value or 0
+
+
+rest = _Rest()

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.compile import address_of
+from nbinfer.compile.memory import rest
 from nbinfer.mcmc.chain import CHAIN, KINDS, Progress, Team
 from nbinfer.mcmc.state import BLOCK, ROW, Memory, Plan, address_of_rows
-from nbinfer.mcmc.step import Around, Site, StepMethod
+from nbinfer.mcmc.step import Around, Peers, Site, StepMethod
 from nbinfer.mcmc.subset import SubsetStep
 
+#: A population of so many members moves in two halves.
+IN_HALVES = 8
 _LINE = 8  # fields of a cache line
 
 
@@ -66,7 +69,7 @@ class Blocks:
         self.progress = _aligned(chains, Progress.itemsize // 8).view(Progress).reshape(chains)
         self.stop = _aligned(1, _LINE)[0]
         self._columns: list[np.ndarray] = []
-        self._peer_table: np.ndarray | None = None
+        self._peer_tables: dict[int, np.ndarray] = {}
         every = self._every
         every.n, every.n_discrete, every.n_steps = bound.dim, self.n_discrete, len(self.steps)
         every.tune, every.number = tune, numbers
@@ -130,7 +133,7 @@ class Blocks:
         every.n_columns, every.n_statistic_columns = len(columns), len(statistics)
         for k, step in enumerate(self.steps):
             own = self.own(k)
-            step.engine.connect(own, Around(every, address_of(self._peers[k]), chains), step.site)
+            step.engine.connect(own, Around(every, self._peers(k)), step.site)
             every.steps[:, 2 * k], every.steps[:, 2 * k + 1] = step.engine.function.address, own.address
 
     def last_statistics(self, chain: int) -> list[dict[str, Any]]:
@@ -144,14 +147,21 @@ class Blocks:
         return found
 
     @property
-    def _peers(self) -> np.ndarray:
-        """Addresses of the positions that each step sees in each chain, shape (steps, chains)."""
-        if self._peer_table is None:
-            table = np.zeros((len(self.steps), len(self.chains)), np.int64)
-            for k, step in enumerate(self.steps):
-                table[k] = address_of_rows((self.own(k) if step.site.is_part else self._every).position)
-            self._peer_table = table
-        return self._peer_table
+    def half(self) -> int:
+        """Members of the first half of a population that moves in two; else 0."""
+        together = any(step.method.population for step in self.steps)
+        return len(self.state) // 2 if together and len(self.state) >= IN_HALVES else 0
+
+    def _peers(self, k: int) -> Peers:
+        """Return whom each chain looks at in a step."""
+        addresses = address_of_rows((self.own(k) if self.steps[k].site.is_part else self._every).position)
+        self._peer_tables[k] = table = np.array(addresses, np.int64)
+        chains, half = len(table), self.half
+        if not half:
+            return Peers(address_of(table), chains, np.arange(chains))
+        first = np.arange(chains) < half
+        where = np.where(first, address_of(table[half:]), address_of(table))
+        return Peers(where, np.where(first, chains - half, half), -1)
 
     @property
     def _densities(self) -> tuple[int, int]:
@@ -170,8 +180,10 @@ class Blocks:
         self._units = np.array(starts, np.int64)
         team["chains"], team["progress"] = address_of(self._chains), address_of(self.progress)
         team["units"], team["n_units"] = address_of(self._units), len(starts) - 1
-        self._tickets = _aligned(1, _LINE)[0]
-        team["tickets"], team["from_draw"] = address_of(self._tickets), self.progress["draw"].min()
+        team["half"], team["rest"] = self.half, rest.address
+        self._tickets = _aligned(2, 1)
+        team["tickets"], team["done"] = address_of_rows(self._tickets)
+        team["from_draw"] = self.progress["draw"].min()
         team["until"], team["stop"] = until, address_of(self.stop)
         return team
 

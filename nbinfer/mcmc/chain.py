@@ -8,8 +8,8 @@ A step is a C function ``int64 step(intp chain, intp own)``. It leaves the targe
 values and log density only when it has succeeded, writes its statistics, adapts itself while `tuning`, and returns a
 status. A step that moves without gradients says so by `gradient_known`; one that needs them asks `know_gradient`.
 
-Chains that look at each other, as the members of an ensemble do, form a unit: one worker advances them together, draw
-by draw and one after the other, so that results do not depend on the number of workers.
+Chains that look at each other, as the members of an ensemble do, form a unit: they move draw by draw, a few one after
+the other, many in two halves of which each looks at the other, so that results do not depend on the number of workers.
 """
 
 from __future__ import annotations
@@ -227,6 +227,9 @@ Team = np.dtype(
         ("units", "i8"),  # address of the first chain of each unit, and behind them the number of chains
         ("n_units", "i8"),
         ("progress", "i8"),  # address of one `Progress` per chain
+        ("half", "i8"),  # of a population that moves in two halves: members of the first; else 0
+        ("done", "i8"),  # address of the number of moves that are finished, in such a population
+        ("rest", "i8"),  # C function that leaves the processor to others for a moment
         ("tickets", "i8"),  # address of the number of the next ticket
         ("from_draw", "i8"),  # draws that every unit has made
         ("until", "i8"),  # draws to reach, warm-up included
@@ -278,6 +281,38 @@ def _pace(team: Record) -> int:
     return pace
 
 
+@kernel
+def _move_in_halves(team: Record, chains: NDArray[np.int64], members: int) -> int:
+    """Move a population draw by draw: its first half, which looks at the second alone, then the second likewise.
+
+    A ticket is one move of one member. It waits until the half before has moved, so that no member ever sees another
+    that is on its way, and the result does not depend on the number of workers.
+    """
+    count = (team.until - team.from_draw) * members
+    ticket = _ticket(team.tickets)
+    while ticket < count:
+        member = ticket % members
+        before = ticket - member + (team.half if member >= team.half else 0)
+        while load_acquire(team.done) < before:
+            if load_acquire(team.stop) != 0:
+                return _STOPPED
+            call_step(team.rest, 0, 0)
+        draw = team.from_draw + ticket // members
+        line = team.progress + member * _LINE
+        if load_acquire(line) == draw:  # else it was there already when the run was taken up again
+            status = advance(chains[member], draw + 1, _WHOLE_DRAW)
+            record_at(chains[member], Chain).status = status
+            if status != _OK:  # the others would wait for this move
+                store_release(team.stop, 1)
+                store_release(line + _FINISHED, 1)
+                return status
+        if load_acquire(line) >= team.until:
+            store_release(line + _FINISHED, 1)
+        _ticket(team.done)
+        ticket = _ticket(team.tickets)
+    return _OK
+
+
 @entry("int64(intp)")
 def work(address: int) -> int:
     """Advance the units of a team until all are finished.
@@ -289,6 +324,8 @@ def work(address: int) -> int:
     team = record_at(address, Team)
     units = ints_at(team.units, team.n_units + 1)
     chains = ints_at(team.chains, units[team.n_units])
+    if team.half > 0:
+        return _move_in_halves(team, chains, units[1])
     passed = 0  # units in a row that were finished or in other hands: those hands finish them
     while passed < team.n_units and load_acquire(team.stop) == 0:
         unit = _ticket(team.tickets) % team.n_units

@@ -35,7 +35,7 @@ DIFFERENCE = State(
         "kind": "i8",  # of the deviates that are added
         "peers": "i8",  # address of the addresses of the points to take differences of
         "n_peers": "i8",
-        "chain": "i8",  # which of them is the chain's own
+        "itself": "i8",  # which of them is the chain's own; -1: none
     },
     parts={
         "scaling": SCALING,  # of those deviates
@@ -58,7 +58,8 @@ _HISTORY = 1000  # points of the past that are kept
 
 PAST = DIFFERENCE.extended(
     fields={
-        "kept": "i8",  # rows of the history that are filled
+        "capacity": "i8",  # rows of the history
+        "kept": "i8",  # of them filled
         "seen": "i8",  # points that had the chance to be kept since warm-up
         "keep": "f8",  # share of warm-up that is kept when it ends
         "tuned": "i8",  # whether warm-up was under way last time
@@ -122,7 +123,7 @@ def _walk(chain: Record, own: Record, from_address: int, to_address: int) -> Non
 def step_among_chains(chain_address: int, own_address: int) -> int:
     """Make one transition by the difference of two other chains."""
     chain, own = record_at(chain_address, Chain), record_at(own_address, Difference)
-    a, b = _two_others(chain.words, own.n_peers, own.chain)
+    a, b = _two_others(chain.words, own.n_peers, own.itself)
     peers = ints_at(own.peers, own.n_peers)
     _walk(chain, own, peers[a], peers[b])
     return _OK
@@ -131,10 +132,10 @@ def step_among_chains(chain_address: int, own_address: int) -> int:
 @kernel
 def _forget(own: Record, n: int) -> None:
     """At the end of warm-up keep its last share: rows are a ring, of which `seen` says where it begins."""
-    history = floats_at(own.history, _HISTORY * n)
+    history = floats_at(own.history, own.capacity * n)
     keep = min(own.kept, max(2, math.ceil(own.keep * own.seen)))
     # The ring is turned so that its latest rows come first; three reversals do that in place.
-    begin = own.seen % _HISTORY if own.kept == _HISTORY else 0
+    begin = own.seen % own.capacity if own.kept == own.capacity else 0
     shift = (begin + own.kept - keep) % own.kept
     for low, high in ((0, shift), (shift, own.kept), (0, own.kept)):
         for k in range((high - low) // 2):
@@ -150,12 +151,12 @@ def _remember(chain: Record, own: Record) -> None:
     """Keep the present point: in warm-up the latest ones, afterwards a uniform sample of all (reservoir sampling)."""
     n = chain.n
     row = own.kept
-    if own.kept == _HISTORY:
-        row = own.seen % _HISTORY if chain.tuning != 0 else _below(chain.words, own.seen + 1)
+    if own.kept == own.capacity:
+        row = own.seen % own.capacity if chain.tuning != 0 else _below(chain.words, own.seen + 1)
     else:
         own.kept += 1
     own.seen += 1
-    if row < _HISTORY:
+    if row < own.capacity:
         q, out = floats_at(chain.position, n), floats_at(own.history + 8 * n * row, n)
         for i in range(n):
             out[i] = q[i]
@@ -232,7 +233,7 @@ class _Differential(StepMethod):
 
     def connect(self, own: Memory, around: Around, site: Site) -> None:
         """Write where the other chains are."""
-        own.peers, own.n_peers, own.chain = around.peers, around.n_peers, np.arange(around.n_peers)
+        own.peers, own.n_peers, own.itself = around.peers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,8 +259,9 @@ class DEMetropolis(_Differential):  # numpydoc ignore=PR02
 
     Notes
     -----
-    The chains of a run are one unit: they move in turn, on one core, and each looks at the others. Take more chains
-    than coordinates. Statistics of each draw: accept, accepted, scaling, lambda, lp, tune.
+    The chains of a run are one unit, and each looks at others: fewer than eight move in turn, on one core, more in two
+    halves, on all cores, each by differences of the other half. Take more chains than coordinates. Statistics of each
+    draw: accept, accepted, scaling, lambda, lp, tune.
     """
 
     name = "de_metropolis"
@@ -317,4 +319,4 @@ class DEMetropolisZ(_Differential):  # numpydoc ignore=PR02
     def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write settings and first state."""
         super().initialise(own, site, tune, position)
-        own.keep = 1.0 - self.tune_drop_fraction
+        own.capacity, own.keep = _HISTORY, 1.0 - self.tune_drop_fraction

@@ -83,6 +83,24 @@ def site_of(bound: Any, names: Sequence[str], sees_all: bool = False) -> Site:
     return Site(bound, tuple(names), coordinates, indices([p.z for p in discrete]), lowest, highest, sees_all)
 
 
+class Peers(NamedTuple):
+    """Whom a step looks at; of all chains at once.
+
+    Attributes
+    ----------
+    where : int or ndarray
+        Address of the addresses of the positions that this step sees in each of them.
+    count : int or ndarray
+        How many they are.
+    own : int or ndarray
+        Which of them the chain is itself; -1: none.
+    """
+
+    where: Any
+    count: Any
+    own: Any
+
+
 class Around(NamedTuple):
     """What a step is told of the run around it.
 
@@ -90,18 +108,15 @@ class Around(NamedTuple):
     ----------
     chain : Memory
         The headers of all chains' blocks, or what stands for them where the step sees part of the coordinates.
-    peers : int
-        Address of the addresses of the positions that this step sees in each chain of the run.
-    n_peers : int
-        Number of chains.
+    peers : Peers
+        Other chains of the run.
     conditional : int
         Address of a C function that stands for the model's `conditional` where the step sees part of the coordinates;
         else 0.
     """
 
     chain: Memory
-    peers: int
-    n_peers: int
+    peers: Peers
     conditional: int = 0
 
 

@@ -26,7 +26,7 @@ STRETCH = State(
         "a": "f8",
         "peers": "i8",  # address of the addresses of all walkers' positions
         "n_peers": "i8",
-        "chain": "i8",  # which of them this one is
+        "itself": "i8",  # which of them this one is; -1: none
     },
     work={"trial": floats(per_coordinate)},
     statistics={"accept": "float64", "accepted": "bool", "lp": "float64", "tune": "bool"},
@@ -41,8 +41,9 @@ def step(chain_address: int, own_address: int) -> int:
     """Make one transition: stretch or shrink the way from another walker by z, whose density is that of 1/sqrt(z)."""
     chain, own = record_at(chain_address, Chain), record_at(own_address, Stretch)
     n = chain.n
-    other = min(int(uniform(chain.words) * (own.n_peers - 1)), own.n_peers - 2)
-    other += 1 if other >= own.chain else 0
+    count = own.n_peers - (1 if own.itself >= 0 else 0)
+    other = min(int(uniform(chain.words) * count), count - 1)
+    other += 1 if 0 <= own.itself <= other else 0
     root = 1.0 + uniform(chain.words) * (own.a - 1.0)
     z = root * root / own.a
     q, trial = floats_at(chain.position, n), floats_at(own.trial, n)
@@ -77,9 +78,10 @@ class StretchMove(StepMethod):  # numpydoc ignore=PR02
 
     Notes
     -----
-    The chains of a run are its walkers: they move in turn, on one core, each on the line to another. There must be at
-    least twice as many as coordinates, for walkers never leave the space that they span. Statistics of each draw:
-    accept (the probability of acceptance), accepted, lp, tune.
+    The chains of a run are its walkers, each of which moves on the line to another: fewer than eight in turn, on one
+    core, more in two halves, on all cores, each walker on the line to one of the other half. There must be at least
+    twice as many as coordinates, for walkers never leave the space that they span. Statistics of each draw: accept
+    (the probability of acceptance), accepted, lp, tune.
     """
 
     a: float = 2.0
@@ -125,4 +127,4 @@ class StretchMove(StepMethod):  # numpydoc ignore=PR02
 
     def connect(self, own: Memory, around: Around, site: Site) -> None:
         """Write where the other walkers are."""
-        own.peers, own.n_peers, own.chain = around.peers, around.n_peers, np.arange(around.n_peers)
+        own.peers, own.n_peers, own.itself = around.peers

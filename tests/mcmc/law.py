@@ -49,8 +49,8 @@ class Moved(NamedTuple):
         return where.mean()
 
 
-@entry("int64(intp, int64, intp, intp, intp, int64)")
-def _move(chains_address, members, positions, discretes, logps, count):
+@entry("int64(intp, int64, intp, intp, intp, intp, int64, int64)")
+def _move(chains_address, members, originals, positions, discretes, logps, count, at_once):
     """Put each of `count` groups of exact draws into the chains, and let each chain in turn make one transition."""
     chains, logp = ints_at(chains_address, members), floats_at(logps, 2 * members * count)
     for i in range(count):
@@ -66,6 +66,13 @@ def _move(chains_address, members, positions, discretes, logps, count):
             for k in range(chain.n_discrete):
                 z[k] = drawn[k]
         for m in range(members):
+            if at_once:  # what the others have made of themselves is not seen yet
+                for other in range(members):
+                    chain = record_at(chains[other], Chain)
+                    q = floats_at(chain.position, chain.n)
+                    exact = floats_at(originals + 8 * (i * members + other) * chain.n, chain.n)
+                    for k in range(chain.n):
+                        q[k] = exact[k]
             chain, row = record_at(chains[m], Chain), i * members + m
             chain.logp = call_density(chain.value, chain.n, chain.position, 0, chain.context)
             chain.gradient_known = 0
@@ -90,7 +97,7 @@ def _move(chains_address, members, positions, discretes, logps, count):
     return 0
 
 
-def move_once(method, target, positions, discrete=None, *, seed=1):
+def move_once(method, target, positions, discrete=None, *, seed=1, members=MEMBERS, at_once=False):
     """Let each draw make one transition after warm-up.
 
     Parameters
@@ -103,6 +110,10 @@ def move_once(method, target, positions, discrete=None, *, seed=1):
     discrete : ndarray of int64, shape (count, n_discrete), optional
     seed : int
         Of the transitions.
+    members : int
+        Of a population.
+    at_once : bool
+        Whether the members of a population see each other where they were before any of them moved, which is wrong.
 
     Returns
     -------
@@ -110,7 +121,7 @@ def move_once(method, target, positions, discrete=None, *, seed=1):
     """
     methods = method if isinstance(method, list) else [method]
     steps = [m if hasattr(m, "site") else whole(m, target) for m in methods]
-    members = MEMBERS if any(step.method.population for step in steps) else 1
+    members = members if any(step.method.population for step in steps) else 1
     discrete = np.zeros((len(positions), 0), np.int64) if discrete is None else discrete
     blocks = Blocks(target, steps, 0, list(range(members)), [key_of(np.random.SeedSequence(seed))] * members)
     for c in range(members):
@@ -120,7 +131,9 @@ def move_once(method, target, positions, discrete=None, *, seed=1):
     new, new_discrete = np.array(positions, float), np.array(discrete, np.int64)
     count = len(new) // members
     logp, kept = np.zeros((count * members, 2)), count * members
-    status = _move(address_of(chains), members, address_of(new), address_of(new_discrete), address_of(logp), count)
+    old = np.array(positions, float)
+    addresses = [address_of(array) for array in (old, new, new_discrete, logp)]
+    status = _move(address_of(chains), members, *addresses, count, at_once)
     assert status == 0
     return Moved(positions[:kept], discrete[:kept], logp[:, 0], new[:kept], new_discrete[:kept], logp[:, 1])
 
@@ -163,7 +176,8 @@ def law(method, target, *, count=None, seed=1):
     """Move exact draws of a target once; return the worst z and the share of draws that moved."""
     methods = method if isinstance(method, list) else [method]
     population = any(getattr(m, "method", m).population for m in methods)
-    changes, shares, left = _Changes(MEMBERS if population else 1), [], count or COUNT
+    changes, shares = _Changes(MEMBERS if population else 1), []
+    left = count or COUNT * (MEMBERS if population and not JIT else 1)  # a handful of groups tells nothing
     while left > 0:
         rng = np.random.default_rng([seed, left])
         positions, discrete = target.draw(rng, min(left, CHUNK))

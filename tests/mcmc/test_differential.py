@@ -1,15 +1,18 @@
 """Differential evolution and the stretch move: populations that stay exact, histories, errors."""
 
+import threading
+
 import numpy as np
 import pytest
 
 import nbinfer as nb
-from nbinfer.compile import JIT
+from nbinfer.compile import JIT, address_of, ints_at
 from nbinfer.mcmc import differential, stretch
+from nbinfer.mcmc.chain import work
 from nbinfer.mcmc.differential import DEMetropolis, DEMetropolisZ
 from nbinfer.mcmc.stretch import StretchMove
 from tests.mcmc.kit import BareChains
-from tests.mcmc.law import assert_caught, assert_invariant, mutant
+from tests.mcmc.law import BREAKS, HOLDS, assert_caught, assert_invariant, move_once, mutant
 from tests.mcmc.targets import EXACT
 
 POPULATIONS = [DEMetropolis(scaling=0.1), StretchMove(), DEMetropolis(scaling=0.05, proposal_dist="normal", lamb=0.7)]
@@ -20,6 +23,75 @@ POPULATIONS = [DEMetropolis(scaling=0.1), StretchMove(), DEMetropolis(scaling=0.
 def test_a_population_stays_exact(method, name):
     """Exact and independent members, each of which moves once in turn."""
     assert_invariant(method, EXACT[name]())
+
+
+def together(x):
+    """What tells whether members are independent, shape (populations, 4): their spreads, how near the nearest are."""
+    first, second = np.triu_indices(x.shape[1], 1)
+    distances = np.abs(x[:, first] - x[:, second]).mean(2)
+    return np.log(np.column_stack((x.std(1), distances.min(1))))
+
+
+def together_z(method, *, members, at_once=False, count=600_000 if JIT else 800):
+    """Let populations of exact and independent members move; return the worst z of the change of `together`."""
+    target = EXACT["student"]()
+    positions, _ = target.draw(np.random.default_rng(4), count)
+    moved = move_once(method, target, positions, members=members, at_once=at_once)
+    before, after = (x.reshape(-1, members, x.shape[1]) for x in (moved.positions, moved.new_positions))
+    changes = together(after) - together(before)
+    return np.abs(changes.mean(0) / (changes.std(0) / np.sqrt(len(changes)))).max()
+
+
+@pytest.mark.parametrize("members", [3, 8, 11], ids=["in turn", "halves", "uneven halves"])
+@pytest.mark.parametrize("method", POPULATIONS[:2], ids=["de", "stretch"])
+def test_members_stay_independent_of_each_other(method, members):
+    assert together_z(method, members=members) < HOLDS
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize("method", POPULATIONS[:2], ids=["de", "stretch"])
+def test_the_law_catches_members_that_move_all_at_once(method):
+    assert together_z(method, members=3, at_once=True) > BREAKS
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3, 5])
+@pytest.mark.parametrize("method", POPULATIONS[:2], ids=["de", "stretch"])
+def test_the_number_of_workers_changes_no_bit(method, cores):
+    draws = 60 if JIT else 6
+    one = BareChains(EXACT["student"](), method, tune=10, draws=draws, numbers=range(9)).run()
+    several = BareChains(EXACT["student"](), method, tune=10, draws=draws, numbers=range(9))
+    team = several.blocks.team(10 + draws)
+    workers = [threading.Thread(target=work, args=(address_of(team),)) for _ in range(cores)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert several.blocks.progress["finished"].tolist() == [1] * 9
+    assert several.x.tobytes() == one.x.tobytes()
+
+
+def test_halves_look_at_each_other_alone():
+    """A member whose other half stands still moves as if its own half were not there."""
+    chains = BareChains(EXACT["student"](), StretchMove(), draws=1, numbers=range(10))
+    positions = chains.blocks.own(0).itself
+    assert (positions == -1).all()
+    assert chains.blocks.own(0).n_peers.tolist() == [5] * 10
+    peers = [set(ints_at.py_func(int(where), 5)) for where in chains.blocks.own(0).peers]
+    own = [address_of(chain.position) for chain in chains.blocks.chains]
+    assert peers == [set(own[5:])] * 5 + [set(own[:5])] * 5
+
+
+def test_a_population_goes_on_where_it_was_stopped_between_two_moves():
+    whole = BareChains(EXACT["student"](), DEMetropolis(), draws=20, numbers=range(8)).run()
+    chains = BareChains(EXACT["student"](), DEMetropolis(), draws=20, numbers=range(8)).run(7)
+    chains.blocks.progress["finished"] = 0
+    ahead = BareChains(EXACT["student"](), DEMetropolis(), draws=20, numbers=range(8)).run(8)
+    ahead.blocks.progress["finished"] = 0
+    # The first three have made draw 8 already.
+    chains.blocks.state[:3], chains.x[:3, 7] = ahead.blocks.state[:3], ahead.x[:3, 7]
+    chains.blocks.wire(*chains.columns)
+    chains.run()
+    assert chains.x.tobytes() == whole.x.tobytes()
 
 
 @pytest.mark.parametrize("method", [DEMetropolis(), StretchMove()], ids=["de", "stretch"])
