@@ -35,6 +35,8 @@ class Kernel(Generic[P, R]):
         functools.update_wrapper(self, function)
         self.py_func = function
         self._options = options
+        if "inline" in options:
+            self.targetoptions = options  # where Numba looks whether to paste a global into its caller
 
     @functools.cached_property
     def dispatcher(self) -> Any:

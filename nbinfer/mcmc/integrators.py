@@ -21,6 +21,7 @@ import numpy as np
 
 from nbinfer.compile import Record, call_density, floats_at, kernel
 from nbinfer.mcmc.metric import velocity
+from nbinfer.mcmc.phase import grad_of, momentum_of, velocity_of
 
 _A2 = (3.0 - math.sqrt(3.0)) / 6.0
 _A3, _B3 = 12127897.0 / 102017882.0, 4271554.0 / 14421423.0
@@ -51,8 +52,9 @@ def integrator_number(name: Any) -> int:
 
 @kernel(reassociate=True)
 def _kick_and_drift(n: int, origin: int, target: int, inv_mass_address: int, kick: float, drift: float) -> None:
-    position, momentum, grad = floats_at(origin, n), floats_at(origin + 8 * n, n), floats_at(origin + 16 * n, n)
-    position_out, momentum_out = floats_at(target, n), floats_at(target + 8 * n, n)
+    position, momentum = floats_at(origin, n), floats_at(momentum_of(origin, n), n)
+    grad = floats_at(grad_of(origin, n), n)
+    position_out, momentum_out = floats_at(target, n), floats_at(momentum_of(target, n), n)
     inv_mass = floats_at(inv_mass_address, n)
     for i in range(n):
         momentum_out[i] = momentum[i] + kick * grad[i]
@@ -63,7 +65,7 @@ def _kick_and_drift(n: int, origin: int, target: int, inv_mass_address: int, kic
 @kernel(reassociate=True)
 def _kick(n: int, point: int, inv_mass_address: int, kick: float) -> float:
     """Kick in place; return the kinetic energy."""
-    momentum, grad = floats_at(point + 8 * n, n), floats_at(point + 16 * n, n)
+    momentum, grad = floats_at(momentum_of(point, n), n), floats_at(grad_of(point, n), n)
     inv_mass = floats_at(inv_mass_address, n)
     kinetic = 0.0
     for i in range(n):
@@ -75,12 +77,13 @@ def _kick(n: int, point: int, inv_mass_address: int, kick: float) -> float:
 
 @kernel(reassociate=True)
 def _dense_kick_and_drift(n: int, origin: int, target: int, metric: Record, kick: float, drift: float) -> None:
-    position, momentum, grad = floats_at(origin, n), floats_at(origin + 8 * n, n), floats_at(origin + 16 * n, n)
-    position_out, momentum_out = floats_at(target, n), floats_at(target + 8 * n, n)
-    speed = floats_at(target + 24 * n, n)
+    position, momentum = floats_at(origin, n), floats_at(momentum_of(origin, n), n)
+    grad = floats_at(grad_of(origin, n), n)
+    position_out, momentum_out = floats_at(target, n), floats_at(momentum_of(target, n), n)
+    speed = floats_at(velocity_of(target, n), n)
     for i in range(n):
         momentum_out[i] = momentum[i] + kick * grad[i]
-    velocity(metric, target + 8 * n, target + 24 * n)
+    velocity(metric, momentum_of(target, n), velocity_of(target, n))
     for i in range(n):
         position_out[i] = position[i] + drift * speed[i]
 
@@ -88,11 +91,11 @@ def _dense_kick_and_drift(n: int, origin: int, target: int, metric: Record, kick
 @kernel(reassociate=True)
 def _dense_kick(n: int, point: int, metric: Record, kick: float) -> float:
     """The same with a dense metric, which leaves the velocity behind the point."""
-    momentum, grad = floats_at(point + 8 * n, n), floats_at(point + 16 * n, n)
-    speed = floats_at(point + 24 * n, n)
+    momentum, grad = floats_at(momentum_of(point, n), n), floats_at(grad_of(point, n), n)
+    speed = floats_at(velocity_of(point, n), n)
     for i in range(n):
         momentum[i] += kick * grad[i]
-    velocity(metric, point + 8 * n, point + 24 * n)
+    velocity(metric, momentum_of(point, n), velocity_of(point, n))
     kinetic = 0.0
     for i in range(n):
         kinetic += momentum[i] * speed[i]
@@ -115,8 +118,7 @@ def step(
     step_size : float
         Negative to go back in time.
     origin, target : int
-        Addresses of two phase points: position, momentum, gradient, velocity, `n` float64 each; `target` is
-        overwritten, its velocity only with a dense metric.
+        Addresses of two phase points (`nbinfer.mcmc.phase`); `target` is overwritten.
 
     Returns
     -------
@@ -131,7 +133,7 @@ def step(
             _kick_and_drift(n, source, target, metric.inv_mass, kick, drift)
         else:
             _dense_kick_and_drift(n, source, target, metric, kick, drift)
-        logp = call_density(chain.density, n, target, target + 16 * n, chain.context)
+        logp = call_density(chain.density, n, target, grad_of(target, n), chain.context)
         source = target
     kick = _KICKS[integrator, integrator + 1] * step_size
     if metric.dense == 0:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import entry, floats_at, ints_at, record_at
+from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
 from nbinfer.mcmc import hamiltonian
 from nbinfer.mcmc import step_size as step_sizes
 from nbinfer.mcmc import tree as trees
@@ -21,6 +21,7 @@ from nbinfer.mcmc.chain import Chain, Status, know_gradient
 from nbinfer.mcmc.hamiltonian import HAMILTONIAN, Hamiltonian
 from nbinfer.mcmc.integrators import integrator_number
 from nbinfer.mcmc.metric import Metric
+from nbinfer.mcmc.phase import to_chain
 from nbinfer.mcmc.settings import choice, count
 from nbinfer.mcmc.state import Memory
 from nbinfer.mcmc.step import Competence, Site
@@ -58,10 +59,10 @@ def step(chain_address: int, own_address: int) -> int:
     chain, own = record_at(chain_address, Chain), record_at(own_address, Nuts)
     metric, tree = record_at(own.metric, Metric), record_at(own.tree, Tree)
     schedule, averaging = record_at(own.schedule, Schedule), record_at(own.averaging, DualAveraging)
-    n = chain.n
+    origin, target = trees.point(tree, chain.n, 0), trees.point(tree, chain.n, 1)  # free before and after a transition
     know_gradient(chain)
     if own.begun == 0:
-        hamiltonian.begin(chain, own, metric, averaging, trees.point(tree, n, 0), trees.point(tree, n, 1))
+        hamiltonian.begin(chain, own, metric, averaging, origin, target)
     tuning = chain.tuning != 0
     size = step_sizes.step_size(averaging, tuning)
     tree.step_size = hamiltonian.varied(chain, own, size)
@@ -70,25 +71,34 @@ def step(chain_address: int, own_address: int) -> int:
     slot = trees.transition(chain, metric, tree, max_depth)
     if slot < 0:
         return _STOPPED
-    index = ints_at(tree.indices, tree.slots)[slot]
-    energy = floats_at(tree.energies, tree.slots)[slot]
     chain.logp = floats_at(tree.logps, tree.slots)[slot]
-    trees.copy(trees.point(tree, n, slot), chain.position, n)
-    trees.copy(trees.point(tree, n, slot) + 16 * n, chain.grad, n)
-    accept = tree.accept_sum / max(tree.n_steps, 1)
+    to_chain(chain, trees.point(tree, chain.n, slot))
     if tuning:
-        statistic = tree.symmetric_sum / max(tree.n_steps, 1) if tree.symmetric != 0 else accept
-        moved = abs(index) > 4 if tree.diverging != 0 else index != 0
-        hamiltonian.adapt(
-            chain, own, metric, schedule, averaging, statistic, moved, trees.point(tree, n, 0), trees.point(tree, n, 1)
-        )
+        accept, moved = _lesson(tree, slot)
+        hamiltonian.adapt(chain, own, metric, schedule, averaging, accept, moved, origin, target)
     elif tree.diverging != 0:
         chain.divergences += 1
     chain.step_size = size
+    _report(chain, own, tree, averaging, slot)
+    return _OK
+
+
+@kernel
+def _lesson(tree: Record, slot: int) -> tuple[float, bool]:
+    """Return the acceptance that the step size is tuned by, and whether the draw says something about the metric."""
+    index = ints_at(tree.indices, tree.slots)[slot]
+    total = tree.symmetric_sum if tree.symmetric != 0 else tree.accept_sum
+    return total / max(tree.n_steps, 1), (abs(index) > 4 if tree.diverging != 0 else index != 0)
+
+
+@kernel
+def _report(chain: Record, own: Record, tree: Record, averaging: Record, slot: int) -> None:
+    """Fill the row of statistics."""
+    energy = floats_at(tree.energies, tree.slots)[slot]
     row = record_at(own.statistics, Row)
     row.lp = chain.logp
-    row.acceptance_rate = accept
-    row.step_size = size
+    row.acceptance_rate = tree.accept_sum / max(tree.n_steps, 1)
+    row.step_size = chain.step_size
     row.step_size_bar = step_sizes.step_size(averaging, False)
     row.diverging = tree.diverging
     row.energy = energy
@@ -98,7 +108,6 @@ def step(chain_address: int, own_address: int) -> int:
     row.n_steps = tree.n_steps
     row.reached_max_treedepth = tree.unfinished
     row.tune = chain.tuning
-    return _OK
 
 
 @dataclass(frozen=True, kw_only=True)

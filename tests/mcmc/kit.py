@@ -3,11 +3,14 @@
 import numpy as np
 
 from nbinfer import random
-from nbinfer.compile import address_of, call_density, entry, floats_at
+from nbinfer.compile import address_of, call_density, entry, floats_at, record_at
+from nbinfer.mcmc import tree
 from nbinfer.mcmc.blocks import Blocks, Column, Placed
-from nbinfer.mcmc.chain import work
+from nbinfer.mcmc.chain import Chain, work
+from nbinfer.mcmc.metric import Metric
 from nbinfer.mcmc.nuts import NUTS
 from nbinfer.mcmc.step import Site
+from nbinfer.mcmc.tree import Tree
 from nbinfer.random import generator, key_of
 
 
@@ -152,3 +155,54 @@ class BareChains:
     def own(self, chain=0):
         """What the first step keeps, by name."""
         return self.blocks.own(0, chain)
+
+
+def transition_of(module):
+    """Make the C function of one transition; `module` is `nbinfer.mcmc.tree` or a mutant of it."""
+
+    def transition(chain_address, metric_address, tree_address, words, max_depth, step_size, position):
+        chain, own = record_at(chain_address, Chain), record_at(tree_address, Tree)
+        chain.words, own.step_size = words, step_size
+        slot = module.transition(chain, record_at(metric_address, Metric), own, max_depth)
+        if slot >= 0:
+            module.copy(module.point(own, chain.n, slot), position, chain.n)
+        return slot
+
+    return entry("int64(intp, intp, intp, intp, int64, float64, intp)")(transition)
+
+
+_transition = transition_of(tree)
+
+
+class Trajectories:
+    """A bare chain that makes one transition of NUTS, and nothing else, from wherever it is put.
+
+    Parameters
+    ----------
+    target : Target
+    inv_mass : array_like, shape (n,) or (n, n)
+    integrator : str
+    transition : Entry, optional
+        That of a mutant.
+    """
+
+    def __init__(self, target, inv_mass, integrator="leapfrog", transition=_transition):
+        inv_mass = np.asarray(inv_mass, float)
+        diagonal = inv_mass.ndim == 1
+        self.metric = {"inv_mass": inv_mass, "root": inv_mass**-0.5 if diagonal else np.linalg.cholesky(inv_mass)}
+        nuts = NUTS(metric="unit" if diagonal else "dense", integrator=integrator, accept_statistic="symmetric")
+        self.target, self.chains, self.transition = target, BareChains(target, nuts), transition
+        self.own, self.blocks = self.chains.own(), self.chains.blocks
+        self.tree = self.own.tree.record
+
+    def move(self, q, words, max_depth, step_size):
+        """Return the slot of the new point, -1 if stopped, and its position; the tree says what came of it."""
+        self.blocks.begin(0, q, *self.target.value_and_grad(q))
+        for name, value in self.metric.items():
+            getattr(self.own.metric, name)[:] = value.ravel()
+        position = np.full(len(q), np.nan)
+        slot = self.transition(
+            address_of(self.blocks.state[0]), self.own.metric.address, self.own.tree.address,
+            address_of(words), max_depth, step_size, address_of(position),
+        )  # fmt: skip
+        return slot, position

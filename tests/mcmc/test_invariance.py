@@ -90,20 +90,20 @@ MUTANTS = {
         "weight = math.exp(min(-0.5 * error, _LARGEST_EXPONENT))",
     ),
     "weights with the wrong sign at the top": (
-        "if uniform(chain.words) * weight < tree.weight:",
-        "if uniform(chain.words) * tree.weight < weight:",
+        "if uniform(chain.words) * tree.weight < tree.subtree_weight:",
+        "if uniform(chain.words) * tree.subtree_weight < tree.weight:",
     ),
     "the last point instead of a weighted one": (
-        "if candidate < 0 or uniform(chain.words) * tree.weight < weight:",
-        "if candidate < 0 or uniform(chain.words) < 1.1:",
+        "uniform(chain.words) * tree.subtree_weight < weight:",
+        "uniform(chain.words) < 1.1:",
     ),
     "a biased choice within a half": (
-        "if candidate < 0 or uniform(chain.words) * tree.weight < weight:",
-        "if candidate < 0 or uniform(chain.words) < accept:",
+        "uniform(chain.words) * tree.subtree_weight < weight:",
+        "uniform(chain.words) < accept:",
     ),
     "the proposal of a half that turned": (
-        "            tree.unfinished = 0\n            break\n        first, last",
-        "            tree.unfinished = 0\n            return tree.candidate\n        first, last",
+        "    if outcome != COMPLETE:\n        return outcome",
+        "    if outcome != COMPLETE:\n        tree.proposal = tree.candidate\n        return outcome",
     ),
 }
 

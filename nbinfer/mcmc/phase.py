@@ -1,0 +1,54 @@
+"""Phase points: position, momentum, gradient and velocity, `n` float64 each, one behind the other.
+
+A point is known by its address, which is that of its position. Only a dense metric writes velocities.
+"""
+
+from __future__ import annotations
+
+from nbinfer.compile import Record, floats_at, kernel
+
+
+@kernel
+def point_at(points: int, n: int, index: int) -> int:
+    """Return the address of one of several points that lie one behind the other."""
+    return points + 32 * n * index
+
+
+@kernel
+def momentum_of(point: int, n: int) -> int:
+    """Return the address of a point's momentum."""
+    return point + 8 * n
+
+
+@kernel
+def grad_of(point: int, n: int) -> int:
+    """Return the address of the gradient of the log density at a point."""
+    return point + 16 * n
+
+
+@kernel
+def velocity_of(point: int, n: int) -> int:
+    """Return the address of a point's velocity: the inverse mass times the momentum."""
+    return point + 24 * n
+
+
+@kernel
+def from_chain(chain: Record, point: int) -> None:
+    """Put a point where the chain is; its momentum is left alone."""
+    copy(chain.position, point, chain.n)
+    copy(chain.grad, grad_of(point, chain.n), chain.n)
+
+
+@kernel
+def to_chain(chain: Record, point: int) -> None:
+    """Put the chain where a point is."""
+    copy(point, chain.position, chain.n)
+    copy(grad_of(point, chain.n), chain.grad, chain.n)
+
+
+@kernel
+def copy(source: int, target: int, count: int) -> None:
+    """Copy `count` float64 from one address to another."""
+    values, copies = floats_at(source, count), floats_at(target, count)
+    for i in range(count):
+        copies[i] = values[i]
