@@ -26,7 +26,6 @@ import numpy as np
 from nbinfer.compile import floats_at, ints_at, kernel, part
 
 
-@kernel(reassociate=True)
 '''
 
 #: The first word of the table: 0, or 1 if the function raised.
@@ -103,7 +102,7 @@ def call(address):
         t[{_STATUS}] = 1
     return value
 '''
-        text = _HEAD + self.generated.source + shell
+        text = _HEAD + self.generated.marked + shell
         module = generated_module(text, self._found.content, self.generated.globals, {"call": "float64(intp)"})
         entry = module.entry("call")
         if not entry.is_compiled:

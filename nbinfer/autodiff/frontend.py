@@ -45,6 +45,7 @@ class Frontend(Binding):
     def __init__(self, facts: dict[Hashable, Any]) -> None:
         super().__init__(facts)
         self.frames: list[Frame] = []
+        self.boundscheck = False  # whether a function that was read wants its indices checked
 
     def place(self) -> Place | None:
         return self.frames[-1].source.place(self.node) if self.frames else None
@@ -75,6 +76,7 @@ class Frontend(Binding):
     ) -> Any:
         """Read a function with these values for its arguments; return what it returns."""
         source = read_source(function)
+        self.boundscheck |= bool(getattr(function, "targetoptions", {}).get("boundscheck"))
         if len(self.frames) >= _DEEPEST:
             raise self.error(f"{source.name!r} calls itself too often; write the recursion as a loop")
         node = self.node

@@ -61,6 +61,8 @@ class Generated(NamedTuple):
         What is taped, copied and deferred.
     arrays : dict
         Captured arrays that the function takes as its last arguments, instead of finding them among the globals.
+    boundscheck : bool
+        Whether a function that it was made of was to be compiled with checked indices.
     """
 
     name: str
@@ -69,6 +71,12 @@ class Generated(NamedTuple):
     warnings: tuple[Notice, ...]
     notes: tuple[str, ...]
     arrays: dict[str, np.ndarray]
+    boundscheck: bool = False
+
+    @property
+    def marked(self) -> str:
+        """The text with its mark as a kernel."""
+        return f"@kernel(reassociate=True{', boundscheck=True' if self.boundscheck else ''})\n{self.source}"
 
 
 def python_function(function: Callable[..., Any]) -> types.FunctionType:

@@ -217,7 +217,7 @@ def determinant_sign(A: Any) -> float:
     return sign if sign == sign else 0.0
 
 
-@kernel
+@fast
 def log_determinant(A: Any) -> float:
     """Return log(abs(det(A))); -inf if A is singular."""
     n = A.shape[0]
@@ -230,7 +230,7 @@ def log_determinant(A: Any) -> float:
     return total
 
 
-@kernel
+@fast
 def log_determinant_reverse(A_bar: Any, A: Any, bar: float) -> None:
     """Add bar * inv(A).T."""
     n = A.shape[0]
@@ -246,19 +246,19 @@ def log_determinant_reverse(A_bar: Any, A: Any, bar: float) -> None:
 def _by_columns(name: str, one: Any, one_transposed: Any, subtract: Any) -> tuple[Any, Any, Any]:
     """Make the solver of a matrix of right sides, and its reverse by each argument."""
 
-    @kernel
+    @fast
     def columns(A: Any, B: Any) -> Any:
         X = np.empty(B.shape)
         for j in range(B.shape[1]):
             X[:, j] = one(A, B[:, j].copy())
         return X
 
-    @kernel
+    @fast
     def reverse_matrix(A_bar: Any, A: Any, X: Any, X_bar: Any) -> None:
         for j in range(X.shape[1]):
             subtract(A_bar, one_transposed(A, X_bar[:, j].copy()), X[:, j])
 
-    @kernel
+    @fast
     def reverse_right(B_bar: Any, A: Any, X_bar: Any) -> None:
         for j in range(X_bar.shape[1]):
             B_bar[:, j] += one_transposed(A, X_bar[:, j].copy())

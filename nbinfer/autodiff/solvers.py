@@ -68,7 +68,7 @@ def solve_upper_transposed(U: Any, b: Any) -> Any:
     return x
 
 
-@kernel
+@fast
 def factor(A: Any, LU: Any, pivots: Any) -> float:
     """Overwrite LU with the triangular factors of A, rows exchanged by `pivots`; return the determinant's sign."""
     n = A.shape[0]
@@ -104,7 +104,7 @@ def factor(A: Any, LU: Any, pivots: Any) -> float:
     return sign
 
 
-@kernel
+@fast
 def solve(A: Any, b: Any) -> Any:
     """Return x with A @ x = b for a vector b; NaN if A is singular."""
     n = A.shape[0]
@@ -126,7 +126,7 @@ def solve(A: Any, b: Any) -> Any:
     return x
 
 
-@kernel
+@fast
 def solve_transposed(A: Any, b: Any) -> Any:
     """Return x with A.T @ x = b for a vector b."""
     n = A.shape[0]
@@ -148,7 +148,7 @@ def solve_transposed(A: Any, b: Any) -> Any:
     return x
 
 
-@kernel
+@fast
 def add_outer(A_bar: Any, x: Any, y: Any) -> None:
     """Add x y.T."""
     for i in range(x.shape[0]):
@@ -156,7 +156,7 @@ def add_outer(A_bar: Any, x: Any, y: Any) -> None:
             A_bar[i, j] += x[i] * y[j]
 
 
-@kernel
+@fast
 def subtract_outer(A_bar: Any, x: Any, y: Any) -> None:
     """Subtract x y.T."""
     for i in range(x.shape[0]):
@@ -164,7 +164,7 @@ def subtract_outer(A_bar: Any, x: Any, y: Any) -> None:
             A_bar[i, j] -= x[i] * y[j]
 
 
-@kernel
+@fast
 def subtract_outer_lower(A_bar: Any, x: Any, y: Any) -> None:
     """Subtract the lower triangle of x y.T."""
     for i in range(x.shape[0]):
@@ -172,7 +172,7 @@ def subtract_outer_lower(A_bar: Any, x: Any, y: Any) -> None:
             A_bar[i, j] -= x[i] * y[j]
 
 
-@kernel
+@fast
 def subtract_outer_upper(A_bar: Any, x: Any, y: Any) -> None:
     """Subtract the upper triangle of x y.T."""
     for i in range(x.shape[0]):
@@ -180,7 +180,7 @@ def subtract_outer_upper(A_bar: Any, x: Any, y: Any) -> None:
             A_bar[i, j] -= x[i] * y[j]
 
 
-@kernel
+@fast
 def add_to(x_bar: Any, x: Any) -> None:
     """Add a vector."""
     for i in range(x.shape[0]):

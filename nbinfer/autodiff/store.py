@@ -64,13 +64,14 @@ def _write(path: Path, arrays: Sequence[np.ndarray], found: Found) -> None:
     generated = found.generated
     places = {n: next((k for k, a in enumerate(arrays) if a is array), -1) for n, array in generated.arrays.items()}
     if -1 not in places.values():
-        write_once(path, json.dumps([generated.name, generated.source, generated.notes, places, found.content]))
+        text = [generated.name, generated.source, generated.notes, places, generated.boundscheck, found.content]
+        write_once(path, json.dumps(text))
 
 
 def _read(path: Path, arrays: Sequence[np.ndarray]) -> Found | None:
     try:
-        name, source, notes, places, content = json.loads(path.read_text(encoding="utf-8"))
+        name, source, notes, places, boundscheck, content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     captured = {name: arrays[place] for name, place in places.items()}
-    return Found(Generated(name, source, {}, (), tuple(notes), captured), content, True)
+    return Found(Generated(name, source, {}, (), tuple(notes), captured, boundscheck), content, True)

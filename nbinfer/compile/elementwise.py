@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from nbinfer.compile.kernels import Kernel
+from nbinfer.compile.kernels import REASSOCIATE, Kernel
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,6 +19,9 @@ _OPTIONS: dict[str, Any] = {"forceinline": True}
 
 #: The same, with leave to round a product and a sum together, once. Sums keep their order whatever the caller allows.
 _CONTRACTED: dict[str, Any] = {"forceinline": True, "fastmath": {"contract"}}
+
+#: The same, with leave to reorder sums too.
+_REORDERED: dict[str, Any] = {"forceinline": True, "fastmath": REASSOCIATE}
 
 
 class _Numbers(Kernel[..., float]):
@@ -85,7 +88,11 @@ class Elementwise(Kernel[..., Any]):
 
 
 def elementwise(
-    reference: Callable[..., Any] | str, *, contract: bool = False, cores: Sequence[int] = ()
+    reference: Callable[..., Any] | str,
+    *,
+    contract: bool = False,
+    reassociate: bool = False,
+    cores: Sequence[int] = (),
 ) -> Callable[[Callable[..., Any]], Elementwise]:
     """Mark a function of numbers as one that also takes arrays.
 
@@ -96,12 +103,15 @@ def elementwise(
         which is not imported before it is called.
     contract : bool
         Let the compiler round a product and the sum it enters once instead of twice: faster, and polynomials gain.
+    reassociate : bool
+        Let it reorder sums as well, as `nbinfer.compile.kernel` does.
     cores : sequence of int, optional
         How many axes of each argument, the last ones, belong to an element. Default: none.
     """
 
     def mark(function: Callable[..., Any]) -> Elementwise:
-        return Elementwise(function, reference, _CONTRACTED if contract else _OPTIONS, cores)
+        options = _REORDERED if reassociate else _CONTRACTED if contract else _OPTIONS
+        return Elementwise(function, reference, options, cores)
 
     return mark
 

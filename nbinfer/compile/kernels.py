@@ -14,8 +14,16 @@ R = TypeVar("R")
 #: False under ``NUMBA_DISABLE_JIT=1``: kernels then run as plain Python.
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 
-#: What every compiled function shares: 1.0 / 0.0 is inf, as in array code, and the GIL is free.
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+#: What every compiled function shares: 1.0 / 0.0 is inf, as in array code, and the GIL is free. The others are Numba's
+#: own defaults, spelled out: what a function does not set, Numba takes from whoever has it compiled first.
+OPTIONS: dict[str, Any] = {
+    "error_model": "numpy",
+    "nogil": True,
+    "fastmath": False,
+    "boundscheck": False,
+    "forceinline": False,
+    "_nrt": True,
+}
 
 #: What functions do without that only compiled code calls.
 NO_WRAPPERS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -69,14 +77,14 @@ class Kernel(Generic[P, R]):
 
 
 @overload
-def kernel(function: Callable[P, R], *, reassociate: bool = False, inline: bool = False) -> Kernel[P, R]: ...
+def kernel(function: Callable[P, R], *, reassociate: bool = False, boundscheck: bool = False) -> Kernel[P, R]: ...
 
 
 @overload
-def kernel(*, reassociate: bool = False, inline: bool = False) -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
+def kernel(*, reassociate: bool = False, boundscheck: bool = False) -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
 
 
-def kernel(function: Callable[..., Any] | None = None, *, reassociate: bool = False, inline: bool = False) -> Any:
+def kernel(function: Callable[..., Any] | None = None, *, reassociate: bool = False, boundscheck: bool = False) -> Any:
     """Mark a function as compiled code.
 
     Parameters
@@ -86,8 +94,8 @@ def kernel(function: Callable[..., Any] | None = None, *, reassociate: bool = Fa
     reassociate : bool
         Let the compiler reorder sums, so that reductions use vector instructions. Results then depend on the processor
         in the last digits, as everything compiled may; NaN and infinity keep their meaning.
-    inline : bool
-        Paste the body into each caller before types are inferred.
+    boundscheck : bool
+        Raise IndexError for an index that leaves its array.
 
     Returns
     -------
@@ -95,12 +103,12 @@ def kernel(function: Callable[..., Any] | None = None, *, reassociate: bool = Fa
         Callable from Python and from compiled code.
     """
     if function is None:
-        return functools.partial(kernel, reassociate=reassociate, inline=inline)
+        return functools.partial(kernel, reassociate=reassociate, boundscheck=boundscheck)
     options: dict[str, Any] = {}
     if reassociate:
         options["fastmath"] = REASSOCIATE
-    if inline:
-        options["inline"] = "always"
+    if boundscheck:
+        options["boundscheck"] = True
     return Kernel(function, options)
 
 

@@ -56,7 +56,7 @@ def _plain(function: Any) -> tuple[FunctionType | None, dict[str, Any]]:
         return function, {}
     options = getattr(function, "targetoptions", None)
     if isinstance(options, dict) and isinstance(getattr(function, "py_func", None), FunctionType):
-        return function.py_func, {k: v for k, v in options.items() if k not in _NOT_KEPT}
+        return function.py_func, {k: v for k, v in options.items() if k not in _NOT_KEPT and v is not None}
     return None, {}
 
 

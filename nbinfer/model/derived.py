@@ -70,7 +70,7 @@ def derive_now(derive: Callable[[], Sequence[Generated]]) -> Derivation:
     names: dict[str, Any] = {}
     for part in parts:
         names |= part.globals | part.arrays
-    source = "\n\n".join("@kernel(reassociate=True)\n" + part.source for part in parts)
+    source = "\n\n".join(part.marked for part in parts)
     return Derivation(source, "", tuple(str(warning) for part in parts for warning in part.warnings), names)
 
 
