@@ -152,7 +152,7 @@ class FlatModel(_Flat):
 
         types = {name: data_type(datum) for name, datum in self._data.items()}
         data = (next(iter(types.values())) if self._bare else types) if self._has_data else None
-        return [derive_flat(python_function(self._f), data, name=NAME)]
+        return [derive_flat(self._f, data, name=NAME)]
 
     def _plan(self, facts: Facts, written: bool) -> Plan:
         terms = [] if written else [Term("logp", False)]
