@@ -22,6 +22,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from nbinfer.compile.pool import gate_for
+
 _MAGIC = b"nbinfer object 1"
 _LOCK = threading.RLock()
 #: Engines own the memory of the code: they live as long as the process.
@@ -133,7 +135,7 @@ def load(symbol: str, code: bytes, externals: list[str]) -> int:
     """Bring machine code into this process and return the address of its C function."""
     import llvmlite.binding as llvm
 
-    with _LOCK:
+    with _LOCK, gate_for(externals):
         _provide(externals)
         # One engine an object: functions of equal name in two objects never meet.
         engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
@@ -144,6 +146,17 @@ def load(symbol: str, code: bytes, externals: list[str]) -> int:
             raise RuntimeError(f"compiled code lacks its entry {symbol!r}")
         _ENGINES.append(engine)
         return int(address)
+
+
+def load_text(symbol: str, text: str, externals: list[str]) -> int:
+    """Bring code, as LLVM writes it, into this process and return the address of its C function."""
+    import llvmlite.binding as llvm
+
+    with _LOCK, gate_for(externals):
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text), _target_machine())
+        engine.finalize_object()
+        _ENGINES.append(engine)
+        return int(engine.get_function_address(symbol))
 
 
 def _target_machine() -> Any:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.compile import kernels
+from nbinfer.compile.pool import turn
 from nbinfer.errors import ModelError
 
 _LOCK = threading.RLock()
@@ -21,7 +22,7 @@ NUMERICAL = (ArithmeticError, np.linalg.LinAlgError)
 @contextlib.contextmanager
 def plain_python() -> Iterator[None]:
     """Let kernels that a user's function calls run as Python within the block, so that nothing is compiled."""
-    with _LOCK, np.errstate(all="ignore"):
+    with _LOCK, turn(), np.errstate(all="ignore"):
         before = kernels.JIT
         kernels.JIT = False
         try:
