@@ -72,6 +72,9 @@ class Kernel(Generic[P, R]):
         function: Callable[P, R] = self.dispatcher if JIT else self.py_func
         return function(*args, **named)
 
+    def __reduce__(self) -> str:
+        return self.py_func.__qualname__  # by reference, as functions are pickled
+
     def __repr__(self) -> str:
         return f"<kernel {self.py_func.__module__}.{self.py_func.__qualname__}>"
 

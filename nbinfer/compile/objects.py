@@ -19,6 +19,7 @@ import struct
 import sys
 import tempfile
 import threading
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,7 @@ def load(symbol: str, code: bytes, externals: list[str]) -> int:
         return int(address)
 
 
-def load_text(symbol: str, text: str, externals: list[str]) -> int:
+def load_text(symbol: str, text: str, externals: Collection[str]) -> int:
     """Bring code, as LLVM writes it, into this process and return the address of its C function."""
     import llvmlite.binding as llvm
 

@@ -14,13 +14,13 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import Any
 
 #: Functions of the pool that the gate stands for: to enter it, and to ask which thread this is.
 _ENTER, _WHO = "numba_parallel_for", "get_thread_id"
 #: Functions of the pool that compiled code calls.
-_FUNCTIONS = {
+FUNCTIONS = {
     _ENTER,
     "do_scheduling_signed",
     "do_scheduling_unsigned",
@@ -137,7 +137,7 @@ class _Gate:
         import numba
 
         numba.get_num_threads()  # starts the pool and tells LLVM where its functions are
-        self.single = numba.threading_layer() == "workqueue"
+        self.single = is_crowded()
         self._word = ctypes.c_int64(0)  # not 0 while the pool is not to be had
         self._lock, self._depth = threading.RLock(), 0
         self._raw = {name: llvm.address_of_symbol(name) for name in (_ENTER, _WHO)}
@@ -204,10 +204,10 @@ _gate: _Gate | None = None
 _stale = False
 
 
-def gate_for(externals: Sequence[str]) -> Any:
+def gate_for(externals: Collection[str]) -> Any:
     """Return the context in which to load code that refers to these symbols; one thread at a time."""
     global _gate
-    if _FUNCTIONS.isdisjoint(externals):
+    if FUNCTIONS.isdisjoint(externals):
         return contextlib.nullcontext()
     if _gate is None:
         _gate = _Gate()
@@ -221,6 +221,19 @@ def enters(text: str) -> bool:
     return f"@{_ENTER}(" in text
 
 
+def is_crowded() -> bool:
+    """Tell whether Numba has started a pool that holds one thread at a time: what has no gate enters it regardless."""
+    return _layer() == "workqueue"
+
+
+def _layer() -> str:
+    """Return Numba's name of the pool that this process has; '' if it has none."""
+    with contextlib.suppress(AttributeError, ValueError):  # there is no Numba yet, or no pool
+        numba: Any = sys.modules.get("numba")
+        return str(numba.threading_layer())
+    return ""
+
+
 def turn() -> Any:
     """Return the context in which Python may call Numba's own dispatchers while chains run."""
     return _gate.taken() if _gate is not None and _gate.single else contextlib.nullcontext()
@@ -229,12 +242,10 @@ def turn() -> Any:
 def _after_fork() -> None:
     """Notice that the pool was left behind; TBB starts another one itself."""
     global _stale
-    numba = sys.modules.get("numba")
-    with contextlib.suppress(AttributeError, ValueError):  # there is no Numba yet, or no pool
-        if numba.threading_layer() != "tbb":  # type: ignore[union-attr]
-            _stale = True
-            if _gate is not None:
-                _gate.close()
+    if _layer() not in ("", "tbb"):
+        _stale = True
+        if _gate is not None:
+            _gate.close()
 
 
 if hasattr(os, "register_at_fork"):

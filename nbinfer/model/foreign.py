@@ -12,6 +12,7 @@ import numpy as np
 from nbinfer.compile import JIT, address_of, call_density, entry, floats_at, ints_at
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.memory import register
+from nbinfer.compile.pool import is_crowded
 from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
 from nbinfer.model.base import BaseModel
@@ -22,7 +23,7 @@ from nbinfer.model.evaluate import Facts, call, check_number, python_function, r
 from nbinfer.model.generate import DIFFERENCE_STEP
 from nbinfer.model.model import Model
 from nbinfer.model.plan import Plan, Term
-from nbinfer.model.pointers import PROTOTYPE, c_address, pointer, tests_null
+from nbinfer.model.pointers import PROTOTYPE, c_address, check_signature, pointer, tests_null
 from nbinfer.model.supports import real
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ def flat(f: Any, dim: int, data: Any, *, context: Any, compile: bool, name: str 
         raise ModelError(f"dim must be at least 1, got {size}")
     address = c_address(f)
     if address is not None:
+        check_signature(f)
+        if address == 0:
+            raise ModelError("f must be a C function, got a null pointer")
         if data is not None:
             raise ModelError("a C function gets its data through context=, not through data=")
         user = getattr(f, "user_data", None)
@@ -199,6 +203,18 @@ class ForeignModel(_Flat):
         self._keep = (keep, context)
         self.function = PROTOTYPE(address)
 
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"{self.title} cannot be pickled: its density is a C function, whose address means nothing in another "
+            "process; make the model there"
+        )
+
+    def __copy__(self) -> ForeignModel:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> ForeignModel:
+        return self  # nothing of it changes, and what its pointers lead to is not ours to copy
+
     def _labelled(self) -> list[tuple[str, Any]]:
         return []
 
@@ -238,6 +254,11 @@ class _CBound(_ForeignBound):
             for row, context, spare in zip(self._rows, self._contexts, self._spare, strict=True):
                 row[:3] = self._address, context, address_of(spare)
             self._contexts = [address_of(row) for row in self._rows]
+
+    @property
+    def serial(self) -> bool:  # type: ignore[override]
+        """Whether the function may be Numba's, and enter a pool that holds one thread at a time."""
+        return not self.model.takes_null and is_crowded()
 
     @property
     def density(self) -> int:

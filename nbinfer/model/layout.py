@@ -105,6 +105,10 @@ class Layout:
                 self.constants[parameter.c] = parameter.support.constants
         self.tuple_class = _named_tuple("Parameters", self.parameters)
 
+    def __reduce__(self) -> Any:
+        # Classes of named tuples are made with it, and have no name by which to find them.
+        return Layout, ({name: p.support for name, p in self.parameters.items()},)
+
     @property
     def bounds_start(self) -> int:
         """Where the constants of transforms lie in scratch memory: after the values and their gradients."""

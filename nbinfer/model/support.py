@@ -72,6 +72,9 @@ class Support:  # numpydoc ignore=PR02
     def __post_init__(self) -> None:
         self.constants.setflags(write=False)
 
+    def __reduce__(self) -> Any:
+        return Support, tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+
     @property
     def forward(self) -> Kernel[..., float]:
         """Kernel ``forward(u, x, constants) -> log|J|`` over flat arrays; overwrites ``x``."""

@@ -50,7 +50,7 @@ def _odds(y: Any, predictor: Any, first: int, count: int) -> float:
     return logp
 
 
-@fast
+@kernel(reassociate=True)
 def _softmax_pass(y: Any, X: Any, beta: Any, numbers: Any, shift: Any) -> tuple[float, Any]:
     """Return the log likelihood, and its gradient in one array: by predictors and by beta, category by category."""
     n, p = X.shape
