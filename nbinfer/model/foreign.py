@@ -23,7 +23,7 @@ from nbinfer.model.evaluate import Facts, call, check_number, python_function, r
 from nbinfer.model.generate import DIFFERENCE_STEP
 from nbinfer.model.model import Model
 from nbinfer.model.plan import Plan, Term
-from nbinfer.model.pointers import PROTOTYPE, c_address, check_signature, pointer, tests_null
+from nbinfer.model.pointers import PROTOTYPE, c_address, check_signature, knows_null, pointer
 from nbinfer.model.supports import real
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def flat(f: Any, dim: int, data: Any, *, context: Any, compile: bool, name: str 
         if data is not None:
             raise ModelError("a C function gets its data through context=, not through data=")
         user = getattr(f, "user_data", None)
-        return ForeignModel(address, size, user if context is None else context, f, name, tests_null(f))
+        return ForeignModel(address, size, user if context is None else context, f, name, knows_null(f))
     if context is not None:
         raise ModelError("context= is for C functions; pass data= to a Python function")
     if not callable(f):

@@ -234,10 +234,6 @@ class Model(BaseModel):
         self._data = replace(self._data, new, self.allow_nan)
         self.__dict__.pop("_data_tuple", None)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what is pickled and copied: not the classes of named tuples, which are made anew."""
-        return {name: value for name, value in vars(self).items() if name not in ("_data_tuple", "_gradient_class")}
-
     # ---- plain Python
 
     @functools.cached_property

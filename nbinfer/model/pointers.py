@@ -55,14 +55,14 @@ def _is_cfunc(f: Any) -> bool:
     return hasattr(f, "native_name") and hasattr(f, "ctypes")
 
 
-def tests_null(f: Any) -> bool:
+def knows_null(f: Any) -> bool:
     """Whether a function may be asked for the value alone, by a null `grad`.
 
     A function in a library was written for it. One that was made while Python runs may be Numba's, which cannot look
     whether a pointer is null, under any disguise: it may if it declares a whole number.
     """
     if _is_low_level_callable(f):
-        return tests_null(f.function)
+        return knows_null(f.function)
     found = signature(f)
     if found is not None and len(found) == 5 and _INTEGER.fullmatch(found[3]):
         return True
@@ -99,7 +99,7 @@ def signature(f: Any) -> list[str] | None:
             return [kind.result.cname, *(a.cname for a in kind.args)]
         return None if kind.cname == "void" else [kind.cname]
     if type(f).__name__ == "PyCapsule":
-        found = re.fullmatch(r"\s*([^()]+?)\s*\(([^()]*)\)\s*", _capsule_name(f).decode())
+        found = re.fullmatch(r"\s*([^()]+?)\s*\(([^()]*)\)\s*", (_capsule_name(f) or b"").decode())
         return None if found is None else [found[1], *(part.strip() for part in found[2].split(","))]
     return None
 
@@ -140,17 +140,16 @@ _FITS = (
 )
 
 
-def _capsule_name(capsule: Any) -> bytes:
+def _capsule_name(capsule: Any) -> bytes | None:
     api: Any = ctypes.pythonapi
-    name: bytes | None = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", api))(capsule)
-    return name or b""
+    name: Any = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", api))
+    return name(capsule)  # type: ignore[no-any-return]
 
 
 def _capsule_address(capsule: Any) -> int:
     api = ctypes.pythonapi
-    name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", api))(capsule)
     get = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(("PyCapsule_GetPointer", api))
-    return int(get(capsule, name))
+    return int(get(capsule, _capsule_name(capsule)))
 
 
 def pointer(context: Any) -> int:

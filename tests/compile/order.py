@@ -1,8 +1,8 @@
 """Kernels compiled in the order that callers ask for them, or in the reverse one, and what they are compiled to.
 
 ``python -m tests.compile.order sample PATH`` compiles callers, and with them what they call; it writes name, types and
-hash of the code of each kernel that this reached. ``python -m tests.compile.order again PATH`` reads that, compiles each
-kernel by itself, the last one first, and writes what comes of it.
+hash of the code of each kernel that this reached. ``python -m tests.compile.order again PATH`` reads that, compiles
+each kernel by itself, the last one first, and writes what comes of it.
 """
 
 import hashlib
@@ -86,7 +86,7 @@ def everything():
                 value.load()
     for name in posteriors.NAMES:
         bound = posteriors.load(name).model.bind(1)
-        assert bound.density and bound.value_density and bound.record
+        assert 0 not in (bound.density, bound.value_density, bound.record)
     for function in {id(f): f for f in kernels(loaded()) if isinstance(f, Elementwise) and not any(f.cores)}.values():
         caller = kernel(_caller(function), reassociate=True)
         caller.dispatcher.compile((numba.float64,) * len(function.names))

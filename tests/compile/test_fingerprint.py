@@ -260,6 +260,6 @@ def test_hashing_does_not_import_numba():
 
 
 def test_whether_equal_tuples_are_one_object_does_not_count():
-    one, other = tuple([1.0, 2.0]), tuple([1.0, 2.0])
+    one, other = (tuple(numbers) for numbers in ([1.0, 2.0], [1.0, 2.0]))
     assert fingerprint([one, one]) == fingerprint([one, other])
     assert fingerprint([one, (one,)]) != fingerprint([one, one])

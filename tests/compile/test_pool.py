@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = pytest.mark.nojit
 
-SCRIPT = '''
+SCRIPT = """
 import hashlib, os, sys
 import numba, numpy as np
 import nbinfer as nb
@@ -59,7 +59,7 @@ if child == 0:
     os._exit(0)
 if child > 0:
     assert os.waitpid(child, 0)[1] == 0
-'''
+"""
 
 
 def test_a_parallel_density_runs_in_every_process_over_every_pool(tmp_path):

@@ -108,7 +108,9 @@ def test_what_has_no_name_is_refused():
 
 
 def test_an_address_is_not_pickled():
-    function = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64, *[ctypes.c_void_p] * 3)(lambda n, q, grad, context: 0.0)
+    function = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64, *[ctypes.c_void_p] * 3)(
+        lambda n, q, grad, context: 0.0
+    )
     model = nb.Model.flat(function, 2)
     with pytest.raises(TypeError, match="C function, whose address means nothing in another process"):
         pickle.dumps(model)
