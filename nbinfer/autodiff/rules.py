@@ -3,6 +3,9 @@
 ``{0}``, ``{1}`` are the arguments and ``{o}`` is the result; the templates name what the reverse sweep needs. A partial
 multiplies the adjoint of the result; where it holds ``{bar}`` it is the whole contribution. A value and its partials
 share subexpressions, which LLVM merges.
+
+A root has an infinite derivative at 0, and so has an arc sine at 1; theirs is 0 here. For what stands under a root is
+nowhere negative, so where it is 0 and has a derivative, that is 0: the root then has a kink there, or the derivative 0.
 """
 
 from __future__ import annotations
@@ -137,7 +140,27 @@ _RULES = [
     Rule("mul", "{0} * {1}", ("{1}", "{0}")),
     Rule("div", "{0} / {1}", ("{bar} / {1}", "-({bar} / {1}) * {o}"), "f", 4),
     Rule("neg", "-{0}", ("-1.0",)),
-    Rule("pow", "{0} ** {1}", ("{1} * {0} ** ({1} - 1)", "({o} * _log({0}) if {0} > 0.0 else 0.0)"), "", 20),
+    Rule(
+        "pow",
+        "{0} ** {1}",
+        (
+            "(0.0 if {1} == 0 or ({0} == 0.0 and 0 < {1} < 1) else {1} * {0} ** ({1} - 1))",
+            "({o} * _log({0}) if {0} > 0.0 else 0.0)",
+        ),
+        "",
+        20,
+    ),
+    # Powers of floats that are integers: one that changes, one that is known and above 1, one that is known and below -1.
+    # Numba's own power raises where it would divide by 0.
+    Rule(
+        "int_power",
+        "({0} ** {1} if {1} >= 0 else 1.0 / {0} ** -{1})",
+        ("({1} * {0} ** ({1} - 1) if {1} > 0 else {1} * {o} / {0} if {1} < 0 else 0.0)", ""),
+        "f",
+        20,
+    ),
+    Rule("whole_power", "{0} ** {1}", ("{1} * {0} ** ({1} - 1)", ""), "f", 20),
+    Rule("reciprocal_power", "1.0 / {0} ** {1}", ("-{1} * {o} / {0}", ""), "f", 20),
     Rule("square", "{0} * {0}", ("2.0 * {0}",)),
     Rule("reciprocal_square", "1.0 / ({0} * {0})", ("-2.0 * {o} / {0}",), "f", 4),
     Rule("floordiv", "{0} // {1}", (), "", 4, "// has derivative 0"),
@@ -149,20 +172,23 @@ _RULES = [
     Rule("log10", "_log10({0})", ("0.4342944819032518 * {bar} / {0}",), "f", 20),
     Rule("log1p", "_log1p({0})", ("{bar} / (1.0 + {0})",), "f", 20),
     Rule("expm1", "_expm1({0})", ("{o} + 1.0",), "f", 20),
-    Rule("sqrt", "math.sqrt({0})", ("0.5 * {bar} / {o}",), "f", 6),
+    Rule("sqrt", "math.sqrt({0})", ("_select({o} != 0.0, 0.5 * {bar} / {o}, 0.0)",), "f", 6),
     Rule("sin", "math.sin({0})", ("math.cos({0})",), "f", 20),
     Rule("cos", "math.cos({0})", ("-math.sin({0})",), "f", 20),
     Rule("tan", "math.tan({0})", ("1.0 + {o} * {o}",), "f", 20),
     Rule("sinh", "_sinh({0})", ("_cosh({0})",), "f", 20),
     Rule("cosh", "_cosh({0})", ("_sinh({0})",), "f", 20),
     Rule("tanh", "_tanh({0})", ("1.0 - {o} * {o}",), "f", 20),
-    Rule("asin", "math.asin({0})", ("{bar} / math.sqrt(1.0 - {0} * {0})",), "f", 20),
-    Rule("acos", "math.acos({0})", ("-{bar} / math.sqrt(1.0 - {0} * {0})",), "f", 20),
+    Rule("asin", "math.asin({0})", ("({bar} / math.sqrt(1.0 - {0} * {0}) if abs({0}) != 1.0 else 0.0)",), "f", 20),
+    Rule("acos", "math.acos({0})", ("(-{bar} / math.sqrt(1.0 - {0} * {0}) if abs({0}) != 1.0 else 0.0)",), "f", 20),
     Rule("atan", "math.atan({0})", ("{bar} / (1.0 + {0} * {0})",), "f", 20),
     Rule(
         "atan2",
         "math.atan2({0}, {1})",
-        ("{bar} * {1} / ({0} * {0} + {1} * {1})", "-{bar} * {0} / ({0} * {0} + {1} * {1})"),
+        (
+            "({bar} * {1} / ({0} * {0} + {1} * {1}) if {0} != 0.0 or {1} != 0.0 else 0.0)",
+            "(-{bar} * {0} / ({0} * {0} + {1} * {1}) if {0} != 0.0 or {1} != 0.0 else 0.0)",
+        ),
         "f",
         20,
     ),
@@ -313,6 +339,7 @@ COMPARE: dict[type[ast.cmpop], str] = {
 #: Functions that work element by element, and their rules.
 FUNCTIONS: dict[Any, str] = {
     abs: "abs",
+    pow: "pow",
     float: "float",
     int: "int",
     bool: "bool",
@@ -329,8 +356,6 @@ FUNCTIONS: dict[Any, str] = {
     np.divide: "div",
     np.negative: "neg",
     np.power: "pow",
-    np.float_power: "pow",
-    math.pow: "pow",
     np.mod: "mod",
     np.maximum: "max",
     np.minimum: "min",
