@@ -14,24 +14,27 @@ tame if it is made of parameters and finite constants by sums and products.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
 from nbinfer.autodiff.ir import Alloc, Block, For, If, Load, Primitive, Scalar, Storage, Store, Value, blocks_of
 
 #: Rules whose partial derivatives are numbers between -1 and 1, whatever the arguments are.
-_BOUNDED = frozenset(
-    "add sub neg abs max min fmax fmin select where_valid nan_to_minus_inf copysign float".split()
-)
+_BOUNDED = {
+    "add", "sub", "neg", "abs", "max", "min", "fmax", "fmin", "select", "where_valid", "nan_to_minus_inf", "copysign",
+    "float",
+}  # fmt: skip
 
 #: Rules that do not level off, and the positions of which that holds.
 _UNBOUNDED: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("add", "sub", "mul"), (0, 1)),
-    **dict.fromkeys("neg square whole_power abs sqrt log log2 log10 log1p lgamma lgamma_positive div".split(), (0,)),
+    **dict.fromkeys(("neg", "square", "whole_power", "abs", "sqrt", "div"), (0,)),
+    **dict.fromkeys(("log", "log2", "log10", "log1p", "lgamma", "lgamma_positive"), (0,)),
 }
 
 #: Rules that make something finite of what is finite, but for an overflow.
-_TAME = frozenset("add sub neg mul square abs max min float tanh expit sin cos atan".split())
+_TAME = {"add", "sub", "neg", "mul", "square", "abs", "max", "min", "float", "tanh", "expit", "sin", "cos", "atan"}
 
 #: What the adjoint of a use dies with: an adjoint, the memory of adjoints, or the one or the other of these; None if
 #: it may die on the spot.
@@ -54,7 +57,7 @@ class Absorbing:
     def __init__(self, top: Block, results: list[Value], is_term: Callable[[Value], bool]) -> None:
         self._is_term = is_term
         self._uses: dict[Value, list[tuple[Block, _Fate]]] = {value: [(top, ())] for value in results}
-        self._reads: dict[Storage, list[Load | Primitive]] = {}
+        self._reads: defaultdict[Storage, list[Load | Primitive]] = defaultdict(list)
         self._stores: dict[Storage, list[Value]] = {}
         self._tame: dict[Value, bool] = {}
         self._collect(top)
@@ -93,7 +96,7 @@ class Absorbing:
             elif isinstance(op, (Load, Primitive)):
                 for arg in op.args:
                     if arg.storage is not None:
-                        self._reads.setdefault(arg.storage, []).append(op)
+                        self._reads[arg.storage].append(op)
             elif isinstance(op, For):
                 for value in (*op.phis, *op.outs):
                     if value.active:
@@ -116,18 +119,24 @@ class Absorbing:
         found = True
         while found:
             found = False
-            for value, uses in self._uses.items():
-                if value not in self._dying and not self._is_term(value):
-                    if all(self._is_dead(value.block, block, fate) for block, fate in uses):
-                        self._dying.add(value)
-                        found = True
-            for storage in self._stores:
-                if storage not in self._dying and not any(self._is_read(storage, op) for op in self._reads.get(storage, ())):
-                    self._dying.add(storage)
-                    found = True
+            dead: list[Value | Storage] = [
+                value
+                for value, uses in self._uses.items()
+                if value not in self._dying and not self._is_term(value) and self._are_dead(value.block, uses)
+            ]
+            dead += [
+                storage
+                for storage in self._stores
+                if storage not in self._dying and not any(self._is_read(storage, op) for op in self._reads[storage])
+            ]
+            self._dying.update(dead)
+            found = bool(dead)
 
-    def _is_dead(self, origin: Block, block: Block, fate: _Fate) -> bool:
-        return fate is None or _may_be_passed_by(block, origin) or any(part in self._dying for part in fate)
+    def _are_dead(self, origin: Block, uses: list[tuple[Block, _Fate]]) -> bool:
+        return all(
+            fate is None or _may_be_passed_by(block, origin) or any(part in self._dying for part in fate)
+            for block, fate in uses
+        )
 
     def _is_read(self, storage: Storage, op: Load | Primitive) -> bool:
         """Tell whether an operation surely reads all of an array, and its adjoint stays alive."""
@@ -178,7 +187,7 @@ class Absorbing:
 
 
 def _may_be_passed_by(block: Block, origin: Block, counters: frozenset[Value] = frozenset()) -> bool:
-    """Tell whether a program that runs through `origin` may leave out a block in it; loops over `counters` count as run."""
+    """Tell whether a program that runs through `origin` may leave out a block in it; loops over `counters` count."""
     inner: Block | None = block
     while inner is not None and inner is not origin and inner.depth > origin.depth:
         if inner.branch is not None:

@@ -150,7 +150,7 @@ _RULES = [
         "",
         20,
     ),
-    # Powers of floats that are integers: one that changes, one that is known and above 1, one that is known and below -1.
+    # Powers of floats by integers: by any, by one that is known and above 1, and by one that is known and below -1.
     # Numba's own power raises where it would divide by 0.
     Rule(
         "int_power",
