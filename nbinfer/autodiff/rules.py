@@ -19,7 +19,7 @@ import numpy as np
 
 from nbinfer import vectormath
 from nbinfer.autodiff.ir import promote
-from nbinfer.vectormath import bessel, beta, error, gamma, incomplete_beta, incomplete_gamma
+from nbinfer.vectormath import bessel, beta, error, gamma, incomplete_beta, incomplete_gamma, slopes
 
 #: What generated code may call besides ``math`` and ``np``: the forms that take numbers only.
 HELPERS: dict[str, Any] = {
@@ -45,6 +45,8 @@ _SLOPES = (
     incomplete_gamma.gamma_density,
     incomplete_gamma.gamma_tail_by_a,
     incomplete_gamma.gamma_tail_by_x,
+    slopes.angle_slope,
+    slopes.power_slope,
 )
 HELPERS |= {f"_{slope.py_func.__name__}": slope for slope in _SLOPES}
 
@@ -144,8 +146,8 @@ _RULES = [
         "pow",
         "{0} ** {1}",
         (
-            "(0.0 if {1} == 0 or ({0} == 0.0 and 0 < {1} < 1) else {1} * {0} ** ({1} - 1))",
-            "({o} * _log({0}) if {0} > 0.0 else 0.0)",
+            "_power_slope({0}, {1})",
+            "({o} * _log({0}) if {0} > 0.0 and {o} != 0.0 else 0.0)",
         ),
         "",
         20,
@@ -185,10 +187,7 @@ _RULES = [
     Rule(
         "atan2",
         "math.atan2({0}, {1})",
-        (
-            "({bar} * {1} / ({0} * {0} + {1} * {1}) if {0} != 0.0 or {1} != 0.0 else 0.0)",
-            "(-{bar} * {0} / ({0} * {0} + {1} * {1}) if {0} != 0.0 or {1} != 0.0 else 0.0)",
-        ),
+        ("_angle_slope({1}, {0})", "-_angle_slope({0}, {1})"),
         "f",
         20,
     ),

@@ -41,6 +41,10 @@ def _smaller(a: Any, b: Any) -> Any:
     return np.where(np.real(a) <= np.real(b), a, b)[()]
 
 
+def _where_not_negative(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda z: np.where(np.real(z) < 0.0, math.nan, function(z))[()]
+
+
 def _clip(z: Any, lower: Any, upper: Any) -> Any:
     z = +z if lower is None else _larger(z, lower)
     return z if upper is None else _smaller(z, upper)
@@ -127,9 +131,7 @@ MATH = types.SimpleNamespace(
     asin=np.arcsin,
     acos=np.arccos,
     atan=np.arctan,
-    isfinite=lambda z: math.isfinite(np.real(z)),
-    isnan=lambda z: math.isnan(np.real(z)),
-    isinf=lambda z: math.isinf(np.real(z)),
+    **{name: lambda z, test=getattr(math, name): test(np.real(z)) for name in ("isfinite", "isnan", "isinf")},
     fsum=sum,
     prod=np.prod,
     **{name: getattr(np, name) for name in _SHARED},
@@ -156,6 +158,9 @@ NUMPY = types.SimpleNamespace(
         **{name: thing for name, thing in vars(np).items() if not name.startswith("_")},
         **{name: _made(getattr(np, name)) for name in ("zeros", "ones", "empty")},
         **{name: _REAL_ONLY[name] for name in ("hypot", "log2", "log10", "copysign", "fabs", "floor", "ceil", "trunc")},
+        **{name: lambda z, test=getattr(np, name): test(np.real(z)) for name in ("isfinite", "isnan", "isinf")},
+        **{name: _where_not_negative(getattr(np, name)) for name in ("log", "sqrt")},
+        "log1p": lambda z: np.where(np.real(z) < -1.0, math.nan, np.log1p(z))[()],
         "zeros_like": lambda z: np.zeros(z.shape, complex),
         "ones_like": lambda z: np.ones(z.shape, complex),
         "empty_like": lambda z: np.empty(z.shape, complex),
@@ -204,6 +209,7 @@ BUILTINS: dict[str, Any] = {
 }
 
 SPECIAL: dict[str, Any] = {
+    "select": lambda condition, a, b: np.where(condition, a, b)[()],
     "expit": _expit,
     "log1pexp": lambda z: np.log1p(np.exp(z)),
     "logsumexp": _log_sum,
