@@ -1,8 +1,8 @@
 """Random programs in the subset that autodiff promises, each a function of an integer seed.
 
 All programs take the arguments that `arguments` makes: vectors of 4 and of 3 elements, a 4 × 3 matrix and two numbers,
-by which they are differentiated, and data, of which tame programs leave the wild ones alone. Sizes are kept track of, so that every index is in range; functions get
-arguments where they are smooth, and loops stay short.
+by which they are differentiated, and data, of which tame programs leave the wild ones alone. Sizes are kept track of,
+so that every index is in range; functions get arguments where they are smooth, and loops stay short.
 """
 
 from __future__ import annotations
