@@ -22,8 +22,8 @@ from nbinfer.autodiff.ir import Alloc, Block, For, If, Load, Primitive, Scalar, 
 
 #: Rules whose partial derivatives are numbers between -1 and 1, whatever the arguments are.
 _BOUNDED = {
-    "add", "sub", "neg", "abs", "max", "min", "fmax", "fmin", "select", "where_valid", "nan_to_minus_inf", "copysign",
-    "float",
+    "add", "sub", "neg", "abs", "max", "min", "maximum", "minimum", "fmax", "fmin", "select", "where_valid",
+    "nan_to_minus_inf", "copysign", "float",
 }  # fmt: skip
 
 #: Rules that do not level off, and the positions of which that holds.
@@ -34,7 +34,24 @@ _UNBOUNDED: dict[str, tuple[int, ...]] = {
 }
 
 #: Rules that make something finite of what is finite, but for an overflow.
-_TAME = {"add", "sub", "neg", "mul", "square", "abs", "max", "min", "float", "tanh", "expit", "sin", "cos", "atan"}
+_TAME = {
+    "add",
+    "sub",
+    "neg",
+    "mul",
+    "square",
+    "abs",
+    "max",
+    "min",
+    "maximum",
+    "minimum",
+    "float",
+    "tanh",
+    "expit",
+    "sin",
+    "cos",
+    "atan",
+}
 
 #: What the adjoint of a use dies with: an adjoint, the memory of adjoints, or the one or the other of these; None if
 #: it may die on the spot.

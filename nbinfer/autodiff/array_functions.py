@@ -270,8 +270,8 @@ def _where(b: Frontend, condition: Any, x: Any = None, y: Any = None) -> Any:
 @handles(np.clip)
 def _clip(b: Frontend, x: Any, lower: Any, upper: Any) -> Any:
     result = b.fresh(b.operand(x))
-    result = result if lower is None else b.apply("max", result, b.operand(lower))
-    return result if upper is None else b.apply("min", result, b.operand(upper))
+    result = result if lower is None else b.apply("maximum", result, b.operand(lower))
+    return result if upper is None else b.apply("minimum", result, b.operand(upper))
 
 
 @handles(vectormath.pick.py_func)

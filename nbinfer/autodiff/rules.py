@@ -240,6 +240,17 @@ _RULES = [
     Rule("abs", "abs({0})", ("math.copysign(1.0, {0})",)),
     Rule("max", "max({0}, {1})", ("(1.0 if {0} >= {1} else 0.0)", "(0.0 if {0} >= {1} else 1.0)")),
     Rule("min", "min({0}, {1})", ("(1.0 if {0} <= {1} else 0.0)", "(0.0 if {0} <= {1} else 1.0)")),
+    # NaN wins, as in NumPy.
+    Rule(
+        "maximum",
+        "({0} if {0} >= {1} or {0} != {0} else {1})",
+        ("(1.0 if {0} >= {1} or {0} != {0} else 0.0)", "(0.0 if {0} >= {1} or {0} != {0} else 1.0)"),
+    ),
+    Rule(
+        "minimum",
+        "({0} if {0} <= {1} or {0} != {0} else {1})",
+        ("(1.0 if {0} <= {1} or {0} != {0} else 0.0)", "(0.0 if {0} <= {1} or {0} != {0} else 1.0)"),
+    ),
     # NaN loses: the other argument is taken.
     Rule(
         "fmax",
@@ -308,6 +319,8 @@ ARITHMETIC = {
     "abs",
     "max",
     "min",
+    "maximum",
+    "minimum",
     "fmax",
     "fmin",
 }
@@ -356,8 +369,8 @@ FUNCTIONS: dict[Any, str] = {
     np.negative: "neg",
     np.power: "pow",
     np.mod: "mod",
-    np.maximum: "max",
-    np.minimum: "min",
+    np.maximum: "maximum",
+    np.minimum: "minimum",
     np.fmax: "fmax",
     np.fmin: "fmin",
     np.logaddexp: "logaddexp",

@@ -231,6 +231,8 @@ class ScalarBuilder:
                 return self.scalar("nan_to_minus_inf", self.to_float(second))
             if first.kind != "f" and second.kind != "f":
                 return self.scalar(name[1:], *args)
+        if name in ("maximum", "minimum") and first.kind != "f" and second.kind != "f":
+            return self.scalar(name[:3], *args)
         if name == "div":
             if a is None and b is not None and b != 0 and abs(math.frexp(b)[0]) == 0.5:
                 return self.scalar("mul", self.to_float(first), self.constant(1.0 / b))

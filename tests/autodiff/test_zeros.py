@@ -391,3 +391,24 @@ def regression(x, X, y):
 def test_an_adjoint_that_cannot_die_is_not_compared():
     text = source_of(regression, np.zeros(3), np.ones((4, 2)), np.ones(4))
     assert not any("_bar != 0.0" in line for line in text.splitlines() if line.startswith(" " * 8))
+
+
+def extremes(x, t):
+    return np.maximum(x[0], t[0]) + np.minimum(t[1], x[0]) + np.max(x * t) + np.min(t) + np.sum(np.clip(x, t[0], t[1]))
+
+
+@pytest.mark.parametrize("t", [(1.0, 2.0), (NAN, 2.0), (1.0, NAN), (NAN, NAN)])
+def test_largest_and_smallest_of_nan_is_nan(t):
+    x = np.array([0.5, 1.5])
+    np.testing.assert_allclose(plain_value_and_grad(extremes, x, np.array(t))[0], extremes(x, np.array(t)))
+
+
+def rounded(x):
+    return np.floor(x[0]) + np.ceil(x[1]) + np.trunc(x[2]) + np.rint(x[3]) + np.copysign(x[4], np.trunc(x[5]))
+
+
+@pytest.mark.parametrize("x", [[-0.3] * 6, [0.5, 1.5, 2.5, 3.5, 1.0, -0.2], [1e300] * 6, [INF] * 6, [NAN] * 6])
+@pytest.mark.filterwarnings("ignore::nbinfer.autodiff.DerivativeWarning")
+def test_rounding_is_that_of_numpy(x):
+    x = np.array(x)
+    np.testing.assert_array_equal(plain_value_and_grad(rounded, x)[0], rounded(x))
