@@ -136,6 +136,11 @@ def _incomplete(family: str, suffix: str) -> list[Rule]:
     ]
 
 
+def _extreme(name: str, first: str) -> Rule:
+    """Return the rule that takes the first argument where a condition holds."""
+    return Rule(name, f"({{0}} if {first} else {{1}})", (f"(1.0 if {first} else 0.0)", f"(0.0 if {first} else 1.0)"))
+
+
 _RULES = [
     Rule("add", "{0} + {1}", ("1.0", "1.0")),
     Rule("sub", "{0} - {1}", ("1.0", "-1.0")),
@@ -240,28 +245,11 @@ _RULES = [
     Rule("abs", "abs({0})", ("math.copysign(1.0, {0})",)),
     Rule("max", "max({0}, {1})", ("(1.0 if {0} >= {1} else 0.0)", "(0.0 if {0} >= {1} else 1.0)")),
     Rule("min", "min({0}, {1})", ("(1.0 if {0} <= {1} else 0.0)", "(0.0 if {0} <= {1} else 1.0)")),
-    # NaN wins, as in NumPy.
-    Rule(
-        "maximum",
-        "({0} if {0} >= {1} or {0} != {0} else {1})",
-        ("(1.0 if {0} >= {1} or {0} != {0} else 0.0)", "(0.0 if {0} >= {1} or {0} != {0} else 1.0)"),
-    ),
-    Rule(
-        "minimum",
-        "({0} if {0} <= {1} or {0} != {0} else {1})",
-        ("(1.0 if {0} <= {1} or {0} != {0} else 0.0)", "(0.0 if {0} <= {1} or {0} != {0} else 1.0)"),
-    ),
-    # NaN loses: the other argument is taken.
-    Rule(
-        "fmax",
-        "({0} if {0} >= {1} or {1} != {1} else {1})",
-        ("(1.0 if {0} >= {1} or {1} != {1} else 0.0)", "(0.0 if {0} >= {1} or {1} != {1} else 1.0)"),
-    ),
-    Rule(
-        "fmin",
-        "({0} if {0} <= {1} or {1} != {1} else {1})",
-        ("(1.0 if {0} <= {1} or {1} != {1} else 0.0)", "(0.0 if {0} <= {1} or {1} != {1} else 1.0)"),
-    ),
+    # NaN wins, as in NumPy; then it loses: the other argument is taken.
+    _extreme("maximum", "{0} >= {1} or {0} != {0}"),
+    _extreme("minimum", "{0} <= {1} or {0} != {0}"),
+    _extreme("fmax", "{0} >= {1} or {1} != {1}"),
+    _extreme("fmin", "{0} <= {1} or {1} != {1}"),
     Rule("nan_to_minus_inf", "({0} if {0} == {0} else -math.inf)", ("(1.0 if {0} == {0} else 0.0)",), "f"),
     Rule("select", "({1} if {0} else {2})", ("", "({bar} if {0} else 0.0)", "(0.0 if {0} else {bar})")),
     Rule(

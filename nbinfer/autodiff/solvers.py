@@ -135,7 +135,10 @@ def solve(A: Any, b: Any) -> Any:
 def solve_transposed(A: Any, b: Any) -> Any:
     """Return x with A.T @ x = b for a vector b; 0 if that is 0, even if A is singular."""
     n = A.shape[0]
-    if not np.any(b):
+    alive = False
+    for i in range(n):
+        alive = alive or b[i] != 0.0
+    if not alive:
         return b.copy()
     LU = np.empty((n, n))
     pivots = np.empty(n, np.int64)
