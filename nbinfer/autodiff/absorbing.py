@@ -90,6 +90,12 @@ class Absorbing:
             return not self._is_tame(op.args[1 - position if name == "mul" else 0])
         return True
 
+    def exponential(self, op: Scalar, position: int) -> Value | None:
+        """Return the exponential that is the partial derivative by an argument, if one is."""
+        factor = op.out if op.rule.name == "exp" else op.args[1 - position] if op.rule.name == "mul" else None
+        is_one = factor is not None and isinstance(factor.op, Scalar) and factor.op.rule.name == "exp"
+        return factor if is_one else None
+
     def dies(self, value: Value) -> bool:
         """Tell whether the adjoint of a number may be 0 behind a guard."""
         return value in self._dying

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -169,7 +170,10 @@ class Emitter(Scattering):
                     continue
                 text = self.applied(partial, op.args, o=out.name, bar=out.bar)
                 text = text if "{bar}" in partial else product(out.bar, text)
-                self.add(arg, self._absorbed(out, text) if self._absorbing.absorbs(op, position) else text, begun)
+                if self._absorbing.absorbs(op, position):
+                    positive = self._absorbing.exponential(op, position)
+                    text = self._absorbed(out, text) if positive is None else product(out.bar, _limited(positive))
+                self.add(arg, text, begun)
 
     def _absorbed(self, out: Value, text: str) -> str:
         """Write a contribution that is 0 where the adjoint it comes from is; without a branch where that hinders."""
@@ -342,6 +346,11 @@ class Emitter(Scattering):
         if value not in begun and self.takes(value):
             self.line(f"{value.bar} = 0.0")
             begun.add(value)
+
+
+def _limited(value: Value) -> str:
+    """Write what is not below 0 so that 0 times it is 0: unlike a choice, it does not wait for the adjoint."""
+    return f"({value.name} if {value.name} < {sys.float_info.max!r} else {sys.float_info.max!r})"
 
 
 def _number(factor: float) -> str:

@@ -71,16 +71,16 @@ def vecmat(x: Any, A: Any) -> Any:
 
 @fast
 def _count_zeros(x: Any) -> Any:
-    count = 0.0
+    count = 0
     for i in range(x.shape[0]):
-        count += 1.0 if x[i] == 0.0 else 0.0
+        count += x[i] == 0.0
     return count
 
 
 @fast
 def matvec_reverse(x_bar: Any, y_bar: Any, A: Any) -> None:
     """Add y_bar @ A."""
-    if _count_zeros(y_bar) == 0.0:
+    if _count_zeros(y_bar) == 0:
         add_vecmat(x_bar, y_bar, A)
         return
     for i in range(A.shape[0]):
@@ -93,7 +93,7 @@ def matvec_reverse(x_bar: Any, y_bar: Any, A: Any) -> None:
 @fast
 def vecmat_reverse(x_bar: Any, A: Any, y_bar: Any) -> None:
     """Add A @ y_bar."""
-    if _count_zeros(y_bar) == 0.0:
+    if _count_zeros(y_bar) == 0:
         add_matvec(x_bar, A, y_bar)
         return
     for i in range(A.shape[0]):

@@ -4,8 +4,9 @@
 multiplies the adjoint of the result; where it holds ``{bar}`` it is the whole contribution. A value and its partials
 share subexpressions, which LLVM merges.
 
-A root has an infinite derivative at 0, and so has an arc sine at 1; theirs is 0 here. For what stands under a root is
-nowhere negative, so where it is 0 and has a derivative, that is 0: the root then has a kink there, or the derivative 0.
+Where a function is finite and its derivative is not, as that of a root is at 0, the derivative is 0 here. For what
+stands under a root is nowhere negative, so where it is 0 and has a derivative, that is 0: the root then has a kink
+there, or the derivative 0.
 """
 
 from __future__ import annotations
@@ -136,6 +137,13 @@ def _incomplete(family: str, suffix: str) -> list[Rule]:
     ]
 
 
+def _times_log(log: str, lowest: str, argument: str) -> Rule:
+    """Return the rule of a product with a logarithm, which is 0 where the factor is."""
+    by_factor = f"_select({{0}} != 0.0 or {lowest} < {{1}} < math.inf, _{log}({{1}}), 0.0)"
+    by_argument = f"({{0}} / {argument} if {{0}} != 0.0 else 0.0)"
+    return Rule(f"x{log}y", f"_x{log}y({{0}}, {{1}})", (by_factor, by_argument), "f", 40)
+
+
 def _extreme(name: str, first: str) -> Rule:
     """Return the rule that takes the first argument where a condition holds."""
     return Rule(name, f"({{0}} if {first} else {{1}})", (f"(1.0 if {first} else 0.0)", f"(0.0 if {first} else 1.0)"))
@@ -152,7 +160,7 @@ _RULES = [
         "{0} ** {1}",
         (
             "_power_slope({0}, {1})",
-            "({o} * _log({0}) if {0} > 0.0 and {o} != 0.0 else 0.0)",
+            "({o} * _log({0}) if 0.0 < {0} < math.inf and {o} != 0.0 else 0.0)",
         ),
         "",
         20,
@@ -239,8 +247,8 @@ _RULES = [
     Rule("log1pexp", "_log1pexp({0})", ("_expit({0})",), "f", 40),
     Rule("log_expit", "_log_expit({0})", ("_expit(-{0})",), "f", 40),
     Rule("log1mexp", "_log1mexp({0})", ("-{bar} / _expm1(-{0})",), "f", 40),
-    Rule("xlogy", "_xlogy({0}, {1})", ("_log({1})", "({0} / {1} if {0} != 0.0 else 0.0)"), "f", 40),
-    Rule("xlog1py", "_xlog1py({0}, {1})", ("_log1p({1})", "({0} / (1.0 + {1}) if {0} != 0.0 else 0.0)"), "f", 40),
+    _times_log("log", "0.0", "{1}"),
+    _times_log("log1p", "-1.0", "(1.0 + {1})"),
     Rule("logaddexp", "_logaddexp({0}, {1})", ("_expit({0} - {1})", "_expit({1} - {0})"), "f", 40),
     Rule("abs", "abs({0})", ("math.copysign(1.0, {0})",)),
     Rule("max", "max({0}, {1})", ("(1.0 if {0} >= {1} else 0.0)", "(0.0 if {0} >= {1} else 1.0)")),

@@ -12,9 +12,9 @@ from nbinfer.compile import fragment
 
 @fragment
 def power_slope(x: float, a: float) -> Any:
-    """Return the derivative of x**a with respect to x; 0 at 0 where it is infinite and the power is not."""
+    """Return the derivative of x**a with respect to x; 0 where it is infinite and the power is not."""
     x = np.float64(x)
-    if a == 0 or (x == 0.0 and 0 < a < 1):
+    if a == 0 or abs(a) == math.inf or (x == 0.0 and 0 < a < 1):
         return 0.0
     power = x ** (a - 1)
     return a * power if power != 0.0 else 0.0

@@ -60,6 +60,8 @@ case(lambda x, t: np.sum(t ** x[0]), [1.7], [2.0**1.7 * LOG2], TIMES)
 case(lambda x, t: np.sum(t ** x[0]), [-1.5], [0.0], np.array([INF, 1.0]))
 case(lambda x, t: np.sum(x[0] ** t), [0.5], [1.0], np.array([INF, 1.0]))
 case(lambda x: x[0] ** x[1], [0.0, 1.5], [0.0, 0.0])
+case(lambda x, t: t ** ((x[0] - x[0]) * x[1]) + vectormath.xlogy(0.0 * x[0], t), [0.5, 2.0], [0.0, 0.0], INF)
+case(lambda x, t: 1.0 ** (x[0] * t) + np.abs(x[0]) ** t, [0.5], [0.0], INF)
 case(lambda x, k: np.sum(np.where(k > 0, x[0] ** k, 1.0)), [0.0], [0.0], np.array([-1, 2]))
 case(lambda x, k: x[0] ** k, [1e200], [0.0], -3)
 
