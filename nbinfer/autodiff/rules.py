@@ -52,7 +52,7 @@ _SLOPES = (
 HELPERS |= {f"_{slope.py_func.__name__}": slope for slope in _SLOPES}
 
 #: Evaluates templates where all arguments are known.
-_FOLD_NAMES = {"math": math, "np": np, "abs": abs, **{name: helper.py_func for name, helper in HELPERS.items()}}
+_FOLD_NAMES = {"math": math, "abs": abs, **{name: helper.py_func for name, helper in HELPERS.items()}}
 
 
 #: Functions of `vectormath` that libm computes sooner, though not at a higher rate: better where one waits for another.
@@ -144,6 +144,11 @@ def _times_log(log: str, lowest: str, argument: str) -> Rule:
     return Rule(f"x{log}y", f"_x{log}y({{0}}, {{1}})", (by_factor, by_argument), "f", 40)
 
 
+def _rounded(text: str) -> str:
+    """Return the template of a rounding as NumPy does it: NaN, infinity and the sign of 0 stay."""
+    return f"(math.copysign(float({text}), {{0}}) if abs({{0}}) < 4503599627370496.0 else {{0}})"
+
+
 def _extreme(name: str, first: str) -> Rule:
     """Return the rule that takes the first argument where a condition holds."""
     return Rule(name, f"({{0}} if {first} else {{1}})", (f"(1.0 if {first} else 0.0)", f"(0.0 if {first} else 1.0)"))
@@ -179,7 +184,7 @@ _RULES = [
     Rule("square", "{0} * {0}", ("2.0 * {0}",)),
     Rule("reciprocal_square", "1.0 / ({0} * {0})", ("-2.0 * {o} / {0}",), "f", 4),
     Rule("floordiv", "{0} // {1}", (), "", 4, "// has derivative 0"),
-    Rule("mod", "{0} % {1}", ("1.0", "-np.floor({0} / {1})"), "", 4),
+    Rule("mod", "{0} % {1}", ("1.0", "({o} - {0}) / {1}"), "", 4),
     Rule("exp", "_exp({0})", ("{o}",), "f", 20),
     Rule("exp2", "_exp2({0})", ("0.6931471805599453 * {o}",), "f", 20),
     Rule("log", "_log({0})", ("{bar} / {0}",), "f", 20),
@@ -271,10 +276,10 @@ _RULES = [
     Rule("bool_to_float", "(1.0 if {0} else 0.0)", (), "f"),
     Rule("bool_to_int", "(1 if {0} else 0)", (), "i"),
     Rule("int", "int({0})", (), "i", 1, "int() has derivative 0"),
-    Rule("floor", "np.floor({0})", (), "f", 2, "floor has derivative 0"),
-    Rule("ceil", "np.ceil({0})", (), "f", 2, "ceil has derivative 0"),
-    Rule("trunc", "np.trunc({0})", (), "f", 2, "rounding towards 0 has derivative 0"),
-    Rule("round", "np.rint({0})", (), "f", 2, "rounding has derivative 0"),
+    Rule("floor", _rounded("math.floor({0})"), (), "f", 2, "floor has derivative 0"),
+    Rule("ceil", _rounded("math.ceil({0})"), (), "f", 2, "ceil has derivative 0"),
+    Rule("trunc", _rounded("math.trunc({0})"), (), "f", 2, "rounding towards 0 has derivative 0"),
+    Rule("round", _rounded("round({0})"), (), "f", 2, "rounding has derivative 0"),
     Rule("sign", "(1.0 if {0} > 0.0 else -1.0 if {0} < 0.0 else {0})", (), "f", 1, "sign has derivative 0"),
     Rule("not", "not {0}", (), "b"),
     Rule("and", "{0} and {1}", (), "b"),

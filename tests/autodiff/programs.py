@@ -58,7 +58,7 @@ class Data(NamedTuple):
     u: Any; B: Any; idx: Any; cnt: Any; n: Any; m: Any; k: Any; w: Any
 """
 _CUSTOM = """\
-@custom_vjp(lambda a, b: (math.cos(a) * b, math.sin(a)))
+@custom_vjp(lambda a, b: (np.cos(a) * b, np.sin(a)))
 def custom(a, b):
     return np.sin(a) * b
 """
