@@ -264,14 +264,16 @@ class ArrayBuilder(Builder):
         one = self.constant(1.0 if x.kind == "f" else 1)
         return self.reduce(x, self.axes(x, axis), one, lambda a, b: self.scalar("mul", a, b))
 
-    def extreme(self, x: Operand, rule: str, axis: Any = None) -> Operand:
-        """Take the largest or the smallest element along axes."""
+    def extreme(self, x: Operand, rule: str, axis: Any = None, nan_wins: bool = True) -> Operand:
+        """Take the largest or the smallest element along axes, or NaN, as NumPy does."""
         if is_number(x):
             return x
         start = self.constant((_LEAST if rule == "max" else _MOST)[x.kind])
 
         def step(a: Value, b: Value) -> Value:
             better = self.scalar("gt" if rule == "max" else "lt", b, a)
+            if nan_wins and b.kind == "f":
+                better = self.scalar("or", better, self.scalar("isnan", b))
             return self.select(better, lambda: b, lambda: a)
 
         return self.reduce(x, self.axes(x, axis), start, step)

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from nbinfer.autodiff.generated import Generated
-from nbinfer.autodiff.quiet import quiet_function
 from nbinfer.autodiff.store import Found
 from nbinfer.compile import JIT, Entry, address_of
 from nbinfer.compile.modules import generated_module
+from nbinfer.compile.quiet import quiet_function
 from nbinfer.errors import CompileError
 
 _HEAD = '''"""Value and gradient of a function, written by nbinfer; named by a hash of its content, never edited."""

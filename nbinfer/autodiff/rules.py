@@ -3,6 +3,10 @@
 ``{0}``, ``{1}`` are the arguments and ``{o}`` is the result; the templates name what the reverse sweep needs. A partial
 multiplies the adjoint of the result; where it holds ``{bar}`` it is the whole contribution. A value and its partials
 share subexpressions, which LLVM merges.
+
+Where a function is finite and its derivative is not, as that of a root is at 0, the derivative is 0 here. For what
+stands under a root is nowhere negative, so where it is 0 and has a derivative, that is 0: the root then has a kink
+there, or the derivative 0.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import numpy as np
 
 from nbinfer import vectormath
 from nbinfer.autodiff.ir import promote
-from nbinfer.vectormath import bessel, beta, error, gamma, incomplete_beta, incomplete_gamma
+from nbinfer.vectormath import bessel, beta, error, gamma, incomplete_beta, incomplete_gamma, slopes
 
 #: What generated code may call besides ``math`` and ``np``: the forms that take numbers only.
 HELPERS: dict[str, Any] = {
@@ -42,6 +46,8 @@ _SLOPES = (
     incomplete_gamma.gamma_density,
     incomplete_gamma.gamma_tail_by_a,
     incomplete_gamma.gamma_tail_by_x,
+    slopes.angle_slope,
+    slopes.power_slope,
 )
 HELPERS |= {f"_{slope.py_func.__name__}": slope for slope in _SLOPES}
 
@@ -131,17 +137,54 @@ def _incomplete(family: str, suffix: str) -> list[Rule]:
     ]
 
 
+def _times_log(log: str, lowest: str, argument: str) -> Rule:
+    """Return the rule of a product with a logarithm, which is 0 where the factor is."""
+    by_factor = f"_select({{0}} != 0.0 or {lowest} < {{1}} < math.inf, _{log}({{1}}), 0.0)"
+    by_argument = f"({{0}} / {argument} if {{0}} != 0.0 else 0.0)"
+    return Rule(f"x{log}y", f"_x{log}y({{0}}, {{1}})", (by_factor, by_argument), "f", 40)
+
+
+def _rounded(text: str) -> str:
+    """Return the template of a rounding as NumPy does it: NaN, infinity and the sign of 0 stay."""
+    return f"(math.copysign(float({text}), {{0}}) if abs({{0}}) < 4503599627370496.0 else {{0}})"
+
+
+def _extreme(name: str, first: str) -> Rule:
+    """Return the rule that takes the first argument where a condition holds."""
+    return Rule(name, f"({{0}} if {first} else {{1}})", (f"(1.0 if {first} else 0.0)", f"(0.0 if {first} else 1.0)"))
+
+
 _RULES = [
     Rule("add", "{0} + {1}", ("1.0", "1.0")),
     Rule("sub", "{0} - {1}", ("1.0", "-1.0")),
     Rule("mul", "{0} * {1}", ("{1}", "{0}")),
     Rule("div", "{0} / {1}", ("{bar} / {1}", "-({bar} / {1}) * {o}"), "f", 4),
     Rule("neg", "-{0}", ("-1.0",)),
-    Rule("pow", "{0} ** {1}", ("{1} * {0} ** ({1} - 1)", "({o} * _log({0}) if {0} > 0.0 else 0.0)"), "", 20),
+    Rule(
+        "pow",
+        "{0} ** {1}",
+        (
+            "_power_slope({0}, {1})",
+            "({o} * _log({0}) if 0.0 < {0} < math.inf and {o} != 0.0 else 0.0)",
+        ),
+        "",
+        20,
+    ),
+    # Powers of floats by integers: by any, by one that is known and above 1, and by one that is known and below -1.
+    # Numba's own power raises where it would divide by 0.
+    Rule(
+        "int_power",
+        "({0} ** {1} if {1} >= 0 else 1.0 / {0} ** -{1})",
+        ("({1} * {0} ** ({1} - 1) if {1} > 0 else {1} * {o} / {0} if {1} < 0 else 0.0)", ""),
+        "f",
+        20,
+    ),
+    Rule("whole_power", "{0} ** {1}", ("{1} * {0} ** ({1} - 1)", ""), "f", 20),
+    Rule("reciprocal_power", "1.0 / {0} ** {1}", ("-{1} * {o} / {0}", ""), "f", 20),
     Rule("square", "{0} * {0}", ("2.0 * {0}",)),
     Rule("reciprocal_square", "1.0 / ({0} * {0})", ("-2.0 * {o} / {0}",), "f", 4),
     Rule("floordiv", "{0} // {1}", (), "", 4, "// has derivative 0"),
-    Rule("mod", "{0} % {1}", ("1.0", "-math.floor({0} / {1})"), "", 4),
+    Rule("mod", "{0} % {1}", ("1.0", "({o} - {0}) / {1}"), "", 4),
     Rule("exp", "_exp({0})", ("{o}",), "f", 20),
     Rule("exp2", "_exp2({0})", ("0.6931471805599453 * {o}",), "f", 20),
     Rule("log", "_log({0})", ("{bar} / {0}",), "f", 20),
@@ -149,20 +192,20 @@ _RULES = [
     Rule("log10", "_log10({0})", ("0.4342944819032518 * {bar} / {0}",), "f", 20),
     Rule("log1p", "_log1p({0})", ("{bar} / (1.0 + {0})",), "f", 20),
     Rule("expm1", "_expm1({0})", ("{o} + 1.0",), "f", 20),
-    Rule("sqrt", "math.sqrt({0})", ("0.5 * {bar} / {o}",), "f", 6),
+    Rule("sqrt", "math.sqrt({0})", ("_select({o} != 0.0, 0.5 * {bar} / {o}, 0.0)",), "f", 6),
     Rule("sin", "math.sin({0})", ("math.cos({0})",), "f", 20),
     Rule("cos", "math.cos({0})", ("-math.sin({0})",), "f", 20),
     Rule("tan", "math.tan({0})", ("1.0 + {o} * {o}",), "f", 20),
     Rule("sinh", "_sinh({0})", ("_cosh({0})",), "f", 20),
     Rule("cosh", "_cosh({0})", ("_sinh({0})",), "f", 20),
     Rule("tanh", "_tanh({0})", ("1.0 - {o} * {o}",), "f", 20),
-    Rule("asin", "math.asin({0})", ("{bar} / math.sqrt(1.0 - {0} * {0})",), "f", 20),
-    Rule("acos", "math.acos({0})", ("-{bar} / math.sqrt(1.0 - {0} * {0})",), "f", 20),
+    Rule("asin", "math.asin({0})", ("({bar} / math.sqrt(1.0 - {0} * {0}) if abs({0}) != 1.0 else 0.0)",), "f", 20),
+    Rule("acos", "math.acos({0})", ("(-{bar} / math.sqrt(1.0 - {0} * {0}) if abs({0}) != 1.0 else 0.0)",), "f", 20),
     Rule("atan", "math.atan({0})", ("{bar} / (1.0 + {0} * {0})",), "f", 20),
     Rule(
         "atan2",
         "math.atan2({0}, {1})",
-        ("{bar} * {1} / ({0} * {0} + {1} * {1})", "-{bar} * {0} / ({0} * {0} + {1} * {1})"),
+        ("_angle_slope({1}, {0})", "-_angle_slope({0}, {1})"),
         "f",
         20,
     ),
@@ -209,23 +252,17 @@ _RULES = [
     Rule("log1pexp", "_log1pexp({0})", ("_expit({0})",), "f", 40),
     Rule("log_expit", "_log_expit({0})", ("_expit(-{0})",), "f", 40),
     Rule("log1mexp", "_log1mexp({0})", ("-{bar} / _expm1(-{0})",), "f", 40),
-    Rule("xlogy", "_xlogy({0}, {1})", ("_log({1})", "({0} / {1} if {0} != 0.0 else 0.0)"), "f", 40),
-    Rule("xlog1py", "_xlog1py({0}, {1})", ("_log1p({1})", "({0} / (1.0 + {1}) if {0} != 0.0 else 0.0)"), "f", 40),
+    _times_log("log", "0.0", "{1}"),
+    _times_log("log1p", "-1.0", "(1.0 + {1})"),
     Rule("logaddexp", "_logaddexp({0}, {1})", ("_expit({0} - {1})", "_expit({1} - {0})"), "f", 40),
     Rule("abs", "abs({0})", ("math.copysign(1.0, {0})",)),
     Rule("max", "max({0}, {1})", ("(1.0 if {0} >= {1} else 0.0)", "(0.0 if {0} >= {1} else 1.0)")),
     Rule("min", "min({0}, {1})", ("(1.0 if {0} <= {1} else 0.0)", "(0.0 if {0} <= {1} else 1.0)")),
-    # NaN loses: the other argument is taken.
-    Rule(
-        "fmax",
-        "({0} if {0} >= {1} or {1} != {1} else {1})",
-        ("(1.0 if {0} >= {1} or {1} != {1} else 0.0)", "(0.0 if {0} >= {1} or {1} != {1} else 1.0)"),
-    ),
-    Rule(
-        "fmin",
-        "({0} if {0} <= {1} or {1} != {1} else {1})",
-        ("(1.0 if {0} <= {1} or {1} != {1} else 0.0)", "(0.0 if {0} <= {1} or {1} != {1} else 1.0)"),
-    ),
+    # NaN wins, as in NumPy; then it loses: the other argument is taken.
+    _extreme("maximum", "{0} >= {1} or {0} != {0}"),
+    _extreme("minimum", "{0} <= {1} or {0} != {0}"),
+    _extreme("fmax", "{0} >= {1} or {1} != {1}"),
+    _extreme("fmin", "{0} <= {1} or {1} != {1}"),
     Rule("nan_to_minus_inf", "({0} if {0} == {0} else -math.inf)", ("(1.0 if {0} == {0} else 0.0)",), "f"),
     Rule("select", "({1} if {0} else {2})", ("", "({bar} if {0} else 0.0)", "(0.0 if {0} else {bar})")),
     Rule(
@@ -239,10 +276,10 @@ _RULES = [
     Rule("bool_to_float", "(1.0 if {0} else 0.0)", (), "f"),
     Rule("bool_to_int", "(1 if {0} else 0)", (), "i"),
     Rule("int", "int({0})", (), "i", 1, "int() has derivative 0"),
-    Rule("floor", "float(math.floor({0}))", (), "f", 2, "floor has derivative 0"),
-    Rule("ceil", "float(math.ceil({0}))", (), "f", 2, "ceil has derivative 0"),
-    Rule("trunc", "float(math.trunc({0}))", (), "f", 2, "rounding towards 0 has derivative 0"),
-    Rule("round", "float(round({0}))", (), "f", 2, "rounding has derivative 0"),
+    Rule("floor", _rounded("math.floor({0})"), (), "f", 2, "floor has derivative 0"),
+    Rule("ceil", _rounded("math.ceil({0})"), (), "f", 2, "ceil has derivative 0"),
+    Rule("trunc", _rounded("math.trunc({0})"), (), "f", 2, "rounding towards 0 has derivative 0"),
+    Rule("round", _rounded("round({0})"), (), "f", 2, "rounding has derivative 0"),
     Rule("sign", "(1.0 if {0} > 0.0 else -1.0 if {0} < 0.0 else {0})", (), "f", 1, "sign has derivative 0"),
     Rule("not", "not {0}", (), "b"),
     Rule("and", "{0} and {1}", (), "b"),
@@ -283,6 +320,8 @@ ARITHMETIC = {
     "abs",
     "max",
     "min",
+    "maximum",
+    "minimum",
     "fmax",
     "fmin",
 }
@@ -313,6 +352,7 @@ COMPARE: dict[type[ast.cmpop], str] = {
 #: Functions that work element by element, and their rules.
 FUNCTIONS: dict[Any, str] = {
     abs: "abs",
+    pow: "pow",
     float: "float",
     int: "int",
     bool: "bool",
@@ -329,11 +369,9 @@ FUNCTIONS: dict[Any, str] = {
     np.divide: "div",
     np.negative: "neg",
     np.power: "pow",
-    np.float_power: "pow",
-    math.pow: "pow",
     np.mod: "mod",
-    np.maximum: "max",
-    np.minimum: "min",
+    np.maximum: "maximum",
+    np.minimum: "minimum",
     np.fmax: "fmax",
     np.fmin: "fmin",
     np.logaddexp: "logaddexp",

@@ -198,8 +198,8 @@ class ScalarBuilder:
         first = args[0]
         second = args[1] if len(args) > 1 else first
         a, b = first.constant, second.constant
-        if name == "pow" and b is not None:
-            return self._power(first, b)
+        if name == "pow":
+            return self._power(first, second)
         if name in ("add", "mul"):
             neutral = 0 if name == "add" else 1
             kind = promote(first.kind, second.kind)
@@ -231,6 +231,8 @@ class ScalarBuilder:
                 return self.scalar("nan_to_minus_inf", self.to_float(second))
             if first.kind != "f" and second.kind != "f":
                 return self.scalar(name[1:], *args)
+        if name in ("maximum", "minimum") and first.kind != "f" and second.kind != "f":
+            return self.scalar(name[:3], *args)
         if name == "div":
             if a is None and b is not None and b != 0 and abs(math.frexp(b)[0]) == 0.5:
                 return self.scalar("mul", self.to_float(first), self.constant(1.0 / b))
@@ -239,19 +241,25 @@ class ScalarBuilder:
                 return self.scalar("mul", first, self.scalar("div", self.constant(1.0), second))
         return None
 
-    def _power(self, base: Value, exponent: Any) -> Value | None:
-        if exponent == 2:
-            return self.scalar("square", base)
+    def _power(self, base: Value, power: Value) -> Value | None:
+        """Choose the rule of a power by its exponent; None for the general one."""
+        exponent = power.constant
+        if exponent is None:
+            return self.scalar("int_power", base, power) if base.kind == "f" and power.kind == "i" else None
+        if exponent == 0:
+            return self.constant(1 if base.kind == power.kind == "i" else 1.0)
         if exponent == 1:
             return base if isinstance(exponent, int) else self.to_float(base)
+        if exponent == 2:
+            return self.scalar("square", base)
         if exponent == 0.5:
             return self.scalar("sqrt", base)
         if exponent == -1:
             return self.scalar("div", self.constant(1.0), base)
         if exponent == -2:
             return self.scalar("reciprocal_square", self.to_float(base))
-        if isinstance(exponent, float) and exponent.is_integer() and abs(exponent) <= 64:
-            return self.scalar("pow", self.to_float(base), self.constant(int(exponent)))
-        if isinstance(exponent, int) and exponent < 0 and base.kind != "f":
-            return self.scalar("pow", self.to_float(base), self.constant(exponent))
-        return None
+        is_whole = isinstance(exponent, int) or (exponent.is_integer() and abs(exponent) <= 64)
+        if not is_whole or (base.kind != "f" and isinstance(exponent, int) and exponent > 0):
+            return None
+        rule = "whole_power" if exponent > 0 else "reciprocal_power"
+        return self.scalar(rule, self.to_float(base), self.constant(abs(int(exponent))))

@@ -1,4 +1,7 @@
-"""Solving linear systems in plain loops: failure is NaN, never an exception."""
+"""Solving linear systems in plain loops: failure is NaN, never an exception.
+
+Transposed systems are those of adjoints, where 0 counts as 0, whatever it is multiplied or divided by.
+"""
 
 from __future__ import annotations
 
@@ -48,10 +51,11 @@ def solve_lower_transposed(L: Any, b: Any) -> Any:
     n = b.shape[0]
     x = b.copy()
     for i in range(n - 1, -1, -1):
-        x[i] /= L[i, i]
-        t = x[i]
-        for j in range(i):
-            x[j] -= L[i, j] * t
+        if x[i] != 0.0:
+            x[i] /= L[i, i]
+            t = x[i]
+            for j in range(i):
+                x[j] -= L[i, j] * t
     return x
 
 
@@ -61,10 +65,11 @@ def solve_upper_transposed(U: Any, b: Any) -> Any:
     n = b.shape[0]
     x = b.copy()
     for i in range(n):
-        x[i] /= U[i, i]
-        t = x[i]
-        for j in range(i + 1, n):
-            x[j] -= U[i, j] * t
+        if x[i] != 0.0:
+            x[i] /= U[i, i]
+            t = x[i]
+            for j in range(i + 1, n):
+                x[j] -= U[i, j] * t
     return x
 
 
@@ -128,8 +133,13 @@ def solve(A: Any, b: Any) -> Any:
 
 @fast
 def solve_transposed(A: Any, b: Any) -> Any:
-    """Return x with A.T @ x = b for a vector b."""
+    """Return x with A.T @ x = b for a vector b; 0 if that is 0, even if A is singular."""
     n = A.shape[0]
+    alive = False
+    for i in range(n):
+        alive = alive or b[i] != 0.0
+    if not alive:
+        return b.copy()
     LU = np.empty((n, n))
     pivots = np.empty(n, np.int64)
     factor(A, LU, pivots)
@@ -149,35 +159,30 @@ def solve_transposed(A: Any, b: Any) -> Any:
 
 
 @fast
-def add_outer(A_bar: Any, x: Any, y: Any) -> None:
-    """Add x y.T."""
-    for i in range(x.shape[0]):
-        for j in range(y.shape[0]):
-            A_bar[i, j] += x[i] * y[j]
-
-
-@fast
 def subtract_outer(A_bar: Any, x: Any, y: Any) -> None:
     """Subtract x y.T."""
     for i in range(x.shape[0]):
-        for j in range(y.shape[0]):
-            A_bar[i, j] -= x[i] * y[j]
+        if x[i] != 0.0:
+            for j in range(y.shape[0]):
+                A_bar[i, j] -= x[i] * y[j]
 
 
 @fast
 def subtract_outer_lower(A_bar: Any, x: Any, y: Any) -> None:
     """Subtract the lower triangle of x y.T."""
     for i in range(x.shape[0]):
-        for j in range(i + 1):
-            A_bar[i, j] -= x[i] * y[j]
+        if x[i] != 0.0:
+            for j in range(i + 1):
+                A_bar[i, j] -= x[i] * y[j]
 
 
 @fast
 def subtract_outer_upper(A_bar: Any, x: Any, y: Any) -> None:
     """Subtract the upper triangle of x y.T."""
     for i in range(x.shape[0]):
-        for j in range(i, y.shape[0]):
-            A_bar[i, j] -= x[i] * y[j]
+        if x[i] != 0.0:
+            for j in range(i, y.shape[0]):
+                A_bar[i, j] -= x[i] * y[j]
 
 
 @fast

@@ -43,9 +43,13 @@ class GeneratedModule:
         self.module.__dict__.update(names)
         if JIT:
             sys.modules[name] = self.module
-        code = importlib.machinery.SourceFileLoader(name, str(path)).get_code(name)
-        assert code is not None
-        exec(code, self.module.__dict__)
+            code = importlib.machinery.SourceFileLoader(name, str(path)).get_code(name)
+            assert code is not None
+            exec(code, self.module.__dict__)
+        else:
+            from nbinfer.compile.quiet import run_quietly
+
+            run_quietly(source, str(path), self.module.__dict__)
         self._signatures = signatures
         self._entries: dict[str, Entry] = {}
 
@@ -53,6 +57,10 @@ class GeneratedModule:
         """Return the C function `name`."""
         if name not in self._entries:
             function = getattr(self.module, name)
+            if not JIT:
+                from nbinfer.compile.quiet import without_warnings
+
+                function = without_warnings(function)
             self._entries[name] = Entry(function, self._signatures[name], self.folder / f"{name}.object")
         return self._entries[name]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.autodiff.linalg import add_matvec, add_vecmat
+from nbinfer.autodiff.products import add_matvec, add_vecmat
 from nbinfer.autodiff.solvers import fast
 from nbinfer.compile import Kernel, kernel, part
 
