@@ -67,7 +67,8 @@ _SQUARE = "def logp(p, d):\n    return -0.5 * {} * p.x**2\n"
 KINDS = {
     "a global number": kind("A = @.5\n" + _SQUARE.format("A")),
     "a global number, set": kind("A = 0.5\n" + _SQUARE.format("A"), setting("A", float)),
-    "the type of a global number": kind("A = 1\n" + _SQUARE.format("A"), setting("A", lambda k: [1, 1.5, 2, True, 2.5][k - 1]), different=5),
+    "the type of a global number": kind("A = 1\n"
+    "" + _SQUARE.format("A"), setting("A", lambda k: [1, 1.5, 2, True, 2.5][k - 1]), different=5),
     "a NumPy number": kind("A = np.float32(@)\n" + _SQUARE.format("A")),
     "a global array": kind("A = np.array([1.0, @.0])\n" + _SQUARE.format("np.sum(A)")),
     "an array edited in place": kind("A = np.ones(3)\n" + _SQUARE.format("np.sum(A)"), _fill),
@@ -76,8 +77,10 @@ KINDS = {
         "A = np.ones(3)\n" + _SQUARE.format("(A[0] / 2)"),
         setting("A", lambda k: np.array([k, 2, 3], ["f8", "i8", "f4", "i4", "u1"][k - 1])),
     ),
-    "the shape of an array": kind("A = np.ones(3)\n" + _SQUARE.format("A.shape[0]"), setting("A", lambda k: np.ones(k))),
-    "a closure": kind("def make(a):\n    def logp(p, d):\n        return -0.5 * a * p.x**2\n    return logp\nlogp = make(@.0)\n"),
+    "the shape of an array": kind("A = np.ones(3)\n"
+    "" + _SQUARE.format("A.shape[0]"), setting("A", lambda k: np.ones(k))),
+    "a closure": kind("def make(a):\n    def logp(p, d):\n        return -0.5 * a * p.x**2\n"
+    "    return logp\nlogp = make(@.0)\n"),
     "a closure, set": kind(
         "def make(a):\n    def logp(p, d):\n        return -0.5 * a * p.x**2\n    def set_a(new):\n        nonlocal a\n"
         "        a = new\n    return logp, set_a\nlogp, set_a = make(0.5)\n",
@@ -92,7 +95,8 @@ KINDS = {
         "def helper(x, a=0.5):\n    return a * x**2\ndef logp(p, d):\n    return -0.5 * helper(p.x)\n", _defaults
     ),
     "a default by name": kind(
-        "def helper(x, *, a=@.0):\n    return a * x**2\ndef logp(p, d):\n    return -0.5 * helper(p.x)\n", compiles=False
+        "def helper(x, *, a=@.0):\n    return a * x**2\ndef logp(p, d):\n    return -0.5 * helper(p.x)\n"
+        "", compiles=False
     ),
     "a default by name, set": kind(
         "def helper(x, *, a=0.5):\n    return a * x**2\ndef logp(p, d):\n    return -0.5 * helper(p.x)\n",
@@ -112,19 +116,22 @@ KINDS = {
         "@numba.njit\ndef helper(x):\n    return @.0 * x**2\ndef logp(p, d):\n    return -helper(p.x)\n", numba=True
     ),
     "a global of a compiled helper, set": kind(
-        "A = 0.5\n@numba.njit\ndef helper(x):\n    return A * x**2\nhelper(0.3)\ndef logp(p, d):\n    return -helper(p.x)\n",
+        "A = 0.5\n@numba.njit\ndef helper(x):\n    return A * x**2\nhelper(0.3)\ndef logp(p, d):\n"
+        "    return -helper(p.x)\n",
         setting("A", float),
         numba=True,
     ),
     "a compiled helper that Numba keeps": kind(
         "from edits_helper import helper\ndef logp(p, d):\n    return -helper(p.x)\n",
-        edits_helper="from edits_inner import A\n@numba.njit(cache=True)\ndef helper(x):\n    return A * x**2\nhelper(0.3)\n",
+        edits_helper="from edits_inner import A\n@numba.njit(cache=True)\ndef helper(x):\n    return A * x**2\n"
+        "helper(0.3)\n",
         edits_inner="A = @.0\n",
         numba=True,
     ),
     "options of a compiled helper": kind(
         "OPTIONS = [{}, {'fastmath': True}, {'inline': 'always'}, {'error_model': 'numpy'}, {'fastmath': {'nsz'}}]\n"
-        "@numba.njit(**OPTIONS[@ - 1])\ndef helper(x):\n    return 2.0 * x**2\ndef logp(p, d):\n    return -helper(p.x)\n",
+        "@numba.njit(**OPTIONS[@ - 1])\ndef helper(x):\n    return 2.0 * x**2\ndef logp(p, d):\n"
+        "    return -helper(p.x)\n",
         different=5,
         numba=True,
     ),
@@ -151,10 +158,12 @@ KINDS = {
         "class S:\n    @staticmethod\n    def f(x):\n        return @.0 * x**2\ndef logp(p, d):\n    return -S.f(p.x)\n"
     ),
     "a partial": kind(
-        "def f(a, x):\n    return a * x**2\ng = functools.partial(f, @.0)\ndef logp(p, d):\n    return -g(p.x)\n", compiles=False
+        "def f(a, x):\n    return a * x**2\ng = functools.partial(f, @.0)\ndef logp(p, d):\n    return -g(p.x)\n"
+        "", compiles=False
     ),
     "a method": kind(
-        "@dataclasses.dataclass(frozen=True)\nclass S:\n    a: float\n    def f(self, x):\n        return self.a * x**2\n"
+        "@dataclasses.dataclass(frozen=True)\nclass S:\n    a: float\n    def f(self, x):\n"
+        "        return self.a * x**2\n"
         "s = S(@.0)\ng = s.f\ndef logp(p, d):\n    return -g(p.x)\n",
         compiles=False,
     ),
@@ -186,14 +195,16 @@ KINDS = {
         numba=True,
     ),
     "an intrinsic": kind(
-        "import numba.extending\n@numba.extending.intrinsic\ndef f(context, x):\n    def code(context, builder, s, args):\n"
+        "import numba.extending\n@numba.extending.intrinsic\ndef f(context, x):\n"
+        "    def code(context, builder, s, args):\n"
         "        return builder.fmul(args[0], context.get_constant(numba.types.float64, @.0))\n    return x(x), code\n"
         "def logp(p, d):\n    return -f(p.x)\n",
         compiles=False,
         numba=True,
     ),
     "a universal function": kind(
-        "@numba.vectorize\ndef f(x):\n    return @.0 * x**2\ndef logp(p, d):\n    return -f(p.x)\n", compiles=False, numba=True
+        "@numba.vectorize\ndef f(x):\n    return @.0 * x**2\ndef logp(p, d):\n    return -f(p.x)\n"
+        "", compiles=False, numba=True
     ),
     "custom_vjp": kind(
         "@nb.custom_vjp(lambda x: (@.0 * math.cos(x),))\ndef f(x):\n    return @.0 * math.sin(x)\n"
@@ -255,19 +266,22 @@ KINDS = {
     "a list": kind("L = [1.0, @.0]\n" + _SQUARE.format("L[1]"), compiles=False),
     "a set": kind("S = {1.0, @.5}\n" + _SQUARE.format("(1.0 in S)"), compiles=False),
     "a record": kind(
-        "R = np.array([(1.0, @)], [('a', 'f8'), ('b', 'i8')])\n" + _SQUARE.format("R[0].b").replace("R[0].b", "R[0]['b']")
+        "R = np.array([(1.0, @)], [('a', 'f8'), ('b', 'i8')])\n"
+        "" + _SQUARE.format("R[0].b").replace("R[0].b", "R[0]['b']")
     ),
     "a lambda beside another": kind(
         "f, g = (lambda x: 2.0 * x), (lambda x: @.0 * x)\ndef logp(p, d):\n    return -f(p.x) * g(p.x)\n"
     ),
     "the same code with other constants": kind(
-        "def f(x):\n    return 2.0 * x**2\ndef g(x):\n    return @.5 * x**2\ndef logp(p, d):\n    return -f(p.x) - g(p.x)\n"
+        "def f(x):\n    return 2.0 * x**2\ndef g(x):\n    return @.5 * x**2\ndef logp(p, d):\n"
+        "    return -f(p.x) - g(p.x)\n"
     ),
     "the sign of zero": kind(
         "A = 0.0\n" + _SQUARE.format("(2.0 + math.copysign(1.0, A))"), setting("A", lambda k: -0.0 if k % 2 else 0.0)
     ),
     "recursion": kind(
-        "def f(n, x):\n    return @.0 * x if n == 0 else f(n - 1, x) + x\ndef logp(p, d):\n    return -f(2, p.x) ** 2\n",
+        "def f(n, x):\n    return @.0 * x if n == 0 else f(n - 1, x) + x\ndef logp(p, d):\n"
+        "    return -f(2, p.x) ** 2\n",
         compiles=False,
     ),
     "a string": kind("MODE = 'a@'\n" + _SQUARE.format("(2.0 if MODE == 'a1' else 3.0)"), different=5),
