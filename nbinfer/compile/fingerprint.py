@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import builtins
 import collections
+import contextlib
 import dis
 import enum
 import functools
@@ -119,7 +120,10 @@ class _Hasher:
     def feed_extensions(self) -> None:
         """Take in the users' implementations of methods and attributes that occur by name, and of operators."""
         known: set[str] = set()
-        self.feed(self._extensions.always)
+        for implementation in self._extensions.always:
+            # Nearly always of types that this code does not meet: it counts as far as it can be known.
+            with contextlib.suppress(_Unhashable):
+                self.feed(implementation)
         while found := sorted((self._names - known) & set(self._extensions.names)):
             known |= self._names
             for name in found:

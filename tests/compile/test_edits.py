@@ -1,7 +1,10 @@
 """Whatever a density depends on: after each edit, what is compiled agrees with plain Python, and nothing is stale."""
 
+import importlib
+
 import pytest
 
+from nbinfer.compile.extensions import Extensions
 from nbinfer.compile.fingerprint import fingerprint
 from tests.compile.edits import EDITS, KINDS, POSITION, World
 
@@ -30,8 +33,21 @@ def test_there_are_forty_kinds():
     assert len(KINDS) >= 40
 
 
+@pytest.fixture
+def forgotten(monkeypatch):
+    """Let Numba forget what it is taught, before it compiles with it."""
+    typing, lowering = (importlib.import_module(f"numba.core.{n}") for n in ("typing.templates", "imputils"))
+    lists = [getattr(typing.builtin_registry, name) for name in ("functions", "attributes", "globals")]
+    lists += [getattr(lowering.builtin_registry, name) for name in ("functions", "getattrs")]
+    before = [len(items) for items in lists]
+    monkeypatch.setattr("nbinfer.compile.fingerprint.EXTENSIONS", Extensions())
+    yield
+    for items, count in zip(lists, before, strict=True):
+        del items[count:]
+
+
 @pytest.mark.parametrize("name", KINDS)
-def test_an_edit_changes_the_content(name, tmp_path):
+def test_an_edit_changes_the_content(name, tmp_path, forgotten):
     world = World(name, tmp_path)
     values, digests = set(), set()
     for k in range(1, EDITS + 1):
