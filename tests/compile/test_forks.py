@@ -119,9 +119,14 @@ def test_locks_are_free_in_the_parent_after_a_fork():
         os._exit(0)
     os.waitpid(child, 0)
     got = []
-    thread = threading.Thread(target=lambda: got.append(forks.GATE.acquire(blocking=False)))
+
+    def ask():
+        with forks.GATE:
+            got.append(True)
+
+    thread = threading.Thread(target=ask, daemon=True)
     thread.start()
-    thread.join()
+    thread.join(60.0)
     assert got == [True]
 
 
