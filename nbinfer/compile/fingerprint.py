@@ -98,12 +98,10 @@ def global_chains(code: types.CodeType) -> Iterator[tuple[str, ...]]:
         yield chain
 
 
-def nested(code: types.CodeType) -> Iterator[types.CodeType]:
-    """List a code object and those of the functions defined in it."""
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from nested(constant)
+def nested(code: types.CodeType) -> list[types.CodeType]:
+    """Return a code object and those of the functions defined in it."""
+    inner = [part for constant in code.co_consts if isinstance(constant, types.CodeType) for part in nested(constant)]
+    return [code, *inner]
 
 
 class _Hasher:
