@@ -18,6 +18,7 @@ from nbinfer.autodiff.compiled import Compiled
 from nbinfer.autodiff.errors import ADError, DerivativeWarning
 from nbinfer.autodiff.generated import Generated, Leaf, Tuple, Type, python_function
 from nbinfer.autodiff.store import find
+from nbinfer.compile.forks import cached_property
 
 __all__ = ["check_grad", "grad", "value_and_grad"]
 
@@ -149,7 +150,7 @@ class ValueAndGrad:
         warn(generated)
         return generated
 
-    @functools.cached_property
+    @cached_property
     def _plain(self) -> types.FunctionType:
         return python_function(self.function)
 

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbinfer.compile import origin
+
 _EPS = float(np.finfo(float).eps)
 #: Agreement asked of a gradient, relative to the size of its parts.
 TOLERANCE = 1e-5
@@ -151,7 +153,7 @@ def compare(function: Callable[..., Any], both: Callable[..., Any], x: Any, data
     if not np.isfinite(at_x):
         raise ValueError(f"x must be a point at which the function is finite; there it is {at_x}")
     gradient = _flat("x", derived)[1]
-    plain = getattr(function, "py_func", function)
+    plain = origin.python_function(function)
 
     def value(q: np.ndarray) -> float:
         with np.errstate(all="ignore"):

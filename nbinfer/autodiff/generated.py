@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.autodiff.errors import ADError, Notice
+from nbinfer.compile import origin
 
 
 class Type(NamedTuple):
@@ -87,7 +88,7 @@ def python_function(function: Callable[..., Any]) -> types.FunctionType:
     ADError
         If there is none.
     """
-    plain = getattr(function, "py_func", function)
+    plain = origin.python_function(function)
     if not isinstance(plain, types.FunctionType):
         raise ADError(f"{function!r} is not a Python function: there is no source to differentiate; write one with def")
     return plain

@@ -21,7 +21,6 @@ from nbinfer.autodiff.linalg import HELPERS as LINALG_HELPERS
 from nbinfer.autodiff.rules import HELPERS
 from nbinfer.autodiff.source import read_source
 from nbinfer.autodiff.writer import PREFIXES, Names
-from nbinfer.compile.users import compilable
 
 #: A program that does not settle after this many builds never will.
 _MOST_BUILDS = 60
@@ -185,7 +184,7 @@ def generate(
             head.append(f"    {value.bar} = {inputs.leaves[access].gradient}")
     helpers = {**HELPERS, **LINALG_HELPERS}
     found = {n: helpers[n] for n in sorted(used & set(helpers))}
-    found.update({n: compilable(b.names[n]) for n in b.names if n in used and n not in arrays})
+    found.update({n: b.names[n] for n in b.names if n in used and n not in arrays})
     lines = [line for line in [*head, text, *tail] if line.strip()]
     return Generated(
         name,

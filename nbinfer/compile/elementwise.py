@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from nbinfer.compile.forks import cached_property
 from nbinfer.compile.kernels import REASSOCIATE, Kernel
 
 P = ParamSpec("P")
@@ -63,14 +63,14 @@ class Elementwise(Kernel[..., Any]):
         self.names = function.__code__.co_varnames[: function.__code__.co_argcount]
         self.cores = tuple(cores) or (0,) * len(self.names)
 
-    @functools.cached_property
+    @cached_property
     def reference(self) -> Callable[..., Any]:
         """What runs when Python calls the function: neither compiled code nor Numba's import is needed for it."""
         if isinstance(self._named, str):
             return getattr(importlib.import_module("scipy.special"), self._named)  # type: ignore[no-any-return]
         return self._named
 
-    @functools.cached_property
+    @cached_property
     def _numba_type_(self) -> Any:
         from nbinfer.compile.elementwise_lowered import elementwise
 

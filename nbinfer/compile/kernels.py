@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
+from nbinfer.compile.forks import cached_property
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -40,18 +42,19 @@ class Kernel(Generic[P, R]):
     """
 
     def __init__(self, function: Callable[P, R], options: dict[str, Any]) -> None:
-        functools.update_wrapper(self, function)
+        # Without the function's attributes: those that `functools.wraps` took from another kernel are that one's.
+        functools.update_wrapper(self, function, updated=())
         self.py_func = function
         self._options = options
 
-    @functools.cached_property
+    @cached_property
     def dispatcher(self) -> Any:
         """Numba's dispatcher of this function, for callers from Python."""
         import numba
 
         return numba.njit(**(OPTIONS | self._options))(self.py_func)
 
-    @functools.cached_property
+    @cached_property
     def _inner(self) -> Any:
         """The dispatcher for callers from compiled code, which need no wrapper for Python: half the compile time."""
         import numba
@@ -118,7 +121,7 @@ def kernel(function: Callable[..., Any] | None = None, *, reassociate: bool = Fa
 class Twin(Kernel[P, R]):
     """A function that has two forms: plain Python, and an intrinsic of the same name in `nbinfer.compile.lowered`."""
 
-    @functools.cached_property
+    @cached_property
     def _numba_type_(self) -> Any:
         from numba.core.typing.templates import builtin_registry
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nbinfer.compile.origin import python_function
+
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _PLACES = re.compile(
     r" (?:at|from) (?P<path>\S[^\n]*?) \((?P<line>\d+)\)|File \"(?P<file>[^\"\n]+)\", line (?P<number>\d+)"
@@ -72,7 +74,7 @@ def _locate(places: Sequence[tuple[str, int]], labelled: Sequence[tuple[str, Any
     """Find the innermost place in the user's own text, and the function of the model that leads there."""
     spans = []
     for label, function in labelled:
-        code = getattr(function, "py_func", function).__code__
+        code = python_function(function).__code__
         lines = [line for *_, line in code.co_lines() if line is not None]
         spans.append((label, code.co_filename, min(lines, default=0), max(lines, default=0)))
     own = next(((path, line) for path, line in places if _is_users(path)), ("", 0))

@@ -45,6 +45,7 @@ from typing import Any, overload
 import numpy as np
 
 from nbinfer.compile import Elementwise, Kernel
+from nbinfer.compile.forks import cached_property
 from nbinfer.distributions._check import Check, as_numbers, broadcast_shape
 
 
@@ -54,7 +55,7 @@ class Density(Elementwise):
     def __init__(self, function: Callable[..., Any], cores: Sequence[int] = ()) -> None:
         super().__init__(function, function, cores=cores)
 
-    @functools.cached_property
+    @cached_property
     def _signature(self) -> inspect.Signature:
         return inspect.signature(self.py_func)
 
@@ -92,11 +93,11 @@ class Generator(Kernel[..., Any]):
         self.element = element
         self._arrays = arrays
 
-    @functools.cached_property
+    @cached_property
     def _signature(self) -> inspect.Signature:
         return inspect.signature(self.py_func)
 
-    @functools.cached_property
+    @cached_property
     def _numba_type_(self) -> Any:
         from nbinfer.compile.generator_lowered import generator
 

@@ -6,7 +6,6 @@ a matrix. Equal letters are equal sizes, which Python compares; axes before thes
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ import numpy as np
 
 from nbinfer.autodiff.registry import HANDLERS
 from nbinfer.compile import Kernel, elementwise
+from nbinfer.compile.forks import cached_property
 from nbinfer.distributions._check import Check, Condition, as_numbers, broadcast_shape
 from nbinfer.distributions._function import Density
 from nbinfer.distributions._linalg import cholesky
@@ -79,7 +79,7 @@ class Composed(Kernel[..., Any]):
         super().__init__(function, {})
         self.signature = signature
 
-    @functools.cached_property
+    @cached_property
     def _bind(self) -> Callable[..., inspect.BoundArguments]:
         return inspect.signature(self.py_func).bind
 

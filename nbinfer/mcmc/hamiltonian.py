@@ -7,7 +7,6 @@ References
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
@@ -16,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nbinfer.compile import Record, kernel, record_at
+from nbinfer.compile.forks import cached_property
 from nbinfer.mcmc import integrators, warmup
 from nbinfer.mcmc import metric as metrics
 from nbinfer.mcmc import step_size as step_sizes
@@ -162,7 +162,7 @@ class Hamiltonian(StepMethod):  # numpydoc ignore=PR01
             )
         self.kinetic  # noqa: B018 - its errors belong here
 
-    @functools.cached_property
+    @cached_property
     def kinetic(self) -> QuadPotential:
         """The metric that `metric`, `scaling` or `potential` ask for."""
         given = [name for name in ("metric", "scaling", "potential") if getattr(self, name) is not None]

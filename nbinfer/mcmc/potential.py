@@ -7,7 +7,6 @@ compiled functions: velocities, energies, momenta, updates.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nbinfer.compile import Record, address_of, entry, record_at
+from nbinfer.compile.forks import cached_property
 from nbinfer.mcmc import metric as metrics
 from nbinfer.mcmc import warmup
 from nbinfer.mcmc.definite import positive_diagonal, symmetric_and_positive
@@ -155,7 +155,7 @@ class QuadPotential:
     def _metric(self) -> int:
         return address_of(self._memory["metric"])
 
-    @functools.cached_property
+    @cached_property
     def _memory(self) -> dict[str, np.ndarray]:
         """Memory in place of a chain's block."""
         n = self._size

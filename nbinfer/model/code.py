@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 from nbinfer.compile import Entry
+from nbinfer.compile.forks import cached_property
 from nbinfer.compile.modules import GeneratedModule, generated_module
 from nbinfer.errors import CompileError
 from nbinfer.model import generate
@@ -35,18 +35,18 @@ class Code:
         self._facts = facts
         self.written = written
 
-    @functools.cached_property
+    @cached_property
     def _content(self) -> str:
         return self._model._content(self.written)
 
-    @functools.cached_property
+    @cached_property
     def derivation(self) -> Derivation:
         """What was derived: the gradient unless it is written, and the pullbacks of bounds that are functions."""
         if self.written and not self._model.layout.dependent:
             return Derivation("", "", (), {})
         return derivation(self._content, lambda: self._model._derive(self.written))
 
-    @functools.cached_property
+    @cached_property
     def _module(self) -> GeneratedModule:
         plan = self._model._plan(self._facts, self.written)._replace(derivatives=self.derivation.source)
         names = self._model._names(self.written) | (self.derivation.names or {})
@@ -55,12 +55,15 @@ class Code:
     def entry(self, name: str) -> Entry:
         """Return one of the C functions, ready to be called; what Numba cannot compile becomes one message."""
         entry = self._module.entry(name)
-        try:
-            if self.derivation.names is None and not entry.is_compiled:
+
+        def prepare() -> None:
+            if self.derivation.names is None:
                 # A derivation read from disk knows its text; to compile it takes what the text refers to.
                 found = derive_now(lambda: self._model._derive(self.written)).names
                 entry.py_func.__globals__.update(found or {})
-            entry.address  # noqa: B018
+
+        try:
+            entry.load(prepare)
             return entry
         except Exception as error:
             from nbinfer.compile.readable import readable

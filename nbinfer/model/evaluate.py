@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.compile import kernels
+from nbinfer.compile.forks import hold_at_forks
+from nbinfer.compile.origin import python_function
 from nbinfer.compile.pool import turn
 from nbinfer.errors import ModelError
 
-_LOCK = threading.RLock()
+_LOCK = hold_at_forks(threading.RLock())
 
 #: Exceptions that say that this point is bad, not that the function is wrong.
 NUMERICAL = (ArithmeticError, np.linalg.LinAlgError)
@@ -29,11 +31,6 @@ def plain_python() -> Iterator[None]:
             yield
         finally:
             kernels.JIT = before
-
-
-def python_function(function: Any) -> Any:
-    """Return the Python function behind a kernel or one of Numba's dispatchers."""
-    return getattr(function, "py_func", function)
 
 
 def is_numerical(error: BaseException) -> bool:

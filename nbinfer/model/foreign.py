@@ -12,6 +12,7 @@ import numpy as np
 from nbinfer.compile import JIT, address_of, call_density, entry, floats_at, ints_at
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.memory import register
+from nbinfer.compile.origin import python_function
 from nbinfer.compile.pool import is_crowded
 from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
@@ -19,7 +20,7 @@ from nbinfer.model.base import BaseModel
 from nbinfer.model.data import Datum, convert, convert_all
 from nbinfer.model.density import Bound, aligned
 from nbinfer.model.derived import NAME, data_type, units_key
-from nbinfer.model.evaluate import Facts, call, check_number, python_function, retrying
+from nbinfer.model.evaluate import Facts, call, check_number, retrying
 from nbinfer.model.generate import DIFFERENCE_STEP
 from nbinfer.model.model import Model
 from nbinfer.model.plan import Plan, Term

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import collections
 import copy
-import functools
-import json
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbinfer.compile import JIT
+from nbinfer.compile import JIT, files
 from nbinfer.compile.fingerprint import fingerprint
-from nbinfer.compile.modules import write_once
-from nbinfer.compile.objects import cache_root
+from nbinfer.compile.forks import cached_property
+from nbinfer.compile.origin import python_function
 from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
 from nbinfer.model.base import BaseModel
@@ -30,7 +27,6 @@ from nbinfer.model.evaluate import (
     check_number,
     check_term,
     describe_derived,
-    python_function,
     retrying,
 )
 from nbinfer.model.extras import conditionals
@@ -236,11 +232,11 @@ class Model(BaseModel):
 
     # ---- plain Python
 
-    @functools.cached_property
+    @cached_property
     def _data_tuple(self) -> Any:
         return collections.namedtuple("Data", tuple(self._data))(**self.data)
 
-    @functools.cached_property
+    @cached_property
     def _gradient_class(self) -> Any:
         return collections.namedtuple("Gradients", [p.name for p in self.layout.continuous])
 
@@ -355,13 +351,13 @@ class Model(BaseModel):
     def _facts(self) -> Facts:
         """Run the functions once in Python, check what they return, and keep the outcome beside the machine code."""
         name = f"{self._content(self.is_written)}-{content_key(self._data.values())}.json"
-        path = cache_root() / "models" / "facts" / name
-        known = _read_json(path) if JIT else None
+        path = files.cache_root() / "models" / "facts" / name
+        known = files.read_json(path) if JIT else None
         if known is not None:
             return Facts.from_json(known)
         facts = retrying(self._observe, self.dim)
         if JIT:
-            write_once(path, json.dumps(facts.as_json()))
+            files.write_json(path, facts.as_json())
         return facts  # type: ignore[no-any-return]
 
     def _observe(self, q: np.ndarray) -> Facts:
@@ -440,10 +436,3 @@ def _functions(functions: Any, what: str) -> dict[str, Any]:
     if not isinstance(functions, Mapping):
         raise ModelError(f"{what} must map names to functions, got {type(functions).__name__}")
     return dict(functions)
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
-    except (OSError, ValueError):
-        return None
