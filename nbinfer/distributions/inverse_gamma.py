@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
-from nbinfer.distributions._function import density, generator
+from nbinfer.distributions._function import ABOVE_0, density, generator
 from nbinfer.vectormath import lgamma_positive, log, log_gammainc, log_gammaincc, select, where_valid
 
 check = Check("inverse_gamma", alpha=POSITIVE, beta=POSITIVE)
@@ -85,7 +85,7 @@ def logsf(x: Any, alpha: Any, beta: Any) -> Any:
     return where_valid((x == x) & (alpha > 0.0) & (beta > 0.0), select(inside, logp, 0.0))
 
 
-@generator(check, arrays=True)
+@generator(check, arrays=True, within=ABOVE_0)
 def random(rng: np.random.Generator, alpha: Any, beta: Any, size: Any = None) -> Any:
     """Draw random numbers.
 

@@ -65,14 +65,16 @@ def draw(rng: np.random.Generator, n: Any, p: Any) -> Any:
     """
     k = p.shape[0]
     x = np.zeros(k, np.int64)
-    left, rest = int(n), 1.0
-    for i in range(k - 1):
+    left, rest, last = int(n), 1.0, 0
+    for i in range(k):
+        last = i if p[i] > 0.0 else last
+    for i in range(last):
         if left > 0 and p[i] > 0.0:
             x[i] = rng.binomial(left, p[i] / rest) if p[i] < rest else left
             left -= x[i]
         rest -= p[i]
-    if k > 0:
-        x[k - 1] = left
+    if k > 0:  # what rounding leaves belongs to a category that is possible
+        x[last] = left
     return x
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import NONNEGATIVE, POSITIVE, Check
+from nbinfer.distributions._counts import poisson_counts
 from nbinfer.distributions._function import density, generator
 from nbinfer.vectormath import (
     floor,
@@ -145,14 +146,14 @@ def random(rng: np.random.Generator, mu: Any, alpha: Any, size: Any = None) -> A
     Returns
     -------
     k : int or array
-        The draws.
+        The draws; one beyond int64 is the largest of these.
 
     Raises
     ------
     ValueError
         If `check` says that a parameter is invalid, or if shapes do not broadcast.
     """
-    return rng.poisson(rng.gamma(alpha, mu / alpha))
+    return poisson_counts(rng, rng.gamma(alpha, mu / alpha), None)
 
 
 def support(mu: Any, alpha: Any) -> tuple[Any, Any]:

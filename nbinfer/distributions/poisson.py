@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import NONNEGATIVE, Check
+from nbinfer.distributions._counts import poisson_counts
 from nbinfer.distributions._function import density, generator
 from nbinfer.vectormath import (
     exp,
@@ -127,14 +128,14 @@ def random(rng: np.random.Generator, mu: Any, size: Any = None) -> Any:
     Returns
     -------
     k : int or array
-        The draws.
+        The draws; one beyond int64 is the largest of these.
 
     Raises
     ------
     ValueError
         If `check` says that a parameter is invalid, or if shapes do not broadcast.
     """
-    return rng.poisson(mu, size)
+    return poisson_counts(rng, mu, size)
 
 
 def support(mu: Any) -> tuple[Any, Any]:

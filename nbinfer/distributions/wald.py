@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
-from nbinfer.distributions._function import density, generator
+from nbinfer.distributions._function import ABOVE_0, density, generator
 from nbinfer.vectormath import log, log1mexp, log_ndtr, logaddexp, select, where_valid
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -93,7 +93,7 @@ def logsf(x: Any, mu: Any, lam: Any) -> Any:
     return where_valid((x == x) & (mu > 0.0) & (lam > 0.0), select(inside, logp, 0.0))
 
 
-@generator(check)
+@generator(check, within=ABOVE_0)
 def random(rng: np.random.Generator, mu: Any, lam: Any, size: Any = None) -> Any:
     """Draw random numbers.
 

@@ -4,8 +4,8 @@ r"""The Weibull distribution.
 
     p(x \mid \alpha, \beta) = \frac\alpha\beta \Big(\frac x\beta\Big)^{\alpha-1} e^{-(x/\beta)^\alpha}, \qquad x > 0
 
-SciPy: ``weibull_min(alpha, scale=beta)``. At 0 the density counts for shape 1; for another shape it is 0 or
-infinite there, and the result is ``-inf``.
+SciPy: ``weibull_min(alpha, scale=beta)``. At 0 the density is infinite for shapes below 1, finite for
+shape 1 and 0 for larger ones. Draws are positive.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
-from nbinfer.distributions._function import density, generator
+from nbinfer.distributions._function import ABOVE_0, density, generator
 from nbinfer.vectormath import exp, log, log1mexp, select, where_valid
 
 check = Check("weibull", alpha=POSITIVE, beta=POSITIVE)
@@ -41,9 +41,9 @@ def logpdf(x: Any, alpha: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     positive = x > 0.0
-    log_z = log(select(positive, x, beta) / beta)
+    log_z = log(select(positive, x, select(alpha < 1.0, 0.0, beta)) / beta)
     logp = (log(alpha) - log(beta)) + (alpha - 1.0) * log_z - select(positive, exp(alpha * log_z), 0.0)
-    return where_valid((positive | ((x == 0.0) & (alpha == 1.0))) & (alpha > 0.0) & (beta > 0.0), logp)
+    return where_valid((positive | ((x == 0.0) & (alpha <= 1.0))) & (alpha > 0.0) & (beta > 0.0), logp)
 
 
 @density
@@ -89,7 +89,7 @@ def logsf(x: Any, alpha: Any, beta: Any) -> Any:
     return where_valid((x == x) & (alpha > 0.0) & (beta > 0.0), logp)
 
 
-@generator(check, arrays=True)
+@generator(check, arrays=True, within=ABOVE_0)
 def random(rng: np.random.Generator, alpha: Any, beta: Any, size: Any = None) -> Any:
     """Draw random numbers.
 
