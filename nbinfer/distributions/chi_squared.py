@@ -15,9 +15,8 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import ABOVE_0, density, generator
-from nbinfer.vectormath import lgamma_positive, log, log_gammainc, log_gammaincc, select, where_valid
-
-_HALF_LOG_2 = 0.5 * math.log(2.0)
+from nbinfer.distributions.gamma import logpdf as gamma_logpdf
+from nbinfer.vectormath import log_gammainc, log_gammaincc, select, where_valid
 
 check = Check("chi_squared", nu=POSITIVE)
 
@@ -38,10 +37,7 @@ def logpdf(x: Any, nu: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    positive = x > 0.0
-    log_x = log(select(positive, x, select(nu < 2.0, 0.0, 1.0)))
-    logp = (0.5 * nu - 1.0) * log_x - 0.5 * x - (_HALF_LOG_2 * nu + lgamma_positive(0.5 * nu))
-    return where_valid((positive | ((x == 0.0) & (nu <= 2.0))) & (nu > 0.0), logp)
+    return gamma_logpdf(x, 0.5 * nu, 0.5)
 
 
 @density

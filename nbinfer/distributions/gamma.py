@@ -15,7 +15,9 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import ABOVE_0, density, generator
-from nbinfer.vectormath import lgamma_positive, log, log_gammainc, log_gammaincc, select, where_valid
+from nbinfer.vectormath import log, log_gammainc, log_gammaincc, minus_deviance, select, stirling_rest, where_valid
+
+_NOTHING = 1e-100
 
 check = Check("gamma", alpha=POSITIVE, beta=POSITIVE)
 
@@ -39,7 +41,11 @@ def logpdf(x: Any, alpha: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     positive = x > 0.0
-    logp = (alpha - 1.0) * log(select(positive, x, select(alpha < 1.0, 0.0, 1.0))) - beta * x + (alpha * log(beta) - lgamma_positive(alpha))
+    y = select(positive, x, 1.0)
+    scale = select(alpha < _NOTHING, 1.0, alpha)  # a quotient by next to nothing would overflow
+    constant = log(beta) + log(alpha / scale) - stirling_rest(alpha)
+    logp = minus_deviance(alpha, beta, y) - log((beta / scale) * y) + constant
+    logp = select(positive, logp, select(alpha < 1.0, np.inf, log(beta)))
     return where_valid((positive | ((x == 0.0) & (alpha <= 1.0))) & (alpha > 0.0) & (beta > 0.0), logp)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import COUNT, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import is_whole, log_binomial, where_valid
+from nbinfer.vectormath import is_whole, minus_deviance, select, stirling_rest_whole, where_valid
 
 check = (
     Check("hypergeometric", N=COUNT, K=COUNT, n=COUNT)
@@ -44,8 +44,15 @@ def logpmf(k: Any, N: Any, K: Any, n: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     whole = is_whole(k) & is_whole(N) & is_whole(K) & is_whole(n)
-    possible = (k >= 0) & (k <= K) & (n - k >= 0) & (n - k <= N - K)
-    logp = log_binomial(K, k) + log_binomial(N - K, n - k) - log_binomial(N, n)
+    rest = (N - K) - (n - k)
+    possible = (k >= 0) & (k <= K) & (n - k >= 0) & (rest >= 0)
+    # Two binomial probabilities of draws from the two parts, over that of all.
+    p, q = n / select(N > 0, N, 1), (N - n) / select(N > 0, N, 1)
+    logp = minus_deviance(k, p, K) + minus_deviance(K - k, q, K)
+    logp += minus_deviance(n - k, p, N - K) + minus_deviance(rest, q, N - K)
+    logp += stirling_rest_whole(K) + stirling_rest_whole(N - K) + stirling_rest_whole(n) + stirling_rest_whole(N - n)
+    logp -= stirling_rest_whole(N) + stirling_rest_whole(k) + stirling_rest_whole(K - k)
+    logp -= stirling_rest_whole(n - k) + stirling_rest_whole(rest)
     return where_valid(whole & possible, logp)
 
 

@@ -14,7 +14,9 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import ABOVE_0, density, generator
-from nbinfer.vectormath import lgamma_positive, log, log_gammainc, log_gammaincc, select, where_valid
+from nbinfer.vectormath import log, log_gammainc, log_gammaincc, minus_deviance, select, stirling_rest, where_valid
+
+_NOTHING = 1e-100
 
 check = Check("inverse_gamma", alpha=POSITIVE, beta=POSITIVE)
 
@@ -38,8 +40,10 @@ def logpdf(x: Any, alpha: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = x > 0.0
-    x = select(inside, x, 1.0)
-    logp = (alpha * log(beta) - lgamma_positive(alpha)) - (alpha + 1.0) * log(x) - beta / x
+    y = 1.0 / select(inside, x, 1.0)
+    scale = select(alpha < _NOTHING, 1.0, alpha)  # a quotient by next to nothing would overflow
+    constant = log(alpha) + log(scale) - log(beta) - stirling_rest(alpha)
+    logp = minus_deviance(alpha, beta, y) + log((beta / scale) * y) + constant
     return where_valid(inside & (alpha > 0.0) & (beta > 0.0), logp)
 
 

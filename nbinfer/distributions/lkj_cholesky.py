@@ -24,7 +24,7 @@ import numpy as np
 from nbinfer.distributions._check import COUNT, POSITIVE, SUM_TOLERANCE, Check
 from nbinfer.distributions._function import generator
 from nbinfer.distributions._multivariate import multivariate
-from nbinfer.vectormath import lgamma, where_valid
+from nbinfer.vectormath import lbeta, lgamma, where_valid
 
 _HALF_LOG_PI = 0.5 * math.log(math.pi)
 
@@ -61,7 +61,8 @@ def logpdf(chol: Any, eta: Any) -> Any:
         b = eta + 0.5 * (k - 1 - i)
         power = 2.0 * b - 2.0
         # Nothing to the power of 0 is 1.
-        total += power * np.log(chol[i, i] if power != 0.0 else 1.0) + lgamma(0.5 * i + b) - lgamma(b) - i * _HALF_LOG_PI
+        total += power * np.log(chol[i, i] if power != 0.0 else 1.0) - lbeta(0.5 * i, b) + lgamma(0.5 * i)
+        total -= i * _HALF_LOG_PI
     return where_valid(valid, total)
 
 

@@ -15,17 +15,7 @@ import numpy as np
 from nbinfer.distributions._check import NONNEGATIVE, Check
 from nbinfer.distributions._counts import poisson_counts
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import (
-    exp,
-    floor,
-    is_whole,
-    lgamma_positive,
-    log,
-    log_gammainc,
-    log_gammaincc,
-    select,
-    where_valid,
-)
+from nbinfer.vectormath import floor, is_whole, log_gammainc, log_gammaincc, minus_deviance, minus_deviance_log, select, stirling_rest_whole, where_valid
 
 check = Check("poisson", mu=NONNEGATIVE)
 
@@ -46,9 +36,8 @@ def logpmf(k: Any, mu: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    log_mu = log(select(mu > 0.0, mu, 1.0))
-    valid = (k >= 0) & is_whole(k) & ((mu > 0.0) | ((mu == 0.0) & (k == 0)))
-    return where_valid(valid, k * log_mu - mu - lgamma_positive(k + 1.0))
+    valid = (k >= 0) & is_whole(k) & (mu >= 0.0)
+    return where_valid(valid, minus_deviance(k, mu, 1.0) - stirling_rest_whole(k))
 
 
 @density
@@ -67,7 +56,7 @@ def logpmf_log(k: Any, eta: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    return where_valid((k >= 0) & is_whole(k), k * eta - exp(eta) - lgamma_positive(k + 1.0))
+    return where_valid((k >= 0) & is_whole(k), minus_deviance_log(k, eta) - stirling_rest_whole(k))
 
 
 @density
