@@ -24,7 +24,7 @@ import numpy as np
 from nbinfer.distributions._check import COUNT, POSITIVE, SUM_TOLERANCE, Check
 from nbinfer.distributions._function import generator
 from nbinfer.distributions._multivariate import multivariate
-from nbinfer.vectormath import lbeta, lgamma, where_valid
+from nbinfer.vectormath import lbeta, lgamma, select, where_valid
 
 _HALF_LOG_PI = 0.5 * math.log(math.pi)
 
@@ -60,9 +60,10 @@ def logpdf(chol: Any, eta: Any) -> Any:
     for i in range(1, k):
         b = eta + 0.5 * (k - 1 - i)
         power = 2.0 * b - 2.0
-        # Nothing to the power of 0 is 1.
-        total += power * np.log(chol[i, i] if power != 0.0 else 1.0) - lbeta(0.5 * i, b) + lgamma(0.5 * i)
-        total -= i * _HALF_LOG_PI
+        positive = chol[i, i] > 0.0
+        at_zero = select(power > 0.0, -np.inf, select(power < 0.0, np.inf, 0.0))
+        total += select(positive, power * np.log(select(positive, chol[i, i], 1.0)), at_zero)
+        total += lgamma(0.5 * i) - lbeta(0.5 * i, b) - i * _HALF_LOG_PI
     return where_valid(valid, total)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from nbinfer.distributions._check import NONNEGATIVE, POSITIVE, Check
 from nbinfer.distributions._counts import poisson_counts
-from nbinfer.distributions._function import density, generator
+from nbinfer.distributions._function import FINITE, density, generator
 from nbinfer.vectormath import exp, floor, is_whole, log_betainc, log_betaincc, log_polya, select, where_valid
 
 check = Check("negative_binomial", mu=NONNEGATIVE, alpha=POSITIVE)
@@ -139,7 +139,7 @@ def random(rng: np.random.Generator, mu: Any, alpha: Any, size: Any = None) -> A
     ValueError
         If `check` says that a parameter is invalid, or if shapes do not broadcast.
     """
-    return poisson_counts(rng, rng.gamma(alpha, mu / alpha), None)
+    return poisson_counts(rng, rng.gamma(alpha, min(mu / alpha, FINITE[1])), None)
 
 
 def support(mu: Any, alpha: Any) -> tuple[Any, Any]:

@@ -44,7 +44,10 @@ def logpdf(x: Any, nu: Any, mu: Any, sigma: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     constant = lbeta(0.5, 0.5 * nu) + 0.5 * log(nu) + log(sigma)
-    logp = -0.5 * (nu + 1.0) * log1p(((x - mu) / sigma) ** 2 / nu) - constant
+    z = abs(x - mu) / sigma
+    far = z > _FAR
+    square = select(far, 2.0 * log(select(far, z, 1.0)) - log(nu), log1p(select(far, 0.0, z) ** 2 / nu))
+    logp = -0.5 * (nu + 1.0) * square - constant
     return where_valid((nu > 0.0) & (nu < np.inf) & (sigma > 0.0), logp)
 
 

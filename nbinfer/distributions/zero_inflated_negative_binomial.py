@@ -14,7 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import NONNEGATIVE, POSITIVE, PROBABILITY, Check
 from nbinfer.distributions._counts import poisson_counts
-from nbinfer.distributions._function import density, generator
+from nbinfer.distributions._function import FINITE, density, generator
 from nbinfer.distributions._zero_inflated import cumulated, exceeded, inflated
 from nbinfer.distributions.negative_binomial import logcdf as base_logcdf
 from nbinfer.distributions.negative_binomial import logpmf as base
@@ -112,7 +112,7 @@ def random(rng: np.random.Generator, psi: Any, mu: Any, alpha: Any, size: Any = 
     ValueError
         If `check` says that a parameter is invalid, or if shapes do not broadcast.
     """
-    return poisson_counts(rng, rng.gamma(alpha, mu / alpha), None) if rng.random() < psi else 0
+    return poisson_counts(rng, rng.gamma(alpha, min(mu / alpha, FINITE[1])), None) if rng.random() < psi else 0
 
 
 def support(psi: Any, mu: Any, alpha: Any) -> tuple[Any, Any]:
