@@ -27,6 +27,9 @@ from nbinfer.vectormath import log1mexp, select, where_valid
 __all__ = ["censored", "mixture", "truncated"]
 
 _LOG_HALF = math.log(0.5)
+#: Of a tail a share that is so small is not a difference of tails, but the density in the middle times the width.
+_NARROW = 1e-7
+_LOG_NARROW = math.log(_NARROW)
 #: Draws of a family that may fall outside bounds before its distribution function is inverted instead.
 _TRIES = 100
 
@@ -62,7 +65,7 @@ class _Tails:
         self.up_to = combined(parts.name, "bound", parts.parameters, cores)(up_to)
         self.beyond = combined(parts.name, "bound", parts.parameters, cores)(beyond)
         self.before = before
-        low_of, high_of = self.up_to, self.beyond
+        low_of, high_of, density_of = self.up_to, self.beyond, parts.density
 
         def between(low: Any, high: Any, *parameters: Any) -> Any:
             """Return the log probability of what is greater than low and not greater than high."""
@@ -72,7 +75,20 @@ class _Tails:
             far = select(upper, high_of(high, *parameters), log_low)
             return near + log1mexp(far - near)
 
-        self.between = combined(parts.name, "low", ("high", *parts.parameters), (0, *cores))(between)
+        mark = combined(parts.name, "low", ("high", *parts.parameters), (0, *cores))
+        apart = mark(between)
+
+        def between_any(low: Any, high: Any, *parameters: Any) -> Any:
+            """Return the same where bounds may be so close that their tails are equal."""
+            log_low, width = low_of(low, *parameters), high - low
+            log_most = select(log_low > _LOG_HALF, high_of(low, *parameters), low_of(high, *parameters))
+            finite = (width > 0.0) & (width < np.inf)
+            middle = select(finite, low + 0.5 * select(finite, width, 0.0), 0.0)
+            flat = density_of(middle, *parameters) + np.log(select(finite, width, 1.0))
+            close = finite & (flat - log_most < _LOG_NARROW)
+            return select(close, flat, apart(low, high, *parameters))
+
+        self.between = apart if parts.discrete else mark(between_any)
 
 
 def truncated(family: Any) -> Family:
@@ -208,6 +224,9 @@ def _inversion(tails: _Tails, discrete: bool) -> Any:
         start = float(before(lower))
         upper = tail(start, False, parameters) > _LOG_HALF
         first, last = tail(start, upper, parameters), tail(end, upper, parameters)
+        width = end - start
+        if not discrete and abs(first - last) < _NARROW and width < math.inf:
+            return min(start + v * width, end)
         larger = max(first, last)
         share = (1.0 - v) * math.exp(first - larger) + v * math.exp(last - larger)
         target = larger + math.log(share) if share > 0.0 else -math.inf

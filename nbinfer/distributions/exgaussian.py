@@ -18,6 +18,7 @@ from nbinfer.distributions._function import density, generator
 from nbinfer.vectormath import log, log1mexp, log_erfcx, log_ndtr, logaddexp, select, where_valid
 
 _LOG_2, _ROOT_HALF = math.log(2.0), math.sqrt(0.5)
+_LEAST = 1e-100
 
 check = Check("exgaussian", mu=REAL, sigma=POSITIVE, nu=POSITIVE)
 
@@ -42,6 +43,7 @@ def logpdf(x: Any, mu: Any, sigma: Any, nu: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
+    nu = np.maximum(nu, _LEAST * sigma)  # it is a normal below, and sigma / nu would overflow
     z, s = (x - mu) / sigma, sigma / nu
     u = z - s
     # Far below, the exponential and the normal probability cancel but for a scaled error function.

@@ -70,7 +70,10 @@ def random(rng: np.random.Generator, nu: Any, sigma: Any, size: Any = None) -> A
         If `check` says that a parameter is invalid, or if shapes do not broadcast.
     """
     across, along = sigma * rng.standard_normal(), nu + sigma * rng.standard_normal()
-    return math.sqrt(across * across + along * along)
+    largest = max(abs(across), abs(along))
+    if 1e-150 < largest < 1e150:
+        return math.sqrt(across * across + along * along)
+    return math.hypot(across, along)
 
 
 def support(nu: Any, sigma: Any) -> tuple[Any, Any]:

@@ -122,7 +122,7 @@ def random(rng: np.random.Generator, mu: Any, lam: Any, size: Any = None) -> Any
     z = rng.standard_normal()
     w = mu * z * z / (2.0 * lam)
     x = mu / (1.0 + w + math.sqrt(w * (2.0 + w)))
-    return x if rng.random() * (mu + x) <= mu else mu * mu / x
+    return x if rng.random() * (mu + x) <= mu else mu * (mu / x)
 
 
 def support(mu: Any, lam: Any) -> tuple[Any, Any]:
