@@ -30,6 +30,8 @@ _LOG_HALF = math.log(0.5)
 #: Of a tail a share that is so small is not a difference of tails, but the density in the middle times the width.
 _NARROW = 1e-7
 _LOG_NARROW = math.log(_NARROW)
+#: What a log density may differ by between close bounds.
+_FLAT = 1e-3
 #: Draws of a family that may fall outside bounds before its distribution function is inverted instead.
 _TRIES = 100
 
@@ -80,13 +82,15 @@ class _Tails:
 
         def between_any(low: Any, high: Any, *parameters: Any) -> Any:
             """Return the same where bounds may be so close that their tails are equal."""
-            log_low, width = low_of(low, *parameters), high - low
-            log_most = select(log_low > _LOG_HALF, high_of(low, *parameters), low_of(high, *parameters))
+            wide, width = apart(low, high, *parameters), high - low
             finite = (width > 0.0) & (width < np.inf)
-            middle = select(finite, low + 0.5 * select(finite, width, 0.0), 0.0)
-            flat = density_of(middle, *parameters) + np.log(select(finite, width, 1.0))
-            close = finite & (flat - log_most < _LOG_NARROW)
-            return select(close, flat, apart(low, high, *parameters))
+            start, width = select(finite, low, 0.0), select(finite, width, 1.0)
+            middle = density_of(start + 0.5 * width, *parameters)
+            slope = abs(density_of(start, *parameters) - middle) + abs(density_of(start + width, *parameters) - middle)
+            log_low = low_of(low, *parameters)
+            log_most = select(log_low > _LOG_HALF, high_of(low, *parameters), low_of(high, *parameters))
+            flat = middle + np.log(width)
+            return select(finite & (slope < _FLAT) & (flat - log_most < _LOG_NARROW), flat, wide)
 
         self.between = apart if parts.discrete else mark(between_any)
 

@@ -43,13 +43,14 @@ def logpdf(x: Any, mu: Any, sigma: Any, nu: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    nu = np.maximum(nu, _LEAST * sigma)  # it is a normal below, and sigma / nu would overflow
-    z, s = (x - mu) / sigma, sigma / nu
+    least = _LEAST * sigma  # where nu is less it is a normal, and sigma / nu may overflow
+    mean = select(nu < least, least, nu)
+    z, s = (x - mu) / sigma, sigma / mean
     u = z - s
     # Far below, the exponential and the normal probability cancel but for a scaled error function.
     below = -0.5 * z**2 + log_erfcx(-_ROOT_HALF * u) - _LOG_2
     above = 0.5 * s**2 - s * z + log_ndtr(u)
-    return where_valid((sigma > 0.0) & (nu > 0.0), select(u < 0.0, below, above) - log(nu))
+    return where_valid((sigma > 0.0) & (nu > 0.0), select(u < 0.0, below, above) - log(mean))
 
 
 @density

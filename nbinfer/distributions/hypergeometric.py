@@ -14,7 +14,11 @@ import numpy as np
 
 from nbinfer.distributions._check import COUNT, Check
 from nbinfer.distributions._function import density, generator
+from nbinfer.distributions._linalg import exact
 from nbinfer.vectormath import is_whole, minus_deviance, select, stirling_rest_whole, where_valid
+
+#: Below this population products of counts are int64, and inversion from the mode takes few steps.
+_LARGE = 2**31
 
 check = (
     Check("hypergeometric", N=COUNT, K=COUNT, n=COUNT)
@@ -56,6 +60,28 @@ def logpmf(k: Any, N: Any, K: Any, n: Any) -> Any:
     return where_valid(whole & possible, logp)
 
 
+@exact
+def _by_rejection(rng: Any, N: int, K: int, n: int) -> Any:
+    """Draw by a ratio of uniforms (Stadlober 1989), of the rarer kind and of the smaller part."""
+    rare, sample = min(K, N - K), min(n, N - n)
+    share = rare / N
+    middle = sample * share + 0.5
+    spread = math.sqrt(sample * share * (1.0 - share) * ((N - sample) / (N - 1.0)) + 0.5)
+    width = 1.7155277699214135 * spread + 0.8989161620588988
+    most = min(rare, sample)
+    at_mode = logpmf(min(math.floor((sample + 1.0) * ((rare + 1.0) / (N + 2.0))), most), N, rare, sample)
+    end = min(most + 1.0, math.floor(middle + 16.0 * spread))
+    while True:
+        u = 1.0 - rng.random()
+        x = middle + width * (rng.random() - 0.5) / u
+        if 0.0 <= x < end:
+            k = int(x)
+            if 2.0 * math.log(u) <= logpmf(k, N, rare, sample) - at_mode:
+                break
+    k = k if K == rare else sample - k
+    return k if n == sample else K - k
+
+
 @generator(check, discrete=True)
 def random(rng: np.random.Generator, N: Any, K: Any, n: Any, size: Any = None) -> Any:
     """Draw random numbers.
@@ -85,6 +111,8 @@ def random(rng: np.random.Generator, N: Any, K: Any, n: Any, size: Any = None) -
     """
     # Inversion from the mode outwards, about as many steps as the standard deviation.
     N, K, n = int(N), int(K), int(n)
+    if N >= _LARGE:
+        return _by_rejection(rng, N, K, n)
     low, high = max(0, n + K - N), min(n, K)
     k = min(max(int((n + 1.0) * (K + 1.0) / (N + 2.0)), low), high)
     logp = math.lgamma(K + 1.0) - math.lgamma(k + 1.0) - math.lgamma(K - k + 1.0)

@@ -3,7 +3,7 @@ r"""The regularised incomplete beta function I(a, b, x), its complement 1 - I(a,
 A continued fraction gives the logarithm of the one of the two in whose tail x lies; the other follows from it.
 Derivatives with respect to a and b are those of each step. The number of steps grows with the square root of the larger
 of a and b where x is near a / (a + b): there, if both are large, it is Temme's uniform expansion (DLMF 8.18.9) instead,
-whose first term leaves an error of 1e-12, of derivatives 1e-8, and less the larger they are.
+whose first terms leave an error of 1e-14, of derivatives 1e-9, and less the larger they are.
 
 Errors of the logarithms and of their derivatives are otherwise a few 1e-15, relative to the largest of 1, the result, and
 the logarithm of the density; a logarithm near 0 is as good as the other's value.
@@ -35,7 +35,7 @@ _EPSILON = 2.0**-53
 #: Steps of the fraction.
 _MOST_STEPS = 100_000
 #: From here on both are large.
-_UNIFORM = 1e8
+_UNIFORM = 1e9
 #: Squared standard deviations, halved, that are near.
 _NEAR = 50.0
 _ROOT_2PI = 2.5066282746310002
