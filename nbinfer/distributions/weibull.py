@@ -17,6 +17,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import ABOVE_0, density, generator
+from nbinfer.distributions._scaled import log_ratio
 from nbinfer.vectormath import exp, log, log1mexp, select, where_valid
 
 check = Check("weibull", alpha=POSITIVE, beta=POSITIVE)
@@ -41,7 +42,7 @@ def logpdf(x: Any, alpha: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     positive = x > 0.0
-    log_z = log(select(positive, x, select(alpha < 1.0, 0.0, beta)) / beta)
+    log_z = log_ratio(select(positive, x, select(alpha < 1.0, 0.0, beta)), beta)
     logp = (log(alpha) - log(beta)) + (alpha - 1.0) * log_z - select(positive, exp(alpha * log_z), 0.0)
     return where_valid((positive | ((x == 0.0) & (alpha <= 1.0))) & (alpha > 0.0) & (beta > 0.0), logp)
 
@@ -63,7 +64,7 @@ def logcdf(x: Any, alpha: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = x > 0.0
-    log_z = log(select(inside, x, beta) / beta)
+    log_z = log_ratio(select(inside, x, beta), beta)
     return where_valid(inside & (alpha > 0.0) & (beta > 0.0), log1mexp(-exp(alpha * log_z)))
 
 
@@ -84,7 +85,7 @@ def logsf(x: Any, alpha: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = x > 0.0
-    log_z = log(select(inside, x, beta) / beta)
+    log_z = log_ratio(select(inside, x, beta), beta)
     logp = select(x <= 0.0, 0.0, -exp(alpha * log_z))
     return where_valid((x == x) & (alpha > 0.0) & (beta > 0.0), logp)
 
