@@ -14,7 +14,9 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import BETWEEN_0_AND_1, density, generator
-from nbinfer.vectormath import log, log1p, log_betainc, log_betaincc, minus_deviance, select, stirling_rest, where_valid
+from nbinfer.vectormath import log, log_betainc, log_betaincc, minus_deviance, select, stirling_rest, where_valid
+
+_NOTHING = 1e-100
 
 check = Check("beta", a=POSITIVE, b=POSITIVE)
 
@@ -35,15 +37,17 @@ def logpdf(x: Any, a: Any, b: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    at_0, at_1 = x == 0.0, x == 1.0
-    inside = (x > 0.0) & (x < 1.0)
+    inside = x * (1.0 - x) > 0.0
     y = select(inside, x, 0.5)
     total = a + b
-    logp = minus_deviance(a, total, y) + minus_deviance(b, total, 1.0 - y) - log(y) - log1p(-y)
-    logp += log(a) + log(b) - log(total) + (stirling_rest(total) - stirling_rest(a) - stirling_rest(b))
-    logp = select(at_0, select(a < 1.0, np.inf, log(b)), select(at_1, select(b < 1.0, np.inf, log(a)), logp))
-    valid = inside | (at_0 & (a <= 1.0)) | (at_1 & (b <= 1.0))
-    return where_valid(valid & (a > 0.0) & (b > 0.0), logp)
+    # A quotient by next to nothing would overflow.
+    low, high = select(a < _NOTHING, 1.0, a), select(b < _NOTHING, 1.0, b)
+    constant = log(total) + log(a / low) + log(b / high) + (stirling_rest(total) - stirling_rest(a) - stirling_rest(b))
+    logp = minus_deviance(a, total, y) - log((total / low) * y) + constant
+    logp += minus_deviance(b, total, 1.0 - y) - log((total / high) * (1.0 - y))
+    end = select(x < 0.5, select(a < 1.0, np.inf, log(b)), select(b < 1.0, np.inf, log(a)))
+    valid = inside | ((x == 0.0) & (a <= 1.0)) | ((x == 1.0) & (b <= 1.0))
+    return where_valid(valid & (a > 0.0) & (b > 0.0), select(inside, logp, end))
 
 
 @density

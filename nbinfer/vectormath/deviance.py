@@ -57,20 +57,18 @@ def minus_deviance_by_k(k: float, rate: float, x: float) -> Any:
 
 
 def _minus_deviance_log(k: Any, eta: Any) -> Any:
-    k = np.asarray(k, float)
-    divisor = np.where(k < _NOTHING, 1.0, k)
+    divisor = np.maximum(k, 1.0)
     z = np.exp(np.maximum(eta, _LEAST_ETA)) / divisor
-    return _from_quotient(k, divisor, z) + k * np.minimum(eta - _LEAST_ETA, 0.0)
+    return k * (np.log(z) + np.minimum(eta - _LEAST_ETA, 0.0)) - divisor * (z - 1.0) + (k - divisor)
 
 
 @elementwise(_minus_deviance_log, contract=True)
 def minus_deviance_log(k: float, eta: float) -> Any:
-    """Return `minus_deviance` of the rate exp(eta), element by element."""
+    """Return `minus_deviance` of a whole number and of the rate exp(eta), element by element."""
     k, eta = np.float64(k), np.float64(eta)
-    divisor = 1.0 if k < _NOTHING else k
+    divisor = max(k, 1.0)
     z = _exp(max(eta, _LEAST_ETA)) / divisor
-    value = k * _log(1.0 if k < _NOTHING else z) - divisor * (z - 1.0) + (k - divisor)
-    return value + k * min(eta - _LEAST_ETA, 0.0)
+    return k * (_log(z) + min(eta - _LEAST_ETA, 0.0)) - divisor * (z - 1.0) + (k - divisor)
 
 
 def _stirling_rest(x: Any) -> Any:

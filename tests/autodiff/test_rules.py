@@ -24,6 +24,7 @@ POINTS = {
     "digamma": (2.3,),
     "log_binomial": (7.3, 2.4),
     "minus_deviance": (0.7, 1.9, 1.3),
+    "minus_deviance_log": (2.0, 1.3),
     "stirling_rest_whole": (9.3,),
     "log_polya": (9.3, 0.7, 12.2, 1.9),
     "log_polya_rest": (9.2, 1.9),
