@@ -40,8 +40,7 @@ def logpdf(x: Any, a: Any, b: Any) -> Any:
     inside = x * (1.0 - x) > 0.0
     y = select(inside, x, 0.5)
     total = a + b
-    # A quotient by next to nothing would overflow.
-    low, high = select(a < _NOTHING, 1.0, a), select(b < _NOTHING, 1.0, b)
+    low, high = np.maximum(a, _NOTHING), np.maximum(b, _NOTHING)  # a quotient by less might overflow
     constant = log(total) + log(a / low) + log(b / high) + (stirling_rest(total) - stirling_rest(a) - stirling_rest(b))
     logp = minus_deviance(a, total, y) - log((total / low) * y) + constant
     logp += minus_deviance(b, total, 1.0 - y) - log((total / high) * (1.0 - y))

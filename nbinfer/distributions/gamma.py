@@ -42,7 +42,7 @@ def logpdf(x: Any, alpha: Any, beta: Any) -> Any:
     """
     positive = x > 0.0
     y = select(positive, x, 1.0)
-    scale = select(alpha < _NOTHING, 1.0, alpha)  # a quotient by next to nothing would overflow
+    scale = np.maximum(alpha, _NOTHING)  # a quotient by less might overflow
     constant = log(beta) + log(alpha / scale) - stirling_rest(alpha)
     logp = minus_deviance(alpha, beta, y) - log((beta / scale) * y) + constant
     logp = select(positive, logp, select(alpha < 1.0, np.inf, log(beta)))

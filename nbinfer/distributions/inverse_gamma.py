@@ -41,7 +41,7 @@ def logpdf(x: Any, alpha: Any, beta: Any) -> Any:
     """
     inside = x > 0.0
     y = 1.0 / select(inside, x, 1.0)
-    scale = select(alpha < _NOTHING, 1.0, alpha)  # a quotient by next to nothing would overflow
+    scale = np.maximum(alpha, _NOTHING)  # a quotient by less might overflow
     constant = log(alpha) + log(scale) - log(beta) - stirling_rest(alpha)
     logp = minus_deviance(alpha, beta, y) + log((beta / scale) * y) + constant
     return where_valid(inside & (alpha > 0.0) & (beta > 0.0), logp)

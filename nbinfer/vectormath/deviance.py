@@ -22,38 +22,35 @@ from nbinfer.vectormath.logarithm import log
 _exp = exp.numbers
 _log = log.numbers
 
-#: Of a k below it k * log(k) is nothing, and a quotient by it might overflow.
+#: Of a k below it k * log(k) is nothing, and a quotient by it might overflow. The larger is taken, and no condition on
+#: what may be the same for a whole loop is set: LLVM would make several loops of it and vectorise none.
 _NOTHING = 1e-100
 #: From here downwards the mean is nothing beside its logarithm.
 _LEAST_ETA = -700.0
 
 
-def _from_quotient(k: Any, divisor: Any, z: Any) -> Any:
-    log_z = np.log(np.where(k < _NOTHING, 1.0, z))
-    return (k * log_z - divisor * (z - 1.0) + (k - divisor))[()]
-
-
 def _minus_deviance(k: Any, rate: Any, x: Any) -> Any:
-    k = np.asarray(k, float)
-    divisor = np.where(k < _NOTHING, 1.0, k)
-    return _from_quotient(k, divisor, (rate / divisor) * x)
+    divisor = np.maximum(k, _NOTHING)
+    z = (rate / divisor) * x
+    value = k * np.log(z) - divisor * (z - 1.0) + (k - divisor)
+    return np.where(value == value, value, -rate * x)[()]
 
 
 @elementwise(_minus_deviance, contract=True)
 def minus_deviance(k: float, rate: float, x: float) -> Any:
     """Return k * log(rate * x / k) + k - rate * x without cancellation, element by element; nothing is negative."""
     k, rate, x = np.float64(k), np.float64(rate), np.float64(x)
-    divisor = 1.0 if k < _NOTHING else k
+    divisor = max(k, _NOTHING)
     z = (rate / divisor) * x
-    return k * _log(1.0 if k < _NOTHING else z) - divisor * (z - 1.0) + (k - divisor)
+    value = k * _log(z) - divisor * (z - 1.0) + (k - divisor)
+    return value if value == value else -rate * x  # none of nothing is expected
 
 
 @fragment
 def minus_deviance_by_k(k: float, rate: float, x: float) -> Any:
-    """Return the derivative of `minus_deviance` with respect to k, log(rate * x / k); 0 where k is next to 0."""
+    """Return the derivative of `minus_deviance` with respect to k, log(rate * x / k)."""
     k, rate, x = np.float64(k), np.float64(rate), np.float64(x)
-    divisor = 1.0 if k < _NOTHING else k
-    return _log(1.0 if k < _NOTHING else (rate / divisor) * x)
+    return _log((rate / max(k, _NOTHING)) * x)
 
 
 def _minus_deviance_log(k: Any, eta: Any) -> Any:
