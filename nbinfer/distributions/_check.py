@@ -50,7 +50,8 @@ PROBABILITY = Condition("between 0 and 1", lambda x: (x >= 0.0) & (x <= 1.0))
 #: Draws of discrete families are int64, and with them their bounds.
 INTEGER = Condition("a whole number that int64 holds", lambda x: (x == np.floor(x)) & (abs(x) < 2.0**63))
 COUNT = Condition(
-    "a whole number that is not negative and that int64 holds", lambda x: (x == np.floor(x)) & (x >= 0.0) & (x < 2.0**63)
+    "a whole number that is not negative and that int64 holds",
+    lambda x: (x == np.floor(x)) & (x >= 0.0) & (x < 2.0**63),
 )
 
 

@@ -24,8 +24,8 @@ A family is a module. It has
 ``random(rng, …, size=None)``, marked ``generator(check)``
     The draw of one number from numbers. The mark adds arrays, `size` and the check of the parameters, in Python and in
     compiled code, where the same Generator gives the same numbers: elements are drawn one after the other in C order.
-    Use `math` and methods of the Generator, and nothing that raises in Python where compiled code gives infinity. A draw
-    that overflows or underflows is rounded into `within`, by default to a finite number, so that it has a density. Where
+    Use `math` and methods of the Generator, and nothing that raises in Python where compiled code gives infinity. A
+    draw that overflows or underflows is rounded into `within`, by default to a finite number: it has a density. Where
     the body does for arrays what the loop would do, as in ``rng.normal(mu, sigma, size)``, ``arrays=True`` has Python
     call it once, with the whole shape for size. Draws of discrete families are int64: ``discrete=True``.
 ``support(…)``
@@ -49,7 +49,7 @@ from nbinfer.compile import Elementwise, Kernel
 from nbinfer.distributions._check import Check, as_numbers, broadcast_shape
 
 _LARGEST = float(np.finfo(np.float64).max)
-_SMALLEST = 5e-324
+_SMALLEST = 2.3e-308
 
 #: Where draws are rounded to.
 FINITE = (-_LARGEST, _LARGEST)

@@ -16,7 +16,7 @@ from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import BETWEEN_0_AND_1, density, generator
 from nbinfer.vectormath import log, log_betainc, log_betaincc, minus_deviance, select, stirling_rest, where_valid
 
-_NOTHING = 1e-100
+_NOTHING, _SMALLEST = 1e-100, 2.3e-308
 
 check = Check("beta", a=POSITIVE, b=POSITIVE)
 
@@ -37,16 +37,16 @@ def logpdf(x: Any, a: Any, b: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    inside = x * (1.0 - x) > 0.0
-    y = select(inside, x, 0.5)
+    # Next to the ends the density is what it is there, unless that is infinite.
+    y, rest = np.maximum(x, _SMALLEST), np.maximum(1.0 - x, _SMALLEST)
     total = a + b
     low, high = np.maximum(a, _NOTHING), np.maximum(b, _NOTHING)  # a quotient by less might overflow
     constant = log(total) + log(a / low) + log(b / high) + (stirling_rest(total) - stirling_rest(a) - stirling_rest(b))
     logp = minus_deviance(a, total, y) - log((total / low) * y) + constant
-    logp += minus_deviance(b, total, 1.0 - y) - log((total / high) * (1.0 - y))
-    end = select(x < 0.5, select(a < 1.0, np.inf, log(b)), select(b < 1.0, np.inf, log(a)))
-    valid = inside | ((x == 0.0) & (a <= 1.0)) | ((x == 1.0) & (b <= 1.0))
-    return where_valid(valid & (a > 0.0) & (b > 0.0), select(inside, logp, end))
+    logp += minus_deviance(b, total, rest) - log((total / high) * rest)
+    above, below = (x > 0.0) | ((x == 0.0) & (a <= 1.0)), (x < 1.0) | ((x == 1.0) & (b <= 1.0))
+    infinite = ((x == 0.0) & (a < 1.0)) | ((x == 1.0) & (b < 1.0))
+    return where_valid(above & below & (a > 0.0) & (b > 0.0), select(infinite, np.inf, logp))
 
 
 @density

@@ -13,7 +13,17 @@ import numpy as np
 
 from nbinfer.distributions._check import COUNT, PROBABILITY, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import expit, floor, is_whole, log_betainc, log_betaincc, minus_deviance, select, stirling_rest_whole, where_valid
+from nbinfer.vectormath import (
+    expit,
+    floor,
+    is_whole,
+    log_betainc,
+    log_betaincc,
+    minus_deviance,
+    select,
+    stirling_rest_whole,
+    where_valid,
+)
 
 #: A logarithm of odds whose exponential neither overflows nor underflows.
 _MOST = 700.0

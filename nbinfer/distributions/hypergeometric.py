@@ -78,7 +78,7 @@ def _by_rejection(rng: Any, N: int, K: int, n: int) -> Any:
             k = int(x)
             if 2.0 * math.log(u) <= logpmf(k, N, rare, sample) - at_mode:
                 break
-    k = k if K == rare else sample - k
+    k = k if rare == K else sample - k
     return k if n == sample else K - k
 
 

@@ -2,7 +2,8 @@ r"""The Kumaraswamy distribution, a relative of the beta distribution.
 
 .. math:: p(x \mid a, b) = a b\, x^{a-1} (1 - x^a)^{b-1}, \qquad 0 < x < 1
 
-At 0 the density is infinite for a < 1, finite for a = 1 and 0 for a > 1; at 1 likewise by b. Draws lie strictly between.
+At 0 the density is infinite for a < 1, finite for a = 1 and 0 for a > 1; at 1 likewise by b. Draws lie
+strictly between.
 """
 
 from __future__ import annotations

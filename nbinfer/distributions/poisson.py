@@ -15,7 +15,17 @@ import numpy as np
 from nbinfer.distributions._check import NONNEGATIVE, Check
 from nbinfer.distributions._counts import poisson_counts
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import floor, is_whole, log_gammainc, log_gammaincc, minus_deviance, minus_deviance_log, select, stirling_rest_whole, where_valid
+from nbinfer.vectormath import (
+    floor,
+    is_whole,
+    log_gammainc,
+    log_gammaincc,
+    minus_deviance,
+    minus_deviance_log,
+    select,
+    stirling_rest_whole,
+    where_valid,
+)
 
 check = Check("poisson", mu=NONNEGATIVE)
 

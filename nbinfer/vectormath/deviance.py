@@ -73,7 +73,7 @@ def _stirling_rest(x: Any) -> Any:
 
     x = np.asarray(x, float)
     large = x >= 8.0
-    y = np.where(large, x, 8.0)
+    y: Any = np.where(large, x, 8.0)
     z = np.where(large, 1.0, np.where(x > 0.0, x, 1.0))
     small = scipy.special.gammaln(z + 1.0) - z * np.log(z) + z
     value = np.where(large, 0.5 * np.log(y) + HALF_LOG_2PI + stirling_error.py_func(y), small)
@@ -115,9 +115,9 @@ def _few(k: Any) -> Any:
 
 
 def _stirling_rest_whole(k: Any) -> Any:
-    k = np.asarray(k, float)
-    y = np.where(k < 8.0, 8.0, k)
-    return np.where(k < 8.0, _few.py_func(k), 0.5 * np.log(y) + HALF_LOG_2PI + stirling_error.py_func(y))[()]
+    y: Any = np.where(k < 8.0, 8.0, k)
+    large = 0.5 * np.log(y) + HALF_LOG_2PI + stirling_error.py_func(y)
+    return np.where(k < 8.0, _few.py_func(k), large)[()]
 
 
 @elementwise(_stirling_rest_whole, contract=True)
@@ -161,4 +161,3 @@ def log_polya_rest(n: float, total: float) -> Any:
     n, total = np.float64(n), np.float64(total)
     both = n + total
     return (_rest_whole(n) - _rest(both)) + _rest(total) - _log(total / both)
-

@@ -5,8 +5,8 @@ Derivatives with respect to a and b are those of each step. The number of steps 
 of a and b where x is near a / (a + b): there, if both are large, it is Temme's uniform expansion (DLMF 8.18.9) instead,
 whose first terms leave an error of 1e-14, of derivatives 1e-9, and less the larger they are.
 
-Errors of the logarithms and of their derivatives are otherwise a few 1e-15, relative to the largest of 1, the result, and
-the logarithm of the density; a logarithm near 0 is as good as the other's value.
+Errors of the logarithms and of their derivatives are otherwise a few 1e-15, relative to the largest of 1, the result,
+and the logarithm of the density; a logarithm near 0 is as good as the other's value.
 """
 
 from __future__ import annotations

@@ -53,7 +53,10 @@ SWEPT = [
     (family, name)
     for family, about in FAMILIES.items()
     for name in DENSITIES
-    if name in about.functions and about.draws and not any(about.module.check.cores) and "student" not in family
+    if name in about.functions
+    and about.draws
+    and not any(about.module.check.cores)
+    and "student" not in family
     and family != "truncated_normal"
 ]
 
@@ -109,7 +112,10 @@ def sweep(family, name, most):
         if name == "logpmf_log":
             parameters = (float(np.clip(np.log(given[0]), -600.0, 600.0)) if given[0] else -3.0, *given[1:])
         elif name == "logpmf_logit":
-            parameters = (*given[:-1], float(np.clip(np.log(given[-1]) - np.log1p(-np.float64(given[-1])), -600.0, 600.0)))
+            parameters = (
+                *given[:-1],
+                float(np.clip(np.log(given[-1]) - np.log1p(-np.float64(given[-1])), -600.0, 600.0)),
+            )
         lower, upper = module.support(*given)
         for x in {*map(float, draws), 1.0, 0.25, 3.0}:
             if not lower <= x <= upper or (not FAMILIES[family].discrete and x in (lower, upper)):
@@ -254,7 +260,7 @@ def test_compiled_draws_are_the_same_at_extremes():
         found += [negative_binomial.random(rng, 1e20, 2.0), zero_inflated_poisson.random(rng, 1.0, 1e19)]
         found += [hypergeometric.random(rng, 10**15, 6 * 10**14, 10**5), poisson.random(rng, 2.5)]
         more = [gamma.random(rng, 1e-3, 1.0), beta.random(rng, 1e-3, 1e-3), beta.random(rng, 1e20, 2.0)]
-        return found, more + [truncated_normal.random(rng, 0.0, 1e-10, 1.0, 2.0)]
+        return found, [*more, truncated_normal.random(rng, 0.0, 1e-10, 1.0, 2.0)]
 
     counts, numbers = call(np.random.default_rng(8))
     plain_counts, plain_numbers = call.py_func(np.random.default_rng(8))
