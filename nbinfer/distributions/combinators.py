@@ -110,8 +110,8 @@ def truncated(family: Any) -> Family:
     truncated : Family
         Its functions take the family's parameters, then ``lower`` and ``upper``: numbers or arrays, ``-inf`` and
         ``inf`` for no bound. Draws reject what lies outside; if that is nearly all, the distribution function is
-        inverted, and draws of Python and of compiled code may differ in the last digits. Bounds so close to each other
-        that the distribution function hardly changes cost the density as many digits.
+        inverted, and draws of Python and of compiled code may differ in the last digits. Between bounds so close that
+        the distribution function hardly changes, the family's density stands for its difference, to 8 digits.
 
     Raises
     ------
