@@ -20,7 +20,7 @@ import numpy as np
 
 from nbinfer import vectormath
 from nbinfer.autodiff.ir import promote
-from nbinfer.vectormath import bessel, beta, error, gamma, incomplete_beta, incomplete_gamma, slopes
+from nbinfer.vectormath import bessel, beta, deviance, error, gamma, incomplete_beta, incomplete_gamma, slopes
 
 #: What generated code may call besides ``math`` and ``np``: the forms that take numbers only.
 HELPERS: dict[str, Any] = {
@@ -36,6 +36,8 @@ _SLOPES = (
     beta.digamma_difference,
     beta.log_binomial_by_k,
     beta.log_binomial_by_n,
+    deviance.minus_deviance_by_k,
+    deviance.stirling_rest_slope,
     error.log_erfcx_slope,
     error.mills,
     gamma.tetragamma,
@@ -235,6 +237,48 @@ _RULES = [
         "f",
         80,
     ),
+    Rule(
+        "minus_deviance",
+        "_minus_deviance({0}, {1}, {2})",
+        (
+            "_minus_deviance_by_k({0}, {1}, {2})",
+            "{0} * (1.0 / max({1}, 1e-307)) - {2}",
+            "{0} * (1.0 / max({2}, 1e-307)) - {1}",
+        ),
+        "f",
+        40,
+    ),
+    Rule(
+        "minus_deviance_log",
+        "_minus_deviance_log({0}, {1})",
+        ("{1} - _log({0})", "{0} - _exp(max({1}, -700.0))"),
+        "f",
+        60,
+    ),
+    Rule(
+        "log_polya",
+        "_log_polya({0}, {1}, {2}, {3})",
+        (
+            "_digamma({0} + {1}) - _digamma({0} + 1.0) + _log({2} / ({2} + {3}))",
+            "-_digamma_difference({1}, {0}) - _log1p({2} / {3})",
+            "({0} / {2} if {0} > 0.0 else 0.0) - ({0} + {1}) / ({2} + {3})",
+            "({1} * ({2} / ({2} + {3})) - {0} * ({3} / ({2} + {3}))) / {3}",
+        ),
+        "f",
+        200,
+    ),
+    Rule(
+        "log_polya_rest",
+        "_log_polya_rest({0}, {1})",
+        (
+            "_stirling_rest_slope({0}) - _digamma({0} + {1}) + _log({0} + {1})",
+            "_digamma_difference({1}, {0}) + _log1p({0} / {1})",
+        ),
+        "f",
+        160,
+    ),
+    Rule("stirling_rest", "_stirling_rest({0})", ("_stirling_rest_slope({0})",), "f", 60),
+    Rule("stirling_rest_whole", "_stirling_rest_whole({0})", ("_stirling_rest_slope({0})",), "f", 40),
     *_incomplete("gamma", "inc"),
     *_incomplete("gamma", "incc"),
     *_incomplete("beta", "inc"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbinfer.autodiff.registry import HANDLERS
+from nbinfer.autodiff.registry import HANDLERS, handles
 from nbinfer.compile import Kernel, elementwise
 from nbinfer.compile.forks import cached_property
 from nbinfer.distributions._check import Check, Condition, as_numbers, broadcast_shape
@@ -133,6 +133,20 @@ def composed(*signature: str) -> Callable[[Callable[..., Any]], Composed]:
 def composed_generator(check: Check) -> Callable[[Callable[..., Any]], ComposedGenerator]:
     """Mark a generator made of another."""
     return lambda function: ComposedGenerator(function, check)
+
+
+@elementwise(lambda x: np.asarray(x)[..., None])
+def column(x: Any) -> Any:
+    """Return a number, or an array with an axis of components at its end."""
+    return x
+
+
+@handles(column.py_func)
+def _column_in_models(b: Frontend, x: Any) -> Any:
+    from nbinfer.autodiff.indexing import subscript
+
+    x = b.operand(x)
+    return subscript(b, x, [Ellipsis, None]) if x.ndim else x
 
 
 # What parameters must be ----------------------------------------------------------------------------------------------
