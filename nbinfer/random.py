@@ -34,6 +34,7 @@ class Purpose(enum.IntEnum):
     CHECK = 1
     PREDICT = 2
     MINIBATCH = 3
+    DISCRETE_START = 4
     STEP = 1024
 
 

@@ -98,9 +98,15 @@ class Blocks:
         self._columns: list[np.ndarray] = []
         self._peer_table: np.ndarray | None = None
         for c, record in enumerate(self.records):
+            record["enough_divergences"] = self.stops_at_divergence
             record["n"], record["tune"], record["number"] = n, tune, numbers[c]
             record["n_discrete"] = self.n_discrete
             self.part(c, "words").view(np.uint64)[4:6] = keys[c]
+
+    @property
+    def stops_at_divergence(self) -> bool:
+        """Whether the first divergence after warm-up ends the run."""
+        return any(getattr(step.method, "on_error", "") == "raise" for step in self.steps)
 
     def part(self, chain: int, name: str) -> np.ndarray:
         """Return one of a chain's own parts as an array of int64."""

@@ -183,7 +183,7 @@ def find_map(
     choice("method", str(method).lower(), METHODS)
     count("maxeval", maxeval, 1, 2**62)
     bound = model.bind(1)
-    (begin,) = starting_points(bound, model, start, False, [np.zeros(2, np.uint64)], [0])
+    (begin,) = starting_points(bound, model, start, False, [np.zeros(2, np.uint64)], [0], disperse=False)
     coordinates = _coordinates(bound, vars)
     objective = _Objective(bound, begin, coordinates, include_jacobian, maxeval)
     display = counter_for(progressbar, "evaluation")

@@ -162,6 +162,11 @@ class Hamiltonian(StepMethod):  # numpydoc ignore=PR01
             )
         self.kinetic  # noqa: B018 - its errors belong here
 
+    @property
+    def largest_step_size(self) -> float:
+        """What the step size is not raised above; NaN with a metric that is given, where a step has a unit."""
+        return np.nan if self.kinetic.adaptation == Adaptation.NONE else step_sizes.LARGEST_STEP
+
     @cached_property
     def kinetic(self) -> QuadPotential:
         """The metric that `metric`, `scaling` or `potential` ask for."""
@@ -231,9 +236,8 @@ class Hamiltonian(StepMethod):  # numpydoc ignore=PR01
         own["low"], own["high"] = self._step_range()
         own["first_step_size"] = self.step_scale / site.n**0.25
         # Without a metric that is learnt a step is as long as the parameters are large.
-        parts["averaging"].view(DualAveraging)[0]["largest"] = (
-            np.inf if self.kinetic.adaptation == Adaptation.NONE else step_sizes.LARGEST_STEP
-        )
+        largest = self.largest_step_size
+        parts["averaging"].view(DualAveraging)[0]["largest"] = np.inf if np.isnan(largest) else largest
         self.kinetic.placed(site).initialise(parts, site.n, tune, position)
 
     def wire(self, wiring: Wiring, site: Site) -> None:

@@ -15,7 +15,7 @@ from nbinfer.mcmc.chain import work
 from nbinfer.mcmc.driver import Outcome, run
 from nbinfer.mcmc.init import beginning, beside, check_scope, checked
 from nbinfer.mcmc.progress import display_for
-from nbinfer.mcmc.sampling import Sampling, settings
+from nbinfer.mcmc.sampling import Sampling, raise_divergence
 from nbinfer.mcmc.step import StepMethod
 from nbinfer.random import seed_sequences
 from nbinfer.trace import Trace
@@ -62,12 +62,13 @@ def sample(
     init : {'auto', 'jitter+adapt_diag', 'adapt_diag', 'map', 'nuts'}
         'auto' starts each chain at the initial point plus U(-1, 1) in every unconstrained coordinate and learns a
         diagonal metric by Fisher divergence; the next two learn the variances, with and without that jitter. For the
-        others, which want NUTS for all variables, see `init_nuts`.
+        others, which want NUTS for all variables, see `init_nuts`. Discrete values begin all over their support.
+        Where the density is zero a chain tries again, a hundred times in all, further out and closer in.
     n_init : int
         Draws of the run that init='nuts' makes first.
     start : mapping or sequence of mappings, optional
-        Constrained values by name, for all chains or one mapping per chain. What is missing comes from the initial
-        point. A given start is not jittered.
+        Constrained values by name, for all chains or one mapping per chain. Of what is missing, coordinates come from
+        the initial point, discrete values from all over their support. A given start is not jittered.
     trace : sequence of str, optional
         Names of the parameters and derived quantities to keep. Default: all.
     chain_idx : int
@@ -153,9 +154,9 @@ def sample(
     outcome = run(job.blocks, job.bound, tune + draws, cores, display, _on_divergence(job.methods))
     seconds = time.perf_counter() - begun
     result = job.trace(seconds, outcome.interrupted)
-    _raise_if_failed(outcome, result, job.methods, numbers, job.bound)
+    _raise_if_failed(outcome, result, job)
     try:
-        result.report = check(result, **settings(job.methods, "max_treedepth", "target_accept"))
+        result.report = check(result)
     except KeyboardInterrupt:  # nothing finished is lost, the draws least of all
         warnings.warn("interrupted before the diagnostics; nbinfer.diagnostics.check(trace) makes them", stacklevel=2)
         return result
@@ -172,30 +173,20 @@ def _on_divergence(methods: Sequence[StepMethod]) -> Any:
         warnings.warn(f"chain {chain}: {divergences} divergences so far.", ConvergenceWarning, stacklevel=4)
         return False
 
-    def stop(chain: int, divergences: int) -> bool:
-        return True
-
-    wanted = {getattr(method, "on_error", "summary") for method in methods}
-    return stop if "raise" in wanted else warn if "warn" in wanted else None
+    return warn if any(getattr(method, "on_error", "") == "warn" for method in methods) else None
 
 
-def _raise_if_failed(
-    outcome: Outcome, trace: Trace, methods: Sequence[StepMethod], numbers: Sequence[int], bound: Any
-) -> None:
+def _raise_if_failed(outcome: Outcome, trace: Trace, job: Sampling) -> None:
     """Raise what stopped a run, with the finished draws attached."""
+    numbers, bound = trace.chain_ids, job.bound
     if outcome.error is not None:
         outcome.error.trace = trace  # type: ignore[attr-defined]
         if outcome.chain is not None:
             number, point = numbers[outcome.chain], bound.describe(outcome.position, discrete=outcome.discrete)
             outcome.error.add_note(f"in chain {number} at {point}; finished draws: error.trace")
         raise outcome.error
-    stops = any(getattr(method, "on_error", "") == "raise" for method in methods)
-    if outcome.interrupted and stops and trace.sample_stats["diverging"].any():
-        failure = SamplingError(
-            "stopped at the first divergence, as on_error='raise' asks; finished draws: error.trace"
-        )
-        failure.trace = trace
-        raise failure
+    if job.blocks.stops_at_divergence:
+        raise_divergence(trace)
     if outcome.interrupted and not trace.draws_done.any():
         failure = SamplingError("stopped during warm-up, before a draw was kept. Statistics of warm-up: error.trace")
         failure.trace = trace

@@ -11,7 +11,8 @@ import numpy as np
 
 from nbinfer._version import __version__
 from nbinfer.autodiff.errors import DerivativeWarning
-from nbinfer.errors import PerformanceWarning
+from nbinfer.diagnostics.of_samplers import first_divergence, where
+from nbinfer.errors import PerformanceWarning, SamplingError
 from nbinfer.mcmc.arrays import posterior_arrays, statistics_arrays
 from nbinfer.mcmc.blocks import Blocks, Placed
 from nbinfer.mcmc.starts import starting_points
@@ -38,8 +39,8 @@ class Sampling:
         Their seeds.
     start : None, mapping or sequence of mappings
         Where they begin, see `starting_points`.
-    jitter : bool
-        Whether starts that are not given are jittered.
+    jitter, disperse : bool
+        Whether coordinates that are not given are jittered, and discrete values drawn.
     kept : set of str, optional
         Names that the trace keeps. Default: all.
     discard : bool
@@ -66,6 +67,7 @@ class Sampling:
         sequences: Sequence[np.random.SeedSequence],
         start: Any = None,
         jitter: bool = True,
+        disperse: bool = True,
         kept: set[str] | None = None,
         discard: bool = True,
         record: bool = True,
@@ -80,9 +82,10 @@ class Sampling:
         gradient = any(method.uses_gradient for method in self.methods)
         if gradient:
             _warn_of_gradient(self.bound)
-        points = starting_points(self.bound, model, start, jitter, keys, numbers, gradient)
+        points = starting_points(self.bound, model, start, jitter, keys, numbers, gradient, disperse)
         for placed in steps:
             placed.method.check_starts(placed.site, np.array([placed.position(point.position) for point in points]))
+        self.bound.discrete(self.bound.chains)[:] = points[0].discrete  # for what looks at the first of them
         if gradient:
             self.bound.check_gradient(points[0].position)
         if model.conditional:
@@ -114,7 +117,8 @@ class Sampling:
             draws_done=np.maximum(done - self._tune, 0),
             tune_done=np.minimum(done, self._tune),
             chain_ids=self._numbers,
-            attrs=_attributes(self._sequences, seconds, self.methods, self._tune, self.blocks.progress["gradients"]),
+            attrs=_attributes(self._sequences, seconds, self.methods, self._tune, self.blocks.progress["gradients"])
+            | {"parameters": list(self._model.parameters)},
             interrupted=interrupted,
         )
 
@@ -124,6 +128,21 @@ def _warn_of_gradient(bound: Any) -> None:
         warnings.warn(bound.gradient_warning, PerformanceWarning, stacklevel=4)
     for message in bound.derivative_warnings:
         warnings.warn(message, DerivativeWarning, stacklevel=4)
+
+
+def raise_divergence(trace: Trace) -> None:
+    """Raise SamplingError, with the trace attached, if a draw after warm-up has diverged; it names the first."""
+    found = first_divergence(trace, trace.draws_done)
+    if found is None:
+        return
+    chain, draw = found
+    point = where(trace.posterior, [name for name in trace.attrs["parameters"] if name in trace.posterior], chain, draw)
+    failure = SamplingError(
+        f"stopped at the first divergence, as on_error='raise' asks: draw {draw} of chain {trace.chain_ids[chain]}"
+        f"{f', near {point}' if point else ''}; finished draws: error.trace"
+    )
+    failure.trace = trace
+    raise failure
 
 
 def settings(methods: Sequence[StepMethod], *names: str) -> dict[str, Any]:
@@ -161,4 +180,4 @@ def _attributes(
         "gradients": [int(g) for g in gradients],  # evaluations per chain, warm-up and search of the step size included
         "tune": tune,
         "steps": [method.name for method in methods],
-    } | settings(methods, "target_accept", "max_treedepth")
+    } | settings(methods, "target_accept", "max_treedepth", "largest_step_size")

@@ -27,8 +27,13 @@ def _advance(job: Sampling, until: int) -> None:
     team = job.blocks.team(until)
     job.blocks.stop[0] = 0
     job.blocks.progress["finished"] = 0
+    before = int(job.blocks.progress["divergences"].sum())
     work(address_of(team))
     raise_failure(job.blocks, job.bound)
+    if job.blocks.stops_at_divergence and job.blocks.progress["divergences"].sum() > before:
+        blocks = job.blocks
+        point = job.bound.describe(blocks.part(0, "position").view(np.float64), 0, blocks.part(0, "discrete").copy())
+        raise SamplingError(f"stopped at the first divergence, as on_error='raise' asks, near {point}.")
 
 
 def iter_sample(
@@ -103,7 +108,11 @@ def iter_sample(
     if tune:
         _advance(job, tune)
     for draw in range(1, draws + 1):
-        _advance(job, tune + draw)
+        try:
+            _advance(job, tune + draw)
+        except SamplingError as error:
+            error.trace = job.trace(time.perf_counter() - begun, True)[:draw]
+            raise
         yield job.trace(time.perf_counter() - begun, draw < draws)[:draw]
 
 
@@ -156,6 +165,7 @@ class Stepper:
             sequences=seed_sequences(random_seed, 1),
             start=start,
             jitter=False,
+            disperse=False,
             record=False,
         )
         self._record = self._job.blocks.records[0]

@@ -241,6 +241,32 @@ class Layout:
             raise ModelError("; ".join(wrong))
         return q
 
+    def completed(
+        self, point: Mapping[str, Any], q: np.ndarray, discrete: np.ndarray, data: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the coordinates and discrete values of a partial point, with those given here for what is missing.
+
+        Raises
+        ------
+        ModelError
+            If a value of the point lies outside its bounds there, or they leave nothing between them.
+        """
+        q, discrete = q.copy(), discrete.copy()
+        values: dict[str, Any] = {}
+        for name, p in self.parameters.items():
+            support = self.support(p, values, data)
+            if name in point:
+                values[name] = support.check(point[name])
+                if p.support.discrete:
+                    discrete[p.z] = np.ravel(values[name])
+                else:
+                    q[p.q] = support.unconstrain(values[name])
+            elif p.support.discrete:
+                values[name] = discrete[p.z].reshape(p.shape)
+            else:
+                values[name] = support.image(q[p.q])[0]
+        return q, discrete
+
     def discrete_values(self, point: Mapping[str, Any]) -> np.ndarray:
         """Lay out the discrete values of a point, maybe partial."""
         z = np.zeros(max(self.discrete, 1), np.int64)
