@@ -18,6 +18,7 @@ from nbinfer.autodiff.compiled import Compiled
 from nbinfer.autodiff.errors import ADError, DerivativeWarning
 from nbinfer.autodiff.generated import Generated, Leaf, Tuple, Type, python_function
 from nbinfer.autodiff.store import find
+from nbinfer.errors import unseen
 
 __all__ = ["check_grad", "grad", "value_and_grad"]
 
@@ -214,7 +215,9 @@ _SHOWN: dict[Any, Any] = {}
 def warn(generated: Generated) -> None:
     """Issue the warnings of generated code, each at the user's own line, once."""
     for note in generated.warnings:
-        warnings.warn_explicit(f"{note.message}: {note.text}", DerivativeWarning, note.file, note.line, registry=_SHOWN)
+        text = f"{note.message}: {note.text}"
+        with unseen():
+            warnings.warn_explicit(text, DerivativeWarning, note.file, note.line, registry=_SHOWN)
 
 
 def value_and_grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> ValueAndGrad:

@@ -16,7 +16,7 @@ from nbinfer.diagnostics.energy import bfmi
 from nbinfer.diagnostics.measure import MIN_DRAWS
 from nbinfer.diagnostics.quantities import Measured, Run, cut_note, join, labels, measure_run, read
 from nbinfer.diagnostics.rhat import largest_rhat
-from nbinfer.errors import ConvergenceWarning
+from nbinfer.errors import ConvergenceWarning, unseen
 
 RHAT_LIMIT = 1.01
 ESS_PER_CHAIN = 100
@@ -106,7 +106,8 @@ class Report:
             1 points at the line that calls `warn`, 2 at the caller of its function, and so on.
         """
         for problem in self.problems:
-            warnings.warn(problem.message, ConvergenceWarning, stacklevel=stacklevel + 1)
+            with unseen():
+                warnings.warn(problem.message, ConvergenceWarning, stacklevel=stacklevel + 1)
 
 
 def check(

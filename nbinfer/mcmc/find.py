@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.errors import ConvergenceWarning
+from nbinfer.errors import ConvergenceWarning, unseen
 from nbinfer.mcmc import curvature
 from nbinfer.mcmc.arguments import the_model
 from nbinfer.mcmc.progress import counter_for
@@ -198,12 +198,12 @@ def find_map(
     finally:
         display.close()
     if ended:
-        warnings.warn(
+        said = (
             f"find_map returns the best point of {objective.evaluations} evaluations, where the largest slope of the "
-            f"log density is {objective.slope:.2g}: {ended}.",
-            ConvergenceWarning,
-            stacklevel=2,
+            f"log density is {objective.slope:.2g}: {ended}."
         )
+        with unseen():
+            warnings.warn(said, ConvergenceWarning, stacklevel=2)
     values = model.constrain(objective.best, objective.discrete)
     point = values | model.derived_values(values)
     return (point, raw) if return_raw else point

@@ -104,7 +104,7 @@ def iter_sample(
         _advance(job, tune)
     for draw in range(1, draws + 1):
         _advance(job, tune + draw)
-        yield job.trace(time.perf_counter() - begun, draw < draws)[:draw]
+        yield job.trace(time.perf_counter() - begun)[:draw]
 
 
 class Stepper:
