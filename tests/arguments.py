@@ -8,11 +8,13 @@ import argparse
 import collections
 import decimal
 import fractions
+import functools
 import inspect
+import json
 import math
 import os
 import re
-import selectors
+import select
 import subprocess
 import sys
 import warnings
@@ -77,7 +79,7 @@ VALUES = {
     "generator": lambda: iter([1.0, "a"]), "range": lambda: range(3), "zero-d": lambda: np.array(1.0),
     "empty array": lambda: np.zeros(0), "2x2": lambda: np.zeros((2, 2)), "NaN array": lambda: np.full(3, np.nan),
     "object array": lambda: np.array([None, "a"], object), "str array": lambda: np.array(["a", "b"]),
-    "masked array": lambda: np.ma.masked_array([1.0, 2.0], [True, False]), "dates": lambda: np.array(["2020-01-01"], "M8"),
+    "masked array": lambda: np.ma.masked_array([1.0, 2.0], [True, False]), "dates": lambda: np.array(["2020"], "M8"),
     "records": lambda: np.zeros(2, [("a", "f8")]), "big-endian": lambda: np.zeros(3, ">f8"),
     "no array": NoArray, "no repr": NoRepr, "no truth": NoTruth,
 }  # fmt: skip
@@ -104,6 +106,11 @@ def make():
     return model, trace
 
 
+def on_a_copy(trace, method, /, **given):
+    """Call a method that changes a trace on a copy."""
+    return getattr(trace.copy(), method)(**given)
+
+
 def catalogue():
     """Return {name: (callable, valid arguments)}; every argument named here or in the signature is tried."""
     model, trace = make()
@@ -122,7 +129,7 @@ def catalogue():
         "sample": (nb.sample, {"model": model, **few}),
         "iter_sample": (
             lambda **given: next(nb.iter_sample(**given)),
-            {"draws": 3, "tune": 3, "model": model, "step": None, "start": None, "trace": None, "chain": 0, "random_seed": 1},
+            dict(draws=3, tune=3, model=model, step=None, start=None, trace=None, chain=0, random_seed=1),
         ),
         "find_map": (nb.find_map, {"model": model, "progressbar": False}),
         "find_hessian": (nb.find_hessian, {"point": point, "model": model}),
@@ -135,7 +142,7 @@ def catalogue():
         "summary": (nb.summary, {"trace": trace}),
         "check": (dg.check, {"trace": trace}),
         "Trace": (nb.Trace, {"posterior": {"x": draws}}),
-        "grad": (lambda function, argnums, x: nb.grad(function, argnums)(x), {"function": square, "argnums": 0, "x": q}),
+        "grad": (lambda function, argnums, x: nb.grad(function, argnums)(x), dict(function=square, argnums=0, x=q)),
         "check_grad": (nb.check_grad, {"function": square, "x": q}),
         "custom_vjp": (nb.custom_vjp, {"partials": lambda x: (2 * x,)}),
         "astep": (nb.Slice().on(model, random_seed=1).astep, {"q0": q}),
@@ -158,16 +165,26 @@ def catalogue():
         "lower": (nb.lower, {"a": 0.0}),
         "upper": (nb.upper, {"b": 0.0}),
     }
-    for name in (
-        "NUTS HamiltonianMC Metropolis BinaryMetropolis BinaryGibbsMetropolis CategoricalGibbsMetropolis Slice "
-        "EllipticalSlice DEMetropolis DEMetropolisZ StretchMove"
-    ).split():
+    for name in [
+        "NUTS",
+        "HamiltonianMC",
+        "Metropolis",
+        "BinaryMetropolis",
+        "BinaryGibbsMetropolis",
+        "CategoricalGibbsMetropolis",
+        "Slice",
+        "EllipticalSlice",
+        "DEMetropolis",
+        "DEMetropolisZ",
+        "StretchMove",
+    ]:
         calls[name] = (getattr(nb, name), {"prior_cov": np.eye(3)} if name == "EllipticalSlice" else {})
     calls["GibbsStep"] = (nb.GibbsStep, {"vars": "y", "draw": lambda p, d, rng: 1.0})
     for name, valid in {
-        "logp": {"point": point}, "logp_unconstrained": {"q": q}, "constrain": {"q": q}, "unconstrain": {"point": point},
-        "log_jacobian": {"q": q}, "derived_values": {"values": point}, "density_of": {"values": point},
-        "check_grad": {"point": point}, "set_data": {"a": 1.0}, "bind": {"chains": 1},
+        "logp": {"point": point}, "logp_unconstrained": {"q": q}, "constrain": {"q": q},
+        "unconstrain": {"point": point},
+        "log_jacobian": {"q": q}, "derived_values": {"values": point}, "check_grad": {"point": point},
+        "set_data": {"a": 1.0},
     }.items():  # fmt: skip
         calls[f"model.{name}"] = (getattr(model, name), valid)
     for name, valid in {
@@ -175,16 +192,30 @@ def catalogue():
         "__getitem__": {"key": "x"},
     }.items():  # fmt: skip
         calls[f"trace.{name}"] = (getattr(trace, name), valid)
-    for name, valid in {"add_values": {"values": {"z": draws[:, :5]}}, "append": {"other": trace}, "remove_values": {"name": "y"}}.items():
-        calls[f"trace.{name}"] = (lambda name=name, **given: getattr(trace.copy(), name)(**given), valid)
-    for name in "ess_bulk ess_mean ess_tail mcse_mean mcse_sd rhat hdi ess_quantile mcse_quantile".split():
+    for name, valid in {
+        "add_values": {"values": {"z": draws[:, :5]}, "overwrite": False},
+        "append": {"other": trace},
+        "remove_values": {"name": "y"},
+    }.items():
+        calls[f"trace.{name}"] = (functools.partial(on_a_copy, trace, name), valid)
+    for name in [
+        "ess_bulk",
+        "ess_mean",
+        "ess_tail",
+        "mcse_mean",
+        "mcse_sd",
+        "rhat",
+        "hdi",
+        "ess_quantile",
+        "mcse_quantile",
+    ]:
         calls[name] = (getattr(dg, name), {"x": draws} | ({"p": 0.5} if "quantile" in name else {}))
     calls["bfmi"] = (dg.bfmi, {"energy": draws})
     return calls
 
 
-#: Calls that would take the machine's memory or time for what is no mistake.
-HUGE = {("find_map", "maxeval"), ("init_nuts", "n_init")}
+#: Calls that mean something, and in which a function complains about what it gets.
+MEANT = {("find_map", "callback", "a class"), ("check_grad", "x", "huge shape")}
 
 
 def plan(only=None):
@@ -199,13 +230,30 @@ def plan(only=None):
             kinds = ()
         names = [p.name for p in kinds if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name != "name"]
         for argument in dict.fromkeys([*valid, *names]):
-            found += [(name, argument, label) for label in VALUES]
+            found += [(name, argument, label) for label in VALUES if (name, argument, label) not in MEANT]
     return found
+
+
+#: A message about an entry of a mapping names that entry, one about a function the function.
+ENTRIES = {
+    "point": r"parameter|missing|x: |y: ",
+    "parameters": r"parameter",
+    "values": r"parameter|missing|x: |y: |overwrite",
+    "nuts_kwargs": "NUTS has no option",
+    "key": "a trace is indexed by|the trace has no|idx",
+    "trace": r"must have shape \(draw,\)",
+    "x": "argument 0",
+    "function": "<lambda>",
+    "q0": "the point to step from",
+}
 
 
 def named(argument, message):
     """Tell whether a message names an argument."""
-    return re.search(rf"(?<![A-Za-z]){re.escape(argument)}(?![A-Za-z])", message) is not None
+    if message.endswith("of mine"):  # what an object of the user's raises reaches the user as it is
+        return True
+    pattern = rf"(?<![A-Za-z]){re.escape(argument)}(?![A-Za-z])"
+    return re.search(f"{pattern}|{ENTRIES.get(argument, pattern)}", message) is not None
 
 
 def attempt(function, valid, argument, label):
@@ -227,48 +275,45 @@ def child(only, begin):
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     warnings.simplefilter("ignore")
     out = os.fdopen(os.dup(1), "w", buffering=1)
-    calls = catalogue()
-    for i, (name, argument, label) in enumerate(plan(only)):
-        if i >= begin:
-            print(f"begin {i}", file=out)
-            print(f"end {i} {attempt(*calls[name], argument, label)!r}", file=out)
+    calls, planned = catalogue(), plan(only)
+    for i, call in list(enumerate(planned))[begin:]:
+        print(json.dumps(["begin", i, len(planned), call, None]), file=out)
+        print(json.dumps(["end", i, len(planned), call, attempt(*calls[call[0]], *call[1:])]), file=out)
 
 
 def run(only=None, plain=False):
     """Make all calls in child processes; return {(name, argument, label): outcome}."""
-    calls, found, begin = plan(only), {}, 0
+    found, begin, total = {}, 0, 1
     environment = os.environ | ({"NUMBA_DISABLE_JIT": "1"} if plain else {})
-    while begin < len(calls):
+    while begin < total:
         command = [sys.executable, "-m", "tests.arguments", "--child", str(begin), *(only or ())]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-            begun, ended = _follow(process, calls, found)
-            if ended + 1 < len(calls) and begun > ended:
-                found[calls[begun]] = f"hangs, or ended with status {process.poll()}"
-            elif ended + 1 < len(calls):
-                raise RuntimeError(f"the child ended after call {ended} with status {process.poll()}")
-        begin = max(begun, ended) + 1
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+            last = _follow(process, found)
+        if last is None:
+            raise RuntimeError(f"the child ended before a call, with status {process.returncode}")
+        kind, i, total, call, _ = last
+        if kind == "begin":
+            found[tuple(call)] = f"hangs, or ended with status {process.returncode}"
+        begin = i + 1
     return found
 
 
-def _follow(process, calls, found):
-    """Read what a child says until it ends or hangs; return the last call that it began and the last that ended."""
-    begun = ended = -1
-    selector = selectors.DefaultSelector()
-    selector.register(process.stdout, selectors.EVENT_READ)
-    while selector.select(10 * PATIENCE if begun < 0 else PATIENCE):
-        line = process.stdout.readline()
-        if not line:
-            process.wait()
-            return begun, ended
-        kind, i, *rest = line.rstrip("\n").split(" ", 2)
-        if kind == "begin":
-            begun = int(i)
-        elif kind == "end":
-            ended = int(i)
-            found[calls[ended]] = eval(rest[0])
-    process.kill()
+def _follow(process, found):
+    """Read what a child says until it ends or hangs; return the last of it."""
+    last, rest = None, b""
+    while select.select([process.stdout], [], [], 10 * PATIENCE if last is None else PATIENCE)[0]:
+        read = os.read(process.stdout.fileno(), 1 << 16)
+        if not read:
+            break
+        *lines, rest = (rest + read).split(b"\n")
+        for line in lines:
+            last = json.loads(line)
+            if last[0] == "end":
+                found[tuple(last[3])] = last[4]
+    else:
+        process.kill()
     process.wait()
-    return begun, ended
+    return last
 
 
 def main():

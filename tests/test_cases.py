@@ -1,4 +1,4 @@
-"""The programs of public bug reports that lie beside the project, where they do; each exits 0 once its fault is gone."""
+"""The programs of public bug reports that lie beside the project, if they do; each exits 0 once its fault is gone."""
 
 import os
 import subprocess

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import array as array_of
 from nbinfer.autodiff.check import Check, compare
 from nbinfer.autodiff.compiled import Compiled
 from nbinfer.autodiff.errors import ADError, DerivativeWarning
@@ -67,7 +68,7 @@ class _Call:
             return thing
         if hasattr(thing, "filled"):  # of np.ma, which takes long to import
             raise ADError(f"argument {name} is a masked array; pass values without a mask: {name}.filled(0.0)")
-        array = np.asarray(thing)
+        array = np.asarray(array_of(f"argument {name}", thing))
         kind = {"f": "float", "i": "int", "u": "int", "b": "bool"}.get(array.dtype.kind)
         if kind is None:
             what = f"{type(thing).__name__} of dtype {array.dtype}" if isinstance(thing, np.ndarray) else repr(thing)

@@ -71,7 +71,7 @@ class Generated(NamedTuple):
     arrays: dict[str, np.ndarray]
 
 
-def python_function(function: Callable[..., Any]) -> types.FunctionType:
+def python_function(function: Callable[..., Any], name: str = "") -> types.FunctionType:
     """Return the function itself, or what a compiled one was made of.
 
     Raises
@@ -81,5 +81,7 @@ def python_function(function: Callable[..., Any]) -> types.FunctionType:
     """
     plain = getattr(function, "py_func", function)
     if not isinstance(plain, types.FunctionType):
-        raise ADError(f"{function!r} is not a Python function: there is no source to differentiate; write one with def")
+        raise ADError(
+            f"{name}{function!r} is not a Python function: there is no source to differentiate; write one with def"
+        )
     return plain

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import numbers
 from nbinfer.diagnostics.acceptance import misses_target
 from nbinfer.diagnostics.energy import bfmi
 from nbinfer.diagnostics.measure import MIN_DRAWS
@@ -146,6 +147,12 @@ def check(
     attrs = getattr(trace, "attrs", None) or {}
     max_treedepth = attrs.get("max_treedepth") if max_treedepth is None else max_treedepth
     target_accept = attrs.get("target_accept") if target_accept is None else target_accept
+    if target_accept is not None:
+        targets = numbers("target_accept", target_accept)
+        if targets.ndim > 1 or not (np.isnan(targets) | ((targets > 0.0) & (targets < 1.0))).all():
+            raise ValueError(
+                f"target_accept must lie between 0 and 1, one number or one for each sampler, got {target_accept!r}."
+            )
     measured = measure_run(run, run.posterior, 0.9)
     stats = _Statistics(trace, run)
     quantities = _Quantities(run, measured)

@@ -45,7 +45,7 @@ from typing import Any, overload
 import numpy as np
 
 from nbinfer.compile import Elementwise, Kernel
-from nbinfer.distributions._check import Check, as_numbers, broadcast_shape
+from nbinfer.distributions._check import Check, as_numbers, broadcast_shape, check_rng
 
 
 class Density(Elementwise):
@@ -104,6 +104,7 @@ class Generator(Kernel[..., Any]):
 
     def __call__(self, rng: np.random.Generator, *args: Any, **named: Any) -> Any:
         bound = self._signature.bind(rng, *args, **named).arguments
+        check_rng(_name(self), rng)
         size = bound.pop("size", None)
         parameters = [as_numbers(_name(self), name, x) for name, x in bound.items() if name in self.check.names]
         self.check(*parameters)

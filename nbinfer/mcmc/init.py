@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbinfer.arguments import flag
 from nbinfer.mcmc.arguments import the_model
 from nbinfer.mcmc.assign import assign
 from nbinfer.mcmc.blocks import Blocks, Column, Placed
@@ -228,6 +229,7 @@ def init_nuts(
     model = the_model(model)
     count("chains", chains, 1, 2**31)
     count("n_init", n_init, 2, 2**62)
+    flag("progressbar", progressbar)
     _all_continuous(init, model)
     ((_, chosen), *_) = assign(model, NUTS(**kwargs))  # what is wrong with the options shows before anything runs
     left = set(model.parameters) - set(chosen)

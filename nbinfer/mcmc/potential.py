@@ -344,14 +344,14 @@ def quad_potential(C: Any, is_cov: bool) -> QuadPotential:
 
         if not is_cov:
             raise ValueError(
-                "a sparse scaling must be a covariance: pass is_cov=True, or C.toarray() for a mass matrix."
+                "C: a sparse scaling must be a covariance: pass is_cov=True, or C.toarray() for a mass matrix."
             )
         return QuadPotentialSparse(C)
-    array = numbers("a scaling", C)
+    array = numbers("C: a scaling", C)
     if array.ndim == 1:
-        diagonal = positive_diagonal("scaling", array)
+        diagonal = positive_diagonal("the scaling C", array)
         return QuadPotentialDiag(diagonal if is_cov else 1.0 / diagonal)
     if array.ndim == 2:
-        symmetric_and_positive("scaling", array)  # its errors name what the user calls it
+        symmetric_and_positive("the scaling C", array)  # its errors name what the user calls it
         return QuadPotentialFull(array) if is_cov else QuadPotentialFullInv(array)
-    raise ValueError(f"a scaling must be a vector or a matrix, got shape {array.shape}.")
+    raise ValueError(f"C: a scaling must be a vector or a matrix, got shape {array.shape}.")

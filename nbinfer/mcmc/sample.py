@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from nbinfer.arguments import flag
 from nbinfer.diagnostics import check
 from nbinfer.errors import ConvergenceWarning, NbinferWarning, SamplingError
 from nbinfer.mcmc.arguments import check_count, cores_for, kept_names, model_and_draws, options_for
@@ -131,6 +132,8 @@ def sample(
     check_count("chains", chains, 1)
     check_count("chain_idx", chain_idx, 0)
     check_count("n_init", n_init, 2)
+    flag("progressbar", progressbar)
+    flag("discard_tuned_samples", discard_tuned_samples)
     cores = cores_for(cores, njobs, chains)
     options = options_for(nuts_kwargs, step_kwargs)
     init = checked(init)
