@@ -348,7 +348,10 @@ def _acceptance(stats: _Statistics, target_accept: float | Sequence[float] | Non
     samplers = stats.of_samplers("acceptance_rate")
     if target_accept is None:
         return None
-    targets = np.broadcast_to(np.asarray(target_accept, float), len(samplers))
+    targets = np.asarray(target_accept, float)
+    if targets.ndim and len(targets) != len(samplers):
+        raise ValueError(f"target_accept must be a number, or one for each of {len(samplers)} samplers, got {targets}.")
+    targets = np.broadcast_to(targets, len(samplers))
     worst: set[int] = set()
     texts = []
     for accept, target in zip(samplers, targets, strict=True):

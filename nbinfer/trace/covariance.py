@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import words
+from nbinfer.trace.names import UnknownNameError, unknown
 
 if TYPE_CHECKING:
     from nbinfer.trace.trace import Trace
@@ -58,8 +59,8 @@ def trace_cov(trace: Trace, vars: str | Sequence[str] | None = None, model: Any 
     draws = int(trace.draws_done.sum())
     if draws < 2:
         raise ValueError(f"a covariance needs at least 2 draws, the trace has {draws}")
-    unknown = [name for name in names if name not in trace.varnames]
-    if unknown:
-        raise ValueError(f"vars names {unknown[0]!r}, which the trace lacks; it has {', '.join(trace.varnames)}.")
+    for name in names:
+        if name not in trace.varnames:
+            raise UnknownNameError(unknown("variable", name, trace.varnames, "vars: "))
     columns = [np.asarray(trace.get_values(name), np.float64).reshape(draws, -1) for name in names]
     return np.atleast_2d(np.cov(np.concatenate(columns, axis=1), rowvar=False))
