@@ -4,6 +4,7 @@ import contextvars
 import dataclasses
 import os
 import signal
+import sys
 import threading
 import warnings
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
-from nbinfer.errors import ConvergenceWarning, SamplingError
+from nbinfer.errors import ConvergenceWarning, NbinferWarning, SamplingError
 from nbinfer.mcmc.task import Task, finished
 from tests.mcmc.interrupts import Presses
 from tests.mcmc.models import eight_schools
@@ -209,6 +210,24 @@ def test_it_works_in_a_thread():
     thread.start()
     thread.join()
     assert found == [7]
+
+
+def test_ctrl_c_in_the_diagnostics_keeps_the_draws(monkeypatch):
+    room = sys.modules["nbinfer.mcmc.sample"]
+    check, free = room.check, threading.Event()
+
+    def pressed(trace, **options):
+        press()
+        free.wait(60)
+        return check(trace, **options)
+
+    monkeypatch.setattr(room, "check", pressed)
+    with pytest.warns(NbinferWarning, match="before the diagnostics"):
+        trace = nb.sample(eight_schools(), 20, 20, chains=2, random_seed=7, progressbar=False)
+    assert np.isfinite(trace["eta"]).all()
+    assert not trace.interrupted
+    assert trace.report is None
+    free.set()
 
 
 class Hangs:
