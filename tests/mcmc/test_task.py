@@ -230,6 +230,25 @@ def test_ctrl_c_in_the_diagnostics_keeps_the_draws(monkeypatch):
     free.set()
 
 
+@pytest.mark.parametrize("refused", ["nbinfer-1", "nbinfer-0"])
+def test_a_system_without_threads_to_spare(refused, monkeypatch):
+    """One worker does the work of all; without any, the error says so and has the trace."""
+    whole, start = eight(cores=2), threading.Thread.start
+
+    def limited(thread):
+        if thread.name == refused:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    if refused == "nbinfer-1":
+        assert eight(cores=2)["eta"].tobytes() == whole["eta"].tobytes()
+    else:
+        with pytest.raises(RuntimeError, match="new thread") as caught:
+            eight(cores=2)
+        assert caught.value.trace.interrupted
+
+
 class Hangs:
     """A density in Python that stops answering, as a server may."""
 
