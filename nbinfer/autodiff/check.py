@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbinfer.arguments import numbers
 from nbinfer.compile import origin
 
 _EPS = float(np.finfo(float).eps)
@@ -126,7 +127,7 @@ def _flat(name: str, thing: Any) -> tuple[list[str], np.ndarray]:
         fields = getattr(thing, "_fields", None) or range(len(thing))
         parts = [_flat(f"{name}.{f}" if isinstance(f, str) else f"{name}[{f}]", v) for f, v in zip(fields, thing)]  # noqa: B905
         return [n for names, _ in parts for n in names], np.concatenate([np.zeros(0), *(x for _, x in parts)])
-    array = np.asarray(thing, dtype=float)
+    array = numbers(name, thing)
     names = [name + (f"[{', '.join(map(str, index))}]" if index else "") for index in np.ndindex(array.shape)]
     return names, array.ravel()
 

@@ -50,7 +50,7 @@ def custom_vjp(partials: Callable[..., Any]) -> Callable[[Callable[..., Any]], C
     ... def sine(x):
     ...     return math.sin(x)
     """
-    python_function(partials)
+    python_function(partials, "partials: ")
 
     def mark(function: Callable[..., Any]) -> Callable[..., Any]:
         plain: Any = python_function(function)

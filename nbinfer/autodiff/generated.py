@@ -80,7 +80,7 @@ class Generated(NamedTuple):
         return f"@kernel(reassociate=True{', boundscheck=True' if self.boundscheck else ''})\n{self.source}"
 
 
-def python_function(function: Callable[..., Any]) -> types.FunctionType:
+def python_function(function: Callable[..., Any], name: str = "") -> types.FunctionType:
     """Return the function itself, or what a compiled one was made of.
 
     Raises
@@ -90,5 +90,7 @@ def python_function(function: Callable[..., Any]) -> types.FunctionType:
     """
     plain = origin.python_function(function)
     if not isinstance(plain, types.FunctionType):
-        raise ADError(f"{function!r} is not a Python function: there is no source to differentiate; write one with def")
+        raise ADError(
+            f"{name}{function!r} is not a Python function: there is no source to differentiate; write one with def"
+        )
     return plain

@@ -19,6 +19,7 @@ from nbinfer.compile.forks import GATE, cached_property
 from nbinfer.compile.kernels import JIT, OPTIONS
 from nbinfer.compile.memory import register
 from nbinfer.compile.origin import home
+from nbinfer.errors import unseen
 
 _C_TYPES: dict[str, Any] = {
     "float64": ctypes.c_double,
@@ -135,7 +136,8 @@ class Entry:
 
     def _compile(self) -> tuple[str, bytes, list[str]]:
         if self.py_func.__module__ == "nbinfer.mcmc.nuts":
-            _log.warning("compiling the engine; this happens once per machine and takes some twenty seconds")
+            with unseen():
+                _log.warning("compiling the engine; this happens once per machine and takes some twenty seconds")
         with _no_garbage_collection(), _deep_recursion():
             stored, portable = self._compile_with_numba()
         if portable:
@@ -162,11 +164,12 @@ class Entry:
         portable = not library.has_dynamic_globals
         if not portable:
             _ALIVE.append(function)
-            _log.warning(
-                "%s refers to a large global array or a ctypes function and is compiled in each process; "
-                "pass the array as data",
-                self.py_func.__name__,
-            )
+            with unseen():
+                _log.warning(
+                    "%s refers to a large global array or a ctypes function and is compiled in each process; "
+                    "pass the array as data",
+                    self.py_func.__name__,
+                )
         return (function.native_name, bytes(library._get_compiled_object()), sorted(externals)), portable
 
 

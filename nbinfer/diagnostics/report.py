@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import numbers
 from nbinfer.diagnostics.measure import MIN_DRAWS
 from nbinfer.diagnostics.movement import stuck
 from nbinfer.diagnostics.of_draws import Quantities
@@ -22,7 +23,7 @@ from nbinfer.diagnostics.of_samplers import (
 )
 from nbinfer.diagnostics.problem import Kind, Problem, plural
 from nbinfer.diagnostics.quantities import Measured, Run, cut_note, join, measure_run, read
-from nbinfer.errors import ConvergenceWarning
+from nbinfer.errors import ConvergenceWarning, unseen
 
 
 class Report:
@@ -69,7 +70,8 @@ class Report:
             1 points at the line that calls `warn`, 2 at the caller of its function, and so on.
         """
         for problem in self.problems:
-            warnings.warn(problem.message, ConvergenceWarning, stacklevel=stacklevel + 1)
+            with unseen():
+                warnings.warn(problem.message, ConvergenceWarning, stacklevel=stacklevel + 1)
 
 
 def check(
@@ -121,6 +123,12 @@ def check(
     attrs = getattr(trace, "attrs", None) or {}
     max_treedepth = attrs.get("max_treedepth") if max_treedepth is None else max_treedepth
     target_accept = attrs.get("target_accept") if target_accept is None else target_accept
+    if target_accept is not None:
+        targets = numbers("target_accept", target_accept)
+        if targets.ndim > 1 or not (np.isnan(targets) | ((targets > 0.0) & (targets < 1.0))).all():
+            raise ValueError(
+                f"target_accept must lie between 0 and 1, one number or one for each sampler, got {target_accept!r}."
+            )
     largest_step_size = attrs.get("largest_step_size") if largest_step_size is None else largest_step_size
     parameters = attrs.get("parameters") if parameters is None else parameters
     known = [name for name in map(str, np.ravel(parameters or [])) if name in run.posterior] or None

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbinfer.arguments import array
 from nbinfer.compile import elementwise
 
 
@@ -182,7 +183,7 @@ def as_numbers(what: str, name: str, value: Any) -> Any:
     TypeError
         If it is no number and no array of numbers.
     """
-    numbers = np.asarray(value)
+    numbers = array(f"{what}: {name}", value)
     kind = numbers.dtype.kind
     if kind not in "biuf":
         raise TypeError(f"{what}: {name} must be a number or an array of numbers, got {value!r}")
@@ -216,9 +217,15 @@ def broadcast_shape(
     return common if wanted is None else wanted
 
 
+def check_rng(what: str, rng: Any) -> None:
+    """Require a generator of random numbers."""
+    if not hasattr(rng, "standard_normal"):
+        raise TypeError(f"{what}: rng must be a numpy.random.Generator, got {type(rng).__name__}")
+
+
 def _shape_of(what: str, size: Any) -> tuple[int, ...]:
     """Return `size` as a shape."""
-    sizes = np.asarray(size)
+    sizes = array(f"{what}: size", size)
     if sizes.size and (sizes.dtype.kind not in "iu" or sizes.ndim > 1 or (sizes < 0).any()):
         raise ValueError(f"{what}: size must be an integer or a tuple of integers, none negative, got {size!r}")
     return tuple(np.atleast_1d(sizes).astype(np.int64).tolist())

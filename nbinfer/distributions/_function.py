@@ -47,7 +47,7 @@ import numpy as np
 
 from nbinfer.compile import Elementwise, Kernel
 from nbinfer.compile.forks import cached_property
-from nbinfer.distributions._check import Check, as_numbers, broadcast_shape
+from nbinfer.distributions._check import Check, as_numbers, broadcast_shape, check_rng
 
 _LARGEST = float(np.finfo(np.float64).max)
 _SMALLEST = 2.3e-308
@@ -123,6 +123,7 @@ class Generator(Kernel[..., Any]):
 
     def __call__(self, rng: np.random.Generator, *args: Any, **named: Any) -> Any:
         bound = self._signature.bind(rng, *args, **named).arguments
+        check_rng(_name(self), rng)
         size = bound.pop("size", None)
         parameters = [as_numbers(_name(self), name, x) for name, x in bound.items() if name in self.check.names]
         self.check(*parameters)

@@ -15,7 +15,7 @@ import numpy as np
 from nbinfer.autodiff.registry import HANDLERS, handles
 from nbinfer.compile import Kernel, elementwise
 from nbinfer.compile.forks import cached_property
-from nbinfer.distributions._check import Check, Condition, as_numbers, broadcast_shape
+from nbinfer.distributions._check import Check, Condition, as_numbers, broadcast_shape, check_rng
 from nbinfer.distributions._function import Density
 from nbinfer.distributions._linalg import cholesky
 
@@ -108,6 +108,7 @@ class ComposedGenerator(Kernel[..., Any]):
 
     def __call__(self, rng: np.random.Generator, *args: Any, **named: Any) -> Any:
         bound = inspect.signature(self.py_func).bind(rng, *args, **named).arguments
+        check_rng(_name(self), rng)
         bound |= {name: as_numbers(_name(self), name, bound[name]) for name in self.check.names}
         self.check(*(bound[name] for name in self.check.names))
         return self.py_func(**bound)

@@ -1,4 +1,4 @@
-"""The driver of a run: starts workers, watches them, listens for Ctrl-C, and leaves the work to the kernels.
+"""The driver of a run: starts workers, watches them, and leaves the work to the kernels.
 
 Workers are plain threads inside one C call each, without the GIL. They share nothing but the chains' cache lines, so
 that neither Numba's thread pool nor its state is touched and a run may start from any thread and from a forked child.
@@ -78,7 +78,7 @@ def run(
     display: Any,
     on_divergence: Callable[[int, int], bool] | None = None,
 ) -> Outcome:
-    """Advance all chains to draw `until`.
+    """Advance all chains to draw `until`, or until the stop word of the blocks is set.
 
     Parameters
     ----------
@@ -102,30 +102,20 @@ def run(
     """
     outcome = Outcome()
     team = blocks.team(until)
-    blocks.stop[0] = 0
     threads = [
         threading.Thread(target=_work, args=(team, blocks, bound), name=f"nbinfer-{i}", daemon=True)
         for i in range(max(1, min(cores, len(blocks.records))))
     ]
     seen = [0] * len(blocks.records)
     interval = _FIRST_POLLS
-    waiting = list(threads)
     try:
-        while waiting or any(thread.is_alive() for thread in threads):
-            try:
-                while waiting:
-                    waiting[0].start()
-                    waiting.pop(0)
-                for thread in threads:
-                    thread.join(interval)
-                interval = min(2.0 * interval, _POLL)
-                display.update(blocks.progress)
-                _watch(blocks, bound, outcome, seen, on_divergence)
-            except KeyboardInterrupt:
-                if blocks.stop[0] != 0:  # asked twice: leave the threads to themselves
-                    raise
-                blocks.stop[0] = 1
-                waiting = [thread for thread in waiting if thread.ident is None]
+        threads = _started(threads)
+        while any(thread.is_alive() for thread in threads):
+            for thread in threads:
+                thread.join(interval)
+            interval = min(2.0 * interval, _POLL)
+            display.update(blocks.progress)
+            _watch(blocks, bound, outcome, seen, on_divergence)
         _watch(blocks, bound, outcome, seen, on_divergence)
         display.update(blocks.progress)
     finally:
@@ -135,6 +125,18 @@ def run(
     if outcome.error is None:
         _look_at_statuses(blocks, bound, outcome)
     return outcome
+
+
+def _started(threads: list[threading.Thread]) -> list[threading.Thread]:
+    """Start threads, as many as the system has; those that run do the work of all."""
+    for i, thread in enumerate(threads):
+        try:
+            thread.start()
+        except RuntimeError:
+            if i == 0:
+                raise
+            return threads[:i]
+    return threads
 
 
 def _look_at_statuses(blocks: Blocks, bound: Any, outcome: Outcome) -> None:

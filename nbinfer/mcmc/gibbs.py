@@ -105,7 +105,7 @@ class GibbsStep(StepMethod):  # numpydoc ignore=PR02
 
     def __post_init__(self) -> None:
         if not isinstance(self.vars, str):
-            raise TypeError(f"GibbsStep takes the name of one variable, got {self.vars!r}: GibbsStep('z', draw).")
+            raise TypeError(f"vars: GibbsStep takes the name of one variable, got {self.vars!r}: GibbsStep('z', draw).")
         if not callable(self.draw):
             raise TypeError(f"GibbsStep({self.vars!r}) needs a function draw(p, d, rng), got {self.draw!r}.")
 

@@ -23,7 +23,7 @@ from nbinfer.mcmc.adaptive import NAMED
 from nbinfer.mcmc.curvature import GuessedPotential
 from nbinfer.mcmc.integrators import integrator_number
 from nbinfer.mcmc.metric import Adaptation
-from nbinfer.mcmc.potential import QuadPotential, quad_potential
+from nbinfer.mcmc.potential import QuadPotential, potential_of
 from nbinfer.mcmc.settings import between, choice, is_number, positive
 from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
 from nbinfer.mcmc.step_size import DualAveraging
@@ -182,7 +182,7 @@ class Hamiltonian(StepMethod):  # numpydoc ignore=PR01
                 )
             return GuessedPotential(self.scaling)
         if self.scaling is not None:
-            return quad_potential(self.scaling, self.is_cov)
+            return potential_of("scaling", self.scaling, self.is_cov)
         wanted = self.potential if self.potential is not None else self.metric
         if wanted is None:
             return NAMED["fisher"]()

@@ -252,7 +252,9 @@ def proposal_for(proposal_dist: Any, s: ArrayLike | None) -> Proposal:
         return (MultivariateNormalProposal if scale.ndim == 2 else NormalProposal)(scale)
     if isinstance(proposal_dist, str):
         if proposal_dist.lower() not in PROPOSALS:
-            raise ValueError(f"unknown proposal {proposal_dist!r}; choose {', '.join(map(repr, PROPOSALS))}.")
+            raise ValueError(
+                f"unknown proposal {proposal_dist!r}; choose {', '.join(map(repr, PROPOSALS))} as proposal_dist."
+            )
         return PROPOSALS[proposal_dist.lower()](scale)
     if isinstance(proposal_dist, type) and issubclass(proposal_dist, Proposal):
         return proposal_dist(scale)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from nbinfer.arguments import flag
 from nbinfer.diagnostics import check
-from nbinfer.errors import ConvergenceWarning, SamplingError
+from nbinfer.errors import ConvergenceWarning, NbinferWarning, SamplingError
 from nbinfer.mcmc.arguments import check_count, cores_for, kept_names, model_and_draws, options_for
 from nbinfer.mcmc.assign import assign, listed, separated
 from nbinfer.mcmc.chain import work
 from nbinfer.mcmc.driver import Outcome, run
 from nbinfer.mcmc.init import beginning, beside, check_scope, checked
-from nbinfer.mcmc.progress import display_for
-from nbinfer.mcmc.sampling import Sampling, raise_divergence
-from nbinfer.mcmc.step import StepMethod
+from nbinfer.mcmc.progress import Display, display_for
+from nbinfer.mcmc.sampling import Sampling, divergence_error
+from nbinfer.mcmc.task import Task, finished
 from nbinfer.random import seed_sequences
 from nbinfer.trace import Trace
 
@@ -110,7 +110,9 @@ def sample(
 
     Notes
     -----
-    Ctrl-C ends the run and returns what is finished (``trace.interrupted``). If one of the model's functions raises,
+    Ctrl-C ends the run and returns what is finished (``trace.interrupted``). Pressed again, or during the diagnostics,
+    it returns at once, without diagnostics; a function of the model's that hangs is left behind. Warnings turned into
+    errors, and what a signal handler raises, have the draws as their attribute ``trace``. If a function raises,
     its exception arrives here with the point in its notes and the finished draws as its attribute ``trace``; failures
     of arithmetic at single points (FloatingPointError, ZeroDivisionError, OverflowError, LinAlgError) count as
     divergences.
@@ -131,6 +133,8 @@ def sample(
     check_count("chains", chains, 1)
     check_count("chain_idx", chain_idx, 0)
     check_count("n_init", n_init, 2)
+    flag("progressbar", progressbar)
+    flag("discard_tuned_samples", discard_tuned_samples)
     cores = cores_for(cores, njobs, chains)
     options = options_for(nuts_kwargs, step_kwargs)
     init = checked(init)
@@ -149,45 +153,56 @@ def sample(
     )  # fmt: skip
     display = display_for(progressbar, numbers, tune, tune + draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C
-    begun = time.perf_counter()
-    cores = 1 if job.bound.serial else cores
-    outcome = run(job.blocks, job.bound, tune + draws, cores, display, _on_divergence(job.methods))
-    seconds = time.perf_counter() - begun
-    result = job.trace(seconds, outcome.interrupted)
-    _raise_if_failed(outcome, result, job)
-    try:
-        result.report = check(result)
-    except KeyboardInterrupt:  # nothing finished is lost, the draws least of all
-        warnings.warn("interrupted before the diagnostics; nbinfer.diagnostics.check(trace) makes them", stacklevel=2)
-        return result
-    try:
-        result.report.warn(stacklevel=2)
-    except Warning as warning:  # turned into an error by a filter
-        warning.trace = result  # type: ignore[attr-defined]
-        raise
-    return result
+    return finished(_Run(job, 1 if job.bound.serial else cores, display))
 
 
-def _on_divergence(methods: Sequence[StepMethod]) -> Any:
-    def warn(chain: int, divergences: int) -> bool:
-        warnings.warn(f"chain {chain}: {divergences} divergences so far.", ConvergenceWarning, stacklevel=4)
-        return False
+class _Run(Task[Trace]):
+    """What `sample` does once its chains are ready; warnings point at its caller."""
 
-    return warn if any(getattr(method, "on_error", "") == "warn" for method in methods) else None
+    def __init__(self, job: Sampling, cores: int, display: Display) -> None:
+        super().__init__(depth=2)
+        self._job, self._cores, self._display = job, cores, display
+        self._begin = time.perf_counter()
+
+    def work(self) -> None:
+        job = self._job
+        until = job.tune + job.draws
+        outcome = run(job.blocks, job.bound, until, self._cores, self._display, self._on_divergence())
+        self.result = trace = job.trace(time.perf_counter() - self._begin)
+        self.error = self.error or _failure(outcome, trace, job)
+        if self.error is None and not self.left:
+            trace.report = check(trace)
+            for problem in trace.report.problems:
+                self.say(problem.message, ConvergenceWarning)
+
+    def stop(self) -> None:
+        self._job.blocks.stop[0] = 1
+
+    def leave(self) -> None:
+        if self.result is None:  # workers may still finish a draw that does not count
+            self.result = self._job.trace(time.perf_counter() - self._begin)
+        self.error = self.error or _failure(Outcome(), self.result, self._job)
+        if self.error is None and self.result.report is None:
+            self.say("interrupted before the diagnostics; nbinfer.diagnostics.check(trace) makes them", NbinferWarning)
+
+    def _on_divergence(self) -> Callable[[int, int], bool] | None:
+        def warn(chain: int, divergences: int) -> bool:
+            self.say(f"chain {chain}: {divergences} divergences so far.", ConvergenceWarning)
+            return False
+
+        return warn if any(getattr(method, "on_error", "") == "warn" for method in self._job.methods) else None
 
 
-def _raise_if_failed(outcome: Outcome, trace: Trace, job: Sampling) -> None:
-    """Raise what stopped a run, with the finished draws attached."""
-    numbers, bound = trace.chain_ids, job.bound
+def _failure(outcome: Outcome, trace: Trace, job: Sampling) -> BaseException | None:
+    """Return what stopped a run, or None if that was nothing worse than Ctrl-C."""
     if outcome.error is not None:
-        outcome.error.trace = trace  # type: ignore[attr-defined]
         if outcome.chain is not None:
-            number, point = numbers[outcome.chain], bound.describe(outcome.position, discrete=outcome.discrete)
+            number, point = job.numbers[outcome.chain], job.bound.describe(outcome.position, discrete=outcome.discrete)
             outcome.error.add_note(f"in chain {number} at {point}; finished draws: error.trace")
-        raise outcome.error
-    if job.blocks.stops_at_divergence:
-        raise_divergence(trace)
-    if outcome.interrupted and not trace.draws_done.any():
-        failure = SamplingError("stopped during warm-up, before a draw was kept. Statistics of warm-up: error.trace")
-        failure.trace = trace
-        raise failure
+        return outcome.error
+    diverged = divergence_error(trace) if job.blocks.stops_at_divergence else None
+    if diverged is not None:
+        return diverged
+    if trace.interrupted and not trace.draws_done.any():
+        return SamplingError("stopped during warm-up, before a draw was kept. Statistics of warm-up: error.trace")
+    return None

@@ -12,7 +12,7 @@ import numpy as np
 from nbinfer._version import __version__
 from nbinfer.autodiff.errors import DerivativeWarning
 from nbinfer.diagnostics.of_samplers import first_divergence, where
-from nbinfer.errors import PerformanceWarning, SamplingError
+from nbinfer.errors import PerformanceWarning, SamplingError, unseen
 from nbinfer.mcmc.arrays import posterior_arrays, statistics_arrays
 from nbinfer.mcmc.blocks import Blocks, Placed
 from nbinfer.mcmc.starts import starting_points
@@ -54,6 +54,9 @@ class Sampling:
     blocks : Blocks
         Begun and wired.
     methods : list of StepMethod
+    numbers : list of int
+    draws, tune : int
+        As given.
     """
 
     def __init__(
@@ -73,7 +76,8 @@ class Sampling:
         record: bool = True,
     ) -> None:
         chains, keys = len(numbers), [key_of(s) for s in sequences]
-        self._model, self._tune, self._numbers, self._sequences = model, tune, list(numbers), sequences
+        self._model, self.numbers, self._sequences = model, list(numbers), sequences
+        self.tune, self.draws = tune, draws
         self.methods = [method for method, _ in assigned]
         self.bound = model.bind(chains)
         steps = [Placed(method, site_of(self.bound, names, method.sees_all)) for method, names in assigned]
@@ -97,15 +101,13 @@ class Sampling:
         self._stats, self._warm_stats, stat_columns = statistics_arrays(steps, chains, tune, draws)
         self.blocks.wire(columns if record else [], stat_columns if record else [])
 
-    def trace(self, seconds: float, interrupted: bool) -> Trace:
-        """Return a trace of what is finished.
+    def trace(self, seconds: float) -> Trace:
+        """Return a trace of what is finished, interrupted if more was meant to come.
 
         Parameters
         ----------
         seconds : float
             How long it took.
-        interrupted : bool
-            Whether more was meant to come.
         """
         done = self.blocks.progress["draw"].copy()
         return Trace(
@@ -114,35 +116,33 @@ class Sampling:
             warmup_posterior=self._warm_draws,
             warmup_sample_stats=self._warm_stats,
             observed_data=self._model.observed,
-            draws_done=np.maximum(done - self._tune, 0),
-            tune_done=np.minimum(done, self._tune),
-            chain_ids=self._numbers,
-            attrs=_attributes(self._sequences, seconds, self.methods, self._tune, self.blocks.progress["gradients"])
+            draws_done=np.maximum(done - self.tune, 0),
+            tune_done=np.minimum(done, self.tune),
+            chain_ids=self.numbers,
+            attrs=_attributes(self._sequences, seconds, self.methods, self.tune, self.blocks.progress["gradients"])
             | {"parameters": list(self._model.parameters)},
-            interrupted=interrupted,
+            interrupted=bool((done < self.tune + self.draws).any()),
         )
 
 
 def _warn_of_gradient(bound: Any) -> None:
-    if bound.gradient_warning:
-        warnings.warn(bound.gradient_warning, PerformanceWarning, stacklevel=4)
-    for message in bound.derivative_warnings:
-        warnings.warn(message, DerivativeWarning, stacklevel=4)
+    found = [(bound.gradient_warning, PerformanceWarning)] if bound.gradient_warning else []
+    for message, category in [*found, *((message, DerivativeWarning) for message in bound.derivative_warnings)]:
+        with unseen():
+            warnings.warn(message, category, stacklevel=4)
 
 
-def raise_divergence(trace: Trace) -> None:
-    """Raise SamplingError, with the trace attached, if a draw after warm-up has diverged; it names the first."""
+def divergence_error(trace: Trace) -> SamplingError | None:
+    """Return an error that names the first draw after warm-up that has diverged; None if none has."""
     found = first_divergence(trace, trace.draws_done)
     if found is None:
-        return
+        return None
     chain, draw = found
     point = where(trace.posterior, [name for name in trace.attrs["parameters"] if name in trace.posterior], chain, draw)
-    failure = SamplingError(
+    return SamplingError(
         f"stopped at the first divergence, as on_error='raise' asks: draw {draw} of chain {trace.chain_ids[chain]}"
         f"{f', near {point}' if point else ''}; finished draws: error.trace"
     )
-    failure.trace = trace
-    raise failure
 
 
 def settings(methods: Sequence[StepMethod], *names: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import mapping
 from nbinfer.compile import address_of
 from nbinfer.errors import SamplingError
 from nbinfer.mcmc.arguments import check_count, kept_names, model_and_draws
@@ -111,9 +112,9 @@ def iter_sample(
         try:
             _advance(job, tune + draw)
         except SamplingError as error:
-            error.trace = job.trace(time.perf_counter() - begun, True)[:draw]
+            error.trace = job.trace(time.perf_counter() - begun)[:draw]
             raise
-        yield job.trace(time.perf_counter() - begun, draw < draws)[:draw]
+        yield job.trace(time.perf_counter() - begun)[:draw]
 
 
 class Stepper:
@@ -209,7 +210,7 @@ class Stepper:
         q : ndarray, shape (dim,)
             Where it ends.
         """
-        position = self.model.layout.position(q0)
+        position = self.model.layout.position(q0, "q0")
         if not np.array_equal(position, self.position):
             self._move(position, self._job.blocks.part(0, "discrete"))
         _advance(self._job, int(self._record["draw"]) + 1)
@@ -229,7 +230,7 @@ class Stepper:
             Where it ends.
         """
         if point is not None:
-            whole = {**self.point, **point}
+            whole = {**self.point, **mapping("point", point)}
             position = self.model.unconstrain(whole)
             self._move(position, self.model.layout.discrete_values(whole)[: self._job.bound.n_discrete])
         _advance(self._job, int(self._record["draw"]) + 1)

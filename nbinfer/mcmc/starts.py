@@ -130,7 +130,7 @@ def _given(start: Any, model: Any, chains: int) -> list[Mapping[str, Any] | None
         return [None] * chains
     if isinstance(start, Mapping):
         return [_checked(model, start, "start")] * chains
-    if isinstance(start, Sequence | np.ndarray) and not isinstance(start, str):
+    if isinstance(start, Sequence | np.ndarray) and not isinstance(start, str) and getattr(start, "shape", None) != ():
         if len(start) != chains:
             raise ValueError(f"start must be one mapping, or one per chain ({chains}), got {len(start)}.")
         if all(isinstance(s, Mapping) for s in start):

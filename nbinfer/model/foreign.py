@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nbinfer.arguments import MOST, flag
 from nbinfer.compile import JIT, address_of, call_density, entry, floats_at, ints_at
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.memory import register
@@ -49,12 +50,15 @@ def never_null(n: int, q: int, grad: int, context: int) -> float:
 
 def flat(f: Any, dim: int, data: Any, *, context: Any, compile: bool, name: str | None) -> Model:
     """Make the model that `Model.flat` describes."""
+    flag("compile", compile)
     try:
         size = operator.index(dim)
     except TypeError:
         raise ModelError(f"dim must be an integer, got {dim!r}") from None
     if size < 1:
         raise ModelError(f"dim must be at least 1, got {size}")
+    if size > MOST:
+        raise ModelError(f"dim must be at most 2**48, got {size}")
     address = c_address(f)
     if address is not None:
         check_signature(f)

@@ -170,14 +170,14 @@ class Layout:
         steps = list(self.walk(q, data, discrete))
         return {name: value for name, value, _ in steps}, float(sum(log_jacobian for *_, log_jacobian in steps))
 
-    def position(self, q: Any) -> np.ndarray:
+    def position(self, q: Any, name: str = "q") -> np.ndarray:
         """Check and convert coordinates."""
         try:
             position = np.ascontiguousarray(q, np.float64)
         except (TypeError, ValueError):
-            raise ModelError(f"a position must be {self.dim} numbers, got {type(q).__name__}") from None
+            raise ModelError(f"{name}: a position must be {self.dim} numbers, got {type(q).__name__}") from None
         if position.shape != (self.dim,):
-            raise ModelError(f"a position must have shape ({self.dim},), got {position.shape}")
+            raise ModelError(f"{name}: a position must have shape ({self.dim},), got {position.shape}")
         return position
 
     def check(self, point: Mapping[str, Any], data: Any, *, partial: bool) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nbinfer.arguments import words
 from nbinfer.compile import JIT, files
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.forks import cached_property
@@ -96,7 +97,7 @@ class Model(BaseModel):
         name: str | None = None,
     ) -> None:
         super().__init__(parameters, name)
-        self.allow_nan = (allow_nan,) if isinstance(allow_nan, str) else tuple(allow_nan)
+        self.allow_nan = tuple(words("allow_nan", allow_nan))
         self._data = convert_all(data, self.allow_nan)
         if callable(likelihood):
             likelihood = {"likelihood": likelihood}
