@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 from nbinfer.compile.fingerprint import global_chains
-from nbinfer.compile.kernels import Kernel
+from nbinfer.compile.indices import UserFunction
 
 #: Options of a user's dispatcher that say how to compile, not what to keep.
 _NOT_KEPT = ("cache", "nopython")
 
 
-def compilable(function: Any, seen: dict[int, Any] | None = None) -> Any:
+def compilable(function: Any, data: Collection[int] = (), seen: dict[int, Any] | None = None) -> Any:
     """Return a user's function as something compiled code may call, made anew with everything that it calls.
 
     Numba calls no plain function, and a dispatcher that was compiled before, or is kept by Numba's own cache, knows the
     globals of that day. So each function, plain or dispatcher, is compiled from a copy whose namespace has kernels in
     their place. The user's functions and modules stay as they are.
+
+    Parameters
+    ----------
+    function : object
+        Anything but a function or a dispatcher comes back as it is.
+    data : collection of int
+        Positions of the arguments that hold data, if plain Python runs the function with these data before.
+    seen : dict, optional
+        What has been made already, by identity.
     """
     plain, options = _plain(function)
     if plain is None:
@@ -29,12 +39,12 @@ def compilable(function: Any, seen: dict[int, Any] | None = None) -> Any:
         for name, *attributes in global_chains(plain.__code__):
             value = plain.__globals__.get(name)
             if isinstance(value, ModuleType) and attributes and _is_users(value):
-                inner = compilable(getattr(value, attributes[0], None), seen)
+                inner = compilable(getattr(value, attributes[0], None), seen=seen)
                 names[name] = _with(names.get(name, value), attributes[0], inner)
             elif _plain(value)[0] is not None:
-                names[name] = compilable(value, seen)
+                names[name] = compilable(value, seen=seen)
         cells = tuple(
-            CellType(compilable(_content(c), seen)) if _plain(_content(c))[0] is not None else c
+            CellType(compilable(_content(c), seen=seen)) if _plain(_content(c))[0] is not None else c
             for c in plain.__closure__ or ()
         )
         copy = FunctionType(
@@ -46,7 +56,7 @@ def compilable(function: Any, seen: dict[int, Any] | None = None) -> Any:
         )
         copy.__module__, copy.__qualname__ = plain.__module__, plain.__qualname__
         copy.__kwdefaults__ = plain.__kwdefaults__
-        seen[id(plain)] = Kernel(copy, options)
+        seen[id(plain)] = UserFunction(copy, options, data, plain is not function)
     return seen[id(plain)]
 
 
