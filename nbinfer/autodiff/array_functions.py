@@ -167,7 +167,15 @@ def _arange(b: Frontend, *bounds: Any) -> Lazy:
         raise b.error("arange takes one or two integers here; use a loop, or pass the array as data")
     start = numbers[0] if len(numbers) == 2 else b.constant(0)
     size = b.scalar("max", b.scalar("sub", numbers[-1], start), b.constant(0)) if len(numbers) == 2 else numbers[0]
-    return Lazy(b, [size], lambda index: b.scalar("add", start, index[0]), "i", cost=1, positional=True)
+    return Lazy(
+        b,
+        [size],
+        lambda index: b.scalar("add", start, index[0]),
+        "i",
+        varies=start.varies or size.varies,
+        cost=1,
+        positional=True,
+    )
 
 
 @handles(np.diagonal)

@@ -115,7 +115,7 @@ def call(address):
 
         def prepare() -> None:
             seen: dict[int, Any] = {}
-            names.update((name, compilable(thing, seen)) for name, thing in self._whole.globals.items())
+            names.update((name, compilable(thing, seen=seen)) for name, thing in self._whole.globals.items())
 
         try:
             entry.load(prepare)

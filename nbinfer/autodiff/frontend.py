@@ -11,7 +11,7 @@ from nbinfer.autodiff.arrays import SIGNS
 from nbinfer.autodiff.binding import Binding, is_live, is_result
 from nbinfer.autodiff.errors import ADError, Place
 from nbinfer.autodiff.expressions import Environment, Lost, Record
-from nbinfer.autodiff.indexing import complete, view
+from nbinfer.autodiff.indexing import complete, view, within
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy, is_array, is_number
 from nbinfer.autodiff.rules import BINARY
@@ -45,6 +45,7 @@ class Frontend(Binding):
     def __init__(self, facts: dict[Hashable, Any]) -> None:
         super().__init__(facts)
         self.frames: list[Frame] = []
+        self.steady: dict[str, range] = {}  # by functions that are called as they are, arguments that are always data
         self.boundscheck = False  # whether a function that was read wants its indices checked
 
     def place(self) -> Place | None:
@@ -159,8 +160,9 @@ class Frontend(Binding):
         if self._guard(node, condition, env):
             return True, None
         then_env, else_env = dict(env), dict(env)
-        then_block, a = self.side(lambda: self.run([*node.body, *rest], then_env))
-        else_block, b = self.side(lambda: self.run([*node.orelse, *rest], else_env))
+        with self.under(condition):
+            then_block, a = self.side(lambda: self.run([*node.body, *rest], then_env))
+            else_block, b = self.side(lambda: self.run([*node.orelse, *rest], else_env))
         self.node = node
         if (a is None) != (b is None):
             raise self.error("one side of this branch returns and the other does not; return a number on every path")
@@ -264,7 +266,7 @@ class Frontend(Binding):
         parts = complete(self, array, parts)
         if any(is_array(p) or p is None or (isinstance(p, Value) and p.kind != "i") for p in parts):
             raise self.error("write to elements and slices only; for an array of positions write a loop")
-        return array, parts
+        return array, within(self, array, parts)
 
     def _write(self, target: ast.Subscript, value: Any, env: Environment) -> None:
         array, parts = self._place(target, env)
@@ -329,7 +331,8 @@ class Frontend(Binding):
 
         def body(index: Value, phis: list[Value]) -> list[Value]:
             inner: Environment = {**env, **lost, target: index, **dict(zip(carried, phis, strict=True))}
-            self.run(node.body, inner)
+            with self.under(start, stop):
+                self.run(node.body, inner)
             self.node = node
             for name in carried:
                 last = inner[name]

@@ -31,11 +31,24 @@ class Type(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """An input: how generated code reads it, and the array to which its derivative is added ('' if inactive)."""
+    """An input of a generated function.
+
+    Attributes
+    ----------
+    type : Type
+        Its type.
+    access : str
+        How generated code reads it.
+    gradient : str
+        The array to which its derivative is added; '' if it is inactive.
+    varies : bool
+        Whether it is a parameter, discrete ones included.
+    """
 
     type: Type
     access: str
     gradient: str = ""
+    varies: bool = False
 
 
 class Tuple(NamedTuple):

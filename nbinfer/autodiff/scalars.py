@@ -41,6 +41,8 @@ class ScalarBuilder:
         wrote them.
     weight : str
         How generated code spells the weight of the term that is being built; '' for 1.
+    conditional : bool
+        Whether the line being read runs, or how often it does, depends on parameters.
     """
 
     def __init__(self, facts: dict[Hashable, Any]) -> None:
@@ -53,6 +55,7 @@ class ScalarBuilder:
         self.weight = ""
         self.muted = 0
         self.stale = False
+        self.conditional = False
         self._values = 0
         self._ops = 0
         self._keys: dict[Hashable, int] = {}
@@ -63,6 +66,12 @@ class ScalarBuilder:
     def place(self) -> Place | None:
         """Return the line that is being read."""
         return None
+
+    @property
+    def reads_own(self) -> bool:
+        """Whether the line being read is one of the engine's own."""
+        place = self.place()
+        return place is not None and place.file.startswith(_OWN_FOLDER)
 
     def path(self) -> Hashable:
         """Return what identifies that line among all calls, the same in each build."""
@@ -87,7 +96,7 @@ class ScalarBuilder:
     def notice(self, message: str) -> None:
         """Note that a derivative vanishes on the line being read."""
         place = None if self.muted else self.place()
-        if place is not None and not place.file.startswith(_OWN_FOLDER):  # what the engine cuts, it means to cut
+        if place is not None and not self.reads_own:  # what the engine cuts, it means to cut
             note = Notice(message, place.file, place.line, place.text)
             if note not in self.notices:
                 self.notices.append(note)
@@ -131,6 +140,15 @@ class ScalarBuilder:
             yield
         finally:
             self.block = saved
+
+    @contextlib.contextmanager
+    def under(self, *conditions: Value) -> Iterator[None]:
+        """Read for a while what runs only under conditions."""
+        saved, self.conditional = self.conditional, self.conditional or any(c.varies for c in conditions)
+        try:
+            yield
+        finally:
+            self.conditional = saved
 
     def lookup(self, key: Hashable, block: Block | None) -> Value | None:
         """Return what a key stands for in a block or around it."""
@@ -176,7 +194,7 @@ class ScalarBuilder:
         active = kind == "f" and bool(rule.partials) and touched
         if rule.cuts and touched:
             self.notice(rule.cuts)
-        out = self.value("v", kind, block, active=active)
+        out = self.value("v", kind, block, active=active, varies=any(a.varies for a in args))
         if kind == "b" and (touched or any(a.number in self.decided_by_active for a in args)):
             self.decided_by_active.add(out.number)
         self.append(Scalar(rule, out, list(args)), block)

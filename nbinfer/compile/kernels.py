@@ -48,11 +48,16 @@ class Kernel(Generic[P, R]):
         self._options = options
 
     @cached_property
+    def options(self) -> dict[str, Any]:
+        """How Numba is to compile this function."""
+        return OPTIONS | self._options
+
+    @cached_property
     def dispatcher(self) -> Any:
         """Numba's dispatcher of this function, for callers from Python."""
         import numba
 
-        return numba.njit(**(OPTIONS | self._options))(self.py_func)
+        return numba.njit(**self.options)(self.py_func)
 
     @cached_property
     def _inner(self) -> Any:
@@ -61,7 +66,7 @@ class Kernel(Generic[P, R]):
 
         from nbinfer.compile.kept import Kept, can_be_kept
 
-        options = OPTIONS | self._options | NO_WRAPPERS
+        options = self.options | NO_WRAPPERS
         dispatcher = numba.njit(**options)(self.py_func)
         if can_be_kept(self.py_func):
             dispatcher._cache = Kept(self.py_func, options)

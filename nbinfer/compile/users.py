@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import collections
 import enum
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from nbinfer.compile.fingerprint import global_chains, nested
-from nbinfer.compile.kernels import Kernel
+from nbinfer.compile.indices import UserFunction
 from nbinfer.compile.origin import home, is_dispatcher, python_function
 
 #: Options of a user's dispatcher that say how to compile, not what to keep.
@@ -24,13 +24,22 @@ _FROZEN = 10**6
 _USERS = ("", "python")
 
 
-def compilable(thing: Any, seen: dict[int, Any] | None = None) -> Any:
+def compilable(thing: Any, data: Collection[int] = (), seen: dict[int, Any] | None = None) -> Any:
     """Return a user's function as something compiled code may call, made anew with everything that it calls.
 
     Numba calls no plain function, and a dispatcher that was compiled before, or is kept by Numba's own cache, knows the
     globals of that day. So each function, plain or dispatcher, is compiled from a copy whose namespace has kernels in
     their place. The user's functions and modules stay as they are. Tuples are made anew if there are functions in them;
     and arrays that Numba would not copy into the code are copied here, so that all count as they are now.
+
+    Parameters
+    ----------
+    thing : object
+        What is neither of all that comes back as it is.
+    data : collection of int
+        Positions of the arguments that hold data, if plain Python runs the function with these data before.
+    seen : dict, optional
+        What has been made already, by identity.
     """
     seen = {} if seen is None else seen
     if isinstance(thing, np.ndarray) and thing.nbytes > _FROZEN and not thing.dtype.hasobject:
@@ -56,8 +65,8 @@ def compilable(thing: Any, seen: dict[int, Any] | None = None) -> Any:
         )
         copy.__module__, copy.__qualname__ = plain.__module__, plain.__qualname__
         named = plain.__kwdefaults__
-        copy.__kwdefaults__ = named and {n: _or(compilable(v, seen), v) for n, v in named.items()}
-        seen[id(plain)] = Kernel(copy, options)
+        copy.__kwdefaults__ = named and {n: _or(compilable(v, seen=seen), v) for n, v in named.items()}
+        seen[id(plain)] = UserFunction(copy, options, data, plain is not thing)
     return seen[id(plain)]
 
 
@@ -72,7 +81,7 @@ def _plain(function: Any) -> tuple[FunctionType | None, dict[str, Any]]:
 
 
 def _tuple(items: tuple[Any, ...], seen: dict[int, Any]) -> Any:
-    renewed = [_or(compilable(item, seen), item) for item in items]
+    renewed = [_or(compilable(item, seen=seen), item) for item in items]
     if all(a is b for a, b in zip(items, renewed, strict=True)):
         return items
     return type(items)(*renewed) if hasattr(items, "_fields") else tuple(renewed)
@@ -105,7 +114,7 @@ def _renewed(value: Any, uses: list[tuple[str, ...]], seen: dict[int, Any]) -> A
         return collections.namedtuple(value.__name__, members)(**members) if plain else None
     if isinstance(value, enum.IntEnum):
         return None if any(uses) else int(value)
-    return compilable(value, seen)
+    return compilable(value, seen=seen)
 
 
 def _module(module: ModuleType, uses: list[tuple[str, ...]], seen: dict[int, Any]) -> ModuleType | None:
@@ -125,7 +134,7 @@ def _module(module: ModuleType, uses: list[tuple[str, ...]], seen: dict[int, Any
 
 def _cell(cell: CellType, seen: dict[int, Any]) -> CellType:
     value = _content(cell)
-    renewed = compilable(value, seen)
+    renewed = compilable(value, seen=seen)
     return cell if renewed is None or renewed is value else CellType(renewed)
 
 

@@ -6,6 +6,7 @@ that neither Numba's thread pool nor its state is touched and a run may start fr
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Callable
@@ -15,13 +16,15 @@ from nbinfer.compile import address_of
 from nbinfer.errors import SamplingError
 from nbinfer.mcmc.blocks import Blocks
 from nbinfer.mcmc.chain import Status, work
+from nbinfer.random import generator
 
 #: Failures of the user's arithmetic that a sampler treats like a divergence; any other exception stops the run.
 ARITHMETIC = (FloatingPointError, ZeroDivisionError, OverflowError)
 
 #: Statuses that end a run, and what they mean unless the model's functions have an exception to say it.
 _FAILURES = {
-    Status.BAD_RECORD: "a derived quantity has another shape here than at the initial point; give it one everywhere",
+    Status.BAD_RECORD: "a derived quantity has another shape here than at the initial point, or is no whole number, or "
+    "one beyond 2**53, although whole numbers are stored; give it one shape everywhere, and float(...) if need be",
     Status.BAD_DRAW: "a draw of {step} lies outside the support of its variable, or the density is zero there; "
     "it must come from the full conditional",
     Status.RAISED: "the function of {step} raised, or returned an array of another shape; try it in plain Python",
@@ -145,8 +148,12 @@ def _look_at_statuses(blocks: Blocks, bound: Any, outcome: Outcome) -> None:
         if record["status"] in _FAILURES:
             outcome.chain, outcome.position = chain, blocks.part(chain, "position").view("f8").copy()
             outcome.discrete = blocks.part(chain, "discrete").copy()
-            replayed = _replayed(bound, outcome.position, outcome.discrete)
             method, site = blocks.steps[record["failed"]]
+            replayed = _replayed(bound, outcome.position, outcome.discrete)
+            if replayed is None:
+                words = blocks.part(chain, "words").view("u8")
+                point = outcome.position, outcome.discrete, generator(words[4:6], *map(int, words[1:4]))
+                replayed = _raised(functools.partial(method.replay, bound.model, *point))
             step = f"{type(method).__name__}({', '.join(map(repr, site.names))})"
             outcome.error = replayed or SamplingError(_FAILURES[Status(record["status"])].format(step=step))
             return
@@ -192,8 +199,12 @@ def _watch(
 
 def _replayed(bound: Any, position: Any, discrete: Any) -> BaseException | None:
     """Evaluate the user's functions at a point in plain Python and return what they raise."""
+    return _raised(lambda: bound.replay(position, discrete=discrete))
+
+
+def _raised(run: Callable[[], Any]) -> BaseException | None:
     try:
-        bound.replay(position, discrete=discrete)
+        run()
     except Exception as error:
         return error
     return None

@@ -14,6 +14,7 @@ from nbinfer.compile import call_record, entry, floats_at, ints_at, record_at
 from nbinfer.mcmc.chain import Chain, Status, know_value
 from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
 from nbinfer.model.bounds import BoundsError
+from nbinfer.model.evaluate import call
 from nbinfer.model.extras import DRAWABLE, check_draw
 from nbinfer.random import generator_functions
 
@@ -149,6 +150,11 @@ class GibbsStep(StepMethod):  # numpydoc ignore=PR02
         given = ints_at.py_func(wiring.parts["given"], 3)
         given[:] = wiring.stream, generator_functions(), wiring.work["out"]
         own.draw, own.statistics = site.bound.draw(site.names[0], self.draw), wiring.statistics
+
+    def replay(self, model: Any, position: np.ndarray, discrete: np.ndarray, rng: np.random.Generator) -> None:
+        """Draw once more in plain Python, with the same random numbers."""
+        values, _ = model.layout.image(position, model._data_tuple, discrete if discrete.size else None)
+        call(self.draw, *model._arguments(values), rng)
 
 
 def _count(site: Site) -> int:

@@ -10,6 +10,7 @@ from nbinfer.compile.modules import GeneratedModule, generated_module
 from nbinfer.errors import CompileError
 from nbinfer.model import generate
 from nbinfer.model.derived import Derivation, derivation, derive_now
+from nbinfer.model.evaluate import raise_if_written
 from nbinfer.model.shells import SIGNATURES
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Code:
         except Exception as error:
             from nbinfer.compile.readable import readable
 
+            raise_if_written(error)
             layout = self._model.layout
             fields = {"Parameters": list(layout.parameters), "Data": list(self._model.data)}
             fields["Gradients"] = [p.name for p in layout.continuous]

@@ -68,7 +68,7 @@ def derive_now(derive: Callable[[], Sequence[Generated]]) -> Derivation:
     for part in parts:
         names |= part.globals | part.arrays
     seen: dict[int, Any] = {}
-    names = {name: compilable(thing, seen) for name, thing in names.items()}
+    names = {name: compilable(thing, seen=seen) for name, thing in names.items()}
     source = "\n\n".join(part.marked for part in parts)
     return Derivation(source, "", tuple(str(warning) for part in parts for warning in part.warnings), names)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nbinfer.arguments import MOST, flag
-from nbinfer.compile import JIT, address_of, call_density, entry, floats_at, ints_at
+from nbinfer.compile import JIT, address_of, call_density, entry, floats_at, ints_at, readonly
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.memory import register
 from nbinfer.compile.origin import python_function
@@ -24,6 +24,7 @@ from nbinfer.model.derived import NAME, data_type, units_key
 from nbinfer.model.evaluate import Facts, call, check_number, retrying
 from nbinfer.model.generate import DIFFERENCE_STEP
 from nbinfer.model.model import Model
+from nbinfer.model.observe import look_where_finite
 from nbinfer.model.plan import Plan, Term
 from nbinfer.model.pointers import PROTOTYPE, c_address, check_signature, knows_null, pointer
 from nbinfer.model.supports import real
@@ -97,7 +98,7 @@ class _Flat(Model):
         """What the function gets as data."""
         if not self._has_data:
             return ()
-        return self._data["data"].value if self._bare else self._data_tuple
+        return readonly(self._data["data"].value) if self._bare else self._data_tuple
 
 
 def _argument_names(f: Any, has_data: bool) -> str:
@@ -143,12 +144,14 @@ class FlatModel(_Flat):
         return [(self._label, self._f)]
 
     def _pieces(self, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
-        x = np.array(values["x"])
-        arguments = {"x": x, "grad": np.zeros(self.dim), "data": self._data_argument}
+        arguments = {"x": readonly(np.asarray(values["x"])), "grad": np.zeros(self.dim), "data": self._data_argument}
         return [(self._label, call(self._f, *(arguments[name] for name in self._form.split(", "))))]
 
     def _observe(self, q: np.ndarray) -> Facts:
-        check_number(self._pieces({"x": q})[0][1], self._label)
+        value = self._pieces({"x": q})[0][1]
+        check_number(value, self._label)
+        if not np.isfinite(value):
+            look_where_finite(self)
         return Facts({}, {}, {})
 
     def _content(self, written: bool) -> str:
@@ -169,7 +172,8 @@ class FlatModel(_Flat):
         return Plan(self.layout, data, terms, written, [], self._form, self._bare)
 
     def _names(self, written: bool) -> dict[str, Any]:
-        return {self._label: compilable(self._f)}
+        data = [k for k, name in enumerate(self._form.split(", ")) if name == "data"]
+        return {self._label: compilable(self._f, data)}
 
 
 class _ForeignBound(Bound):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbinfer.compile import readonly
 from nbinfer.errors import ModelError
 from nbinfer.model.bounds import BoundsError, evaluate
 from nbinfer.model.data import check_name
@@ -276,7 +277,7 @@ class Layout:
         return z
 
     def as_tuple(self, values: Mapping[str, Any]) -> Any:
-        """Make the named tuple that the user's functions see: NumPy floats, ints and arrays."""
+        """Make the named tuple that the user's functions see: NumPy floats, ints and arrays, which are read-only."""
         return self.tuple_class(*(_seen(values[name], p) for name, p in self.parameters.items()))
 
     def coordinate_name(self, index: int) -> str:
@@ -302,5 +303,5 @@ def _named_tuple(name: str, fields: Iterable[str]) -> Any:
 
 def _seen(value: Any, parameter: Parameter) -> Any:
     if parameter.shape:
-        return np.asarray(value)
+        return readonly(np.asarray(value))
     return int(value) if parameter.support.discrete else np.float64(value)
