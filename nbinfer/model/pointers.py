@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -131,7 +132,7 @@ def _is_word(name: str) -> bool:
     return bool(_INTEGER.fullmatch(name)) and not _NARROW.fullmatch(name)
 
 
-_FITS = (
+_FITS: tuple[Callable[[str], bool], ...] = (
     lambda name: bool(_DOUBLE.fullmatch(name)),
     lambda name: bool(_INTEGER.fullmatch(name)),
     _is_doubles,
