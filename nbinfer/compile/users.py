@@ -20,8 +20,8 @@ _NOT_KEPT = ("cache", "nopython")
 #: Bytes up to which Numba copies a global array into the code; beyond, the code refers to the array's memory.
 _FROZEN = 10**6
 
-#: Whose functions are compiled: the user's own, and the standard library's.
-_USERS = ("", "python")
+#: Whose plain functions are compiled: the user's own, the standard library's, and those of our example models.
+_USERS = ("", "python", "nbinfer")
 
 
 def compilable(thing: Any, data: Collection[int] = (), seen: dict[int, Any] | None = None) -> Any:
