@@ -330,9 +330,10 @@ _RULES = [
     Rule("or", "{0} or {1}", (), "b"),
     Rule("xor", "{0} != {1}", (), "b"),
     Rule("is_whole", "_is_whole({0})", (), "b"),
-    Rule("isfinite", "math.isfinite({0})", (), "b"),
-    Rule("isnan", "math.isnan({0})", (), "b"),
-    Rule("isinf", "math.isinf({0})", (), "b"),
+    # Numba's own take the difference of a number and itself, which is 0 where sums may be reordered.
+    Rule("isfinite", "(abs({0}) < math.inf)", (), "b"),
+    Rule("isnan", "({0} != {0})", (), "b"),
+    Rule("isinf", "(abs({0}) == math.inf)", (), "b"),
     Rule("lt", "{0} < {1}", (), "b"),
     Rule("gt", "{0} > {1}", (), "b"),
     Rule("le", "{0} <= {1}", (), "b"),

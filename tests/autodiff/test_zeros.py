@@ -350,6 +350,9 @@ def everything(x, y, t, k, A):
     s += chosen_in_a_loop(y, t) + filled(y, t) + norms(y, A) + 0.5 * np.linalg.norm(x) ** 2 + np.sum(t ** y[0])
     z = A @ (y[0] * np.ones(2))
     s += np.sum(np.where(z > 0.5, np.sqrt(z), 1.0)) + np.fmax(np.fmin(negative_powers_behind_a_guard(x), 3.0), -3.0)
+    rows = logsumexp(np.log(A * y[0]), axis=1)
+    total = logsumexp(y[0] / x)
+    s += logsumexp(rows) + np.sum(np.where(np.isfinite(rows), rows, 0.0)) + (total if np.isfinite(total) else 0.0)
     return s + np.logaddexp(np.logaddexp(np.log(x[0]), -math.inf), y[0])
 
 
