@@ -19,7 +19,8 @@ from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy
 from nbinfer.autodiff.registry import HANDLERS
-from nbinfer.autodiff.rules import FUNCTIONS, RULES
+from nbinfer.autodiff.rules import RULES
+from nbinfer.autodiff.spellings import FUNCTIONS
 from nbinfer.compile.origin import home, is_dispatcher, python_function
 
 #: The same function under a method of arrays.

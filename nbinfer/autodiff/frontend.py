@@ -14,8 +14,8 @@ from nbinfer.autodiff.expressions import Environment, Lost, Record
 from nbinfer.autodiff.indexing import complete, view, within
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy, is_array, is_number
-from nbinfer.autodiff.rules import BINARY
 from nbinfer.autodiff.source import Source, Uses, read_source
+from nbinfer.autodiff.spellings import BINARY
 from nbinfer.autodiff.syntax import STATEMENTS, assigned, in_this_loop, leaves
 from nbinfer.compile import Elementwise
 

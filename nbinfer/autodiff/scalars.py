@@ -12,7 +12,8 @@ import numpy as np
 
 from nbinfer.autodiff.errors import ADError, Notice, Place
 from nbinfer.autodiff.ir import Block, Op, Scalar, Value, promote
-from nbinfer.autodiff.rules import ARITHMETIC, CHOICES, RULES
+from nbinfer.autodiff.rules import CHOICES, RULES
+from nbinfer.autodiff.spellings import ARITHMETIC
 
 #: Where the engine's own functions lie.
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep

@@ -9,7 +9,8 @@ from scipy.special import digamma
 
 from nbinfer import vectormath
 from nbinfer.autodiff import linalg
-from nbinfer.autodiff.rules import CHOICES, FUNCTIONS, RULES
+from nbinfer.autodiff.rules import CHOICES, RULES
+from nbinfer.autodiff.spellings import FUNCTIONS
 from tests.autodiff.plain import assert_differentiates, plain_value_and_grad
 
 #: Where each function is tried: inside its domain, away from kinks.
