@@ -172,7 +172,7 @@ def measure(case: Case, repeats: int, seconds: float) -> Row:
     found = derived(case)
     gradient = Compiled(found.function, case.data, True, found.more)
     hand = Compiled(case.logp_grad, case.data, True)
-    value = Compiled(compilable(case.logp), case.data, False)
+    value = Compiled(compilable(case.logp, range(1, 1 + len(case.data))), case.data, False)
     points = points_of(case)
     error = 0.0
     for point in points[:4]:

@@ -1,5 +1,7 @@
 """Exceptions and warnings of nbinfer."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -53,3 +55,17 @@ class ConvergenceWarning(NbinferWarning):
 
 class PerformanceWarning(NbinferWarning):
     """The run is correct and slower than it needs to be."""
+
+
+@contextlib.contextmanager
+def unseen() -> Iterator[None]:
+    """Let what cannot be shown go unseen: that a screen, or a hook in front of it, fails is no reason to end a run.
+
+    A warning that a filter turned into an error is what the user asked for, and raised.
+    """
+    try:
+        yield
+    except Warning:
+        raise
+    except Exception:
+        return

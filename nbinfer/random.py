@@ -34,6 +34,7 @@ class Purpose(enum.IntEnum):
     CHECK = 1
     PREDICT = 2
     MINIBATCH = 3
+    DISCRETE_START = 4
     STEP = 1024
 
 
@@ -314,7 +315,8 @@ def seed_sequences(random_seed: Any, chains: int) -> list[np.random.SeedSequence
         return [np.random.SeedSequence()] * chains
     if _is_integer(random_seed):
         return [_from_integer(random_seed)] * chains
-    if isinstance(random_seed, Sequence | np.ndarray) and not isinstance(random_seed, str | bytes):
+    several = isinstance(random_seed, Sequence | np.ndarray) and not isinstance(random_seed, str | bytes)
+    if several and getattr(random_seed, "shape", None) != ():
         if len(random_seed) != chains:
             raise ValueError(f"random_seed must have one entry per chain ({chains}), got {len(random_seed)}.")
         if all(_is_integer(s) for s in random_seed):

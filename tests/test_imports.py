@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 #: Imports go from a layer to itself or to one further up in this list.
 LAYERS = (
-    ("_version", "errors", "compile", "random", "vectormath", "datasets"),
+    ("_version", "errors", "arguments", "compile", "random", "vectormath", "datasets"),
     ("autodiff",),
     ("distributions",),
     ("model",),

@@ -26,6 +26,7 @@ from nbinfer.autodiff.ir import (
     Load,
     Op,
     Primitive,
+    Require,
     Scalar,
     Storage,
     Store,
@@ -250,7 +251,7 @@ class Analysis(Chains):
                 chosen = self._plan_branch(op, wanted, reverse, skip)
             elif isinstance(op, Store):
                 chosen = op.array.storage in wanted and op.array.storage not in skip
-            elif isinstance(op, (Guard, Check)):
+            elif isinstance(op, (Guard, Check, Require)):
                 chosen = True
             else:
                 chosen = any(out in wanted for out in op.outs)

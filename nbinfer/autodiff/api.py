@@ -13,11 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import array as array_of
 from nbinfer.autodiff.check import Check, compare
 from nbinfer.autodiff.compiled import Compiled
 from nbinfer.autodiff.errors import ADError, DerivativeWarning
 from nbinfer.autodiff.generated import Generated, Leaf, Tuple, Type, python_function
 from nbinfer.autodiff.store import find
+from nbinfer.compile.forks import cached_property
+from nbinfer.errors import unseen
 
 __all__ = ["check_grad", "grad", "value_and_grad"]
 
@@ -66,7 +69,7 @@ class _Call:
             return thing
         if hasattr(thing, "filled"):  # of np.ma, which takes long to import
             raise ADError(f"argument {name} is a masked array; pass values without a mask: {name}.filled(0.0)")
-        array = np.asarray(thing)
+        array = np.asarray(array_of(f"argument {name}", thing))
         kind = {"f": "float", "i": "int", "u": "int", "b": "bool"}.get(array.dtype.kind)
         if kind is None:
             what = f"{type(thing).__name__} of dtype {array.dtype}" if isinstance(thing, np.ndarray) else repr(thing)
@@ -149,7 +152,7 @@ class ValueAndGrad:
         warn(generated)
         return generated
 
-    @functools.cached_property
+    @cached_property
     def _plain(self) -> types.FunctionType:
         return python_function(self.function)
 
@@ -214,7 +217,9 @@ _SHOWN: dict[Any, Any] = {}
 def warn(generated: Generated) -> None:
     """Issue the warnings of generated code, each at the user's own line, once."""
     for note in generated.warnings:
-        warnings.warn_explicit(f"{note.message}: {note.text}", DerivativeWarning, note.file, note.line, registry=_SHOWN)
+        text = f"{note.message}: {note.text}"
+        with unseen():
+            warnings.warn_explicit(text, DerivativeWarning, note.file, note.line, registry=_SHOWN)
 
 
 def value_and_grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> ValueAndGrad:

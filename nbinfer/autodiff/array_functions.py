@@ -169,7 +169,15 @@ def _arange(b: Frontend, *bounds: Any) -> Lazy:
         raise b.error("arange takes one or two integers here; use a loop, or pass the array as data")
     start = numbers[0] if len(numbers) == 2 else b.constant(0)
     size = b.scalar("max", b.scalar("sub", numbers[-1], start), b.constant(0)) if len(numbers) == 2 else numbers[0]
-    return Lazy(b, [size], lambda index: b.scalar("add", start, index[0]), "i", cost=1, positional=True)
+    return Lazy(
+        b,
+        [size],
+        lambda index: b.scalar("add", start, index[0]),
+        "i",
+        varies=start.varies or size.varies,
+        cost=1,
+        positional=True,
+    )
 
 
 @handles(np.diagonal)
@@ -256,6 +264,12 @@ def _log(b: Frontend, x: Any, base: Any) -> Any:
     return b.apply("div", b.apply("log", b.operand(x)), b.apply("log", b.operand(base)))
 
 
+@handles(np.float_power, math.pow)
+def _float_power(b: Frontend, x: Any, y: Any) -> Any:
+    """Take a power that is a float, whatever it is made of."""
+    return b.apply("pow", b.apply("float", b.operand(x)), b.operand(y))
+
+
 @handles(np.where)
 def _where(b: Frontend, condition: Any, x: Any = None, y: Any = None) -> Any:
     if x is None or y is None:
@@ -266,8 +280,8 @@ def _where(b: Frontend, condition: Any, x: Any = None, y: Any = None) -> Any:
 @handles(np.clip)
 def _clip(b: Frontend, x: Any, lower: Any, upper: Any) -> Any:
     result = b.fresh(b.operand(x))
-    result = result if lower is None else b.apply("max", result, b.operand(lower))
-    return result if upper is None else b.apply("min", result, b.operand(upper))
+    result = result if lower is None else b.apply("maximum", result, b.operand(lower))
+    return result if upper is None else b.apply("minimum", result, b.operand(upper))
 
 
 @handles(vectormath.pick.py_func)

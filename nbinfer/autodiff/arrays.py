@@ -8,7 +8,7 @@ from typing import Any
 
 from nbinfer.autodiff.builder import Builder
 from nbinfer.autodiff.ir import Value, promote
-from nbinfer.autodiff.lazy import EXPENSIVE, Index, Lazy, Operand, is_number, owner
+from nbinfer.autodiff.lazy import EXPENSIVE, Index, Lazy, Operand, is_number, owner, varies
 from nbinfer.autodiff.rules import CHOICES, RULES
 
 #: Where the search for the largest and for the smallest number of a kind begins.
@@ -37,7 +37,15 @@ class ArrayBuilder(Builder):
         reads = frozenset({x.storage}) if x.storage.mutable else frozenset()
         dims = [self.dim(x, axis) for axis in range(x.ndim)]
         result = Lazy(
-            self, dims, lambda index: self.load(x, index), x.kind, active=x.active, cost=1, reads=reads, base=x
+            self,
+            dims,
+            lambda index: self.load(x, index),
+            x.kind,
+            active=x.active,
+            varies=varies(x),
+            cost=1,
+            reads=reads,
+            base=x,
         )
         result.hint = x.hint
         result.decided_by_active = x.storage.decided
@@ -100,6 +108,7 @@ class ArrayBuilder(Builder):
             lambda index: function(*(thunk(x, index) for x in parts)),
             kind,
             active=active,
+            varies=any(map(varies, parts)),
             cost=cost + sum(x.cost for x in arrays),
             reads=frozenset().union(*(x.reads for x in arrays)),
             positional=any(x.positional for x in arrays),
@@ -232,6 +241,7 @@ class ArrayBuilder(Builder):
             total,
             promote("i", source.kind, init.kind),
             active=source.active,
+            varies=source.varies,
             cost=EXPENSIVE + source.cost,
             reads=source.reads,
             positional=source.positional,
@@ -264,14 +274,16 @@ class ArrayBuilder(Builder):
         one = self.constant(1.0 if x.kind == "f" else 1)
         return self.reduce(x, self.axes(x, axis), one, lambda a, b: self.scalar("mul", a, b))
 
-    def extreme(self, x: Operand, rule: str, axis: Any = None) -> Operand:
-        """Take the largest or the smallest element along axes."""
+    def extreme(self, x: Operand, rule: str, axis: Any = None, nan_wins: bool = True) -> Operand:
+        """Take the largest or the smallest element along axes, or NaN, as NumPy does."""
         if is_number(x):
             return x
         start = self.constant((_LEAST if rule == "max" else _MOST)[x.kind])
 
         def step(a: Value, b: Value) -> Value:
             better = self.scalar("gt" if rule == "max" else "lt", b, a)
+            if nan_wins and b.kind == "f":
+                better = self.scalar("or", better, self.scalar("isnan", b))
             return self.select(better, lambda: b, lambda: a)
 
         return self.reduce(x, self.axes(x, axis), start, step)
@@ -303,6 +315,7 @@ class ArrayBuilder(Builder):
             lambda index: source.at(index[::-1]),
             source.kind,
             active=source.active,
+            varies=source.varies,
             cost=source.cost,
             reads=source.reads,
             positional=source.positional,

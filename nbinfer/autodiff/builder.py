@@ -17,6 +17,7 @@ from nbinfer.autodiff.ir import (
     If,
     Load,
     Primitive,
+    Require,
     Storage,
     Store,
     Value,
@@ -41,7 +42,8 @@ class Builder(ScalarBuilder):
 
     def custom(self, function: str, pullback: str, args: Sequence[Value]) -> Value:
         """Apply a scalar function whose derivative the user gave."""
-        out = self.value("v", "f", self.block, active=any(a.active for a in args))
+        active, varies = any(a.active for a in args), any(a.varies for a in args)
+        out = self.value("v", "f", self.block, active=active, varies=varies)
         self.append(Custom(function, pullback, out, list(args)))
         return out
 
@@ -49,10 +51,10 @@ class Builder(ScalarBuilder):
         self, function: str, kinds: Sequence[tuple[str, int]], args: Sequence[Value], is_tuple: bool
     ) -> list[Value]:
         """Call a compiled function of inactive values."""
-        outs = []
+        outs, varies = [], any(map(value_varies, args))
         for kind, ndim in kinds:
-            storage = Storage(False, False, self.block) if ndim else None
-            outs.append(self.value("v", kind, self.block, ndim=ndim, storage=storage))
+            storage = Storage(False, False, self.block, varies=varies) if ndim else None
+            outs.append(self.value("v", kind, self.block, ndim=ndim, storage=storage, varies=varies))
         op = Call(function, outs, list(args), is_tuple)
         self.append(op)
         for arg in args:
@@ -79,7 +81,8 @@ class Builder(ScalarBuilder):
                 return known
         where = "_".join(str(i.constant) if i.constant is not None else i.hint for i in index)
         hint = f"{array.hint}_{where}".replace("-", "m")
-        out = self.value(hint, array.kind, block, active=storage.active and array.kind == "f")
+        varies = storage.varies or any(i.varies for i in index)
+        out = self.value(hint, array.kind, block, active=storage.active and array.kind == "f", varies=varies)
         op = Load(out, array, list(index), block is not self.block)
         self.append(op, block)
         storage.reads.append(op)
@@ -96,7 +99,7 @@ class Builder(ScalarBuilder):
             name = repr(array.hint)
             raise self.error(
                 f"cannot write to {name}: only arrays made in the function may be written to; "
-                f"make a copy first, {array.hint}_new = np.empty({array.hint}.shape), and fill it in a loop"
+                f"write to a copy, {array.hint}_new = {array.hint}.copy()"
             )
         if value.active and array.kind != "f":
             self.notice("a parameter written to an integer array has derivative 0")
@@ -107,6 +110,10 @@ class Builder(ScalarBuilder):
                 self.learn(("storage", storage.key), True)
         if value.kind == "b" and value.number in self.decided_by_active:
             self._keep_decided(array, storage)
+        if not storage.varies and (self.conditional or value.varies or any(i.varies for i in index)):
+            storage.varies = True
+            if storage.reads:
+                self.learn(("varies", storage.key), True)
         self.append(store := Store(array, list(index), value, sign))
         storage.stores.append(store)
         if value.kind == array.kind and not sign:
@@ -129,7 +136,7 @@ class Builder(ScalarBuilder):
         known = self.lookup(key, block)
         if known is not None:
             return known
-        out = self.value(f"n_{array.hint}", "i", block)
+        out = self.value(f"n_{array.hint}", "i", block, varies=array.varies)
         self.append(Dim(out, array, axis), block)
         block.known[key] = out
         return out
@@ -140,6 +147,7 @@ class Builder(ScalarBuilder):
         active = kind == "f" and bool(self.facts.get(("storage", key)))
         storage = Storage(active, mutable, self.block, key)
         storage.decided = bool(self.facts.get(("decided", key)))
+        storage.varies = bool(self.facts.get(("varies", key)))
         out = self.value(hint, kind, self.block, ndim=len(dims), active=active, storage=storage)
         self.append(Alloc(out, list(dims), how))
         for axis, dim in enumerate(dims):
@@ -154,7 +162,8 @@ class Builder(ScalarBuilder):
         known = self.lookup(key, block)
         if known is not None:
             return known
-        out = self.value(array.hint, array.kind, block, ndim=ndim, active=array.storage.active, storage=array.storage)
+        active, varies = array.storage.active, array.varies or any(part.varies for part in parts)
+        out = self.value(array.hint, array.kind, block, ndim=ndim, active=active, storage=array.storage, varies=varies)
         self.append(View(out, array, pattern, list(parts)), block)
         block.known[key] = out
         for axis, dim in dims.items():
@@ -163,9 +172,11 @@ class Builder(ScalarBuilder):
 
     def primitive(self, primitive: Any, args: Sequence[Value], dims: Sequence[Value]) -> Value:
         """Apply a whole-array function."""
-        active = any(a.active for a in args)
-        storage = Storage(active, False, self.block) if dims else None
-        out = self.value(primitive.name, "f", self.block, ndim=len(dims), active=active, storage=storage)
+        active, varies = any(a.active for a in args), any(map(value_varies, args))
+        storage = Storage(active, False, self.block, varies=varies) if dims else None
+        out = self.value(
+            primitive.name, "f", self.block, ndim=len(dims), active=active, storage=storage, varies=varies and not dims
+        )
         outs = [out]
         if primitive.keeps:
             outs.append(self.value("kept", "f", self.block, ndim=1, storage=Storage(False, False, self.block)))
@@ -195,6 +206,21 @@ class Builder(ScalarBuilder):
             self.append(Check([], [left, right]), block)
             block.known[key] = left
 
+    def require(self, condition: Value, index: Value | None = None) -> Value | None:
+        """Raise IndexError unless a condition holds; return the index as one for which it does."""
+        if condition.constant is True:
+            return index
+        if index is None:
+            self.append(Require([], [condition]))
+            return None
+        key = ("required", condition.number, index.number)
+        known = self.lookup(key, self.block)
+        if known is None:
+            known = self.value(index.hint, index.kind, self.block, varies=index.varies)
+            self.append(Require([known], [condition, index]))
+            self.block.known[key] = known
+        return known
+
     def guard(self, condition: Value, result: Value) -> None:
         """Leave the program with a constant if a condition holds."""
         self.append(Guard([condition], result, self.weight))
@@ -214,12 +240,16 @@ class Builder(ScalarBuilder):
         """Build a counted loop; `body` takes the index and what is carried, and returns what is carried on."""
         key = self.key("loop")
         block = Block("loop", self.block)
-        index = self.value(hint, "i", block)
+        turns = start.varies or stop.varies
+        index = self.value(hint, "i", block, varies=turns)
         phis = []
         for j, init in enumerate(inits):
-            kind, active = self.facts.get((key, j), (init.kind, init.active))
+            kind, active, varies = self.facts.get((key, j), (init.kind, init.active, False))
             phi_hint = hints[j] if hints else "s"
-            phis.append(self.value(phi_hint, promote(kind, init.kind), block, active=active or init.active))
+            varies = varies or init.varies or turns
+            phis.append(
+                self.value(phi_hint, promote(kind, init.kind), block, active=active or init.active, varies=varies)
+            )
         op = For(start, stop, step, index, phis, list(inits), block)
         with self.at(block):
             op.nexts = body(index, phis)
@@ -227,9 +257,10 @@ class Builder(ScalarBuilder):
         for j, (phi, following) in enumerate(zip(phis, op.nexts, strict=True)):
             kind = promote(phi.kind, following.kind)
             active = kind == "f" and (phi.active or following.active)
-            if (kind, active) != (phi.kind, phi.active):
-                self.learn((key, j), (kind, active))
-            op.outs.append(self.value(phi.hint, kind, self.block, active=active))
+            varies = phi.varies or following.varies
+            if (kind, active, varies) != (phi.kind, phi.active, phi.varies):
+                self.learn((key, j), (kind, active, varies))
+            op.outs.append(self.value(phi.hint, kind, self.block, active=active, varies=varies))
         for out in op.outs:
             out.op = op
         self.append(op)
@@ -267,7 +298,8 @@ class Builder(ScalarBuilder):
                 result.append(a)
                 continue
             kind = promote(a.kind, b.kind)
-            out = self.value(a.hint or b.hint or "v", kind, self.block, active=kind == "f" and (a.active or b.active))
+            active, varies = kind == "f" and (a.active or b.active), condition.varies or a.varies or b.varies
+            out = self.value(a.hint or b.hint or "v", kind, self.block, active=active, varies=varies)
             if kind == "b" and any(v.number in self.decided_by_active for v in (a, b, condition)):
                 self.decided_by_active.add(out.number)
             outs.append(out)
@@ -284,3 +316,8 @@ class Builder(ScalarBuilder):
         then_block, a = self.side(then)
         else_block, b = self.side(other)
         return self.join(condition, then_block, else_block, [(a, b)])[0]
+
+
+def value_varies(x: Value) -> bool:
+    """Tell whether a number, or what an array holds, may depend on parameters."""
+    return x.varies or (x.storage is not None and x.storage.varies)

@@ -19,7 +19,9 @@ from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy
 from nbinfer.autodiff.opaque import call_compiled
 from nbinfer.autodiff.registry import HANDLERS
-from nbinfer.autodiff.rules import FUNCTIONS, RULES
+from nbinfer.autodiff.rules import RULES
+from nbinfer.autodiff.spellings import FUNCTIONS
+from nbinfer.compile.origin import home, is_dispatcher, python_function
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.frontend import Frontend
@@ -52,7 +54,7 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
         if function.name not in _METHODS:
             raise b.error(f"the method .{function.name} is not supported")
         return HANDLERS[_METHODS[function.name]](b, function.array, *args, **named)
-    plain = _own(getattr(function, "py_func", function))
+    plain = _own(python_function(function))
     rule = find_custom(plain)
     if rule is not None:
         return _custom(b, rule, args, named)
@@ -106,7 +108,7 @@ def _own(function: Any) -> Any:
     if not isinstance(name, str) or getattr(special, name, None) is not function:
         return function
     own = getattr(vectormath, _SCIPY.get(name, name), None)
-    return getattr(own, "py_func", function)
+    return function if own is None else python_function(own)
 
 
 def _name(function: Any) -> str:
@@ -118,13 +120,12 @@ def _name(function: Any) -> str:
 
 
 def _foreign(function: types.FunctionType) -> bool:
-    return (function.__module__ or "").partition(".")[0] in ("numpy", "numba", "scipy")
+    return home(function) in ("numpy", "numba", "scipy")
 
 
 def _user_function(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> Any:
     """Read a function of the user's; a compiled one that cannot be read is called if no argument is active."""
-    compiled = hasattr(function, "py_func") and hasattr(function, "overloads")
-    if not compiled or named or any(_active(arg) for arg in args):
+    if not is_dispatcher(function) or named or any(_active(arg) for arg in args):
         return b.inline(function, args, named)
     return call_compiled(b, function, args)
 
@@ -161,7 +162,7 @@ def _custom(b: Frontend, rule: CustomRule, args: list[Any], named: dict[str, Any
 def _check_partials(b: Frontend, rule: CustomRule, count: int) -> None:
     """Require a tuple of one number for each argument, as far as plain Python can tell."""
     try:
-        given = getattr(rule.partials, "py_func", rule.partials)(*[0.5] * count)
+        given = python_function(rule.partials)(*[0.5] * count)
     except Exception:  # at this point, or outside of compiled code: nothing can be said
         return
     if not isinstance(given, tuple) or len(given) != count or any(np.ndim(partial) for partial in given):

@@ -13,11 +13,11 @@ density is 0, its gradient means nothing.
 
 from __future__ import annotations
 
-import functools
 from typing import NamedTuple
 
 from nbinfer.autodiff.ir import Block, For, If, Scalar, Value, blocks_of
 from nbinfer.autodiff.memory import Memory
+from nbinfer.compile.forks import cached_property
 
 
 class Root:
@@ -35,7 +35,7 @@ class Root:
         self._adjoint = adjoint
         self.total = total
 
-    @functools.cached_property
+    @cached_property
     def guarded(self) -> Root:
         """The head of the guarded terms: their sum is -inf where it is NaN, and is added to the total."""
         root = Root(self._adjoint, self.total + "_guarded")

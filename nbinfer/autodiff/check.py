@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbinfer.arguments import numbers
+from nbinfer.compile import origin
+
 _EPS = float(np.finfo(float).eps)
 #: Agreement asked of a gradient, relative to the size of its parts.
 TOLERANCE = 1e-5
@@ -124,7 +127,7 @@ def _flat(name: str, thing: Any) -> tuple[list[str], np.ndarray]:
         fields = getattr(thing, "_fields", None) or range(len(thing))
         parts = [_flat(f"{name}.{f}" if isinstance(f, str) else f"{name}[{f}]", v) for f, v in zip(fields, thing)]  # noqa: B905
         return [n for names, _ in parts for n in names], np.concatenate([np.zeros(0), *(x for _, x in parts)])
-    array = np.asarray(thing, dtype=float)
+    array = numbers(name, thing)
     names = [name + (f"[{', '.join(map(str, index))}]" if index else "") for index in np.ndindex(array.shape)]
     return names, array.ravel()
 
@@ -151,7 +154,7 @@ def compare(function: Callable[..., Any], both: Callable[..., Any], x: Any, data
     if not np.isfinite(at_x):
         raise ValueError(f"x must be a point at which the function is finite; there it is {at_x}")
     gradient = _flat("x", derived)[1]
-    plain = getattr(function, "py_func", function)
+    plain = origin.python_function(function)
 
     def value(q: np.ndarray) -> float:
         with np.errstate(all="ignore"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import linecache
 import math
 from collections.abc import Callable, Sequence
@@ -11,10 +10,13 @@ from typing import Any
 import numpy as np
 
 from nbinfer.autodiff.generated import Generated
-from nbinfer.autodiff.quiet import quiet_function
 from nbinfer.autodiff.store import Found
 from nbinfer.compile import JIT, Entry, address_of
+from nbinfer.compile.forks import cached_property
 from nbinfer.compile.modules import generated_module
+from nbinfer.compile.origin import python_function
+from nbinfer.compile.quiet import quiet_function
+from nbinfer.compile.users import compilable
 from nbinfer.errors import CompileError
 
 _HEAD = '''"""Value and gradient of a function, written by nbinfer; named by a hash of its content, never edited."""
@@ -26,7 +28,6 @@ import numpy as np
 from nbinfer.compile import floats_at, ints_at, kernel, part
 
 
-@kernel(reassociate=True)
 '''
 
 #: The first word of the table: 0, or 1 if the function raised.
@@ -65,20 +66,20 @@ class Compiled:
             raise RuntimeError(f"{self.generated.name} fails in compiled code, and does not in plain Python")
         return float(value)
 
-    @functools.cached_property
+    @cached_property
     def _whole(self) -> Generated:
         """The function with its globals."""
         return self._derive() if self._found.is_read else self.generated
 
-    @functools.cached_property
+    @cached_property
     def _plain(self) -> Callable[..., Any]:
         return plain_function(self._whole)
 
-    @functools.cached_property
+    @cached_property
     def _words(self) -> int:
         return 1 + sum(1 + np.ndim(x) for x in self._like)
 
-    @functools.cached_property
+    @cached_property
     def _entry(self) -> Callable[[int], Any]:
         views, word = [], 1
         for x in self._like:
@@ -103,23 +104,26 @@ def call(address):
         t[{_STATUS}] = 1
     return value
 '''
-        text = _HEAD + self.generated.source + shell
+        text = _HEAD + self.generated.marked + shell
         module = generated_module(text, self._found.content, self.generated.globals, {"call": "float64(intp)"})
         entry = module.entry("call")
-        if not entry.is_compiled:
-            module.module.__dict__.update(self._whole.globals)
-            self._compile(entry)
+        self._load(entry, module.module.__dict__)
         return entry
 
-    def _compile(self, entry: Entry) -> None:
-        """Compile; what Numba says of a user's function becomes one message."""
+    def _load(self, entry: Entry, names: dict[str, Any]) -> None:
+        """Load or compile; what Numba says of a user's function becomes one message."""
+
+        def prepare() -> None:
+            seen: dict[int, Any] = {}
+            names.update((name, compilable(thing, seen=seen)) for name, thing in self._whole.globals.items())
+
         try:
-            entry.load()
+            entry.load(prepare)
             return
         except Exception as error:
             from nbinfer.compile.readable import readable
 
-            functions = [(name, f) for name, f in self._whole.globals.items() if hasattr(f, "py_func")]
+            functions = [(n, f) for n, f in self._whole.globals.items() if hasattr(python_function(f), "__code__")]
             message = readable(error, functions, {}, "Use what Numba supports of Python and NumPy, loops included.")
             if message is None:
                 raise

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from nbinfer.autodiff.generated import python_function
-from nbinfer.compile import kernel
+from nbinfer.compile import origin
 
 __all__ = ["custom_vjp"]
 
 
 class CustomRule(NamedTuple):
-    """A function with its derivative: both callable from compiled code."""
+    """A function with its derivative, as the user gave them."""
 
     name: str
     value: Any
@@ -50,14 +50,12 @@ def custom_vjp(partials: Callable[..., Any]) -> Callable[[Callable[..., Any]], C
     ... def sine(x):
     ...     return math.sin(x)
     """
-    python_function(partials)
+    python_function(partials, "partials: ")
 
     def mark(function: Callable[..., Any]) -> Callable[..., Any]:
         plain: Any = python_function(function)
-        value = function if hasattr(function, "py_func") else kernel(plain)
-        derivative = partials if hasattr(partials, "py_func") else kernel(partials)
-        _REGISTRY[plain] = CustomRule(plain.__name__, value, derivative)
-        plain.__custom_vjp__ = derivative  # for fingerprints: another derivative makes another gradient
+        _REGISTRY[plain] = CustomRule(plain.__name__, function, partials)
+        plain.__custom_vjp__ = partials  # for fingerprints: another derivative makes another gradient
         return function
 
     return mark
@@ -66,6 +64,6 @@ def custom_vjp(partials: Callable[..., Any]) -> Callable[[Callable[..., Any]], C
 def find_custom(function: Any) -> CustomRule | None:
     """Return the rule of a function, if the user gave one."""
     try:
-        return _REGISTRY.get(getattr(function, "py_func", function))
+        return _REGISTRY.get(origin.python_function(function))
     except TypeError:
         return None

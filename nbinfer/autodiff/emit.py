@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
+from nbinfer.autodiff.absorbing import Absorbing
 from nbinfer.autodiff.analysis import Analysis
 from nbinfer.autodiff.chains import Root
 from nbinfer.autodiff.ir import (
@@ -43,6 +45,7 @@ class Emitter(Scattering):
     def program(self, top: Block) -> set[Value]:
         """Write everything between inputs and outputs; return the values that have adjoints."""
         results = self.analysis.results
+        self._absorbing = Absorbing(top, [value for value, _ in results], self.analysis.deferred)
         self.forward(self.analysis.plan_program(top), True)
         begun: set[Value] = set()
         for value, root in results:
@@ -162,11 +165,20 @@ class Emitter(Scattering):
                 elif arg.kind == "b":
                     self._term(arg, 1.0, link.root.guarded, begun, loop)
         elif out.active and out in begun:
-            for arg, partial in zip(op.args, rule.partials, strict=True):
+            for position, (arg, partial) in enumerate(zip(op.args, rule.partials, strict=True)):
                 if not self.takes(arg):
                     continue
                 text = self.applied(partial, op.args, o=out.name, bar=out.bar)
-                self.add(arg, text if "{bar}" in partial else product(out.bar, text), begun)
+                text = text if "{bar}" in partial else product(out.bar, text)
+                if self._absorbing.absorbs(op, position):
+                    positive = self._absorbing.exponential(op, position)
+                    text = self._absorbed(out, text) if positive is None else product(out.bar, _limited(positive))
+                self.add(arg, text, begun)
+
+    def _absorbed(self, out: Value, text: str) -> str:
+        """Write a contribution that is 0 where the adjoint it comes from is; without a branch where that hinders."""
+        alive = f"{out.bar} != 0.0"
+        return f"_select({alive}, {text}, 0.0)" if self.vectorised else f"({text} if {alive} else 0.0)"
 
     def _reverse_custom(self, op: Custom, begun: set[Value], loop: For | None) -> None:
         if not (op.out.active and op.out in begun):
@@ -175,7 +187,8 @@ class Emitter(Scattering):
         comma = "," if len(partials) == 1 else ""
         self.line(f"{', '.join(partials)}{comma} = {op.pullback}({', '.join(a.name for a in op.args)})")
         for arg, partial in zip(op.args, partials, strict=True):
-            self.add(arg, f"{op.out.bar} * {partial}", begun)
+            text = f"{op.out.bar} * {partial}"
+            self.add(arg, self._absorbed(op.out, text) if self._absorbing.dies(op.out) else text, begun)
 
     def _reverse_store(self, op: Store, begun: set[Value], loop: For | None) -> None:
         storage = op.array.storage
@@ -195,7 +208,11 @@ class Emitter(Scattering):
         for position, arg in enumerate(op.args):
             if arg.active and position in op.primitive.reverse:
                 template = op.primitive.reverse[position]
-                self.line(template.format(*names, o=op.out.name, kept=op.outs[-1].name, bar=op.out.bar, **bars))
+                text = template.format(*names, o=op.out.name, kept=op.outs[-1].name, bar=op.out.bar, **bars)
+                if op.out.ndim == 0 and self._absorbing.dies(op.out):
+                    self.line(f"if {op.out.bar} != 0.0:")
+                    text = "    " + text
+                self.line(text)
 
     def _reverse_if(self, op: If, begun: set[Value], loop: For | None) -> None:
         chains = self.analysis.chains
@@ -329,6 +346,11 @@ class Emitter(Scattering):
         if value not in begun and self.takes(value):
             self.line(f"{value.bar} = 0.0")
             begun.add(value)
+
+
+def _limited(value: Value) -> str:
+    """Write what is not below 0 so that 0 times it is 0: unlike a choice, it does not wait for the adjoint."""
+    return f"({value.name} if {value.name} < {sys.float_info.max!r} else {sys.float_info.max!r})"
 
 
 def _number(factor: float) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from nbinfer.autodiff.arrays import ArrayBuilder
 from nbinfer.autodiff.ir import Storage, Value
 from nbinfer.autodiff.lazy import Lazy, Operand, is_array, is_number
-from nbinfer.autodiff.rules import BINARY, COMPARE
+from nbinfer.autodiff.spellings import BINARY, COMPARE
 from nbinfer.autodiff.syntax import EXPRESSIONS
 from nbinfer.autodiff.writer import PREFIXES
 
@@ -228,8 +228,9 @@ class Expressions(ArrayBuilder):
                 result = self.scalar("and" if is_and else "or", result, self.condition(self.evaluate(value, env)))
                 continue
 
-            def rest(value: ast.expr = value) -> Value:
-                return self.condition(self.evaluate(value, env))
+            def rest(value: ast.expr = value, result: Value = result) -> Value:
+                with self.under(result):
+                    return self.condition(self.evaluate(value, env))
 
             def known(result: Value = result) -> Value:
                 return result
@@ -241,8 +242,9 @@ class Expressions(ArrayBuilder):
         condition = self.condition(self.evaluate(node.test, env))
         if condition.constant is not None:
             return self.evaluate(node.body if condition.constant else node.orelse, env)
-        then_block, a = self.side(lambda: self.evaluate(node.body, env))
-        else_block, b = self.side(lambda: self.evaluate(node.orelse, env))
+        with self.under(condition):
+            then_block, a = self.side(lambda: self.evaluate(node.body, env))
+            else_block, b = self.side(lambda: self.evaluate(node.orelse, env))
         self.node = node
         return self.merge(condition, then_block, else_block, a, b)
 

@@ -17,6 +17,7 @@ from nbinfer.autodiff.ir import (
     Load,
     Op,
     Primitive,
+    Require,
     Scalar,
     Store,
     View,
@@ -89,6 +90,12 @@ class Forward(Restoring):
         left, right = (a.name for a in op.args)
         self.line(f"if {left} != {right}:")
         self.line('    raise ValueError("shapes do not fit")')
+
+    def _require(self, op: Require, plan: Any, shadows: bool) -> None:
+        self.line(f"if not {op.args[0].name}:")
+        self.line('    raise IndexError("index out of bounds")')
+        for out in op.outs:
+            self.line(f"{out.name} = {op.args[1].name}")
 
     def _if(self, op: If, plan: Any, shadows: bool) -> None:
         for head, run, (_, values) in zip((f"if {op.args[0].name}:", "else:"), plan.sides, op.sides, strict=True):

@@ -12,11 +12,11 @@ from nbinfer.autodiff.binding import Binding, is_live, is_result
 from nbinfer.autodiff.calls import call
 from nbinfer.autodiff.errors import ADError, Place
 from nbinfer.autodiff.expressions import Environment, Lost, Record
-from nbinfer.autodiff.indexing import complete, view
+from nbinfer.autodiff.indexing import complete, view, within
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy, is_array, is_number
-from nbinfer.autodiff.rules import BINARY
 from nbinfer.autodiff.source import Source, Uses, read_source
+from nbinfer.autodiff.spellings import BINARY
 from nbinfer.autodiff.syntax import STATEMENTS, assigned, in_this_loop, leaves
 from nbinfer.compile import Elementwise
 
@@ -46,6 +46,8 @@ class Frontend(Binding):
     def __init__(self, facts: dict[Hashable, Any]) -> None:
         super().__init__(facts)
         self.frames: list[Frame] = []
+        self.steady: dict[str, range] = {}  # by functions that are called as they are, arguments that are always data
+        self.boundscheck = False  # whether a function that was read wants its indices checked
 
     def place(self) -> Place | None:
         return self.frames[-1].source.place(self.node) if self.frames else None
@@ -74,6 +76,7 @@ class Frontend(Binding):
     ) -> Any:
         """Read a function with these values for its arguments; return what it returns."""
         source = read_source(function)
+        self.boundscheck |= bool(getattr(function, "targetoptions", {}).get("boundscheck"))
         if len(self.frames) >= _DEEPEST:
             raise self.error(f"{source.name!r} calls itself too often; write the recursion as a loop")
         node = self.node
@@ -156,8 +159,9 @@ class Frontend(Binding):
         if self._guard(node, condition, env):
             return True, None
         then_env, else_env = dict(env), dict(env)
-        then_block, a = self.side(lambda: self.run([*node.body, *rest], then_env))
-        else_block, b = self.side(lambda: self.run([*node.orelse, *rest], else_env))
+        with self.under(condition):
+            then_block, a = self.side(lambda: self.run([*node.body, *rest], then_env))
+            else_block, b = self.side(lambda: self.run([*node.orelse, *rest], else_env))
         self.node = node
         if (a is None) != (b is None):
             raise self.error("one side of this branch returns and the other does not; return a number on every path")
@@ -261,7 +265,7 @@ class Frontend(Binding):
         parts = complete(self, array, parts)
         if any(is_array(p) or p is None or (isinstance(p, Value) and p.kind != "i") for p in parts):
             raise self.error("write to elements and slices only; for an array of positions write a loop")
-        return array, parts
+        return array, within(self, array, parts)
 
     def _write(self, target: ast.Subscript, value: Any, env: Environment) -> None:
         array, parts = self._place(target, env)
@@ -326,7 +330,8 @@ class Frontend(Binding):
 
         def body(index: Value, phis: list[Value]) -> list[Value]:
             inner: Environment = {**env, **lost, target: index, **dict(zip(carried, phis, strict=True))}
-            self.run(node.body, inner)
+            with self.under(start, stop):
+                self.run(node.body, inner)
             self.node = node
             for name in carried:
                 last = inner[name]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.autodiff.errors import ADError, Notice
+from nbinfer.compile import origin
 
 
 class Type(NamedTuple):
@@ -30,11 +31,24 @@ class Type(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """An input: how generated code reads it, and the array to which its derivative is added ('' if inactive)."""
+    """An input of a generated function.
+
+    Attributes
+    ----------
+    type : Type
+        Its type.
+    access : str
+        How generated code reads it.
+    gradient : str
+        The array to which its derivative is added; '' if it is inactive.
+    varies : bool
+        Whether it is a parameter, discrete ones included.
+    """
 
     type: Type
     access: str
     gradient: str = ""
+    varies: bool = False
 
 
 class Tuple(NamedTuple):
@@ -61,6 +75,8 @@ class Generated(NamedTuple):
         What is taped, copied and deferred.
     arrays : dict
         Captured arrays that the function takes as its last arguments, instead of finding them among the globals.
+    boundscheck : bool
+        Whether a function that it was made of was to be compiled with checked indices.
     """
 
     name: str
@@ -69,9 +85,15 @@ class Generated(NamedTuple):
     warnings: tuple[Notice, ...]
     notes: tuple[str, ...]
     arrays: dict[str, np.ndarray]
+    boundscheck: bool = False
+
+    @property
+    def marked(self) -> str:
+        """The text with its mark as a kernel."""
+        return f"@kernel(reassociate=True{', boundscheck=True' if self.boundscheck else ''})\n{self.source}"
 
 
-def python_function(function: Callable[..., Any]) -> types.FunctionType:
+def python_function(function: Callable[..., Any], name: str = "") -> types.FunctionType:
     """Return the function itself, or what a compiled one was made of.
 
     Raises
@@ -79,7 +101,9 @@ def python_function(function: Callable[..., Any]) -> types.FunctionType:
     ADError
         If there is none.
     """
-    plain = getattr(function, "py_func", function)
+    plain = origin.python_function(function)
     if not isinstance(plain, types.FunctionType):
-        raise ADError(f"{function!r} is not a Python function: there is no source to differentiate; write one with def")
+        raise ADError(
+            f"{name}{function!r} is not a Python function: there is no source to differentiate; write one with def"
+        )
     return plain

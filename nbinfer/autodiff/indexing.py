@@ -7,7 +7,8 @@ from typing import Any
 from nbinfer.autodiff.arrays import ArrayBuilder
 from nbinfer.autodiff.bounds import distance
 from nbinfer.autodiff.ir import Value
-from nbinfer.autodiff.lazy import Index, Lazy, Operand, is_array, is_number, owner
+from nbinfer.autodiff.lazy import Index, Lazy, Operand, is_array, is_number, owner, varies
+from nbinfer.autodiff.memory import loop_around
 
 _FULL = slice(None, None, None)
 
@@ -26,6 +27,7 @@ def subscript(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Any:
             )
         if isinstance(part, (Value, Lazy)) and part.kind == "f":
             raise b.error("an index must be an integer, not a float")
+    parts = within(b, array, parts)
     if any(is_array(part) for part in parts):
         return _gather(b, array, parts)
     if all(is_number(part) for part in parts):
@@ -45,6 +47,66 @@ def complete(b: ArrayBuilder, array: Operand, parts: list[Any]) -> list[Any]:
         if not (part is None or isinstance(part, (slice, Value, Lazy))):
             raise b.error("an index must be an integer, a slice, None or an array of integers")
     return parts + missing
+
+
+def within(b: ArrayBuilder, array: Operand, parts: list[Any]) -> list[Any]:
+    """Check the integers among indices, one for each axis, where a point may lead them out of the array.
+
+    What depends on data alone, on a line that runs whatever the parameters are, plain Python has checked when the model
+    was bound to these data; the engine's own functions look before they read.
+    """
+    checked: list[Any] = []
+    axis = -1
+    for part in parts:
+        axis += part is not None
+        if not isinstance(part, (Value, Lazy)) or not (b.conditional or varies(part)) or b.reads_own:
+            checked.append(part)
+            continue
+        size: Value = b.dims_of(array)[axis]
+        checked.append(_array_within(b, part, size) if part.ndim else _number_within(b, part, size))
+    return checked
+
+
+def _number_within(b: ArrayBuilder, index: Any, size: Value) -> Any:
+    if _counts_to(index, size):
+        return index
+    loop, outside = b.block.loop, b.block.parent
+    if loop is not None and outside is not None and loop.step.constant == 1 and size.block.depth <= outside.depth:
+        shift = distance(index, loop.index)
+        if shift is not None:  # each turn reads here: ask once, about the first and the last
+            with b.at(outside):
+                first, last = (b.scalar("add", end, b.constant(shift)) for end in (loop.start, loop.stop))
+                fits = b.scalar("and", b.scalar("ge", first, b.scalar("neg", size)), b.scalar("le", last, size))
+                b.require(b.scalar("or", b.scalar("ge", loop.start, loop.stop), fits))
+            return index
+    inside = b.scalar("and", b.scalar("ge", index, b.scalar("neg", size)), b.scalar("lt", index, size))
+    if index.constant is not None or _is_counter(index):  # what is known of these is worth more than the order
+        b.require(inside)
+        return index
+    return b.require(inside, index) or index
+
+
+def _is_counter(index: Value) -> bool:
+    return index.block.loop is not None and index is index.block.loop.index
+
+
+def _counts_to(index: Value, size: Value) -> bool:
+    """Tell whether an index is the counter of a loop from 0 or more to a size, or is less by a number."""
+    loop = loop_around(index.block)
+    shift = None if loop is None else distance(index, loop.index)
+    if loop is None or shift is None or shift > 0 or loop.step.constant < 1:
+        return False
+    start, stop = loop.start.constant, loop.stop
+    ends = stop is size or (stop.constant is not None and stop.constant == size.constant)
+    return start is not None and start + shift >= 0 and ends
+
+
+def _array_within(b: ArrayBuilder, index: Operand, size: Value) -> Operand:
+    low = b.apply("ge", index, b.scalar("neg", size))
+    inside = b.lazy(b.apply("and", low, b.apply("lt", index, size)))
+    all_axes = list(range(inside.ndim))
+    b.require(b.reduce(inside, all_axes, b.constant(True), lambda x, y: b.scalar("and", x, y)))
+    return index
 
 
 def element(b: ArrayBuilder, array: Operand, index: Index) -> Value:
@@ -139,7 +201,8 @@ def _basic(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Operand:
     plain = [part for part in parts if part is not None]
     if all(is_number(part) for part in plain):  # and new axes
         number = element(b, array, plain)
-        return Lazy(b, [b.constant(1)] * parts.count(None), lambda index: number, number.kind, active=number.active)
+        units = [b.constant(1)] * parts.count(None)
+        return Lazy(b, units, lambda index: number, number.kind, active=number.active, varies=number.varies)
     if isinstance(array, Lazy) and not all(part == _FULL for part in plain):
         whole = all(part == _FULL or is_number(part) for part in plain)
         live = bool(array.reads) and isinstance(owner(array), Value)  # a part shares memory, too
@@ -164,6 +227,7 @@ def _basic(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Operand:
         lambda index: source.at([index[k] for k in kept]),
         source.kind,
         active=source.active,
+        varies=source.varies,
         cost=source.cost,
         reads=source.reads,
         positional=source.positional,
@@ -195,6 +259,7 @@ def _pick(b: ArrayBuilder, source: Lazy, parts: list[Any]) -> Lazy:
         at,
         source.kind,
         active=source.active,
+        varies=source.varies or any(varies(x) for first, step, _ in places for x in (first, step) if x is not None),
         cost=source.cost,
         reads=source.reads,
         positional=source.positional or any(part != _FULL for part in parts if isinstance(part, slice)),
@@ -265,6 +330,7 @@ def _gather(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Lazy:
         at,
         source.kind,
         active=source.active,
+        varies=source.varies or any(map(varies, chosen.values())),
         cost=source.cost + sum(part.cost for part in arrays),
         reads=source.reads.union(*(part.reads for part in arrays)),
     )

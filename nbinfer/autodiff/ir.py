@@ -31,15 +31,18 @@ class Storage:
         The array as a whole.
     decided : bool
         Whether it holds truths about active values.
+    varies : bool
+        Whether its elements may depend on parameters, discrete ones included.
     held : object
         The names of an array that an expression made, as in `lazy`.
     """
 
-    __slots__ = ("active", "block", "decided", "held", "key", "mutable", "reads", "root", "stores")
+    __slots__ = ("active", "block", "decided", "held", "key", "mutable", "reads", "root", "stores", "varies")
     root: Value
 
-    def __init__(self, active: bool, mutable: bool, block: Block, key: Any = None) -> None:
+    def __init__(self, active: bool, mutable: bool, block: Block, key: Any = None, varies: bool = False) -> None:
         self.active = active
+        self.varies = varies
         self.mutable = mutable
         self.block = block
         self.key = key
@@ -64,6 +67,8 @@ class Value:
         0 for numbers.
     active : bool
         Whether it has a derivative that matters.
+    varies : bool
+        Whether it may depend on parameters, discrete ones included; of an array, whether its shape may.
     block : Block
         Where it is assigned.
     constant : object
@@ -76,7 +81,9 @@ class Value:
         How generated code reaches an input or a captured array; '' for what it computes.
     """
 
-    __slots__ = ("access", "active", "block", "constant", "hint", "kind", "name", "ndim", "number", "op", "storage")
+    __slots__ = (
+        "access", "active", "block", "constant", "hint", "kind", "name", "ndim", "number", "op", "storage", "varies",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -88,7 +95,9 @@ class Value:
         active: bool = False,
         constant: Any = None,
         storage: Storage | None = None,
+        varies: bool = False,
     ) -> None:
+        self.varies = varies
         self.number = number
         self.hint = hint
         self.kind = kind
@@ -295,6 +304,12 @@ class Guard(Op):
 
 class Check(Op):
     """Raise ValueError unless two sizes are equal."""
+
+    __slots__ = ()
+
+
+class Require(Op):
+    """Raise IndexError unless a condition holds; ``outs``, if there are any, are the indices for which it does."""
 
     __slots__ = ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from nbinfer.autodiff.builder import Builder
+from nbinfer.autodiff.builder import Builder, value_varies
 from nbinfer.autodiff.ir import Block, Storage, Value
 
 #: From this cost on, an expression used in several places is computed once and stored.
@@ -44,6 +44,8 @@ class Lazy:
         'b', 'i' or 'f'.
     active : bool
         Whether an element may be active.
+    varies : bool
+        Whether an element may depend on parameters; True if nobody looked.
     cost : int
         Of computing an element, in additions.
     reads : frozenset of Storage
@@ -72,6 +74,7 @@ class Lazy:
         kind: str,
         *,
         active: bool = False,
+        varies: bool = True,
         cost: int = 0,
         reads: frozenset[Storage] = frozenset(),
         positional: bool = False,
@@ -81,6 +84,7 @@ class Lazy:
         self.dims = list(dims)
         self.kind = kind
         self.active = active
+        self.varies = varies
         self.cost = cost
         self.reads = reads
         self.positional = positional
@@ -140,6 +144,11 @@ def is_array(x: Any) -> bool:
 def is_number(x: Any) -> bool:
     """Tell whether a value of the program is a number."""
     return isinstance(x, Value) and x.ndim == 0
+
+
+def varies(x: Any) -> bool:
+    """Tell whether a number or the elements of an array may depend on parameters."""
+    return x.varies if isinstance(x, Lazy) else value_varies(x)
 
 
 def owner(x: Any) -> Any:

@@ -12,8 +12,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbinfer.autodiff.solvers import (
+from nbinfer.autodiff.products import (
     add_outer,
+    matmul,
+    matmul_reverse_left,
+    matmul_reverse_right,
+    matvec,
+    matvec_reverse,
+    vecmat,
+    vecmat_reverse,
+)
+from nbinfer.autodiff.solvers import (
     add_to,
     factor,
     fast,
@@ -76,95 +85,6 @@ def empty(count: int) -> Any:
 
 
 @fast
-def add_matvec(y: Any, A: Any, x: Any) -> None:
-    """Add A @ x, four rows at a time: x is loaded once for four, and four sums do not wait for each other."""
-    n = A.shape[0]
-    whole = n - n % 4
-    for i in range(0, whole, 4):
-        a, b, c, d = 0.0, 0.0, 0.0, 0.0
-        for j in range(A.shape[1]):
-            t = x[j]
-            a += A[i, j] * t
-            b += A[i + 1, j] * t
-            c += A[i + 2, j] * t
-            d += A[i + 3, j] * t
-        y[i] += a
-        y[i + 1] += b
-        y[i + 2] += c
-        y[i + 3] += d
-    for i in range(whole, n):
-        total = 0.0
-        for j in range(A.shape[1]):
-            total += A[i, j] * x[j]
-        y[i] += total
-
-
-@fast
-def add_vecmat(y: Any, x: Any, A: Any) -> None:
-    """Add x @ A, four rows at a time: y is loaded and stored once for four."""
-    n = A.shape[0]
-    whole = n - n % 4
-    for i in range(0, whole, 4):
-        a, b, c, d = x[i], x[i + 1], x[i + 2], x[i + 3]
-        for j in range(A.shape[1]):
-            y[j] += (A[i, j] * a + A[i + 1, j] * b) + (A[i + 2, j] * c + A[i + 3, j] * d)
-    for i in range(whole, n):
-        a = x[i]
-        for j in range(A.shape[1]):
-            y[j] += A[i, j] * a
-
-
-@fast
-def matvec(A: Any, x: Any) -> Any:
-    """Return A @ x."""
-    y = np.zeros(A.shape[0])
-    add_matvec(y, A, x)
-    return y
-
-
-@fast
-def vecmat(x: Any, A: Any) -> Any:
-    """Return x @ A."""
-    y = np.zeros(A.shape[1])
-    add_vecmat(y, x, A)
-    return y
-
-
-@fast
-def matmul(A: Any, B: Any) -> Any:
-    """Return A @ B."""
-    rows, inner, columns = A.shape[0], A.shape[1], B.shape[1]
-    C = np.zeros((rows, columns))
-    for i in range(rows):
-        for k in range(inner):
-            a = A[i, k]
-            for j in range(columns):
-                C[i, j] += a * B[k, j]
-    return C
-
-
-@fast
-def matmul_reverse_left(A_bar: Any, C_bar: Any, B: Any) -> None:
-    """Add C_bar @ B.T."""
-    for i in range(A_bar.shape[0]):
-        for k in range(A_bar.shape[1]):
-            total = 0.0
-            for j in range(B.shape[1]):
-                total += C_bar[i, j] * B[k, j]
-            A_bar[i, k] += total
-
-
-@fast
-def matmul_reverse_right(B_bar: Any, A: Any, C_bar: Any) -> None:
-    """Add A.T @ C_bar."""
-    for i in range(A.shape[0]):
-        for k in range(A.shape[1]):
-            a = A[i, k]
-            for j in range(B_bar.shape[1]):
-                B_bar[k, j] += a * C_bar[i, j]
-
-
-@fast
 def cholesky(A: Any) -> Any:
     """Return the lower L with L @ L.T = A, all NaN if A is not positive definite; reads the lower triangle."""
     n = A.shape[0]
@@ -191,9 +111,13 @@ def cholesky_reverse(A_bar: Any, L: Any, L_bar: Any) -> None:
     """Add the pull-back of L_bar to the lower triangle of A_bar."""
     n = L.shape[0]
     W = np.zeros((n, n))
+    alive = 0.0
     for i in range(n):
         for j in range(i + 1):
             W[i, j] = L_bar[i, j]
+            alive += 1.0 if L_bar[i, j] != 0.0 else 0.0
+    if alive == 0.0:  # of a factor that failed, all is NaN
+        return
     for i in range(n - 1, -1, -1):
         for j in range(i, -1, -1):
             if j == i:
@@ -217,7 +141,7 @@ def determinant_sign(A: Any) -> float:
     return sign if sign == sign else 0.0
 
 
-@kernel
+@fast
 def log_determinant(A: Any) -> float:
     """Return log(abs(det(A))); -inf if A is singular."""
     n = A.shape[0]
@@ -230,7 +154,7 @@ def log_determinant(A: Any) -> float:
     return total
 
 
-@kernel
+@fast
 def log_determinant_reverse(A_bar: Any, A: Any, bar: float) -> None:
     """Add bar * inv(A).T."""
     n = A.shape[0]
@@ -246,19 +170,19 @@ def log_determinant_reverse(A_bar: Any, A: Any, bar: float) -> None:
 def _by_columns(name: str, one: Any, one_transposed: Any, subtract: Any) -> tuple[Any, Any, Any]:
     """Make the solver of a matrix of right sides, and its reverse by each argument."""
 
-    @kernel
+    @fast
     def columns(A: Any, B: Any) -> Any:
         X = np.empty(B.shape)
         for j in range(B.shape[1]):
             X[:, j] = one(A, B[:, j].copy())
         return X
 
-    @kernel
+    @fast
     def reverse_matrix(A_bar: Any, A: Any, X: Any, X_bar: Any) -> None:
         for j in range(X.shape[1]):
             subtract(A_bar, one_transposed(A, X_bar[:, j].copy()), X[:, j])
 
-    @kernel
+    @fast
     def reverse_right(B_bar: Any, A: Any, X_bar: Any) -> None:
         for j in range(X_bar.shape[1]):
             B_bar[:, j] += one_transposed(A, X_bar[:, j].copy())
@@ -278,8 +202,8 @@ HELPERS: dict[str, Any] = {
     "_zeros_like": zeros_like,
     "_matvec": matvec,
     "_vecmat": vecmat,
-    "_add_matvec": add_matvec,
-    "_add_vecmat": add_vecmat,
+    "_matvec_reverse": matvec_reverse,
+    "_vecmat_reverse": vecmat_reverse,
     "_add_outer": add_outer,
     "_matmul": matmul,
     "_matmul_reverse_left": matmul_reverse_left,
@@ -295,13 +219,13 @@ HELPERS: dict[str, Any] = {
 MATVEC = WholeArray(
     "product",
     "_matvec({0}, {1})",
-    {0: "_add_outer({bar0}, {bar}, {1})", 1: "_add_vecmat({bar1}, {bar}, {0})"},
+    {0: "_add_outer({bar0}, {bar}, {1})", 1: "_matvec_reverse({bar1}, {bar}, {0})"},
     {0: (1,), 1: (0,)},
 )
 VECMAT = WholeArray(
     "product",
     "_vecmat({0}, {1})",
-    {0: "_add_matvec({bar0}, {1}, {bar})", 1: "_add_outer({bar1}, {0}, {bar})"},
+    {0: "_vecmat_reverse({bar0}, {1}, {bar})", 1: "_add_outer({bar1}, {0}, {bar})"},
     {0: (1,), 1: (0,)},
 )
 MATMUL = WholeArray(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbinfer.autodiff.binding import is_live
 from nbinfer.autodiff.ir import Value, View
-from nbinfer.autodiff.lazy import Lazy
+from nbinfer.autodiff.lazy import Lazy, varies
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.frontend import Frontend
@@ -39,6 +39,9 @@ def call_compiled(b: Frontend, function: Any, args: list[Any]) -> Any:
     if name is None:
         name = b.global_name(function.__name__)
         b.names[name] = function
+    # What gets data alone, at every point, plain Python has run with these data.
+    steady = not (b.conditional or any(map(varies, operands)))
+    b.steady[name] = range(len(operands)) if steady and b.steady.get(name, True) else range(0)
     outs = b.call(name, kinds, operands, is_tuple)
     return tuple(outs) if is_tuple else outs[0]
 

@@ -21,6 +21,7 @@ from nbinfer.autodiff.linalg import HELPERS as LINALG_HELPERS
 from nbinfer.autodiff.rules import HELPERS
 from nbinfer.autodiff.source import read_source
 from nbinfer.autodiff.writer import PREFIXES, Names
+from nbinfer.compile.users import compilable
 
 #: A program that does not settle after this many builds never will.
 _MOST_BUILDS = 60
@@ -77,8 +78,10 @@ class _Inputs:
         b = self._b
         kind = {"u": "i"}.get(leaf.type.kind[0], leaf.type.kind[0])
         active = bool(leaf.gradient) and kind == "f"
-        storage = Storage(active, False, b.top) if leaf.type.ndim else None
-        value = b.value(hint, kind, b.top, ndim=leaf.type.ndim, active=active, storage=storage)
+        varies = leaf.varies or active
+        storage = Storage(active, False, b.top, varies=varies) if leaf.type.ndim else None
+        varies = varies and not leaf.type.ndim  # the shape of a parameter is that of its support
+        value = b.value(hint, kind, b.top, ndim=leaf.type.ndim, active=active, storage=storage, varies=varies)
         value.access = leaf.access
         for axis in leaf.type.units:
             b.top.known["dim", value.number, axis] = b.constant(1)
@@ -184,10 +187,17 @@ def generate(
             head.append(f"    {value.bar} = {inputs.leaves[access].gradient}")
     helpers = {**HELPERS, **LINALG_HELPERS}
     found = {n: helpers[n] for n in sorted(used & set(helpers))}
-    found.update({n: b.names[n] for n in b.names if n in used and n not in arrays})
+    for n in (n for n in b.names if n in used and n not in arrays):
+        found[n] = compilable(b.names[n], b.steady.get(n, ()))
     lines = [line for line in [*head, text, *tail] if line.strip()]
     return Generated(
-        name, "\n".join(lines) + "\n", found, tuple(b.notices), tuple(dict.fromkeys(emitter.notes)), arrays
+        name,
+        "\n".join(lines) + "\n",
+        found,
+        tuple(b.notices),
+        tuple(dict.fromkeys(emitter.notes)),
+        arrays,
+        b.boundscheck,
     )
 
 
@@ -204,7 +214,9 @@ def structure(types: Mapping[str, Type], access: str, gradient: str = "") -> Tup
     """Describe a named tuple of inputs; only floats have gradients."""
     return Tuple(
         {
-            name: Leaf(t, f"{access}.{name}", f"{gradient}.{name}" if gradient and t.kind[0] == "f" else "")
+            name: Leaf(
+                t, f"{access}.{name}", f"{gradient}.{name}" if gradient and t.kind[0] == "f" else "", bool(gradient)
+            )
             for name, t in types.items()
         }
     )

@@ -68,7 +68,7 @@ def _min(b: Frontend, x: Any, axis: Any = None) -> Any:
 def _builtin_extreme(rule: str) -> Handler:
     def extreme(b: Frontend, *xs: Any) -> Any:
         if len(xs) == 1 and is_array(xs[0]):
-            return b.extreme(xs[0], rule)
+            return b.extreme(xs[0], rule, nan_wins=False)
         items = xs[0] if len(xs) == 1 else xs
         if not isinstance(items, tuple) or not items:
             raise b.error("max and min take an array or numbers")
@@ -100,7 +100,7 @@ def _any(b: Frontend, x: Any) -> Value:
 def _logsumexp(b: Frontend, x: Any, axis: Any = None) -> Any:
     x = b.operand(x)
     x = b.stored(x) if isinstance(x, Lazy) and x.cost >= 2 else x
-    shift = b.extreme(x, "max", axis)
+    shift = b.extreme(x, "max", axis, nan_wins=False)
     # Not a number but a choice: the derivative by the shift is 0, and an infinite one must not be subtracted.
     shift = b.elementwise(
         lambda s: b.select(b.scalar("isfinite", s()), s, lambda: b.constant(0.0)), [shift], "f", shift.active, 2

@@ -3,11 +3,14 @@
 ``{0}``, ``{1}`` are the arguments and ``{o}`` is the result; the templates name what the reverse sweep needs. A partial
 multiplies the adjoint of the result; where it holds ``{bar}`` it is the whole contribution. A value and its partials
 share subexpressions, which LLVM merges.
+
+Where a function is finite and its derivative is not, as that of a root is at 0, the derivative is 0 here. For what
+stands under a root is nowhere negative, so where it is 0 and has a derivative, that is 0: the root then has a kink
+there, or the derivative 0.
 """
 
 from __future__ import annotations
 
-import ast
 import math
 import re
 from typing import Any, NamedTuple
@@ -16,7 +19,7 @@ import numpy as np
 
 from nbinfer import vectormath
 from nbinfer.autodiff.ir import promote
-from nbinfer.vectormath import bessel, beta, error, gamma, incomplete_beta, incomplete_gamma
+from nbinfer.vectormath import bessel, beta, deviance, error, gamma, incomplete_beta, incomplete_gamma, slopes
 
 #: What generated code may call besides ``math`` and ``np``: the forms that take numbers only.
 HELPERS: dict[str, Any] = {
@@ -32,6 +35,8 @@ _SLOPES = (
     beta.digamma_difference,
     beta.log_binomial_by_k,
     beta.log_binomial_by_n,
+    deviance.minus_deviance_by_k,
+    deviance.stirling_rest_slope,
     error.log_erfcx_slope,
     error.mills,
     gamma.tetragamma,
@@ -42,6 +47,8 @@ _SLOPES = (
     incomplete_gamma.gamma_density,
     incomplete_gamma.gamma_tail_by_a,
     incomplete_gamma.gamma_tail_by_x,
+    slopes.angle_slope,
+    slopes.power_slope,
 )
 HELPERS |= {f"_{slope.py_func.__name__}": slope for slope in _SLOPES}
 
@@ -131,17 +138,54 @@ def _incomplete(family: str, suffix: str) -> list[Rule]:
     ]
 
 
+def _times_log(log: str, lowest: str, argument: str) -> Rule:
+    """Return the rule of a product with a logarithm, which is 0 where the factor is."""
+    by_factor = f"_select({{0}} != 0.0 or {lowest} < {{1}} < math.inf, _{log}({{1}}), 0.0)"
+    by_argument = f"({{0}} / {argument} if {{0}} != 0.0 else 0.0)"
+    return Rule(f"x{log}y", f"_x{log}y({{0}}, {{1}})", (by_factor, by_argument), "f", 40)
+
+
+def _rounded(text: str) -> str:
+    """Return the template of a rounding as NumPy does it: NaN, infinity and the sign of 0 stay."""
+    return f"(math.copysign(float({text}), {{0}}) if abs({{0}}) < 4503599627370496.0 else {{0}})"
+
+
+def _extreme(name: str, first: str) -> Rule:
+    """Return the rule that takes the first argument where a condition holds."""
+    return Rule(name, f"({{0}} if {first} else {{1}})", (f"(1.0 if {first} else 0.0)", f"(0.0 if {first} else 1.0)"))
+
+
 _RULES = [
     Rule("add", "{0} + {1}", ("1.0", "1.0")),
     Rule("sub", "{0} - {1}", ("1.0", "-1.0")),
     Rule("mul", "{0} * {1}", ("{1}", "{0}")),
     Rule("div", "{0} / {1}", ("{bar} / {1}", "-({bar} / {1}) * {o}"), "f", 4),
     Rule("neg", "-{0}", ("-1.0",)),
-    Rule("pow", "{0} ** {1}", ("{1} * {0} ** ({1} - 1)", "({o} * _log({0}) if {0} > 0.0 else 0.0)"), "", 20),
+    Rule(
+        "pow",
+        "{0} ** {1}",
+        (
+            "_power_slope({0}, {1})",
+            "({o} * _log({0}) if 0.0 < {0} < math.inf and {o} != 0.0 else 0.0)",
+        ),
+        "",
+        20,
+    ),
+    # Powers of floats by integers: by any, by one that is known and above 1, and by one that is known and below -1.
+    # Numba's own power raises where it would divide by 0.
+    Rule(
+        "int_power",
+        "({0} ** {1} if {1} >= 0 else 1.0 / {0} ** -{1})",
+        ("({1} * {0} ** ({1} - 1) if {1} > 0 else {1} * {o} / {0} if {1} < 0 else 0.0)", ""),
+        "f",
+        20,
+    ),
+    Rule("whole_power", "{0} ** {1}", ("{1} * {0} ** ({1} - 1)", ""), "f", 20),
+    Rule("reciprocal_power", "1.0 / {0} ** {1}", ("-{1} * {o} / {0}", ""), "f", 20),
     Rule("square", "{0} * {0}", ("2.0 * {0}",)),
     Rule("reciprocal_square", "1.0 / ({0} * {0})", ("-2.0 * {o} / {0}",), "f", 4),
     Rule("floordiv", "{0} // {1}", (), "", 4, "// has derivative 0"),
-    Rule("mod", "{0} % {1}", ("1.0", "-math.floor({0} / {1})"), "", 4),
+    Rule("mod", "{0} % {1}", ("1.0", "({o} - {0}) / {1}"), "", 4),
     Rule("exp", "_exp({0})", ("{o}",), "f", 20),
     Rule("exp2", "_exp2({0})", ("0.6931471805599453 * {o}",), "f", 20),
     Rule("log", "_log({0})", ("{bar} / {0}",), "f", 20),
@@ -149,20 +193,20 @@ _RULES = [
     Rule("log10", "_log10({0})", ("0.4342944819032518 * {bar} / {0}",), "f", 20),
     Rule("log1p", "_log1p({0})", ("{bar} / (1.0 + {0})",), "f", 20),
     Rule("expm1", "_expm1({0})", ("{o} + 1.0",), "f", 20),
-    Rule("sqrt", "math.sqrt({0})", ("0.5 * {bar} / {o}",), "f", 6),
+    Rule("sqrt", "math.sqrt({0})", ("_select({o} != 0.0, 0.5 * {bar} / {o}, 0.0)",), "f", 6),
     Rule("sin", "math.sin({0})", ("math.cos({0})",), "f", 20),
     Rule("cos", "math.cos({0})", ("-math.sin({0})",), "f", 20),
     Rule("tan", "math.tan({0})", ("1.0 + {o} * {o}",), "f", 20),
     Rule("sinh", "_sinh({0})", ("_cosh({0})",), "f", 20),
     Rule("cosh", "_cosh({0})", ("_sinh({0})",), "f", 20),
     Rule("tanh", "_tanh({0})", ("1.0 - {o} * {o}",), "f", 20),
-    Rule("asin", "math.asin({0})", ("{bar} / math.sqrt(1.0 - {0} * {0})",), "f", 20),
-    Rule("acos", "math.acos({0})", ("-{bar} / math.sqrt(1.0 - {0} * {0})",), "f", 20),
+    Rule("asin", "math.asin({0})", ("({bar} / math.sqrt(1.0 - {0} * {0}) if abs({0}) != 1.0 else 0.0)",), "f", 20),
+    Rule("acos", "math.acos({0})", ("(-{bar} / math.sqrt(1.0 - {0} * {0}) if abs({0}) != 1.0 else 0.0)",), "f", 20),
     Rule("atan", "math.atan({0})", ("{bar} / (1.0 + {0} * {0})",), "f", 20),
     Rule(
         "atan2",
         "math.atan2({0}, {1})",
-        ("{bar} * {1} / ({0} * {0} + {1} * {1})", "-{bar} * {0} / ({0} * {0} + {1} * {1})"),
+        ("_angle_slope({1}, {0})", "-_angle_slope({0}, {1})"),
         "f",
         20,
     ),
@@ -192,6 +236,48 @@ _RULES = [
         "f",
         80,
     ),
+    Rule(
+        "minus_deviance",
+        "_minus_deviance({0}, {1}, {2})",
+        (
+            "_minus_deviance_by_k({0}, {1}, {2})",
+            "{0} * (1.0 / max({1}, 1e-307)) - {2}",
+            "{0} * (1.0 / max({2}, 1e-307)) - {1}",
+        ),
+        "f",
+        40,
+    ),
+    Rule(
+        "minus_deviance_log",
+        "_minus_deviance_log({0}, {1})",
+        ("{1} - _log({0})", "{0} - _exp(max({1}, -700.0))"),
+        "f",
+        60,
+    ),
+    Rule(
+        "log_polya",
+        "_log_polya({0}, {1}, {2}, {3})",
+        (
+            "_digamma({0} + {1}) - _digamma({0} + 1.0) + _log({2} / ({2} + {3}))",
+            "-_digamma_difference({1}, {0}) - _log1p({2} / {3})",
+            "({0} / {2} if {0} > 0.0 else 0.0) - ({0} + {1}) / ({2} + {3})",
+            "({1} * ({2} / ({2} + {3})) - {0} * ({3} / ({2} + {3}))) / {3}",
+        ),
+        "f",
+        200,
+    ),
+    Rule(
+        "log_polya_rest",
+        "_log_polya_rest({0}, {1})",
+        (
+            "_stirling_rest_slope({0}) - _digamma({0} + {1}) + _log({0} + {1})",
+            "_digamma_difference({1}, {0}) + _log1p({0} / {1})",
+        ),
+        "f",
+        160,
+    ),
+    Rule("stirling_rest", "_stirling_rest({0})", ("_stirling_rest_slope({0})",), "f", 60),
+    Rule("stirling_rest_whole", "_stirling_rest_whole({0})", ("_stirling_rest_slope({0})",), "f", 40),
     *_incomplete("gamma", "inc"),
     *_incomplete("gamma", "incc"),
     *_incomplete("beta", "inc"),
@@ -209,23 +295,17 @@ _RULES = [
     Rule("log1pexp", "_log1pexp({0})", ("_expit({0})",), "f", 40),
     Rule("log_expit", "_log_expit({0})", ("_expit(-{0})",), "f", 40),
     Rule("log1mexp", "_log1mexp({0})", ("-{bar} / _expm1(-{0})",), "f", 40),
-    Rule("xlogy", "_xlogy({0}, {1})", ("_log({1})", "({0} / {1} if {0} != 0.0 else 0.0)"), "f", 40),
-    Rule("xlog1py", "_xlog1py({0}, {1})", ("_log1p({1})", "({0} / (1.0 + {1}) if {0} != 0.0 else 0.0)"), "f", 40),
+    _times_log("log", "0.0", "{1}"),
+    _times_log("log1p", "-1.0", "(1.0 + {1})"),
     Rule("logaddexp", "_logaddexp({0}, {1})", ("_expit({0} - {1})", "_expit({1} - {0})"), "f", 40),
     Rule("abs", "abs({0})", ("math.copysign(1.0, {0})",)),
     Rule("max", "max({0}, {1})", ("(1.0 if {0} >= {1} else 0.0)", "(0.0 if {0} >= {1} else 1.0)")),
     Rule("min", "min({0}, {1})", ("(1.0 if {0} <= {1} else 0.0)", "(0.0 if {0} <= {1} else 1.0)")),
-    # NaN loses: the other argument is taken.
-    Rule(
-        "fmax",
-        "({0} if {0} >= {1} or {1} != {1} else {1})",
-        ("(1.0 if {0} >= {1} or {1} != {1} else 0.0)", "(0.0 if {0} >= {1} or {1} != {1} else 1.0)"),
-    ),
-    Rule(
-        "fmin",
-        "({0} if {0} <= {1} or {1} != {1} else {1})",
-        ("(1.0 if {0} <= {1} or {1} != {1} else 0.0)", "(0.0 if {0} <= {1} or {1} != {1} else 1.0)"),
-    ),
+    # NaN wins, as in NumPy; then it loses: the other argument is taken.
+    _extreme("maximum", "{0} >= {1} or {0} != {0}"),
+    _extreme("minimum", "{0} <= {1} or {0} != {0}"),
+    _extreme("fmax", "{0} >= {1} or {1} != {1}"),
+    _extreme("fmin", "{0} <= {1} or {1} != {1}"),
     Rule("nan_to_minus_inf", "({0} if {0} == {0} else -math.inf)", ("(1.0 if {0} == {0} else 0.0)",), "f"),
     Rule("select", "({1} if {0} else {2})", ("", "({bar} if {0} else 0.0)", "(0.0 if {0} else {bar})")),
     Rule(
@@ -239,19 +319,20 @@ _RULES = [
     Rule("bool_to_float", "(1.0 if {0} else 0.0)", (), "f"),
     Rule("bool_to_int", "(1 if {0} else 0)", (), "i"),
     Rule("int", "int({0})", (), "i", 1, "int() has derivative 0"),
-    Rule("floor", "float(math.floor({0}))", (), "f", 2, "floor has derivative 0"),
-    Rule("ceil", "float(math.ceil({0}))", (), "f", 2, "ceil has derivative 0"),
-    Rule("trunc", "float(math.trunc({0}))", (), "f", 2, "rounding towards 0 has derivative 0"),
-    Rule("round", "float(round({0}))", (), "f", 2, "rounding has derivative 0"),
+    Rule("floor", _rounded("math.floor({0})"), (), "f", 2, "floor has derivative 0"),
+    Rule("ceil", _rounded("math.ceil({0})"), (), "f", 2, "ceil has derivative 0"),
+    Rule("trunc", _rounded("math.trunc({0})"), (), "f", 2, "rounding towards 0 has derivative 0"),
+    Rule("round", _rounded("round({0})"), (), "f", 2, "rounding has derivative 0"),
     Rule("sign", "(1.0 if {0} > 0.0 else -1.0 if {0} < 0.0 else {0})", (), "f", 1, "sign has derivative 0"),
     Rule("not", "not {0}", (), "b"),
     Rule("and", "{0} and {1}", (), "b"),
     Rule("or", "{0} or {1}", (), "b"),
     Rule("xor", "{0} != {1}", (), "b"),
     Rule("is_whole", "_is_whole({0})", (), "b"),
-    Rule("isfinite", "math.isfinite({0})", (), "b"),
-    Rule("isnan", "math.isnan({0})", (), "b"),
-    Rule("isinf", "math.isinf({0})", (), "b"),
+    # Numba's own take the difference of a number and itself, which is 0 where sums may be reordered.
+    Rule("isfinite", "(abs({0}) < math.inf)", (), "b"),
+    Rule("isnan", "({0} != {0})", (), "b"),
+    Rule("isinf", "(abs({0}) == math.inf)", (), "b"),
     Rule("lt", "{0} < {1}", (), "b"),
     Rule("gt", "{0} > {1}", (), "b"),
     Rule("le", "{0} <= {1}", (), "b"),
@@ -268,108 +349,3 @@ RULES: dict[str, Rule] = {rule.name: rule for rule in _RULES}
 
 #: Rules whose first argument is a condition.
 CHOICES = {"select", "where_valid"}
-
-#: Rules whose arguments are numbers, so that a bool among them is converted.
-ARITHMETIC = {
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "neg",
-    "pow",
-    "square",
-    "floordiv",
-    "mod",
-    "abs",
-    "max",
-    "min",
-    "fmax",
-    "fmin",
-}
-
-BINARY: dict[type[ast.operator], str] = {
-    ast.Add: "add",
-    ast.Sub: "sub",
-    ast.Mult: "mul",
-    ast.Div: "div",
-    ast.Pow: "pow",
-    ast.FloorDiv: "floordiv",
-    ast.Mod: "mod",
-    ast.BitAnd: "bitand",
-    ast.BitOr: "bitor",
-    ast.BitXor: "bitxor",
-    ast.LShift: "lshift",
-    ast.RShift: "rshift",
-}
-COMPARE: dict[type[ast.cmpop], str] = {
-    ast.Lt: "lt",
-    ast.Gt: "gt",
-    ast.LtE: "le",
-    ast.GtE: "ge",
-    ast.Eq: "eq",
-    ast.NotEq: "ne",
-}
-
-#: Functions that work element by element, and their rules.
-FUNCTIONS: dict[Any, str] = {
-    abs: "abs",
-    float: "float",
-    int: "int",
-    bool: "bool",
-    round: "round",
-    np.round: "round",
-    np.rint: "round",
-    np.fix: "trunc",
-    np.trunc: "trunc",
-    math.trunc: "trunc",
-    np.floor_divide: "floordiv",
-    np.add: "add",
-    np.subtract: "sub",
-    np.multiply: "mul",
-    np.divide: "div",
-    np.negative: "neg",
-    np.power: "pow",
-    np.float_power: "pow",
-    math.pow: "pow",
-    np.mod: "mod",
-    np.maximum: "max",
-    np.minimum: "min",
-    np.fmax: "fmax",
-    np.fmin: "fmin",
-    np.logaddexp: "logaddexp",
-    np.sign: "sign",
-    np.square: "square",
-    np.log2: "log2",
-    np.log10: "log10",
-    np.exp2: "exp2",
-    np.logical_and: "and",
-    np.logical_or: "or",
-    np.logical_not: "not",
-    np.logical_xor: "xor",
-    np.bitwise_and: "bitand",
-    np.bitwise_or: "bitor",
-    np.less: "lt",
-    np.greater: "gt",
-    np.less_equal: "le",
-    np.greater_equal: "ge",
-    np.equal: "eq",
-    np.not_equal: "ne",
-    np.float64: "float",
-    np.int64: "int",
-    math.lgamma: "lgamma",
-    math.erf: "erf",
-    math.erfc: "erfc",
-    math.log2: "log2",
-    math.log10: "log10",
-    math.fabs: "abs",
-    np.abs: "abs",
-    np.fabs: "abs",
-}
-for _function in vars(vectormath).values():
-    if isinstance(_function, vectormath.Elementwise) and _function.py_func.__name__ in RULES:
-        FUNCTIONS[_function.py_func] = _function.py_func.__name__
-_SHARED = "exp log log1p expm1 sqrt sin cos tan sinh cosh tanh hypot copysign floor ceil isfinite isnan isinf"
-for _name in _SHARED.split():
-    FUNCTIONS[getattr(np, _name)] = FUNCTIONS[getattr(math, _name)] = _name
-for _name in ("asin", "acos", "atan", "atan2"):
-    FUNCTIONS[getattr(np, _name.replace("a", "arc", 1))] = FUNCTIONS[getattr(math, _name)] = _name

@@ -12,7 +12,8 @@ import numpy as np
 
 from nbinfer.autodiff.errors import ADError, Notice, Place
 from nbinfer.autodiff.ir import Block, Op, Scalar, Value, promote
-from nbinfer.autodiff.rules import ARITHMETIC, CHOICES, RULES
+from nbinfer.autodiff.rules import CHOICES, RULES
+from nbinfer.autodiff.spellings import ARITHMETIC
 
 #: Where the engine's own functions lie.
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -41,6 +42,8 @@ class ScalarBuilder:
         wrote them.
     weight : str
         How generated code spells the weight of the term that is being built; '' for 1.
+    conditional : bool
+        Whether the line being read runs, or how often it does, depends on parameters.
     """
 
     def __init__(self, facts: dict[Hashable, Any]) -> None:
@@ -53,6 +56,7 @@ class ScalarBuilder:
         self.weight = ""
         self.muted = 0
         self.stale = False
+        self.conditional = False
         self._values = 0
         self._ops = 0
         self._keys: dict[Hashable, int] = {}
@@ -63,6 +67,12 @@ class ScalarBuilder:
     def place(self) -> Place | None:
         """Return the line that is being read."""
         return None
+
+    @property
+    def reads_own(self) -> bool:
+        """Whether the line being read is one of the engine's own."""
+        place = self.place()
+        return place is not None and place.file.startswith(_OWN_FOLDER)
 
     def path(self) -> Hashable:
         """Return what identifies that line among all calls, the same in each build."""
@@ -87,7 +97,7 @@ class ScalarBuilder:
     def notice(self, message: str) -> None:
         """Note that a derivative vanishes on the line being read."""
         place = None if self.muted else self.place()
-        if place is not None and not place.file.startswith(_OWN_FOLDER):  # what the engine cuts, it means to cut
+        if place is not None and not self.reads_own:  # what the engine cuts, it means to cut
             note = Notice(message, place.file, place.line, place.text)
             if note not in self.notices:
                 self.notices.append(note)
@@ -131,6 +141,15 @@ class ScalarBuilder:
             yield
         finally:
             self.block = saved
+
+    @contextlib.contextmanager
+    def under(self, *conditions: Value) -> Iterator[None]:
+        """Read for a while what runs only under conditions."""
+        saved, self.conditional = self.conditional, self.conditional or any(c.varies for c in conditions)
+        try:
+            yield
+        finally:
+            self.conditional = saved
 
     def lookup(self, key: Hashable, block: Block | None) -> Value | None:
         """Return what a key stands for in a block or around it."""
@@ -176,7 +195,7 @@ class ScalarBuilder:
         active = kind == "f" and bool(rule.partials) and touched
         if rule.cuts and touched:
             self.notice(rule.cuts)
-        out = self.value("v", kind, block, active=active)
+        out = self.value("v", kind, block, active=active, varies=any(a.varies for a in args))
         if kind == "b" and (touched or any(a.number in self.decided_by_active for a in args)):
             self.decided_by_active.add(out.number)
         self.append(Scalar(rule, out, list(args)), block)
@@ -198,8 +217,8 @@ class ScalarBuilder:
         first = args[0]
         second = args[1] if len(args) > 1 else first
         a, b = first.constant, second.constant
-        if name == "pow" and b is not None:
-            return self._power(first, b)
+        if name == "pow":
+            return self._power(first, second)
         if name in ("add", "mul"):
             neutral = 0 if name == "add" else 1
             kind = promote(first.kind, second.kind)
@@ -231,6 +250,8 @@ class ScalarBuilder:
                 return self.scalar("nan_to_minus_inf", self.to_float(second))
             if first.kind != "f" and second.kind != "f":
                 return self.scalar(name[1:], *args)
+        if name in ("maximum", "minimum") and first.kind != "f" and second.kind != "f":
+            return self.scalar(name[:3], *args)
         if name == "div":
             if a is None and b is not None and b != 0 and abs(math.frexp(b)[0]) == 0.5:
                 return self.scalar("mul", self.to_float(first), self.constant(1.0 / b))
@@ -239,19 +260,25 @@ class ScalarBuilder:
                 return self.scalar("mul", first, self.scalar("div", self.constant(1.0), second))
         return None
 
-    def _power(self, base: Value, exponent: Any) -> Value | None:
-        if exponent == 2:
-            return self.scalar("square", base)
+    def _power(self, base: Value, power: Value) -> Value | None:
+        """Choose the rule of a power by its exponent; None for the general one."""
+        exponent = power.constant
+        if exponent is None:
+            return self.scalar("int_power", base, power) if base.kind == "f" and power.kind == "i" else None
+        if exponent == 0:
+            return self.constant(1 if base.kind == power.kind == "i" else 1.0)
         if exponent == 1:
             return base if isinstance(exponent, int) else self.to_float(base)
+        if exponent == 2:
+            return self.scalar("square", base)
         if exponent == 0.5:
             return self.scalar("sqrt", base)
         if exponent == -1:
             return self.scalar("div", self.constant(1.0), base)
         if exponent == -2:
             return self.scalar("reciprocal_square", self.to_float(base))
-        if isinstance(exponent, float) and exponent.is_integer() and abs(exponent) <= 64:
-            return self.scalar("pow", self.to_float(base), self.constant(int(exponent)))
-        if isinstance(exponent, int) and exponent < 0 and base.kind != "f":
-            return self.scalar("pow", self.to_float(base), self.constant(exponent))
-        return None
+        is_whole = isinstance(exponent, int) or (exponent.is_integer() and abs(exponent) <= 64)
+        if not is_whole or (base.kind != "f" and isinstance(exponent, int) and exponent > 0):
+            return None
+        rule = "whole_power" if exponent > 0 else "reciprocal_power"
+        return self.scalar(rule, self.to_float(base), self.constant(abs(int(exponent))))

@@ -1,4 +1,7 @@
-"""Solving linear systems in plain loops: failure is NaN, never an exception."""
+"""Solving linear systems in plain loops: failure is NaN, never an exception.
+
+Transposed systems are those of adjoints, where 0 counts as 0, whatever it is multiplied or divided by.
+"""
 
 from __future__ import annotations
 
@@ -48,10 +51,11 @@ def solve_lower_transposed(L: Any, b: Any) -> Any:
     n = b.shape[0]
     x = b.copy()
     for i in range(n - 1, -1, -1):
-        x[i] /= L[i, i]
-        t = x[i]
-        for j in range(i):
-            x[j] -= L[i, j] * t
+        if x[i] != 0.0:
+            x[i] /= L[i, i]
+            t = x[i]
+            for j in range(i):
+                x[j] -= L[i, j] * t
     return x
 
 
@@ -61,14 +65,15 @@ def solve_upper_transposed(U: Any, b: Any) -> Any:
     n = b.shape[0]
     x = b.copy()
     for i in range(n):
-        x[i] /= U[i, i]
-        t = x[i]
-        for j in range(i + 1, n):
-            x[j] -= U[i, j] * t
+        if x[i] != 0.0:
+            x[i] /= U[i, i]
+            t = x[i]
+            for j in range(i + 1, n):
+                x[j] -= U[i, j] * t
     return x
 
 
-@kernel
+@fast
 def factor(A: Any, LU: Any, pivots: Any) -> float:
     """Overwrite LU with the triangular factors of A, rows exchanged by `pivots`; return the determinant's sign."""
     n = A.shape[0]
@@ -104,7 +109,7 @@ def factor(A: Any, LU: Any, pivots: Any) -> float:
     return sign
 
 
-@kernel
+@fast
 def solve(A: Any, b: Any) -> Any:
     """Return x with A @ x = b for a vector b; NaN if A is singular."""
     n = A.shape[0]
@@ -126,10 +131,15 @@ def solve(A: Any, b: Any) -> Any:
     return x
 
 
-@kernel
+@fast
 def solve_transposed(A: Any, b: Any) -> Any:
-    """Return x with A.T @ x = b for a vector b."""
+    """Return x with A.T @ x = b for a vector b; 0 if that is 0, even if A is singular."""
     n = A.shape[0]
+    alive = False
+    for i in range(n):
+        alive = alive or b[i] != 0.0
+    if not alive:
+        return b.copy()
     LU = np.empty((n, n))
     pivots = np.empty(n, np.int64)
     factor(A, LU, pivots)
@@ -148,39 +158,34 @@ def solve_transposed(A: Any, b: Any) -> Any:
     return x
 
 
-@kernel
-def add_outer(A_bar: Any, x: Any, y: Any) -> None:
-    """Add x y.T."""
-    for i in range(x.shape[0]):
-        for j in range(y.shape[0]):
-            A_bar[i, j] += x[i] * y[j]
-
-
-@kernel
+@fast
 def subtract_outer(A_bar: Any, x: Any, y: Any) -> None:
     """Subtract x y.T."""
     for i in range(x.shape[0]):
-        for j in range(y.shape[0]):
-            A_bar[i, j] -= x[i] * y[j]
+        if x[i] != 0.0:
+            for j in range(y.shape[0]):
+                A_bar[i, j] -= x[i] * y[j]
 
 
-@kernel
+@fast
 def subtract_outer_lower(A_bar: Any, x: Any, y: Any) -> None:
     """Subtract the lower triangle of x y.T."""
     for i in range(x.shape[0]):
-        for j in range(i + 1):
-            A_bar[i, j] -= x[i] * y[j]
+        if x[i] != 0.0:
+            for j in range(i + 1):
+                A_bar[i, j] -= x[i] * y[j]
 
 
-@kernel
+@fast
 def subtract_outer_upper(A_bar: Any, x: Any, y: Any) -> None:
     """Subtract the upper triangle of x y.T."""
     for i in range(x.shape[0]):
-        for j in range(i, y.shape[0]):
-            A_bar[i, j] -= x[i] * y[j]
+        if x[i] != 0.0:
+            for j in range(i, y.shape[0]):
+                A_bar[i, j] -= x[i] * y[j]
 
 
-@kernel
+@fast
 def add_to(x_bar: Any, x: Any) -> None:
     """Add a vector."""
     for i in range(x.shape[0]):

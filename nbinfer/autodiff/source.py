@@ -1,14 +1,19 @@
 """Finds the syntax tree of a function, and what its free names mean."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import builtins
+import copy
+import dis
+import functools
 import inspect
 import linecache
+import operator
 import textwrap
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from nbinfer.autodiff.errors import ADError, Place
@@ -136,36 +141,41 @@ def read_source(function: Callable[..., Any]) -> Source:
 
 
 def _find(function: types.FunctionType) -> tuple[ast.FunctionDef | ast.Lambda, int, list[str]]:
+    # By its code alone: attributes of the function may lead to another one, which it wraps.
     code = function.__code__
-    missing = ADError(
-        f"the source of {function.__name__!r} is not available (typed in or made by exec?); "
-        "put the function in a file, or give the gradient yourself",
-        Place(code.co_filename, code.co_firstlineno, function.__name__, ""),
-    )
-    if function.__name__ == "<lambda>":
-        return _find_lambda(function, missing)
+    place = Place(code.co_filename, code.co_firstlineno, function.__name__, "")
     try:
-        raw, first = inspect.getsourcelines(function)
-        lines = textwrap.dedent("".join(raw)).splitlines()
-        node = ast.parse("\n".join(lines)).body[0]
+        found = _find_lambda(code) if code.co_name == "<lambda>" else _find_definition(code)
     except (OSError, TypeError, SyntaxError, IndexError):
-        raise missing from None
-    if not isinstance(node, ast.FunctionDef) or node.name != function.__code__.co_name:
-        raise missing
+        raise ADError(
+            f"the source of {code.co_name!r} is not available (typed in or made by exec?); "
+            "put the function in a file, or give the gradient yourself",
+            place,
+        ) from None
+    if not is_source_of(found[0], code):
+        raise ADError(
+            f"the source of {code.co_name!r} has changed since it was loaded; load it again, or start Python anew",
+            place,
+        )
+    return found
+
+
+def _find_definition(code: types.CodeType) -> tuple[ast.FunctionDef, int, list[str]]:
+    raw, first = inspect.getsourcelines(code)
+    lines = textwrap.dedent("".join(raw)).splitlines()
+    node = ast.parse("\n".join(lines)).body[0]
+    if not isinstance(node, ast.FunctionDef) or node.name != code.co_name:
+        raise OSError
     return node, max(first, 1), lines
 
 
-def _find_lambda(function: types.FunctionType, missing: ADError) -> tuple[ast.FunctionDef | ast.Lambda, int, list[str]]:
-    code = function.__code__
+def _find_lambda(code: types.CodeType) -> tuple[ast.Lambda, int, list[str]]:
     try:
-        lines = [line.rstrip("\n") for line in inspect.findsource(function)[0]]
+        lines = [line.rstrip("\n") for line in inspect.findsource(code)[0]]
         tree = ast.parse("\n".join(lines))
     except (OSError, TypeError, SyntaxError):
         lines = [line.rstrip("\n") for line in linecache.getlines(code.co_filename)]
-        try:
-            tree = ast.parse("\n".join(lines))
-        except SyntaxError:
-            raise missing from None
+        tree = ast.parse("\n".join(lines))
     found = [
         node
         for node in ast.walk(tree)
@@ -177,8 +187,51 @@ def _find_lambda(function: types.FunctionType, missing: ADError) -> tuple[ast.Fu
         found = [node for node in found if _same_position(code, node)]
         found = [node for node in found if not any(inner in found for inner in list(ast.walk(node))[1:])]
     if len(found) != 1:
-        raise missing
+        raise OSError
     return found[0], 1, lines
+
+
+def is_source_of(node: ast.FunctionDef | ast.Lambda, code: types.CodeType) -> bool:
+    """Tell whether a piece of text, which may have been edited meanwhile, is what some code was made of."""
+    bare: Any = ast.Expr(node) if isinstance(node, ast.Lambda) else None
+    if isinstance(node, ast.FunctionDef):
+        bare = copy.copy(node)
+        bare.decorator_list = []
+    # Free variables must be some function's own.
+    around: Any = ast.parse(f"def around({', '.join(code.co_freevars)}): pass").body[0]
+    around.body = [ast.copy_location(bare, node)]
+    module = ast.fix_missing_locations(ast.Module([around], []))
+    made = compile(module, code.co_filename, "exec", code.co_flags & _FUTURES, dont_inherit=True).co_consts[0]
+    return any(_is_same(other, code) for other in made.co_consts if isinstance(other, types.CodeType))
+
+
+#: Flags of code that stem from imports from ``__future__``.
+_FUTURES = functools.reduce(
+    operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+)
+
+#: What depends on what stands around a function.
+_AROUND = {"CACHE", "EXTENDED_ARG", "NOP", "PRECALL", "PUSH_NULL", "RESUME"}
+
+
+def _is_same(made: types.CodeType, code: types.CodeType) -> bool:
+    """Compare code with what a text was compiled to. Tools that watch a program add names, and take none away."""
+    if set(made.co_names) < set(code.co_names):
+        return made.co_name == code.co_name
+    return list(_steps(made)) == list(_steps(code))
+
+
+def _steps(code: types.CodeType) -> Iterator[Any]:
+    """List what code does, without what line numbers and names of modules make of it."""
+    yield code.co_name, code.co_varnames[: code.co_argcount]
+    for step in dis.get_instructions(code):
+        if isinstance(step.argval, types.CodeType):
+            yield from _steps(step.argval)
+        elif step.opname not in _AROUND:
+            is_jump = step.opcode in dis.hasjrel or step.opcode in dis.hasjabs
+            # A text of several lines has lost its indentation.
+            value = "" if is_jump or (isinstance(step.argval, str) and "\n" in step.argval) else step.argval
+            yield step.opname.replace("LOAD_METHOD", "LOAD_ATTR"), type(value), repr(value)
 
 
 def _same_position(code: types.CodeType, node: ast.Lambda) -> bool:

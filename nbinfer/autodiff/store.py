@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,10 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.autodiff.generated import Generated
-from nbinfer.compile import JIT
+from nbinfer.compile import JIT, files
 from nbinfer.compile.fingerprint import contents, fingerprint
-from nbinfer.compile.modules import write_once
-from nbinfer.compile.objects import cache_root
 
 
 class Found(NamedTuple):
@@ -47,7 +44,7 @@ def find(function: Callable[..., Any], key: Any, derive: Callable[[], Generated]
         Generates the code.
     """
     digest, arrays = contents("derived", function, key) if JIT else (None, [])
-    path = cache_root() / "models" / "derived" / f"{digest}.json" if digest else None
+    path = files.cache_root() / "models" / "derived" / f"{digest}.json" if digest else None
     known = _read(path, arrays) if path else None
     if known is not None:
         return known
@@ -64,13 +61,15 @@ def _write(path: Path, arrays: Sequence[np.ndarray], found: Found) -> None:
     generated = found.generated
     places = {n: next((k for k, a in enumerate(arrays) if a is array), -1) for n, array in generated.arrays.items()}
     if -1 not in places.values():
-        write_once(path, json.dumps([generated.name, generated.source, generated.notes, places, found.content]))
+        files.write_json(
+            path, [generated.name, generated.source, generated.notes, places, generated.boundscheck, found.content]
+        )
 
 
 def _read(path: Path, arrays: Sequence[np.ndarray]) -> Found | None:
-    try:
-        name, source, notes, places, content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    known = files.read_json(path)
+    if known is None:
         return None
+    name, source, notes, places, boundscheck, content = known
     captured = {name: arrays[place] for name, place in places.items()}
-    return Found(Generated(name, source, {}, (), tuple(notes), captured), content, True)
+    return Found(Generated(name, source, {}, (), tuple(notes), captured, boundscheck), content, True)

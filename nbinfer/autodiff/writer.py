@@ -14,6 +14,7 @@ from nbinfer.autodiff.ir import (
     Custom,
     For,
     Primitive,
+    Require,
     Scalar,
     Storage,
     Value,
@@ -77,7 +78,7 @@ def is_atom(text: str) -> bool:
 
 def is_vectorised(block: Block) -> bool:
     """Tell whether the compiler may make vector code of a loop with this body: no loop in it, and no call."""
-    if any(isinstance(op, (For, Call, Custom, Primitive)) for op in block.ops):
+    if any(isinstance(op, (For, Call, Custom, Primitive, Require)) for op in block.ops):
         return False
     if any(isinstance(op, Scalar) and not op.rule.is_vectorised for op in block.ops):
         return False

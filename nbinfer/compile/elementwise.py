@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from nbinfer.compile.kernels import Kernel
+from nbinfer.compile.forks import cached_property
+from nbinfer.compile.kernels import REASSOCIATE, Kernel
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,6 +19,9 @@ _OPTIONS: dict[str, Any] = {"forceinline": True}
 
 #: The same, with leave to round a product and a sum together, once. Sums keep their order whatever the caller allows.
 _CONTRACTED: dict[str, Any] = {"forceinline": True, "fastmath": {"contract"}}
+
+#: The same, with leave to reorder sums too.
+_REORDERED: dict[str, Any] = {"forceinline": True, "fastmath": REASSOCIATE}
 
 
 class _Numbers(Kernel[..., float]):
@@ -60,14 +63,14 @@ class Elementwise(Kernel[..., Any]):
         self.names = function.__code__.co_varnames[: function.__code__.co_argcount]
         self.cores = tuple(cores) or (0,) * len(self.names)
 
-    @functools.cached_property
+    @cached_property
     def reference(self) -> Callable[..., Any]:
         """What runs when Python calls the function: neither compiled code nor Numba's import is needed for it."""
         if isinstance(self._named, str):
             return getattr(importlib.import_module("scipy.special"), self._named)  # type: ignore[no-any-return]
         return self._named
 
-    @functools.cached_property
+    @cached_property
     def _numba_type_(self) -> Any:
         from nbinfer.compile.elementwise_lowered import elementwise
 
@@ -85,7 +88,11 @@ class Elementwise(Kernel[..., Any]):
 
 
 def elementwise(
-    reference: Callable[..., Any] | str, *, contract: bool = False, cores: Sequence[int] = ()
+    reference: Callable[..., Any] | str,
+    *,
+    contract: bool = False,
+    reassociate: bool = False,
+    cores: Sequence[int] = (),
 ) -> Callable[[Callable[..., Any]], Elementwise]:
     """Mark a function of numbers as one that also takes arrays.
 
@@ -96,12 +103,15 @@ def elementwise(
         which is not imported before it is called.
     contract : bool
         Let the compiler round a product and the sum it enters once instead of twice: faster, and polynomials gain.
+    reassociate : bool
+        Let it reorder sums as well, as `nbinfer.compile.kernel` does.
     cores : sequence of int, optional
         How many axes of each argument, the last ones, belong to an element. Default: none.
     """
 
     def mark(function: Callable[..., Any]) -> Elementwise:
-        return Elementwise(function, reference, _CONTRACTED if contract else _OPTIONS, cores)
+        options = _REORDERED if reassociate else _CONTRACTED if contract else _OPTIONS
+        return Elementwise(function, reference, options, cores)
 
     return mark
 

@@ -8,17 +8,19 @@ import functools
 import gc
 import logging
 import sys
-import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from nbinfer.compile import objects
+from nbinfer.compile import files, objects
 from nbinfer.compile.fingerprint import fingerprint
+from nbinfer.compile.forks import GATE, cached_property
 from nbinfer.compile.kernels import JIT, OPTIONS
 from nbinfer.compile.memory import register
+from nbinfer.compile.origin import home
+from nbinfer.errors import unseen
 
-_LOCK = threading.RLock()
 _C_TYPES: dict[str, Any] = {
     "float64": ctypes.c_double,
     "int64": ctypes.c_int64,
@@ -29,6 +31,11 @@ _C_TYPES: dict[str, Any] = {
 
 #: What code of this process alone refers to.
 _ALIVE: list[Any] = []
+
+#: Seconds after which a process no longer waits for another one.
+_PATIENCE = 300.0
+#: Whether it was said that the engine is waited for.
+_WAITED: list[str] = []
 
 #: Calls inside calls while Numba compiles. They are calls of Python functions, which take no space on the C stack.
 _DEEPEST = 20_000
@@ -49,7 +56,7 @@ class Entry:
     compiled: list[str] = []
 
     def __init__(self, function: Callable[..., Any], signature: str, path: Path | None = None) -> None:
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())
         self.py_func = function
         self.signature = signature
         self._path = path
@@ -57,34 +64,61 @@ class Entry:
         self._returns = _C_TYPES[returns]
         self._arguments = [_C_TYPES[a.strip()] for a in arguments.split(",")]
 
-    @functools.cached_property
+    @cached_property
     def address(self) -> int:
-        if not JIT:
-            return register(self.py_func)
-        with _LOCK:
-            stored = objects.read(self.path)
-            if stored is None:
-                stored = self._compile()
-            return objects.load(*stored)
+        return self._address() if JIT else register(self.py_func)
+
+    def _address(self, prepare: Callable[[], None] | None = None) -> int:
+        """Load the machine code, compiling it if need be: here, or by waiting for another process that does."""
+        start, waited = time.monotonic(), False
+        while True:
+            with GATE:
+                known = vars(self).get("address") or self._loaded()
+                if known is not None:
+                    return int(known)
+                # Who waited in vain, since the other could not write either, or for too long, works for itself.
+                with contextlib.nullcontext(True) if waited else files.alone(self.path) as alone:
+                    found = self._loaded() if alone else None  # just now by another process
+                    if alone and found is None:
+                        if prepare is not None:
+                            prepare()
+                        found = objects.load(*self._compile())
+                if found is not None:
+                    return found
+            self._say_waiting()
+            while not waited:
+                time.sleep(0.05)
+                with files.alone(self.path) as free:
+                    waited = free or time.monotonic() - start > _PATIENCE
+
+    def _loaded(self) -> int | None:
+        """Return the address of the machine code on disk, None if there is none that this process can use."""
+        stored = objects.read(self.path)
+        try:
+            return None if stored is None else objects.load(*stored)
+        except Exception as reason:
+            _log.warning("%s is compiled again: %s", self.path, reason)
+            return None
+
+    def _say_waiting(self) -> None:
+        if home(self.py_func) == "nbinfer" and not _WAITED:
+            _WAITED.append(str(self.path))
+            _log.warning("another process compiles the engine; waiting for it, which takes some twenty seconds")
+        _log.info("waiting for another process that compiles %s", self.path)
 
     @property
     def path(self) -> Path:
         """The file of the machine code: named by the function's content, which the engine's folder stands for."""
         if self._path is None:
             name = f"{self.py_func.__module__}.{self.py_func.__qualname__}"
-            if name.startswith("nbinfer."):
+            if home(self.py_func) == "nbinfer":
                 self._path = objects.engine_folder() / name
             else:
                 digest = fingerprint(self.py_func, self.signature)
                 self._path = objects.engine_folder() / f"{name.rpartition('.')[2]}-{digest}"
         return self._path
 
-    @property
-    def is_compiled(self) -> bool:
-        """Whether the machine code is on disk."""
-        return not JIT or objects.read(self.path) is not None
-
-    @functools.cached_property
+    @cached_property
     def _callable(self) -> Callable[..., Any]:
         if not JIT:
             return self.py_func
@@ -94,13 +128,16 @@ class Entry:
         """Call the function with integers; the GIL is free meanwhile."""
         return self._callable(*args)
 
-    def load(self) -> None:
-        """Make the function ready, compiling it if need be."""
+    def load(self, prepare: Callable[[], None] | None = None) -> None:
+        """Make the function ready, compiling it if need be: then call `prepare` before."""
+        if JIT and "address" not in vars(self):
+            vars(self)["address"] = self._address(prepare)
         self._callable  # noqa: B018
 
     def _compile(self) -> tuple[str, bytes, list[str]]:
         if self.py_func.__module__ == "nbinfer.mcmc.nuts":
-            _log.warning("compiling the engine; this happens once per machine and takes some twenty seconds")
+            with unseen():
+                _log.warning("compiling the engine; this happens once per machine and takes some twenty seconds")
         with _no_garbage_collection(), _deep_recursion():
             stored, portable = self._compile_with_numba()
         if portable:
@@ -127,11 +164,12 @@ class Entry:
         portable = not library.has_dynamic_globals
         if not portable:
             _ALIVE.append(function)
-            _log.warning(
-                "%s refers to a large global array or a ctypes function and is compiled in each process; "
-                "pass the array as data",
-                self.py_func.__name__,
-            )
+            with unseen():
+                _log.warning(
+                    "%s refers to a large global array or a ctypes function and is compiled in each process; "
+                    "pass the array as data",
+                    self.py_func.__name__,
+                )
         return (function.native_name, bytes(library._get_compiled_object()), sorted(externals)), portable
 
 

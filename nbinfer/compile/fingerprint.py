@@ -1,15 +1,18 @@
 """A content hash of functions and everything they reach, so that stale machine code is never run.
 
 Numba's own cache looks at the time stamp of one source file: it misses an edited helper in another file, a changed
-constant, another value in a closure. The fingerprint looks at what would be compiled: bytecode, constants, defaults and
-the values of closure cells and of globals, recursively. Names of files, line numbers, comments and layout do not count.
-Hashing stops at NumPy, SciPy, Numba and the standard library (by name and version), and at nbinfer itself, which
+constant, another value in a closure. The fingerprint looks at what would be compiled: bytecode, constants, defaults
+and the values of closure cells and of globals, recursively, with what users have taught Numba of these. Names of files,
+line numbers, comments and layout do not count. Hashing stops at objects that belong (see `nbinfer.compile.origin`) to
+NumPy, SciPy, Numba and the standard library, which their versions stand for, and to nbinfer itself, which
 `platform_tag` covers.
 """
 
 from __future__ import annotations
 
 import builtins
+import collections
+import contextlib
 import dis
 import enum
 import functools
@@ -19,16 +22,14 @@ import os
 import struct
 import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from nbinfer.compile.extensions import EXTENSIONS
 from nbinfer.compile.objects import platform_tag
-
-#: Packages that count by name and version.
-_STOP = {"numpy", "scipy", "numba", "llvmlite", "nbinfer"} | set(sys.stdlib_module_names) - {"__main__"}
-_STANDARD = os.path.dirname(os.__file__)
+from nbinfer.compile.origin import home, is_compiled, python_function
 
 _LOAD_GLOBAL = {dis.opmap[name] for name in ("LOAD_GLOBAL", "LOAD_NAME") if name in dis.opmap}
 _LOAD_ATTR = {dis.opmap[name] for name in ("LOAD_ATTR", "LOAD_METHOD") if name in dis.opmap}
@@ -68,23 +69,11 @@ def contents(*things: Any) -> tuple[str | None, list[np.ndarray]]:
     try:
         hasher.feed(platform_tag())
         hasher.feed(things)
+        hasher.feed_extensions()
     except (_Unhashable, RecursionError) as reason:
         _log.debug("compiled anew each time: %s", reason)
         return None, []
     return hasher.digest.hexdigest()[:32], [thing for thing in hasher.alive if isinstance(thing, np.ndarray)]
-
-
-def _root(name: str | None) -> str:
-    return (name or "").partition(".")[0]
-
-
-def _stops(module: str | None, file: str) -> bool:
-    """Tell whether functions of a module count by name: a user's module may bear a name of the standard library."""
-    root = _root(module)
-    if root not in _STOP:
-        return False
-    standard = root in sys.stdlib_module_names and root not in ("numpy", "scipy", "numba", "llvmlite", "nbinfer")
-    return not standard or file.startswith((_STANDARD, "<frozen"))
 
 
 def global_chains(code: types.CodeType) -> Iterator[tuple[str, ...]]:
@@ -109,11 +98,10 @@ def global_chains(code: types.CodeType) -> Iterator[tuple[str, ...]]:
         yield chain
 
 
-def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _nested(constant)
+def nested(code: types.CodeType) -> list[types.CodeType]:
+    """Return a code object and those of the functions defined in it."""
+    inner = [part for constant in code.co_consts if isinstance(constant, types.CodeType) for part in nested(constant)]
+    return [code, *inner]
 
 
 class _Hasher:
@@ -121,15 +109,35 @@ class _Hasher:
         self.digest = hashlib.sha256()
         self._seen: dict[int, int] = {}
         self.alive: list[Any] = []  # ids stay unique while their objects live
+        self._extensions = EXTENSIONS.update()
+        self._names: set[str] = set()
 
     def tag(self, *words: object) -> None:
         self.digest.update("\0".join(map(str, words)).encode() + b"\1")
+
+    def feed_extensions(self) -> None:
+        """Take in the users' implementations of methods and attributes that occur by name, and of operators."""
+        known: set[str] = set()
+        for implementation in self._extensions.always:
+            # Nearly always of types that this code does not meet: it counts as far as it can be known.
+            with contextlib.suppress(_Unhashable):
+                self.feed(implementation)
+        while found := sorted((self._names - known) & set(self._extensions.names)):
+            known |= self._names
+            for name in found:
+                self.tag("extension", name)
+                self.feed(self._extensions.names[name])
 
     def feed(self, thing: Any) -> None:
         """Take in one value, whatever it is."""
         kind = type(thing)
         if thing is None or thing is Ellipsis or kind in (bool, int, float, complex, str, bytes, range, slice):
             self.tag(kind.__name__, repr(thing))
+            return
+        if kind is tuple:  # whether two equal ones are one object says who made them: the compiler, or unpickling
+            self.tag("sequence", "tuple", len(thing))
+            for item in thing:
+                self.feed(item)
             return
         if id(thing) in self._seen:
             self.tag("again", self._seen[id(thing)])
@@ -144,10 +152,12 @@ class _Hasher:
             self.feed(thing.value)
         elif isinstance(thing, (tuple, list)):
             self.tag("sequence", kind.__name__, *getattr(thing, "_fields", ()), len(thing))
+            self._kind(kind, (tuple, list))
             for item in thing:
                 self.feed(item)
         elif isinstance(thing, Mapping):
             self.tag("mapping", len(thing))
+            self._kind(kind, (dict, types.MappingProxyType))
             for key, value in thing.items():
                 self.feed(key)
                 self.feed(value)
@@ -160,59 +170,69 @@ class _Hasher:
         else:
             self._object(thing)
 
+    def _kind(self, kind: type, usual: tuple[type, ...]) -> None:
+        """Take in the class of a container, unless it is the usual one."""
+        if kind not in usual:
+            self.feed(kind)
+
     def _array(self, array: np.ndarray) -> None:
         self.tag("array", array.dtype.str, array.dtype.descr if array.dtype.names else "", array.shape)
+        self._kind(type(array), (np.ndarray,))
+        if hasattr(array, "_mask"):
+            raise _Unhashable("a masked array cannot be hashed")
         if array.dtype.hasobject:
             self.feed(array.tolist())
         else:
-            self.digest.update(np.ascontiguousarray(array).view(np.uint8).data if array.size else b"")
+            self.digest.update(np.ascontiguousarray(array).view(np.ndarray).view(np.uint8).data if array.size else b"")
 
     def _object(self, thing: Any) -> None:
-        wrapped = getattr(thing, "py_func", None)
-        where = getattr(wrapped if wrapped is not None else thing, "__module__", None)
-        if isinstance(thing, types.ModuleType):
-            self._foreign(_root(thing.__name__), thing.__name__)
-        elif isinstance(thing, types.FunctionType):
+        for extension in self._extensions.objects.get(id(thing), ()):
+            self.feed(extension)
+        if isinstance(thing, types.FunctionType):
             self._function(thing)
-        elif wrapped is not None:  # a dispatcher of Numba's or a kernel
+        elif is_compiled(thing):
             options = getattr(thing, "targetoptions", None) or getattr(thing, "_options", None) or {}
             self.tag(
                 "compiled", *sorted(f"{key}={sorted(v) if isinstance(v, set) else v}" for key, v in options.items())
             )
-            self.feed(wrapped)
+            self.feed(python_function(thing))
         elif isinstance(thing, type):
             self._class(thing)
-        elif isinstance(thing, (types.BuiltinFunctionType, types.MethodDescriptorType, np.ufunc)):
-            self.tag("builtin", where, getattr(thing, "__qualname__", thing.__name__))
-            self.feed(getattr(thing, "__self__", None) if not isinstance(thing, np.ufunc) else None)
-        elif isinstance(thing, functools.partial):
-            self.feed((thing.func, thing.args, thing.keywords))
-        elif isinstance(thing, types.MethodType):
-            self.feed((thing.__func__, thing.__self__))
-        elif isinstance(thing, (staticmethod, classmethod)):
-            self.feed(thing.__func__)
-        elif isinstance(thing, property):
-            self.feed((thing.fget, thing.fset))
+        elif type(thing) in _MADE_OF:
+            self.tag(type(thing).__name__)
+            self.feed(_MADE_OF[type(thing)](thing))
+        elif (root := home(thing)) or (isinstance(thing, np.ufunc) and (root := _home_of_ufunc(thing))):
+            self._foreign(root, thing)
+        elif isinstance(thing, (types.BuiltinFunctionType, *_DESCRIPTORS)):
+            self.tag("builtin", thing.__name__)
+            owner = getattr(thing, "__objclass__", None) or getattr(thing, "__self__", None)
+            self.feed((type(owner), owner))
+        elif _is_of_numba(thing, "numba.core.types", "Type") and "0x" not in repr(thing):
+            self.tag("type", repr(thing))
+        elif _is_of_numba(thing, "numba.core.extending", "_Intrinsic"):
+            self.tag("intrinsic")
+            self.feed(thing._defn)
+        elif _is_of_numba(thing, "numba.np.ufunc.dufunc", "DUFunc"):
+            self.tag("vectorized", sorted(map(str, thing.types)), thing.identity)
+            self.feed((thing._dispatcher.py_func, thing._dispatcher.targetoptions))
         elif hasattr(type(thing), "__dataclass_fields__"):
             self.feed(type(thing))
             self.feed({name: getattr(thing, name, None) for name in thing.__dataclass_fields__})
-        elif _root(type(thing).__module__) == "numba" and hasattr(thing, "name") and hasattr(thing, "mangling_args"):
-            self.tag("type", repr(thing))
-        elif _root(where) in _STOP - {"nbinfer"} and hasattr(thing, "__name__"):
-            self._foreign(_root(where), f"{where}.{thing.__name__}")
         else:
             raise _Unhashable(f"a {type(thing).__module__}.{type(thing).__qualname__} cannot be hashed")
 
-    def _foreign(self, root: str, name: str) -> None:
-        if root not in _STOP:
-            raise _Unhashable(f"the module {name} is used as a value")
-        self.tag("foreign", name, getattr(sys.modules.get(root), "__version__", ""))
+    def _foreign(self, root: str, thing: Any) -> None:
+        """Take in what belongs to a package: by name, and by the package's version."""
+        name = getattr(thing, "__qualname__", None) or thing.__name__
+        self.tag("foreign", root, getattr(thing, "__module__", ""), name)
+        self.tag(getattr(sys.modules.get(root), "__version__", ""))
 
     def _function(self, function: types.FunctionType) -> None:
-        if _stops(function.__module__, function.__code__.co_filename):
-            self._foreign(_root(function.__module__), f"{function.__module__}.{function.__qualname__}")
-            if _root(function.__module__) != "nbinfer":
-                return
+        root = home(function)
+        if root and _is_member(function):
+            self._foreign(root, function)
+            return
+        self.tag("function", root, getattr(sys.modules.get(root), "__version__", ""))
         self.feed(function.__code__)
         self.feed(function.__defaults__)
         self.feed(function.__kwdefaults__)
@@ -222,17 +242,17 @@ class _Hasher:
                 self.feed(cell.cell_contents)
             except ValueError:
                 self.tag("empty cell")
-        if _root(function.__module__) == "nbinfer":
-            return  # its globals are our sources, which platform_tag covers
-        for chain in sorted({c for code in _nested(function.__code__) for c in global_chains(code)}):
+        if root:
+            return  # its globals are the package's
+        for chain in sorted({c for code in nested(function.__code__) for c in global_chains(code)}):
             self._global(function.__globals__, chain)
 
     def _global(self, namespace: dict[str, Any], chain: tuple[str, ...]) -> None:
         self.tag("global", *chain)
-        if chain[0] not in namespace:
-            self.tag("builtin" if hasattr(builtins, chain[0]) else "undefined")
+        if chain[0] not in namespace and not hasattr(builtins, chain[0]):
+            self.tag("undefined")
             return
-        value = namespace[chain[0]]
+        value = namespace[chain[0]] if chain[0] in namespace else getattr(builtins, chain[0])
         for name in chain[1:]:
             if not isinstance(value, types.ModuleType):
                 break
@@ -244,27 +264,32 @@ class _Hasher:
 
     def _code(self, code: types.CodeType) -> None:
         self.tag("code", code.co_argcount, code.co_kwonlyargcount, code.co_flags, *code.co_names, *code.co_varnames)
+        self.tag(*code.co_freevars, "", *code.co_cellvars)
+        self._names.update(code.co_names)
         self.digest.update(code.co_code)
         self.digest.update(getattr(code, "co_exceptiontable", b""))
         self.feed(code.co_consts)
 
     def _class(self, kind: type) -> None:
-        self.tag("class", kind.__module__, kind.__qualname__)
-        if _root(kind.__module__) in _STOP:
-            self._foreign(_root(kind.__module__), kind.__qualname__)
+        if root := home(kind):
+            self._foreign(root, kind)
             return
+        self.tag("class", kind.__qualname__)
+        self._kind(type(kind), (type,))
         self.feed(kind.__bases__)
         if issubclass(kind, enum.Enum):
             self.feed({name: member.value for name, member in kind.__members__.items()})
             return
-        if issubclass(kind, tuple) and hasattr(kind, "_fields"):
-            self.feed((kind._fields, getattr(kind, "_field_defaults", {})))
-            return
+        fields = getattr(kind, "_fields", None) if issubclass(kind, tuple) else None
+        if fields is not None:
+            self.feed((fields, getattr(kind, "_field_defaults", {})))
         written = getattr(kind, "__dataclass_fields__", None)
         self.tag("fields", *(written or ()))
         for name, value in vars(kind).items():
-            # What dataclasses write for us follows from the fields.
+            # What dataclasses and named tuples write for us follows from the fields.
             if name in _UNSEEN or (written is not None and (name.startswith("__dataclass") or _is_typed(value))):
+                continue
+            if fields is not None and (name in _OF_TUPLES or name in fields):
                 continue
             self.tag("member", name)
             self.feed(value)
@@ -272,7 +297,47 @@ class _Hasher:
 
 #: Attributes of classes that say nothing of what methods do.
 _UNSEEN = {"__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__"}
-_UNSEEN |= {"__annotations__", "__annotate_func__", "__annotations_cache__", "__match_args__", "__abstractmethods__"}
+_UNSEEN |= {
+    "__annotations__",
+    "__annotate_func__",
+    "__annotations_cache__",
+    "__match_args__",
+    "__abstractmethods__",
+    "_abc_impl",
+}
+
+
+_OF_TUPLES = {*vars(collections.namedtuple("_", "")), "__orig_bases__"}
+
+#: What is made of other things, and of which.
+_MADE_OF: dict[type, Callable[[Any], Any]] = {
+    functools.partial: lambda thing: (thing.func, thing.args, thing.keywords),
+    types.MethodType: lambda thing: (thing.__func__, thing.__self__),
+    staticmethod: lambda thing: thing.__func__,
+    classmethod: lambda thing: thing.__func__,
+    property: lambda thing: (thing.fget, thing.fset),
+}
+_DESCRIPTORS = (
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    types.MemberDescriptorType,
+    types.GetSetDescriptorType,
+)
+
+
+def _is_of_numba(thing: Any, module: str, name: str) -> bool:
+    return isinstance(thing, getattr(sys.modules.get(module), name, ()))
+
+
+def _home_of_ufunc(function: np.ufunc) -> str:
+    """Return the package of a universal function, which does not tell its module in all versions of NumPy."""
+    modules = {"numpy": np, "scipy": sys.modules.get("scipy.special")}
+    return next((root for root, m in modules.items() if getattr(m, function.__name__, None) is function), "")
+
+
+def _is_member(function: types.FunctionType) -> bool:
+    """Tell whether a function is what its module holds under its name; others of that name may be made in it."""
+    return getattr(sys.modules.get(function.__module__ or ""), function.__qualname__, None) is function
 
 
 def _is_typed(value: Any) -> bool:

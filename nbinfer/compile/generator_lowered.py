@@ -52,4 +52,9 @@ def _checked(function: Any) -> Kernel[..., Any]:
         names[f"_ok{i}"] = test if isinstance(test, Kernel) else Kernel(test, {})
         lines += [f"if not _ok{i}({', '.join(of)}):", f"    raise ValueError({message!r})"]
     arguments = ", ".join(["rng", *check.names])
-    return Kernel(compose(f"checked({arguments})", [*lines, f"return _one({arguments}, None)"], names), {})
+    if function.within is None:
+        lines.append(f"return _one({arguments}, None)")
+    else:
+        names["_low"], names["_high"] = function.within
+        lines.append(f"return min(max(_one({arguments}, None), _low), _high)")
+    return Kernel(compose(f"checked({arguments})", lines, names), {})

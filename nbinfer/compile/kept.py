@@ -6,6 +6,7 @@ just been compiled. It lies in the engine's folder, whose name stands for all so
 
 from __future__ import annotations
 
+import logging
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any
 
 from nbinfer.compile import objects
 from nbinfer.compile.fingerprint import file_digest
+from nbinfer.compile.origin import home
+
+_log = logging.getLogger(__name__)
 
 
 class Kept:
@@ -39,7 +43,11 @@ class Kept:
         from numba.core.compiler import CompileResult
 
         result: Any = CompileResult
-        return result._rebuild(context, *pickle.loads(stored[1]))
+        try:
+            return result._rebuild(context, *pickle.loads(stored[1]))
+        except Exception as reason:
+            _log.warning("%s is compiled again: %s", path, reason)
+            return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
         """Keep what a signature was compiled to."""
@@ -67,4 +75,4 @@ def _is_plain(kind: Any) -> bool:
 
 def can_be_kept(function: Callable[..., Any]) -> bool:
     """Tell whether a function's name identifies it: it is one of this package's, and made once."""
-    return (function.__module__ or "").startswith("nbinfer.") and "<" not in function.__qualname__
+    return home(function) == "nbinfer" and "<" not in function.__qualname__

@@ -8,14 +8,24 @@ import os
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
+from nbinfer.compile.forks import cached_property
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 #: False under ``NUMBA_DISABLE_JIT=1``: kernels then run as plain Python.
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 
-#: What every compiled function shares: 1.0 / 0.0 is inf, as in array code, and the GIL is free.
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+#: What every compiled function shares: 1.0 / 0.0 is inf, as in array code, and the GIL is free. The others are Numba's
+#: own defaults, spelled out: what a function does not set, Numba takes from whoever has it compiled first.
+OPTIONS: dict[str, Any] = {
+    "error_model": "numpy",
+    "nogil": True,
+    "fastmath": False,
+    "boundscheck": False,
+    "forceinline": False,
+    "_nrt": True,
+}
 
 #: What functions do without that only compiled code calls.
 NO_WRAPPERS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -32,27 +42,33 @@ class Kernel(Generic[P, R]):
     """
 
     def __init__(self, function: Callable[P, R], options: dict[str, Any]) -> None:
-        functools.update_wrapper(self, function)
+        # Without the function's attributes: those that `functools.wraps` took from another kernel are that one's.
+        functools.update_wrapper(self, function, updated=())
         self.py_func = function
         self._options = options
         if "inline" in options:
             self.targetoptions = options  # where Numba looks whether to paste a global into its caller
 
-    @functools.cached_property
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """How Numba is to compile this function."""
+        return OPTIONS | self._options
+
+    @cached_property
     def dispatcher(self) -> Any:
         """Numba's dispatcher of this function, for callers from Python."""
         import numba
 
-        return numba.njit(**(OPTIONS | self._options))(self.py_func)
+        return numba.njit(**self.options)(self.py_func)
 
-    @functools.cached_property
+    @cached_property
     def _inner(self) -> Any:
         """The dispatcher for callers from compiled code, which need no wrapper for Python: half the compile time."""
         import numba
 
         from nbinfer.compile.kept import Kept, can_be_kept
 
-        options = OPTIONS | self._options | NO_WRAPPERS
+        options = self.options | NO_WRAPPERS
         dispatcher = numba.njit(**options)(self.py_func)
         if can_be_kept(self.py_func):
             dispatcher._cache = Kept(self.py_func, options)
@@ -66,19 +82,32 @@ class Kernel(Generic[P, R]):
         function: Callable[P, R] = self.dispatcher if JIT else self.py_func
         return function(*args, **named)
 
+    def __reduce__(self) -> str:
+        return self.py_func.__qualname__  # by reference, as functions are pickled
+
     def __repr__(self) -> str:
         return f"<kernel {self.py_func.__module__}.{self.py_func.__qualname__}>"
 
 
 @overload
-def kernel(function: Callable[P, R], *, reassociate: bool = False, inline: bool = False) -> Kernel[P, R]: ...
+def kernel(
+    function: Callable[P, R], *, reassociate: bool = False, boundscheck: bool = False, inline: bool = False
+) -> Kernel[P, R]: ...
 
 
 @overload
-def kernel(*, reassociate: bool = False, inline: bool = False) -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
+def kernel(
+    *, reassociate: bool = False, boundscheck: bool = False, inline: bool = False
+) -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
 
 
-def kernel(function: Callable[..., Any] | None = None, *, reassociate: bool = False, inline: bool = False) -> Any:
+def kernel(
+    function: Callable[..., Any] | None = None,
+    *,
+    reassociate: bool = False,
+    boundscheck: bool = False,
+    inline: bool = False,
+) -> Any:
     """Mark a function as compiled code.
 
     Parameters
@@ -88,8 +117,10 @@ def kernel(function: Callable[..., Any] | None = None, *, reassociate: bool = Fa
     reassociate : bool
         Let the compiler reorder sums, so that reductions use vector instructions. Results then depend on the processor
         in the last digits, as everything compiled may; NaN and infinity keep their meaning.
+    boundscheck : bool
+        Raise IndexError for an index that leaves its array.
     inline : bool
-        Paste the body into each caller before types are inferred.
+        Paste the body into each caller before types are inferred; it is compiled with the caller's options then.
 
     Returns
     -------
@@ -97,10 +128,12 @@ def kernel(function: Callable[..., Any] | None = None, *, reassociate: bool = Fa
         Callable from Python and from compiled code.
     """
     if function is None:
-        return functools.partial(kernel, reassociate=reassociate, inline=inline)
+        return functools.partial(kernel, reassociate=reassociate, boundscheck=boundscheck, inline=inline)
     options: dict[str, Any] = {}
     if reassociate:
         options["fastmath"] = REASSOCIATE
+    if boundscheck:
+        options["boundscheck"] = True
     if inline:
         options["inline"] = "always"
     return Kernel(function, options)
@@ -109,7 +142,7 @@ def kernel(function: Callable[..., Any] | None = None, *, reassociate: bool = Fa
 class Twin(Kernel[P, R]):
     """A function that has two forms: plain Python, and an intrinsic of the same name in `nbinfer.compile.lowered`."""
 
-    @functools.cached_property
+    @cached_property
     def _numba_type_(self) -> Any:
         from numba.core.typing.templates import builtin_registry
 

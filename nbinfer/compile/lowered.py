@@ -77,6 +77,28 @@ def part(typing, array, start, shape):
     return result(array, types.intp, dims), codegen
 
 
+def _shown(kind):
+    if isinstance(kind, types.Array):
+        return kind.copy(readonly=True)
+    if isinstance(kind, types.BaseTuple):
+        items = [_shown(kind[i]) for i in range(len(kind))]  # type: ignore[index]
+        return types.BaseTuple.from_types(items, getattr(kind, "instance_class", None))
+    return kind
+
+
+@intrinsic
+def readonly(typing, thing):
+    result = _shown(thing)
+
+    def codegen(context, builder, signature, args):
+        value = args[0]
+        if isinstance(result, types.BaseTuple):  # what stands in memory is the same; only the type differs
+            value = context.make_tuple(builder, result, cgutils.unpack_tuple(builder, value, len(result)))
+        return impl_ret_borrowed(context, builder, result, value)
+
+    return result(thing), codegen
+
+
 @intrinsic
 def record_at(typing, address, dtype):
     def codegen(context, builder, signature, args):

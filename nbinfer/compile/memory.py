@@ -81,6 +81,18 @@ def part(array: np.ndarray, start: int, shape: tuple[int, ...]) -> np.ndarray:
 
 
 @twin
+def readonly(thing: Any) -> Any:
+    """View an array, or each array in a tuple, so that nobody can write to it: compiled code that tries is refused."""
+    if isinstance(thing, tuple):
+        parts = [readonly.py_func(item) for item in thing]
+        return type(thing)(*parts) if hasattr(thing, "_fields") else tuple(parts)
+    if isinstance(thing, np.ndarray):
+        thing = thing.view()
+        thing.flags.writeable = False
+    return thing
+
+
+@twin
 def record_at(address: int, dtype: np.dtype) -> Record:
     """View one record of the structured `dtype` at `address`; its fields read and write by name."""
     return _view(address, 1, dtype).view(np.recarray)[0]

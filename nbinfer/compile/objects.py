@@ -1,62 +1,32 @@
 """Machine code on disk: written by Numba once, loaded by llvmlite ever after.
 
 A file holds one C function with everything it calls, compiled for one processor. Loading it takes llvmlite and a few
-milliseconds; Numba is not imported. Files lie in a private folder (mode 0700), because loading one runs it.
+milliseconds; Numba is not imported.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
 import importlib.machinery
 import importlib.util
 import json
-import logging
 import os
 import platform
 import struct
 import sys
-import tempfile
-import threading
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-_MAGIC = b"nbinfer object 1"
-_LOCK = threading.RLock()
+from nbinfer.compile import files
+from nbinfer.compile.forks import GATE
+from nbinfer.compile.pool import gate_for
+
 #: Engines own the memory of the code: they live as long as the process.
 _ENGINES: list[Any] = []
-
-_log = logging.getLogger(__name__)
-
-
-def _user_cache() -> Path:
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "nbinfer"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "nbinfer" / "Cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nbinfer"
-
-
-@functools.cache
-def cache_root() -> Path:
-    """Return the folder of all compiled code: ``NBINFER_CACHE_DIR``, or the user's cache folder.
-
-    A folder that cannot be written, or that others may write to, is replaced by a temporary one for this process.
-    """
-    root = Path(os.environ["NBINFER_CACHE_DIR"]) if os.environ.get("NBINFER_CACHE_DIR") else _user_cache()
-    try:
-        private_folder(root)
-        if hasattr(os, "getuid"):
-            status = root.stat()
-            if status.st_uid != os.getuid() or status.st_mode & 0o022:
-                raise PermissionError(f"{root} must belong to you and be writable by nobody else (chmod 700)")
-        if not os.access(root, os.W_OK):
-            raise PermissionError(f"{root} is not writable")
-    except OSError as error:
-        root = Path(tempfile.mkdtemp(prefix="nbinfer-"))
-        _log.warning("compiled code is not kept: %s. Set NBINFER_CACHE_DIR to a private folder.", error)
-    return root
 
 
 def _sources(package: Path) -> list[Path]:
@@ -76,6 +46,8 @@ def platform_tag() -> str:
     numba = importlib.util.find_spec("numba")
     assert numba is not None and numba.origin is not None
     digest.update((Path(numba.origin).parent / "_version.py").read_bytes())
+    with contextlib.suppress(OSError):  # Numba's settings may stand in a file, too
+        digest.update(Path(".numba_config.yaml").read_bytes())
     # A vendor's vector library changes what Numba emits; whether it is there is part of the platform.
     tools = (np.__version__, llvm.llvm_version_info, sys.version_info[:3], platform.machine())
     processor = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
@@ -90,39 +62,19 @@ _RUN_TIME = {"NUMBA_NUM_THREADS", "NUMBA_CACHE_DIR", "NUMBA_THREADING_LAYER", "N
 
 def engine_folder() -> Path:
     """Return the folder of the engine's own entries, named after everything they depend on."""
-    return cache_root() / f"engine-{platform_tag()}"
-
-
-def private_folder(path: Path) -> None:
-    """Make a folder below the cache's root, and those above it, that nobody else may write to."""
-    for folder in [*reversed(path.parents), path]:
-        if not folder.exists():
-            folder.mkdir(mode=0o700, exist_ok=True)
+    return files.cache_root() / f"engine-{platform_tag()}"
 
 
 def write(path: Path, symbol: str, code: bytes, externals: list[str]) -> None:
-    """Store machine code; the file appears whole or not at all."""
+    """Store machine code."""
     head = json.dumps({"symbol": symbol, "externals": externals}).encode()
-    body = struct.pack("<q", len(head)) + head + code
-    private_folder(path.parent)
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(_MAGIC + hashlib.sha256(body).digest() + body)
-        os.replace(part, path)
-    except BaseException:
-        os.unlink(part)
-        raise
+    files.write(path, struct.pack("<q", len(head)) + head + code)
 
 
 def read(path: Path) -> tuple[str, bytes, list[str]] | None:
-    """Return (symbol, machine code, external symbols), or None if there is no such file or it is damaged."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    body = content[len(_MAGIC) + 32 :]
-    if not content.startswith(_MAGIC) or hashlib.sha256(body).digest() != content[len(_MAGIC) : len(_MAGIC) + 32]:
+    """Return (symbol, machine code, external symbols), or None if there is no such file or it is not to be used."""
+    body = files.read(path)
+    if body is None:
         return None
     (size,) = struct.unpack_from("<q", body)
     head = json.loads(body[8 : 8 + size])
@@ -133,7 +85,7 @@ def load(symbol: str, code: bytes, externals: list[str]) -> int:
     """Bring machine code into this process and return the address of its C function."""
     import llvmlite.binding as llvm
 
-    with _LOCK:
+    with GATE, gate_for(externals):
         _provide(externals)
         # One engine an object: functions of equal name in two objects never meet.
         engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
@@ -144,6 +96,17 @@ def load(symbol: str, code: bytes, externals: list[str]) -> int:
             raise RuntimeError(f"compiled code lacks its entry {symbol!r}")
         _ENGINES.append(engine)
         return int(address)
+
+
+def load_text(symbol: str, text: str, externals: Collection[str]) -> int:
+    """Bring code, as LLVM writes it, into this process and return the address of its C function."""
+    import llvmlite.binding as llvm
+
+    with GATE, gate_for(externals):
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text), _target_machine())
+        engine.finalize_object()
+        _ENGINES.append(engine)
+        return int(engine.get_function_address(symbol))
 
 
 def _target_machine() -> Any:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import linecache
 import re
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from nbinfer.compile.origin import python_function
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _PLACES = re.compile(
@@ -25,6 +28,15 @@ _REMEDIES = (
     (r"Unknown attribute '(\w+)' of type (Parameters|Data|Gradients|Before_\w+)", "{1} has no field {0}; {fields}"),
     (r"Cannot unify", "Give the variable one type on all paths, for example 0.0 instead of 0."),
     (r"[Uu]nsupported|not supported|No implementation of function|Unknown attribute", None),
+)
+#: What NumPy and Numba say of a write to what is read-only.
+_READ_ONLY = re.compile(
+    r"read-only|Cannot modify readonly|No conversion from readonly|"
+    r"(setitem|run_quicksort|arr_fill|shuffle)\(readonly|\w+\([^()]*readonly[^()]*\)[^()]*, readonly"
+)
+_WRITTEN = (
+    "writes to parameters or data, which are read-only: their memory is the chain's own position and the model's data. "
+    "Write to a copy: x = p.x.copy()"
 )
 _OTHERWISE = (
     "Use what Numba supports of Python and NumPy, loops included; a density that cannot be compiled runs as "
@@ -68,11 +80,46 @@ def readable(
     return f"Numba cannot compile {label}{where}:{shown}\n{reason}\n{_remedy(reason, fields) or otherwise}"
 
 
+def written(error: BaseException) -> str | None:
+    """Say where a user's function writes to parameters or data, if that is what an exception is about; else None."""
+    is_numbas = any(kind.__module__ == "numba.core.errors" for kind in type(error).__mro__)
+    places = _inference(error)
+    if is_numbas:
+        text = _ANSI.sub("", str(error))
+        if not _READ_ONLY.search(text):
+            return None
+        places = [(m["path"] or m["file"], int(m["line"] or m["number"])) for m in _PLACES.finditer(text)]
+    elif isinstance(error, ValueError) and _READ_ONLY.search(str(error)):
+        places = [(f.filename, f.lineno or 0) for f in reversed(traceback.extract_tb(error.__traceback__))]
+    elif not (isinstance(error, AttributeError) and places):
+        return None
+    path, line = next(((path, line) for path, line in places if _is_users(path)), ("", 0))
+    source = linecache.getline(path, line).strip() if path else ""
+    where = f"{path}, line {line}" if path else "a function of the model"
+    return f"{where} {_WRITTEN}" + (f"\n    {source}" if source else "")
+
+
+def _inference(error: BaseException) -> list[tuple[str, int]]:
+    """Return the lines that Numba was at, innermost first, when it met ``x -= y`` with an x that is read-only.
+
+    It then stumbles over an attribute of None, and only the frames of its type inference know the line.
+    """
+    found: list[tuple[str, int]] = []
+    frames = list(traceback.walk_tb(error.__traceback__))
+    if not frames or Path(frames[-1][0].f_code.co_filename).name != "npydecl.py":
+        return []
+    for frame, _ in frames:
+        place = getattr(frame.f_locals.get("self"), "loc", None)
+        if place is not None:
+            found.insert(0, (place.filename, place.line))
+    return found
+
+
 def _locate(places: Sequence[tuple[str, int]], labelled: Sequence[tuple[str, Any]]) -> tuple[str, str, int]:
     """Find the innermost place in the user's own text, and the function of the model that leads there."""
     spans = []
     for label, function in labelled:
-        code = getattr(function, "py_func", function).__code__
+        code = python_function(function).__code__
         lines = [line for *_, line in code.co_lines() if line is not None]
         spans.append((label, code.co_filename, min(lines, default=0), max(lines, default=0)))
     own = next(((path, line) for path, line in places if _is_users(path)), ("", 0))
@@ -92,7 +139,9 @@ def _is_users(path: str) -> bool:
     parts = Path(path).parts
     ours = str(Path(__file__).resolve().parent.parent)
     generated = Path(path).name == "model.py" and "models" in parts
-    return not (path.startswith(ours) or "numba" in parts or generated or path in ("unknown", "<numerous>"))
+    return not (
+        path.startswith(ours) or {"numba", "numpy"} & set(parts) or generated or path in ("unknown", "<numerous>")
+    )
 
 
 def _reason(text: str) -> str:

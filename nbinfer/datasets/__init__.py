@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from io import BytesIO
 
+from nbinfer.arguments import instance
+
 __all__ = ["get_data"]
 
 
@@ -34,6 +36,7 @@ def get_data(filename: str) -> BytesIO:
     from importlib import resources
 
     files = {f.name: f for f in resources.files("nbinfer.datasets").iterdir() if f.name.endswith(".csv")}
+    instance("filename", filename, str, "a str")
     if filename not in files:
-        raise ValueError(f"there is no data file {filename!r}; choose one of {', '.join(sorted(files))}.")
+        raise ValueError(f"filename: there is no data file {filename!r}; choose one of {', '.join(sorted(files))}.")
     return BytesIO(files[filename].read_bytes())

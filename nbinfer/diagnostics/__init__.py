@@ -11,7 +11,8 @@ from nbinfer.diagnostics.ess import (
     mcse_sd,
 )
 from nbinfer.diagnostics.intervals import hdi
-from nbinfer.diagnostics.report import Kind, Problem, Report, check
+from nbinfer.diagnostics.problem import Kind, Problem
+from nbinfer.diagnostics.report import Report, check
 from nbinfer.diagnostics.rhat import rhat
 from nbinfer.diagnostics.summary import Summary, summary
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nbinfer.arguments import numbers
 from nbinfer.diagnostics.measure import MIN_DRAWS
 
 
@@ -29,7 +30,7 @@ def bfmi(energy: ArrayLike) -> np.ndarray:
     .. [1] M. Betancourt, "Diagnosing suboptimal cotangent disintegrations in Hamiltonian Monte Carlo",
        arXiv:1604.00695 (2016).
     """
-    energy = np.atleast_2d(np.asarray(energy, float))
+    energy = np.atleast_2d(numbers("energy", energy))
     if energy.ndim != 2:
         raise ValueError(f"energy must have shape (chain, draw) or (draw,), got {energy.shape}.")
     if energy.shape[1] < MIN_DRAWS:

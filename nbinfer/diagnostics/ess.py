@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nbinfer.arguments import between, choice
 from nbinfer.diagnostics.measure import MIN_DRAWS, as_chains, measure, plain
 
 
@@ -79,7 +80,7 @@ def ess_quantile(x: ArrayLike, p: float) -> Any:
         NaN as in `ess_bulk`, and where the quantile is the largest draw.
     """
     draws = as_chains(x)
-    check_probability(p, "p")
+    between("p", p, 0, 1)
     if draws.size == 0:
         return ess_mean(draws)
     with np.errstate(invalid="ignore"):
@@ -123,8 +124,7 @@ def mcse_sd(x: ArrayLike, method: Literal["delta", "posterior"] = "delta") -> An
     mcse : float or ndarray, shape (*shape)
         NaN as in `ess_bulk`.
     """
-    if method not in ("delta", "posterior"):
-        raise ValueError(f"unknown method {method!r}; choose 'delta' or 'posterior'.")
+    choice("method", method, ("delta", "posterior"))
     draws = as_chains(x)
     if draws.size == 0:
         return ess_mean(draws)
@@ -170,12 +170,6 @@ def mcse_quantile(x: ArrayLike, p: float) -> Any:
             first, last = int(np.floor(max(low, 0))), int(np.ceil(min(high, size - 1)))
             mcse[place] = (float(column[last]) - float(column[first])) / 2
     return plain(mcse)
-
-
-def check_probability(p: float, name: str) -> None:
-    """Raise a ValueError unless ``0 < p < 1``."""
-    if not 0 < p < 1:
-        raise ValueError(f"{name} must lie between 0 and 1, got {p!r}.")
 
 
 def _where_finite(draws: np.ndarray, values: np.ndarray) -> np.ndarray:

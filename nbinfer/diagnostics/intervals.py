@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nbinfer.diagnostics.ess import check_probability
+from nbinfer.arguments import between
 from nbinfer.diagnostics.measure import measure
 
 
@@ -30,6 +30,6 @@ def hdi(x: ArrayLike, prob: float = 0.95) -> np.ndarray:
     >>> hdi(np.arange(100.0) ** 2, 0.5)
     array([   0., 2500.])
     """
-    check_probability(prob, "prob")
+    between("prob", prob, 0, 1)
     records = measure(x, prob)
     return np.stack([records["hdi_low"], records["hdi_high"]], axis=-1)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import array
 from nbinfer.compile import address_of, entry, floats_at, ints_at, kernel, record_at, words_at
 from nbinfer.diagnostics.autocovariance import Fourier, centre, effective_size, fill_circle
 from nbinfer.diagnostics.rank import fill_scores, fold, normalise, quantile, shortest_interval, sort
@@ -273,7 +274,7 @@ class Workspace:
 
 def as_chains(x: Any, name: str = "x") -> np.ndarray:
     """Return draws as an array of shape (chain, draw, *shape); one axis alone means one chain."""
-    draws = np.asarray(x)
+    draws = np.asarray(array(name, x))
     if draws.ndim == 0:
         raise ValueError(f"{name} must have shape (draw,), (chain, draw) or (chain, draw, ...), got a single number.")
     if draws.dtype.kind not in "biuf":

@@ -63,7 +63,9 @@ class Measured:
 
 def read(trace: Any) -> Run:
     """Take a `Trace`, or a mapping of names to draws, for what it is."""
-    group = trace if isinstance(trace, Mapping) else trace.posterior
+    group = trace if isinstance(trace, Mapping) else getattr(trace, "posterior", None)
+    if not isinstance(group, Mapping):
+        raise TypeError(f"trace must be a Trace, or a mapping from names to draws, got {type(trace).__name__}.")
     posterior = {str(name): as_chains(draws, str(name)) for name, draws in group.items()}
     done = getattr(trace, "draws_done", None)
     if done is None:

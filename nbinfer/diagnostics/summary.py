@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nbinfer.diagnostics.ess import check_probability
+from nbinfer.arguments import between, choice, words
 from nbinfer.diagnostics.measure import Measure
 from nbinfer.diagnostics.quantities import cut_note, labels, measure_run, read
 from nbinfer.diagnostics.rhat import largest_rhat
@@ -186,14 +186,13 @@ def summary(
     theta[0]  0.00  1.00  -1.63   1.65
     theta[1]  9.98  1.00   8.36  11.61
     """
-    for value, name, choices in ((kind, "kind", _KINDS), (columns, "columns", ("default", "documents"))):
-        if value not in choices:
-            raise ValueError(f"unknown {name} {value!r}; choose {', '.join(map(repr, choices))}.")
+    choice("kind", kind, _KINDS)
+    choice("columns", columns, ("default", "documents"))
     if prob is None:
         prob = 0.9 if columns == "default" else 0.95
-    check_probability(prob, "prob")
+    between("prob", prob, 0, 1)
     run = read(trace)
-    names = list(run.posterior) if var_names is None else [var_names] if isinstance(var_names, str) else list(var_names)
+    names = list(run.posterior) if var_names is None else words("var_names", var_names)
     unknown = [name for name in names if name not in run.posterior]
     if unknown:
         wanted, known = ", ".join(map(repr, unknown)), ", ".join(run.posterior)

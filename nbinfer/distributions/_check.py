@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbinfer.arguments import array
 from nbinfer.compile import elementwise
 
 
@@ -28,24 +29,31 @@ class Condition(NamedTuple):
         How many axes, the last ones, the test takes together; 0 for a number.
     shared : bool
         Whether a number will do instead.
+    told : callable or None
+        What to tell of one that is not, besides its elements.
     """
 
     wanted: str
     test: Callable[..., Any]
     core: int = 0
     shared: bool = False
+    told: Callable[[Any], str] | None = None
 
 
-#: How far from 1 the sum of probabilities may be.
-SUM_TOLERANCE = 1e-8
+#: How far from 1 the sum of probabilities may be: they may have been float32, of which a thousand sum to 1 so far.
+SUM_TOLERANCE = 1e-5
 
 REAL = Condition("a finite number", lambda x: (x > -np.inf) & (x < np.inf))
 BOUND = Condition("a number, which may be infinite", lambda x: x == x)
 POSITIVE = Condition("positive and finite", lambda x: (x > 0.0) & (x < np.inf))
 NONNEGATIVE = Condition("finite and not negative", lambda x: (x >= 0.0) & (x < np.inf))
 PROBABILITY = Condition("between 0 and 1", lambda x: (x >= 0.0) & (x <= 1.0))
-INTEGER = Condition("a whole number", lambda x: (x == np.floor(x)) & (x > -np.inf) & (x < np.inf))
-COUNT = Condition("a whole number that is not negative", lambda x: (x == np.floor(x)) & (x >= 0.0) & (x < np.inf))
+#: Draws of discrete families are int64, and with them their bounds.
+INTEGER = Condition("a whole number that int64 holds", lambda x: (x == np.floor(x)) & (abs(x) < 2.0**63))
+COUNT = Condition(
+    "a whole number that is not negative and that int64 holds",
+    lambda x: (x == np.floor(x)) & (x >= 0.0) & (x < 2.0**63),
+)
 
 
 def _are_probabilities(p: Any) -> Any:
@@ -73,7 +81,11 @@ def _is_increasing(row: Any) -> Any:
     return ok and last < np.inf
 
 
-SIMPLEX = Condition("probabilities that sum to 1 along the last axis", _is_simplex, core=1)
+def _tell_sum(p: Any) -> str:
+    return f", which sum to {np.sum(p)}"
+
+
+SIMPLEX = Condition("probabilities that sum to 1 along the last axis", _is_simplex, core=1, told=_tell_sum)
 ORDERED = Condition("finite and increasing along the last axis", _is_increasing, core=1)
 
 
@@ -99,6 +111,7 @@ class Check:
         self.family = family
         self.names = tuple(parameters)
         self.cores = tuple(condition.core for condition in parameters.values())
+        self._told = {name: condition.told for name, condition in parameters.items() if condition.told}
         self._shared = {name for name, condition in parameters.items() if condition.shared}
         self._tests: list[tuple[tuple[str, ...], Callable[..., Any], str]] = [
             ((name,), condition.test, f"{family}: {name} must be {condition.wanted}")
@@ -156,7 +169,8 @@ class Check:
             core = values[name].shape[np.ndim(values[name]) - self.cores[self.names.index(name)] :]
             found.append(np.broadcast_to(values[name], ok.shape + core)[index])
         words = [str(x) if len(names) == 1 else f"{name} = {x}" for name, x in zip(names, found, strict=True)]
-        return f", got {', '.join(words)}" + (f" at index {index}" if index else "")
+        more = "".join(self._told[name](x) for name, x in zip(names, found, strict=True) if name in self._told)
+        return f", got {', '.join(words)}{more}" + (f" at index {index}" if index else "")
 
 
 def as_numbers(what: str, name: str, value: Any) -> Any:
@@ -169,7 +183,7 @@ def as_numbers(what: str, name: str, value: Any) -> Any:
     TypeError
         If it is no number and no array of numbers.
     """
-    numbers = np.asarray(value)
+    numbers = array(f"{what}: {name}", value)
     kind = numbers.dtype.kind
     if kind not in "biuf":
         raise TypeError(f"{what}: {name} must be a number or an array of numbers, got {value!r}")
@@ -203,9 +217,15 @@ def broadcast_shape(
     return common if wanted is None else wanted
 
 
+def check_rng(what: str, rng: Any) -> None:
+    """Require a generator of random numbers."""
+    if not hasattr(rng, "standard_normal"):
+        raise TypeError(f"{what}: rng must be a numpy.random.Generator, got {type(rng).__name__}")
+
+
 def _shape_of(what: str, size: Any) -> tuple[int, ...]:
     """Return `size` as a shape."""
-    sizes = np.asarray(size)
+    sizes = array(f"{what}: size", size)
     if sizes.size and (sizes.dtype.kind not in "iu" or sizes.ndim > 1 or (sizes < 0).any()):
         raise ValueError(f"{what}: size must be an integer or a tuple of integers, none negative, got {size!r}")
     return tuple(np.atleast_1d(sizes).astype(np.int64).tolist())

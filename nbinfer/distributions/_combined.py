@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
+from nbinfer.compile.forks import cached_property
 from nbinfer.distributions._check import Check, Condition
 from nbinfer.distributions._function import Density, Generator
 
@@ -41,7 +41,7 @@ class Combined(Density):
         super().__init__(function, cores)
         self.names = tuple(names)
 
-    @functools.cached_property
+    @cached_property
     def _signature(self) -> inspect.Signature:
         return signature(*self.names)
 
@@ -49,7 +49,7 @@ class Combined(Density):
 class CombinedGenerator(Generator):
     """A generator written with ``*parameters``."""
 
-    @functools.cached_property
+    @cached_property
     def _signature(self) -> inspect.Signature:
         return signature("rng", *self.check.names, size=None)
 

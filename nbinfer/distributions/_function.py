@@ -24,7 +24,8 @@ A family is a module. It has
 ``random(rng, …, size=None)``, marked ``generator(check)``
     The draw of one number from numbers. The mark adds arrays, `size` and the check of the parameters, in Python and in
     compiled code, where the same Generator gives the same numbers: elements are drawn one after the other in C order.
-    Use `math` and methods of the Generator, and nothing that raises in Python where compiled code gives infinity. Where
+    Use `math` and methods of the Generator, and nothing that raises in Python where compiled code gives infinity. A
+    draw that overflows or underflows is rounded into `within`, by default to a finite number: it has a density. Where
     the body does for arrays what the loop would do, as in ``rng.normal(mu, sigma, size)``, ``arrays=True`` has Python
     call it once, with the whole shape for size. Draws of discrete families are int64: ``discrete=True``.
 ``support(…)``
@@ -45,7 +46,16 @@ from typing import Any, overload
 import numpy as np
 
 from nbinfer.compile import Elementwise, Kernel
-from nbinfer.distributions._check import Check, as_numbers, broadcast_shape
+from nbinfer.compile.forks import cached_property
+from nbinfer.distributions._check import Check, as_numbers, broadcast_shape, check_rng
+
+_LARGEST = float(np.finfo(np.float64).max)
+_SMALLEST = 2.3e-308
+
+#: Where draws are rounded to.
+FINITE = (-_LARGEST, _LARGEST)
+ABOVE_0 = (_SMALLEST, _LARGEST)
+BETWEEN_0_AND_1 = (_SMALLEST, 1.0 - 2.0**-53)
 
 
 class Density(Elementwise):
@@ -54,7 +64,7 @@ class Density(Elementwise):
     def __init__(self, function: Callable[..., Any], cores: Sequence[int] = ()) -> None:
         super().__init__(function, function, cores=cores)
 
-    @functools.cached_property
+    @cached_property
     def _signature(self) -> inspect.Signature:
         return inspect.signature(self.py_func)
 
@@ -81,22 +91,31 @@ class Generator(Kernel[..., Any]):
         Of the draws.
     element : str
         Shape of one draw that is no number, written with the parameters' names.
+    within : tuple of float or None
+        The smallest and the largest draw; None if draws are not rounded.
     """
 
     def __init__(
-        self, function: Callable[..., Any], check: Check, arrays: bool, discrete: bool, element: str = ""
+        self,
+        function: Callable[..., Any],
+        check: Check,
+        arrays: bool,
+        discrete: bool,
+        element: str = "",
+        within: tuple[float, float] = FINITE,
     ) -> None:
         super().__init__(function, {})
         self.check = check
         self.dtype = "int64" if discrete else "float64"
         self.element = element
+        self.within = None if discrete or element else within
         self._arrays = arrays
 
-    @functools.cached_property
+    @cached_property
     def _signature(self) -> inspect.Signature:
         return inspect.signature(self.py_func)
 
-    @functools.cached_property
+    @cached_property
     def _numba_type_(self) -> Any:
         from nbinfer.compile.generator_lowered import generator
 
@@ -104,6 +123,7 @@ class Generator(Kernel[..., Any]):
 
     def __call__(self, rng: np.random.Generator, *args: Any, **named: Any) -> Any:
         bound = self._signature.bind(rng, *args, **named).arguments
+        check_rng(_name(self), rng)
         size = bound.pop("size", None)
         parameters = [as_numbers(_name(self), name, x) for name, x in bound.items() if name in self.check.names]
         self.check(*parameters)
@@ -111,9 +131,9 @@ class Generator(Kernel[..., Any]):
         alone = shape == () and size is None
         if self._arrays:
             with np.errstate(all="ignore"):
-                return self.py_func(rng, *parameters, None if alone else shape)
+                return self._rounded(self.py_func(rng, *parameters, None if alone else shape))
         if alone:
-            return self.py_func(rng, *(_plain(p) for p in parameters))
+            return self._rounded(self.py_func(rng, *(_plain(p) for p in parameters)))
         draws = np.empty(shape + self._element(parameters), self.dtype)
         spread = [
             np.broadcast_to(p, shape + np.shape(p)[np.ndim(p) - core :])
@@ -121,7 +141,10 @@ class Generator(Kernel[..., Any]):
         ]
         for index in np.ndindex(shape):
             draws[index] = self.py_func(rng, *(_plain(p[index]) for p in spread))
-        return draws
+        return self._rounded(draws)
+
+    def _rounded(self, draws: Any) -> Any:
+        return _plain(draws if self.within is None else np.clip(draws, *self.within))
 
     def _element(self, parameters: Sequence[Any]) -> tuple[int, ...]:
         shape: tuple[int, ...] = eval(f"({self.element})", {}, dict(zip(self.check.names, parameters, strict=True)))
@@ -161,7 +184,12 @@ def density(function: Callable[..., Any] | None = None, *, cores: Sequence[int] 
 
 
 def generator(
-    check: Check, *, arrays: bool = False, discrete: bool = False, element: str = ""
+    check: Check,
+    *,
+    arrays: bool = False,
+    discrete: bool = False,
+    element: str = "",
+    within: tuple[float, float] = FINITE,
 ) -> Callable[[Callable[..., Any]], Generator]:
     """Mark a function that draws one number: its arguments are a NumPy Generator, the parameters, and `size`.
 
@@ -177,5 +205,7 @@ def generator(
     element : str
         If it draws an array instead of a number, the shape of that, as in ``"p.shape[-1],"``: names are those of
         parameters. Such axes come last.
+    within : tuple of float
+        The smallest and the largest draw of a continuous family; what is rounded past them becomes them.
     """
-    return lambda function: Generator(function, check, arrays, discrete, element)
+    return lambda function: Generator(function, check, arrays, discrete, element, within)

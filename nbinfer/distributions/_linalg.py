@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbinfer.autodiff import linalg
+from nbinfer.autodiff import linalg, products
 from nbinfer.autodiff.registry import HANDLERS, handles
 from nbinfer.compile import Kernel, elementwise
 
@@ -90,10 +90,10 @@ def times(x: Any, A: Any) -> Any:
     if A.shape[0] != x.shape[-1]:
         raise ValueError("shapes do not fit")
     if x.ndim == 1:
-        return linalg.vecmat(x, A)
+        return products.vecmat(x, A)
     z = np.zeros((x.shape[0], A.shape[1]))
     for i in range(x.shape[0]):
-        linalg.add_vecmat(z[i], x[i], A)
+        products.add_vecmat(z[i], x[i], A)
     return z
 
 

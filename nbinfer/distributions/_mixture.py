@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from nbinfer.autodiff.registry import handles
-from nbinfer.compile import elementwise
 from nbinfer.distributions._check import SIMPLEX, SUM_TOLERANCE, Check
 from nbinfer.distributions._combined import (
     Combined,
@@ -22,10 +20,8 @@ from nbinfer.distributions._combined import (
 )
 from nbinfer.distributions._function import density
 from nbinfer.distributions._linalg import exact
+from nbinfer.distributions._multivariate import column
 from nbinfer.vectormath import logaddexp, pick, row_logsumexp, row_sum, select, where_valid
-
-if TYPE_CHECKING:
-    from nbinfer.autodiff.frontend import Frontend
 
 
 def mixture(*families: Any) -> Family:
@@ -70,20 +66,6 @@ def mixture(*families: Any) -> Family:
 @density
 def _log_weight(w: Any) -> Any:
     return select(w > 0.0, np.log(select(w > 0.0, w, 1.0)), select(w == 0.0, -np.inf, np.nan))
-
-
-@elementwise(lambda x: np.asarray(x)[..., None])
-def column(x: Any) -> Any:
-    """Return a number, or an array with an axis of components at its end."""
-    return x
-
-
-@handles(column.py_func)
-def _column_in_models(b: Frontend, x: Any) -> Any:
-    from nbinfer.autodiff.indexing import subscript
-
-    x = b.operand(x)
-    return subscript(b, x, [Ellipsis, None]) if x.ndim else x
 
 
 @exact

@@ -6,16 +6,16 @@ a matrix. Equal letters are equal sizes, which Python compares; axes before thes
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbinfer.autodiff.registry import HANDLERS
+from nbinfer.autodiff.registry import HANDLERS, handles
 from nbinfer.compile import Kernel, elementwise
-from nbinfer.distributions._check import Check, Condition, as_numbers, broadcast_shape
+from nbinfer.compile.forks import cached_property
+from nbinfer.distributions._check import Check, Condition, as_numbers, broadcast_shape, check_rng
 from nbinfer.distributions._function import Density
 from nbinfer.distributions._linalg import cholesky
 
@@ -79,7 +79,7 @@ class Composed(Kernel[..., Any]):
         super().__init__(function, {})
         self.signature = signature
 
-    @functools.cached_property
+    @cached_property
     def _bind(self) -> Callable[..., inspect.BoundArguments]:
         return inspect.signature(self.py_func).bind
 
@@ -108,6 +108,7 @@ class ComposedGenerator(Kernel[..., Any]):
 
     def __call__(self, rng: np.random.Generator, *args: Any, **named: Any) -> Any:
         bound = inspect.signature(self.py_func).bind(rng, *args, **named).arguments
+        check_rng(_name(self), rng)
         bound |= {name: as_numbers(_name(self), name, bound[name]) for name in self.check.names}
         self.check(*(bound[name] for name in self.check.names))
         return self.py_func(**bound)
@@ -133,6 +134,20 @@ def composed(*signature: str) -> Callable[[Callable[..., Any]], Composed]:
 def composed_generator(check: Check) -> Callable[[Callable[..., Any]], ComposedGenerator]:
     """Mark a generator made of another."""
     return lambda function: ComposedGenerator(function, check)
+
+
+@elementwise(lambda x: np.asarray(x)[..., None])
+def column(x: Any) -> Any:
+    """Return a number, or an array with an axis of components at its end."""
+    return x
+
+
+@handles(column.py_func)
+def _column_in_models(b: Frontend, x: Any) -> Any:
+    from nbinfer.autodiff.indexing import subscript
+
+    x = b.operand(x)
+    return subscript(b, x, [Ellipsis, None]) if x.ndim else x
 
 
 # What parameters must be ----------------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ def inflated(k: Any, psi: Any, logp: Any, valid: Any) -> Any:
     The logarithm of :math:`1 - \psi + \psi e^{\log p}` for 0, and of :math:`\psi e^{\log p}` for other numbers. `valid`
     tells whether the parameters of that family are: `logp` may be ``-inf`` at 0 all the same.
     """
-    zero = k == 0
+    # Where all come from the family nothing is added to an exponential that may underflow.
+    zero = (k == 0) & ((psi < 1.0) | (logp > -700.0))
     weight = log(select(zero, 1.0 - psi + psi * exp(logp), psi))
     return where_valid(valid & (psi >= 0.0) & (psi <= 1.0), weight + select(zero, 0.0, logp))
 

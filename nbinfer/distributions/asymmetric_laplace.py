@@ -15,7 +15,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, REAL, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import exp, log, log1p, select, where_valid
+from nbinfer.vectormath import exp, expm1, log, log1p, select, where_valid
 
 check = Check("asymmetric_laplace", mu=REAL, b=POSITIVE, kappa=POSITIVE)
 
@@ -62,9 +62,15 @@ def logcdf(x: Any, mu: Any, b: Any, kappa: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     z = (x - mu) / b
-    below = select(z < 0.0, z, 0.0) / kappa - log1p(1.0 / kappa**2)
-    above = log1p(-exp(-kappa * select(z < 0.0, 0.0, z)) / (1.0 + kappa**2))
-    return where_valid((b > 0.0) & (kappa > 0.0) & (z == z), select(z < 0.0, below, above))
+    below = z < 0.0
+    # Below mu lies kappa**2 / (1 + kappa**2); where that is small it is added to what follows, else taken from 1.
+    small = kappa < 1.0
+    least, most = select(small, kappa, 1.0), select(small, 1.0, kappa)
+    log_below = 2.0 * log(least) - log1p((least / most) ** 2)
+    rest = exp(-kappa * select(below, 0.0, z))
+    more = -expm1(-kappa * select(below, 0.0, z))
+    above = select(small, log(least**2 + more) - log1p(least**2), log1p(-rest / (1.0 + most**2)))
+    return where_valid((b > 0.0) & (kappa > 0.0) & (z == z), select(below, z / kappa + log_below, above))
 
 
 @density

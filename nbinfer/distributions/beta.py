@@ -2,8 +2,8 @@ r"""The beta distribution.
 
 .. math:: p(x \mid a, b) = \frac{x^{a-1} (1-x)^{b-1}}{\mathrm{B}(a, b)}, \qquad 0 < x < 1
 
-SciPy: ``beta(a, b)``. At 0 the density counts for a = 1, at 1 for b = 1; otherwise it is 0 or infinite there, and the
-result is ``-inf``.
+SciPy: ``beta(a, b)``. At 0 the density is infinite for a < 1, finite for a = 1 and 0 for a > 1; at 1 likewise by b.
+Draws lie strictly between.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
-from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import lbeta, log, log1p, log_betainc, log_betaincc, select, where_valid
+from nbinfer.distributions._function import BETWEEN_0_AND_1, density, generator
+from nbinfer.vectormath import log, log_betainc, log_betaincc, minus_deviance, select, stirling_rest, where_valid
+
+_NOTHING, _SMALLEST = 1e-100, 2.3e-308
 
 check = Check("beta", a=POSITIVE, b=POSITIVE)
 
@@ -35,12 +37,16 @@ def logpdf(x: Any, a: Any, b: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    positive, below_1 = x > 0.0, x < 1.0
-    log_x = log(select(positive, x, 1.0))
-    log_rest = log1p(-select(below_1, x, 0.0))
-    inside = (positive | ((x == 0.0) & (a == 1.0))) & (below_1 | ((x == 1.0) & (b == 1.0)))
-    logp = (a - 1.0) * log_x + (b - 1.0) * log_rest - lbeta(a, b)
-    return where_valid(inside & (a > 0.0) & (b > 0.0), logp)
+    # Next to the ends the density is what it is there, unless that is infinite.
+    y, rest = np.maximum(x, _SMALLEST), np.maximum(1.0 - x, _SMALLEST)
+    total = a + b
+    low, high = np.maximum(a, _NOTHING), np.maximum(b, _NOTHING)  # a quotient by less might overflow
+    constant = log(total) + log(a / low) + log(b / high) + (stirling_rest(total) - stirling_rest(a) - stirling_rest(b))
+    logp = minus_deviance(a, total, y) - log((total / low) * y) + constant
+    logp += minus_deviance(b, total, rest) - log((total / high) * rest)
+    above, below = (x > 0.0) | ((x == 0.0) & (a <= 1.0)), (x < 1.0) | ((x == 1.0) & (b <= 1.0))
+    infinite = ((x == 0.0) & (a < 1.0)) | ((x == 1.0) & (b < 1.0))
+    return where_valid(above & below & (a > 0.0) & (b > 0.0), select(infinite, np.inf, logp))
 
 
 @density
@@ -85,7 +91,7 @@ def logsf(x: Any, a: Any, b: Any) -> Any:
     return where_valid((x < 1.0) & (a > 0.0) & (b > 0.0), select(inside, logp, 0.0))
 
 
-@generator(check, arrays=True)
+@generator(check, arrays=True, within=BETWEEN_0_AND_1)
 def random(rng: np.random.Generator, a: Any, b: Any, size: Any = None) -> Any:
     """Draw random numbers.
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from nbinfer.distributions._check import COUNT, POSITIVE, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import is_whole, lbeta, log_binomial, select, where_valid
+from nbinfer.vectormath import is_whole, log_polya, log_polya_rest, select, where_valid
 
 check = Check("beta_binomial", n=COUNT, a=POSITIVE, b=POSITIVE)
 
@@ -39,8 +39,8 @@ def logpmf(k: Any, n: Any, a: Any, b: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = (k >= 0) & (k <= n)
-    k = select(inside, k, 0)
-    logp = log_binomial(n, k) + lbeta(k + a, select(inside, n - k, 0) + b) - lbeta(a, b)
+    hits, misses = select(inside, k, 0), select(inside, n - k, 0)
+    logp = log_polya(hits, a, n, a + b) + log_polya(misses, b, n, a + b) + log_polya_rest(n, a + b)
     return where_valid(inside & is_whole(k) & is_whole(n) & (a > 0.0) & (b > 0.0), logp)
 
 

@@ -14,17 +14,19 @@ import numpy as np
 from nbinfer.distributions._check import COUNT, PROBABILITY, Check
 from nbinfer.distributions._function import density, generator
 from nbinfer.vectormath import (
+    expit,
     floor,
     is_whole,
-    log,
-    log1p,
-    log1pexp,
     log_betainc,
     log_betaincc,
-    log_binomial,
+    minus_deviance,
     select,
+    stirling_rest_whole,
     where_valid,
 )
+
+#: A logarithm of odds whose exponential neither overflows nor underflows.
+_MOST = 700.0
 
 check = Check("binomial", n=COUNT, p=PROBABILITY)
 
@@ -47,11 +49,10 @@ def logpmf(k: Any, n: Any, p: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    log_p = log(select(p > 0.0, p, 1.0))
-    log_q = log1p(-select(p < 1.0, p, 0.0))
-    possible = ((p > 0.0) | ((p == 0.0) & (k == 0))) & ((p < 1.0) | ((p == 1.0) & (k == n)))
-    logp = k * log_p + (n - k) * log_q + log_binomial(n, k)
-    return where_valid(possible & is_whole(k) & is_whole(n), logp)
+    deviances = minus_deviance(k, p, n) + minus_deviance(n - k, 1.0 - p, n)
+    ways = stirling_rest_whole(n) - stirling_rest_whole(k) - stirling_rest_whole(n - k)
+    valid = (k >= 0) & (k <= n) & is_whole(k) & is_whole(n) & (p >= 0.0) & (p <= 1.0)
+    return where_valid(valid, deviances + ways)
 
 
 @density
@@ -72,11 +73,14 @@ def logpmf_logit(k: Any, n: Any, eta: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    # Above 0 failures are counted, so that nothing cancels.
-    above = eta > 0.0
-    eta = select(above, -eta, eta)
-    logp = select(above, n - k, k) * eta - n * log1pexp(eta) + log_binomial(n, k)
-    return where_valid(is_whole(k) & is_whole(n), logp)
+    # Beyond its bounds the logistic function underflows.
+    least = select(eta < -_MOST, eta + _MOST, 0.0)
+    most = select(eta > _MOST, eta - _MOST, 0.0)
+    bounded = eta - least - most
+    deviances = minus_deviance(k, expit(bounded), n) + minus_deviance(n - k, expit(-bounded), n)
+    ways = stirling_rest_whole(n) - stirling_rest_whole(k) - stirling_rest_whole(n - k)
+    valid = (k >= 0) & (k <= n) & is_whole(k) & is_whole(n)
+    return where_valid(valid, deviances + ways + (k * least - (n - k) * most))
 
 
 @density

@@ -14,9 +14,11 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, REAL, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import log, log1p, where_valid
+from nbinfer.vectormath import log, log1p, select, where_valid
 
 _LOG_PI = math.log(math.pi)
+#: Of 1 + z**2 from here on only z**2 is left, which may overflow.
+_FAR = 1e17
 
 check = Check("cauchy", alpha=REAL, beta=POSITIVE)
 
@@ -28,7 +30,7 @@ def logpdf(x: Any, alpha: Any, beta: Any) -> Any:
     Parameters
     ----------
     x : float or array
-        Where; if ``((x - alpha) / beta)**2`` overflows the result is ``-inf``.
+        Where; if ``(x - alpha) / beta`` overflows the result is ``-inf``.
     alpha : float or array
         Median and mode.
     beta : float or array
@@ -39,7 +41,10 @@ def logpdf(x: Any, alpha: Any, beta: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    return where_valid(beta > 0.0, -log1p(((x - alpha) / beta) ** 2) - (log(beta) + _LOG_PI))
+    z = abs(x - alpha) / beta
+    far = z > _FAR
+    square = log1p(select(far, z, z * z))
+    return where_valid(beta > 0.0, -select(far, 2.0 * square, square) - (log(beta) + _LOG_PI))
 
 
 @density

@@ -2,8 +2,8 @@ r"""The chi-squared distribution.
 
 .. math:: p(x \mid \nu) = \frac{x^{\nu/2-1} e^{-x/2}}{2^{\nu/2}\,\Gamma(\nu/2)}, \qquad x > 0
 
-SciPy: ``chi2(nu)``. At 0 the density counts for 2 degrees of freedom; otherwise it is 0 or infinite there, and
-the result is ``-inf``.
+SciPy: ``chi2(nu)``. At 0 the density is infinite below 2 degrees of freedom, finite at 2 and 0 above. Draws are
+positive.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
-from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import lgamma_positive, log, log_gammainc, log_gammaincc, select, where_valid
-
-_HALF_LOG_2 = 0.5 * math.log(2.0)
+from nbinfer.distributions._function import ABOVE_0, density, generator
+from nbinfer.distributions.gamma import logpdf as gamma_logpdf
+from nbinfer.vectormath import log_gammainc, log_gammaincc, select, where_valid
 
 check = Check("chi_squared", nu=POSITIVE)
 
@@ -38,10 +37,7 @@ def logpdf(x: Any, nu: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    positive = x > 0.0
-    log_x = log(select(positive, x, 1.0))
-    logp = (0.5 * nu - 1.0) * log_x - 0.5 * x - (_HALF_LOG_2 * nu + lgamma_positive(0.5 * nu))
-    return where_valid((positive | ((x == 0.0) & (nu == 2.0))) & (nu > 0.0), logp)
+    return gamma_logpdf(x, 0.5 * nu, 0.5)
 
 
 @density
@@ -85,7 +81,7 @@ def logsf(x: Any, nu: Any) -> Any:
     return where_valid((x == x) & (nu > 0.0), select(inside, logp, 0.0))
 
 
-@generator(check, arrays=True)
+@generator(check, arrays=True, within=ABOVE_0)
 def random(rng: np.random.Generator, nu: Any, size: Any = None) -> Any:
     """Draw random numbers.
 

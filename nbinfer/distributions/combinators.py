@@ -27,6 +27,11 @@ from nbinfer.vectormath import log1mexp, select, where_valid
 __all__ = ["censored", "mixture", "truncated"]
 
 _LOG_HALF = math.log(0.5)
+#: Of a tail a share that is so small is not a difference of tails, but the density in the middle times the width.
+_NARROW = 1e-7
+_LOG_NARROW = math.log(_NARROW)
+#: What a log density may differ by between close bounds.
+_FLAT = 1e-3
 #: Draws of a family that may fall outside bounds before its distribution function is inverted instead.
 _TRIES = 100
 
@@ -62,7 +67,7 @@ class _Tails:
         self.up_to = combined(parts.name, "bound", parts.parameters, cores)(up_to)
         self.beyond = combined(parts.name, "bound", parts.parameters, cores)(beyond)
         self.before = before
-        low_of, high_of = self.up_to, self.beyond
+        low_of, high_of, density_of = self.up_to, self.beyond, parts.density
 
         def between(low: Any, high: Any, *parameters: Any) -> Any:
             """Return the log probability of what is greater than low and not greater than high."""
@@ -72,7 +77,22 @@ class _Tails:
             far = select(upper, high_of(high, *parameters), log_low)
             return near + log1mexp(far - near)
 
-        self.between = combined(parts.name, "low", ("high", *parts.parameters), (0, *cores))(between)
+        mark = combined(parts.name, "low", ("high", *parts.parameters), (0, *cores))
+        apart = mark(between)
+
+        def between_any(low: Any, high: Any, *parameters: Any) -> Any:
+            """Return the same where bounds may be so close that their tails are equal."""
+            wide, width = apart(low, high, *parameters), high - low
+            finite = (width > 0.0) & (width < np.inf)
+            start, width = select(finite, low, 0.0), select(finite, width, 1.0)
+            middle = density_of(start + 0.5 * width, *parameters)
+            slope = abs(density_of(start, *parameters) - middle) + abs(density_of(start + width, *parameters) - middle)
+            log_low = low_of(low, *parameters)
+            log_most = select(log_low > _LOG_HALF, high_of(low, *parameters), low_of(high, *parameters))
+            flat = middle + np.log(width)
+            return select(finite & (slope < _FLAT) & (flat - log_most < _LOG_NARROW), flat, wide)
+
+        self.between = apart if parts.discrete else mark(between_any)
 
 
 def truncated(family: Any) -> Family:
@@ -90,8 +110,8 @@ def truncated(family: Any) -> Family:
     truncated : Family
         Its functions take the family's parameters, then ``lower`` and ``upper``: numbers or arrays, ``-inf`` and
         ``inf`` for no bound. Draws reject what lies outside; if that is nearly all, the distribution function is
-        inverted, and draws of Python and of compiled code may differ in the last digits. Bounds so close to each other
-        that the distribution function hardly changes cost the density as many digits.
+        inverted, and draws of Python and of compiled code may differ in the last digits. Between bounds so close that
+        the distribution function hardly changes, the family's density stands for its difference, to 8 digits.
 
     Raises
     ------
@@ -208,6 +228,9 @@ def _inversion(tails: _Tails, discrete: bool) -> Any:
         start = float(before(lower))
         upper = tail(start, False, parameters) > _LOG_HALF
         first, last = tail(start, upper, parameters), tail(end, upper, parameters)
+        width = end - start
+        if not discrete and abs(first - last) < _NARROW and width < math.inf:
+            return min(start + v * width, end)
         larger = max(first, last)
         share = (1.0 - v) * math.exp(first - larger) + v * math.exp(last - larger)
         target = larger + math.log(share) if share > 0.0 else -math.inf

@@ -16,8 +16,8 @@ import numpy as np
 from nbinfer.distributions._check import SUM_TOLERANCE, Check
 from nbinfer.distributions._function import generator
 from nbinfer.distributions._linalg import exact
-from nbinfer.distributions._multivariate import POSITIVES, multivariate
-from nbinfer.vectormath import lgamma, row_sum, select, where_valid
+from nbinfer.distributions._multivariate import POSITIVES, column, multivariate
+from nbinfer.vectormath import minus_deviance, row_sum, select, stirling_rest, where_valid
 
 check = Check("dirichlet", alpha=POSITIVES)
 
@@ -39,11 +39,15 @@ def logpdf(x: Any, alpha: Any) -> Any:
     logp : float or array
         One value for each vector.
     """
-    at_zero = select(alpha > 1.0, -np.inf, select(alpha < 1.0, np.inf, 0.0))
-    powers = select(x > 0.0, (alpha - 1.0) * np.log(select(x > 0.0, x, 1.0)), at_zero)
-    log_beta = row_sum(select((alpha > 0.0) & (alpha < np.inf), lgamma(alpha), np.nan)) - lgamma(row_sum(alpha))
-    total = row_sum(select(x >= 0.0, powers, np.nan))
-    return where_valid(np.abs(row_sum(x) - 1.0) <= SUM_TOLERANCE, total - log_beta)
+    inside = x > 0.0
+    y, known = select(inside, x, 1.0), select((alpha > 0.0) & (alpha < np.inf), alpha, np.nan)
+    whole, excess = row_sum(alpha), row_sum(x) - 1.0
+    powers = minus_deviance(known, column(whole), y) - np.log(y)
+    # Nothing to the power of 0 is 1.
+    at_zero = select(alpha > 1.0, -np.inf, select(alpha < 1.0, np.inf, np.log(column(whole)) + 1.0))
+    parts = select(inside, powers, at_zero) + np.log(known) - stirling_rest(known)
+    total = row_sum(select(x >= 0.0, parts, np.nan)) + stirling_rest(whole) - np.log(whole)
+    return where_valid(np.abs(excess) <= SUM_TOLERANCE, total + whole * excess)
 
 
 @exact

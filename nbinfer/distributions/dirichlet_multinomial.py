@@ -16,8 +16,8 @@ import numpy as np
 from nbinfer.distributions import dirichlet, multinomial
 from nbinfer.distributions._check import COUNT, Check
 from nbinfer.distributions._function import generator
-from nbinfer.distributions._multivariate import POSITIVES, multivariate
-from nbinfer.vectormath import lgamma, row_sum, select, where_valid
+from nbinfer.distributions._multivariate import POSITIVES, column, multivariate
+from nbinfer.vectormath import log_polya, log_polya_rest, row_sum, select, where_valid
 
 check = Check("dirichlet_multinomial", n=COUNT, alpha=POSITIVES)
 
@@ -44,8 +44,8 @@ def logpmf(x: Any, n: Any, alpha: Any) -> Any:
     """
     is_count = (x >= 0) & (x == np.floor(x)) & (alpha > 0.0) & (alpha < np.inf)
     whole = row_sum(alpha)
-    total = row_sum(select(is_count, lgamma(x + alpha) - lgamma(alpha) - lgamma(x + 1.0), np.nan))
-    return where_valid(row_sum(x) == n, total + lgamma(n + 1.0) + lgamma(whole) - lgamma(n + whole))
+    parts = select(is_count, log_polya(select(is_count, x, 0), alpha, column(n), column(whole)), np.nan)
+    return where_valid(row_sum(x) == n, row_sum(parts) + log_polya_rest(n, whole))
 
 
 @generator(check, discrete=True, element="alpha.shape[-1],")

@@ -18,6 +18,7 @@ from nbinfer.distributions._function import density, generator
 from nbinfer.vectormath import log, log1mexp, log_erfcx, log_ndtr, logaddexp, select, where_valid
 
 _LOG_2, _ROOT_HALF = math.log(2.0), math.sqrt(0.5)
+_LEAST = 1e-100
 
 check = Check("exgaussian", mu=REAL, sigma=POSITIVE, nu=POSITIVE)
 
@@ -42,12 +43,14 @@ def logpdf(x: Any, mu: Any, sigma: Any, nu: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    z, s = (x - mu) / sigma, sigma / nu
+    least = _LEAST * sigma  # where nu is less it is a normal, and sigma / nu may overflow
+    mean = select(nu < least, least, nu)
+    z, s = (x - mu) / sigma, sigma / mean
     u = z - s
     # Far below, the exponential and the normal probability cancel but for a scaled error function.
     below = -0.5 * z**2 + log_erfcx(-_ROOT_HALF * u) - _LOG_2
     above = 0.5 * s**2 - s * z + log_ndtr(u)
-    return where_valid((sigma > 0.0) & (nu > 0.0), select(u < 0.0, below, above) - log(nu))
+    return where_valid((sigma > 0.0) & (nu > 0.0), select(u < 0.0, below, above) - log(mean))
 
 
 @density

@@ -2,8 +2,8 @@ r"""The gamma distribution, by shape and rate.
 
 .. math:: p(x \mid \alpha, \beta) = \frac{\beta^\alpha}{\Gamma(\alpha)} x^{\alpha-1} e^{-\beta x}, \qquad x > 0
 
-SciPy: ``gamma(alpha, scale=1 / beta)``. At 0 the density counts for shape 1; for another shape it is 0 or
-infinite there, and the result is ``-inf``.
+SciPy: ``gamma(alpha, scale=1 / beta)``. At 0 the density is infinite for shapes below 1, finite for shape 1
+and 0 for larger ones. Draws are positive.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
-from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import lgamma_positive, log, log_gammainc, log_gammaincc, select, where_valid
+from nbinfer.distributions._function import ABOVE_0, density, generator
+from nbinfer.vectormath import log, log_gammainc, log_gammaincc, minus_deviance, select, stirling_rest, where_valid
+
+_NOTHING = 1e-100
 
 check = Check("gamma", alpha=POSITIVE, beta=POSITIVE)
 
@@ -39,8 +41,12 @@ def logpdf(x: Any, alpha: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     positive = x > 0.0
-    logp = (alpha - 1.0) * log(select(positive, x, 1.0)) - beta * x + (alpha * log(beta) - lgamma_positive(alpha))
-    return where_valid((positive | ((x == 0.0) & (alpha == 1.0))) & (alpha > 0.0) & (beta > 0.0), logp)
+    y = select(positive, x, 1.0)
+    scale = np.maximum(alpha, _NOTHING)  # a quotient by less might overflow
+    constant = log(beta) + log(alpha / scale) - stirling_rest(alpha)
+    logp = minus_deviance(alpha, beta, y) - log((beta / scale) * y) + constant
+    logp = select(positive, logp, select(alpha < 1.0, np.inf, log(beta)))
+    return where_valid((positive | ((x == 0.0) & (alpha <= 1.0))) & (alpha > 0.0) & (beta > 0.0), logp)
 
 
 @density
@@ -85,7 +91,7 @@ def logsf(x: Any, alpha: Any, beta: Any) -> Any:
     return where_valid((x == x) & (alpha > 0.0) & (beta > 0.0), select(inside, logp, 0.0))
 
 
-@generator(check, arrays=True)
+@generator(check, arrays=True, within=ABOVE_0)
 def random(rng: np.random.Generator, alpha: Any, beta: Any, size: Any = None) -> Any:
     """Draw random numbers.
 

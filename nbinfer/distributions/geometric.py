@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import PROBABILITY, Check
+from nbinfer.distributions._counts import geometric_counts
 from nbinfer.distributions._function import density, generator
 from nbinfer.vectormath import floor, is_whole, log, log1mexp, log1p, select, where_valid
 
@@ -100,14 +101,14 @@ def random(rng: np.random.Generator, p: Any, size: Any = None) -> Any:
     Returns
     -------
     k : int or array
-        The draws.
+        The draws; one beyond int64 is the largest of these.
 
     Raises
     ------
     ValueError
         If `check` says that a parameter is invalid, or if shapes do not broadcast.
     """
-    return rng.geometric(p, size)
+    return geometric_counts(rng, p, size)
 
 
 def support(p: Any) -> tuple[Any, Any]:

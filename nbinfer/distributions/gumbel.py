@@ -14,7 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, REAL, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import exp, log, log1mexp, where_valid
+from nbinfer.vectormath import exp, log, log1mexp, select, where_valid
 
 check = Check("gumbel", mu=REAL, beta=POSITIVE)
 
@@ -77,7 +77,8 @@ def logsf(x: Any, mu: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     z = np.maximum((x - mu) / beta, -700.0)  # below, the result is 0, and the exponential would overflow
-    return where_valid(beta > 0.0, log1mexp(-exp(-z)))
+    far = z > 40.0  # the exponential would underflow
+    return where_valid(beta > 0.0, select(far, -z, log1mexp(-exp(-select(far, 0.0, z)))))
 
 
 @generator(check)

@@ -17,6 +17,8 @@ from nbinfer.distributions._function import density, generator
 from nbinfer.vectormath import log, log1p, select, where_valid
 
 _LOG_HALF_PI = math.log(0.5 * math.pi)
+#: Of 1 + z**2 from here on only z**2 is left, which may overflow.
+_FAR = 1e17
 
 check = Check("half_cauchy", beta=POSITIVE)
 
@@ -28,7 +30,7 @@ def logpdf(x: Any, beta: Any) -> Any:
     Parameters
     ----------
     x : float or array
-        Where; below 0, and where ``(x / beta)**2`` overflows, the result is ``-inf``.
+        Where; below 0, and where ``x / beta`` overflows, the result is ``-inf``.
     beta : float or array
         Scale, the median; positive.
 
@@ -37,7 +39,10 @@ def logpdf(x: Any, beta: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    logp = -log1p((x / beta) ** 2) - (log(beta) + _LOG_HALF_PI)
+    z = abs(x) / beta
+    far = z > _FAR
+    square = log1p(select(far, z, z * z))
+    logp = -select(far, 2.0 * square, square) - (log(beta) + _LOG_HALF_PI)
     return where_valid((x >= 0.0) & (beta > 0.0), logp)
 
 

@@ -29,7 +29,7 @@ def logpdf(x: Any, nu: Any, sigma: Any) -> Any:
     Parameters
     ----------
     x : float or array
-        Where; below 0, and where ``(x / sigma)**2`` overflows, the result is ``-inf``.
+        Where; below 0, and where ``x / sigma`` overflows, the result is ``-inf``.
     nu : float or array
         Degrees of freedom; positive.
     sigma : float or array

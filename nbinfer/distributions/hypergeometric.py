@@ -14,7 +14,11 @@ import numpy as np
 
 from nbinfer.distributions._check import COUNT, Check
 from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import is_whole, log_binomial, where_valid
+from nbinfer.distributions._linalg import exact
+from nbinfer.vectormath import is_whole, minus_deviance, select, stirling_rest_whole, where_valid
+
+#: Below this population products of counts are int64, and inversion from the mode takes few steps.
+_LARGE = 2**31
 
 check = (
     Check("hypergeometric", N=COUNT, K=COUNT, n=COUNT)
@@ -44,9 +48,38 @@ def logpmf(k: Any, N: Any, K: Any, n: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     whole = is_whole(k) & is_whole(N) & is_whole(K) & is_whole(n)
-    possible = (k >= 0) & (k <= K) & (n - k >= 0) & (n - k <= N - K)
-    logp = log_binomial(K, k) + log_binomial(N - K, n - k) - log_binomial(N, n)
+    rest = (N - K) - (n - k)
+    possible = (k >= 0) & (k <= K) & (n - k >= 0) & (rest >= 0)
+    # Two binomial probabilities of draws from the two parts, over that of all.
+    p, q = n / select(N > 0, N, 1), (N - n) / select(N > 0, N, 1)
+    logp = minus_deviance(k, p, K) + minus_deviance(K - k, q, K)
+    logp += minus_deviance(n - k, p, N - K) + minus_deviance(rest, q, N - K)
+    logp += stirling_rest_whole(K) + stirling_rest_whole(N - K) + stirling_rest_whole(n) + stirling_rest_whole(N - n)
+    logp -= stirling_rest_whole(N) + stirling_rest_whole(k) + stirling_rest_whole(K - k)
+    logp -= stirling_rest_whole(n - k) + stirling_rest_whole(rest)
     return where_valid(whole & possible, logp)
+
+
+@exact
+def _by_rejection(rng: Any, N: int, K: int, n: int) -> Any:
+    """Draw by a ratio of uniforms (Stadlober 1989), of the rarer kind and of the smaller part."""
+    rare, sample = min(K, N - K), min(n, N - n)
+    share = rare / N
+    middle = sample * share + 0.5
+    spread = math.sqrt(sample * share * (1.0 - share) * ((N - sample) / (N - 1.0)) + 0.5)
+    width = 1.7155277699214135 * spread + 0.8989161620588988
+    most = min(rare, sample)
+    at_mode = logpmf(min(math.floor((sample + 1.0) * ((rare + 1.0) / (N + 2.0))), most), N, rare, sample)
+    end = min(most + 1.0, math.floor(middle + 16.0 * spread))
+    while True:
+        u = 1.0 - rng.random()
+        x = middle + width * (rng.random() - 0.5) / u
+        if 0.0 <= x < end:
+            k = int(x)
+            if 2.0 * math.log(u) <= logpmf(k, N, rare, sample) - at_mode:
+                break
+    k = k if rare == K else sample - k
+    return k if n == sample else K - k
 
 
 @generator(check, discrete=True)
@@ -78,6 +111,8 @@ def random(rng: np.random.Generator, N: Any, K: Any, n: Any, size: Any = None) -
     """
     # Inversion from the mode outwards, about as many steps as the standard deviation.
     N, K, n = int(N), int(K), int(n)
+    if N >= _LARGE:
+        return _by_rejection(rng, N, K, n)
     low, high = max(0, n + K - N), min(n, K)
     k = min(max(int((n + 1.0) * (K + 1.0) / (N + 2.0)), low), high)
     logp = math.lgamma(K + 1.0) - math.lgamma(k + 1.0) - math.lgamma(K - k + 1.0)

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
-from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import lgamma_positive, log, log_gammainc, log_gammaincc, select, where_valid
+from nbinfer.distributions._function import ABOVE_0, density, generator
+from nbinfer.vectormath import log, log_gammainc, log_gammaincc, minus_deviance, select, stirling_rest, where_valid
+
+_NOTHING = 1e-100
 
 check = Check("inverse_gamma", alpha=POSITIVE, beta=POSITIVE)
 
@@ -38,8 +40,10 @@ def logpdf(x: Any, alpha: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = x > 0.0
-    x = select(inside, x, 1.0)
-    logp = (alpha * log(beta) - lgamma_positive(alpha)) - (alpha + 1.0) * log(x) - beta / x
+    y = 1.0 / select(inside, x, 1.0)
+    scale = np.maximum(alpha, _NOTHING)  # a quotient by less might overflow
+    constant = log(alpha) + log(scale) - log(beta) - stirling_rest(alpha)
+    logp = minus_deviance(alpha, beta, y) + log((beta / scale) * y) + constant
     return where_valid(inside & (alpha > 0.0) & (beta > 0.0), logp)
 
 
@@ -85,7 +89,7 @@ def logsf(x: Any, alpha: Any, beta: Any) -> Any:
     return where_valid((x == x) & (alpha > 0.0) & (beta > 0.0), select(inside, logp, 0.0))
 
 
-@generator(check, arrays=True)
+@generator(check, arrays=True, within=ABOVE_0)
 def random(rng: np.random.Generator, alpha: Any, beta: Any, size: Any = None) -> Any:
     """Draw random numbers.
 

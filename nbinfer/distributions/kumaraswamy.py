@@ -1,6 +1,9 @@
 r"""The Kumaraswamy distribution, a relative of the beta distribution.
 
 .. math:: p(x \mid a, b) = a b\, x^{a-1} (1 - x^a)^{b-1}, \qquad 0 < x < 1
+
+At 0 the density is infinite for a < 1, finite for a = 1 and 0 for a > 1; at 1 likewise by b. Draws lie
+strictly between.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
-from nbinfer.distributions._function import density, generator
+from nbinfer.distributions._function import BETWEEN_0_AND_1, density, generator
 from nbinfer.vectormath import log, log1mexp, select, where_valid
 
 check = Check("kumaraswamy", a=POSITIVE, b=POSITIVE)
@@ -24,7 +27,7 @@ def logpdf(x: Any, a: Any, b: Any) -> Any:
     Parameters
     ----------
     x : float or array
-        Where; if not between 0 and 1 the result is ``-inf``.
+        Where; outside [0, 1] the result is ``-inf``.
     a, b : float or array
         Shapes; positive.
 
@@ -35,8 +38,12 @@ def logpdf(x: Any, a: Any, b: Any) -> Any:
     """
     inside = (x > 0.0) & (x < 1.0)
     log_x = log(select(inside, x, 0.5))
-    logp = (log(a) + log(b)) + (a - 1.0) * log_x + (b - 1.0) * log1mexp(a * log_x)
-    return where_valid(inside & (a > 0.0) & (b > 0.0), logp)
+    at_0, at_1 = x == 0.0, x == 1.0
+    power = (a - 1.0) * select(inside, log_x, select(at_0 & (a < 1.0), -np.inf, 0.0))
+    rest = (b - 1.0) * select(inside, log1mexp(a * log_x), select(at_1 & (b < 1.0), -np.inf, 0.0))
+    logp = (log(a) + log(b)) + power + rest
+    valid = inside | (at_0 & (a <= 1.0)) | (at_1 & (b <= 1.0))
+    return where_valid(valid & (a > 0.0) & (b > 0.0), logp)
 
 
 @density
@@ -81,7 +88,7 @@ def logsf(x: Any, a: Any, b: Any) -> Any:
     return where_valid((x < 1.0) & (a > 0.0) & (b > 0.0), select(inside, logp, 0.0))
 
 
-@generator(check)
+@generator(check, within=BETWEEN_0_AND_1)
 def random(rng: np.random.Generator, a: Any, b: Any, size: Any = None) -> Any:
     """Draw random numbers.
 

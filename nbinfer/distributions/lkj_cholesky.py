@@ -24,7 +24,7 @@ import numpy as np
 from nbinfer.distributions._check import COUNT, POSITIVE, SUM_TOLERANCE, Check
 from nbinfer.distributions._function import generator
 from nbinfer.distributions._multivariate import multivariate
-from nbinfer.vectormath import lgamma, where_valid
+from nbinfer.vectormath import lbeta, lgamma, select, where_valid
 
 _HALF_LOG_PI = 0.5 * math.log(math.pi)
 
@@ -38,7 +38,8 @@ def logpdf(chol: Any, eta: Any) -> Any:
     Parameters
     ----------
     chol : array, shape (…, k, k)
-        Lower factors, rows of length 1 and a positive diagonal; the result is ``-inf`` for others.
+        Lower factors, rows of length 1 and a diagonal that is not negative; the result is ``-inf`` for others. At a
+        diagonal element 0 the density is infinite, finite or 0, as its power is negative, 0 or positive.
     eta : float or array, shape (…)
         Shape; where it is not positive the result is ``-inf``.
 
@@ -55,10 +56,14 @@ def logpdf(chol: Any, eta: Any) -> Any:
         for j in range(k):
             squares += chol[i, j] * chol[i, j] if j <= i else 0.0
             valid = valid and (j <= i or chol[i, j] == 0.0)
-        valid = valid and chol[i, i] > 0.0 and abs(squares - 1.0) <= SUM_TOLERANCE
+        valid = valid and chol[i, i] >= 0.0 and abs(squares - 1.0) <= SUM_TOLERANCE
     for i in range(1, k):
         b = eta + 0.5 * (k - 1 - i)
-        total += (2.0 * b - 2.0) * np.log(chol[i, i]) + lgamma(0.5 * i + b) - lgamma(b) - i * _HALF_LOG_PI
+        power = 2.0 * b - 2.0
+        positive = chol[i, i] > 0.0
+        at_zero = select(power > 0.0, -np.inf, select(power < 0.0, np.inf, 0.0))
+        total += select(positive, power * np.log(select(positive, chol[i, i], 1.0)), at_zero)
+        total += lgamma(0.5 * i) - lbeta(0.5 * i, b) - i * _HALF_LOG_PI
     return where_valid(valid, total)
 
 

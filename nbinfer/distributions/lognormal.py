@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, REAL, Check
-from nbinfer.distributions._function import density, generator
+from nbinfer.distributions._function import ABOVE_0, density, generator
 from nbinfer.vectormath import log, log_ndtr, select, where_valid
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -88,7 +88,7 @@ def logsf(x: Any, mu: Any, sigma: Any) -> Any:
     return where_valid((x == x) & (sigma > 0.0), select(inside, logp, 0.0))
 
 
-@generator(check, arrays=True)
+@generator(check, arrays=True, within=ABOVE_0)
 def random(rng: np.random.Generator, mu: Any, sigma: Any, size: Any = None) -> Any:
     """Draw random numbers.
 

@@ -14,8 +14,8 @@ import numpy as np
 from nbinfer.distributions._check import COUNT, SIMPLEX, SUM_TOLERANCE, Check
 from nbinfer.distributions._function import generator
 from nbinfer.distributions._linalg import exact
-from nbinfer.distributions._multivariate import multivariate
-from nbinfer.vectormath import lgamma, row_sum, select, where_valid
+from nbinfer.distributions._multivariate import column, multivariate
+from nbinfer.vectormath import minus_deviance, row_sum, select, stirling_rest_whole, where_valid
 
 check = Check("multinomial", n=COUNT, p=SIMPLEX)
 
@@ -38,11 +38,12 @@ def logpmf(x: Any, n: Any, p: Any) -> Any:
     logp : float or array
         One value for each vector.
     """
-    powers = select(x > 0, x * np.log(select(x > 0, p, 1.0)), 0.0)
     is_count = (x >= 0) & (x == np.floor(x)) & (p >= 0.0)
-    total = row_sum(select(is_count, powers - lgamma(x + 1.0), np.nan))
-    valid = (row_sum(x) == n) & (np.abs(row_sum(p) - 1.0) <= SUM_TOLERANCE)
-    return where_valid(valid, lgamma(n + 1.0) + total)
+    x = select(is_count, x, 0)
+    total = row_sum(select(is_count, minus_deviance(x, p, column(n)) - stirling_rest_whole(x), np.nan))
+    excess = row_sum(p) - 1.0
+    valid = (row_sum(x) == n) & (np.abs(excess) <= SUM_TOLERANCE)
+    return where_valid(valid, stirling_rest_whole(n) + total + n * excess)
 
 
 @exact
@@ -65,14 +66,16 @@ def draw(rng: np.random.Generator, n: Any, p: Any) -> Any:
     """
     k = p.shape[0]
     x = np.zeros(k, np.int64)
-    left, rest = int(n), 1.0
-    for i in range(k - 1):
+    left, rest, last = int(n), 1.0, 0
+    for i in range(k):
+        last = i if p[i] > 0.0 else last
+    for i in range(last):
         if left > 0 and p[i] > 0.0:
             x[i] = rng.binomial(left, p[i] / rest) if p[i] < rest else left
             left -= x[i]
         rest -= p[i]
-    if k > 0:
-        x[k - 1] = left
+    if k > 0:  # what rounding leaves belongs to a category that is possible
+        x[last] = left
     return x
 
 

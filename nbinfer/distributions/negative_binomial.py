@@ -14,29 +14,14 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import NONNEGATIVE, POSITIVE, Check
-from nbinfer.distributions._function import density, generator
-from nbinfer.vectormath import (
-    floor,
-    is_whole,
-    lbeta,
-    log,
-    log1p,
-    log1pexp,
-    log_betainc,
-    log_betaincc,
-    select,
-    where_valid,
-)
+from nbinfer.distributions._counts import poisson_counts
+from nbinfer.distributions._function import FINITE, density, generator
+from nbinfer.vectormath import exp, floor, is_whole, log_betainc, log_betaincc, log_polya, select, where_valid
 
 check = Check("negative_binomial", mu=NONNEGATIVE, alpha=POSITIVE)
 
-
-@density
-def _log_ways(k: Any, alpha: Any) -> Any:
-    """Logarithm of gamma(k + alpha) / (k! gamma(alpha)), by the beta function, whose logarithm does not cancel."""
-    valid = (k >= 0) & is_whole(k) & (alpha > 0.0) & (alpha < np.inf)
-    k = select(valid, k, 0)
-    return where_valid(valid, -lbeta(alpha, k + 1.0) - log(k + alpha))
+#: The logarithm of a mean whose exponential neither overflows nor underflows.
+_MOST = 700.0
 
 
 @density
@@ -57,10 +42,8 @@ def logpmf(k: Any, mu: Any, alpha: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    log_mu = log(select(mu > 0.0, mu, 1.0))
-    possible = (mu > 0.0) | ((mu == 0.0) & (k == 0))
-    logp = k * (log_mu - log(alpha)) - (k + alpha) * log1p(mu / alpha)
-    return where_valid(possible, logp + _log_ways(k, alpha))
+    valid = (k >= 0) & is_whole(k) & (mu >= 0.0) & (alpha > 0.0) & (alpha < np.inf)
+    return where_valid(valid, log_polya(select(valid, k, 0), alpha, mu, alpha))
 
 
 @density
@@ -81,8 +64,12 @@ def logpmf_log(k: Any, eta: Any, alpha: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    ratio = eta - log(alpha)
-    return where_valid(eta < np.inf, k * ratio - (k + alpha) * log1pexp(ratio) + _log_ways(k, alpha))
+    least = select(eta < -_MOST, eta + _MOST, 0.0)
+    most = select(eta > _MOST, eta - _MOST, 0.0)
+    valid = (k >= 0) & is_whole(k) & (eta < np.inf) & (alpha > 0.0) & (alpha < np.inf)
+    k = select(valid, k, 0)
+    logp = log_polya(k, alpha, exp(eta - least - most), alpha)
+    return where_valid(valid, logp + (k * least - alpha * most))
 
 
 @density
@@ -145,14 +132,14 @@ def random(rng: np.random.Generator, mu: Any, alpha: Any, size: Any = None) -> A
     Returns
     -------
     k : int or array
-        The draws.
+        The draws; one beyond int64 is the largest of these.
 
     Raises
     ------
     ValueError
         If `check` says that a parameter is invalid, or if shapes do not broadcast.
     """
-    return rng.poisson(rng.gamma(alpha, mu / alpha))
+    return poisson_counts(rng, rng.gamma(alpha, min(mu / alpha, FINITE[1])), None)
 
 
 def support(mu: Any, alpha: Any) -> tuple[Any, Any]:

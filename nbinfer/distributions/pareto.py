@@ -14,6 +14,7 @@ import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
 from nbinfer.distributions._function import density, generator
+from nbinfer.distributions._scaled import log_ratio
 from nbinfer.vectormath import log, log1mexp, select, where_valid
 
 check = Check("pareto", alpha=POSITIVE, m=POSITIVE)
@@ -38,7 +39,7 @@ def logpdf(x: Any, alpha: Any, m: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = x >= m
-    logp = (log(alpha) - log(m)) - (alpha + 1.0) * log(select(inside, x, m) / m)
+    logp = (log(alpha) - log(m)) - (alpha + 1.0) * log_ratio(select(inside, x, m), m)
     return where_valid(inside & (alpha > 0.0) & (m > 0.0), logp)
 
 
@@ -59,7 +60,7 @@ def logcdf(x: Any, alpha: Any, m: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = x > m
-    logp = log1mexp(-alpha * log(select(inside, x, 2.0 * m) / m))
+    logp = log1mexp(-alpha * log_ratio(select(inside, x, 2.0 * m), m))
     return where_valid(inside & (alpha > 0.0) & (m > 0.0), logp)
 
 
@@ -79,7 +80,7 @@ def logsf(x: Any, alpha: Any, m: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    logp = -alpha * log(select(x < m, m, x) / m)
+    logp = -alpha * log_ratio(select(x < m, m, x), m)
     return where_valid((alpha > 0.0) & (m > 0.0), logp)
 
 

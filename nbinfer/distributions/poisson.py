@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import NONNEGATIVE, Check
+from nbinfer.distributions._counts import poisson_counts
 from nbinfer.distributions._function import density, generator
 from nbinfer.vectormath import (
-    exp,
     floor,
     is_whole,
-    lgamma_positive,
-    log,
     log_gammainc,
     log_gammaincc,
+    minus_deviance,
+    minus_deviance_log,
     select,
+    stirling_rest_whole,
     where_valid,
 )
 
@@ -45,9 +46,8 @@ def logpmf(k: Any, mu: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    log_mu = log(select(mu > 0.0, mu, 1.0))
-    valid = (k >= 0) & is_whole(k) & ((mu > 0.0) | ((mu == 0.0) & (k == 0)))
-    return where_valid(valid, k * log_mu - mu - lgamma_positive(k + 1.0))
+    valid = (k >= 0) & is_whole(k) & (mu >= 0.0)
+    return where_valid(valid, minus_deviance(k, mu, 1.0) - stirling_rest_whole(k))
 
 
 @density
@@ -66,7 +66,7 @@ def logpmf_log(k: Any, eta: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    return where_valid((k >= 0) & is_whole(k), k * eta - exp(eta) - lgamma_positive(k + 1.0))
+    return where_valid((k >= 0) & is_whole(k), minus_deviance_log(k, eta) - stirling_rest_whole(k))
 
 
 @density
@@ -127,14 +127,14 @@ def random(rng: np.random.Generator, mu: Any, size: Any = None) -> Any:
     Returns
     -------
     k : int or array
-        The draws.
+        The draws; one beyond int64 is the largest of these.
 
     Raises
     ------
     ValueError
         If `check` says that a parameter is invalid, or if shapes do not broadcast.
     """
-    return rng.poisson(mu, size)
+    return poisson_counts(rng, mu, size)
 
 
 def support(mu: Any) -> tuple[Any, Any]:

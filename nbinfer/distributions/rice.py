@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import NONNEGATIVE, POSITIVE, Check
-from nbinfer.distributions._function import density, generator
+from nbinfer.distributions._function import ABOVE_0, density, generator
 from nbinfer.vectormath import log, log_i0e, select, where_valid
 
 check = Check("rice", nu=NONNEGATIVE, sigma=POSITIVE)
@@ -44,7 +44,7 @@ def logpdf(x: Any, nu: Any, sigma: Any) -> Any:
     return where_valid(inside & (nu >= 0.0) & (sigma > 0.0), logp)
 
 
-@generator(check)
+@generator(check, within=ABOVE_0)
 def random(rng: np.random.Generator, nu: Any, sigma: Any, size: Any = None) -> Any:
     """Draw random numbers.
 
@@ -70,7 +70,10 @@ def random(rng: np.random.Generator, nu: Any, sigma: Any, size: Any = None) -> A
         If `check` says that a parameter is invalid, or if shapes do not broadcast.
     """
     across, along = sigma * rng.standard_normal(), nu + sigma * rng.standard_normal()
-    return math.sqrt(across * across + along * along)
+    largest = max(abs(across), abs(along))
+    if 1e-150 < largest < 1e150:
+        return math.sqrt(across * across + along * along)
+    return math.hypot(across, along)
 
 
 def support(nu: Any, sigma: Any) -> tuple[Any, Any]:

@@ -19,6 +19,7 @@ from nbinfer.vectormath import lbeta, log, log1p, log_betainc, log_betaincc, log
 
 #: From these degrees of freedom on what is left out of the normal approximation is below rounding.
 _LARGE = 1e8
+_FAR = 1e150
 
 check = Check("student_t", nu=POSITIVE, mu=REAL, sigma=POSITIVE)
 
@@ -30,7 +31,7 @@ def logpdf(x: Any, nu: Any, mu: Any, sigma: Any) -> Any:
     Parameters
     ----------
     x : float or array
-        Where; if ``((x - mu) / sigma)**2`` overflows the result is ``-inf``.
+        Where; if ``(x - mu) / sigma`` overflows the result is ``-inf``.
     nu : float or array
         Degrees of freedom; positive.
     mu : float or array
@@ -44,7 +45,10 @@ def logpdf(x: Any, nu: Any, mu: Any, sigma: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     constant = lbeta(0.5, 0.5 * nu) + 0.5 * log(nu) + log(sigma)
-    logp = -0.5 * (nu + 1.0) * log1p(((x - mu) / sigma) ** 2 / nu) - constant
+    z = abs(x - mu) / sigma
+    far = z > _FAR  # where 1 is nothing beside z**2 / nu, and z**2 may overflow
+    half = log1p(select(far, z, z * z) / select(far, nu**0.5, nu))
+    logp = -0.5 * (nu + 1.0) * select(far, 2.0 * half, half) - constant
     return where_valid((nu > 0.0) & (nu < np.inf) & (sigma > 0.0), logp)
 
 

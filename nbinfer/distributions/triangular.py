@@ -71,9 +71,14 @@ def logcdf(x: Any, lower: Any, upper: Any, c: Any) -> Any:
     valid = (lower < upper) & (lower <= c) & (c <= upper)
     inside = (x > lower) & (x < upper)
     left = (x < c) | (c == upper)
-    end = select(left, lower, upper)
-    part = (select(inside, x, c) - end) ** 2 / ((upper - lower) * abs(c - end))
-    logp = select(left, log(select(left & inside, part, 1.0)), log1p(-select(left, 0.0, part)))
+    width, y = upper - lower, select(inside, x, c)
+    start = ((y - lower) / width) * ((y - lower) / select(left, c - lower, 1.0))
+    rest = select(left, 1.0, upper - c)
+    end = ((upper - y) / width) * ((upper - y) / rest)
+    # Beyond c the sum of what lies up to it and what follows, or where that is more than half what is left of 1.
+    passed = (c - lower) / width + ((y - c) / width) * (((upper - y) + rest) / rest)
+    low = log(select(left & inside, start, select(end > 0.5, passed, 1.0)))
+    logp = select(left | (end > 0.5), low, log1p(-select(end > 0.5, 0.0, end)))
     return where_valid(valid & (x > lower), select(inside, logp, 0.0))
 
 
@@ -121,7 +126,11 @@ def random(rng: np.random.Generator, lower: Any, upper: Any, c: Any, size: Any =
     ValueError
         If `check` says that a parameter is invalid, or if shapes do not broadcast.
     """
-    return rng.triangular(lower, c, upper, size)
+    # NumPy multiplies distances: of large or small numbers they are scaled, by a power of two, which changes no digit.
+    largest = np.maximum(abs(lower), abs(upper))
+    scale = select(largest > 1e100, 2.0**-600, select(largest < 1e-100, 2.0**600, 1.0))
+    x = rng.triangular(lower * scale, c * scale, upper * scale, size) / scale
+    return select((x > lower) & (x < upper), x, c)  # an end has no density, unless it is c
 
 
 def support(lower: Any, upper: Any, c: Any) -> tuple[Any, Any]:

@@ -20,6 +20,7 @@ from nbinfer.vectormath import log, log1mexp, log1p, log_ndtr, select, where_val
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _NARROW = 1e-3
+_TAIL = 1e6  # standard deviations: the tail is exponential
 _FAR = 1e9  # standard deviations: nothing lies beyond
 
 check = Check("truncated_normal", mu=REAL, sigma=POSITIVE, lower=BOUND, upper=BOUND).also(
@@ -39,7 +40,9 @@ def _log_mass(a: Any, b: Any, width: Any) -> Any:
     log_high = log_ndtr(high)
     middle = 0.5 * (low + high)
     narrow = width * (1.0 + abs(middle)) < _NARROW
-    wide = log_high + log1mexp(select(narrow, -1.0, log_ndtr(low) - log_high))
+    # Far out, where a and b have no digits left for their difference, it is an exponential.
+    step = select(middle < -_TAIL, -width * abs(middle), log_ndtr(low) - log_high)
+    wide = log_high + log1mexp(select(narrow, -1.0, step))
     width = select(narrow, width, 1.0)
     middle = select(narrow, middle, 0.0)
     flat = log(width) - _HALF_LOG_2PI - 0.5 * middle**2 + log1p((middle**2 - 1.0) * width**2 / 24.0)
@@ -161,7 +164,12 @@ def random(rng: np.random.Generator, mu: Any, sigma: Any, lower: Any, upper: Any
     sign = 1.0
     if b < 0.0:
         a, b, sign = -b, -a, -1.0
-    rate = 1.0 if a <= 0.0 else 0.5 * (a + math.sqrt(a * a + 4.0)) if a < 1e9 else a
+    if a > _FAR:  # an exponential distribution to within rounding, by distances from the bound
+        near, width = (lower if sign > 0.0 else upper), upper - lower
+        mean = sigma / a
+        step = -math.log1p(rng.random() * math.expm1(-width / mean)) * mean if mean > 0.0 else 0.0
+        return min(max(near + sign * step, lower), upper)
+    rate = 1.0 if a <= 0.0 else 0.5 * (a + math.sqrt(a * a + 4.0))
     nearest = max(a, 0.0)
     while True:
         if b - a < (2.0 if a <= 0.0 else 1.0 / rate):

@@ -7,6 +7,7 @@ SciPy: ``uniform(lower, upper - lower)``.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ import numpy as np
 from nbinfer.distributions._check import REAL, Check
 from nbinfer.distributions._function import density, generator
 from nbinfer.vectormath import log, select, where_valid
+
+_LOG_2 = math.log(2.0)
 
 check = Check("uniform", lower=REAL, upper=REAL).also(
     "lower must be less than upper", lambda lower, upper: lower < upper
@@ -36,7 +39,10 @@ def logpdf(x: Any, lower: Any, upper: Any) -> Any:
     logp : float or array
         One value for each element of the arguments' common shape.
     """
-    return where_valid((x >= lower) & (x <= upper) & (lower < upper), -log(upper - lower))
+    width = upper - lower
+    fits = width < np.inf
+    log_width = log(select(fits, width, 0.5 * upper - 0.5 * lower)) + select(fits, 0.0, _LOG_2)
+    return where_valid((x >= lower) & (x <= upper) & (lower < upper), -log_width)
 
 
 @density
@@ -56,7 +62,9 @@ def logcdf(x: Any, lower: Any, upper: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = x > lower
-    height = select(inside & (x < upper), x - lower, upper - lower) / (upper - lower)
+    y = select(inside & (x < upper), x, upper)
+    # Halves: a distance of two numbers may overflow.
+    height = (0.5 * y - 0.5 * lower) / (0.5 * upper - 0.5 * lower)
     return where_valid(inside & (lower < upper), log(height))
 
 
@@ -77,7 +85,8 @@ def logsf(x: Any, lower: Any, upper: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = x < upper
-    height = select(inside & (x > lower), upper - x, upper - lower) / (upper - lower)
+    y = select(inside & (x > lower), x, lower)
+    height = (0.5 * upper - 0.5 * y) / (0.5 * upper - 0.5 * lower)
     return where_valid(inside & (lower < upper), log(height))
 
 
@@ -104,7 +113,9 @@ def random(rng: np.random.Generator, lower: Any, upper: Any, size: Any = None) -
     ValueError
         If `check` says that a parameter is invalid, or if shapes do not broadcast.
     """
-    return rng.uniform(lower, upper, size)
+    # NumPy takes a distance, which may overflow.
+    scale = select(np.maximum(abs(lower), abs(upper)) > 1e300, 0.25, 1.0)
+    return rng.uniform(lower * scale, upper * scale, size) / scale
 
 
 def support(lower: Any, upper: Any) -> tuple[Any, Any]:

@@ -89,7 +89,8 @@ def random(rng: np.random.Generator, mu: Any, kappa: Any, size: Any = None) -> A
         if rng.random() < 0.5:
             turn = -turn
     angle = mu + turn
-    return angle - 2.0 * math.pi * math.floor(angle / (2.0 * math.pi) + 0.5)
+    angle -= 2.0 * math.pi * math.floor(angle / (2.0 * math.pi) + 0.5)
+    return min(max(angle, -math.pi), math.pi)
 
 
 def support(mu: Any, kappa: Any) -> tuple[Any, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
-from nbinfer.distributions._function import density, generator
+from nbinfer.distributions._function import ABOVE_0, density, generator
 from nbinfer.vectormath import log, log1mexp, log_ndtr, logaddexp, select, where_valid
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -93,7 +93,7 @@ def logsf(x: Any, mu: Any, lam: Any) -> Any:
     return where_valid((x == x) & (mu > 0.0) & (lam > 0.0), select(inside, logp, 0.0))
 
 
-@generator(check)
+@generator(check, within=ABOVE_0)
 def random(rng: np.random.Generator, mu: Any, lam: Any, size: Any = None) -> Any:
     """Draw random numbers.
 
@@ -122,7 +122,7 @@ def random(rng: np.random.Generator, mu: Any, lam: Any, size: Any = None) -> Any
     z = rng.standard_normal()
     w = mu * z * z / (2.0 * lam)
     x = mu / (1.0 + w + math.sqrt(w * (2.0 + w)))
-    return x if rng.random() * (mu + x) <= mu else mu * mu / x
+    return x if rng.random() * (mu + x) <= mu else mu * (mu / x)
 
 
 def support(mu: Any, lam: Any) -> tuple[Any, Any]:

@@ -4,8 +4,8 @@ r"""The Weibull distribution.
 
     p(x \mid \alpha, \beta) = \frac\alpha\beta \Big(\frac x\beta\Big)^{\alpha-1} e^{-(x/\beta)^\alpha}, \qquad x > 0
 
-SciPy: ``weibull_min(alpha, scale=beta)``. At 0 the density counts for shape 1; for another shape it is 0 or
-infinite there, and the result is ``-inf``.
+SciPy: ``weibull_min(alpha, scale=beta)``. At 0 the density is infinite for shapes below 1, finite for
+shape 1 and 0 for larger ones. Draws are positive.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import POSITIVE, Check
-from nbinfer.distributions._function import density, generator
+from nbinfer.distributions._function import ABOVE_0, density, generator
+from nbinfer.distributions._scaled import log_ratio
 from nbinfer.vectormath import exp, log, log1mexp, select, where_valid
 
 check = Check("weibull", alpha=POSITIVE, beta=POSITIVE)
@@ -41,9 +42,9 @@ def logpdf(x: Any, alpha: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     positive = x > 0.0
-    log_z = log(select(positive, x, beta) / beta)
+    log_z = log_ratio(select(positive, x, select(alpha < 1.0, 0.0, beta)), beta)
     logp = (log(alpha) - log(beta)) + (alpha - 1.0) * log_z - select(positive, exp(alpha * log_z), 0.0)
-    return where_valid((positive | ((x == 0.0) & (alpha == 1.0))) & (alpha > 0.0) & (beta > 0.0), logp)
+    return where_valid((positive | ((x == 0.0) & (alpha <= 1.0))) & (alpha > 0.0) & (beta > 0.0), logp)
 
 
 @density
@@ -63,7 +64,7 @@ def logcdf(x: Any, alpha: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = x > 0.0
-    log_z = log(select(inside, x, beta) / beta)
+    log_z = log_ratio(select(inside, x, beta), beta)
     return where_valid(inside & (alpha > 0.0) & (beta > 0.0), log1mexp(-exp(alpha * log_z)))
 
 
@@ -84,12 +85,12 @@ def logsf(x: Any, alpha: Any, beta: Any) -> Any:
         One value for each element of the arguments' common shape.
     """
     inside = x > 0.0
-    log_z = log(select(inside, x, beta) / beta)
+    log_z = log_ratio(select(inside, x, beta), beta)
     logp = select(x <= 0.0, 0.0, -exp(alpha * log_z))
     return where_valid((x == x) & (alpha > 0.0) & (beta > 0.0), logp)
 
 
-@generator(check, arrays=True)
+@generator(check, arrays=True, within=ABOVE_0)
 def random(rng: np.random.Generator, alpha: Any, beta: Any, size: Any = None) -> Any:
     """Draw random numbers.
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import NONNEGATIVE, POSITIVE, PROBABILITY, Check
-from nbinfer.distributions._function import density, generator
+from nbinfer.distributions._counts import poisson_counts
+from nbinfer.distributions._function import FINITE, density, generator
 from nbinfer.distributions._zero_inflated import cumulated, exceeded, inflated
 from nbinfer.distributions.negative_binomial import logcdf as base_logcdf
 from nbinfer.distributions.negative_binomial import logpmf as base
@@ -104,14 +105,14 @@ def random(rng: np.random.Generator, psi: Any, mu: Any, alpha: Any, size: Any = 
     Returns
     -------
     k : int or array
-        The draws.
+        The draws; one beyond int64 is the largest of these.
 
     Raises
     ------
     ValueError
         If `check` says that a parameter is invalid, or if shapes do not broadcast.
     """
-    return rng.poisson(rng.gamma(alpha, mu / alpha)) if rng.random() < psi else 0
+    return poisson_counts(rng, rng.gamma(alpha, min(mu / alpha, FINITE[1])), None) if rng.random() < psi else 0
 
 
 def support(psi: Any, mu: Any, alpha: Any) -> tuple[Any, Any]:

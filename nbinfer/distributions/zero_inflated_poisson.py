@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.distributions._check import NONNEGATIVE, PROBABILITY, Check
+from nbinfer.distributions._counts import poisson_counts
 from nbinfer.distributions._function import density, generator
 from nbinfer.distributions._zero_inflated import cumulated, exceeded, inflated
 from nbinfer.distributions.poisson import logcdf as base_logcdf
@@ -97,14 +98,14 @@ def random(rng: np.random.Generator, psi: Any, mu: Any, size: Any = None) -> Any
     Returns
     -------
     k : int or array
-        The draws.
+        The draws; one beyond int64 is the largest of these.
 
     Raises
     ------
     ValueError
         If `check` says that a parameter is invalid, or if shapes do not broadcast.
     """
-    return rng.poisson(mu) if rng.random() < psi else 0
+    return poisson_counts(rng, mu, None) if rng.random() < psi else 0
 
 
 def support(psi: Any, mu: Any) -> tuple[Any, Any]:

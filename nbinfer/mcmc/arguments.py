@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import MOST
 from nbinfer.mcmc.driver import available_cores
 from nbinfer.model import Model, default_model
 
@@ -28,11 +29,13 @@ def the_model(model: Any) -> Model:
 
 
 def check_count(name: str, value: Any, least: int) -> None:
-    """Require an int of at least so much."""
+    """Require an int of at least so much, and not absurdly large."""
     if not isinstance(value, int | np.integer) or isinstance(value, bool):
         raise TypeError(f"{name} must be an int, got {value!r}.")
     if value < least:
         raise ValueError(f"{name} must be at least {least}, got {value}.")
+    if value > MOST:
+        raise ValueError(f"{name} must be at most 2**48, got {value}.")
 
 
 def cores_for(cores: Any, njobs: Any, chains: int) -> int:
@@ -42,7 +45,7 @@ def cores_for(cores: Any, njobs: Any, chains: int) -> int:
     wanted = cores if cores is not None else njobs
     if wanted is None:
         return min(chains, available_cores())
-    check_count("cores", wanted, 1)
+    check_count("cores" if cores is not None else "njobs", wanted, 1)
     return min(int(wanted), chains)
 
 

@@ -46,14 +46,14 @@ class CompoundStep:  # numpydoc ignore=PR02
     methods: Sequence[Any]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "methods", tuple(listed(self.methods)))
+        object.__setattr__(self, "methods", tuple(listed(self.methods, "methods")))
 
     def on(self, model: Any = None, **options: Any) -> Any:
         """Put these methods to work on one chain of a model, see `StepMethod.on`."""
         return STEPPER[0](self, model, **options)
 
 
-def listed(step: Any) -> list[StepMethod]:
+def listed(step: Any, name: str = "step") -> list[StepMethod]:
     """Return what a user gives as ``step=`` as a flat list of step methods.
 
     Raises
@@ -67,11 +67,11 @@ def listed(step: Any) -> list[StepMethod]:
         return list(step.methods)
     if isinstance(step, StepMethod):
         return [step]
-    if isinstance(step, Iterable) and not isinstance(step, str | Mapping):
-        return [method for part in step for method in listed(part)]
+    if isinstance(step, Iterable) and not isinstance(step, str | Mapping) and getattr(step, "shape", None) != ():
+        return [method for part in step if part is not step for method in listed(part, name)]
     hint = f"; call it: {step.__name__}(...)" if isinstance(step, type) and issubclass(step, StepMethod) else ""
-    name = step.__name__ if isinstance(step, type) else type(step).__name__
-    raise TypeError(f"step must be a configured step method or several of them, got {name}{hint}.")
+    came = step.__name__ if isinstance(step, type) else type(step).__name__
+    raise TypeError(f"{name} must be a configured step method or several of them, got {came}{hint}.")
 
 
 def assign(

@@ -73,12 +73,18 @@ class Blocks:
         every = self._every
         every.n, every.n_discrete, every.n_steps = bound.dim, self.n_discrete, len(self.steps)
         every.tune, every.number = tune, numbers
+        every.enough_divergences = self.stops_at_divergence
         every.words.view(np.uint64)[:, 4:6] = keys
 
     @property
     def _every(self) -> Memory:
         """The headers of all chains."""
         return Memory(self._header, self.state, self._work)
+
+    @property
+    def stops_at_divergence(self) -> bool:
+        """Whether the first divergence after warm-up ends the run."""
+        return any(getattr(step.method, "on_error", "") == "raise" for step in self.steps)
 
     def own(self, step: int, chain: int | slice = slice(None)) -> Memory:
         """Return what one of the steps keeps, by name; of all chains or of one."""

@@ -157,7 +157,8 @@ class CategoricalGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
 
     def __post_init__(self) -> None:
         sweeps.check_order(type(self).__name__, self.order)
-        if self.proposal not in ("uniform", "proportional"):
+        proposal: Any = self.proposal
+        if not isinstance(proposal, str) or proposal not in ("uniform", "proportional"):
             raise ValueError(f"unknown proposal {self.proposal!r}; choose 'uniform' or 'proportional'.")
 
     @staticmethod

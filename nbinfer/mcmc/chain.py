@@ -67,6 +67,7 @@ CHAIN = State(
         "tuning": "i8",  # whether the draw under way is one of them
         "gradients": "i8",  # evaluations of the gradient so far
         "divergences": "i8",  # after warm-up
+        "enough_divergences": "i8",  # that many stop the run; 0: none do
         "step_size": "f8",  # for display
         "stop": "i8",  # address of a word; not 0 = stop
         "progress": "i8",  # address of this chain's `Progress`
@@ -217,6 +218,8 @@ def advance(address: int, until: int, gradients: int) -> int:
         progress.divergences = chain.divergences
         progress.step_size = chain.step_size
         store_release(chain.progress, chain.draw)
+        if chain.enough_divergences > 0 and chain.divergences >= chain.enough_divergences:
+            store_release(chain.stop, 1)  # every chain stops, with the draw that diverged among the finished ones
     return _OK
 
 

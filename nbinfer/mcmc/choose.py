@@ -42,19 +42,24 @@ def quad_potential(C: Any, is_cov: bool) -> QuadPotential:
     >>> quad_potential([1.0, 4.0], is_cov=False).velocity([1.0, 1.0])
     array([1.  , 0.25])
     """
+    return potential_of("C", C, is_cov)
+
+
+def potential_of(name: str, C: Any, is_cov: bool) -> QuadPotential:
+    """Return what `quad_potential` does; errors name the scaling as the user calls it."""
     if not isinstance(is_cov, bool | np.bool_):
         raise TypeError(f"is_cov must be True or False, got {is_cov!r}.")
     if hasattr(C, "tocsr"):
         if not is_cov:
             raise ValueError(
-                "a sparse scaling must be a covariance: pass is_cov=True, or C.toarray() for a mass matrix."
+                f"{name}: a sparse scaling must be a covariance; pass is_cov=True, or {name}.toarray() for a mass."
             )
         return QuadPotentialSparse(C)
-    array = numbers("a scaling", C)
+    array = numbers(name, C)
     if array.ndim == 1:
-        diagonal = positive_diagonal("scaling", array)
+        diagonal = positive_diagonal(name, array)
         return QuadPotentialDiag(diagonal if is_cov else 1.0 / diagonal)
     if array.ndim == 2:
-        symmetric_and_positive("scaling", array)  # its errors name what the user calls it
+        symmetric_and_positive(name, array)
         return QuadPotentialFull(array) if is_cov else QuadPotentialFullInv(array)
-    raise ValueError(f"a scaling must be a vector or a matrix, got shape {array.shape}.")
+    raise ValueError(f"{name} must be a vector or a matrix, got shape {array.shape}.")

@@ -25,7 +25,7 @@ from nbinfer.mcmc import proposals
 from nbinfer.mcmc.chain import Chain, Status, value_at
 from nbinfer.mcmc.metropolis import SCALING, Scaling, initial_scaling, tune
 from nbinfer.mcmc.proposals import MULTIVARIATE, PoissonProposal, Proposal, UniformProposal, UsersProposal, proposal_for
-from nbinfer.mcmc.settings import check_interval, is_number
+from nbinfer.mcmc.settings import check_interval, is_number, numbers
 from nbinfer.mcmc.state import Memory, State, floats, per_coordinate
 from nbinfer.mcmc.step import Around, Competence, Site, StepMethod
 from nbinfer.random import uniform
@@ -194,7 +194,8 @@ class _Differential(StepMethod):
 
     def __post_init__(self) -> None:
         label = type(self).__name__
-        if self.tune not in (None, "scaling", "lambda"):
+        tune: Any = self.tune
+        if tune is not None and (not isinstance(tune, str) or tune not in ("scaling", "lambda")):
             raise ValueError(f"tune of {label} must be 'scaling', 'lambda' or None, got {self.tune!r}.")
         for name in ("scaling", "lamb"):
             value = getattr(self, name)
@@ -208,8 +209,8 @@ class _Differential(StepMethod):
 
     @property
     def _proposal(self) -> Proposal:
-        default = UniformProposal if self.S is None or np.ndim(self.S) < 2 else None
-        return proposal_for(self.proposal_dist or default, self.S)
+        default = UniformProposal if self.S is None or numbers("S", self.S).ndim < 2 else None
+        return proposal_for(default if self.proposal_dist is None else self.proposal_dist, self.S)
 
     @staticmethod
     def competence(parameter: Any, has_gradient: bool = True) -> Competence:

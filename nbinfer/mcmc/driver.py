@@ -1,4 +1,4 @@
-"""The driver of a run: starts workers, watches them, listens for Ctrl-C, and leaves the work to the kernels.
+"""The driver of a run: starts workers, watches them, and leaves the work to the kernels.
 
 Workers are plain threads inside one C call each, without the GIL. They share nothing but the chains' cache lines, so
 that neither Numba's thread pool nor its state is touched and a run may start from any thread and from a forked child.
@@ -6,6 +6,7 @@ that neither Numba's thread pool nor its state is touched and a run may start fr
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Callable
@@ -15,13 +16,15 @@ from nbinfer.compile import address_of
 from nbinfer.errors import SamplingError
 from nbinfer.mcmc.blocks import Blocks
 from nbinfer.mcmc.chain import Status, work
+from nbinfer.random import generator
 
 #: Failures of the user's arithmetic that a sampler treats like a divergence; any other exception stops the run.
 ARITHMETIC = (FloatingPointError, ZeroDivisionError, OverflowError)
 
 #: Statuses that end a run, and what they mean unless the model's functions have an exception to say it.
 _FAILURES = {
-    Status.BAD_RECORD: "a derived quantity has another shape here than at the initial point; give it one everywhere",
+    Status.BAD_RECORD: "a derived quantity has another shape here than at the initial point, or is no whole number, or "
+    "one beyond 2**53, although whole numbers are stored; give it one shape everywhere, and float(...) if need be",
     Status.BAD_DRAW: "a draw of {step} lies outside the support of its variable, or the density is zero there; "
     "it must come from the full conditional",
     Status.RAISED: "the function of {step} raised, or returned an array of another shape; try it in plain Python",
@@ -78,7 +81,7 @@ def run(
     display: Any,
     on_divergence: Callable[[int, int], bool] | None = None,
 ) -> Outcome:
-    """Advance all chains to draw `until`.
+    """Advance all chains to draw `until`, or until the stop word of the blocks is set.
 
     Parameters
     ----------
@@ -102,30 +105,20 @@ def run(
     """
     outcome = Outcome()
     team = blocks.team(until)
-    blocks.stop[0] = 0
     threads = [
         threading.Thread(target=_work, args=(team, blocks, bound), name=f"nbinfer-{i}", daemon=True)
         for i in range(max(1, min(cores, len(blocks.records))))
     ]
     seen = [0] * len(blocks.records)
     interval = _FIRST_POLLS
-    waiting = list(threads)
     try:
-        while waiting or any(thread.is_alive() for thread in threads):
-            try:
-                while waiting:
-                    waiting[0].start()
-                    waiting.pop(0)
-                for thread in threads:
-                    thread.join(interval)
-                interval = min(2.0 * interval, _POLL)
-                display.update(blocks.progress)
-                _watch(blocks, bound, outcome, seen, on_divergence)
-            except KeyboardInterrupt:
-                if blocks.stop[0] != 0:  # asked twice: leave the threads to themselves
-                    raise
-                blocks.stop[0] = 1
-                waiting = [thread for thread in waiting if thread.ident is None]
+        threads = _started(threads)
+        while any(thread.is_alive() for thread in threads):
+            for thread in threads:
+                thread.join(interval)
+            interval = min(2.0 * interval, _POLL)
+            display.update(blocks.progress)
+            _watch(blocks, bound, outcome, seen, on_divergence)
         _watch(blocks, bound, outcome, seen, on_divergence)
         display.update(blocks.progress)
     finally:
@@ -137,14 +130,30 @@ def run(
     return outcome
 
 
+def _started(threads: list[threading.Thread]) -> list[threading.Thread]:
+    """Start threads, as many as the system has; those that run do the work of all."""
+    for i, thread in enumerate(threads):
+        try:
+            thread.start()
+        except RuntimeError:
+            if i == 0:
+                raise
+            return threads[:i]
+    return threads
+
+
 def _look_at_statuses(blocks: Blocks, bound: Any, outcome: Outcome) -> None:
     """Make an error of the first status that ended a chain."""
     for chain, record in enumerate(blocks.records):
         if record["status"] in _FAILURES:
             outcome.chain, outcome.position = chain, blocks.chains[chain].position.copy()
             outcome.discrete = blocks.chains[chain].discrete.copy()
-            replayed = _replayed(bound, outcome.position, outcome.discrete)
             method, site = blocks.steps[record["failed"]]
+            replayed = _replayed(bound, outcome.position, outcome.discrete)
+            if replayed is None:
+                words = blocks.chains[chain].words.view("u8")
+                point = outcome.position, outcome.discrete, generator(words[4:6], *map(int, words[1:4]))
+                replayed = _raised(functools.partial(method.replay, bound.model, *point))
             step = f"{type(method).__name__}({', '.join(map(repr, site.names))})"
             outcome.error = replayed or SamplingError(_FAILURES[Status(record["status"])].format(step=step))
             return
@@ -190,8 +199,12 @@ def _watch(
 
 def _replayed(bound: Any, position: Any, discrete: Any) -> BaseException | None:
     """Evaluate the user's functions at a point in plain Python and return what they raise."""
+    return _raised(lambda: bound.replay(position, discrete=discrete))
+
+
+def _raised(run: Callable[[], Any]) -> BaseException | None:
     try:
-        bound.replay(position, discrete=discrete)
+        run()
     except Exception as error:
         return error
     return None

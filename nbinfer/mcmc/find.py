@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.errors import ConvergenceWarning
+from nbinfer.arguments import flag, function, words
+from nbinfer.errors import ConvergenceWarning, unseen
 from nbinfer.mcmc import curvature
 from nbinfer.mcmc.arguments import the_model
 from nbinfer.mcmc.progress import counter_for
@@ -180,10 +181,15 @@ def find_map(
     0.607843
     """
     model = the_model(model)
-    choice("method", str(method).lower(), METHODS)
+    choice("method", getattr(method, "lower", lambda: method)(), METHODS)
+    flag("include_jacobian", include_jacobian)
+    flag("progressbar", progressbar)
+    flag("return_raw", return_raw)
+    if callback is not None:
+        function("callback", callback)
     count("maxeval", maxeval, 1, 2**62)
     bound = model.bind(1)
-    (begin,) = starting_points(bound, model, start, False, [np.zeros(2, np.uint64)], [0])
+    (begin,) = starting_points(bound, model, start, False, [np.zeros(2, np.uint64)], [0], disperse=False)
     coordinates = _coordinates(bound, vars)
     objective = _Objective(bound, begin, coordinates, include_jacobian, maxeval)
     display = counter_for(progressbar, "evaluation")
@@ -198,12 +204,12 @@ def find_map(
     finally:
         display.close()
     if ended:
-        warnings.warn(
+        said = (
             f"find_map returns the best point of {objective.evaluations} evaluations, where the largest slope of the "
-            f"log density is {objective.slope:.2g}: {ended}.",
-            ConvergenceWarning,
-            stacklevel=2,
+            f"log density is {objective.slope:.2g}: {ended}."
         )
+        with unseen():
+            warnings.warn(said, ConvergenceWarning, stacklevel=2)
     values = model.constrain(objective.best, objective.discrete)
     point = values | model.derived_values(values)
     return (point, raw) if return_raw else point
@@ -214,10 +220,10 @@ def _minimise(objective: _Objective, start: Floats, method: str, options: Any, s
     from scipy.optimize import minimize
 
     uses_gradient, precise = METHODS[method]
-    function = objective.with_grad if uses_gradient else objective.value
+    target = objective.with_grad if uses_gradient else objective.value
     jac = uses_gradient or None
     try:
-        raw = minimize(function, start, method=method, jac=jac, callback=show, options={**precise, **options})
+        raw = minimize(target, start, method=method, jac=jac, callback=show, options={**precise, **options})
     except _Enough:
         return None, f"maxeval={objective.evaluations} evaluations were not enough"
     except StopIteration:
@@ -311,11 +317,11 @@ def _coordinates(bound: Any, vars: Any) -> NDArray[np.int64]:
     """Return the coordinates of some variables, by default of all."""
     parameters = bound.model.parameters
     continuous = [name for name, p in parameters.items() if not p.support.discrete]
-    names = continuous if vars is None else [vars] if isinstance(vars, str) else list(vars)
+    names = continuous if vars is None else words("vars", vars)
     for name in names:
         if name not in continuous:
             what = "is discrete" if name in parameters else "is no variable of the model"
             raise ValueError(f"vars names {name!r}, which {what}; choose among {', '.join(continuous) or 'none'}.")
     if not names:
-        raise ValueError("there is no continuous variable to move.")
+        raise ValueError("vars must name a continuous variable to move; there is none.")
     return site_of(bound, names).coordinates

@@ -6,7 +6,6 @@ that is handed to them.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from nbinfer.compile import Entry, address_of, entry, floats_at
 from nbinfer.compile.fingerprint import fingerprint
+from nbinfer.compile.forks import cached_property
 from nbinfer.compile.modules import generated_module
 from nbinfer.compile.users import compilable
 from nbinfer.errors import PositiveDefiniteError
@@ -228,7 +228,7 @@ class QuadPotentialFunctions(_Functional):
         self._data = np.array([address_of(self._values), self._values.size, generator_functions()], np.int64)
         super().__init__(n, random_seed)
 
-    @functools.cached_property
+    @cached_property
     def _functions(self) -> tuple[Entry, Entry]:
         names = {name: compilable(function) for name, function in self._users.items()}
         signatures = {"velocity": _SIGNATURE, "momentum": _SIGNATURE}

@@ -15,6 +15,7 @@ from nbinfer.mcmc.chain import Chain, Status, know_value
 from nbinfer.mcmc.state import Memory, State, address_of_rows, floats, integers, per_discrete
 from nbinfer.mcmc.step import Around, Competence, Site, StepMethod
 from nbinfer.model.bounds import BoundsError
+from nbinfer.model.evaluate import call
 from nbinfer.model.extras import DRAWABLE, check_draw
 from nbinfer.random import generator_functions
 
@@ -119,7 +120,7 @@ class GibbsStep(StepMethod):  # numpydoc ignore=PR02
 
     def __post_init__(self) -> None:
         if not isinstance(self.vars, str):
-            raise TypeError(f"GibbsStep takes the name of one variable, got {self.vars!r}: GibbsStep('z', draw).")
+            raise TypeError(f"vars: GibbsStep takes the name of one variable, got {self.vars!r}: GibbsStep('z', draw).")
         if not callable(self.draw):
             raise TypeError(f"GibbsStep({self.vars!r}) needs a function draw(p, d, rng), got {self.draw!r}.")
 
@@ -149,6 +150,11 @@ class GibbsStep(StepMethod):  # numpydoc ignore=PR02
         own.draw = site.bound.draw(site.names[0], self.draw)
         own.given[:, 0], own.given[:, 1] = around.chain.record["words"], generator_functions()
         own.given[:, 2] = address_of_rows(own.out)
+
+    def replay(self, model: Any, position: np.ndarray, discrete: np.ndarray, rng: np.random.Generator) -> None:
+        """Draw once more in plain Python, with the same random numbers."""
+        values, _ = model.layout.image(position, model._data_tuple, discrete if discrete.size else None)
+        call(self.draw, *model._arguments(values), rng)
 
 
 def _followers(site: Site) -> list[str]:

@@ -7,7 +7,6 @@ References
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
@@ -16,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from nbinfer.compile import Record, kernel
+from nbinfer.compile.forks import cached_property
 from nbinfer.mcmc import integrators, warmup
 from nbinfer.mcmc import metric as metrics
 from nbinfer.mcmc import step_size as step_sizes
 from nbinfer.mcmc.adaptive import NAMED
-from nbinfer.mcmc.choose import quad_potential
+from nbinfer.mcmc.choose import potential_of
 from nbinfer.mcmc.curvature import GuessedPotential
 from nbinfer.mcmc.integrators import integrator_number
 from nbinfer.mcmc.metric import Adaptation
@@ -162,7 +162,12 @@ class Hamiltonian(StepMethod):  # numpydoc ignore=PR01
             )
         self.kinetic  # noqa: B018 - its errors belong here
 
-    @functools.cached_property
+    @property
+    def largest_step_size(self) -> float:
+        """What the step size is not raised above; NaN with a metric that is given, where a step has a unit."""
+        return np.nan if self.kinetic.adaptation == Adaptation.NONE else step_sizes.LARGEST_STEP
+
+    @cached_property
     def kinetic(self) -> QuadPotential:
         """The metric that `metric`, `scaling` or `potential` ask for."""
         given = [name for name in ("metric", "scaling", "potential") if getattr(self, name) is not None]
@@ -177,7 +182,7 @@ class Hamiltonian(StepMethod):  # numpydoc ignore=PR01
                 )
             return GuessedPotential(self.scaling)
         if self.scaling is not None:
-            return quad_potential(self.scaling, self.is_cov)
+            return potential_of("scaling", self.scaling, self.is_cov)
         wanted = self.potential if self.potential is not None else self.metric
         if wanted is None:
             return NAMED["fisher"]()
@@ -221,7 +226,8 @@ class Hamiltonian(StepMethod):  # numpydoc ignore=PR01
         own.low, own.high = self._step_range()
         own.first_step_size = self.step_scale / site.n**0.25
         # Without a metric that is learnt a step is as long as the parameters are large.
-        own.averaging.largest = np.inf if self.kinetic.adaptation == Adaptation.NONE else step_sizes.LARGEST_STEP
+        largest = self.largest_step_size
+        own.averaging.largest = np.inf if np.isnan(largest) else largest
         self.kinetic.placed(site).initialise(own.metric, own.schedule, tune, position)
 
     def connect(self, own: Memory, around: Around, site: Site) -> None:

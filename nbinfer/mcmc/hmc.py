@@ -163,7 +163,8 @@ class HamiltonianMC(Hamiltonian):  # numpydoc ignore=PR02
     step_scale : float
         Sets the first step size, ``step_scale / dim**0.25``.
     gamma, k, t0 : float
-        Constants of dual averaging; k in (0.5, 1].
+        Constants of dual averaging; k in (0.5, 1]. Here `gamma` is 0.2, four times that of NUTS: one acceptance for
+        each transition is a noisier guide than the mean over a tree, and a step size that swings settles too low.
     step_rand : None, float or (low, high)
         Multiply each transition's step size by a number from U(1 - x, 1 + x), or from U(low, high). Default
         (0.85, 1.15): with one length for all, trajectories of some targets end where they began.
@@ -206,6 +207,7 @@ class HamiltonianMC(Hamiltonian):  # numpydoc ignore=PR02
     path_length: float = 2.0
     max_steps: int = 1024
     target_accept: float = 0.65
+    gamma: float = 0.2
     step_rand: float | tuple[float, float] | None = (0.85, 1.15)
 
     #: How `step_kwargs` names it.
@@ -222,3 +224,4 @@ class HamiltonianMC(Hamiltonian):  # numpydoc ignore=PR02
         """Write the settings and the first state of a chain that begins at `position`."""
         super().initialise(own, site, tune, position)
         own.path_length, own.max_steps = self.path_length, self.max_steps
+        own.averaging.follows = True

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbinfer.errors import SamplingError
+from nbinfer.arguments import flag
 from nbinfer.mcmc.arguments import the_model
 from nbinfer.mcmc.assign import assign
 from nbinfer.mcmc.blocks import Blocks, Column, Placed
@@ -156,8 +156,6 @@ def _from_run(
     outcome = run(blocks, bound, tune + draws, 1, display_for(progressbar, [0], tune, tune + draws))
     if outcome.error is not None:
         raise outcome.error
-    if outcome.interrupted:
-        raise SamplingError("stopped during the run that init='nuts' makes, before a draw was kept.")
     covariance = np.cov(positions[0].T).reshape(model.dim, model.dim)
     chosen = [
         generator(key_of(s), 0, n, Purpose.START).integers(draws) for s, n in zip(sequences, numbers, strict=True)
@@ -231,6 +229,7 @@ def init_nuts(
     model = the_model(model)
     count("chains", chains, 1, 2**31)
     count("n_init", n_init, 2, 2**62)
+    flag("progressbar", progressbar)
     _all_continuous(init, model)
     ((_, chosen), *_) = assign(model, NUTS(**kwargs))  # what is wrong with the options shows before anything runs
     left = set(model.parameters) - set(chosen)

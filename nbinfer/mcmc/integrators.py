@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import choice
 from nbinfer.compile import Record, call_density, floats_at, kernel
 from nbinfer.mcmc.metric import velocity
 from nbinfer.mcmc.phase import grad_of, momentum_of, velocity_of
@@ -41,8 +42,7 @@ def integrator_number(name: Any) -> int:
     """Return the number by which kernels know an integrator; hyphens in its name do not matter."""
     names = list(INTEGRATORS)
     plain = name.replace("-", "").lower() if isinstance(name, str) else name
-    if plain not in names:
-        raise ValueError(f"unknown integrator {name!r}; choose {', '.join(map(repr, names))}.")
+    choice("integrator", plain, names)
     return names.index(plain)
 
 

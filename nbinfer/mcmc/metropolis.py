@@ -51,6 +51,7 @@ METROPOLIS = State(
         "kind": "i8",
         "n": "i8",  # coordinates that move: all that the step sees, or none
         "k": "i8",  # discrete values that move
+        "leaps": "i8",  # whether some proposals take one discrete value far away
         "propose": "i8",  # a user's proposal
     },
     parts={
@@ -72,6 +73,8 @@ METROPOLIS = State(
 Metropolis_, Row = METROPOLIS.record, METROPOLIS.row
 
 _OK, _RAISED, _BAD_CONDITIONAL = int(Status.OK), int(Status.RAISED), int(Status.BAD_CONDITIONAL)
+_LEAPS, _EARLY_LEAPS = 0.1, 1.0 / 3.0  # shares of proposals that are leaps, after and during warm-up
+_WIDE = 16  # a random walk through a range of more values than these leaps at times
 _ACCEPTANCE = 1 << 32  # what this adds to the purpose of a stream makes another
 
 
@@ -125,6 +128,22 @@ def _move(chain: Record, own: Record) -> int:
 
 
 @kernel
+def _leap(chain: Record, own: Record) -> None:
+    """Write a deviate that moves one discrete value, by a number of any order of magnitude that its range has.
+
+    Steps fit for a mode never leave it where they fall short of the next. The length of a leap does not depend on where
+    it begins, so that the way back is as likely.
+    """
+    deviate = floats_at(own.deviate, own.n + own.k)
+    lowest, highest = ints_at(own.lowest, own.k), ints_at(own.highest, own.k)
+    for i in range(own.n + own.k):
+        deviate[i] = 0.0
+    j = int(uniform(chain.words) * own.k)
+    length = math.floor(math.exp(uniform(chain.words) * math.log(highest[j] - lowest[j] + 1.0)))
+    deviate[own.n + j] = length if uniform(chain.words) < 0.5 else -length
+
+
+@kernel
 def _restore(chain: Record, own: Record) -> None:
     """Put the old discrete values back."""
     discrete, indices = ints_at(chain.discrete, chain.n_discrete), ints_at(own.discrete, own.k)
@@ -138,7 +157,10 @@ def step(chain_address: int, own_address: int) -> int:
     """Make one transition of a chain."""
     chain, own = record_at(chain_address, Chain), record_at(own_address, Metropolis_)
     scaling = record_at(own.scaling, Scaling)
-    if own.kind == USERS:
+    leaps = own.leaps != 0 and uniform(chain.words) < (_EARLY_LEAPS if chain.tuning != 0 else _LEAPS)
+    if leaps:
+        _leap(chain, own)
+    elif own.kind == USERS:
         purpose = int(words_at(chain.words, 4)[3])
         if call_record(own.propose, own.n + own.k, chain.words, own.deviate, own.given) != 0:
             return _RAISED
@@ -175,7 +197,7 @@ def step(chain_address: int, own_address: int) -> int:
     row.scaling = scaling.factor
     row.lp = chain.logp
     row.tune = chain.tuning
-    if chain.tuning != 0:
+    if chain.tuning != 0 and not leaps:
         tune(scaling, accepted)
     return _OK
 
@@ -207,7 +229,9 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
     Notes
     -----
     Continuous variables move in their unconstrained coordinates. Deviates of discrete ones are rounded; what leaves
-    their range is rejected. A model's `conditional` is asked instead of the density where a single element moves.
+    their range is rejected. Unless `proposal_dist` says how to move, every tenth proposal for a range of more than
+    sixteen values, in warm-up every third, is a leap of one value, over a distance of any order of magnitude. A model's
+    `conditional` is asked instead of the density where a single element moves.
     Statistics of each draw: accept (the ratio of the densities), accepted, scaling, lp, tune.
     """
 
@@ -254,12 +278,16 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
             raise ValueError(f"S has shape {s.shape}, but what moves together has {what}; pass S of shape ({count},).")
         return proposal
 
+    def _leaps(self, site: Site) -> bool:
+        return self.proposal_dist is None and bool(np.any(site.highest - site.lowest >= _WIDE))
+
     def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write the settings."""
         proposal = self._proposal(site)
         own.kind, own.n, own.k = proposal.kind, len(site.coordinates), len(site.discrete)
         own.scale[:] = proposal.s.ravel() if proposal.s.ndim == 2 else proposal.s
         initial_scaling(own.scaling, self.scaling, np.inf, self.tune_interval if self.tune else 0)
+        own.leaps = self._leaps(site)
         for name in ("discrete", "lowest", "highest"):
             getattr(own, name)[:] = getattr(site, name)
 

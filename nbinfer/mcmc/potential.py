@@ -7,7 +7,6 @@ compiled functions: velocities, energies, momenta, updates.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nbinfer.compile import address_of, entry, record_at
+from nbinfer.compile.forks import cached_property
 from nbinfer.mcmc import metric as metrics
 from nbinfer.mcmc import warmup
 from nbinfer.mcmc.definite import positive_diagonal, symmetric_and_positive
@@ -160,7 +160,7 @@ class QuadPotential:
     def _metric(self) -> int:
         return int(self._memory.metric.address)
 
-    @functools.cached_property
+    @cached_property
     def _memory(self) -> Memory:
         """Memory in place of a chain's block."""
         plan, site = Plan(), SimpleNamespace(n=self._size)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import time
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
+
+_REDRAW = 0.1  # seconds
 
 
 class Display(Protocol):
@@ -28,32 +33,69 @@ class Silent:
         """Do nothing."""
 
 
-class Bars:
-    """One tqdm bar per chain."""
+class _OnScreen:
+    """Bars of tqdm that go quiet for good when the screen fails, whatever is wrong with it.
 
-    def __init__(self, numbers: list[int], tune: int, total: int, file: Any = None) -> None:
-        from tqdm.auto import tqdm
+    They are drawn here: when tqdm draws one by itself and fails, its lock stays locked, for all bars of the process.
+    """
 
-        self._tune = tune
-        self._bars = [
-            tqdm(total=total, desc=f"chain {n}", position=i, leave=True, file=file, unit="draw", mininterval=0.1)
-            for i, n in enumerate(numbers)
-        ]
+    def __init__(self, options: list[dict[str, Any]], file: Any) -> None:
+        self._bars: list[Any] = []
+        self._shown = time.monotonic()
+        with self._or_quiet():
+            from tqdm.auto import tqdm
 
-    def update(self, progress: np.ndarray) -> None:
-        """Move every bar to its chain's draw."""
-        for bar, line in zip(self._bars, progress, strict=True):
-            draw = int(line["draw"])
-            if draw == bar.n:
-                continue
-            bar.set_postfix_str(describe(line, self._tune), refresh=False)
-            bar.update(draw - bar.n)
+            for more in options:
+                bar = tqdm(file=file, miniters=1, delay=1e-9, **more)  # writes nothing yet
+                bar.delay = 0.0
+                self._bars.append(bar)
+            self._draw()
 
     def close(self) -> None:
         """Show the last state and release the lines."""
+        with self._or_quiet():
+            self._draw()
+            for bar in self._bars:
+                bar.close()
+
+    def _move(self, states: Iterable[tuple[int, str]]) -> None:
+        """Move each bar to its count, with a text beside it."""
+        with self._or_quiet():
+            for bar, (count, text) in zip(self._bars, states, strict=False):
+                bar.n = count
+                bar.set_postfix_str(text, refresh=False)
+            if time.monotonic() >= self._shown + _REDRAW:
+                self._draw()
+
+    def _draw(self) -> None:
         for bar in self._bars:
-            bar.refresh()
-            bar.close()
+            with bar.get_lock():
+                bar.refresh(nolock=True)
+        self._shown = time.monotonic()
+
+    @contextlib.contextmanager
+    def _or_quiet(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            for bar in self._bars:
+                bar.disable = True  # it says nothing when it is collected, either
+            self._bars = []
+
+
+class Bars(_OnScreen):
+    """One bar per chain."""
+
+    def __init__(self, numbers: list[int], tune: int, total: int, file: Any = None) -> None:
+        self._tune = tune
+        super().__init__(
+            [{"total": total, "desc": f"chain {n}", "position": i, "unit": "draw"} for i, n in enumerate(numbers)],
+            file,
+        )
+
+    def update(self, progress: np.ndarray) -> None:
+        """Move every bar to its chain's draw."""
+        self._move((int(line["draw"]), describe(line, self._tune)) for line in progress)
 
 
 def describe(line: Any, tune: int) -> str:
@@ -71,27 +113,15 @@ def display_for(progressbar: bool, numbers: list[int], tune: int, total: int) ->
     return Bars(numbers, tune, total)
 
 
-class Counter:
+class Counter(_OnScreen):
     """One line that counts, or none."""
 
     def __init__(self, unit: str, file: Any = None, shown: bool = True) -> None:
-        self._bar = None
-        if shown:
-            from tqdm.auto import tqdm
-
-            self._bar = tqdm(unit=unit, file=file, mininterval=0.1)
+        super().__init__([{"unit": unit}] if shown else [], file)
 
     def update(self, count: int, text: str) -> None:
         """Show a count, and a text beside it."""
-        if self._bar is not None:
-            self._bar.set_postfix_str(text, refresh=False)
-            self._bar.update(count - self._bar.n)
-
-    def close(self) -> None:
-        """Show the last state and release the line."""
-        if self._bar is not None:
-            self._bar.refresh()
-            self._bar.close()
+        self._move([(count, text)])
 
 
 def counter_for(progressbar: bool, unit: str) -> Counter:
@@ -100,6 +130,7 @@ def counter_for(progressbar: bool, unit: str) -> Counter:
 
 
 def _is_interactive() -> bool:
-    if "ipykernel" in sys.modules:
-        return True
-    return sys.stderr is not None and sys.stderr.isatty()
+    try:
+        return "ipykernel" in sys.modules or sys.stderr.isatty()
+    except Exception:  # there is no screen, or one that does not know what it is
+        return False

@@ -6,7 +6,6 @@ covariance matrix. Each class below names a proposal; an instance, called, retur
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -16,11 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from nbinfer.compile import Entry, floats_at, kernel
 from nbinfer.compile.fingerprint import fingerprint
+from nbinfer.compile.forks import cached_property
 from nbinfer.compile.modules import generated_module
+from nbinfer.compile.origin import python_function
 from nbinfer.compile.users import compilable
 from nbinfer.mcmc.definite import symmetric_and_positive
 from nbinfer.mcmc.settings import numbers
-from nbinfer.model.evaluate import check_arguments, python_function
+from nbinfer.model.evaluate import check_arguments
 from nbinfer.random import fill_normal, poisson, uniform
 
 NORMAL, UNIFORM, CAUCHY, LAPLACE, POISSON, MULTIVARIATE, USERS = range(7)
@@ -227,7 +228,7 @@ class UsersProposal(Proposal):
         python_function(self.draw)(np.random.default_rng(), self.s, out)
         return out
 
-    @functools.cached_property
+    @cached_property
     def function(self) -> Entry:
         """The C function ``int64 propose(int64 n, intp stream, intp out, intp given)``."""
         scale = "part(floats_at(t[0], n * n), 0, (n, n))" if self.s.ndim == 2 else "floats_at(t[0], n)"
@@ -251,7 +252,9 @@ def proposal_for(proposal_dist: Any, s: ArrayLike | None) -> Proposal:
         return (MultivariateNormalProposal if scale.ndim == 2 else NormalProposal)(scale)
     if isinstance(proposal_dist, str):
         if proposal_dist.lower() not in PROPOSALS:
-            raise ValueError(f"unknown proposal {proposal_dist!r}; choose {', '.join(map(repr, PROPOSALS))}.")
+            raise ValueError(
+                f"unknown proposal {proposal_dist!r}; choose {', '.join(map(repr, PROPOSALS))} as proposal_dist."
+            )
         return PROPOSALS[proposal_dist.lower()](scale)
     if isinstance(proposal_dist, type) and issubclass(proposal_dist, Proposal):
         return proposal_dist(scale)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from nbinfer.arguments import flag
 from nbinfer.diagnostics import check
-from nbinfer.errors import ConvergenceWarning, SamplingError
+from nbinfer.errors import ConvergenceWarning, NbinferWarning, SamplingError
 from nbinfer.mcmc.arguments import check_count, cores_for, kept_names, model_and_draws, options_for
 from nbinfer.mcmc.assign import assign, listed, separated
 from nbinfer.mcmc.chain import work
 from nbinfer.mcmc.driver import Outcome, run
 from nbinfer.mcmc.init import beginning, beside, check_scope, checked
-from nbinfer.mcmc.progress import display_for
-from nbinfer.mcmc.sampling import Sampling, settings
-from nbinfer.mcmc.step import StepMethod
+from nbinfer.mcmc.progress import Display, display_for
+from nbinfer.mcmc.sampling import Sampling, divergence_error
+from nbinfer.mcmc.task import Task, finished
 from nbinfer.random import seed_sequences
 from nbinfer.trace import Trace
 
@@ -62,12 +62,13 @@ def sample(
     init : {'auto', 'jitter+adapt_diag', 'adapt_diag', 'map', 'nuts'}
         'auto' starts each chain at the initial point plus U(-1, 1) in every unconstrained coordinate and learns a
         diagonal metric by Fisher divergence; the next two learn the variances, with and without that jitter. For the
-        others, which want NUTS for all variables, see `init_nuts`.
+        others, which want NUTS for all variables, see `init_nuts`. Discrete values begin all over their support.
+        Where the density is zero a chain tries again, a hundred times in all, further out and closer in.
     n_init : int
         Draws of the run that init='nuts' makes first.
     start : mapping or sequence of mappings, optional
-        Constrained values by name, for all chains or one mapping per chain. What is missing comes from the initial
-        point. A given start is not jittered.
+        Constrained values by name, for all chains or one mapping per chain. Of what is missing, coordinates come from
+        the initial point, discrete values from all over their support. A given start is not jittered.
     trace : sequence of str, optional
         Names of the parameters and derived quantities to keep. Default: all.
     chain_idx : int
@@ -109,7 +110,9 @@ def sample(
 
     Notes
     -----
-    Ctrl-C ends the run and returns what is finished (``trace.interrupted``). If one of the model's functions raises,
+    Ctrl-C ends the run and returns what is finished (``trace.interrupted``). Pressed again, or during the diagnostics,
+    it returns at once, without diagnostics; a function of the model's that hangs is left behind. Warnings turned into
+    errors, and what a signal handler raises, have the draws as their attribute ``trace``. If a function raises,
     its exception arrives here with the point in its notes and the finished draws as its attribute ``trace``; failures
     of arithmetic at single points (FloatingPointError, ZeroDivisionError, OverflowError, LinAlgError) count as
     divergences.
@@ -130,6 +133,8 @@ def sample(
     check_count("chains", chains, 1)
     check_count("chain_idx", chain_idx, 0)
     check_count("n_init", n_init, 2)
+    flag("progressbar", progressbar)
+    flag("discard_tuned_samples", discard_tuned_samples)
     cores = cores_for(cores, njobs, chains)
     options = options_for(nuts_kwargs, step_kwargs)
     init = checked(init)
@@ -148,55 +153,56 @@ def sample(
     )  # fmt: skip
     display = display_for(progressbar, numbers, tune, tune + draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C
-    begun = time.perf_counter()
-    cores = 1 if job.bound.serial else cores
-    outcome = run(job.blocks, job.bound, tune + draws, cores, display, _on_divergence(job.methods))
-    seconds = time.perf_counter() - begun
-    result = job.trace(seconds, outcome.interrupted)
-    _raise_if_failed(outcome, result, job.methods, numbers, job.bound)
-    try:
-        result.report = check(result, **settings(job.methods, "max_treedepth", "target_accept"))
-    except KeyboardInterrupt:  # nothing finished is lost, the draws least of all
-        warnings.warn("interrupted before the diagnostics; nbinfer.diagnostics.check(trace) makes them", stacklevel=2)
-        return result
-    try:
-        result.report.warn(stacklevel=2)
-    except Warning as warning:  # turned into an error by a filter
-        warning.trace = result  # type: ignore[attr-defined]
-        raise
-    return result
+    return finished(_Run(job, 1 if job.bound.serial else cores, display))
 
 
-def _on_divergence(methods: Sequence[StepMethod]) -> Any:
-    def warn(chain: int, divergences: int) -> bool:
-        warnings.warn(f"chain {chain}: {divergences} divergences so far.", ConvergenceWarning, stacklevel=4)
-        return False
+class _Run(Task[Trace]):
+    """What `sample` does once its chains are ready; warnings point at its caller."""
 
-    def stop(chain: int, divergences: int) -> bool:
-        return True
+    def __init__(self, job: Sampling, cores: int, display: Display) -> None:
+        super().__init__(depth=2)
+        self._job, self._cores, self._display = job, cores, display
+        self._begin = time.perf_counter()
 
-    wanted = {getattr(method, "on_error", "summary") for method in methods}
-    return stop if "raise" in wanted else warn if "warn" in wanted else None
+    def work(self) -> None:
+        job = self._job
+        until = job.tune + job.draws
+        outcome = run(job.blocks, job.bound, until, self._cores, self._display, self._on_divergence())
+        self.result = trace = job.trace(time.perf_counter() - self._begin)
+        self.error = self.error or _failure(outcome, trace, job)
+        if self.error is None and not self.left:
+            trace.report = check(trace)
+            for problem in trace.report.problems:
+                self.say(problem.message, ConvergenceWarning)
+
+    def stop(self) -> None:
+        self._job.blocks.stop[0] = 1
+
+    def leave(self) -> None:
+        if self.result is None:  # workers may still finish a draw that does not count
+            self.result = self._job.trace(time.perf_counter() - self._begin)
+        self.error = self.error or _failure(Outcome(), self.result, self._job)
+        if self.error is None and self.result.report is None:
+            self.say("interrupted before the diagnostics; nbinfer.diagnostics.check(trace) makes them", NbinferWarning)
+
+    def _on_divergence(self) -> Callable[[int, int], bool] | None:
+        def warn(chain: int, divergences: int) -> bool:
+            self.say(f"chain {chain}: {divergences} divergences so far.", ConvergenceWarning)
+            return False
+
+        return warn if any(getattr(method, "on_error", "") == "warn" for method in self._job.methods) else None
 
 
-def _raise_if_failed(
-    outcome: Outcome, trace: Trace, methods: Sequence[StepMethod], numbers: Sequence[int], bound: Any
-) -> None:
-    """Raise what stopped a run, with the finished draws attached."""
+def _failure(outcome: Outcome, trace: Trace, job: Sampling) -> BaseException | None:
+    """Return what stopped a run, or None if that was nothing worse than Ctrl-C."""
     if outcome.error is not None:
-        outcome.error.trace = trace  # type: ignore[attr-defined]
         if outcome.chain is not None:
-            number, point = numbers[outcome.chain], bound.describe(outcome.position, discrete=outcome.discrete)
+            number, point = job.numbers[outcome.chain], job.bound.describe(outcome.position, discrete=outcome.discrete)
             outcome.error.add_note(f"in chain {number} at {point}; finished draws: error.trace")
-        raise outcome.error
-    stops = any(getattr(method, "on_error", "") == "raise" for method in methods)
-    if outcome.interrupted and stops and trace.sample_stats["diverging"].any():
-        failure = SamplingError(
-            "stopped at the first divergence, as on_error='raise' asks; finished draws: error.trace"
-        )
-        failure.trace = trace
-        raise failure
-    if outcome.interrupted and not trace.draws_done.any():
-        failure = SamplingError("stopped during warm-up, before a draw was kept. Statistics of warm-up: error.trace")
-        failure.trace = trace
-        raise failure
+        return outcome.error
+    diverged = divergence_error(trace) if job.blocks.stops_at_divergence else None
+    if diverged is not None:
+        return diverged
+    if trace.interrupted and not trace.draws_done.any():
+        return SamplingError("stopped during warm-up, before a draw was kept. Statistics of warm-up: error.trace")
+    return None

@@ -11,7 +11,8 @@ import numpy as np
 
 from nbinfer._version import __version__
 from nbinfer.autodiff.errors import DerivativeWarning
-from nbinfer.errors import PerformanceWarning
+from nbinfer.diagnostics.of_samplers import first_divergence, where
+from nbinfer.errors import PerformanceWarning, SamplingError, unseen
 from nbinfer.mcmc.arrays import posterior_arrays, statistics_arrays
 from nbinfer.mcmc.blocks import Blocks, Placed
 from nbinfer.mcmc.starts import starting_points
@@ -38,8 +39,8 @@ class Sampling:
         Their seeds.
     start : None, mapping or sequence of mappings
         Where they begin, see `starting_points`.
-    jitter : bool
-        Whether starts that are not given are jittered.
+    jitter, disperse : bool
+        Whether coordinates that are not given are jittered, and discrete values drawn.
     kept : set of str, optional
         Names that the trace keeps. Default: all.
     discard : bool
@@ -53,6 +54,9 @@ class Sampling:
     blocks : Blocks
         Begun and wired.
     methods : list of StepMethod
+    numbers : list of int
+    draws, tune : int
+        As given.
     """
 
     def __init__(
@@ -66,12 +70,14 @@ class Sampling:
         sequences: Sequence[np.random.SeedSequence],
         start: Any = None,
         jitter: bool = True,
+        disperse: bool = True,
         kept: set[str] | None = None,
         discard: bool = True,
         record: bool = True,
     ) -> None:
         chains, keys = len(numbers), [key_of(s) for s in sequences]
-        self._model, self._tune, self._numbers, self._sequences = model, tune, list(numbers), sequences
+        self._model, self.numbers, self._sequences = model, list(numbers), sequences
+        self.tune, self.draws = tune, draws
         self.methods = [method for method, _ in assigned]
         self.bound = model.bind(chains)
         steps = [Placed(method, site_of(self.bound, names, method.sees_all)) for method, names in assigned]
@@ -80,9 +86,10 @@ class Sampling:
         gradient = any(method.uses_gradient for method in self.methods)
         if gradient:
             _warn_of_gradient(self.bound)
-        points = starting_points(self.bound, model, start, jitter, keys, numbers, gradient)
+        points = starting_points(self.bound, model, start, jitter, keys, numbers, gradient, disperse)
         for placed in steps:
             placed.method.check_starts(placed.site, np.array([placed.position(point.position) for point in points]))
+        self.bound.discrete(self.bound.chains)[:] = points[0].discrete  # for what looks at the first of them
         if gradient:
             self.bound.check_gradient(points[0].position)
         if model.conditional:
@@ -95,15 +102,13 @@ class Sampling:
         self._stats, self._warm_stats, stat_columns = statistics_arrays(steps, chains, tune, draws)
         self.blocks.wire(columns if record else [], stat_columns if record else [])
 
-    def trace(self, seconds: float, interrupted: bool) -> Trace:
-        """Return a trace of what is finished.
+    def trace(self, seconds: float) -> Trace:
+        """Return a trace of what is finished, interrupted if more was meant to come.
 
         Parameters
         ----------
         seconds : float
             How long it took.
-        interrupted : bool
-            Whether more was meant to come.
         """
         done = self.blocks.progress["draw"].copy()
         return Trace(
@@ -112,19 +117,33 @@ class Sampling:
             warmup_posterior=self._warm_draws,
             warmup_sample_stats=self._warm_stats,
             observed_data=self._model.observed,
-            draws_done=np.maximum(done - self._tune, 0),
-            tune_done=np.minimum(done, self._tune),
-            chain_ids=self._numbers,
-            attrs=_attributes(self._sequences, seconds, self.methods, self._tune, self.blocks.progress["gradients"]),
-            interrupted=interrupted,
+            draws_done=np.maximum(done - self.tune, 0),
+            tune_done=np.minimum(done, self.tune),
+            chain_ids=self.numbers,
+            attrs=_attributes(self._sequences, seconds, self.methods, self.tune, self.blocks.progress["gradients"])
+            | {"parameters": list(self._model.parameters)},
+            interrupted=bool((done < self.tune + self.draws).any()),
         )
 
 
 def _warn_of_gradient(bound: Any) -> None:
-    if bound.gradient_warning:
-        warnings.warn(bound.gradient_warning, PerformanceWarning, stacklevel=4)
-    for message in bound.derivative_warnings:
-        warnings.warn(message, DerivativeWarning, stacklevel=4)
+    found = [(bound.gradient_warning, PerformanceWarning)] if bound.gradient_warning else []
+    for message, category in [*found, *((message, DerivativeWarning) for message in bound.derivative_warnings)]:
+        with unseen():
+            warnings.warn(message, category, stacklevel=4)
+
+
+def divergence_error(trace: Trace) -> SamplingError | None:
+    """Return an error that names the first draw after warm-up that has diverged; None if none has."""
+    found = first_divergence(trace, trace.draws_done)
+    if found is None:
+        return None
+    chain, draw = found
+    point = where(trace.posterior, [name for name in trace.attrs["parameters"] if name in trace.posterior], chain, draw)
+    return SamplingError(
+        f"stopped at the first divergence, as on_error='raise' asks: draw {draw} of chain {trace.chain_ids[chain]}"
+        f"{f', near {point}' if point else ''}; finished draws: error.trace"
+    )
 
 
 def settings(methods: Sequence[StepMethod], *names: str) -> dict[str, Any]:
@@ -162,4 +181,4 @@ def _attributes(
         "gradients": [int(g) for g in gradients],  # evaluations per chain, warm-up and search of the step size included
         "tune": tune,
         "steps": [method.name for method in methods],
-    } | settings(methods, "target_accept", "max_treedepth")
+    } | settings(methods, "target_accept", "max_treedepth", "largest_step_size")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import mapping
 from nbinfer.compile import address_of
 from nbinfer.errors import SamplingError
 from nbinfer.mcmc.arguments import check_count, kept_names, model_and_draws
@@ -28,8 +29,13 @@ def _advance(job: Sampling, until: int) -> None:
     team = job.blocks.team(until)
     job.blocks.stop[0] = 0
     job.blocks.progress["finished"] = 0
+    before = int(job.blocks.progress["divergences"].sum())
     work(address_of(team))
     raise_failure(job.blocks, job.bound)
+    if job.blocks.stops_at_divergence and job.blocks.progress["divergences"].sum() > before:
+        chain = job.blocks.chains[0]
+        point = job.bound.describe(chain.position, 0, chain.discrete.copy())
+        raise SamplingError(f"stopped at the first divergence, as on_error='raise' asks, near {point}.")
 
 
 def iter_sample(
@@ -104,8 +110,12 @@ def iter_sample(
     if tune:
         _advance(job, tune)
     for draw in range(1, draws + 1):
-        _advance(job, tune + draw)
-        yield job.trace(time.perf_counter() - begun, draw < draws)[:draw]
+        try:
+            _advance(job, tune + draw)
+        except SamplingError as error:
+            error.trace = job.trace(time.perf_counter() - begun)[:draw]
+            raise
+        yield job.trace(time.perf_counter() - begun)[:draw]
 
 
 class Stepper:
@@ -157,6 +167,7 @@ class Stepper:
             sequences=seed_sequences(random_seed, 1),
             start=start,
             jitter=False,
+            disperse=False,
             record=False,
         )
         self._chain = self._job.blocks.chains[0]
@@ -200,7 +211,7 @@ class Stepper:
         q : ndarray, shape (dim,)
             Where it ends.
         """
-        position = self.model.layout.position(q0)
+        position = self.model.layout.position(q0, "q0")
         if not np.array_equal(position, self.position):
             self._move(position, self._chain.discrete)
         _advance(self._job, int(self._chain.draw) + 1)
@@ -220,7 +231,7 @@ class Stepper:
             Where it ends.
         """
         if point is not None:
-            whole = {**self.point, **point}
+            whole = {**self.point, **mapping("point", point)}
             position = self.model.unconstrain(whole)
             self._move(position, self.model.layout.discrete_values(whole)[: self._job.bound.n_discrete])
         _advance(self._job, int(self._chain.draw) + 1)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nbinfer.arguments import between, choice, is_number, numbers
 
-def between(name: str, value: Any, low: float, high: float) -> None:
-    """Require a number in an open interval."""
-    if not is_number(value) or not low < value < high:
-        raise ValueError(f"{name} must lie between {low:g} and {high:g}, got {value!r}.")
+__all__ = ["between", "check_interval", "check_tune", "choice", "count", "is_number", "numbers", "positive"]
 
 
 def positive(name: str, value: Any, finite: bool = True) -> None:
@@ -20,29 +17,10 @@ def positive(name: str, value: Any, finite: bool = True) -> None:
         raise ValueError(f"{name} must be positive{' and finite' if finite else ''}, got {value!r}.")
 
 
-def numbers(name: str, value: Any) -> NDArray[np.float64]:
-    """Return numbers, of any shape, as float64."""
-    try:
-        return np.array(value, np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be numbers, got {value!r}.") from None
-
-
 def count(name: str, value: Any, least: int, most: int) -> None:
     """Require an int within limits."""
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or not least <= value <= most:
         raise ValueError(f"{name} must be an int from {least} to {most}, got {value!r}.")
-
-
-def choice(name: str, value: Any, choices: Any) -> None:
-    """Require one of several words."""
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"unknown {name} {value!r}; choose {', '.join(map(repr, choices))}.")
-
-
-def is_number(value: Any) -> bool:
-    """Tell whether a setting is a number and no bool."""
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def check_tune(label: str, tune: Any) -> None:

@@ -246,3 +246,16 @@ class StepMethod:  # numpydoc ignore=PR02
 
     def connect(self, own: Memory, around: Around, site: Site) -> None:
         """Write into all chains the addresses of what is not theirs: functions, other chains."""
+
+    def replay(self, model: Any, position: np.ndarray, discrete: np.ndarray, rng: np.random.Generator) -> None:
+        """Run what the user gave to this step once more in plain Python, so that its own exception comes out.
+
+        Parameters
+        ----------
+        model : Model
+            The model.
+        position, discrete : ndarray
+            Where the compiled form failed.
+        rng : Generator
+            At the numbers that the step began with there.
+        """

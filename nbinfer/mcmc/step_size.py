@@ -25,6 +25,7 @@ AVERAGING = State(
         "error_bar": "f8",  # running mean of target - acceptance
         "count": "f8",  # updates so far
         "largest": "f8",  # step size that is not exceeded
+        "follows": "i8",  # whether the point that step sizes are pulled to follows their average
     }
 )
 DualAveraging = AVERAGING.record
@@ -33,7 +34,7 @@ DualAveraging = AVERAGING.record
 @kernel
 def restart(state: Record, step_size: float) -> None:
     """Forget what was learnt and start from `step_size` (> 0)."""
-    state.shrink_point = math.log(10.0 * step_size)
+    state.shrink_point = math.log(step_size if state.follows != 0 else 10.0 * step_size)
     state.log_step = math.log(step_size)
     state.log_step_bar = math.log(step_size)
     state.error_bar = 0.0
@@ -52,6 +53,8 @@ def learn(state: Record, accept_prob: float, target_accept: float, gamma: float,
     state.log_step = min(log_step, math.log(state.largest))
     decay = state.count**-k
     state.log_step_bar += decay * (state.log_step - state.log_step_bar)
+    if state.follows != 0:  # a pull to any other place would hold the acceptance off its target
+        state.shrink_point = state.log_step_bar
 
 
 @kernel

@@ -80,8 +80,10 @@ def check_order(label: str, order: Any, site: Site | None = None) -> None:
             raise ValueError(f"order of {label} must be 'random' or a permutation, got {order!r}.")
         return
     wanted = "a permutation of 0 … k - 1" if site is None else f"a permutation of 0 … {len(site.discrete) - 1}"
-    is_list = isinstance(order, Sequence | np.ndarray) and all(
-        isinstance(i, int | np.integer) and not isinstance(i, bool) for i in order
+    is_list = (
+        isinstance(order, Sequence | np.ndarray)
+        and getattr(order, "shape", None) != ()
+        and all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in order)
     )
     if not is_list or sorted(order) != list(range(len(order) if site is None else len(site.discrete))):
         raise ValueError(f"order of {label} must be 'random' or {wanted}, got {order!r}.")

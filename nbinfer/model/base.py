@@ -48,6 +48,10 @@ class BaseModel:
         self.name = name
         self.layout = Layout(parameters)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled and copied: not what holds classes of named tuples, which is made anew."""
+        return {name: value for name, value in vars(self).items() if name not in ("_data_tuple", "_gradient_class")}
+
     def bind(self, chains: int = 1) -> Bound:
         """Give the model memory for a number of chains, and machine code, which is made when first asked for."""
         raise NotImplementedError

@@ -8,9 +8,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.compile.origin import python_function
 from nbinfer.errors import ModelError
 from nbinfer.model.checks import where
-from nbinfer.model.evaluate import call, check_arguments, check_term, python_function
+from nbinfer.model.evaluate import call, check_arguments, check_term
 from nbinfer.model.transforms import Floats
 
 Bound: TypeAlias = NDArray[np.float64] | Callable[..., Any]

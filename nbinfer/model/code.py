@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 from nbinfer.compile import Entry
+from nbinfer.compile.forks import cached_property
 from nbinfer.compile.modules import GeneratedModule, generated_module
 from nbinfer.errors import CompileError
 from nbinfer.model import generate
 from nbinfer.model.derived import Derivation, derivation, derive_now
+from nbinfer.model.evaluate import raise_if_written
 from nbinfer.model.shells import SIGNATURES
 
 if TYPE_CHECKING:
@@ -35,18 +36,18 @@ class Code:
         self._facts = facts
         self.written = written
 
-    @functools.cached_property
+    @cached_property
     def _content(self) -> str:
         return self._model._content(self.written)
 
-    @functools.cached_property
+    @cached_property
     def derivation(self) -> Derivation:
         """What was derived: the gradient unless it is written, and the pullbacks of bounds that are functions."""
         if self.written and not self._model.layout.dependent:
             return Derivation("", "", (), {})
         return derivation(self._content, lambda: self._model._derive(self.written))
 
-    @functools.cached_property
+    @cached_property
     def _module(self) -> GeneratedModule:
         plan = self._model._plan(self._facts, self.written)._replace(derivatives=self.derivation.source)
         names = self._model._names(self.written) | (self.derivation.names or {})
@@ -55,16 +56,20 @@ class Code:
     def entry(self, name: str) -> Entry:
         """Return one of the C functions, ready to be called; what Numba cannot compile becomes one message."""
         entry = self._module.entry(name)
-        try:
-            if self.derivation.names is None and not entry.is_compiled:
+
+        def prepare() -> None:
+            if self.derivation.names is None:
                 # A derivation read from disk knows its text; to compile it takes what the text refers to.
                 found = derive_now(lambda: self._model._derive(self.written)).names
                 entry.py_func.__globals__.update(found or {})
-            entry.address  # noqa: B018
+
+        try:
+            entry.load(prepare)
             return entry
         except Exception as error:
             from nbinfer.compile.readable import readable
 
+            raise_if_written(error)
             layout = self._model.layout
             fields = {"Parameters": list(layout.parameters), "Data": list(self._model.data)}
             fields["Gradients"] = [p.name for p in layout.continuous]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import keyword
-import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -24,8 +23,6 @@ _REMEDIES = {
     "m": "convert it to numbers by dividing by a time unit",
     "V": "pass each field as an entry of its own",
 }
-#: Arrays up to this size in bytes count by content where facts about a model are looked up, larger ones by shape.
-_CONTENT_LIMIT = 1 << 20
 
 
 class Datum(NamedTuple):
@@ -242,6 +239,5 @@ def content_key(data: Iterable[Datum]) -> str:
     digest = hashlib.sha256()
     for datum in data:
         digest.update(repr((datum.key, datum.array.shape)).encode())
-        if math.prod(datum.array.shape) * 8 <= _CONTENT_LIMIT:
-            digest.update(datum.array.tobytes())
+        digest.update(datum.array.reshape(-1).view(np.uint8).data if datum.array.size else b"")
     return digest.hexdigest()[:16]

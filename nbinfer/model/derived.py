@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nbinfer.autodiff.errors import ADError
-from nbinfer.compile import JIT
-from nbinfer.compile.modules import write_once
-from nbinfer.compile.objects import cache_root
+from nbinfer.compile import JIT, files
+from nbinfer.compile.users import compilable
 from nbinfer.model.data import Datum
 from nbinfer.model.layout import Layout, Parameter
 
@@ -50,14 +47,14 @@ class Derivation(NamedTuple):
 
 def derivation(content: str, derive: Callable[[], Sequence[Generated]]) -> Derivation:
     """Return the derivation for a model's content, from disk if it is there."""
-    path = cache_root() / "models" / "derived" / f"{content}.json"
-    if JIT:
-        known = _read(path)
-        if known is not None:
-            return known
+    path = files.cache_root() / "models" / "derived" / f"{content}.json"
+    source = files.read_json(path) if JIT else None
+    if source is not None:
+        return Derivation(source, "", (), None)
     found = derive_now(derive)
-    if JIT:
-        write_once(path, json.dumps([found.source, found.reason, found.warnings]))
+    # Why a function cannot be derived may lie outside of it, as where its source was sought; and warnings tell lines.
+    if JIT and not found.reason and not found.warnings:
+        files.write_json(path, found.source)
     return found
 
 
@@ -70,7 +67,9 @@ def derive_now(derive: Callable[[], Sequence[Generated]]) -> Derivation:
     names: dict[str, Any] = {}
     for part in parts:
         names |= part.globals | part.arrays
-    source = "\n\n".join("@kernel(reassociate=True)\n" + part.source for part in parts)
+    seen: dict[int, Any] = {}
+    names = {name: compilable(thing, seen=seen) for name, thing in names.items()}
+    source = "\n\n".join(part.marked for part in parts)
     return Derivation(source, "", tuple(str(warning) for part in parts for warning in part.warnings), names)
 
 
@@ -103,14 +102,6 @@ def _with_own_names(part: Generated) -> Generated:
     for name in part.globals | part.arrays:
         source = re.sub(rf"(?<![\w.]){name}(?!\w)", f"{part.name}_{name}", source)
     return part._replace(source=source, globals=own(part.globals), arrays=own(part.arrays))
-
-
-def _read(path: Path) -> Derivation | None:
-    try:
-        source, reason, warnings = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return Derivation(source, reason, tuple(warnings), None)
 
 
 def parameter_types(layout: Layout) -> dict[str, Type]:

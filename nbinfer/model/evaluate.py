@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from nbinfer.compile import kernels
-from nbinfer.errors import ModelError
+from nbinfer.compile.forks import hold_at_forks
+from nbinfer.compile.in_python import in_python
+from nbinfer.compile.origin import python_function
+from nbinfer.compile.pool import turn
+from nbinfer.errors import ModelError, NbinferWarning
 
-_LOCK = threading.RLock()
+_LOCK = hold_at_forks(threading.RLock())
 
 #: Exceptions that say that this point is bad, not that the function is wrong.
 NUMERICAL = (ArithmeticError, np.linalg.LinAlgError)
@@ -21,7 +26,7 @@ NUMERICAL = (ArithmeticError, np.linalg.LinAlgError)
 @contextlib.contextmanager
 def plain_python() -> Iterator[None]:
     """Let kernels that a user's function calls run as Python within the block, so that nothing is compiled."""
-    with _LOCK, np.errstate(all="ignore"):
+    with _LOCK, turn(), np.errstate(all="ignore"):
         before = kernels.JIT
         kernels.JIT = False
         try:
@@ -30,20 +35,71 @@ def plain_python() -> Iterator[None]:
             kernels.JIT = before
 
 
-def python_function(function: Any) -> Any:
-    """Return the Python function behind a kernel or one of Numba's dispatchers."""
-    return getattr(function, "py_func", function)
-
-
 def is_numerical(error: BaseException) -> bool:
     """Whether an exception says that a point is bad; Python's math raises where compiled code returns NaN."""
     return isinstance(error, NUMERICAL) or (isinstance(error, ValueError) and "math domain error" in str(error))
 
 
 def call(function: Any, *args: Any) -> Any:
-    """Call a user's function in plain Python."""
-    with plain_python():
-        return python_function(function)(*args)
+    """Call a user's function in plain Python; what writes to parameters or data gets an error that says so."""
+    try:
+        with plain_python():
+            return in_python(function)(*args)
+    except Exception as error:
+        raise_if_written(error)
+        raise
+
+
+def raise_if_written(error: BaseException) -> None:
+    """Raise a ModelError if an exception, NumPy's or Numba's, is about a write to memory that is read-only."""
+    from nbinfer.compile.readable import written
+
+    message = written(error)
+    if message is not None:
+        raise ModelError(message) from None
+
+
+def check_shapes(
+    terms: Mapping[str, tuple[int, ...] | None], data: Mapping[str, tuple[int, ...]], parameters: Mapping[str, Any]
+) -> None:
+    """Require likelihood terms that bear the name of data to have no more values than these along any axis.
+
+    They may have fewer: a number is the sum; an axis may be summed, or begin later. More come of broadcasting (n, 1)
+    against (n,); of other terms, where that happens, a warning is all that can be said.
+    """
+    for name, shape in terms.items():
+        if name in data and shape is not None and not _fits_into(shape, data[name]):
+            raise ModelError(
+                f"likelihood {name!r} must have one value for each observation, so the shape of its data, "
+                f"{data[name]}, got {shape}; arrays of shapes (n, 1) and (n,) broadcast to (n, n): give both sides one "
+                f"shape, for example d.{name}.ravel()"
+            )
+        if name not in data and shape is not None and len(shape) > 1:
+            _warn_of_broadcast(name, shape, {**data, **{key: p.shape for key, p in parameters.items()}})
+
+
+def _fits_into(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
+    """Tell whether axes can be left out of a shape, and others cut, so that this one remains."""
+    left = iter(whole)
+    return all(any(length <= available for available in left) for length in shape)
+
+
+def _warn_of_broadcast(name: str, shape: tuple[int, ...], known: Mapping[str, tuple[int, ...]]) -> None:
+    if shape in known.values():
+        return
+    columns = [key for key, s in known.items() if len(s) == len(shape) and 1 in s and max(s) > 1]
+    rows = [key for key, s in known.items() if len(s) == len(shape) - 1 and s]
+    for a, b in ((a, b) for a in columns for b in rows):
+        with contextlib.suppress(ValueError):
+            if np.broadcast_shapes(known[a], known[b]) == shape:
+                warnings.warn(
+                    f"the likelihood {name!r} has {' x '.join(map(str, shape))} values, which looks as if {a!r} of "
+                    f"shape {known[a]} was broadcast against {b!r} of shape {known[b]}; if that is not meant, use "
+                    f"{a}.ravel()",
+                    NbinferWarning,
+                    stacklevel=2,
+                )
+                return
 
 
 def check_arguments(function: Any, label: str, names: tuple[str, ...], called: str = "") -> None:
@@ -117,11 +173,15 @@ class Facts(NamedTuple):
         return cls(terms, derived, bounds)
 
 
+def trial_points(dim: int) -> list[np.ndarray]:
+    """Return the points at which functions are tried: unconstrained 0 first."""
+    return [np.zeros(dim), *np.random.Generator(np.random.Philox(key=1)).uniform(-1.0, 1.0, (4, dim))]
+
+
 def retrying(evaluate: Callable[[np.ndarray], Any], dim: int) -> Any:
     """Evaluate at unconstrained 0; if that is numerically bad, at a few other points, before giving up."""
-    points = [np.zeros(dim), *np.random.Generator(np.random.Philox(key=1)).uniform(-1.0, 1.0, (4, dim))]
     errors = []
-    for q in points:
+    for q in trial_points(dim):
         try:
             return evaluate(q)
         except Exception as error:

@@ -16,7 +16,7 @@ from nbinfer.compile.modules import generated_module
 from nbinfer.compile.users import compilable
 from nbinfer.errors import CompileError, ModelError
 from nbinfer.model import generate, shells
-from nbinfer.model.evaluate import call, check_arguments
+from nbinfer.model.evaluate import call, check_arguments, raise_if_written
 from nbinfer.model.layout import Parameter
 from nbinfer.model.plan import ARGUMENTS, Plan, constants, constrain, function
 
@@ -119,7 +119,7 @@ def conditional_entry(model: Model, facts: Facts, name: str) -> Entry:
     """
     plan, p = model._plan(facts, False), model.parameters[name]
     jacobian = not p.support.discrete or bool(plan.layout.dependent)
-    total = f"users(p, data, i){' + log_jacobian' if jacobian else ''}"
+    total = f"users(p, readonly(data), i){' + log_jacobian' if jacobian else ''}"
     element = function(
         "element", f"q, i, {ARGUMENTS}", [*constrain(plan, jacobian=jacobian), f"return {total}"], "Evaluate it."
     )
@@ -148,7 +148,7 @@ def draw_entry(model: Model, facts: Facts, name: str, draw: Any) -> Entry:
     as float64, else unconstrained coordinates.
     """
     plan, p = model._plan(facts, False), model.parameters[name]
-    body = [*constrain(plan, jacobian=bool(plan.layout.dependent)), "value = users(p, data, rng)"]
+    body = [*constrain(plan, jacobian=bool(plan.layout.dependent)), "value = users(p, readonly(data), rng)"]
     body = [line.replace("return -np.inf", "return True") for line in body]
     body += _taken(p)
     if not p.support.discrete and not p.support.is_identity:
@@ -200,7 +200,7 @@ def _entry(model: Model, plan: Plan, parts: list[str], kind: str, signature: str
     """Compile a module around a user's function."""
     source = "\n\n".join(part.strip("\n") + "\n" for part in [generate.head(plan), *parts])
     source = source.replace("import floats_at,", "import floats_at, generator_at,")
-    names = model._names(False) | {"users": compilable(users)}
+    names = model._names(False) | {"users": compilable(users, data=(1,))}
     support = model.parameters[name].support
     if kind == "draw" and not support.discrete:
         names["inverse"] = kernel(support.inverse)
@@ -213,6 +213,7 @@ def _entry(model: Model, plan: Plan, parts: list[str], kind: str, signature: str
     except Exception as error:
         from nbinfer.compile.readable import readable
 
+        raise_if_written(error)
         label = f"conditional of {name!r}" if kind == "conditional" else f"draw of GibbsStep({name!r})"
         fields = {"Parameters": list(model.parameters), "Data": list(model.data)}
         message = readable(error, [(label, users)], fields)

@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbinfer.compile import JIT, address_of, call_density, entry, floats_at, ints_at
+from nbinfer.arguments import MOST, flag
+from nbinfer.compile import JIT, address_of, call_density, entry, floats_at, ints_at, readonly
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.memory import register
+from nbinfer.compile.origin import python_function
+from nbinfer.compile.pool import is_crowded
 from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
 from nbinfer.model.base import BaseModel
 from nbinfer.model.data import Datum, convert, convert_all
 from nbinfer.model.density import Bound, aligned
 from nbinfer.model.derived import NAME, data_type, units_key
-from nbinfer.model.evaluate import Facts, call, check_number, python_function, retrying
+from nbinfer.model.evaluate import Facts, call, check_number, retrying
 from nbinfer.model.generate import DIFFERENCE_STEP
 from nbinfer.model.model import Model
+from nbinfer.model.observe import look_where_finite
 from nbinfer.model.plan import Plan, Term
-from nbinfer.model.pointers import PROTOTYPE, c_address, pointer, tests_null
+from nbinfer.model.pointers import PROTOTYPE, c_address, check_signature, knows_null, pointer
 from nbinfer.model.supports import real
 
 if TYPE_CHECKING:
@@ -47,18 +51,24 @@ def never_null(n: int, q: int, grad: int, context: int) -> float:
 
 def flat(f: Any, dim: int, data: Any, *, context: Any, compile: bool, name: str | None) -> Model:
     """Make the model that `Model.flat` describes."""
+    flag("compile", compile)
     try:
         size = operator.index(dim)
     except TypeError:
         raise ModelError(f"dim must be an integer, got {dim!r}") from None
     if size < 1:
         raise ModelError(f"dim must be at least 1, got {size}")
+    if size > MOST:
+        raise ModelError(f"dim must be at most 2**48, got {size}")
     address = c_address(f)
     if address is not None:
+        check_signature(f)
+        if address == 0:
+            raise ModelError("f must be a C function, got a null pointer")
         if data is not None:
             raise ModelError("a C function gets its data through context=, not through data=")
         user = getattr(f, "user_data", None)
-        return ForeignModel(address, size, user if context is None else context, f, name, tests_null(f))
+        return ForeignModel(address, size, user if context is None else context, f, name, knows_null(f))
     if context is not None:
         raise ModelError("context= is for C functions; pass data= to a Python function")
     if not callable(f):
@@ -88,7 +98,7 @@ class _Flat(Model):
         """What the function gets as data."""
         if not self._has_data:
             return ()
-        return self._data["data"].value if self._bare else self._data_tuple
+        return readonly(self._data["data"].value) if self._bare else self._data_tuple
 
 
 def _argument_names(f: Any, has_data: bool) -> str:
@@ -134,12 +144,14 @@ class FlatModel(_Flat):
         return [(self._label, self._f)]
 
     def _pieces(self, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
-        x = np.array(values["x"])
-        arguments = {"x": x, "grad": np.zeros(self.dim), "data": self._data_argument}
+        arguments = {"x": readonly(np.asarray(values["x"])), "grad": np.zeros(self.dim), "data": self._data_argument}
         return [(self._label, call(self._f, *(arguments[name] for name in self._form.split(", "))))]
 
     def _observe(self, q: np.ndarray) -> Facts:
-        check_number(self._pieces({"x": q})[0][1], self._label)
+        value = self._pieces({"x": q})[0][1]
+        check_number(value, self._label)
+        if not np.isfinite(value):
+            look_where_finite(self)
         return Facts({}, {}, {})
 
     def _content(self, written: bool) -> str:
@@ -152,7 +164,7 @@ class FlatModel(_Flat):
 
         types = {name: data_type(datum) for name, datum in self._data.items()}
         data = (next(iter(types.values())) if self._bare else types) if self._has_data else None
-        return [derive_flat(python_function(self._f), data, name=NAME)]
+        return [derive_flat(self._f, data, name=NAME)]
 
     def _plan(self, facts: Facts, written: bool) -> Plan:
         terms = [] if written else [Term("logp", False)]
@@ -160,7 +172,8 @@ class FlatModel(_Flat):
         return Plan(self.layout, data, terms, written, [], self._form, self._bare)
 
     def _names(self, written: bool) -> dict[str, Any]:
-        return {self._label: compilable(self._f)}
+        data = [k for k, name in enumerate(self._form.split(", ")) if name == "data"]
+        return {self._label: compilable(self._f, data)}
 
 
 class _ForeignBound(Bound):
@@ -198,6 +211,18 @@ class ForeignModel(_Flat):
         self.contexts = [pointer(c) for c in context] if isinstance(context, (list, tuple)) else pointer(context)
         self._keep = (keep, context)
         self.function = PROTOTYPE(address)
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"{self.title} cannot be pickled: its density is a C function, whose address means nothing in another "
+            "process; make the model there"
+        )
+
+    def __copy__(self) -> ForeignModel:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> ForeignModel:
+        return self  # nothing of it changes, and what its pointers lead to is not ours to copy
 
     def _labelled(self) -> list[tuple[str, Any]]:
         return []
@@ -238,6 +263,11 @@ class _CBound(_ForeignBound):
             for row, context, spare in zip(self._rows, self._contexts, self._spare, strict=True):
                 row[:3] = self._address, context, address_of(spare)
             self._contexts = [address_of(row) for row in self._rows]
+
+    @property
+    def serial(self) -> bool:  # type: ignore[override]
+        """Whether the function may be Numba's, and enter a pool that holds one thread at a time."""
+        return not self.model.takes_null and is_crowded()
 
     @property
     def density(self) -> int:

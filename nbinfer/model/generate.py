@@ -57,7 +57,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from nbinfer.compile import floats_at, ints_at, kernel, part, store_release
+from nbinfer.compile import floats_at, ints_at, kernel, part, readonly, store_release
 
 {newline.join(classes)}
 
@@ -77,14 +77,15 @@ def _gradients(plan: Plan) -> str:
 
 
 def _flat_call(plan: Plan) -> str:
-    return ", ".join({"x": "q"}.get(name, name) for name in plan.flat.split(", "))
+    written = {"x": "readonly(q)", "data": "readonly(data)"}
+    return ", ".join(written.get(name, name) for name in plan.flat.split(", "))
 
 
 def _value(plan: Plan) -> str:
     lines = [] if plan.flat else constrain(plan)
     lines.append("total = 0.0" if plan.flat else "total = log_jacobian")
     for i, term in enumerate(plan.terms):
-        value = f"{term.function}({_flat_call(plan) if plan.flat else 'p, data'})"
+        value = f"{term.function}({_flat_call(plan) if plan.flat else 'p, readonly(data)'})"
         lines.append(f"if weights[{i}] != 0.0:")
         lines.append(f"    total += weights[{i}] * " + (f"np.sum({value})" if term.is_array else value))
     lines.append("return total")
@@ -123,8 +124,8 @@ def _fused(plan: Plan) -> str:
         lines.append(f"total = {name}({arguments})")
     else:
         lines += loop("scratch", layout.values, 2 * layout.values, "= 0.0") if layout.values else []
-        lines += [*constrain(plan), f"gradients = {_gradients(plan)}"]
-        lines.append(f"total = {name}(p, data, gradients{more})")
+        lines += [*constrain(plan, shown=plan.written), f"gradients = {_gradients(plan)}"]
+        lines.append(f"total = {name}(p, {'readonly(data)' if plan.written else 'data'}, gradients{more})")
     # A gradient that knows no weights takes that of the whole; its terms cannot be told apart.
     if len(plan.terms) <= 1 and (plan.flat or plan.written):
         scaled = loop("grad", 0, layout.dim, "*= weights[0]")

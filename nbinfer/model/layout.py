@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbinfer.compile import readonly
 from nbinfer.errors import ModelError
 from nbinfer.model.bounds import BoundsError, evaluate
 from nbinfer.model.data import check_name
@@ -105,6 +106,10 @@ class Layout:
                 self.constants[parameter.c] = parameter.support.constants
         self.tuple_class = _named_tuple("Parameters", self.parameters)
 
+    def __reduce__(self) -> Any:
+        # Classes of named tuples are made with it, and have no name by which to find them.
+        return Layout, ({name: p.support for name, p in self.parameters.items()},)
+
     @property
     def bounds_start(self) -> int:
         """Where the constants of transforms lie in scratch memory: after the values and their gradients."""
@@ -166,14 +171,14 @@ class Layout:
         steps = list(self.walk(q, data, discrete))
         return {name: value for name, value, _ in steps}, float(sum(log_jacobian for *_, log_jacobian in steps))
 
-    def position(self, q: Any) -> np.ndarray:
+    def position(self, q: Any, name: str = "q") -> np.ndarray:
         """Check and convert coordinates."""
         try:
             position = np.ascontiguousarray(q, np.float64)
         except (TypeError, ValueError):
-            raise ModelError(f"a position must be {self.dim} numbers, got {type(q).__name__}") from None
+            raise ModelError(f"{name}: a position must be {self.dim} numbers, got {type(q).__name__}") from None
         if position.shape != (self.dim,):
-            raise ModelError(f"a position must have shape ({self.dim},), got {position.shape}")
+            raise ModelError(f"{name}: a position must have shape ({self.dim},), got {position.shape}")
         return position
 
     def check(self, point: Mapping[str, Any], data: Any, *, partial: bool) -> dict[str, Any]:
@@ -237,6 +242,32 @@ class Layout:
             raise ModelError("; ".join(wrong))
         return q
 
+    def completed(
+        self, point: Mapping[str, Any], q: np.ndarray, discrete: np.ndarray, data: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the coordinates and discrete values of a partial point, with those given here for what is missing.
+
+        Raises
+        ------
+        ModelError
+            If a value of the point lies outside its bounds there, or they leave nothing between them.
+        """
+        q, discrete = q.copy(), discrete.copy()
+        values: dict[str, Any] = {}
+        for name, p in self.parameters.items():
+            support = self.support(p, values, data)
+            if name in point:
+                values[name] = support.check(point[name])
+                if p.support.discrete:
+                    discrete[p.z] = np.ravel(values[name])
+                else:
+                    q[p.q] = support.unconstrain(values[name])
+            elif p.support.discrete:
+                values[name] = discrete[p.z].reshape(p.shape)
+            else:
+                values[name] = support.image(q[p.q])[0]
+        return q, discrete
+
     def discrete_values(self, point: Mapping[str, Any]) -> np.ndarray:
         """Lay out the discrete values of a point, maybe partial."""
         z = np.zeros(max(self.discrete, 1), np.int64)
@@ -246,7 +277,7 @@ class Layout:
         return z
 
     def as_tuple(self, values: Mapping[str, Any]) -> Any:
-        """Make the named tuple that the user's functions see: NumPy floats, ints and arrays."""
+        """Make the named tuple that the user's functions see: NumPy floats, ints and arrays, which are read-only."""
         return self.tuple_class(*(_seen(values[name], p) for name, p in self.parameters.items()))
 
     def coordinate_name(self, index: int) -> str:
@@ -272,5 +303,5 @@ def _named_tuple(name: str, fields: Iterable[str]) -> Any:
 
 def _seen(value: Any, parameter: Parameter) -> Any:
     if parameter.shape:
-        return np.asarray(value)
+        return readonly(np.asarray(value))
     return int(value) if parameter.support.discrete else np.float64(value)

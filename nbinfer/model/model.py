@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import collections
 import copy
-import functools
-import json
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbinfer.compile import JIT
+from nbinfer.arguments import words
+from nbinfer.compile import JIT, files, readonly
 from nbinfer.compile.fingerprint import fingerprint
-from nbinfer.compile.modules import write_once
-from nbinfer.compile.objects import cache_root
+from nbinfer.compile.forks import cached_property
+from nbinfer.compile.origin import python_function
 from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
 from nbinfer.model.base import BaseModel
@@ -28,12 +26,13 @@ from nbinfer.model.evaluate import (
     call,
     check_arguments,
     check_number,
+    check_shapes,
     check_term,
-    describe_derived,
-    python_function,
     retrying,
 )
 from nbinfer.model.extras import conditionals
+from nbinfer.model.kinds import with_kinds
+from nbinfer.model.observe import check_sum, describe, look_where_finite
 from nbinfer.model.plan import Derived, Plan, Term
 
 if TYPE_CHECKING:
@@ -42,6 +41,9 @@ if TYPE_CHECKING:
 
 class Model(BaseModel):
     """A Bayesian model: a log density over named parameters.
+
+    Functions may not write to ``p`` and ``d``: they are read-only, compiled or not. An index that leaves its array
+    raises IndexError, as in plain Python.
 
     Parameters
     ----------
@@ -52,7 +54,8 @@ class Model(BaseModel):
         ``prior(p, d) -> float``: log prior density. ``p`` and ``d`` are named tuples of parameters and data.
     likelihood : callable or mapping of str to callable, optional
         ``likelihood(p, d)``: log likelihood, a number or an array with one term per observation, which is summed. A
-        mapping names several; a name that is also a data name makes that entry observed data.
+        mapping names several; a name that is also a data name makes that entry observed data, and the term may have no
+        more values than these along any axis.
     logp : callable, optional
         ``logp(p, d) -> float``: log density, instead of prior and likelihood.
     logp_grad : callable, optional
@@ -61,7 +64,8 @@ class Model(BaseModel):
     data : mapping of str to array_like, optional
         Arrays and numbers.
     derived : mapping of str to callable, optional
-        ``f(p, d)``: quantities stored with the draws.
+        ``f(p, d)``: quantities stored with the draws. What is an integer or a truth value at every point, as Numba
+        infers it, is stored as int64 or bool; everything else as float64.
     predict : mapping of str to callable, optional
         ``f(p, d, rng)``: draws of observed data given parameters.
     total_size : mapping of str to float, optional
@@ -100,7 +104,7 @@ class Model(BaseModel):
         name: str | None = None,
     ) -> None:
         super().__init__(parameters, name)
-        self.allow_nan = (allow_nan,) if isinstance(allow_nan, str) else tuple(allow_nan)
+        self.allow_nan = tuple(words("allow_nan", allow_nan))
         self._data = convert_all(data, self.allow_nan)
         if callable(likelihood):
             likelihood = {"likelihood": likelihood}
@@ -236,11 +240,11 @@ class Model(BaseModel):
 
     # ---- plain Python
 
-    @functools.cached_property
+    @cached_property
     def _data_tuple(self) -> Any:
-        return collections.namedtuple("Data", tuple(self._data))(**self.data)
+        return readonly(collections.namedtuple("Data", tuple(self._data))(**self.data))
 
-    @functools.cached_property
+    @cached_property
     def _gradient_class(self) -> Any:
         return collections.namedtuple("Gradients", [p.name for p in self.layout.continuous])
 
@@ -307,7 +311,8 @@ class Model(BaseModel):
 
     def bind(self, chains: int = 1) -> Bound:
         """Give the model memory for a number of chains, and machine code, which is made when first asked for."""
-        facts = self._facts()
+        facts = with_kinds(self, self._facts())
+        check_shapes(facts.terms, {name: datum.array.shape for name, datum in self._data.items()}, self.parameters)
         # What is bound keeps the data it was bound with.
         return CompiledBound(copy.copy(self), chains, facts, self.weights(facts))
 
@@ -355,69 +360,45 @@ class Model(BaseModel):
     def _facts(self) -> Facts:
         """Run the functions once in Python, check what they return, and keep the outcome beside the machine code."""
         name = f"{self._content(self.is_written)}-{content_key(self._data.values())}.json"
-        path = cache_root() / "models" / "facts" / name
-        known = _read_json(path) if JIT else None
+        path = files.cache_root() / "models" / "facts" / name
+        known = files.read_json(path) if JIT else None
         if known is not None:
             return Facts.from_json(known)
         facts = retrying(self._observe, self.dim)
         if JIT:
-            write_once(path, json.dumps(facts.as_json()))
+            files.write_json(path, facts.as_json())
         return facts  # type: ignore[no-any-return]
 
     def _observe(self, q: np.ndarray) -> Facts:
         values = self.constrain(q)
         terms: dict[str, tuple[int, ...] | None] = {}
-        for label, value in self._pieces(values):
+        pieces = self._pieces(values)
+        for label, value in pieces:
             if label in self.likelihood:
                 check_term(value, self._called(label))
                 terms[label] = value.shape if isinstance(value, np.ndarray) else None
             else:
                 check_number(value, label)
+        if not np.isfinite(sum(np.sum(value) for _, value in pieces)):
+            look_where_finite(self)
         if self.logp_grad is not None:
             check_number(self._call_written(values), "logp_grad")
             if self.has_terms:
-                self._check_sum(q)
+                check_sum(self, q)
         bounds = {}
         for p in self.layout.dependent:
             found = self.layout.bound_values(p, values, self._data_tuple)
             for argument in p.functions:
                 value = found[argument]
                 bounds[argument, p.name] = value.shape if isinstance(value, np.ndarray) else None
-        return Facts(terms, {name: self._describe(name, values, q) for name in self.derived}, bounds)
-
-    def _describe(self, name: str, values: Mapping[str, Any], q: np.ndarray) -> tuple[tuple[int, ...], str]:
-        """Return shape and dtype of a derived quantity; an integer must be one at a second point too."""
-        label = f"derived {name!r}"
-        shape, kind = describe_derived(call(self.derived[name], *self._arguments(values)), label)
-        if kind == "int64":
-            for shift in (0.25, -0.25):
-                other = self._arguments(self.constrain(q + shift))
-                if describe_derived(call(self.derived[name], *other), label)[1] != "int64":
-                    return shape, "float64"
-        return shape, kind
-
-    def _check_sum(self, q: np.ndarray) -> None:
-        """Require that ``logp_grad`` returns the sum of the other functions, up to a constant."""
-        gaps, size = [], 1.0
-        for shift in (0.0, 0.25):
-            values = self.constrain(q + shift)
-            terms = float(sum(np.sum(value) for _, value in self._pieces(values)))
-            written = float(self._call_written(values))
-            gaps.append(written - terms)
-            size = max(size, abs(written), abs(terms))
-        if abs(gaps[1] - gaps[0]) > 1e-6 * size:
-            others = "logp" if self.logp_function is not None else "prior + likelihood"
-            raise ModelError(
-                f"logp_grad must return the same density as {others}, but the two differ by {gaps[0]:.6g} at the "
-                f"initial point and by {gaps[1]:.6g} near by; make them agree, or pass logp_grad alone"
-            )
+        return Facts(terms, {name: describe(self, name, values, q) for name in self.derived}, bounds)
 
     def _plan(self, facts: Facts, written: bool) -> Plan:
         """Tell what goes into a module."""
         terms = [Term("prior", False)] if self.prior is not None else []
         terms += [Term("logp", False)] if self.logp_function is not None else []
         terms += [Term(f"likelihood_{name}", facts.terms[name] is not None) for name in self.likelihood]
-        derived = [Derived(f"derived_{name}", len(facts.derived[name][0])) for name in self.derived]
+        derived = [Derived(f"derived_{name}", len(shape), kind) for name, (shape, kind) in facts.derived.items()]
         data = list(self._data.values())
         return Plan(self.layout, data, terms, written, derived, bounds=facts.bounds)
 
@@ -427,7 +408,7 @@ class Model(BaseModel):
         names |= {f"likelihood_{name}": f for name, f in self.likelihood.items()}
         names |= {f"derived_{name}": f for name, f in self.derived.items()}
         names |= {f"bound_{a}_{p.name}": f for p in self.layout.dependent for a, f in p.functions.items()}
-        found = {name: compilable(f) for name, f in names.items() if f is not None}
+        found = {name: compilable(f, data=(1,)) for name, f in names.items() if f is not None}
         for p in self.layout.continuous:
             parts = ["forward", "pullback", *(["settle", "sensitivity"] if p.support.bounds else [])]
             found |= {f"{part}_{p.name}": getattr(p.support, part) for part in parts}
@@ -440,10 +421,3 @@ def _functions(functions: Any, what: str) -> dict[str, Any]:
     if not isinstance(functions, Mapping):
         raise ModelError(f"{what} must map names to functions, got {type(functions).__name__}")
     return dict(functions)
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
-    except (OSError, ValueError):
-        return None

@@ -22,10 +22,11 @@ class Term(NamedTuple):
 
 
 class Derived(NamedTuple):
-    """A derived quantity: the user's function under its name in the module, and its number of dimensions."""
+    """A derived quantity: the user's function under its name in the module, its number of dimensions, its dtype."""
 
     function: str
     ndim: int
+    kind: str = "float64"
 
 
 class Plan(NamedTuple):
@@ -99,8 +100,11 @@ def constants(plan: Plan, p: Parameter) -> str:
     return flat("constants", p.c)
 
 
-def constrain(plan: Plan, q: str = "q", jacobian: bool = True) -> list[str]:
-    """Write statements that leave `p`, the named tuple of values, and `log_jacobian`."""
+def constrain(plan: Plan, jacobian: bool = True, shown: bool = True) -> list[str]:
+    """Write statements that leave `p`, the named tuple of values, and `log_jacobian`.
+
+    With `shown`, users' functions are to see `p`: they must not write to it.
+    """
     lines = ["log_jacobian = 0.0"] if jacobian else []
     fields: list[str] = []
     for p in plan.layout.parameters.values():
@@ -109,26 +113,27 @@ def constrain(plan: Plan, q: str = "q", jacobian: bool = True) -> list[str]:
             # Rows are written where the density is finite: there the bounds leave room.
             lines += [f"if not settle_{p.name}({constants(plan, p)}):", "    return -np.inf"] if jacobian else []
         if moved(p):
-            call = f"forward_{p.name}({flat(q, p.q)}, {flat('scratch', p.x)}, {constants(plan, p)})"
+            call = f"forward_{p.name}({flat('q', p.q)}, {flat('scratch', p.x)}, {constants(plan, p)})"
             lines.append(f"log_jacobian += {call}" if jacobian else call)
             fields.append(view("scratch", p.x, p.shape))
         elif p.support.discrete:
             fields.append(view("z", p.z, p.shape))
         else:
-            fields.append(view(q, p.q, p.shape))
-    lines.append("p = Parameters(" + ", ".join(fields) + ")")
+            fields.append(view("q", p.q, p.shape))
+    values = f"Parameters({', '.join(fields)})"
+    lines.append(f"p = readonly({values})" if shown else f"p = {values}")
     return lines
 
 
 def _bounds(plan: Plan, p: Parameter, before: Sequence[str]) -> list[str]:
     """Write statements that lay out the bounds of a parameter from the parameters before it."""
-    lines = [f"before_{p.name} = {p.before.__name__}({', '.join(before)})"]
+    lines = [f"before_{p.name} = readonly({p.before.__name__}({', '.join(before)}))"]
     start = plan.layout.bounds_start + p.b.start
     for k, (argument, bound) in enumerate(p.support.bounds):
         at = start + k * p.elements
         if callable(bound):
             value = f"value_{argument}_{p.name}"
-            lines.append(f"{value} = bound_{argument}_{p.name}(before_{p.name}, data)")
+            lines.append(f"{value} = bound_{argument}_{p.name}(before_{p.name}, readonly(data))")
             lines += _spread(value, plan.bounds[argument, p.name], p.shape, at)
         else:
             lines += loop("scratch", at, at + p.elements, "= constants[j]", p.c.start + k * p.elements)

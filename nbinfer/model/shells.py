@@ -125,13 +125,18 @@ def _row(plan: Plan) -> str:
     lines.append("failed = False")
     word = 0
     for derived in plan.derived:
-        call = f"{derived.function}(p, data)"
-        if derived.ndim == 0:
+        call = f"{derived.function}(p, readonly(data))"
+        if derived.ndim == 0 and derived.kind == "float64":
             lines.append(f"out[columns[{word}]] = {call}")
+        elif derived.ndim == 0:
+            lines.append(f"{derived.function}_now = {call}")
+            lines.append(f"failed |= not fits_{derived.kind}({derived.function}_now)")
+            lines.append(f"out[columns[{word}]] = {derived.function}_now")
         else:
-            lines.append(f"failed |= store_array({call}, out, columns[{word}:{word + 1 + derived.ndim}])")
+            store = f"store_array_of_{derived.kind}"
+            lines.append(f"failed |= {store}({call}, out, columns[{word}:{word + 1 + derived.ndim}])")
         word += 1 + derived.ndim
-    comment = "Write parameters and derived quantities; tell whether one of these has changed shape."
+    comment = "Write parameters and derived quantities; tell whether one of these does not fit its columns."
     return function("fill_row", f"q, out, {_row_arguments(plan)}", [*lines, "return failed"], comment)
 
 
@@ -157,7 +162,7 @@ def _row_arguments(plan: Plan) -> str:
 
 def _record(plan: Plan) -> str:
     arguments = _row_arguments(plan)
-    lines = ['"""C function: a row of parameters and derived quantities; 1 if a function raised or changed shape."""']
+    lines = ['"""C function: a row of parameters and derived quantities; 1 if a function raised or does not fit."""']
     names = [name for name in arguments.split(", ") if name != "data"]
     call = f"fill_row(position, out, {arguments})"
     out = f"out = floats_at(out_row, row[{ROW_SIZE}])"
@@ -169,16 +174,32 @@ def _record(plan: Plan) -> str:
     return c_function("record", _ROW, lines)
 
 
+#: What a row, which is made of floats, holds exactly of other types. With the JIT off anything may come.
+_FITS = {
+    "int64": f"-{2**53} <= value <= {2**53} and value == int(value)",
+    "bool": "value == 0 or value == 1",
+}
+
+
 def _stores(plan: Plan) -> str:
-    lines = [
-        "for i in range(value.ndim):",
-        "    if value.shape[i] != column[1 + i]:",
-        "        return True",
-        "i = column[0]",
-        "for element in value.flat:",
-        "    out[i] = element",
-        "    i += 1",
-        "return False",
-    ]
-    comment = "Write an array to its columns; tell whether its shape has changed."
-    return function("store_array", "value, out, column", lines, comment) if any(d.ndim for d in plan.derived) else ""
+    """Write the kernels that check and store derived quantities."""
+    found = []
+    for kind in sorted({d.kind for d in plan.derived if d.kind in _FITS}):
+        comment = f"Tell whether a row holds a value of dtype {kind} as it is."
+        found.append(function(f"fits_{kind}", "value", [f"return {_FITS[kind]}"], comment))
+    for kind in sorted({d.kind for d in plan.derived if d.ndim}):
+        check = [f"    failed |= not fits_{kind}(element)"] if kind in _FITS else []
+        lines = [
+            "for i in range(value.ndim):",
+            "    if value.shape[i] != column[1 + i]:",
+            "        return True",
+            "i, failed = column[0], False",
+            "for element in value.flat:",
+            *check,
+            "    out[i] = element",
+            "    i += 1",
+            "return failed",
+        ]
+        comment = "Write an array to its columns; tell whether its shape has changed, or a value does not fit."
+        found.append(function(f"store_array_of_{kind}", "value, out, column", lines, comment))
+    return "\n\n".join(found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from nbinfer.compile import Kernel
 from nbinfer.compile.fingerprint import fingerprint
+from nbinfer.compile.forks import cached_property
 from nbinfer.errors import ModelError
 from nbinfer.model import matrix_transforms, transforms, vector_transforms
 from nbinfer.model.bounds import Bound, BoundsError, fill, trouble, write_bounded
@@ -72,6 +72,9 @@ class Support:  # numpydoc ignore=PR02
     def __post_init__(self) -> None:
         self.constants.setflags(write=False)
 
+    def __reduce__(self) -> Any:
+        return Support, tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+
     @property
     def forward(self) -> Kernel[..., float]:
         """Kernel ``forward(u, x, constants) -> log|J|`` over flat arrays; overwrites ``x``."""
@@ -102,7 +105,7 @@ class Support:  # numpydoc ignore=PR02
         """Whether the coordinates are the value."""
         return self.name == "real"
 
-    @functools.cached_property
+    @cached_property
     def key(self) -> tuple[Any, ...]:
         """What makes two supports the same, in terms that do not change from process to process."""
         functions = tuple((argument, fingerprint(bound)) for argument, bound in self.bounds if callable(bound))

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nbinfer.arguments import MOST
 from nbinfer.errors import ModelError
 from nbinfer.model.bounds import common_shape, fill, read, write_bounded, write_call
 from nbinfer.model.support import Support
@@ -409,4 +410,7 @@ def _integer(value: Any, name: str, argument: str, least: int) -> int:
 
 def _shape(shape: Any, name: str) -> tuple[int, ...]:
     lengths = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
-    return tuple(_integer(length, name, "each length in shape", 1) for length in lengths)
+    checked = tuple(_integer(length, name, "each length in shape", 1) for length in lengths)
+    if math.prod(checked) > MOST:
+        raise ModelError(f"{name}: a shape must hold at most 2**48 numbers, got {shape!r}")
+    return checked

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbinfer.arguments import array as array_of
+from nbinfer.arguments import mapping, several
 from nbinfer.trace.rows import Counts, fill_unfinished, fill_value, whole_number
 
 Arrays = dict[str, NDArray[Any]]
@@ -15,7 +17,7 @@ Arrays = dict[str, NDArray[Any]]
 
 def adopted(group: str, values: Mapping[str, ArrayLike] | None) -> Arrays:
     """Return the arrays of a group; checks that each has chains, draws and a type with a fill value."""
-    arrays = {name: np.asanyarray(array) for name, array in (values or {}).items()}
+    arrays = {name: array_of(f"{group}[{name!r}]", value) for name, value in mapping(group, values).items()}
     for name, array in arrays.items():
         if array.ndim < 2:
             raise ValueError(f"{group}[{name!r}] must have shape (chain, draw, ...), got {array.shape}")
@@ -34,7 +36,7 @@ def common_shape(groups: str, *mappings: Arrays) -> tuple[int, int] | tuple[None
 
 def counts(name: str, done: ArrayLike | None, chains: int, rows: int | None) -> Counts:
     """Return the finished rows of each chain; all `rows` by default, any number where there are no arrays."""
-    finished = np.asarray(np.full(chains, rows or 0) if done is None else done)
+    finished = np.asarray(np.full(chains, rows or 0) if done is None else array_of(name, done))
     if finished.dtype.kind not in "iu" or finished.shape != (chains,):
         raise ValueError(f"{name} must be {chains} integers, one per chain, got {done!r}")
     if finished.min() < 0 or (rows is not None and finished.max() > rows):
@@ -45,7 +47,8 @@ def counts(name: str, done: ArrayLike | None, chains: int, rows: int | None) -> 
 
 def numbers(chain_ids: Sequence[int] | None, chains: int) -> list[int]:
     """Return the number of each chain."""
-    ids = list(range(chains)) if chain_ids is None else [whole_number("chain_ids", n, 0) for n in chain_ids]
+    given = range(chains) if chain_ids is None else several("chain_ids", chain_ids)
+    ids = [whole_number("chain_ids", n, 0) for n in given]
     if len(ids) != chains or len(set(ids)) != chains:
         raise ValueError(f"chain_ids must be {chains} different integers, got {ids}")
     return ids

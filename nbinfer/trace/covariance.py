@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.arguments import words
+from nbinfer.trace.names import UnknownNameError, unknown
+
 if TYPE_CHECKING:
     from nbinfer.trace.trace import Trace
 
@@ -44,13 +47,20 @@ def trace_cov(trace: Trace, vars: str | Sequence[str] | None = None, model: Any 
            [-1.,  1., -1.],
            [ 1., -1.,  1.]])
     """
+    if not hasattr(trace, "get_values"):
+        raise TypeError(f"trace must be a Trace, got {type(trace).__name__}.")
+    if model is not None and not hasattr(model, "parameters"):
+        raise TypeError(f"model must be an nbinfer.Model, got {type(model).__name__}.")
     if vars is None:
         vars = trace.varnames if model is None else list(model.parameters)
-    names = [vars] if isinstance(vars, str) else list(vars)
+    names = words("vars", vars)
     if not names:
         raise ValueError("vars must name at least one variable, got none")
     draws = int(trace.draws_done.sum())
     if draws < 2:
         raise ValueError(f"a covariance needs at least 2 draws, the trace has {draws}")
+    for name in names:
+        if name not in trace.varnames:
+            raise UnknownNameError(unknown("variable", name, trace.varnames, "vars: "))
     columns = [np.asarray(trace.get_values(name), np.float64).reshape(draws, -1) for name in names]
     return np.atleast_2d(np.cov(np.concatenate(columns, axis=1), rowvar=False))

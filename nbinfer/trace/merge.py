@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.arguments import several
 from nbinfer.trace.names import listed
 from nbinfer.trace.rows import Counts, fill_value
 
@@ -51,7 +52,10 @@ def merge_traces(traces: Iterable[Trace]) -> Trace:
     array([[ 1.,  2.],
            [ 3., nan]])
     """
-    traces = list(traces)
+    traces = several("traces", traces)
+    for trace in traces:
+        if not hasattr(trace, "chains"):
+            raise TypeError(f"traces must be Trace objects, got one of {type(trace).__name__}.")
     if not traces:
         raise ValueError("traces must hold at least one trace, got none")
     numbers = [chain for trace in traces for chain in trace.chains]

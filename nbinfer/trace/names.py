@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from nbinfer.errors import NbinferError
 
@@ -35,7 +36,12 @@ def listed(names: Iterable[object]) -> str:
     return ", ".join(every) or "none"
 
 
-def unknown(kind: str, name: object, known: Iterable[str]) -> str:
+def has(group: Mapping[str, Any], name: Any) -> bool:
+    """Tell whether there is something of that name, which may be anything."""
+    return isinstance(name, str) and name in group
+
+
+def unknown(kind: str, name: object, known: Iterable[str], argument: str = "") -> str:
     """Say that `name` is not known, what it may have meant, and what there is.
 
     Parameters
@@ -46,6 +52,8 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> str:
         What came.
     known : iterable of str
         The names there are.
+    argument : str
+        What the message begins with.
 
     Returns
     -------
@@ -57,9 +65,9 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> str:
     names = list(known)
     close = get_close_matches(str(name), names, n=3)
     hint = f" Did you mean {' or '.join(repr(match) for match in close)}?" if close else ""
-    return f"the trace has no {kind} {name!r}; it has {listed(names)}.{hint}"
+    return f"{argument}the trace has no {kind} {name!r}; it has {listed(names)}.{hint}"
 
 
-def statistic(name: str, known: Iterable[str]) -> str:
+def statistic(name: Any, known: Mapping[str, Any]) -> Any:
     """Return the stored name of a statistic; names that are stored win over old spellings."""
-    return name if name in known else OLD_STATISTICS.get(name, name)
+    return OLD_STATISTICS.get(name, name) if isinstance(name, str) and name not in known else name

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.trace.names import UnknownNameError, listed, statistic, unknown
+from nbinfer.arguments import flag, several
+from nbinfer.trace.names import UnknownNameError, has, listed, statistic, unknown
 from nbinfer.trace.rows import Counts, whole_number
 
 
@@ -71,8 +72,8 @@ class Reader:
         values : ndarray, shape (draws of all chains, ...), or list of ndarray, shape (draws, ...)
             With ``combine=False`` one view per chain.
         """
-        if varname not in self.posterior:
-            raise UnknownNameError(unknown("variable", varname, self.posterior))
+        if not has(self.posterior, varname):
+            raise UnknownNameError(unknown("variable", varname, self.posterior, "varname: "))
         return self._finished(self.posterior[varname], burn, thin, combine, chains, squeeze)
 
     def get_sampler_stats(
@@ -107,8 +108,8 @@ class Reader:
             A statistic that several samplers report has them along the last axis.
         """
         stored = statistic(stat_name, self.sample_stats)
-        if stored not in self.sample_stats:
-            raise UnknownNameError(unknown("statistic", stat_name, self.sample_stats))
+        if not has(self.sample_stats, stored):
+            raise UnknownNameError(unknown("statistic", stat_name, self.sample_stats, "stat_name: "))
         return self._finished(self.sample_stats[stored], burn, thin, combine, chains, squeeze)
 
     def point(self, idx: int, chain: int | None = None) -> dict[str, Any]:
@@ -126,10 +127,10 @@ class Reader:
         point : dict of str to scalar or ndarray
             A copy of the values of all variables.
         """
-        row = self._last if chain is None else self._rows_of(whole_number("chain", chain, 0))[0]
+        row = self._last if chain is None else self._rows_of(whole_number("chain", chain, 0), "chain")[0]
         done, draw = int(self.draws_done[row]), whole_number("idx", idx, -(2**63))
         if not -done <= draw < done:
-            raise IndexError(f"draw {draw} is out of range: chain {self.chain_ids[row]} has {done} finished draws")
+            raise IndexError(f"idx: draw {draw} is out of range: chain {self.chain_ids[row]} has {done} finished draws")
         return self._point(row, draw % done)
 
     def points(self, chains: int | Sequence[int] | None = None) -> Iterator[dict[str, Any]]:
@@ -164,13 +165,13 @@ class Reader:
             raise UnknownNameError(unknown("variable or statistic", name, [*self.posterior, *self.sample_stats]))
         return array
 
-    def _rows_of(self, chains: int | Sequence[int] | None) -> list[int]:
+    def _rows_of(self, chains: int | Sequence[int] | None, name: str = "chains") -> list[int]:
         if chains is None:
             return list(range(self.nchains))
-        wanted = [chains] if isinstance(chains, int | np.integer) else list(chains)
-        strange = [chain for chain in wanted if chain not in self.chain_ids]
+        wanted = [chains] if isinstance(chains, int | np.integer) else several("chains", chains)
+        strange = [c for c in wanted if not isinstance(c, int | np.integer) or c not in self.chain_ids]
         if strange or not wanted:
-            raise ValueError(f"chains must be among {listed(self.chain_ids)}, got {listed(strange)}")
+            raise ValueError(f"{name} must be among {listed(self.chain_ids)}, got {listed(strange)}")
         return [self.chain_ids.index(chain) for chain in wanted]
 
     def _finished(
@@ -182,6 +183,8 @@ class Reader:
         chains: int | Sequence[int] | None,
         squeeze: bool,
     ) -> Any:
+        flag("combine", combine)
+        flag("squeeze", squeeze)
         burn, thin = whole_number("burn", burn, 0), whole_number("thin", thin, 1)
         parts = [array[row, burn : int(self.draws_done[row]) : thin] for row in self._rows_of(chains)]
         if combine:

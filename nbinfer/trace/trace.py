@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbinfer.arguments import array as array_of
+from nbinfer.arguments import flag, instance, mapping, words
 from nbinfer.trace.checks import Arrays, adopted, common_shape, counts, fitted, numbers, schema_attributes
 from nbinfer.trace.merge import joined
-from nbinfer.trace.names import UnknownNameError, listed, unknown
+from nbinfer.trace.names import UnknownNameError, has, listed, unknown
 from nbinfer.trace.reading import Reader
 from nbinfer.trace.rows import Selection
 
@@ -103,7 +105,10 @@ class Trace(Reader):
         self.sample_stats = adopted("sample_stats", sample_stats)
         self.warmup_posterior = adopted("warmup_posterior", warmup_posterior)
         self.warmup_sample_stats = adopted("warmup_sample_stats", warmup_sample_stats)
-        self.observed_data: Arrays = {name: np.asanyarray(data) for name, data in (observed_data or {}).items()}
+        self.observed_data: Arrays = {
+            name: array_of(f"observed_data[{name!r}]", data)
+            for name, data in mapping("observed_data", observed_data).items()
+        }
         chains, draws = common_shape("posterior and sample_stats", self.posterior, self.sample_stats)
         warm_chains, tune = common_shape("the warm-up groups", self.warmup_posterior, self.warmup_sample_stats)
         if chains is None:
@@ -115,11 +120,11 @@ class Trace(Reader):
         self.draws_done = counts("draws_done", draws_done, chains, draws)
         self.tune_done = counts("tune_done", tune_done, chains, tune)
         self.chain_ids = numbers(chain_ids, chains)
-        self.attrs = schema_attributes() | dict(attrs or {})
-        self.interrupted = bool(interrupted)
+        self.attrs = schema_attributes() | dict(mapping("attrs", attrs))
+        self.interrupted = flag("interrupted", interrupted)
         self.report = None
-        self.dims: dict[str, list[str]] = {name: list(axes) for name, axes in (dims or {}).items()}
-        self.coords: dict[str, Any] = dict(coords or {})
+        self.dims: dict[str, list[str]] = {name: words("dims", axes) for name, axes in mapping("dims", dims).items()}
+        self.coords: dict[str, Any] = dict(mapping("coords", coords))
 
     def __len__(self) -> int:
         return int(self.draws_done[self._last])
@@ -198,13 +203,16 @@ class Trace(Reader):
         ValueError
             If a name exists and ``overwrite`` is false, or a length does not fit.
         """
+        flag("overwrite", overwrite)
+        values = mapping("values", values)
         taken = [name for name in values if name in self.posterior]
         if taken and not overwrite:
             raise ValueError(f"the trace already has {listed(taken)}; pass overwrite=True to replace it")
         _, rows = common_shape("posterior and sample_stats", self.posterior, self.sample_stats)
         draws = int(self.draws_done.max()) if rows is None else rows
         self.posterior |= {
-            name: fitted(name, np.asanyarray(array), draws, self.draws_done) for name, array in values.items()
+            name: fitted(name, array_of(f"values[{name!r}]", array), draws, self.draws_done)
+            for name, array in values.items()
         }
 
     def remove_values(self, name: str) -> None:
@@ -215,8 +223,8 @@ class Trace(Reader):
         name : str
             Its name. Draws of the warm-up go, too.
         """
-        if name not in self.posterior:
-            raise UnknownNameError(unknown("variable", name, self.posterior))
+        if not has(self.posterior, name):
+            raise UnknownNameError(unknown("variable", name, self.posterior, "name: "))
         del self.posterior[name]
         self.warmup_posterior.pop(name, None)
 
@@ -233,6 +241,7 @@ class Trace(Reader):
         --------
         merge_traces : A new trace of different chains.
         """
+        instance("other", other, Trace, "a Trace")
         vars(self).update(vars(joined([self, other])))
 
     def copy(self) -> Trace:

@@ -9,6 +9,14 @@ from nbinfer.compile import Elementwise
 from nbinfer.vectormath.bessel import i1_over_i0, log_i0e
 from nbinfer.vectormath.beta import lbeta, log_binomial
 from nbinfer.vectormath.choice import floor, is_whole, select, where_valid
+from nbinfer.vectormath.deviance import (
+    log_polya,
+    log_polya_rest,
+    minus_deviance,
+    minus_deviance_log,
+    stirling_rest,
+    stirling_rest_whole,
+)
 from nbinfer.vectormath.error import erf, erfc, log_erfcx, log_ndtr, ndtr, ndtri
 from nbinfer.vectormath.exponential import cosh, exp, exp2, expm1, sinh, tanh
 from nbinfer.vectormath.gamma import digamma, digamma_positive, lgamma, lgamma_positive, trigamma
@@ -55,9 +63,13 @@ __all__ = [
     "log_gammaincc",
     "log_i0e",
     "log_ndtr",
+    "log_polya",
+    "log_polya_rest",
     "logaddexp",
     "logit",
     "logsumexp",
+    "minus_deviance",
+    "minus_deviance_log",
     "ndtr",
     "ndtri",
     "pick",
@@ -65,6 +77,8 @@ __all__ = [
     "row_sum",
     "select",
     "sinh",
+    "stirling_rest",
+    "stirling_rest_whole",
     "tanh",
     "trigamma",
     "where_valid",

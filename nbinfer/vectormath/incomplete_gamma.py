@@ -288,9 +288,10 @@ def log_by_scipy(name: str, other: str, algorithm: Fragment[..., Any], lower: bo
 
         tail, rest = (np.asarray(getattr(scipy.special, n)(*args)) for n in (name, other))
         value = np.asarray(np.where(tail < 0.5, np.log(tail), np.log1p(-rest)))
-        # Below it SciPy's value has lost digits or all.
-        rows = zip(*(np.broadcast_to(a, value.shape)[tail < 1e-290] for a in args), strict=True)
-        value[tail < 1e-290] = [algorithm.py_func(*row, lower) for row in rows]
+        # Below it SciPy's value has lost digits or all; with large parameters it may be NaN.
+        lost = ~(tail >= 1e-290)
+        rows = zip(*(np.broadcast_to(a, value.shape)[lost] for a in args), strict=True)
+        value[lost] = [algorithm.py_func(*row, lower) for row in rows]
         return value[()]
 
     return reference

@@ -35,7 +35,7 @@ def pick(row: Any, k: float) -> Any:
     return row[int(k)] if valid else math.nan
 
 
-@elementwise(lambda rows: np.sum(rows, -1), cores=(1,))
+@elementwise(lambda rows: np.sum(rows, -1), reassociate=True, cores=(1,))
 def row_sum(row: Any) -> Any:
     """Return the sum of each row: compiled in a hundredth of the time of ``np.sum(rows, -1)``."""
     total = 0.0
@@ -44,7 +44,7 @@ def row_sum(row: Any) -> Any:
     return total
 
 
-@elementwise(_row_logsumexp, cores=(1,))
+@elementwise(_row_logsumexp, reassociate=True, cores=(1,))
 def row_logsumexp(row: Any) -> Any:
     """Return log(sum(exp(row))) of each row without overflow."""
     largest = -math.inf

@@ -6,6 +6,7 @@ import ast
 import functools
 import linecache
 import math
+import re
 import types
 from collections.abc import Callable
 from typing import Any
@@ -14,9 +15,9 @@ import numpy as np
 
 from nbinfer.autodiff import Generated, Type, ValueAndGrad, value_and_grad
 from nbinfer.autodiff.derive import derive
-from nbinfer.autodiff.quiet import quiet_function
 from nbinfer.compile import Kernel
 from nbinfer.compile.kernels import REASSOCIATE
+from nbinfer.compile.quiet import quiet_function
 from tests.autodiff.complex_step import NAMES, POISONED
 from tests.autodiff.programs import ACTIVE, arguments
 
@@ -72,6 +73,8 @@ class Case:
         self.is_model = "prior" in self.module.read
         rng = np.random.default_rng([seed, 1])
         self.weights = rng.choice([0.0, 1.0, 1.0, 0.7, -1.3], 2)
+        if re.search(r"\bd\.w\b", text):  # where all is finite, a weight of 0 takes a term away
+            self.weights[self.weights == 0.0] = 1.0
         if not self.is_model:
             code = self.module.read["f"].__code__
             self.names = list(code.co_varnames[: code.co_argcount])
@@ -122,7 +125,7 @@ class Case:
         try:
             return self.call(function, generated, start)
         except (ArithmeticError, ValueError) as reason:
-            if quiet or (isinstance(reason, ValueError) and "domain" not in str(reason)):
+            if quiet or (isinstance(reason, ValueError) and not re.search("domain|cannot convert float", str(reason))):
                 raise
             return self.generated(generated, start, True)  # Python raises where compiled code goes on with infinity
 
@@ -138,7 +141,7 @@ class Case:
             args = [values[name] for name in self.names]
             value = function(*args, *grads.values(), *generated.arrays.values())
         for name, before in self.values.items():
-            if not np.array_equal(before, values[name]):
+            if not np.array_equal(before, values[name], equal_nan=True):
                 raise AssertionError(f"the argument {name} was changed")
         return float(value), {name: g - start for name, g in grads.items()}
 

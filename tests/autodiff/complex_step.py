@@ -41,6 +41,14 @@ def _smaller(a: Any, b: Any) -> Any:
     return np.where(np.real(a) <= np.real(b), a, b)[()]
 
 
+def _of_real_part(test: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda z: test(np.real(z))
+
+
+def _where_not_negative(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda z: np.where(np.real(z) < 0.0, math.nan, function(z))[()]
+
+
 def _clip(z: Any, lower: Any, upper: Any) -> Any:
     z = +z if lower is None else _larger(z, lower)
     return z if upper is None else _smaller(z, upper)
@@ -117,6 +125,7 @@ _REAL_ONLY: dict[str, Callable[..., Any]] = {
     "ceil": lambda z: np.ceil(np.real(z)),
     "trunc": lambda z: np.trunc(np.real(z)),
 }
+_TESTS = ("isfinite", "isnan", "isinf")
 _SHARED = ("exp", "log1p", "expm1", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh")
 
 MATH = types.SimpleNamespace(
@@ -127,9 +136,7 @@ MATH = types.SimpleNamespace(
     asin=np.arcsin,
     acos=np.arccos,
     atan=np.arctan,
-    isfinite=lambda z: math.isfinite(np.real(z)),
-    isnan=lambda z: math.isnan(np.real(z)),
-    isinf=lambda z: math.isinf(np.real(z)),
+    **{name: _of_real_part(getattr(math, name)) for name in _TESTS},
     fsum=sum,
     prod=np.prod,
     **{name: getattr(np, name) for name in _SHARED},
@@ -156,6 +163,9 @@ NUMPY = types.SimpleNamespace(
         **{name: thing for name, thing in vars(np).items() if not name.startswith("_")},
         **{name: _made(getattr(np, name)) for name in ("zeros", "ones", "empty")},
         **{name: _REAL_ONLY[name] for name in ("hypot", "log2", "log10", "copysign", "fabs", "floor", "ceil", "trunc")},
+        **{name: _of_real_part(getattr(np, name)) for name in _TESTS},
+        **{name: _where_not_negative(getattr(np, name)) for name in ("log", "sqrt")},
+        "log1p": lambda z: np.where(np.real(z) < -1.0, math.nan, np.log1p(z))[()],
         "zeros_like": lambda z: np.zeros(z.shape, complex),
         "ones_like": lambda z: np.ones(z.shape, complex),
         "empty_like": lambda z: np.empty(z.shape, complex),
@@ -204,6 +214,7 @@ BUILTINS: dict[str, Any] = {
 }
 
 SPECIAL: dict[str, Any] = {
+    "select": lambda condition, a, b: np.where(condition, a, b)[()],
     "expit": _expit,
     "log1pexp": lambda z: np.log1p(np.exp(z)),
     "logsumexp": _log_sum,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tests.autodiff import forms
 from tests.autodiff.scope import Scope
+from tests.autodiff.wild import guarded_number, guarded_vector
 
 
 class Helper(NamedTuple):
@@ -155,6 +156,7 @@ class Expressions:
             (0.3, of_matrix),
             (0.25, determinant),
             (0.4, lambda: self.part(scope, depth)),
+            *([(3.0, lambda: guarded_number(self, scope, depth))] if scope.wild else []),
         )
 
     def bounds(self, scope: Scope) -> str | None:
@@ -300,6 +302,7 @@ class Expressions:
             (0.5, solved),
             (0.2, lambda: self.filled(scope, size)),
             (0.6, call),
+            *([(2.0, lambda: guarded_vector(self, scope, depth))] if scope.wild and size == 4 else []),
         )
 
     def filled(self, scope: Scope, size: int) -> str:

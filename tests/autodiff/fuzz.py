@@ -66,7 +66,7 @@ class Outcome(NamedTuple):
 # Comparison -----------------------------------------------------------------------------------------------------------
 
 
-def check(text: str, seed: int, compiled: bool = False, points: int = 2) -> Outcome:
+def check(text: str, seed: int, compiled: bool = False, points: int = 2, zeros: bool = False) -> Outcome:
     """Compare the generated code of a program with the program.
 
     Parameters
@@ -79,6 +79,8 @@ def check(text: str, seed: int, compiled: bool = False, points: int = 2) -> Outc
         Also compile the generated code.
     points : int
         Number of points at which to compare; the generated code is the same.
+    zeros : bool
+        Whether many parameters are 0 at the last of them.
     """
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -91,7 +93,9 @@ def check(text: str, seed: int, compiled: bool = False, points: int = 2) -> Outc
         except (ArithmeticError, np.linalg.LinAlgError):
             return Outcome("discarded", "arithmetic")
         except ValueError as reason:
-            return Outcome("discarded" if "domain" in str(reason) else "invalid", traceback.format_exc())
+            if re.search("domain|cannot convert float", str(reason)):
+                return Outcome("discarded", "arithmetic")
+            return Outcome("invalid", traceback.format_exc())
         except Exception:
             return Outcome("invalid", traceback.format_exc())
         try:
@@ -105,7 +109,9 @@ def check(text: str, seed: int, compiled: bool = False, points: int = 2) -> Outc
         for point in range(points):
             case.values = {
                 n: v if n not in ACTIVE else w
-                for (n, v), w in zip(case.values.items(), _other(seed, point), strict=True)
+                for (n, v), w in zip(
+                    case.values.items(), _other(seed, point, zeros and point == points - 1), strict=True
+                )
             }
             outcome = _compare(case, generated, point)
             if outcome.failed:
@@ -118,8 +124,16 @@ def check(text: str, seed: int, compiled: bool = False, points: int = 2) -> Outc
         return next((o for o in kinds if o.kind == "ok"), kinds[0])
 
 
-def _other(seed: int, point: int) -> Iterable[Any]:
-    return arguments(seed if point == 0 else seed + 1_000_003 * point).values()
+def _other(seed: int, point: int, zeros: bool) -> Iterable[Any]:
+    """Return the arguments at a point; some of them are 0 if that is asked for."""
+    values = arguments(seed if point == 0 else seed + 1_000_003 * point)
+    if zeros:
+        rng = np.random.default_rng([seed, 4])
+        for name in ACTIVE:
+            zero = rng.uniform(size=np.shape(values[name])) < 0.4
+            chosen = np.where(zero, rng.choice([0.0, -0.0]), values[name])
+            values[name] = chosen if chosen.ndim else float(chosen)
+    return values.values()
 
 
 def _compare(case: Case, generated: Generated, point: int) -> Outcome:
@@ -149,9 +163,11 @@ def _compare(case: Case, generated: Generated, point: int) -> Outcome:
             return Outcome("ok")
         if max(abs(expected), scale) > 1e9:
             return Outcome("discarded", "steep")
-        if _is_chaotic(case, lambda: _complex_step(case, directions), abs(slope - expected)):
+        if not math.isfinite(slope):
+            pass
+        elif _is_chaotic(case, lambda: _complex_step(case, directions), abs(slope - expected)):
             return Outcome("discarded", "chaotic")
-        if abs(_by_argument(case, directions) - expected) > 1e-2 * abs(slope - expected):
+        elif abs(_by_argument(case, directions) - expected) > 1e-2 * abs(slope - expected):
             return Outcome("discarded", "cancelled")
     # No complex step, or it disagrees: ask difference quotients, which also tell kinks.
     quotient, error = _difference_quotient(case, directions)
@@ -163,8 +179,25 @@ def _compare(case: Case, generated: Generated, point: int) -> Outcome:
         if abs(expected - quotient) > 20.0 * error + 1e-7 * (1.0 + abs(quotient)):
             return Outcome("discarded", "complex step")
         return Outcome("discarded", "digits")
+    if math.isfinite(slope) and _is_isolated(case, generated, directions, quotient):
+        return Outcome("discarded", "isolated")
     detail = f"derivative {slope!r}, complex step {expected!r}, difference quotient {quotient!r} ± {error:.1g}"
     return Outcome("mismatch", f"at point {point}: {grads}\n{detail}")
+
+
+def _is_isolated(case: Case, generated: Generated, directions: dict[str, np.ndarray], quotient: float) -> bool:
+    """Tell whether a guard takes a side at this point alone, so that derivatives around it are other ones."""
+    values = case.values
+    try:
+        for step in (-1e-7, 1e-7):
+            case.values = {n: v + step * directions[n] if n in directions else v for n, v in values.items()}
+            grads = case.generated(generated, 0.0)[1]
+            slope = sum(float(np.sum(grads[name] * directions[name])) for name in case.active)
+            if not abs(slope - quotient) <= 1e-4 * (1.0 + abs(quotient)):
+                return False
+    finally:
+        case.values = values
+    return True
 
 
 def _is_chaotic(case: Case, compute: Callable[[], float | None], gap: float) -> bool:
@@ -226,6 +259,8 @@ def _difference_quotient(case: Case, directions: dict[str, np.ndarray]) -> tuple
             extrapolated = e1 + (e1 - e2) / 15
             right, left = ((4 * f[c] - f[2 * c] - 3 * middle) / (2 * c * h) for c in (1, -1))
             error = abs(e1 - e2) + 1e-15 * max(map(abs, f.values())) / h
+            if h == 1e-4 and abs(right - left) > 0.1 * h * (1.0 + abs(extrapolated)):
+                return math.nan, math.inf
             if abs(right - left) > 100 * h * (1.0 + abs(extrapolated)) or not math.isfinite(error):
                 continue
             if error < best_error:
@@ -253,12 +288,18 @@ def _compare_compiled(case: Case, generated: Generated) -> Outcome:
 # By hand --------------------------------------------------------------------------------------------------------------
 
 
-def run(seeds: Sequence[int], sample: int = 200) -> tuple[collections.Counter[str], list[tuple[int, Outcome]]]:
-    """Check programs by seed, compile one in `sample`; return counts and failures."""
+def run(
+    seeds: Sequence[int], sample: int = 200, wild: bool = False
+) -> tuple[collections.Counter[str], list[tuple[int, Outcome]]]:
+    """Check programs by seed, compile one in `sample`; return counts and failures.
+
+    Wild programs are also checked where many parameters are 0.
+    """
     counts: collections.Counter[str] = collections.Counter()
     failures = []
     for seed in seeds:
-        outcome = check(program(seed), seed, compiled=bool(sample) and seed % sample == 0)
+        compiled = bool(sample) and seed % sample == 0
+        outcome = check(program(seed, wild), seed, compiled, zeros=wild)
         name = outcome.kind
         if name == "discarded":
             name += f": {outcome.detail}"
@@ -270,19 +311,21 @@ def run(seeds: Sequence[int], sample: int = 200) -> tuple[collections.Counter[st
     return counts, failures
 
 
-def _results(chunks: Sequence[range], jobs: int, sample: int) -> Iterator[tuple[collections.Counter[str], Any]]:
+def _results(
+    chunks: Sequence[range], jobs: int, sample: int, wild: bool
+) -> Iterator[tuple[collections.Counter[str], Any]]:
     """Check programs in processes that begin afresh now and then: each remembers all that it has read and compiled."""
     fresh = multiprocessing.get_context("spawn")
     share = _CHUNKS_OF_A_PROCESS * jobs
     for first in range(0, len(chunks), share):
         with ProcessPoolExecutor(jobs, fresh) as pool:
-            yield from pool.map(functools.partial(run, sample=sample), chunks[first : first + share])
+            yield from pool.map(functools.partial(run, sample=sample, wild=wild), chunks[first : first + share])
 
 
-def _show(seed: int) -> None:
-    text = program(seed)
+def _show(seed: int, wild: bool) -> None:
+    text = program(seed, wild)
     print(text)
-    outcome = check(text, seed, compiled=True)
+    outcome = check(text, seed, compiled=True, zeros=wild)
     print(Case(text, seed).derive().source)
     print(outcome.kind, outcome.detail, sep="\n")
 
@@ -293,17 +336,18 @@ def main() -> int:
     parser.add_argument("--start", type=int, default=0, help="first seed")
     parser.add_argument("--jobs", type=int, default=1, help="number of processes")
     parser.add_argument("--sample", type=int, default=200, help="compile one program in so many; 0 for none")
+    parser.add_argument("--wild", action="store_true", help="zeros, infinities and NaN among the data, behind guards")
     parser.add_argument("--show", type=int, help="print the program of a seed, its code, and what came of it")
     given = parser.parse_args()
     if given.show is not None:
-        _show(given.show)
+        _show(given.show, given.wild)
         return 0
     begin = time.perf_counter()
     counts: collections.Counter[str] = collections.Counter()
     failed: list[int] = []
     stop = given.start + given.count
     chunks = [range(first, min(first + _CHUNK, stop)) for first in range(given.start, stop, _CHUNK)]
-    for done, (found, failures) in enumerate(_results(chunks, given.jobs, given.sample), 1):
+    for done, (found, failures) in enumerate(_results(chunks, given.jobs, given.sample, given.wild), 1):
         counts.update(found)
         for seed, outcome in failures:
             failed.append(seed)

@@ -1,8 +1,8 @@
 """Random programs in the subset that autodiff promises, each a function of an integer seed.
 
 All programs take the arguments that `arguments` makes: vectors of 4 and of 3 elements, a 4 × 3 matrix and two numbers,
-by which they are differentiated, and data. Sizes are kept track of, so that every index is in range; functions get
-arguments where they are smooth, and loops stay short.
+by which they are differentiated, and data, of which tame programs leave the wild ones alone. Sizes are kept track of,
+so that every index is in range; functions get arguments where they are smooth, and loops stay short.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ import numpy as np
 
 from tests.autodiff.helpers import GLOBALS, HelperWriter
 from tests.autodiff.scope import Array, Scope
+from tests.autodiff.wild import wild_data
 
 #: Arguments by which programs are differentiated.
 ACTIVE = ("x", "y", "A", "s", "t")
-DATA = ("u", "B", "idx", "cnt", "n", "m", "k")
+DATA = ("u", "B", "idx", "cnt", "n", "m", "k", "w")
 
 HEADER = """\
 import math
 import numpy as np
 from nbinfer.autodiff import custom_vjp
 from nbinfer.autodiff.linalg import solve_lower, solve_upper
-from nbinfer.vectormath import digamma, expit, log1pexp, logsumexp
+from nbinfer.vectormath import digamma, expit, log1pexp, logsumexp, select
 from nbinfer.distributions import exponential, half_cauchy, half_normal, normal, uniform
 """
 
@@ -45,6 +46,7 @@ def arguments(seed: int) -> dict[str, Any]:
         "n": 4,
         "m": 3,
         "k": int(rng.integers(0, 4)),
+        "w": wild_data(rng),
     }
 
 
@@ -53,17 +55,19 @@ from typing import Any, NamedTuple
 class Parameters(NamedTuple):
     {"; ".join(f"{name}: Any" for name in ACTIVE)}
 class Data(NamedTuple):
-    u: Any; B: Any; idx: Any; cnt: Any; n: Any; m: Any; k: Any
+    u: Any; B: Any; idx: Any; cnt: Any; n: Any; m: Any; k: Any; w: Any
 """
 _CUSTOM = """\
-@custom_vjp(lambda a, b: (math.cos(a) * b, math.sin(a)))
+@custom_vjp(lambda a, b: (np.cos(a) * b, np.sin(a)))
 def custom(a, b):
     return np.sin(a) * b
 """
 
 
 class Programs(HelperWriter):
-    """Writes functions."""
+    """Writes functions; `wild` ones have zeros, infinities and NaN among their data, and guards."""
+
+    wild = False
 
     def body(self, name: str, args: str, prefixes: tuple[str, str]) -> None:
         """Write a function to differentiate."""
@@ -78,6 +82,7 @@ class Programs(HelperWriter):
             ],
             gathers=[f"{d}idx"],
             counts=[f"{d}cnt"],
+            wild=f"{d}w" if self.wild else "",
             sizes={4: [f"{d}n", f"{p}x.shape[0]", f"len({p}x)", f"{p}A.shape[0]"], 3: [f"{d}m", f"{p}y.size", f"{d}m"]},
         )  # fmt: skip
         self.line(0, f"def {name}({args}):")
@@ -92,9 +97,10 @@ class Programs(HelperWriter):
         self.line(1, f"return {terms if summed else self.result(scope)}")
 
 
-def program(seed: int) -> str:
+def program(seed: int, wild: bool = False) -> str:
     """Return the text of a program."""
     writer = Programs(random.Random(seed))
+    writer.wild = wild
     r = writer.r
     model = r.random() < 0.2
     writer._budget = 1000
@@ -106,7 +112,7 @@ def program(seed: int) -> str:
         if r.random() < 0.7:
             writer.body("likelihood", "p, d", ("p.", "d."))
     else:
-        writer.body("f", "x, y, A, s, t, u, B, idx, cnt, n, m, k", ("", ""))
+        writer.body("f", "x, y, A, s, t, u, B, idx, cnt, n, m, k, w", ("", ""))
     text = "\n".join(writer.lines) + "\n"
     head = HEADER + GLOBALS + (_MODEL_HEADER if model else "") + (_CUSTOM if "custom(" in text else "")
     return head + text

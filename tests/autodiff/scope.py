@@ -32,6 +32,8 @@ class Scope:
         Arrays of four integers: of 0 to 2, and of 0 to 3.
     sizes : dict
         How to spell a size.
+    wild : str
+        An array of four numbers that may be 0, infinite or NaN; '' in tame programs.
     """
 
     numbers: list[str] = field(default_factory=list)
@@ -43,10 +45,11 @@ class Scope:
     gathers: list[str] = field(default_factory=list)
     counts: list[str] = field(default_factory=list)
     sizes: dict[int, list[str]] = field(default_factory=dict)
+    wild: str = ""
 
     def inner(self) -> Scope:
         """Return a copy for a block: names that it makes are lost at its end."""
         return Scope(
             list(self.numbers), list(self.variables), list(self.ints), list(self.counters), list(self.flags),
-            list(self.arrays), self.gathers, self.counts, self.sizes,
+            list(self.arrays), self.gathers, self.counts, self.sizes, self.wild,
         )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.autodiff.array_statements import ArrayWriter
 from tests.autodiff.scope import Array, Scope
+from tests.autodiff.wild import guarded_statement
 
 
 class Writer(ArrayWriter):
@@ -50,8 +51,13 @@ class Writer(ArrayWriter):
             ways.append((0.3, self._return_early))
         if continues:
             ways.append((1.2, self._continue))
+        if scope.wild and "lp" in scope.variables:
+            ways.append((4.0, self._guarded))
         way = self.r.choices([w[1] for w in ways], [w[0] for w in ways])[0]
         way(scope, indent, loops, returns)
+
+    def _guarded(self, scope: Scope, indent: int, loops: int, returns: bool) -> None:
+        guarded_statement(self, scope, indent)
 
     # Numbers ------------------------------------------------------------------------------------------------------
 

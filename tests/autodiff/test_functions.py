@@ -13,7 +13,7 @@ import pytest
 from nbinfer import vectormath
 from nbinfer.autodiff import ADError, DerivativeWarning
 from nbinfer.autodiff.registry import HANDLERS
-from nbinfer.autodiff.rules import FUNCTIONS
+from nbinfer.autodiff.spellings import FUNCTIONS
 from tests.autodiff.plain import plain_value_and_grad
 
 ARGUMENTS = (

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nbinfer.autodiff import arrays, emit, linalg, memory, restoring, scatter
+from nbinfer.autodiff import absorbing, arrays, emit, linalg, memory, restoring, scatter
 from nbinfer.autodiff.rules import RULES
 from tests.autodiff.found import FOUND, Found
 from tests.autodiff.fuzz import check, run
@@ -20,6 +20,13 @@ from tests.autodiff.reduce import failure, reduce
 @pytest.mark.parametrize("first", range(0, 150, 30))
 def test_random_programs(first: int) -> None:
     counts, failures = run(range(first, first + 30), sample=0)
+    assert not failures, "\n".join(f"seed {seed}: {outcome.kind}: {outcome.detail}" for seed, outcome in failures)
+    assert counts["ok"] >= 25
+
+
+@pytest.mark.parametrize("first", range(0, 60, 30))
+def test_random_programs_with_guards(first: int) -> None:
+    counts, failures = run(range(first, first + 30), sample=0, wild=True)
     assert not failures, "\n".join(f"seed {seed}: {outcome.kind}: {outcome.detail}" for seed, outcome in failures)
     assert counts["ok"] >= 25
 
@@ -110,14 +117,34 @@ def _mutated(name: str) -> Iterator[None]:
         yield
 
 
-def _caught(first: int = 0) -> int | None:
-    return next((seed for seed in range(first, first + 200) if check(program(seed), seed, points=1).failed), None)
+#: Those that only programs with guards and zeros can tell.
+WILD_MUTANTS: dict[str, Patch] = {
+    "an adjoint of 0 absorbs nothing": lambda patch: patch.setattr(
+        absorbing.Absorbing, "absorbs", lambda self, op, position: False
+    ),
+    "no adjoint dies in an array": lambda patch: patch.setattr(
+        absorbing.Absorbing, "_is_read", lambda self, storage, op: True
+    ),
+    "infinity to a power has no derivative": _partials("pow", "_power_slope({0}, {1})", "{o} * _log({0})"),
+}
+
+
+def _caught(first: int = 0, wild: bool = False) -> int | None:
+    seeds = range(first, first + 200)
+    return next((s for s in seeds if check(program(s, wild), s, points=1 + wild, zeros=wild).failed), None)
 
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mutants_are_caught(name: str) -> None:
     with _mutated(name):
         assert _caught() is not None
+
+
+@pytest.mark.parametrize("name", WILD_MUTANTS)
+def test_mutants_are_caught_by_guards(name: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        WILD_MUTANTS[name](patch)
+        assert _caught(wild=True) is not None
 
 
 _LONG = """\

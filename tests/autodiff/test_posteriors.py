@@ -12,7 +12,7 @@ import pytest
 from nbinfer.autodiff import value_and_grad
 from nbinfer.autodiff.derive import derive
 from nbinfer.autodiff.program import Type
-from nbinfer.autodiff.quiet import quiet_function
+from nbinfer.compile.quiet import quiet_function
 from tests.posteriors import NAMES, load
 
 names = pytest.mark.parametrize("name", NAMES)

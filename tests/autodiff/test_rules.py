@@ -9,7 +9,8 @@ from scipy.special import digamma
 
 from nbinfer import vectormath
 from nbinfer.autodiff import linalg
-from nbinfer.autodiff.rules import CHOICES, FUNCTIONS, RULES
+from nbinfer.autodiff.rules import CHOICES, RULES
+from nbinfer.autodiff.spellings import FUNCTIONS
 from tests.autodiff.plain import assert_differentiates, plain_value_and_grad
 
 #: Where each function is tried: inside its domain, away from kinks.
@@ -23,6 +24,11 @@ POINTS = {
     "lgamma_positive": (0.4,),
     "digamma": (2.3,),
     "log_binomial": (7.3, 2.4),
+    "minus_deviance": (0.7, 1.9, 1.3),
+    "minus_deviance_log": (2.0, 1.3),
+    "stirling_rest_whole": (9.3,),
+    "log_polya": (9.3, 0.7, 12.2, 1.9),
+    "log_polya_rest": (9.2, 1.9),
     "log_ndtr": (-2.3,),
     "betainc": (2.3, 1.4, 0.6),
     "betaincc": (2.3, 1.4, 0.6),
@@ -49,10 +55,14 @@ def function_of(name):
 
         def apply(x):
             return function(x[0], x[1])
-    else:
+    elif count == 3:
 
         def apply(x):
             return function(x[0], x[1], x[2])
+    else:
+
+        def apply(x):
+            return function(x[0], x[1], x[2], x[3])
 
     return apply
 

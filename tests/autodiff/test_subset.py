@@ -42,7 +42,7 @@ def _is_inside(node: ast.stmt | ast.expr, generated: Generated) -> bool:
     if isinstance(node, ast.For):
         return not node.orelse and ast.unparse(node.iter).startswith("range(")
     if isinstance(node, ast.Raise):
-        return ast.unparse(node).startswith("raise ValueError('")
+        return ast.unparse(node).startswith(("raise ValueError('", "raise IndexError('"))
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Call)
     if isinstance(node, ast.Call):
@@ -56,7 +56,7 @@ def _is_inside(node: ast.stmt | ast.expr, generated: Generated) -> bool:
 
 def _is_known(function: ast.expr, generated: Generated) -> bool:
     if isinstance(function, ast.Name):
-        return function.id in BUILTINS | {"ValueError"} | set(generated.globals)
+        return function.id in BUILTINS | {"ValueError", "IndexError"} | set(generated.globals)
     if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
         owner, name = function.value.id, function.attr
         return hasattr(math, name) if owner == "math" else owner == "np" and name in ALLOCATIONS

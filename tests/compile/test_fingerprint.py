@@ -257,3 +257,9 @@ def test_hashing_does_not_import_numba():
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ)
     assert run.stdout.strip() == "False"
     assert JIT
+
+
+def test_whether_equal_tuples_are_one_object_does_not_count():
+    one, other = (tuple(numbers) for numbers in ([1.0, 2.0], [1.0, 2.0]))
+    assert fingerprint([one, one]) == fingerprint([one, other])
+    assert fingerprint([one, (one,)]) != fingerprint([one, one])

@@ -2,11 +2,13 @@
 
 import math
 
+import numba
 import numpy as np
 import pytest
 
 import nbinfer as nb
 from nbinfer.compile import JIT, entry
+from nbinfer.compile.in_python import in_python
 from nbinfer.compile.users import compilable
 
 SCALE = 2.0
@@ -63,3 +65,22 @@ def test_what_is_compiled_already_passes_through():
     kernel = compilable(leaf)
     assert compilable(kernel) is kernel
     assert compilable(np.exp) is np.exp
+
+
+@numba.njit
+def element(a, i):
+    return a[i]
+
+
+def calls_element(a, i):
+    return SCALE * element(a, i)
+
+
+def test_compiled_helpers_check_indices_where_plain_python_calls_them(monkeypatch):
+    array = np.arange(3.0)
+    assert in_python(calls_element)(array, -1) == 4.0
+    with pytest.raises(IndexError):
+        in_python(calls_element)(array, 3)
+    monkeypatch.setitem(globals(), "SCALE", 3.0)
+    assert in_python(calls_element)(array, 2) == 6.0
+    assert in_python(element)(array, 1) == 1.0

@@ -38,7 +38,7 @@ def test_values_of_posterior_in_r(name, x):
 
 def test_lp_has_the_error_of_its_sd_by_the_rule_of_posterior():
     assert mcse_sd(LP, method="posterior") == pytest.approx(REFERENCE["posterior_R"]["lp"]["mcse_sd"], abs=1e-5)
-    with pytest.raises(ValueError, match="unknown method 'stan'; choose 'delta' or 'posterior'"):
+    with pytest.raises(ValueError, match="unknown method 'stan'; choose 'delta', 'posterior'"):
         mcse_sd(LP, method="stan")
 
 

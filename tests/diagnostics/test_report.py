@@ -70,6 +70,31 @@ def test_divergences_of_warm_up_and_of_unfinished_draws_do_not_count():
     assert check(run).ok
 
 
+def test_a_single_divergence_has_a_point():
+    run = a_run(draws=DRAWS, chain_ids=[4, 5, 6, 7])
+    run.sample_stats["diverging"][1, 17] = True
+    run.posterior["mu"][1, 17] = 2.5
+    run.posterior["theta"][1, 17] = [0.25, -1.0]
+    run.attrs["parameters"] = ["mu", "theta"]
+    run.posterior["derived"] = 2.0 * run.posterior["mu"]
+    message = only(run).message
+    assert "): draw 17 of chain 5, near mu = 2.5, theta = [ 0.25 -1.  ]. Estimates" in message
+
+
+def test_many_divergences_late_in_warm_up_are_mentioned():
+    run = a_run(draws=DRAWS, tune_done=np.full(4, DRAWS))
+    flags = np.zeros((4, DRAWS), bool)
+    run.warmup_sample_stats = {"diverging": flags}
+    flags[:, : DRAWS // 2] = True  # the search for a step size
+    assert check(run).notes == ()
+    flags[2, int(0.85 * DRAWS) :] = True
+    report = check(run)
+    assert report.ok
+    assert "of warm-up diverged (25 %), and none after it" in str(report)
+    run.sample_stats["diverging"][0, 0] = True
+    assert check(run).notes == ()  # the problem says more
+
+
 def test_several_samplers():
     run = a_run(draws=DRAWS)
     run.sample_stats["diverging"] = np.zeros((4, DRAWS, 2), bool)
@@ -125,6 +150,22 @@ def test_acceptance():
     assert kinds(run, target_accept=0.5) == [Kind.BAD_ACCEPTANCE]
     run.attrs = {}
     assert check(run).ok  # nobody knows the target
+
+
+def test_acceptance_above_the_target_that_no_adaptation_mends():
+    run = a_run(draws=DRAWS, tune_done=np.full(4, DRAWS))
+    rng = np.random.default_rng(2)
+    run.sample_stats["acceptance_rate"][:] = 0.95
+    sizes, rates = np.full((4, DRAWS), 0.5), rng.beta(19, 1, (4, DRAWS))
+    run.warmup_sample_stats = {"step_size": sizes, "acceptance_rate": rates}
+    assert only(run).kind is Kind.BAD_ACCEPTANCE
+    assert check(run, largest_step_size=0.5).ok  # as long as a step may be
+    run.attrs["largest_step_size"] = 0.5
+    assert check(run).ok
+    rates[:] = rng.beta(8, 2, (4, DRAWS))  # warm-up was accepted as it should
+    assert check(run, largest_step_size=np.nan).ok
+    run.sample_stats["acceptance_rate"][:] = 0.5
+    assert only(run).kind is Kind.BAD_ACCEPTANCE  # too low is never well
 
 
 def test_the_acceptance_and_the_energy_of_each_of_several_samplers():
@@ -193,12 +234,85 @@ def test_interrupted():
     assert only(even).message == "The run was interrupted after 900 draws per chain."
 
 
-def test_constant_quantities_are_no_problem():
+# ---- what is constant
+
+
+def with_parameters(**parameters):
+    run = a_run(draws=DRAWS)
+    run.posterior |= parameters
+    run.attrs["parameters"] = ["mu", "theta", *parameters]
+    return run
+
+
+def test_what_is_derived_may_be_constant():
+    run = with_parameters()
+    run.posterior["fixed"] = np.ones((4, DRAWS))
+    report = check(run)
+    assert report.ok
+    assert report.notes == ()
+
+
+def test_constants_that_nobody_knows_are_mentioned_and_a_problem_if_nothing_moves():
     run = a_run(draws=DRAWS)
     run.posterior["fixed"] = np.ones((4, DRAWS))
     assert check(run).ok
-    run.posterior = {"fixed": np.ones((4, DRAWS))}
-    assert check(run).ok
+    assert "fixed had one value in all draws" in str(check(run))
+    problem = check({"fixed": np.ones((4, DRAWS))}).problems[0]
+    assert (problem.kind, problem.count) == (Kind.NOT_MOVED, 1)
+    assert check({"fixed": np.ones((4, DRAWS))}, parameters=["x"]).problems[0].kind is Kind.NOT_MOVED
+
+
+def test_parameters_that_never_moved_are_named():
+    problem = only(with_parameters(x=np.full((4, DRAWS, 3), 1.0)))
+    assert (problem.kind, problem.count, problem.chains) == (Kind.NOT_MOVED, 3, (0, 1, 2, 3))
+    assert problem.message.startswith("x[0], x[1] and x[2] never moved in any chain. Such draws say nothing")
+    x = np.random.default_rng(1).normal(size=(4, DRAWS))
+    x[2] = 0.01
+    y = np.full((4, DRAWS), 5.0)
+    report = check(with_parameters(x=x, y=y))
+    message = next(p.message for p in report.problems if p.kind is Kind.NOT_MOVED)
+    assert "x never moved in chain 2. y never moved in any chain." in message
+
+
+def test_elements_that_a_support_fixes_are_no_problem():
+    L = np.zeros((4, DRAWS, 2, 2))
+    L[..., 0, 0] = 1.0
+    L[..., 1, 0] = np.random.default_rng(1).uniform(-0.9, 0.9, (4, DRAWS))
+    L[..., 1, 1] = np.sqrt(1.0 - L[..., 1, 0] ** 2)
+    report = check(with_parameters(L=L))
+    assert report.ok
+    assert report.notes == ()
+
+
+def test_a_discrete_parameter_may_have_one_value_if_the_chains_agree():
+    z = np.ones((4, DRAWS, 2), np.int64)
+    report = check(with_parameters(z=z))
+    assert report.ok
+    assert report.notes[0].startswith("z had one value in all draws")
+    z[1, :, 1] = 0
+    problem = next(p for p in check(with_parameters(z=z)).problems if p.kind is Kind.NOT_MOVED)
+    assert problem.message.startswith("z[1] never moved in any chain.")
+    z[1, :, 1] = 1
+    z[3, 7, 1] = 0  # rare, and no news
+    assert Kind.NOT_MOVED not in kinds(with_parameters(z=z))
+
+
+def test_an_r_hat_that_cannot_be_computed_is_the_worst():
+    wide = np.random.default_rng(1).choice([-1.5e308, 1.5e308], (4, DRAWS))  # its range is no float64
+    rare = np.zeros((4, DRAWS + 1))
+    rare[0, DRAWS // 2] = 1.0  # the draw that no half has
+    for draws in wide, rare:
+        report = check({"x": draws})
+        assert [p.kind for p in report.problems] == [Kind.CONVERGENCE, Kind.LOW_ESS]
+        assert "(x inf)" in report.problems[0].message
+        assert "bulk: x 0" in report.problems[1].message
+
+
+def test_short_chains_are_said_to_be_short():
+    report = check(a_run(draws=50))
+    assert "Chains of 50 draws are too short to say much: draw more." in str(report)
+    assert "or are too short to tell" in str(report)
+    assert "too short" not in str(check(a_run(draws=DRAWS)))
 
 
 def test_other_samplers_have_other_statistics():

@@ -23,6 +23,8 @@ class Function(NamedTuple):
         Valid parameters, values without density: -inf, and no derivative is NaN.
     invalid : sequence of tuple
         Where a parameter is invalid: -inf.
+    infinite : sequence of tuple
+        Where the density is infinite.
     size : callable
         How large the terms are that the value is the sum of: rounding is relative to them.
     whole : tuple of int
@@ -40,6 +42,7 @@ class Function(NamedTuple):
     points: Sequence[tuple[Any, ...]]
     outside: Sequence[tuple[Any, ...]] = ()
     invalid: Sequence[tuple[Any, ...]] = ()
+    infinite: Sequence[tuple[Any, ...]] = ()
     size: Callable[..., float] = lambda *args: 1.0
     whole: tuple[int, ...] = ()
     digits: int = 700

@@ -33,6 +33,7 @@ from tests.distributions.combined import (
     cut_poisson,
     cut_weibull,
     mixed,
+    normal_mass,
     normals,
     poissons,
 )
@@ -329,5 +330,23 @@ def test_compiled_code_computes_the_same():
 
 
 def test_no_mass_between_bounds_is_no_density():
-    for lower, upper in ((0.0, 1e-300), (1e200, 2e200)):  # too little for numbers
-        assert truncated(normal).logpdf(lower, 0.0, 1.0, lower, upper) == -np.inf
+    assert truncated(normal).logpdf(1e200, 0.0, 1.0, 1e200, 2e200) == -np.inf  # too little for numbers
+
+
+@pytest.mark.parametrize("width", [1e-3, 1e-6, 1e-9, 1e-13, 2e-16])
+@pytest.mark.parametrize("lower", [0.3, -8.0, 5.0])
+def test_close_bounds_cost_no_digits(lower, width):
+    upper = lower + width
+    if upper == lower:
+        return
+    with mp.workdps(60):
+        exact = mp.log(mp.npdf(lower)) - mp.log(normal_mass(mpf(lower), mpf(upper), 0, 1))
+    assert truncated(normal).logpdf(lower, 0.0, 1.0, lower, upper) == pytest.approx(float(exact), abs=1e-8)
+    draws = truncated(normal).random(np.random.default_rng(2), 0.0, 1.0, lower, upper, size=50)
+    assert (draws >= lower).all()
+    assert (draws <= upper).all()
+    assert np.isfinite(truncated(normal).logpdf(draws, 0.0, 1.0, lower, upper)).all()
+
+
+def test_close_bounds_of_no_width_to_speak_of():
+    assert truncated(normal).logpdf(0.0, 0.0, 1.0, 0.0, 1e-300) == pytest.approx(-np.log(1e-300))

@@ -116,6 +116,14 @@ def test_no_density_is_minus_infinity(family, name):
         assert not np.isfinite(args[0]) or not any(np.isnan(g).any() for g in derived(args)[1]), args
 
 
+@by_function
+def test_density_is_infinite(family, name):
+    function, about = found(family, name)
+    for args in about.infinite:
+        assert function(*args) == np.inf, args
+        assert Derived(function, about)(args)[0] == np.inf, args
+
+
 @pytest.mark.parametrize(("lower", "upper"), [(-np.inf, 2.0), (-1.0, np.inf), (-np.inf, np.inf)])
 def test_infinite_bounds_have_no_derivative(lower, upper):
     def within(bounds, p):
@@ -207,13 +215,16 @@ def test_compiled_code_gives_the_same(family):
         text.append(f"    found.append([float(random(rng, {places})) for _ in range(40)])")
     space = {name: getattr(module, name) for name in [*functions, "random"] if hasattr(module, name)}
     exec("\n".join([*text, "    return found"]), space)
-    rows = [[*function.points, *function.outside, *function.invalid] for function in functions.values()]
+    rows = [
+        [*function.points, *function.infinite, *function.outside, *function.invalid] for function in functions.values()
+    ]
     args = tuple(tuple(columns(some)) for some in rows)
     values = numba.njit(space["call"])(args, np.random.default_rng(9), parameters)
     for function, some, found in zip(functions.values(), rows, values, strict=False):
         for k, (at, value) in enumerate(zip(some, found, strict=True)):
-            inside = k < len(function.points)
-            assert value == (function.near(at, reference(function, at)) if inside else -np.inf), at
+            inside, infinite = k < len(function.points), k < len(function.points) + len(function.infinite)
+            end = np.inf if infinite else -np.inf
+            assert value == (function.near(at, reference(function, at)) if inside else end), at
     rng = np.random.default_rng(9)
     for given, found in zip(parameters, values[len(functions) :], strict=True):
         assert found == [float(module.random(rng, *given)) for _ in range(40)]

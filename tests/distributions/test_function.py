@@ -53,7 +53,9 @@ def test_check_names_what_is_wrong():
         uniform.check(1.0, [2.0, 0.5])
     with pytest.raises(TypeError, match=r"normal: sigma must be a number .* got 'wide'"):
         normal.check(0.0, "wide")
-    with pytest.raises(ValueError, match=r"row: p must be probabilities .*, got \[0.5 0.6\] at index \(1,\)"):
+    with pytest.raises(
+        ValueError, match=r"row: p must be probabilities .*, got \[0.5 0.6\], which sum to 1.1 at index \(1,\)"
+    ):
         row_check(0.0, [[0.2, 0.8], [0.5, 0.6]])
     with pytest.raises(ValueError, match=r"row: p needs 1 or more axes, got shape \(\)"):
         row_check(0.0, 1.0)

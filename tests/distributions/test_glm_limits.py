@@ -109,8 +109,8 @@ IMPOSSIBLE = [
 NO_OUTCOME = {
     "linear": ((NAN, INF), "a finite number"),
     "logistic": ((2, -1, 0.5, NAN), "0 or 1"),
-    "poisson": ((-1, 0.5, NAN, INF), "a whole number that is not negative"),
-    "negative_binomial": ((-1, 0.5, NAN, INF), "a whole number that is not negative"),
+    "poisson": ((-1, 0.5, NAN, INF), "a whole number that is not negative and that int64 holds"),
+    "negative_binomial": ((-1, 0.5, NAN, INF), "a whole number that is not negative and that int64 holds"),
     "ordered": ((-1, 4, 0.5, NAN, INF), "a whole number from 0 to 3"),
     "softmax": ((-1, 3, 0.5, NAN, INF), "a whole number from 0 to 2"),
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
-from nbinfer.diagnostics.report import Kind
+from nbinfer.diagnostics import Kind
 from nbinfer.mcmc.assign import assign, listed, separated
 from nbinfer.mcmc.step import Competence
 from tests.mcmc.mixed import mixture

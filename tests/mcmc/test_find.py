@@ -163,7 +163,7 @@ def test_ctrl_c_keeps_the_best():
         ({"method": "Newton"}, ValueError, "unknown method 'newton'; choose 'l-bfgs-b'"),
         ({"maxeval": 0}, ValueError, "maxeval must be an int from 1"),
         ({"vars": "y"}, ValueError, "vars names 'y', which is no variable of the model; choose among theta"),
-        ({"vars": []}, ValueError, "there is no continuous variable to move"),
+        ({"vars": []}, ValueError, "vars must name a continuous variable to move"),
         ({"start": {"theta": 2.0}}, ModelError, "start does not fit the model: theta"),
         ({"start": {"eta": 2.0}}, ModelError, "'eta' is no parameter"),
     ],

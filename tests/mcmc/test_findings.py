@@ -54,17 +54,6 @@ def test_the_users_exception_tells_the_point():
     assert float(note.split("x = ")[1].split(";")[0]) > 2.0
 
 
-def test_ctrl_c_in_the_diagnostics_keeps_the_draws(monkeypatch):
-    def interrupted(*arguments, **options):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(sys.modules["nbinfer.mcmc.sample"], "check", interrupted)
-    with pytest.warns(UserWarning, match="before the diagnostics"):
-        trace = nb.sample(normal(), 20, 20, **FEW)
-    assert np.isfinite(trace["x"]).all()
-    assert trace.report is None
-
-
 @pytest.mark.skipif(not JIT, reason="needs long chains")
 @pytest.mark.parametrize("integrator", ["leapfrog", "twostage", "threestage"])
 @pytest.mark.parametrize("dim", [1, 10])

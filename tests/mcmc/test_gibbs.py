@@ -164,15 +164,23 @@ def test_a_draw_outside_the_support_ends_the_run_and_keeps_the_draws():
     assert set(np.unique(trace["z"][0, : trace.draws_done[0]])) <= {0, 1, 2}
 
 
-@pytest.mark.nojit
-def test_a_draw_that_raises_ends_the_run():
-    def broken(p, d, rng):
-        if rng.random() < 0.001:
-            raise RuntimeError("no")
-        return 1
+def _broken(p, d, rng):
+    if rng.random() < 0.001:
+        raise RuntimeError("no")
+    return 1
 
-    with pytest.raises(nb.errors.SamplingError, match=r"the function of GibbsStep\('z'\) raised"):
-        nb.sample(mixture(), 5000, 0, step=GibbsStep("z", broken), **quiet)
+
+def _leaves_its_array(p, d, rng):
+    return int(d.logw[3 if rng.random() < 0.001 else 1] < 0.0)
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize(("draw", "error"), [(_broken, RuntimeError), (_leaves_its_array, IndexError)])
+def test_what_a_draw_raises_ends_the_run(draw, error):
+    """It comes out of plain Python, which draws with the same random numbers."""
+    with pytest.raises(error) as caught:
+        nb.sample(mixture(), 5000, 0, step=GibbsStep("z", draw), **quiet)
+    assert caught.value.trace.draws_done.max() > 0
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,18 @@ def test_the_step_size_reaches_the_target_acceptance():
         assert chains.run().stats["acceptance_rate"].mean() == pytest.approx(0.65, abs=0.08)
 
 
+@pytest.mark.nojit
+@pytest.mark.parametrize("target", [0.6, 0.8, 0.95])
+@pytest.mark.parametrize("name", ["independent", "correlated", "student"])
+def test_the_target_acceptance_is_met_within_a_few_per_cent(name, target):
+    places = np.arange(10)
+    covariance = np.eye(10) if name == "independent" else 0.9 ** np.abs(places[:, None] - places)
+    density = Target(student, 10) if name == "student" else gaussian_target(covariance)
+    chains = BareChains(density, HamiltonianMC(target_accept=target), tune=1000, draws=1000, numbers=range(8))
+    mean = chains.run().stats["acceptance_rate"].mean()
+    assert mean == pytest.approx(target, abs=max(0.04 * target, 0.01) if target < 0.9 else 0.01)
+
+
 def test_max_steps_holds():
     step = HamiltonianMC(adapt_step_size=False, step_scale=0.01, path_length=5.0, max_steps=7, metric="unit")
     chains = BareChains(Target(student, 1), step, draws=20).run()

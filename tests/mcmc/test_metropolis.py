@@ -10,8 +10,9 @@ from nbinfer.mcmc import metropolis, proposals
 from nbinfer.mcmc.metropolis import Metropolis, Scaling
 from nbinfer.mcmc.proposals import PROPOSALS
 from nbinfer.random import key_of, new_stream
+from tests.mcmc.kit import whole
 from tests.mcmc.law import assert_caught, assert_invariant, mutant
-from tests.mcmc.targets import CONTINUOUS, EXACT
+from tests.mcmc.targets import CONTINUOUS, EXACT, POISSON_RATE, ExactTarget, poisson_density
 
 COVARIANCE = np.array([[1.0, 0.5, 0.0], [0.5, 2.0, -0.3], [0.0, -0.3, 0.5]])
 
@@ -56,6 +57,20 @@ def test_continuous_and_discrete_together():
     assert_invariant(fixed(), EXACT["mixture"]())
 
 
+def wide():
+    """Two Poisson numbers whose range is much wider than what is likely."""
+
+    def draw(rng, count):
+        return np.zeros((count, 0)), np.minimum(rng.poisson(POISSON_RATE, (count, 2)), 25)
+
+    return ExactTarget(poisson_density, draw, 0, [2.0, POISSON_RATE, 25.0], [0, 0], [25, 25])
+
+
+def test_leaps_leave_the_target_invariant():
+    assert fixed()._leaps(whole(fixed(), wide()).site)
+    assert_invariant(fixed(), wide())
+
+
 MUTANTS = {
     "0.9 of the change of the log density": (
         "accepted = math.log1p(-uniform(chain.words)) < change",
@@ -73,6 +88,12 @@ MUTANTS = {
         "    elif moved > 0:\n        _restore(chain, own)",
         "    elif moved > 5:\n        _restore(chain, own)",
         "poisson",
+        {},
+    ),
+    "leaps that go up more often than down": (
+        "length if uniform(chain.words) < 0.5 else -length",
+        "length if uniform(chain.words) < 0.9 else -length",
+        "wide",
         {},
     ),
     "the Poisson proposal without its sign": (
@@ -95,7 +116,22 @@ MUTANTS = {
 def test_the_law_catches(name, tmp_path):
     old, new, target, options = MUTANTS[name]
     broken = mutant(tmp_path, old, new, proposals, metropolis)
-    assert_caught(broken.Metropolis(tune=False, **options), EXACT[target]())
+    assert_caught(broken.Metropolis(tune=False, **options), wide() if target == "wide" else EXACT[target]())
+
+
+def two_peaks(p, d):
+    return -0.5 * min((p.z - 100.0) ** 2, (p.z - 500.0) ** 2) / 400.0
+
+
+@pytest.mark.nojit
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+def test_leaps_find_a_far_mode():
+    model = nb.Model({"z": nb.integer(0, 599)}, logp=two_peaks)
+    quiet = {"random_seed": 1, "progressbar": False, "start": {"z": 100}}
+    upper = nb.sample(model, 20_000, 500, **quiet)["z"] > 300
+    assert (np.abs(upper.mean(axis=1) - 0.5) < 0.4).all()
+    own = nb.sample(model, 2000, 500, step=Metropolis(proposal_dist="normal"), **quiet)["z"]
+    assert (own < 300).all()
 
 
 @entry("int64(intp, int64)")

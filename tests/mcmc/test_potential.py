@@ -294,7 +294,7 @@ NOT_DEFINITE = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 1.5], [0.0, 1.5, 1.0]])
         (sparse.csr_array(RING), False, ValueError, "a sparse scaling must be a covariance", None),
         (sparse.csr_array(np.ones((2, 3))), True, ValueError, r"must be a square matrix, got shape \(2, 3\)", None),
         (sparse.csr_array([[1.0, 0.5], [0.2, 1.0]]), True, ValueError, "cov must be symmetric", None),
-        ("large", True, TypeError, "a scaling must be numbers, got 'large'", None),
+        ("large", True, TypeError, "C must be numbers, got 'large'", None),
         ([1.0], 1, TypeError, "is_cov must be True or False, got 1", None),
     ],
 )

@@ -1,12 +1,17 @@
 """The display: all chains on a terminal, not a character elsewhere."""
 
 import io
+import sys
+import threading
+import warnings
 
 import numpy as np
 import pytest
 
+import nbinfer as nb
 from nbinfer.mcmc.chain import Progress
 from nbinfer.mcmc.progress import Bars, Counter, Silent, counter_for, describe, display_for
+from tests.mcmc.models import eight_schools
 
 
 def lines(*rows):
@@ -72,3 +77,163 @@ def test_a_counter_counts_on_one_line(capsys):
     silent.update(3, "logp -2")
     silent.close()
     assert capsys.readouterr() == ("", "")
+
+
+# The screen never ends a run
+
+
+class Minimal:
+    """A stream as hosts of embedded Python have it."""
+
+    def write(self, text):
+        return len(text)
+
+    def flush(self):
+        pass
+
+
+class Terminal(Minimal):
+    def __init__(self, error=None, after=0):
+        self.error, self.left = error, after
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        self.left -= 1
+        if self.error is not None and self.left < 0:
+            raise self.error
+        return len(text)
+
+
+class Unsure(Minimal):
+    def isatty(self):
+        raise OSError("no such device")
+
+
+class Unflushed(Terminal):
+    def flush(self):
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+class Unencoded(Terminal):
+    @property
+    def encoding(self):
+        raise RuntimeError("no encoding")
+
+
+class Ascii(Terminal):
+    encoding = "ascii"
+
+    def write(self, text):
+        return len(text.encode("ascii"))
+
+
+def closed():
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+def closing():
+    stream = io.StringIO()
+    stream.isatty = lambda: stream.close() or True
+    return stream
+
+
+ERRORS = [
+    OSError(28, "No space left on device"),
+    BrokenPipeError(32, "Broken pipe"),
+    ValueError("I/O operation on closed file"),
+    ValueError("something else"),
+    UnicodeEncodeError("ascii", "é", 0, 1, "ordinal not in range(128)"),
+    RuntimeError("main thread is not in main loop"),
+    AttributeError("'NoneType' object has no attribute 'write'"),
+]
+SCREENS = {
+    "none": lambda: None,
+    "an object": object,
+    "minimal": Minimal,
+    "closed": closed,
+    "closing": closing,
+    "unsure": Unsure,
+    "unflushed": Unflushed,
+    "unencoded": Unencoded,
+    "ascii": Ascii,
+} | {
+    f"{type(error).__name__} {i} after {n}": lambda error=error, n=n: Terminal(error, n)
+    for i, error in enumerate(ERRORS)
+    for n in (0, 1, 2, 5, 8)
+}
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_no_screen_ends_a_run(screen, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", SCREENS[screen]())
+    monkeypatch.setattr("nbinfer.mcmc.progress._REDRAW", 0.0)
+    display = display_for(True, [0, 1, 2], 100, 200)
+    counter = counter_for(True, "evaluation")
+    for draw in (50, 120, 200):
+        display.update(lines(*[(draw, 500, 0, 0.25)] * 3))
+        counter.update(draw, "logp -1")
+    display.close()
+    counter.close()
+    free = []
+    thread = threading.Thread(target=lambda: free.append(tqdm_lock()))
+    thread.start()
+    thread.join()
+    assert free == [True], "tqdm stays locked for every other bar"
+
+
+def tqdm_lock():
+    """Tell whether tqdm can be used from this thread."""
+    from tqdm import tqdm
+
+    locks = tqdm.get_lock().locks
+    held = [lock for lock in locks if lock.acquire(timeout=0.1)]
+    for lock in held:
+        lock.release()
+    return len(held) == len(locks)
+
+
+@pytest.mark.parametrize("missing", ["tqdm", "tqdm.auto"])
+def test_a_screen_without_tqdm_stays_dark(missing, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setitem(sys.modules, missing, None)
+    display = display_for(True, [0], 100, 200)
+    display.update(lines((50, 500, 0, 0.25)))
+    display.close()
+
+
+def test_a_bar_that_fails_halfway_says_nothing_more(monkeypatch):
+    """Not even when it is collected, where nobody could catch what it raises."""
+    monkeypatch.setattr("nbinfer.mcmc.progress._REDRAW", 0.0)
+    terminal = Terminal()
+    bars = Bars([0, 1], 100, 200, file=terminal)
+    terminal.error = OSError(28, "No space left on device")
+    bars.update(lines((50, 500, 0, 0.25), (50, 500, 0, 0.25)))
+    terminal.error, terminal.left = None, 0
+    bars.update(lines((90, 500, 0, 0.25), (90, 500, 0, 0.25)))
+    bars.close()
+    del bars
+    assert terminal.left == 0
+
+
+@pytest.mark.filterwarnings("default::nbinfer.errors.ConvergenceWarning")
+def test_draws_are_the_same_on_a_broken_screen(monkeypatch):
+    options = dict(chains=2, random_seed=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole = nb.sample(eight_schools(), 20, 10, progressbar=False, **options)
+    for name in ("none", "closed", "OSError 0 after 2", "ValueError 2 after 0", "UnicodeEncodeError 4 after 5"):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stderr", SCREENS[name]())
+            patch.setattr(warnings, "showwarning", _python_shows)
+            trace = nb.sample(eight_schools(), 20, 10, **options)  # it has warnings to show, too
+        assert trace["eta"].tobytes() == whole["eta"].tobytes()
+        assert not trace.report.ok
+
+
+def _python_shows(message, category, filename, lineno, file=None, line=None):
+    """Write to the screen as Python does; pytest replaces this."""
+    sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))

@@ -315,6 +315,37 @@ def test_on_error_raise_stops_at_a_divergence():
     assert caught.value.trace.sample_stats["diverging"].any()
 
 
+@pytest.mark.nojit
+@pytest.mark.parametrize("cores", [1, 4])
+def test_on_error_raise_stops_at_the_first_even_if_the_run_is_short(cores):
+    options = dict(tune=5, start={"x": 1.0}, nuts_kwargs={"on_error": "raise"}, cores=cores)
+    with pytest.raises(SamplingError, match=r"draw \d+ of chain \d, near x = [\d.e-]+; finished") as caught:
+        run(raising_at_zero(), **options)
+    trace = caught.value.trace
+    where = [
+        np.flatnonzero(flags[:n]) for flags, n in zip(trace.sample_stats["diverging"], trace.draws_done, strict=True)
+    ]
+    assert any(len(found) and found[0] == n - 1 for found, n in zip(where, trace.draws_done, strict=True))
+    assert all(len(found) <= 1 for found in where)
+    with pytest.raises(SamplingError, match=r"first divergence, .* near x = ") as caught:
+        for _ in nb.iter_sample(
+            500, nb.NUTS(on_error="raise"), {"x": 1.0}, tune=5, model=raising_at_zero(), random_seed=7
+        ):
+            pass
+    flags = caught.value.trace.sample_stats["diverging"][0]
+    assert flags[-1]
+    assert flags.sum() == 1
+
+
+@pytest.mark.nojit
+def test_chains_that_never_move_are_a_problem():
+    model = nb.Model({"x": nb.real(3)}, logp=lambda p, d: -0.5 * np.sum(p.x**2), derived={"one": lambda p, d: 1.0})
+    step = nb.Metropolis(S=np.full(3, 1e6), tune=False)
+    trace = run(model, tune=0, step=step, start={"x": np.ones(3)})
+    assert "x[0], x[1] and x[2] never moved in any chain" in str(trace.report)
+    assert run(model, draws=1000, tune=500).report.ok  # and what is derived may be constant
+
+
 def half(p, d):
     return -0.5 * p.x**2 if p.x > 0.0 else np.nan
 

@@ -10,9 +10,9 @@ from nbinfer.mcmc.step_size import LARGEST_STEP, DualAveraging, learn, restart, 
 PAPER = (0.05, 10.0, 0.75)  # gamma, t0, k
 
 
-def new_state(initial=0.1):
+def new_state(initial=0.1, follows=False):
     state = np.zeros(1, DualAveraging).view(np.recarray)[0]
-    state.largest = LARGEST_STEP
+    state.largest, state.follows = LARGEST_STEP, follows
     restart.py_func(state, initial)
     return state
 
@@ -24,6 +24,17 @@ def test_finds_the_step_with_the_target_acceptance(target, initial):
     for _ in range(2000):
         learn.py_func(state, math.exp(-step_size.py_func(state, True)), target, *PAPER)
     assert math.exp(-step_size.py_func(state, False)) == pytest.approx(target, abs=0.01)
+
+
+@pytest.mark.parametrize("initial", [0.02, 1.5])
+def test_without_a_pull_to_one_place_the_target_is_met_whatever_gamma(initial):
+    missed = []
+    for follows in False, True:
+        state = new_state(initial, follows)
+        for _ in range(1000):
+            learn.py_func(state, math.exp(-step_size.py_func(state, True)), 0.95, 0.5, 10.0, 0.75)
+        missed.append(abs(math.exp(-step_size.py_func(state, False)) - 0.95))
+    assert missed[1] < 0.002 < missed[0]
 
 
 def test_an_update_is_equation_6_of_the_paper():

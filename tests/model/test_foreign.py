@@ -8,6 +8,7 @@ import pytest
 import nbinfer.model as nb
 from nbinfer.compile import JIT, address_of, call_density, call_record, entry
 from nbinfer.errors import ModelError
+from nbinfer.model.pointers import knows_null
 
 CENTRE = np.array([0.5, -1.0, 2.0])
 Q = np.array([0.1, 0.2, 0.3])
@@ -153,24 +154,94 @@ def test_cffi_pointer():
     assert nb.Model.flat(function, 3).bind().value(Q) == pytest.approx(-0.5 * np.sum(Q**2))
 
 
-@pytest.mark.nojit
-def test_numba_cfunc():
-    from numba import cfunc, types
+def disguises():
+    # Forms in which one of Numba's C functions is handed over.
+    yield "itself", lambda f, ffi: f
+    yield "ctypes", lambda f, ffi: f.ctypes
+    yield "prototype", lambda f, ffi: PROTOTYPE(f.address)
+    yield "void", lambda f, ffi: f.cffi
+    yield "cffi", lambda f, ffi: ffi.cast("double(*)(int64_t, const double *, double *, void *)", f.address)
+    yield "scipy", lambda f, ffi: pytest.importorskip("scipy").LowLevelCallable(f.ctypes)
 
+
+DISGUISES = dict(disguises())
+
+
+@pytest.mark.nojit
+def test_numba_cfunc_in_every_disguise():
+    from numba import carray, cfunc, types
+
+    ffi = pytest.importorskip("cffi").FFI()
     doubles = types.CPointer(types.float64)
 
-    @cfunc(types.float64(types.int64, doubles, doubles, types.voidptr))
+    @cfunc(types.float64(types.int64, doubles, types.voidptr, types.voidptr))
     def function(n, q, grad, context):
-        logp = 0.0
+        logp, out = 0.0, carray(grad, n, types.float64)
         for i in range(n):
             logp -= 0.5 * q[i] ** 2
-            grad[i] = -q[i]  # Numba cannot compare a pointer with null: it is never called with one
+            out[i] = -q[i]  # Numba cannot compare a pointer with null: it is never called with one
         return logp
 
-    assert nb.Model.flat(function, 3).logp({"x": Q}) == nb.Model.flat(function, 3).bind().value(Q)
-    logp, grad = nb.Model.flat(function, 3).bind().value_and_grad(Q)
-    assert logp == pytest.approx(-0.5 * np.sum(Q**2))
-    np.testing.assert_array_equal(grad, -Q)
+    for disguise in DISGUISES.values():
+        model = nb.Model.flat(disguise(function, ffi), 3)
+        assert model.logp({"x": Q}) == model.bind().value(Q) == pytest.approx(-0.5 * np.sum(Q**2))
+        np.testing.assert_array_equal(model.bind().value_and_grad(Q)[1], -Q)
+
+
+@pytest.mark.nojit
+def test_user_data_of_scipy_reach_a_cfunc():
+    from numba import cfunc, types
+
+    scipy = pytest.importorskip("scipy")
+    doubles = types.CPointer(types.float64)
+
+    @cfunc(types.float64(types.int64, doubles, doubles, doubles))
+    def function(n, q, grad, centre):
+        logp = 0.0
+        for i in range(n):
+            logp -= 0.5 * (q[i] - centre[i]) ** 2
+            grad[i] = centre[i] - q[i]
+        return logp
+
+    handed = scipy.LowLevelCallable(function.ctypes, ctypes.c_void_p(address_of(CENTRE)))
+    assert nb.Model.flat(handed, 3).bind().value(Q) == pytest.approx(VALUE)
+    assert nb.Model.flat(handed, 3, context=np.zeros(3)).bind().value(Q) == pytest.approx(-0.5 * np.sum(Q**2))
+
+
+@pytest.mark.nojit
+def test_other_signatures_are_refused():
+    from numba import cfunc, types
+
+    ffi = pytest.importorskip("cffi").FFI()
+    doubles, singles = types.CPointer(types.float64), types.CPointer(types.float32)
+    wrong = [
+        types.float64(types.float64),
+        types.float64(types.int64, doubles, doubles),
+        types.float32(types.int64, doubles, doubles, types.voidptr),
+        types.float64(types.float64, doubles, doubles, types.voidptr),
+        types.float64(types.int64, singles, doubles, types.voidptr),
+        types.float64(types.int64, doubles, types.int32, types.voidptr),
+        types.float64(types.int64, doubles, doubles, types.float64),
+    ]
+    wanted = r"double f\(int64_t n, const double \*q, double \*grad, void \*context\), got "
+    for sig in wrong:
+        function = cfunc(sig)(eval(f"lambda {', '.join('abcd'[: len(sig.args)])}: 0.0"))
+        for form in (function, function.ctypes):
+            with pytest.raises(ModelError, match=wanted):
+                nb.Model.flat(form, 3)
+    for form in (ffi.cast("double(*)(double)", 8), ffi.new("double[3]")):
+        with pytest.raises(ModelError, match=wanted):
+            nb.Model.flat(form, 3)
+    with pytest.raises(ModelError, match="f must be a C function, got a null pointer"):
+        nb.Model.flat(PROTOTYPE(0), 3)
+
+
+def test_what_is_known_to_look_for_null_is_asked_for_the_value_alone():
+    words = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64, *[ctypes.c_ssize_t] * 3)
+    library = ctypes.pythonapi.PyThread_get_thread_ident
+    assert knows_null(words(lambda *_: 0.0))
+    assert knows_null(ctypes.CFUNCTYPE(ctypes.c_double)(ctypes.cast(library, ctypes.c_void_p).value))
+    assert not knows_null(in_c)
 
 
 def test_an_exception_of_a_python_callable_is_kept_and_replayed():

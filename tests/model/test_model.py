@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nbinfer.model as nb
-from nbinfer.errors import ModelError
+from nbinfer.errors import ModelError, NbinferWarning
 from nbinfer.model import default_model
 from tests.model.small import SIGMA, Y, eight_schools, position, zoo
 
@@ -265,3 +265,53 @@ def test_a_second_process_derives_and_compiles_nothing_and_does_not_import_numba
 
 def test_sigma_is_not_copied():
     assert eight_schools().data["sigma"] is SIGMA
+
+
+# ---- shapes of likelihoods
+
+
+def _bind_with(y, term, name="y", **more):
+    data = {"y": y, "x": np.arange(4.0), **more}
+    supports = {"b": nb.real(), "w": nb.real(2)}
+    return nb.Model(supports, prior=lambda p, d: -(p.b**2) - np.sum(p.w**2), likelihood={name: term}, data=data).bind()
+
+
+_COLUMN, _LINE, _TABLE = np.ones((4, 1)), np.ones(4), np.ones((4, 2))
+
+
+@pytest.mark.parametrize(
+    ("y", "term", "got"),
+    [
+        (_COLUMN, lambda p, d: -0.5 * (d.y - p.b * d.x) ** 2, r"\(4, 1\), got \(4, 4\)"),
+        (_LINE, lambda p, d: -0.5 * (d.y - p.b * d.x.reshape(4, 1)) ** 2, r"\(4,\), got \(4, 4\)"),
+        (_LINE, lambda p, d: -0.5 * (d.y - p.b).reshape(4, 1) ** 2, r"\(4,\), got \(4, 1\)"),
+        (_TABLE, lambda p, d: -0.5 * (d.y.reshape(4, 2, 1) - p.w) ** 2, r"\(4, 2\), got \(4, 2, 2\)"),
+        (np.ones((1, 4)), lambda p, d: -0.5 * (d.y - d.x.reshape(4, 1) * p.b) ** 2, r"\(1, 4\), got \(4, 4\)"),
+        (3.0, lambda p, d: -0.5 * (d.y - p.b * d.x) ** 2, r"\(\), got \(4,\)"),
+    ],
+)
+def test_named_likelihood_has_no_more_values_than_its_data(y, term, got):
+    with pytest.raises(ModelError, match=f"likelihood 'y' must have .*{got}"):
+        _bind_with(y, term)
+
+
+@pytest.mark.parametrize(
+    ("y", "term"),
+    [
+        (_COLUMN, lambda p, d: -0.5 * (d.y - p.b * d.x.reshape(4, 1)) ** 2),
+        (_COLUMN, lambda p, d: -0.5 * (d.y[:, 0] - p.b * d.x) ** 2),
+        (_LINE, lambda p, d: np.sum(-0.5 * (d.y - p.b * d.x) ** 2)),
+        (_LINE, lambda p, d: -0.5 * (d.y[1:] - p.b * d.y[:-1]) ** 2),
+        (_TABLE, lambda p, d: np.sum(-0.5 * (d.y - p.w) ** 2, axis=1)),
+        (_TABLE, lambda p, d: np.sum(-0.5 * (d.y - p.w) ** 2, axis=0)),
+        (3.0, lambda p, d: -0.5 * (d.y - p.b) ** 2),
+    ],
+)
+def test_named_likelihood_may_be_summed_along_axes(y, term):
+    _bind_with(y, term)
+
+
+def test_broadcast_of_an_unnamed_likelihood_is_noticed():
+    with pytest.warns(NbinferWarning, match=r"4 x 4 values.*'y' of shape \(4, 1\).*'x' of shape \(4,\)"):
+        _bind_with(_COLUMN, lambda p, d: -0.5 * (d.y - p.b * d.x) ** 2, name="likelihood")
+    _bind_with(_COLUMN, lambda p, d: -0.5 * (d.y - p.b * d.x) ** 2 * d.both, name="pairs", both=np.ones((4, 4)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from nbinfer.autodiff.registry import HANDLERS
 from nbinfer.compile import Kernel
+from nbinfer.compile.forks import cached_property
 from nbinfer.distributions._check import Condition
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Regression(Kernel[..., float]):
         self._ndim, self._numbers_ndim = ndim, numbers_ndim
         HANDLERS[function] = self._build
 
-    @functools.cached_property
+    @cached_property
     def _signature(self) -> inspect.Signature:
         return inspect.signature(self.py_func)
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.autodiff.linalg import add_matvec, add_vecmat
+from nbinfer.autodiff.products import add_matvec, add_vecmat
+from nbinfer.autodiff.solvers import fast
 from nbinfer.compile import Kernel, kernel, part
 
 #: Numbers of a block of rows: 32 KiB.
@@ -80,7 +81,7 @@ def one_pass(name: str, block: Kernel[..., float], rest: Kernel[..., float]) -> 
         return total if total == total else -math.inf, gradient
 
     run.__name__ = run.__qualname__ = name
-    return kernel(run)
+    return fast(run)
 
 
 @kernel

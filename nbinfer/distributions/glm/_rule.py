@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nbinfer.autodiff.linalg import WholeArray
-from nbinfer.compile import Kernel, kernel
+from nbinfer.autodiff.solvers import fast
+from nbinfer.compile import Kernel
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.frontend import Frontend
     from nbinfer.autodiff.ir import Value
 
 
-@kernel
+@fast
 def add_kept(bar: Any, kept: Any, first: int, count: int, factor: float) -> None:
     """Add `factor` times `count` kept numbers from `first` on; each element of `bar` takes the sum of its share."""
     share = count // max(bar.shape[0], 1)
@@ -23,7 +24,7 @@ def add_kept(bar: Any, kept: Any, first: int, count: int, factor: float) -> None
         bar[i] += factor * total
 
 
-@kernel
+@fast
 def add_kept_columns(bar: Any, kept: Any, first: int, factor: float) -> None:
     """Add `factor` times kept numbers from `first` on, which lie column by column."""
     rows, columns = bar.shape

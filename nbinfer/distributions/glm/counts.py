@@ -54,7 +54,7 @@ def _log_factorials(y: Any) -> float:
     return total
 
 
-@kernel
+@fast
 def _factorials(y: Any, numbers: Any, numbers_grad: Any) -> Any:
     """Return minus the sum of log(y!)."""
     largest = _largest(y)
@@ -78,7 +78,7 @@ def _log_coefficients(y: Any, alpha: float, numbers_grad: Any) -> float:
     return total
 
 
-@kernel
+@fast
 def _coefficients(y: Any, numbers: Any, numbers_grad: Any) -> Any:
     """Return the sum of the logarithms of the binomial coefficients (y + alpha - 1 over y), products of y factors."""
     alpha = numbers[0]

@@ -17,7 +17,7 @@ from nbinfer.distributions.glm._passes import hand_over, one_pass, whole_shift
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
-@kernel
+@fast
 def _scale(y: Any, numbers: Any, numbers_grad: Any) -> float:
     sigma = numbers[0]
     numbers_grad[0] -= y.shape[0] / sigma

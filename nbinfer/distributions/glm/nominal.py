@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer import vectormath
-from nbinfer.autodiff.linalg import add_matvec, add_vecmat
+from nbinfer.autodiff.products import add_matvec, add_vecmat
 from nbinfer.autodiff.solvers import fast
 from nbinfer.compile import kernel, part
 from nbinfer.distributions import categorical
@@ -50,7 +50,7 @@ def _odds(y: Any, predictor: Any, first: int, count: int) -> float:
     return logp
 
 
-@kernel
+@kernel(reassociate=True)
 def _softmax_pass(y: Any, X: Any, beta: Any, numbers: Any, shift: Any) -> tuple[float, Any]:
     """Return the log likelihood, and its gradient in one array: by predictors and by beta, category by category."""
     n, p = X.shape

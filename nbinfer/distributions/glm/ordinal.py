@@ -23,7 +23,7 @@ def _ordered_terms(y: Any, predictor: Any, cutpoints: Any) -> Any:
     return where_valid(np.all(np.diff(cutpoints) > 0.0), ordered_logistic.logpmf(y, predictor, cutpoints))
 
 
-@kernel
+@fast
 def _gaps(y: Any, cutpoints: Any, cutpoints_grad: Any) -> float:
     """Return the sum of log(1 - exp(lower - upper)), what the distance of a category's cutpoints contributes.
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import functools
 import math
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _RENAMED = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2"}
 _INTEGERS = {"floor", "ceil", "trunc"}
@@ -39,7 +43,17 @@ QUIET_MATH = types.SimpleNamespace(
 
 
 class _NumPyNumbers(ast.NodeTransformer):
-    """Make NumPy's numbers of literals: unlike Python's, they do not raise when divided by zero."""
+    """Make NumPy's numbers of literals: unlike Python's, they do not raise when divided by zero.
+
+    What is computed from one of them is one again, so a literal beside an operator may stay.
+    """
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        for side in ("left", "right"):
+            operand = getattr(node, side)
+            if not isinstance(operand, ast.Constant):
+                setattr(node, side, self.visit(operand))
+        return node
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         if not isinstance(node.value, float):
@@ -48,15 +62,28 @@ class _NumPyNumbers(ast.NodeTransformer):
         return ast.copy_location(call, node)
 
 
-def quiet_function(source: str, file: str, name: str, names: dict[str, Any]) -> Callable[..., Any]:
-    """Return a function of generated code that runs as plain Python and never raises for the sake of a number."""
+def run_quietly(source: str, file: str, names: dict[str, Any]) -> None:
+    """Run the text of a module, whose functions then never raise for the sake of a number."""
     tree = ast.fix_missing_locations(_NumPyNumbers().visit(ast.parse(source)))
-    names = {**names, "math": QUIET_MATH, "_float64": np.float64}
+    names["_float64"] = np.float64
     exec(compile(tree, file, "exec"), names)
-    function = names[name]
+    names["math"] = QUIET_MATH  # after its import
 
-    def run(*args: Any) -> Any:
+
+def without_warnings(function: Callable[P, R]) -> Callable[P, R]:
+    """Wrap a function so that NumPy does not warn in it."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **named: P.kwargs) -> R:
         with np.errstate(all="ignore"):
-            return function(*(np.float64(a) if isinstance(a, float) else a for a in args))
+            return function(*args, **named)
 
     return run
+
+
+def quiet_function(source: str, file: str, name: str, names: dict[str, Any]) -> Callable[..., Any]:
+    """Return a function of generated code that runs as plain Python and never raises for the sake of a number."""
+    names = dict(names)
+    run_quietly(source, file, names)
+    function = without_warnings(names[name])
+    return lambda *args: function(*(np.float64(a) if isinstance(a, float) else a for a in args))

@@ -1,0 +1,97 @@
+"""Checks of arguments that every room shares: each names the argument, what is wanted and what came."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: What a count may be at most: more draws than any memory holds, and far from where int64 ends.
+MOST = 2**48
+
+
+def flag(name: str, value: Any) -> bool:
+    """Require True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {_shown(value)}.")
+    return bool(value)
+
+
+def mapping(name: str, value: Any) -> Mapping[Any, Any]:
+    """Require a mapping; None counts as an empty one."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping, got {type(value).__name__}.")
+    return value
+
+
+def words(name: str, value: Any) -> list[str]:
+    """Require a str or several of them; return a list."""
+    if isinstance(value, str):
+        return [value]
+    items = several(name, value, "a str or several of them")
+    if not all(isinstance(item, str) for item in items):
+        raise TypeError(f"{name} must be a str or several of them, got {_shown(value)}.")
+    return items
+
+
+def several(name: str, value: Any, wanted: str = "a sequence") -> list[Any]:
+    """Require a sequence of something; return a list."""
+    if not isinstance(value, Iterable) or isinstance(value, str | bytes) or getattr(value, "shape", None) == ():
+        raise TypeError(f"{name} must be {wanted}, got {_shown(value)}.")
+    return list(value)
+
+
+def choice(name: str, value: Any, choices: Collection[str]) -> None:
+    """Require one of several words."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"unknown {name} {_shown(value)}; choose {', '.join(map(repr, choices))}.")
+
+
+def numbers(name: str, value: Any) -> NDArray[np.float64]:
+    """Return numbers, of any shape, as float64."""
+    try:
+        return np.array(value, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"{name} must be numbers, got {_shown(value)}.") from None
+
+
+def array(name: str, value: Any) -> NDArray[Any]:
+    """Return an array of whatever comes, or say that none can be made of it."""
+    try:
+        return np.asanyarray(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be an array, got {_shown(value)}.") from None
+
+
+def between(name: str, value: Any, low: float, high: float) -> None:
+    """Require a number in an open interval."""
+    if not is_number(value) or not low < value < high:
+        raise ValueError(f"{name} must lie between {low:g} and {high:g}, got {_shown(value)}.")
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a real number and no bool."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def instance(name: str, value: Any, kinds: type | tuple[type, ...], wanted: str) -> Any:
+    """Require an object of some class."""
+    if not isinstance(value, kinds):
+        raise TypeError(f"{name} must be {wanted}, got {type(value).__name__}.")
+    return value
+
+
+def function(name: str, value: Any) -> None:
+    """Require something that can be called."""
+    if not callable(value):
+        raise TypeError(f"{name} must be a function, got {_shown(value)}.")
+
+
+def _shown(value: Any) -> str:
+    """Return what came in at most so many characters."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,108 @@
+"""Whether chains move at all: what is constant has neither R-hat nor effective sample size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nbinfer.diagnostics.measure import MIN_DRAWS
+from nbinfer.diagnostics.of_draws import RHAT_LIMIT
+from nbinfer.diagnostics.problem import Kind, Problem
+from nbinfer.diagnostics.quantities import Measured, Run, join, labels
+from nbinfer.diagnostics.rhat import largest_rhat
+
+_NAMED = 3
+
+
+def stuck(
+    run: Run, measured: dict[str, Measured], parameters: Sequence[str] | None, notes: list[str]
+) -> Problem | None:
+    """Look for parameters that never moved.
+
+    A continuous one always should. A discrete one need not, if its posterior has one value: that is a note, unless the
+    chains disagree about the value. Elements that a parameter's support fixes at 0 or 1, as the first row of a Cholesky
+    factor, do not count, and what is derived from parameters is as constant as its definition.
+
+    Parameters
+    ----------
+    run : Run
+    measured : dict of str to Measured
+    parameters : sequence of str, or None
+        Names of the parameters in the run. None: nobody knows; then what is constant is a problem if nothing moves.
+    notes : list of str
+        Receives what is no problem.
+    """
+    used = [i for i in run.used if (run.done or ())[i] >= MIN_DRAWS]
+    if not used:
+        return None
+    chains = [run.chain_ids[i] for i in used]
+    looked = {name: _still(run, name, used) for name in (run.posterior if parameters is None else parameters)}
+    nothing_moves = all(still.all() for still, _ in looked.values())
+    by_chains: dict[tuple[int, ...], list[str]] = {}
+    constant: list[str] = []
+    for name, (still, values) in looked.items():
+        if not still.any():
+            continue
+        agrees = still.all(axis=0) & (values == values[0]).all(axis=0)
+        if parameters is None and not nothing_moves:
+            constant += [name] if agrees.all() else []
+            continue
+        if run.posterior[name].dtype.kind == "f":
+            bad = still & ~(agrees & np.isin(values[0], (0.0, 1.0)) & (not still.all()))
+        else:
+            bad = still & (largest_rhat(measured[name].records).ravel() > RHAT_LIMIT)
+            constant += _names(name, run, agrees)
+        for element in np.flatnonzero(bad.any(axis=0)):
+            where = tuple(chain for row, chain in zip(bad[:, element], chains, strict=True) if row)
+            by_chains.setdefault(where, []).append(labels(name, run.posterior[name].shape[2:])[element])
+    if constant:
+        notes.append(
+            f"{_listed(constant)} had one value in all draws, of which R-hat and ESS say nothing: by definition, or "
+            "with a posterior probability close to 1, or because the chains cannot leave it. Other starts would tell."
+        )
+    return _problem(by_chains, tuple(chains))
+
+
+def _problem(by_chains: dict[tuple[int, ...], list[str]], chains: tuple[int, ...]) -> Problem | None:
+    """Say which quantities never moved in which chains."""
+    if not by_chains:
+        return None
+    texts = []
+    for which, names in by_chains.items():
+        place = "any chain" if which == chains and len(chains) > 1 else join("chain", which)
+        texts.append(f"{_listed(names)} never moved in {place}.")
+    message = f"{' '.join(texts)} Such draws say nothing about the posterior: look at the step, the start and logp."
+    count = sum(len(names) for names in by_chains.values())
+    return Problem(Kind.NOT_MOVED, count, tuple(sorted(set().union(*by_chains))), message)
+
+
+def _still(run: Run, name: str, chains: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each chain and element whether all draws are equal, and the first of them."""
+    draws = run.posterior[name]
+    still, values = [], []
+    for i in chains:
+        n = (run.done or ())[i]
+        part = draws[i, :n].reshape(n, -1)
+        first = np.asarray(part[0])
+        same = (np.asarray(part[n - 1]) == first) & (np.asarray(part[n // 2]) == first)
+        if same.any():  # few get here: the rest of the draws is worth a look
+            same[same] = (np.asarray(part[:, same]) == first[same]).all(axis=0)
+        still.append(same)
+        values.append(first)
+    return np.array(still), np.array(values)
+
+
+def _names(name: str, run: Run, chosen: np.ndarray) -> list[str]:
+    """Name the chosen elements of a variable; the variable itself if that is all of them."""
+    if chosen.all():
+        return [name]
+    every = labels(name, run.posterior[name].shape[2:])
+    return [every[i] for i in np.flatnonzero(chosen)]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Write names in words, the first few if there are many."""
+    if len(names) > _NAMED + 1:
+        return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
+    return join("", names).strip().removeprefix("s ")

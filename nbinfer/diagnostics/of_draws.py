@@ -1,0 +1,103 @@
+"""What the draws of all quantities say: whether they are finite, R-hat, effective sample sizes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nbinfer.diagnostics.measure import MIN_DRAWS
+from nbinfer.diagnostics.problem import Kind, Problem, of, round_down
+from nbinfer.diagnostics.quantities import Measured, Run, labels
+from nbinfer.diagnostics.rhat import largest_rhat
+
+RHAT_LIMIT = 1.01
+ESS_PER_CHAIN = 100
+_WORST = 3
+
+
+class Quantities:
+    """What was measured about all quantities together.
+
+    Parameters
+    ----------
+    run : Run
+    measured : dict of str to Measured
+    """
+
+    def __init__(self, run: Run, measured: dict[str, Measured]) -> None:
+        records = [m.records.reshape(-1) for m in measured.values()]
+        self._shapes = {name: m.records.shape for name, m in measured.items()}
+        self._chains, self._draws = len(run.used), run.draws
+        self._records = np.concatenate(records) if records else np.zeros(0, float)
+        self._varies = np.zeros(0, bool)
+        if records:
+            # What is constant has no R-hat and no ESS; `Movement` looks at it. What varies must have both.
+            self._varies = (self._records["finite"] == 1.0) & (self._records["sd"] != 0.0)
+
+    def _worst(self, values: np.ndarray, form: str) -> str:
+        """Name the quantities of the largest values, or of the smallest if they come with a minus sign."""
+        names = [label for name, shape in self._shapes.items() for label in labels(name, shape)]
+        worst = np.argsort(-values, kind="stable")[:_WORST]
+        return ", ".join(f"{names[i]} {format(abs(values[i]), form)}" for i in worst if not np.isnan(values[i]))
+
+    def not_finite(self) -> Problem | None:
+        """Look for draws that are infinite or NaN."""
+        if not self._varies.size:
+            return None
+        share = 1.0 - self._records["finite"]
+        count = int((share > 0).sum())
+        if not count:
+            return None
+        worst = self._worst(np.where(share > 0, 100 * share, np.nan), ".2g")
+        message = (
+            f"Some draws of {of(count, share.size)} are infinite or NaN (per cent: {worst}). "
+            "Nothing else is said about these quantities: look at the model."
+        )
+        return Problem(Kind.NOT_FINITE, count, (), message)
+
+    def convergence(self, facts: list[str]) -> Problem | None:
+        """Look for chains that disagree; an R-hat that cannot be computed is the largest of all."""
+        if not self._varies.any() or self._chains < 2 or self._draws < MIN_DRAWS:
+            return None
+        rhat = largest_rhat(self._records)
+        rhat[self._varies & np.isnan(rhat)] = np.inf
+        count = int((rhat > RHAT_LIMIT).sum())
+        if not count:
+            if not np.isnan(rhat).all():
+                facts.append(f"R-hat at most {math.ceil(1000 * np.nanmax(rhat) - 1e-9) / 1000:.3f}")
+            return None
+        short = self._draws < ESS_PER_CHAIN
+        message = (
+            f"R-hat is above {RHAT_LIMIT} for {of(count, rhat.size)} ({self._worst(rhat, '.3f')}). "
+            f"The chains disagree{', or are too short to tell' if short else ''}: run longer or reparameterise."
+        )
+        return Problem(Kind.CONVERGENCE, count, (), message)
+
+    def low_ess(self, facts: list[str]) -> Problem | None:
+        """Look for few effective draws; an effective sample size that cannot be computed counts as none."""
+        if not self._varies.any() or self._draws < MIN_DRAWS:
+            return None
+        limit = ESS_PER_CHAIN * self._chains
+        low = np.zeros(self._records.size, bool)
+        worst = []
+        for kind in ("bulk", "tail"):
+            ess = self._records[f"ess_{kind}"].copy()
+            if kind == "bulk":  # few distinct values may have no tail
+                ess[self._varies & np.isnan(ess)] = 0.0
+            if np.isnan(ess).all():
+                continue
+            low |= ess < limit
+            if (ess < limit).any():
+                worst.append(f"{kind}: {self._worst(np.where(ess < limit, -ess, np.nan), '.0f')}")
+            else:
+                facts.append(f"{kind} ESS at least {round_down(float(np.nanmin(ess)))}")
+        count = int(low.sum())
+        if not count:
+            return None
+        short = f"Chains of {self._draws} draws are too short to say much" if self._draws < ESS_PER_CHAIN else ""
+        message = (
+            f"The effective sample size of {of(count, low.size)} is below {limit}, which is {ESS_PER_CHAIN} per chain "
+            f"({'; '.join(worst)}). {short or 'Estimates are noisy and their errors uncertain'}: draw more."
+        )
+        return Problem(Kind.LOW_ESS, count, (), message)
