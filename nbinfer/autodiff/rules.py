@@ -299,8 +299,8 @@ _RULES = [
     _times_log("log1p", "-1.0", "(1.0 + {1})"),
     Rule("logaddexp", "_logaddexp({0}, {1})", ("_expit({0} - {1})", "_expit({1} - {0})"), "f", 40),
     Rule("abs", "abs({0})", ("math.copysign(1.0, {0})",)),
-    Rule("max", "max({0}, {1})", ("(1.0 if {0} >= {1} else 0.0)", "(0.0 if {0} >= {1} else 1.0)")),
-    Rule("min", "min({0}, {1})", ("(1.0 if {0} <= {1} else 0.0)", "(0.0 if {0} <= {1} else 1.0)")),
+    _extreme("max", "not {1} > {0}"),
+    _extreme("min", "not {1} < {0}"),
     # NaN wins, as in NumPy; then it loses: the other argument is taken.
     _extreme("maximum", "{0} >= {1} or {0} != {0}"),
     _extreme("minimum", "{0} <= {1} or {0} != {0}"),

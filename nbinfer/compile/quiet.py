@@ -86,4 +86,11 @@ def quiet_function(source: str, file: str, name: str, names: dict[str, Any]) -> 
     names = dict(names)
     run_quietly(source, file, names)
     function = without_warnings(names[name])
-    return lambda *args: function(*(np.float64(a) if isinstance(a, float) else a for a in args))
+    return lambda *args: function(*map(_as_numpy, args))
+
+
+def _as_numpy(value: Any) -> Any:
+    """Return a number, or named numbers, of which none is a float of Python's."""
+    if isinstance(value, float):
+        return np.float64(value)
+    return type(value)(*map(_as_numpy, value)) if hasattr(value, "_fields") else value

@@ -163,10 +163,8 @@ def acceptance(stats: Statistics, target_accept: Targets, largest_step_size: Tar
     samplers = stats.of_samplers("acceptance_rate")
     if target_accept is None or not samplers:
         return None
-    targets = np.broadcast_to(np.asarray(target_accept, float), len(samplers))
-    limits = np.broadcast_to(
-        np.asarray(np.nan if largest_step_size is None else largest_step_size, float), len(samplers)
-    )
+    targets = _for_each("target_accept", target_accept, len(samplers))
+    limits = _for_each("largest_step_size", largest_step_size, len(samplers))
     worst: set[int] = set()
     texts = []
     for k, (accept, target) in enumerate(zip(samplers, targets, strict=True)):
@@ -181,6 +179,14 @@ def acceptance(stats: Statistics, target_accept: Targets, largest_step_size: Tar
         return None
     message = " ".join([*texts, "The step size is not adapted: tune longer."])
     return Problem(Kind.BAD_ACCEPTANCE, len(worst), tuple(stats.chain_ids[i] for i in sorted(worst)), message)
+
+
+def _for_each(name: str, value: Targets, samplers: int) -> np.ndarray:
+    """Return a setting of each sampler; NaN where there is none."""
+    found = np.asarray(np.nan if value is None else value, float)
+    if found.size not in (1, samplers):
+        raise ValueError(f"{name} must be a number, or one for each of {samplers} samplers, got {value!r}.")
+    return np.broadcast_to(found, samplers)
 
 
 def _settled(stats: Statistics, sampler: int, chain: int, target: float, limit: float) -> bool:
