@@ -21,7 +21,8 @@ from nbinfer.autodiff.opaque import call_compiled
 from nbinfer.autodiff.registry import HANDLERS
 from nbinfer.autodiff.rules import RULES
 from nbinfer.autodiff.spellings import FUNCTIONS
-from nbinfer.compile.origin import home, is_dispatcher, python_function
+from nbinfer.compile.origin import home
+from nbinfer.compile.python_functions import is_dispatcher, python_function
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.frontend import Frontend

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.arguments import numbers
-from nbinfer.compile import origin
+from nbinfer.compile import python_functions
 
 _EPS = float(np.finfo(float).eps)
 #: Agreement asked of a gradient, relative to the size of its parts.
@@ -154,7 +154,7 @@ def compare(function: Callable[..., Any], both: Callable[..., Any], x: Any, data
     if not np.isfinite(at_x):
         raise ValueError(f"x must be a point at which the function is finite; there it is {at_x}")
     gradient = _flat("x", derived)[1]
-    plain = origin.python_function(function)
+    plain = python_functions.python_function(function)
 
     def value(q: np.ndarray) -> float:
         with np.errstate(all="ignore"):

@@ -14,7 +14,7 @@ from nbinfer.autodiff.store import Found
 from nbinfer.compile import JIT, Entry, address_of
 from nbinfer.compile.forks import cached_property
 from nbinfer.compile.modules import generated_module
-from nbinfer.compile.origin import python_function
+from nbinfer.compile.python_functions import python_function
 from nbinfer.compile.quiet import quiet_function
 from nbinfer.compile.users import compilable
 from nbinfer.errors import CompileError

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from nbinfer.autodiff.generated import python_function
-from nbinfer.compile import origin
+from nbinfer.compile import python_functions
 
 __all__ = ["custom_vjp"]
 
@@ -64,6 +64,6 @@ def custom_vjp(partials: Callable[..., Any]) -> Callable[[Callable[..., Any]], C
 def find_custom(function: Any) -> CustomRule | None:
     """Return the rule of a function, if the user gave one."""
     try:
-        return _REGISTRY.get(origin.python_function(function))
+        return _REGISTRY.get(python_functions.python_function(function))
     except TypeError:
         return None

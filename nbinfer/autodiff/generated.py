@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.autodiff.errors import ADError, Notice
-from nbinfer.compile import origin
+from nbinfer.compile import python_functions
 
 
 class Type(NamedTuple):
@@ -101,7 +101,7 @@ def python_function(function: Callable[..., Any], name: str = "") -> types.Funct
     ADError
         If there is none.
     """
-    plain = origin.python_function(function)
+    plain = python_functions.python_function(function)
     if not isinstance(plain, types.FunctionType):
         raise ADError(
             f"{name}{function!r} is not a Python function: there is no source to differentiate; write one with def"

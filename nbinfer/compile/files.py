@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import stat
+import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -206,3 +207,12 @@ def _lock(path: Path) -> int | None:
         os.close(handle)
         return None if isinstance(reason, BlockingIOError) else 0
     return handle
+
+
+def file_digest(*parts: str | bytes | int) -> str:
+    """Hash a few strings into a file name."""
+    digest = hashlib.sha256()
+    for part in parts:
+        content = part.encode() if isinstance(part, str) else struct.pack("<q", part) if isinstance(part, int) else part
+        digest.update(struct.pack("<q", len(content)) + content)
+    return digest.hexdigest()[:32]

@@ -19,7 +19,6 @@ import functools
 import hashlib
 import logging
 import os
-import struct
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +28,8 @@ import numpy as np
 
 from nbinfer.compile.extensions import EXTENSIONS
 from nbinfer.compile.objects import platform_tag
-from nbinfer.compile.origin import home, is_compiled, python_function
+from nbinfer.compile.origin import home
+from nbinfer.compile.python_functions import is_compiled, python_function
 
 _LOAD_GLOBAL = {dis.opmap[name] for name in ("LOAD_GLOBAL", "LOAD_NAME") if name in dis.opmap}
 _LOAD_ATTR = {dis.opmap[name] for name in ("LOAD_ATTR", "LOAD_METHOD") if name in dis.opmap}
@@ -343,12 +343,3 @@ def _is_member(function: types.FunctionType) -> bool:
 def _is_typed(value: Any) -> bool:
     code = getattr(value, "__code__", None)
     return code is not None and code.co_filename == "<string>"
-
-
-def file_digest(*parts: str | bytes | int) -> str:
-    """Hash a few strings into a file name."""
-    digest = hashlib.sha256()
-    for part in parts:
-        content = part.encode() if isinstance(part, str) else struct.pack("<q", part) if isinstance(part, int) else part
-        digest.update(struct.pack("<q", len(content)) + content)
-    return digest.hexdigest()[:32]

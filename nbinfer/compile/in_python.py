@@ -7,7 +7,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from nbinfer.compile.fingerprint import global_chains, nested
-from nbinfer.compile.origin import home, is_dispatcher, python_function
+from nbinfer.compile.origin import home
+from nbinfer.compile.python_functions import is_dispatcher, python_function
 from nbinfer.compile.users import _content, _plain, compilable
 
 #: Dispatchers of users', each made anew once: like Numba's they know the globals of that day.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nbinfer.compile import objects
-from nbinfer.compile.fingerprint import file_digest
+from nbinfer.compile.files import file_digest
 from nbinfer.compile.origin import home
 
 _log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from typing import Any
 
 from nbinfer.compile import files
 from nbinfer.compile.entries import Entry
-from nbinfer.compile.fingerprint import file_digest
+from nbinfer.compile.files import file_digest
 from nbinfer.compile.forks import GATE
 from nbinfer.compile.kernels import JIT
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nbinfer.compile.origin import python_function
+from nbinfer.compile.python_functions import python_function
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _PLACES = re.compile(

@@ -12,7 +12,8 @@ import numpy as np
 
 from nbinfer.compile.fingerprint import global_chains, nested
 from nbinfer.compile.indices import UserFunction
-from nbinfer.compile.origin import home, is_dispatcher, python_function
+from nbinfer.compile.origin import home
+from nbinfer.compile.python_functions import is_dispatcher, python_function
 
 #: Options of a user's dispatcher that say how to compile, not what to keep.
 _NOT_KEPT = ("cache", "nopython")

@@ -17,7 +17,7 @@ from nbinfer.compile import Entry, floats_at, kernel
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.forks import cached_property
 from nbinfer.compile.modules import generated_module
-from nbinfer.compile.origin import python_function
+from nbinfer.compile.python_functions import python_function
 from nbinfer.compile.users import compilable
 from nbinfer.mcmc.definite import symmetric_and_positive
 from nbinfer.mcmc.settings import numbers

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.compile.fingerprint import file_digest
+from nbinfer.compile.files import file_digest
 
 #: Spaces of memory: a chain's block, its work space, and the row that its steps' statistics fill.
 BLOCK, WORK, ROW = range(3)

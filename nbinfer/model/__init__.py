@@ -1,5 +1,6 @@
 """Models: parameters and their supports, data, densities as C functions."""
 
+from nbinfer.model import foreign as foreign  # it tells `Model.flat` of itself
 from nbinfer.model.base import default_model
 from nbinfer.model.model import Model
 from nbinfer.model.support import Support

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.compile.origin import python_function
+from nbinfer.compile.python_functions import python_function
 from nbinfer.errors import ModelError
 from nbinfer.model.checks import where
 from nbinfer.model.evaluate import call, check_arguments, check_term

@@ -13,8 +13,8 @@ import numpy as np
 from nbinfer.compile import kernels
 from nbinfer.compile.forks import hold_at_forks
 from nbinfer.compile.in_python import in_python
-from nbinfer.compile.origin import python_function
 from nbinfer.compile.pool import turn
+from nbinfer.compile.python_functions import python_function
 from nbinfer.errors import ModelError, NbinferWarning
 
 _LOCK = hold_at_forks(threading.RLock())

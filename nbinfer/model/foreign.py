@@ -13,8 +13,8 @@ from nbinfer.arguments import MOST, flag
 from nbinfer.compile import JIT, address_of, call_density, entry, floats_at, ints_at, readonly
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.memory import register
-from nbinfer.compile.origin import python_function
 from nbinfer.compile.pool import is_crowded
+from nbinfer.compile.python_functions import python_function
 from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
 from nbinfer.model.base import BaseModel
@@ -23,7 +23,7 @@ from nbinfer.model.density import Bound, aligned
 from nbinfer.model.derived import NAME, data_type, units_key
 from nbinfer.model.evaluate import Facts, call, check_number, retrying
 from nbinfer.model.generate import DIFFERENCE_STEP
-from nbinfer.model.model import Model
+from nbinfer.model.model import FLAT, Model
 from nbinfer.model.observe import look_where_finite
 from nbinfer.model.plan import Plan, Term
 from nbinfer.model.pointers import PROTOTYPE, c_address, check_signature, knows_null, pointer
@@ -76,6 +76,9 @@ def flat(f: Any, dim: int, data: Any, *, context: Any, compile: bool, name: str 
             f"f must be a function logp_grad(x, grad, data) or logp(x, data), or a C function, got {type(f).__name__}"
         )
     return FlatModel(f, size, data, name) if compile else CallableModel(f, size, data, name)
+
+
+FLAT.append(flat)
 
 
 class _Flat(Model):

@@ -13,7 +13,7 @@ from nbinfer.arguments import words
 from nbinfer.compile import JIT, files, readonly
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.forks import cached_property
-from nbinfer.compile.origin import python_function
+from nbinfer.compile.python_functions import python_function
 from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
 from nbinfer.model.base import BaseModel
@@ -37,6 +37,10 @@ from nbinfer.model.plan import Derived, Plan, Term
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import Generated
+
+
+#: What makes models of flat densities. They are models, so that it cannot be imported here: it comes by itself.
+FLAT: list[Callable[..., Model]] = []
 
 
 class Model(BaseModel):
@@ -140,9 +144,7 @@ class Model(BaseModel):
         name : str, optional
             For messages.
         """
-        from nbinfer.model.foreign import flat
-
-        return flat(f, dim, data, context=context, compile=compile, name=name)
+        return FLAT[0](f, dim, data, context=context, compile=compile, name=name)
 
     @property
     def data(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import numpy as np
 
 import nbinfer as nb
 from nbinfer.compile import JIT
-from nbinfer.compile.origin import is_dispatcher
+from nbinfer.compile.python_functions import is_dispatcher
 
 EDITS = 5
 POSITION = np.array([0.7])

@@ -15,7 +15,8 @@ import nbinfer as nb
 from nbinfer.autodiff import value_and_grad
 from nbinfer.compile import Kernel, kernel
 from nbinfer.compile.kept import can_be_kept
-from nbinfer.compile.origin import home, is_compiled, python_function
+from nbinfer.compile.origin import home
+from nbinfer.compile.python_functions import is_compiled, python_function
 from nbinfer.distributions import normal
 from nbinfer.mcmc.tree import copy
 

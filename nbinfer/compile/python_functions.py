@@ -1,0 +1,31 @@
+"""The Python functions that compiled ones are made of."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from nbinfer.compile.kernels import Kernel
+
+
+def is_dispatcher(thing: Any) -> bool:
+    """Tell whether something is one of Numba's compiled functions."""
+    module: Any = sys.modules.get("numba.core.dispatcher")
+    return isinstance(thing, getattr(module, "Dispatcher", ()))
+
+
+def is_compiled(thing: Any) -> bool:
+    """Tell whether something is a kernel or one of Numba's compiled functions."""
+    return isinstance(thing, Kernel) or is_dispatcher(thing)
+
+
+def python_function(function: Any) -> Any:
+    """Return the Python function that a kernel or one of Numba's dispatchers is made of; anything else as it is.
+
+    What has an attribute ``py_func`` need not be one of these: `functools.wraps` of a kernel copies it.
+    """
+    if isinstance(function, Kernel):
+        return function.py_func
+    if is_dispatcher(function):  # its attributes may be copies, too
+        return getattr(getattr(function, "_compiler", None), "py_func", None) or function.py_func
+    return function
