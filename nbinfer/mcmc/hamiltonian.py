@@ -24,12 +24,12 @@ from nbinfer.mcmc.choose import potential_of
 from nbinfer.mcmc.curvature import GuessedPotential
 from nbinfer.mcmc.integrators import integrator_number
 from nbinfer.mcmc.metric import Adaptation
+from nbinfer.mcmc.phase import from_chain, momentum_of
 from nbinfer.mcmc.potential import QuadPotential
 from nbinfer.mcmc.settings import between, choice, is_number, positive
 from nbinfer.mcmc.state import Inner, Memory, State
 from nbinfer.mcmc.step import Around, Competence, Site, StepMethod
 from nbinfer.mcmc.step_size import AVERAGING
-from nbinfer.mcmc.tree import copy
 from nbinfer.mcmc.warmup import SCHEDULE
 from nbinfer.random import uniform
 
@@ -59,12 +59,11 @@ def search_step_size(chain: Record, own: Record, metric: Record, averaging: Reco
     `origin` and `target` are addresses of two phase points that may be overwritten.
     """
     n = chain.n
-    copy(chain.position, origin, n)
-    copy(chain.grad, origin + 16 * n, n)
+    from_chain(chain, origin)
     size = own.first_step_size if averaging.count == 0.0 else step_sizes.step_size(averaging, True)
     direction = 0
     for _ in range(100):
-        kinetic = metrics.draw_momentum(metric, chain.words, origin + 8 * n)
+        kinetic = metrics.draw_momentum(metric, chain.words, momentum_of(origin, n))
         logp, new_kinetic = integrators.step(chain, metric, own.integrator, size, origin, target)
         chain.gradients += own.integrator + 1
         error = new_kinetic - logp - (kinetic - chain.logp)

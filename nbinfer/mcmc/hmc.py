@@ -19,11 +19,11 @@ from nbinfer.mcmc import step_size as step_sizes
 from nbinfer.mcmc.chain import Chain, Status, know_gradient
 from nbinfer.mcmc.hamiltonian import HAMILTONIAN, Hamiltonian
 from nbinfer.mcmc.metric import Metric
+from nbinfer.mcmc.phase import from_chain, momentum_of, point_at, to_chain
 from nbinfer.mcmc.settings import count, positive
 from nbinfer.mcmc.state import Memory, floats
 from nbinfer.mcmc.step import Site
 from nbinfer.mcmc.step_size import DualAveraging
-from nbinfer.mcmc.tree import copy
 from nbinfer.mcmc.warmup import Schedule
 from nbinfer.random import uniform
 
@@ -66,10 +66,9 @@ def trajectory(chain: Record, own: Record, metric: Record, size: float) -> bool:
     is rejected for it is rejected both ways.
     """
     n = chain.n
-    origin, target = own.points, own.points + 32 * n
-    copy(chain.position, origin, n)
-    copy(chain.grad, origin + 16 * n, n)
-    own.start_energy = metrics.draw_momentum(metric, chain.words, origin + 8 * n) - chain.logp
+    origin, target = point_at(own.points, n, 0), point_at(own.points, n, 1)
+    from_chain(chain, origin)
+    own.start_energy = metrics.draw_momentum(metric, chain.words, momentum_of(origin, n)) - chain.logp
     steps = int(max(1.0, min(float(own.max_steps), own.path_length / size)))
     own.n_steps = 0
     own.energy = own.start_energy
@@ -92,10 +91,10 @@ def step(chain_address: int, own_address: int) -> int:
     chain, own = record_at(chain_address, Chain), record_at(own_address, Hmc)
     metric, schedule = record_at(own.metric, Metric), record_at(own.schedule, Schedule)
     averaging = record_at(own.averaging, DualAveraging)
-    n = chain.n
+    origin, target = point_at(own.points, chain.n, 0), point_at(own.points, chain.n, 1)
     know_gradient(chain)
     if own.begun == 0:
-        hamiltonian.begin(chain, own, metric, averaging, own.points, own.points + 32 * n)
+        hamiltonian.begin(chain, own, metric, averaging, origin, target)
     tuning = chain.tuning != 0
     size = step_sizes.step_size(averaging, tuning)
     used = hamiltonian.varied(chain, own, size)
@@ -109,12 +108,11 @@ def step(chain_address: int, own_address: int) -> int:
     accepted = uniform(chain.words) < accept
     if accepted:
         chain.logp = own.logp
-        copy(own.end, chain.position, n)
-        copy(own.end + 16 * n, chain.grad, n)
+        to_chain(chain, own.end)
     length = own.n_steps * used
     energy = own.energy if accepted else own.start_energy
     if tuning:
-        hamiltonian.adapt(chain, own, metric, schedule, averaging, accept, accepted, own.points, own.points + 32 * n)
+        hamiltonian.adapt(chain, own, metric, schedule, averaging, accept, accepted, origin, target)
     elif diverging:
         chain.divergences += 1
     chain.step_size = size

@@ -32,7 +32,6 @@ import numpy as np
 from nbinfer.compile import Record, floats_at, ints_at, kernel, load_acquire
 from nbinfer.mcmc import integrators
 from nbinfer.mcmc.metric import draw_momentum, velocity
-from nbinfer.mcmc.phase import copy as copy
 from nbinfer.mcmc.phase import from_chain, momentum_of, point_at, velocity_of
 from nbinfer.mcmc.state import State, floats, integers
 from nbinfer.random import uniform

@@ -9,6 +9,7 @@ from nbinfer.mcmc.blocks import Blocks, Column, Placed
 from nbinfer.mcmc.chain import Chain, work
 from nbinfer.mcmc.metric import Metric
 from nbinfer.mcmc.nuts import NUTS
+from nbinfer.mcmc.phase import copy
 from nbinfer.mcmc.step import Site
 from nbinfer.mcmc.tree import Tree
 from nbinfer.random import generator, key_of
@@ -165,7 +166,7 @@ def transition_of(module):
         chain.words, own.step_size = words, step_size
         slot = module.transition(chain, record_at(metric_address, Metric), own, max_depth)
         if slot >= 0:
-            module.copy(module.point(own, chain.n, slot), position, chain.n)
+            copy(module.point(own, chain.n, slot), position, chain.n)
         return slot
 
     return entry("int64(intp, intp, intp, intp, int64, float64, intp)")(transition)

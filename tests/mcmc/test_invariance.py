@@ -13,6 +13,7 @@ from nbinfer.mcmc import tree
 from nbinfer.mcmc.chain import Chain
 from nbinfer.mcmc.metric import Metric
 from nbinfer.mcmc.nuts import NUTS
+from nbinfer.mcmc.phase import copy, point_at
 from nbinfer.mcmc.tree import Tree
 from nbinfer.random import start
 from tests.mcmc.kit import BareChains, Target, gaussian_target, student
@@ -23,7 +24,7 @@ COUNT = 300_000 if JIT else 300
 DIM = 3
 
 
-def transitions(transition, copy):
+def transitions(transition):
     """Make the C function that moves many points once each."""
 
     def move(chain_address, metric_address, tree_address, points_address, count):
@@ -34,7 +35,7 @@ def transitions(transition, copy):
             chain.logp = call_density(chain.density, chain.n, chain.position, chain.grad, chain.context)
             start(chain.words, i, 0, 1024)
             slot = transition(chain, record_at(metric_address, Metric), own, 6)
-            copy(own.points + 32 * chain.n * slot, at, chain.n)
+            copy(point_at(own.points, chain.n, slot), at, chain.n)
         return 0
 
     return entry("int64(intp, intp, intp, intp, int64)")(move)
@@ -45,7 +46,7 @@ def move_once(target, exact, module=tree, step_size=0.6, integrator="leapfrog"):
     own = chains.own()
     own.tree.step_size = step_size
     moved = exact.copy()
-    transitions(module.transition, module.copy)(
+    transitions(module.transition)(
         address_of(chains.blocks.state[0]), own.metric.address, own.tree.address,
         address_of(moved), len(moved),
     )  # fmt: skip
