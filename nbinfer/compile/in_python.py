@@ -6,13 +6,13 @@ from types import FunctionType, ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from nbinfer.compile.fingerprint import global_chains, nested
+from nbinfer.compile.fingerprint import contents, global_chains, nested
 from nbinfer.compile.origin import home
 from nbinfer.compile.python_functions import is_dispatcher, python_function
 from nbinfer.compile.users import _content, _plain, compilable
 
-#: Dispatchers of users', each made anew once: like Numba's they know the globals of that day.
-_MADE: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+#: Users' dispatchers as they were made anew, and the content that they had then.
+_MADE: WeakKeyDictionary[Any, tuple[str | None, Any]] = WeakKeyDictionary()
 
 
 def in_python(function: Any) -> Any:
@@ -28,10 +28,16 @@ def in_python(function: Any) -> Any:
     dispatchers = [thing for thing in reached if is_dispatcher(thing)]
     if not dispatchers:
         return plain
-    for dispatcher in dispatchers:
-        if dispatcher not in _MADE:
-            _MADE[dispatcher] = compilable(dispatcher)
-    return compilable(plain, seen={id(python_function(d)): _MADE[d] for d in dispatchers}).py_func
+    return compilable(plain, seen={id(python_function(d)): _made_anew(d) for d in dispatchers}).py_func
+
+
+def _made_anew(dispatcher: Any) -> Any:
+    """Return what stands for a dispatcher as long as it and all that it uses stay as they are."""
+    content, _ = contents(dispatcher)
+    known = _MADE.get(dispatcher)
+    if known is None or known[0] != content:
+        known = _MADE[dispatcher] = content, compilable(dispatcher)
+    return known[1]
 
 
 def _reach(plain: FunctionType, found: list[Any]) -> None:

@@ -14,7 +14,7 @@ from types import FunctionType
 from typing import Any
 
 from nbinfer.compile.forks import cached_property
-from nbinfer.compile.kernels import Kernel
+from nbinfer.compile.kernels import OPTIONS, Kernel
 
 #: What is no index of an element.
 _NO_ELEMENTS = (None, Ellipsis)
@@ -33,8 +33,8 @@ class UserFunction(Kernel[..., Any]):
     @cached_property
     def options(self) -> dict[str, Any]:
         if "boundscheck" in self._options:
-            return super().options
-        return super().options | {"boundscheck": may_leave(self._function, self._data)}
+            return OPTIONS | self._options
+        return OPTIONS | self._options | {"boundscheck": may_leave(self._function, self._data)}
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         return (self.dispatcher if self._compiled else self.py_func)(*args, **named)

@@ -111,8 +111,9 @@ def test_files_of_every_kind_are_repaired_once(tmp_path):
     assert {path.suffix for path in found} >= {".json", ".object", ".py"}
     assert {path.parent.name for path in found} >= {"facts", "derived", "kernels"}
     for path in found:
-        content = path.read_bytes()
-        path.write_bytes(content[: len(content) // 2] + b"\0" + content[len(content) // 2 + 1 :])
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
     assert run(folder, script) == f"{wanted} 2 True"
     for path in found:
         assert files_are_whole(path)
