@@ -65,19 +65,18 @@ class Blocks:
         self.plan.link(CHAIN.offset("statistics"), ROW, 0)
         self.state, self._work, self._rows = (_aligned(chains, size) for size in self.plan.sizes)
         self.chains = [Memory(self._header, *memory) for memory in zip(self.state, self._work, strict=True)]
-        self.records = [chain.record for chain in self.chains]
         self.progress = _aligned(chains, Progress.itemsize // 8).view(Progress).reshape(chains)
         self.stop = _aligned(1, _LINE)[0]
         self._columns: list[np.ndarray] = []
         self._peer_tables: dict[int, np.ndarray] = {}
-        every = self._every
+        every = self.every
         every.n, every.n_discrete, every.n_steps = bound.dim, self.n_discrete, len(self.steps)
         every.tune, every.number = tune, numbers
         every.enough_divergences = self.stops_at_divergence
         every.words.view(np.uint64)[:, 4:6] = keys
 
     @property
-    def _every(self) -> Memory:
+    def every(self) -> Memory:
         """The headers of all chains."""
         return Memory(self._header, self.state, self._work)
 
@@ -124,7 +123,7 @@ class Blocks:
         self._held = (columns, statistics)  # workers write to their arrays as long as these blocks live
         spaces = [address_of_rows(memory) for memory in (self.state, self._work, self._rows)]
         self.plan.relocate(self.state, np.array(spaces, np.int64).T)
-        every, chains = self._every, len(self.state)
+        every, chains = self.every, len(self.state)
         every.density, every.value = self._densities
         every.record_function = self._bound.record if columns else 0
         every.context = [self._bound.context(c) for c in range(chains)]
@@ -160,7 +159,7 @@ class Blocks:
 
     def _peers(self, k: int) -> Peers:
         """Return whom each chain looks at in a step."""
-        addresses = address_of_rows((self.own(k) if self.steps[k].site.is_part else self._every).position)
+        addresses = address_of_rows((self.own(k) if self.steps[k].site.is_part else self.every).position)
         self._peer_tables[k] = table = np.array(addresses, np.int64)
         chains, half = len(table), self.half
         if not half:
@@ -182,7 +181,7 @@ class Blocks:
         self._chains = np.asarray(address_of_rows(self.state), np.int64)
         team = np.zeros(1, Team)
         together = any(step.method.population for step in self.steps)
-        starts = [0, len(self.records)] if together else range(len(self.records) + 1)
+        starts = [0, len(self.state)] if together else range(len(self.state) + 1)
         self._units = np.array(starts, np.int64)
         team["chains"], team["progress"] = address_of(self._chains), address_of(self.progress)
         team["units"], team["n_units"] = address_of(self._units), len(starts) - 1

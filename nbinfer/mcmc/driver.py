@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from nbinfer.compile import address_of
 from nbinfer.errors import SamplingError
 from nbinfer.mcmc.blocks import Blocks
@@ -107,9 +109,9 @@ def run(
     team = blocks.team(until)
     threads = [
         threading.Thread(target=_work, args=(team, blocks, bound), name=f"nbinfer-{i}", daemon=True)
-        for i in range(max(1, min(cores, len(blocks.records))))
+        for i in range(max(1, min(cores, len(blocks.progress))))
     ]
-    seen = [0] * len(blocks.records)
+    seen = np.zeros(len(blocks.progress), np.int64)
     interval = _FIRST_POLLS
     try:
         threads = _started(threads)
@@ -124,7 +126,7 @@ def run(
     finally:
         blocks.stop[0] = 1
         display.close()
-    outcome.interrupted = any(int(p["draw"]) < until for p in blocks.progress)
+    outcome.interrupted = bool((blocks.progress["draw"] < until).any())
     if outcome.error is None:
         _look_at_statuses(blocks, bound, outcome)
     return outcome
@@ -144,25 +146,23 @@ def _started(threads: list[threading.Thread]) -> list[threading.Thread]:
 
 def _look_at_statuses(blocks: Blocks, bound: Any, outcome: Outcome) -> None:
     """Make an error of the first status that ended a chain."""
-    for chain, record in enumerate(blocks.records):
-        if record["status"] in _FAILURES:
-            outcome.chain, outcome.position = chain, blocks.chains[chain].position.copy()
-            outcome.discrete = blocks.chains[chain].discrete.copy()
-            method, site = blocks.steps[record["failed"]]
-            replayed = _replayed(bound, outcome.position, outcome.discrete)
-            if replayed is None:
-                words = blocks.chains[chain].words.view("u8")
-                point = outcome.position, outcome.discrete, generator(words[4:6], *map(int, words[1:4]))
-                replayed = _raised(functools.partial(method.replay, bound.model, *point))
-            step = f"{type(method).__name__}({', '.join(map(repr, site.names))})"
-            outcome.error = replayed or SamplingError(_FAILURES[Status(record["status"])].format(step=step))
-            return
+    for number in map(int, _failed(blocks)[:1]):
+        chain = blocks.chains[number]
+        outcome.chain, outcome.position, outcome.discrete = number, chain.position.copy(), chain.discrete.copy()
+        method, site = blocks.steps[chain.failed]
+        replayed = _replayed(bound, outcome.position, outcome.discrete)
+        if replayed is None:
+            words = chain.words.view("u8")
+            point = outcome.position, outcome.discrete, generator(words[4:6], *map(int, words[1:4]))
+            replayed = _raised(functools.partial(method.replay, bound.model, *point))
+        step = f"{type(method).__name__}({', '.join(map(repr, site.names))})"
+        outcome.error = replayed or SamplingError(_FAILURES[Status(chain.status)].format(step=step))
 
 
 def raise_failure(blocks: Blocks, bound: Any) -> None:
     """Raise what stopped chains that were advanced in this thread, if something did."""
     outcome = Outcome()
-    _watch(blocks, bound, outcome, [int(d) for d in blocks.progress["divergences"]], None)
+    _watch(blocks, bound, outcome, blocks.progress["divergences"].copy(), None)
     if outcome.error is None:
         _look_at_statuses(blocks, bound, outcome)
     if outcome.error is not None:
@@ -175,26 +175,30 @@ def _work(team: Any, blocks: Blocks, bound: Any) -> None:
 
 
 def _watch(
-    blocks: Blocks, bound: Any, outcome: Outcome, seen: list[int], on_divergence: Callable[[int, int], bool] | None
+    blocks: Blocks, bound: Any, outcome: Outcome, seen: np.ndarray, on_divergence: Callable[[int, int], bool] | None
 ) -> None:
     """Look for exceptions in the user's functions, and for new divergences."""
-    for chain, record in enumerate(blocks.records):
-        if record["status"] in _FAILURES:
+    if _failed(blocks).size:
+        blocks.stop[0] = 1
+    for chain in bound.failed_chains if outcome.error is None else ():
+        position, discrete = bound.failure(chain), bound.failed_discrete(chain)
+        error = _replayed(bound, position, discrete)
+        if error is None or is_arithmetic(error):
+            bound.clear_failure(chain)
+        else:
+            outcome.error, outcome.chain, outcome.position, outcome.discrete = error, chain, position, discrete
             blocks.stop[0] = 1
-        position = bound.failure(chain)
-        if position is not None and outcome.error is None:
-            discrete = bound.failed_discrete(chain)
-            error = _replayed(bound, position, discrete)
-            if error is None or is_arithmetic(error):
-                bound.clear_failure(chain)
-            else:
-                outcome.error, outcome.chain, outcome.position, outcome.discrete = error, chain, position, discrete
-                blocks.stop[0] = 1
-        divergences = int(blocks.progress["divergences"][chain])
-        if divergences > seen[chain]:
-            seen[chain] = divergences
-            if on_divergence is not None and on_divergence(chain, divergences):
-                blocks.stop[0] = 1
+            break
+    divergences = blocks.progress["divergences"].copy()
+    for chain in np.flatnonzero(divergences > seen):
+        if on_divergence is not None and on_divergence(int(chain), int(divergences[chain])):
+            blocks.stop[0] = 1
+    seen[:] = divergences
+
+
+def _failed(blocks: Blocks) -> np.ndarray:
+    """Return the chains that a failure has ended."""
+    return np.flatnonzero(np.isin(blocks.every.status, list(_FAILURES)))
 
 
 def _replayed(bound: Any, position: Any, discrete: Any) -> BaseException | None:

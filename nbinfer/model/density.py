@@ -123,6 +123,11 @@ class Bound:
         """Return the address of a chain's status word: the number of its evaluations that raised."""
         raise NotImplementedError
 
+    @property
+    def failed_chains(self) -> list[int]:
+        """Chains of which a position is kept at which an evaluation raised."""
+        raise NotImplementedError
+
     def failure(self, chain: int) -> np.ndarray | None:
         """Return a copy of the first position at which an evaluation raised, or None."""
         raise NotImplementedError
@@ -394,6 +399,10 @@ class CompiledBound(Bound):
 
     def status(self, chain: int) -> int:
         return address_of(self._rows[chain, shells.STATUS :])
+
+    @property
+    def failed_chains(self) -> list[int]:
+        return [int(chain) for chain in np.flatnonzero(self._rows[: self.chains, shells.FAILED])]
 
     def failure(self, chain: int) -> np.ndarray | None:
         return self._failures[chain, : self.dim].copy() if self._rows[chain, shells.FAILED] else None

@@ -194,6 +194,10 @@ class _ForeignBound(Bound):
     def record(self) -> int:
         return record_position.address
 
+    @property
+    def failed_chains(self) -> list[int]:
+        return []
+
     def failure(self, chain: int) -> np.ndarray | None:
         return None
 
@@ -352,6 +356,10 @@ class _CallableBound(_ForeignBound):
 
     def _density(self, *args: int) -> float:
         return float(self._evaluate(*args))
+
+    @property
+    def failed_chains(self) -> list[int]:
+        return [int(chain) for chain in np.flatnonzero(self._failed[: self.chains])]
 
     def failure(self, chain: int) -> np.ndarray | None:
         return self._failures[chain, : self.dim].copy() if self._failed[chain] else None

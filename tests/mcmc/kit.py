@@ -108,8 +108,7 @@ class Target:
     def context(self, chain):
         return 0 if self._context is None else address_of(self._context)
 
-    def failure(self, chain):
-        return None
+    failed_chains = ()
 
     def value_and_grad(self, q):
         q, grad = np.array(q, float), np.zeros(self.dim)

@@ -139,7 +139,7 @@ def test_a_wall_is_a_divergence_and_no_draw_lies_beyond():
     assert s["diverging"].any()
     assert not s["accepted"][s["diverging"]].any()
     assert (s["acceptance_rate"][s["diverging"]] == 0).all()
-    assert int(chains.blocks.records[0]["divergences"]) == s["diverging"].sum()
+    assert int(chains.blocks.chains[0].divergences) == s["diverging"].sum()
     half_normal = ExactTarget(wall, lambda rng, count: np.abs(rng.normal(size=(count, 1))), 1)
     assert_invariant(step, half_normal)
 
