@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.compile.forks import cached_property
-from nbinfer.compile.kernels import Kernel
+from nbinfer.compile.kernels import OPTIONS, Kernel
 
 #: What is no index of an element.
 _NO_ELEMENTS = (None, Ellipsis)
@@ -37,9 +37,10 @@ class UserFunction(Kernel[..., Any]):
 
     @cached_property
     def options(self) -> dict[str, Any]:
+        # Not those of the base: the same name would keep what that returns.
         if "boundscheck" in self._options:
-            return super().options
-        return super().options | {"boundscheck": may_leave(self._function, self._data)}
+            return OPTIONS | self._options
+        return OPTIONS | self._options | {"boundscheck": may_leave(self._function, self._data)}
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         return (self.dispatcher if self._compiled else self.py_func)(*args, **named)
