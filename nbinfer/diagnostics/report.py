@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.arguments import numbers
+from nbinfer.arguments import words
 from nbinfer.diagnostics.measure import MIN_DRAWS
 from nbinfer.diagnostics.movement import stuck
 from nbinfer.diagnostics.of_draws import Quantities
@@ -123,17 +123,13 @@ def check(
     attrs = getattr(trace, "attrs", None) or {}
     max_treedepth = attrs.get("max_treedepth") if max_treedepth is None else max_treedepth
     target_accept = attrs.get("target_accept") if target_accept is None else target_accept
-    if target_accept is not None:
-        targets = numbers("target_accept", target_accept)
-        if targets.ndim > 1 or not (np.isnan(targets) | ((targets > 0.0) & (targets < 1.0))).all():
-            raise ValueError(
-                f"target_accept must lie between 0 and 1, one number or one for each sampler, got {target_accept!r}."
-            )
     largest_step_size = attrs.get("largest_step_size") if largest_step_size is None else largest_step_size
-    parameters = attrs.get("parameters") if parameters is None else parameters
-    known = [name for name in map(str, np.ravel(parameters or [])) if name in run.posterior] or None
+    parameters = attrs.get("parameters", ()) if parameters is None else parameters
+    known = [name for name in words("parameters", parameters) if name in run.posterior] or None
     measured = measure_run(run, run.posterior, 0.9)
     stats = Statistics(trace, run)
+    targets = stats.for_samplers("target_accept", target_accept, 1.0)
+    limits = stats.for_samplers("largest_step_size", largest_step_size, np.inf)
     quantities = Quantities(run, measured)
 
     notes: list[str] = []
@@ -142,12 +138,12 @@ def check(
         _interrupted(trace, run),
         _too_few(run, notes),
         quantities.not_finite(),
-        divergences(stats, target_accept, run.posterior, known or list(run.posterior), facts),
+        divergences(stats, targets, run.posterior, known or list(run.posterior), facts),
         quantities.convergence(facts),
         stuck(run, measured, known, notes),
         quantities.low_ess(facts),
         energy(stats, facts),
-        acceptance(stats, target_accept, largest_step_size),
+        acceptance(stats, targets, limits),
         treedepth(stats, max_treedepth, notes),
     ]
     notes += [note for note in (late_divergences(stats), cut_note(run)) if note]
