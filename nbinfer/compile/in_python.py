@@ -10,8 +10,8 @@ from nbinfer.compile.fingerprint import global_chains, nested
 from nbinfer.compile.origin import home, is_dispatcher, python_function
 from nbinfer.compile.users import cell_content, compilable, users_function
 
-#: Dispatchers of users', each made anew once: like Numba's they know the globals of that day.
-_MADE: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+#: Dispatchers of users', made anew, with the values of the globals that they were made with.
+_MADE: WeakKeyDictionary[Any, tuple[Any, list[Any]]] = WeakKeyDictionary()
 
 
 def in_python(function: Any) -> Any:
@@ -27,10 +27,24 @@ def in_python(function: Any) -> Any:
     dispatchers = [thing for thing in reached if is_dispatcher(thing)]
     if not dispatchers:
         return plain
-    for dispatcher in dispatchers:
-        if dispatcher not in _MADE:
-            _MADE[dispatcher] = compilable(dispatcher)
-    return compilable(plain, seen={id(python_function(d)): _MADE[d] for d in dispatchers}).py_func
+    return compilable(plain, seen={id(python_function(d)): _made(d) for d in dispatchers}).py_func
+
+
+def _made(dispatcher: Any) -> Any:
+    """Return a dispatcher made anew, once for each set of globals: compiled code counts them as they are now."""
+    reached: list[Any] = []
+    _note(dispatcher, reached)
+    now = [
+        plain.__globals__.get(chain[0])
+        for plain in map(python_function, reached)
+        for code in nested(plain.__code__)
+        for chain in global_chains(code)
+    ]
+    made, before = _MADE.get(dispatcher, (None, []))
+    if made is None or len(now) != len(before) or any(a is not b for a, b in zip(now, before, strict=True)):
+        made = compilable(dispatcher)
+        _MADE[dispatcher] = made, now
+    return made
 
 
 def _reach(plain: FunctionType, found: list[Any]) -> None:
