@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import operator
 import sys
-import threading
 from collections.abc import Iterator
 from typing import Any
 
-from nbinfer.compile.forks import hold_at_forks
 from nbinfer.compile.origin import home
-
-#: Two threads that read the same items would list them twice, and code would no longer hash as before.
-_LOCK = hold_at_forks(threading.Lock())
 
 
 class Extensions:
@@ -36,19 +31,16 @@ class Extensions:
 
     def update(self) -> Extensions:
         """Look for what is new; Numba only ever appends."""
-        with _LOCK:
-            for key, implementation in self._new():
-                if not home(implementation):
-                    self._add(key, implementation)
+        for key, implementation in self._new():
+            if home(implementation):
+                continue
+            if isinstance(key, str):
+                self.names.setdefault(key, []).append(implementation)
+            elif key is getattr(operator, getattr(key, "__name__", ""), None):
+                self.always.append(implementation)
+            else:
+                self.objects.setdefault(id(key), []).append(implementation)
         return self
-
-    def _add(self, key: Any, implementation: Any) -> None:
-        if isinstance(key, str):
-            self.names.setdefault(key, []).append(implementation)
-        elif key is getattr(operator, getattr(key, "__name__", ""), None):
-            self.always.append(implementation)
-        else:
-            self.objects.setdefault(id(key), []).append(implementation)
 
     def _new(self) -> Iterator[tuple[Any, Any]]:
         typing: Any = sys.modules.get("numba.core.typing.templates")

@@ -68,8 +68,7 @@ def sample(
         Draws of the run that init='nuts' makes first.
     start : mapping or sequence of mappings, optional
         Constrained values by name, for all chains or one mapping per chain. Of what is missing, coordinates come from
-        the initial point, jittered if the density is zero there, and discrete values from all over their support. What
-        is given stays as it is.
+        the initial point, discrete values from all over their support. A given start is not jittered.
     trace : sequence of str, optional
         Names of the parameters and derived quantities to keep. Default: all.
     chain_idx : int
