@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import choice
 from nbinfer.compile import entry, floats_at, ints_at, record_at
 from nbinfer.mcmc import hamiltonian
 from nbinfer.mcmc import step_size as step_sizes
@@ -22,7 +23,7 @@ from nbinfer.mcmc.chain import Chain, Status, know_gradient
 from nbinfer.mcmc.hamiltonian import COMMON, Hamiltonian
 from nbinfer.mcmc.integrators import integrator_number
 from nbinfer.mcmc.metric import Metric
-from nbinfer.mcmc.settings import choice, count
+from nbinfer.mcmc.settings import count
 from nbinfer.mcmc.step import Competence, Site, Wiring
 from nbinfer.mcmc.step_size import DualAveraging
 from nbinfer.mcmc.tree import Tree

@@ -13,13 +13,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbinfer.arguments import flag, numbers
 from nbinfer.compile import Record, address_of, entry, record_at
 from nbinfer.compile.forks import cached_property
 from nbinfer.mcmc import metric as metrics
 from nbinfer.mcmc import warmup
 from nbinfer.mcmc.definite import positive_diagonal, symmetric_and_positive
 from nbinfer.mcmc.metric import Adaptation, Metric
-from nbinfer.mcmc.settings import count, numbers
+from nbinfer.mcmc.settings import count
 from nbinfer.mcmc.warmup import Schedule
 from nbinfer.random import key_of, new_stream, seed_sequences
 
@@ -342,8 +343,7 @@ def quad_potential(C: Any, is_cov: bool) -> QuadPotential:
 
 def potential_of(name: str, C: Any, is_cov: bool) -> QuadPotential:
     """Return what `quad_potential` does; errors name the scaling as the user calls it."""
-    if not isinstance(is_cov, bool | np.bool_):
-        raise TypeError(f"is_cov must be True or False, got {is_cov!r}.")
+    flag("is_cov", is_cov)
     if hasattr(C, "tocsr"):
         from nbinfer.mcmc.functional import QuadPotentialSparse
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import is_number
 from nbinfer.compile import entry, floats_at, ints_at, record_at
 from nbinfer.mcmc.chain import Chain, Status, value_at
-from nbinfer.mcmc.settings import is_number
 from nbinfer.mcmc.step import Competence, Site, StepMethod, Wiring
 from nbinfer.random import uniform
 
