@@ -59,10 +59,13 @@ def within(b: ArrayBuilder, array: Operand, parts: list[Any]) -> list[Any]:
     axis = -1
     for part in parts:
         axis += part is not None
-        if not isinstance(part, (Value, Lazy)) or not (b.conditional or varies(part)) or b.reads_own:
+        if not isinstance(part, (Value, Lazy)) or b.reads_own:
             checked.append(part)
             continue
         size: Value = b.dims_of(array)[axis]
+        if not (b.conditional or varies(part) or size.varies):
+            checked.append(part)
+            continue
         checked.append(_array_within(b, part, size) if part.ndim else _number_within(b, part, size))
     return checked
 

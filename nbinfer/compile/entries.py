@@ -7,6 +7,7 @@ import ctypes
 import functools
 import gc
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from nbinfer.compile.forks import GATE, cached_property
 from nbinfer.compile.kernels import JIT, OPTIONS
 from nbinfer.compile.memory import register
 from nbinfer.compile.origin import home
-from nbinfer.errors import unseen
+from nbinfer.errors import CompileError, unseen
 
 _C_TYPES: dict[str, Any] = {
     "float64": ctypes.c_double,
@@ -39,6 +40,11 @@ _WAITED: list[str] = []
 
 #: Calls inside calls while Numba compiles. They are calls of Python functions, which take no space on the C stack.
 _DEEPEST = 20_000
+
+#: How code prints, and how it asks for Python objects that it refers to. Nobody gives it those here: it would print
+#: nothing, and keep the GIL for ever.
+_WRITES = "PySys_FormatStdout"
+_ENVIRONMENT = re.compile(r"load ptr, ptr @_ZN08NumbaEnv")
 
 _log = logging.getLogger(__name__)
 
@@ -160,6 +166,12 @@ class Entry:
             function.compile()
         library = function._library
         externals = [f.name for f in library._final_module.functions if f.is_declaration and not _is_llvm(f.name)]
+        if _WRITES in externals and _ENVIRONMENT.search(str(library._final_module)):
+            raise CompileError(
+                "Numba cannot compile a function of the model: it prints values, which code without an interpreter "
+                "cannot. Remove print(); model.logp(point) runs as plain Python, and so does everything "
+                "with NUMBA_DISABLE_JIT=1."
+            )
         # Large global arrays and ctypes functions become addresses of this process, valid while it lives.
         portable = not library.has_dynamic_globals
         if not portable:

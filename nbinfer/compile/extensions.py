@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import operator
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
+from nbinfer.compile.forks import hold_at_forks
 from nbinfer.compile.origin import home
+
+_LOCK = hold_at_forks(threading.RLock())
 
 
 class Extensions:
@@ -31,15 +35,16 @@ class Extensions:
 
     def update(self) -> Extensions:
         """Look for what is new; Numba only ever appends."""
-        for key, implementation in self._new():
-            if home(implementation):
-                continue
-            if isinstance(key, str):
-                self.names.setdefault(key, []).append(implementation)
-            elif key is getattr(operator, getattr(key, "__name__", ""), None):
-                self.always.append(implementation)
-            else:
-                self.objects.setdefault(id(key), []).append(implementation)
+        with _LOCK:
+            for key, implementation in self._new():
+                if home(implementation):
+                    continue
+                if isinstance(key, str):
+                    self.names.setdefault(key, []).append(implementation)
+                elif key is getattr(operator, getattr(key, "__name__", ""), None):
+                    self.always.append(implementation)
+                else:
+                    self.objects.setdefault(id(key), []).append(implementation)
         return self
 
     def _new(self) -> Iterator[tuple[Any, Any]]:

@@ -93,7 +93,8 @@ class cached_property(Generic[T]):  # noqa: N801
     """An attribute that is computed when first asked for.
 
     As `functools.cached_property`, which up to Python 3.11 holds a lock of its class meanwhile: a fork would copy that.
-    Where two threads compute it, the first to finish wins.
+    Where two threads compute it, the first to finish wins. A subclass that overrides one must not ask `super()` for it:
+    the base's would be the first.
     """
 
     def __init__(self, function: Callable[[Any], T]) -> None:

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from nbinfer.compile.fingerprint import contents, global_chains, nested
 from nbinfer.compile.origin import home
 from nbinfer.compile.python_functions import is_dispatcher, python_function
-from nbinfer.compile.users import _content, _plain, compilable
+from nbinfer.compile.users import cell_content, compilable, users_function
 
 #: Users' dispatchers as they were made anew, and the content that they had then.
 _MADE: WeakKeyDictionary[Any, tuple[str | None, Any]] = WeakKeyDictionary()
@@ -20,7 +20,7 @@ def in_python(function: Any) -> Any:
 
     Then they check their indices, and take read-only arrays, whatever types they were compiled for.
     """
-    plain, _ = _plain(function)
+    plain, _ = users_function(function)
     if plain is None:
         return python_function(function)
     reached: list[Any] = []
@@ -48,11 +48,11 @@ def _reach(plain: FunctionType, found: list[Any]) -> None:
             value = getattr(value, attributes[0], None) if attributes else None
         _note(value, found)
     for cell in plain.__closure__ or ():
-        _note(_content(cell), found)
+        _note(cell_content(cell), found)
 
 
 def _note(value: Any, found: list[Any]) -> None:
-    plain, _ = _plain(value)
+    plain, _ = users_function(value)
     if plain is not None and home(plain) == "" and not any(value is known for known in found):
         found.append(value)
         _reach(plain, found)

@@ -9,15 +9,24 @@ data alone and runs at every point needs none: plain Python has run it, with the
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator
 from types import FunctionType
 from typing import Any
+
+import numpy as np
 
 from nbinfer.compile.forks import cached_property
 from nbinfer.compile.kernels import OPTIONS, Kernel
 
 #: What is no index of an element.
 _NO_ELEMENTS = (None, Ellipsis)
+
+#: What makes an array of new memory, as long as its arguments say.
+_NEW = (np.empty, np.zeros, np.ones, np.full, np.empty_like, np.zeros_like, np.ones_like, np.full_like)
+
+
+_log = logging.getLogger(__name__)
 
 
 class UserFunction(Kernel[..., Any]):
@@ -32,6 +41,7 @@ class UserFunction(Kernel[..., Any]):
 
     @cached_property
     def options(self) -> dict[str, Any]:
+        # Not those of the base: the same name would keep what that returns.
         if "boundscheck" in self._options:
             return OPTIONS | self._options
         return OPTIONS | self._options | {"boundscheck": may_leave(self._function, self._data)}
@@ -56,7 +66,8 @@ def may_leave(function: FunctionType, data: Collection[int]) -> bool:
     try:
         read = reconstruct_ssa(run_frontend(function))
         return _Reading(read, data).may_leave()
-    except Exception:  # whatever it is, compiling will say it better
+    except Exception as reason:  # compiling will say it better
+        _log.debug("%s cannot be read, so its indices are checked: %r", function.__name__, reason)
         return True
 
 
@@ -81,51 +92,62 @@ class _Reading:
         branches = (s for s in self._statements if isinstance(s, ir.Branch))
         conditional = any(branch.cond.name in self._varying for branch in branches)
         for array, axis, index in self._accesses():
-            if (conditional or index.name in self._varying) and not self._counts_to(index, array, axis):
+            doubtful = conditional or index.name in self._varying or not self._has_fixed_shape(array)
+            if doubtful and not self._counts_to(index, array, axis):
                 return True
         return False
 
     def _expression(self, statement: Any, *kinds: str) -> Any:
         """Return the expression that a statement assigns, if it is of one of these kinds."""
-        value = getattr(statement, "value", None)
-        is_one = isinstance(statement, self._ir.Assign) and isinstance(value, self._ir.Expr) and value.op in kinds
-        return value if is_one else None
+        value = statement.value if isinstance(statement, self._ir.Assign) else None
+        return value if _op(value) in kinds else None
 
     def _find_varying(self) -> set[str]:
         """Return the variables that may depend on parameters."""
         ir = self._ir
+        writes = (ir.SetItem, ir.StaticSetItem)
         varying: set[str] = set()
         size = -1
         while len(varying) > size:
             size = len(varying)
             for s in self._statements:
-                read = {v.name for v in s.list_vars()} & varying
                 if isinstance(s, ir.Assign):
                     is_parameter = isinstance(s.value, ir.Arg) and s.value.index not in self._data
-                    if is_parameter or {v.name for v in _variables(s.value)} & varying:
-                        varying.add(s.target.name)
+                    if not is_parameter and varying.isdisjoint(v.name for v in _variables(s.value)):
+                        continue
+                    varying.add(s.target.name)
                     call = self._expression(s, "call")
-                    if call is not None and read:  # which may write to what it gets
-                        varying |= {name for v in call.args for name in self._owners(v)}
-                elif isinstance(s, (ir.SetItem, ir.StaticSetItem)) and read:
-                    varying |= set(self._owners(s.target))
+                    if call is not None:  # which may write to what it gets
+                        varying.update(*map(self._owners, self._reached(call)))
+                elif isinstance(s, writes) and not varying.isdisjoint(v.name for v in s.list_vars()):
+                    varying |= self._owners(s.target)
         return varying
 
-    def _owners(self, variable: Any) -> Iterator[str]:
-        """List a variable and those whose memory it may share; the data are read-only."""
-        names = [variable.name]
-        for name in names:
-            if name in names[: names.index(name)]:
+    def _owners(self, variable: Any) -> set[str]:
+        """Return a variable and those whose memory it may share; the data are read-only."""
+        found: set[str] = set()
+        left = [variable.name]
+        while left:
+            name = left.pop()
+            definitions = self._definitions.get(name, ())
+            if name in found or any(isinstance(definition, self._ir.Arg) for definition in definitions):
                 continue
-            yield name
-            for definition in self._definitions.get(name, ()):
+            found.add(name)
+            for definition in definitions:
                 if isinstance(definition, self._ir.Var):
-                    names.append(definition.name)
-                elif getattr(definition, "op", "") in ("getitem", "static_getitem", "getattr", "cast"):
-                    owner = definition.value.name
-                    is_argument = any(isinstance(d, self._ir.Arg) for d in self._definitions.get(owner, ()))
-                    names += [] if is_argument else [owner]
-                names = list(dict.fromkeys(names))
+                    left.append(definition.name)
+                elif _op(definition) in _PARTS:
+                    left.append(definition.value.name)
+                elif _op(definition) == "call" and self._called(definition) not in _NEW:
+                    left += [v.name for v in self._reached(definition)]
+        return found
+
+    def _reached(self, call: Any) -> list[Any]:
+        """List what a call may write to, or return a view of: its arguments, and the object whose method it is."""
+        method = self._only(call.func)
+        owner = method.value if _op(method) == "getattr" else None
+        is_object = owner is not None and not isinstance(self._only(owner), (self._ir.Global, self._ir.FreeVar))
+        return [*call.args, *(v for _, v in call.kws), *([owner] if is_object else [])]
 
     def _accesses(self) -> Iterator[tuple[Any, int, Any]]:
         """List what reads or writes elements: array, axis, index."""
@@ -138,13 +160,23 @@ class _Reading:
                 array, index = s.target, s.index_var if isinstance(s, ir.StaticSetItem) else s.index
             else:
                 continue
-            if getattr(self._only(array), "attr", "") == "shape":
+            if self._is_shape(array) or _op(self._only(array)) == "exhaust_iter":  # whose length is known, and checked
                 continue
             parts = self._only(index)
-            items = parts.items if getattr(parts, "op", "") == "build_tuple" else [index]
+            items = parts.items if _op(parts) == "build_tuple" else [index]
             for axis, item in enumerate(items):
                 if not self._is_slice(item):
-                    yield array, axis, item
+                    yield array, -1 if any(map(self._is_no_element, items[:axis])) else axis, item
+
+    def _is_shape(self, variable: Any) -> bool:
+        found = self._only(variable)
+        return _op(found) == "getattr" and found.attr == "shape"
+
+    def _has_fixed_shape(self, array: Any) -> bool:
+        """Tell whether the shape of an array is the same at all points."""
+        found = self._only(array)
+        is_new = _op(found) == "call" and self._called(found) in _NEW
+        return self._path(array) is not None or (is_new and not {v.name for v in found.list_vars()} & self._varying)
 
     def _only(self, variable: Any) -> Any:
         """Return what a variable is, if that is one thing."""
@@ -155,12 +187,22 @@ class _Reading:
 
     def _is_slice(self, variable: Any) -> bool:
         found = self._only(variable)
-        if isinstance(found, self._ir.Const):
-            return found.value in _NO_ELEMENTS if not hasattr(found.value, "shape") else False
-        return getattr(found, "op", "") == "call" and self._called(found) is slice
+        return self._is_no_element(variable) or (_op(found) == "call" and self._called(found) is slice)
+
+    def _is_no_element(self, variable: Any) -> bool:
+        found = self._only(variable)
+        return isinstance(found, self._ir.Const) and any(found.value is thing for thing in _NO_ELEMENTS)
 
     def _called(self, call: Any) -> Any:
-        return getattr(self._only(call.func), "value", None)
+        """Return the function that is called, if it is a global or belongs to a global module."""
+        found = self._only(call.func)
+        if _op(found) == "getattr":
+            return getattr(self._global(found.value), found.attr, None)
+        return self._global(call.func)
+
+    def _global(self, variable: Any) -> Any:
+        found = self._only(variable)
+        return found.value if isinstance(found, (self._ir.Global, self._ir.FreeVar)) else None
 
     def _counts_to(self, index: Any, array: Any, axis: int) -> bool:
         """Tell whether an index counts from 0 or 1 to the length of the very axis that it goes along."""
@@ -168,7 +210,7 @@ class _Reading:
         path = self._path(array)
         if range_call is None or path is None or len(range_call.args) > 2:
             return False
-        if len(range_call.args) == 2 and getattr(self._only(range_call.args[0]), "value", -1) not in (0, 1):
+        if len(range_call.args) == 2 and self._constant(range_call.args[0]) not in (0, 1):
             return False
         return self._length(range_call.args[-1]) == (path, axis)
 
@@ -178,32 +220,48 @@ class _Reading:
 
         found = self._only(index)
         for kind in ("pair_first", "iternext", "getiter"):
-            if getattr(found, "op", "") != kind:
+            if _op(found) != kind:
                 return None
             found = self._only(found.value)
-        return found if getattr(found, "op", "") == "call" and self._called(found) in (range, prange) else None
+        return found if _op(found) == "call" and self._called(found) in (range, prange) else None
 
     def _length(self, variable: Any) -> tuple[str | None, int] | None:
         """Tell of which array and axis a number is the length, if it is that."""
         end = self._only(variable)
-        kind = getattr(end, "op", "")
-        if kind == "call":
+        if _op(end) == "call":
             return (self._path(end.args[0]), 0) if self._called(end) is len else None
-        shape = self._only(end.value) if kind in ("getitem", "static_getitem") else None
-        if getattr(shape, "attr", "") != "shape":
+        if _op(end) not in ("getitem", "static_getitem"):
             return None
-        axis = end.index if kind == "static_getitem" else getattr(self._only(end.index), "value", None)
-        return (self._path(getattr(shape, "value", None)), axis) if isinstance(axis, int) else None
+        owner = end.value
+        if _op(self._only(owner)) == "exhaust_iter":  # n, k = x.shape
+            owner = self._only(owner).value
+        axis = end.index if end.op == "static_getitem" else self._constant(end.index)
+        if not self._is_shape(owner) or not isinstance(axis, int):
+            return None
+        return self._path(self._only(owner).value), axis
+
+    def _constant(self, variable: Any) -> Any:
+        found = self._only(variable)
+        return found.value if isinstance(found, (self._ir.Const, self._ir.Global, self._ir.FreeVar)) else None
 
     def _path(self, variable: Any) -> str | None:
         """Write which argument, or which field of one, a variable is."""
         found = self._only(variable)
         if isinstance(found, self._ir.Arg):
             return str(found.name)
-        if getattr(found, "op", "") == "getattr":
+        if _op(found) == "getattr":
             owner = self._path(found.value)
             return None if owner is None else f"{owner}.{found.attr}"
         return None
+
+
+#: What is a part of something, or an element, and shares its memory.
+_PARTS = ("getitem", "static_getitem", "getattr", "cast", "getiter", "iternext", "pair_first", "exhaust_iter")
+
+
+def _op(value: Any) -> str:
+    """Return what kind of expression something is; Numba's expressions have no attributes but those of their kind."""
+    return str(value.op) if type(value).__name__ == "Expr" else ""
 
 
 def _variables(value: Any) -> list[Any]:

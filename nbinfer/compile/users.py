@@ -45,7 +45,7 @@ def compilable(thing: Any, data: Collection[int] = (), seen: dict[int, Any] | No
     seen = {} if seen is None else seen
     if isinstance(thing, np.ndarray) and thing.nbytes > _FROZEN and not thing.dtype.hasobject:
         return seen.setdefault(id(thing), thing.copy())
-    plain, options = _plain(thing)
+    plain, options = users_function(thing)
     if plain is None:
         return _tuple(thing, seen) if isinstance(thing, tuple) else thing
     if id(plain) not in seen:
@@ -71,7 +71,7 @@ def compilable(thing: Any, data: Collection[int] = (), seen: dict[int, Any] | No
     return seen[id(plain)]
 
 
-def _plain(function: Any) -> tuple[FunctionType | None, dict[str, Any]]:
+def users_function(function: Any) -> tuple[FunctionType | None, dict[str, Any]]:
     """Return the Python function of a user's function and how it wants to be compiled; None for anything else."""
     if isinstance(function, FunctionType) and home(function) in _USERS:
         return function, {}
@@ -134,12 +134,13 @@ def _module(module: ModuleType, uses: list[tuple[str, ...]], seen: dict[int, Any
 
 
 def _cell(cell: CellType, seen: dict[int, Any]) -> CellType:
-    value = _content(cell)
+    value = cell_content(cell)
     renewed = compilable(value, seen=seen)
     return cell if renewed is None or renewed is value else CellType(renewed)
 
 
-def _content(cell: CellType) -> Any:
+def cell_content(cell: CellType) -> Any:
+    """Return what a closure's cell holds; None if it is empty."""
     try:
         return cell.cell_contents
     except ValueError:  # not yet filled

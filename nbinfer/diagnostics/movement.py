@@ -9,7 +9,7 @@ import numpy as np
 from nbinfer.diagnostics.measure import MIN_DRAWS
 from nbinfer.diagnostics.of_draws import RHAT_LIMIT
 from nbinfer.diagnostics.problem import Kind, Problem
-from nbinfer.diagnostics.quantities import Measured, Run, join, labels
+from nbinfer.diagnostics.quantities import Measured, Run, join, labels, listed
 from nbinfer.diagnostics.rhat import largest_rhat
 
 _NAMED = 3
@@ -105,4 +105,4 @@ def _listed(names: Sequence[str]) -> str:
     """Write names in words, the first few if there are many."""
     if len(names) > _NAMED + 1:
         return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
-    return join("", names).strip().removeprefix("s ")
+    return listed(names)

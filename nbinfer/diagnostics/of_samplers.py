@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import numbers
 from nbinfer.diagnostics.acceptance import misses_target
 from nbinfer.diagnostics.energy import bfmi
 from nbinfer.diagnostics.problem import Kind, Problem, percent
@@ -60,6 +61,16 @@ class Statistics:
         spans = [slice(int((1.0 - LATE_SHARE) * n), n) for n in map(int, self._tuned)]
         return [[column[i][span] for i, span in enumerate(spans)] for column in _columns(self._warm, name)]
 
+    def for_samplers(self, name: str, value: Targets, most: float) -> np.ndarray:
+        """Return one number for each sampler that tells its acceptance, from one for all or None; NaN: it has none."""
+        found = numbers(name, np.nan if value is None else value)
+        count = len(self.of_samplers("acceptance_rate"))
+        if found.shape not in ((), (count,)) or not (np.isnan(found) | ((found > 0.0) & (found < most))).all():
+            raise ValueError(
+                f"{name} must lie between 0 and {most:g}, one number or one for each sampler ({count}), got {value!r}."
+            )
+        return np.broadcast_to(found, count)
+
     def draws(self, chain: int) -> np.ndarray:
         """Return which draws of a chain, known by its place, these arrays are about."""
         n = self._done[chain]
@@ -98,7 +109,7 @@ def where(posterior: Mapping[str, Any], names: Sequence[str], chain: int, draw: 
 
 
 def divergences(
-    stats: Statistics, target_accept: Targets, posterior: Mapping[str, Any], names: Sequence[str], facts: list[str]
+    stats: Statistics, target_accept: np.ndarray, posterior: Mapping[str, Any], names: Sequence[str], facts: list[str]
 ) -> Problem | None:
     """Look for draws that diverged; a single one is named with its point."""
     diverging = stats["diverging"]
@@ -108,7 +119,7 @@ def divergences(
     if not count:
         facts.append("no divergences")
         return None
-    targets = [] if target_accept is None else [f"{t:g}" for t in np.ravel(target_accept) if not np.isnan(t)]
+    targets = [f"{t:g}" for t in target_accept if not np.isnan(t)]
     now = f" (now {', '.join(targets)})" if targets else ""
     place = ""
     if count == 1:
@@ -158,13 +169,9 @@ def energy(stats: Statistics, facts: list[str]) -> Problem | None:
     return Problem(Kind.BAD_ENERGY, len(low), chains, message)
 
 
-def acceptance(stats: Statistics, target_accept: Targets, largest_step_size: Targets) -> Problem | None:
+def acceptance(stats: Statistics, targets: np.ndarray, limits: np.ndarray) -> Problem | None:
     """Look for chains whose acceptance is not what their step size was tuned to."""
     samplers = stats.of_samplers("acceptance_rate")
-    if target_accept is None or not samplers:
-        return None
-    targets = _for_each("target_accept", target_accept, len(samplers))
-    limits = _for_each("largest_step_size", largest_step_size, len(samplers))
     worst: set[int] = set()
     texts = []
     for k, (accept, target) in enumerate(zip(samplers, targets, strict=True)):
@@ -179,14 +186,6 @@ def acceptance(stats: Statistics, target_accept: Targets, largest_step_size: Tar
         return None
     message = " ".join([*texts, "The step size is not adapted: tune longer."])
     return Problem(Kind.BAD_ACCEPTANCE, len(worst), tuple(stats.chain_ids[i] for i in sorted(worst)), message)
-
-
-def _for_each(name: str, value: Targets, samplers: int) -> np.ndarray:
-    """Return a setting of each sampler; NaN where there is none."""
-    found = np.asarray(np.nan if value is None else value, float)
-    if found.size not in (1, samplers):
-        raise ValueError(f"{name} must be a number, or one for each of {samplers} samplers, got {value!r}.")
-    return np.broadcast_to(found, samplers)
 
 
 def _settled(stats: Statistics, sampler: int, chain: int, target: float, limit: float) -> bool:

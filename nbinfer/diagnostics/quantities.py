@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,6 +154,9 @@ def cut_note(run: Run) -> str | None:
 def join(noun: str, items: Iterable[object]) -> str:
     """Write a list in words: "chain 2", "chains 0, 1 and 3"."""
     words = [str(item) for item in items]
-    if len(words) == 1:
-        return f"{noun} {words[0]}"
-    return f"{noun}s {', '.join(words[:-1])} and {words[-1]}"
+    return f"{noun}{'' if len(words) == 1 else 's'} {listed(words)}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Write words one after the other: "a", "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from nbinfer.arguments import numbers, words
+from nbinfer.arguments import words
 from nbinfer.diagnostics.measure import MIN_DRAWS
 from nbinfer.diagnostics.movement import stuck
 from nbinfer.diagnostics.of_draws import Quantities
@@ -122,13 +122,14 @@ def check(
         raise ValueError("all variables of a run must have the same numbers of chains and draws.")
     attrs = getattr(trace, "attrs", None) or {}
     max_treedepth = attrs.get("max_treedepth") if max_treedepth is None else max_treedepth
-    parameters = attrs.get("parameters") if parameters is None else parameters
-    named = [] if parameters is None else words("parameters", parameters)
-    known = [name for name in named if name in run.posterior] or None
-    target_accept = _per_sampler("target_accept", target_accept, attrs, 1.0)
-    largest_step_size = _per_sampler("largest_step_size", largest_step_size, attrs, np.inf)
+    target_accept = attrs.get("target_accept") if target_accept is None else target_accept
+    largest_step_size = attrs.get("largest_step_size") if largest_step_size is None else largest_step_size
+    parameters = attrs.get("parameters", ()) if parameters is None else parameters
+    known = [name for name in words("parameters", parameters) if name in run.posterior] or None
     measured = measure_run(run, run.posterior, 0.9)
     stats = Statistics(trace, run)
+    targets = stats.for_samplers("target_accept", target_accept, 1.0)
+    limits = stats.for_samplers("largest_step_size", largest_step_size, np.inf)
     quantities = Quantities(run, measured)
 
     notes: list[str] = []
@@ -137,28 +138,17 @@ def check(
         _interrupted(trace, run),
         _too_few(run, notes),
         quantities.not_finite(),
-        divergences(stats, target_accept, run.posterior, known or list(run.posterior), facts),
+        divergences(stats, targets, run.posterior, known or list(run.posterior), facts),
         quantities.convergence(facts),
         stuck(run, measured, known, notes),
         quantities.low_ess(facts),
         energy(stats, facts),
-        acceptance(stats, target_accept, largest_step_size),
+        acceptance(stats, targets, limits),
         treedepth(stats, max_treedepth, notes),
     ]
     notes += [note for note in (late_divergences(stats), cut_note(run)) if note]
     verdict = "No problems found" + (f": {', '.join(facts)}." if facts else ".")
     return Report([problem for problem in found if problem], notes, verdict, measured)
-
-
-def _per_sampler(name: str, given: Targets, attrs: Mapping[str, Any], below: float) -> Targets:
-    """Return a setting of the samplers that have it, one for all or one for each; NaN says that one has none."""
-    value: Targets = attrs.get(name) if given is None else given
-    if value is None:
-        return None
-    found = numbers(name, value)
-    if found.ndim > 1 or not found.size or not (np.isnan(found) | ((found > 0.0) & (found < below))).all():
-        raise ValueError(f"{name} must lie between 0 and {below:g}, one number or one for each sampler, got {value!r}.")
-    return value
 
 
 def _interrupted(trace: Any, run: Run) -> Problem | None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import is_number
 from nbinfer.compile import entry, ints_at, record_at
 from nbinfer.mcmc import sweep as sweeps
 from nbinfer.mcmc.chain import Chain, Status, value_at
 from nbinfer.mcmc.metropolis import SCALING, Scaling, checked_scaling, initial_scaling, tune
-from nbinfer.mcmc.settings import is_number
 from nbinfer.mcmc.state import Memory, State, integers, per_discrete
 from nbinfer.mcmc.step import Around, Competence, Site, StepMethod
 from nbinfer.mcmc.sweep import SWEEP, Sweep

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from nbinfer.arguments import flag, numbers
 from nbinfer.mcmc.definite import positive_diagonal, symmetric_and_positive
 from nbinfer.mcmc.functional import QuadPotentialSparse
 from nbinfer.mcmc.potential import QuadPotential, QuadPotentialDiag, QuadPotentialFull, QuadPotentialFullInv
-from nbinfer.mcmc.settings import numbers
 
 
 def quad_potential(C: Any, is_cov: bool) -> QuadPotential:
@@ -47,8 +45,7 @@ def quad_potential(C: Any, is_cov: bool) -> QuadPotential:
 
 def potential_of(name: str, C: Any, is_cov: bool) -> QuadPotential:
     """Return what `quad_potential` does; errors name the scaling as the user calls it."""
-    if not isinstance(is_cov, bool | np.bool_):
-        raise TypeError(f"is_cov must be True or False, got {is_cov!r}.")
+    flag("is_cov", is_cov)
     if hasattr(C, "tocsr"):
         if not is_cov:
             raise ValueError(

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbinfer.arguments import numbers
 from nbinfer.errors import PositiveDefiniteError
-from nbinfer.mcmc.settings import numbers
 
 _MOST = 10  # indices in one message
 

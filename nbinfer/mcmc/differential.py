@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nbinfer.arguments import is_number, numbers
 from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
 from nbinfer.mcmc import proposals
 from nbinfer.mcmc.chain import Chain, Status, value_at
 from nbinfer.mcmc.metropolis import SCALING, Scaling, initial_scaling, tune
 from nbinfer.mcmc.proposals import MULTIVARIATE, PoissonProposal, Proposal, UniformProposal, UsersProposal, proposal_for
-from nbinfer.mcmc.settings import check_interval, is_number, numbers
+from nbinfer.mcmc.settings import check_interval
 from nbinfer.mcmc.state import Memory, State, floats, per_coordinate
 from nbinfer.mcmc.step import Around, Competence, Site, StepMethod
 from nbinfer.random import uniform

@@ -20,8 +20,8 @@ from nbinfer.random import Purpose, generator
 TRIES = 100
 #: So many of the first are made alike, with each coordinate in U(-1, 1) and each discrete value uniform on its support.
 ALIKE = 10
-#: So many of the last are like the first, but with every discrete value the lowest, as at the initial point.
-LOWEST = 10
+#: So many of the last are like the first, but with every discrete value the lowest or, by turns, the highest.
+ENDS = 10
 #: Later tries move coordinates by a thousandth of that to a hundred times that.
 CLOSEST, FURTHEST = 1e-3, 100.0
 #: A range of more values than data have rows is a stand-in for infinity, and nobody expects its middle.
@@ -52,13 +52,13 @@ def coordinates(key: np.ndarray, number: int, attempt: int, groups: list[slice],
     -------
     position : ndarray, shape (dim,)
     """
-    if attempt >= TRIES - LOWEST:
-        attempt -= TRIES - LOWEST
+    if attempt >= TRIES - ENDS:
+        attempt -= TRIES - ENDS
     rng = generator(key, attempt, number, Purpose.START)
     position: NDArray[np.float64] = rng.uniform(-1.0, 1.0, dim)
     if attempt < ALIKE:
         return position
-    way = (attempt - ALIKE + 1) / (TRIES - LOWEST - ALIKE)
+    way = (attempt - ALIKE + 1) / (TRIES - ENDS - ALIKE)
     if attempt % 3 == 0:
         position *= CLOSEST**way
         return position
@@ -94,8 +94,8 @@ def discrete_values(layout: Any, key: np.ndarray, number: int, attempt: int) -> 
     turn = _radical_inverse(number)
     values = np.zeros(max(layout.discrete, 1), np.int64)
     for p in layout.parameters.values():
-        if p.support.discrete and attempt >= TRIES - LOWEST:
-            values[p.z] = np.ravel(p.support.initial)
+        if p.support.discrete and attempt >= TRIES - ENDS:
+            values[p.z] = p.support.constants.reshape(2, -1)[attempt % 2]
         elif p.support.discrete:
             u = (rng.random(p.shape or (1,)) + turn) % 1.0
             power = 1.0

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbinfer.arguments import numbers
 from nbinfer.compile import Record, entry, floats_at, kernel, load_acquire, record_at
 from nbinfer.mcmc.chain import Chain, Status, value_at
 from nbinfer.mcmc.definite import symmetric_and_positive
-from nbinfer.mcmc.settings import numbers
 from nbinfer.mcmc.state import Memory, State, floats, per_coordinate
 from nbinfer.mcmc.step import Competence, Site, StepMethod
 from nbinfer.random import fill_normal, uniform

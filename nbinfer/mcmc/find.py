@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import flag, function, words
+from nbinfer.arguments import choice, flag, function, is_number, words
 from nbinfer.errors import ConvergenceWarning, unseen
 from nbinfer.mcmc import curvature
 from nbinfer.mcmc.arguments import the_model
 from nbinfer.mcmc.progress import counter_for
-from nbinfer.mcmc.settings import choice, count, is_number
+from nbinfer.mcmc.settings import count
 from nbinfer.mcmc.starts import Start, starting_points
 from nbinfer.mcmc.step import site_of
 from nbinfer.model import Model

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import between, choice, flag, is_number
 from nbinfer.compile import Record, kernel
 from nbinfer.compile.forks import cached_property
 from nbinfer.mcmc import integrators, warmup
@@ -26,7 +27,7 @@ from nbinfer.mcmc.integrators import integrator_number
 from nbinfer.mcmc.metric import Adaptation
 from nbinfer.mcmc.phase import from_chain, momentum_of
 from nbinfer.mcmc.potential import QuadPotential
-from nbinfer.mcmc.settings import between, choice, is_number, positive
+from nbinfer.mcmc.settings import positive
 from nbinfer.mcmc.state import Inner, Memory, State
 from nbinfer.mcmc.step import Around, Competence, Site, StepMethod
 from nbinfer.mcmc.step_size import AVERAGING
@@ -145,8 +146,7 @@ class Hamiltonian(StepMethod):  # numpydoc ignore=PR01
     def __post_init__(self) -> None:
         between("target_accept", self.target_accept, 0.0, 1.0)
         positive("Emax", self.Emax, finite=False)
-        if not isinstance(self.adapt_step_size, bool | np.bool_):
-            raise TypeError(f"adapt_step_size must be True or False, got {self.adapt_step_size!r}.")
+        flag("adapt_step_size", self.adapt_step_size)
         for name in ("step_scale", "gamma", "t0"):
             positive(name, getattr(self, name))
         if not is_number(self.k) or not 0.5 < self.k <= 1.0:

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nbinfer.arguments import flag, is_number
 from nbinfer.compile import Record, call_record, entry, floats_at, ints_at, kernel, record_at, words_at
 from nbinfer.mcmc import proposals
 from nbinfer.mcmc.chain import Chain, Status, conditional_at
 from nbinfer.mcmc.proposals import USERS, PoissonProposal, Proposal, UsersProposal, proposal_for
-from nbinfer.mcmc.settings import check_interval, check_tune, is_number
+from nbinfer.mcmc.settings import check_interval, check_tune
 from nbinfer.mcmc.state import Memory, State, address_of_rows, floats, integers, per_discrete
 from nbinfer.mcmc.step import Around, Competence, Site, StepMethod, fill_conditionals
 from nbinfer.random import generator_functions, start, uniform
@@ -248,8 +249,7 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
 
     def __post_init__(self) -> None:
         checked_scaling(type(self).__name__, self.scaling, self.tune, self.tune_interval)
-        if not isinstance(self.blocked, bool | np.bool_):
-            raise TypeError(f"blocked must be True or False, got {self.blocked!r}.")
+        flag("blocked", self.blocked)
         proposal_for(self.proposal_dist, self.S)
 
     @property

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import choice
 from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
 from nbinfer.mcmc import hamiltonian
 from nbinfer.mcmc import step_size as step_sizes
@@ -22,7 +23,7 @@ from nbinfer.mcmc.hamiltonian import HAMILTONIAN, Hamiltonian
 from nbinfer.mcmc.integrators import integrator_number
 from nbinfer.mcmc.metric import Metric
 from nbinfer.mcmc.phase import to_chain
-from nbinfer.mcmc.settings import choice, count
+from nbinfer.mcmc.settings import count
 from nbinfer.mcmc.state import Memory
 from nbinfer.mcmc.step import Competence, Site
 from nbinfer.mcmc.step_size import DualAveraging

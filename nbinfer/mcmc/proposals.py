@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbinfer.arguments import numbers
 from nbinfer.compile import Entry, floats_at, kernel
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.forks import cached_property
@@ -20,7 +21,6 @@ from nbinfer.compile.modules import generated_module
 from nbinfer.compile.python_functions import python_function
 from nbinfer.compile.users import compilable
 from nbinfer.mcmc.definite import symmetric_and_positive
-from nbinfer.mcmc.settings import numbers
 from nbinfer.model.evaluate import check_arguments
 from nbinfer.random import fill_normal, poisson, uniform
 

@@ -68,7 +68,8 @@ def sample(
         Draws of the run that init='nuts' makes first.
     start : mapping or sequence of mappings, optional
         Constrained values by name, for all chains or one mapping per chain. Of what is missing, coordinates come from
-        the initial point, discrete values from all over their support. A given start is not jittered.
+        the initial point, discrete values from all over their support. A given start is not jittered, but coordinates
+        that are missing are where the density is zero.
     trace : sequence of str, optional
         Names of the parameters and derived quantities to keep. Default: all.
     chain_idx : int

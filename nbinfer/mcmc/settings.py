@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.arguments import between, choice, is_number, numbers
-
-__all__ = ["between", "check_interval", "check_tune", "choice", "count", "is_number", "numbers", "positive"]
+from nbinfer.arguments import is_number
 
 
 def positive(name: str, value: Any, finite: bool = True) -> None:

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nbinfer.arguments import is_number, numbers
 from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, load_acquire, record_at
 from nbinfer.mcmc.chain import Chain, Status, conditional_at
-from nbinfer.mcmc.settings import check_tune, is_number, numbers
+from nbinfer.mcmc.settings import check_tune
 from nbinfer.mcmc.state import Memory, State, floats, integers, per_coordinate
 from nbinfer.mcmc.step import Around, Competence, Site, StepMethod, fill_conditionals, pair_per_coordinate
 from nbinfer.random import uniform

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import is_number
 from nbinfer.compile import entry, floats_at, ints_at, record_at
 from nbinfer.mcmc.chain import Chain, Status, value_at
-from nbinfer.mcmc.settings import is_number
 from nbinfer.mcmc.state import Memory, State, floats, per_coordinate
 from nbinfer.mcmc.step import Around, Competence, Site, StepMethod
 from nbinfer.random import uniform

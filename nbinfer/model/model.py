@@ -140,7 +140,8 @@ class Model(BaseModel):
         context : int, ctypes pointer, array or list of these, optional
             For C functions: what they get as ``context``; a list has one for each chain.
         compile : bool
-            False: call ``f`` as a Python callable, which may be anything; serial and slow.
+            False: call ``f`` as a Python callable, which may be anything; serial and slow. It gets a copy of the
+            position, and `data` itself, which it may change.
         name : str, optional
             For messages.
         """

@@ -134,10 +134,47 @@ def counted(p, d):
     return d.a[k] * p.s
 
 
+def new_length(p, d):
+    return p.s * np.zeros(max(p.k, 0))[2]
+
+
+def part(p, d):
+    return d.y[: max(p.k, 0)][2] * p.s
+
+
+def end_of_part(p, d):
+    return p.x[max(p.k, 0) :][-1] * p.s
+
+
+def loop_over_part(p, d):
+    part, lp = p.x[: max(p.k, 0)], 0.0
+    for i in range(d.y.shape[0]):
+        lp += part[i] * d.y[i]
+    return lp
+
+
+def numbers_up_to(p, d):
+    return np.arange(max(p.k, 0))[2] * p.s
+
+
+def joined(p, d):
+    return np.concatenate((p.x[: max(p.k, 0)], d.y[:1]))[3] * p.s
+
+
+def rows_of_part(p, d):
+    return np.sum(d.M[: max(p.k, 0)][1]) * p.s
+
+
+def stored(p, d):
+    part = (p.x * 2.0)[: max(p.k, 0)].copy()
+    part[1] = p.s
+    return np.sum(part)
+
+
 CHECKED = [
     discrete, negative, each_has_its_own, index_array, index_arrays_of_expressions, loop_bound, loop_from, backwards,
     other_length, branch_in_loop, written, sliced, row, column, expression, in_inner_loop, guarded, constant, in_helper,
-    counted,
+    counted, new_length, part, end_of_part, loop_over_part, numbers_up_to, joined, rows_of_part, stored,
 ]  # fmt: skip
 
 

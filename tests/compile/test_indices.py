@@ -31,6 +31,31 @@ def own_lengths(p, d):
     return lp
 
 
+def unpacked_shape(p, d):
+    n, k = d.M.shape
+    if p.s < 0:
+        return -np.inf
+    lp = 0.0
+    for i in range(n):
+        for j in range(k):
+            lp += d.M[i, j]
+    return lp
+
+
+def enumerated(p, d):
+    lp = 0.0
+    for i, y in enumerate(d.y):
+        lp += y * p.x[d.g[i]]
+    return lp
+
+
+def work_array(p, d):
+    mu = np.empty(len(d.y))
+    for i in range(len(d.y)):
+        mu[i] = p.s * d.y[i]
+    return np.sum(mu)
+
+
 def by_discrete(p, d):
     return d.a[p.k]
 
@@ -110,10 +135,39 @@ def by_argmax(p, d):
     return d.a[np.argmax(p.x)]
 
 
-FREE = [plain_loops, expressions, own_lengths]
+def length_of_the_point(p, d):
+    return np.zeros(p.k)[3]
+
+
+def first_of_a_mask(p, d):
+    return np.flatnonzero(d.y > p.s)[0]
+
+
+def filled(p, d):
+    index = np.zeros(1, np.int64)
+    index.fill(p.k)
+    return d.a[index[0]]
+
+
+def filled_part(p, d):
+    index = np.zeros((2, 2), np.int64)
+    index.ravel()[:] = p.k
+    return d.a[index[0, 0]]
+
+
+def after_an_ellipsis(p, d):
+    lp = 0.0
+    if p.s > 0:
+        for i in range(d.M.shape[1]):
+            lp += np.sum(d.M[..., None, i])
+    return lp
+
+
+FREE = [plain_loops, expressions, own_lengths, unpacked_shape, enumerated, work_array]
 CHECKED = [
     by_discrete, by_index_array, along_second_axis, loop_bound, other_length_in_branch, wrong_axis, written,
     counted_while, summed_comparisons, through_memory, by_mask, in_closure, by_argmax,
+    length_of_the_point, first_of_a_mask, filled, filled_part, after_an_ellipsis,
 ]  # fmt: skip
 
 

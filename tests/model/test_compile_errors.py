@@ -87,3 +87,20 @@ def test_functions_without_a_file():
     exec("def typed(p, d):\n    return p.b if p.a > 1e6 else 0.0", space)
     with pytest.raises(CompileError, match=r"cannot compile logp \(<string>, line 2\)"):
         _ = nb.Model({"a": nb.real()}, logp=space["typed"]).bind().density
+
+
+def says_what_it_sees(p, d):
+    print(p.a)  # noqa: T201 - that is the point
+    return -(p.a**2)
+
+
+def says_where_it_is(p, d):
+    print("here")  # noqa: T201
+    return -(p.a**2)
+
+
+def test_what_would_need_the_interpreter_is_refused():
+    """Code that prints values kept the GIL, and the process hung."""
+    with pytest.raises(CompileError, match=r"it prints values.* Remove print\(\)"):
+        _ = nb.Model({"a": nb.real()}, logp=says_what_it_sees).bind().value_density
+    assert nb.Model({"a": nb.real()}, logp=says_where_it_is).bind().value([2.0]) == -4.0
