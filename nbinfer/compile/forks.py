@@ -8,6 +8,7 @@ one of their modules. Whoever waits for something other than the processor lets 
 from __future__ import annotations
 
 import contextlib
+import logging  # noqa: F401 - registers its hooks before ours, so that a fork takes its lock after having waited
 import os
 import sys
 import threading

@@ -104,6 +104,35 @@ def test_a_child_compiles_what_it_likes(tmp_path):
     assert result.returncode == 0, result.stderr
 
 
+_LOGGING = """
+import os, signal, threading, time
+from nbinfer.compile import forks
+
+signal.alarm(100)
+inside = threading.Event()
+
+def prepare():
+    with forks.GATE:
+        inside.set()
+        time.sleep(0.5)  # the other thread is about to fork
+        import logging
+        logging.getLogger("a new one")
+
+thread = threading.Thread(target=prepare)
+thread.start()
+inside.wait()
+if os.fork() == 0:
+    os._exit(0)
+thread.join()
+"""
+
+
+def test_a_fork_waits_for_a_thread_that_needs_a_logger():
+    """As the import of Numba does; the lock of logging is among those that a fork holds."""
+    result = run(_LOGGING)
+    assert result.returncode == 0, result.stderr
+
+
 def test_a_fork_by_the_thread_that_compiles():
     with forks.GATE:
         child = os.fork()
