@@ -60,7 +60,7 @@ MUTANTS = {
     "every end accepted": ("accepted = uniform(chain.words) < accept", "accepted = uniform(chain.words) < 1.1"),
     "a step size that depends on the position": (
         "used = hamiltonian.varied(chain, own, size)",
-        "used = hamiltonian.varied(chain, own, size) / (1.0 + floats_at(chain.position, n)[0] ** 2)",
+        "used = hamiltonian.varied(chain, own, size) / (1.0 + integrators.floats_at(chain.position, chain.n)[0] ** 2)",
     ),
     "a wrong last half kick": (
         "return logp, _kick(n, target, metric.inv_mass, kick)",
