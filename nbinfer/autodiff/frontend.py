@@ -17,7 +17,7 @@ from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy, is_array, is_number
 from nbinfer.autodiff.source import Source, Uses, read_source
 from nbinfer.autodiff.spellings import BINARY
-from nbinfer.autodiff.syntax import STATEMENTS, assigned, in_this_loop, leaves
+from nbinfer.autodiff.syntax import STATEMENTS, assigned, in_this_loop, leaves, may_write
 from nbinfer.compile import Elementwise
 
 #: Calls inside calls; beyond this it is taken for an unbounded recursion.
@@ -175,7 +175,7 @@ class Frontend(Binding):
         if not (self.frames[-1].main and self.block is self.top and len(node.body) == 1 and not node.orelse):
             return False
         only = node.body[0]
-        if not isinstance(only, ast.Return) or only.value is None:
+        if not isinstance(only, ast.Return) or only.value is None or may_write(only.value):
             return False
         count = len(self.top.ops)
         result = self.evaluate(only.value, env)

@@ -31,6 +31,13 @@ def leaves(node: ast.If) -> bool:
     return any(isinstance(s, ast.Return | ast.Continue) for s in in_this_loop([node]))
 
 
+def may_write(node: ast.expr) -> bool:
+    """Tell whether an expression hands variables to a function, which may write to them: it is to be evaluated once."""
+    calls = [n for n in ast.walk(node) if isinstance(n, ast.Call)]
+    inputs = [part for call in calls for part in (*call.args, *(k.value for k in call.keywords))]
+    return any(isinstance(n, ast.Name) for part in inputs for n in ast.walk(part))
+
+
 #: What to write instead of a statement.
 STATEMENTS: dict[type[ast.stmt], str] = {
     ast.While: "while is not supported; write for i in range(n) with an if inside",

@@ -128,3 +128,25 @@ def test_infinities_of_either_sign_make_a_point_of_density_0():
     y = np.array([1.0, 5e-324])
     assert plain_value_and_grad(f, np.array([1.0, 1.0]), y)[0] == INF
     assert plain_value_and_grad(f, np.array([1.0, -1.0]), y)[0] == -INF
+
+
+def raised(a, step):
+    """Writes to its argument, so that running it twice is not running it once."""
+    total = 0.0
+    for i in range(a.shape[0]):
+        a[i] += step
+        total += a[i]
+    return total
+
+
+@pytest.mark.parametrize("limit", [5.0, 0.0])
+def test_what_an_early_return_computes_is_computed_once(limit):
+    def f(x, y):
+        a = np.zeros(2)
+        if x[1] < limit:
+            return raised(a, x[0]) + raised(a, step=x[1])
+        return raised(a, x[0])
+
+    x = np.array([0.3, 0.7])
+    gradient = assert_differentiates(f, x, limit)
+    np.testing.assert_allclose(gradient, [4.0, 2.0] if limit == 5.0 else [2.0, 0.0])
