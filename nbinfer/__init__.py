@@ -33,7 +33,7 @@ from nbinfer.mcmc import (
     sample,
 )
 from nbinfer.model import Model
-from nbinfer.model.supports import (
+from nbinfer.model.support.supports import (
     binary,
     categorical,
     cholesky_corr,

@@ -78,6 +78,18 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
+def positive(name: str, value: Any, finite: bool = True) -> None:
+    """Require a positive number."""
+    if not is_number(value) or not value > 0 or (finite and value == np.inf):
+        raise ValueError(f"{name} must be positive{' and finite' if finite else ''}, got {_shown(value)}.")
+
+
+def count(name: str, value: Any, least: int, most: int) -> None:
+    """Require an int within limits."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or not least <= value <= most:
+        raise ValueError(f"{name} must be an int from {least} to {most}, got {_shown(value)}.")
+
+
 def instance(name: str, value: Any, kinds: type | tuple[type, ...], wanted: str) -> Any:
     """Require an object of some class."""
     if not isinstance(value, kinds):

@@ -20,7 +20,9 @@ LAYERS = (
     ("model",),
     ("diagnostics",),
     ("trace",),
-    ("mcmc", "variational", "particles", "cuda"),
+    ("engine",),
+    ("optimize",),
+    ("mcmc", "variational", "particles", "predictive", "plots", "cuda"),
     ("nbinfer",),
 )
 

@@ -141,7 +141,7 @@ class Entry:
         self._callable  # noqa: B018
 
     def _compile(self) -> tuple[str, bytes, list[str]]:
-        if self.py_func.__module__ == "nbinfer.mcmc.nuts":
+        if self.py_func.__module__ == "nbinfer.mcmc.hamiltonian.nuts":
             with unseen():
                 _log.warning("compiling the engine; this happens once per machine and takes some twenty seconds")
         with _no_garbage_collection(), _deep_recursion():

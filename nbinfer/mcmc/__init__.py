@@ -1,20 +1,16 @@
 """Markov chain Monte Carlo: samplers, their adaptation, and the driver that runs chains."""
 
-from nbinfer.mcmc.adaptive import QuadPotentialDiagAdapt, QuadPotentialDiagAdaptGrad, QuadPotentialFullAdapt
 from nbinfer.mcmc.assign import CompoundStep
-from nbinfer.mcmc.binary import BinaryGibbsMetropolis, BinaryMetropolis
-from nbinfer.mcmc.categorical import CategoricalGibbsMetropolis
-from nbinfer.mcmc.choose import quad_potential
-from nbinfer.mcmc.differential import DEMetropolis, DEMetropolisZ
-from nbinfer.mcmc.elliptical import EllipticalSlice
-from nbinfer.mcmc.find import find_hessian, find_map, guess_scaling
-from nbinfer.mcmc.functional import QuadPotentialFunctions, QuadPotentialSparse
-from nbinfer.mcmc.gibbs import GibbsStep
-from nbinfer.mcmc.hmc import HamiltonianMC
-from nbinfer.mcmc.init import init_nuts
-from nbinfer.mcmc.metropolis import Metropolis
-from nbinfer.mcmc.nuts import NUTS
-from nbinfer.mcmc.potential import (
+from nbinfer.mcmc.discrete.binary import BinaryGibbsMetropolis, BinaryMetropolis
+from nbinfer.mcmc.discrete.categorical import CategoricalGibbsMetropolis
+from nbinfer.mcmc.discrete.gibbs import GibbsStep
+from nbinfer.mcmc.hamiltonian.hmc import HamiltonianMC
+from nbinfer.mcmc.hamiltonian.init import init_nuts
+from nbinfer.mcmc.hamiltonian.nuts import NUTS
+from nbinfer.mcmc.metric.adaptive import QuadPotentialDiagAdapt, QuadPotentialDiagAdaptGrad, QuadPotentialFullAdapt
+from nbinfer.mcmc.metric.choose import quad_potential
+from nbinfer.mcmc.metric.functional import QuadPotentialFunctions, QuadPotentialSparse
+from nbinfer.mcmc.metric.potential import (
     QuadPotential,
     QuadPotentialDiag,
     QuadPotentialFull,
@@ -22,8 +18,13 @@ from nbinfer.mcmc.potential import (
 )
 from nbinfer.mcmc.sample import sample
 from nbinfer.mcmc.session import Stepper, iter_sample
-from nbinfer.mcmc.slice import Slice
-from nbinfer.mcmc.stretch import StretchMove
+from nbinfer.mcmc.walks import proposals as proposals  # classes to choose from
+from nbinfer.mcmc.walks.differential import DEMetropolis, DEMetropolisZ
+from nbinfer.mcmc.walks.elliptical import EllipticalSlice
+from nbinfer.mcmc.walks.metropolis import Metropolis
+from nbinfer.mcmc.walks.slice import Slice
+from nbinfer.mcmc.walks.stretch import StretchMove
+from nbinfer.optimize.find import find_hessian, find_map, guess_scaling
 
 __all__ = [
     "NUTS",

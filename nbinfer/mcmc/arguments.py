@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from nbinfer.arguments import MOST
-from nbinfer.mcmc.driver import available_cores
+from nbinfer.engine.driver import available_cores
 from nbinfer.model import Model, default_model
+from nbinfer.model.model import the_model
 
 
 def model_and_draws(model: Any, draws: Any) -> tuple[Model, Any]:
@@ -17,15 +18,6 @@ def model_and_draws(model: Any, draws: Any) -> tuple[Model, Any]:
     if isinstance(model, int | np.integer) and not isinstance(model, bool):
         return default_model(), model
     return the_model(model), draws
-
-
-def the_model(model: Any) -> Model:
-    """Return the model, or that of the enclosing ``with`` block if none is given."""
-    if model is None:
-        return default_model()
-    if not isinstance(model, Model):
-        raise TypeError(f"model must be an nbinfer.Model, got {type(model).__name__}. Wrap a function in Model.flat.")
-    return model
 
 
 def check_count(name: str, value: Any, least: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.mcmc.blocks import Column, Placed
+from nbinfer.engine.blocks import Column, Placed
 
 Arrays = dict[str, np.ndarray]
 

@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from nbinfer.mcmc.binary import BinaryGibbsMetropolis, BinaryMetropolis
-from nbinfer.mcmc.categorical import CategoricalGibbsMetropolis
-from nbinfer.mcmc.hmc import HamiltonianMC
-from nbinfer.mcmc.metropolis import Metropolis
-from nbinfer.mcmc.nuts import NUTS
-from nbinfer.mcmc.slice import Slice
-from nbinfer.mcmc.step import STEPPER, Competence, StepMethod
+from nbinfer.engine.step import STEPPER, Competence, StepMethod
+from nbinfer.mcmc.discrete.binary import BinaryGibbsMetropolis, BinaryMetropolis
+from nbinfer.mcmc.discrete.categorical import CategoricalGibbsMetropolis
+from nbinfer.mcmc.hamiltonian.hmc import HamiltonianMC
+from nbinfer.mcmc.hamiltonian.nuts import NUTS
+from nbinfer.mcmc.walks.metropolis import Metropolis
+from nbinfer.mcmc.walks.slice import Slice
 
 Options: TypeAlias = Mapping[str, Mapping[str, Any]]
 

@@ -8,15 +8,15 @@ from typing import Any
 
 from nbinfer.arguments import flag
 from nbinfer.diagnostics import check
+from nbinfer.engine.chain import work
+from nbinfer.engine.driver import Outcome, run
+from nbinfer.engine.progress import Display, display_for
+from nbinfer.engine.task import Task, finished
 from nbinfer.errors import ConvergenceWarning, NbinferWarning, SamplingError
 from nbinfer.mcmc.arguments import check_count, cores_for, kept_names, model_and_draws, options_for
 from nbinfer.mcmc.assign import assign, listed, separated
-from nbinfer.mcmc.chain import work
-from nbinfer.mcmc.driver import Outcome, run
-from nbinfer.mcmc.init import beginning, beside, check_scope, checked
-from nbinfer.mcmc.progress import Display, display_for
+from nbinfer.mcmc.hamiltonian.init import beginning, beside, check_scope, checked
 from nbinfer.mcmc.sampling import Sampling, divergence_error
-from nbinfer.mcmc.task import Task, finished
 from nbinfer.random import seed_sequences
 from nbinfer.trace import Trace
 

@@ -12,13 +12,13 @@ import numpy as np
 from nbinfer._version import __version__
 from nbinfer.autodiff.errors import DerivativeWarning
 from nbinfer.diagnostics.of_samplers import first_divergence, where
+from nbinfer.engine.blocks import Blocks, Placed
+from nbinfer.engine.starts import starting_points
+from nbinfer.engine.step import StepMethod, site_of
 from nbinfer.errors import PerformanceWarning, SamplingError, unseen
 from nbinfer.mcmc.arrays import posterior_arrays, statistics_arrays
-from nbinfer.mcmc.blocks import Blocks, Placed
-from nbinfer.mcmc.starts import starting_points
-from nbinfer.mcmc.step import StepMethod, site_of
 from nbinfer.model import Model
-from nbinfer.model.extras import check_conditionals
+from nbinfer.model.code.extras import check_conditionals
 from nbinfer.random import key_of
 from nbinfer.trace import Trace
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from nbinfer.arguments import mapping
 from nbinfer.compile import address_of
+from nbinfer.engine.chain import work
+from nbinfer.engine.driver import raise_failure
+from nbinfer.engine.step import STEPPER
 from nbinfer.errors import SamplingError
 from nbinfer.mcmc.arguments import check_count, kept_names, model_and_draws
 from nbinfer.mcmc.assign import assign, separated
-from nbinfer.mcmc.chain import work
-from nbinfer.mcmc.driver import raise_failure
 from nbinfer.mcmc.sampling import Sampling
-from nbinfer.mcmc.step import STEPPER
 from nbinfer.random import seed_sequences
 from nbinfer.trace import Trace
 

@@ -6,20 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.arguments import is_number
-
-
-def positive(name: str, value: Any, finite: bool = True) -> None:
-    """Require a positive number."""
-    if not is_number(value) or not value > 0 or (finite and value == np.inf):
-        raise ValueError(f"{name} must be positive{' and finite' if finite else ''}, got {value!r}.")
-
-
-def count(name: str, value: Any, least: int, most: int) -> None:
-    """Require an int within limits."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or not least <= value <= most:
-        raise ValueError(f"{name} must be an int from {least} to {most}, got {value!r}.")
-
 
 def check_tune(label: str, tune: Any) -> None:
     """Require a flag, and not the number of tuning draws."""

@@ -1,10 +1,10 @@
 """Models: parameters and their supports, data, densities as C functions."""
 
-from nbinfer.model import foreign as foreign  # it tells `Model.flat` of itself
 from nbinfer.model.base import default_model
+from nbinfer.model.foreign import flat as flat  # it tells `Model.flat` of itself
 from nbinfer.model.model import Model
-from nbinfer.model.support import Support
-from nbinfer.model.supports import (
+from nbinfer.model.support.support import Support
+from nbinfer.model.support.supports import (
     binary,
     categorical,
     cholesky_corr,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbinfer.model.bounds import BoundsError
 from nbinfer.model.layout import Layout, Parameter
+from nbinfer.model.support.bounds import BoundsError
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.check import Check
-    from nbinfer.model.density import Bound
+    from nbinfer.model.bound import Bound
     from nbinfer.model.model import Model
 
 _CONTEXT = threading.local()

@@ -11,9 +11,9 @@ import numpy as np
 
 from nbinfer.compile import readonly
 from nbinfer.errors import ModelError
-from nbinfer.model.bounds import BoundsError, evaluate
 from nbinfer.model.data import check_name
-from nbinfer.model.support import Support
+from nbinfer.model.support.bounds import BoundsError, evaluate
+from nbinfer.model.support.support import Support
 
 
 class Parameter(NamedTuple):

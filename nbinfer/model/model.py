@@ -16,11 +16,13 @@ from nbinfer.compile.forks import cached_property
 from nbinfer.compile.python_functions import python_function
 from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
-from nbinfer.model.base import BaseModel
-from nbinfer.model.bounds import BoundsError, called
+from nbinfer.model.base import BaseModel, default_model
+from nbinfer.model.bound import Bound, CompiledBound
+from nbinfer.model.code.derived import NAME, data_type, derive_bounds, parameter_types, units_key
+from nbinfer.model.code.extras import conditionals
+from nbinfer.model.code.kinds import with_kinds
+from nbinfer.model.code.plan import Derived, Plan, Term
 from nbinfer.model.data import check_name, content_key, convert_all, replace
-from nbinfer.model.density import Bound, CompiledBound
-from nbinfer.model.derived import NAME, data_type, derive_bounds, parameter_types, units_key
 from nbinfer.model.evaluate import (
     Facts,
     call,
@@ -30,10 +32,8 @@ from nbinfer.model.evaluate import (
     check_term,
     retrying,
 )
-from nbinfer.model.extras import conditionals
-from nbinfer.model.kinds import with_kinds
 from nbinfer.model.observe import check_sum, describe, look_where_finite
-from nbinfer.model.plan import Derived, Plan, Term
+from nbinfer.model.support.bounds import BoundsError, called
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import Generated
@@ -424,3 +424,12 @@ def _functions(functions: Any, what: str) -> dict[str, Any]:
     if not isinstance(functions, Mapping):
         raise ModelError(f"{what} must map names to functions, got {type(functions).__name__}")
     return dict(functions)
+
+
+def the_model(model: Any) -> Model:
+    """Return the model, or that of the enclosing ``with`` block if none is given."""
+    if model is None:
+        return default_model()
+    if not isinstance(model, Model):
+        raise TypeError(f"model must be an nbinfer.Model, got {type(model).__name__}. Wrap a function in Model.flat.")
+    return model

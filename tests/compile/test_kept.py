@@ -5,7 +5,7 @@ import pytest
 
 from nbinfer.compile import Kernel, kernel, objects
 from nbinfer.compile.kept import can_be_kept
-from nbinfer.mcmc.phase import copy
+from nbinfer.mcmc.hamiltonian.phase import copy
 from nbinfer.vectormath import exp, log1pexp
 
 pytestmark = pytest.mark.nojit

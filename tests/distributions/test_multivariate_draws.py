@@ -17,7 +17,7 @@ from nbinfer.distributions import (
     mvstudent_t,
     wishart,
 )
-from nbinfer.model.matrix_transforms import cholesky_corr_forward
+from nbinfer.model.transforms.matrices import cholesky_corr_forward
 from tests.distributions.multivariate import ALPHA, CHOL, COV, MU, RHO, P, W
 
 nojit = pytest.mark.skipif(not JIT, reason="nothing is compiled")

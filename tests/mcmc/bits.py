@@ -15,9 +15,9 @@ import numpy as np
 import nbinfer as nb
 from nbinfer import mcmc
 from nbinfer.mcmc.assign import CompoundStep
-from tests.mcmc.mixed import mixture
+from tests.laws.mixed import mixture
+from tests.mcmc.discrete.test_gibbs import draw_x, draw_z
 from tests.mcmc.models import eight_schools
-from tests.mcmc.test_gibbs import draw_x, draw_z
 
 TABLE = Path(__file__).with_name("bits.json")
 SHORT = {"draws": 60, "tune": 240, "chains": 3, "random_seed": 20, "progressbar": False}

@@ -5,9 +5,9 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.diagnostics import Kind
+from nbinfer.engine.step import Competence
 from nbinfer.mcmc.assign import assign, listed, separated
-from nbinfer.mcmc.step import Competence
-from tests.mcmc.mixed import mixture
+from tests.laws.mixed import mixture
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 quiet = {"progressbar": False, "random_seed": 1}

@@ -3,7 +3,7 @@
 import pytest
 
 from nbinfer import mcmc
-from nbinfer.mcmc.step import StepMethod
+from nbinfer.engine.step import StepMethod
 from tests.mcmc import bits
 
 pytestmark = [pytest.mark.nojit, pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")]

@@ -15,7 +15,7 @@ import pytest
 import nbinfer as nb
 from nbinfer.compile import JIT
 from nbinfer.errors import ConvergenceWarning, SamplingError
-from nbinfer.mcmc.nuts import NUTS
+from nbinfer.mcmc.hamiltonian.nuts import NUTS
 from tests.mcmc.models import eight_schools, raising, slow
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")

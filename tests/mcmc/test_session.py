@@ -8,7 +8,7 @@ import pytest
 import nbinfer as nb
 from nbinfer.compile import JIT
 from nbinfer.errors import SamplingError
-from tests.mcmc.mixed import mixture
+from tests.laws.mixed import mixture
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 

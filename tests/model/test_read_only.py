@@ -6,7 +6,7 @@ import pytest
 
 import nbinfer.model as nb
 from nbinfer.errors import ModelError
-from nbinfer.model.extras import draw_entry
+from nbinfer.model.code.extras import draw_entry
 
 MATRIX = np.eye(3)
 

@@ -1,0 +1,1 @@
+"""Adaptation: the step size, and the schedule of warm-up."""

@@ -1,0 +1,1 @@
+"""Steps on discrete variables, and draws from full conditionals."""

@@ -1,0 +1,1 @@
+"""Hamiltonian steps: trajectories, the tree of NUTS, and how runs with them begin."""

@@ -1,0 +1,234 @@
+"""What steps of Hamiltonian dynamics have in common: settings, metric, step size and their adaptation.
+
+References
+----------
+.. [1] M. D. Hoffman and A. Gelman, "The No-U-Turn Sampler", JMLR 15 (2014).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import numpy as np
+
+from nbinfer.arguments import between, choice, flag, is_number, positive
+from nbinfer.compile import Record, kernel
+from nbinfer.compile.forks import cached_property
+from nbinfer.engine.state import Inner, Memory, State
+from nbinfer.engine.step import Around, Competence, Site, StepMethod
+from nbinfer.mcmc.adaptation import step_size as step_sizes
+from nbinfer.mcmc.adaptation import warmup
+from nbinfer.mcmc.adaptation.step_size import AVERAGING
+from nbinfer.mcmc.adaptation.warmup import SCHEDULE
+from nbinfer.mcmc.hamiltonian import integrators
+from nbinfer.mcmc.hamiltonian.integrators import integrator_number
+from nbinfer.mcmc.hamiltonian.phase import from_chain, momentum_of
+from nbinfer.mcmc.metric import kernel as metrics
+from nbinfer.mcmc.metric.adaptive import NAMED
+from nbinfer.mcmc.metric.choose import potential_of
+from nbinfer.mcmc.metric.guessed import GuessedPotential
+from nbinfer.mcmc.metric.kernel import Adaptation
+from nbinfer.mcmc.metric.potential import QuadPotential
+from nbinfer.random import uniform
+
+#: What every Hamiltonian step keeps.
+HAMILTONIAN = State(
+    fields={
+        "integrator": "i8",
+        "energy_limit": "f8",  # Emax
+        "target_accept": "f8",
+        "gamma": "f8",
+        "k": "f8",
+        "t0": "f8",
+        "adapts_step_size": "i8",
+        "low": "f8",  # the step size is multiplied by a number from U(low, high)
+        "high": "f8",
+        "first_step_size": "f8",
+        "begun": "i8",  # whether the first transition has been prepared
+    },
+    parts={"metric": Inner(lambda step: step.kinetic), "schedule": SCHEDULE, "averaging": AVERAGING},
+)
+
+
+@kernel
+def search_step_size(chain: Record, own: Record, metric: Record, averaging: Record, origin: int, target: int) -> None:
+    """Double or halve the step size until the acceptance of one step crosses the target (section 3.2.1 of [1]).
+
+    `origin` and `target` are addresses of two phase points that may be overwritten.
+    """
+    n = chain.n
+    from_chain(chain, origin)
+    size = own.first_step_size if averaging.count == 0.0 else step_sizes.step_size(averaging, True)
+    direction = 0
+    for _ in range(100):
+        kinetic = metrics.draw_momentum(metric, chain.words, momentum_of(origin, n))
+        logp, new_kinetic = integrators.step(chain, metric, own.integrator, size, origin, target)
+        chain.gradients += own.integrator + 1
+        error = new_kinetic - logp - (kinetic - chain.logp)
+        accept = math.exp(min(0.0, -error)) if error < np.inf else 0.0
+        wanted = 1 if accept > own.target_accept else -1
+        if direction == 0:
+            direction = wanted
+        elif wanted != direction:
+            break
+        following = size * 2.0 if direction > 0 else size * 0.5
+        if following > averaging.largest or following < 1e-300:
+            break
+        size = following
+    step_sizes.restart(averaging, size)
+
+
+@kernel
+def begin(chain: Record, own: Record, metric: Record, averaging: Record, origin: int, target: int) -> None:
+    """Do what the first transition needs: a first metric and a first step size."""
+    own.begun = 1
+    step_sizes.restart(averaging, own.first_step_size)
+    if chain.tuning != 0:
+        metrics.guess(metric, chain.grad)
+        if own.adapts_step_size != 0:
+            search_step_size(chain, own, metric, averaging, origin, target)
+
+
+@kernel
+def varied(chain: Record, own: Record, size: float) -> float:
+    """Return the step size of one transition: `size` times a number from U(low, high)."""
+    factor: float = own.low
+    if own.low < own.high:
+        factor += (own.high - own.low) * uniform(chain.words)
+    return size * factor
+
+
+@kernel
+def adapt(
+    chain: Record,
+    own: Record,
+    metric: Record,
+    schedule: Record,
+    averaging: Record,
+    accept: float,
+    moved: bool,
+    origin: int,
+    target: int,
+) -> None:
+    """Learn from a transition of warm-up: the step size from its acceptance, the metric from where it led."""
+    if own.adapts_step_size != 0:
+        step_sizes.learn(averaging, accept, own.target_accept, own.gamma, own.t0, own.k)
+    first_change = warmup.learn(schedule, metric, chain.draw, moved, chain.position, chain.grad)
+    if first_change and own.adapts_step_size != 0:
+        search_step_size(chain, own, metric, averaging, origin, target)
+
+
+@dataclass(frozen=True)
+class Hamiltonian(StepMethod):  # numpydoc ignore=PR01
+    """Base of the Hamiltonian steps: their common options, which `NUTS` and `HamiltonianMC` describe."""
+
+    _: KW_ONLY
+    target_accept: float = 0.8
+    metric: str | QuadPotential | None = None
+    scaling: Any = None
+    is_cov: bool = False
+    potential: QuadPotential | None = None
+    integrator: str = "leapfrog"
+    Emax: float = 1000.0
+    adapt_step_size: bool = True
+    step_scale: float = 0.25
+    gamma: float = 0.05
+    k: float = 0.75
+    t0: float = 10.0
+    step_rand: float | tuple[float, float] | None = None
+    on_error: str = "summary"
+
+    uses_gradient = True
+
+    def __post_init__(self) -> None:
+        between("target_accept", self.target_accept, 0.0, 1.0)
+        positive("Emax", self.Emax, finite=False)
+        flag("adapt_step_size", self.adapt_step_size)
+        for name in ("step_scale", "gamma", "t0"):
+            positive(name, getattr(self, name))
+        if not is_number(self.k) or not 0.5 < self.k <= 1.0:
+            raise ValueError(f"k must lie in (0.5, 1], got {self.k!r}.")
+        choice("on_error", self.on_error, ("summary", "warn", "raise"))
+        integrator_number(self.integrator)
+        low, high = self._step_range()
+        if not 0.0 < low <= high < np.inf:
+            raise ValueError(
+                "step_rand must be None, a number in [0, 1) or (low, high) with 0 < low <= high, "
+                f"got {self.step_rand!r}."
+            )
+        self.kinetic  # noqa: B018 - its errors belong here
+
+    @property
+    def largest_step_size(self) -> float:
+        """What the step size is not raised above; NaN with a metric that is given, where a step has a unit."""
+        return np.nan if self.kinetic.adaptation == Adaptation.NONE else step_sizes.LARGEST_STEP
+
+    @cached_property
+    def kinetic(self) -> QuadPotential:
+        """The metric that `metric`, `scaling` or `potential` ask for."""
+        given = [name for name in ("metric", "scaling", "potential") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} say the same thing, what the metric is; pass one of them.")
+        if self.is_cov is not False and self.scaling is None:
+            raise ValueError("is_cov tells what a scaling is; pass scaling=, or leave is_cov out.")
+        if isinstance(self.scaling, Mapping):
+            if self.is_cov:
+                raise ValueError(
+                    "a point as scaling stands for the curvature there, which is a mass; leave is_cov out."
+                )
+            return GuessedPotential(self.scaling)
+        if self.scaling is not None:
+            return potential_of("scaling", self.scaling, self.is_cov)
+        wanted = self.potential if self.potential is not None else self.metric
+        if wanted is None:
+            return NAMED["fisher"]()
+        if isinstance(wanted, QuadPotential):
+            return wanted
+        if given[0] == "potential" or not isinstance(wanted, str):
+            names = " or a name" if given[0] == "metric" else ""
+            raise TypeError(
+                f"{given[0]} must be a metric such as quad_potential(C, is_cov){names}, got {type(wanted).__name__}. "
+                "One of your own is QuadPotentialFunctions(velocity, random)."
+            )
+        choice("metric", wanted, NAMED)
+        return NAMED[wanted]()
+
+    def _step_range(self) -> tuple[float, float]:
+        if self.step_rand is None:
+            return 1.0, 1.0
+        if isinstance(self.step_rand, int | float):
+            return 1.0 - self.step_rand, 1.0 + self.step_rand
+        try:
+            low, high = self.step_rand
+            return float(low), float(high)
+        except (TypeError, ValueError):
+            raise TypeError(f"step_rand must be None, a number or (low, high), got {self.step_rand!r}.") from None
+
+    @staticmethod
+    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+        """Tell how well the step samples a variable: it can if that is continuous and there is a gradient."""
+        suits = not parameter.support.discrete and has_gradient
+        return Competence.COMPATIBLE if suits else Competence.INCOMPATIBLE
+
+    def check(self, site: Site) -> None:
+        """Raise ValueError if the metric does not fit the place."""
+        self.kinetic.placed(site)
+
+    def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
+        """Write the settings and the first state of a chain that begins at `position`."""
+        own.target_accept, own.gamma, own.k, own.t0 = self.target_accept, self.gamma, self.k, self.t0
+        own.integrator, own.energy_limit = integrator_number(self.integrator), self.Emax
+        own.adapts_step_size = self.adapt_step_size
+        own.low, own.high = self._step_range()
+        own.first_step_size = self.step_scale / site.n**0.25
+        # Without a metric that is learnt a step is as long as the parameters are large.
+        largest = self.largest_step_size
+        own.averaging.largest = np.inf if np.isnan(largest) else largest
+        self.kinetic.placed(site).initialise(own.metric, own.schedule, tune, position)
+
+    def connect(self, own: Memory, around: Around, site: Site) -> None:
+        """Write the functions of a metric that is made of them."""
+        self.kinetic.connect(own.metric)

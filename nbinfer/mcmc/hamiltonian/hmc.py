@@ -1,0 +1,226 @@
+"""Hamiltonian Monte Carlo: trajectories of one length, whose end is accepted or rejected.
+
+References
+----------
+.. [1] R. M. Neal, "MCMC using Hamiltonian dynamics", Handbook of Markov Chain Monte Carlo (2011), section 5.3.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from nbinfer.arguments import count, positive
+from nbinfer.compile import Record, entry, kernel, load_acquire, record_at
+from nbinfer.engine.chain import Chain, Status, know_gradient
+from nbinfer.engine.state import Memory, floats
+from nbinfer.engine.step import Site
+from nbinfer.mcmc.adaptation import step_size as step_sizes
+from nbinfer.mcmc.adaptation.step_size import DualAveraging
+from nbinfer.mcmc.adaptation.warmup import Schedule
+from nbinfer.mcmc.hamiltonian import common as hamiltonian
+from nbinfer.mcmc.hamiltonian import integrators
+from nbinfer.mcmc.hamiltonian.common import HAMILTONIAN, Hamiltonian
+from nbinfer.mcmc.hamiltonian.phase import from_chain, momentum_of, point_at, to_chain
+from nbinfer.mcmc.metric import kernel as metrics
+from nbinfer.mcmc.metric.kernel import Metric
+from nbinfer.random import uniform
+
+HMC = HAMILTONIAN.extended(
+    fields={
+        "path_length": "f8",
+        "max_steps": "i8",
+        # The outcome of a trajectory.
+        "end": "i8",  # address of its last point
+        "logp": "f8",  # there
+        "start_energy": "f8",
+        "energy": "f8",  # at the end
+        "n_steps": "i8",
+    },
+    work={"points": floats(lambda step, site: 8 * site.n)},  # two phase points
+    statistics={
+        "lp": "float64",
+        "acceptance_rate": "float64",
+        "accepted": "bool",
+        "step_size": "float64",
+        "step_size_bar": "float64",
+        "path_length": "float64",
+        "n_steps": "int64",
+        "diverging": "bool",
+        "energy": "float64",
+        "energy_error": "float64",
+        "tune": "bool",
+    },
+)
+Hmc, Row = HMC.record, HMC.row
+
+_OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
+
+
+@kernel
+def trajectory(chain: Record, own: Record, metric: Record, size: float) -> bool:
+    """Follow the dynamics from the chain's position with a new momentum, and write where it ends; False if stopped.
+
+    The path ends early where the energy is not finite. That does not depend on the direction of the path, so that what
+    is rejected for it is rejected both ways.
+    """
+    n = chain.n
+    origin, target = point_at(own.points, n, 0), point_at(own.points, n, 1)
+    from_chain(chain, origin)
+    own.start_energy = metrics.draw_momentum(metric, chain.words, momentum_of(origin, n)) - chain.logp
+    steps = int(max(1.0, min(float(own.max_steps), own.path_length / size)))
+    own.n_steps = 0
+    own.energy = own.start_energy
+    while own.n_steps < steps and math.isfinite(own.energy):
+        if load_acquire(chain.stop) != 0:
+            return False
+        logp, kinetic = integrators.step(chain, metric, own.integrator, size, origin, target)
+        chain.gradients += own.integrator + 1
+        own.n_steps += 1
+        own.logp = logp
+        own.energy = kinetic - logp
+        origin, target = target, origin
+    own.end = origin
+    return True
+
+
+@entry("int64(intp, intp)")
+def step(chain_address: int, own_address: int) -> int:
+    """Make one transition of a chain."""
+    chain, own = record_at(chain_address, Chain), record_at(own_address, Hmc)
+    metric, schedule = record_at(own.metric, Metric), record_at(own.schedule, Schedule)
+    averaging = record_at(own.averaging, DualAveraging)
+    origin, target = point_at(own.points, chain.n, 0), point_at(own.points, chain.n, 1)
+    know_gradient(chain)
+    if own.begun == 0:
+        hamiltonian.begin(chain, own, metric, averaging, origin, target)
+    tuning = chain.tuning != 0
+    size = step_sizes.step_size(averaging, tuning)
+    used = hamiltonian.varied(chain, own, size)
+    if not trajectory(chain, own, metric, used):
+        return _STOPPED
+    error = own.energy - own.start_energy
+    # Only a rise diverges: a fall is how a chain that starts far out finds its way in. A rise is accepted or rejected
+    # as any other, for the way back is no divergence: to reject all would break detailed balance.
+    diverging = not math.isfinite(own.energy) or error > own.energy_limit
+    accept = 0.0 if not math.isfinite(own.energy) else math.exp(min(0.0, -error))
+    accepted = uniform(chain.words) < accept
+    if accepted:
+        chain.logp = own.logp
+        to_chain(chain, own.end)
+    length = own.n_steps * used
+    energy = own.energy if accepted else own.start_energy
+    if tuning:
+        hamiltonian.adapt(chain, own, metric, schedule, averaging, accept, accepted, origin, target)
+    elif diverging:
+        chain.divergences += 1
+    chain.step_size = size
+    row = record_at(own.statistics, Row)
+    row.lp = chain.logp
+    row.acceptance_rate = accept
+    row.accepted = accepted
+    row.step_size = size
+    row.step_size_bar = step_sizes.step_size(averaging, False)
+    row.path_length = length
+    row.n_steps = own.n_steps
+    row.diverging = diverging
+    row.energy = energy
+    row.energy_error = error
+    row.tune = chain.tuning
+    return _OK
+
+
+@dataclass(frozen=True, kw_only=True)
+class HamiltonianMC(Hamiltonian):  # numpydoc ignore=PR02
+    """Configure Hamiltonian Monte Carlo with trajectories of one length.
+
+    Parameters
+    ----------
+    vars : str or sequence of str, optional
+        Names of the variables to sample, which must be continuous. Default: all that are.
+    target_accept : float
+        Mean acceptance probability that the step size is tuned to, in (0, 1). Default 0.65; PyMC uses the same.
+    metric : {'fisher', 'diag', 'diag_grad', 'dense', 'unit'} or QuadPotential, optional
+        Learnt: diagonal by Fisher divergence (nutpie's, the default), diagonal by variance (PyMC's), the same and then
+        by mean absolute gradients, dense by covariance; or none. Or an object, such as `quad_potential` makes.
+    scaling : array_like, sparse matrix or mapping, optional
+        A fixed metric: the mass, a precision on the unconstrained scale, of shape (n,) or (n, n). A mapping is a point
+        whose curvature is the mass.
+    is_cov : bool
+        If True, `scaling` is the inverse mass, a covariance.
+    potential : QuadPotential, optional
+        PyMC's name for a metric that is an object.
+    integrator : {'leapfrog', 'twostage', 'threestage'}
+        One, two or three gradients per step.
+    Emax : float
+        A trajectory that ends at an energy higher than the start's by more is a divergence; it is accepted or rejected
+        as any other.
+    adapt_step_size : bool
+        If False, the step size is ``step_scale / dim**0.25`` throughout.
+    step_scale : float
+        Sets the first step size, ``step_scale / dim**0.25``.
+    gamma, k, t0 : float
+        Constants of dual averaging; k in (0.5, 1]. Here `gamma` is 0.2, four times that of NUTS: one acceptance for
+        each transition is a noisier guide than the mean over a tree, and a step size that swings settles too low.
+    step_rand : None, float or (low, high)
+        Multiply each transition's step size by a number from U(1 - x, 1 + x), or from U(low, high). Default
+        (0.85, 1.15): with one length for all, trajectories of some targets end where they began.
+    on_error : {'summary', 'warn', 'raise'}
+        What to do about divergences: report them once at the end, as they occur, or stop at the first.
+    path_length : float
+        Length of a trajectory: it takes ``path_length / step_size`` steps, rounded down, but at least one.
+    max_steps : int
+        Steps of a trajectory at most.
+
+    Raises
+    ------
+    ValueError
+        If an option makes no sense, or two of `metric`, `scaling` and `potential` are given.
+    PositiveDefiniteError
+        If a metric is not positive definite; it names the entries.
+
+    See Also
+    --------
+    NUTS : Finds the length of each trajectory by itself.
+
+    Notes
+    -----
+    Statistics of each draw: lp, acceptance_rate, accepted, step_size, step_size_bar, path_length (of this trajectory:
+    n_steps times the step size after `step_rand`), n_steps, diverging, energy (at the draw), energy_error (at the end
+    of the trajectory, accepted or not), tune.
+
+    Examples
+    --------
+    >>> import nbinfer as nb
+    >>> def logp_grad(p, d, grad):
+    ...     grad.x[:] -= p.x
+    ...     return -0.5 * (p.x[0] ** 2 + p.x[1] ** 2)
+    >>> model = nb.Model({"x": nb.real(2)}, logp_grad=logp_grad)
+    >>> trace = nb.sample(model, 500, step=nb.HamiltonianMC(path_length=1.5), random_seed=1)
+    >>> trace["x"].shape
+    (4, 500, 2)
+    """
+
+    path_length: float = 2.0
+    max_steps: int = 1024
+    target_accept: float = 0.65
+    gamma: float = 0.2
+    step_rand: float | tuple[float, float] | None = (0.85, 1.15)
+
+    #: How `step_kwargs` names it.
+    name = "hmc"
+    state = HMC
+    function = step
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive("path_length", self.path_length)
+        count("max_steps", self.max_steps, 1, 2**31)
+
+    def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
+        """Write the settings and the first state of a chain that begins at `position`."""
+        super().initialise(own, site, tune, position)
+        own.path_length, own.max_steps = self.path_length, self.max_steps
+        own.averaging.follows = True

@@ -1,0 +1,244 @@
+"""How NUTS begins where nothing else is said: starting points and metric, by the name of an initialiser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nbinfer.arguments import count, flag
+from nbinfer.engine.blocks import Blocks, Column, Placed
+from nbinfer.engine.driver import run
+from nbinfer.engine.progress import display_for
+from nbinfer.engine.starts import starting_points
+from nbinfer.engine.step import site_of
+from nbinfer.mcmc.assign import assign
+from nbinfer.mcmc.hamiltonian.nuts import NUTS
+from nbinfer.mcmc.metric.definite import not_definite
+from nbinfer.mcmc.metric.potential import QuadPotentialFull
+from nbinfer.model import Model
+from nbinfer.model.foreign.flat import record_position
+from nbinfer.model.model import the_model
+from nbinfer.optimize.curvature import hessian, position
+from nbinfer.optimize.find import find_map
+from nbinfer.random import Purpose, generator, key_of, seed_sequences
+
+#: Initialisers that need nothing but the model: name -> (jitter, name of the metric).
+SIMPLE = {"auto": (True, None), "jitter+adapt_diag": (True, "diag"), "adapt_diag": (False, "diag")}
+_WHOLE = ("map", "nuts")
+_VARIATIONAL = ("advi", "advi+adapt_diag", "advi+adapt_diag_grad", "advi_map")
+
+
+class Beginning(NamedTuple):
+    """What an initialiser says.
+
+    Attributes
+    ----------
+    start : list of dict, or None
+        A point for each chain; None: the initial point.
+    jitter : bool
+        Whether chains without a point are jittered.
+    nuts : dict
+        Options of NUTS.
+    """
+
+    start: list[dict[str, Any]] | None
+    jitter: bool
+    nuts: dict[str, Any]
+
+
+def checked(init: Any) -> str:
+    """Return the name of an initialiser in lower case.
+
+    Raises
+    ------
+    TypeError
+        If it is no str.
+    NotImplementedError
+        If there is none of that name, or it needs variational inference.
+    """
+    if not isinstance(init, str):
+        raise TypeError(f"init must be a str, got {type(init).__name__}.")
+    known = ", ".join(map(repr, [*SIMPLE, *_WHOLE]))
+    if init.lower() in _VARIATIONAL:
+        raise NotImplementedError(f"init={init!r} comes with variational inference; choose {known}.")
+    if init.lower() not in (*SIMPLE, *_WHOLE):
+        raise NotImplementedError(f"init={init!r} is not known; choose {known}.")
+    return init.lower()
+
+
+def check_scope(init: str, model: Model, step: Sequence[Any]) -> None:
+    """Raise ValueError if an initialiser is one for NUTS on all variables, and something else samples some of them."""
+    if init in _WHOLE:
+        if step:
+            raise ValueError(
+                f"init={init!r} sets up NUTS for all variables, but step= is given; pass start= and the step's metric= "
+                "yourself, or take what nb.init_nuts returns."
+            )
+        _all_continuous(init, model)
+
+
+def beside(begin: Beginning, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an initialiser says of NUTS beside a user's options: no metric if those have one."""
+    return {} if any(options.get(name) is not None for name in ("metric", "scaling", "potential")) else begin.nuts
+
+
+def beginning(
+    init: str,
+    model: Model,
+    sequences: Sequence[np.random.SeedSequence],
+    numbers: Sequence[int],
+    n_init: int,
+    progressbar: bool,
+) -> Beginning:
+    """Find out how chains begin.
+
+    Parameters
+    ----------
+    init : str
+        Checked.
+    model : Model
+    sequences, numbers : sequences
+        Seeds and numbers of the chains.
+    n_init : int
+        Draws of the run that init='nuts' makes.
+    progressbar : bool
+    """
+    if init in SIMPLE:
+        jitter, metric = SIMPLE[init]
+        return Beginning(None, jitter, {} if metric is None else {"metric": metric})
+    if init == "map":
+        return _from_map(model, len(numbers), progressbar)
+    return _from_run(model, sequences, numbers, n_init, progressbar)
+
+
+def _all_continuous(init: str, model: Model) -> None:
+    discrete = [name for name, p in model.parameters.items() if p.support.discrete]
+    if discrete:
+        raise ValueError(
+            f"init={init!r} sets up NUTS for all variables, but {', '.join(map(repr, discrete))} is discrete; call "
+            "nb.sample without it, which gives every variable its step."
+        )
+
+
+def _from_map(model: Model, chains: int, progressbar: bool) -> Beginning:
+    """Begin at the maximum of the density that NUTS sees, with the covariance that the curvature there means."""
+    found = find_map(model, include_jacobian=True, progressbar=progressbar)
+    point = {name: found[name] for name in model.parameters}
+    bound = model.bind(1)
+    precision = hessian(bound, position(bound, point), np.arange(model.dim))
+    try:
+        half = np.linalg.inv(np.linalg.cholesky(precision))
+    except np.linalg.LinAlgError:
+        names = [model.layout.coordinate_name(i) for i in range(model.dim)]
+        error = not_definite("the curvature at the maximum", precision, names)
+        error.add_note("init='map' fits no metric here; init='auto' learns one.")
+        raise error from None
+    return Beginning([point] * chains, False, {"metric": QuadPotentialFull(half.T @ half)})
+
+
+def _from_run(
+    model: Model, sequences: Sequence[np.random.SeedSequence], numbers: Sequence[int], draws: int, progressbar: bool
+) -> Beginning:
+    """Begin at draws of a run of NUTS, with the covariance of all of them."""
+    # The run has a seed of its own, so that no chain repeats its random numbers.
+    first = sequences[0]
+    key = key_of(np.random.SeedSequence(first.entropy, spawn_key=(*first.spawn_key, 1)))
+    bound = model.bind(1)
+    tune = draws // 2
+    blocks = Blocks(bound, [Placed(NUTS(), site_of(bound, list(model.parameters)))], tune, [0], [key])
+    blocks.begin(0, *starting_points(bound, model, None, True, [key], [0])[0])
+    positions = np.full((1, draws, model.dim), np.nan)
+    blocks.wire([Column(0, model.dim, "float64", None, positions)], [])
+    blocks.chains[0].record_function = record_position.address  # unconstrained, in place of the model's row
+    outcome = run(blocks, bound, tune + draws, 1, display_for(progressbar, [0], tune, tune + draws))
+    if outcome.error is not None:
+        raise outcome.error
+    covariance = np.cov(positions[0].T).reshape(model.dim, model.dim)
+    chosen = [
+        generator(key_of(s), 0, n, Purpose.START).integers(draws) for s, n in zip(sequences, numbers, strict=True)
+    ]
+    start = [model.constrain(positions[0, i]) for i in chosen]
+    return Beginning(start, False, {"metric": QuadPotentialFull(covariance)})
+
+
+def init_nuts(
+    init: str = "auto",
+    chains: int = 1,
+    n_init: int = 500_000,
+    model: Model | None = None,
+    random_seed: Any = None,
+    progressbar: bool = True,
+    **kwargs: Any,
+) -> tuple[list[dict[str, Any]], NUTS]:
+    """Return starting points and a NUTS step for a model.
+
+    Parameters
+    ----------
+    init : {'auto', 'jitter+adapt_diag', 'adapt_diag', 'map', 'nuts'}
+        'auto' starts at the initial point plus U(-1, 1) in every unconstrained coordinate and learns a diagonal metric
+        by Fisher divergence; the next two learn the variances, with and without that jitter, each chain from its own
+        start. 'map' starts at the maximum of the density of the unconstrained parameters; its metric is the inverse of
+        the curvature there. 'nuts' makes a run; chains start at its draws and its covariance is the metric.
+    chains : int
+        Number of starting points.
+    n_init : int
+        Draws of the run that 'nuts' makes, after half as many of warm-up.
+    model : Model, optional
+        Default: the model of the enclosing ``with`` block.
+    random_seed : None, int, sequence of int, SeedSequence or Generator
+        See `nbinfer.random.seed_sequences`.
+    progressbar : bool
+        Show what takes long.
+    **kwargs : object
+        Options of `NUTS`. A metric among them takes the place of the initialiser's.
+
+    Returns
+    -------
+    start : list of dict
+        Constrained values by name, for each chain.
+    nuts : NUTS
+        Pass both on: ``sample(model, step=nuts, start=start, chains=chains)``.
+
+    Raises
+    ------
+    TypeError
+        If `init` is no str.
+    NotImplementedError
+        If it is not known, or needs variational inference.
+    ValueError
+        If the model has discrete variables, or `vars` leaves some out.
+    PositiveDefiniteError
+        If the curvature or the covariance is not positive definite; it names the entries.
+
+    Examples
+    --------
+    >>> import nbinfer as nb
+    >>> def logp(p, d):
+    ...     return -0.5 * (p.x - 1.0) ** 2 / 4.0
+    >>> model = nb.Model({"x": nb.real()}, logp=logp)
+    >>> start, nuts = nb.init_nuts("map", chains=2, model=model)
+    >>> [round(point["x"], 6) for point in start]
+    [1.0, 1.0]
+    >>> nb.sample(model, 500, step=nuts, start=start, chains=2, random_seed=1)["x"].shape
+    (2, 500)
+    """
+    name = checked(init)
+    model = the_model(model)
+    count("chains", chains, 1, 2**31)
+    count("n_init", n_init, 2, 2**62)
+    flag("progressbar", progressbar)
+    _all_continuous(init, model)
+    ((_, chosen), *_) = assign(model, NUTS(**kwargs))  # what is wrong with the options shows before anything runs
+    left = set(model.parameters) - set(chosen)
+    if left:
+        raise ValueError(f"init_nuts sets up NUTS for all variables, but vars leaves out {', '.join(sorted(left))}.")
+    sequences, numbers = seed_sequences(random_seed, chains), list(range(chains))
+    begin = beginning(name, model, sequences, numbers, n_init, progressbar)
+    nuts = NUTS(**{**beside(begin, kwargs), **kwargs})
+    if begin.start is not None:
+        return begin.start, nuts
+    keys = [key_of(s) for s in sequences]
+    points = starting_points(model.bind(1), model, None, begin.jitter, keys, numbers)
+    return [model.constrain(point.position) for point in points], nuts

@@ -1,0 +1,208 @@
+"""The No-U-Turn Sampler: multinomial sampling of a trajectory that stops when it turns back.
+
+References
+----------
+.. [1] M. D. Hoffman and A. Gelman, "The No-U-Turn Sampler", JMLR 15 (2014).
+.. [2] M. Betancourt, "A conceptual introduction to Hamiltonian Monte Carlo", arXiv:1701.02434.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nbinfer.arguments import choice, count
+from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
+from nbinfer.engine.chain import Chain, Status, know_gradient
+from nbinfer.engine.state import Memory
+from nbinfer.engine.step import Competence, Site
+from nbinfer.mcmc.adaptation import step_size as step_sizes
+from nbinfer.mcmc.adaptation.step_size import DualAveraging
+from nbinfer.mcmc.adaptation.warmup import Schedule
+from nbinfer.mcmc.hamiltonian import common as hamiltonian
+from nbinfer.mcmc.hamiltonian import tree as trees
+from nbinfer.mcmc.hamiltonian.common import HAMILTONIAN, Hamiltonian
+from nbinfer.mcmc.hamiltonian.integrators import integrator_number
+from nbinfer.mcmc.hamiltonian.phase import to_chain
+from nbinfer.mcmc.hamiltonian.tree import TREE, Tree
+from nbinfer.mcmc.metric.kernel import Metric
+
+NUTS_STATE = HAMILTONIAN.extended(
+    fields={"max_treedepth": "i8", "early_max_treedepth": "i8"},
+    parts={"tree": TREE},
+    statistics={
+        "lp": "float64",
+        "acceptance_rate": "float64",
+        "step_size": "float64",
+        "step_size_bar": "float64",
+        "diverging": "bool",
+        "energy": "float64",
+        "energy_error": "float64",
+        "max_energy_error": "float64",
+        "tree_depth": "int64",
+        "n_steps": "int64",
+        "reached_max_treedepth": "bool",
+        "tune": "bool",
+    },
+)
+Nuts, Row = NUTS_STATE.record, NUTS_STATE.row
+
+_EARLY_DRAWS = 200  # while tuning, so many draws are held to early_max_treedepth
+_OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
+
+
+@entry("int64(intp, intp)")
+def step(chain_address: int, own_address: int) -> int:
+    """Make one transition of a chain."""
+    chain, own = record_at(chain_address, Chain), record_at(own_address, Nuts)
+    metric, tree = record_at(own.metric, Metric), record_at(own.tree, Tree)
+    schedule, averaging = record_at(own.schedule, Schedule), record_at(own.averaging, DualAveraging)
+    origin, target = trees.point(tree, chain.n, 0), trees.point(tree, chain.n, 1)  # free before and after a transition
+    know_gradient(chain)
+    if own.begun == 0:
+        hamiltonian.begin(chain, own, metric, averaging, origin, target)
+    tuning = chain.tuning != 0
+    size = step_sizes.step_size(averaging, tuning)
+    tree.step_size = hamiltonian.varied(chain, own, size)
+    early = tuning and chain.draw < _EARLY_DRAWS
+    max_depth = min(own.early_max_treedepth, own.max_treedepth) if early else own.max_treedepth
+    slot = trees.transition(chain, metric, tree, max_depth)
+    if slot < 0:
+        return _STOPPED
+    chain.logp = floats_at(tree.logps, tree.slots)[slot]
+    to_chain(chain, trees.point(tree, chain.n, slot))
+    if tuning:
+        accept, moved = _lesson(tree, slot)
+        hamiltonian.adapt(chain, own, metric, schedule, averaging, accept, moved, origin, target)
+    elif tree.diverging != 0:
+        chain.divergences += 1
+    chain.step_size = size
+    _report(chain, own, tree, averaging, slot)
+    return _OK
+
+
+@kernel
+def _lesson(tree: Record, slot: int) -> tuple[float, bool]:
+    """Return the acceptance that the step size is tuned by, and whether the draw says something about the metric."""
+    index = ints_at(tree.indices, tree.slots)[slot]
+    total = tree.symmetric_sum if tree.symmetric != 0 else tree.accept_sum
+    return total / max(tree.n_steps, 1), (abs(index) > 4 if tree.diverging != 0 else index != 0)
+
+
+@kernel
+def _report(chain: Record, own: Record, tree: Record, averaging: Record, slot: int) -> None:
+    """Fill the row of statistics."""
+    energy = floats_at(tree.energies, tree.slots)[slot]
+    row = record_at(own.statistics, Row)
+    row.lp = chain.logp
+    row.acceptance_rate = tree.accept_sum / max(tree.n_steps, 1)
+    row.step_size = chain.step_size
+    row.step_size_bar = step_sizes.step_size(averaging, False)
+    row.diverging = tree.diverging
+    row.energy = energy
+    row.energy_error = energy - tree.start_energy
+    row.max_energy_error = tree.max_energy_error
+    row.tree_depth = tree.depth
+    row.n_steps = tree.n_steps
+    row.reached_max_treedepth = tree.unfinished
+    row.tune = chain.tuning
+
+
+@dataclass(frozen=True, kw_only=True)
+class NUTS(Hamiltonian):  # numpydoc ignore=PR02
+    """Configure the No-U-Turn Sampler.
+
+    Parameters
+    ----------
+    vars : str or sequence of str, optional
+        Names of the variables to sample, which must be continuous. Default: all that are.
+    target_accept : float
+        Mean acceptance probability that the step size is tuned to, in (0, 1). Default 0.8; Stan and PyMC use the same.
+    metric : {'fisher', 'diag', 'diag_grad', 'dense', 'unit'} or QuadPotential, optional
+        Learnt: diagonal by Fisher divergence (nutpie's, the default), diagonal by variance (PyMC's), the same and then
+        by mean absolute gradients, dense by covariance; or none. Or an object, such as `quad_potential` makes.
+    scaling : array_like, sparse matrix or mapping, optional
+        A fixed metric: the mass, a precision on the unconstrained scale, of shape (n,) or (n, n). A mapping is a point
+        whose curvature is the mass.
+    is_cov : bool
+        If True, `scaling` is the inverse mass, a covariance.
+    potential : QuadPotential, optional
+        PyMC's name for a metric that is an object.
+    integrator : {'leapfrog', 'twostage', 'threestage'}
+        One, two or three gradients per step.
+    Emax : float
+        A point whose energy is higher than the start's by more is a divergence, which ends the trajectory. Keep it
+        large: this biases the draws by some exp(-Emax).
+    adapt_step_size : bool
+        If False, the step size is ``step_scale / dim**0.25`` throughout.
+    step_scale : float
+        Sets the first step size, ``step_scale / dim**0.25``.
+    gamma, k, t0 : float
+        Constants of dual averaging; k in (0.5, 1].
+    step_rand : None, float or (low, high)
+        Multiply each transition's step size by a number from U(1 - x, 1 + x), or from U(low, high).
+    on_error : {'summary', 'warn', 'raise'}
+        What to do about divergences: report them once at the end, as they occur, or stop at the first.
+    max_treedepth, early_max_treedepth : int
+        Doublings of a trajectory at most; the second holds in the first 200 draws of warm-up.
+    accept_statistic : {'mean', 'symmetric'}
+        What dual averaging sees: the mean of min(1, a) over the trajectory, or of 2 min(1, a) / (1 + a).
+
+    Raises
+    ------
+    ValueError
+        If an option makes no sense, or two of `metric`, `scaling` and `potential` are given.
+    PositiveDefiniteError
+        If a metric is not positive definite; it names the entries.
+
+    See Also
+    --------
+    HamiltonianMC : Trajectories of one length.
+
+    Notes
+    -----
+    Statistics of each draw: lp, acceptance_rate, step_size, step_size_bar, diverging, energy, energy_error,
+    max_energy_error, tree_depth, n_steps, reached_max_treedepth, tune.
+
+    Examples
+    --------
+    >>> import nbinfer as nb
+    >>> def logp_grad(p, d, grad):
+    ...     grad.x[:] -= p.x
+    ...     return -0.5 * (p.x[0] ** 2 + p.x[1] ** 2)
+    >>> model = nb.Model({"x": nb.real(2)}, logp_grad=logp_grad)
+    >>> step = nb.NUTS(target_accept=0.9, metric="diag")
+    >>> nb.sample(model, 500, step=step, random_seed=1)["x"].shape
+    (4, 500, 2)
+    """
+
+    max_treedepth: int = 10
+    early_max_treedepth: int = 8
+    accept_statistic: str = "mean"
+
+    #: How `step_kwargs` names it.
+    name = "nuts"
+    state = NUTS_STATE
+    function = step
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        count("max_treedepth", self.max_treedepth, 1, 25)
+        count("early_max_treedepth", self.early_max_treedepth, 1, 25)
+        choice("accept_statistic", self.accept_statistic, ("mean", "symmetric"))
+
+    @staticmethod
+    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+        """Tell how well NUTS samples a variable: ideally if it is continuous and there is a gradient."""
+        suits = not parameter.support.discrete and has_gradient
+        return Competence.IDEAL if suits else Competence.INCOMPATIBLE
+
+    def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
+        """Write the settings and the first state of a chain that begins at `position`."""
+        super().initialise(own, site, tune, position)
+        own.max_treedepth, own.early_max_treedepth = self.max_treedepth, self.early_max_treedepth
+        own.tree.integrator, own.tree.energy_limit = integrator_number(self.integrator), self.Emax
+        own.tree.symmetric = self.accept_statistic == "symmetric"
+        own.tree.slots = trees.slots_needed(self.max_treedepth)

@@ -1,0 +1,1 @@
+"""Metrics: what they are made of, how they are given, how they learn."""

@@ -1,0 +1,1 @@
+"""Steps that propose a point and accept or reject it, and slices."""

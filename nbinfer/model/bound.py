@@ -1,0 +1,419 @@
+"""A model bound to memory and machine code: what samplers run."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from nbinfer.autodiff.check import Check, compare_all, directional_excess
+from nbinfer.compile import address_of
+from nbinfer.errors import ModelError
+from nbinfer.model.code import shells
+from nbinfer.model.code.code import Code
+from nbinfer.model.code.extras import conditional_entry, draw_entry
+from nbinfer.model.data import Table
+
+if TYPE_CHECKING:
+    from nbinfer.model.evaluate import Facts
+    from nbinfer.model.model import Model
+
+_LINE = 64
+
+
+class Column(NamedTuple):
+    """A place in the flat row of a draw.
+
+    Attributes
+    ----------
+    name : str
+        Of the parameter or derived quantity.
+    offset, size : int
+        First element, number of elements.
+    shape : tuple of int
+        Shape of the value.
+    dtype : str
+        "float64", "int64" or "bool"; in the row everything is float64.
+    kind : str
+        "parameter" or "derived".
+    """
+
+    name: str
+    offset: int
+    size: int
+    shape: tuple[int, ...]
+    dtype: str
+    kind: str
+
+
+def aligned(rows: int, words: int, dtype: Any = np.float64) -> np.ndarray:
+    """Make a zeroed array of 8-byte items whose rows start at cache lines, so that chains do not share any."""
+    per_line = _LINE // 8
+    words = -(-max(words, 1) // per_line) * per_line
+    memory = np.zeros(rows * words + per_line, dtype)
+    start = (-memory.ctypes.data % _LINE) // 8
+    return memory[start : start + rows * words].reshape(rows, words)
+
+
+class Bound:
+    """Memory and machine code of a run.
+
+    Attributes
+    ----------
+    dim, n_discrete, chains : int
+        Number of coordinates, of discrete values, and of chains.
+    row_size : int
+        Number of float64 in the row that `record` writes.
+    columns : list of Column
+        What the row holds.
+    serial : bool
+        Whether the density is a Python callable, which needs the GIL and one core.
+    has_gradient : str
+        "written", "derived" or "finite differences".
+    weights : ndarray
+        Weight of the prior and of each likelihood term; compiled code reads it at each call.
+    """
+
+    serial = False
+    has_gradient: str
+    weights: np.ndarray
+
+    def __init__(self, model: Model, chains: int) -> None:
+        self.model = model
+        self.dim = model.dim
+        self.n_discrete = model.layout.discrete
+        self.chains = chains
+        # One context more than chains: Python's own calls must not meet a running chain's scratch memory.
+        self._failures = aligned(chains + 1, self.dim + self.n_discrete)
+        self._lock = threading.Lock()
+        self.columns: list[Column] = []
+        for p in model.parameters.values():
+            self._add_column(p.name, p.shape, "int64" if p.support.discrete else "float64", "parameter")
+
+    def _add_column(self, name: str, shape: tuple[int, ...], dtype: str, kind: str) -> None:
+        self.columns.append(Column(name, self.row_size, int(np.prod(shape, dtype=np.int64)), shape, dtype, kind))
+
+    @property
+    def row_size(self) -> int:
+        return self.columns[-1].offset + self.columns[-1].size if self.columns else 0
+
+    @property
+    def density(self) -> int:
+        """Address of ``double density(int64 n, intp q, intp grad, intp context)``."""
+        raise NotImplementedError
+
+    @property
+    def value_density(self) -> int:
+        """Address of the C function for samplers that never ask for a gradient; the same signature."""
+        return self.density
+
+    @property
+    def record(self) -> int:
+        """Address of ``int64 record(int64 n, intp q, intp row, intp context)``."""
+        raise NotImplementedError
+
+    def context(self, chain: int) -> int:
+        """Return the context address of a chain."""
+        raise NotImplementedError
+
+    def status(self, chain: int) -> int:
+        """Return the address of a chain's status word: the number of its evaluations that raised."""
+        raise NotImplementedError
+
+    @property
+    def failed_chains(self) -> list[int]:
+        """Chains of which a position is kept at which an evaluation raised."""
+        raise NotImplementedError
+
+    def failure(self, chain: int) -> np.ndarray | None:
+        """Return a copy of the first position at which an evaluation raised, or None."""
+        raise NotImplementedError
+
+    def clear_failure(self, chain: int) -> None:
+        """Forget the failing position, so that the next one is kept."""
+        raise NotImplementedError
+
+    @property
+    def derivative_warnings(self) -> tuple[str, ...]:
+        """Derivatives that vanish silently, each with its place."""
+        return ()
+
+    @property
+    def _underivable(self) -> str:
+        """Why the gradient is not derived, if that was tried."""
+        return ""
+
+    @property
+    def _at_unit_weights(self) -> bool:
+        """Whether a gradient of the whole will do: a single weight can be applied to it."""
+        return len(self.weights) == 1 or bool(np.all(self.weights == 1.0))
+
+    @property
+    def gradient_warning(self) -> str:
+        """What to warn about before a run that uses gradients; '' if there is nothing."""
+        if self.has_gradient != "finite differences":
+            return ""
+        why = f"its gradient cannot be derived: {self._underivable}" if self._underivable else "it has no logp_grad"
+        if self.model.is_written and not self._at_unit_weights:
+            why = f"its terms have weights other than one (total_size), which logp_grad cannot know, and {why}"
+        return (
+            f"{self.model.title} is differentiated by central differences, {2 * self.dim} evaluations of the density "
+            f"for each gradient and fewer digits, because {why}"
+        )
+
+    def value_and_grad(self, q: Any) -> tuple[float, np.ndarray]:
+        """Return the log density with its Jacobian, and its gradient, at a position."""
+        grad = np.full(self.dim, np.nan)
+        return self._call(q, grad), grad
+
+    def value(self, q: Any) -> float:
+        """Return the log density with its Jacobian at a position."""
+        return self._call(q, None)
+
+    def _call(self, q: Any, grad: np.ndarray | None) -> float:
+        position = self.model.layout.position(q)
+        with self._lock:
+            where = 0 if grad is None else address_of(grad)
+            return float(self._density(self.dim, address_of(position), where, self.context(self.chains)))
+
+    def _density(self, *args: int) -> float:
+        raise NotImplementedError
+
+    def failed_discrete(self, chain: int) -> np.ndarray:
+        """Return the discrete values at which that evaluation raised."""
+        return self._failures[chain, self.dim : self.dim + self.n_discrete].astype(np.int64)
+
+    def replay(self, q: Any, chain: int = 0, discrete: np.ndarray | None = None) -> float:
+        """Evaluate everything at a position in plain Python; the user's own exception comes out.
+
+        Parameters
+        ----------
+        q : array_like, shape (dim,)
+        chain : int
+            Whose discrete values to use.
+        discrete : ndarray, shape (n_discrete,), optional
+            Others instead.
+        """
+        return self.model.evaluate(q, self.discrete(chain) if discrete is None else discrete)
+
+    def discrete(self, chain: int) -> np.ndarray:
+        """Return the discrete values of a chain, laid out one after the other; may be written to."""
+        return np.zeros(0, np.int64)
+
+    def conditional(self, name: str) -> int:
+        """Return the address of ``double f(int64 n, intp q, intp i, intp context)``, or 0 if there is none.
+
+        It gives the log density of what depends on element i of a variable, up to what does not.
+        """
+        return 0
+
+    def draw(self, name: str, function: Any) -> int:
+        """Return the address of a C function that draws a variable, see `nbinfer.model.code.extras.draw_entry`."""
+        raise NotImplementedError
+
+    def conditionals(self, names: Sequence[str], discrete: bool) -> np.ndarray:
+        """Return what `conditional` takes for each element of some variables.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Variables; those of the other kind do not count.
+        discrete : bool
+            Whether the discrete or the continuous ones count.
+
+        Returns
+        -------
+        pairs : ndarray of int64, shape (k, 2)
+            Address, 0 if there is none, and index within its variable of each discrete value or coordinate.
+        """
+        pairs = []
+        for p in (self.model.layout.parameters[name] for name in names):
+            if p.support.discrete == discrete:
+                address = self.conditional(p.name)
+                pairs += [(address, i) for i in range(p.elements if discrete else p.size)]
+        return np.array(pairs, np.int64).reshape(-1, 2)
+
+    def place_discrete(self, chain: int, values: np.ndarray) -> None:
+        """Let the chain's functions read its discrete values from this memory, which must outlive them."""
+
+    def explain(self, q: Any, chain: int = 0, gradient: bool = True) -> str:
+        """Name the first piece of the density, or coordinate of the gradient, that is not finite; '' if all is well."""
+        reason = self.model.explain(q, self.discrete(chain))
+        if reason:
+            return reason
+        if not gradient:
+            return f"the log density is {self.value(q)}"
+        logp, grad = self.value_and_grad(q)
+        bad = np.flatnonzero(~np.isfinite(grad))
+        if bad.size:
+            # Bounds pass a bad gradient on to the parameters they depend on, which were declared before.
+            places = [p.q for p in reversed(self.model.layout.dependent)]
+            culprits = [i for place in places for i in bad if place.start <= i < place.stop]
+            first = int((culprits or bad)[0])
+            return f"the gradient is {grad[first]} for {self.model.layout.coordinate_name(first)}"
+        return "" if np.isfinite(logp) else f"the log density is {logp}"
+
+    def describe(self, q: Any, chain: int = 0, discrete: np.ndarray | None = None) -> str:
+        """Write a position as constrained values: ``mu = 0.1, tau = 2``."""
+        discrete = self.discrete(chain) if discrete is None else discrete
+        written = []
+        # A bound that raises has said so already: the parameters before it are what there is to say.
+        with contextlib.suppress(Exception):
+            walk = self.model.layout.walk(q, self.model._data_tuple, discrete if discrete.size else None)
+            for name, value, _ in walk:
+                written.append(f"{name} = {np.array2string(np.asarray(value), precision=6, threshold=8)}")
+        return ", ".join(written)
+
+    def check_gradient(self, q: Any) -> None:
+        """Compare a written gradient with central differences: along one direction, on failure along each coordinate.
+
+        Raises
+        ------
+        ModelError
+            If a coordinate disagrees; it names the worst.
+        """
+        if self.has_gradient != "written":
+            return
+        position = self.model.layout.position(q)
+        error = directional_excess(self.value, self.value_and_grad, position)
+        if error is None or error <= 1.0:
+            return
+        worst = self.compare(position).worst
+        if worst is not None and worst.excess > 1.0:
+            raise ModelError(
+                f"logp_grad of {self.model.title} is wrong for {worst.name}: it wrote {worst.gradient:.10g}, central "
+                f"differences give {worst.difference:.10g}. Gradients are added into grad (+=), on the constrained "
+                "scale, without the Jacobian; model.check_grad() lists every coordinate."
+            )
+
+    def compare(self, q: Any) -> Check:
+        """Compare each coordinate of the gradient with central differences."""
+        names = [self.model.layout.coordinate_name(i) for i in range(self.dim)]
+        position = self.model.layout.position(q)
+        return compare_all(self.value, self.value_and_grad(position)[1], position, names)
+
+
+class CompiledBound(Bound):
+    """A model of Python functions, compiled."""
+
+    def __init__(self, model: Model, chains: int, facts: Facts, weights: np.ndarray) -> None:
+        super().__init__(model, chains)
+        self._facts = facts
+        self._by_terms = Code(model, facts, False)
+        self._whole = self._written_code(facts) or self._by_terms
+        layout = model.layout
+        for name, (shape, dtype) in facts.derived.items():
+            self._add_column(name, shape, dtype, "derived")
+        self._columns = np.zeros(max(sum(1 + len(c.shape) for c in self.columns), 1), np.int64)
+        words = [w for c in self.columns if c.kind == "derived" for w in (c.offset, *c.shape)]
+        self._columns[: len(words)] = words
+        self.weights = weights
+        self._constants = layout.constants
+        self._table = Table(model._data.values())
+        self._scratch = aligned(chains + 1, layout.scratch)
+        self._discrete = aligned(chains + 1, layout.discrete, np.int64)
+        self._discrete[:, : max(layout.discrete, 1)] = layout.discrete_values({})
+        self._placed: dict[int, np.ndarray] = {}  # discrete values that live in a sampler's memory
+        self._rows = aligned(chains + 1, shells.CONTEXT_WORDS, np.int64)
+        self._rows[:, shells.VERSION] = shells.CONTEXT_VERSION
+        self._rows[:, shells.ROW_SIZE] = self.row_size
+        for word, length, array in (
+            (shells.DATA, shells.N_DATA, self._table.words),
+            (shells.WEIGHTS, shells.N_WEIGHTS, self.weights),
+            (shells.CONSTANTS, shells.N_CONSTANTS, self._constants),
+            (shells.COLUMNS, shells.N_COLUMNS, self._columns),
+            (shells.DISCRETE, shells.N_DISCRETE, self._discrete),
+            (shells.SCRATCH, shells.N_SCRATCH, self._scratch),
+            (shells.FAILURE, None, self._failures),
+        ):
+            each = np.arange(chains + 1) * array.strides[0] if array.ndim == 2 else 0
+            self._rows[:, word] = array.ctypes.data + each
+            if length is not None:
+                self._rows[:, length] = array.shape[-1]
+
+    def conditional(self, name: str) -> int:
+        # It knows nothing of weights.
+        if name not in self.model.conditional or not self._at_unit_weights:
+            return 0
+        return conditional_entry(self.model, self._facts, name).address
+
+    def draw(self, name: str, function: Any) -> int:
+        return draw_entry(self.model, self._facts, name, function).address
+
+    def _written_code(self, facts: Facts) -> Code | None:
+        """Return the code with the user's gradient, if there is one and the derivatives of all bounds were found."""
+        if not self.model.is_written:
+            return None
+        code = Code(self.model, facts, True)
+        if code.derivation.reason and not self.model.has_terms:
+            raise ModelError(
+                f"{self.model.title} has a bound that cannot be differentiated, so that logp_grad alone will not do: "
+                f"{code.derivation.reason}\nRewrite the bound, or pass the density too (logp, or prior and "
+                "likelihood), whose differences can be taken."
+            )
+        return None if code.derivation.reason else code
+
+    @property
+    def _code(self) -> Code:
+        """The code to use now: a written gradient is that of the whole, at weights of one."""
+        return self._whole if self._at_unit_weights else self._by_terms
+
+    @property
+    def has_gradient(self) -> str:  # type: ignore[override]
+        if self._code.written:
+            return "written"
+        return "derived" if self._code.derivation.source else "finite differences"
+
+    @property
+    def derivative_warnings(self) -> tuple[str, ...]:
+        return self._code.derivation.warnings
+
+    @property
+    def _underivable(self) -> str:
+        return self._code.derivation.reason
+
+    @property
+    def density(self) -> int:
+        return self._code.entry("density").address
+
+    @property
+    def value_density(self) -> int:
+        return self._by_terms.entry("value").address if self.model.has_terms else self.density
+
+    @property
+    def record(self) -> int:
+        return self._whole.entry("record").address
+
+    def reweight(self, weights: Any) -> None:
+        """Change the weights of the terms; ask for `density` again afterwards."""
+        self.weights[:] = weights
+
+    def _density(self, *args: int) -> float:
+        return float(self._code.entry("density")(*args))
+
+    def context(self, chain: int) -> int:
+        return address_of(self._rows[chain])
+
+    def status(self, chain: int) -> int:
+        return address_of(self._rows[chain, shells.STATUS :])
+
+    @property
+    def failed_chains(self) -> list[int]:
+        return [int(chain) for chain in np.flatnonzero(self._rows[: self.chains, shells.FAILED])]
+
+    def failure(self, chain: int) -> np.ndarray | None:
+        return self._failures[chain, : self.dim].copy() if self._rows[chain, shells.FAILED] else None
+
+    def clear_failure(self, chain: int) -> None:
+        self._rows[chain, shells.FAILED] = 0
+
+    def discrete(self, chain: int) -> np.ndarray:
+        values: np.ndarray = self._placed.get(chain, self._discrete[chain])
+        return values[: self.n_discrete]
+
+    def place_discrete(self, chain: int, values: np.ndarray) -> None:
+        self._placed[chain] = values
+        self._rows[chain, shells.DISCRETE] = address_of(values)

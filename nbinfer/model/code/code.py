@@ -1,0 +1,80 @@
+"""The machine code of a model in one of its forms: with the gradient that the user wrote, or by its terms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nbinfer.compile import Entry
+from nbinfer.compile.forks import cached_property
+from nbinfer.compile.modules import GeneratedModule, generated_module
+from nbinfer.errors import CompileError
+from nbinfer.model.code import generate
+from nbinfer.model.code.derived import Derivation, derivation, derive_now
+from nbinfer.model.code.shells import SIGNATURES
+from nbinfer.model.evaluate import raise_if_written
+
+if TYPE_CHECKING:
+    from nbinfer.model.evaluate import Facts
+    from nbinfer.model.model import Model
+
+
+class Code:
+    """A generated module, and what was derived for it; both are made when first asked for.
+
+    Parameters
+    ----------
+    model : Model
+        Whose code it is; it must not change afterwards.
+    facts : Facts
+        What one run of its functions showed.
+    written : bool
+        Whether to use the gradient that the user wrote; its terms do not count then.
+    """
+
+    def __init__(self, model: Model, facts: Facts, written: bool) -> None:
+        self._model = model
+        self._facts = facts
+        self.written = written
+
+    @cached_property
+    def _content(self) -> str:
+        return self._model._content(self.written)
+
+    @cached_property
+    def derivation(self) -> Derivation:
+        """What was derived: the gradient unless it is written, and the pullbacks of bounds that are functions."""
+        if self.written and not self._model.layout.dependent:
+            return Derivation("", "", (), {})
+        return derivation(self._content, lambda: self._model._derive(self.written))
+
+    @cached_property
+    def _module(self) -> GeneratedModule:
+        plan = self._model._plan(self._facts, self.written)._replace(derivatives=self.derivation.source)
+        names = self._model._names(self.written) | (self.derivation.names or {})
+        return generated_module(generate.source(plan), self._content, names, SIGNATURES)
+
+    def entry(self, name: str) -> Entry:
+        """Return one of the C functions, ready to be called; what Numba cannot compile becomes one message."""
+        entry = self._module.entry(name)
+
+        def prepare() -> None:
+            if self.derivation.names is None:
+                # A derivation read from disk knows its text; to compile it takes what the text refers to.
+                found = derive_now(lambda: self._model._derive(self.written)).names
+                entry.py_func.__globals__.update(found or {})
+
+        try:
+            entry.load(prepare)
+            return entry
+        except Exception as error:
+            from nbinfer.compile.readable import readable
+
+            raise_if_written(error)
+            layout = self._model.layout
+            fields = {"Parameters": list(layout.parameters), "Data": list(self._model.data)}
+            fields["Gradients"] = [p.name for p in layout.continuous]
+            fields |= {p.before.__name__: p.before._fields for p in layout.dependent}
+            message = readable(error, self._model._all_functions, fields)
+            if message is None:
+                raise
+        raise CompileError(message)

@@ -1,0 +1,222 @@
+"""C functions of a model that single steps call: the log density of what depends on one element, and draws.
+
+They share the model's context, and each has a module of its own: a model is not compiled anew for their sake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nbinfer.compile import Entry, kernel
+from nbinfer.compile.fingerprint import fingerprint
+from nbinfer.compile.modules import generated_module
+from nbinfer.compile.users import compilable
+from nbinfer.errors import CompileError, ModelError
+from nbinfer.model.code import generate, shells
+from nbinfer.model.code.plan import ARGUMENTS, Plan, constants, constrain, function
+from nbinfer.model.evaluate import call, check_arguments, raise_if_written
+from nbinfer.model.layout import Parameter
+
+if TYPE_CHECKING:
+    from nbinfer.model.evaluate import Facts
+    from nbinfer.model.model import Model
+
+#: Supports whose elements each have one coordinate, so that a conditional knows what depends on it.
+ELEMENTWISE = ("real", "positive", "lower", "upper", "interval", "unit", "binary", "categorical", "integer")
+#: Supports that compiled draws can be brought to coordinates of.
+DRAWABLE = (*ELEMENTWISE, "simplex")
+
+
+def conditionals(model: Model, given: Any) -> dict[str, Callable[..., Any]]:
+    """Return what a user passes as `conditional` by variable, checked."""
+    if given is None:
+        return {}
+    if callable(given):
+        if len(model.parameters) != 1:
+            raise ModelError(
+                f"conditional must map names of variables to functions, since there are {len(model.parameters)}: "
+                f"conditional={{{next(iter(model.parameters))!r}: f}}"
+            )
+        given = {next(iter(model.parameters)): given}
+    if not isinstance(given, Mapping):
+        raise ModelError(f"conditional must be a function or map names to functions, got {type(given).__name__}")
+    for name, f in given.items():
+        if name not in model.parameters:
+            raise ModelError(
+                f"conditional names {name!r}, which is no parameter; they are {', '.join(model.parameters)}"
+            )
+        check_arguments(f, f"conditional of {name!r}", ("p", "d", "i"))
+        support = model.parameters[name].support
+        if support.name not in ELEMENTWISE:
+            raise ModelError(
+                f"conditional of {name!r} must be left out: the elements of {support!r} move together only"
+            )
+    return dict(given)
+
+
+def check_conditionals(model: Model, q: np.ndarray, discrete: np.ndarray) -> None:
+    """Require that each conditional changes with its element by as much as the density does.
+
+    Parameters
+    ----------
+    model : Model
+    q : ndarray, shape (dim,)
+        Coordinates at which the density is finite.
+    discrete : ndarray of int64, shape (n_discrete,)
+        Discrete values.
+    """
+
+    def look(f: Any, i: int, position: np.ndarray, values: np.ndarray) -> tuple[float, float, float]:
+        image, jacobian = model.layout.image(position, model._data_tuple, values if values.size else None)
+        return model.density_of(image), float(call(f, *model._arguments(image), i)), jacobian
+
+    for name, f in model.conditional.items():
+        p = model.parameters[name]
+        for i in sorted({0, p.elements // 2, p.elements - 1}):
+            position, values = q.copy(), discrete.copy()
+            if p.support.discrete:
+                lowest, highest = p.support.constants.reshape(2, -1)[:, i].astype(int)
+                values[p.z.start + i] = lowest if values[p.z.start + i] == highest else values[p.z.start + i] + 1
+            else:
+                position[p.q.start + i] += 0.25
+            before, after = look(f, i, q, discrete), look(f, i, position, values)
+            whole, alone = after[0] - before[0], after[1] - before[1]
+            allowed = 1e-6 * max(1.0, abs(whole), *map(abs, before), *map(abs, after))
+            if np.isfinite(whole) and not abs(whole - alone) <= allowed:
+                raise ModelError(
+                    f"conditional of {name!r} is wrong for element {i}: where that changes, the density changes by "
+                    f"{whole:.10g} and the conditional by {alone:.10g}. It must hold every term with that element."
+                )
+
+
+def check_draw(model: Model, name: str, draw: Any) -> None:
+    """Require that a user's draw, made once in plain Python at the initial point, is a value of its variable."""
+    label = f"the draw of GibbsStep({name!r})"
+    if not model.is_named:
+        raise ModelError(f"{model.title} has no named parameters, and {label} takes them: use nb.Model(parameters=...)")
+    check_arguments(draw, label, ("p", "d", "rng"))
+    value = call(draw, *model._arguments(model.initial_point()), np.random.Generator(np.random.Philox(key=5)))
+    try:
+        model.parameters[name].support.check(value)
+    except ValueError as error:
+        raise ModelError(f"{label} is none: {error}") from None
+
+
+def conditional_entry(model: Model, facts: Facts, name: str) -> Entry:
+    """Return ``double f(int64 n, intp q, int64 i, intp context)``: what depends on element i of a variable.
+
+    Parameters
+    ----------
+    model : Model
+        It has a `conditional` for the variable.
+    facts : Facts
+        What one run of its functions showed.
+    name : str
+        The variable.
+    """
+    plan, p = model._plan(facts, False), model.parameters[name]
+    jacobian = not p.support.discrete or bool(plan.layout.dependent)
+    total = f"users(p, readonly(data), i){' + log_jacobian' if jacobian else ''}"
+    element = function(
+        "element", f"q, i, {ARGUMENTS}", [*constrain(plan, jacobian=jacobian), f"return {total}"], "Evaluate it."
+    )
+    lines = [
+        '"""C function: the log density of what depends on element i; -inf if it raised."""',
+        *_context(plan),
+        "failed = False",
+        "total = -np.inf",
+        "try:",
+        f"    total = element(position, i, {ARGUMENTS})",
+        "except Exception:",
+        "    failed = True",
+        "if failed:",
+        *("    " + line for line in shells.note_failure(plan)),
+        "return total",
+    ]
+    text = shells.c_function("conditional", "n, q, i, context", lines)
+    signature = "float64(int64, intp, int64, intp)"
+    return _entry(model, plan, [element, text], "conditional", signature, model.conditional[name], name)
+
+
+def draw_entry(model: Model, facts: Facts, name: str, draw: Any) -> Entry:
+    """Return ``int64 f(int64 n, intp q, intp given, intp context)``, which draws a variable; 1 if that failed.
+
+    `given` is the address of three words: stream, functions of its generator, and where the draw goes: discrete values
+    as float64, else unconstrained coordinates.
+    """
+    plan, p = model._plan(facts, False), model.parameters[name]
+    body = [*constrain(plan, jacobian=bool(plan.layout.dependent)), "value = users(p, readonly(data), rng)"]
+    body = [line.replace("return -np.inf", "return True") for line in body]
+    body += _taken(p)
+    if not p.support.discrete and not p.support.is_identity:
+        body += [f"inverse(image, out, {constants(plan, p)})"]
+    into = function("draw_into", f"q, out, image, rng, {ARGUMENTS}", [*body, "return False"], "Draw; tell of failure.")
+    size = p.elements if p.support.discrete else p.size
+    lines = [
+        '"""C function: draw a variable from its full conditional; 1 if that failed."""',
+        *_context(plan),
+        "g = ints_at(given, 3)",
+        "rng = generator_at(g[0], g[1])",
+        f"out = floats_at(g[2], {size} + 0 * n)",
+        f"image = floats_at(g[2] + {8 * size}, {p.elements} + 0 * n)",
+        "failed = False",
+        "try:",
+        f"    failed = draw_into(position, out, image, rng, {ARGUMENTS})",
+        "except Exception:",
+        "    failed = True",
+        "return 1 if failed else 0",
+    ]
+    text = shells.c_function("draw", "n, q, given, context", lines)
+    return _entry(model, plan, [into, text], "draw", "int64(int64, intp, intp, intp)", draw, name)
+
+
+def _taken(p: Parameter) -> list[str]:
+    """Write statements that take a draw, a number or an array of the variable's shape, to flat memory."""
+    target = "out" if p.support.discrete or p.support.is_identity else "image"
+    if p.shape == ():
+        return [f"{target}[0] = value"]
+    wrong = " or ".join(f"value.shape[{axis}] != {length}" for axis, length in enumerate(p.shape))
+    return [
+        f"if value.ndim != {len(p.shape)} or {wrong}:",
+        "    return True",
+        "at = 0",
+        "for element in value.flat:",
+        f"    {target}[at] = element",
+        "    at += 1",
+    ]
+
+
+def _context(plan: Plan) -> list[str]:
+    return [
+        *shells.unpack(plan, ["t", "f", "weights", "constants", "z", "scratch"]),
+        *shells.data_lines(plan),
+    ]
+
+
+def _entry(model: Model, plan: Plan, parts: list[str], kind: str, signature: str, users: Any, name: str) -> Entry:
+    """Compile a module around a user's function."""
+    source = "\n\n".join(part.strip("\n") + "\n" for part in [generate.head(plan), *parts])
+    source = source.replace("import floats_at,", "import floats_at, generator_at,")
+    names = model._names(False) | {"users": compilable(users, data=(1,))}
+    support = model.parameters[name].support
+    if kind == "draw" and not support.discrete:
+        names["inverse"] = kernel(support.inverse)
+    bounds = [f for p in plan.layout.dependent for f in p.functions.values()]
+    content = fingerprint(users, bounds, list(plan.layout.keys()), [d.key for d in plan.data])
+    entry = generated_module(source, content, names, {kind: signature}).entry(kind)
+    try:
+        entry.address  # noqa: B018
+        return entry
+    except Exception as error:
+        from nbinfer.compile.readable import readable
+
+        raise_if_written(error)
+        label = f"conditional of {name!r}" if kind == "conditional" else f"draw of GibbsStep({name!r})"
+        fields = {"Parameters": list(model.parameters), "Data": list(model.data)}
+        message = readable(error, [(label, users)], fields)
+        if message is None:
+            raise
+    raise CompileError(message)

@@ -1,0 +1,154 @@
+"""Write the module of a model: the fused density over arrays, and the C functions that lead to it.
+
+The text knows names, shapes and types, never values: data, bounds, weights and shapes of derived quantities reach it
+through the context. Users' functions and the transforms are put among its globals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nbinfer.model.code.derived import NAME, pull_name
+from nbinfer.model.code.plan import ARGUMENTS, Plan, constants, constrain, flat, function, loop, moved, shifted, view
+from nbinfer.model.code.shells import c_functions
+from nbinfer.model.layout import Parameter
+
+#: Central differences: the step that balances truncation and rounding is the cube root of the machine precision.
+DIFFERENCE_STEP = 6.055454452393343e-06
+
+
+def source(plan: Plan) -> str:
+    """Write the text of a model's module."""
+    parts = [head(plan), plan.derivatives]
+    if plan.terms:
+        parts += [_value(plan)]
+    parts += [_fused(plan) if plan.fuses else _differences(plan), *c_functions(plan)]
+    return "\n\n".join(part.strip("\n") + "\n" for part in parts if part)
+
+
+def _fields(names: Sequence[str]) -> str:
+    return "[" + ", ".join(f'"{name}"' for name in names) + "]"
+
+
+def head(plan: Plan) -> str:
+    """Write the beginning of a module: imports, and the classes of what users' functions are given."""
+    layout = plan.layout
+    table = "\n".join(f"    {p.name:<16} {p.support.name} {p.shape or ''}".rstrip() for p in layout.parameters.values())
+    classes = []
+    if not plan.flat:
+        classes.append(f'Parameters = namedtuple("Parameters", {_fields(list(layout.parameters))})')
+        classes.append(f'Gradients = namedtuple("Gradients", {_fields([p.name for p in layout.continuous])})')
+    if (plan.data or not plan.flat) and not plan.bare_data:
+        classes.append(f'Data = namedtuple("Data", {_fields([d.name for d in plan.data])})')
+    befores = [p.before for p in layout.dependent]
+    classes += [f'{b.__name__} = namedtuple("{b.__name__}", {_fields(b._fields)})' for b in befores]
+    newline = "\n"
+    return f'''
+"""Log density of a model, written by nbinfer. Its name is a hash of its content; it is never edited.
+
+{table}
+
+The user's functions and the transforms are put among the globals. ``q`` holds coordinates, ``z`` discrete values,
+``scratch`` constrained values, their gradients, bounds that depend on parameters, their gradients, a position to try.
+"""
+
+import math
+from collections import namedtuple
+
+import numpy as np
+
+from nbinfer.compile import floats_at, ints_at, kernel, part, readonly, store_release
+
+{newline.join(classes)}
+
+'''
+
+
+def _gradients(plan: Plan) -> str:
+    """Write the named tuple of gradients: of real parameters in `grad`, of others in scratch memory."""
+    fields = []
+    for p in plan.layout.continuous:
+        if moved(p):
+            place = slice(plan.layout.values + p.x.start, plan.layout.values + p.x.stop)
+            fields.append(view("scratch", place, p.shape, scalar_as_array=True))
+        else:
+            fields.append(view("grad", p.q, p.shape, scalar_as_array=True))
+    return "Gradients(" + ", ".join(fields) + ")"
+
+
+def _flat_call(plan: Plan) -> str:
+    written = {"x": "readonly(q)", "data": "readonly(data)"}
+    return ", ".join(written.get(name, name) for name in plan.flat.split(", "))
+
+
+def _value(plan: Plan) -> str:
+    lines = [] if plan.flat else constrain(plan)
+    lines.append("total = 0.0" if plan.flat else "total = log_jacobian")
+    for i, term in enumerate(plan.terms):
+        value = f"{term.function}({_flat_call(plan) if plan.flat else 'p, readonly(data)'})"
+        lines.append(f"if weights[{i}] != 0.0:")
+        lines.append(f"    total += weights[{i}] * " + (f"np.sum({value})" if term.is_array else value))
+    lines.append("return total")
+    comment = "Return the log density, with the Jacobian of the transforms."
+    return function("log_density", f"q, {ARGUMENTS}", lines, comment)
+
+
+def _differences(plan: Plan) -> str:
+    dim = plan.layout.dim
+    call = f"log_density(trial, {ARGUMENTS})"
+    lines = [
+        f"trial = {flat('scratch', shifted(slice(0, dim), plan.layout.trial_start))}",
+        *loop("trial", 0, dim, "= q[i]"),
+        f"for i in range({dim}):",
+        f"    step = {DIFFERENCE_STEP!r} * max(1.0, abs(q[i]))",
+        "    above = q[i] + step",
+        "    below = q[i] - step",
+        "    trial[i] = above",
+        f"    difference = {call}",
+        "    trial[i] = below",
+        f"    difference -= {call}",
+        "    trial[i] = q[i]",
+        "    grad[i] = difference / (above - below)",
+        f"return log_density(q, {ARGUMENTS})",
+    ]
+    comment = "Return the log density and overwrite `grad` with central differences."
+    return function("differences", f"q, grad, {ARGUMENTS}", lines, comment)
+
+
+def _fused(plan: Plan) -> str:
+    layout = plan.layout
+    lines = loop("grad", 0, layout.dim, "= 0.0")
+    name, more = ("logp_grad", "") if plan.written else (NAME, ", weights")
+    if plan.flat:
+        arguments = _flat_call(plan) if plan.written else f"q, grad{', data' if 'data' in plan.flat else ''}"
+        lines.append(f"total = {name}({arguments})")
+    else:
+        lines += loop("scratch", layout.values, 2 * layout.values, "= 0.0") if layout.values else []
+        lines += [*constrain(plan, shown=plan.written), f"gradients = {_gradients(plan)}"]
+        lines.append(f"total = {name}(p, {'readonly(data)' if plan.written else 'data'}, gradients{more})")
+    # A gradient that knows no weights takes that of the whole; its terms cannot be told apart.
+    if len(plan.terms) <= 1 and (plan.flat or plan.written):
+        scaled = loop("grad", 0, layout.dim, "*= weights[0]")
+        scaled += loop("scratch", layout.values, 2 * layout.values, "*= weights[0]") if layout.values else []
+        lines += ["if weights[0] != 1.0:", "    total *= weights[0]", *("    " + line for line in scaled)]
+    for p in filter(moved, reversed(layout.continuous)):  # bounds add to the gradients of parameters before
+        lines += _pull(plan, p)
+    lines.append("return total" if plan.flat else "return log_jacobian + total")
+    comment = "Return the log density and overwrite `grad` with its gradient."
+    return function("fused", f"q, grad, {ARGUMENTS}", lines, comment)
+
+
+def _pull(plan: Plan, p: Parameter) -> list[str]:
+    """Write statements that take the gradient of a parameter to its coordinates, and to those its bounds depend on."""
+    layout = plan.layout
+    known = [flat("q", p.q), flat("scratch", p.x), constants(plan, p)]
+    known.append(flat("scratch", shifted(p.x, layout.values)))
+    lines = []
+    if p.support.bounds:
+        place = shifted(p.b, layout.bounds_start + layout.bounds)
+        lines.append(f"sensitivity_{p.name}({', '.join([*known, flat('scratch', place)])})")
+        for k, (argument, bound) in enumerate(p.support.bounds):
+            if callable(bound):
+                bar = view("scratch", shifted(slice(0, p.elements), place.start + k * p.elements), p.shape)
+                lines.append(f"{pull_name(argument, p)}(p, data, {bar}, gradients)")
+    return [*lines, f"pullback_{p.name}({', '.join([*known, flat('grad', p.q)])})"]

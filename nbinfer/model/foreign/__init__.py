@@ -1,0 +1,1 @@
+"""Densities over a flat position: functions to compile, C functions, Python callables."""

@@ -1,0 +1,1 @@
+"""Points and curvatures of a model."""

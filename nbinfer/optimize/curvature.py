@@ -1,0 +1,65 @@
+"""Curvature of the log density at a point, by differences of gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.errors import ModelError
+
+Floats = NDArray[np.float64]
+
+_ROOT = float(np.cbrt(np.finfo(float).eps))
+#: Curvatures are held between this squared and one over it.
+SCALING_BOUND = 1e-8
+
+
+def position(bound: Any, point: Mapping[str, Any]) -> Floats:
+    """Return the unconstrained position of a point, maybe partial, and let evaluations from Python see its integers."""
+    model = bound.model
+    q = model.unconstrain(point)
+    bound.discrete(bound.chains)[:] = model.layout.discrete_values(point)[: bound.n_discrete]
+    return np.asarray(q)
+
+
+def slopes(bound: Any, q: Floats, i: int, step: float) -> Floats:
+    """Return minus the derivative of the gradient by coordinate i, shape (dim,)."""
+    above, below = q.copy(), q.copy()
+    above[i] += step
+    below[i] -= step
+    (logp_below, grad_below), (logp_above, grad_above) = bound.value_and_grad(below), bound.value_and_grad(above)
+    difference = grad_below - grad_above
+    if not np.isfinite(logp_below + logp_above) or not np.isfinite(difference).all():
+        raise ModelError(
+            f"the density or its gradient is not finite next to this point, {step:.1g} away in "
+            f"{bound.model.layout.coordinate_name(i)} (unconstrained); take another point."
+        )
+    return np.asarray(difference / (above[i] - below[i]))
+
+
+def curvatures(bound: Any, q: Floats, coordinates: NDArray[np.int64]) -> Floats:
+    """Return the diagonal of −∇²logp for some coordinates."""
+    return np.array([slopes(bound, q, i, _step(bound, q, i))[i] for i in coordinates])
+
+
+def hessian(bound: Any, q: Floats, coordinates: NDArray[np.int64]) -> Floats:
+    """Return −∇²logp for some coordinates, shape (k, k), symmetric."""
+    rows = np.array([slopes(bound, q, i, _step(bound, q, i))[coordinates] for i in coordinates])
+    rows = rows.reshape(len(coordinates), len(coordinates))
+    return np.asarray(0.5 * (rows + rows.T))
+
+
+def _step(bound: Any, q: Floats, i: int) -> float:
+    """Return a step that suits the width of the density in coordinate i, as a first difference shows it."""
+    first = _ROOT * max(1.0, abs(q[i]))
+    curvature = abs(slopes(bound, q, i, first)[i])
+    suited = _ROOT / np.sqrt(curvature) if curvature > 0.0 else first
+    return float(np.clip(suited, 1e-6 * first, 1e6 * first))
+
+
+def bounded(curvature: Floats, scaling_bound: float) -> Floats:
+    """Return absolute curvatures, held within limits."""
+    return np.clip(np.abs(curvature), scaling_bound**2, scaling_bound**-2)

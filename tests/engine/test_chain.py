@@ -1,0 +1,118 @@
+"""Chains and their workers: what is stored where, that chains stay level, that a block is all there is to a chain."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from nbinfer.compile import address_of, entry, floats_at, record_at, store_release
+from nbinfer.engine.blocks import Blocks, Column
+from nbinfer.engine.chain import Chain, work
+from nbinfer.engine.state import State
+from nbinfer.engine.step import StepMethod
+from nbinfer.random import key_of
+from tests.laws.kit import BareChains, Target, student, whole
+
+KEY = key_of(np.random.SeedSequence(3))
+
+
+#: A step that counts keeps where to stop, and has an integer, a boolean and a float as statistics.
+COUNTING = State({"stop_at": "i8"}, statistics={"count": "int64", "odd": "bool", "half": "float64"})
+Own, Row = COUNTING.record, COUNTING.row
+
+
+@entry("int64(intp, intp)")
+def counting_step(chain_address, own_address):
+    """Move by one; stop everything at a given draw."""
+    chain, own = record_at(chain_address, Chain), record_at(own_address, Own)
+    if chain.draw == own.stop_at:
+        store_release(chain.stop, 1)
+    floats_at(chain.position, 1)[0] += 1.0
+    chain.gradients += 1
+    row = record_at(own.statistics, Row)
+    row.count = chain.draw
+    row.odd = chain.draw % 2
+    row.half = 0.5 * chain.draw
+    return 0
+
+
+class Counting(StepMethod):
+    """A step that counts."""
+
+    name, function, state = "counting", counting_step, COUNTING
+
+    def __init__(self, stop_at):
+        super().__init__()
+        object.__setattr__(self, "stop_at", stop_at)
+
+    def initialise(self, own, site, tune, position):
+        own.stop_at = self.stop_at
+
+
+def counting_chains(chains, tune, draws, stop_at=-1):
+    target = Target(student, 1)
+    blocks = Blocks(target, [whole(Counting(stop_at), target)], tune, list(range(chains)), [KEY] * chains)
+    for c in range(chains):
+        blocks.begin(c, np.zeros(1), 0.0, np.zeros(1))
+    x = [np.full((chains, length, 1), np.nan) for length in (tune, draws)]
+    stats = {k: [np.zeros((chains, length), d) for length in (tune, draws)] for k, d in Counting.statistics.items()}
+    columns = [Column(i, 1, d, *stats[k]) for i, (k, d) in enumerate(Counting.statistics.items())]
+    blocks.wire([Column(0, 1, "float64", *x)], columns)
+    return blocks, x, stats
+
+
+def test_every_kind_of_column_lands_in_its_place():
+    blocks, x, stats = counting_chains(2, 3, 5)
+    work(address_of(blocks.team(8)))
+    for c in range(2):
+        assert x[0][c, :, 0].tolist() == [1, 2, 3]
+        assert x[1][c, :, 0].tolist() == [4, 5, 6, 7, 8]
+        assert stats["count"][0][c].tolist() == [0, 1, 2]
+        assert stats["count"][1][c].tolist() == [3, 4, 5, 6, 7]
+        assert stats["odd"][1][c].tolist() == [True, False, True, False, True]
+        assert stats["half"][1][c].tolist() == [1.5, 2.0, 2.5, 3.0, 3.5]
+    assert blocks.progress["draw"].tolist() == [8, 8]
+    assert blocks.progress["finished"].tolist() == [1, 1]
+
+
+def test_a_worker_takes_the_least_advanced_chain():
+    blocks, *_ = counting_chains(4, 0, 4000, stop_at=500)
+    work(address_of(blocks.team(4000)))
+    draws = blocks.progress["draw"]
+    assert draws.max() >= 500
+    assert np.ptp(draws) <= 16 + 1  # a block of draws, and the one that stopped
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_any_number_of_workers_finishes_every_chain(workers):
+    blocks, x, _ = counting_chains(4, 0, 400)
+    team = blocks.team(400)
+    threads = [threading.Thread(target=work, args=(address_of(team),)) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert blocks.progress["draw"].tolist() == [400] * 4
+    assert (x[1][:, :, 0] == np.arange(1.0, 401.0)).all()
+
+
+def test_a_stopped_team_does_nothing():
+    blocks, x, _ = counting_chains(2, 0, 5)
+    blocks.stop[0] = 1
+    work(address_of(blocks.team(5)))
+    assert np.isnan(x[1]).all()
+
+
+@pytest.mark.parametrize("at", [5, 20, 35])
+def test_a_chain_goes_on_from_a_copy_of_its_block(at):
+    """The block is the whole state: copied at any draw into other memory, it draws the same."""
+    tune, draws = 25, 25
+    whole = BareChains(Target(student, 3), tune=tune, draws=draws).run()
+    first, second = (BareChains(Target(student, 3), tune=tune, draws=draws) for _ in range(2))
+    first.run(until=at)
+    second.blocks.state[:] = first.blocks.state
+    second.blocks.wire(*second.columns)
+    second.run()
+    done = max(at - tune, 0)
+    assert second.x[0, done:].tobytes() == whole.x[0, done:].tobytes()
+    assert second.stats["energy"][0, done:].tobytes() == whole.stats["energy"][0, done:].tobytes()
