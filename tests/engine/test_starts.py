@@ -11,6 +11,7 @@ from nbinfer.engine.starts import starting_points
 from nbinfer.errors import SamplingError
 from nbinfer.model.layout import Layout
 from nbinfer.random import Purpose, generator, key_of
+from tests.mcmc.models import half_line, run
 
 KEYS = [key_of(np.random.SeedSequence(seed)) for seed in range(40)]
 
@@ -184,3 +185,52 @@ def test_values_between_bounds_of_discrete_values_are_kept():
     assert len({int(point.discrete[0]) for point in points}) == 4
     for point in points:
         assert model.constrain(point.position, point.discrete)["x"] == pytest.approx(0.9, rel=1e-12)
+
+
+# ---- what a whole run says of them
+
+
+def test_a_start_that_is_not_finite_is_named():
+    with pytest.raises(SamplingError, match=r"starting point of chain 0.*logp"):
+        run(half_line(), chains=1, start={"x": -1.0})
+
+
+@nb.custom_vjp(lambda x: (1.0 / x,))
+def steep(x):
+    return abs(x)
+
+
+def cusp(p, d):
+    lp = -(p.a**2)
+    for i in range(4):
+        lp -= steep(p.b[i] - d.peak[i])
+    return lp
+
+
+def nan_in_a_matrix(p, d, grad):
+    grad.b[1, 0] += 0.0 * np.inf
+    return -(p.a**2)
+
+
+@pytest.mark.nojit
+def test_a_start_whose_derived_gradient_is_not_finite_names_the_parameter():
+    model = nb.Model({"a": nb.real(), "b": nb.real(4)}, logp=cusp, data={"peak": np.array([1.0, 1.0, 0.0, 0.0])})
+    message = (
+        r"^the gradient of logp is not finite at the starting point of chain 0 \(logp = -2; .* is -?inf for b\[2\]"
+    )
+    with pytest.raises(SamplingError, match=message):
+        run(model, init="adapt_diag")
+
+
+def test_a_start_whose_written_gradient_is_not_finite_names_the_parameter():
+    model = nb.Model({"a": nb.real(), "b": nb.real((2, 2))}, logp_grad=nan_in_a_matrix)
+    with pytest.raises(
+        SamplingError, match=r"the gradient of logp is not finite .*; the gradient is nan for b\[1, 0\]"
+    ):
+        run(model, init="adapt_diag")
+
+
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+def test_jittered_starts_are_tried_again():
+    trace = run(half_line(), chains=4)  # half of all jittered starts are bad
+    assert (trace["x"] > 0).all()

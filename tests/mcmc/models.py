@@ -1,4 +1,4 @@
-"""Small models that the tests of the driver share, so that each compiles once."""
+"""Small models, and runs of them, that tests of several rooms share, so that each compiles once."""
 
 import functools
 import math
@@ -6,6 +6,10 @@ import math
 import numpy as np
 
 import nbinfer as nb
+from nbinfer.compile import JIT
+
+#: Draws, and warm-up draws, of a run that is long enough.
+DRAWS = 200 if JIT else 12
 
 Y = np.array([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])
 SIGMA = np.array([15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0])
@@ -78,3 +82,23 @@ def raising_logp(p, d):
 @functools.cache
 def raising():
     return nb.Model(parameters={"x": nb.real()}, logp=raising_logp, logp_grad=raising_logp_grad, data={"limit": 2.0})
+
+
+def half_line_logp(p, d):
+    return -0.5 * p.x**2 if p.x > 0.0 else np.nan
+
+
+def half_line_logp_grad(p, d, grad):
+    grad.x[()] -= p.x
+    return -0.5 * p.x * p.x if p.x > 0.0 else np.nan
+
+
+@functools.cache
+def half_line():
+    """A model without a density on one side, so that half of all starts are bad and some trajectories diverge."""
+    return nb.Model(parameters={"x": nb.real()}, logp=half_line_logp, logp_grad=half_line_logp_grad)
+
+
+def run(model=None, draws=DRAWS, tune=DRAWS, **options):
+    """Sample eight schools, or another model, in silence from a fixed seed."""
+    return nb.sample(model or eight_schools(), draws, tune, **({"random_seed": 7, "progressbar": False} | options))

@@ -1,12 +1,9 @@
-"""`sample` as users meet it: what it returns, what it promises about seeds and cores, and what it refuses."""
+"""`sample` as users meet it: what it returns, and what it promises about seeds, cores and options."""
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
-import time
 import warnings
 
 import numpy as np
@@ -14,16 +11,11 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.compile import JIT
-from nbinfer.errors import ConvergenceWarning, SamplingError
+from nbinfer.errors import ConvergenceWarning
 from nbinfer.mcmc.hamiltonian.nuts import NUTS
-from tests.mcmc.models import eight_schools, raising, slow
+from tests.mcmc.models import DRAWS, eight_schools, half_line, run
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
-DRAWS = 200 if JIT else 12
-
-
-def run(model=None, draws=DRAWS, tune=DRAWS, **options):
-    return nb.sample(model or eight_schools(), draws, tune, **({"random_seed": 7, "progressbar": False} | options))
 
 
 def test_a_trace_has_the_shapes_names_and_statistics_that_were_promised():
@@ -124,6 +116,13 @@ def test_compiled_is_plain_python():
     np.testing.assert_allclose(run(draws=15, tune=10, chains=2)["eta"], plain, rtol=1e-6, atol=1e-9)
 
 
+def test_a_derived_number_that_is_an_integer_by_chance_is_no_integer():
+    model = nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * p.x**2, derived={"above": lambda p, d: max(0, p.x)})
+    trace = run(model, 50, 50, chains=2)
+    assert trace["above"].dtype == np.float64
+    np.testing.assert_array_equal(trace["above"], np.maximum(trace["x"], 0.0))
+
+
 def test_warm_up_draws_are_kept_on_request():
     trace = run(chains=2, tune=DRAWS + 1, discard_tuned_samples=False)
     assert trace.warmup_posterior["eta"].shape == (2, DRAWS + 1, 8)
@@ -198,108 +197,10 @@ def test_the_metric_and_the_step_size_reach_their_targets_on_a_gaussian(metric):
     assert trace.sample_stats["n_steps"].mean() < 8  # the scales are learnt
 
 
-@pytest.fixture
-def listening():
-    """Have Ctrl-C raise, also where the tests run in the background: a shell has it ignored there."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-def interrupt_when(condition):
-    """Raise KeyboardInterrupt in the main thread as Ctrl-C would, once the condition holds."""
-    import _thread
-
-    def wait():
-        deadline = time.monotonic() + 60
-        while not condition() and time.monotonic() < deadline:
-            time.sleep(0.005)
-        _thread.interrupt_main()
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-def watched(monkeypatch):
-    """Replace the display by one that tells the test where the slowest chain is."""
-    seen = {}
-
-    class Spy:
-        def update(self, progress):
-            seen["least"] = int(progress["draw"].min())
-
-        def close(self):
-            seen["closed"] = True
-
-    monkeypatch.setattr(sys.modules["nbinfer.mcmc.sample"], "display_for", lambda *arguments: Spy())
-    return seen
-
-
-@pytest.mark.skipif(not JIT, reason="needs a run that can be timed by its draws")
-def test_ctrl_c_keeps_what_is_finished(monkeypatch, listening):
-    seen = watched(monkeypatch)
-    interrupt_when(lambda: seen.get("least", 0) > 60)
-    trace = run(slow(), draws=10_000_000 // 100, tune=50, chains=3, cores=2)
-    assert trace.interrupted
-    assert seen["closed"]
-    done = trace.draws_done
-    assert (done > 0).all()
-    assert (done < 100_000).all()
-    for chain, n in enumerate(done):
-        assert np.isfinite(trace["x"][chain, :n]).all()
-        assert np.isnan(trace["x"][chain, n:]).all()
-    whole = run(slow(), draws=int(done.min()), tune=50, chains=3, cores=1)
-    assert whole["x"][0].tobytes() == trace["x"][0, : done.min()].tobytes()
-    assert "draws" in str(trace.report)
-
-
-@pytest.mark.skipif(not JIT, reason="needs a run that can be timed by its draws")
-def test_ctrl_c_in_warm_up_says_so(monkeypatch, listening):
-    seen = watched(monkeypatch)
-    interrupt_when(lambda: seen.get("least", 0) > 0)
-    with pytest.raises(SamplingError, match="stopped during warm-up") as caught:
-        run(slow(), draws=10, tune=1_000_000, chains=1)
-    assert 0 < caught.value.trace.tune_done[0] < 1_000_000
-
-
-def test_the_users_exception_reaches_them_with_the_point_and_the_draws():
-    with pytest.raises(RuntimeError, match="beyond the limit") as caught:
-        run(raising(), draws=2000, tune=100 if JIT else 10, chains=2)
-    assert any("chain" in note for note in caught.value.__notes__)
-    assert caught.value.trace["x"].shape == (2, 2000)
-
-
-def arithmetic(p, d):
-    if p.x > 1.0:
-        raise ZeroDivisionError("a failure of arithmetic")
-    return -0.5 * p.x**2
-
-
-def arithmetic_grad(p, d, grad):
-    grad.x[()] -= p.x
-    return arithmetic(p, d)
-
-
-@pytest.mark.skipif(not JIT, reason="inner functions are compiled")
-def test_failures_of_arithmetic_are_divergences():
-    import numba
-
-    inner = numba.njit(arithmetic)
-
-    def logp_grad(p, d, grad):
-        grad.x[()] -= p.x
-        return inner(p, d)
-
-    model = nb.Model(parameters={"x": nb.real()}, logp=arithmetic, logp_grad=logp_grad)
-    trace = run(model, start={"x": 0.0}, chains=2)
-    assert trace.sample_stats["diverging"].sum() > 0
-    assert (trace["x"] <= 1.0).all()
-    assert not trace.interrupted
-
-
 def test_divergences_are_reported_once_with_a_remedy():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        trace = run(raising_at_zero(), chains=2, start={"x": 1.0})
+        trace = nb.sample(half_line(), DRAWS, DRAWS, chains=2, start={"x": 1.0}, random_seed=7, progressbar=False)
     messages = [
         str(w.message) for w in caught if issubclass(w.category, ConvergenceWarning) and "diverged" in str(w.message)
     ]
@@ -307,34 +208,6 @@ def test_divergences_are_reported_once_with_a_remedy():
     assert "target_accept" in messages[0]
     assert not trace.report.ok
     assert caught[0].filename == __file__
-
-
-def test_on_error_raise_stops_at_a_divergence():
-    with pytest.raises(SamplingError, match="first divergence") as caught:
-        run(raising_at_zero(), draws=100_000, tune=5, chains=2, start={"x": 1.0}, nuts_kwargs={"on_error": "raise"})
-    assert caught.value.trace.sample_stats["diverging"].any()
-
-
-@pytest.mark.nojit
-@pytest.mark.parametrize("cores", [1, 4])
-def test_on_error_raise_stops_at_the_first_even_if_the_run_is_short(cores):
-    options = dict(tune=5, start={"x": 1.0}, nuts_kwargs={"on_error": "raise"}, cores=cores)
-    with pytest.raises(SamplingError, match=r"draw \d+ of chain \d, near x = [\d.e-]+; finished") as caught:
-        run(raising_at_zero(), **options)
-    trace = caught.value.trace
-    where = [
-        np.flatnonzero(flags[:n]) for flags, n in zip(trace.sample_stats["diverging"], trace.draws_done, strict=True)
-    ]
-    assert any(len(found) and found[0] == n - 1 for found, n in zip(where, trace.draws_done, strict=True))
-    assert all(len(found) <= 1 for found in where)
-    with pytest.raises(SamplingError, match=r"first divergence, .* near x = ") as caught:
-        for _ in nb.iter_sample(
-            500, nb.NUTS(on_error="raise"), {"x": 1.0}, tune=5, model=raising_at_zero(), random_seed=7
-        ):
-            pass
-    flags = caught.value.trace.sample_stats["diverging"][0]
-    assert flags[-1]
-    assert flags.sum() == 1
 
 
 @pytest.mark.nojit
@@ -346,124 +219,6 @@ def test_chains_that_never_move_are_a_problem():
     assert run(model, draws=1000, tune=500).report.ok  # and what is derived may be constant
 
 
-def half(p, d):
-    return -0.5 * p.x**2 if p.x > 0.0 else np.nan
-
-
-def half_grad(p, d, grad):
-    grad.x[()] -= p.x
-    return half_value(p.x)
-
-
-def half_value(x):
-    return -0.5 * x * x if x > 0.0 else np.nan
-
-
-def raising_at_zero():
-    def logp_grad(p, d, grad):
-        grad.x[()] -= p.x
-        return -0.5 * p.x * p.x if p.x > 0.0 else np.nan
-
-    return nb.Model(parameters={"x": nb.real()}, logp=half, logp_grad=logp_grad)
-
-
-def test_a_start_that_is_not_finite_is_named():
-    with pytest.raises(SamplingError, match=r"starting point of chain 0.*logp"):
-        run(raising_at_zero(), chains=1, start={"x": -1.0})
-
-
-@nb.custom_vjp(lambda x: (1.0 / x,))
-def steep(x):
-    return abs(x)
-
-
-def cusp(p, d):
-    lp = -(p.a**2)
-    for i in range(4):
-        lp -= steep(p.b[i] - d.peak[i])
-    return lp
-
-
-def nan_in_a_matrix(p, d, grad):
-    grad.b[1, 0] += 0.0 * np.inf
-    return -(p.a**2)
-
-
-@pytest.mark.nojit
-def test_a_start_whose_derived_gradient_is_not_finite_names_the_parameter():
-    model = nb.Model({"a": nb.real(), "b": nb.real(4)}, logp=cusp, data={"peak": np.array([1.0, 1.0, 0.0, 0.0])})
-    message = (
-        r"^the gradient of logp is not finite at the starting point of chain 0 \(logp = -2; .* is -?inf for b\[2\]"
-    )
-    with pytest.raises(SamplingError, match=message):
-        run(model, init="adapt_diag")
-
-
-def test_a_start_whose_written_gradient_is_not_finite_names_the_parameter():
-    model = nb.Model({"a": nb.real(), "b": nb.real((2, 2))}, logp_grad=nan_in_a_matrix)
-    with pytest.raises(
-        SamplingError, match=r"the gradient of logp is not finite .*; the gradient is nan for b\[1, 0\]"
-    ):
-        run(model, init="adapt_diag")
-
-
-def test_jittered_starts_are_tried_again():
-    trace = run(raising_at_zero(), chains=4)  # half of all jittered starts are bad
-    assert (trace["x"] > 0).all()
-
-
 def test_the_with_block_gives_the_model():
     with eight_schools():
         assert nb.sample(10, 10, chains=1, random_seed=1, progressbar=False)["mu"].shape == (1, 10)
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        ({"draws": 0}, ValueError, "draws must be at least 1, got 0"),
-        ({"draws": 2.5}, TypeError, "draws must be an int, got 2.5"),
-        ({"tune": -1}, ValueError, "tune must be at least 0, got -1"),
-        ({"chains": 0}, ValueError, "chains must be at least 1, got 0"),
-        ({"chains": True}, TypeError, "chains must be an int"),
-        ({"cores": 0}, ValueError, "cores must be at least 1"),
-        ({"cores": 1, "njobs": 1}, ValueError, "same option"),
-        ({"chain_idx": -1}, ValueError, "chain_idx"),
-        ({"init": "advi_map"}, NotImplementedError, "comes with variational inference; choose 'auto'"),
-        ({"init": "best"}, NotImplementedError, "is not known; choose 'auto'"),
-        ({"init": 3}, TypeError, "init must be a str"),
-        ({"nuts_kwargs": {"target_accept": 1.0}}, ValueError, "target_accept must lie between 0 and 1, got 1.0"),
-        ({"nuts_kwargs": {"target_accept": "high"}}, ValueError, "target_accept"),
-        ({"nuts_kwargs": {"metric": "full"}}, ValueError, "unknown metric 'full'; choose 'fisher'"),
-        ({"nuts_kwargs": {"integrator": "euler"}}, ValueError, "unknown integrator"),
-        ({"nuts_kwargs": {"max_treedepth": 0}}, ValueError, "max_treedepth must be an int from 1"),
-        ({"nuts_kwargs": {"k": 0.4}}, ValueError, r"k must lie in \(0.5, 1\]"),
-        ({"nuts_kwargs": {"step_rand": 1.5}}, ValueError, "step_rand"),
-        ({"nuts_kwargs": {"on_error": "shout"}}, ValueError, "unknown on_error"),
-        ({"nuts_kwargs": {"speed": 2}}, TypeError, "speed"),
-        ({"nuts_kwargs": {}, "step_kwargs": {}}, ValueError, "not both"),
-        ({"step_kwargs": {"slice": {}}}, ValueError, "options for 'slice'"),
-        ({"step": "nuts"}, TypeError, "step must be a configured step method or several of them, got str"),
-        ({"step": nb.NUTS(), "nuts_kwargs": {"k": 0.9}}, ValueError, "set them on the steps that you pass"),
-        ({"trace": ["nu"]}, ValueError, "trace names 'nu', which the model lacks; it has mu, tau, eta, theta"),
-        ({"trace": "mu"}, TypeError, "trace must be a list of names"),
-        ({"start": {"nu": 1.0}}, ValueError, "nu"),
-        ({"start": {"eta": np.zeros(3)}}, ValueError, "eta"),
-        ({"start": {"tau": -1.0}}, ValueError, "tau"),
-        ({"start": [{}]}, ValueError, r"one per chain \(4\), got 1"),
-        ({"start": 3.0}, TypeError, "start must be a mapping"),
-        ({"random_seed": "x"}, TypeError, "random_seed"),
-    ],
-)
-def test_bad_arguments_are_refused_with_a_remedy(options, error, message):
-    with pytest.raises(error, match=message):
-        run(**options)
-
-
-def test_something_that_is_no_model_is_refused():
-    with pytest.raises(TypeError, match=r"model must be an nbinfer\.Model, got function"):
-        nb.sample(lambda x: x)
-
-
-def test_no_model_at_all_is_refused():
-    with pytest.raises(TypeError, match="model"):
-        nb.sample(draws=10)

@@ -164,6 +164,21 @@ def test_a_draw_outside_the_support_ends_the_run_and_keeps_the_draws():
     assert set(np.unique(trace["z"][0, : trace.draws_done[0]])) <= {0, 1, 2}
 
 
+@pytest.mark.nojit
+def test_a_gibbs_draw_of_no_density_ends_the_run_and_names_it():
+    def logp(p, d):
+        return -0.5 * p.x**2 - 0.5 * p.y**2 if p.y < 2.0 else -np.inf
+
+    def draw(p, d, rng):
+        return rng.normal() + 1.0
+
+    model = nb.Model({"x": nb.real(), "y": nb.real()}, logp=logp)
+    with pytest.raises(nb.errors.SamplingError, match=r"'y'.*density") as caught:
+        nb.sample(model, 500, 0, step=GibbsStep("y", draw), chains=2, random_seed=3, progressbar=False)
+    trace = caught.value.trace
+    assert trace["y"][0, : trace.draws_done[0]].max() < 2.0
+
+
 def _broken(p, d, rng):
     if rng.random() < 0.001:
         raise RuntimeError("no")

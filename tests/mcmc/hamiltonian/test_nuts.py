@@ -1,4 +1,4 @@
-"""One transition from exact draws leaves exact draws: the law of every sampler, and mutants that break it.
+"""NUTS: one transition from exact draws leaves exact draws, mutants break that, and whole runs reach their targets.
 
 Each of many exact draws makes one transition. Where the target is left invariant, the mean change of any function is
 zero; the change's own standard error says how near. A mutant is the source of the tree with one line altered; the law
@@ -8,6 +8,7 @@ must catch each. (Those of what NUTS shares with other steps are in test_hmc.)
 import numpy as np
 import pytest
 
+import nbinfer as nb
 from nbinfer.compile import JIT, address_of, call_density, entry, record_at
 from nbinfer.engine.chain import Chain
 from nbinfer.mcmc.hamiltonian import tree
@@ -20,8 +21,10 @@ from tests.laws.kit import BareChains, Target, gaussian_target, student
 from tests.laws.law import assert_invariant, mutant
 from tests.laws.targets import AR1_SCALES, EXACT
 
+pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 COUNT = 300_000 if JIT else 300
 DIM = 3
+quiet = {"chains": 2, "random_seed": 3, "progressbar": False}
 
 
 def transitions(transition):
@@ -132,3 +135,32 @@ EXACTLY = {
 @pytest.mark.parametrize("name", EXACTLY)
 def test_nuts_leaves_exact_targets_invariant(name):
     assert_invariant(NUTS(adapt_step_size=False, max_treedepth=5, **EXACTLY[name]), EXACT[name](), moves=0.7)
+
+
+def standard(p, d):
+    return -0.5 * np.sum(p.x**2)
+
+
+def standard_grad(p, d, grad):
+    grad.x[:] -= p.x
+    return -0.5 * np.sum(p.x**2)
+
+
+@pytest.mark.skipif(not JIT, reason="needs long chains")
+@pytest.mark.parametrize("integrator", ["leapfrog", "twostage", "threestage"])
+@pytest.mark.parametrize("dim", [1, 10])
+def test_every_integrator_gets_the_spread_of_a_normal(integrator, dim):
+    model = nb.Model({"x": nb.real(dim)}, logp=standard, logp_grad=standard_grad)
+    trace = nb.sample(model, 2000, 1000, nuts_kwargs={"integrator": integrator}, **quiet)
+    s = nb.summary(trace)
+    assert (s["ess_tail"] > 400).all()
+    assert np.nanmax(s["rhat"]) < 1.02
+    assert np.mean(trace["x"] ** 2) == pytest.approx(1.0, abs=0.12)
+
+
+@pytest.mark.skipif(not JIT, reason="needs long chains")
+def test_a_unit_metric_takes_steps_as_long_as_the_parameters_are_large():
+    model = nb.Model(parameters={"x": nb.real()}, logp=lambda p, d: -0.5 * (p.x / 1e6) ** 2)
+    trace = nb.sample(model, 2000, 1000, nuts_kwargs={"metric": "unit"}, **quiet)
+    assert trace["x"].std() == pytest.approx(1e6, rel=0.15)
+    assert trace.sample_stats["n_steps"].mean() < 20
