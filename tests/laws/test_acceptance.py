@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests import acceptance
-from tests.acceptance import CHAINS, Reference, Sample, energy_p_value, problems_of
+from tests.laws import acceptance
+from tests.laws.acceptance import CHAINS, Reference, Sample, energy_p_value, problems_of
 
 # Effective sample sizes of hundreds of traces: minutes in plain Python, where tests/diagnostics has shorter ones.
 pytestmark = pytest.mark.nojit

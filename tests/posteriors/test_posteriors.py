@@ -7,8 +7,8 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.errors import ConvergenceWarning
-from tests import acceptance
-from tests.acceptance import Reference, Sample
+from tests.laws import acceptance
+from tests.laws.acceptance import Reference, Sample
 from tests.posteriors import NAMES, WRITTEN, load
 
 posteriors = pytest.mark.parametrize("posterior", [load(name) for name in NAMES], ids=NAMES)
