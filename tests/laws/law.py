@@ -10,6 +10,7 @@ zero; the change's own standard error says how near. A mutant is a module's sour
 """
 
 import importlib.util
+import itertools
 import sys
 from typing import NamedTuple
 
@@ -218,6 +219,7 @@ def mutant(folder, old, new, *modules):
         with open(module.__file__, encoding="utf-8") as file:
             sources[module] = file.read()
     assert sum(source.count(old) for source in sources.values()) == 1
+    sources = dict(itertools.dropwhile(lambda item: old not in item[1], sources.items()))  # the others stay as they are
     copies = {}
     for module, source in sources.items():
         path = folder / f"mutant_{module.__name__.rpartition('.')[2]}.py"
