@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
+from nbinfer.compile import JIT
 from nbinfer.diagnostics import Kind
 from nbinfer.engine.step import Competence
 from nbinfer.mcmc.assign import assign, listed, separated
@@ -172,14 +173,14 @@ def test_every_step_has_its_target():
 def test_a_step_size_that_is_not_adapted_has_no_target():
     """No report says that it misses one."""
     model = nb.Model({"x": nb.real(), "y": nb.real()}, logp=lambda p, d: -0.5 * p.x**2 - 0.5 * p.y**2)
-    fixed = {"adapt_step_size": False, "step_scale": 0.3}
+    fixed, draws = {"adapt_step_size": False, "step_scale": 0.3}, 300 if JIT else 60
     for step, target in (
         (nb.NUTS(**fixed), None),
         (nb.HamiltonianMC(**fixed), None),
         ([nb.NUTS("x", **fixed), nb.NUTS("y", target_accept=0.7)], [np.nan, 0.7]),
     ):
-        trace = nb.sample(model, 300, 200, step=step, **quiet)
+        trace = nb.sample(model, draws, 200 if JIT else 40, step=step, **quiet)
         assert not [p for p in trace.report.problems if p.kind == Kind.BAD_ACCEPTANCE and "0.7." not in p.message]
         kept = trace.attrs.get("target_accept")
         assert kept is target or np.array_equal(kept, target, equal_nan=True)
-        assert trace.sample_stats["acceptance_rate"].reshape(4, 300, -1)[..., 0].mean() > 0.95
+        assert trace.sample_stats["acceptance_rate"].reshape(4, draws, -1)[..., 0].mean() > 0.95
