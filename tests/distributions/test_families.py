@@ -203,7 +203,7 @@ COUNT = 40  # draws of each kind
 def everything(family):
     """Write a function that fills arrays with all values and draws of a family.
 
-    Loops that write to arrays compile in half the time of lists.
+    Loops that write to arrays compile faster than lists, some in half the time.
     """
     about = FAMILIES[family]
     text = ["def call(args, rng, parameters, values, draws):"]
