@@ -12,7 +12,7 @@ from scipy import stats
 
 from nbinfer import random
 from nbinfer.compile import JIT, address_of, entry, floats_at, generator_at
-from nbinfer.random import Purpose, generator, key_of, new_stream, seed_sequences
+from nbinfer.random import Purpose, generator, key_of, new_stream, seed_sequences, uniforms
 
 KEY = key_of(np.random.SeedSequence(2024))
 
@@ -72,6 +72,12 @@ def numbers(count, normals, **where):
 
 def test_uniform_numbers_are_numpys_doubles():
     assert numbers(50, 0, draw=5).tolist() == generator(KEY, 5).random(50).tolist()
+
+
+def test_first_uniform_numbers_of_many_chains_are_those_of_their_generators():
+    keys = [KEY, KEY + np.uint64(1), KEY]
+    for row, key, chain in zip(uniforms(keys, 2, [0, 7, 9], 4, 11), keys, [0, 7, 9], strict=True):
+        assert row.tolist() == generator(key, 2, chain, 4).random(11).tolist()
 
 
 def test_a_counter_carries_into_its_next_word():

@@ -182,6 +182,29 @@ class Bound:
     def _density(self, *args: int) -> float:
         raise NotImplementedError
 
+    def values_and_grads(self, positions: np.ndarray, gradient: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return what `value_and_grad`, or `value`, returns at each of several positions; for continuous models.
+
+        Parameters
+        ----------
+        positions : ndarray, shape (k, dim)
+        gradient : bool
+            Whether gradients are wanted.
+
+        Returns
+        -------
+        logp : ndarray, shape (k,)
+        grad : ndarray, shape (k, dim), or None
+        """
+        count = len(positions)
+        grad = np.full((count, self.dim), np.nan) if gradient else None
+        logp, size = np.zeros(count), 8 * self.dim
+        where, to, context = address_of(positions), 0 if grad is None else address_of(grad), self.context(self.chains)
+        with self._lock:
+            for i in range(count):  # in Python: between two evaluations there may be Ctrl-C
+                logp[i] = self._density(self.dim, where + i * size, to + i * size if to else 0, context)
+        return logp, grad
+
     def failed_discrete(self, chain: int) -> np.ndarray:
         """Return the discrete values at which that evaluation raised."""
         return self._failures[chain, self.dim : self.dim + self.n_discrete].astype(np.int64)
