@@ -369,6 +369,9 @@ def _from_integer(seed: Any) -> np.random.SeedSequence:
     return np.random.SeedSequence(int(seed))
 
 
+@functools.lru_cache(maxsize=1)  # the chains of a run mostly share one sequence
 def key_of(sequence: np.random.SeedSequence) -> np.ndarray:
-    """Return the Philox key of a seed, shape (2,), uint64."""
-    return sequence.generate_state(2, np.uint64)
+    """Return the Philox key of a seed, shape (2,), uint64, read-only."""
+    key = sequence.generate_state(2, np.uint64)
+    key.flags.writeable = False
+    return key

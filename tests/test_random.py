@@ -138,6 +138,14 @@ def test_filling_writes_so_many_and_no_more(count):
     assert words[0] == -(-count // 8)  # two numbers from a word, four words from a block
 
 
+def test_a_key_is_that_of_its_sequence_and_nobody_can_change_it():
+    one, two = np.random.SeedSequence(1), np.random.SeedSequence(2)
+    for sequence in (one, two, one, one):
+        assert key_of(sequence).tolist() == sequence.generate_state(2, np.uint64).tolist()
+    with pytest.raises(ValueError, match="read-only"):
+        key_of(one)[0] = 0
+
+
 def test_seeds_may_be_of_any_kind():
     one = seed_sequences(5, 2)
     assert one[0] is one[1]
