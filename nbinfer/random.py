@@ -294,10 +294,12 @@ def uniforms(
     ----------
     keys : sequence of ndarray, shape (2,)
         One for each chain.
-    draw, purpose : int
+    draw : int
         As of `generator`.
     chains : sequence of int
         Their numbers.
+    purpose : int
+        As of `generator`.
     count : int
         How many of each.
 
