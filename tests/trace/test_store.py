@@ -134,10 +134,9 @@ def test_making_it_takes_no_more_steps_for_more_chains(monkeypatch):
 # Which draws it keeps
 
 
-def bare(store=None, draws=10, **kwargs):
-    """Two chains with warm-up, and a number of draws that 3 does not divide."""
-    target = Target(student, 3)
-    return BareChains(target, tune=7, draws=draws, numbers=(0, 1), store=store, **kwargs)
+def bare(store=None, tune=7):
+    """Two chains, and a number of draws that 3 does not divide."""
+    return BareChains(Target(student, 3), tune=tune, draws=10, numbers=(0, 1), store=store)
 
 
 @pytest.mark.parametrize("thin", [1, 3, 11])
@@ -173,3 +172,11 @@ def test_a_run_goes_on_between_two_draws_that_are_kept():
     parts.blocks.wire(*parts.columns)
     parts.run()
     assert parts.x.tobytes() == whole.x.tobytes()
+
+
+def test_chains_that_begin_anew_keep_the_same_draws():
+    whole, again = (bare(MemoryStore(2, 0, 10, 3), tune=0) for _ in range(2))
+    for chain in again.blocks.chains:
+        position = chain.position.copy()
+        again.blocks.begin(int(chain.number), position, *Target(student, 3).value_and_grad(position))
+    assert again.run().x.tobytes() == whole.run().x.tobytes()
