@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nbinfer.compile import address_of
 from nbinfer.compile.memory import rest
-from nbinfer.engine.chain import CHAIN, KINDS, Progress, Team
+from nbinfer.engine.chain import CHAIN, Progress, Team
 from nbinfer.engine.state import BLOCK, ROW, Memory, Plan, address_of_rows
 from nbinfer.engine.step import Around, Peers, Site, StepMethod
 from nbinfer.engine.subset import SubsetStep
+from nbinfer.trace.columns import Column, tables
 
 #: A population of so many members moves in two halves.
 IN_HALVES = 8
@@ -55,7 +55,7 @@ class Blocks:
     ):
         chains = len(numbers)
         self._bound, self.steps, self._tune = bound, list(steps), tune
-        self._held: tuple[Sequence[Column], Sequence[Column]] | None = None
+        self._held: tuple[Sequence[Column], Sequence[Column], int] | None = None
         self.n_discrete = bound.n_discrete
         everything = Site(bound, (), np.arange(bound.dim), np.arange(self.n_discrete), *np.zeros((2, 0), np.int64))
         self.plan = Plan()
@@ -118,9 +118,9 @@ class Blocks:
         if self._held is not None:  # addresses were among what was forgotten
             self.wire(*self._held)
 
-    def wire(self, columns: Sequence[Column], statistics: Sequence[Column]) -> None:
+    def wire(self, columns: Sequence[Column], statistics: Sequence[Column], thin: int = 1) -> None:
         """Write every address: after allocation, and again after blocks came from elsewhere."""
-        self._held = (columns, statistics)  # workers write to their arrays as long as these blocks live
+        self._held = (columns, statistics, thin)  # workers write to their arrays as long as these blocks live
         spaces = [address_of_rows(memory) for memory in (self.state, self._work, self._rows)]
         self.plan.relocate(self.state, np.array(spaces, np.int64).T)
         every, chains = self.every, len(self.state)
@@ -132,10 +132,9 @@ class Blocks:
                 self._bound.place_discrete(c, values)
         every.stop, every.progress = address_of(self.stop), address_of_rows(self.progress[:, None])
         self.progress["draw"] = every.draw
-        tables = [_tables(chosen, chains) for chosen in (columns, statistics)]
-        self._columns = tables
-        every.columns, every.statistic_columns = map(address_of_rows, tables)
-        every.n_columns, every.n_statistic_columns = len(columns), len(statistics)
+        self._columns = [tables(chosen, chains) for chosen in (columns, statistics)]
+        every.columns, every.statistic_columns = map(address_of_rows, self._columns)
+        every.n_columns, every.n_statistic_columns, every.thin = len(columns), len(statistics), thin
         for k, step in enumerate(self.steps):
             own = self.own(k)
             step.engine.connect(own, Around(every, self._peers(k)), step.site)
@@ -191,49 +190,6 @@ class Blocks:
         team["from_draw"] = self.progress["draw"].min()
         team["until"], team["stop"] = until, address_of(self.stop)
         return team
-
-
-class Column:
-    """Where a part of a row goes: one array for warm-up (or none) and one for the draws after it.
-
-    Parameters
-    ----------
-    offset, count : int
-        The part of the row.
-    dtype : str
-        Of the arrays.
-    warm, main : ndarray, shape (chain, draw, ...), or None
-        The arrays.
-    of : (int, int)
-        Which of how many parts of this size that lie side by side in each draw of the arrays.
-    """
-
-    def __init__(
-        self,
-        offset: int,
-        count: int,
-        dtype: str,
-        warm: np.ndarray | None,
-        main: np.ndarray | None,
-        of: tuple[int, int] = (0, 1),
-    ) -> None:
-        self._fields = (offset, count, KINDS[dtype], count * of[1])
-        self._arrays = (warm, main)
-        self._skip = count * of[0]
-
-    def rows(self, chains: int) -> NDArray[np.int64]:
-        """Return the fields of each chain, shape (chains, COLUMN_FIELDS)."""
-        bases = [
-            address_of_rows(a.reshape(chains, -1)) + self._skip * a.itemsize if a is not None and a.size else 0
-            for a in self._arrays
-        ]
-        return np.stack(np.broadcast_arrays(*self._fields, *bases, np.zeros(chains, np.int64))[:-1], axis=1)
-
-
-def _tables(columns: Sequence[Column], chains: int) -> NDArray[np.int64]:
-    """Return where columns lead, one row for each chain."""
-    rows = [column.rows(chains) for column in columns]
-    return np.stack(rows, axis=1).reshape(chains, -1) if rows else np.zeros((chains, 1), np.int64)
 
 
 def _aligned(rows: int, fields: int) -> np.ndarray:

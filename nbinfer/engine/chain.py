@@ -21,13 +21,11 @@ from numpy.typing import NDArray
 
 from nbinfer.compile import (
     Record,
-    bytes_at,
     call_density,
     call_record,
     call_step,
     compare_and_swap,
     entry,
-    floats_at,
     ints_at,
     kernel,
     load_acquire,
@@ -36,6 +34,7 @@ from nbinfer.compile import (
 )
 from nbinfer.engine.state import State, floats, integers, per_coordinate, per_discrete
 from nbinfer.random import STREAM_WORDS, Purpose, start
+from nbinfer.trace.columns import row_of, scatter
 
 
 class Status(enum.IntEnum):
@@ -64,6 +63,7 @@ CHAIN = State(
         "number": "i8",  # the chain's number, part of every counter of its streams
         "draw": "i8",  # finished draws, warm-up included
         "tune": "i8",  # how many of them are warm-up
+        "thin": "i8",  # of how many draws after warm-up one is kept
         "tuning": "i8",  # whether the draw under way is one of them
         "gradients": "i8",  # evaluations of the gradient so far
         "divergences": "i8",  # after warm-up
@@ -72,7 +72,7 @@ CHAIN = State(
         "stop": "i8",  # address of a word; not 0 = stop
         "progress": "i8",  # address of this chain's `Progress`
         "n_steps": "i8",
-        "columns": "i8",  # address of the columns that the row is scattered to, see `_scatter`
+        "columns": "i8",  # address of the columns that the row is scattered to, see `nbinfer.trace.columns`
         "n_columns": "i8",
         "statistics": "i8",  # address of the row that the steps fill
         "statistic_columns": "i8",
@@ -107,41 +107,11 @@ Progress = np.dtype(
     align=True,
 )
 
-#: A column of a row: offset and count in the row, kind (`KINDS`), items from one draw to the next, destination of
-#: draw 0 in warm-up and after it (0: none).
-COLUMN_FIELDS = 6
-KINDS = {"float64": 0, "int64": 1, "bool": 2}
-
 _DRAW_BLOCK = 16  # a worker keeps a chain for so many draws …
 _GRADIENT_BLOCK = 1024  # … or so many gradients, whichever is less
 _STEP_PURPOSE = int(Purpose.STEP)
 _WHOLE_DRAW = 1 << 62
 _OK, _STOPPED, _BAD_RECORD = int(Status.OK), int(Status.STOPPED), int(Status.BAD_RECORD)
-
-
-@kernel
-def _scatter(row: int, columns: int, n_columns: int, warm: bool, draw: int) -> None:
-    """Copy one row into the arrays of the trace, at index `draw` of warm-up or of the rest."""
-    table = ints_at(columns, n_columns * COLUMN_FIELDS)
-    for c in range(n_columns):
-        field = c * COLUMN_FIELDS
-        offset, count, kind, stride = table[field], table[field + 1], table[field + 2], table[field + 3]
-        base = table[field + 4] if warm else table[field + 5]
-        if base == 0:
-            continue
-        source = floats_at(row + 8 * offset, count)
-        if kind == 0:
-            floats = floats_at(base + 8 * stride * draw, count)
-            for i in range(count):
-                floats[i] = source[i]
-        elif kind == 1:
-            integers = ints_at(base + 8 * stride * draw, count)
-            for i in range(count):
-                integers[i] = np.int64(source[i])
-        else:
-            flags = bytes_at(base + stride * draw, count)
-            for i in range(count):
-                flags[i] = np.uint8(source[i] != 0.0)
 
 
 @kernel
@@ -207,12 +177,13 @@ def advance(address: int, until: int, gradients: int) -> int:
             if status != _OK:
                 chain.failed = k
                 return status
-        index = chain.draw if warm else chain.draw - chain.tune
-        if chain.n_columns > 0:
-            if call_record(chain.record_function, chain.n, chain.position, chain.row, chain.context) != 0:
-                return _BAD_RECORD
-            _scatter(chain.row, chain.columns, chain.n_columns, warm, index)
-        _scatter(chain.statistics, chain.statistic_columns, chain.n_statistic_columns, warm, index)
+        row = row_of(chain.draw, chain.tune, chain.thin)
+        if row >= 0:
+            if chain.n_columns > 0:
+                if call_record(chain.record_function, chain.n, chain.position, chain.row, chain.context) != 0:
+                    return _BAD_RECORD
+                scatter(chain.row, chain.columns, chain.n_columns, warm, row)
+            scatter(chain.statistics, chain.statistic_columns, chain.n_statistic_columns, warm, row)
         chain.draw += 1
         progress.gradients = chain.gradients
         progress.divergences = chain.divergences

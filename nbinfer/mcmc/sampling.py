@@ -16,11 +16,11 @@ from nbinfer.engine.blocks import Blocks, Placed
 from nbinfer.engine.starts import starting_points
 from nbinfer.engine.step import StepMethod, site_of
 from nbinfer.errors import PerformanceWarning, SamplingError, unseen
-from nbinfer.mcmc.arrays import posterior_arrays, statistics_arrays
 from nbinfer.model import Model
 from nbinfer.model.code.extras import check_conditionals
 from nbinfer.random import key_of
 from nbinfer.trace import Trace
+from nbinfer.trace.store import MemoryStore, columns_of_draws, columns_of_statistics
 
 
 class Sampling:
@@ -98,9 +98,10 @@ class Sampling:
         self.blocks.begin(
             slice(None), *(None if part[0] is None else np.array(part) for part in zip(*points, strict=True))
         )
-        self._draws, self._warm_draws, columns = posterior_arrays(self.bound, kept, chains, tune, draws, discard)
-        self._stats, self._warm_stats, stat_columns = statistics_arrays(steps, chains, tune, draws)
-        self.blocks.wire(columns if record else [], stat_columns if record else [])
+        self._store = MemoryStore(chains, tune, draws)
+        columns = columns_of_draws(self._store, self.bound.columns, kept, warm_up=not discard) if record else []
+        statistics = columns_of_statistics(self._store, [m.statistics for m in self.methods]) if record else []
+        self.blocks.wire(columns, statistics, self._store.thin)
 
     def trace(self, seconds: float) -> Trace:
         """Return a trace of what is finished, interrupted if more was meant to come.
@@ -110,15 +111,16 @@ class Sampling:
         seconds : float
             How long it took.
         """
-        done = self.blocks.progress["draw"].copy()
+        done, groups = self.blocks.progress["draw"].copy(), self._store.groups
+        tune_done, draws_done = self._store.finished(done)
         return Trace(
-            posterior=self._draws,
-            sample_stats=self._stats,
-            warmup_posterior=self._warm_draws,
-            warmup_sample_stats=self._warm_stats,
+            posterior=groups["posterior"],
+            sample_stats=groups["sample_stats"],
+            warmup_posterior=groups["warmup_posterior"],
+            warmup_sample_stats=groups["warmup_sample_stats"],
             observed_data=self._model.observed,
-            draws_done=np.maximum(done - self.tune, 0),
-            tune_done=np.minimum(done, self.tune),
+            draws_done=draws_done,
+            tune_done=tune_done,
             chain_ids=self.numbers,
             attrs=_attributes(self._sequences, seconds, self.methods, self.tune, self.blocks.progress["gradients"])
             | {"parameters": list(self._model.parameters)},

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _LINE = 64
 
 
-class Column(NamedTuple):
-    """A place in the flat row of a draw.
+class Quantity(NamedTuple):
+    """A parameter or derived quantity, and its place in the flat row of a draw.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Bound:
         Number of coordinates, of discrete values, and of chains.
     row_size : int
         Number of float64 in the row that `record` writes.
-    columns : list of Column
+    columns : list of Quantity
         What the row holds.
     serial : bool
         Whether the density is a Python callable, which needs the GIL and one core.
@@ -89,12 +89,12 @@ class Bound:
         # One context more than chains: Python's own calls must not meet a running chain's scratch memory.
         self._failures = aligned(chains + 1, self.dim + self.n_discrete)
         self._lock = threading.Lock()
-        self.columns: list[Column] = []
+        self.columns: list[Quantity] = []
         for p in model.parameters.values():
             self._add_column(p.name, p.shape, "int64" if p.support.discrete else "float64", "parameter")
 
     def _add_column(self, name: str, shape: tuple[int, ...], dtype: str, kind: str) -> None:
-        self.columns.append(Column(name, self.row_size, int(np.prod(shape, dtype=np.int64)), shape, dtype, kind))
+        self.columns.append(Quantity(name, self.row_size, int(np.prod(shape, dtype=np.int64)), shape, dtype, kind))
 
     @property
     def row_size(self) -> int:

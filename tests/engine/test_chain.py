@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from nbinfer.compile import address_of, entry, floats_at, record_at, store_release
-from nbinfer.engine.blocks import Blocks, Column
+from nbinfer.engine.blocks import Blocks
 from nbinfer.engine.chain import Chain, work
 from nbinfer.engine.state import State
 from nbinfer.engine.step import StepMethod
 from nbinfer.random import key_of
+from nbinfer.trace.columns import Column
 from tests.laws.kit import BareChains, Target, student, whole
 
 KEY = key_of(np.random.SeedSequence(3))
@@ -56,8 +57,8 @@ def counting_chains(chains, tune, draws, stop_at=-1):
         blocks.begin(c, np.zeros(1), 0.0, np.zeros(1))
     x = [np.full((chains, length, 1), np.nan) for length in (tune, draws)]
     stats = {k: [np.zeros((chains, length), d) for length in (tune, draws)] for k, d in Counting.statistics.items()}
-    columns = [Column(i, 1, d, *stats[k]) for i, (k, d) in enumerate(Counting.statistics.items())]
-    blocks.wire([Column(0, 1, "float64", *x)], columns)
+    columns = [Column(i, 1, *stats[k]) for i, k in enumerate(Counting.statistics)]
+    blocks.wire([Column(0, 1, *x)], columns)
     return blocks, x, stats
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.arguments import count, flag
-from nbinfer.engine.blocks import Blocks, Column, Placed
+from nbinfer.engine.blocks import Blocks, Placed
 from nbinfer.engine.driver import run
 from nbinfer.engine.progress import display_for
 from nbinfer.engine.starts import starting_points
@@ -23,6 +23,8 @@ from nbinfer.model.model import the_model
 from nbinfer.optimize.curvature import hessian, position
 from nbinfer.optimize.find import find_map
 from nbinfer.random import Purpose, generator, key_of, seed_sequences
+from nbinfer.trace.columns import Column
+from nbinfer.trace.store import MemoryStore
 
 #: Initialisers that need nothing but the model: name -> (jitter, name of the metric).
 SIMPLE = {"auto": (True, None), "jitter+adapt_diag": (True, "diag"), "adapt_diag": (False, "diag")}
@@ -149,8 +151,8 @@ def _from_run(
     tune = draws // 2
     blocks = Blocks(bound, [Placed(NUTS(), site_of(bound, list(model.parameters)))], tune, [0], [key])
     blocks.begin(0, *starting_points(bound, model, None, True, [key], [0])[0])
-    positions = np.full((1, draws, model.dim), np.nan)
-    blocks.wire([Column(0, model.dim, "float64", None, positions)], [])
+    positions = MemoryStore(1, tune, draws).array("unconstrained_posterior", "position", (model.dim,), float)
+    blocks.wire([Column(0, model.dim, None, positions)], [])
     blocks.chains[0].record_function = record_position.address  # unconstrained, in place of the model's row
     outcome = run(blocks, bound, tune + draws, 1, display_for(progressbar, [0], tune, tune + draws))
     if outcome.error is not None:
