@@ -58,6 +58,13 @@ def aligned(rows: int, words: int, dtype: Any = np.float64) -> np.ndarray:
     return memory[start : start + rows * words].reshape(rows, words)
 
 
+def _rows_of(words: np.ndarray, rows: int) -> np.ndarray:
+    """Make rows of memory that each hold a copy of these words."""
+    memory = aligned(rows, len(words), words.dtype)[:, : len(words)]
+    memory[:] = words
+    return memory
+
+
 class Bound:
     """Memory and machine code of a run.
 
@@ -73,13 +80,19 @@ class Bound:
         Whether the density is a Python callable, which needs the GIL and one core.
     has_gradient : str
         "written", "derived" or "finite differences".
-    weights : ndarray
-        Weight of the prior and of each likelihood term; compiled code reads it at each call.
+    weights : ndarray, shape (contexts, terms)
+        Of each context, the weights of the prior and of each likelihood term; no terms where no weight is known.
+    tables : ndarray of int64, shape (contexts, words)
+        Of each context, where its data are: the words of a `Table`.
+
+    Notes
+    -----
+    There is a context for each chain, and one more, the last, for Python's own calls. What is written to its row of
+    `weights` and `tables`, whose addresses never change, is so from its next evaluation on, and for no other context.
     """
 
     serial = False
     has_gradient: str
-    weights: np.ndarray
 
     def __init__(self, model: Model, chains: int) -> None:
         self.model = model
@@ -89,6 +102,8 @@ class Bound:
         # One context more than chains: Python's own calls must not meet a running chain's scratch memory.
         self._failures = aligned(chains + 1, self.dim + self.n_discrete)
         self._lock = threading.Lock()
+        self.weights = np.ones((chains + 1, 0))
+        self.tables = np.zeros((chains + 1, 0), np.int64)
         self.columns: list[Column] = []
         for p in model.parameters.values():
             self._add_column(p.name, p.shape, "int64" if p.support.discrete else "float64", "parameter")
@@ -102,8 +117,17 @@ class Bound:
 
     @property
     def density(self) -> int:
-        """Address of ``double density(int64 n, intp q, intp grad, intp context)``."""
+        """Address of ``double density(int64 n, intp q, intp grad, intp context)``.
+
+        It is the same whatever the weights are. A gradient that the user wrote is that of the whole: where there are
+        several terms, it heeds no weights, see `density_by_terms`.
+        """
         raise NotImplementedError
+
+    @property
+    def density_by_terms(self) -> int:
+        """Address of the density whose gradient is right at any weights; the same signature."""
+        return self.density
 
     @property
     def value_density(self) -> int:
@@ -146,10 +170,8 @@ class Bound:
         """Why the gradient is not derived, if that was tried."""
         return ""
 
-    @property
-    def _at_unit_weights(self) -> bool:
-        """Whether a gradient of the whole will do: a single weight can be applied to it."""
-        return len(self.weights) == 1 or bool(np.all(self.weights == 1.0))
+    #: Whether the gradient of the whole is of no use, since its terms have weights other than one.
+    _weighs_terms = False
 
     @property
     def gradient_warning(self) -> str:
@@ -157,7 +179,7 @@ class Bound:
         if self.has_gradient != "finite differences":
             return ""
         why = f"its gradient cannot be derived: {self._underivable}" if self._underivable else "it has no logp_grad"
-        if self.model.is_written and not self._at_unit_weights:
+        if self.model.is_written and self._weighs_terms:
             why = f"its terms have weights other than one (total_size), which logp_grad cannot know, and {why}"
         return (
             f"{self.model.title} is differentiated by central differences, {2 * self.dim} evaluations of the density "
@@ -302,17 +324,21 @@ class CompiledBound(Bound):
     def __init__(self, model: Model, chains: int, facts: Facts, weights: np.ndarray) -> None:
         super().__init__(model, chains)
         self._facts = facts
+        # A model's own weights (total_size) say once and for all which gradient its density has.
+        self._weighs_terms = len(weights) > 1 and bool(np.any(weights != 1.0))
         self._by_terms = Code(model, facts, False)
-        self._whole = self._written_code(facts) or self._by_terms
+        self._code = self._written_code(facts) or self._by_terms
         layout = model.layout
         for name, (shape, dtype) in facts.derived.items():
             self._add_column(name, shape, dtype, "derived")
         self._columns = np.zeros(max(sum(1 + len(c.shape) for c in self.columns), 1), np.int64)
         words = [w for c in self.columns if c.kind == "derived" for w in (c.offset, *c.shape)]
         self._columns[: len(words)] = words
-        self.weights = weights
+        self._own_weights = weights
+        self.weights = _rows_of(weights, chains + 1)
         self._constants = layout.constants
         self._table = Table(model._data.values())
+        self.tables = _rows_of(self._table.words, chains + 1)
         self._scratch = aligned(chains + 1, layout.scratch)
         self._discrete = aligned(chains + 1, layout.discrete, np.int64)
         self._discrete[:, : max(layout.discrete, 1)] = layout.discrete_values({})
@@ -321,7 +347,7 @@ class CompiledBound(Bound):
         self._rows[:, shells.VERSION] = shells.CONTEXT_VERSION
         self._rows[:, shells.ROW_SIZE] = self.row_size
         for word, length, array in (
-            (shells.DATA, shells.N_DATA, self._table.words),
+            (shells.DATA, shells.N_DATA, self.tables),
             (shells.WEIGHTS, shells.N_WEIGHTS, self.weights),
             (shells.CONSTANTS, shells.N_CONSTANTS, self._constants),
             (shells.COLUMNS, shells.N_COLUMNS, self._columns),
@@ -335,8 +361,9 @@ class CompiledBound(Bound):
                 self._rows[:, length] = array.shape[-1]
 
     def conditional(self, name: str) -> int:
-        # It knows nothing of weights.
-        if name not in self.model.conditional or not self._at_unit_weights:
+        # It knows nothing of weights but a single one that the model came with.
+        heeded = not self._weighs_terms and bool(np.all(self.weights == self._own_weights))
+        if name not in self.model.conditional or not heeded:
             return 0
         return conditional_entry(self.model, self._facts, name).address
 
@@ -345,7 +372,7 @@ class CompiledBound(Bound):
 
     def _written_code(self, facts: Facts) -> Code | None:
         """Return the code with the user's gradient, if there is one and the derivatives of all bounds were found."""
-        if not self.model.is_written:
+        if not self.model.is_written or self._weighs_terms:
             return None
         code = Code(self.model, facts, True)
         if code.derivation.reason and not self.model.has_terms:
@@ -355,11 +382,6 @@ class CompiledBound(Bound):
                 "likelihood), whose differences can be taken."
             )
         return None if code.derivation.reason else code
-
-    @property
-    def _code(self) -> Code:
-        """The code to use now: a written gradient is that of the whole, at weights of one."""
-        return self._whole if self._at_unit_weights else self._by_terms
 
     @property
     def has_gradient(self) -> str:  # type: ignore[override]
@@ -380,16 +402,16 @@ class CompiledBound(Bound):
         return self._code.entry("density").address
 
     @property
+    def density_by_terms(self) -> int:
+        return self._by_terms.entry("density").address if self.model.has_terms else self.density
+
+    @property
     def value_density(self) -> int:
         return self._by_terms.entry("value").address if self.model.has_terms else self.density
 
     @property
     def record(self) -> int:
-        return self._whole.entry("record").address
-
-    def reweight(self, weights: Any) -> None:
-        """Change the weights of the terms; ask for `density` again afterwards."""
-        self.weights[:] = weights
+        return self._code.entry("record").address
 
     def _density(self, *args: int) -> float:
         return float(self._code.entry("density")(*args))

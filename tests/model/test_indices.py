@@ -139,7 +139,7 @@ def test_written_gradient_row_element_and_bound():
     model.set_data(which=3)
     bound = model.bind()
     row = np.zeros(bound.row_size)
-    record = bound._whole.entry("record")
+    record = bound._code.entry("record")
     assert record(*arguments(bound, INSIDE), address_of(row), bound.context(1)) == 0
     assert_raises(bound, lambda q: -np.inf * record(*arguments(bound, q), address_of(row), bound.context(1)), OUTSIDE)
     model = nb.Model(bounded, logp=bounded_logp, data=DATA | {"which": 2})

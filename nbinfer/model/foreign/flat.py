@@ -185,7 +185,6 @@ class _ForeignBound(Bound):
     def __init__(self, model: Model, chains: int) -> None:
         super().__init__(model, chains)
         self._status = aligned(chains + 1, 1, np.int64)
-        self.weights = np.ones(1)
 
     def status(self, chain: int) -> int:
         return address_of(self._status[chain])

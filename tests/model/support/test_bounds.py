@@ -396,7 +396,7 @@ def test_a_written_gradient_takes_its_bounds_derivatives_from_the_engine():
 @pytest.mark.parametrize("written", [False, True])
 def test_a_weight_leaves_the_bounds_alone(written):
     bound = triangle(**({"logp_grad": by_support_grad} if written else {"logp": by_support})).bind()
-    bound.reweight(0.25)
+    bound.weights[:] = 0.25
     q = position(bound.model)
     jacobian = bound.model.log_jacobian(q)
     assert bound.value(q) == pytest.approx(jacobian + 0.25 * (bound.model.logp_unconstrained(q) - jacobian), rel=1e-13)
