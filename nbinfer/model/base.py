@@ -212,7 +212,4 @@ class BaseModel:
             q = np.random.Generator(np.random.Philox(key=3)).uniform(-0.5, 0.5, self.dim)
         else:
             q = self.unconstrain(point)
-        bound = self.bind(1)
-        if point is not None:
-            bound.discrete(bound.chains)[:] = self.layout.discrete_values(point)[: self.layout.discrete]
-        return bound.compare(q)
+        return self.bind(1).compare(q, self.layout.discrete_values(point or {}))

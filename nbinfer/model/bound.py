@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -99,6 +100,7 @@ class Bound:
         self.dim = model.dim
         self.n_discrete = model.layout.discrete
         self.chains = chains
+        self._lowest = model.layout.discrete_values({})[: self.n_discrete]
         # One context more than chains: Python's own calls must not meet a running chain's scratch memory.
         self._failures = aligned(chains + 1, self.dim + self.n_discrete)
         self._lock = threading.Lock()
@@ -186,18 +188,33 @@ class Bound:
             f"for each gradient and fewer digits, because {why}"
         )
 
-    def value_and_grad(self, q: Any) -> tuple[float, np.ndarray]:
-        """Return the log density with its Jacobian, and its gradient, at a position."""
+    def value_and_grad(self, q: Any, discrete: np.ndarray | None = None) -> tuple[float, np.ndarray]:
+        """Return the log density with its Jacobian, and its gradient.
+
+        Parameters
+        ----------
+        q : array_like, shape (dim,)
+            The position.
+        discrete : ndarray of int64, shape (n_discrete,), optional
+            Values of discrete parameters, one after the other. Default: the lowest.
+
+        Returns
+        -------
+        logp : float
+        grad : ndarray, shape (dim,)
+        """
         grad = np.full(self.dim, np.nan)
-        return self._call(q, grad), grad
+        return self._call(q, discrete, grad), grad
 
-    def value(self, q: Any) -> float:
-        """Return the log density with its Jacobian at a position."""
-        return self._call(q, None)
+    def value(self, q: Any, discrete: np.ndarray | None = None) -> float:
+        """Return the log density with its Jacobian; arguments as those of `value_and_grad`."""
+        return self._call(q, discrete, None)
 
-    def _call(self, q: Any, grad: np.ndarray | None) -> float:
+    def _call(self, q: Any, discrete: np.ndarray | None, grad: np.ndarray | None) -> float:
         position = self.model.layout.position(q)
         with self._lock:
+            if self.n_discrete:
+                self.discrete(self.chains)[:] = self._lowest if discrete is None else discrete
             where = 0 if grad is None else address_of(grad)
             return float(self._density(self.dim, address_of(position), where, self.context(self.chains)))
 
@@ -208,21 +225,12 @@ class Bound:
         """Return the discrete values at which that evaluation raised."""
         return self._failures[chain, self.dim : self.dim + self.n_discrete].astype(np.int64)
 
-    def replay(self, q: Any, chain: int = 0, discrete: np.ndarray | None = None) -> float:
-        """Evaluate everything at a position in plain Python; the user's own exception comes out.
-
-        Parameters
-        ----------
-        q : array_like, shape (dim,)
-        chain : int
-            Whose discrete values to use.
-        discrete : ndarray, shape (n_discrete,), optional
-            Others instead.
-        """
-        return self.model.evaluate(q, self.discrete(chain) if discrete is None else discrete)
+    def replay(self, q: Any, discrete: np.ndarray | None = None) -> float:
+        """Evaluate everything at a position in plain Python; the user's own exception comes out."""
+        return self.model.evaluate(q, discrete)
 
     def discrete(self, chain: int) -> np.ndarray:
-        """Return the discrete values of a chain, laid out one after the other; may be written to."""
+        """Return the discrete values of a chain, one after the other; may be written to."""
         return np.zeros(0, np.int64)
 
     def conditional(self, name: str) -> int:
@@ -261,14 +269,14 @@ class Bound:
     def place_discrete(self, chain: int, values: np.ndarray) -> None:
         """Let the chain's functions read its discrete values from this memory, which must outlive them."""
 
-    def explain(self, q: Any, chain: int = 0, gradient: bool = True) -> str:
+    def explain(self, q: Any, discrete: np.ndarray | None = None, gradient: bool = True) -> str:
         """Name the first piece of the density, or coordinate of the gradient, that is not finite; '' if all is well."""
-        reason = self.model.explain(q, self.discrete(chain))
+        reason = self.model.explain(q, discrete)
         if reason:
             return reason
         if not gradient:
-            return f"the log density is {self.value(q)}"
-        logp, grad = self.value_and_grad(q)
+            return f"the log density is {self.value(q, discrete)}"
+        logp, grad = self.value_and_grad(q, discrete)
         bad = np.flatnonzero(~np.isfinite(grad))
         if bad.size:
             # Bounds pass a bad gradient on to the parameters they depend on, which were declared before.
@@ -278,18 +286,17 @@ class Bound:
             return f"the gradient is {grad[first]} for {self.model.layout.coordinate_name(first)}"
         return "" if np.isfinite(logp) else f"the log density is {logp}"
 
-    def describe(self, q: Any, chain: int = 0, discrete: np.ndarray | None = None) -> str:
+    def describe(self, q: Any, discrete: np.ndarray | None = None) -> str:
         """Write a position as constrained values: ``mu = 0.1, tau = 2``."""
-        discrete = self.discrete(chain) if discrete is None else discrete
         written = []
         # A bound that raises has said so already: the parameters before it are what there is to say.
         with contextlib.suppress(Exception):
-            walk = self.model.layout.walk(q, self.model._data_tuple, discrete if discrete.size else None)
+            walk = self.model.layout.walk(q, self.model._data_tuple, discrete)
             for name, value, _ in walk:
                 written.append(f"{name} = {np.array2string(np.asarray(value), precision=6, threshold=8)}")
         return ", ".join(written)
 
-    def check_gradient(self, q: Any) -> None:
+    def check_gradient(self, q: Any, discrete: np.ndarray | None = None) -> None:
         """Compare a written gradient with central differences: along one direction, on failure along each coordinate.
 
         Raises
@@ -300,10 +307,11 @@ class Bound:
         if self.has_gradient != "written":
             return
         position = self.model.layout.position(q)
-        error = directional_excess(self.value, self.value_and_grad, position)
+        value, value_and_grad = (functools.partial(f, discrete=discrete) for f in (self.value, self.value_and_grad))
+        error = directional_excess(value, value_and_grad, position)
         if error is None or error <= 1.0:
             return
-        worst = self.compare(position).worst
+        worst = self.compare(position, discrete).worst
         if worst is not None and worst.excess > 1.0:
             raise ModelError(
                 f"logp_grad of {self.model.title} is wrong for {worst.name}: it wrote {worst.gradient:.10g}, central "
@@ -311,11 +319,12 @@ class Bound:
                 "scale, without the Jacobian; model.check_grad() lists every coordinate."
             )
 
-    def compare(self, q: Any) -> Check:
+    def compare(self, q: Any, discrete: np.ndarray | None = None) -> Check:
         """Compare each coordinate of the gradient with central differences."""
         names = [self.model.layout.coordinate_name(i) for i in range(self.dim)]
         position = self.model.layout.position(q)
-        return compare_all(self.value, self.value_and_grad(position)[1], position, names)
+        value = functools.partial(self.value, discrete=discrete)
+        return compare_all(value, self.value_and_grad(position, discrete)[1], position, names)
 
 
 class CompiledBound(Bound):
@@ -341,7 +350,7 @@ class CompiledBound(Bound):
         self.tables = _rows_of(self._table.words, chains + 1)
         self._scratch = aligned(chains + 1, layout.scratch)
         self._discrete = aligned(chains + 1, layout.discrete, np.int64)
-        self._discrete[:, : max(layout.discrete, 1)] = layout.discrete_values({})
+        self._discrete[:, : layout.discrete] = self._lowest
         self._placed: dict[int, np.ndarray] = {}  # discrete values that live in a sampler's memory
         self._rows = aligned(chains + 1, shells.CONTEXT_WORDS, np.int64)
         self._rows[:, shells.VERSION] = shells.CONTEXT_VERSION

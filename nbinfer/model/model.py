@@ -271,10 +271,10 @@ class Model(BaseModel):
         weights = dict(zip(self._weighted, self.weights(None), strict=True)) if self.total_size else {}
         return float(sum(weights.get(name, 1.0) * np.sum(value) for name, value in pieces))
 
-    def evaluate(self, q: Any, discrete: np.ndarray) -> float:
+    def evaluate(self, q: Any, discrete: np.ndarray | None = None) -> float:
         """Evaluate every function at a position in plain Python; -inf where bounds leave nothing between them."""
         try:
-            values, log_jacobian = self.layout.image(q, self._data_tuple, discrete if discrete.size else None)
+            values, log_jacobian = self.layout.image(q, self._data_tuple, discrete)
         except BoundsError:
             return -np.inf
         logp = log_jacobian + self.density_of(values)
@@ -291,10 +291,10 @@ class Model(BaseModel):
         """Return the derived quantities at constrained values, in plain Python."""
         return {name: call(f, *self._arguments(values)) for name, f in self.derived.items()}
 
-    def explain(self, q: Any, discrete: np.ndarray) -> str:
+    def explain(self, q: Any, discrete: np.ndarray | None = None) -> str:
         """Name the first piece of the density that is not finite at a position; '' if all are."""
         try:
-            values, log_jacobian = self.layout.image(q, self._data_tuple, discrete if discrete.size else None)
+            values, log_jacobian = self.layout.image(q, self._data_tuple, discrete)
         except BoundsError as error:
             return str(error)
         for name, value in values.items():

@@ -51,7 +51,7 @@ class _Objective:
     def with_grad(self, x: Floats) -> tuple[float, Floats]:
         """Return minus the log density, and its gradient; where there is none, a value that drives the search back."""
         q = self._position(x)
-        logp, grad = self._bound.value_and_grad(q)
+        logp, grad = self._bound.value_and_grad(q, self.discrete)
         if not self._jacobian:
             logp, grad = logp - self._log_jacobian(q), grad - self._jacobian_grad(q)
         grad = grad[self._coordinates]
@@ -63,7 +63,7 @@ class _Objective:
     def value(self, x: Floats) -> float:
         """Return minus the log density."""
         q = self._position(x)
-        logp = self._bound.value(q) - (0.0 if self._jacobian else self._log_jacobian(q))
+        logp = self._bound.value(q, self.discrete) - (0.0 if self._jacobian else self._log_jacobian(q))
         if not np.isfinite(logp):
             return self._worst + _DROP
         self._remember(q, logp, np.nan)
@@ -264,8 +264,7 @@ def find_hessian(
     array([[0.25, 0.  ],
            [0.  , 1.  ]])
     """
-    bound, q, coordinates = _at(point, vars, model)
-    return curvature.hessian(bound, q, coordinates)
+    return curvature.hessian(*_at(point, vars, model))
 
 
 def guess_scaling(
@@ -303,13 +302,12 @@ def guess_scaling(
     """
     if not is_number(scaling_bound) or not 0.0 < scaling_bound <= 1.0:
         raise ValueError(f"scaling_bound must lie in (0, 1], got {scaling_bound!r}.")
-    bound, q, coordinates = _at(point, vars, model)
-    return curvature.bounded(curvature.curvatures(bound, q, coordinates), scaling_bound)
+    return curvature.bounded(curvature.curvatures(*_at(point, vars, model)), scaling_bound)
 
 
-def _at(point: Any, vars: Any, model: Model | None) -> tuple[Any, Floats, NDArray[np.int64]]:
+def _at(point: Any, vars: Any, model: Model | None) -> tuple[Any, Floats, curvature.Integers, curvature.Integers]:
     bound = the_model(model).bind(1)
-    return bound, curvature.position(bound, point), _coordinates(bound, vars)
+    return bound, *curvature.position(bound, point), _coordinates(bound, vars)
 
 
 def _coordinates(bound: Any, vars: Any) -> NDArray[np.int64]:

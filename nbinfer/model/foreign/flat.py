@@ -395,7 +395,7 @@ class _CallableBound(_ForeignBound):
             grad[i] = difference / (above - below)
         return self.model.call(q, None)
 
-    def replay(self, q: Any, chain: int = 0, discrete: np.ndarray | None = None) -> float:
+    def replay(self, q: Any, discrete: np.ndarray | None = None) -> float:
         position = self.model.layout.position(q)
         for failed, error in zip(self._failures[:, : self.dim], self.errors, strict=True):
             if error is not None and np.array_equal(failed, position, equal_nan=True):

@@ -19,24 +19,18 @@ from tests.model.test_bound import record, through_address
 DISCRETE = [np.array([1]), np.array([3])]
 
 
-def at(bound, count):
-    """Set the discrete value for Python's own calls."""
-    bound.discrete(bound.chains)[:] = count
-    return bound
-
-
 # ---- one density in every form
 
 
 @pytest.mark.parametrize("count", DISCRETE)
 def test_compiled_density_is_that_of_plain_python(count):
     model = nested()
-    bound = at(model.bind(), count)
+    bound = model.bind()
     for seed in range(5):
         q = position(model, seed)
         wanted = model.density_of(model.constrain(q, count)) + model.log_jacobian(q, count)
-        assert bound.value_and_grad(q)[0] == pytest.approx(wanted, rel=1e-13)
-        assert bound.value(q) == pytest.approx(wanted, rel=1e-13)
+        assert bound.value_and_grad(q, count)[0] == pytest.approx(wanted, rel=1e-13)
+        assert bound.value(q, count) == pytest.approx(wanted, rel=1e-13)
         assert model.evaluate(q, count) == pytest.approx(wanted, rel=1e-13)
     bound.discrete(0)[:] = count
     assert through_address(bound, q, 0, density=bound.value_density)[0] == pytest.approx(wanted, rel=1e-13)
@@ -44,11 +38,11 @@ def test_compiled_density_is_that_of_plain_python(count):
 
 @pytest.mark.parametrize("count", DISCRETE)
 def test_the_gradient_is_that_of_differences(count):
-    bound = at(nested().bind(), count)
+    bound = nested().bind()
     assert bound.has_gradient == "derived"
     assert bound.gradient_warning == ""
     for seed in range(3):
-        comparison = bound.compare(position(bound.model, seed))
+        comparison = bound.compare(position(bound.model, seed), count)
         assert comparison.ok, comparison
     assert nested().check_grad().ok
     assert nested().check_grad({"base": 2.0, "count": 2}).ok
