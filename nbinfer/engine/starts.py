@@ -114,7 +114,7 @@ class _Search:
         discrete = layout.discrete_values({})
         if self.disperse:
             discrete = dispersed.discrete_values(layout, key, number, attempt)
-        return layout.completed(point, position, discrete, self.model._data_tuple) if point else (position, discrete)
+        return layout.completed(point, position, discrete, self.model.data_tuple) if point else (position, discrete)
 
     def _at(self, position: np.ndarray, discrete: np.ndarray) -> Start:
         """Evaluate the density."""

@@ -92,7 +92,7 @@ class Sampling:
         if gradient:
             self.bound.check_gradient(points[0].position, points[0].discrete)
         if model.conditional:
-            check_conditionals(model, points[0].position, points[0].discrete)
+            check_conditionals(self.bound.definition, points[0].position, points[0].discrete)
         self.blocks = Blocks(self.bound, steps, tune, numbers, keys)
         self.blocks.begin(
             slice(None), *(None if part[0] is None else np.array(part) for part in zip(*points, strict=True))

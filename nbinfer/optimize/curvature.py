@@ -20,8 +20,8 @@ SCALING_BOUND = 1e-8
 
 def position(bound: Any, point: Mapping[str, Any]) -> tuple[Floats, Integers]:
     """Return the coordinates and the discrete values of a point, maybe partial."""
-    q = bound.model.unconstrain(point)
-    return np.asarray(q), np.asarray(bound.model.layout.discrete_values(point)[: bound.n_discrete])
+    q = bound.definition.unconstrain(point)
+    return np.asarray(q), np.asarray(bound.definition.layout.discrete_values(point)[: bound.n_discrete])
 
 
 def slopes(bound: Any, q: Floats, discrete: Integers, i: int, step: float) -> Floats:
@@ -34,7 +34,7 @@ def slopes(bound: Any, q: Floats, discrete: Integers, i: int, step: float) -> Fl
     if not np.isfinite(logp_below + logp_above) or not np.isfinite(difference).all():
         raise ModelError(
             f"the density or its gradient is not finite next to this point, {step:.1g} away in "
-            f"{bound.model.layout.coordinate_name(i)} (unconstrained); take another point."
+            f"{bound.definition.layout.coordinate_name(i)} (unconstrained); take another point."
         )
     return np.asarray(difference / (above[i] - below[i]))
 

@@ -16,7 +16,7 @@ from nbinfer.engine.step import site_of
 from nbinfer.errors import ConvergenceWarning, unseen
 from nbinfer.model import Model
 from nbinfer.model.code.generate import DIFFERENCE_STEP
-from nbinfer.model.model import the_model
+from nbinfer.model.default import the_model
 from nbinfer.optimize import curvature
 
 Floats = NDArray[np.float64]
@@ -83,11 +83,11 @@ class _Objective:
             self.best, self.logp, self.slope = q, logp, slope
 
     def _log_jacobian(self, q: Floats) -> float:
-        return float(self._bound.model.log_jacobian(q, self.discrete))
+        return float(self._bound.definition.log_jacobian(q, self.discrete))
 
     def _jacobian_grad(self, q: Floats) -> Floats:
         """Return the gradient of the log Jacobian determinant."""
-        layout = self._bound.model.layout
+        layout = self._bound.definition.layout
         return self._differences(q) if layout.dependent else _pulled_back(layout, q)
 
     def _differences(self, q: Floats) -> Floats:
@@ -312,7 +312,7 @@ def _at(point: Any, vars: Any, model: Model | None) -> tuple[Any, Floats, curvat
 
 def _coordinates(bound: Any, vars: Any) -> NDArray[np.int64]:
     """Return the coordinates of some variables, by default of all."""
-    parameters = bound.model.parameters
+    parameters = bound.definition.parameters
     continuous = [name for name, p in parameters.items() if not p.support.discrete]
     names = continuous if vars is None else words("vars", vars)
     for name in names:

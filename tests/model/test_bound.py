@@ -120,7 +120,7 @@ def test_a_row_holds_constrained_values_and_derived_quantities(model):
     status, values = record(bound, q)
     assert status == 0
     wanted = model.constrain(q)
-    p, d = model.layout.as_tuple(wanted), model._data_tuple
+    p, d = model.layout.as_tuple(wanted), model.data_tuple
     wanted |= {name: np.asarray(f(p, d)) for name, f in model.derived.items()}
     assert list(values) == list(wanted)
     for name, value in wanted.items():
@@ -163,7 +163,7 @@ def test_weights_temper_the_terms():
     model = eight_schools()
     bound = model.bind()
     q = position(model)
-    p, d = model.layout.as_tuple(model.constrain(q)), model._data_tuple
+    p, d = model.layout.as_tuple(model.constrain(q)), model.data_tuple
     density, whole = bound.density, through_address(bound, q, 0)
     bound.weights[:] = [1.0, 0.25]
     wanted = model.log_jacobian(q) + prior(p, d) + 0.25 * np.sum(likelihood(p, d))
@@ -204,7 +204,7 @@ def test_each_context_has_its_own_weights_and_data():
             likelihood={"y": alike},
             data={name: values[8 - length :] + context for name, values in SCHOOLS.items()},
         )
-        p, d = alone.layout.as_tuple(alone.constrain(q)), alone._data_tuple
+        p, d = alone.layout.as_tuple(alone.constrain(q)), alone.data_tuple
         pieces = np.array([flat_prior(p, d), np.sum(alike(p, d))])
         wanted = alone.log_jacobian(q) + np.dot(WEIGHTS[context], pieces)
         other = alone.bind()
@@ -231,7 +231,7 @@ def test_a_conditional_is_not_used_where_weights_have_changed():
 
 def test_one_weight_scales_a_gradient_without_terms():
     bound = eight_schools("prior", "likelihood").bind()
-    model = bound.model
+    model = bound.definition
     q = position(model)
     whole, grad = bound.value_and_grad(q)
     jacobian, slope = model.log_jacobian(q), np.eye(10)[1]  # of tau = exp(u)
@@ -262,8 +262,8 @@ def test_a_model_with_total_size_has_the_gradient_by_terms_from_the_start():
     weighted = eight_schools(total_size=80.0).bind()
     assert (weighted.has_gradient, weighted.gradient_warning) == ("derived", "")
     assert weighted.density == weighted.density_by_terms
-    q = position(weighted.model)
-    assert weighted.value(q) == pytest.approx(weighted.model.logp_unconstrained(q), rel=1e-13)
+    q = position(weighted.definition)
+    assert weighted.value(q) == pytest.approx(weighted.definition.logp_unconstrained(q), rel=1e-13)
     assert weighted.compare(q).ok
     density = weighted.density
     weighted.weights[:] = 1.0
@@ -470,5 +470,5 @@ def test_a_model_may_be_called_through_ctypes():
         pytest.skip("addresses are keys")
     bound = eight_schools().bind()
     prototype = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64, *[ctypes.c_ssize_t] * 3)
-    q = position(bound.model)
+    q = position(bound.definition)
     assert prototype(bound.density)(bound.dim, address_of(q), 0, bound.context(0)) == bound.value(q)
