@@ -172,7 +172,8 @@ class Bound:
             return ""
         why = f"its gradient cannot be derived: {self._underivable}" if self._underivable else "it has no logp_grad"
         if self.definition.is_written and self._weighs_terms:
-            why = f"its terms have weights other than one (total_size), which logp_grad cannot know, and {why}"
+            written = self.definition.written
+            why = f"its terms have weights other than one (total_size), which {written} cannot know, and {why}"
         return (
             f"{self.definition.title} is differentiated by central differences, {2 * self.dim} evaluations of the "
             f"density for each gradient and fewer digits, because {why}"
@@ -303,10 +304,11 @@ class Bound:
             return
         worst = self.compare(position, discrete).worst
         if worst is not None and worst.excess > 1.0:
+            added = "Gradients are added into grad (+=), on the constrained scale, without the Jacobian"
             raise ModelError(
-                f"logp_grad of {self.definition.title} is wrong for {worst.name}: it wrote {worst.gradient:.10g}, "
-                f"central differences give {worst.difference:.10g}. Gradients are added into grad (+=), on the "
-                "constrained scale, without the Jacobian; model.check_grad() lists every coordinate."
+                f"{self.definition.written} of {self.definition.title} is wrong for {worst.name}: it wrote "
+                f"{worst.gradient:.10g}, central differences give {worst.difference:.10g}. "
+                f"{added if self.definition.is_named else 'It fills grad'}; model.check_grad() lists every coordinate."
             )
 
     def compare(self, q: Any, discrete: np.ndarray | None = None) -> Check:

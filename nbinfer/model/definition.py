@@ -42,7 +42,7 @@ class Definition(Points):
         Parameters.
     data : mapping of str to Datum
         Data.
-    prior, logp_function, logp_grad : callable or None
+    prior, logp_function, logp_grad, grad : callable or None
         Functions of the density, as `Model` describes them.
     likelihood, derived, predict, conditional : mapping of str to callable
         As well.
@@ -58,6 +58,7 @@ class Definition(Points):
     prior: Any = None
     logp_function: Any = None
     logp_grad: Any = None
+    grad: Any = None
     likelihood: Mapping[str, Any] = field(default_factory=dict)
     derived: Mapping[str, Any] = field(default_factory=dict)
     predict: Mapping[str, Any] = field(default_factory=dict)
@@ -83,14 +84,25 @@ class Definition(Points):
         return self.prior is not None or self.logp_function is not None or bool(self.likelihood)
 
     @property
+    def written(self) -> str:
+        """The argument through which the user gave the gradient: "logp_grad" or "grad"; '' if there is none."""
+        return "logp_grad" if self.logp_grad is not None else "grad" if self.grad is not None else ""
+
+    @property
+    def written_name(self) -> str:
+        """What generated code calls that function; an argument there is called `grad`."""
+        return "gradient" if self.written == "grad" else self.written
+
+    @property
     def is_written(self) -> bool:
         """Whether the user wrote the gradient."""
-        return self.logp_grad is not None
+        return bool(self.written)
 
     @property
     def labelled(self) -> list[tuple[str, Any]]:
         """Functions that are arguments of the model, with how messages call them."""
-        single = [("prior", self.prior), ("logp", self.logp_function), ("logp_grad", self.logp_grad)]
+        single = [("prior", self.prior), ("logp", self.logp_function)]
+        single += [("logp_grad", self.logp_grad), ("grad", self.grad)]
         result = [(label, f) for label, f in single if f is not None]
         result += [(called_term(name), f) for name, f in self.likelihood.items()]
         result += [(f"derived {name!r}", f) for name, f in self.derived.items()]

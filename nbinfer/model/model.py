@@ -53,6 +53,9 @@ class Model(Points, Default):
     logp_grad : callable, optional
         ``logp_grad(p, d, grad) -> float``: log density; adds its gradient into ``grad``, a named tuple of arrays (of
         shape () for numbers: ``grad.mu[()] += ...``), on the constrained scale, without Jacobians.
+    grad : callable, optional
+        ``grad(p, d, grad)``: the gradient in a function of its own, beside logp or prior and likelihood. It adds into
+        ``grad`` as `logp_grad` does, which it replaces, and returns nothing. It is called where the density is finite.
     data : mapping of str to array_like, optional
         Arrays and numbers.
     derived : mapping of str to callable, optional
@@ -87,6 +90,7 @@ class Model(Points, Default):
         likelihood: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None,
         logp: Callable[..., Any] | None = None,
         logp_grad: Callable[..., Any] | None = None,
+        grad: Callable[..., Any] | None = None,
         data: Mapping[str, Any] | None = None,
         derived: Mapping[str, Callable[..., Any]] | None = None,
         predict: Mapping[str, Callable[..., Any]] | None = None,
@@ -104,6 +108,7 @@ class Model(Points, Default):
             prior=prior,
             logp_function=logp,
             logp_grad=logp_grad,
+            grad=grad,
             likelihood=_functions({"likelihood": likelihood} if callable(likelihood) else likelihood, "likelihood"),
             derived=_functions(derived, "derived"),
             predict=_functions(predict, "predict"),
@@ -125,30 +130,40 @@ class Model(Points, Default):
 
     @staticmethod
     def flat(
-        f: Any, dim: int, data: Any = None, *, context: Any = None, compile: bool = True, name: str | None = None
+        f: Any,
+        dim: int,
+        data: Any = None,
+        *,
+        grad: Any = None,
+        context: Any = None,
+        compile: bool = True,
+        name: str | None = None,
     ) -> Model:
         """Make a model of a function of a flat position, whose one parameter ``x`` has shape (dim,).
 
         Parameters
         ----------
         f : callable or C function
-            ``logp_grad(x, grad, data) -> float`` fills ``grad``; ``logp(x, data) -> float`` has no gradient; ``data``
-            may be left out if there is none. Plain and njit functions are compiled. A C function, as `numba.cfunc`,
-            ctypes or cffi pointer or `scipy.LowLevelCallable`, is ``double f(int64_t n, const double *q, double *grad,
-            void *context)``, where a null ``grad`` asks for the value only.
+            ``logp_grad(x, grad, data) -> float`` fills ``grad``; of ``logp(x, data) -> float`` the gradient is derived,
+            unless `grad` is given; ``data`` may be left out if there is none. Plain and njit functions are compiled. A
+            C function, as `numba.cfunc`, ctypes or cffi pointer or `scipy.LowLevelCallable`, is ``double f(int64_t n,
+            const double *q, double *grad, void *context)``, where a null ``grad`` asks for the value only.
         dim : int
             Number of coordinates.
         data : mapping, array or number, optional
             A mapping arrives as a named tuple, an array as it is.
+        grad : callable, optional
+            ``grad(x, grad, data)`` fills ``grad`` with the gradient of ``logp(x, data)`` and returns nothing. It is
+            called where the density is finite.
         context : int, ctypes pointer, array or list of these, optional
             For C functions: what they get as ``context``; a list has one for each chain.
         compile : bool
-            False: call ``f`` as a Python callable, which may be anything; serial and slow. It gets a copy of the
-            position, and `data` itself, which it may change.
+            False: call ``f`` and `grad` as Python callables, which may be anything; serial and slow. They get a copy of
+            the position, and `data` itself, which they may change.
         name : str, optional
             For messages.
         """
-        return Model.of(flat_definition(f, dim, data, context=context, compile=compile, name=name))
+        return Model.of(flat_definition(f, dim, data, grad=grad, context=context, compile=compile, name=name))
 
     name = _given("name", "Name, for messages.")
     title = _given("title", "How messages call the model.")
@@ -158,6 +173,7 @@ class Model(Points, Default):
     likelihood = _given("likelihood", "Terms of the log likelihood by name.")
     logp_function = _given("logp_function", "Log density in one function, if it was given so.")
     logp_grad = _given("logp_grad", "Log density with its gradient, if it was written.")
+    grad = _given("grad", "The gradient in a function of its own, if it was written so.")
     derived = _given("derived", "Functions of derived quantities by name.")
     predict = _given("predict", "Functions that draw observed data, by name.")
     conditional = _given("conditional", "Log densities of what depends on one element, by variable.")
@@ -242,10 +258,14 @@ def _check_functions(definition: Definition) -> None:
     pieces = definition.prior is not None or bool(definition.likelihood)
     if definition.logp_function is not None and pieces:
         raise ModelError("a model has either logp or prior and likelihood, got both; put everything into one")
+    if definition.logp_grad is not None and definition.grad is not None:
+        raise ModelError("a model has either logp_grad or grad, got both; grad goes with logp, or prior and likelihood")
+    if not definition.has_terms and definition.grad is not None:
+        raise ModelError("grad needs the density beside it: pass logp, or prior and likelihood; or both as logp_grad")
     if not definition.has_terms and definition.logp_grad is None:
         raise ModelError("a model needs a density: pass prior and likelihood, or logp, or logp_grad")
     for label, function in definition.labelled:
-        third = ("grad",) if label == "logp_grad" else ("rng",) if label.startswith("predict") else ()
+        third = ("grad",) if label in ("logp_grad", "grad") else ("rng",) if label.startswith("predict") else ()
         check_arguments(function, label, ("p", "d", *third))
     for name in definition.likelihood:
         check_name(name, "the likelihood name")

@@ -16,7 +16,7 @@ from nbinfer.errors import ModelError
 from nbinfer.model.code.derived import NAME, data_type, derive_bounds, parameter_types, units_key
 from nbinfer.model.code.plan import Derived, Plan, Term
 from nbinfer.model.definition import CompiledDefinition, called_term
-from nbinfer.model.evaluate import Facts, call, check_number, check_term
+from nbinfer.model.evaluate import Facts, call, check_nothing, check_number, check_term
 from nbinfer.model.observe import check_sum, describe, look_where_finite
 from nbinfer.model.support.bounds import BoundsError
 
@@ -42,7 +42,7 @@ class NamedDefinition(CompiledDefinition):
     def call_written(self, values: Mapping[str, Any]) -> Any:
         """Run the gradient that the user wrote, and return what it returns."""
         grad = self._gradient_class(*(np.zeros(p.shape) for p in self.layout.continuous))
-        return call(self.logp_grad, *self.arguments(values), grad)
+        return call(self.logp_grad if self.grad is None else self.grad, *self.arguments(values), grad)
 
     def pieces(self, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
         if not self.has_terms:
@@ -64,10 +64,12 @@ class NamedDefinition(CompiledDefinition):
         except BoundsError:
             return -np.inf
         logp = log_jacobian + self.density_of(values)
-        if self.is_written:
+        if self.logp_grad is not None:
             self.call_written(values)
         self.derived_values(values)
-        if np.isfinite(logp):  # elsewhere no step asks for them
+        if np.isfinite(logp):  # elsewhere nothing asks for them
+            if self.grad is not None:
+                self.call_written(values)
             for name, f in self.conditional.items():
                 for i in range(self.parameters[name].elements):
                     call(f, *self.arguments(values), i)
@@ -113,6 +115,8 @@ class NamedDefinition(CompiledDefinition):
             check_number(self.call_written(values), "logp_grad")
             if self.has_terms:
                 check_sum(self, q)
+        elif self.grad is not None:
+            check_nothing(self.call_written(values), "grad")
         bounds = {}
         for p in self.layout.dependent:
             found = self.layout.bound_values(p, values, self.data_tuple)
@@ -122,7 +126,7 @@ class NamedDefinition(CompiledDefinition):
         return Facts(terms, {name: describe(self, name, values, q) for name in self.derived}, bounds)
 
     def content(self, written: bool) -> str:
-        left_out = ("predict",) if written else ("predict", "logp_grad")
+        left_out = ("predict",) if written else ("predict", "logp_grad", "grad")
         functions = [(label, f) for label, f in self.functions if not label.startswith(left_out)]
         data = self.data.values()
         units = units_key(data) if self.layout.dependent or not written else []
@@ -144,10 +148,12 @@ class NamedDefinition(CompiledDefinition):
         terms += [Term("logp", False)] if self.logp_function is not None else []
         terms += [Term(f"likelihood_{name}", facts.terms[name] is not None) for name in self.likelihood]
         derived = [Derived(f"derived_{name}", len(shape), kind) for name, (shape, kind) in facts.derived.items()]
-        return Plan(self.layout, list(self.data.values()), terms, written, derived, bounds=facts.bounds)
+        by = self.written_name if written else ""
+        return Plan(self.layout, list(self.data.values()), terms, by, derived, bounds=facts.bounds)
 
     def names(self, written: bool) -> dict[str, Any]:
-        names = {"prior": self.prior, "logp": self.logp_function, "logp_grad": self.logp_grad if written else None}
+        names = {"prior": self.prior, "logp": self.logp_function}
+        names |= {"logp_grad": self.logp_grad, "gradient": self.grad} if written else {}
         names |= {f"likelihood_{name}": f for name, f in self.likelihood.items()}
         names |= {f"derived_{name}": f for name, f in self.derived.items()}
         names |= {f"bound_{a}_{p.name}": f for p in self.layout.dependent for a, f in p.functions.items()}

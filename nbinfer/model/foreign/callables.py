@@ -14,7 +14,7 @@ from nbinfer.compile.memory import register
 from nbinfer.model.bound import Bound
 from nbinfer.model.code.generate import DIFFERENCE_STEP
 from nbinfer.model.definition import Definition
-from nbinfer.model.evaluate import check_number, retrying
+from nbinfer.model.evaluate import check_nothing, check_number, retrying
 from nbinfer.model.foreign.bound import ForeignBound
 from nbinfer.model.foreign.forms import chosen
 from nbinfer.model.foreign.pointers import PROTOTYPE
@@ -22,46 +22,51 @@ from nbinfer.model.foreign.pointers import PROTOTYPE
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class CallableDefinition(Definition):
-    """Any Python callable: its `logp_function` or its `logp_grad`.
+    """Any Python callables: a `logp_function`, maybe with `grad`, or a `logp_grad`.
 
     Attributes
     ----------
     form : str
-        What it takes: names among "x", "grad" and "data", joined by ", ".
+        What the one of the density takes: names among "x", "grad" and "data", joined by ", ".
     given : object
-        What it gets as data, which it may change.
+        What they get as data, which they may change.
+    grad_form : str
+        What `grad` takes.
     """
 
     form: str
     given: Any
+    grad_form: str = ""
 
     @property
     def _function(self) -> Any:
-        return self.logp_grad if self.is_written else self.logp_function
+        return self.logp_function if self.logp_grad is None else self.logp_grad
 
     @property
     def labelled(self) -> list[tuple[str, Any]]:
-        return [("f", self._function)]
+        return [("f", self._function)] + ([("grad", self.grad)] if self.grad is not None else [])
 
     @property
     def rows(self) -> list[tuple[str, str, str]]:
-        f = self._function
-        return [*super().rows[:1], ("f", "Python callable", getattr(f, "__name__", type(f).__name__))]
+        shown = [(label, getattr(f, "__name__", type(f).__name__)) for label, f in self.labelled]
+        return [*super().rows[:1], *((label, "Python callable", name) for label, name in shown)]
 
     def call(self, q: np.ndarray, grad: np.ndarray | None) -> float:
-        """Call the function; it gets a copy of the position, which it may keep."""
-        arguments = {"x": q.copy(), "grad": np.zeros(self.dim) if grad is None else grad, "data": self.given}
-        if grad is not None:
-            grad[:] = 0.0
-        value = self._function(*chosen(self.form, arguments))
+        """Call the functions; each gets a copy of the position, which it may keep."""
+        target = np.zeros(self.dim) if grad is None else grad
+        target[:] = 0.0
+        value = self._function(*chosen(self.form, {"x": q.copy(), "grad": target, "data": self.given}))
         check_number(value, "f")
+        if self.grad is not None and grad is not None and np.isfinite(value):
+            arguments = chosen(self.grad_form, {"x": q.copy(), "grad": target, "data": self.given})
+            check_nothing(self.grad(*arguments), "grad")
         return float(value)
 
     def pieces(self, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
         return [("f", self.call(np.ascontiguousarray(values["x"], np.float64), None))]
 
     def bind(self, chains: int) -> Bound:
-        retrying(lambda q: self.call(q, None), self.dim)
+        retrying(lambda q: self.call(q, None if self.grad is None else np.zeros(self.dim)), self.dim)
         return CallableBound(self, chains)
 
 

@@ -13,13 +13,15 @@ from nbinfer.model.definition import Definition
 from nbinfer.model.foreign.c_functions import CDefinition
 from nbinfer.model.foreign.callables import CallableDefinition
 from nbinfer.model.foreign.flat import FlatDefinition, check_compilable
-from nbinfer.model.foreign.forms import form_of
+from nbinfer.model.foreign.forms import form_of, gradient_form_of
 from nbinfer.model.foreign.pointers import c_address, check_signature, knows_null, pointer
 from nbinfer.model.layout import Layout
 from nbinfer.model.support.supports import real
 
 
-def flat_definition(f: Any, dim: int, data: Any, *, context: Any, compile: bool, name: str | None) -> Definition:
+def flat_definition(
+    f: Any, dim: int, data: Any, *, grad: Any, context: Any, compile: bool, name: str | None
+) -> Definition:
     """Define the density that `Model.flat` describes."""
     flag("compile", compile)
     layout = Layout({"x": real(_checked_dim(dim))})
@@ -28,6 +30,8 @@ def flat_definition(f: Any, dim: int, data: Any, *, context: Any, compile: bool,
         check_signature(f)
         if address == 0:
             raise ModelError("f must be a C function, got a null pointer")
+        if grad is not None:
+            raise ModelError("a C function writes its gradient itself; leave grad= out")
         if data is not None:
             raise ModelError("a C function gets its data through context=, not through data=")
         return _of_c_function(f, address, getattr(f, "user_data", None) if context is None else context, layout, name)
@@ -37,7 +41,12 @@ def flat_definition(f: Any, dim: int, data: Any, *, context: Any, compile: bool,
         raise ModelError(
             f"f must be a function logp_grad(x, grad, data) or logp(x, data), or a C function, got {type(f).__name__}"
         )
-    return _of_function(f, layout, data, name) if compile else _of_callable(f, layout, data, name)
+    if grad is not None and (c_address(grad) is not None or not callable(grad)):
+        raise ModelError(f"grad must be a function grad(x, grad, data), got {type(grad).__name__}")
+    if compile:
+        return _of_functions(f, grad, layout, data, name)
+    given = _forms(f, grad, data is not None)
+    return CallableDefinition(name=name, layout=layout, given=data, **given)
 
 
 def _checked_dim(dim: Any) -> int:
@@ -59,17 +68,25 @@ def _of_c_function(f: Any, address: int, context: Any, layout: Layout, name: str
     )
 
 
-def _of_function(f: Any, layout: Layout, data: Any, name: str | None) -> FlatDefinition:
+def _of_functions(f: Any, grad: Any, layout: Layout, data: Any, name: str | None) -> FlatDefinition:
     has_data = data is not None
     bare = has_data and not isinstance(data, Mapping) and not hasattr(data, "_asdict")
     entries = {"data": convert("data", data)} if bare else convert_all(data, ())
-    check_compilable(f)
+    check_compilable(f, "f")
+    if grad is not None:
+        check_compilable(grad, "grad")
+    given = _forms(f, grad, has_data)
+    return FlatDefinition(name=name, layout=layout, data=entries, bare=bare, has_data=has_data, **given)
+
+
+def _forms(f: Any, grad: Any, has_data: bool) -> dict[str, Any]:
+    """Return the functions, and what each takes, as a definition has them."""
     form = form_of(f, has_data)
-    functions = {"logp_grad" if "grad" in form else "logp_function": f}
-    return FlatDefinition(name=name, layout=layout, data=entries, form=form, bare=bare, has_data=has_data, **functions)
-
-
-def _of_callable(f: Any, layout: Layout, data: Any, name: str | None) -> CallableDefinition:
-    form = form_of(f, data is not None)
-    functions = {"logp_grad" if "grad" in form else "logp_function": f}
-    return CallableDefinition(name=name, layout=layout, given=data, form=form, **functions)
+    if grad is None:
+        return {"form": form, "logp_grad" if "grad" in form else "logp_function": f}
+    if "grad" in form:
+        raise ModelError(
+            f"f must be logp({form.replace(', grad', '')}) beside grad=, got a function of {form}; a function that "
+            "returns the density and fills its gradient goes without grad="
+        )
+    return {"form": form, "logp_function": f, "grad": grad, "grad_form": gradient_form_of(grad, has_data)}

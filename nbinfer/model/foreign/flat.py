@@ -16,7 +16,7 @@ from nbinfer.errors import ModelError
 from nbinfer.model.code.derived import NAME, data_type, units_key
 from nbinfer.model.code.plan import Plan, Term
 from nbinfer.model.definition import CompiledDefinition
-from nbinfer.model.evaluate import Facts, call, check_number
+from nbinfer.model.evaluate import Facts, call, check_nothing, check_number
 from nbinfer.model.foreign.forms import chosen
 from nbinfer.model.observe import look_where_finite
 
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class FlatDefinition(CompiledDefinition):
-    """A function of one real parameter ``x``: its `logp_function` or its `logp_grad`.
+    """Functions of one real parameter ``x``: its `logp_function`, maybe with `grad`, or its `logp_grad`.
 
     Attributes
     ----------
     form : str
-        What the function takes: names among "x", "grad" and "data", joined by ", ".
+        What the function of the density takes: names among "x", "grad" and "data", joined by ", ".
+    grad_form : str
+        What `grad` takes.
     bare : bool
         Whether the only entry of the data is passed as it is, not as a named tuple.
     has_data : bool
@@ -41,10 +43,11 @@ class FlatDefinition(CompiledDefinition):
     form: str
     bare: bool
     has_data: bool
+    grad_form: str = ""
 
     @property
     def _function(self) -> tuple[str, Any]:
-        """The function, with how messages call it."""
+        """The function of the density, with how messages call it."""
         return self.labelled[0]
 
     @property
@@ -53,26 +56,35 @@ class FlatDefinition(CompiledDefinition):
             return ()
         return readonly(self.data["data"].value) if self.bare else self.data_tuple
 
-    def arguments(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
-        x, grad = readonly(np.asarray(values["x"])), np.zeros(self.dim)
-        return chosen(self.form, {"x": x, "grad": grad, "data": self._data_argument})
+    def _run(self, f: Any, form: str, x: Any) -> Any:
+        given = {"x": readonly(np.asarray(x)), "grad": np.zeros(self.dim), "data": self._data_argument}
+        return call(f, *chosen(form, given))
 
     def pieces(self, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
         label, f = self._function
-        return [(label, call(f, *self.arguments(values)))]
+        return [(label, self._run(f, self.form, values["x"]))]
+
+    def evaluate(self, q: Any, discrete: np.ndarray | None = None) -> float:
+        logp = super().evaluate(q, discrete)
+        if self.grad is not None and np.isfinite(logp):
+            self._run(self.grad, self.grad_form, self.layout.position(q))
+        return logp
 
     def observe(self, q: np.ndarray) -> Facts:
         label, value = self.pieces({"x": q})[0]
         check_number(value, label)
         if not np.isfinite(value):
             look_where_finite(self)
+        if self.grad is not None:
+            check_nothing(self._run(self.grad, self.grad_form, q), "grad")
         return Facts({}, {}, {})
 
     def content(self, written: bool) -> str:
         data = self.data.values()
         units = [] if written else units_key(data)
         function, keys = self._function[1], [d.key for d in data]
-        return fingerprint(function, self.form, self.bare, self.has_data, self.dim, keys, units)
+        gradient = [self.grad, self.grad_form] if written and self.grad is not None else []
+        return fingerprint(function, self.form, self.bare, self.has_data, self.dim, keys, units, *gradient)
 
     def derive(self, written: bool) -> list[Generated]:
         from nbinfer.autodiff.derive import derive_flat
@@ -82,18 +94,24 @@ class FlatDefinition(CompiledDefinition):
         return [derive_flat(self._function[1], data, name=NAME)]
 
     def plan(self, facts: Facts, written: bool) -> Plan:
-        terms = [Term("logp", False)] if self.has_terms else []
-        return Plan(self.layout, list(self.data.values()), terms, written, [], self.form, self.bare)
+        terms, data = [Term("logp", False)] if self.has_terms else [], list(self.data.values())
+        by = self.written_name if written else ""
+        return Plan(self.layout, data, terms, by, [], self.form, self.grad_form, self.bare)
 
     def names(self, written: bool) -> dict[str, Any]:
         label, f = self._function
-        return {label: compilable(f, [k for k, name in enumerate(self.form.split(", ")) if name == "data"])}
+        names = {label: (f, self.form)} | ({"gradient": (self.grad, self.grad_form)} if written and self.grad else {})
+        return {name: compilable(f, _data_places(form)) for name, (f, form) in names.items()}
 
 
-def check_compilable(f: Any) -> None:
+def _data_places(form: str) -> list[int]:
+    return [k for k, name in enumerate(form.split(", ")) if name == "data"]
+
+
+def check_compilable(f: Any, label: str) -> None:
     """Require a function, plain or Numba's."""
     if getattr(python_function(f), "__code__", None) is None or hasattr(f, "__self__"):
         raise ModelError(
-            f"f must be a plain or njit function to be compiled, got {type(f).__name__}; "
+            f"{label} must be a plain or njit function to be compiled, got {type(f).__name__}; "
             "wrap it in a def, or pass compile=False to call it as it is"
         )

@@ -25,6 +25,19 @@ def form_of(f: Any, has_data: bool) -> str:
     return forms[len(names)]
 
 
+def gradient_form_of(grad: Any, has_data: bool) -> str:
+    """Tell what a gradient in a function of its own takes, as `form_of` does."""
+    code = getattr(python_function(grad), "__code__", None)
+    if code is None:
+        return "x, grad, data" if has_data else "x, grad"
+    names = code.co_varnames[1 if hasattr(grad, "__self__") else 0 : code.co_argcount]
+    forms = {3: "x, grad, data"} | ({} if has_data else {2: "x, grad"})
+    if len(names) not in forms or code.co_kwonlyargcount:
+        wanted = "grad(x, grad, data)" if has_data else "grad(x, grad)"
+        raise ModelError(f"grad must be {wanted}, got {code.co_name}({', '.join(names)})")
+    return forms[len(names)]
+
+
 def chosen(form: str, arguments: dict[str, Any]) -> tuple[Any, ...]:
     """Return the arguments of a form in its order."""
     return tuple(arguments[name] for name in form.split(", "))
