@@ -46,9 +46,14 @@ class CompiledBound(Bound):
         self._discrete = aligned(chains + 1, layout.discrete, np.int64)
         self._discrete[:, : layout.discrete] = self._lowest
         self._placed: dict[int, np.ndarray] = {}  # discrete values that live in a sampler's memory
-        self._rows = aligned(chains + 1, shells.CONTEXT_WORDS, np.int64)
-        self._rows[:, shells.VERSION] = shells.CONTEXT_VERSION
-        self._rows[:, shells.ROW_SIZE] = self.row_size
+        self._rows = self._contexts()
+
+    def _contexts(self) -> np.ndarray:
+        """Make a row of words for each chain, and one for Python's own calls, by which code finds all this memory."""
+        contexts = self.chains + 1
+        rows = aligned(contexts, shells.CONTEXT_WORDS, np.int64)
+        rows[:, shells.VERSION] = shells.CONTEXT_VERSION
+        rows[:, shells.ROW_SIZE] = self.row_size
         for word, length, array in (
             (shells.DATA, shells.N_DATA, self.tables),
             (shells.WEIGHTS, shells.N_WEIGHTS, self.weights),
@@ -58,10 +63,10 @@ class CompiledBound(Bound):
             (shells.SCRATCH, shells.N_SCRATCH, self._scratch),
             (shells.FAILURE, None, self._failures),
         ):
-            each = np.arange(chains + 1) * array.strides[0] if array.ndim == 2 else 0
-            self._rows[:, word] = array.ctypes.data + each
+            rows[:, word] = array.ctypes.data + (np.arange(contexts) * array.strides[0] if array.ndim == 2 else 0)
             if length is not None:
-                self._rows[:, length] = array.shape[-1]
+                rows[:, length] = array.shape[-1]
+        return rows
 
     def conditional(self, name: str) -> int:
         # It knows nothing of weights but a single one that the model came with.
