@@ -1,6 +1,9 @@
 """Density and gradient in two functions are the same as in one: the same values, the same draws."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -104,6 +107,27 @@ def test_two_functions_are_one(name):
     traces = [nb.sample(model, **options) for model in (two, one)]
     for parameter in two.parameters:
         np.testing.assert_array_equal(traces[0][parameter], traces[1][parameter])
+
+
+_SCRIPT = """
+import sys
+import numpy as np
+from nbinfer.compile import Entry
+from tests.model.test_two_functions import PAIRS
+bound = PAIRS[{name!r}]()[0].bind()
+print(repr(bound.value_and_grad(np.linspace(0.1, 0.9, bound.dim))[0]), bound.has_gradient, Entry.compiled)
+print([name for name in ("numba", "scipy", "nbinfer.autodiff.frontend") if name in sys.modules])
+"""
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize("name", ["named", "flat"])
+def test_a_second_process_compiles_nothing_and_does_not_import_numba(name):
+    bound = PAIRS[name]()[0].bind()
+    value = bound.value_and_grad(np.linspace(0.1, 0.9, bound.dim))[0]
+    script = [sys.executable, "-c", _SCRIPT.format(name=name)]
+    run = subprocess.run(script, capture_output=True, text=True, check=True, env=os.environ)
+    assert run.stdout == f"{value!r} written []\n[]\n"
 
 
 def test_a_gradient_stands_beside_prior_and_likelihood():
