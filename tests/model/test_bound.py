@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nbinfer.model as nb
+from nbinfer import sample
 from nbinfer.autodiff.check import compare_all
 from nbinfer.compile import JIT, Entry, address_of, call_density, call_record, entry, ints_at
 from nbinfer.errors import ModelError
@@ -271,6 +272,17 @@ def test_a_model_with_total_size_has_the_gradient_by_terms_from_the_start():
     whole = eight_schools(total_size=8.0).bind()  # all of the data: weights of one
     assert whole.has_gradient == "written"
     assert whole.compare(q).ok
+
+
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.NbinferWarning")
+def test_sampling_with_total_size_heeds_it():
+    options = {"draws": 10, "tune": 20, "chains": 1, "random_seed": 1, "progressbar": False}
+    written, derived, whole = (
+        sample(eight_schools(*left_out, **more), **options)["eta"]
+        for left_out, more in (((), {"total_size": 80.0}), (("logp_grad",), {"total_size": 80.0}), ((), {}))
+    )
+    np.testing.assert_array_equal(written, derived)  # a gradient that knows no weights is not used
+    assert np.any(written != whole)
 
 
 def underivable(p, d):
