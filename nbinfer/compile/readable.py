@@ -18,7 +18,7 @@ _PLACES = re.compile(
 _NOISE = re.compile(r"^(Failed in nopython mode pipeline|Failed in \w+ mode pipeline|\s*$|-+$|- Resolution failure)")
 _END = re.compile(r"^\s*(During:|File \"|There (are|is) \d+ candidate|This error |\[\d\] During|raised from)")
 _TAIL = re.compile(r" *[Rr]aised from [^\n]* \(\d+\)$")
-_MODULE_NAMES = re.compile(r"\b(prior|logp_grad|logp|likelihood_\w+|derived_\w+|bound_\w+)\(")
+_MODULE_NAMES = re.compile(r"\b(prior|logp_grad|logp|gradient|likelihood_\w+|derived_\w+|bound_\w+)\(")
 
 _REMEDIES = (
     (r"<module 'scipy", "Compiled code knows nothing of SciPy: use nbinfer.vectormath, nbinfer.distributions or math."),

@@ -154,7 +154,7 @@ def _look_at_statuses(blocks: Blocks, bound: Any, outcome: Outcome) -> None:
         if replayed is None:
             words = chain.words.view("u8")
             point = outcome.position, outcome.discrete, generator(words[4:6], *map(int, words[1:4]))
-            replayed = _raised(functools.partial(method.replay, bound.model, *point))
+            replayed = _raised(functools.partial(method.replay, bound.definition, *point))
         step = f"{type(method).__name__}({', '.join(map(repr, site.names))})"
         outcome.error = replayed or SamplingError(_FAILURES[Status(chain.status)].format(step=step))
 

@@ -132,15 +132,13 @@ class _Search:
         discrete = layout.discrete_values({})
         if self.disperse:
             discrete = dispersed.discrete_values(layout, key, number, attempt)
-        return layout.completed(point, position, discrete, self.model._data_tuple) if point else (position, discrete)
+        return layout.completed(point, position, discrete, self.model.data_tuple) if point else (position, discrete)
 
     def _at(self, position: np.ndarray, discrete: np.ndarray) -> Start:
-        """Evaluate the density; its discrete values stay where Python's own calls look."""
-        bound = self.bound
-        discrete = discrete[: bound.n_discrete]
-        bound.discrete(bound.chains)[:] = discrete
-        logp, grad = bound.value_and_grad(position) if self.gradient else (bound.value(position), None)
-        return Start(position, logp, grad, discrete)
+        """Evaluate the density."""
+        bound, point = self.bound, (position, discrete[: self.bound.n_discrete])
+        logp, grad = bound.value_and_grad(*point) if self.gradient else (bound.value(*point), None)
+        return Start(position, logp, grad, point[1])
 
 
 def _given(start: Any, model: Any, chains: int) -> list[Mapping[str, Any] | None]:
@@ -168,19 +166,16 @@ def _not_finite(
     search: _Search, first: Start, number: int, tries: int, outcomes: Mapping[str, int], free: Sequence[str]
 ) -> BaseException:
     """Make the error for a bad start: the user's own exception if there is one, else the first bad term."""
-    bound, position, logp = search.bound, first.position, first.logp
-    bound.discrete(bound.chains)[:] = first.discrete
+    bound, point, logp = search.bound, (first.position, first.discrete), first.logp
     try:
-        bound.replay(position, bound.chains)
+        bound.replay(*point)
     except Exception as error:
         if not is_arithmetic(error):
-            error.add_note(
-                f"raised by the model at the starting point of chain {number}: {bound.describe(position, bound.chains)}"
-            )
+            error.add_note(f"raised by the model at the starting point of chain {number}: {bound.describe(*point)}")
             return error
         reason = f"{type(error).__name__}: {error}"
     else:
-        reason = bound.explain(position, bound.chains, search.gradient)
+        reason = bound.explain(*point, search.gradient)
     what = "the gradient of logp" if np.isfinite(logp) else "logp"
     text = f"{what} is not finite at the starting point of chain {number} (logp = {logp:g}; {reason}). "
     if tries == 1:

@@ -89,11 +89,10 @@ class Sampling:
         points = starting_points(self.bound, model, start, jitter, keys, numbers, gradient, disperse)
         for placed in steps:
             placed.method.check_starts(placed.site, np.array([placed.position(point.position) for point in points]))
-        self.bound.discrete(self.bound.chains)[:] = points[0].discrete  # for what looks at the first of them
         if gradient:
-            self.bound.check_gradient(points[0].position)
+            self.bound.check_gradient(points[0].position, points[0].discrete)
         if model.conditional:
-            check_conditionals(model, points[0].position, points[0].discrete)
+            check_conditionals(self.bound.definition, points[0].position, points[0].discrete)
         self.blocks = Blocks(self.bound, steps, tune, numbers, keys)
         self.blocks.begin(
             slice(None), *(None if part[0] is None else np.array(part) for part in zip(*points, strict=True))

@@ -34,7 +34,7 @@ def _advance(job: Sampling, until: int) -> None:
     raise_failure(job.blocks, job.bound)
     if job.blocks.stops_at_divergence and job.blocks.progress["divergences"].sum() > before:
         chain = job.blocks.chains[0]
-        point = job.bound.describe(chain.position, 0, chain.discrete.copy())
+        point = job.bound.describe(chain.position, chain.discrete.copy())
         raise SamplingError(f"stopped at the first divergence, as on_error='raise' asks, near {point}.")
 
 
@@ -254,9 +254,7 @@ class Stepper:
         return [f"{count} transitions diverged after tuning"] if count else []
 
     def _move(self, position: np.ndarray, discrete: np.ndarray) -> None:
-        bound = self._job.bound
-        bound.discrete(bound.chains)[:] = discrete
-        logp = bound.value(position)
+        logp = self._job.bound.value(position, discrete)
         if not np.isfinite(logp):
             raise SamplingError(f"logp is {logp:g} at the point to step from; pass another.")
         self._chain.position[:] = position

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import nbinfer.model as nb
+from nbinfer import sample
 from nbinfer.autodiff.check import compare_all
 from nbinfer.compile import JIT, Entry, address_of, call_density, call_record, entry, ints_at
 from nbinfer.errors import ModelError
+from nbinfer.model.data import Table, convert_all
 from tests.model.small import SIGMA, Y, eight_schools, likelihood, position, prior, zoo
 
 
@@ -46,6 +48,20 @@ def standard(p, d):
 def slope(p, d):
     return -p.a
 
+
+def one_of(p, d, i):
+    return -0.5 * p.a**2
+
+
+def flat_prior(p, d):
+    return -0.5 * (p.mu / 5.0) ** 2
+
+
+def alike(p, d):
+    return -0.5 * ((d.y - p.mu) / (d.sigma * p.tau)) ** 2
+
+
+SCHOOLS = {"y": Y, "sigma": SIGMA}
 
 MODELS = {"written": eight_schools, "differences": lambda: eight_schools("logp_grad"), "zoo": zoo}
 
@@ -105,7 +121,7 @@ def test_a_row_holds_constrained_values_and_derived_quantities(model):
     status, values = record(bound, q)
     assert status == 0
     wanted = model.constrain(q)
-    p, d = model.layout.as_tuple(wanted), model._data_tuple
+    p, d = model.layout.as_tuple(wanted), model.data_tuple
     wanted |= {name: np.asarray(f(p, d)) for name, f in model.derived.items()}
     assert list(values) == list(wanted)
     for name, value in wanted.items():
@@ -148,30 +164,79 @@ def test_weights_temper_the_terms():
     model = eight_schools()
     bound = model.bind()
     q = position(model)
-    p, d = model.layout.as_tuple(model.constrain(q)), model._data_tuple
-    bound.reweight([1.0, 0.25])
-    assert bound.has_gradient == "derived"  # a written gradient knows the whole only
-    assert bound.gradient_warning == ""
+    p, d = model.layout.as_tuple(model.constrain(q)), model.data_tuple
+    density, whole = bound.density, through_address(bound, q, 0)
+    bound.weights[:] = [1.0, 0.25]
     wanted = model.log_jacobian(q) + prior(p, d) + 0.25 * np.sum(likelihood(p, d))
-    value, grad = through_address(bound, q, 0)
+    value, grad = through_address(bound, q, 0, density=bound.density_by_terms)
     assert value == pytest.approx(wanted, rel=1e-13)
-    assert bound.compare(q).ok
     without = eight_schools("logp_grad").bind()
-    without.reweight([1.0, 0.25])
+    assert without.density == without.density_by_terms
+    without.weights[:] = [1.0, 0.25]
     np.testing.assert_allclose(grad, through_address(without, q, 0)[1], rtol=1e-12, atol=1e-12)
-    bound.reweight([1.0, 0.0])
-    assert bound.value(q) == pytest.approx(model.log_jacobian(q) + prior(p, d), rel=1e-13)
-    bound.reweight(1.0)
+    assert without.compare(q).ok
+    without.weights[:] = [1.0, 0.0]
+    assert without.value(q) == pytest.approx(model.log_jacobian(q) + prior(p, d), rel=1e-13)
+    assert bound.density == density  # whatever the weights: what the user wrote, of the whole
     assert bound.has_gradient == "written"
+    for one, other in zip(through_address(bound, q, 0), whole, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+LENGTHS = {0: 8, 1: 8, 2: 5}
+WEIGHTS = {0: [1.0, 1.0], 1: [0.5, 0.25], 2: [1.0, 8 / 5]}
+
+
+def test_each_context_has_its_own_weights_and_data():
+    # Python's own context is the last of three.
+    model = nb.Model({"mu": nb.real(), "tau": nb.positive()}, prior=flat_prior, likelihood={"y": alike}, data=SCHOOLS)
+    bound = model.bind(2)
+    compiled, addresses = count_compiled(), [bound.weights.ctypes.data, bound.tables.ctypes.data]
+    batches = {}
+    for context, length in LENGTHS.items():
+        chosen = {name: values[8 - length :] + context for name, values in SCHOOLS.items()}
+        batches[context] = Table(convert_all(chosen, ()).values())
+        bound.weights[context], bound.tables[context] = WEIGHTS[context], batches[context].words
+    q = np.array([0.3, 0.4])
+    for context, length in LENGTHS.items():
+        alone = nb.Model(
+            {"mu": nb.real(), "tau": nb.positive()},
+            prior=flat_prior,
+            likelihood={"y": alike},
+            data={name: values[8 - length :] + context for name, values in SCHOOLS.items()},
+        )
+        p, d = alone.layout.as_tuple(alone.constrain(q)), alone.data_tuple
+        pieces = np.array([flat_prior(p, d), np.sum(alike(p, d))])
+        wanted = alone.log_jacobian(q) + np.dot(WEIGHTS[context], pieces)
+        other = alone.bind()
+        other.weights[:] = WEIGHTS[context]
+        slopes = other.value_and_grad(q)[1]
+        assert other.compare(q).ok
+        for density in (bound.density, bound.density_by_terms):
+            value, grad = through_address(bound, q, context, density=density)
+            assert value == pytest.approx(wanted, rel=1e-13)
+            np.testing.assert_allclose(grad, slopes, rtol=1e-12)
+        value, _ = through_address(bound, q, context, gradient=False, density=bound.value_density)
+        assert value == pytest.approx(wanted, rel=1e-13)
+    assert bound.value(q) == pytest.approx(wanted, rel=1e-13)
+    assert [bound.weights.ctypes.data, bound.tables.ctypes.data] == addresses
+    assert count_compiled() - compiled <= 3  # density, value, and the density of the others, which is the same
+
+
+def test_a_conditional_is_not_used_where_weights_have_changed():
+    bound = nb.Model({"a": nb.real()}, logp=standard, conditional=one_of).bind(2)
+    assert bound.conditional("a") != 0
+    bound.weights[1] = 0.5
+    assert bound.conditional("a") == 0
 
 
 def test_one_weight_scales_a_gradient_without_terms():
     bound = eight_schools("prior", "likelihood").bind()
-    model = bound.model
+    model = bound.definition
     q = position(model)
     whole, grad = bound.value_and_grad(q)
     jacobian, slope = model.log_jacobian(q), np.eye(10)[1]  # of tau = exp(u)
-    bound.reweight(0.5)
+    bound.weights[:] = 0.5
     value, half = bound.value_and_grad(q)
     assert value == pytest.approx(jacobian + 0.5 * (whole - jacobian), rel=1e-13)
     np.testing.assert_allclose(half, slope + 0.5 * (grad - slope), rtol=1e-12)
@@ -187,11 +252,37 @@ def test_total_size_weighs_a_sample_of_the_data(total_size):
         total_size=total_size,
     )
     bound = model.bind()
-    assert list(bound.weights) == [1.0, 10.0]
+    assert bound.weights.tolist() == [[1.0, 10.0]] * 2
     assert bound.gradient_warning == ""
     q = position(model)
     assert bound.value(q) == pytest.approx(model.logp_unconstrained(q), rel=1e-13)
     assert bound.compare(q).ok
+
+
+def test_a_model_with_total_size_has_the_gradient_by_terms_from_the_start():
+    weighted = eight_schools(total_size=80.0).bind()
+    assert (weighted.has_gradient, weighted.gradient_warning) == ("derived", "")
+    assert weighted.density == weighted.density_by_terms
+    q = position(weighted.definition)
+    assert weighted.value(q) == pytest.approx(weighted.definition.logp_unconstrained(q), rel=1e-13)
+    assert weighted.compare(q).ok
+    density = weighted.density
+    weighted.weights[:] = 1.0
+    assert weighted.density == density
+    whole = eight_schools(total_size=8.0).bind()  # all of the data: weights of one
+    assert whole.has_gradient == "written"
+    assert whole.compare(q).ok
+
+
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.NbinferWarning")
+def test_sampling_with_total_size_heeds_it():
+    options = {"draws": 10, "tune": 20, "chains": 1, "random_seed": 1, "progressbar": False}
+    written, derived, whole = (
+        sample(eight_schools(*left_out, **more), **options)["eta"]
+        for left_out, more in (((), {"total_size": 80.0}), (("logp_grad",), {"total_size": 80.0}), ((), {}))
+    )
+    np.testing.assert_array_equal(written, derived)  # a gradient that knows no weights is not used
+    assert np.any(written != whole)
 
 
 def underivable(p, d):
@@ -257,8 +348,8 @@ def test_a_model_may_have_discrete_parameters_only():
     bound = model.bind()
     assert model.dim == 0
     assert bound.value([]) == -1.0
-    bound.discrete(bound.chains)[:] = 2
-    assert bound.value([]) == 0.0
+    assert bound.value([], np.array([2])) == 0.0
+    assert bound.value([]) == -1.0  # nothing stays of what one call was given
     assert record(bound, np.zeros(0))[1]["k"] == 1
 
 
@@ -391,5 +482,5 @@ def test_a_model_may_be_called_through_ctypes():
         pytest.skip("addresses are keys")
     bound = eight_schools().bind()
     prototype = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64, *[ctypes.c_ssize_t] * 3)
-    q = position(bound.model)
+    q = position(bound.definition)
     assert prototype(bound.density)(bound.dim, address_of(q), 0, bound.context(0)) == bound.value(q)

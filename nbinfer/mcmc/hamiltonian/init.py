@@ -18,8 +18,8 @@ from nbinfer.mcmc.hamiltonian.nuts import NUTS
 from nbinfer.mcmc.metric.definite import not_definite
 from nbinfer.mcmc.metric.potential import QuadPotentialFull
 from nbinfer.model import Model
-from nbinfer.model.foreign.flat import record_position
-from nbinfer.model.model import the_model
+from nbinfer.model.default import the_model
+from nbinfer.model.foreign.bound import record_position
 from nbinfer.optimize.curvature import hessian, position
 from nbinfer.optimize.find import find_map
 from nbinfer.random import Purpose, generator, key_of, seed_sequences
@@ -129,7 +129,7 @@ def _from_map(model: Model, chains: int, progressbar: bool) -> Beginning:
     found = find_map(model, include_jacobian=True, progressbar=progressbar)
     point = {name: found[name] for name in model.parameters}
     bound = model.bind(1)
-    precision = hessian(bound, position(bound, point), np.arange(model.dim))
+    precision = hessian(bound, *position(bound, point), np.arange(model.dim))
     try:
         half = np.linalg.inv(np.linalg.cholesky(precision))
     except np.linalg.LinAlgError:

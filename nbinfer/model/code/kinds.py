@@ -8,13 +8,13 @@ from nbinfer.compile import JIT, files
 from nbinfer.compile.users import compilable
 
 if TYPE_CHECKING:
+    from nbinfer.model.definition import CompiledDefinition
     from nbinfer.model.evaluate import Facts
-    from nbinfer.model.model import Model
 
 _KINDS = ("float64", "int64", "bool")
 
 
-def with_kinds(model: Model, facts: Facts) -> Facts:
+def with_kinds(definition: CompiledDefinition, facts: Facts) -> Facts:
     """Return facts in which the dtypes of derived quantities hold at every point.
 
     What was a float at one point is stored as float64. Where plain Python gave an integer or a truth value, Numba tells
@@ -23,17 +23,17 @@ def with_kinds(model: Model, facts: Facts) -> Facts:
     doubtful = [name for name, (_, kind) in facts.derived.items() if kind != "float64"]
     if not doubtful or not JIT:  # plain Python looks at every value
         return facts
-    content = model._content(model.is_written)
-    kinds = {name: _kind(model, facts, name, content) for name in doubtful}
+    content = definition.content(definition.is_written)
+    kinds = {name: _kind(definition, facts, name, content) for name in doubtful}
     return facts._replace(derived={n: (shape, kinds.get(n, kind)) for n, (shape, kind) in facts.derived.items()})
 
 
-def _kind(model: Model, facts: Facts, name: str, content: str) -> str:
+def _kind(definition: CompiledDefinition, facts: Facts, name: str, content: str) -> str:
     path = files.cache_root() / "models" / "kinds" / f"{content}-{name}.json"
     known = files.read_json(path)
     if known in _KINDS:
         return str(known)
-    found = _inferred(model.derived[name], model._arguments(model.initial_point()))
+    found = _inferred(definition.derived[name], definition.arguments(definition.initial_point()))
     if found is None:  # compiling the row says why
         return facts.derived[name][1]
     files.write_json(path, found)
