@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nbinfer.arguments import words
-from nbinfer.compile import JIT, files, readonly
+from nbinfer.compile import JIT, readonly
+from nbinfer.compile.files import file_digest
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.forks import cached_property
+from nbinfer.compile.keys import sources
 from nbinfer.compile.python_functions import python_function
+from nbinfer.compile.store import Place
 from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
 from nbinfer.model.base import BaseModel, default_model
@@ -362,14 +365,14 @@ class Model(BaseModel):
 
     def _facts(self) -> Facts:
         """Run the functions once in Python, check what they return, and keep the outcome beside the machine code."""
-        name = f"{self._content(self.is_written)}-{content_key(self._data.values())}.json"
-        path = files.cache_root() / "models" / "facts" / name
-        known = files.read_json(path) if JIT else None
+        content = file_digest(self._content(self.is_written), sources("nbinfer.model"))
+        place = Place("facts", f"{content}-{content_key(self._data.values())}.json")
+        known = place.read_json() if JIT else None
         if known is not None:
             return Facts.from_json(known)
         facts = retrying(self._observe, self.dim)
         if JIT:
-            files.write_json(path, facts.as_json())
+            place.write_json(facts.as_json())
         return facts  # type: ignore[no-any-return]
 
     def _observe(self, q: np.ndarray) -> Facts:
