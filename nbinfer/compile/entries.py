@@ -20,6 +20,7 @@ from nbinfer.compile.forks import GATE, cached_property
 from nbinfer.compile.kernels import JIT, OPTIONS
 from nbinfer.compile.keys import module_name, platform_tag, sources
 from nbinfer.compile.memory import register
+from nbinfer.compile.numba_internals import CFunction
 from nbinfer.compile.origin import home
 from nbinfer.compile.store import Place
 from nbinfer.errors import CompileError, unseen
@@ -156,28 +157,15 @@ class Entry:
 
     def _compile_with_numba(self) -> tuple[tuple[str, bytes, list[str]], bool]:
         """Return machine code, and whether it means anything in another process."""
-        import numba
-        from numba.core import sigutils
-        from numba.core.ccallback import CFunc
-
         options = {k: v for k, v in OPTIONS.items() if k != "nogil"}  # a C function never holds the GIL
-        normalize: Any = sigutils.normalize_signature
-        function: Any = CFunc(self.py_func, normalize(self.signature), {}, options)
-        # Numba's own cache would notice neither an edited helper nor a changed constant: its result is kept here.
-        function._cache = _Catch()
-        with numba.core.compiler_lock.global_compiler_lock:
-            function.compile()
-        library = function._library
-        externals = [f.name for f in library._final_module.functions if f.is_declaration and not _is_llvm(f.name)]
-        if _WRITES in externals and _ENVIRONMENT.search(str(library._final_module)):
+        function = CFunction(self.py_func, self.signature, options)
+        if _WRITES in function.externals and _ENVIRONMENT.search(function.text):
             raise CompileError(
                 "Numba cannot compile a function of the model: it prints values, which code without an interpreter "
                 "cannot. Remove print(); model.logp(point) runs as plain Python, and so does everything "
                 "with NUMBA_DISABLE_JIT=1."
             )
-        # Large global arrays and ctypes functions become addresses of this process, valid while it lives.
-        portable = not library.has_dynamic_globals
-        if not portable:
+        if not function.portable:
             _ALIVE.append(function)
             with unseen():
                 _log.warning(
@@ -185,7 +173,7 @@ class Entry:
                     "pass the array as data",
                     self.py_func.__name__,
                 )
-        return (function.native_name, bytes(library._get_compiled_object()), sorted(externals)), portable
+        return (function.symbol, function.code, function.externals), function.portable
 
 
 @contextlib.contextmanager
@@ -209,20 +197,6 @@ def _deep_recursion() -> Iterator[None]:
         yield
     finally:
         sys.setrecursionlimit(limit)
-
-
-class _Catch:
-    """Stand in for Numba's cache; nothing is ever found in it."""
-
-    def load_overload(self, signature: Any, context: Any) -> None:
-        return None
-
-    def save_overload(self, signature: Any, result: Any) -> None:
-        return None
-
-
-def _is_llvm(name: str) -> bool:
-    return name.startswith("llvm.")
 
 
 def entry(signature: str, place: Place | None = None) -> Callable[[Callable[..., Any]], Entry]:

@@ -28,6 +28,7 @@ import numpy as np
 
 from nbinfer.compile.extensions import EXTENSIONS
 from nbinfer.compile.keys import module_name, platform_tag, version
+from nbinfer.compile.numba_internals import made_of
 from nbinfer.compile.origin import home
 from nbinfer.compile.python_functions import is_compiled, python_function
 
@@ -207,14 +208,8 @@ class _Hasher:
             self.tag("builtin", thing.__name__)
             owner = getattr(thing, "__objclass__", None) or getattr(thing, "__self__", None)
             self.feed((type(owner), owner))
-        elif _is_of_numba(thing, "numba.core.types", "Type") and "0x" not in repr(thing):
-            self.tag("type", repr(thing))
-        elif _is_of_numba(thing, "numba.core.extending", "_Intrinsic"):
-            self.tag("intrinsic")
-            self.feed(thing._defn)
-        elif _is_of_numba(thing, "numba.np.ufunc.dufunc", "DUFunc"):
-            self.tag("vectorized", sorted(map(str, thing.types)), thing.identity)
-            self.feed((thing._dispatcher.py_func, thing._dispatcher.targetoptions))
+        elif (parts := made_of(thing)) is not None:
+            self.feed(parts)
         elif hasattr(type(thing), "__dataclass_fields__"):
             self.feed(type(thing))
             self.feed({name: getattr(thing, name, None) for name in thing.__dataclass_fields__})
@@ -323,10 +318,6 @@ _DESCRIPTORS = (
     types.MemberDescriptorType,
     types.GetSetDescriptorType,
 )
-
-
-def _is_of_numba(thing: Any, module: str, name: str) -> bool:
-    return isinstance(thing, getattr(sys.modules.get(module), name, ()))
 
 
 def _home_of_ufunc(function: np.ufunc) -> str:

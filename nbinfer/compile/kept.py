@@ -14,6 +14,7 @@ from typing import Any
 from nbinfer.compile import objects
 from nbinfer.compile.files import file_digest
 from nbinfer.compile.keys import module_name, platform_tag, sources
+from nbinfer.compile.numba_internals import arguments_of, put_together, taken_apart
 from nbinfer.compile.origin import home
 from nbinfer.compile.store import Place
 
@@ -42,27 +43,21 @@ class Kept:
         stored = objects.read(place) if place else None
         if place is None or stored is None:
             return None
-        from numba.core.compiler import CompileResult
-
-        result: Any = CompileResult
         try:
-            return result._rebuild(context, *pickle.loads(stored[1]))
+            return put_together(context, pickle.loads(stored[1]))
         except Exception as reason:
             _log.warning("%s is compiled again: %s", place.path, reason)
             return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
         """Keep what a signature was compiled to."""
-        place = self._place(signature)
-        if place and not result.library.has_dynamic_globals:
-            objects.write(place, self._name, pickle.dumps(result._reduce()), [])
+        place, parts = self._place(signature), taken_apart(result)
+        if place and parts is not None:
+            objects.write(place, self._name, pickle.dumps(parts), [])
 
     def _place(self, signature: Any) -> Place | None:
         """Return the place for a signature; None if it holds types whose names are not all there is to them."""
-        from numba.core import sigutils
-
-        normalize: Any = sigutils.normalize_signature
-        arguments, _ = normalize(signature)
+        arguments = arguments_of(signature)
         if not all(map(_is_plain, arguments)):
             return None
         digest = file_digest(platform_tag(), sources(self._module), *self._options, *map(repr, arguments))

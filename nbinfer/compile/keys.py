@@ -21,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from nbinfer.compile import numba_internals
 from nbinfer.compile.files import file_digest
 
 #: Where the package lies.
@@ -45,9 +46,7 @@ def platform_tag() -> str:
     digest = hashlib.sha256()
     for name in sorted(name for name in _modules() if name.startswith("nbinfer.compile")):
         digest.update(name.encode() + b"\0" + _text(name))
-    numba = importlib.util.find_spec("numba")
-    assert numba is not None and numba.origin is not None
-    digest.update((Path(numba.origin).parent / "_version.py").read_bytes())
+    digest.update(numba_internals.version_text())
     with contextlib.suppress(OSError):  # Numba's settings may stand in a file, too
         digest.update(Path(".numba_config.yaml").read_bytes())
     # A vendor's vector library changes what Numba emits; whether it is there is part of the platform.

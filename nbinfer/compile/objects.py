@@ -7,15 +7,13 @@ milliseconds; Numba is not imported.
 from __future__ import annotations
 
 import ctypes
-import importlib.machinery
-import importlib.util
 import json
 import struct
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 from nbinfer.compile.forks import GATE
+from nbinfer.compile.numba_internals import run_time_functions
 from nbinfer.compile.pool import gate_for
 from nbinfer.compile.store import Place
 
@@ -82,9 +80,8 @@ def _provide(externals: list[str]) -> None:
     missing = [name for name in externals if not _resolves(name)]
     if not missing:
         return
-    for module, prefix in (("_helperlib", "numba_"), ("core/runtime/_nrt_python", "NRT_")):
-        for name, address in _helpers(module).items():
-            llvm.add_symbol(name if name.startswith("_") or name.startswith(prefix) else prefix + name, address)
+    for name, address in run_time_functions().items():
+        llvm.add_symbol(name, address)
     missing = [name for name in externals if not _resolves(name)]
     if missing:
         raise RuntimeError(f"compiled code needs symbols this process lacks: {', '.join(missing)}")
@@ -99,20 +96,3 @@ def _resolves(name: str) -> bool:
         return bool(getattr(ctypes.pythonapi, name))
     except AttributeError:
         return False
-
-
-def _helpers(module: str) -> dict[str, int]:
-    """Read the table of helper functions of one of Numba's extension modules, without importing Numba."""
-    numba = importlib.util.find_spec("numba")
-    assert numba is not None and numba.origin is not None
-    folder, name = (Path(numba.origin).parent / module).parent, Path(module).name
-    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
-        path = folder / (name + suffix)
-        if path.exists():
-            loader = importlib.machinery.ExtensionFileLoader(name, str(path))
-            spec = importlib.util.spec_from_loader(name, loader)
-            assert spec is not None
-            extension = importlib.util.module_from_spec(spec)
-            loader.exec_module(extension)
-            return dict(extension.c_helpers)
-    return {}

@@ -46,7 +46,7 @@ def _kind(model: Model, facts: Facts, name: str, content: str) -> str:
 def _inferred(function: Any, arguments: tuple[Any, ...]) -> str | None:
     """Return the dtype of what a function returns, as Numba infers it; None if it cannot compile the function."""
     import numba
-    from numba.core import types
+    from numba import types
 
     dispatcher = compilable(function, (1,))._inner
     signature = tuple(map(numba.typeof, arguments))
