@@ -28,7 +28,7 @@ _MORE: list[Any] = []
 _HELD: list[contextlib.ExitStack] = []
 #: Seconds after which a fork goes on as it would without us: what it waits for may itself wait for the forking thread.
 _PATIENCE, _PATIENCE_IMPORTS = 300.0, 5.0
-_PACKAGES = ("nbinfer", "numba", "llvmlite", "scipy")
+_PACKAGES = ("nbinfer", "numba", "llvmlite", "numpy", "scipy")
 
 
 def hold_at_forks(lock: Any) -> Any:
