@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nbinfer.compile.numba_internals import is_error
 from nbinfer.compile.python_functions import python_function
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -68,7 +69,7 @@ def readable(
     message : str or None
         Which function, where, why, and what to do; None if the error is not Numba's.
     """
-    if not any(kind.__module__ == "numba.core.errors" for kind in type(error).__mro__):
+    if not is_error(error):
         return None
     text = _ANSI.sub("", str(error))
     places = [(m["path"] or m["file"], int(m["line"] or m["number"])) for m in _PLACES.finditer(text)]
@@ -82,9 +83,8 @@ def readable(
 
 def written(error: BaseException) -> str | None:
     """Say where a user's function writes to parameters or data, if that is what an exception is about; else None."""
-    is_numbas = any(kind.__module__ == "numba.core.errors" for kind in type(error).__mro__)
     places = _inference(error)
-    if is_numbas:
+    if is_error(error):
         text = _ANSI.sub("", str(error))
         if not _READ_ONLY.search(text):
             return None

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from nbinfer.compile import JIT, files, readonly
+from nbinfer.compile import JIT, readonly
+from nbinfer.compile.files import file_digest
 from nbinfer.compile.forks import cached_property
+from nbinfer.compile.keys import sources
 from nbinfer.compile.python_functions import python_function
+from nbinfer.compile.store import Place
 from nbinfer.model.bound import Bound
 from nbinfer.model.code.kinds import with_kinds
 from nbinfer.model.compiled import CompiledBound
@@ -199,14 +202,14 @@ class CompiledDefinition(Definition):
 
     def facts(self) -> Facts:
         """Return what one run of the functions shows, which is kept beside the machine code."""
-        name = f"{self.content(self.is_written)}-{content_key(self.data.values())}.json"
-        path = files.cache_root() / "models" / "facts" / name
-        known = files.read_json(path) if JIT else None
+        content = file_digest(self.content(self.is_written), sources("nbinfer.model"))
+        place = Place("facts", f"{content}-{content_key(self.data.values())}.json")
+        known = place.read_json() if JIT else None
         if known is not None:
             return Facts.from_json(known)
         facts = retrying(self.observe, self.dim)
         if JIT:
-            files.write_json(path, facts.as_json())
+            place.write_json(facts.as_json())
         return facts  # type: ignore[no-any-return]
 
     def bind(self, chains: int) -> Bound:

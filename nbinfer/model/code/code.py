@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nbinfer.compile import Entry
+from nbinfer.compile.files import file_digest
 from nbinfer.compile.forks import cached_property
 from nbinfer.compile.modules import GeneratedModule, generated_module
 from nbinfer.errors import CompileError
@@ -51,7 +52,8 @@ class Code:
     def _module(self) -> GeneratedModule:
         plan = self._definition.plan(self._facts, self.written)._replace(derivatives=self.derivation.source)
         names = self._definition.names(self.written) | (self.derivation.names or {})
-        return generated_module(generate.source(plan), self._content, names, SIGNATURES)
+        content = file_digest(self._content, self.derivation.content)
+        return generated_module(generate.source(plan), content, names, SIGNATURES)
 
     def entry(self, name: str) -> Entry:
         """Return one of the C functions, ready to be called; what Numba cannot compile becomes one message."""
