@@ -161,6 +161,11 @@ def call_step(typing, function, chain, own):
 
 
 @intrinsic
+def call_phase(typing, function, context, row, piece):
+    return _call(types.int64, 3)
+
+
+@intrinsic
 def multiply_wide(typing, a, b):
     def codegen(context, builder, signature, args):
         product = builder.mul(builder.zext(args[0], _INT128), builder.zext(args[1], _INT128))

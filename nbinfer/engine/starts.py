@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.engine import dispersed
-from nbinfer.engine.driver import is_arithmetic
+from nbinfer.engine.failures import is_arithmetic
 from nbinfer.errors import ModelError, SamplingError
 
 

@@ -84,6 +84,8 @@ class State:
         Arrays that no draw depends on, likewise.
     statistics : mapping of str to str
         dtype by name of what is written for each draw; the record holds the address of the row as ``statistics``.
+    head : State, optional
+        What comes on top, and stands at the beginning of the record: who knows that one alone can read this one.
 
     Attributes
     ----------
@@ -100,14 +102,20 @@ class State:
         parts: Mapping[str, Array | State | Inner] | None = None,
         work: Mapping[str, Array] | None = None,
         statistics: Mapping[str, str] | None = None,
+        head: State | None = None,
     ) -> None:
         self.fields, self.parts, self.work = dict(fields or {}), dict(parts or {}), dict(work or {})
         self.statistics = dict(statistics or {})
-        names = [*self.parts, *self.work, *(["statistics"] if self.statistics else [])]
-        taken = [name for name in (*self.fields, *names, *self.statistics) if hasattr(np.record, name)]
+        if head is not None:
+            self.fields, self.parts = head.fields | self.fields, head.parts | self.parts
+            self.work, self.statistics = head.work | self.work, head.statistics | self.statistics
+        addresses = [*self.parts, *self.work, *(["statistics"] if self.statistics else [])]
+        kinds = self.fields | dict.fromkeys(addresses, "i8")
+        taken = [name for name in (*kinds, *self.statistics) if hasattr(np.record, name)]
         if taken:  # records in plain Python would return their own
             raise ValueError(f"NumPy's records have attributes called {', '.join(taken)}; choose other names.")
-        self.record = np.dtype([*self.fields.items(), *((name, "i8") for name in names)], align=True)
+        first = (head.record.names or ()) if head else ()
+        self.record: np.dtype = np.dtype([(name, kinds[name]) for name in dict.fromkeys((*first, *kinds))], align=True)
         self.row = np.dtype([(name, "f8") for name in self.statistics])
 
     def extended(

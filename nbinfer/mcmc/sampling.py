@@ -12,7 +12,7 @@ import numpy as np
 from nbinfer._version import __version__
 from nbinfer.autodiff.errors import DerivativeWarning
 from nbinfer.diagnostics.of_samplers import first_divergence, where
-from nbinfer.engine.blocks import Blocks, Placed
+from nbinfer.engine.chains import Chains, Placed
 from nbinfer.engine.starts import starting_points
 from nbinfer.engine.step import StepMethod, site_of
 from nbinfer.errors import PerformanceWarning, SamplingError, unseen
@@ -51,7 +51,7 @@ class Sampling:
     Attributes
     ----------
     bound : Bound
-    blocks : Blocks
+    chains : Chains
         Begun and wired.
     methods : list of StepMethod
     numbers : list of int
@@ -93,14 +93,14 @@ class Sampling:
             self.bound.check_gradient(points[0].position, points[0].discrete)
         if model.conditional:
             check_conditionals(self.bound.definition, points[0].position, points[0].discrete)
-        self.blocks = Blocks(self.bound, steps, tune, numbers, keys)
-        self.blocks.begin(
+        self._store = MemoryStore(chains, tune, draws)
+        self.chains = Chains(self.bound, steps, tune, numbers, keys, self._store.words)
+        self.chains.begin(
             slice(None), *(None if part[0] is None else np.array(part) for part in zip(*points, strict=True))
         )
-        self._store = MemoryStore(chains, tune, draws)
         columns = columns_of_draws(self._store, self.bound.columns, kept, warm_up=not discard) if record else []
         statistics = columns_of_statistics(self._store, [m.statistics for m in self.methods]) if record else []
-        self.blocks.wire(columns, statistics, self._store.thin)
+        self.chains.wire(columns, statistics, self._store.thin)
 
     def trace(self, seconds: float) -> Trace:
         """Return a trace of what is finished, interrupted if more was meant to come.
@@ -110,7 +110,7 @@ class Sampling:
         seconds : float
             How long it took.
         """
-        done, groups = self.blocks.progress["draw"].copy(), self._store.groups
+        done, groups = self.chains.progress["done"].copy(), self._store.groups
         tune_done, draws_done = self._store.finished(done)
         return Trace(
             posterior=groups["posterior"],
@@ -121,7 +121,7 @@ class Sampling:
             draws_done=draws_done,
             tune_done=tune_done,
             chain_ids=self.numbers,
-            attrs=_attributes(self._sequences, seconds, self.methods, self.tune, self.blocks.progress["gradients"])
+            attrs=_attributes(self._sequences, seconds, self.methods, self.tune, self.chains.progress["gradients"])
             | {"parameters": list(self._model.parameters)},
             interrupted=bool((done < self.tune + self.draws).any()),
         )

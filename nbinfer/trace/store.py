@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from nbinfer.model.bound import aligned
 from nbinfer.trace.columns import Column, Rows
 from nbinfer.trace.rows import Counts, unfinished, whole_number
 
 _WARM_UP = "warmup_"
-_LINE = 8  # words of a cache line
 
 
 class Store(ABC):
@@ -93,7 +93,9 @@ class Store(ABC):
         Parameters
         ----------
         name : str
-            Asked for again, it is the same memory, with what is in it: what is there outlives a run as the draws do.
+            "block", the chain itself; "progress", whose first word counts its draws; "slots" and "marks", its snapshots
+            (`nbinfer.engine.snapshot`). Asked for again, it is the same memory, with what is in it: what is there
+            outlives a run as the draws do.
         count : int
             Words of 8 bytes for each chain.
 
@@ -135,10 +137,7 @@ class MemoryStore(Store):
     def words(self, name: str, count: int) -> NDArray[np.int64]:
         """Return words of each chain, which begin on a cache line."""
         if name not in self._words:
-            width = -(-count // _LINE) * _LINE
-            memory = np.zeros(self.chains * width + _LINE, np.int64)
-            start = -(memory.ctypes.data // 8) % _LINE
-            self._words[name] = memory[start : start + self.chains * width].reshape(self.chains, width)
+            self._words[name] = aligned(self.chains, count, np.int64)
         return self._words[name][:, :count]
 
 

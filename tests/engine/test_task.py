@@ -65,7 +65,7 @@ def test_ctrl_c_at_any_line_after_the_start_keeps_the_draws():
     places = list(seen.places)
     assert len(places) >= 150, "the tracer is blind"
     files = {text.split(":")[0] for _, text in places}
-    assert files >= {"/mcmc/task.py", "/mcmc/driver.py", "/trace/trace.py", "/diagnostics/report.py"}
+    assert files >= {"/engine/task.py", "/engine/driver.py", "/trace/trace.py", "/diagnostics/report.py"}
     tried, lost = 0, []
     for i, place in enumerate(places):
         ways = [(1, 1), (3, 1), (3, 3)] if place[0] else [((1, 1), (3, 1))[i % 2]]

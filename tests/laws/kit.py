@@ -4,9 +4,10 @@ import numpy as np
 
 from nbinfer import random
 from nbinfer.compile import address_of, call_density, entry, floats_at, record_at
-from nbinfer.engine.blocks import Blocks, Placed
-from nbinfer.engine.chain import Chain, work
+from nbinfer.engine.chain import Chain
+from nbinfer.engine.chains import Chains, Placed
 from nbinfer.engine.step import Site
+from nbinfer.engine.team import work
 from nbinfer.mcmc.hamiltonian import tree
 from nbinfer.mcmc.hamiltonian.nuts import NUTS
 from nbinfer.mcmc.hamiltonian.phase import copy
@@ -133,9 +134,9 @@ class BareChains:
     def __init__(self, target, nuts=None, *, tune=0, draws=100, numbers=(0,), seed=1, starts=None, store=None):
         self.nuts, self.tune, self.draws = nuts or NUTS(), tune, draws
         keys = [key_of(np.random.SeedSequence(seed))] * len(numbers)
-        self.blocks = Blocks(target, [whole(self.nuts, target)], tune, list(numbers), keys)
         chains, dim = len(numbers), target.dim
         self.store = store or MemoryStore(chains, tune, draws)
+        self.blocks = Chains(target, [whole(self.nuts, target)], tune, list(numbers), keys, self.store.words)
         self.warm, self.x = (self.store.array(group, "x", (dim,), float) for group in ("warmup_posterior", "posterior"))
         statistics = columns_of_statistics(self.store, [self.nuts.statistics])
         self.stats, self.warm_stats = (self.store.groups[group] for group in ("sample_stats", "warmup_sample_stats"))

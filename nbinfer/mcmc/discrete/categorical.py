@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
-from nbinfer.engine.chain import Chain, Status
+from nbinfer.engine.chain import Chain
+from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, floats
 from nbinfer.engine.step import Around, Competence, Site, StepMethod
 from nbinfer.mcmc.discrete import sweep as sweeps

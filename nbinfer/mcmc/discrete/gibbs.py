@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from nbinfer.compile import call_record, entry, floats_at, ints_at, record_at
-from nbinfer.engine.chain import Chain, Status, know_value
+from nbinfer.engine.chain import Chain, know_value
+from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, address_of_rows, floats, integers, per_discrete
 from nbinfer.engine.step import Around, Competence, Site, StepMethod
 from nbinfer.model.code.extras import DRAWABLE, check_draw

@@ -116,7 +116,7 @@ def adapt(
     """Learn from a transition of warm-up: the step size from its acceptance, the metric from where it led."""
     if own.adapts_step_size != 0:
         step_sizes.learn(averaging, accept, own.target_accept, own.gamma, own.t0, own.k)
-    first_change = warmup.learn(schedule, metric, chain.draw, moved, chain.position, chain.grad)
+    first_change = warmup.learn(schedule, metric, chain.done, moved, chain.position, chain.grad)
     if first_change and own.adapts_step_size != 0:
         search_step_size(chain, own, metric, averaging, origin, target)
 

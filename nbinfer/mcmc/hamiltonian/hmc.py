@@ -14,7 +14,8 @@ import numpy as np
 
 from nbinfer.arguments import count, positive
 from nbinfer.compile import Record, entry, kernel, load_acquire, record_at
-from nbinfer.engine.chain import Chain, Status, know_gradient
+from nbinfer.engine.chain import Chain, know_gradient
+from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, floats
 from nbinfer.engine.step import Site
 from nbinfer.mcmc.adaptation import step_size as step_sizes

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.arguments import count, flag
-from nbinfer.engine.blocks import Blocks, Placed
+from nbinfer.engine.chains import Chains, Placed, display_of_chains
 from nbinfer.engine.driver import run
-from nbinfer.engine.progress import display_for
 from nbinfer.engine.starts import starting_points
 from nbinfer.engine.step import site_of
 from nbinfer.mcmc.assign import assign
@@ -149,12 +148,12 @@ def _from_run(
     key = key_of(np.random.SeedSequence(first.entropy, spawn_key=(*first.spawn_key, 1)))
     bound = model.bind(1)
     tune = draws // 2
-    blocks = Blocks(bound, [Placed(NUTS(), site_of(bound, list(model.parameters)))], tune, [0], [key])
-    blocks.begin(0, *starting_points(bound, model, None, True, [key], [0])[0])
+    chains = Chains(bound, [Placed(NUTS(), site_of(bound, list(model.parameters)))], tune, [0], [key])
+    chains.begin(0, *starting_points(bound, model, None, True, [key], [0])[0])
     positions = MemoryStore(1, tune, draws).array("unconstrained_posterior", "position", (model.dim,), float)
-    blocks.wire([Column(0, model.dim, None, positions)], [])
-    blocks.chains[0].record_function = record_position.address  # unconstrained, in place of the model's row
-    outcome = run(blocks, bound, tune + draws, 1, display_for(progressbar, [0], tune, tune + draws))
+    chains.wire([Column(0, model.dim, None, positions)], [])
+    chains[0].record_function = record_position.address  # unconstrained, in place of the model's row
+    outcome = run(chains, tune + draws, 1, display_of_chains(progressbar, [0], tune, tune + draws))
     if outcome.error is not None:
         raise outcome.error
     covariance = np.cov(positions[0].T).reshape(model.dim, model.dim)

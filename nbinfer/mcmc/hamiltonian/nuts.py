@@ -15,7 +15,8 @@ import numpy as np
 
 from nbinfer.arguments import choice, count
 from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
-from nbinfer.engine.chain import Chain, Status, know_gradient
+from nbinfer.engine.chain import Chain, know_gradient
+from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory
 from nbinfer.engine.step import Competence, Site
 from nbinfer.mcmc.adaptation import step_size as step_sizes
@@ -66,7 +67,7 @@ def step(chain_address: int, own_address: int) -> int:
     tuning = chain.tuning != 0
     size = step_sizes.step_size(averaging, tuning)
     tree.step_size = hamiltonian.varied(chain, own, size)
-    early = tuning and chain.draw < _EARLY_DRAWS
+    early = tuning and chain.done < _EARLY_DRAWS
     max_depth = min(own.early_max_treedepth, own.max_treedepth) if early else own.max_treedepth
     slot = trees.transition(chain, metric, tree, max_depth)
     if slot < 0:

@@ -22,7 +22,8 @@ from numpy.typing import ArrayLike
 
 from nbinfer.arguments import is_number, numbers
 from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
-from nbinfer.engine.chain import Chain, Status, value_at
+from nbinfer.engine.chain import Chain, value_at
+from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, floats, per_coordinate
 from nbinfer.engine.step import Around, Competence, Site, StepMethod
 from nbinfer.mcmc.settings import check_interval

@@ -19,7 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from nbinfer.arguments import numbers
 from nbinfer.compile import Record, entry, floats_at, kernel, load_acquire, record_at
-from nbinfer.engine.chain import Chain, Status, value_at
+from nbinfer.engine.chain import Chain, value_at
+from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, floats, per_coordinate
 from nbinfer.engine.step import Competence, Site, StepMethod
 from nbinfer.mcmc.metric.definite import symmetric_and_positive

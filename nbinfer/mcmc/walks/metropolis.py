@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike
 
 from nbinfer.arguments import flag, is_number
 from nbinfer.compile import Record, call_record, entry, floats_at, ints_at, kernel, record_at, words_at
-from nbinfer.engine.chain import Chain, Status, conditional_at
+from nbinfer.engine.chain import Chain, conditional_at
+from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, address_of_rows, floats, integers, per_discrete
 from nbinfer.engine.step import Around, Competence, Site, StepMethod, fill_conditionals
 from nbinfer.mcmc.settings import check_interval, check_tune
@@ -165,7 +166,7 @@ def step(chain_address: int, own_address: int) -> int:
         purpose = int(words_at(chain.words, 4)[3])
         if call_record(own.propose, own.n + own.k, chain.words, own.deviate, own.given) != 0:
             return _RAISED
-        start(chain.words, chain.draw, chain.number, purpose + _ACCEPTANCE)
+        start(chain.words, chain.done, chain.number, purpose + _ACCEPTANCE)
         deviate = floats_at(own.deviate, own.n + own.k)
         for i in range(own.n + own.k):
             deviate[i] *= scaling.factor

@@ -19,7 +19,8 @@ from numpy.typing import ArrayLike
 
 from nbinfer.arguments import is_number, numbers
 from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, load_acquire, record_at
-from nbinfer.engine.chain import Chain, Status, conditional_at
+from nbinfer.engine.chain import Chain, conditional_at
+from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, floats, integers, per_coordinate
 from nbinfer.engine.step import Around, Competence, Site, StepMethod, fill_conditionals, pair_per_coordinate
 from nbinfer.mcmc.settings import check_tune
