@@ -39,10 +39,6 @@ HAMILTONIAN = State(
     fields={
         "integrator": "i8",
         "energy_limit": "f8",  # Emax
-        "target_accept": "f8",
-        "gamma": "f8",
-        "k": "f8",
-        "t0": "f8",
         "adapts_step_size": "i8",
         "low": "f8",  # the step size is multiplied by a number from U(low, high)
         "high": "f8",
@@ -69,7 +65,7 @@ def search_step_size(chain: Record, own: Record, metric: Record, averaging: Reco
         chain.gradients += own.integrator + 1
         error = new_kinetic - logp - (kinetic - chain.logp)
         accept = math.exp(min(0.0, -error)) if error < np.inf else 0.0
-        wanted = 1 if accept > own.target_accept else -1
+        wanted = 1 if accept > averaging.target_accept else -1
         if direction == 0:
             direction = wanted
         elif wanted != direction:
@@ -115,7 +111,7 @@ def adapt(
 ) -> None:
     """Learn from a transition of warm-up: the step size from its acceptance, the metric from where it led."""
     if own.adapts_step_size != 0:
-        step_sizes.learn(averaging, accept, own.target_accept, own.gamma, own.t0, own.k)
+        step_sizes.learn(averaging, accept)
     first_change = warmup.learn(schedule, metric, chain.draw, moved, chain.position, chain.grad)
     if first_change and own.adapts_step_size != 0:
         search_step_size(chain, own, metric, averaging, origin, target)
@@ -219,14 +215,15 @@ class Hamiltonian(StepMethod):  # numpydoc ignore=PR01
 
     def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write the settings and the first state of a chain that begins at `position`."""
-        own.target_accept, own.gamma, own.k, own.t0 = self.target_accept, self.gamma, self.k, self.t0
         own.integrator, own.energy_limit = integrator_number(self.integrator), self.Emax
         own.adapts_step_size = self.adapt_step_size
         own.low, own.high = self._step_range()
         own.first_step_size = self.step_scale / site.n**0.25
+        averaging, largest = own.averaging, self.largest_step_size
+        averaging.target_accept, averaging.gamma = self.target_accept, self.gamma
+        averaging.t0, averaging.k = self.t0, self.k
         # Without a metric that is learnt a step is as long as the parameters are large.
-        largest = self.largest_step_size
-        own.averaging.largest = np.inf if np.isnan(largest) else largest
+        averaging.largest = np.inf if np.isnan(largest) else largest
         self.kinetic.placed(site).initialise(own.metric, own.schedule, tune, position)
 
     def connect(self, own: Memory, around: Around, site: Site) -> None:
