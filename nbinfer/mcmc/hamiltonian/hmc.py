@@ -1,9 +1,4 @@
-"""Hamiltonian Monte Carlo: trajectories of one length, whose end is accepted or rejected.
-
-References
-----------
-.. [1] R. M. Neal, "MCMC using Hamiltonian dynamics", Handbook of Markov Chain Monte Carlo (2011), section 5.3.
-"""
+"""Hamiltonian Monte Carlo: trajectories of one length, whose end is accepted or rejected."""
 
 from __future__ import annotations
 
@@ -106,7 +101,7 @@ def _report(own: Record, size: float, accept: float, accepted: bool) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
-    """Configure Hamiltonian Monte Carlo with trajectories of one length.
+    """Configure Hamiltonian Monte Carlo [1]_ with trajectories of one length.
 
     Parameters
     ----------
@@ -162,6 +157,10 @@ class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
     Statistics of each draw: lp, acceptance_rate, step_size, step_size_bar, n_steps, diverging, energy (at the draw),
     energy_error (at the end of the trajectory, accepted or not), tune, accepted, path_length (of this trajectory:
     n_steps times the step size after `step_rand`).
+
+    References
+    ----------
+    .. [1] R. M. Neal, "MCMC using Hamiltonian dynamics", Handbook of Markov Chain Monte Carlo (2011), section 5.3.
 
     Examples
     --------

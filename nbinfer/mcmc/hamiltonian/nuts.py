@@ -1,10 +1,4 @@
-"""The No-U-Turn Sampler: multinomial sampling of a trajectory that stops when it turns back.
-
-References
-----------
-.. [1] M. D. Hoffman and A. Gelman, "The No-U-Turn Sampler", JMLR 15 (2014).
-.. [2] M. Betancourt, "A conceptual introduction to Hamiltonian Monte Carlo", arXiv:1701.02434.
-"""
+"""The No-U-Turn Sampler: multinomial sampling of a trajectory that stops when it turns back."""
 
 from __future__ import annotations
 
@@ -90,7 +84,7 @@ def _report(own: Record, tree: Record, slot: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
-    """Configure the No-U-Turn Sampler.
+    """Configure the No-U-Turn Sampler [1]_, with a multinomial choice from the trajectory [2]_.
 
     Parameters
     ----------
@@ -143,6 +137,11 @@ class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
     -----
     Statistics of each draw: lp, acceptance_rate, step_size, step_size_bar, n_steps, diverging, energy, energy_error,
     tune, max_energy_error, tree_depth, reached_max_treedepth.
+
+    References
+    ----------
+    .. [1] M. D. Hoffman and A. Gelman, "The No-U-Turn Sampler", JMLR 15 (2014).
+    .. [2] M. Betancourt, "A conceptual introduction to Hamiltonian Monte Carlo", arXiv:1701.02434, appendix A.
 
     Examples
     --------

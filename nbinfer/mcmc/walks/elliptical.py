@@ -1,11 +1,7 @@
-"""Elliptical slice sampling: for densities that are a Gaussian times something.
+"""Elliptical slice sampling (Murray, Adams & MacKay 2010): for densities that are a Gaussian times something.
 
 A point moves on an ellipse through itself and a draw from the Gaussian. What decides is the density divided by the
 Gaussian's, so that the step is right whatever Gaussian it is told; it is good if that is the prior.
-
-References
-----------
-.. [1] I. Murray, R. P. Adams and D. J. C. MacKay, "Elliptical slice sampling", AISTATS 2010, figure 2.
 """
 
 from __future__ import annotations
@@ -106,7 +102,7 @@ def step(chain_address: int, own_address: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class EllipticalSlice(StepMethod):  # numpydoc ignore=PR02
-    """Configure elliptical slice sampling.
+    """Configure elliptical slice sampling [1]_.
 
     Parameters
     ----------
@@ -122,6 +118,10 @@ class EllipticalSlice(StepMethod):  # numpydoc ignore=PR02
     Notes
     -----
     Needs no gradient and no tuning. Statistics of each draw: n_evals (evaluations of the density), lp, tune.
+
+    References
+    ----------
+    .. [1] I. Murray, R. P. Adams and D. J. C. MacKay, "Elliptical slice sampling", AISTATS 2010, figure 2.
     """
 
     prior_cov: ArrayLike | None = None

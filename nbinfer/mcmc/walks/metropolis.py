@@ -1,9 +1,4 @@
-"""Random-walk Metropolis: propose, compare, stay or go; for continuous and discrete variables.
-
-References
-----------
-.. [1] N. Metropolis et al., "Equation of state calculations by fast computing machines", J. Chem. Phys. 21 (1953).
-"""
+"""Random-walk Metropolis: propose, compare, stay or go; for continuous and discrete variables."""
 
 from __future__ import annotations
 
@@ -205,7 +200,7 @@ def step(chain_address: int, own_address: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Metropolis(StepMethod):  # numpydoc ignore=PR02
-    """Configure random-walk Metropolis.
+    """Configure random-walk Metropolis [1]_.
 
     Parameters
     ----------
@@ -234,6 +229,10 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
     sixteen values, in warm-up every third, is a leap of one value, over a distance of any order of magnitude. A model's
     `conditional` is asked instead of the density where a single element moves.
     Statistics of each draw: accept (the ratio of the densities), accepted, scaling, lp, tune.
+
+    References
+    ----------
+    .. [1] N. Metropolis et al., "Equation of state calculations by fast computing machines", J. Chem. Phys. 21 (1953).
     """
 
     S: ArrayLike | None = None
