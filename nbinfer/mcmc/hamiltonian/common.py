@@ -69,7 +69,7 @@ def enter(chain: Record, own: Record, points: int) -> float:
     ----------
     chain : Chain record
         Its gradient is known afterwards.
-    own : record of a state that extends `HAMILTONIAN`
+    own : record of a state whose base is `HAMILTONIAN`
         The first transition of warm-up finds a first metric and a first step size.
     points : int
         Address of two phase points that may be overwritten.
@@ -94,7 +94,7 @@ def leave(chain: Record, own: Record, points: int, accept: float, moved: bool, d
     Parameters
     ----------
     chain : Chain record
-    own : record of a state that extends `HAMILTONIAN`
+    own : record of a state whose base is `HAMILTONIAN`
         What the transition knows of it goes into its row of statistics.
     points : int
         Address of two phase points that may be overwritten.

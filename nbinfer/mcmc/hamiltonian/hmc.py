@@ -10,7 +10,7 @@ import numpy as np
 from nbinfer.arguments import count, positive
 from nbinfer.compile import Record, entry, kernel, load_acquire, record_at
 from nbinfer.engine.chain import Chain, Status
-from nbinfer.engine.state import Memory, floats
+from nbinfer.engine.state import Memory, State, floats
 from nbinfer.engine.step import Site
 from nbinfer.mcmc.hamiltonian import common as hamiltonian
 from nbinfer.mcmc.hamiltonian import integrators
@@ -20,7 +20,8 @@ from nbinfer.mcmc.metric import kernel as metrics
 from nbinfer.mcmc.metric.kernel import Metric
 from nbinfer.random import uniform
 
-HMC = HAMILTONIAN.extended(
+HMC = State(
+    base=HAMILTONIAN,
     fields={
         "path_length": "f8",
         "max_steps": "i8",

@@ -10,7 +10,7 @@ import numpy as np
 from nbinfer.arguments import choice, count
 from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
 from nbinfer.engine.chain import Chain, Status
-from nbinfer.engine.state import Memory
+from nbinfer.engine.state import Memory, State
 from nbinfer.engine.step import Competence, Site
 from nbinfer.mcmc.hamiltonian import common as hamiltonian
 from nbinfer.mcmc.hamiltonian import tree as trees
@@ -20,7 +20,8 @@ from nbinfer.mcmc.hamiltonian.phase import to_chain
 from nbinfer.mcmc.hamiltonian.tree import TREE, Tree
 from nbinfer.mcmc.metric.kernel import Metric
 
-NUTS_STATE = HAMILTONIAN.extended(
+NUTS_STATE = State(
+    base=HAMILTONIAN,
     fields={"max_treedepth": "i8", "early_max_treedepth": "i8"},
     parts={"tree": TREE},
     statistics={

@@ -57,7 +57,8 @@ Difference, Row = DIFFERENCE.record, DIFFERENCE.row
 
 _HISTORY = 1000  # points of the past that are kept
 
-PAST = DIFFERENCE.extended(
+PAST = State(
+    base=DIFFERENCE,
     fields={
         "capacity": "i8",  # rows of the history
         "kept": "i8",  # of them filled
