@@ -87,13 +87,7 @@ class Sampling:
         if gradient:
             _warn_of_gradient(self.bound)
         points = starting_points(self.bound, model, start, jitter, keys, numbers, gradient, disperse)
-        for placed in steps:
-            placed.method.check_starts(placed.site, np.array([placed.position(point.position) for point in points]))
-        self.bound.discrete(self.bound.chains)[:] = points[0].discrete  # for what looks at the first of them
-        if gradient:
-            self.bound.check_gradient(points[0].position)
-        if model.conditional:
-            check_conditionals(model, points[0].position, points[0].discrete)
+        self._check_starts(steps, points, gradient)
         self.blocks = Blocks(self.bound, steps, tune, numbers, keys)
         self.blocks.begin(
             slice(None), *(None if part[0] is None else np.array(part) for part in zip(*points, strict=True))
@@ -101,6 +95,17 @@ class Sampling:
         self._draws, self._warm_draws, columns = posterior_arrays(self.bound, kept, chains, tune, draws, discard)
         self._stats, self._warm_stats, stat_columns = statistics_arrays(steps, chains, tune, draws)
         self.blocks.wire(columns if record else [], stat_columns if record else [])
+
+    def _check_starts(self, steps: Sequence[Placed], points: Sequence[Any], gradient: bool) -> None:
+        """Raise what is wrong with the model or the steps where the chains begin."""
+        for placed in steps:
+            placed.method.check_starts(placed.site, np.array([placed.position(point.position) for point in points]))
+        first = points[0]
+        self.bound.discrete(self.bound.chains)[:] = first.discrete  # for what looks at the first of them
+        if gradient:
+            self.bound.check_gradient(first.position)
+        if self._model.conditional:
+            check_conditionals(self._model, first.position, first.discrete)
 
     def trace(self, seconds: float) -> Trace:
         """Return a trace of what is finished, interrupted if more was meant to come.

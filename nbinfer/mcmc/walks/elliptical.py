@@ -52,10 +52,9 @@ def _excess(chain: Record, own: Record) -> tuple[float, float]:
     return logp + 0.5 * squares, logp
 
 
-@entry("int64(intp, intp)")
-def step(chain_address: int, own_address: int) -> int:
-    """Make one transition of a chain."""
-    chain, own = record_at(chain_address, Chain), record_at(own_address, Ellipse)
+@kernel
+def _draw_ellipse(chain: Record, own: Record) -> None:
+    """Draw from the Gaussian; with the present point that is an ellipse. Both are kept less the mean."""
     n = chain.n
     q, old, mean = floats_at(chain.position, n), floats_at(own.old, n), floats_at(own.centre, n)
     draw, factor = floats_at(own.draw, n), floats_at(own.factor, n * n)
@@ -67,15 +66,31 @@ def step(chain_address: int, own_address: int) -> int:
         draw[i] = total
     for i in range(n):
         old[i] = q[i] - mean[i]
+
+
+@kernel
+def _go_to(chain: Record, own: Record, angle: float) -> None:
+    """Go to the point of the ellipse at an angle; at 0 it is where the transition began."""
+    n = chain.n
+    q, mean = floats_at(chain.position, n), floats_at(own.centre, n)
+    old, draw = floats_at(own.old, n), floats_at(own.draw, n)
+    cosine, sine = math.cos(angle), math.sin(angle)
+    for i in range(n):
+        q[i] = mean[i] + cosine * old[i] + sine * draw[i]
+
+
+@entry("int64(intp, intp)")
+def step(chain_address: int, own_address: int) -> int:
+    """Make one transition of a chain."""
+    chain, own = record_at(chain_address, Chain), record_at(own_address, Ellipse)
+    _draw_ellipse(chain, own)
     now, _ = _excess(chain, own)
     level = now + math.log1p(-uniform(chain.words))
     angle = 2.0 * math.pi * uniform(chain.words)
     low, high = angle - 2.0 * math.pi, angle
     evaluations = 1
     while True:
-        cosine, sine = math.cos(angle), math.sin(angle)
-        for i in range(n):
-            q[i] = mean[i] + cosine * old[i] + sine * draw[i]
+        _go_to(chain, own, angle)
         excess, logp = _excess(chain, own)
         evaluations += 1
         if excess >= level:
@@ -88,8 +103,7 @@ def step(chain_address: int, own_address: int) -> int:
             logp = chain.logp
             break
         if evaluations % 64 == 0 and load_acquire(chain.stop) != 0:
-            for i in range(n):
-                q[i] = mean[i] + old[i]
+            _go_to(chain, own, 0.0)
             return _STOPPED
         angle = low + (high - low) * uniform(chain.words)
     chain.logp, chain.gradient_known = logp, 0
