@@ -172,11 +172,16 @@ def energy(stats: Statistics, facts: list[str]) -> Problem | None:
 def acceptance(stats: Statistics, targets: np.ndarray, limits: np.ndarray) -> Problem | None:
     """Look for chains whose acceptance is not what their step size was tuned to."""
     samplers = stats.of_samplers("acceptance_rate")
+    late = [stats.late_warm_up(name) for name in ("step_size", "acceptance_rate")]
     worst: set[int] = set()
     texts = []
     for k, (accept, target) in enumerate(zip(samplers, targets, strict=True)):
         bad = [i for i, values in enumerate(accept) if not np.isnan(target) and misses_target(values, target)]
-        bad = [i for i in bad if np.nanmean(accept[i]) < target or not _settled(stats, k, i, target, limits[k])]
+        sizes, warm = (chains[k] if len(late[0]) == len(late[1]) > k else None for chains in late)
+        if sizes is not None:
+            bad = [
+                i for i in bad if np.nanmean(accept[i]) < target or not _settled(sizes[i], warm[i], target, limits[k])
+            ]
         worst |= set(bad)
         if bad:
             rates = ", ".join(f"{np.nanmean(accept[i]):.2f}" for i in bad)
@@ -188,17 +193,15 @@ def acceptance(stats: Statistics, targets: np.ndarray, limits: np.ndarray) -> Pr
     return Problem(Kind.BAD_ACCEPTANCE, len(worst), tuple(stats.chain_ids[i] for i in sorted(worst)), message)
 
 
-def _settled(stats: Statistics, sampler: int, chain: int, target: float, limit: float) -> bool:
-    """Tell whether acceptance above the target is none of the adaptation's fault.
+def _settled(sizes: np.ndarray, accept: np.ndarray, target: float, limit: float) -> bool:
+    """Tell whether acceptance above the target is none of the adaptation's fault, from late warm-up.
 
     The step size may be as long as it may be. Or acceptance falls so steeply with it that the step sizes of warm-up,
     which swing, were accepted as often as they should, and their average is accepted more often.
     """
-    sizes, accept = stats.late_warm_up("step_size"), stats.late_warm_up("acceptance_rate")
-    if not len(sizes) == len(accept) > sampler or not accept[sampler][chain].size:
+    if not accept.size:
         return False
-    at_limit = np.mean(sizes[sampler][chain] >= _AT_LIMIT * limit) > _OFTEN
-    return bool(at_limit) or not misses_target(accept[sampler][chain], target)
+    return bool(np.mean(sizes >= _AT_LIMIT * limit) > _OFTEN) or not misses_target(accept, target)
 
 
 def treedepth(stats: Statistics, max_treedepth: int | None, notes: list[str]) -> Problem | None:
