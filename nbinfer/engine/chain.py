@@ -32,7 +32,8 @@ from nbinfer.trace.columns import row_of, scatter
 
 #: A chain: the header of its block, and what is behind it before the state of its steps.
 CHAIN = State(
-    head=JOB,
+    base=JOB,
+    leads=True,
     fields={
         "density": "i8",  # C function, and the pointer it is given
         "value": "i8",  # the same for values alone

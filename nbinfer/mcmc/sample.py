@@ -16,7 +16,7 @@ from nbinfer.engine.team import work
 from nbinfer.errors import ConvergenceWarning, NbinferWarning, SamplingError
 from nbinfer.mcmc.arguments import check_count, cores_for, kept_names, model_and_draws, options_for
 from nbinfer.mcmc.assign import assign, listed, separated
-from nbinfer.mcmc.hamiltonian.init import beginning, beside, check_scope, checked
+from nbinfer.mcmc.hamiltonian.init import check_scope, checked, initial_metric, initialised
 from nbinfer.mcmc.sampling import Sampling, divergence_error
 from nbinfer.random import seed_sequences
 from nbinfer.trace import Trace
@@ -147,11 +147,11 @@ def sample(
     kept = kept_names(model, trace)
 
     assign(model, given, options)  # what is wrong with steps shows before an initialiser runs
-    begin = beginning(init, model, sequences, numbers, n_init, progressbar)
-    assigned = separated(assign(model, given, options, {"nuts": beside(begin, options.get("nuts", {}))}))
+    initial = initialised(init, model, sequences, numbers, n_init, progressbar)
+    assigned = separated(assign(model, given, options, {"nuts": initial_metric(initial, options.get("nuts", {}))}))
     sampling = Sampling(
-        model, assigned, draws=draws, tune=tune, numbers=numbers, sequences=sequences,
-        start=begin.start if start is None else start, jitter=begin.jitter, kept=kept, discard=discard_tuned_samples,
+        model, assigned, draws=draws, tune=tune, numbers=numbers, sequences=sequences, jitter=initial.jitter,
+        start=initial.start if start is None else start, kept=kept, discard=discard_tuned_samples,
     )  # fmt: skip
     display = display_of_chains(progressbar, numbers, tune, tune + draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C

@@ -87,12 +87,7 @@ class Sampling:
         if gradient:
             _warn_of_gradient(self.bound)
         points = starting_points(self.bound, model, start, jitter, keys, numbers, gradient, disperse)
-        for placed in steps:
-            placed.method.check_starts(placed.site, np.array([placed.position(point.position) for point in points]))
-        if gradient:
-            self.bound.check_gradient(points[0].position, points[0].discrete)
-        if model.conditional:
-            check_conditionals(self.bound.definition, points[0].position, points[0].discrete)
+        self._check_starts(steps, points, gradient)
         self._store = MemoryStore(chains, tune, draws)
         self.chains = Chains(self.bound, steps, tune, numbers, keys, self._store.words)
         self.chains.begin(
@@ -101,6 +96,16 @@ class Sampling:
         columns = columns_of_draws(self._store, self.bound.columns, kept, warm_up=not discard) if record else []
         statistics = columns_of_statistics(self._store, [m.statistics for m in self.methods]) if record else []
         self.chains.wire(columns, statistics, self._store.thin)
+
+    def _check_starts(self, steps: Sequence[Placed], points: Sequence[Any], gradient: bool) -> None:
+        """Raise what is wrong with the model or the steps where the chains begin."""
+        for placed in steps:
+            placed.method.check_starts(placed.site, np.array([placed.position(point.position) for point in points]))
+        first = points[0]
+        if gradient:
+            self.bound.check_gradient(first.position, first.discrete)
+        if self._model.conditional:
+            check_conditionals(self.bound.definition, first.position, first.discrete)
 
     def trace(self, seconds: float) -> Trace:
         """Return a trace of what is finished, interrupted if more was meant to come.

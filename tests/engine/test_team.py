@@ -19,7 +19,7 @@ from tests.laws.law import mutant
 KEY = key_of(np.random.SeedSequence(3))
 ROWS, WIDTH = 40, 64
 #: A job that is no chain: a sum that grows by the number of each piece, and fails at one of them.
-SUM = State({"fails_at": "i8", "total": "f8"}, parts={"seen": floats(4)}, head=JOB)
+SUM = State({"fails_at": "i8", "total": "f8"}, parts={"seen": floats(4)}, base=JOB, leads=True)
 Sum = SUM.record
 
 

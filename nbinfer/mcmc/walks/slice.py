@@ -1,11 +1,7 @@
 """Slice sampling of one coordinate after the other: a level below the density, an interval, a point in it.
 
-The interval is Neal's: of width w around the present point at random, stepped out by w on both sides, then shrunk
-towards the present point [1]_.
-
-References
-----------
-.. [1] R. M. Neal, "Slice sampling", Annals of Statistics 31 (2003), section 4 and figures 3 and 5.
+The interval is that of Neal (2003), section 4: of width w around the present point at random, stepped out by w on both
+sides (figure 3), then shrunk towards the present point (figure 5).
 """
 
 from __future__ import annotations
@@ -130,7 +126,7 @@ def step(chain_address: int, own_address: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Slice(StepMethod):  # numpydoc ignore=PR02
-    """Configure slice sampling.
+    """Configure slice sampling [1]_.
 
     Parameters
     ----------
@@ -147,6 +143,10 @@ class Slice(StepMethod):  # numpydoc ignore=PR02
     -----
     Needs no gradient. A model's `conditional` makes an evaluation as cheap as what depends on one coordinate.
     Statistics of each draw: n_evals (evaluations of the density), lp, tune.
+
+    References
+    ----------
+    .. [1] R. M. Neal, "Slice sampling", Annals of Statistics 31 (2003), section 4 and figures 3 and 5.
     """
 
     w: ArrayLike = 1.0
