@@ -7,7 +7,7 @@ written for speed: one pass over the data, no temporaries, nothing computed twic
 
 from __future__ import annotations
 
-import copy
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -387,6 +387,4 @@ MODELS: dict[str, Callable[[], nb.Model]] = {
 
 def with_derived_gradient(model: nb.Model) -> nb.Model:
     """Return a model like this one, without the gradient that was written by hand: it is derived instead."""
-    other = copy.copy(model)
-    other.logp_grad = None
-    return other
+    return nb.Model.of(dataclasses.replace(model.definition, logp_grad=None))

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbinfer.compile import address_of, entry, floats_at, kernel, multiply_wide, words_at
 from nbinfer.compile.memory import add_wrapping
@@ -284,6 +285,39 @@ def generator(key: np.ndarray, draw: int = 0, chain: int = 0, purpose: int = Pur
     return np.random.Generator(np.random.Philox(key=key, counter=[0, draw, chain, purpose]))
 
 
+def uniforms(
+    keys: Sequence[np.ndarray], draw: int, chains: Sequence[int], purpose: int, count: int
+) -> NDArray[np.float64]:
+    """Return the first numbers in [0, 1) of the `generator` of each chain.
+
+    Parameters
+    ----------
+    keys : sequence of ndarray, shape (2,)
+        One for each chain.
+    draw : int
+        As of `generator`.
+    chains : sequence of int
+        Their numbers.
+    purpose : int
+        As of `generator`.
+    count : int
+        How many of each.
+
+    Returns
+    -------
+    numbers : ndarray, shape (len(chains), count)
+    """
+    numbers = np.empty((len(chains), count))
+    bits = np.random.Philox(key=0)  # a new one for each chain would ask the system for a seed that nobody wants
+    rng = np.random.Generator(bits)
+    state: Any = bits.state
+    for key, chain, row in zip(keys, chains, numbers, strict=True):
+        state["state"] = {"counter": (0, draw, chain, purpose), "key": key}
+        bits.state = state
+        rng.random(out=row)
+    return numbers
+
+
 def seed_sequences(random_seed: Any, chains: int) -> list[np.random.SeedSequence]:
     """Turn what a user gives as a seed into one `SeedSequence` per chain.
 
@@ -337,6 +371,9 @@ def _from_integer(seed: Any) -> np.random.SeedSequence:
     return np.random.SeedSequence(int(seed))
 
 
+@functools.lru_cache(maxsize=1)  # the chains of a run mostly share one sequence
 def key_of(sequence: np.random.SeedSequence) -> np.ndarray:
-    """Return the Philox key of a seed, shape (2,), uint64."""
-    return sequence.generate_state(2, np.uint64)
+    """Return the Philox key of a seed, shape (2,), uint64, read-only."""
+    key = sequence.generate_state(2, np.uint64)
+    key.flags.writeable = False
+    return key

@@ -136,6 +136,31 @@ def test_only_compilation_knows_the_compiler():
     assert [name_of(path) for path, names in tools.items() if names] == []
 
 
+def reaches_into_numba(node):
+    """Tell whether a piece of code names, or looks up by name, what Numba's documentation does not promise."""
+    if isinstance(node, ast.Attribute):
+        return ast.unparse(node) in ("numba.core", "numba.np")
+    return isinstance(node, ast.Constant) and str(node.value).startswith("numba.")
+
+
+def test_one_file_reaches_what_numba_does_not_promise():
+    promised = {"numba", "numba.extending", "numba.types"}
+    others = [f for f in FILES if name_of(f) != "compile/numba_internals.py" and part_of(f) != "cuda"]
+    imported = [
+        f"{name_of(path)}:{line} imports {name}"
+        for path in others
+        for line, name in imports(path)
+        if name.startswith("numba.") and (name in ("numba.core", "numba.np") or name.rpartition(".")[0] not in promised)
+    ]
+    named = [
+        f"{name_of(path)}:{node.lineno} names {ast.unparse(node)}"
+        for path in others
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if reaches_into_numba(node)
+    ]
+    assert imported + named == []
+
+
 def test_a_file_is_one_thing():
     lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
     assert {name: length for name, length in lengths.items() if length > 450} == {}

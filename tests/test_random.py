@@ -12,7 +12,7 @@ from scipy import stats
 
 from nbinfer import random
 from nbinfer.compile import JIT, address_of, entry, floats_at, generator_at
-from nbinfer.random import Purpose, generator, key_of, new_stream, seed_sequences
+from nbinfer.random import Purpose, generator, key_of, new_stream, seed_sequences, uniforms
 
 KEY = key_of(np.random.SeedSequence(2024))
 
@@ -74,6 +74,12 @@ def test_uniform_numbers_are_numpys_doubles():
     assert numbers(50, 0, draw=5).tolist() == generator(KEY, 5).random(50).tolist()
 
 
+def test_first_uniform_numbers_of_many_chains_are_those_of_their_generators():
+    keys = [KEY, KEY + np.uint64(1), KEY]
+    for row, key, chain in zip(uniforms(keys, 2, [0, 7, 9], 4, 11), keys, [0, 7, 9], strict=True):
+        assert row.tolist() == generator(key, 2, chain, 4).random(11).tolist()
+
+
 def test_a_counter_carries_into_its_next_word():
     words = new_stream(KEY)
     words[0] = np.uint64(2**64 - 1)
@@ -130,6 +136,14 @@ def test_filling_writes_so_many_and_no_more(count):
     assert np.isfinite(out[:count]).all()
     assert np.isnan(out[count:]).all()
     assert words[0] == -(-count // 8)  # two numbers from a word, four words from a block
+
+
+def test_a_key_is_that_of_its_sequence_and_nobody_can_change_it():
+    one, two = np.random.SeedSequence(1), np.random.SeedSequence(2)
+    for sequence in (one, two, one, one):
+        assert key_of(sequence).tolist() == sequence.generate_state(2, np.uint64).tolist()
+    with pytest.raises(ValueError, match="read-only"):
+        key_of(one)[0] = 0
 
 
 def test_seeds_may_be_of_any_kind():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbinfer.autodiff.absorbing import Absorbing
-from nbinfer.autodiff.analysis import Analysis
+from nbinfer.autodiff.analysis import Analysis, ReversePlan
 from nbinfer.autodiff.chains import Root
 from nbinfer.autodiff.ir import (
     Block,
@@ -17,13 +17,14 @@ from nbinfer.autodiff.ir import (
     If,
     Primitive,
     Scalar,
+    Storage,
     Store,
     Value,
     blocks_of,
     literal,
 )
 from nbinfer.autodiff.keeping import operations
-from nbinfer.autodiff.scatter import Scattering
+from nbinfer.autodiff.scatter import Neighbours, Scattering
 from nbinfer.autodiff.writer import Open, by_root, is_atom, product
 
 #: Terms in one line; Python's parser nests each deeper than the last.
@@ -249,6 +250,40 @@ class Emitter(Scattering):
             del self.lines[start:]
 
     def _reverse_for(self, op: For, begun: set[Value], loop: For | None) -> None:
+        self._reverse_sums(op, begun, loop)
+        if not self.analysis.has_reverse(op):
+            return
+        self._flush()
+        plan = self.analysis.reverse_plan(op)
+        moving = [j for j, phi in enumerate(op.phis) if phi.active and phi not in self.analysis.chains]
+        for j in moving:
+            out = op.outs[j]
+            self.line(f"{op.phis[j].bar} = {out.bar if out in begun else '0.0'}")
+        self._begin([op.body], op.nexts, begun)
+        outer = [s for s in self.analysis.written(op.body) if s.block.depth < op.body.depth]
+        free = not moving and not plan.copies and not any(s.active for s in outer)
+        ways = self.ways(op, plan.copies)
+        self.recall(op, ways["apart"], "")
+        self.open.append(Open(op.body.depth, len(self.lines), self.indent))
+        counter = self.head(op, not free)
+        if free:
+            self._begin_upward(op, counter)
+        neighbours = self._reverse_iteration(op, plan, ways, counter, moving, begun)
+        self.tail()
+        self._gather_and_scatter(op, start := self.open.pop().line)
+        self._pass_on(op, neighbours, start)
+        self._finish(op, begun)
+        self.recall(op, ways["apart"], "")
+        if ways["copied"]:
+            self.line(f"if {self.trips(op)[1]} > 0:")
+            self.indent += 1
+            self.recall(op, ways["copied"], "0")
+            self.indent -= 1
+        for j in moving:
+            self.add(op.inits[j], op.phis[j].bar, begun)
+
+    def _reverse_sums(self, op: For, begun: set[Value], loop: For | None) -> None:
+        """Pass the adjoints of sums over a loop on to what they begin with."""
         chains = self.analysis.chains
         for out, phi, init in zip(op.outs, op.phis, op.inits, strict=True):
             link, inside = chains.get(out), chains.get(phi)
@@ -262,23 +297,17 @@ class Emitter(Scattering):
                     self.line(f"{out.bar} = 0.0")
                     begun.add(out)
                 self.add(init, out.bar, begun)
-        if not self.analysis.has_reverse(op):
-            return
-        self._flush()
-        plan = self.analysis.reverse_plan(op)
-        moving = [j for j, phi in enumerate(op.phis) if phi.active and phi not in chains]
-        for j in moving:
-            out = op.outs[j]
-            self.line(f"{op.phis[j].bar} = {out.bar if out in begun else '0.0'}")
-        self._begin([op.body], op.nexts, begun)
-        outer = [s for s in self.analysis.written(op.body) if s.block.depth < op.body.depth]
-        free = not moving and not plan.copies and not any(s.active for s in outer)
-        ways = self.ways(op, plan.copies)
-        self.recall(op, ways["apart"], "")
-        self.open.append(Open(op.body.depth, len(self.lines), self.indent))
-        counter = self.head(op, not free)
-        if free:
-            self._begin_upward(op, counter)
+
+    def _reverse_iteration(
+        self,
+        op: For,
+        plan: ReversePlan,
+        ways: Mapping[str, list[Storage]],
+        counter: str,
+        moving: Sequence[int],
+        begun: set[Value],
+    ) -> list[Neighbours]:
+        """Write the body of a reverse loop: what the iteration knew, then its adjoints; return its neighbours."""
         size = len(self.lines)
         for j in sorted(plan.tapes):
             self.line(f"{op.phis[j].name} = tape_{op.phis[j].name}[{counter}]")
@@ -292,7 +321,7 @@ class Emitter(Scattering):
         for j in moving:
             self.add(op.nexts[j], f"next_{op.phis[j].bar}", inner)
         for out, following in zip(op.outs, op.nexts, strict=True):
-            link = chains.get(out)
+            link = self.analysis.chains.get(out)
             if link is not None and link.root.total:
                 self._term(following, link.factor, link.root, inner, op)
         self.reverse(op.body, inner, op)
@@ -302,18 +331,7 @@ class Emitter(Scattering):
         neighbours = self._add_to_neighbours(op)
         if len(self.lines) == size:
             self.line("pass")
-        self.tail()
-        self._gather_and_scatter(op, start := self.open.pop().line)
-        self._pass_on(op, neighbours, start)
-        self._finish(op, begun)
-        self.recall(op, ways["apart"], "")
-        if ways["copied"]:
-            self.line(f"if {self.trips(op)[1]} > 0:")
-            self.indent += 1
-            self.recall(op, ways["copied"], "0")
-            self.indent -= 1
-        for j in moving:
-            self.add(op.inits[j], op.phis[j].bar, begun)
+        return neighbours
 
     def _finish(self, op: For, begun: set[Value]) -> None:
         """Add the terms that are the same in every iteration."""

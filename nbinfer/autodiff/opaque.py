@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def call_compiled(b: Frontend, function: Any, args: list[Any]) -> Any:
     """Call a dispatcher; Numba tells the types of its results."""
     from numba import types
-    from numba.core.errors import NumbaError
+
+    from nbinfer.compile.numba_internals import NumbaError
 
     operands = [b.stored(x) if isinstance(x, Lazy) else x for x in args]
     if not all(isinstance(x, Value) for x in operands):
@@ -61,7 +62,8 @@ def _signature(operands: list[Any], readonly: bool) -> tuple[Any, ...]:
 def _touches(function: Any, operands: list[Any]) -> bool:
     """Tell whether a function writes to its arguments or hands one back: Numba tells where they are read-only."""
     from numba import types
-    from numba.core.errors import TypingError
+
+    from nbinfer.compile.numba_internals import TypingError
 
     try:
         result: Any = _result(function, _signature(operands, True))

@@ -159,14 +159,7 @@ def generate(
     arguments = [part.strip() for part in signature.split(",")]
     b, inputs, results = _build(terms, arguments, vectors)
     analysis = Analysis(b.top, results)
-    adjoints = [f"{a}_bar" for a in arguments]
-    names = Names([*arguments, *adjoints, *b.names, *HELPERS, *LINALG_HELPERS, *(r.total for _, r in results)])
-    for value in inputs.values.values():
-        own = value.access in arguments and value.access + "_bar" not in arguments
-        value.name = value.access if own and not value.access.startswith(PREFIXES) else names.new(value.hint)
-    for value in b.captured:
-        value.name = value.access
-    names.assign(b.top)
+    _name(b, inputs, arguments, [root.total for _, root in results])
     emitter = Emitter(analysis, vectors)
     begun = emitter.program(b.top)
     body = emitter.lines
@@ -178,27 +171,49 @@ def generate(
     text = "\n".join(body)
     used = set(re.findall(r"\w+", text))
     arrays = {n: a for n, a in b.names.items() if pass_arrays and n in used and isinstance(a, np.ndarray)}
-    head = [f"def {name}({', '.join([signature, *arrays])}):"]
-    head += [f"    weight_{k} = {term.weight}" for k, term in enumerate(terms) if term.weight]
-    for access, value in inputs.values.items():
-        if value.name in used and value.name != access:
-            head.append(f"    {value.name} = {access}")
-        if value.ndim and value.bar in used:
-            head.append(f"    {value.bar} = {inputs.leaves[access].gradient}")
-    helpers = {**HELPERS, **LINALG_HELPERS}
-    found = {n: helpers[n] for n in sorted(used & set(helpers))}
-    for n in (n for n in b.names if n in used and n not in arrays):
-        found[n] = compilable(b.names[n], b.steady.get(n, ()))
+    head = [f"def {name}({', '.join([signature, *arrays])}):", *_head(inputs, terms, used)]
     lines = [line for line in [*head, text, *tail] if line.strip()]
     return Generated(
         name,
         "\n".join(lines) + "\n",
-        found,
+        _found(b, used, arrays),
         tuple(b.notices),
         tuple(dict.fromkeys(emitter.notes)),
         arrays,
         b.boundscheck,
     )
+
+
+def _name(b: Frontend, inputs: _Inputs, arguments: Sequence[str], totals: Sequence[str]) -> None:
+    """Give every value of a program its name in generated code."""
+    adjoints = [f"{a}_bar" for a in arguments]
+    names = Names([*arguments, *adjoints, *b.names, *HELPERS, *LINALG_HELPERS, *totals])
+    for value in inputs.values.values():
+        own = value.access in arguments and value.access + "_bar" not in arguments
+        value.name = value.access if own and not value.access.startswith(PREFIXES) else names.new(value.hint)
+    for value in b.captured:
+        value.name = value.access
+    names.assign(b.top)
+
+
+def _head(inputs: _Inputs, terms: Sequence[Term], used: set[str]) -> list[str]:
+    """Write where weights and inputs come from, of which those that are used."""
+    head = [f"    weight_{k} = {term.weight}" for k, term in enumerate(terms) if term.weight]
+    for access, value in inputs.values.items():
+        if value.name in used and value.name != access:
+            head.append(f"    {value.name} = {access}")
+        if value.ndim and value.bar in used:
+            head.append(f"    {value.bar} = {inputs.leaves[access].gradient}")
+    return head
+
+
+def _found(b: Frontend, used: set[str], arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what generated code finds among its globals."""
+    helpers = {**HELPERS, **LINALG_HELPERS}
+    found = {n: helpers[n] for n in sorted(used & set(helpers))}
+    for n in (n for n in b.names if n in used and n not in arrays):
+        found[n] = compilable(b.names[n], b.steady.get(n, ()))
+    return found
 
 
 def _tail(terms: Sequence[Term], results: Sequence[tuple[Value, Root]]) -> list[str]:

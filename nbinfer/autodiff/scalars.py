@@ -15,6 +15,18 @@ from nbinfer.autodiff.ir import Block, Op, Scalar, Value, promote
 from nbinfer.autodiff.rules import CHOICES, RULES
 from nbinfer.autodiff.spellings import ARITHMETIC
 
+#: Rule -> method that knows when it can be done without.
+_SIMPLER = {
+    "pow": "_simpler_power",
+    **dict.fromkeys(("add", "sub", "mul"), "_simpler_sum"),
+    "div": "_simpler_ratio",
+    **dict.fromkeys(("float", "int"), "_simpler_number"),
+    **dict.fromkeys(("floor", "ceil", "round", "trunc", "is_whole"), "_simpler_rounding"),
+    **dict.fromkeys(("and", "or"), "_simpler_logic"),
+    "where_valid": "_simpler_validity",
+    **dict.fromkeys(("fmax", "fmin", "maximum", "minimum"), "_simpler_extreme"),
+}
+
 #: Where the engine's own functions lie.
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -214,53 +226,59 @@ class ScalarBuilder:
         return self._number(value, True) if value.kind == "b" else self.scalar("float", value)
 
     def _simplify(self, name: str, args: Sequence[Value]) -> Value | None:
-        first = args[0]
-        second = args[1] if len(args) > 1 else first
+        """Return what an operation is without it, or by one that costs less; None if it is to stand."""
+        if name not in _SIMPLER:
+            return None
+        simpler: Value | None = getattr(self, _SIMPLER[name])(name, args[0], args[-1])
+        return simpler
+
+    def _simpler_sum(self, name: str, first: Value, second: Value) -> Value | None:
+        neutral = 1 if name == "mul" else 0
+        kind, a, b = promote(first.kind, second.kind), first.constant, second.constant
+        if name != "sub" and a is not None and a == neutral and second.kind == kind:
+            return second
+        return first if b is not None and b == neutral and first.kind == kind else None
+
+    def _simpler_ratio(self, name: str, first: Value, second: Value) -> Value | None:
         a, b = first.constant, second.constant
-        if name == "pow":
-            return self._power(first, second)
-        if name in ("add", "mul"):
-            neutral = 0 if name == "add" else 1
-            kind = promote(first.kind, second.kind)
-            if a is not None and a == neutral and second.kind == kind:
-                return second
-            if b is not None and b == neutral and first.kind == kind:
-                return first
-        if name == "sub" and b is not None and b == 0 and first.kind == promote(first.kind, second.kind):
-            return first
-        if name == "float" and first.kind == "f":
-            return first
-        if name in ("float", "int") and first.kind == "b":
-            return self._number(first, name == "float")
-        if name == "int" and first.kind == "i":
-            return first
-        if name in ("and", "or") and (a is not None or b is not None):
-            known, other = (a, second) if a is not None else (b, first)
-            return other if known == (name == "and") else self.constant(known)
-        if name == "where_valid" and a is not None:
-            return self.scalar("nan_to_minus_inf", self.to_float(second)) if a else self.constant(-math.inf)
-        if name in ("floor", "ceil", "round", "trunc") and first.kind == "i":
-            return self.scalar("float", first)
-        if name == "is_whole" and first.kind != "f":
-            return self.constant(True)
-        if name in ("fmax", "fmin"):
-            if name == "fmax" and b is not None and b == -math.inf:
-                return self.scalar("nan_to_minus_inf", self.to_float(first))
-            if name == "fmax" and a is not None and a == -math.inf:
-                return self.scalar("nan_to_minus_inf", self.to_float(second))
-            if first.kind != "f" and second.kind != "f":
-                return self.scalar(name[1:], *args)
-        if name in ("maximum", "minimum") and first.kind != "f" and second.kind != "f":
-            return self.scalar(name[:3], *args)
-        if name == "div":
-            if a is None and b is not None and b != 0 and abs(math.frexp(b)[0]) == 0.5:
-                return self.scalar("mul", self.to_float(first), self.constant(1.0 / b))
-            # Division by what does not change in the loop becomes a multiplication.
-            if a is None and self.outermost([second]).depth < self.outermost(args).depth and b is None:
-                return self.scalar("mul", first, self.scalar("div", self.constant(1.0), second))
+        if a is None and b is not None and b != 0 and abs(math.frexp(b)[0]) == 0.5:
+            return self.scalar("mul", self.to_float(first), self.constant(1.0 / b))
+        # Division by what does not change in the loop becomes a multiplication.
+        if a is None and self.outermost([second]).depth < self.outermost([first, second]).depth and b is None:
+            return self.scalar("mul", first, self.scalar("div", self.constant(1.0), second))
         return None
 
-    def _power(self, base: Value, power: Value) -> Value | None:
+    def _simpler_number(self, name: str, value: Value, _: Value) -> Value | None:
+        if value.kind == "b":
+            return self._number(value, name == "float")
+        return value if value.kind == name[0] else None
+
+    def _simpler_rounding(self, name: str, value: Value, _: Value) -> Value | None:
+        if name == "is_whole":
+            return self.constant(True) if value.kind != "f" else None
+        return self.scalar("float", value) if value.kind == "i" else None
+
+    def _simpler_logic(self, name: str, first: Value, second: Value) -> Value | None:
+        a, b = first.constant, second.constant
+        if a is None and b is None:
+            return None
+        known, other = (a, second) if a is not None else (b, first)
+        return other if known == (name == "and") else self.constant(known)
+
+    def _simpler_validity(self, name: str, condition: Value, value: Value) -> Value | None:
+        if condition.constant is None:
+            return None
+        return self.scalar("nan_to_minus_inf", self.to_float(value)) if condition.constant else self.constant(-math.inf)
+
+    def _simpler_extreme(self, name: str, first: Value, second: Value) -> Value | None:
+        for one, other in ((first, second), (second, first)):
+            if name == "fmax" and other.constant is not None and other.constant == -math.inf:
+                return self.scalar("nan_to_minus_inf", self.to_float(one))
+        if first.kind != "f" and second.kind != "f":  # whole numbers are never NaN
+            return self.scalar("max" if name in ("fmax", "maximum") else "min", first, second)
+        return None
+
+    def _simpler_power(self, name: str, base: Value, power: Value) -> Value | None:
         """Choose the rule of a power by its exponent; None for the general one."""
         exponent = power.constant
         if exponent is None:

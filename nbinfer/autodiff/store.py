@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from nbinfer.autodiff.generated import Generated
-from nbinfer.compile import JIT, files
+from nbinfer.compile import JIT
 from nbinfer.compile.fingerprint import contents, fingerprint
+from nbinfer.compile.keys import sources
+from nbinfer.compile.store import Place
+
+#: What derives: other rules write another text.
+_BY = "nbinfer.autodiff.derive"
 
 
 class Found(NamedTuple):
@@ -43,31 +47,31 @@ def find(function: Callable[..., Any], key: Any, derive: Callable[[], Generated]
     derive : callable
         Generates the code.
     """
-    digest, arrays = contents("derived", function, key) if JIT else (None, [])
-    path = files.cache_root() / "models" / "derived" / f"{digest}.json" if digest else None
-    known = _read(path, arrays) if path else None
+    digest, arrays = contents("derived", function, key, sources(_BY)) if JIT else (None, [])
+    place = Place("derived", f"{digest}.json") if digest else None
+    known = _read(place, arrays) if place else None
     if known is not None:
         return known
     generated = derive()
     found = Found(generated, fingerprint(generated.globals), False)
     # A warning tells the line of today's source.
-    if path and not generated.warnings:
-        _write(path, arrays, found)
+    if place and not generated.warnings:
+        _write(place, arrays, found)
     return found
 
 
-def _write(path: Path, arrays: Sequence[np.ndarray], found: Found) -> None:
+def _write(place: Place, arrays: Sequence[np.ndarray], found: Found) -> None:
     """Write the text, and which of the arrays that the function reaches are its captured ones."""
     generated = found.generated
     places = {n: next((k for k, a in enumerate(arrays) if a is array), -1) for n, array in generated.arrays.items()}
     if -1 not in places.values():
-        files.write_json(
-            path, [generated.name, generated.source, generated.notes, places, generated.boundscheck, found.content]
+        place.write_json(
+            [generated.name, generated.source, generated.notes, places, generated.boundscheck, found.content]
         )
 
 
-def _read(path: Path, arrays: Sequence[np.ndarray]) -> Found | None:
-    known = files.read_json(path)
+def _read(place: Place, arrays: Sequence[np.ndarray]) -> Found | None:
+    known = place.read_json()
     if known is None:
         return None
     name, source, notes, places, boundscheck, content = known

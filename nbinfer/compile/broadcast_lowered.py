@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
-from numba.core.typing.templates import builtin_registry
 from numba.extending import overload
 
 from nbinfer.compile.kernels import OPTIONS, kernel
+from nbinfer.compile.numba_internals import type_of
 
 
 class Argument(NamedTuple):
@@ -147,4 +147,4 @@ def typed(head: str, implement: Callable[..., Any], **options: Any) -> Any:
     jit_options: Any = OPTIONS | options
     overload(stub, jit_options=jit_options, inline="never")(by_types)
     # Numba registers a stub's type under the stub; what has a `_numba_type_` leads there.
-    return next(kind for value, kind in builtin_registry.globals if value is stub)
+    return type_of(stub)

@@ -11,15 +11,18 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-from nbinfer.compile import files, objects
+from nbinfer.compile import objects
+from nbinfer.compile.files import file_digest
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.forks import GATE, cached_property
 from nbinfer.compile.kernels import JIT, OPTIONS
+from nbinfer.compile.keys import module_name, platform_tag, sources
 from nbinfer.compile.memory import register
+from nbinfer.compile.numba_internals import CFunction
 from nbinfer.compile.origin import home
+from nbinfer.compile.store import Place
 from nbinfer.errors import CompileError, unseen
 
 _C_TYPES: dict[str, Any] = {
@@ -61,11 +64,11 @@ class Entry:
     #: Entries compiled (not loaded) by this process; tests of the cache read it.
     compiled: list[str] = []
 
-    def __init__(self, function: Callable[..., Any], signature: str, path: Path | None = None) -> None:
+    def __init__(self, function: Callable[..., Any], signature: str, place: Place | None = None) -> None:
         functools.update_wrapper(self, function, updated=())
         self.py_func = function
         self.signature = signature
-        self._path = path
+        self._place = place
         returns, arguments = signature.rstrip(")").split("(")
         self._returns = _C_TYPES[returns]
         self._arguments = [_C_TYPES[a.strip()] for a in arguments.split(",")]
@@ -83,7 +86,7 @@ class Entry:
                 if known is not None:
                     return int(known)
                 # Who waited in vain, since the other could not write either, or for too long, works for itself.
-                with contextlib.nullcontext(True) if waited else files.alone(self.path) as alone:
+                with contextlib.nullcontext(True) if waited else self.place.alone() as alone:
                     found = self._loaded() if alone else None  # just now by another process
                     if alone and found is None:
                         if prepare is not None:
@@ -94,35 +97,36 @@ class Entry:
             self._say_waiting()
             while not waited:
                 time.sleep(0.05)
-                with files.alone(self.path) as free:
+                with self.place.alone() as free:
                     waited = free or time.monotonic() - start > _PATIENCE
 
     def _loaded(self) -> int | None:
         """Return the address of the machine code on disk, None if there is none that this process can use."""
-        stored = objects.read(self.path)
+        stored = objects.read(self.place)
         try:
             return None if stored is None else objects.load(*stored)
         except Exception as reason:
-            _log.warning("%s is compiled again: %s", self.path, reason)
+            _log.warning("%s is compiled again: %s", self.place.path, reason)
             return None
 
     def _say_waiting(self) -> None:
         if home(self.py_func) == "nbinfer" and not _WAITED:
-            _WAITED.append(str(self.path))
+            _WAITED.append(str(self.place.path))
             _log.warning("another process compiles the engine; waiting for it, which takes some twenty seconds")
-        _log.info("waiting for another process that compiles %s", self.path)
+        _log.info("waiting for another process that compiles %s", self.place.path)
 
     @property
-    def path(self) -> Path:
-        """The file of the machine code: named by the function's content, which the engine's folder stands for."""
-        if self._path is None:
-            name = f"{self.py_func.__module__}.{self.py_func.__qualname__}"
-            if home(self.py_func) == "nbinfer":
-                self._path = objects.engine_folder() / name
+    def place(self) -> Place:
+        """Where the machine code is kept."""
+        if self._place is None:
+            function = self.py_func
+            if home(function) == "nbinfer":
+                name = f"{function.__module__}.{function.__qualname__}"
+                digest = file_digest(platform_tag(), sources(module_name(function)), self.signature)
             else:
-                digest = fingerprint(self.py_func, self.signature)
-                self._path = objects.engine_folder() / f"{name.rpartition('.')[2]}-{digest}"
-        return self._path
+                name, digest = function.__qualname__.rpartition(".")[2], fingerprint(function, self.signature)
+            self._place = Place("engine", f"{name}-{digest}")
+        return self._place
 
     @cached_property
     def _callable(self) -> Callable[..., Any]:
@@ -147,34 +151,21 @@ class Entry:
         with _no_garbage_collection(), _deep_recursion():
             stored, portable = self._compile_with_numba()
         if portable:
-            objects.write(self.path, *stored)
+            objects.write(self.place, *stored)
         Entry.compiled.append(f"{self.py_func.__module__}.{self.py_func.__qualname__}")
         return stored
 
     def _compile_with_numba(self) -> tuple[tuple[str, bytes, list[str]], bool]:
         """Return machine code, and whether it means anything in another process."""
-        import numba
-        from numba.core import sigutils
-        from numba.core.ccallback import CFunc
-
         options = {k: v for k, v in OPTIONS.items() if k != "nogil"}  # a C function never holds the GIL
-        normalize: Any = sigutils.normalize_signature
-        function: Any = CFunc(self.py_func, normalize(self.signature), {}, options)
-        # Numba's own cache would notice neither an edited helper nor a changed constant: its result is kept here.
-        function._cache = _Catch()
-        with numba.core.compiler_lock.global_compiler_lock:
-            function.compile()
-        library = function._library
-        externals = [f.name for f in library._final_module.functions if f.is_declaration and not _is_llvm(f.name)]
-        if _WRITES in externals and _ENVIRONMENT.search(str(library._final_module)):
+        function = CFunction(self.py_func, self.signature, options)
+        if _WRITES in function.externals and _ENVIRONMENT.search(function.text):
             raise CompileError(
                 "Numba cannot compile a function of the model: it prints values, which code without an interpreter "
                 "cannot. Remove print(); model.logp(point) runs as plain Python, and so does everything "
                 "with NUMBA_DISABLE_JIT=1."
             )
-        # Large global arrays and ctypes functions become addresses of this process, valid while it lives.
-        portable = not library.has_dynamic_globals
-        if not portable:
+        if not function.portable:
             _ALIVE.append(function)
             with unseen():
                 _log.warning(
@@ -182,7 +173,7 @@ class Entry:
                     "pass the array as data",
                     self.py_func.__name__,
                 )
-        return (function.native_name, bytes(library._get_compiled_object()), sorted(externals)), portable
+        return (function.symbol, function.code, function.externals), function.portable
 
 
 @contextlib.contextmanager
@@ -208,32 +199,18 @@ def _deep_recursion() -> Iterator[None]:
         sys.setrecursionlimit(limit)
 
 
-class _Catch:
-    """Stand in for Numba's cache; nothing is ever found in it."""
-
-    def load_overload(self, signature: Any, context: Any) -> None:
-        return None
-
-    def save_overload(self, signature: Any, result: Any) -> None:
-        return None
-
-
-def _is_llvm(name: str) -> bool:
-    return name.startswith("llvm.")
-
-
-def entry(signature: str, path: Path | None = None) -> Callable[[Callable[..., Any]], Entry]:
+def entry(signature: str, place: Place | None = None) -> Callable[[Callable[..., Any]], Entry]:
     """Mark a function as a C function.
 
     Parameters
     ----------
     signature : str
         Numba's notation, of ``float64``, ``int64`` and ``intp`` only: ``"int64(intp, intp)"``.
-    path : Path, optional
-        Where its machine code is kept. Default: the engine's folder, under the function's name.
+    place : Place, optional
+        Where its machine code is kept. Default: under the function's name and a hash of what it depends on.
     """
 
     def mark(function: Callable[..., Any]) -> Entry:
-        return Entry(function, signature, path)
+        return Entry(function, signature, place)
 
     return mark

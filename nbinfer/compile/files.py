@@ -1,9 +1,9 @@
 """The cache on disk: files that are whole and this user's own, or that are not there.
 
-All kinds of file are read and written here: machine code, kept kernels, generated text, facts and derivations. Each
-begins with a line that holds the checksum of the rest. Nothing about a cache ever ends a run: what cannot be read is
-made anew, and what cannot be written is remembered by this process. Loading compiled code runs it; so nothing is read
-from a folder, or from a file, that somebody else owns or may write to.
+What `nbinfer.compile.store` keeps is read and written here. Each file begins with a line that holds the checksum of the
+rest; when it was changed last tells, within a day, when it was used last. Nothing about a cache ever ends a run: what
+cannot be read is made anew, and what cannot be written is remembered by this process. Loading compiled code runs it; so
+nothing is read from a folder, or from a file, that somebody else owns or may write to.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import os
 import stat
 import struct
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,16 @@ try:
 except ImportError:  # Windows: each process compiles for itself
     fcntl = None
 
-_HEAD = b"# nbinfer 2 "
+_OURS = b"# nbinfer "
+_HEAD = _OURS + b"2 "
 #: What could not be written.
 _REMEMBERED: dict[Path, bytes] = {}
 #: Why, if that was said.
 _TOLD: list[str] = []
+#: What this process has read or written.
+_USED: set[Path] = set()
+#: Seconds within which the time of last use is right.
+_DAY = 86400.0
 #: No file can be there: where there is no folder to use.
 _NOWHERE = Path(os.devnull) / "nbinfer"
 #: A pipe in a file's place must not make us wait for whoever writes to it.
@@ -93,16 +99,26 @@ def _emptied(folder: str) -> bool:
     try:
         os.chmod(folder, 0o700)
         for entry in os.scandir(folder):
-            if entry.is_file(follow_symlinks=False):
-                with open(entry.path, "rb") as file:
-                    is_ours = file.read(len(_HEAD)) == _HEAD
-                if is_ours:
-                    os.unlink(entry.path)
+            if is_ours(entry):
+                os.unlink(entry.path)
     except OSError as reason:
         _tell(reason)
         return False
     _log.warning("%s was writable by others: what it held is not trusted and is compiled again", folder)
     return _is_own(os.stat(folder))
+
+
+def is_ours(entry: os.DirEntry[str]) -> bool:
+    """Tell whether what lies in a folder is a file that was written here, of whatever version."""
+    if not entry.is_file(follow_symlinks=False):
+        return False
+    with open(entry.path, "rb") as file:
+        return file.read(len(_OURS)) == _OURS
+
+
+def is_used(path: Path) -> bool:
+    """Tell whether this process has read or written a file."""
+    return path in _USED
 
 
 def _head(path: Path, body: bytes) -> bytes:
@@ -120,14 +136,23 @@ def read(path: Path) -> bytes | None:
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _AT_ONCE)) as file:
             status = os.fstat(file.fileno())
             content = file.read() if stat.S_ISREG(status.st_mode) and _is_own(status) else b""
+        _note_use(path, status)
     except (OSError, ValueError):
         return _REMEMBERED.get(path)
     head, newline, body = content.partition(b"\n")
     return body if newline and head + newline == _head(path, body) else _REMEMBERED.get(path)
 
 
+def _note_use(path: Path, status: os.stat_result) -> None:
+    _USED.add(path)
+    if time.time() - status.st_mtime > _DAY:
+        with contextlib.suppress(OSError):  # a cache that is read only
+            os.utime(path)
+
+
 def write(path: Path, body: bytes) -> None:
     """Write a file, which appears whole or not at all; what cannot be written is remembered instead."""
+    _USED.add(path)
     try:
         _write(path, _head(path, body) + body)
     except (OSError, ValueError) as reason:

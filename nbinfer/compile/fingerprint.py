@@ -4,8 +4,8 @@ Numba's own cache looks at the time stamp of one source file: it misses an edite
 constant, another value in a closure. The fingerprint looks at what would be compiled: bytecode, constants, defaults
 and the values of closure cells and of globals, recursively, with what users have taught Numba of these. Names of files,
 line numbers, comments and layout do not count. Hashing stops at objects that belong (see `nbinfer.compile.origin`) to
-NumPy, SciPy, Numba and the standard library, which their versions stand for, and to nbinfer itself, which
-`platform_tag` covers.
+NumPy, SciPy, Numba and the standard library, which their versions stand for, and to nbinfer itself, for which the text
+of their module counts with all that it imports.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 
 from nbinfer.compile.extensions import EXTENSIONS
-from nbinfer.compile.objects import platform_tag
+from nbinfer.compile.keys import module_name, platform_tag, version
+from nbinfer.compile.numba_internals import made_of
 from nbinfer.compile.origin import home
 from nbinfer.compile.python_functions import is_compiled, python_function
 
@@ -207,14 +208,8 @@ class _Hasher:
             self.tag("builtin", thing.__name__)
             owner = getattr(thing, "__objclass__", None) or getattr(thing, "__self__", None)
             self.feed((type(owner), owner))
-        elif _is_of_numba(thing, "numba.core.types", "Type") and "0x" not in repr(thing):
-            self.tag("type", repr(thing))
-        elif _is_of_numba(thing, "numba.core.extending", "_Intrinsic"):
-            self.tag("intrinsic")
-            self.feed(thing._defn)
-        elif _is_of_numba(thing, "numba.np.ufunc.dufunc", "DUFunc"):
-            self.tag("vectorized", sorted(map(str, thing.types)), thing.identity)
-            self.feed((thing._dispatcher.py_func, thing._dispatcher.targetoptions))
+        elif (parts := made_of(thing)) is not None:
+            self.feed(parts)
         elif hasattr(type(thing), "__dataclass_fields__"):
             self.feed(type(thing))
             self.feed({name: getattr(thing, name, None) for name in thing.__dataclass_fields__})
@@ -222,17 +217,17 @@ class _Hasher:
             raise _Unhashable(f"a {type(thing).__module__}.{type(thing).__qualname__} cannot be hashed")
 
     def _foreign(self, root: str, thing: Any) -> None:
-        """Take in what belongs to a package: by name, and by the package's version."""
+        """Take in what belongs to a package: by name, and by what stands for the package's text."""
         name = getattr(thing, "__qualname__", None) or thing.__name__
         self.tag("foreign", root, getattr(thing, "__module__", ""), name)
-        self.tag(getattr(sys.modules.get(root), "__version__", ""))
+        self.tag(version(root, module_name(thing)))
 
     def _function(self, function: types.FunctionType) -> None:
         root = home(function)
         if root and _is_member(function):
             self._foreign(root, function)
             return
-        self.tag("function", root, getattr(sys.modules.get(root), "__version__", ""))
+        self.tag("function", root, version(root, module_name(function)))
         self.feed(function.__code__)
         self.feed(function.__defaults__)
         self.feed(function.__kwdefaults__)
@@ -323,10 +318,6 @@ _DESCRIPTORS = (
     types.MemberDescriptorType,
     types.GetSetDescriptorType,
 )
-
-
-def _is_of_numba(thing: Any, module: str, name: str) -> bool:
-    return isinstance(thing, getattr(sys.modules.get(module), name, ()))
 
 
 def _home_of_ufunc(function: np.ufunc) -> str:

@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar, overload
 
+from nbinfer.compile import numba_internals
+
 T = TypeVar("T")
 
 #: Held by the thread that compiles or loads code.
@@ -26,7 +28,7 @@ _MORE: list[Any] = []
 _HELD: list[contextlib.ExitStack] = []
 #: Seconds after which a fork goes on as it would without us: what it waits for may itself wait for the forking thread.
 _PATIENCE, _PATIENCE_IMPORTS = 300.0, 5.0
-_PACKAGES = ("nbinfer", "numba", "llvmlite", "scipy")
+_PACKAGES = ("nbinfer", "numba", "llvmlite", "numpy", "scipy")
 
 
 def hold_at_forks(lock: Any) -> Any:
@@ -37,16 +39,7 @@ def hold_at_forks(lock: Any) -> Any:
 
 def _locks() -> Iterator[Any]:
     """List what a fork holds; Numba's and LLVM's locks if they are there."""
-    yield from (GATE, *_MORE)
-    for module, *path in (
-        ("numba.core.compiler_lock", "global_compiler_lock", "_lock"),
-        ("llvmlite.binding.ffi", "lib", "_lock", "_lock"),
-    ):
-        found: Any = sys.modules.get(module)
-        for name in path:
-            found = getattr(found, name, None)
-        if hasattr(found, "acquire"):
-            yield found
+    yield from (GATE, *_MORE, *numba_internals.locks())
 
 
 def _others_import() -> bool:

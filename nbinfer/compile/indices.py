@@ -60,8 +60,7 @@ def may_leave(function: FunctionType, data: Collection[int]) -> bool:
     data : collection of int
         Positions of the arguments that hold data with which plain Python has run the function.
     """
-    from numba.core.compiler import run_frontend
-    from numba.core.ssa import reconstruct_ssa
+    from nbinfer.compile.numba_internals import reconstruct_ssa, run_frontend
 
     try:
         read = reconstruct_ssa(run_frontend(function))
@@ -75,8 +74,7 @@ class _Reading:
     """A function as Numba reads it, before types are known."""
 
     def __init__(self, function: Any, data: Collection[int]) -> None:
-        from numba.core import ir
-        from numba.core.ir_utils import build_definitions
+        from nbinfer.compile.numba_internals import build_definitions, ir
 
         self._ir = ir
         self._data = data

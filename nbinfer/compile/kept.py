@@ -1,7 +1,7 @@
 """Compiled kernels on disk, so that a process which compiles a new model does not compile the kernels it calls again.
 
 What is kept is LLVM's form of a kernel with all it calls; a caller links it in and is optimised with it, as if it had
-just been compiled. It lies in the engine's folder, whose name stands for all sources and tools.
+just been compiled.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import pickle
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from nbinfer.compile import objects
 from nbinfer.compile.files import file_digest
+from nbinfer.compile.keys import module_name, platform_tag, sources
+from nbinfer.compile.numba_internals import arguments_of, put_together, taken_apart
 from nbinfer.compile.origin import home
+from nbinfer.compile.store import Place
 
 _log = logging.getLogger(__name__)
 
@@ -31,40 +33,35 @@ class Kept:
     """
 
     def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
+        self._module = module_name(function)
         self._name = f"{function.__module__}.{function.__qualname__}"
         self._options = [f"{k}={sorted(v) if isinstance(v, set) else v}" for k, v in sorted(options.items())]
 
     def load_overload(self, signature: Any, context: Any) -> Any:
         """Return what a signature was compiled to, or None."""
-        path = self._path(signature)
-        stored = objects.read(path) if path else None
-        if stored is None:
+        place = self._place(signature)
+        stored = objects.read(place) if place else None
+        if place is None or stored is None:
             return None
-        from numba.core.compiler import CompileResult
-
-        result: Any = CompileResult
         try:
-            return result._rebuild(context, *pickle.loads(stored[1]))
+            return put_together(context, pickle.loads(stored[1]))
         except Exception as reason:
-            _log.warning("%s is compiled again: %s", path, reason)
+            _log.warning("%s is compiled again: %s", place.path, reason)
             return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
         """Keep what a signature was compiled to."""
-        path = self._path(signature)
-        if path and not result.library.has_dynamic_globals:
-            objects.write(path, self._name, pickle.dumps(result._reduce()), [])
+        place, parts = self._place(signature), taken_apart(result)
+        if place and parts is not None:
+            objects.write(place, self._name, pickle.dumps(parts), [])
 
-    def _path(self, signature: Any) -> Path | None:
-        """Return the file for a signature; None if it holds types whose names are not all there is to them."""
-        from numba.core import sigutils
-
-        normalize: Any = sigutils.normalize_signature
-        arguments, _ = normalize(signature)
+    def _place(self, signature: Any) -> Place | None:
+        """Return the place for a signature; None if it holds types whose names are not all there is to them."""
+        arguments = arguments_of(signature)
         if not all(map(_is_plain, arguments)):
             return None
-        digest = file_digest(*self._options, *map(repr, arguments))
-        return objects.engine_folder() / "kernels" / f"{self._name}-{digest}"
+        digest = file_digest(platform_tag(), sources(self._module), *self._options, *map(repr, arguments))
+        return Place("kernels", f"{self._name}-{digest}")
 
 
 def _is_plain(kind: Any) -> bool:

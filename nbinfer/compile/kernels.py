@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
+from nbinfer.compile import numba_internals
 from nbinfer.compile.forks import cached_property
 
 P = ParamSpec("P")
@@ -71,7 +72,7 @@ class Kernel(Generic[P, R]):
         options = self.options | NO_WRAPPERS
         dispatcher = numba.njit(**options)(self.py_func)
         if can_be_kept(self.py_func):
-            dispatcher._cache = Kept(self.py_func, options)
+            numba_internals.keep_in(dispatcher, Kept(self.py_func, options))
         return dispatcher
 
     @property
@@ -144,11 +145,9 @@ class Twin(Kernel[P, R]):
 
     @cached_property
     def _numba_type_(self) -> Any:
-        from numba.core.typing.templates import builtin_registry
-
         intrinsic = getattr(importlib.import_module("nbinfer.compile.lowered"), self.py_func.__name__)
         # Numba registers an intrinsic's type under the intrinsic; global names of kernels lead here instead.
-        return next(kind for value, kind in builtin_registry.globals if value is intrinsic)
+        return numba_internals.type_of(intrinsic)
 
     def __call__(self, *args: P.args, **named: P.kwargs) -> R:
         return self.py_func(*args, **named)

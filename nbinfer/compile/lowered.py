@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.core.imputils import impl_ret_borrowed
-from numba.core.types import npy_rng
 from numba.extending import intrinsic
-from numba.np.arrayobj import populate_array
-from numba.np.random.generator_core import _bit_gen_type
+
+from nbinfer.compile.numba_internals import bit_generator_type, cgutils, impl_ret_borrowed, npy_rng, populate_array
 
 _INT64 = ir.IntType(64)
 _INT128 = ir.IntType(128)
@@ -164,6 +161,11 @@ def call_step(typing, function, chain, own):
 
 
 @intrinsic
+def call_phase(typing, function, context, row, piece):
+    return _call(types.int64, 3)
+
+
+@intrinsic
 def multiply_wide(typing, a, b):
     def codegen(context, builder, signature, args):
         product = builder.mul(builder.zext(args[0], _INT128), builder.zext(args[1], _INT128))
@@ -188,7 +190,7 @@ def generator_at(typing, words, functions):
     def codegen(context, builder, signature, args):
         table = builder.inttoptr(args[1], _INT64.as_pointer())
         entries = [builder.load(builder.gep(table, [ir.Constant(_INT64, i)])) for i in range(3)]
-        bits = cgutils.create_struct_proxy(_bit_gen_type)(context, builder)
+        bits = cgutils.create_struct_proxy(bit_generator_type)(context, builder)
         bits.state_address = args[0]
         bits.state = args[0]
         bits.fnptr_next_uint64 = entries[0]

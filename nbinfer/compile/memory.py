@@ -136,8 +136,15 @@ def call_record(function: int, n: int, position: int, row: int, context: int) ->
 
 @twin
 def call_step(function: int, chain: int, own: int) -> int:
-    """Call ``int64 step(intp chain, intp own)``."""
+    """Call ``int64 step(intp chain, intp own)``, or what else has this form."""
     status: int = FUNCTIONS[int(function)](chain, own)
+    return status
+
+
+@twin
+def call_phase(function: int, context: int, row: int, piece: int) -> int:
+    """Call ``int64 phase(intp context, int64 row, int64 piece)``."""
+    status: int = FUNCTIONS[int(function)](context, row, piece)
     return status
 
 

@@ -11,11 +11,12 @@ import sys
 import types
 from typing import Any
 
-from nbinfer.compile import files
 from nbinfer.compile.entries import Entry
 from nbinfer.compile.files import file_digest
 from nbinfer.compile.forks import GATE
 from nbinfer.compile.kernels import JIT
+from nbinfer.compile.keys import imported, sources
+from nbinfer.compile.store import Place
 
 _LOADED: dict[str, GeneratedModule] = {}
 
@@ -26,14 +27,15 @@ class GeneratedModule:
     Attributes
     ----------
     module : module
-        The Python module; `folder` holds its text and its machine code.
+        The Python module; its machine code lies beside its text.
     """
 
     def __init__(self, digest: str, source: str, names: dict[str, Any], signatures: dict[str, str]) -> None:
-        self.folder = files.cache_root() / "models" / digest
-        path = self.folder / "model.py"
-        if files.read(path) != source.encode():
-            files.write(path, source.encode())
+        self._digest = digest
+        place = Place("models", f"{digest}/model.py")
+        if place.read() != source.encode():
+            place.write(source.encode())
+        path = place.path
         name = f"nbinfer_model_{digest}"
         self.module = types.ModuleType(name)
         self.module.__file__ = str(path)
@@ -60,7 +62,8 @@ class GeneratedModule:
                 from nbinfer.compile.quiet import without_warnings
 
                 function = without_warnings(function)
-            self._entries[name] = Entry(function, self._signatures[name], self.folder / f"{name}.object")
+            place = Place("models", f"{self._digest}/{name}.object")
+            self._entries[name] = Entry(function, self._signatures[name], place)
         return self._entries[name]
 
 
@@ -83,7 +86,7 @@ def generated_module(source: str, content: str, names: dict[str, Any], signature
     module : GeneratedModule
         With the JIT on, one object for equal content; with the JIT off a new one each time.
     """
-    digest = file_digest(source, content)
+    digest = file_digest(source, content, sources(*sorted(imported(source))))
     with GATE:
         if JIT and digest in _LOADED:
             return _LOADED[digest]

@@ -6,74 +6,30 @@ milliseconds; Numba is not imported.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import functools
-import hashlib
-import importlib.machinery
-import importlib.util
 import json
-import os
-import platform
 import struct
-import sys
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
-from nbinfer.compile import files
 from nbinfer.compile.forks import GATE
+from nbinfer.compile.numba_internals import run_time_functions
 from nbinfer.compile.pool import gate_for
+from nbinfer.compile.store import Place
 
 #: Engines own the memory of the code: they live as long as the process.
 _ENGINES: list[Any] = []
 
 
-def _sources(package: Path) -> list[Path]:
-    return sorted(path for path in package.rglob("*.py"))
-
-
-@functools.cache
-def platform_tag() -> str:
-    """Name everything outside a function that its machine code depends on: this package, the tools, the processor."""
-    import llvmlite.binding as llvm
-    import numpy as np
-
-    digest = hashlib.sha256()
-    package = Path(__file__).resolve().parent.parent
-    for path in _sources(package):
-        digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
-    numba = importlib.util.find_spec("numba")
-    assert numba is not None and numba.origin is not None
-    digest.update((Path(numba.origin).parent / "_version.py").read_bytes())
-    with contextlib.suppress(OSError):  # Numba's settings may stand in a file, too
-        digest.update(Path(".numba_config.yaml").read_bytes())
-    # A vendor's vector library changes what Numba emits; whether it is there is part of the platform.
-    tools = (np.__version__, llvm.llvm_version_info, sys.version_info[:3], platform.machine())
-    processor = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
-    settings = sorted((k, v) for k, v in os.environ.items() if k.startswith("NUMBA_") and k not in _RUN_TIME)
-    digest.update(repr((tools, processor, settings, importlib.util.find_spec("icc_rt") is not None)).encode())
-    return digest.hexdigest()[:16]
-
-
-#: Settings of Numba that do not change the code it emits.
-_RUN_TIME = {"NUMBA_NUM_THREADS", "NUMBA_CACHE_DIR", "NUMBA_THREADING_LAYER", "NUMBA_DISABLE_JIT"}
-
-
-def engine_folder() -> Path:
-    """Return the folder of the engine's own entries, named after everything they depend on."""
-    return files.cache_root() / f"engine-{platform_tag()}"
-
-
-def write(path: Path, symbol: str, code: bytes, externals: list[str]) -> None:
+def write(place: Place, symbol: str, code: bytes, externals: list[str]) -> None:
     """Store machine code."""
     head = json.dumps({"symbol": symbol, "externals": externals}).encode()
-    files.write(path, struct.pack("<q", len(head)) + head + code)
+    place.write(struct.pack("<q", len(head)) + head + code)
 
 
-def read(path: Path) -> tuple[str, bytes, list[str]] | None:
-    """Return (symbol, machine code, external symbols), or None if there is no such file or it is not to be used."""
-    body = files.read(path)
+def read(place: Place) -> tuple[str, bytes, list[str]] | None:
+    """Return (symbol, machine code, external symbols), or None if nothing is there, or nothing that may be used."""
+    body = place.read()
     if body is None:
         return None
     (size,) = struct.unpack_from("<q", body)
@@ -124,9 +80,8 @@ def _provide(externals: list[str]) -> None:
     missing = [name for name in externals if not _resolves(name)]
     if not missing:
         return
-    for module, prefix in (("_helperlib", "numba_"), ("core/runtime/_nrt_python", "NRT_")):
-        for name, address in _helpers(module).items():
-            llvm.add_symbol(name if name.startswith("_") or name.startswith(prefix) else prefix + name, address)
+    for name, address in run_time_functions().items():
+        llvm.add_symbol(name, address)
     missing = [name for name in externals if not _resolves(name)]
     if missing:
         raise RuntimeError(f"compiled code needs symbols this process lacks: {', '.join(missing)}")
@@ -141,20 +96,3 @@ def _resolves(name: str) -> bool:
         return bool(getattr(ctypes.pythonapi, name))
     except AttributeError:
         return False
-
-
-def _helpers(module: str) -> dict[str, int]:
-    """Read the table of helper functions of one of Numba's extension modules, without importing Numba."""
-    numba = importlib.util.find_spec("numba")
-    assert numba is not None and numba.origin is not None
-    folder, name = (Path(numba.origin).parent / module).parent, Path(module).name
-    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
-        path = folder / (name + suffix)
-        if path.exists():
-            loader = importlib.machinery.ExtensionFileLoader(name, str(path))
-            spec = importlib.util.spec_from_loader(name, loader)
-            assert spec is not None
-            extension = importlib.util.module_from_spec(spec)
-            loader.exec_module(extension)
-            return dict(extension.c_helpers)
-    return {}

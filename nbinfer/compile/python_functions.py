@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from nbinfer.compile.kernels import Kernel
+from nbinfer.compile.numba_internals import function_of, is_a
 
 
 def is_dispatcher(thing: Any) -> bool:
     """Tell whether something is one of Numba's compiled functions."""
-    module: Any = sys.modules.get("numba.core.dispatcher")
-    return isinstance(thing, getattr(module, "Dispatcher", ()))
+    return is_a(thing, "Dispatcher")
 
 
 def is_compiled(thing: Any) -> bool:
@@ -26,6 +25,6 @@ def python_function(function: Any) -> Any:
     """
     if isinstance(function, Kernel):
         return function.py_func
-    if is_dispatcher(function):  # its attributes may be copies, too
-        return getattr(getattr(function, "_compiler", None), "py_func", None) or function.py_func
+    if is_dispatcher(function):
+        return function_of(function)
     return function

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nbinfer.compile.numba_internals import is_error
 from nbinfer.compile.python_functions import python_function
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -18,7 +19,7 @@ _PLACES = re.compile(
 _NOISE = re.compile(r"^(Failed in nopython mode pipeline|Failed in \w+ mode pipeline|\s*$|-+$|- Resolution failure)")
 _END = re.compile(r"^\s*(During:|File \"|There (are|is) \d+ candidate|This error |\[\d\] During|raised from)")
 _TAIL = re.compile(r" *[Rr]aised from [^\n]* \(\d+\)$")
-_MODULE_NAMES = re.compile(r"\b(prior|logp_grad|logp|likelihood_\w+|derived_\w+|bound_\w+)\(")
+_MODULE_NAMES = re.compile(r"\b(prior|logp_grad|logp|gradient|likelihood_\w+|derived_\w+|bound_\w+)\(")
 
 _REMEDIES = (
     (r"<module 'scipy", "Compiled code knows nothing of SciPy: use nbinfer.vectormath, nbinfer.distributions or math."),
@@ -68,7 +69,7 @@ def readable(
     message : str or None
         Which function, where, why, and what to do; None if the error is not Numba's.
     """
-    if not any(kind.__module__ == "numba.core.errors" for kind in type(error).__mro__):
+    if not is_error(error):
         return None
     text = _ANSI.sub("", str(error))
     places = [(m["path"] or m["file"], int(m["line"] or m["number"])) for m in _PLACES.finditer(text)]
@@ -82,9 +83,8 @@ def readable(
 
 def written(error: BaseException) -> str | None:
     """Say where a user's function writes to parameters or data, if that is what an exception is about; else None."""
-    is_numbas = any(kind.__module__ == "numba.core.errors" for kind in type(error).__mro__)
     places = _inference(error)
-    if is_numbas:
+    if is_error(error):
         text = _ANSI.sub("", str(error))
         if not _READ_ONLY.search(text):
             return None

@@ -3,35 +3,56 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from functools import partial
 
 import numpy as np
 
+from nbinfer.diagnostics.kept import Kept
 
-def misses_target(accept: np.ndarray, target: float) -> bool:
-    """Tell whether the mean acceptance of a chain speaks against a target.
+
+def misses_target(accept: np.ndarray, target: float) -> np.ndarray:
+    """Tell whether the mean acceptance of each chain speaks against a target.
 
     The target must lie in the central 95 % of a Beta(a n + 1, (1 - a) n + 1) distribution, where a is the mean and n
     the number of draws, at most 100: draws are not independent, and beyond that nobody minds.
 
     Parameters
     ----------
-    accept : ndarray, shape (draw,)
-        Acceptance of draws after tuning, in [0, 1].
+    accept : ndarray, shape (chain, draw)
+        Acceptance of draws after tuning, in [0, 1]. One chain may come as shape (draw,).
     target : float
         In (0, 1).
 
     Returns
     -------
-    misses : bool
-        False if there are no draws to tell from.
+    misses : ndarray of bool, shape (chain,)
+        False where there are no draws to tell from.
     """
-    accept = accept[np.isfinite(accept)]
-    if not accept.size:
-        return False
-    n = min(100, accept.size)
-    good = n * min(max(float(accept.mean()), 0.0), 1.0)
-    below = beta_cdf(target, good + 1.0, n - good + 1.0)
-    return not 0.025 <= below <= 0.975
+    accept = np.atleast_2d(accept)
+    return Kept(np.isfinite(accept)).each(partial(_misses, target=target), accept)
+
+
+def _misses(accept: np.ndarray, target: float) -> np.ndarray:
+    """Do the same for acceptances that are all finite."""
+    chains, draws = accept.shape
+    if not draws:
+        return np.zeros(chains, bool)
+    n = min(100, draws)
+
+    def below(mean: float) -> float:
+        good = n * min(max(mean, 0.0), 1.0)
+        return beta_cdf(target, good + 1.0, n - good + 1.0)
+
+    # It falls as the mean rises: two searches find the means that fit, and few are looked at.
+    means = accept.mean(axis=1)
+    order = np.argsort(means)
+    ascending = means[order].tolist()
+    first = bisect_left(ascending, True, key=lambda mean: below(mean) <= 0.975)
+    end = bisect_left(ascending, True, lo=first, key=lambda mean: below(mean) < 0.025)
+    misses = np.ones(chains, bool)
+    misses[order[first:end]] = False
+    return misses
 
 
 def beta_cdf(x: float, a: float, b: float) -> float:

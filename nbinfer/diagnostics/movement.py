@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from nbinfer.diagnostics.quantities import Measured, Run, join, labels, listed
 from nbinfer.diagnostics.rhat import largest_rhat
 
 _NAMED = 3
+#: About so many draws are compared at a time: a copy of them is made.
+_LOOKED_AT = 1 << 20
 
 
 def stuck(
@@ -33,9 +36,9 @@ def stuck(
     notes : list of str
         Receives what is no problem.
     """
-    used = [i for i in run.used if (run.done or ())[i] >= MIN_DRAWS]
-    if not used:
+    if run.draws < MIN_DRAWS:
         return None
+    used = run.used
     chains = [run.chain_ids[i] for i in used]
     looked = {name: _still(run, name, used) for name in (run.posterior if parameters is None else parameters)}
     nothing_moves = all(still.all() for still, _ in looked.values())
@@ -53,9 +56,11 @@ def stuck(
         else:
             bad = still & (largest_rhat(measured[name].records).ravel() > RHAT_LIMIT)
             constant += _names(name, run, agrees)
-        for element in np.flatnonzero(bad.any(axis=0)):
-            where = tuple(chain for row, chain in zip(bad[:, element], chains, strict=True) if row)
-            by_chains.setdefault(where, []).append(labels(name, run.posterior[name].shape[2:])[element])
+        found = np.flatnonzero(bad.any(axis=0))
+        every = labels(name, run.posterior[name].shape[2:]) if found.size else []
+        for element in found:
+            where = tuple(compress(chains, bad[:, element]))
+            by_chains.setdefault(where, []).append(every[element])
     if constant:
         notes.append(
             f"{_listed(constant)} had one value in all draws, of which R-hat and ESS say nothing: by definition, or "
@@ -79,18 +84,20 @@ def _problem(by_chains: dict[tuple[int, ...], list[str]], chains: tuple[int, ...
 
 def _still(run: Run, name: str, chains: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return for each chain and element whether all draws are equal, and the first of them."""
-    draws = run.posterior[name]
-    still, values = [], []
-    for i in chains:
-        n = (run.done or ())[i]
-        part = draws[i, :n].reshape(n, -1)
-        first = np.asarray(part[0])
-        same = (np.asarray(part[n - 1]) == first) & (np.asarray(part[n // 2]) == first)
-        if same.any():  # few get here: the rest of the draws is worth a look
-            same[same] = (np.asarray(part[:, same]) == first[same]).all(axis=0)
-        still.append(same)
-        values.append(first)
-    return np.array(still), np.array(values)
+    draws, done = run.posterior[name], np.array(run.done)[chains]
+    draws = draws.reshape(*draws.shape[:2], -1)
+    still, values = np.zeros((len(chains), draws.shape[2]), bool), draws[chains, 0]
+    for n in np.unique(done):
+        alike = np.flatnonzero(done == n)
+        places, first = np.take(chains, alike), values[alike]
+        same = (draws[places, n - 1] == first) & (draws[places, n // 2] == first)
+        where = np.argwhere(same)  # few get here: the rest of the draws is worth a look
+        some = 1 + _LOOKED_AT // n
+        for start in range(0, len(where), some):
+            row, element = where[start : start + some].T
+            same[row, element] = (draws[places[row], :n, element] == first[row, element, None]).all(axis=1)
+        still[alike] = same
+    return still, values
 
 
 def _names(name: str, run: Run, chosen: np.ndarray) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy as np
 from nbinfer.arguments import numbers
 from nbinfer.diagnostics.acceptance import misses_target
 from nbinfer.diagnostics.energy import bfmi
+from nbinfer.diagnostics.kept import Kept
 from nbinfer.diagnostics.problem import Kind, Problem, percent
 from nbinfer.diagnostics.quantities import Run, join
 
@@ -26,40 +29,43 @@ Targets = float | Sequence[float] | None
 
 
 class Statistics:
-    """The samplers' statistics of finished draws after tuning, chain by chain.
+    """The samplers' statistics, and which draws they are looked at: finished ones after tuning, and the end of warm-up.
 
     Parameters
     ----------
     trace : Trace
     run : Run
+
+    Attributes
+    ----------
+    kept, late : Kept
+        Finished draws after tuning; the last draws of warm-up, where the metric has settled.
+    chain_ids : tuple of int
+        What the chains are called.
     """
 
     def __init__(self, trace: Any, run: Run) -> None:
         self._stats = getattr(trace, "sample_stats", None) or {}
         self._warm = getattr(trace, "warmup_sample_stats", None) or {}
-        self._tuned = getattr(trace, "tune_done", None)
-        self._done = run.done or ()
         self.chain_ids = run.chain_ids
-        tune = self._stats.get("tune")
-        self._tune = tune[:, :, 0] if tune is not None and np.ndim(tune) == 3 else tune  # all samplers tune together
+        self.kept = Kept.span(0, np.array(run.done or (), np.int64))
+        for tune in _columns(self._stats, "tune")[:1]:  # all samplers tune together
+            self.kept = Kept(self.kept.mask & (tune[:, : self.kept.mask.shape[1]] != 1))
+        tuned = np.asarray(getattr(trace, "tune_done", np.zeros(len(self.chain_ids), np.int64)))
+        self.late = Kept.span(((1.0 - LATE_SHARE) * tuned).astype(np.int64), tuned)
 
-    def __getitem__(self, name: str) -> list[np.ndarray] | None:
-        """Return one array of flags for each chain, of any sampler, or None if no sampler has this statistic."""
-        if name not in self._stats:
-            return None
-        values = np.asarray(self._stats[name])
-        return self._by_chain(np.asarray(values.any(axis=2)) if values.ndim == 3 else values)
+    def __getitem__(self, name: str) -> np.ndarray | None:
+        """Return flags of all samplers together, shape (chain, draw), unset outside `kept`; None if there are none."""
+        columns = self.of_samplers(name)
+        return _flags(columns, self.kept) if columns else None
 
-    def of_samplers(self, name: str) -> list[list[np.ndarray]]:
-        """Return, for each sampler that has this statistic, one array of draws for each chain."""
-        return [self._by_chain(column) for column in _columns(self._stats, name)]
+    def of_samplers(self, name: str) -> list[np.ndarray]:
+        """Return the statistic of each sampler that has it, shape (chain, draw)."""
+        return _columns(self._stats, name)
 
-    def late_warm_up(self, name: str) -> list[list[np.ndarray]]:
-        """Return the same of the last draws of warm-up, where the metric has settled."""
-        if self._tuned is None:
-            return []
-        spans = [slice(int((1.0 - LATE_SHARE) * n), n) for n in map(int, self._tuned)]
-        return [[column[i][span] for i, span in enumerate(spans)] for column in _columns(self._warm, name)]
+    def late_warm_up(self, name: str) -> list[np.ndarray]:
+        """Return the same of warm-up."""
+        return _columns(self._warm, name)
 
     def for_samplers(self, name: str, value: Targets, most: float) -> np.ndarray:
         """Return one number for each sampler that tells its acceptance, from one for all or None; NaN: it has none."""
@@ -71,14 +77,6 @@ class Statistics:
             )
         return np.broadcast_to(found, count)
 
-    def draws(self, chain: int) -> np.ndarray:
-        """Return which draws of a chain, known by its place, these arrays are about."""
-        n = self._done[chain]
-        return np.arange(n) if self._tune is None else np.flatnonzero(np.asarray(self._tune[chain][:n]) != 1)
-
-    def _by_chain(self, values: np.ndarray) -> list[np.ndarray]:
-        return [values[i][self.draws(i)] for i in range(len(self._done))]
-
 
 def _columns(stats: Mapping[str, Any], name: str) -> list[np.ndarray]:
     """Return one array of shape (chain, draw) for each sampler that has a statistic."""
@@ -88,15 +86,20 @@ def _columns(stats: Mapping[str, Any], name: str) -> list[np.ndarray]:
     return list(np.moveaxis(values, 2, 0)) if values.ndim == 3 else [values]
 
 
+def _flags(columns: Sequence[np.ndarray], kept: Kept) -> np.ndarray:
+    """Return where a draw that counts has a flag in any column."""
+    width = kept.mask.shape[1]
+    return np.asarray(kept.mask & np.any([column[:, :width].astype(bool) for column in columns], axis=0))
+
+
 def first_divergence(trace: Any, done: Iterable[int]) -> tuple[int, int] | None:
     """Return place of the chain and number of the first draw that diverged, among the finished ones; None if none did.
 
     Of two chains the one whose draw has the lower number is the first.
     """
-    flags = np.asarray(trace.sample_stats["diverging"])
-    flags = np.asarray(flags.any(axis=2)) if flags.ndim == 3 else flags
-    found = [(int(flags[c, :n].argmax()), c) for c, n in enumerate(done) if flags[c, :n].any()]
-    return min(found)[::-1] if found else None
+    flags = _flags(_columns(trace.sample_stats, "diverging"), Kept.span(0, np.asarray(done)))
+    found = np.argwhere(flags.T)[:1]
+    return (int(found[0, 1]), int(found[0, 0])) if found.size else None
 
 
 def where(posterior: Mapping[str, Any], names: Sequence[str], chain: int, draw: int) -> str:
@@ -123,8 +126,7 @@ def divergences(
     now = f" (now {', '.join(targets)})" if targets else ""
     place = ""
     if count == 1:
-        chain = stats.chain_ids.index(chains[0])
-        draw = int(stats.draws(chain)[np.argmax(diverging[chain])])
+        chain, draw = map(int, np.argwhere(diverging)[0])
         point = where(posterior, names, chain, draw)
         place = f": draw {draw} of chain {chains[0]}" + (f", near {point}" if point else "")
     message = (
@@ -137,10 +139,10 @@ def divergences(
 def late_divergences(stats: Statistics) -> str | None:
     """Return a note if many of the last draws of warm-up diverged although none did after it."""
     after = stats["diverging"]
-    late = [values for chains in stats.late_warm_up("diverging") for values in chains]
-    if after is not None and any(values.any() for values in after):
+    if after is not None and after.any():
         return None
-    count, total = sum(int(values.sum()) for values in late), sum(values.size for values in late)
+    late = [_flags([column], stats.late) for column in stats.late_warm_up("diverging")]
+    count, total = sum(int(flags.sum()) for flags in late), len(late) * int(stats.late.counts.sum())
     if count <= LATE_DIVERGENCES * total or count < 3:
         return None
     return (
@@ -151,12 +153,12 @@ def late_divergences(stats: Statistics) -> str | None:
 
 def energy(stats: Statistics, facts: list[str]) -> Problem | None:
     """Look for chains of low E-BFMI."""
-    samplers = [[bfmi(chain)[0] for chain in chains] for chains in stats.of_samplers("energy")]
+    samplers = [stats.kept.each(bfmi, energies) for energies in stats.of_samplers("energy")]
     if not samplers:
         return None
-    values = np.fmin.reduce(np.array(samplers))  # of a chain, the worst of its samplers
-    low = [i for i, value in enumerate(values) if value < BFMI_LIMIT]
-    if not low:
+    values = np.fmin.reduce(samplers)  # of a chain, the worst of its samplers
+    low = np.flatnonzero(values < BFMI_LIMIT)
+    if not low.size:
         if np.isfinite(values).any():
             facts.append(f"E-BFMI at least {math.floor(100 * np.nanmin(values) + 1e-9) / 100:.2f}")
         return None
@@ -166,42 +168,51 @@ def energy(stats: Statistics, facts: list[str]) -> Problem | None:
         f"E-BFMI is below {BFMI_LIMIT} in {join('chain', chains)} ({worst}). The tails may be poorly explored: "
         "tune longer or reparameterise."
     )
-    return Problem(Kind.BAD_ENERGY, len(low), chains, message)
+    return Problem(Kind.BAD_ENERGY, low.size, chains, message)
 
 
 def acceptance(stats: Statistics, targets: np.ndarray, limits: np.ndarray) -> Problem | None:
     """Look for chains whose acceptance is not what their step size was tuned to."""
     samplers = stats.of_samplers("acceptance_rate")
     late = [stats.late_warm_up(name) for name in ("step_size", "acceptance_rate")]
-    worst: set[int] = set()
+    worst = np.zeros(len(stats.chain_ids), bool)
     texts = []
     for k, (accept, target) in enumerate(zip(samplers, targets, strict=True)):
-        bad = [i for i, values in enumerate(accept) if not np.isnan(target) and misses_target(values, target)]
-        sizes, warm = (chains[k] if len(late[0]) == len(late[1]) > k else None for chains in late)
-        if sizes is not None:
-            bad = [
-                i for i in bad if np.nanmean(accept[i]) < target or not _settled(sizes[i], warm[i], target, limits[k])
-            ]
-        worst |= set(bad)
-        if bad:
-            rates = ", ".join(f"{np.nanmean(accept[i]):.2f}" for i in bad)
-            chains = join("chain", tuple(stats.chain_ids[i] for i in bad))
+        if np.isnan(target):
+            continue
+        bad = stats.kept.each(partial(misses_target, target=target), accept)
+        if not bad.any():
+            continue
+        means = stats.kept.each(_mean, accept)
+        if len(late[0]) == len(late[1]) > k:
+            settled = partial(_settled, target=target, limit=limits[k])
+            bad &= (means < target) | ~stats.late.each(settled, late[0][k], late[1][k])
+        worst |= bad
+        if bad.any():
+            rates = ", ".join(f"{mean:.2f}" for mean in means[bad])
+            chains = join("chain", tuple(compress(stats.chain_ids, bad)))
             texts.append(f"The mean acceptance of {chains} ({rates}) does not fit target_accept = {target:g}.")
     if not texts:
         return None
     message = " ".join([*texts, "The step size is not adapted: tune longer."])
-    return Problem(Kind.BAD_ACCEPTANCE, len(worst), tuple(stats.chain_ids[i] for i in sorted(worst)), message)
+    return Problem(Kind.BAD_ACCEPTANCE, int(worst.sum()), tuple(compress(stats.chain_ids, worst)), message)
 
 
-def _settled(sizes: np.ndarray, accept: np.ndarray, target: float, limit: float) -> bool:
-    """Tell whether acceptance above the target is none of the adaptation's fault, from late warm-up.
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Return the mean of what is a number in each row; NaN if nothing is."""
+    with np.errstate(all="ignore"):
+        return np.asarray(np.nansum(values, axis=1) / (~np.isnan(values)).sum(axis=1))
+
+
+def _settled(sizes: np.ndarray, accept: np.ndarray, target: float, limit: float) -> np.ndarray:
+    """Tell whether acceptance above the target is none of the adaptation's fault, from late warm-up of each chain.
 
     The step size may be as long as it may be. Or acceptance falls so steeply with it that the step sizes of warm-up,
     which swing, were accepted as often as they should, and their average is accepted more often.
     """
-    if not accept.size:
-        return False
-    return bool(np.mean(sizes >= _AT_LIMIT * limit) > _OFTEN) or not misses_target(accept, target)
+    if not accept.shape[1]:
+        return np.zeros(len(accept), bool)
+    return np.asarray((np.mean(sizes >= _AT_LIMIT * limit, axis=1) > _OFTEN) | ~misses_target(accept, target))
 
 
 def treedepth(stats: Statistics, max_treedepth: int | None, notes: list[str]) -> Problem | None:
@@ -214,11 +225,8 @@ def treedepth(stats: Statistics, max_treedepth: int | None, notes: list[str]) ->
         return None
     now = "" if max_treedepth is None else f" (max_treedepth = {max_treedepth})"
     text = f"{count} of {total} draws ({percent(count, total)}) reached the tree-depth limit{now}."
-    chains = tuple(
-        chain
-        for chain, values in zip(stats.chain_ids, reached, strict=True)
-        if np.sum(values) > TREEDEPTH_SHARE * len(values)
-    )
+    often = np.flatnonzero(reached.sum(axis=1) > TREEDEPTH_SHARE * stats.kept.counts)
+    chains = tuple(stats.chain_ids[i] for i in often)
     if not chains:
         notes.append(text)
         return None
@@ -226,8 +234,7 @@ def treedepth(stats: Statistics, max_treedepth: int | None, notes: list[str]) ->
     return Problem(Kind.TREEDEPTH, count, chains, message)
 
 
-def _count(chains: list[np.ndarray], stats: Statistics) -> tuple[int, int, tuple[int, ...]]:
+def _count(flags: np.ndarray, stats: Statistics) -> tuple[int, int, tuple[int, ...]]:
     """Return how many draws have a flag, of how many, and which chains have any."""
-    counts = [int(np.sum(values.astype(bool))) for values in chains]
-    which = tuple(chain for chain, count in zip(stats.chain_ids, counts, strict=True) if count)
-    return sum(counts), sum(len(values) for values in chains), which
+    which = tuple(stats.chain_ids[i] for i in np.flatnonzero(flags.any(axis=1)))
+    return int(flags.sum()), int(stats.kept.counts.sum()), which

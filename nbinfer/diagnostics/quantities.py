@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,13 +32,13 @@ class Run:
     done: tuple[int, ...] | None
     chain_ids: tuple[int, ...]
 
-    @property
+    @cached_property
     def used(self) -> list[int]:
         """The chains that R-hat and ESS look at: those with at least four draws, or else all."""
         assert self.done is not None
         return [i for i, n in enumerate(self.done) if n >= MIN_DRAWS] or list(range(len(self.done)))
 
-    @property
+    @cached_property
     def draws(self) -> int:
         """How many draws of each of these chains they look at: as many as all of them have."""
         assert self.done is not None

@@ -204,14 +204,7 @@ def _of_several(parts: list[Parts]) -> Family:
         return mark(logpdf)
 
     members = {kind: weighted(kind) for kind in _functions(parts)}
-
-    def support(weights: Any, *parameters: Any) -> tuple[Any, Any]:
-        ends = [part.family.support(*parameters[a:b]) for part, a, b in zip(parts, starts, starts[1:], strict=False)]
-        low, high = ends[0]
-        for start, end in ends[1:]:
-            low, high = np.minimum(low, start), np.maximum(high, end)
-        return low, high
-
+    members["support"] = _support_of_several(parts, starts)
     check = _check_of_several(name, parts)
     step: Any = None
     for i in range(len(parts) - 1, -1, -1):
@@ -222,7 +215,18 @@ def _of_several(parts: list[Parts]) -> Family:
         return draw(rng, chosen(rng, weights), *parameters)
 
     generator = combined_generator(name, check, parts[0].discrete)
-    return Family(name, **members, support=support, check=check, random=generator(random))
+    return Family(name, **members, check=check, random=generator(random))
+
+
+def _support_of_several(parts: list[Parts], starts: list[int]) -> Any:
+    def support(weights: Any, *parameters: Any) -> tuple[Any, Any]:
+        ends = [part.family.support(*parameters[a:b]) for part, a, b in zip(parts, starts, starts[1:], strict=False)]
+        low, high = ends[0]
+        for start, end in ends[1:]:
+            low, high = np.minimum(low, start), np.maximum(high, end)
+        return low, high
+
+    return support
 
 
 def _check_of_several(name: str, parts: list[Parts]) -> Check:

@@ -51,48 +51,74 @@ class _Tails:
 
     def __init__(self, parts: Parts, combinator: str) -> None:
         logcdf, logsf = parts.distribution(combinator)
-        cores = parts.cores
-        before = _previous if parts.discrete else _itself
+        of_bound = combined(parts.name, "bound", parts.parameters, parts.cores)
+        of_bounds = combined(parts.name, "low", ("high", *parts.parameters), (0, *parts.cores))
+        self.up_to = of_bound(_anywhere(logcdf, -np.inf, 0.0))
+        self.beyond = of_bound(_anywhere(logsf, 0.0, -np.inf))
+        self.before = _previous if parts.discrete else _itself
+        self.between = of_bounds(_between(self.up_to, self.beyond))
+        if not parts.discrete:
+            self.between = of_bounds(_between_any(self.between, self.up_to, self.beyond, parts.density))
 
-        def up_to(bound: Any, *parameters: Any) -> Any:
-            finite = (bound > -np.inf) & (bound < np.inf)
-            at_end = select(bound > 0.0, 0.0, -np.inf)
-            return select(finite, logcdf(select(finite, bound, 0.0), *parameters), at_end)
 
-        def beyond(bound: Any, *parameters: Any) -> Any:
-            finite = (bound > -np.inf) & (bound < np.inf)
-            at_end = select(bound > 0.0, -np.inf, 0.0)
-            return select(finite, logsf(select(finite, bound, 0.0), *parameters), at_end)
+def _anywhere(function: Any, at_start: float, at_end: float) -> Any:
+    """Make a distribution function that has these values at minus infinity and infinity."""
 
-        self.up_to = combined(parts.name, "bound", parts.parameters, cores)(up_to)
-        self.beyond = combined(parts.name, "bound", parts.parameters, cores)(beyond)
-        self.before = before
-        low_of, high_of, density_of = self.up_to, self.beyond, parts.density
+    def anywhere(bound: Any, *parameters: Any) -> Any:
+        finite = (bound > -np.inf) & (bound < np.inf)
+        end = select(bound > 0.0, at_end, at_start)
+        return select(finite, function(select(finite, bound, 0.0), *parameters), end)
 
-        def between(low: Any, high: Any, *parameters: Any) -> Any:
-            """Return the log probability of what is greater than low and not greater than high."""
-            log_low = low_of(low, *parameters)
-            upper = log_low > _LOG_HALF  # above the median the complements are exact
-            near = select(upper, high_of(low, *parameters), low_of(high, *parameters))
-            far = select(upper, high_of(high, *parameters), log_low)
-            return near + log1mexp(far - near)
+    return anywhere
 
-        mark = combined(parts.name, "low", ("high", *parts.parameters), (0, *cores))
-        apart = mark(between)
 
-        def between_any(low: Any, high: Any, *parameters: Any) -> Any:
-            """Return the same where bounds may be so close that their tails are equal."""
-            wide, width = apart(low, high, *parameters), high - low
-            finite = (width > 0.0) & (width < np.inf)
-            start, width = select(finite, low, 0.0), select(finite, width, 1.0)
-            middle = density_of(start + 0.5 * width, *parameters)
-            slope = abs(density_of(start, *parameters) - middle) + abs(density_of(start + width, *parameters) - middle)
-            log_low = low_of(low, *parameters)
-            log_most = select(log_low > _LOG_HALF, high_of(low, *parameters), low_of(high, *parameters))
-            flat = middle + np.log(width)
-            return select(finite & (slope < _FLAT) & (flat - log_most < _LOG_NARROW), flat, wide)
+def _between(up_to: Any, beyond: Any) -> Any:
+    """Make the log probability of what is greater than low and not greater than high."""
 
-        self.between = apart if parts.discrete else mark(between_any)
+    def between(low: Any, high: Any, *parameters: Any) -> Any:
+        log_low = up_to(low, *parameters)
+        upper = log_low > _LOG_HALF  # above the median the complements are exact
+        near = select(upper, beyond(low, *parameters), up_to(high, *parameters))
+        far = select(upper, beyond(high, *parameters), log_low)
+        return near + log1mexp(far - near)
+
+    return between
+
+
+def _between_any(between: Any, up_to: Any, beyond: Any, density: Any) -> Any:
+    """Make the same where bounds may be so close that their tails are equal."""
+
+    def between_any(low: Any, high: Any, *parameters: Any) -> Any:
+        wide, width = between(low, high, *parameters), high - low
+        finite = (width > 0.0) & (width < np.inf)
+        start, width = select(finite, low, 0.0), select(finite, width, 1.0)
+        middle = density(start + 0.5 * width, *parameters)
+        slope = abs(density(start, *parameters) - middle) + abs(density(start + width, *parameters) - middle)
+        log_low = up_to(low, *parameters)
+        log_most = select(log_low > _LOG_HALF, beyond(low, *parameters), up_to(high, *parameters))
+        flat = middle + np.log(width)
+        return select(finite & (slope < _FLAT) & (flat - log_most < _LOG_NARROW), flat, wide)
+
+    return between_any
+
+
+class _Bounded:
+    """A family that gets bounds: its parts and tails, and the name, parameters and check of what comes of it."""
+
+    def __init__(self, family: Any, combinator: str) -> None:
+        self.parts = parts = Parts(family, combinator)
+        self.tails = _Tails(parts, combinator)
+        self.name = f"{combinator}({parts.name})"
+        self.names = (*parts.parameters, *_bounds(parts.parameters))
+        self.check = _with_bounds(self.name, parts, self.names)
+
+    def family(self, density: Any, logcdf: Any, logsf: Any, support: Any, random: Any) -> Family:
+        """Make the family of these functions."""
+        parts = self.parts
+        mark = combined(self.name, "k" if parts.discrete else "x", self.names, (*parts.cores, 0, 0))
+        members = {parts.kind: mark(density), "logcdf": mark(logcdf), "logsf": mark(logsf), "support": support}
+        generator = combined_generator(self.name, self.check, parts.discrete)
+        return Family(self.name, **members, check=self.check, random=generator(random))
 
 
 def truncated(family: Any) -> Family:
@@ -129,12 +155,18 @@ def truncated(family: Any) -> Family:
     >>> float(family.logpdf(1.0, 2.0, 0.5, np.inf).round(3))  # the exponential forgets
     -0.307
     """
-    parts = Parts(family, "truncated")
-    tails, f = _Tails(parts, "truncated"), parts.density
-    between, before, draw_one = tails.between, tails.before, parts.random
-    name = f"truncated({parts.name})"
-    names = (*parts.parameters, *_bounds(parts.parameters))
-    mark = combined(name, "k" if parts.discrete else "x", names, (*parts.cores, 0, 0))
+    bounded = _Bounded(family, "truncated")
+
+    def support(*parameters: Any) -> tuple[Any, Any]:
+        start, end = family.support(*parameters[:-2])
+        return np.maximum(start, parameters[-2]), np.minimum(end, parameters[-1])
+
+    parts, tails = bounded.parts, bounded.tails
+    return bounded.family(*_truncated_densities(parts.density, tails), support, _truncated_draw(parts, tails))
+
+
+def _truncated_densities(f: Any, tails: _Tails) -> tuple[Any, Any, Any]:
+    between, before = tails.between, tails.before
 
     def logpdf(x: Any, *parameters: Any) -> Any:
         own, lower, upper = parameters[:-2], parameters[-2], parameters[-1]
@@ -155,13 +187,11 @@ def truncated(family: Any) -> Family:
         found = between(np.maximum(x, start), upper, *own) - whole
         return where_valid((x < upper) & (whole > -np.inf), np.minimum(found, 0.0))
 
-    def support(*parameters: Any) -> tuple[Any, Any]:
-        start, end = family.support(*parameters[:-2])
-        return np.maximum(start, parameters[-2]), np.minimum(end, parameters[-1])
+    return logpdf, logcdf, logsf
 
-    members = {parts.kind: mark(logpdf), "logcdf": mark(logcdf), "logsf": mark(logsf), "support": support}
-    check = _with_bounds(name, parts, names)
-    invert = _inversion(tails, parts.discrete)
+
+def _truncated_draw(parts: Parts, tails: _Tails) -> Any:
+    draw_one, invert = parts.random, _inversion(tails, parts.discrete)
     number: Any = int if parts.discrete else float
     n = len(parts.parameters)  # where the bounds begin: behind them may be a size
     last = n + 1
@@ -174,7 +204,7 @@ def truncated(family: Any) -> Family:
                 return number(x)
         return number(invert(rng.random(), lower, upper, own))
 
-    return Family(name, **members, check=check, random=combined_generator(name, check, parts.discrete)(random))
+    return random
 
 
 def _bounds(taken: tuple[str, ...]) -> tuple[str, str]:
@@ -200,17 +230,22 @@ def _with_bounds(name: str, parts: Parts, names: tuple[str, ...]) -> Check:
     return checks[0] if len(checks) == 1 else TwoChecks(*checks)
 
 
-def _inversion(tails: _Tails, discrete: bool) -> Any:
-    """Make the function that finds where the part v of what lies between two bounds is passed, by bisection."""
-    up_to, beyond, before = tails.up_to, tails.beyond, tails.before
+def _tail(tails: _Tails) -> Any:
+    """Make the log probability of one of the two tails at x, as a number."""
+    up_to, beyond = tails.up_to, tails.beyond
 
     @exact
     def tail(x: float, upper: bool, parameters: Any) -> float:
         return float(beyond(x, *parameters) if upper else up_to(x, *parameters))
 
+    return tail
+
+
+def _bracket(tail: Any) -> Any:
+    """Make the function that replaces infinite ends by numbers, beyond which steps double."""
+
     @exact
     def bracket(start: float, end: float, target: float, upper: bool, parameters: Any) -> tuple[float, float]:
-        """Replace infinite ends by numbers, beyond which steps double."""
         step = 1.0
         low = start if start > -math.inf else min(0.0, end) - step
         while start == -math.inf and step < 1e300 and (tail(low, upper, parameters) < target) == upper:
@@ -222,6 +257,14 @@ def _inversion(tails: _Tails, discrete: bool) -> Any:
             step *= 2.0
             high = max(0.0, low) + step
         return low, high
+
+    return bracket
+
+
+def _inversion(tails: _Tails, discrete: bool) -> Any:
+    """Make the function that finds where the part v of what lies between two bounds is passed, by bisection."""
+    before, tail = tails.before, _tail(tails)
+    bracket = _bracket(tail)
 
     @exact
     def invert(v: float, lower: float, end: float, parameters: Any) -> Any:
@@ -285,12 +328,19 @@ def censored(family: Any) -> Family:
     >>> float(family.logpdf(3.0, 2.0, -np.inf, 3.0))  # it lasted at least so long
     -6.0
     """
-    parts = Parts(family, "censored")
-    tails, f = _Tails(parts, "censored"), parts.density
-    up_to, beyond, before, draw_one = tails.up_to, tails.beyond, tails.before, parts.random
-    name = f"censored({parts.name})"
-    names = (*parts.parameters, *_bounds(parts.parameters))
-    mark = combined(name, "k" if parts.discrete else "x", names, (*parts.cores, 0, 0))
+    bounded = _Bounded(family, "censored")
+
+    def support(*parameters: Any) -> tuple[Any, Any]:
+        start, end = family.support(*parameters[:-2])
+        lower, upper = parameters[-2], parameters[-1]
+        return np.clip(start, lower, upper), np.clip(end, lower, upper)
+
+    densities = _censored_densities(bounded.parts.density, bounded.tails)
+    return bounded.family(*densities, support, _censored_draw(bounded.parts))
+
+
+def _censored_densities(f: Any, tails: _Tails) -> tuple[Any, Any, Any]:
+    up_to, beyond, before = tails.up_to, tails.beyond, tails.before
 
     def logpdf(x: Any, *parameters: Any) -> Any:
         own, lower, upper = parameters[:-2], parameters[-2], parameters[-1]
@@ -310,19 +360,16 @@ def censored(family: Any) -> Family:
         valid = (found > -np.inf) | (up_to(x, *own) > -np.inf)
         return where_valid(valid & (x < upper), select(x < lower, 0.0, found))
 
-    def support(*parameters: Any) -> tuple[Any, Any]:
-        start, end = family.support(*parameters[:-2])
-        lower, upper = parameters[-2], parameters[-1]
-        return np.clip(start, lower, upper), np.clip(end, lower, upper)
+    return logpdf, logcdf, logsf
 
-    members = {parts.kind: mark(logpdf), "logcdf": mark(logcdf), "logsf": mark(logsf), "support": support}
-    check = _with_bounds(name, parts, names)
+
+def _censored_draw(parts: Parts) -> Any:
+    draw_one, n = parts.random, len(parts.parameters)
     number: Any = int if parts.discrete else float
-    n = len(parts.parameters)  # where the bounds begin: behind them may be a size
     last = n + 1
 
     def random(rng: Any, *parameters: Any) -> Any:
         x = float(draw_one(rng, *parameters[:n]))
         return number(min(max(x, parameters[n]), parameters[last]))
 
-    return Family(name, **members, check=check, random=combined_generator(name, check, parts.discrete)(random))
+    return random

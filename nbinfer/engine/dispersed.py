@@ -9,12 +9,13 @@ What a try draws depends on the seed, the number of the chain and that of the tr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.random import Purpose, generator
+from nbinfer.random import Purpose, generator, uniforms
 
 #: Tries before a chain gives up.
 TRIES = 100
@@ -69,6 +70,14 @@ def coordinates(key: np.ndarray, number: int, attempt: int, groups: list[slice],
     for group in groups:  # all its elements on the same side
         position[group] = reach * rng.uniform(-1.0, 1.0) + 0.1 * position[group]
     return position
+
+
+def first_coordinates(keys: Sequence[np.ndarray], numbers: Sequence[int], dim: int) -> NDArray[np.float64]:
+    """Return the `coordinates` of the first try of each chain, shape (chain, dim)."""
+    positions: NDArray[np.float64] = uniforms(keys, 0, numbers, Purpose.START, dim)
+    positions *= 2.0
+    positions -= 1.0
+    return positions
 
 
 def discrete_values(layout: Any, key: np.ndarray, number: int, attempt: int) -> NDArray[np.int64]:

@@ -1,11 +1,11 @@
-"""The display of a run: one line per chain with draws, divergences, step size and gradients per draw."""
+"""The display of a run: one line per job, and what that says of itself."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +17,7 @@ class Display(Protocol):
     """What the driver shows progress to."""
 
     def update(self, progress: np.ndarray) -> None:
-        """Show the state of all chains, an array of `Progress`."""
+        """Show the state of all jobs, by their progress lines."""
 
     def close(self) -> None:
         """Leave the screen in order."""
@@ -84,33 +84,41 @@ class _OnScreen:
 
 
 class Bars(_OnScreen):
-    """One bar per chain."""
+    """One bar per job.
 
-    def __init__(self, numbers: list[int], tune: int, total: int, file: Any = None) -> None:
-        self._tune = tune
-        super().__init__(
-            [{"total": total, "desc": f"chain {n}", "position": i, "unit": "draw"} for i, n in enumerate(numbers)],
-            file,
-        )
+    Parameters
+    ----------
+    labels : sequence of str
+        What each job is called.
+    total : int
+        Pieces that each is to make.
+    unit : str
+        What a piece is called.
+    describe : callable
+        From a progress line to a few words.
+    file : file, optional
+        Where to. Default: standard error.
+    """
+
+    def __init__(
+        self, labels: Sequence[str], total: int, unit: str, describe: Callable[[Any], str], file: Any = None
+    ) -> None:
+        self._describe = describe
+        bars = [{"total": total, "desc": label, "position": i, "unit": unit} for i, label in enumerate(labels)]
+        super().__init__(bars, file)
 
     def update(self, progress: np.ndarray) -> None:
-        """Move every bar to its chain's draw."""
-        self._move((int(line["draw"]), describe(line, self._tune)) for line in progress)
+        """Move every bar to its job's piece."""
+        self._move((int(line["done"]), self._describe(line)) for line in progress)
 
 
-def describe(line: Any, tune: int) -> str:
-    """Say in a few words what a chain is doing."""
-    draw = int(line["draw"])
-    phase = "warm-up" if draw < tune else f"{int(line['divergences'])} divergences"
-    per_draw = int(line["gradients"]) / max(draw, 1)
-    return f"{phase}, step {float(line['step_size']):.2g}, {per_draw:.1f} gradients/draw"
-
-
-def display_for(progressbar: bool, numbers: list[int], tune: int, total: int) -> Display:
-    """Return the display that a run should have; a bar is shown on a terminal or in a notebook only."""
+def display_for(
+    progressbar: bool, labels: Sequence[str], total: int, unit: str, describe: Callable[[Any], str]
+) -> Display:
+    """Return the display that a run should have, see `Bars`; it is shown on a terminal or in a notebook only."""
     if not progressbar or not _is_interactive():
         return Silent()
-    return Bars(numbers, tune, total)
+    return Bars(labels, total, unit, describe)
 
 
 class Counter(_OnScreen):

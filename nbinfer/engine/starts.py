@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.engine import dispersed
-from nbinfer.engine.driver import is_arithmetic
+from nbinfer.engine.failures import is_arithmetic
 from nbinfer.errors import ModelError, SamplingError
 
 
@@ -65,7 +65,12 @@ def starting_points(
     """
     given = _given(start, model, len(numbers))
     search = _Search(bound, model, jitter, disperse, gradient)
-    return [search.start(given[c], keys[c], number) for c, number in enumerate(numbers)]
+    if start is not None or bound.n_discrete:
+        return [search.start(*chain) for chain in zip(given, keys, numbers, strict=True)]
+    starts, good = search.first_tries(keys, numbers)
+    for c in np.flatnonzero(~good).tolist():
+        starts[c] = search.start(None, keys[c], numbers[c], starts[c])
+    return starts
 
 
 class _Search:
@@ -76,8 +81,20 @@ class _Search:
         self.jitter, self.disperse = jitter and bound.dim > 0, disperse and bound.n_discrete > 0
         self._groups = [p.q for p in model.layout.continuous]
 
-    def start(self, given: Mapping[str, Any] | None, key: np.ndarray, number: int) -> Start:
-        """Return where a chain begins."""
+    def first_tries(self, keys: Sequence[np.ndarray], numbers: Sequence[int]) -> tuple[list[Start], np.ndarray]:
+        """Return where the first tries of chains lead if nothing is given or discrete, and which of them are good."""
+        positions = np.zeros((len(numbers), self.bound.dim))
+        if self.jitter:
+            positions = dispersed.first_coordinates(keys, numbers, self.bound.dim)
+        logps, grads = self.bound.values_and_grads(positions, self.gradient)
+        good = np.isfinite(logps)
+        if grads is not None:
+            good &= np.isfinite(grads).all(axis=1)
+        each = zip(positions, logps.tolist(), [None] * len(logps) if grads is None else grads, strict=True)
+        return [Start(*start, np.zeros(0, np.int64)) for start in each], good
+
+    def start(self, given: Mapping[str, Any] | None, key: np.ndarray, number: int, tried: Start | None = None) -> Start:
+        """Return where a chain begins; its first try may be known."""
         point = given or {}
         free = [name for name in self.model.parameters if name not in point]
         parameters = self.model.parameters
@@ -88,7 +105,8 @@ class _Search:
         for attempt in range(tries):
             try:
                 jitter = self.jitter and (given is None or attempt > 0)
-                found = self._at(*self._point(point, key, number, attempt, jitter))
+                found = tried or self._at(*self._point(point, key, number, attempt, jitter))
+                tried = None
             except ModelError:  # bounds that leave no room for what is given
                 outcomes["bounds without room"] += 1
                 continue
@@ -114,15 +132,13 @@ class _Search:
         discrete = layout.discrete_values({})
         if self.disperse:
             discrete = dispersed.discrete_values(layout, key, number, attempt)
-        return layout.completed(point, position, discrete, self.model._data_tuple) if point else (position, discrete)
+        return layout.completed(point, position, discrete, self.model.data_tuple) if point else (position, discrete)
 
     def _at(self, position: np.ndarray, discrete: np.ndarray) -> Start:
-        """Evaluate the density; its discrete values stay where Python's own calls look."""
-        bound = self.bound
-        discrete = discrete[: bound.n_discrete]
-        bound.discrete(bound.chains)[:] = discrete
-        logp, grad = bound.value_and_grad(position) if self.gradient else (bound.value(position), None)
-        return Start(position, logp, grad, discrete)
+        """Evaluate the density."""
+        bound, point = self.bound, (position, discrete[: self.bound.n_discrete])
+        logp, grad = bound.value_and_grad(*point) if self.gradient else (bound.value(*point), None)
+        return Start(position, logp, grad, point[1])
 
 
 def _given(start: Any, model: Any, chains: int) -> list[Mapping[str, Any] | None]:
@@ -150,19 +166,16 @@ def _not_finite(
     search: _Search, first: Start, number: int, tries: int, outcomes: Mapping[str, int], free: Sequence[str]
 ) -> BaseException:
     """Make the error for a bad start: the user's own exception if there is one, else the first bad term."""
-    bound, position, logp = search.bound, first.position, first.logp
-    bound.discrete(bound.chains)[:] = first.discrete
+    bound, point, logp = search.bound, (first.position, first.discrete), first.logp
     try:
-        bound.replay(position, bound.chains)
+        bound.replay(*point)
     except Exception as error:
         if not is_arithmetic(error):
-            error.add_note(
-                f"raised by the model at the starting point of chain {number}: {bound.describe(position, bound.chains)}"
-            )
+            error.add_note(f"raised by the model at the starting point of chain {number}: {bound.describe(*point)}")
             return error
         reason = f"{type(error).__name__}: {error}"
     else:
-        reason = bound.explain(position, bound.chains, search.gradient)
+        reason = bound.explain(*point, search.gradient)
     what = "the gradient of logp" if np.isfinite(logp) else "logp"
     text = f"{what} is not finite at the starting point of chain {number} (logp = {logp:g}; {reason}). "
     if tries == 1:

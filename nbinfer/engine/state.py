@@ -9,6 +9,7 @@ C function or a user's array, are written by whoever knows them each time a run 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,8 @@ from nbinfer.compile.files import file_digest
 BLOCK, WORK, ROW = range(3)
 
 _LINE = 8  # fields of a cache line: parts begin on one, so that no two chains share any
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 Size = int | Callable[[Any, Any], int]
 
@@ -84,6 +87,11 @@ class State:
         Arrays that no draw depends on, likewise.
     statistics : mapping of str to str
         dtype by name of what is written for each draw; the record holds the address of the row as ``statistics``.
+    base : State, optional
+        What is kept as well, and comes first.
+    leads : bool
+        Whether the whole record of `base` stands at the beginning of this one's, with its addresses: who knows that
+        one alone can read this one. Numba takes such records for one kind, so that no kernel may be given both.
 
     Attributes
     ----------
@@ -95,36 +103,27 @@ class State:
 
     def __init__(
         self,
-        fields: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] = _NOTHING,
         *,
-        parts: Mapping[str, Array | State | Inner] | None = None,
-        work: Mapping[str, Array] | None = None,
-        statistics: Mapping[str, str] | None = None,
+        parts: Mapping[str, Array | State | Inner] = _NOTHING,
+        work: Mapping[str, Array] = _NOTHING,
+        statistics: Mapping[str, str] = _NOTHING,
+        base: State | None = None,
+        leads: bool = False,
     ) -> None:
-        self.fields, self.parts, self.work = dict(fields or {}), dict(parts or {}), dict(work or {})
-        self.statistics = dict(statistics or {})
-        names = [*self.parts, *self.work, *(["statistics"] if self.statistics else [])]
-        taken = [name for name in (*self.fields, *names, *self.statistics) if hasattr(np.record, name)]
+        self.fields, self.parts, self.work = dict(fields), dict(parts), dict(work)
+        self.statistics = dict(statistics)
+        if base is not None:
+            self.fields, self.parts = base.fields | self.fields, base.parts | self.parts
+            self.work, self.statistics = base.work | self.work, base.statistics | self.statistics
+        addresses = [*self.parts, *self.work, *(["statistics"] if self.statistics else [])]
+        kinds = self.fields | dict.fromkeys(addresses, "i8")
+        taken = [name for name in (*kinds, *self.statistics) if hasattr(np.record, name)]
         if taken:  # records in plain Python would return their own
             raise ValueError(f"NumPy's records have attributes called {', '.join(taken)}; choose other names.")
-        self.record = np.dtype([*self.fields.items(), *((name, "i8") for name in names)], align=True)
+        first = (base.record.names or ()) if base is not None and leads else ()
+        self.record: np.dtype = np.dtype([(name, kinds[name]) for name in dict.fromkeys((*first, *kinds))], align=True)
         self.row = np.dtype([(name, "f8") for name in self.statistics])
-
-    def extended(
-        self,
-        fields: Mapping[str, str] | None = None,
-        *,
-        parts: Mapping[str, Array | State | Inner] | None = None,
-        work: Mapping[str, Array] | None = None,
-        statistics: Mapping[str, str] | None = None,
-    ) -> State:
-        """Return a declaration of this and more."""
-        return State(
-            self.fields | dict(fields or {}),
-            parts=self.parts | dict(parts or {}),
-            work=self.work | dict(work or {}),
-            statistics=self.statistics | dict(statistics or {}),
-        )
 
     def offset(self, name: str) -> int:
         """Return where a number or an address is in the record, in 8-byte fields."""

@@ -70,7 +70,7 @@ class Site(NamedTuple):
 
 def site_of(bound: Any, names: Sequence[str], sees_all: bool = False) -> Site:
     """Return where a step on these variables acts."""
-    layout = bound.model.layout
+    layout = bound.definition.layout
     chosen = [layout.parameters[name] for name in names]
 
     def indices(places: Sequence[slice]) -> NDArray[np.int64]:
@@ -247,13 +247,13 @@ class StepMethod:  # numpydoc ignore=PR02
     def connect(self, own: Memory, around: Around, site: Site) -> None:
         """Write into all chains the addresses of what is not theirs: functions, other chains."""
 
-    def replay(self, model: Any, position: np.ndarray, discrete: np.ndarray, rng: np.random.Generator) -> None:
+    def replay(self, definition: Any, position: np.ndarray, discrete: np.ndarray, rng: np.random.Generator) -> None:
         """Run what the user gave to this step once more in plain Python, so that its own exception comes out.
 
         Parameters
         ----------
-        model : Model
-            The model.
+        definition : Definition
+            The model's.
         position, discrete : ndarray
             Where the compiled form failed.
         rng : Generator

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from nbinfer.compile import Entry, call_density, call_step, entry, floats_at, ints_at, record_at
-from nbinfer.engine.chain import CHAIN, Chain, Status
+from nbinfer.engine.chain import Chain
+from nbinfer.engine.job import Status
 from nbinfer.engine.state import Inner, Memory, State, address_of_rows, floats, integers, per_coordinate
 from nbinfer.engine.step import Around, Site, StepMethod, fill_conditionals, pair_per_coordinate
 
@@ -23,7 +24,7 @@ SUBSET = State(
         "last": "i8",  # coordinate that the trial position was last changed in
     },
     parts={
-        "chain": State(CHAIN.fields | dict.fromkeys(("words", "position", "grad", "discrete", "steps", "row"), "i8")),
+        "chain": State({name: Chain[name].str[1:] for name in Chain.names or ()}),  # its parts are those of others
         "position": floats(per_coordinate),  # of the inner chain
         "grad": floats(per_coordinate),
         "coordinates": integers(per_coordinate),  # where they are outside
@@ -80,7 +81,7 @@ def step(chain_address: int, own_address: int) -> int:
     for i in range(inner.n):
         q[i] = position[coordinates[i]]
     inner.logp, inner.gradient_known = chain.logp, 0
-    inner.draw, inner.tuning = chain.draw, chain.tuning
+    inner.done, inner.tuning = chain.done, chain.tuning
     inner.gradients, inner.divergences, inner.step_size = chain.gradients, chain.divergences, chain.step_size
     status = call_step(own.function, own.chain, own.own)
     chain.gradients, chain.divergences, chain.step_size = inner.gradients, inner.divergences, inner.step_size

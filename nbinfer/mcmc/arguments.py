@@ -10,7 +10,7 @@ import numpy as np
 from nbinfer.arguments import MOST
 from nbinfer.engine.driver import available_cores
 from nbinfer.model import Model, default_model
-from nbinfer.model.model import the_model
+from nbinfer.model.default import the_model
 
 
 def model_and_draws(model: Any, draws: Any) -> tuple[Model, Any]:

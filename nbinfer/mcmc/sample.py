@@ -8,14 +8,15 @@ from typing import Any
 
 from nbinfer.arguments import flag
 from nbinfer.diagnostics import check
-from nbinfer.engine.chain import work
+from nbinfer.engine.chains import display_of_chains
 from nbinfer.engine.driver import Outcome, run
-from nbinfer.engine.progress import Display, display_for
+from nbinfer.engine.progress import Display
 from nbinfer.engine.task import Task, finished
+from nbinfer.engine.team import work
 from nbinfer.errors import ConvergenceWarning, NbinferWarning, SamplingError
 from nbinfer.mcmc.arguments import check_count, cores_for, kept_names, model_and_draws, options_for
 from nbinfer.mcmc.assign import assign, listed, separated
-from nbinfer.mcmc.hamiltonian.init import beginning, beside, check_scope, checked
+from nbinfer.mcmc.hamiltonian.init import check_scope, checked, initial_metric, initialised
 from nbinfer.mcmc.sampling import Sampling, divergence_error
 from nbinfer.random import seed_sequences
 from nbinfer.trace import Trace
@@ -146,43 +147,44 @@ def sample(
     kept = kept_names(model, trace)
 
     assign(model, given, options)  # what is wrong with steps shows before an initialiser runs
-    begin = beginning(init, model, sequences, numbers, n_init, progressbar)
-    assigned = separated(assign(model, given, options, {"nuts": beside(begin, options.get("nuts", {}))}))
-    job = Sampling(
-        model, assigned, draws=draws, tune=tune, numbers=numbers, sequences=sequences,
-        start=begin.start if start is None else start, jitter=begin.jitter, kept=kept, discard=discard_tuned_samples,
+    initial = initialised(init, model, sequences, numbers, n_init, progressbar)
+    assigned = separated(assign(model, given, options, {"nuts": initial_metric(initial, options.get("nuts", {}))}))
+    sampling = Sampling(
+        model, assigned, draws=draws, tune=tune, numbers=numbers, sequences=sequences, jitter=initial.jitter,
+        start=initial.start if start is None else start, kept=kept, discard=discard_tuned_samples,
     )  # fmt: skip
-    display = display_for(progressbar, numbers, tune, tune + draws)
+    display = display_of_chains(progressbar, numbers, tune, tune + draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C
-    return finished(_Run(job, 1 if job.bound.serial else cores, display))
+    return finished(_Run(sampling, 1 if sampling.bound.serial else cores, display))
 
 
 class _Run(Task[Trace]):
     """What `sample` does once its chains are ready; warnings point at its caller."""
 
-    def __init__(self, job: Sampling, cores: int, display: Display) -> None:
+    def __init__(self, sampling: Sampling, cores: int, display: Display) -> None:
         super().__init__(depth=2)
-        self._job, self._cores, self._display = job, cores, display
+        self._sampling, self._cores, self._display = sampling, cores, display
         self._begin = time.perf_counter()
 
     def work(self) -> None:
-        job = self._job
-        until = job.tune + job.draws
-        outcome = run(job.blocks, job.bound, until, self._cores, self._display, self._on_divergence())
-        self.result = trace = job.trace(time.perf_counter() - self._begin)
-        self.error = self.error or _failure(outcome, trace, job)
+        sampling = self._sampling
+        chains, until = sampling.chains, sampling.tune + sampling.draws
+        chains.on_divergence = self._on_divergence()
+        outcome = run(chains, until, self._cores, self._display)
+        self.result = trace = sampling.trace(time.perf_counter() - self._begin)
+        self.error = self.error or _failure(outcome, trace, sampling)
         if self.error is None and not self.left:
             trace.report = check(trace)
             for problem in trace.report.problems:
                 self.say(problem.message, ConvergenceWarning)
 
     def stop(self) -> None:
-        self._job.blocks.stop[0] = 1
+        self._sampling.chains.stop[0] = 1
 
     def leave(self) -> None:
         if self.result is None:  # workers may still finish a draw that does not count
-            self.result = self._job.trace(time.perf_counter() - self._begin)
-        self.error = self.error or _failure(Outcome(), self.result, self._job)
+            self.result = self._sampling.trace(time.perf_counter() - self._begin)
+        self.error = self.error or _failure(Outcome(), self.result, self._sampling)
         if self.error is None and self.result.report is None:
             self.say("interrupted before the diagnostics; nbinfer.diagnostics.check(trace) makes them", NbinferWarning)
 
@@ -191,17 +193,17 @@ class _Run(Task[Trace]):
             self.say(f"chain {chain}: {divergences} divergences so far.", ConvergenceWarning)
             return False
 
-        return warn if any(getattr(method, "on_error", "") == "warn" for method in self._job.methods) else None
+        return warn if any(getattr(method, "on_error", "") == "warn" for method in self._sampling.methods) else None
 
 
-def _failure(outcome: Outcome, trace: Trace, job: Sampling) -> BaseException | None:
+def _failure(outcome: Outcome, trace: Trace, sampling: Sampling) -> BaseException | None:
     """Return what stopped a run, or None if that was nothing worse than Ctrl-C."""
     if outcome.error is not None:
-        if outcome.chain is not None:
-            number, point = job.numbers[outcome.chain], job.bound.describe(outcome.position, discrete=outcome.discrete)
-            outcome.error.add_note(f"in chain {number} at {point}; finished draws: error.trace")
+        if outcome.job is not None and outcome.point is not None:
+            where = sampling.bound.describe(*outcome.point)
+            outcome.error.add_note(f"in chain {sampling.numbers[outcome.job]} at {where}; finished draws: error.trace")
         return outcome.error
-    diverged = divergence_error(trace) if job.blocks.stops_at_divergence else None
+    diverged = divergence_error(trace) if sampling.chains.stops_at_divergence else None
     if diverged is not None:
         return diverged
     if trace.interrupted and not trace.draws_done.any():

@@ -12,15 +12,15 @@ import numpy as np
 from nbinfer._version import __version__
 from nbinfer.autodiff.errors import DerivativeWarning
 from nbinfer.diagnostics.of_samplers import first_divergence, where
-from nbinfer.engine.blocks import Blocks, Placed
+from nbinfer.engine.chains import Chains, Placed
 from nbinfer.engine.starts import starting_points
 from nbinfer.engine.step import StepMethod, site_of
 from nbinfer.errors import PerformanceWarning, SamplingError, unseen
-from nbinfer.mcmc.arrays import posterior_arrays, statistics_arrays
 from nbinfer.model import Model
 from nbinfer.model.code.extras import check_conditionals
 from nbinfer.random import key_of
 from nbinfer.trace import Trace
+from nbinfer.trace.store import MemoryStore, columns_of_draws, columns_of_statistics
 
 
 class Sampling:
@@ -51,7 +51,7 @@ class Sampling:
     Attributes
     ----------
     bound : Bound
-    blocks : Blocks
+    chains : Chains
         Begun and wired.
     methods : list of StepMethod
     numbers : list of int
@@ -87,20 +87,25 @@ class Sampling:
         if gradient:
             _warn_of_gradient(self.bound)
         points = starting_points(self.bound, model, start, jitter, keys, numbers, gradient, disperse)
-        for placed in steps:
-            placed.method.check_starts(placed.site, np.array([placed.position(point.position) for point in points]))
-        self.bound.discrete(self.bound.chains)[:] = points[0].discrete  # for what looks at the first of them
-        if gradient:
-            self.bound.check_gradient(points[0].position)
-        if model.conditional:
-            check_conditionals(model, points[0].position, points[0].discrete)
-        self.blocks = Blocks(self.bound, steps, tune, numbers, keys)
-        self.blocks.begin(
+        self._check_starts(steps, points, gradient)
+        self._store = MemoryStore(chains, tune, draws)
+        self.chains = Chains(self.bound, steps, tune, numbers, keys, self._store.words)
+        self.chains.begin(
             slice(None), *(None if part[0] is None else np.array(part) for part in zip(*points, strict=True))
         )
-        self._draws, self._warm_draws, columns = posterior_arrays(self.bound, kept, chains, tune, draws, discard)
-        self._stats, self._warm_stats, stat_columns = statistics_arrays(steps, chains, tune, draws)
-        self.blocks.wire(columns if record else [], stat_columns if record else [])
+        columns = columns_of_draws(self._store, self.bound.columns, kept, warm_up=not discard) if record else []
+        statistics = columns_of_statistics(self._store, [m.statistics for m in self.methods]) if record else []
+        self.chains.wire(columns, statistics, self._store.thin)
+
+    def _check_starts(self, steps: Sequence[Placed], points: Sequence[Any], gradient: bool) -> None:
+        """Raise what is wrong with the model or the steps where the chains begin."""
+        for placed in steps:
+            placed.method.check_starts(placed.site, np.array([placed.position(point.position) for point in points]))
+        first = points[0]
+        if gradient:
+            self.bound.check_gradient(first.position, first.discrete)
+        if self._model.conditional:
+            check_conditionals(self.bound.definition, first.position, first.discrete)
 
     def trace(self, seconds: float) -> Trace:
         """Return a trace of what is finished, interrupted if more was meant to come.
@@ -110,17 +115,18 @@ class Sampling:
         seconds : float
             How long it took.
         """
-        done = self.blocks.progress["draw"].copy()
+        done, groups = self.chains.progress["done"].copy(), self._store.groups
+        tune_done, draws_done = self._store.finished(done)
         return Trace(
-            posterior=self._draws,
-            sample_stats=self._stats,
-            warmup_posterior=self._warm_draws,
-            warmup_sample_stats=self._warm_stats,
+            posterior=groups["posterior"],
+            sample_stats=groups["sample_stats"],
+            warmup_posterior=groups["warmup_posterior"],
+            warmup_sample_stats=groups["warmup_sample_stats"],
             observed_data=self._model.observed,
-            draws_done=np.maximum(done - self.tune, 0),
-            tune_done=np.minimum(done, self.tune),
+            draws_done=draws_done,
+            tune_done=tune_done,
             chain_ids=self.numbers,
-            attrs=_attributes(self._sequences, seconds, self.methods, self.tune, self.blocks.progress["gradients"])
+            attrs=_attributes(self._sequences, seconds, self.methods, self.tune, self.chains.progress["gradients"])
             | {"parameters": list(self._model.parameters)},
             interrupted=bool((done < self.tune + self.draws).any()),
         )

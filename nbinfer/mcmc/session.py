@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.arguments import mapping
-from nbinfer.compile import address_of
-from nbinfer.engine.chain import work
-from nbinfer.engine.driver import raise_failure
+from nbinfer.engine.driver import run_here
 from nbinfer.engine.step import STEPPER
 from nbinfer.errors import SamplingError
 from nbinfer.mcmc.arguments import check_count, kept_names, model_and_draws
@@ -24,17 +22,13 @@ from nbinfer.trace import Trace
 _FOREVER = 1 << 62
 
 
-def _advance(job: Sampling, until: int) -> None:
-    """Advance all chains to a draw, in this thread; raise what stopped them."""
-    team = job.blocks.team(until)
-    job.blocks.stop[0] = 0
-    job.blocks.progress["finished"] = 0
-    before = int(job.blocks.progress["divergences"].sum())
-    work(address_of(team))
-    raise_failure(job.blocks, job.bound)
-    if job.blocks.stops_at_divergence and job.blocks.progress["divergences"].sum() > before:
-        chain = job.blocks.chains[0]
-        point = job.bound.describe(chain.position, 0, chain.discrete.copy())
+def _advance(sampling: Sampling, until: int) -> None:
+    """Advance the chain to a draw, in this thread; raise what stopped it."""
+    chains = sampling.chains
+    before = int(chains.progress["divergences"].sum())
+    run_here(chains, until)
+    if chains.stops_at_divergence and chains.progress["divergences"].sum() > before:
+        point = sampling.bound.describe(chains[0].position, chains[0].discrete.copy())
         raise SamplingError(f"stopped at the first divergence, as on_error='raise' asks, near {point}.")
 
 
@@ -96,7 +90,7 @@ def iter_sample(
     assigned = separated(assign(model, step))
     if any(method.population for method, _ in assigned):
         raise ValueError("iter_sample draws one chain, and this step needs several; use sample.")
-    job = Sampling(
+    sampling = Sampling(
         model,
         assigned,
         draws=draws,
@@ -108,14 +102,14 @@ def iter_sample(
     )
     begun = time.perf_counter()
     if tune:
-        _advance(job, tune)
+        _advance(sampling, tune)
     for draw in range(1, draws + 1):
         try:
-            _advance(job, tune + draw)
+            _advance(sampling, tune + draw)
         except SamplingError as error:
-            error.trace = job.trace(time.perf_counter() - begun)[:draw]
+            error.trace = sampling.trace(time.perf_counter() - begun)[:draw]
             raise
-        yield job.trace(time.perf_counter() - begun)[:draw]
+        yield sampling.trace(time.perf_counter() - begun)[:draw]
 
 
 class Stepper:
@@ -158,7 +152,7 @@ class Stepper:
         assigned = separated(assign(self.model, step))
         if any(method.population for method, _ in assigned):
             raise ValueError("this step needs several chains, and a stepper has one; use sample.")
-        self._job = Sampling(
+        self._sampling = Sampling(
             self.model,
             assigned,
             draws=1,
@@ -170,13 +164,13 @@ class Stepper:
             disperse=False,
             record=False,
         )
-        self._chain = self._job.blocks.chains[0]
+        self._chain = self._sampling.chains[0]
         self._chain.tune = _FOREVER
 
     @property
     def tune(self) -> bool:
         """Whether the step adapts itself."""
-        return bool(self._chain.draw < self._chain.tune)
+        return bool(self._chain.done < self._chain.tune)
 
     @property
     def position(self) -> np.ndarray:
@@ -196,7 +190,7 @@ class Stepper:
     @property
     def stats(self) -> list[dict[str, Any]]:
         """Statistics of the last transition, one mapping for each step."""
-        return self._job.blocks.last_statistics(0)
+        return self._sampling.chains.last_statistics(0)
 
     def astep(self, q0: Any) -> np.ndarray:
         """Make one transition from unconstrained coordinates.
@@ -214,7 +208,7 @@ class Stepper:
         position = self.model.layout.position(q0, "q0")
         if not np.array_equal(position, self.position):
             self._move(position, self._chain.discrete)
-        _advance(self._job, int(self._chain.draw) + 1)
+        _advance(self._sampling, int(self._chain.done) + 1)
         return self.position
 
     def step(self, point: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -233,19 +227,19 @@ class Stepper:
         if point is not None:
             whole = {**self.point, **mapping("point", point)}
             position = self.model.unconstrain(whole)
-            self._move(position, self.model.layout.discrete_values(whole)[: self._job.bound.n_discrete])
-        _advance(self._job, int(self._chain.draw) + 1)
+            self._move(position, self.model.layout.discrete_values(whole)[: self._sampling.bound.n_discrete])
+        _advance(self._sampling, int(self._chain.done) + 1)
         return self.point
 
     def stop_tuning(self) -> None:
         """End adaptation."""
-        self._chain.tune = min(int(self._chain.tune), int(self._chain.draw))
+        self._chain.tune = min(int(self._chain.tune), int(self._chain.done))
 
     def reset_tuning(self) -> None:
         """Forget what adaptation has learnt, and begin it anew, with its schedule."""
         self._chain.number += 1  # draws are counted from 0 again, and random numbers must not repeat
-        self._chain.draw = 0
-        self._job.blocks.begin(0, self.position, self.logp, None)
+        self._chain.done = 0
+        self._sampling.chains.begin(0, self.position, self.logp, None)
         self._chain.tune = _FOREVER
 
     def warnings(self) -> list[str]:
@@ -254,9 +248,7 @@ class Stepper:
         return [f"{count} transitions diverged after tuning"] if count else []
 
     def _move(self, position: np.ndarray, discrete: np.ndarray) -> None:
-        bound = self._job.bound
-        bound.discrete(bound.chains)[:] = discrete
-        logp = bound.value(position)
+        logp = self._sampling.bound.value(position, discrete)
         if not np.isfinite(logp):
             raise SamplingError(f"logp is {logp:g} at the point to step from; pass another.")
         self._chain.position[:] = position

@@ -1,7 +1,6 @@
 """Models: parameters and their supports, data, densities as C functions."""
 
-from nbinfer.model.base import default_model
-from nbinfer.model.foreign import flat as flat  # it tells `Model.flat` of itself
+from nbinfer.model.default import default_model
 from nbinfer.model.model import Model
 from nbinfer.model.support.support import Support
 from nbinfer.model.support.supports import (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,20 +13,15 @@ import numpy as np
 from nbinfer.autodiff.check import Check, compare_all, directional_excess
 from nbinfer.compile import address_of
 from nbinfer.errors import ModelError
-from nbinfer.model.code import shells
-from nbinfer.model.code.code import Code
-from nbinfer.model.code.extras import conditional_entry, draw_entry
-from nbinfer.model.data import Table
 
 if TYPE_CHECKING:
-    from nbinfer.model.evaluate import Facts
-    from nbinfer.model.model import Model
+    from nbinfer.model.definition import Definition
 
 _LINE = 64
 
 
-class Column(NamedTuple):
-    """A place in the flat row of a draw.
+class Quantity(NamedTuple):
+    """A parameter or derived quantity, and its place in the flat row of a draw.
 
     Attributes
     ----------
@@ -63,38 +59,49 @@ class Bound:
 
     Attributes
     ----------
+    definition : Definition
+        What was bound; it keeps its data, whatever the model is given later.
     dim, n_discrete, chains : int
         Number of coordinates, of discrete values, and of chains.
     row_size : int
         Number of float64 in the row that `record` writes.
-    columns : list of Column
+    columns : list of Quantity
         What the row holds.
     serial : bool
         Whether the density is a Python callable, which needs the GIL and one core.
     has_gradient : str
         "written", "derived" or "finite differences".
-    weights : ndarray
-        Weight of the prior and of each likelihood term; compiled code reads it at each call.
+    weights : ndarray, shape (contexts, terms)
+        Of each context, the weights of the prior and of each likelihood term; no terms where no weight is known.
+    tables : ndarray of int64, shape (contexts, words)
+        Of each context, where its data are: the words of a `Table`.
+
+    Notes
+    -----
+    There is a context for each chain, and one more, the last, for Python's own calls. What is written to its row of
+    `weights` and `tables`, whose addresses never change, is so from its next evaluation on, and for no other context.
     """
 
     serial = False
     has_gradient: str
-    weights: np.ndarray
 
-    def __init__(self, model: Model, chains: int) -> None:
-        self.model = model
-        self.dim = model.dim
-        self.n_discrete = model.layout.discrete
+    def __init__(self, definition: Definition, chains: int) -> None:
+        self.definition = definition
+        self.dim = definition.dim
+        self.n_discrete = definition.layout.discrete
         self.chains = chains
+        self._lowest = definition.layout.discrete_values({})[: self.n_discrete]
         # One context more than chains: Python's own calls must not meet a running chain's scratch memory.
         self._failures = aligned(chains + 1, self.dim + self.n_discrete)
         self._lock = threading.Lock()
-        self.columns: list[Column] = []
-        for p in model.parameters.values():
+        self.weights = np.ones((chains + 1, 0))
+        self.tables = np.zeros((chains + 1, 0), np.int64)
+        self.columns: list[Quantity] = []
+        for p in definition.parameters.values():
             self._add_column(p.name, p.shape, "int64" if p.support.discrete else "float64", "parameter")
 
     def _add_column(self, name: str, shape: tuple[int, ...], dtype: str, kind: str) -> None:
-        self.columns.append(Column(name, self.row_size, int(np.prod(shape, dtype=np.int64)), shape, dtype, kind))
+        self.columns.append(Quantity(name, self.row_size, int(np.prod(shape, dtype=np.int64)), shape, dtype, kind))
 
     @property
     def row_size(self) -> int:
@@ -102,8 +109,17 @@ class Bound:
 
     @property
     def density(self) -> int:
-        """Address of ``double density(int64 n, intp q, intp grad, intp context)``."""
+        """Address of ``double density(int64 n, intp q, intp grad, intp context)``.
+
+        It is the same whatever the weights are. A gradient that the user wrote is that of the whole: where there are
+        several terms, it heeds no weights, see `density_by_terms`.
+        """
         raise NotImplementedError
+
+    @property
+    def density_by_terms(self) -> int:
+        """Address of the density whose gradient is right at any weights; the same signature."""
+        return self.density
 
     @property
     def value_density(self) -> int:
@@ -146,10 +162,8 @@ class Bound:
         """Why the gradient is not derived, if that was tried."""
         return ""
 
-    @property
-    def _at_unit_weights(self) -> bool:
-        """Whether a gradient of the whole will do: a single weight can be applied to it."""
-        return len(self.weights) == 1 or bool(np.all(self.weights == 1.0))
+    #: Whether the gradient of the whole is of no use, since its terms have weights other than one.
+    _weighs_terms = False
 
     @property
     def gradient_warning(self) -> str:
@@ -157,50 +171,80 @@ class Bound:
         if self.has_gradient != "finite differences":
             return ""
         why = f"its gradient cannot be derived: {self._underivable}" if self._underivable else "it has no logp_grad"
-        if self.model.is_written and not self._at_unit_weights:
-            why = f"its terms have weights other than one (total_size), which logp_grad cannot know, and {why}"
+        if self.definition.is_written and self._weighs_terms:
+            written = self.definition.written
+            why = f"its terms have weights other than one (total_size), which {written} cannot know, and {why}"
         return (
-            f"{self.model.title} is differentiated by central differences, {2 * self.dim} evaluations of the density "
-            f"for each gradient and fewer digits, because {why}"
+            f"{self.definition.title} is differentiated by central differences, {2 * self.dim} evaluations of the "
+            f"density for each gradient and fewer digits, because {why}"
         )
 
-    def value_and_grad(self, q: Any) -> tuple[float, np.ndarray]:
-        """Return the log density with its Jacobian, and its gradient, at a position."""
+    def value_and_grad(self, q: Any, discrete: np.ndarray | None = None) -> tuple[float, np.ndarray]:
+        """Return the log density with its Jacobian, and its gradient.
+
+        Parameters
+        ----------
+        q : array_like, shape (dim,)
+            The position.
+        discrete : ndarray of int64, shape (n_discrete,), optional
+            Values of discrete parameters, one after the other. Default: the lowest.
+
+        Returns
+        -------
+        logp : float
+        grad : ndarray, shape (dim,)
+        """
         grad = np.full(self.dim, np.nan)
-        return self._call(q, grad), grad
+        return self._call(q, discrete, grad), grad
 
-    def value(self, q: Any) -> float:
-        """Return the log density with its Jacobian at a position."""
-        return self._call(q, None)
+    def value(self, q: Any, discrete: np.ndarray | None = None) -> float:
+        """Return the log density with its Jacobian; arguments as those of `value_and_grad`."""
+        return self._call(q, discrete, None)
 
-    def _call(self, q: Any, grad: np.ndarray | None) -> float:
-        position = self.model.layout.position(q)
+    def _call(self, q: Any, discrete: np.ndarray | None, grad: np.ndarray | None) -> float:
+        position = self.definition.layout.position(q)
         with self._lock:
+            if self.n_discrete:
+                self.discrete(self.chains)[:] = self._lowest if discrete is None else discrete
             where = 0 if grad is None else address_of(grad)
             return float(self._density(self.dim, address_of(position), where, self.context(self.chains)))
 
     def _density(self, *args: int) -> float:
         raise NotImplementedError
 
+    def values_and_grads(self, positions: np.ndarray, gradient: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return what `value_and_grad`, or `value`, returns at each of several positions; for continuous models.
+
+        Parameters
+        ----------
+        positions : ndarray, shape (k, dim)
+        gradient : bool
+            Whether gradients are wanted.
+
+        Returns
+        -------
+        logp : ndarray, shape (k,)
+        grad : ndarray, shape (k, dim), or None
+        """
+        count = len(positions)
+        grad = np.full((count, self.dim), np.nan) if gradient else None
+        logp, size = np.zeros(count), 8 * self.dim
+        where, to, context = address_of(positions), 0 if grad is None else address_of(grad), self.context(self.chains)
+        with self._lock:
+            for i in range(count):  # in Python: between two evaluations there may be Ctrl-C
+                logp[i] = self._density(self.dim, where + i * size, to + i * size if to else 0, context)
+        return logp, grad
+
     def failed_discrete(self, chain: int) -> np.ndarray:
         """Return the discrete values at which that evaluation raised."""
         return self._failures[chain, self.dim : self.dim + self.n_discrete].astype(np.int64)
 
-    def replay(self, q: Any, chain: int = 0, discrete: np.ndarray | None = None) -> float:
-        """Evaluate everything at a position in plain Python; the user's own exception comes out.
-
-        Parameters
-        ----------
-        q : array_like, shape (dim,)
-        chain : int
-            Whose discrete values to use.
-        discrete : ndarray, shape (n_discrete,), optional
-            Others instead.
-        """
-        return self.model.evaluate(q, self.discrete(chain) if discrete is None else discrete)
+    def replay(self, q: Any, discrete: np.ndarray | None = None) -> float:
+        """Evaluate everything at a position in plain Python; the user's own exception comes out."""
+        return self.definition.evaluate(q, discrete)
 
     def discrete(self, chain: int) -> np.ndarray:
-        """Return the discrete values of a chain, laid out one after the other; may be written to."""
+        """Return the discrete values of a chain, one after the other; may be written to."""
         return np.zeros(0, np.int64)
 
     def conditional(self, name: str) -> int:
@@ -230,7 +274,7 @@ class Bound:
             Address, 0 if there is none, and index within its variable of each discrete value or coordinate.
         """
         pairs = []
-        for p in (self.model.layout.parameters[name] for name in names):
+        for p in (self.definition.layout.parameters[name] for name in names):
             if p.support.discrete == discrete:
                 address = self.conditional(p.name)
                 pairs += [(address, i) for i in range(p.elements if discrete else p.size)]
@@ -239,35 +283,34 @@ class Bound:
     def place_discrete(self, chain: int, values: np.ndarray) -> None:
         """Let the chain's functions read its discrete values from this memory, which must outlive them."""
 
-    def explain(self, q: Any, chain: int = 0, gradient: bool = True) -> str:
+    def explain(self, q: Any, discrete: np.ndarray | None = None, gradient: bool = True) -> str:
         """Name the first piece of the density, or coordinate of the gradient, that is not finite; '' if all is well."""
-        reason = self.model.explain(q, self.discrete(chain))
+        reason = self.definition.explain(q, discrete)
         if reason:
             return reason
         if not gradient:
-            return f"the log density is {self.value(q)}"
-        logp, grad = self.value_and_grad(q)
+            return f"the log density is {self.value(q, discrete)}"
+        logp, grad = self.value_and_grad(q, discrete)
         bad = np.flatnonzero(~np.isfinite(grad))
         if bad.size:
             # Bounds pass a bad gradient on to the parameters they depend on, which were declared before.
-            places = [p.q for p in reversed(self.model.layout.dependent)]
+            places = [p.q for p in reversed(self.definition.layout.dependent)]
             culprits = [i for place in places for i in bad if place.start <= i < place.stop]
             first = int((culprits or bad)[0])
-            return f"the gradient is {grad[first]} for {self.model.layout.coordinate_name(first)}"
+            return f"the gradient is {grad[first]} for {self.definition.layout.coordinate_name(first)}"
         return "" if np.isfinite(logp) else f"the log density is {logp}"
 
-    def describe(self, q: Any, chain: int = 0, discrete: np.ndarray | None = None) -> str:
+    def describe(self, q: Any, discrete: np.ndarray | None = None) -> str:
         """Write a position as constrained values: ``mu = 0.1, tau = 2``."""
-        discrete = self.discrete(chain) if discrete is None else discrete
         written = []
         # A bound that raises has said so already: the parameters before it are what there is to say.
         with contextlib.suppress(Exception):
-            walk = self.model.layout.walk(q, self.model._data_tuple, discrete if discrete.size else None)
+            walk = self.definition.layout.walk(q, self.definition.data_tuple, discrete)
             for name, value, _ in walk:
                 written.append(f"{name} = {np.array2string(np.asarray(value), precision=6, threshold=8)}")
         return ", ".join(written)
 
-    def check_gradient(self, q: Any) -> None:
+    def check_gradient(self, q: Any, discrete: np.ndarray | None = None) -> None:
         """Compare a written gradient with central differences: along one direction, on failure along each coordinate.
 
         Raises
@@ -277,143 +320,23 @@ class Bound:
         """
         if self.has_gradient != "written":
             return
-        position = self.model.layout.position(q)
-        error = directional_excess(self.value, self.value_and_grad, position)
+        position = self.definition.layout.position(q)
+        value = functools.partial(self.value, discrete=discrete)
+        error = directional_excess(value, functools.partial(self.value_and_grad, discrete=discrete), position)
         if error is None or error <= 1.0:
             return
-        worst = self.compare(position).worst
+        worst = self.compare(position, discrete).worst
         if worst is not None and worst.excess > 1.0:
+            added = "Gradients are added into grad (+=), on the constrained scale, without the Jacobian"
             raise ModelError(
-                f"logp_grad of {self.model.title} is wrong for {worst.name}: it wrote {worst.gradient:.10g}, central "
-                f"differences give {worst.difference:.10g}. Gradients are added into grad (+=), on the constrained "
-                "scale, without the Jacobian; model.check_grad() lists every coordinate."
+                f"{self.definition.written} of {self.definition.title} is wrong for {worst.name}: it wrote "
+                f"{worst.gradient:.10g}, central differences give {worst.difference:.10g}. "
+                f"{added if self.definition.is_named else 'It fills grad'}; model.check_grad() lists every coordinate."
             )
 
-    def compare(self, q: Any) -> Check:
+    def compare(self, q: Any, discrete: np.ndarray | None = None) -> Check:
         """Compare each coordinate of the gradient with central differences."""
-        names = [self.model.layout.coordinate_name(i) for i in range(self.dim)]
-        position = self.model.layout.position(q)
-        return compare_all(self.value, self.value_and_grad(position)[1], position, names)
-
-
-class CompiledBound(Bound):
-    """A model of Python functions, compiled."""
-
-    def __init__(self, model: Model, chains: int, facts: Facts, weights: np.ndarray) -> None:
-        super().__init__(model, chains)
-        self._facts = facts
-        self._by_terms = Code(model, facts, False)
-        self._whole = self._written_code(facts) or self._by_terms
-        layout = model.layout
-        for name, (shape, dtype) in facts.derived.items():
-            self._add_column(name, shape, dtype, "derived")
-        self._columns = np.zeros(max(sum(1 + len(c.shape) for c in self.columns), 1), np.int64)
-        words = [w for c in self.columns if c.kind == "derived" for w in (c.offset, *c.shape)]
-        self._columns[: len(words)] = words
-        self.weights = weights
-        self._constants = layout.constants
-        self._table = Table(model._data.values())
-        self._scratch = aligned(chains + 1, layout.scratch)
-        self._discrete = aligned(chains + 1, layout.discrete, np.int64)
-        self._discrete[:, : max(layout.discrete, 1)] = layout.discrete_values({})
-        self._placed: dict[int, np.ndarray] = {}  # discrete values that live in a sampler's memory
-        self._rows = aligned(chains + 1, shells.CONTEXT_WORDS, np.int64)
-        self._rows[:, shells.VERSION] = shells.CONTEXT_VERSION
-        self._rows[:, shells.ROW_SIZE] = self.row_size
-        for word, length, array in (
-            (shells.DATA, shells.N_DATA, self._table.words),
-            (shells.WEIGHTS, shells.N_WEIGHTS, self.weights),
-            (shells.CONSTANTS, shells.N_CONSTANTS, self._constants),
-            (shells.COLUMNS, shells.N_COLUMNS, self._columns),
-            (shells.DISCRETE, shells.N_DISCRETE, self._discrete),
-            (shells.SCRATCH, shells.N_SCRATCH, self._scratch),
-            (shells.FAILURE, None, self._failures),
-        ):
-            each = np.arange(chains + 1) * array.strides[0] if array.ndim == 2 else 0
-            self._rows[:, word] = array.ctypes.data + each
-            if length is not None:
-                self._rows[:, length] = array.shape[-1]
-
-    def conditional(self, name: str) -> int:
-        # It knows nothing of weights.
-        if name not in self.model.conditional or not self._at_unit_weights:
-            return 0
-        return conditional_entry(self.model, self._facts, name).address
-
-    def draw(self, name: str, function: Any) -> int:
-        return draw_entry(self.model, self._facts, name, function).address
-
-    def _written_code(self, facts: Facts) -> Code | None:
-        """Return the code with the user's gradient, if there is one and the derivatives of all bounds were found."""
-        if not self.model.is_written:
-            return None
-        code = Code(self.model, facts, True)
-        if code.derivation.reason and not self.model.has_terms:
-            raise ModelError(
-                f"{self.model.title} has a bound that cannot be differentiated, so that logp_grad alone will not do: "
-                f"{code.derivation.reason}\nRewrite the bound, or pass the density too (logp, or prior and "
-                "likelihood), whose differences can be taken."
-            )
-        return None if code.derivation.reason else code
-
-    @property
-    def _code(self) -> Code:
-        """The code to use now: a written gradient is that of the whole, at weights of one."""
-        return self._whole if self._at_unit_weights else self._by_terms
-
-    @property
-    def has_gradient(self) -> str:  # type: ignore[override]
-        if self._code.written:
-            return "written"
-        return "derived" if self._code.derivation.source else "finite differences"
-
-    @property
-    def derivative_warnings(self) -> tuple[str, ...]:
-        return self._code.derivation.warnings
-
-    @property
-    def _underivable(self) -> str:
-        return self._code.derivation.reason
-
-    @property
-    def density(self) -> int:
-        return self._code.entry("density").address
-
-    @property
-    def value_density(self) -> int:
-        return self._by_terms.entry("value").address if self.model.has_terms else self.density
-
-    @property
-    def record(self) -> int:
-        return self._whole.entry("record").address
-
-    def reweight(self, weights: Any) -> None:
-        """Change the weights of the terms; ask for `density` again afterwards."""
-        self.weights[:] = weights
-
-    def _density(self, *args: int) -> float:
-        return float(self._code.entry("density")(*args))
-
-    def context(self, chain: int) -> int:
-        return address_of(self._rows[chain])
-
-    def status(self, chain: int) -> int:
-        return address_of(self._rows[chain, shells.STATUS :])
-
-    @property
-    def failed_chains(self) -> list[int]:
-        return [int(chain) for chain in np.flatnonzero(self._rows[: self.chains, shells.FAILED])]
-
-    def failure(self, chain: int) -> np.ndarray | None:
-        return self._failures[chain, : self.dim].copy() if self._rows[chain, shells.FAILED] else None
-
-    def clear_failure(self, chain: int) -> None:
-        self._rows[chain, shells.FAILED] = 0
-
-    def discrete(self, chain: int) -> np.ndarray:
-        values: np.ndarray = self._placed.get(chain, self._discrete[chain])
-        return values[: self.n_discrete]
-
-    def place_discrete(self, chain: int, values: np.ndarray) -> None:
-        self._placed[chain] = values
-        self._rows[chain, shells.DISCRETE] = address_of(values)
+        names = [self.definition.layout.coordinate_name(i) for i in range(self.dim)]
+        position = self.definition.layout.position(q)
+        value = functools.partial(self.value, discrete=discrete)
+        return compare_all(value, self.value_and_grad(position, discrete)[1], position, names)

@@ -128,6 +128,15 @@ def check_number(value: Any, label: str) -> None:
     _check_real(value, label, "a number")
 
 
+def check_nothing(value: Any, label: str) -> None:
+    """Require that a gradient was written where it belongs, and not returned."""
+    if value is not None:
+        raise ModelError(
+            f"{label} must write the gradient into its argument and return nothing, got {type(value).__name__}; "
+            "a function that returns the density and writes its gradient is logp_grad"
+        )
+
+
 def _check_real(value: Any, label: str, wanted: str) -> None:
     if value is None:
         raise ModelError(f"{label} must return {wanted}, got None; is there a return statement on every path?")

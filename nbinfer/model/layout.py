@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.compile import readonly
+from nbinfer.compile.keys import sources
 from nbinfer.errors import ModelError
 from nbinfer.model.data import check_name
 from nbinfer.model.support.bounds import BoundsError, evaluate
@@ -293,8 +294,9 @@ class Layout:
         raise IndexError(index)
 
     def keys(self) -> Iterable[tuple[Any, ...]]:
-        """Return what generated code depends on: names, kinds of supports, shapes; not the bounds."""
-        return [(p.name, p.support.name, p.shape, p.size, *p.functions) for p in self.parameters.values()]
+        """Return what generated code depends on: transforms, names, kinds of supports, shapes; not the bounds."""
+        parameters = [(p.name, p.support.name, p.shape, p.size, *p.functions) for p in self.parameters.values()]
+        return [(sources(Support.__module__),), *parameters]
 
 
 def _named_tuple(name: str, fields: Iterable[str]) -> Any:

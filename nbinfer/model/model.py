@@ -1,49 +1,37 @@
-"""`Model`: parameters, data and the functions over them."""
+"""`Model`: what users make, ask for points and pass on."""
 
 from __future__ import annotations
 
-import collections
-import copy
+import dataclasses
+import operator
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nbinfer.arguments import words
-from nbinfer.compile import JIT, files, readonly
-from nbinfer.compile.fingerprint import fingerprint
-from nbinfer.compile.forks import cached_property
-from nbinfer.compile.python_functions import python_function
-from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
-from nbinfer.model.base import BaseModel, default_model
-from nbinfer.model.bound import Bound, CompiledBound
-from nbinfer.model.code.derived import NAME, data_type, derive_bounds, parameter_types, units_key
+from nbinfer.model.bound import Bound
 from nbinfer.model.code.extras import conditionals
-from nbinfer.model.code.kinds import with_kinds
-from nbinfer.model.code.plan import Derived, Plan, Term
-from nbinfer.model.data import check_name, content_key, convert_all, replace
-from nbinfer.model.evaluate import (
-    Facts,
-    call,
-    check_arguments,
-    check_number,
-    check_shapes,
-    check_term,
-    retrying,
-)
-from nbinfer.model.observe import check_sum, describe, look_where_finite
-from nbinfer.model.support.bounds import BoundsError, called
+from nbinfer.model.data import check_name, convert_all, replace
+from nbinfer.model.default import Default
+from nbinfer.model.definition import Definition
+from nbinfer.model.evaluate import check_arguments
+from nbinfer.model.foreign.define import flat_definition
+from nbinfer.model.layout import Layout
+from nbinfer.model.named import NamedDefinition
+from nbinfer.model.points import Points
 
 if TYPE_CHECKING:
-    from nbinfer.autodiff import Generated
+    from nbinfer.autodiff.check import Check
 
 
-#: What makes models of flat densities. They are models, so that it cannot be imported here: it comes by itself.
-FLAT: list[Callable[..., Model]] = []
+def _given(name: str, doc: str) -> Any:
+    """Make an attribute of what the model was given."""
+    return property(operator.attrgetter(f"definition.{name}"), doc=doc)
 
 
-class Model(BaseModel):
+class Model(Points, Default):
     """A Bayesian model: a log density over named parameters.
 
     Functions may not write to ``p`` and ``d``: they are read-only, compiled or not. An index that leaves its array
@@ -65,6 +53,9 @@ class Model(BaseModel):
     logp_grad : callable, optional
         ``logp_grad(p, d, grad) -> float``: log density; adds its gradient into ``grad``, a named tuple of arrays (of
         shape () for numbers: ``grad.mu[()] += ...``), on the constrained scale, without Jacobians.
+    grad : callable, optional
+        ``grad(p, d, grad)``: the gradient in a function of its own, beside logp or prior and likelihood. It adds into
+        ``grad`` as `logp_grad` does, which it replaces, and returns nothing. It is called where the density is finite.
     data : mapping of str to array_like, optional
         Arrays and numbers.
     derived : mapping of str to callable, optional
@@ -99,6 +90,7 @@ class Model(BaseModel):
         likelihood: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None,
         logp: Callable[..., Any] | None = None,
         logp_grad: Callable[..., Any] | None = None,
+        grad: Callable[..., Any] | None = None,
         data: Mapping[str, Any] | None = None,
         derived: Mapping[str, Callable[..., Any]] | None = None,
         predict: Mapping[str, Callable[..., Any]] | None = None,
@@ -107,128 +99,97 @@ class Model(BaseModel):
         allow_nan: Collection[str] = (),
         name: str | None = None,
     ) -> None:
-        super().__init__(parameters, name)
-        self.allow_nan = tuple(words("allow_nan", allow_nan))
-        self._data = convert_all(data, self.allow_nan)
-        if callable(likelihood):
-            likelihood = {"likelihood": likelihood}
-        self.prior, self.logp_function, self.logp_grad = prior, logp, logp_grad
-        self.likelihood = _functions(likelihood, "likelihood")
-        self.derived = _functions(derived, "derived")
-        self.predict = _functions(predict, "predict")
-        self._check_functions()
-        self.conditional = conditionals(self, conditional)
-        self.total_size = self._check_total_size(total_size)
+        allowed = tuple(words("allow_nan", allow_nan))
+        layout = Layout(parameters)
+        definition = NamedDefinition(
+            name=name,
+            layout=layout,
+            data=convert_all(data, allowed),
+            prior=prior,
+            logp_function=logp,
+            logp_grad=logp_grad,
+            grad=grad,
+            likelihood=_functions({"likelihood": likelihood} if callable(likelihood) else likelihood, "likelihood"),
+            derived=_functions(derived, "derived"),
+            predict=_functions(predict, "predict"),
+            allow_nan=allowed,
+        )
+        _check_functions(definition)
+        self.definition: Definition = dataclasses.replace(
+            definition,
+            conditional=conditionals(layout.parameters, conditional),
+            total_size=_checked_total_size(total_size, definition.likelihood),
+        )
+
+    @classmethod
+    def of(cls, definition: Definition) -> Model:
+        """Make the model of a definition, which has been checked."""
+        model = cls.__new__(cls)
+        model.definition = definition
+        return model
 
     @staticmethod
     def flat(
-        f: Any, dim: int, data: Any = None, *, context: Any = None, compile: bool = True, name: str | None = None
+        f: Any,
+        dim: int,
+        data: Any = None,
+        *,
+        grad: Any = None,
+        context: Any = None,
+        compile: bool = True,
+        name: str | None = None,
     ) -> Model:
         """Make a model of a function of a flat position, whose one parameter ``x`` has shape (dim,).
 
         Parameters
         ----------
         f : callable or C function
-            ``logp_grad(x, grad, data) -> float`` fills ``grad``; ``logp(x, data) -> float`` has no gradient; ``data``
-            may be left out if there is none. Plain and njit functions are compiled. A C function, as `numba.cfunc`,
-            ctypes or cffi pointer or `scipy.LowLevelCallable`, is ``double f(int64_t n, const double *q, double *grad,
-            void *context)``, where a null ``grad`` asks for the value only.
+            ``logp_grad(x, grad, data) -> float`` fills ``grad``; of ``logp(x, data) -> float`` the gradient is derived,
+            unless `grad` is given; ``data`` may be left out if there is none. Plain and njit functions are compiled. A
+            C function, as `numba.cfunc`, ctypes or cffi pointer or `scipy.LowLevelCallable`, is ``double f(int64_t n,
+            const double *q, double *grad, void *context)``, where a null ``grad`` asks for the value only.
         dim : int
             Number of coordinates.
         data : mapping, array or number, optional
             A mapping arrives as a named tuple, an array as it is.
+        grad : callable, optional
+            ``grad(x, grad, data)`` fills ``grad`` with the gradient of ``logp(x, data)`` and returns nothing. It is
+            called where the density is finite.
         context : int, ctypes pointer, array or list of these, optional
             For C functions: what they get as ``context``; a list has one for each chain.
         compile : bool
-            False: call ``f`` as a Python callable, which may be anything; serial and slow. It gets a copy of the
-            position, and `data` itself, which it may change.
+            False: call ``f`` and `grad` as Python callables, which may be anything; serial and slow. They get a copy of
+            the position, and `data` itself, which they may change.
         name : str, optional
             For messages.
         """
-        return FLAT[0](f, dim, data, context=context, compile=compile, name=name)
+        return Model.of(flat_definition(f, dim, data, grad=grad, context=context, compile=compile, name=name))
+
+    name = _given("name", "Name, for messages.")
+    title = _given("title", "How messages call the model.")
+    layout = _given("layout", "Where each parameter lies.")
+    data_tuple = _given("data_tuple", "Data as the functions see them.")
+    prior = _given("prior", "Log prior density, if there is one.")
+    likelihood = _given("likelihood", "Terms of the log likelihood by name.")
+    logp_function = _given("logp_function", "Log density in one function, if it was given so.")
+    logp_grad = _given("logp_grad", "Log density with its gradient, if it was written.")
+    grad = _given("grad", "The gradient in a function of its own, if it was written so.")
+    derived = _given("derived", "Functions of derived quantities by name.")
+    predict = _given("predict", "Functions that draw observed data, by name.")
+    conditional = _given("conditional", "Log densities of what depends on one element, by variable.")
+    total_size = _given("total_size", "Number of observations that likelihood terms stand for, by term.")
+    allow_nan = _given("allow_nan", "Data entries that may hold NaN.")
 
     @property
     def data(self) -> dict[str, Any]:
         """Data as the functions see them: arrays and numbers by name."""
-        return {name: datum.value for name, datum in self._data.items()}
+        return {name: datum.value for name, datum in self.definition.data.items()}
 
     @property
     def observed(self) -> dict[str, np.ndarray]:
         """Data entries that a likelihood term or a prediction is named after."""
-        names = [name for name in self._data if name in self.likelihood or name in self.predict]
-        return {name: self._data[name].array for name in names}
-
-    #: Whether functions see parameters and data by name.
-    is_named = True
-
-    @property
-    def has_terms(self) -> bool:
-        """Whether the density itself was given, and not only a function with its gradient."""
-        return self.prior is not None or self.logp_function is not None or bool(self.likelihood)
-
-    @property
-    def is_written(self) -> bool:
-        """Whether the user wrote the gradient."""
-        return self.logp_grad is not None
-
-    def _rows(self) -> list[tuple[str, str, str]]:
-        rows = super()._rows()
-        rows += [(name, "data", repr(datum)) for name, datum in self._data.items()]
-        rows += [(label, "function", getattr(python_function(f), "__name__", "?")) for label, f in self._labelled()]
-        return rows
-
-    @staticmethod
-    def _called(term: str) -> str:
-        """Return how messages call a likelihood term."""
-        return "likelihood" if term == "likelihood" else f"likelihood {term!r}"
-
-    @property
-    def _all_functions(self) -> list[tuple[str, Any]]:
-        """Every function of the user's with its place."""
-        bounds = [(called(a, p.name), f) for p in self.layout.dependent for a, f in p.functions.items()]
-        return bounds + self._labelled()
-
-    def _labelled(self) -> list[tuple[str, Any]]:
-        """Return the functions that are arguments of the model."""
-        single = [("prior", self.prior), ("logp", self.logp_function), ("logp_grad", self.logp_grad)]
-        result = [(label, f) for label, f in single if f is not None]
-        result += [(self._called(name), f) for name, f in self.likelihood.items()]
-        result += [(f"derived {name!r}", f) for name, f in self.derived.items()]
-        return result + [(f"predict {name!r}", f) for name, f in self.predict.items()]
-
-    # ---- checks at the door
-
-    def _check_functions(self) -> None:
-        pieces = self.prior is not None or bool(self.likelihood)
-        if self.logp_function is not None and pieces:
-            raise ModelError("a model has either logp or prior and likelihood, got both; put everything into one")
-        if self.logp_function is None and not pieces and self.logp_grad is None:
-            raise ModelError("a model needs a density: pass prior and likelihood, or logp, or logp_grad")
-        for label, function in self._labelled():
-            third = ("grad",) if label == "logp_grad" else ("rng",) if label.startswith("predict") else ()
-            check_arguments(function, label, ("p", "d", *third))
-        for name in self.likelihood:
-            check_name(name, "the likelihood name")
-        for name in self.derived:
-            check_name(name, "the derived quantity")
-            if name in self.parameters:
-                raise ModelError(f"derived {name!r} has the name of a parameter; call it otherwise")
-
-    def _check_total_size(self, total_size: Any) -> dict[str, float]:
-        if total_size is None:
-            return {}
-        if not isinstance(total_size, Mapping):
-            if len(self.likelihood) != 1:
-                raise ModelError("total_size must map names of likelihood terms to numbers: total_size={'y': 10000}")
-            total_size = {next(iter(self.likelihood)): total_size}
-        for name, size in total_size.items():
-            if name not in self.likelihood:
-                known = ", ".join(self.likelihood) or "none"
-                raise ModelError(f"total_size names {name!r}, which is no likelihood term; terms: {known}")
-            number = isinstance(size, (int, float, np.integer, np.floating)) and not isinstance(size, bool)
-            if not number or not 0 < size < np.inf:
-                raise ModelError(f"total_size[{name!r}] must be a positive number, got {size!r}")
-        return {name: float(size) for name, size in total_size.items()}
+        data = self.definition.data
+        return {name: data[name].array for name in data if name in self.likelihood or name in self.predict}
 
     def set_data(self, **new: Any) -> None:
         """Exchange data for others of the same dtypes and numbers of dimensions; nothing is compiled anew.
@@ -238,184 +199,51 @@ class Model(BaseModel):
         **new : array_like
             New values by name. Runs that have begun keep the old ones.
         """
-        self._data = replace(self._data, new, self.allow_nan)
-        self.__dict__.pop("_data_tuple", None)
-
-    # ---- plain Python
-
-    @cached_property
-    def _data_tuple(self) -> Any:
-        return readonly(collections.namedtuple("Data", tuple(self._data))(**self.data))
-
-    @cached_property
-    def _gradient_class(self) -> Any:
-        return collections.namedtuple("Gradients", [p.name for p in self.layout.continuous])
-
-    def _arguments(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
-        return (self.layout.as_tuple(values), self._data_tuple)
-
-    def _call_written(self, values: Mapping[str, Any]) -> Any:
-        grad = self._gradient_class(*(np.zeros(p.shape) for p in self.layout.continuous))
-        return call(self.logp_grad, *self._arguments(values), grad)
-
-    def _pieces(self, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
-        """Evaluate prior and likelihood, or what there is instead, by name."""
-        if not self.has_terms:
-            return [("logp_grad", self._call_written(values))]
-        single = [("prior", self.prior), ("logp", self.logp_function)]
-        result = [(label, call(f, *self._arguments(values))) for label, f in single if f is not None]
-        return result + [(name, call(f, *self._arguments(values))) for name, f in self.likelihood.items()]
-
-    def density_of(self, values: Mapping[str, Any]) -> float:
-        pieces = self._pieces(values)
-        weights = dict(zip(self._weighted, self.weights(None), strict=True)) if self.total_size else {}
-        return float(sum(weights.get(name, 1.0) * np.sum(value) for name, value in pieces))
-
-    def evaluate(self, q: Any, discrete: np.ndarray) -> float:
-        """Evaluate every function at a position in plain Python; -inf where bounds leave nothing between them."""
-        try:
-            values, log_jacobian = self.layout.image(q, self._data_tuple, discrete if discrete.size else None)
-        except BoundsError:
-            return -np.inf
-        logp = log_jacobian + self.density_of(values)
-        if self.logp_grad is not None:
-            self._call_written(values)
-        self.derived_values(values)
-        if np.isfinite(logp):  # elsewhere no step asks for them
-            for name, f in self.conditional.items():
-                for i in range(self.parameters[name].elements):
-                    call(f, *self._arguments(values), i)
-        return logp
-
-    def derived_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the derived quantities at constrained values, in plain Python."""
-        return {name: call(f, *self._arguments(values)) for name, f in self.derived.items()}
-
-    def explain(self, q: Any, discrete: np.ndarray) -> str:
-        """Name the first piece of the density that is not finite at a position; '' if all are."""
-        try:
-            values, log_jacobian = self.layout.image(q, self._data_tuple, discrete if discrete.size else None)
-        except BoundsError as error:
-            return str(error)
-        for name, value in values.items():
-            if not np.all(np.isfinite(value)):
-                return f"parameter {name!r} is {np.ravel(value)[~np.isfinite(np.ravel(value))][0]}"
-        if not np.isfinite(log_jacobian):
-            return f"the log Jacobian of the transforms is {log_jacobian}"
-        for label, value in self._pieces(values):
-            bad = ~np.isfinite(np.asarray(value, np.float64))
-            if bad.any():
-                index = f" at index {tuple(int(i) for i in np.argwhere(bad)[0])}" if bad.ndim else ""
-                what = f"the {self._called(label)}" if label in self.likelihood else label
-                return f"{what} is {np.asarray(value)[bad][0]}{index}"
-        return ""
-
-    # ---- compiling
+        data = replace(self.definition.data, new, self.allow_nan)
+        self.definition = dataclasses.replace(self.definition, data=data)
 
     def bind(self, chains: int = 1) -> Bound:
         """Give the model memory for a number of chains, and machine code, which is made when first asked for."""
-        facts = with_kinds(self, self._facts())
-        check_shapes(facts.terms, {name: datum.array.shape for name, datum in self._data.items()}, self.parameters)
-        # What is bound keeps the data it was bound with.
-        return CompiledBound(copy.copy(self), chains, facts, self.weights(facts))
+        return self.definition.bind(chains)
 
-    def _derive(self, written: bool) -> list[Generated]:
-        """Derive what code needs: the gradient unless it is written, and the pullbacks of bounds that are functions."""
-        from nbinfer.autodiff.derive import derive
+    def density_of(self, values: Mapping[str, Any]) -> float:
+        return self.definition.density_of(values)
 
-        data = {name: data_type(datum) for name, datum in self._data.items()}
-        bounds = derive_bounds(self.layout, data)
-        if written:
-            return bounds
-        types = parameter_types(self.layout)
-        density = derive(types, data, prior=self.prior, terms=self.likelihood, logp=self.logp_function, name=NAME)
-        return [density, *bounds]
+    def derived_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return self.definition.derived_values(values)
 
-    @property
-    def _weighted(self) -> list[str]:
-        """Names of the terms in the order of their weights, where there is more than one density."""
-        return (["prior"] if self.prior is not None else []) + list(self.likelihood)
+    def check_grad(self, point: Mapping[str, Any] | None = None) -> Check:
+        """Compare every coordinate of the unconstrained gradient with central differences.
 
-    def weights(self, facts: Facts | None) -> np.ndarray:
-        """Return the weight of the prior (or the whole density) and of each likelihood term."""
-        weights = np.ones(max(len(self._weighted), 1))
-        for name, size in self.total_size.items():
-            weights[self._weighted.index(name)] = size / self._term_length(name, facts)
-        return weights
+        Parameters
+        ----------
+        point : mapping, optional
+            Constrained values, maybe some; default: a point off the initial one, where few derivatives vanish.
 
-    def _term_length(self, name: str, facts: Facts | None) -> int:
-        datum = self._data.get(name)
-        if datum is not None and not datum.scalar and datum.array.ndim:
-            return int(datum.array.shape[0])
-        shape = (facts or self._facts()).terms[name]
-        if not shape:
-            raise ModelError(f"total_size[{name!r}] needs a term with one value per observation, got a number")
-        return shape[0]
+        Returns
+        -------
+        comparison : Check
+            With ``ok``, ``worst`` and ``coordinates``; nothing is raised.
+        """
+        if point is None:
+            q = np.random.Generator(np.random.Philox(key=3)).uniform(-0.5, 0.5, self.dim)
+        else:
+            q = self.unconstrain(point)
+        return self.bind(1).compare(q, self.layout.discrete_values(point or {}))
 
-    def _content(self, written: bool) -> str:
-        """Hash what code is made of, with the gradient that the user wrote or without."""
-        left_out = ("predict",) if written else ("predict", "logp_grad")
-        functions = [(label, f) for label, f in self._all_functions if not label.startswith(left_out)]
-        data = self._data.values()
-        units = units_key(data) if self.layout.dependent or not written else []
-        return fingerprint(functions, list(self.layout.keys()), [d.key for d in data], units)
+    def __repr__(self) -> str:
+        rows = self.definition.rows
+        widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
+        lines = [f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in rows]
+        head = f"Model {self.name or ''}".rstrip() + f" ({self.dim} unconstrained coordinates)"
+        return "\n".join([head, *lines])
 
-    def _facts(self) -> Facts:
-        """Run the functions once in Python, check what they return, and keep the outcome beside the machine code."""
-        name = f"{self._content(self.is_written)}-{content_key(self._data.values())}.json"
-        path = files.cache_root() / "models" / "facts" / name
-        known = files.read_json(path) if JIT else None
-        if known is not None:
-            return Facts.from_json(known)
-        facts = retrying(self._observe, self.dim)
-        if JIT:
-            files.write_json(path, facts.as_json())
-        return facts  # type: ignore[no-any-return]
+    def _repr_html_(self) -> str:
+        import html
 
-    def _observe(self, q: np.ndarray) -> Facts:
-        values = self.constrain(q)
-        terms: dict[str, tuple[int, ...] | None] = {}
-        pieces = self._pieces(values)
-        for label, value in pieces:
-            if label in self.likelihood:
-                check_term(value, self._called(label))
-                terms[label] = value.shape if isinstance(value, np.ndarray) else None
-            else:
-                check_number(value, label)
-        if not np.isfinite(sum(np.sum(value) for _, value in pieces)):
-            look_where_finite(self)
-        if self.logp_grad is not None:
-            check_number(self._call_written(values), "logp_grad")
-            if self.has_terms:
-                check_sum(self, q)
-        bounds = {}
-        for p in self.layout.dependent:
-            found = self.layout.bound_values(p, values, self._data_tuple)
-            for argument in p.functions:
-                value = found[argument]
-                bounds[argument, p.name] = value.shape if isinstance(value, np.ndarray) else None
-        return Facts(terms, {name: describe(self, name, values, q) for name in self.derived}, bounds)
-
-    def _plan(self, facts: Facts, written: bool) -> Plan:
-        """Tell what goes into a module."""
-        terms = [Term("prior", False)] if self.prior is not None else []
-        terms += [Term("logp", False)] if self.logp_function is not None else []
-        terms += [Term(f"likelihood_{name}", facts.terms[name] is not None) for name in self.likelihood]
-        derived = [Derived(f"derived_{name}", len(shape), kind) for name, (shape, kind) in facts.derived.items()]
-        data = list(self._data.values())
-        return Plan(self.layout, data, terms, written, derived, bounds=facts.bounds)
-
-    def _names(self, written: bool) -> dict[str, Any]:
-        """Return what a generated module finds among its globals."""
-        names = {"prior": self.prior, "logp": self.logp_function, "logp_grad": self.logp_grad if written else None}
-        names |= {f"likelihood_{name}": f for name, f in self.likelihood.items()}
-        names |= {f"derived_{name}": f for name, f in self.derived.items()}
-        names |= {f"bound_{a}_{p.name}": f for p in self.layout.dependent for a, f in p.functions.items()}
-        found = {name: compilable(f, data=(1,)) for name, f in names.items() if f is not None}
-        for p in self.layout.continuous:
-            parts = ["forward", "pullback", *(["settle", "sensitivity"] if p.support.bounds else [])]
-            found |= {f"{part}_{p.name}": getattr(p.support, part) for part in parts}
-        return found
+        cells = ("".join(f"<td>{html.escape(c)}</td>" for c in row) for row in self.definition.rows)
+        rows = "".join(f"<tr>{row}</tr>" for row in cells)
+        return f"<table><caption>{html.escape(repr(self).splitlines()[0])}</caption>{rows}</table>"
 
 
 def _functions(functions: Any, what: str) -> dict[str, Any]:
@@ -426,10 +254,39 @@ def _functions(functions: Any, what: str) -> dict[str, Any]:
     return dict(functions)
 
 
-def the_model(model: Any) -> Model:
-    """Return the model, or that of the enclosing ``with`` block if none is given."""
-    if model is None:
-        return default_model()
-    if not isinstance(model, Model):
-        raise TypeError(f"model must be an nbinfer.Model, got {type(model).__name__}. Wrap a function in Model.flat.")
-    return model
+def _check_functions(definition: Definition) -> None:
+    pieces = definition.prior is not None or bool(definition.likelihood)
+    if definition.logp_function is not None and pieces:
+        raise ModelError("a model has either logp or prior and likelihood, got both; put everything into one")
+    if definition.logp_grad is not None and definition.grad is not None:
+        raise ModelError("a model has either logp_grad or grad, got both; grad goes with logp, or prior and likelihood")
+    if not definition.has_terms and definition.grad is not None:
+        raise ModelError("grad needs the density beside it: pass logp, or prior and likelihood; or both as logp_grad")
+    if not definition.has_terms and definition.logp_grad is None:
+        raise ModelError("a model needs a density: pass prior and likelihood, or logp, or logp_grad")
+    for label, function in definition.labelled:
+        third = ("grad",) if label in ("logp_grad", "grad") else ("rng",) if label.startswith("predict") else ()
+        check_arguments(function, label, ("p", "d", *third))
+    for name in definition.likelihood:
+        check_name(name, "the likelihood name")
+    for name in definition.derived:
+        check_name(name, "the derived quantity")
+        if name in definition.parameters:
+            raise ModelError(f"derived {name!r} has the name of a parameter; call it otherwise")
+
+
+def _checked_total_size(total_size: Any, terms: Mapping[str, Any]) -> dict[str, float]:
+    if total_size is None:
+        return {}
+    if not isinstance(total_size, Mapping):
+        if len(terms) != 1:
+            raise ModelError("total_size must map names of likelihood terms to numbers: total_size={'y': 10000}")
+        total_size = {next(iter(terms)): total_size}
+    for name, size in total_size.items():
+        if name not in terms:
+            known = ", ".join(terms) or "none"
+            raise ModelError(f"total_size names {name!r}, which is no likelihood term; terms: {known}")
+        number = isinstance(size, (int, float, np.integer, np.floating)) and not isinstance(size, bool)
+        if not number or not 0 < size < np.inf:
+            raise ModelError(f"total_size[{name!r}] must be a positive number, got {size!r}")
+    return {name: float(size) for name, size in total_size.items()}

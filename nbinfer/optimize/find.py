@@ -16,7 +16,7 @@ from nbinfer.engine.step import site_of
 from nbinfer.errors import ConvergenceWarning, unseen
 from nbinfer.model import Model
 from nbinfer.model.code.generate import DIFFERENCE_STEP
-from nbinfer.model.model import the_model
+from nbinfer.model.default import the_model
 from nbinfer.optimize import curvature
 
 Floats = NDArray[np.float64]
@@ -51,7 +51,7 @@ class _Objective:
     def with_grad(self, x: Floats) -> tuple[float, Floats]:
         """Return minus the log density, and its gradient; where there is none, a value that drives the search back."""
         q = self._position(x)
-        logp, grad = self._bound.value_and_grad(q)
+        logp, grad = self._bound.value_and_grad(q, self.discrete)
         if not self._jacobian:
             logp, grad = logp - self._log_jacobian(q), grad - self._jacobian_grad(q)
         grad = grad[self._coordinates]
@@ -63,7 +63,7 @@ class _Objective:
     def value(self, x: Floats) -> float:
         """Return minus the log density."""
         q = self._position(x)
-        logp = self._bound.value(q) - (0.0 if self._jacobian else self._log_jacobian(q))
+        logp = self._bound.value(q, self.discrete) - (0.0 if self._jacobian else self._log_jacobian(q))
         if not np.isfinite(logp):
             return self._worst + _DROP
         self._remember(q, logp, np.nan)
@@ -83,11 +83,11 @@ class _Objective:
             self.best, self.logp, self.slope = q, logp, slope
 
     def _log_jacobian(self, q: Floats) -> float:
-        return float(self._bound.model.log_jacobian(q, self.discrete))
+        return float(self._bound.definition.log_jacobian(q, self.discrete))
 
     def _jacobian_grad(self, q: Floats) -> Floats:
         """Return the gradient of the log Jacobian determinant."""
-        layout = self._bound.model.layout
+        layout = self._bound.definition.layout
         return self._differences(q) if layout.dependent else _pulled_back(layout, q)
 
     def _differences(self, q: Floats) -> Floats:
@@ -264,8 +264,7 @@ def find_hessian(
     array([[0.25, 0.  ],
            [0.  , 1.  ]])
     """
-    bound, q, coordinates = _at(point, vars, model)
-    return curvature.hessian(bound, q, coordinates)
+    return curvature.hessian(*_at(point, vars, model))
 
 
 def guess_scaling(
@@ -303,18 +302,17 @@ def guess_scaling(
     """
     if not is_number(scaling_bound) or not 0.0 < scaling_bound <= 1.0:
         raise ValueError(f"scaling_bound must lie in (0, 1], got {scaling_bound!r}.")
-    bound, q, coordinates = _at(point, vars, model)
-    return curvature.bounded(curvature.curvatures(bound, q, coordinates), scaling_bound)
+    return curvature.bounded(curvature.curvatures(*_at(point, vars, model)), scaling_bound)
 
 
-def _at(point: Any, vars: Any, model: Model | None) -> tuple[Any, Floats, NDArray[np.int64]]:
+def _at(point: Any, vars: Any, model: Model | None) -> tuple[Any, Floats, curvature.Integers, curvature.Integers]:
     bound = the_model(model).bind(1)
-    return bound, curvature.position(bound, point), _coordinates(bound, vars)
+    return bound, *curvature.position(bound, point), _coordinates(bound, vars)
 
 
 def _coordinates(bound: Any, vars: Any) -> NDArray[np.int64]:
     """Return the coordinates of some variables, by default of all."""
-    parameters = bound.model.parameters
+    parameters = bound.definition.parameters
     continuous = [name for name, p in parameters.items() if not p.support.discrete]
     names = continuous if vars is None else words("vars", vars)
     for name in names:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nbinfer.arguments import array as array_of
 from nbinfer.arguments import mapping, several
-from nbinfer.trace.rows import Counts, fill_unfinished, fill_value, whole_number
+from nbinfer.trace.rows import Counts, fill_unfinished, fill_value, unfinished, whole_number
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -76,7 +76,6 @@ def fitted(name: str, array: NDArray[Any], draws: int, done: Counts) -> NDArray[
     Adopts what has that shape if all chains are complete; otherwise a copy. One row per finished draw, chain after
     chain, will do as well.
     """
-    fill = fill_value(array.dtype)
     shape, total = (len(done), draws), int(done.sum())
     if array.shape[:2] == shape:
         return array if (done == draws).all() else fill_unfinished(array.copy(), done)
@@ -85,7 +84,7 @@ def fitted(name: str, array: NDArray[Any], draws: int, done: Counts) -> NDArray[
             f"values of {name!r} must have shape ({len(done)}, {draws}, ...) or ({total}, ...), got {array.shape}. "
             "Chains and draws come first."
         )
-    whole = np.full((*shape, *array.shape[1:]), fill, array.dtype)
+    whole = unfinished((*shape, *array.shape[1:]), array.dtype)
     for row, part in enumerate(np.split(array, np.cumsum(done)[:-1])):
         whole[row, : len(part)] = part
     return whole

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nbinfer.arguments import several
 from nbinfer.trace.names import listed
-from nbinfer.trace.rows import Counts, fill_value
+from nbinfer.trace.rows import Counts, unfinished
 
 if TYPE_CHECKING:
     from nbinfer.trace.trace import Trace
@@ -116,7 +116,7 @@ class _Pieces:
                 continue
             dtype = np.result_type(*arrays)
             shape = (len(self.done), int(self.done.max()), *arrays[0].shape[2:])
-            together[name] = np.full(shape, fill_value(dtype), dtype)
+            together[name] = unfinished(shape, dtype)
             for which, chain, rows, ours, first in self.pieces:
                 together[name][ours, first : first + rows] = arrays[which][chain, :rows]
         return together

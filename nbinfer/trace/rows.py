@@ -40,6 +40,11 @@ def fill_value(dtype: DTypeLike) -> Any:
     raise TypeError(f"draws must be numbers or booleans, got an array of {kind}")
 
 
+def unfinished(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Return an array of which every row is unfinished."""
+    return np.full(shape, fill_value(dtype), dtype)
+
+
 def fill_unfinished(array: NDArray[Any], done: Counts) -> NDArray[Any]:
     """Write `fill_value` into the rows that no draw has reached.
 
@@ -106,8 +111,7 @@ class Selection:
         """
         if self._slice is not None:
             return array[:, self._slice]
-        shape = (len(self._ranges), int(self.done.max()), *array.shape[2:])
-        chosen = np.full(shape, fill_value(array.dtype), array.dtype)
+        chosen = unfinished((len(self._ranges), int(self.done.max()), *array.shape[2:]), array.dtype)
         for chain, rows in enumerate(self._ranges):
             chosen[chain, : len(rows)] = array[chain, rows]
         return chosen

@@ -66,7 +66,7 @@ def counted(x):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "cache_root", lambda: tmp_path)
-    return tmp_path / "models" / "derived"
+    return tmp_path / "derived"
 
 
 def test_known_code_is_loaded(folder):

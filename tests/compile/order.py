@@ -104,7 +104,7 @@ def by_callers(compile_all):
     found = {}
 
     def keep(self, signature, result):
-        if self._path(signature):
+        if self._place(signature):
             found[self._name, numba.core.sigutils.normalize_signature(signature)[0]] = digest(result)
 
     Kept.load_overload = lambda *_: None

@@ -17,7 +17,7 @@ def content(world):
     if not world.kind.compiles:
         return fingerprint(world.module.logp)
     model = world.model()
-    return model._content(model.is_written)
+    return model.definition.content(model.definition.is_written)
 
 
 def check(world):

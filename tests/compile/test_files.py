@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from nbinfer.compile import entries, files, objects
+from nbinfer.compile.store import Place
 
 #: Rights mean nothing to root.
 needs_rights = pytest.mark.skipif(
@@ -71,8 +72,8 @@ def test_a_file_under_another_name_is_not_that_file(root):
 
 
 def test_machine_code_is_read_as_it_was_written(root):
-    objects.write(root / "f", "symbol", b"\0code\n", ["NRT_x"])
-    assert objects.read(root / "f") == ("symbol", b"\0code\n", ["NRT_x"])
+    objects.write(Place("engine", "f"), "symbol", b"\0code\n", ["NRT_x"])
+    assert objects.read(Place("engine", "f")) == ("symbol", b"\0code\n", ["NRT_x"])
 
 
 def in_the_way(root):
@@ -255,5 +256,5 @@ def test_whoever_waits_says_so_and_reads_what_the_other_made(root, monkeypatch, 
     monkeypatch.setattr(entries, "home", lambda function: "nbinfer")
     monkeypatch.setattr(entries, "_WAITED", [])
     with caplog.at_level(logging.WARNING):
-        assert Waiting(lambda n: n, "int64(int64)", root / "x")._address() == 7
+        assert Waiting(lambda n: n, "int64(int64)", Place("engine", "x"))._address() == 7
     assert "another process compiles the engine" in caplog.text

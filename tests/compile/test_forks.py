@@ -43,6 +43,10 @@ _FINDERS = {
         "from importlib._bootstrap import _ModuleLockManager\nimport contextlib\n"
         "@contextlib.contextmanager\ndef find():\n    with _ModuleLockManager('numba.core.types'):\n        yield"
     ),
+    "a later import's of NumPy": (
+        "from importlib._bootstrap import _ModuleLockManager\nimport contextlib\n"
+        "@contextlib.contextmanager\ndef find():\n    with _ModuleLockManager('numpy.random'):\n        yield"
+    ),
     "a cached property's": (
         "from nbinfer.compile.forks import cached_property\nimport contextlib\n"
         "class Thing:\n    wait = 0.0\n    @cached_property\n    def slow(self):\n"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nbinfer.compile import Kernel, kernel, objects
+from nbinfer.compile import Kernel, files, kernel
 from nbinfer.compile.kept import can_be_kept
 from nbinfer.mcmc.hamiltonian.phase import copy
 from nbinfer.vectormath import exp, log1pexp
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.nojit
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Return the empty folder of kept kernels."""
-    monkeypatch.setattr(objects, "engine_folder", lambda: tmp_path)
+    monkeypatch.setattr(files, "cache_root", lambda: tmp_path)
     return tmp_path / "kernels"
 
 
@@ -84,4 +84,4 @@ def test_what_names_and_types_do_not_identify_is_not_kept(folder):
     assert not can_be_kept(inner.py_func)  # many functions may be made here
     assert not can_be_kept(lambda x: x)
     record = types.Record([("a", {"type": types.float64, "offset": 0})], 8, True)
-    assert is_compiled(exp, types.float64)[1]._cache._path((record,)) is None
+    assert is_compiled(exp, types.float64)[1]._cache._place((record,)) is None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nbinfer.compile import entry, kernel, objects
+from nbinfer.compile import entry, files, kernel
 
 pytestmark = pytest.mark.nojit
 
@@ -19,7 +19,7 @@ def least_power(x):
 
 @pytest.mark.parametrize("inline", [True, False])
 def test_an_inlined_kernel_is_pasted_into_its_caller(inline, tmp_path, monkeypatch):
-    monkeypatch.setattr(objects, "engine_folder", lambda: tmp_path)  # nothing is found, so that all is compiled
+    monkeypatch.setattr(files, "cache_root", lambda: tmp_path)  # nothing is found, so that all is compiled
     inner = kernel(least_power, inline=inline)
 
     def twice(x):

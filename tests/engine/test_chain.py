@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from nbinfer.compile import address_of, entry, floats_at, record_at, store_release
-from nbinfer.engine.blocks import Blocks, Column
-from nbinfer.engine.chain import Chain, work
+from nbinfer.engine.chain import Chain
+from nbinfer.engine.chains import Chains
 from nbinfer.engine.state import State
 from nbinfer.engine.step import StepMethod
+from nbinfer.engine.team import work
 from nbinfer.random import key_of
+from nbinfer.trace.columns import Column
 from tests.laws.kit import BareChains, Target, student, whole
 
 KEY = key_of(np.random.SeedSequence(3))
@@ -25,14 +27,14 @@ Own, Row = COUNTING.record, COUNTING.row
 def counting_step(chain_address, own_address):
     """Move by one; stop everything at a given draw."""
     chain, own = record_at(chain_address, Chain), record_at(own_address, Own)
-    if chain.draw == own.stop_at:
+    if chain.done == own.stop_at:
         store_release(chain.stop, 1)
     floats_at(chain.position, 1)[0] += 1.0
     chain.gradients += 1
     row = record_at(own.statistics, Row)
-    row.count = chain.draw
-    row.odd = chain.draw % 2
-    row.half = 0.5 * chain.draw
+    row.count = chain.done
+    row.odd = chain.done % 2
+    row.half = 0.5 * chain.done
     return 0
 
 
@@ -51,13 +53,13 @@ class Counting(StepMethod):
 
 def counting_chains(chains, tune, draws, stop_at=-1):
     target = Target(student, 1)
-    blocks = Blocks(target, [whole(Counting(stop_at), target)], tune, list(range(chains)), [KEY] * chains)
+    blocks = Chains(target, [whole(Counting(stop_at), target)], tune, list(range(chains)), [KEY] * chains)
     for c in range(chains):
         blocks.begin(c, np.zeros(1), 0.0, np.zeros(1))
     x = [np.full((chains, length, 1), np.nan) for length in (tune, draws)]
     stats = {k: [np.zeros((chains, length), d) for length in (tune, draws)] for k, d in Counting.statistics.items()}
-    columns = [Column(i, 1, d, *stats[k]) for i, (k, d) in enumerate(Counting.statistics.items())]
-    blocks.wire([Column(0, 1, "float64", *x)], columns)
+    columns = [Column(i, 1, *stats[k]) for i, k in enumerate(Counting.statistics)]
+    blocks.wire([Column(0, 1, *x)], columns)
     return blocks, x, stats
 
 
@@ -71,14 +73,14 @@ def test_every_kind_of_column_lands_in_its_place():
         assert stats["count"][1][c].tolist() == [3, 4, 5, 6, 7]
         assert stats["odd"][1][c].tolist() == [True, False, True, False, True]
         assert stats["half"][1][c].tolist() == [1.5, 2.0, 2.5, 3.0, 3.5]
-    assert blocks.progress["draw"].tolist() == [8, 8]
+    assert blocks.progress["done"].tolist() == [8, 8]
     assert blocks.progress["finished"].tolist() == [1, 1]
 
 
 def test_a_worker_takes_the_least_advanced_chain():
     blocks, *_ = counting_chains(4, 0, 4000, stop_at=500)
     work(address_of(blocks.team(4000)))
-    draws = blocks.progress["draw"]
+    draws = blocks.progress["done"]
     assert draws.max() >= 500
     assert np.ptp(draws) <= 16 + 1  # a block of draws, and the one that stopped
 
@@ -92,7 +94,7 @@ def test_any_number_of_workers_finishes_every_chain(workers):
         thread.start()
     for thread in threads:
         thread.join()
-    assert blocks.progress["draw"].tolist() == [400] * 4
+    assert blocks.progress["done"].tolist() == [400] * 4
     assert (x[1][:, :, 0] == np.arange(1.0, 401.0)).all()
 
 

@@ -43,12 +43,12 @@ def watched(monkeypatch):
 
     class Spy:
         def update(self, progress):
-            seen["least"] = int(progress["draw"].min())
+            seen["least"] = int(progress["done"].min())
 
         def close(self):
             seen["closed"] = True
 
-    monkeypatch.setattr(sys.modules["nbinfer.mcmc.sample"], "display_for", lambda *arguments: Spy())
+    monkeypatch.setattr(sys.modules["nbinfer.mcmc.sample"], "display_of_chains", lambda *arguments: Spy())
     return seen
 
 

@@ -10,20 +10,25 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.engine.chain import Progress
-from nbinfer.engine.progress import Bars, Counter, Silent, counter_for, describe, display_for
+from nbinfer.engine.chains import describe, display_of_chains
+from nbinfer.engine.progress import Bars, Counter, Silent, counter_for
 from tests.mcmc.models import eight_schools
 
 
 def lines(*rows):
     progress = np.zeros(len(rows), Progress)
     for line, (draw, gradients, divergences, step_size) in zip(progress, rows, strict=True):
-        line["draw"], line["gradients"], line["divergences"], line["step_size"] = (
+        line["done"], line["gradients"], line["divergences"], line["step_size"] = (
             draw,
             gradients,
             divergences,
             step_size,
         )
     return progress
+
+
+def bars_of_chains(numbers, tune, total, file):
+    return Bars([f"chain {n}" for n in numbers], total, "draw", lambda line: describe(line, tune), file)
 
 
 def test_a_line_says_phase_divergences_step_size_and_cost():
@@ -34,7 +39,7 @@ def test_a_line_says_phase_divergences_step_size_and_cost():
 
 def test_all_chains_are_shown():
     screen = io.StringIO()
-    bars = Bars([3, 4], tune=100, total=200, file=screen)
+    bars = bars_of_chains([3, 4], tune=100, total=200, file=screen)
     bars.update(lines((50, 500, 0, 0.25), (150, 1050, 3, 0.5)))
     bars.update(lines((200, 1400, 1, 0.25), (200, 1400, 3, 0.5)))
     bars.close()
@@ -47,7 +52,7 @@ def test_all_chains_are_shown():
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_nothing_is_shown_where_nobody_looks(wanted, capsys):
-    display = display_for(wanted, [0], 10, 20)
+    display = display_of_chains(wanted, [0], 10, 20)
     assert isinstance(display, Silent)
     display.update(lines((5, 5, 0, 0.1)))
     display.close()
@@ -60,7 +65,7 @@ def test_a_terminal_gets_bars(monkeypatch):
             return True
 
     monkeypatch.setattr("sys.stderr", Terminal())
-    display = display_for(True, [0], 10, 20)
+    display = display_of_chains(True, [0], 10, 20)
     assert isinstance(display, Bars)
     display.close()
 
@@ -171,7 +176,7 @@ SCREENS = {
 def test_no_screen_ends_a_run(screen, monkeypatch):
     monkeypatch.setattr(sys, "stderr", SCREENS[screen]())
     monkeypatch.setattr("nbinfer.engine.progress._REDRAW", 0.0)
-    display = display_for(True, [0, 1, 2], 100, 200)
+    display = display_of_chains(True, [0, 1, 2], 100, 200)
     counter = counter_for(True, "evaluation")
     for draw in (50, 120, 200):
         display.update(lines(*[(draw, 500, 0, 0.25)] * 3))
@@ -200,7 +205,7 @@ def tqdm_lock():
 def test_a_screen_without_tqdm_stays_dark(missing, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setitem(sys.modules, missing, None)
-    display = display_for(True, [0], 100, 200)
+    display = display_of_chains(True, [0], 100, 200)
     display.update(lines((50, 500, 0, 0.25)))
     display.close()
 
@@ -209,7 +214,7 @@ def test_a_bar_that_fails_halfway_says_nothing_more(monkeypatch):
     """Not even when it is collected, where nobody could catch what it raises."""
     monkeypatch.setattr("nbinfer.engine.progress._REDRAW", 0.0)
     terminal = Terminal()
-    bars = Bars([0, 1], 100, 200, file=terminal)
+    bars = bars_of_chains([0, 1], 100, 200, file=terminal)
     terminal.error = OSError(28, "No space left on device")
     bars.update(lines((50, 500, 0, 0.25), (50, 500, 0, 0.25)))
     terminal.error, terminal.left = None, 0

@@ -7,7 +7,7 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.engine import dispersed
-from nbinfer.engine.starts import starting_points
+from nbinfer.engine.starts import _Search, starting_points
 from nbinfer.errors import SamplingError
 from nbinfer.model.layout import Layout
 from nbinfer.random import Purpose, generator, key_of
@@ -56,6 +56,12 @@ def test_the_first_tries_of_coordinates_are_what_they_were():
     for attempt in range(dispersed.ALIKE):
         position = dispersed.coordinates(KEYS[0], 2, attempt, [slice(0, 5)], 5)
         np.testing.assert_array_equal(position, generator(KEYS[0], attempt, 2, Purpose.START).uniform(-1, 1, 5))
+
+
+def test_first_tries_of_many_chains_are_those_of_each():
+    together = dispersed.first_coordinates(KEYS, range(3, 43), 5)
+    for position, key, number in zip(together, KEYS, range(3, 43), strict=True):
+        np.testing.assert_array_equal(position, dispersed.coordinates(key, number, 0, [slice(0, 5)], 5))
 
 
 # ---- constraints: how many of 40 seeds x 2 chains start within all tries
@@ -138,6 +144,37 @@ def test_chains_start_where_the_density_is_finite_each_by_itself():
     (alone,) = begin(numbers=[2])
     np.testing.assert_array_equal(alone.discrete, points[2].discrete)
     np.testing.assert_array_equal(alone.position, points[2].position)
+
+
+def cut(p, d):
+    return -0.5 * np.sum(p.x**2) if p.x[0] > 0.5 and p.s < 2.0 else -np.inf
+
+
+def cut_callable(q):
+    return -0.5 * np.sum(q**2) if q[0] > 0.5 else np.nan
+
+
+@pytest.mark.parametrize("gradient", [True, False])
+@pytest.mark.parametrize("kind", ["named", "callable"])
+def test_continuous_chains_start_together_where_each_starts_alone(kind, gradient):
+    if kind == "named":
+        model = nb.Model({"x": nb.real(3), "s": nb.positive()}, logp=cut)
+    else:
+        model = nb.Model.flat(cut_callable, dim=3, compile=False)
+    numbers = range(5, 45)
+    together = starting_points(model.bind(40), model, None, True, KEYS, numbers, gradient)
+    later = 0
+    for point, key, number in zip(together, KEYS, numbers, strict=True):
+        (alone,) = starting_points(model.bind(1), model, None, True, [key], [number], gradient)
+        search = _Search(model.bind(1), model, True, True, gradient)
+        for other in (alone, search.start(None, key, number)):
+            assert np.isfinite(point.logp)
+            assert point.logp == other.logp
+            np.testing.assert_array_equal(point.position, other.position)
+            assert (point.grad is None) == (other.grad is None) == (not gradient)
+            np.testing.assert_array_equal(point.grad if gradient else 0, other.grad if gradient else 0)
+        later += not np.array_equal(point.position, dispersed.coordinates(key, number, 0, [], len(point.position)))
+    assert 10 < later < 40
 
 
 def test_a_partial_start_is_kept_and_the_rest_drawn():

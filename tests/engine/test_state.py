@@ -107,6 +107,6 @@ def test_names_that_numpy_s_records_have_are_refused():
 
 
 def test_a_declaration_grows():
-    grown = WALK.extended({"depth": "i8"}, statistics={"depth": "int64"})
+    grown = State({"depth": "i8"}, base=WALK, statistics={"depth": "int64"})
     assert list(grown.statistics) == ["lp", "moved", "depth"]
     assert set(WALK.record.names) < set(grown.record.names)

@@ -4,15 +4,18 @@ import numpy as np
 
 from nbinfer import random
 from nbinfer.compile import address_of, call_density, entry, floats_at, record_at
-from nbinfer.engine.blocks import Blocks, Column, Placed
-from nbinfer.engine.chain import Chain, work
+from nbinfer.engine.chain import Chain
+from nbinfer.engine.chains import Chains, Placed
 from nbinfer.engine.step import Site
+from nbinfer.engine.team import work
 from nbinfer.mcmc.hamiltonian import tree
 from nbinfer.mcmc.hamiltonian.nuts import NUTS
 from nbinfer.mcmc.hamiltonian.phase import copy
 from nbinfer.mcmc.hamiltonian.tree import Tree
 from nbinfer.mcmc.metric.kernel import Metric
 from nbinfer.random import generator, key_of
+from nbinfer.trace.columns import Column
+from nbinfer.trace.store import MemoryStore, columns_of_statistics
 
 
 @entry("float64(int64, intp, intp, intp)")
@@ -128,23 +131,20 @@ def gaussian_target(covariance):
 class BareChains:
     """Chains on a bare target with everything they draw in arrays."""
 
-    def __init__(self, target, nuts=None, *, tune=0, draws=100, numbers=(0,), seed=1, starts=None):
+    def __init__(self, target, nuts=None, *, tune=0, draws=100, numbers=(0,), seed=1, starts=None, store=None):
         self.nuts, self.tune, self.draws = nuts or NUTS(), tune, draws
         keys = [key_of(np.random.SeedSequence(seed))] * len(numbers)
-        self.blocks = Blocks(target, [whole(self.nuts, target)], tune, list(numbers), keys)
         chains, dim = len(numbers), target.dim
-        self.x, self.warm = np.full((chains, draws, dim), np.nan), np.full((chains, tune, dim), np.nan)
-        self.stats = {k: np.zeros((chains, draws), d) for k, d in self.nuts.statistics.items()}
-        self.warm_stats = {k: np.zeros((chains, tune), d) for k, d in self.nuts.statistics.items()}
+        self.store = store or MemoryStore(chains, tune, draws)
+        self.blocks = Chains(target, [whole(self.nuts, target)], tune, list(numbers), keys, self.store.words)
+        self.warm, self.x = (self.store.array(group, "x", (dim,), float) for group in ("warmup_posterior", "posterior"))
+        statistics = columns_of_statistics(self.store, [self.nuts.statistics])
+        self.stats, self.warm_stats = (self.store.groups[group] for group in ("sample_stats", "warmup_sample_stats"))
         for c, number in enumerate(numbers):
             q = starts[c] if starts is not None else generator(keys[c], 0, number).uniform(-1, 1, dim)
             self.blocks.begin(c, q, *target.value_and_grad(q))
         self._target = target
-        statistics = enumerate(self.nuts.statistics.items())
-        self.columns = (
-            [Column(0, dim, "float64", self.warm, self.x)],
-            [Column(i, 1, d, self.warm_stats[k], self.stats[k]) for i, (k, d) in statistics],
-        )
+        self.columns = [Column(0, dim, self.warm, self.x)], statistics, self.store.thin
         self.blocks.wire(*self.columns)
 
     def run(self, until=None):

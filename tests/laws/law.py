@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from nbinfer.compile import JIT, address_of, call_density, call_step, entry, floats_at, ints_at, record_at
-from nbinfer.engine.blocks import Blocks
 from nbinfer.engine.chain import Chain
+from nbinfer.engine.chains import Chains
 from nbinfer.random import key_of, start
 from tests.laws.kit import whole
 
@@ -77,7 +77,7 @@ def _move(chains_address, members, originals, positions, discretes, logps, count
             chain, row = record_at(chains[m], Chain), i * members + m
             chain.logp = call_density(chain.value, chain.n, chain.position, 0, chain.context)
             chain.gradient_known = 0
-            chain.draw = i
+            chain.done = i
             logp[2 * row] = chain.logp
             steps = ints_at(chain.steps, 2 * chain.n_steps)
             for k in range(chain.n_steps):
@@ -124,7 +124,7 @@ def move_once(method, target, positions, discrete=None, *, seed=1, members=MEMBE
     steps = [m if hasattr(m, "site") else whole(m, target) for m in methods]
     members = members if any(step.method.population for step in steps) else 1
     discrete = np.zeros((len(positions), 0), np.int64) if discrete is None else discrete
-    blocks = Blocks(target, steps, 0, list(range(members)), [key_of(np.random.SeedSequence(seed))] * members)
+    blocks = Chains(target, steps, 0, list(range(members)), [key_of(np.random.SeedSequence(seed))] * members)
     for c in range(members):
         blocks.begin(c, positions[c], 0.0, None, discrete[c])
     blocks.wire([], [])

@@ -117,10 +117,10 @@ def test_reset_tuning_begins_anew(kind):
     first = tuned(old, name, draws)
     old.reset_tuning()
     assert old.tune
-    first_field = old._job.blocks._first_of_steps
-    state = old._job.blocks.state[0, first_field:]
+    first_field = old._sampling.chains._first_of_steps
+    state = old._sampling.chains.state[0, first_field:]
     new = method.on(wide(), tune=draws, random_seed=5, start={"x": old.position})
-    fresh = new._job.blocks.state[0, first_field:]
+    fresh = new._sampling.chains.state[0, first_field:]
     addresses = (state > 1 << 32) & (state < 1 << 48)
     np.testing.assert_array_equal(state[~addresses], fresh[~addresses])
     second = tuned(old, name, draws)

@@ -9,34 +9,10 @@ import pytest
 
 import nbinfer.model as nb
 from nbinfer.autodiff.check import compare_all
-from nbinfer.compile import JIT, Entry, address_of, call_density, call_record, entry, ints_at
+from nbinfer.compile import JIT, address_of, ints_at
 from nbinfer.errors import ModelError
-from tests.model.small import SIGMA, Y, eight_schools, likelihood, position, prior, zoo
-
-
-@entry("float64(intp, int64, intp, intp, intp)")
-def evaluate(function, n, q, grad, context):
-    return call_density(function, n, q, grad, context)
-
-
-@entry("int64(intp, int64, intp, intp, intp)")
-def write_row(function, n, q, row, context):
-    return call_record(function, n, q, row, context)
-
-
-def through_address(bound, q, chain, *, gradient=True, density=None):
-    grad = np.full(bound.dim, np.nan)
-    value = evaluate(
-        density or bound.density, bound.dim, address_of(q), address_of(grad) if gradient else 0, bound.context(chain)
-    )
-    return value, grad
-
-
-def record(bound, q, chain=0):
-    row = np.full(bound.row_size, np.nan)
-    status = write_row(bound.record, bound.dim, address_of(q), address_of(row), bound.context(chain))
-    values = {c.name: row[c.offset : c.offset + c.size].reshape(c.shape).astype(c.dtype) for c in bound.columns}
-    return status, values
+from tests.model.address import count_compiled, record, through_address
+from tests.model.small import eight_schools, position, zoo
 
 
 def standard(p, d):
@@ -105,7 +81,7 @@ def test_a_row_holds_constrained_values_and_derived_quantities(model):
     status, values = record(bound, q)
     assert status == 0
     wanted = model.constrain(q)
-    p, d = model.layout.as_tuple(wanted), model._data_tuple
+    p, d = model.layout.as_tuple(wanted), model.data_tuple
     wanted |= {name: np.asarray(f(p, d)) for name, f in model.derived.items()}
     assert list(values) == list(wanted)
     for name, value in wanted.items():
@@ -141,59 +117,6 @@ def test_discrete_values_reach_the_density():
     np.testing.assert_array_equal(record(bound, q, 1)[1]["labels"], point["labels"])
 
 
-# ---- weights and data
-
-
-def test_weights_temper_the_terms():
-    model = eight_schools()
-    bound = model.bind()
-    q = position(model)
-    p, d = model.layout.as_tuple(model.constrain(q)), model._data_tuple
-    bound.reweight([1.0, 0.25])
-    assert bound.has_gradient == "derived"  # a written gradient knows the whole only
-    assert bound.gradient_warning == ""
-    wanted = model.log_jacobian(q) + prior(p, d) + 0.25 * np.sum(likelihood(p, d))
-    value, grad = through_address(bound, q, 0)
-    assert value == pytest.approx(wanted, rel=1e-13)
-    assert bound.compare(q).ok
-    without = eight_schools("logp_grad").bind()
-    without.reweight([1.0, 0.25])
-    np.testing.assert_allclose(grad, through_address(without, q, 0)[1], rtol=1e-12, atol=1e-12)
-    bound.reweight([1.0, 0.0])
-    assert bound.value(q) == pytest.approx(model.log_jacobian(q) + prior(p, d), rel=1e-13)
-    bound.reweight(1.0)
-    assert bound.has_gradient == "written"
-
-
-def test_one_weight_scales_a_gradient_without_terms():
-    bound = eight_schools("prior", "likelihood").bind()
-    model = bound.model
-    q = position(model)
-    whole, grad = bound.value_and_grad(q)
-    jacobian, slope = model.log_jacobian(q), np.eye(10)[1]  # of tau = exp(u)
-    bound.reweight(0.5)
-    value, half = bound.value_and_grad(q)
-    assert value == pytest.approx(jacobian + 0.5 * (whole - jacobian), rel=1e-13)
-    np.testing.assert_allclose(half, slope + 0.5 * (grad - slope), rtol=1e-12)
-
-
-@pytest.mark.parametrize("total_size", [{"y": 80}, 80.0])
-def test_total_size_weighs_a_sample_of_the_data(total_size):
-    model = nb.Model(
-        {"mu": nb.real(), "tau": nb.positive(), "eta": nb.real(8)},
-        prior=prior,
-        likelihood={"y": likelihood},
-        data={"y": Y, "sigma": SIGMA},
-        total_size=total_size,
-    )
-    bound = model.bind()
-    assert list(bound.weights) == [1.0, 10.0]
-    assert bound.gradient_warning == ""
-    q = position(model)
-    assert bound.value(q) == pytest.approx(model.logp_unconstrained(q), rel=1e-13)
-    assert bound.compare(q).ok
-
-
 def underivable(p, d):
     total, i = 0.0, 0
     while i < 3:
@@ -219,10 +142,6 @@ def test_nothing_is_said_of_a_gradient_next_to_where_the_density_is_not_finite()
     comparison = compare_all(root, np.array([0.5]), np.zeros(1), ["a"])
     assert comparison.ok
     assert comparison.coordinates[0].excess == 0.0
-
-
-def count_compiled():
-    return len(Entry.compiled)
 
 
 def double(p, d):
@@ -257,8 +176,8 @@ def test_a_model_may_have_discrete_parameters_only():
     bound = model.bind()
     assert model.dim == 0
     assert bound.value([]) == -1.0
-    bound.discrete(bound.chains)[:] = 2
-    assert bound.value([]) == 0.0
+    assert bound.value([], np.array([2])) == 0.0
+    assert bound.value([]) == -1.0  # nothing stays of what one call was given
     assert record(bound, np.zeros(0))[1]["k"] == 1
 
 
@@ -391,5 +310,5 @@ def test_a_model_may_be_called_through_ctypes():
         pytest.skip("addresses are keys")
     bound = eight_schools().bind()
     prototype = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64, *[ctypes.c_ssize_t] * 3)
-    q = position(bound.model)
+    q = position(bound.definition)
     assert prototype(bound.density)(bound.dim, address_of(q), 0, bound.context(0)) == bound.value(q)

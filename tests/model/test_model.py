@@ -246,7 +246,7 @@ import sys, numpy as np
 from tests.model.small import eight_schools, position
 from nbinfer.compile import Entry, address_of
 bound = eight_schools(*{left_out}).bind(2)
-q = position(bound.model)
+q = position(bound.definition)
 print(repr(bound.value_and_grad(q)[0]), bound.record != 0, bound.has_gradient, Entry.compiled)
 print([name for name in ("numba", "scipy", "nbinfer.autodiff.frontend") if name in sys.modules])
 """
@@ -260,7 +260,7 @@ def test_a_second_process_derives_and_compiles_nothing_and_does_not_import_numba
     assert bound.record
     code = _SCRIPT.format(left_out=left_out)
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
-    assert run.stdout == f"{bound.value(position(bound.model))!r} True {gradient} []\n[]\n"
+    assert run.stdout == f"{bound.value(position(bound.definition))!r} True {gradient} []\n[]\n"
 
 
 def test_sigma_is_not_copied():

@@ -166,7 +166,7 @@ BRANCHES = {
 
 def draw_of_x():
     model = nb.Model({"x": nb.real(3)}, logp=plain)
-    return draw_entry(model, model._facts(), "x", draw).address
+    return draw_entry(model.definition, model.definition.facts(), "x", draw).address
 
 
 @pytest.mark.nojit

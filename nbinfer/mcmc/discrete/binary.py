@@ -11,7 +11,8 @@ import numpy as np
 
 from nbinfer.arguments import is_number
 from nbinfer.compile import entry, ints_at, record_at
-from nbinfer.engine.chain import Chain, Status, value_at
+from nbinfer.engine.chain import Chain, value_at
+from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, integers, per_discrete
 from nbinfer.engine.step import Around, Competence, Site, StepMethod
 from nbinfer.mcmc.discrete import sweep as sweeps

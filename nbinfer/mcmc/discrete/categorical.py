@@ -1,11 +1,7 @@
 """Gibbs sweeps over categorical variables, with uniform or proportional proposals.
 
-The proportional proposal is Liu's Metropolised Gibbs sampler [1]_: another category k is proposed with probability
-p(k) / (1 - p(current)) and accepted with probability min(1, (1 - p(current)) / (1 - p(k))).
-
-References
-----------
-.. [1] J. S. Liu, "Peskun's theorem and a modified discrete-state Gibbs sampler", Biometrika 83 (1996).
+The proportional proposal is the Metropolised Gibbs sampler of Liu (1996): another category k is proposed with
+probability p(k) / (1 - p(current)) and accepted with probability min(1, (1 - p(current)) / (1 - p(k))).
 """
 
 from __future__ import annotations
@@ -18,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
-from nbinfer.engine.chain import Chain, Status
+from nbinfer.engine.chain import Chain
+from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, floats
 from nbinfer.engine.step import Around, Competence, Site, StepMethod
 from nbinfer.mcmc.discrete import sweep as sweeps
@@ -138,7 +135,7 @@ class CategoricalGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
         Names of the variables to sample, each `categorical` or `binary`. Default: all such.
     proposal : {'uniform', 'proportional'}
         'uniform' proposes any other category and evaluates the density there; 'proportional' evaluates it at all
-        categories and proposes by that.
+        categories and proposes by that [1]_.
     order : 'random' or sequence of int
         In which order the values are visited; 'random' draws a new one in each iteration.
 
@@ -146,6 +143,10 @@ class CategoricalGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
     -----
     A model's `conditional` makes a visit as cheap as what depends on one value. Statistics of each draw: proposed
     (values visited), moves (of them), lp, tune.
+
+    References
+    ----------
+    .. [1] J. S. Liu, "Peskun's theorem and a modified discrete-state Gibbs sampler", Biometrika 83 (1996).
     """
 
     proposal: str = "uniform"

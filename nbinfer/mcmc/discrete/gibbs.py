@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from nbinfer.compile import call_record, entry, floats_at, ints_at, record_at
-from nbinfer.engine.chain import Chain, Status, know_value
+from nbinfer.engine.chain import Chain, know_value
+from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, address_of_rows, floats, integers, per_discrete
 from nbinfer.engine.step import Around, Competence, Site, StepMethod
 from nbinfer.model.code.extras import DRAWABLE, check_draw
@@ -27,7 +28,7 @@ def _count(step: Any, site: Site) -> int:
 
 def _room(step: Any, site: Site) -> int:
     """Return what a draw takes: as coordinates, and as elements of the variable."""
-    return _count(step, site) + int(site.bound.model.parameters[site.names[0]].elements)
+    return _count(step, site) + int(site.bound.definition.parameters[site.names[0]].elements)
 
 
 GIBBS = State(
@@ -131,7 +132,7 @@ class GibbsStep(StepMethod):  # numpydoc ignore=PR02
 
     def check(self, site: Site) -> None:
         """Raise ValueError if the function, tried once, draws no value of the variable, or others move with it."""
-        check_draw(site.bound.model, site.names[0], self.draw)
+        check_draw(site.bound.definition, site.names[0], self.draw)
         followers = _followers(site)
         if followers:
             raise ValueError(
@@ -151,23 +152,22 @@ class GibbsStep(StepMethod):  # numpydoc ignore=PR02
         own.given[:, 0], own.given[:, 1] = around.chain.record["words"], generator_functions()
         own.given[:, 2] = address_of_rows(own.out)
 
-    def replay(self, model: Any, position: np.ndarray, discrete: np.ndarray, rng: np.random.Generator) -> None:
+    def replay(self, definition: Any, position: np.ndarray, discrete: np.ndarray, rng: np.random.Generator) -> None:
         """Draw once more in plain Python, with the same random numbers."""
-        values, _ = model.layout.image(position, model._data_tuple, discrete if discrete.size else None)
-        call(self.draw, *model._arguments(values), rng)
+        call(self.draw, *definition.arguments(definition.constrain(position, discrete)), rng)
 
 
 def _followers(site: Site) -> list[str]:
     """Name other variables whose values change with this one at the same coordinates, since their bounds do."""
-    model, rng = site.bound.model, np.random.default_rng(0)
-    suspects = [p.name for p in model.layout.dependent if p.name not in site.names]
+    definition, rng = site.bound.definition, np.random.default_rng(0)
+    suspects = [p.name for p in definition.layout.dependent if p.name not in site.names]
     found: set[str] = set()
     for _ in range(_LOOKS if suspects else 0):
-        q, values = rng.normal(size=site.bound.dim), model.layout.discrete_values({})
+        q, values = rng.normal(size=site.bound.dim), definition.layout.discrete_values({})
         with contextlib.suppress(BoundsError):  # bounds that leave nothing there tell nothing
-            before, _ = model.layout.image(q, model._data_tuple, values if values.size else None)
+            before = definition.constrain(q, values)
             q[site.coordinates] = rng.normal(size=len(site.coordinates))
             values[site.discrete] = rng.integers(site.lowest, site.highest, endpoint=True)
-            after, _ = model.layout.image(q, model._data_tuple, values if values.size else None)
+            after = definition.constrain(q, values)
             found |= {name for name in suspects if not np.array_equal(before[name], after[name])}
     return [name for name in suspects if name in found]

@@ -1,8 +1,7 @@
-"""What steps of Hamiltonian dynamics have in common: settings, metric, step size and their adaptation.
+"""What steps of Hamiltonian dynamics have in common: the frame of a transition, and the options that go with it.
 
-References
-----------
-.. [1] M. D. Hoffman and A. Gelman, "The No-U-Turn Sampler", JMLR 15 (2014).
+A transition enters, which gives the step size; follows a trajectory, which is each step's own; and leaves, which takes
+in what was learnt from it.
 """
 
 from __future__ import annotations
@@ -15,34 +14,31 @@ from typing import Any
 import numpy as np
 
 from nbinfer.arguments import between, choice, flag, is_number, positive
-from nbinfer.compile import Record, kernel
+from nbinfer.compile import Record, kernel, record_at
 from nbinfer.compile.forks import cached_property
+from nbinfer.engine.chain import know_gradient
 from nbinfer.engine.state import Inner, Memory, State
 from nbinfer.engine.step import Around, Competence, Site, StepMethod
 from nbinfer.mcmc.adaptation import step_size as step_sizes
 from nbinfer.mcmc.adaptation import warmup
-from nbinfer.mcmc.adaptation.step_size import AVERAGING
-from nbinfer.mcmc.adaptation.warmup import SCHEDULE
+from nbinfer.mcmc.adaptation.step_size import AVERAGING, DualAveraging
+from nbinfer.mcmc.adaptation.warmup import SCHEDULE, Schedule
 from nbinfer.mcmc.hamiltonian import integrators
 from nbinfer.mcmc.hamiltonian.integrators import integrator_number
-from nbinfer.mcmc.hamiltonian.phase import from_chain, momentum_of
+from nbinfer.mcmc.hamiltonian.phase import from_chain, momentum_of, point_at
 from nbinfer.mcmc.metric import kernel as metrics
 from nbinfer.mcmc.metric.adaptive import NAMED
 from nbinfer.mcmc.metric.choose import potential_of
 from nbinfer.mcmc.metric.guessed import GuessedPotential
-from nbinfer.mcmc.metric.kernel import Adaptation
+from nbinfer.mcmc.metric.kernel import Adaptation, Metric
 from nbinfer.mcmc.metric.potential import QuadPotential
 from nbinfer.random import uniform
 
-#: What every Hamiltonian step keeps.
+#: What every Hamiltonian step keeps, and the statistics that each has first.
 HAMILTONIAN = State(
     fields={
         "integrator": "i8",
         "energy_limit": "f8",  # Emax
-        "target_accept": "f8",
-        "gamma": "f8",
-        "k": "f8",
-        "t0": "f8",
         "adapts_step_size": "i8",
         "low": "f8",  # the step size is multiplied by a number from U(low, high)
         "high": "f8",
@@ -50,46 +46,74 @@ HAMILTONIAN = State(
         "begun": "i8",  # whether the first transition has been prepared
     },
     parts={"metric": Inner(lambda step: step.kinetic), "schedule": SCHEDULE, "averaging": AVERAGING},
+    statistics={
+        "lp": "float64",
+        "acceptance_rate": "float64",
+        "step_size": "float64",
+        "step_size_bar": "float64",
+        "n_steps": "int64",
+        "diverging": "bool",
+        "energy": "float64",
+        "energy_error": "float64",
+        "tune": "bool",
+    },
 )
+Row = HAMILTONIAN.row
 
 
 @kernel
-def search_step_size(chain: Record, own: Record, metric: Record, averaging: Record, origin: int, target: int) -> None:
-    """Double or halve the step size until the acceptance of one step crosses the target (section 3.2.1 of [1]).
+def enter(chain: Record, own: Record, points: int) -> float:
+    """Prepare a transition; return its step size.
 
-    `origin` and `target` are addresses of two phase points that may be overwritten.
+    Parameters
+    ----------
+    chain : Chain record
+        Its gradient is known afterwards.
+    own : record of a state whose base is `HAMILTONIAN`
+        The first transition of warm-up finds a first metric and a first step size.
+    points : int
+        Address of two phase points that may be overwritten.
     """
-    n = chain.n
-    from_chain(chain, origin)
-    size = own.first_step_size if averaging.count == 0.0 else step_sizes.step_size(averaging, True)
-    direction = 0
-    for _ in range(100):
-        kinetic = metrics.draw_momentum(metric, chain.words, momentum_of(origin, n))
-        logp, new_kinetic = integrators.step(chain, metric, own.integrator, size, origin, target)
-        chain.gradients += own.integrator + 1
-        error = new_kinetic - logp - (kinetic - chain.logp)
-        accept = math.exp(min(0.0, -error)) if error < np.inf else 0.0
-        wanted = 1 if accept > own.target_accept else -1
-        if direction == 0:
-            direction = wanted
-        elif wanted != direction:
-            break
-        following = size * 2.0 if direction > 0 else size * 0.5
-        if following > averaging.largest or following < 1e-300:
-            break
-        size = following
-    step_sizes.restart(averaging, size)
+    averaging = record_at(own.averaging, DualAveraging)
+    know_gradient(chain)
+    if own.begun == 0:
+        own.begun = 1
+        step_sizes.restart(averaging, own.first_step_size)
+        if chain.tuning != 0:
+            metrics.initial_metric(record_at(own.metric, Metric), chain.grad)
+            if own.adapts_step_size != 0:
+                search_step_size(chain, own, points)
+    chain.step_size = step_sizes.step_size(averaging, chain.tuning != 0)
+    return varied(chain, own, chain.step_size)
 
 
 @kernel
-def begin(chain: Record, own: Record, metric: Record, averaging: Record, origin: int, target: int) -> None:
-    """Do what the first transition needs: a first metric and a first step size."""
-    own.begun = 1
-    step_sizes.restart(averaging, own.first_step_size)
+def leave(chain: Record, own: Record, points: int, accept: float, moved: bool, diverging: bool) -> None:
+    """Take in what came of a transition, by which the chain has moved: learn from it in warm-up, count it afterwards.
+
+    Parameters
+    ----------
+    chain : Chain record
+    own : record of a state whose base is `HAMILTONIAN`
+        What the transition knows of it goes into its row of statistics.
+    points : int
+        Address of two phase points that may be overwritten.
+    accept : float
+        The acceptance probability that the step size is tuned by.
+    moved : bool
+        Whether the draw teaches the metric anything.
+    diverging : bool
+    """
+    averaging, row = record_at(own.averaging, DualAveraging), record_at(own.statistics, Row)
     if chain.tuning != 0:
-        metrics.guess(metric, chain.grad)
-        if own.adapts_step_size != 0:
-            search_step_size(chain, own, metric, averaging, origin, target)
+        adapt(chain, own, points, accept, moved)
+    elif diverging:
+        chain.divergences += 1
+    row.lp = chain.logp
+    row.step_size = chain.step_size
+    row.step_size_bar = step_sizes.step_size(averaging, False)
+    row.diverging = diverging
+    row.tune = chain.tuning
 
 
 @kernel
@@ -102,27 +126,47 @@ def varied(chain: Record, own: Record, size: float) -> float:
 
 
 @kernel
-def adapt(
-    chain: Record,
-    own: Record,
-    metric: Record,
-    schedule: Record,
-    averaging: Record,
-    accept: float,
-    moved: bool,
-    origin: int,
-    target: int,
-) -> None:
+def adapt(chain: Record, own: Record, points: int, accept: float, moved: bool) -> None:
     """Learn from a transition of warm-up: the step size from its acceptance, the metric from where it led."""
+    metric, schedule = record_at(own.metric, Metric), record_at(own.schedule, Schedule)
     if own.adapts_step_size != 0:
-        step_sizes.learn(averaging, accept, own.target_accept, own.gamma, own.t0, own.k)
-    first_change = warmup.learn(schedule, metric, chain.draw, moved, chain.position, chain.grad)
+        step_sizes.learn(record_at(own.averaging, DualAveraging), accept)
+    first_change = warmup.learn(schedule, metric, chain.done, moved, chain.position, chain.grad)
     if first_change and own.adapts_step_size != 0:
-        search_step_size(chain, own, metric, averaging, origin, target)
+        search_step_size(chain, own, points)
+
+
+@kernel
+def search_step_size(chain: Record, own: Record, points: int) -> None:
+    """Double or halve the step size until the acceptance of one step crosses the target.
+
+    Section 3.2.1 of Hoffman & Gelman (2014). `points` is the address of two phase points that may be overwritten.
+    """
+    n, origin, target = chain.n, point_at(points, chain.n, 0), point_at(points, chain.n, 1)
+    metric, averaging = record_at(own.metric, Metric), record_at(own.averaging, DualAveraging)
+    from_chain(chain, origin)
+    size = own.first_step_size if averaging.count == 0.0 else step_sizes.step_size(averaging, True)
+    direction = 0
+    for _ in range(100):
+        kinetic = metrics.draw_momentum(metric, chain.words, momentum_of(origin, n))
+        logp, new_kinetic = integrators.step(chain, metric, own.integrator, size, origin, target)
+        chain.gradients += own.integrator + 1
+        error = new_kinetic - logp - (kinetic - chain.logp)
+        accept = math.exp(min(0.0, -error)) if error < np.inf else 0.0
+        wanted = 1 if accept > averaging.target_accept else -1
+        if direction == 0:
+            direction = wanted
+        elif wanted != direction:
+            break
+        following = size * 2.0 if direction > 0 else size * 0.5
+        if following > averaging.largest or following < 1e-300:
+            break
+        size = following
+    step_sizes.restart(averaging, size)
 
 
 @dataclass(frozen=True)
-class Hamiltonian(StepMethod):  # numpydoc ignore=PR01
+class HamiltonianStep(StepMethod):  # numpydoc ignore=PR01
     """Base of the Hamiltonian steps: their common options, which `NUTS` and `HamiltonianMC` describe."""
 
     _: KW_ONLY
@@ -219,14 +263,15 @@ class Hamiltonian(StepMethod):  # numpydoc ignore=PR01
 
     def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write the settings and the first state of a chain that begins at `position`."""
-        own.target_accept, own.gamma, own.k, own.t0 = self.target_accept, self.gamma, self.k, self.t0
         own.integrator, own.energy_limit = integrator_number(self.integrator), self.Emax
         own.adapts_step_size = self.adapt_step_size
         own.low, own.high = self._step_range()
         own.first_step_size = self.step_scale / site.n**0.25
+        averaging, largest = own.averaging, self.largest_step_size
+        averaging.target_accept, averaging.gamma = self.target_accept, self.gamma
+        averaging.t0, averaging.k = self.t0, self.k
         # Without a metric that is learnt a step is as long as the parameters are large.
-        largest = self.largest_step_size
-        own.averaging.largest = np.inf if np.isnan(largest) else largest
+        averaging.largest = np.inf if np.isnan(largest) else largest
         self.kinetic.placed(site).initialise(own.metric, own.schedule, tune, position)
 
     def connect(self, own: Memory, around: Around, site: Site) -> None:

@@ -1,9 +1,4 @@
-"""Hamiltonian Monte Carlo: trajectories of one length, whose end is accepted or rejected.
-
-References
-----------
-.. [1] R. M. Neal, "MCMC using Hamiltonian dynamics", Handbook of Markov Chain Monte Carlo (2011), section 5.3.
-"""
+"""Hamiltonian Monte Carlo: trajectories of one length, whose end is accepted or rejected."""
 
 from __future__ import annotations
 
@@ -14,21 +9,20 @@ import numpy as np
 
 from nbinfer.arguments import count, positive
 from nbinfer.compile import Record, entry, kernel, load_acquire, record_at
-from nbinfer.engine.chain import Chain, Status, know_gradient
-from nbinfer.engine.state import Memory, floats
+from nbinfer.engine.chain import Chain
+from nbinfer.engine.job import Status
+from nbinfer.engine.state import Memory, State, floats
 from nbinfer.engine.step import Site
-from nbinfer.mcmc.adaptation import step_size as step_sizes
-from nbinfer.mcmc.adaptation.step_size import DualAveraging
-from nbinfer.mcmc.adaptation.warmup import Schedule
 from nbinfer.mcmc.hamiltonian import common as hamiltonian
 from nbinfer.mcmc.hamiltonian import integrators
-from nbinfer.mcmc.hamiltonian.common import HAMILTONIAN, Hamiltonian
+from nbinfer.mcmc.hamiltonian.common import HAMILTONIAN, HamiltonianStep
 from nbinfer.mcmc.hamiltonian.phase import from_chain, momentum_of, point_at, to_chain
 from nbinfer.mcmc.metric import kernel as metrics
 from nbinfer.mcmc.metric.kernel import Metric
 from nbinfer.random import uniform
 
-HMC = HAMILTONIAN.extended(
+HMC = State(
+    base=HAMILTONIAN,
     fields={
         "path_length": "f8",
         "max_steps": "i8",
@@ -40,33 +34,42 @@ HMC = HAMILTONIAN.extended(
         "n_steps": "i8",
     },
     work={"points": floats(lambda step, site: 8 * site.n)},  # two phase points
-    statistics={
-        "lp": "float64",
-        "acceptance_rate": "float64",
-        "accepted": "bool",
-        "step_size": "float64",
-        "step_size_bar": "float64",
-        "path_length": "float64",
-        "n_steps": "int64",
-        "diverging": "bool",
-        "energy": "float64",
-        "energy_error": "float64",
-        "tune": "bool",
-    },
+    statistics={"accepted": "bool", "path_length": "float64"},
 )
 Hmc, Row = HMC.record, HMC.row
 
 _OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
 
 
+@entry("int64(intp, intp)")
+def step(chain_address: int, own_address: int) -> int:
+    """Make one transition of a chain."""
+    chain, own = record_at(chain_address, Chain), record_at(own_address, Hmc)
+    size = hamiltonian.enter(chain, own, own.points)
+    if not _trajectory(chain, own, size):
+        return _STOPPED
+    error = own.energy - own.start_energy
+    # Only a rise diverges: a fall is how a chain that starts far out finds its way in. A rise is accepted or rejected
+    # as any other, for the way back is no divergence: to reject all would break detailed balance.
+    diverging = not math.isfinite(own.energy) or error > own.energy_limit
+    accept = 0.0 if not math.isfinite(own.energy) else math.exp(min(0.0, -error))
+    accepted = uniform(chain.words) < accept
+    if accepted:
+        chain.logp = own.logp
+        to_chain(chain, own.end)
+    hamiltonian.leave(chain, own, own.points, accept, accepted, diverging)
+    _report(own, size, accept, accepted)
+    return _OK
+
+
 @kernel
-def trajectory(chain: Record, own: Record, metric: Record, size: float) -> bool:
+def _trajectory(chain: Record, own: Record, size: float) -> bool:
     """Follow the dynamics from the chain's position with a new momentum, and write where it ends; False if stopped.
 
     The path ends early where the energy is not finite. That does not depend on the direction of the path, so that what
     is rejected for it is rejected both ways.
     """
-    n = chain.n
+    n, metric = chain.n, record_at(own.metric, Metric)
     origin, target = point_at(own.points, n, 0), point_at(own.points, n, 1)
     from_chain(chain, origin)
     own.start_energy = metrics.draw_momentum(metric, chain.words, momentum_of(origin, n)) - chain.logp
@@ -86,55 +89,21 @@ def trajectory(chain: Record, own: Record, metric: Record, size: float) -> bool:
     return True
 
 
-@entry("int64(intp, intp)")
-def step(chain_address: int, own_address: int) -> int:
-    """Make one transition of a chain."""
-    chain, own = record_at(chain_address, Chain), record_at(own_address, Hmc)
-    metric, schedule = record_at(own.metric, Metric), record_at(own.schedule, Schedule)
-    averaging = record_at(own.averaging, DualAveraging)
-    origin, target = point_at(own.points, chain.n, 0), point_at(own.points, chain.n, 1)
-    know_gradient(chain)
-    if own.begun == 0:
-        hamiltonian.begin(chain, own, metric, averaging, origin, target)
-    tuning = chain.tuning != 0
-    size = step_sizes.step_size(averaging, tuning)
-    used = hamiltonian.varied(chain, own, size)
-    if not trajectory(chain, own, metric, used):
-        return _STOPPED
-    error = own.energy - own.start_energy
-    # Only a rise diverges: a fall is how a chain that starts far out finds its way in. A rise is accepted or rejected
-    # as any other, for the way back is no divergence: to reject all would break detailed balance.
-    diverging = not math.isfinite(own.energy) or error > own.energy_limit
-    accept = 0.0 if not math.isfinite(own.energy) else math.exp(min(0.0, -error))
-    accepted = uniform(chain.words) < accept
-    if accepted:
-        chain.logp = own.logp
-        to_chain(chain, own.end)
-    length = own.n_steps * used
-    energy = own.energy if accepted else own.start_energy
-    if tuning:
-        hamiltonian.adapt(chain, own, metric, schedule, averaging, accept, accepted, origin, target)
-    elif diverging:
-        chain.divergences += 1
-    chain.step_size = size
+@kernel
+def _report(own: Record, size: float, accept: float, accepted: bool) -> None:
+    """Write what the trajectory was like."""
     row = record_at(own.statistics, Row)
-    row.lp = chain.logp
     row.acceptance_rate = accept
-    row.accepted = accepted
-    row.step_size = size
-    row.step_size_bar = step_sizes.step_size(averaging, False)
-    row.path_length = length
     row.n_steps = own.n_steps
-    row.diverging = diverging
-    row.energy = energy
-    row.energy_error = error
-    row.tune = chain.tuning
-    return _OK
+    row.energy = own.energy if accepted else own.start_energy
+    row.energy_error = own.energy - own.start_energy
+    row.accepted = accepted
+    row.path_length = own.n_steps * size
 
 
 @dataclass(frozen=True, kw_only=True)
-class HamiltonianMC(Hamiltonian):  # numpydoc ignore=PR02
-    """Configure Hamiltonian Monte Carlo with trajectories of one length.
+class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
+    """Configure Hamiltonian Monte Carlo [1]_ with trajectories of one length.
 
     Parameters
     ----------
@@ -187,9 +156,13 @@ class HamiltonianMC(Hamiltonian):  # numpydoc ignore=PR02
 
     Notes
     -----
-    Statistics of each draw: lp, acceptance_rate, accepted, step_size, step_size_bar, path_length (of this trajectory:
-    n_steps times the step size after `step_rand`), n_steps, diverging, energy (at the draw), energy_error (at the end
-    of the trajectory, accepted or not), tune.
+    Statistics of each draw: lp, acceptance_rate, step_size, step_size_bar, n_steps, diverging, energy (at the draw),
+    energy_error (at the end of the trajectory, accepted or not), tune, accepted, path_length (of this trajectory:
+    n_steps times the step size after `step_rand`).
+
+    References
+    ----------
+    .. [1] R. M. Neal, "MCMC using Hamiltonian dynamics", Handbook of Markov Chain Monte Carlo (2011), section 5.3.
 
     Examples
     --------

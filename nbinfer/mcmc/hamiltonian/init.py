@@ -8,21 +8,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.arguments import count, flag
-from nbinfer.engine.blocks import Blocks, Column, Placed
+from nbinfer.engine.chains import Chains, Placed, display_of_chains
 from nbinfer.engine.driver import run
-from nbinfer.engine.progress import display_for
 from nbinfer.engine.starts import starting_points
 from nbinfer.engine.step import site_of
 from nbinfer.mcmc.assign import assign
 from nbinfer.mcmc.hamiltonian.nuts import NUTS
 from nbinfer.mcmc.metric.definite import not_definite
-from nbinfer.mcmc.metric.potential import QuadPotentialFull
+from nbinfer.mcmc.metric.potential import QuadPotential, QuadPotentialFull
 from nbinfer.model import Model
-from nbinfer.model.foreign.flat import record_position
-from nbinfer.model.model import the_model
+from nbinfer.model.default import the_model
+from nbinfer.model.foreign.bound import record_position
 from nbinfer.optimize.curvature import hessian, position
 from nbinfer.optimize.find import find_map
 from nbinfer.random import Purpose, generator, key_of, seed_sequences
+from nbinfer.trace.columns import Column
+from nbinfer.trace.store import MemoryStore
 
 #: Initialisers that need nothing but the model: name -> (jitter, name of the metric).
 SIMPLE = {"auto": (True, None), "jitter+adapt_diag": (True, "diag"), "adapt_diag": (False, "diag")}
@@ -30,7 +31,7 @@ _WHOLE = ("map", "nuts")
 _VARIATIONAL = ("advi", "advi+adapt_diag", "advi+adapt_diag_grad", "advi_map")
 
 
-class Beginning(NamedTuple):
+class Initial(NamedTuple):
     """What an initialiser says.
 
     Attributes
@@ -39,13 +40,13 @@ class Beginning(NamedTuple):
         A point for each chain; None: the initial point.
     jitter : bool
         Whether chains without a point are jittered.
-    nuts : dict
-        Options of NUTS.
+    metric : str or QuadPotential, or None
+        The initial metric of NUTS; None: its default.
     """
 
     start: list[dict[str, Any]] | None
     jitter: bool
-    nuts: dict[str, Any]
+    metric: str | QuadPotential | None
 
 
 def checked(init: Any) -> str:
@@ -79,20 +80,21 @@ def check_scope(init: str, model: Model, step: Sequence[Any]) -> None:
         _all_continuous(init, model)
 
 
-def beside(begin: Beginning, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an initialiser says of NUTS beside a user's options: no metric if those have one."""
-    return {} if any(options.get(name) is not None for name in ("metric", "scaling", "potential")) else begin.nuts
+def initial_metric(initial: Initial, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the initialiser's metric as an option of NUTS; none if it has none, or a user's options have one."""
+    given = any(options.get(name) is not None for name in ("metric", "scaling", "potential"))
+    return {} if given or initial.metric is None else {"metric": initial.metric}
 
 
-def beginning(
+def initialised(
     init: str,
     model: Model,
     sequences: Sequence[np.random.SeedSequence],
     numbers: Sequence[int],
     n_init: int,
     progressbar: bool,
-) -> Beginning:
-    """Find out how chains begin.
+) -> Initial:
+    """Return how chains begin.
 
     Parameters
     ----------
@@ -107,7 +109,7 @@ def beginning(
     """
     if init in SIMPLE:
         jitter, metric = SIMPLE[init]
-        return Beginning(None, jitter, {} if metric is None else {"metric": metric})
+        return Initial(None, jitter, metric)
     if init == "map":
         return _from_map(model, len(numbers), progressbar)
     return _from_run(model, sequences, numbers, n_init, progressbar)
@@ -122,12 +124,12 @@ def _all_continuous(init: str, model: Model) -> None:
         )
 
 
-def _from_map(model: Model, chains: int, progressbar: bool) -> Beginning:
+def _from_map(model: Model, chains: int, progressbar: bool) -> Initial:
     """Begin at the maximum of the density that NUTS sees, with the covariance that the curvature there means."""
     found = find_map(model, include_jacobian=True, progressbar=progressbar)
     point = {name: found[name] for name in model.parameters}
     bound = model.bind(1)
-    precision = hessian(bound, position(bound, point), np.arange(model.dim))
+    precision = hessian(bound, *position(bound, point), np.arange(model.dim))
     try:
         half = np.linalg.inv(np.linalg.cholesky(precision))
     except np.linalg.LinAlgError:
@@ -135,24 +137,24 @@ def _from_map(model: Model, chains: int, progressbar: bool) -> Beginning:
         error = not_definite("the curvature at the maximum", precision, names)
         error.add_note("init='map' fits no metric here; init='auto' learns one.")
         raise error from None
-    return Beginning([point] * chains, False, {"metric": QuadPotentialFull(half.T @ half)})
+    return Initial([point] * chains, False, QuadPotentialFull(half.T @ half))
 
 
 def _from_run(
     model: Model, sequences: Sequence[np.random.SeedSequence], numbers: Sequence[int], draws: int, progressbar: bool
-) -> Beginning:
+) -> Initial:
     """Begin at draws of a run of NUTS, with the covariance of all of them."""
     # The run has a seed of its own, so that no chain repeats its random numbers.
     first = sequences[0]
     key = key_of(np.random.SeedSequence(first.entropy, spawn_key=(*first.spawn_key, 1)))
     bound = model.bind(1)
     tune = draws // 2
-    blocks = Blocks(bound, [Placed(NUTS(), site_of(bound, list(model.parameters)))], tune, [0], [key])
-    blocks.begin(0, *starting_points(bound, model, None, True, [key], [0])[0])
-    positions = np.full((1, draws, model.dim), np.nan)
-    blocks.wire([Column(0, model.dim, "float64", None, positions)], [])
-    blocks.chains[0].record_function = record_position.address  # unconstrained, in place of the model's row
-    outcome = run(blocks, bound, tune + draws, 1, display_for(progressbar, [0], tune, tune + draws))
+    chains = Chains(bound, [Placed(NUTS(), site_of(bound, list(model.parameters)))], tune, [0], [key])
+    chains.begin(0, *starting_points(bound, model, None, True, [key], [0])[0])
+    positions = MemoryStore(1, tune, draws).array("unconstrained_posterior", "position", (model.dim,), float)
+    chains.wire([Column(0, model.dim, None, positions)], [])
+    chains[0].record_function = record_position.address  # unconstrained, in place of the model's row
+    outcome = run(chains, tune + draws, 1, display_of_chains(progressbar, [0], tune, tune + draws))
     if outcome.error is not None:
         raise outcome.error
     covariance = np.cov(positions[0].T).reshape(model.dim, model.dim)
@@ -160,7 +162,7 @@ def _from_run(
         generator(key_of(s), 0, n, Purpose.START).integers(draws) for s, n in zip(sequences, numbers, strict=True)
     ]
     start = [model.constrain(positions[0, i]) for i in chosen]
-    return Beginning(start, False, {"metric": QuadPotentialFull(covariance)})
+    return Initial(start, False, QuadPotentialFull(covariance))
 
 
 def init_nuts(
@@ -235,10 +237,10 @@ def init_nuts(
     if left:
         raise ValueError(f"init_nuts sets up NUTS for all variables, but vars leaves out {', '.join(sorted(left))}.")
     sequences, numbers = seed_sequences(random_seed, chains), list(range(chains))
-    begin = beginning(name, model, sequences, numbers, n_init, progressbar)
-    nuts = NUTS(**{**beside(begin, kwargs), **kwargs})
-    if begin.start is not None:
-        return begin.start, nuts
+    initial = initialised(name, model, sequences, numbers, n_init, progressbar)
+    nuts = NUTS(**{**initial_metric(initial, kwargs), **kwargs})
+    if initial.start is not None:
+        return initial.start, nuts
     keys = [key_of(s) for s in sequences]
-    points = starting_points(model.bind(1), model, None, begin.jitter, keys, numbers)
+    points = starting_points(model.bind(1), model, None, initial.jitter, keys, numbers)
     return [model.constrain(point.position) for point in points], nuts

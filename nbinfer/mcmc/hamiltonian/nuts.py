@@ -1,10 +1,4 @@
-"""The No-U-Turn Sampler: multinomial sampling of a trajectory that stops when it turns back.
-
-References
-----------
-.. [1] M. D. Hoffman and A. Gelman, "The No-U-Turn Sampler", JMLR 15 (2014).
-.. [2] M. Betancourt, "A conceptual introduction to Hamiltonian Monte Carlo", arXiv:1701.02434.
-"""
+"""The No-U-Turn Sampler: multinomial sampling of a trajectory that stops when it turns back."""
 
 from __future__ import annotations
 
@@ -15,36 +9,26 @@ import numpy as np
 
 from nbinfer.arguments import choice, count
 from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
-from nbinfer.engine.chain import Chain, Status, know_gradient
-from nbinfer.engine.state import Memory
+from nbinfer.engine.chain import Chain
+from nbinfer.engine.job import Status
+from nbinfer.engine.state import Memory, State
 from nbinfer.engine.step import Competence, Site
-from nbinfer.mcmc.adaptation import step_size as step_sizes
-from nbinfer.mcmc.adaptation.step_size import DualAveraging
-from nbinfer.mcmc.adaptation.warmup import Schedule
 from nbinfer.mcmc.hamiltonian import common as hamiltonian
 from nbinfer.mcmc.hamiltonian import tree as trees
-from nbinfer.mcmc.hamiltonian.common import HAMILTONIAN, Hamiltonian
+from nbinfer.mcmc.hamiltonian.common import HAMILTONIAN, HamiltonianStep
 from nbinfer.mcmc.hamiltonian.integrators import integrator_number
 from nbinfer.mcmc.hamiltonian.phase import to_chain
 from nbinfer.mcmc.hamiltonian.tree import TREE, Tree
 from nbinfer.mcmc.metric.kernel import Metric
 
-NUTS_STATE = HAMILTONIAN.extended(
+NUTS_STATE = State(
+    base=HAMILTONIAN,
     fields={"max_treedepth": "i8", "early_max_treedepth": "i8"},
     parts={"tree": TREE},
     statistics={
-        "lp": "float64",
-        "acceptance_rate": "float64",
-        "step_size": "float64",
-        "step_size_bar": "float64",
-        "diverging": "bool",
-        "energy": "float64",
-        "energy_error": "float64",
         "max_energy_error": "float64",
         "tree_depth": "int64",
-        "n_steps": "int64",
         "reached_max_treedepth": "bool",
-        "tune": "bool",
     },
 )
 Nuts, Row = NUTS_STATE.record, NUTS_STATE.row
@@ -58,29 +42,24 @@ def step(chain_address: int, own_address: int) -> int:
     """Make one transition of a chain."""
     chain, own = record_at(chain_address, Chain), record_at(own_address, Nuts)
     metric, tree = record_at(own.metric, Metric), record_at(own.tree, Tree)
-    schedule, averaging = record_at(own.schedule, Schedule), record_at(own.averaging, DualAveraging)
-    origin, target = trees.point(tree, chain.n, 0), trees.point(tree, chain.n, 1)  # free before and after a transition
-    know_gradient(chain)
-    if own.begun == 0:
-        hamiltonian.begin(chain, own, metric, averaging, origin, target)
-    tuning = chain.tuning != 0
-    size = step_sizes.step_size(averaging, tuning)
-    tree.step_size = hamiltonian.varied(chain, own, size)
-    early = tuning and chain.draw < _EARLY_DRAWS
-    max_depth = min(own.early_max_treedepth, own.max_treedepth) if early else own.max_treedepth
-    slot = trees.transition(chain, metric, tree, max_depth)
+    tree.step_size = hamiltonian.enter(chain, own, tree.points)  # slots are free before and after a transition
+    slot = trees.transition(chain, metric, tree, _max_depth(chain, own))
     if slot < 0:
         return _STOPPED
     chain.logp = floats_at(tree.logps, tree.slots)[slot]
     to_chain(chain, trees.point(tree, chain.n, slot))
-    if tuning:
-        accept, moved = _lesson(tree, slot)
-        hamiltonian.adapt(chain, own, metric, schedule, averaging, accept, moved, origin, target)
-    elif tree.diverging != 0:
-        chain.divergences += 1
-    chain.step_size = size
-    _report(chain, own, tree, averaging, slot)
+    accept, moved = _lesson(tree, slot)
+    hamiltonian.leave(chain, own, tree.points, accept, moved, tree.diverging != 0)
+    _report(own, tree, slot)
     return _OK
+
+
+@kernel
+def _max_depth(chain: Record, own: Record) -> int:
+    """Return how often the trajectory may double."""
+    depth: int = own.max_treedepth
+    early = chain.tuning != 0 and chain.done < _EARLY_DRAWS
+    return min(own.early_max_treedepth, depth) if early else depth
 
 
 @kernel
@@ -92,27 +71,22 @@ def _lesson(tree: Record, slot: int) -> tuple[float, bool]:
 
 
 @kernel
-def _report(chain: Record, own: Record, tree: Record, averaging: Record, slot: int) -> None:
-    """Fill the row of statistics."""
+def _report(own: Record, tree: Record, slot: int) -> None:
+    """Write what the trajectory was like."""
     energy = floats_at(tree.energies, tree.slots)[slot]
     row = record_at(own.statistics, Row)
-    row.lp = chain.logp
     row.acceptance_rate = tree.accept_sum / max(tree.n_steps, 1)
-    row.step_size = chain.step_size
-    row.step_size_bar = step_sizes.step_size(averaging, False)
-    row.diverging = tree.diverging
+    row.n_steps = tree.n_steps
     row.energy = energy
     row.energy_error = energy - tree.start_energy
     row.max_energy_error = tree.max_energy_error
     row.tree_depth = tree.depth
-    row.n_steps = tree.n_steps
     row.reached_max_treedepth = tree.unfinished
-    row.tune = chain.tuning
 
 
 @dataclass(frozen=True, kw_only=True)
-class NUTS(Hamiltonian):  # numpydoc ignore=PR02
-    """Configure the No-U-Turn Sampler.
+class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
+    """Configure the No-U-Turn Sampler [1]_, with a multinomial choice from the trajectory [2]_.
 
     Parameters
     ----------
@@ -163,8 +137,13 @@ class NUTS(Hamiltonian):  # numpydoc ignore=PR02
 
     Notes
     -----
-    Statistics of each draw: lp, acceptance_rate, step_size, step_size_bar, diverging, energy, energy_error,
-    max_energy_error, tree_depth, n_steps, reached_max_treedepth, tune.
+    Statistics of each draw: lp, acceptance_rate, step_size, step_size_bar, n_steps, diverging, energy, energy_error,
+    tune, max_energy_error, tree_depth, reached_max_treedepth.
+
+    References
+    ----------
+    .. [1] M. D. Hoffman and A. Gelman, "The No-U-Turn Sampler", JMLR 15 (2014).
+    .. [2] M. Betancourt, "A conceptual introduction to Hamiltonian Monte Carlo", arXiv:1701.02434, appendix A.
 
     Examples
     --------

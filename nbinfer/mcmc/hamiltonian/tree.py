@@ -8,18 +8,8 @@ Phase points live in a pool of slots. A point is written once, by the step that 
 ever after: as an end of the tree, as an end of a subtree that waits for its sibling, as the proposal. Counts of uses
 tell which slots are free.
 
-A span of the trajectory turns if the momentum at one of its ends points back along the way w between them, w·p ≤ 0,
-where w leads from half a step before the one end to half a step beyond the other: up to the square of the step that is
-the step times the sum of the velocities over the span, the criterion of [2]_, without a sum to keep. It is invariant
-under any linear change of coordinates, since momenta transform like gradients. When two neighbouring spans join, three
-spans are tested [3]_: the whole, and each half with the point next to it in the other half; the last two catch
-trajectories that turn exactly between the halves.
-
-References
-----------
-.. [1] M. D. Hoffman and A. Gelman, "The No-U-Turn Sampler", JMLR 15 (2014).
-.. [2] M. Betancourt, "A conceptual introduction to Hamiltonian Monte Carlo", arXiv:1701.02434, appendix A.
-.. [3] Stan, pull request 2800, "Additional U-turn checks" (2019).
+Hoffman & Gelman (2014) is the tree; Betancourt (2017), appendix A, is how the draw is chosen. What a turn is, says
+`nbinfer.mcmc.hamiltonian.turning`.
 """
 
 from __future__ import annotations
@@ -33,6 +23,7 @@ from nbinfer.compile import Record, floats_at, ints_at, kernel, load_acquire
 from nbinfer.engine.state import State, floats, integers
 from nbinfer.mcmc.hamiltonian import integrators
 from nbinfer.mcmc.hamiltonian.phase import from_chain, momentum_of, point_at, velocity_of
+from nbinfer.mcmc.hamiltonian.turning import joining_turns
 from nbinfer.mcmc.metric.kernel import draw_momentum, velocity
 from nbinfer.random import uniform
 
@@ -101,102 +92,94 @@ _NOBODY = -1
 
 
 @kernel
-def point(tree: Record, n: int, slot: int) -> int:
-    """Return the address of a phase point."""
-    return point_at(tree.points, n, slot)
+def transition(chain: Record, metric: Record, tree: Record, max_depth: int) -> int:
+    """Draw a new point of the chain.
 
+    Parameters
+    ----------
+    chain : Chain record
+        Not changed but for its count of gradients and its random stream.
+    metric : Metric record
+    tree : Tree record
+        Receives the outcome.
+    max_depth : int
+        Doublings at most.
 
-@kernel
-def _free_slot(tree: Record) -> int:
-    """Return a slot that nobody uses."""
-    uses = ints_at(tree.uses, tree.slots)
-    slot = 0
-    while uses[slot] != 0:
-        slot += 1
-    return slot
-
-
-@kernel
-def _hold(tree: Record, slot: int) -> None:
-    ints_at(tree.uses, tree.slots)[slot] += 1
-
-
-@kernel
-def _release(tree: Record, slot: int) -> None:
-    ints_at(tree.uses, tree.slots)[slot] -= 1
-
-
-@kernel
-def _turns(n: int, metric: Record, tree: Record, first_a: int, last_a: int, first_b: int, last_b: int) -> bool:
-    """Tell whether joining span a and span b, which follows it, makes a turn; slots of the ends in building order."""
-    reach = 0.5 * (tree.direction * tree.step_size)
-    at_first_a, at_last_a = point(tree, n, first_a), point(tree, n, last_a)
-    at_first_b, at_last_b = point(tree, n, first_b), point(tree, n, last_b)
-    single = first_a == last_a and first_b == last_b
-    if metric.dense != 0:
-        turning = _dense_span_turns(n, reach, at_first_a, at_last_b)
-        if not (turning or single):
-            turning = _dense_span_turns(n, reach, at_first_a, at_first_b)
-            turning = turning or _dense_span_turns(n, reach, at_last_a, at_last_b)
-        return turning
-    if single:
-        return _pair_turns(n, metric.inv_mass, reach, at_first_a, at_last_b)
-    return _span_turns(n, metric.inv_mass, reach, at_first_a, at_last_a, at_first_b, at_last_b)
-
-
-@kernel(reassociate=True)
-def _pair_turns(n: int, inv_mass_address: int, reach: float, a: int, b: int) -> bool:
-    inv_mass = floats_at(inv_mass_address, n)
-    qa, pa, qb, pb = floats_at(a, n), floats_at(momentum_of(a, n), n), floats_at(b, n), floats_at(momentum_of(b, n), n)
-    at_a, at_b = 0.0, 0.0
-    for i in range(n):
-        way = qb[i] - qa[i] + reach * inv_mass[i] * (pa[i] + pb[i])
-        at_a += way * pa[i]
-        at_b += way * pb[i]
-    return not min(reach * at_a, reach * at_b) > 0.0
-
-
-@kernel(reassociate=True)
-def _span_turns(
-    n: int, inv_mass_address: int, reach: float, first_a: int, last_a: int, first_b: int, last_b: int
-) -> bool:
-    inv_mass = floats_at(inv_mass_address, n)
-    qa, pa = floats_at(first_a, n), floats_at(momentum_of(first_a, n), n)
-    ra, sa = floats_at(last_a, n), floats_at(momentum_of(last_a, n), n)
-    qb, pb = floats_at(first_b, n), floats_at(momentum_of(first_b, n), n)
-    rb, sb = floats_at(last_b, n), floats_at(momentum_of(last_b, n), n)
-    whole_a, whole_b, left_a, left_b, right_a, right_b = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    for i in range(n):
-        half = reach * inv_mass[i]
-        before_a, beyond_b = qa[i] - half * pa[i], rb[i] + half * sb[i]
-        whole = beyond_b - before_a
-        left = qb[i] + half * pb[i] - before_a
-        right = beyond_b - ra[i] + half * sa[i]
-        whole_a += whole * pa[i]
-        whole_b += whole * sb[i]
-        left_a += left * pa[i]
-        left_b += left * pb[i]
-        right_a += right * sa[i]
-        right_b += right * sb[i]
-    least = min(min(reach * whole_a, reach * whole_b), min(reach * left_a, reach * left_b))
-    least = min(least, min(reach * right_a, reach * right_b))
-    return not least > 0.0
-
-
-@kernel(reassociate=True)
-def _dense_span_turns(n: int, reach: float, a: int, b: int) -> bool:
-    """The same for one span, with the velocities that a dense metric leaves behind each point."""
-    qa, pa, va = floats_at(a, n), floats_at(momentum_of(a, n), n), floats_at(velocity_of(a, n), n)
-    qb, pb, vb = floats_at(b, n), floats_at(momentum_of(b, n), n), floats_at(velocity_of(b, n), n)
-    at_a, at_b = 0.0, 0.0
-    for i in range(n):
-        way = qb[i] - qa[i] + reach * (va[i] + vb[i])
-        at_a += way * pa[i]
-        at_b += way * pb[i]
-    return not min(reach * at_a, reach * at_b) > 0.0
+    Returns
+    -------
+    slot : int
+        Where the new point is; -1 if the chain was asked to stop.
+    """
+    _plant(chain, metric, tree)
+    outcome = COMPLETE
+    while outcome == COMPLETE and tree.depth < max_depth:
+        outcome = _double(chain, metric, tree)
+    tree.diverging = outcome == DIVERGING
+    tree.unfinished = outcome == COMPLETE
+    return _NOBODY if outcome == STOPPED else tree.proposal
 
 
 # What is called in one place is pasted there: calls would add 8 % to the instructions of a step in ten dimensions.
+
+
+@kernel(inline=True)
+def _plant(chain: Record, metric: Record, tree: Record) -> None:
+    """Begin a trajectory of one point, where the chain is, with a new momentum."""
+    n, start = chain.n, point(tree, chain.n, 0)
+    from_chain(chain, start)
+    kinetic = draw_momentum(metric, chain.words, momentum_of(start, n))
+    if metric.dense != 0:
+        velocity(metric, momentum_of(start, n), velocity_of(start, n))
+    uses = ints_at(tree.uses, tree.slots)
+    for slot in range(tree.slots):
+        uses[slot] = 0
+    uses[0] = 3
+    tree.left = tree.right = tree.proposal = 0
+    ints_at(tree.indices, tree.slots)[0] = 0
+    floats_at(tree.logps, tree.slots)[0] = chain.logp
+    floats_at(tree.energies, tree.slots)[0] = tree.start_energy = kinetic - chain.logp
+    tree.weight = 1.0
+    tree.accept_sum = tree.symmetric_sum = tree.max_energy_error = 0.0
+    tree.n_steps = tree.depth = 0
+
+
+@kernel(inline=True)
+def _double(chain: Record, metric: Record, tree: Record) -> int:
+    """Let the trajectory grow to twice its length in a random direction."""
+    forward = uniform(chain.words) < 0.5
+    tree.direction = 1 if forward else -1
+    far, near = (tree.left, tree.right) if forward else (tree.right, tree.left)
+    level = tree.depth
+    outcome = _extend(chain, metric, tree, near)
+    tree.depth += 1
+    if outcome != COMPLETE:
+        return outcome
+    _prefer(chain, tree)
+    first, last = ints_at(tree.firsts, level + 1)[level], ints_at(tree.lasts, level + 1)[level]
+    turning = _turns(chain.n, metric, tree, far, near, first, last)
+    _release(tree, near)
+    _release(tree, first)
+    if forward:
+        tree.right = last
+    else:
+        tree.left = last
+    return TURNING if turning else COMPLETE
+
+
+@kernel
+def _extend(chain: Record, metric: Record, tree: Record, edge: int) -> int:
+    """Build the 2**depth points that follow `edge`; the ends end up in ``firsts[depth]`` and ``lasts[depth]``."""
+    tree.candidate, tree.subtree_weight = _NOBODY, 0.0
+    for number in range(1 << tree.depth):
+        if load_acquire(chain.stop) != 0:
+            return STOPPED
+        edge, error = _leaf(chain, metric, tree, edge)
+        if _diverges(tree, error):
+            return DIVERGING
+        _choose(chain, tree, edge, error)
+        if _join(chain.n, metric, tree, number, edge) == TURNING:
+            return TURNING
+    return COMPLETE
 
 
 @kernel(inline=True)
@@ -260,22 +243,6 @@ def _join(n: int, metric: Record, tree: Record, number: int, slot: int) -> int:
     return COMPLETE
 
 
-@kernel
-def _extend(chain: Record, metric: Record, tree: Record, edge: int) -> int:
-    """Build the 2**depth points that follow `edge`; the ends end up in ``firsts[depth]`` and ``lasts[depth]``."""
-    tree.candidate, tree.subtree_weight = _NOBODY, 0.0
-    for number in range(1 << tree.depth):
-        if load_acquire(chain.stop) != 0:
-            return STOPPED
-        edge, error = _leaf(chain, metric, tree, edge)
-        if _diverges(tree, error):
-            return DIVERGING
-        _choose(chain, tree, edge, error)
-        if _join(chain.n, metric, tree, number, edge) == TURNING:
-            return TURNING
-    return COMPLETE
-
-
 @kernel(inline=True)
 def _prefer(chain: Record, tree: Record) -> None:
     """Choose between the halves: biased progressive sampling, which prefers the newer one."""
@@ -287,73 +254,35 @@ def _prefer(chain: Record, tree: Record) -> None:
     tree.weight += tree.subtree_weight
 
 
-@kernel(inline=True)
-def _double(chain: Record, metric: Record, tree: Record) -> int:
-    """Let the trajectory grow to twice its length in a random direction."""
-    forward = uniform(chain.words) < 0.5
-    tree.direction = 1 if forward else -1
-    far, near = (tree.left, tree.right) if forward else (tree.right, tree.left)
-    level = tree.depth
-    outcome = _extend(chain, metric, tree, near)
-    tree.depth += 1
-    if outcome != COMPLETE:
-        return outcome
-    _prefer(chain, tree)
-    first, last = ints_at(tree.firsts, level + 1)[level], ints_at(tree.lasts, level + 1)[level]
-    turning = _turns(chain.n, metric, tree, far, near, first, last)
-    _release(tree, near)
-    _release(tree, first)
-    if forward:
-        tree.right = last
-    else:
-        tree.left = last
-    return TURNING if turning else COMPLETE
-
-
-@kernel(inline=True)
-def _plant(chain: Record, metric: Record, tree: Record) -> None:
-    """Begin a trajectory of one point, where the chain is, with a new momentum."""
-    n, start = chain.n, point(tree, chain.n, 0)
-    from_chain(chain, start)
-    kinetic = draw_momentum(metric, chain.words, momentum_of(start, n))
-    if metric.dense != 0:
-        velocity(metric, momentum_of(start, n), velocity_of(start, n))
-    uses = ints_at(tree.uses, tree.slots)
-    for slot in range(tree.slots):
-        uses[slot] = 0
-    uses[0] = 3
-    tree.left = tree.right = tree.proposal = 0
-    ints_at(tree.indices, tree.slots)[0] = 0
-    floats_at(tree.logps, tree.slots)[0] = chain.logp
-    floats_at(tree.energies, tree.slots)[0] = tree.start_energy = kinetic - chain.logp
-    tree.weight = 1.0
-    tree.accept_sum = tree.symmetric_sum = tree.max_energy_error = 0.0
-    tree.n_steps = tree.depth = 0
+@kernel
+def _turns(n: int, metric: Record, tree: Record, first_a: int, last_a: int, first_b: int, last_b: int) -> bool:
+    """Tell whether joining span a and span b, which follows it, makes a turn; slots of the ends in building order."""
+    reach = 0.5 * (tree.direction * tree.step_size)
+    first, middle = point(tree, n, first_a), point(tree, n, last_a)
+    return joining_turns(n, metric, reach, first, middle, point(tree, n, first_b), point(tree, n, last_b))
 
 
 @kernel
-def transition(chain: Record, metric: Record, tree: Record, max_depth: int) -> int:
-    """Draw a new point of the chain.
+def point(tree: Record, n: int, slot: int) -> int:
+    """Return the address of a phase point."""
+    return point_at(tree.points, n, slot)
 
-    Parameters
-    ----------
-    chain : Chain record
-        Not changed but for its count of gradients and its random stream.
-    metric : Metric record
-    tree : Tree record
-        Receives the outcome.
-    max_depth : int
-        Doublings at most.
 
-    Returns
-    -------
-    slot : int
-        Where the new point is; -1 if the chain was asked to stop.
-    """
-    _plant(chain, metric, tree)
-    outcome = COMPLETE
-    while outcome == COMPLETE and tree.depth < max_depth:
-        outcome = _double(chain, metric, tree)
-    tree.diverging = outcome == DIVERGING
-    tree.unfinished = outcome == COMPLETE
-    return _NOBODY if outcome == STOPPED else tree.proposal
+@kernel
+def _free_slot(tree: Record) -> int:
+    """Return a slot that nobody uses."""
+    uses = ints_at(tree.uses, tree.slots)
+    slot = 0
+    while uses[slot] != 0:
+        slot += 1
+    return slot
+
+
+@kernel
+def _hold(tree: Record, slot: int) -> None:
+    ints_at(tree.uses, tree.slots)[slot] += 1
+
+
+@kernel
+def _release(tree: Record, slot: int) -> None:
+    ints_at(tree.uses, tree.slots)[slot] -= 1

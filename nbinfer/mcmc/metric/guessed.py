@@ -26,8 +26,8 @@ class GuessedPotential(QuadPotential):
     def placed(self, site: Any) -> QuadPotential:
         """Return the metric for a place in a model."""
         try:
-            q = position(site.bound, self.point)
+            place = position(site.bound, self.point)
         except ModelError as error:
             raise ModelError(f"the point of scaling does not fit the model: {error}") from None
-        found = curvatures(site.bound, q, site.coordinates)
+        found = curvatures(site.bound, *place, site.coordinates)
         return QuadPotentialDiag(1.0 / bounded(found, SCALING_BOUND))

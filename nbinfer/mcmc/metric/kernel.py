@@ -195,8 +195,8 @@ def _cholesky(matrix: NDArray[np.float64], n: int) -> bool:
 
 
 @kernel
-def guess(metric: Record, grad_address: int) -> None:
-    """Set a first metric from the gradient at the starting point: the scale at which the density changes."""
+def initial_metric(metric: Record, grad_address: int) -> None:
+    """Set the initial metric from the gradient at the starting point: the scale at which the density changes."""
     if metric.adaptation != _ADAPTS_FISHER:
         return
     inv_mass, grad = floats_at(metric.inv_mass, metric.n), floats_at(grad_address, metric.n)

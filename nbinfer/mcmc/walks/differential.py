@@ -1,14 +1,7 @@
 """Differential evolution: a random walk whose steps are differences of points that the target has already drawn.
 
-`DEMetropolis` takes them from the other chains of the run, which therefore move together; `DEMetropolisZ` from the past
-of its own chain.
-
-References
-----------
-.. [1] C. J. F. ter Braak, "A Markov chain Monte Carlo version of the genetic algorithm differential evolution", Stat.
-   Comput. 16 (2006).
-.. [2] C. J. F. ter Braak and J. A. Vrugt, "Differential evolution Markov chain with snooker updater and fewer chains",
-   Stat. Comput. 18 (2008).
+`DEMetropolis` (ter Braak 2006) takes them from the other chains of the run, which therefore move together;
+`DEMetropolisZ` (ter Braak & Vrugt 2008) from the past of its own chain.
 """
 
 from __future__ import annotations
@@ -22,7 +15,8 @@ from numpy.typing import ArrayLike
 
 from nbinfer.arguments import is_number, numbers
 from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
-from nbinfer.engine.chain import Chain, Status, value_at
+from nbinfer.engine.chain import Chain, value_at
+from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, floats, per_coordinate
 from nbinfer.engine.step import Around, Competence, Site, StepMethod
 from nbinfer.mcmc.settings import check_interval
@@ -64,7 +58,8 @@ Difference, Row = DIFFERENCE.record, DIFFERENCE.row
 
 _HISTORY = 1000  # points of the past that are kept
 
-PAST = DIFFERENCE.extended(
+PAST = State(
+    base=DIFFERENCE,
     fields={
         "capacity": "i8",  # rows of the history
         "kept": "i8",  # of them filled
@@ -247,7 +242,7 @@ class _Differential(StepMethod):
 
 @dataclass(frozen=True, kw_only=True)
 class DEMetropolis(_Differential):  # numpydoc ignore=PR02
-    """Configure differential evolution among the chains of a run.
+    """Configure differential evolution among the chains of a run [1]_.
 
     Parameters
     ----------
@@ -271,6 +266,11 @@ class DEMetropolis(_Differential):  # numpydoc ignore=PR02
     The chains of a run are one unit, and each looks at others: fewer than eight move in turn, on one core, more in two
     halves, on all cores, each by differences of the other half. Take more chains than coordinates. Statistics of each
     draw: accept, accepted, scaling, lambda, lp, tune.
+
+    References
+    ----------
+    .. [1] C. J. F. ter Braak, "A Markov chain Monte Carlo version of the genetic algorithm differential evolution",
+       Stat. Comput. 16 (2006).
     """
 
     name = "de_metropolis"
@@ -286,7 +286,7 @@ class DEMetropolis(_Differential):  # numpydoc ignore=PR02
 
 @dataclass(frozen=True, kw_only=True)
 class DEMetropolisZ(_Differential):  # numpydoc ignore=PR02
-    """Configure differential evolution by the past of each chain.
+    """Configure differential evolution by the past of each chain [1]_.
 
     Parameters
     ----------
@@ -311,6 +311,11 @@ class DEMetropolisZ(_Differential):  # numpydoc ignore=PR02
     -----
     A thousand points of the past are kept: the latest ones during warm-up, afterwards a uniform sample of all that
     came since, so that the step changes less and less. Statistics as of `DEMetropolis`.
+
+    References
+    ----------
+    .. [1] C. J. F. ter Braak and J. A. Vrugt, "Differential evolution Markov chain with snooker updater and fewer
+       chains", Stat. Comput. 18 (2008).
     """
 
     tune: str | None = "lambda"

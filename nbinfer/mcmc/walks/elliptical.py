@@ -1,11 +1,7 @@
-"""Elliptical slice sampling: for densities that are a Gaussian times something.
+"""Elliptical slice sampling (Murray, Adams & MacKay 2010): for densities that are a Gaussian times something.
 
 A point moves on an ellipse through itself and a draw from the Gaussian. What decides is the density divided by the
 Gaussian's, so that the step is right whatever Gaussian it is told; it is good if that is the prior.
-
-References
-----------
-.. [1] I. Murray, R. P. Adams and D. J. C. MacKay, "Elliptical slice sampling", AISTATS 2010, figure 2.
 """
 
 from __future__ import annotations
@@ -19,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from nbinfer.arguments import numbers
 from nbinfer.compile import Record, entry, floats_at, kernel, load_acquire, record_at
-from nbinfer.engine.chain import Chain, Status, value_at
+from nbinfer.engine.chain import Chain, value_at
+from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, floats, per_coordinate
 from nbinfer.engine.step import Competence, Site, StepMethod
 from nbinfer.mcmc.metric.definite import symmetric_and_positive
@@ -56,10 +53,9 @@ def _excess(chain: Record, own: Record) -> tuple[float, float]:
     return logp + 0.5 * squares, logp
 
 
-@entry("int64(intp, intp)")
-def step(chain_address: int, own_address: int) -> int:
-    """Make one transition of a chain."""
-    chain, own = record_at(chain_address, Chain), record_at(own_address, Ellipse)
+@kernel
+def _draw_ellipse(chain: Record, own: Record) -> None:
+    """Draw from the Gaussian; with the present point that is an ellipse. Both are kept less the mean."""
     n = chain.n
     q, old, mean = floats_at(chain.position, n), floats_at(own.old, n), floats_at(own.centre, n)
     draw, factor = floats_at(own.draw, n), floats_at(own.factor, n * n)
@@ -71,15 +67,31 @@ def step(chain_address: int, own_address: int) -> int:
         draw[i] = total
     for i in range(n):
         old[i] = q[i] - mean[i]
+
+
+@kernel
+def _go_to(chain: Record, own: Record, angle: float) -> None:
+    """Go to the point of the ellipse at an angle; at 0 it is where the transition began."""
+    n = chain.n
+    q, mean = floats_at(chain.position, n), floats_at(own.centre, n)
+    old, draw = floats_at(own.old, n), floats_at(own.draw, n)
+    cosine, sine = math.cos(angle), math.sin(angle)
+    for i in range(n):
+        q[i] = mean[i] + cosine * old[i] + sine * draw[i]
+
+
+@entry("int64(intp, intp)")
+def step(chain_address: int, own_address: int) -> int:
+    """Make one transition of a chain."""
+    chain, own = record_at(chain_address, Chain), record_at(own_address, Ellipse)
+    _draw_ellipse(chain, own)
     now, _ = _excess(chain, own)
     level = now + math.log1p(-uniform(chain.words))
     angle = 2.0 * math.pi * uniform(chain.words)
     low, high = angle - 2.0 * math.pi, angle
     evaluations = 1
     while True:
-        cosine, sine = math.cos(angle), math.sin(angle)
-        for i in range(n):
-            q[i] = mean[i] + cosine * old[i] + sine * draw[i]
+        _go_to(chain, own, angle)
         excess, logp = _excess(chain, own)
         evaluations += 1
         if excess >= level:
@@ -92,8 +104,7 @@ def step(chain_address: int, own_address: int) -> int:
             logp = chain.logp
             break
         if evaluations % 64 == 0 and load_acquire(chain.stop) != 0:
-            for i in range(n):
-                q[i] = mean[i] + old[i]
+            _go_to(chain, own, 0.0)
             return _STOPPED
         angle = low + (high - low) * uniform(chain.words)
     chain.logp, chain.gradient_known = logp, 0
@@ -106,7 +117,7 @@ def step(chain_address: int, own_address: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class EllipticalSlice(StepMethod):  # numpydoc ignore=PR02
-    """Configure elliptical slice sampling.
+    """Configure elliptical slice sampling [1]_.
 
     Parameters
     ----------
@@ -122,6 +133,10 @@ class EllipticalSlice(StepMethod):  # numpydoc ignore=PR02
     Notes
     -----
     Needs no gradient and no tuning. Statistics of each draw: n_evals (evaluations of the density), lp, tune.
+
+    References
+    ----------
+    .. [1] I. Murray, R. P. Adams and D. J. C. MacKay, "Elliptical slice sampling", AISTATS 2010, figure 2.
     """
 
     prior_cov: ArrayLike | None = None

@@ -1,9 +1,4 @@
-"""Random-walk Metropolis: propose, compare, stay or go; for continuous and discrete variables.
-
-References
-----------
-.. [1] N. Metropolis et al., "Equation of state calculations by fast computing machines", J. Chem. Phys. 21 (1953).
-"""
+"""Random-walk Metropolis: propose, compare, stay or go; for continuous and discrete variables."""
 
 from __future__ import annotations
 
@@ -17,7 +12,8 @@ from numpy.typing import ArrayLike
 
 from nbinfer.arguments import flag, is_number
 from nbinfer.compile import Record, call_record, entry, floats_at, ints_at, kernel, record_at, words_at
-from nbinfer.engine.chain import Chain, Status, conditional_at
+from nbinfer.engine.chain import Chain, conditional_at
+from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, address_of_rows, floats, integers, per_discrete
 from nbinfer.engine.step import Around, Competence, Site, StepMethod, fill_conditionals
 from nbinfer.mcmc.settings import check_interval, check_tune
@@ -129,6 +125,23 @@ def _move(chain: Record, own: Record) -> int:
 
 
 @kernel
+def _propose(chain: Record, own: Record, factor: float) -> int:
+    """Write a deviate of the proposal times a factor; return 0, or something else if a user's function raised."""
+    count = own.n + own.k
+    if own.kind != USERS:
+        proposals.fill(own.kind, chain.words, own.scale, factor, own.deviate, count)
+        return 0
+    purpose = int(words_at(chain.words, 4)[3])
+    if call_record(own.propose, count, chain.words, own.deviate, own.given) != 0:
+        return 1
+    start(chain.words, chain.done, chain.number, purpose + _ACCEPTANCE)
+    deviate = floats_at(own.deviate, count)
+    for i in range(count):
+        deviate[i] *= factor
+    return 0
+
+
+@kernel
 def _leap(chain: Record, own: Record) -> None:
     """Write a deviate that moves one discrete value, by a number of any order of magnitude that its range has.
 
@@ -161,16 +174,8 @@ def step(chain_address: int, own_address: int) -> int:
     leaps = own.leaps != 0 and uniform(chain.words) < (_EARLY_LEAPS if chain.tuning != 0 else _LEAPS)
     if leaps:
         _leap(chain, own)
-    elif own.kind == USERS:
-        purpose = int(words_at(chain.words, 4)[3])
-        if call_record(own.propose, own.n + own.k, chain.words, own.deviate, own.given) != 0:
-            return _RAISED
-        start(chain.words, chain.draw, chain.number, purpose + _ACCEPTANCE)
-        deviate = floats_at(own.deviate, own.n + own.k)
-        for i in range(own.n + own.k):
-            deviate[i] *= scaling.factor
-    else:
-        proposals.fill(own.kind, chain.words, own.scale, scaling.factor, own.deviate, own.n + own.k)
+    elif _propose(chain, own, scaling.factor) != 0:
+        return _RAISED
     has_conditional = ints_at(own.pair, 2)[0] != 0
     now = conditional_at(chain, own.pair, 0, chain.position) if has_conditional else chain.logp
     if now == -np.inf:  # every move would be accepted
@@ -205,7 +210,7 @@ def step(chain_address: int, own_address: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Metropolis(StepMethod):  # numpydoc ignore=PR02
-    """Configure random-walk Metropolis.
+    """Configure random-walk Metropolis [1]_.
 
     Parameters
     ----------
@@ -234,6 +239,10 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
     sixteen values, in warm-up every third, is a leap of one value, over a distance of any order of magnitude. A model's
     `conditional` is asked instead of the density where a single element moves.
     Statistics of each draw: accept (the ratio of the densities), accepted, scaling, lp, tune.
+
+    References
+    ----------
+    .. [1] N. Metropolis et al., "Equation of state calculations by fast computing machines", J. Chem. Phys. 21 (1953).
     """
 
     S: ArrayLike | None = None

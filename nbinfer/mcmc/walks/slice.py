@@ -1,11 +1,7 @@
 """Slice sampling of one coordinate after the other: a level below the density, an interval, a point in it.
 
-The interval is Neal's: of width w around the present point at random, stepped out by w on both sides, then shrunk
-towards the present point [1]_.
-
-References
-----------
-.. [1] R. M. Neal, "Slice sampling", Annals of Statistics 31 (2003), section 4 and figures 3 and 5.
+The interval is that of Neal (2003), section 4: of width w around the present point at random, stepped out by w on both
+sides (figure 3), then shrunk towards the present point (figure 5).
 """
 
 from __future__ import annotations
@@ -19,7 +15,8 @@ from numpy.typing import ArrayLike
 
 from nbinfer.arguments import is_number, numbers
 from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, load_acquire, record_at
-from nbinfer.engine.chain import Chain, Status, conditional_at
+from nbinfer.engine.chain import Chain, conditional_at
+from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, floats, integers, per_coordinate
 from nbinfer.engine.step import Around, Competence, Site, StepMethod, fill_conditionals, pair_per_coordinate
 from nbinfer.mcmc.settings import check_tune
@@ -129,7 +126,7 @@ def step(chain_address: int, own_address: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Slice(StepMethod):  # numpydoc ignore=PR02
-    """Configure slice sampling.
+    """Configure slice sampling [1]_.
 
     Parameters
     ----------
@@ -146,6 +143,10 @@ class Slice(StepMethod):  # numpydoc ignore=PR02
     -----
     Needs no gradient. A model's `conditional` makes an evaluation as cheap as what depends on one coordinate.
     Statistics of each draw: n_evals (evaluations of the density), lp, tune.
+
+    References
+    ----------
+    .. [1] R. M. Neal, "Slice sampling", Annals of Statistics 31 (2003), section 4 and figures 3 and 5.
     """
 
     w: ArrayLike = 1.0

@@ -1,9 +1,6 @@
 """The affine-invariant ensemble sampler: a walker moves on the line through itself and another walker.
 
-References
-----------
-.. [1] J. Goodman and J. Weare, "Ensemble samplers with affine invariance", Comm. App. Math. Comp. Sci. 5 (2010),
-   equations 7 to 9.
+Goodman & Weare (2010), equations 7 to 9.
 """
 
 from __future__ import annotations
@@ -16,7 +13,8 @@ import numpy as np
 
 from nbinfer.arguments import is_number
 from nbinfer.compile import entry, floats_at, ints_at, record_at
-from nbinfer.engine.chain import Chain, Status, value_at
+from nbinfer.engine.chain import Chain, value_at
+from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, floats, per_coordinate
 from nbinfer.engine.step import Around, Competence, Site, StepMethod
 from nbinfer.random import uniform
@@ -67,7 +65,7 @@ def step(chain_address: int, own_address: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class StretchMove(StepMethod):  # numpydoc ignore=PR02
-    """Configure the affine-invariant ensemble sampler, emcee's stretch move.
+    """Configure the affine-invariant ensemble sampler, emcee's stretch move [1]_.
 
     Parameters
     ----------
@@ -82,6 +80,11 @@ class StretchMove(StepMethod):  # numpydoc ignore=PR02
     core, more in two halves, on all cores, each walker on the line to one of the other half. There must be at least
     twice as many as coordinates, for walkers never leave the space that they span. Statistics of each draw: accept
     (the probability of acceptance), accepted, lp, tune.
+
+    References
+    ----------
+    .. [1] J. Goodman and J. Weare, "Ensemble samplers with affine invariance", Comm. App. Math. Comp. Sci. 5 (2010),
+       equations 7 to 9.
     """
 
     a: float = 2.0

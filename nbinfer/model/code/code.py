@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nbinfer.compile import Entry
+from nbinfer.compile.files import file_digest
 from nbinfer.compile.forks import cached_property
 from nbinfer.compile.modules import GeneratedModule, generated_module
 from nbinfer.errors import CompileError
@@ -14,8 +15,8 @@ from nbinfer.model.code.shells import SIGNATURES
 from nbinfer.model.evaluate import raise_if_written
 
 if TYPE_CHECKING:
+    from nbinfer.model.definition import CompiledDefinition
     from nbinfer.model.evaluate import Facts
-    from nbinfer.model.model import Model
 
 
 class Code:
@@ -23,35 +24,36 @@ class Code:
 
     Parameters
     ----------
-    model : Model
-        Whose code it is; it must not change afterwards.
+    definition : CompiledDefinition
+        Whose code it is.
     facts : Facts
         What one run of its functions showed.
     written : bool
         Whether to use the gradient that the user wrote; its terms do not count then.
     """
 
-    def __init__(self, model: Model, facts: Facts, written: bool) -> None:
-        self._model = model
+    def __init__(self, definition: CompiledDefinition, facts: Facts, written: bool) -> None:
+        self._definition = definition
         self._facts = facts
         self.written = written
 
     @cached_property
     def _content(self) -> str:
-        return self._model._content(self.written)
+        return self._definition.content(self.written)
 
     @cached_property
     def derivation(self) -> Derivation:
         """What was derived: the gradient unless it is written, and the pullbacks of bounds that are functions."""
-        if self.written and not self._model.layout.dependent:
+        if self.written and not self._definition.layout.dependent:
             return Derivation("", "", (), {})
-        return derivation(self._content, lambda: self._model._derive(self.written))
+        return derivation(self._content, lambda: self._definition.derive(self.written))
 
     @cached_property
     def _module(self) -> GeneratedModule:
-        plan = self._model._plan(self._facts, self.written)._replace(derivatives=self.derivation.source)
-        names = self._model._names(self.written) | (self.derivation.names or {})
-        return generated_module(generate.source(plan), self._content, names, SIGNATURES)
+        plan = self._definition.plan(self._facts, self.written)._replace(derivatives=self.derivation.source)
+        names = self._definition.names(self.written) | (self.derivation.names or {})
+        content = file_digest(self._content, self.derivation.content)
+        return generated_module(generate.source(plan), content, names, SIGNATURES)
 
     def entry(self, name: str) -> Entry:
         """Return one of the C functions, ready to be called; what Numba cannot compile becomes one message."""
@@ -60,7 +62,7 @@ class Code:
         def prepare() -> None:
             if self.derivation.names is None:
                 # A derivation read from disk knows its text; to compile it takes what the text refers to.
-                found = derive_now(lambda: self._model._derive(self.written)).names
+                found = derive_now(lambda: self._definition.derive(self.written)).names
                 entry.py_func.__globals__.update(found or {})
 
         try:
@@ -70,11 +72,11 @@ class Code:
             from nbinfer.compile.readable import readable
 
             raise_if_written(error)
-            layout = self._model.layout
-            fields = {"Parameters": list(layout.parameters), "Data": list(self._model.data)}
+            layout = self._definition.layout
+            fields = {"Parameters": list(layout.parameters), "Data": list(self._definition.data)}
             fields["Gradients"] = [p.name for p in layout.continuous]
             fields |= {p.before.__name__: p.before._fields for p in layout.dependent}
-            message = readable(error, self._model._all_functions, fields)
+            message = readable(error, self._definition.functions, fields)
             if message is None:
                 raise
         raise CompileError(message)

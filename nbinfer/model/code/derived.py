@@ -7,7 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nbinfer.autodiff.errors import ADError
-from nbinfer.compile import JIT, files
+from nbinfer.compile import JIT
+from nbinfer.compile.files import file_digest
+from nbinfer.compile.fingerprint import fingerprint
+from nbinfer.compile.keys import sources
+from nbinfer.compile.store import Place
 from nbinfer.compile.users import compilable
 from nbinfer.model.data import Datum
 from nbinfer.model.layout import Layout, Parameter
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Name of the derived gradient in a model's module.
 NAME = "density_gradient"
+#: What derives, and asks for it: with other rules there is another text.
+_BY = "nbinfer.model"
 
 
 def pull_name(argument: str, p: Parameter) -> str:
@@ -37,24 +43,28 @@ class Derivation(NamedTuple):
         Derivatives that vanish silently, each with its place.
     names : dict or None
         What the functions need among their globals; None if the derivation was read from disk.
+    content : str
+        Fingerprint of the names.
     """
 
     source: str
     reason: str
     warnings: tuple[str, ...]
     names: dict[str, Any] | None
+    content: str = ""
 
 
 def derivation(content: str, derive: Callable[[], Sequence[Generated]]) -> Derivation:
     """Return the derivation for a model's content, from disk if it is there."""
-    path = files.cache_root() / "models" / "derived" / f"{content}.json"
-    source = files.read_json(path) if JIT else None
-    if source is not None:
-        return Derivation(source, "", (), None)
+    place = Place("derived", f"{file_digest(content, sources(_BY))}.json")
+    known = place.read_json() if JIT else None
+    if known is not None:
+        source, names = known
+        return Derivation(source, "", (), None, names)
     found = derive_now(derive)
     # Why a function cannot be derived may lie outside of it, as where its source was sought; and warnings tell lines.
     if JIT and not found.reason and not found.warnings:
-        files.write_json(path, found.source)
+        place.write_json([found.source, found.content])
     return found
 
 
@@ -67,10 +77,11 @@ def derive_now(derive: Callable[[], Sequence[Generated]]) -> Derivation:
     names: dict[str, Any] = {}
     for part in parts:
         names |= part.globals | part.arrays
+    content = fingerprint(names)
     seen: dict[int, Any] = {}
     names = {name: compilable(thing, seen=seen) for name, thing in names.items()}
     source = "\n\n".join(part.marked for part in parts)
-    return Derivation(source, "", tuple(str(warning) for part in parts for warning in part.warnings), names)
+    return Derivation(source, "", tuple(str(warning) for part in parts for warning in part.warnings), names, content)
 
 
 def derive_bounds(layout: Layout, data: Mapping[str, Type]) -> list[Generated]:

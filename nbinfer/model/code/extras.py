@@ -21,8 +21,8 @@ from nbinfer.model.evaluate import call, check_arguments, raise_if_written
 from nbinfer.model.layout import Parameter
 
 if TYPE_CHECKING:
+    from nbinfer.model.definition import CompiledDefinition, Definition
     from nbinfer.model.evaluate import Facts
-    from nbinfer.model.model import Model
 
 #: Supports whose elements each have one coordinate, so that a conditional knows what depends on it.
 ELEMENTWISE = ("real", "positive", "lower", "upper", "interval", "unit", "binary", "categorical", "integer")
@@ -30,26 +30,24 @@ ELEMENTWISE = ("real", "positive", "lower", "upper", "interval", "unit", "binary
 DRAWABLE = (*ELEMENTWISE, "simplex")
 
 
-def conditionals(model: Model, given: Any) -> dict[str, Callable[..., Any]]:
+def conditionals(parameters: Mapping[str, Parameter], given: Any) -> dict[str, Callable[..., Any]]:
     """Return what a user passes as `conditional` by variable, checked."""
     if given is None:
         return {}
     if callable(given):
-        if len(model.parameters) != 1:
+        if len(parameters) != 1:
             raise ModelError(
-                f"conditional must map names of variables to functions, since there are {len(model.parameters)}: "
-                f"conditional={{{next(iter(model.parameters))!r}: f}}"
+                f"conditional must map names of variables to functions, since there are {len(parameters)}: "
+                f"conditional={{{next(iter(parameters))!r}: f}}"
             )
-        given = {next(iter(model.parameters)): given}
+        given = {next(iter(parameters)): given}
     if not isinstance(given, Mapping):
         raise ModelError(f"conditional must be a function or map names to functions, got {type(given).__name__}")
     for name, f in given.items():
-        if name not in model.parameters:
-            raise ModelError(
-                f"conditional names {name!r}, which is no parameter; they are {', '.join(model.parameters)}"
-            )
+        if name not in parameters:
+            raise ModelError(f"conditional names {name!r}, which is no parameter; they are {', '.join(parameters)}")
         check_arguments(f, f"conditional of {name!r}", ("p", "d", "i"))
-        support = model.parameters[name].support
+        support = parameters[name].support
         if support.name not in ELEMENTWISE:
             raise ModelError(
                 f"conditional of {name!r} must be left out: the elements of {support!r} move together only"
@@ -57,12 +55,12 @@ def conditionals(model: Model, given: Any) -> dict[str, Callable[..., Any]]:
     return dict(given)
 
 
-def check_conditionals(model: Model, q: np.ndarray, discrete: np.ndarray) -> None:
+def check_conditionals(definition: Definition, q: np.ndarray, discrete: np.ndarray) -> None:
     """Require that each conditional changes with its element by as much as the density does.
 
     Parameters
     ----------
-    model : Model
+    definition : Definition
     q : ndarray, shape (dim,)
         Coordinates at which the density is finite.
     discrete : ndarray of int64, shape (n_discrete,)
@@ -70,11 +68,11 @@ def check_conditionals(model: Model, q: np.ndarray, discrete: np.ndarray) -> Non
     """
 
     def look(f: Any, i: int, position: np.ndarray, values: np.ndarray) -> tuple[float, float, float]:
-        image, jacobian = model.layout.image(position, model._data_tuple, values if values.size else None)
-        return model.density_of(image), float(call(f, *model._arguments(image), i)), jacobian
+        image, jacobian = definition.layout.image(position, definition.data_tuple, values if values.size else None)
+        return definition.density_of(image), float(call(f, *definition.arguments(image), i)), jacobian
 
-    for name, f in model.conditional.items():
-        p = model.parameters[name]
+    for name, f in definition.conditional.items():
+        p = definition.parameters[name]
         for i in sorted({0, p.elements // 2, p.elements - 1}):
             position, values = q.copy(), discrete.copy()
             if p.support.discrete:
@@ -92,32 +90,34 @@ def check_conditionals(model: Model, q: np.ndarray, discrete: np.ndarray) -> Non
                 )
 
 
-def check_draw(model: Model, name: str, draw: Any) -> None:
+def check_draw(definition: Definition, name: str, draw: Any) -> None:
     """Require that a user's draw, made once in plain Python at the initial point, is a value of its variable."""
     label = f"the draw of GibbsStep({name!r})"
-    if not model.is_named:
-        raise ModelError(f"{model.title} has no named parameters, and {label} takes them: use nb.Model(parameters=...)")
+    if not definition.is_named:
+        raise ModelError(
+            f"{definition.title} has no named parameters, and {label} takes them: use nb.Model(parameters=...)"
+        )
     check_arguments(draw, label, ("p", "d", "rng"))
-    value = call(draw, *model._arguments(model.initial_point()), np.random.Generator(np.random.Philox(key=5)))
+    value = call(draw, *definition.arguments(definition.initial_point()), np.random.Generator(np.random.Philox(key=5)))
     try:
-        model.parameters[name].support.check(value)
+        definition.parameters[name].support.check(value)
     except ValueError as error:
         raise ModelError(f"{label} is none: {error}") from None
 
 
-def conditional_entry(model: Model, facts: Facts, name: str) -> Entry:
+def conditional_entry(definition: CompiledDefinition, facts: Facts, name: str) -> Entry:
     """Return ``double f(int64 n, intp q, int64 i, intp context)``: what depends on element i of a variable.
 
     Parameters
     ----------
-    model : Model
+    definition : CompiledDefinition
         It has a `conditional` for the variable.
     facts : Facts
         What one run of its functions showed.
     name : str
         The variable.
     """
-    plan, p = model._plan(facts, False), model.parameters[name]
+    plan, p = definition.plan(facts, False), definition.parameters[name]
     jacobian = not p.support.discrete or bool(plan.layout.dependent)
     total = f"users(p, readonly(data), i){' + log_jacobian' if jacobian else ''}"
     element = function(
@@ -138,16 +138,16 @@ def conditional_entry(model: Model, facts: Facts, name: str) -> Entry:
     ]
     text = shells.c_function("conditional", "n, q, i, context", lines)
     signature = "float64(int64, intp, int64, intp)"
-    return _entry(model, plan, [element, text], "conditional", signature, model.conditional[name], name)
+    return _entry(definition, plan, [element, text], "conditional", signature, definition.conditional[name], name)
 
 
-def draw_entry(model: Model, facts: Facts, name: str, draw: Any) -> Entry:
+def draw_entry(definition: CompiledDefinition, facts: Facts, name: str, draw: Any) -> Entry:
     """Return ``int64 f(int64 n, intp q, intp given, intp context)``, which draws a variable; 1 if that failed.
 
     `given` is the address of three words: stream, functions of its generator, and where the draw goes: discrete values
     as float64, else unconstrained coordinates.
     """
-    plan, p = model._plan(facts, False), model.parameters[name]
+    plan, p = definition.plan(facts, False), definition.parameters[name]
     body = [*constrain(plan, jacobian=bool(plan.layout.dependent)), "value = users(p, readonly(data), rng)"]
     body = [line.replace("return -np.inf", "return True") for line in body]
     body += _taken(p)
@@ -170,7 +170,7 @@ def draw_entry(model: Model, facts: Facts, name: str, draw: Any) -> Entry:
         "return 1 if failed else 0",
     ]
     text = shells.c_function("draw", "n, q, given, context", lines)
-    return _entry(model, plan, [into, text], "draw", "int64(int64, intp, intp, intp)", draw, name)
+    return _entry(definition, plan, [into, text], "draw", "int64(int64, intp, intp, intp)", draw, name)
 
 
 def _taken(p: Parameter) -> list[str]:
@@ -196,12 +196,14 @@ def _context(plan: Plan) -> list[str]:
     ]
 
 
-def _entry(model: Model, plan: Plan, parts: list[str], kind: str, signature: str, users: Any, name: str) -> Entry:
+def _entry(
+    definition: CompiledDefinition, plan: Plan, parts: list[str], kind: str, signature: str, users: Any, name: str
+) -> Entry:
     """Compile a module around a user's function."""
     source = "\n\n".join(part.strip("\n") + "\n" for part in [generate.head(plan), *parts])
     source = source.replace("import floats_at,", "import floats_at, generator_at,")
-    names = model._names(False) | {"users": compilable(users, data=(1,))}
-    support = model.parameters[name].support
+    names = definition.names(False) | {"users": compilable(users, data=(1,))}
+    support = definition.parameters[name].support
     if kind == "draw" and not support.discrete:
         names["inverse"] = kernel(support.inverse)
     bounds = [f for p in plan.layout.dependent for f in p.functions.values()]
@@ -215,7 +217,7 @@ def _entry(model: Model, plan: Plan, parts: list[str], kind: str, signature: str
 
         raise_if_written(error)
         label = f"conditional of {name!r}" if kind == "conditional" else f"draw of GibbsStep({name!r})"
-        fields = {"Parameters": list(model.parameters), "Data": list(model.data)}
+        fields = {"Parameters": list(definition.parameters), "Data": list(definition.data)}
         message = readable(error, [(label, users)], fields)
         if message is None:
             raise

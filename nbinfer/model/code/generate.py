@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nbinfer.model.code.derived import NAME, pull_name
-from nbinfer.model.code.plan import ARGUMENTS, Plan, constants, constrain, flat, function, loop, moved, shifted, view
+from nbinfer.model.code.plan import (
+    ARGUMENTS,
+    Plan,
+    Term,
+    constants,
+    constrain,
+    flat,
+    function,
+    loop,
+    moved,
+    shifted,
+    view,
+)
 from nbinfer.model.code.shells import c_functions
 from nbinfer.model.layout import Parameter
 
@@ -76,18 +88,22 @@ def _gradients(plan: Plan) -> str:
     return "Gradients(" + ", ".join(fields) + ")"
 
 
-def _flat_call(plan: Plan) -> str:
+def _shown(form: str) -> str:
+    """Write what a user's function is given: of named parameters if it has no `form`, else of the flat position."""
     written = {"x": "readonly(q)", "data": "readonly(data)"}
-    return ", ".join(written.get(name, name) for name in plan.flat.split(", "))
+    return ", ".join(written.get(name, name) for name in form.split(", ")) if form else "p, readonly(data)"
+
+
+def _term(plan: Plan, term: Term) -> str:
+    value = f"{term.function}({_shown(plan.flat)})"
+    return f"np.sum({value})" if term.is_array else value
 
 
 def _value(plan: Plan) -> str:
     lines = [] if plan.flat else constrain(plan)
     lines.append("total = 0.0" if plan.flat else "total = log_jacobian")
     for i, term in enumerate(plan.terms):
-        value = f"{term.function}({_flat_call(plan) if plan.flat else 'p, readonly(data)'})"
-        lines.append(f"if weights[{i}] != 0.0:")
-        lines.append(f"    total += weights[{i}] * " + (f"np.sum({value})" if term.is_array else value))
+        lines += [f"if weights[{i}] != 0.0:", f"    total += weights[{i}] * {_term(plan, term)}"]
     lines.append("return total")
     comment = "Return the log density, with the Jacobian of the transforms."
     return function("log_density", f"q, {ARGUMENTS}", lines, comment)
@@ -118,14 +134,10 @@ def _differences(plan: Plan) -> str:
 def _fused(plan: Plan) -> str:
     layout = plan.layout
     lines = loop("grad", 0, layout.dim, "= 0.0")
-    name, more = ("logp_grad", "") if plan.written else (NAME, ", weights")
-    if plan.flat:
-        arguments = _flat_call(plan) if plan.written else f"q, grad{', data' if 'data' in plan.flat else ''}"
-        lines.append(f"total = {name}({arguments})")
-    else:
+    if not plan.flat:
         lines += loop("scratch", layout.values, 2 * layout.values, "= 0.0") if layout.values else []
-        lines += [*constrain(plan, shown=plan.written), f"gradients = {_gradients(plan)}"]
-        lines.append(f"total = {name}(p, {'readonly(data)' if plan.written else 'data'}, gradients{more})")
+        lines += [*constrain(plan, shown=bool(plan.written)), f"gradients = {_gradients(plan)}"]
+    lines += _evaluation(plan)
     # A gradient that knows no weights takes that of the whole; its terms cannot be told apart.
     if len(plan.terms) <= 1 and (plan.flat or plan.written):
         scaled = loop("grad", 0, layout.dim, "*= weights[0]")
@@ -136,6 +148,20 @@ def _fused(plan: Plan) -> str:
     lines.append("return total" if plan.flat else "return log_jacobian + total")
     comment = "Return the log density and overwrite `grad` with its gradient."
     return function("fused", f"q, grad, {ARGUMENTS}", lines, comment)
+
+
+def _evaluation(plan: Plan) -> list[str]:
+    """Write statements that leave `total`, and add its gradient."""
+    added = "" if plan.flat else ", gradients"
+    if plan.written == "logp_grad":
+        return [f"total = logp_grad({_shown(plan.flat)}{added})"]
+    if plan.written:
+        terms = [f"total += {_term(plan, term)}" for term in plan.terms]
+        gradient = f"    gradient({_shown(plan.flat_gradient)}{added})"
+        return ["total = 0.0", *terms, "if math.isfinite(total):", gradient]
+    if plan.flat:
+        return [f"total = {NAME}(q, grad{', data' if 'data' in plan.flat else ''})"]
+    return [f"total = {NAME}(p, data, gradients, weights)"]
 
 
 def _pull(plan: Plan, p: Parameter) -> list[str]:

@@ -40,13 +40,16 @@ class Plan(NamedTuple):
         Data; only names and types count.
     terms : sequence of Term
         Pieces of the density in the order of their weights; empty if there is only `written`.
-    written : bool
-        Whether the gradient is the user's ``logp_grad``.
+    written : str
+        The function by which the user wrote the gradient: "logp_grad", which returns the density too, or "gradient",
+        which stands beside the terms; '' where it is derived, or made of differences.
     derived : sequence of Derived
         Derived quantities.
     flat : str
         '' for named parameters. For a function of the flat position the names of its arguments among "x", "grad" and
         "data", joined by ", ".
+    flat_gradient : str
+        The same for a "gradient" of the flat position.
     bare_data : bool
         Whether the only entry of the data is passed as it is, not as a named tuple.
     derivatives : str
@@ -58,9 +61,10 @@ class Plan(NamedTuple):
     layout: Layout
     data: Sequence[Datum]
     terms: Sequence[Term]
-    written: bool
+    written: str
     derived: Sequence[Derived]
     flat: str = ""
+    flat_gradient: str = ""
     bare_data: bool = False
     derivatives: str = ""
     bounds: Mapping[tuple[str, str], tuple[int, ...] | None] = MappingProxyType({})
@@ -68,7 +72,7 @@ class Plan(NamedTuple):
     @property
     def fuses(self) -> bool:
         """Whether value and gradient come from one function; else the gradient is made of differences."""
-        return self.written or bool(self.derivatives)
+        return bool(self.written or self.derivatives)
 
 
 def view(array: str, place: slice, shape: tuple[int, ...], scalar_as_array: bool = False) -> str:

@@ -7,11 +7,11 @@ import pytest
 
 from nbinfer.mcmc.adaptation.step_size import LARGEST_STEP, DualAveraging, learn, restart, step_size
 
-PAPER = (0.05, 10.0, 0.75)  # gamma, t0, k
 
-
-def new_state(initial=0.1, follows=False):
+def new_state(initial=0.1, target=0.8, *, gamma=0.05, follows=False):
+    """Averaging with the paper's constants."""
     state = np.zeros(1, DualAveraging).view(np.recarray)[0]
+    state.target_accept, state.gamma, state.t0, state.k = target, gamma, 10.0, 0.75
     state.largest, state.follows = LARGEST_STEP, follows
     restart.py_func(state, initial)
     return state
@@ -20,9 +20,9 @@ def new_state(initial=0.1, follows=False):
 @pytest.mark.parametrize("target", [0.6, 0.8, 0.95])
 @pytest.mark.parametrize("initial", [1e-4, 0.1, 1.5])
 def test_finds_the_step_with_the_target_acceptance(target, initial):
-    state = new_state(initial)
+    state = new_state(initial, target)
     for _ in range(2000):
-        learn.py_func(state, math.exp(-step_size.py_func(state, True)), target, *PAPER)
+        learn.py_func(state, math.exp(-step_size.py_func(state, True)))
     assert math.exp(-step_size.py_func(state, False)) == pytest.approx(target, abs=0.01)
 
 
@@ -30,16 +30,16 @@ def test_finds_the_step_with_the_target_acceptance(target, initial):
 def test_without_a_pull_to_one_place_the_target_is_met_whatever_gamma(initial):
     missed = []
     for follows in False, True:
-        state = new_state(initial, follows)
+        state = new_state(initial, 0.95, gamma=0.5, follows=follows)
         for _ in range(1000):
-            learn.py_func(state, math.exp(-step_size.py_func(state, True)), 0.95, 0.5, 10.0, 0.75)
+            learn.py_func(state, math.exp(-step_size.py_func(state, True)))
         missed.append(abs(math.exp(-step_size.py_func(state, False)) - 0.95))
     assert missed[1] < 0.002 < missed[0]
 
 
 def test_an_update_is_equation_6_of_the_paper():
     state = new_state(0.01)
-    learn.py_func(state, 0.7, 0.8, *PAPER)
+    learn.py_func(state, 0.7)
     h_bar = (0.8 - 0.7) / (1 + 10)
     log_step = math.log(10 * 0.01) - math.sqrt(1) / 0.05 * h_bar
     assert state.log_step == pytest.approx(log_step, rel=1e-14)
@@ -50,19 +50,19 @@ def test_an_update_is_equation_6_of_the_paper():
 def test_a_failed_transition_shrinks_the_step(accept):
     state = new_state(0.1)
     for _ in range(20):
-        learn.py_func(state, accept, 0.8, *PAPER)
+        learn.py_func(state, accept)
     assert step_size.py_func(state, True) < 0.01
 
 
 def test_a_flat_target_does_not_send_the_step_to_infinity():
     state = new_state(0.1)
     for _ in range(10_000):
-        learn.py_func(state, 1.0, 0.8, *PAPER)
+        learn.py_func(state, 1.0)
     assert step_size.py_func(state, True) <= LARGEST_STEP * (1 + 1e-12)
 
 
 def test_restart_forgets():
     used, fresh = new_state(0.1), new_state(0.1)
-    learn.py_func(used, 0.1, 0.8, *PAPER)
+    learn.py_func(used, 0.1)
     restart.py_func(used, 0.1)
     assert used.tolist() == fresh.tolist()

@@ -5,7 +5,7 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.compile import JIT
-from nbinfer.engine.blocks import Placed
+from nbinfer.engine.chains import Placed
 from nbinfer.engine.step import site_of
 from nbinfer.mcmc.assign import assign
 from nbinfer.mcmc.discrete import gibbs as gibbs_steps

@@ -10,7 +10,7 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.compile import JIT, address_of
-from nbinfer.engine.chain import Status
+from nbinfer.engine.job import Status
 from nbinfer.mcmc.adaptation import step_size, warmup
 from nbinfer.mcmc.hamiltonian import common as hamiltonian
 from nbinfer.mcmc.hamiltonian import hmc, integrators, tree
@@ -62,8 +62,8 @@ MUTANTS = {
     "the wrong sign of the change": (_DECIDES, _DECIDES.replace("-error", "error")),
     "every end accepted": ("accepted = uniform(chain.words) < accept", "accepted = uniform(chain.words) < 1.1"),
     "a step size that depends on the position": (
-        "used = hamiltonian.varied(chain, own, size)",
-        "used = hamiltonian.varied(chain, own, size) / (1.0 + integrators.floats_at(chain.position, chain.n)[0] ** 2)",
+        "hamiltonian.enter(chain, own, own.points)",
+        "hamiltonian.enter(chain, own, own.points) / (1.0 + integrators.floats_at(chain.position, chain.n)[0] ** 2)",
     ),
     "a wrong last half kick": (
         "return logp, _kick(n, target, metric.inv_mass, kick)",
@@ -142,7 +142,7 @@ def test_a_wall_is_a_divergence_and_no_draw_lies_beyond():
     assert s["diverging"].any()
     assert not s["accepted"][s["diverging"]].any()
     assert (s["acceptance_rate"][s["diverging"]] == 0).all()
-    assert int(chains.blocks.chains[0].divergences) == s["diverging"].sum()
+    assert int(chains.blocks[0].divergences) == s["diverging"].sum()
     half_normal = ExactTarget(wall, lambda rng, count: np.abs(rng.normal(size=(count, 1))), 1)
     assert_invariant(step, half_normal)
 
@@ -159,9 +159,9 @@ def test_a_stopped_transition_leaves_the_chain_as_it_was():
     chains = BareChains(Target(student, 3), HamiltonianMC(), draws=5)
     state, own = chains.blocks.state[0], chains.own().address
     chains.blocks.stop[0] = 1
-    position = chains.blocks.chains[0].position.copy()
+    position = chains.blocks[0].position.copy()
     assert hmc.step(address_of(state), own) == Status.STOPPED
-    assert (chains.blocks.chains[0].position == position).all()
+    assert (chains.blocks[0].position == position).all()
     assert np.isnan(chains.x).all()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.compile import JIT, address_of, ints_at
-from nbinfer.engine.chain import work
+from nbinfer.engine.team import work
 from nbinfer.mcmc.walks import differential, stretch
 from nbinfer.mcmc.walks.differential import DEMetropolis, DEMetropolisZ
 from nbinfer.mcmc.walks.stretch import StretchMove
@@ -66,7 +66,7 @@ def test_the_number_of_workers_changes_no_bit(method, cores):
         worker.start()
     for worker in workers:
         worker.join()
-    assert several.blocks.progress["finished"].tolist() == [1] * 9
+    assert several.blocks.progress["done"].tolist() == [10 + draws] * 9
     assert several.x.tobytes() == one.x.tobytes()
 
 
@@ -77,16 +77,14 @@ def test_halves_look_at_each_other_alone():
     assert (positions == -1).all()
     assert chains.blocks.own(0).n_peers.tolist() == [5] * 10
     peers = [set(ints_at.py_func(int(where), 5)) for where in chains.blocks.own(0).peers]
-    own = [address_of(chain.position) for chain in chains.blocks.chains]
+    own = [address_of(chain.position) for chain in map(chains.blocks.__getitem__, range(10))]
     assert peers == [set(own[5:])] * 5 + [set(own[:5])] * 5
 
 
 def test_a_population_goes_on_where_it_was_stopped_between_two_moves():
     whole = BareChains(EXACT["student"](), DEMetropolis(), draws=20, numbers=range(8)).run()
     chains = BareChains(EXACT["student"](), DEMetropolis(), draws=20, numbers=range(8)).run(7)
-    chains.blocks.progress["finished"] = 0
     ahead = BareChains(EXACT["student"](), DEMetropolis(), draws=20, numbers=range(8)).run(8)
-    ahead.blocks.progress["finished"] = 0
     # The first three have made draw 8 already.
     chains.blocks.state[:3], chains.x[:3, 7] = ahead.blocks.state[:3], ahead.x[:3, 7]
     chains.blocks.wire(*chains.columns)
@@ -165,25 +163,20 @@ def history(chains):
     return own.history.reshape(differential._HISTORY, -1)[: own.kept], own
 
 
-def run_to(chains, draw):
-    chains.blocks.progress["finished"] = 0
-    chains.run(draw)
-
-
 def test_the_past_is_what_was_drawn(monkeypatch):
     monkeypatch.setattr(differential, "_HISTORY", 50)
     chains = BareChains(EXACT["student"](), DEMetropolisZ(), tune=120, draws=80)
-    run_to(chains, 30)
+    chains.run(30)
     rows, _ = history(chains)
     np.testing.assert_array_equal(rows, chains.warm[0, :30])
-    run_to(chains, 110)
+    chains.run(110)
     rows, own = history(chains)
     assert own.seen == 110
     assert {tuple(r) for r in rows} == {tuple(r) for r in chains.warm[0, 60:110]}
-    run_to(chains, 121)  # warm-up has ended: a tenth of 120 is kept, then the first draw comes in
+    chains.run(121)  # warm-up has ended: a tenth of 120 is kept, then the first draw comes in
     rows, own = history(chains)
     assert {tuple(r) for r in rows} == {tuple(r) for r in chains.warm[0, 108:120]} | {tuple(chains.x[0, 0])}
-    run_to(chains, 200)
+    chains.run(200)
     rows, own = history(chains)
     everything = {tuple(r) for r in chains.warm[0, 108:]} | {tuple(r) for r in chains.x[0]}
     assert len(rows) == 50

@@ -42,7 +42,7 @@ KINDS = dict.fromkeys(DERIVED, "float64") | {
 def row(bound, x):
     """Return what the C function writes, and its status."""
     out, q = np.full(bound.row_size, np.nan), np.array([x])
-    return out, bound._whole.entry("record")(1, address_of(q), address_of(out), bound.context(bound.chains))
+    return out, bound._code.entry("record")(1, address_of(q), address_of(out), bound.context(bound.chains))
 
 
 def test_dtypes_are_inferred_and_values_are_kept():

@@ -133,7 +133,7 @@ def test_contexts_belong_to_chains():
     values = [evaluate(bound.density, 3, address_of(Q), 0, bound.context(c)) for c in (0, 1)]
     assert values == pytest.approx([-0.5 * np.sum(Q**2), VALUE])
     with pytest.raises(ModelError, match="context must have an entry for each of 3 chains, got 2"):
-        bound.model.bind(3)
+        bound.definition.bind(3)
 
 
 def test_scipy_low_level_callable():

@@ -9,7 +9,7 @@ import pytest
 import nbinfer as nb
 from nbinfer.compile import ints_at
 from nbinfer.errors import ModelError
-from tests.model.test_bound import record, through_address
+from tests.model.address import record, through_address
 
 
 def start(p, d):
@@ -94,14 +94,14 @@ def test_bounds_that_cross_have_no_density(a):
     value, grad = bound.value_and_grad(q)
     assert value == -np.inf
     assert not np.isnan(grad).any()
-    assert bound.model.logp_unconstrained(q) == bound.model.log_jacobian(q) == bound.replay(q) == -np.inf
+    assert bound.definition.logp_unconstrained(q) == bound.definition.log_jacobian(q) == bound.replay(q) == -np.inf
     assert ints_at.py_func(bound.status(bound.chains), 1)[0] == 0  # nothing was raised
     assert bound.explain(q) == (
         f"x: interval(start, 1) has no values here: interval needs a < b, and b - a finite, but a = {a} and b = 1.0"
     )
     assert bound.describe(q) == f"a = {np.array(a)}".removesuffix("0")
     with pytest.raises(ModelError, match=f"but a = {a} and b = 1.0"):
-        bound.model.constrain(q)
+        bound.definition.constrain(q)
 
 
 def raises(p, d):

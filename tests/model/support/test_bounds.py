@@ -13,16 +13,10 @@ import pytest
 import nbinfer as nb
 from nbinfer.compile import JIT, Entry
 from nbinfer.errors import CompileError, ModelError
+from tests.model.address import record, through_address
 from tests.model.small import eight_schools, nested, position
-from tests.model.test_bound import record, through_address
 
 DISCRETE = [np.array([1]), np.array([3])]
-
-
-def at(bound, count):
-    """Set the discrete value for Python's own calls."""
-    bound.discrete(bound.chains)[:] = count
-    return bound
 
 
 # ---- one density in every form
@@ -31,24 +25,24 @@ def at(bound, count):
 @pytest.mark.parametrize("count", DISCRETE)
 def test_compiled_density_is_that_of_plain_python(count):
     model = nested()
-    bound = at(model.bind(), count)
+    bound = model.bind()
     for seed in range(5):
         q = position(model, seed)
         wanted = model.density_of(model.constrain(q, count)) + model.log_jacobian(q, count)
-        assert bound.value_and_grad(q)[0] == pytest.approx(wanted, rel=1e-13)
-        assert bound.value(q) == pytest.approx(wanted, rel=1e-13)
-        assert model.evaluate(q, count) == pytest.approx(wanted, rel=1e-13)
+        assert bound.value_and_grad(q, count)[0] == pytest.approx(wanted, rel=1e-13)
+        assert bound.value(q, count) == pytest.approx(wanted, rel=1e-13)
+        assert model.definition.evaluate(q, count) == pytest.approx(wanted, rel=1e-13)
     bound.discrete(0)[:] = count
     assert through_address(bound, q, 0, density=bound.value_density)[0] == pytest.approx(wanted, rel=1e-13)
 
 
 @pytest.mark.parametrize("count", DISCRETE)
 def test_the_gradient_is_that_of_differences(count):
-    bound = at(nested().bind(), count)
+    bound = nested().bind()
     assert bound.has_gradient == "derived"
     assert bound.gradient_warning == ""
     for seed in range(3):
-        comparison = bound.compare(position(bound.model, seed))
+        comparison = bound.compare(position(bound.definition, seed), count)
         assert comparison.ok, comparison
     assert nested().check_grad().ok
     assert nested().check_grad({"base": 2.0, "count": 2}).ok
@@ -109,7 +103,7 @@ def test_it_is_the_model_transformed_by_hand():
     ours = triangle().bind()
     real = nb.Model({name: nb.real() for name in "abc"}, logp=by_hand).bind()
     for seed in range(5):
-        q = 2.0 * position(ours.model, seed)
+        q = 2.0 * position(ours.definition, seed)
         (value, grad), (wanted, wanted_grad) = ours.value_and_grad(q), real.value_and_grad(q)
         assert value == pytest.approx(wanted, rel=1e-12)
         np.testing.assert_allclose(grad, wanted_grad, rtol=1e-11, atol=1e-11)
@@ -131,7 +125,7 @@ def test_a_chain_of_lower_bounds_is_ordered():
     chain = nb.Model({"a": nb.real(), "b": nb.lower(start), "c": nb.lower(last)}, logp=spring).bind()
     ordered = nb.Model({"x": nb.ordered(3)}, logp=spring_of_three).bind()
     q = np.array([0.3, -0.7, 0.4])
-    np.testing.assert_allclose(list(chain.model.constrain(q).values()), ordered.model.constrain(q)["x"])
+    np.testing.assert_allclose(list(chain.definition.constrain(q).values()), ordered.definition.constrain(q)["x"])
     (value, grad), (wanted, wanted_grad) = chain.value_and_grad(q), ordered.value_and_grad(q)
     assert value == pytest.approx(wanted, rel=1e-14)
     np.testing.assert_allclose(grad, wanted_grad, rtol=1e-13)
@@ -264,10 +258,10 @@ def test_a_written_gradient_takes_its_bounds_derivatives_from_the_engine():
 @pytest.mark.parametrize("written", [False, True])
 def test_a_weight_leaves_the_bounds_alone(written):
     bound = triangle(**({"logp_grad": by_support_grad} if written else {"logp": by_support})).bind()
-    bound.reweight(0.25)
-    q = position(bound.model)
-    jacobian = bound.model.log_jacobian(q)
-    assert bound.value(q) == pytest.approx(jacobian + 0.25 * (bound.model.logp_unconstrained(q) - jacobian), rel=1e-13)
+    bound.weights[:] = 0.25
+    q = position(bound.definition)
+    jacobian, whole = bound.definition.log_jacobian(q), bound.definition.logp_unconstrained(q)
+    assert bound.value(q) == pytest.approx(jacobian + 0.25 * (whole - jacobian), rel=1e-13)
     assert bound.compare(q).ok
 
 
@@ -287,7 +281,7 @@ def test_a_bound_that_cannot_be_derived_leaves_differences():
     assert "cannot be derived: while" in bound.gradient_warning
     assert __file__ in bound.gradient_warning
     q = np.array([0.2, 1.0, 0.3])
-    assert bound.value(q) == pytest.approx(bound.model.logp_unconstrained(q), rel=1e-13)
+    assert bound.value(q) == pytest.approx(bound.definition.logp_unconstrained(q), rel=1e-13)
     assert bound.compare(q).ok
 
 
@@ -323,9 +317,9 @@ def test_an_edited_bound_is_compiled_anew():
     values = [scaled_model(first, one).bind().value(q) for first in (one, other, one)]
     assert values == [values[0], values[0] + 0.5, values[0]]
     models = [scaled_model(one, one), scaled_model(other, one)]
-    assert models[0]._content(False) != models[1]._content(False)
+    assert models[0].definition.content(False) != models[1].definition.content(False)
     again = one.copy()
-    assert models[0]._content(False) == scaled_model(again, again)._content(False)
+    assert models[0].definition.content(False) == scaled_model(again, again).definition.content(False)
 
 
 def at_data(p, d):
@@ -393,7 +387,7 @@ import sys
 from tests.model.small import nested, position
 from nbinfer.compile import Entry
 bound = nested().bind(2)
-value, grad = bound.value_and_grad(position(bound.model))
+value, grad = bound.value_and_grad(position(bound.definition))
 print(repr(value), repr(float(grad.sum())), bound.record != 0, Entry.compiled)
 print("numba" in sys.modules)
 """
@@ -402,7 +396,7 @@ print("numba" in sys.modules)
 @pytest.mark.nojit
 def test_a_second_process_compiles_nothing_and_does_not_import_numba():
     bound = nested().bind(2)
-    value, grad = bound.value_and_grad(position(bound.model))
+    value, grad = bound.value_and_grad(position(bound.definition))
     assert bound.record
     run = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, check=True, env=os.environ)
     assert run.stdout.split() == [repr(value), repr(float(grad.sum())), "True", "[]", "False"]

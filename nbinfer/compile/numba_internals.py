@@ -1,0 +1,259 @@
+"""Everything of Numba that its documentation does not promise, in one place: another version may differ in it.
+
+Outside of this file the package uses ``numba.njit``, ``numba.extending``, ``numba.types`` and their like. Nothing here
+imports Numba before something is compiled: names are looked up when they are asked for, and what looks at objects that
+may be Numba's asks for `loaded` names, which a process that has not imported Numba does not have.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.machinery
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+#: Names that others import from here, and where Numba has them.
+HOMES = {
+    # to write code
+    "cgutils": "numba.core.cgutils",
+    "impl_ret_borrowed": "numba.core.imputils.impl_ret_borrowed",
+    "npy_rng": "numba.core.types.npy_rng",
+    "populate_array": "numba.np.arrayobj.populate_array",
+    "bit_generator_type": "numba.np.random.generator_core._bit_gen_type",
+    # to read functions
+    "build_definitions": "numba.core.ir_utils.build_definitions",
+    "ir": "numba.core.ir",
+    "reconstruct_ssa": "numba.core.ssa.reconstruct_ssa",
+    "run_frontend": "numba.core.compiler.run_frontend",
+    # to compile
+    "CFunc": "numba.core.ccallback.CFunc",
+    "CompileResult": "numba.core.compiler.CompileResult",
+    "compiler_lock": "numba.core.compiler_lock.global_compiler_lock",
+    "lowering_registry": "numba.core.imputils.builtin_registry",
+    "normalize_signature": "numba.core.sigutils.normalize_signature",
+    "typing_registry": "numba.core.typing.templates.builtin_registry",
+    # to know what something is
+    "Dispatcher": "numba.core.dispatcher.Dispatcher",
+    "DUFunc": "numba.np.ufunc.dufunc.DUFunc",
+    "Intrinsic": "numba.core.extending._Intrinsic",
+    "NumbaError": "numba.core.errors.NumbaError",
+    "Type": "numba.core.types.Type",
+    "TypingError": "numba.core.errors.TypingError",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = HOMES[name].rpartition(".")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def loaded(name: str) -> Any:
+    """Return one of these names if Numba has been imported so far that it is there; else None."""
+    module, _, attribute = HOMES[name].rpartition(".")
+    return getattr(sys.modules.get(module), attribute, None)
+
+
+def is_a(thing: Any, name: str) -> bool:
+    """Tell whether something is an instance of one of these classes, without importing Numba."""
+    return isinstance(thing, loaded(name) or ())
+
+
+def folder() -> Path:
+    """Return the folder of the package."""
+    spec = importlib.util.find_spec("numba")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent
+
+
+def version_text() -> bytes:
+    """Return what tells Numba's version, to the commit."""
+    return (folder() / "_version.py").read_bytes()
+
+
+# ---- compiling
+
+
+class _Uncached:
+    """Stand in for Numba's cache; nothing is ever found in it."""
+
+    def load_overload(self, signature: Any, context: Any) -> None:
+        return None
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        return None
+
+
+class CFunction:
+    """A C function compiled by Numba.
+
+    Attributes
+    ----------
+    symbol : str
+        Its name in the object file.
+    externals : list of str
+        What the object file asks for.
+    portable : bool
+        Whether the code means anything in another process. Large global arrays and ctypes functions become addresses
+        of this one, valid while the CFunction lives.
+    """
+
+    def __init__(self, function: Callable[..., Any], signature: str, options: dict[str, Any]) -> None:
+        compiled: Any = __getattr__("CFunc")(function, __getattr__("normalize_signature")(signature), {}, options)
+        # Numba's own cache would notice neither an edited helper nor a changed constant.
+        compiled._cache = _Uncached()
+        with __getattr__("compiler_lock"):
+            compiled.compile()
+        self._compiled, self._library = compiled, compiled._library
+        self.symbol: str = compiled.native_name
+        declared = (f.name for f in self._library._final_module.functions if f.is_declaration)
+        self.externals = sorted(name for name in declared if not name.startswith("llvm."))
+        self.portable = not self._library.has_dynamic_globals
+
+    @property
+    def code(self) -> bytes:
+        """The object file."""
+        return bytes(self._library._get_compiled_object())
+
+    @property
+    def text(self) -> str:
+        """The code as LLVM writes it."""
+        return str(self._library._final_module)
+
+
+def locks() -> Iterator[Any]:
+    """List the locks of Numba's compiler and of LLVM, if they are there."""
+    llvm = getattr(getattr(sys.modules.get("llvmlite.binding.ffi"), "lib", None), "_lock", None)
+    for found in (getattr(loaded("compiler_lock"), "_lock", None), getattr(llvm, "_lock", None)):
+        if hasattr(found, "acquire"):
+            yield found
+
+
+def keep_in(dispatcher: Any, cache: Any) -> None:
+    """Have a dispatcher ask ``cache.load_overload`` and ``cache.save_overload`` instead of Numba's own cache."""
+    dispatcher._cache = cache
+
+
+def arguments_of(signature: Any) -> tuple[Any, ...]:
+    """Return the types of the arguments of a signature, however it is given."""
+    return tuple(__getattr__("normalize_signature")(signature)[0])
+
+
+def taken_apart(result: Any) -> Any:
+    """Return what can be pickled of what a signature was compiled to; None if it holds addresses of this process."""
+    return None if result.library.has_dynamic_globals else result._reduce()
+
+
+def put_together(context: Any, parts: Any) -> Any:
+    """Return what was taken apart."""
+    return __getattr__("CompileResult")._rebuild(context, *parts)
+
+
+def type_of(stub: Any) -> Any:
+    """Return the type that Numba has registered for a global of this value: an intrinsic, or what is overloaded."""
+    return next(kind for value, kind in __getattr__("typing_registry").globals if value is stub)
+
+
+# ---- objects of Numba's
+
+
+def function_of(dispatcher: Any) -> Any:
+    """Return the Python function that a dispatcher is made of; its own attributes may be copies of another's."""
+    return getattr(getattr(dispatcher, "_compiler", None), "py_func", None) or dispatcher.py_func
+
+
+def made_of(thing: Any) -> tuple[Any, ...] | None:
+    """Return what a type, an intrinsic or a universal function of Numba's is made of; None for anything else."""
+    if is_a(thing, "Type") and "0x" not in repr(thing):
+        return "type", repr(thing)
+    if is_a(thing, "Intrinsic"):
+        return "intrinsic", thing._defn
+    if is_a(thing, "DUFunc"):
+        dispatcher = thing._dispatcher
+        kinds = tuple(sorted(map(str, thing.types)))
+        return "vectorized", kinds, str(thing.identity), dispatcher.py_func, dispatcher.targetoptions
+    return None
+
+
+def is_error(error: BaseException) -> bool:
+    """Tell whether an exception is one that Numba's compiler raises."""
+    return any(kind.__module__ == "numba.core.errors" for kind in type(error).__mro__)
+
+
+# ---- what Numba has been taught
+
+
+class Registered(NamedTuple):
+    """A part of an implementation.
+
+    Attributes
+    ----------
+    key : object
+        What it is for: a function, an operator, or the name of a method or an attribute.
+    function : callable
+        What implements it.
+    """
+
+    key: Any
+    function: Any
+
+
+def registries() -> Mapping[str, list[Any]]:
+    """Return the lists to which Numba appends implementations, by names of ours."""
+    found = {}
+    for registry, names in (
+        ("typing_registry", ("functions", "attributes", "globals")),
+        ("lowering_registry", ("functions", "getattrs")),
+    ):
+        for name in names:
+            found[f"{registry}.{name}"] = getattr(loaded(registry), name, [])
+    return found
+
+
+def registered(item: Any) -> Iterator[Registered]:
+    """Take an item of a registry apart: what it is for, and the functions of which it is made."""
+    if isinstance(item, type):  # how a function or an attribute is typed
+        key = getattr(item, "_attr", None) or getattr(item, "key", None)
+        yield from (Registered(key, part) for part in _functions(item))
+    elif isinstance(item, tuple) and len(item) == 2:
+        templates = getattr(item[1], "templates", ())
+        yield from (Registered(item[0], part) for template in templates for part in _functions(template))
+    elif isinstance(item, tuple) and item[1] is not None:  # how it is lowered
+        yield Registered(item[1], getattr(item[0], "__wrapped__", item[0]))
+
+
+def _functions(template: type) -> Iterator[Any]:
+    overload = getattr(template, "_overload_func", None)
+    if overload is not None:
+        yield overload
+    else:
+        yield from (member for member in vars(template).values() if hasattr(member, "__code__"))
+
+
+# ---- what compiled code calls
+
+
+def run_time_functions() -> dict[str, int]:
+    """Return the addresses of the functions of Numba's run time by their symbols, without importing Numba."""
+    found = {}
+    for module, prefix in (("_helperlib", "numba_"), ("core/runtime/_nrt_python", "NRT_")):
+        for name, address in _table(folder() / module).items():
+            found[name if name.startswith(("_", prefix)) else prefix + name] = address
+    return found
+
+
+def _table(module: Path) -> dict[str, int]:
+    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
+        path = module.parent / (module.name + suffix)
+        if path.exists():
+            loader = importlib.machinery.ExtensionFileLoader(module.name, str(path))
+            spec = importlib.util.spec_from_loader(module.name, loader)
+            assert spec is not None
+            extension = importlib.util.module_from_spec(spec)
+            loader.exec_module(extension)
+            return dict(extension.c_helpers)
+    return {}

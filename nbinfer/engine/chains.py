@@ -1,0 +1,245 @@
+"""The chains of a run: what their blocks hold, and the addresses that tie them to density and trace."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.compile import address_of
+from nbinfer.engine.chain import CHAIN, Progress, advance
+from nbinfer.engine.failures import Point, raised_by, replayed
+from nbinfer.engine.job import Status
+from nbinfer.engine.jobs import Jobs, Phase, Words
+from nbinfer.engine.progress import Display, display_for
+from nbinfer.engine.state import BLOCK, ROW, Memory, Plan, address_of_rows
+from nbinfer.engine.step import Around, Peers, Site, StepMethod
+from nbinfer.engine.subset import SubsetStep
+from nbinfer.engine.team import move
+from nbinfer.errors import SamplingError
+from nbinfer.random import generator
+from nbinfer.trace.columns import Column, tables
+
+#: Statuses that end a run, and what they mean unless the model's functions have an exception to say it.
+_FAILURES = {
+    Status.BAD_RECORD: "a derived quantity has another shape here than at the initial point, or is no whole number, or "
+    "one beyond 2**53, although whole numbers are stored; give it one shape everywhere, and float(...) if need be",
+    Status.BAD_DRAW: "a draw of {step} lies outside the support of its variable, or the density is zero there; "
+    "it must come from the full conditional",
+    Status.RAISED: "the function of {step} raised, or returned an array of another shape; try it in plain Python",
+    Status.BAD_CONDITIONAL: "{step} finds no value of the model's conditional at a point where the density has one; "
+    "the conditional must be finite where the density is",
+    Status.ITERATION_LIMIT: "{step} found no slice within iter_limit turns of a loop; raise iter_limit, or w",
+}
+
+#: A population of so many members moves in two halves.
+IN_HALVES = 8
+
+
+class Placed(NamedTuple):
+    """A step method and where it acts."""
+
+    method: StepMethod
+    site: Site
+
+    @property
+    def engine(self) -> Any:
+        """What the engine runs: the method itself, or one that hands it its part of the coordinates."""
+        return SubsetStep(self.method) if self.site.is_part else self.method
+
+    def position(self, whole: np.ndarray) -> np.ndarray:
+        """Return the part of a position that the step sees."""
+        return whole[..., self.site.coordinates] if self.site.is_part else whole
+
+
+class Chains(Jobs):
+    """The chains of a run.
+
+    Parameters
+    ----------
+    bound : Bound
+    steps : sequence of Placed
+        In the order of application.
+    tune : int
+        Draws of warm-up.
+    numbers : sequence of int
+    keys : sequence of ndarray
+        Number and seed of each chain.
+    words : callable, optional
+        Where memory comes from, see `nbinfer.engine.jobs.Words`.
+
+    Attributes
+    ----------
+    steps : list of Placed
+    on_divergence : callable or None
+        Called with (chain, divergences) when a chain has new divergences; True stops the run.
+    """
+
+    def __init__(
+        self,
+        bound: Any,
+        steps: Sequence[Placed],
+        tune: int,
+        numbers: Sequence[int],
+        keys: Sequence[np.ndarray],
+        words: Words | None = None,
+    ) -> None:
+        self.steps, self._tune, self.n_discrete = list(steps), tune, bound.n_discrete
+        self._held: tuple[Sequence[Column], Sequence[Column], int] | None = None
+        everything = Site(bound, (), np.arange(bound.dim), np.arange(self.n_discrete), *np.zeros((2, 0), np.int64))
+        plan = Plan()
+        header = plan.place(CHAIN, self.steps, everything)
+        self._first_of_steps = plan.sizes[BLOCK]
+        self._places = [plan.place(step.engine.state, step.engine, step.site) for step in self.steps]
+        plan.link(CHAIN.offset("statistics"), ROW, 0)
+        super().__init__(bound, plan, header, advance.address, numbers, keys, Progress, words)
+        self.on_divergence: Callable[[int, int], bool] | None = None
+        self._seen = np.zeros(len(self), np.int64)
+        self._columns: list[np.ndarray] = []
+        self._peer_tables: dict[int, np.ndarray] = {}
+        every = self.every
+        every.n, every.n_discrete, every.n_steps = bound.dim, self.n_discrete, len(self.steps)
+        every.tune, every.enough_divergences = tune, self.stops_at_divergence
+
+    @property
+    def stops_at_divergence(self) -> bool:
+        """Whether the first divergence after warm-up ends the run."""
+        return any(getattr(step.method, "on_error", "") == "raise" for step in self.steps)
+
+    def own(self, step: int, chain: int | slice = slice(None)) -> Memory:
+        """Return what one of the steps keeps, by name; of all chains or of one."""
+        return Memory(self._places[step], self.state[chain], self._work[chain])
+
+    def begin(self, chain: int | slice, position: Any, logp: Any, grad: Any = None, discrete: Any = None) -> None:
+        """Put chains at their starting points and their steps at their first state.
+
+        Parameters
+        ----------
+        chain : int or slice
+            One chain, or several; then what follows has them as first axis.
+        position : array_like, shape (dim,)
+        logp : float
+            The log density there.
+        grad : array_like, shape (dim,), optional
+            Its gradient, if it is known.
+        discrete : array_like of int, optional
+            Discrete values. Default: as they are.
+        """
+        memory = Memory(self._header, self.state[chain], self._work[chain])
+        position = np.asarray(position)
+        memory.position[:] = position
+        memory.logp, memory.gradient_known = logp, grad is not None
+        if grad is not None:
+            memory.grad[:] = grad
+        if discrete is not None:
+            memory.discrete[:] = np.asarray(discrete)[..., : self.n_discrete]
+        self.state[chain, self._first_of_steps :] = 0  # nothing is left of what a step has learnt before
+        for k, step in enumerate(self.steps):
+            step.engine.initialise(self.own(k, chain), step.site, self._tune, step.position(position))
+        if self._held is not None:  # addresses were among what was forgotten
+            self.wire(*self._held)
+
+    def wire(self, columns: Sequence[Column], statistics: Sequence[Column], thin: int = 1) -> None:
+        """Write every address: after allocation, and again after blocks came from elsewhere."""
+        self._held = (columns, statistics, thin)  # workers write to their arrays as long as these blocks live
+        self.connect()
+        every, chains = self.every, len(self)
+        every.density, every.value = self._densities
+        every.record_function = self.bound.record if columns else 0
+        every.context = [self.bound.context(c) for c in range(chains)]
+        if self.n_discrete:
+            for c, values in enumerate(every.discrete):
+                self.bound.place_discrete(c, values)
+        self._columns = [tables(chosen, chains) for chosen in (columns, statistics)]
+        every.columns, every.statistic_columns = map(address_of_rows, self._columns)
+        every.n_columns, every.n_statistic_columns, every.thin = len(columns), len(statistics), thin
+        for k, step in enumerate(self.steps):
+            own = self.own(k)
+            step.engine.connect(own, Around(every, self._peers(k)), step.site)
+            every.steps[:, 2 * k], every.steps[:, 2 * k + 1] = step.engine.function.address, own.address
+
+    def last_statistics(self, chain: int) -> list[dict[str, Any]]:
+        """Return what each step wrote in the last draw."""
+        row, offset, found = self._rows[chain].view(np.float64), 0, []
+        for step in self.steps:
+            kinds = step.method.statistics
+            values = row[offset : offset + len(kinds)]
+            found.append({n: np.dtype(d).type(v).item() for (n, d), v in zip(kinds.items(), values, strict=True)})
+            offset += len(kinds)
+        return found
+
+    @property
+    def is_population(self) -> bool:
+        """Whether the chains look at each other."""
+        return any(step.method.population for step in self.steps)
+
+    @property
+    def half(self) -> int:
+        """Members of the first half of a population that moves in two; else 0."""
+        return len(self) // 2 if self.is_population and len(self) >= IN_HALVES else 0
+
+    @property
+    def units(self) -> NDArray[np.int64]:
+        return np.array([0, len(self)]) if self.is_population else super().units
+
+    @property
+    def phases(self) -> list[Phase]:
+        """The two halves of a population: first one that looks at the second, then the second likewise."""
+        if not self.half:
+            return []
+        members = self._members = np.array(address_of_rows(self.state), np.int64)
+        return [Phase(move.address, address_of(part), len(part)) for part in np.split(members, [self.half])]
+
+    def look(self) -> bool:
+        """Tell of new divergences."""
+        divergences = self.progress["divergences"].copy()
+        new, self._seen = np.flatnonzero(divergences > self._seen), divergences
+        tell = self.on_divergence
+        return tell is not None and any([tell(int(chain), int(divergences[chain])) for chain in new])  # noqa: C419
+
+    def failure(self, job: int) -> tuple[BaseException, Point]:
+        """Return what the user's functions raise where a step failed, or what its status means; and where that was."""
+        chain = self[job]
+        point = Point(chain.position.copy(), chain.discrete.copy())
+        method, site = self.steps[chain.failed]
+        words = chain.words.view("u8")
+        rng = generator(words[4:6], *map(int, words[1:4]))
+        raised = replayed(self.bound, *point) or raised_by(lambda: method.replay(self.bound.definition, *point, rng))
+        step = f"{type(method).__name__}({', '.join(map(repr, site.names))})"
+        return raised or SamplingError(_FAILURES[Status(chain.status)].format(step=step)), point
+
+    def _peers(self, k: int) -> Peers:
+        """Return whom each chain looks at in a step."""
+        addresses = address_of_rows((self.own(k) if self.steps[k].site.is_part else self.every).position)
+        self._peer_tables[k] = table = np.array(addresses, np.int64)
+        chains, half = len(table), self.half
+        if not half:
+            return Peers(address_of(table), chains, np.arange(chains))
+        first = np.arange(chains) < half
+        where = np.where(first, address_of(table[half:]), address_of(table))
+        return Peers(where, np.where(first, chains - half, half), -1)
+
+    @property
+    def _densities(self) -> tuple[int, int]:
+        """The density and that of values alone; only what the steps need is asked for, and thereby compiled."""
+        wants = {step.method.uses_gradient for step in self.steps}
+        density = self.bound.density if True in wants else 0
+        value = self.bound.value_density if wants != {True} else density
+        return density or value, value
+
+
+def describe(line: Any, tune: int) -> str:
+    """Say in a few words what a chain is doing, from its progress line."""
+    done = int(line["done"])
+    phase = "warm-up" if done < tune else f"{int(line['divergences'])} divergences"
+    per_draw = int(line["gradients"]) / max(done, 1)
+    return f"{phase}, step {float(line['step_size']):.2g}, {per_draw:.1f} gradients/draw"
+
+
+def display_of_chains(progressbar: bool, numbers: Sequence[int], tune: int, total: int) -> Display:
+    """Return the display of a run of chains: draws, divergences, step size and gradients per draw."""
+    labels = [f"chain {number}" for number in numbers]
+    return display_for(progressbar, labels, total, "draw", functools.partial(describe, tune=tune))

@@ -1,0 +1,156 @@
+"""Python functions bound to memory and to machine code that was made of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nbinfer.compile import address_of
+from nbinfer.errors import ModelError
+from nbinfer.model.bound import Bound, aligned
+from nbinfer.model.code import shells
+from nbinfer.model.code.code import Code
+from nbinfer.model.code.extras import conditional_entry, draw_entry
+from nbinfer.model.data import Table
+
+if TYPE_CHECKING:
+    from nbinfer.model.definition import CompiledDefinition
+    from nbinfer.model.evaluate import Facts
+
+
+class CompiledBound(Bound):
+    """A model of Python functions, compiled."""
+
+    definition: CompiledDefinition
+
+    def __init__(self, definition: CompiledDefinition, chains: int, facts: Facts) -> None:
+        super().__init__(definition, chains)
+        self._facts = facts
+        self._own_weights = weights = definition.weights(facts)
+        # A model's own weights (total_size) say once and for all which gradient its density has.
+        self._weighs_terms = len(weights) > 1 and bool(np.any(weights != 1.0))
+        self._by_terms = Code(definition, facts, False)
+        self._code = self._written_code(facts) or self._by_terms
+        layout = definition.layout
+        for name, (shape, dtype) in facts.derived.items():
+            self._add_column(name, shape, dtype, "derived")
+        self._columns = np.zeros(max(sum(1 + len(c.shape) for c in self.columns), 1), np.int64)
+        words = [w for c in self.columns if c.kind == "derived" for w in (c.offset, *c.shape)]
+        self._columns[: len(words)] = words
+        self.weights = _rows_of(weights, chains + 1)
+        self._constants = layout.constants
+        self._table = Table(definition.data.values())
+        self.tables = _rows_of(self._table.words, chains + 1)
+        self._scratch = aligned(chains + 1, layout.scratch)
+        self._discrete = aligned(chains + 1, layout.discrete, np.int64)
+        self._discrete[:, : layout.discrete] = self._lowest
+        self._placed: dict[int, np.ndarray] = {}  # discrete values that live in a sampler's memory
+        self._rows = self._contexts()
+
+    def _contexts(self) -> np.ndarray:
+        """Make a row of words for each chain, and one for Python's own calls, by which code finds all this memory."""
+        contexts = self.chains + 1
+        rows = aligned(contexts, shells.CONTEXT_WORDS, np.int64)
+        rows[:, shells.VERSION] = shells.CONTEXT_VERSION
+        rows[:, shells.ROW_SIZE] = self.row_size
+        for word, length, array in (
+            (shells.DATA, shells.N_DATA, self.tables),
+            (shells.WEIGHTS, shells.N_WEIGHTS, self.weights),
+            (shells.CONSTANTS, shells.N_CONSTANTS, self._constants),
+            (shells.COLUMNS, shells.N_COLUMNS, self._columns),
+            (shells.DISCRETE, shells.N_DISCRETE, self._discrete),
+            (shells.SCRATCH, shells.N_SCRATCH, self._scratch),
+            (shells.FAILURE, None, self._failures),
+        ):
+            rows[:, word] = array.ctypes.data + (np.arange(contexts) * array.strides[0] if array.ndim == 2 else 0)
+            if length is not None:
+                rows[:, length] = array.shape[-1]
+        return rows
+
+    def conditional(self, name: str) -> int:
+        # It knows nothing of weights but a single one that the model came with.
+        heeded = not self._weighs_terms and bool(np.all(self.weights == self._own_weights))
+        if name not in self.definition.conditional or not heeded:
+            return 0
+        return conditional_entry(self.definition, self._facts, name).address
+
+    def draw(self, name: str, function: Any) -> int:
+        return draw_entry(self.definition, self._facts, name, function).address
+
+    def _written_code(self, facts: Facts) -> Code | None:
+        """Return the code with the user's gradient, if there is one and the derivatives of all bounds were found."""
+        if not self.definition.is_written or self._weighs_terms:
+            return None
+        code = Code(self.definition, facts, True)
+        if code.derivation.reason and not self.definition.has_terms:
+            raise ModelError(
+                f"{self.definition.title} has a bound that cannot be differentiated, so that logp_grad alone will not "
+                f"do: {code.derivation.reason}\nRewrite the bound, or pass the density too (logp, or prior and "
+                "likelihood), whose differences can be taken."
+            )
+        return None if code.derivation.reason else code
+
+    @property
+    def has_gradient(self) -> str:  # type: ignore[override]
+        if self._code.written:
+            return "written"
+        return "derived" if self._code.derivation.source else "finite differences"
+
+    @property
+    def derivative_warnings(self) -> tuple[str, ...]:
+        return self._code.derivation.warnings
+
+    @property
+    def _underivable(self) -> str:
+        return self._code.derivation.reason
+
+    @property
+    def density(self) -> int:
+        return self._code.entry("density").address
+
+    @property
+    def density_by_terms(self) -> int:
+        return self._by_terms.entry("density").address if self.definition.has_terms else self.density
+
+    @property
+    def value_density(self) -> int:
+        return self._by_terms.entry("value").address if self.definition.has_terms else self.density
+
+    @property
+    def record(self) -> int:
+        return self._code.entry("record").address
+
+    def _density(self, *args: int) -> float:
+        return float(self._code.entry("density")(*args))
+
+    def context(self, chain: int) -> int:
+        return address_of(self._rows[chain])
+
+    def status(self, chain: int) -> int:
+        return address_of(self._rows[chain, shells.STATUS :])
+
+    @property
+    def failed_chains(self) -> list[int]:
+        return [int(chain) for chain in np.flatnonzero(self._rows[: self.chains, shells.FAILED])]
+
+    def failure(self, chain: int) -> np.ndarray | None:
+        return self._failures[chain, : self.dim].copy() if self._rows[chain, shells.FAILED] else None
+
+    def clear_failure(self, chain: int) -> None:
+        self._rows[chain, shells.FAILED] = 0
+
+    def discrete(self, chain: int) -> np.ndarray:
+        values: np.ndarray = self._placed.get(chain, self._discrete[chain])
+        return values[: self.n_discrete]
+
+    def place_discrete(self, chain: int, values: np.ndarray) -> None:
+        self._placed[chain] = values
+        self._rows[chain, shells.DISCRETE] = address_of(values)
+
+
+def _rows_of(words: np.ndarray, rows: int) -> np.ndarray:
+    """Make rows of memory that each hold a copy of these words."""
+    memory = aligned(rows, len(words), words.dtype)[:, : len(words)]
+    memory[:] = words
+    return memory

@@ -1,0 +1,223 @@
+"""What a model is, once and for all: from it come facts, code and bounds.
+
+There are three other kinds beside the named parameters of `NamedDefinition`: functions of a flat position, C functions
+and Python callables, see `nbinfer.model.foreign`.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from nbinfer.compile import JIT, readonly
+from nbinfer.compile.files import file_digest
+from nbinfer.compile.forks import cached_property
+from nbinfer.compile.keys import sources
+from nbinfer.compile.python_functions import python_function
+from nbinfer.compile.store import Place
+from nbinfer.model.bound import Bound
+from nbinfer.model.code.kinds import with_kinds
+from nbinfer.model.compiled import CompiledBound
+from nbinfer.model.data import Datum, content_key
+from nbinfer.model.evaluate import Facts, check_shapes, retrying
+from nbinfer.model.layout import Layout
+from nbinfer.model.points import Points
+from nbinfer.model.support.bounds import BoundsError, called
+
+if TYPE_CHECKING:
+    from nbinfer.autodiff import Generated
+    from nbinfer.model.code.plan import Plan
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Definition(Points):
+    """Parameters, data and a density over them; none of it changes.
+
+    Attributes
+    ----------
+    name : str or None
+        For messages.
+    layout : Layout
+        Parameters.
+    data : mapping of str to Datum
+        Data.
+    prior, logp_function, logp_grad, grad : callable or None
+        Functions of the density, as `Model` describes them.
+    likelihood, derived, predict, conditional : mapping of str to callable
+        As well.
+    total_size : mapping of str to float
+        For likelihood terms over a sample of the data, the number of observations they stand for.
+    allow_nan : tuple of str
+        Data entries that may hold NaN.
+    """
+
+    name: str | None
+    layout: Layout
+    data: Mapping[str, Datum] = field(default_factory=dict)
+    prior: Any = None
+    logp_function: Any = None
+    logp_grad: Any = None
+    grad: Any = None
+    likelihood: Mapping[str, Any] = field(default_factory=dict)
+    derived: Mapping[str, Any] = field(default_factory=dict)
+    predict: Mapping[str, Any] = field(default_factory=dict)
+    conditional: Mapping[str, Any] = field(default_factory=dict)
+    total_size: Mapping[str, float] = field(default_factory=dict)
+    allow_nan: tuple[str, ...] = ()
+
+    #: Whether functions see parameters and data by name.
+    is_named: ClassVar[bool] = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled and copied: not what holds classes of named tuples, which is made anew."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @property
+    def title(self) -> str:
+        """How messages call the model."""
+        return f"model {self.name!r}" if self.name else "the model"
+
+    @property
+    def has_terms(self) -> bool:
+        """Whether the density itself was given, and not only a function with its gradient."""
+        return self.prior is not None or self.logp_function is not None or bool(self.likelihood)
+
+    @property
+    def written(self) -> str:
+        """The argument through which the user gave the gradient: "logp_grad" or "grad"; '' if there is none."""
+        return "logp_grad" if self.logp_grad is not None else "grad" if self.grad is not None else ""
+
+    @property
+    def written_name(self) -> str:
+        """What generated code calls that function; an argument there is called `grad`."""
+        return "gradient" if self.written == "grad" else self.written
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the user wrote the gradient."""
+        return bool(self.written)
+
+    @property
+    def labelled(self) -> list[tuple[str, Any]]:
+        """Functions that are arguments of the model, with how messages call them."""
+        single = [("prior", self.prior), ("logp", self.logp_function)]
+        single += [("logp_grad", self.logp_grad), ("grad", self.grad)]
+        result = [(label, f) for label, f in single if f is not None]
+        result += [(called_term(name), f) for name, f in self.likelihood.items()]
+        result += [(f"derived {name!r}", f) for name, f in self.derived.items()]
+        return result + [(f"predict {name!r}", f) for name, f in self.predict.items()]
+
+    @property
+    def functions(self) -> list[tuple[str, Any]]:
+        """Every function of the user's, bounds among them, with how messages call it."""
+        bounds = [(called(a, p.name), f) for p in self.layout.dependent for a, f in p.functions.items()]
+        return bounds + self.labelled
+
+    @property
+    def rows(self) -> list[tuple[str, str, str]]:
+        """What a person is shown, in three columns."""
+        rows = [(p.name, str(p.support), f"shape {p.shape}") for p in self.parameters.values()]
+        rows += [(name, "data", repr(datum)) for name, datum in self.data.items()]
+        return rows + [(label, "function", getattr(python_function(f), "__name__", "?")) for label, f in self.labelled]
+
+    @cached_property
+    def data_tuple(self) -> Any:
+        """Data as the functions see them."""
+        values = {name: datum.value for name, datum in self.data.items()}
+        return readonly(collections.namedtuple("Data", tuple(values))(**values))
+
+    # ---- plain Python
+
+    def arguments(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return what the functions get at constrained values."""
+        raise NotImplementedError
+
+    def pieces(self, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
+        """Evaluate prior and likelihood, or what there is instead, by name."""
+        raise NotImplementedError
+
+    def density_of(self, values: Mapping[str, Any]) -> float:
+        return float(sum(np.sum(value) for _, value in self.pieces(values)))
+
+    def evaluate(self, q: Any, discrete: np.ndarray | None = None) -> float:
+        """Evaluate every function at a position; -inf where bounds leave nothing between them."""
+        return self.logp_unconstrained(q, discrete)
+
+    def explain(self, q: Any, discrete: np.ndarray | None = None) -> str:
+        """Name the first piece of the density that is not finite at a position; '' if all are."""
+        try:
+            values, log_jacobian = self.layout.image(q, self.data_tuple, discrete)
+        except BoundsError as error:
+            return str(error)
+        for name, value in values.items():
+            if not np.all(np.isfinite(value)):
+                return f"parameter {name!r} is {np.ravel(value)[~np.isfinite(np.ravel(value))][0]}"
+        if not np.isfinite(log_jacobian):
+            return f"the log Jacobian of the transforms is {log_jacobian}"
+        for label, value in self.pieces(values):
+            bad = ~np.isfinite(np.asarray(value, np.float64))
+            if bad.any():
+                index = f" at index {tuple(int(i) for i in np.argwhere(bad)[0])}" if bad.ndim else ""
+                what = f"the {called_term(label)}" if label in self.likelihood else label
+                return f"{what} is {np.asarray(value)[bad][0]}{index}"
+        return ""
+
+    # ---- memory and machine code
+
+    def bind(self, chains: int) -> Bound:
+        """Give it memory for a number of chains, and machine code, which is made when first asked for."""
+        raise NotImplementedError
+
+
+class CompiledDefinition(Definition):
+    """A density in Python functions that are compiled."""
+
+    def observe(self, q: np.ndarray) -> Facts:
+        """Run the functions once in plain Python at a position, and check what they return."""
+        raise NotImplementedError
+
+    def content(self, written: bool) -> str:
+        """Hash what code is made of, with the gradient that the user wrote or without."""
+        raise NotImplementedError
+
+    def derive(self, written: bool) -> list[Generated]:
+        """Derive what code needs: the gradient unless it is written, and the pullbacks of bounds that are functions."""
+        raise NotImplementedError
+
+    def plan(self, facts: Facts, written: bool) -> Plan:
+        """Tell what goes into a module."""
+        raise NotImplementedError
+
+    def names(self, written: bool) -> dict[str, Any]:
+        """Return what a generated module finds among its globals."""
+        raise NotImplementedError
+
+    def weights(self, facts: Facts | None = None) -> np.ndarray:
+        """Return the weight of the prior (or the whole density) and of each likelihood term."""
+        return np.ones(1)
+
+    def facts(self) -> Facts:
+        """Return what one run of the functions shows, which is kept beside the machine code."""
+        content = file_digest(self.content(self.is_written), sources("nbinfer.model"))
+        place = Place("facts", f"{content}-{content_key(self.data.values())}.json")
+        known = place.read_json() if JIT else None
+        if known is not None:
+            return Facts.from_json(known)
+        facts = retrying(self.observe, self.dim)
+        if JIT:
+            place.write_json(facts.as_json())
+        return facts  # type: ignore[no-any-return]
+
+    def bind(self, chains: int) -> Bound:
+        facts = with_kinds(self, self.facts())
+        check_shapes(facts.terms, {name: datum.array.shape for name, datum in self.data.items()}, self.parameters)
+        return CompiledBound(self, chains, facts)
+
+
+def called_term(name: str) -> str:
+    """Return how messages call a likelihood term."""
+    return "likelihood" if name == "likelihood" else f"likelihood {name!r}"

@@ -1,0 +1,164 @@
+"""Densities over named parameters: prior and likelihood, or one function."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from nbinfer.compile.fingerprint import fingerprint
+from nbinfer.compile.forks import cached_property
+from nbinfer.compile.users import compilable
+from nbinfer.errors import ModelError
+from nbinfer.model.code.derived import NAME, data_type, derive_bounds, parameter_types, units_key
+from nbinfer.model.code.plan import Derived, Plan, Term
+from nbinfer.model.definition import CompiledDefinition, called_term
+from nbinfer.model.evaluate import Facts, call, check_nothing, check_number, check_term
+from nbinfer.model.observe import check_sum, describe, look_where_finite
+from nbinfer.model.support.bounds import BoundsError
+
+if TYPE_CHECKING:
+    from nbinfer.autodiff import Generated
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class NamedDefinition(CompiledDefinition):
+    """Functions of named parameters and named data."""
+
+    is_named: ClassVar[bool] = True
+
+    # ---- plain Python
+
+    @cached_property
+    def _gradient_class(self) -> Any:
+        return collections.namedtuple("Gradients", [p.name for p in self.layout.continuous])
+
+    def arguments(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        return (self.layout.as_tuple(values), self.data_tuple)
+
+    def call_written(self, values: Mapping[str, Any]) -> Any:
+        """Run the gradient that the user wrote, and return what it returns."""
+        grad = self._gradient_class(*(np.zeros(p.shape) for p in self.layout.continuous))
+        return call(self.logp_grad if self.grad is None else self.grad, *self.arguments(values), grad)
+
+    def pieces(self, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
+        if not self.has_terms:
+            return [("logp_grad", self.call_written(values))]
+        single = [("prior", self.prior), ("logp", self.logp_function)]
+        result = [(label, call(f, *self.arguments(values))) for label, f in single if f is not None]
+        return result + [(name, call(f, *self.arguments(values))) for name, f in self.likelihood.items()]
+
+    def density_of(self, values: Mapping[str, Any]) -> float:
+        weights = dict(zip(self._weighted, self.weights(), strict=True)) if self.total_size else {}
+        return float(sum(weights.get(name, 1.0) * np.sum(value) for name, value in self.pieces(values)))
+
+    def derived_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: call(f, *self.arguments(values)) for name, f in self.derived.items()}
+
+    def evaluate(self, q: Any, discrete: np.ndarray | None = None) -> float:
+        try:
+            values, log_jacobian = self.layout.image(q, self.data_tuple, discrete)
+        except BoundsError:
+            return -np.inf
+        logp = log_jacobian + self.density_of(values)
+        if self.logp_grad is not None:
+            self.call_written(values)
+        self.derived_values(values)
+        if np.isfinite(logp):  # elsewhere nothing asks for them
+            if self.grad is not None:
+                self.call_written(values)
+            for name, f in self.conditional.items():
+                for i in range(self.parameters[name].elements):
+                    call(f, *self.arguments(values), i)
+        return logp
+
+    # ---- weights
+
+    @property
+    def _weighted(self) -> list[str]:
+        """Names of the terms in the order of their weights, where there is more than one density."""
+        return (["prior"] if self.prior is not None else []) + list(self.likelihood)
+
+    def weights(self, facts: Facts | None = None) -> np.ndarray:
+        weights = np.ones(max(len(self._weighted), 1))
+        for name, size in self.total_size.items():
+            weights[self._weighted.index(name)] = size / self._term_length(name, facts)
+        return weights
+
+    def _term_length(self, name: str, facts: Facts | None) -> int:
+        datum = self.data.get(name)
+        if datum is not None and not datum.scalar and datum.array.ndim:
+            return int(datum.array.shape[0])
+        shape = (facts or self.facts()).terms[name]
+        if not shape:
+            raise ModelError(f"total_size[{name!r}] needs a term with one value per observation, got a number")
+        return shape[0]
+
+    # ---- compiling
+
+    def observe(self, q: np.ndarray) -> Facts:
+        values = self.constrain(q)
+        terms: dict[str, tuple[int, ...] | None] = {}
+        pieces = self.pieces(values)
+        for label, value in pieces:
+            if label in self.likelihood:
+                check_term(value, called_term(label))
+                terms[label] = value.shape if isinstance(value, np.ndarray) else None
+            else:
+                check_number(value, label)
+        if not np.isfinite(sum(np.sum(value) for _, value in pieces)):
+            look_where_finite(self)
+        if self.logp_grad is not None:
+            check_number(self.call_written(values), "logp_grad")
+            if self.has_terms:
+                check_sum(self, q)
+        elif self.grad is not None:
+            check_nothing(self.call_written(values), "grad")
+        bounds = {}
+        for p in self.layout.dependent:
+            found = self.layout.bound_values(p, values, self.data_tuple)
+            for argument in p.functions:
+                value = found[argument]
+                bounds[argument, p.name] = value.shape if isinstance(value, np.ndarray) else None
+        return Facts(terms, {name: describe(self, name, values, q) for name in self.derived}, bounds)
+
+    def content(self, written: bool) -> str:
+        left_out = ("predict",) if written else ("predict", "logp_grad", "grad")
+        functions = [(label, f) for label, f in self.functions if not label.startswith(left_out)]
+        data = self.data.values()
+        units = units_key(data) if self.layout.dependent or not written else []
+        return fingerprint(functions, list(self.layout.keys()), [d.key for d in data], units)
+
+    def derive(self, written: bool) -> list[Generated]:
+        from nbinfer.autodiff.derive import derive
+
+        data = {name: data_type(datum) for name, datum in self.data.items()}
+        bounds = derive_bounds(self.layout, data)
+        if written:
+            return bounds
+        types, terms = parameter_types(self.layout), dict(self.likelihood)
+        density = derive(types, data, prior=self.prior, terms=terms, logp=self.logp_function, name=NAME)
+        return [density, *bounds]
+
+    def plan(self, facts: Facts, written: bool) -> Plan:
+        terms = [Term("prior", False)] if self.prior is not None else []
+        terms += [Term("logp", False)] if self.logp_function is not None else []
+        terms += [Term(f"likelihood_{name}", facts.terms[name] is not None) for name in self.likelihood]
+        derived = [Derived(f"derived_{name}", len(shape), kind) for name, (shape, kind) in facts.derived.items()]
+        by = self.written_name if written else ""
+        return Plan(self.layout, list(self.data.values()), terms, by, derived, bounds=facts.bounds)
+
+    def names(self, written: bool) -> dict[str, Any]:
+        names = {"prior": self.prior, "logp": self.logp_function}
+        names |= {"logp_grad": self.logp_grad, "gradient": self.grad} if written else {}
+        names |= {f"likelihood_{name}": f for name, f in self.likelihood.items()}
+        names |= {f"derived_{name}": f for name, f in self.derived.items()}
+        names |= {f"bound_{a}_{p.name}": f for p in self.layout.dependent for a, f in p.functions.items()}
+        found = {name: compilable(f, data=(1,)) for name, f in names.items() if f is not None}
+        for p in self.layout.continuous:
+            parts = ["forward", "pullback", *(["settle", "sensitivity"] if p.support.bounds else [])]
+            found |= {f"{part}_{p.name}": getattr(p.support, part) for part in parts}
+        return found

@@ -1,0 +1,199 @@
+"""Stores: who hands out the memory that a run writes to, and what must hold of it at any moment.
+
+Compiled chains know addresses only, so a store that is asked for memory before the run sees no call during it. A file
+is a store whose arrays are memory maps; nothing that writes to them knows.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from nbinfer.model.bound import aligned
+from nbinfer.trace.columns import Column, Rows
+from nbinfer.trace.rows import Counts, unfinished, whole_number
+
+_WARM_UP = "warmup_"
+
+
+class Store(ABC):
+    """Memory for what a run draws: a contract.
+
+    *Before the run* it is asked for `array` once per quantity and statistic, and for `words` once per name. All that
+    can fail, a full disk above all, fails there: during the run bytes are stored by address, where nothing can be
+    reported. *During the run* nothing is called. Memory keeps its place until the store is gone.
+
+    *At any moment*, that of a crash included, this holds:
+
+    - Rows are written in order, chain by chain. A row that no draw has reached reads as `nbinfer.trace.fill_value`.
+    - A chain counts its draws in its words. The counter is stored, with release, after the rows of the draw, so rows
+      that it covers are whole. A row behind it may be there in part; it is written again.
+    - Of two slots for a snapshot one is always whole. A slot is a chain's state block at a draw boundary, without
+      meaning in its addresses, which are set anew.
+
+    *After the run*, or between two draws of it, `groups` is what a trace shows and `finished` how much of it counts.
+
+    A run keeps every `thin`-th draw after warm-up, the last of each group: row k holds draw ``(k + 1) * thin - 1`` of
+    those after warm-up, and statistics likewise. So a row is there as soon as its group is complete, the last row is
+    as far from the start as can be, and what is left over at the end, fewer draws than `thin`, is not kept. Warm-up is
+    not thinned: its statistics show how the adaptation went, which takes every iteration to judge, and its draws are
+    stored only where somebody asks for them.
+
+    Parameters
+    ----------
+    chains, tune, draws : int
+        Chains, and iterations of each: of warm-up, and after it.
+    thin : int
+        Of how many draws after warm-up one is kept.
+
+    Attributes
+    ----------
+    chains, tune, draws, thin : int
+        As given.
+    groups : dict of dict of ndarray, shape (chain, row, ...)
+        The arrays by the name of their group and their own; a group that nobody has asked for is empty.
+    """
+
+    groups: Mapping[str, Mapping[str, NDArray[Any]]]
+
+    def __init__(self, chains: int, tune: int, draws: int, thin: int = 1) -> None:
+        self.chains, self.tune, self.draws = chains, tune, draws
+        self.thin = whole_number("thin", thin, 1)
+
+    @abstractmethod
+    def array(self, group: str, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Rows:
+        """Return rows for each chain that read as unfinished.
+
+        Parameters
+        ----------
+        group : str
+            Of the ArviZ schema. One whose name begins with ``warmup_`` takes the draws of warm-up.
+        name : str
+            Of the quantity or statistic.
+        shape : tuple of int
+            Of one draw of it.
+        dtype : dtype_like
+            float64, int64 or bool.
+
+        Returns
+        -------
+        rows : Rows
+            ``rows_in(group)`` of them for each chain.
+        """
+
+    @abstractmethod
+    def words(self, name: str, count: int) -> NDArray[np.int64]:
+        """Return zeroed memory of each chain that is no row of a trace: counters, snapshots of its state.
+
+        Parameters
+        ----------
+        name : str
+            "block", the chain itself; "progress", whose first word counts its draws; "slots" and "marks", its snapshots
+            (`nbinfer.engine.snapshot`). Asked for again, it is the same memory, with what is in it: what is there
+            outlives a run as the draws do.
+        count : int
+            Words of 8 bytes for each chain.
+
+        Returns
+        -------
+        words : ndarray of int64, shape (chain, count)
+            Words of a chain follow one another. Chains should not share a cache line: their workers write all the time.
+        """
+
+    def rows_in(self, group: str) -> int:
+        """Return the number of rows that each chain has in a group."""
+        return self.tune if group.startswith(_WARM_UP) else self.draws // self.thin
+
+    def finished(self, done: Counts) -> tuple[Counts, Counts]:
+        """Return the finished rows of warm-up and those after it, from the draws that each chain has counted."""
+        return np.minimum(done, self.tune), np.maximum(done - self.tune, 0) // self.thin
+
+
+class MemoryStore(Store):
+    """Memory of this process, gone with it.
+
+    Parameters
+    ----------
+    chains, tune, draws, thin : int
+        See `Store`.
+    """
+
+    def __init__(self, chains: int, tune: int, draws: int, thin: int = 1) -> None:
+        super().__init__(chains, tune, draws, thin)
+        self.groups: dict[str, dict[str, NDArray[Any]]] = defaultdict(dict)
+        self._words: dict[str, NDArray[np.int64]] = {}
+
+    def array(self, group: str, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return one array, shape (chain, row, *shape)."""
+        array = unfinished((self.chains, self.rows_in(group), *shape), dtype)
+        self.groups[group][name] = array
+        return array
+
+    def words(self, name: str, count: int) -> NDArray[np.int64]:
+        """Return words of each chain, which begin on a cache line."""
+        if name not in self._words:
+            self._words[name] = aligned(self.chains, count, np.int64)
+        return self._words[name][:, :count]
+
+
+def columns_of_draws(
+    store: Store, quantities: Sequence[Any], kept: Collection[str] | None = None, warm_up: bool = False
+) -> list[Column]:
+    """Ask a store for the draws of parameters and derived quantities, and return the columns that lead there.
+
+    Parameters
+    ----------
+    store : Store
+    quantities : sequence of Quantity
+        What a row of draws holds, see `nbinfer.model.bound`.
+    kept : collection of str, optional
+        Names to keep. Default: all.
+    warm_up : bool
+        Whether the draws of warm-up are stored too.
+
+    Returns
+    -------
+    columns : list of Column
+    """
+    columns = []
+    for q in quantities:
+        if kept is None or q.name in kept:
+            main = store.array("posterior", q.name, q.shape, q.dtype)
+            warm = store.array(_WARM_UP + "posterior", q.name, q.shape, q.dtype) if warm_up else None
+            columns.append(Column(q.offset, q.size, warm, main))
+    return columns
+
+
+def columns_of_statistics(store: Store, statistics: Sequence[Mapping[str, str]]) -> list[Column]:
+    """Ask a store for the statistics of steps, those of warm-up too, and return the columns that lead there.
+
+    A statistic of one step has shape (chain, draw); one that several steps have lies side by side, (chain, draw, step).
+    But the log density after a draw is one number, which the last step knows.
+
+    Parameters
+    ----------
+    store : Store
+    statistics : sequence of mappings
+        Name and type of what each step writes; they follow one another in the row.
+
+    Returns
+    -------
+    columns : list of Column
+    """
+    owners: dict[str, list[int]] = {}  # where in the row each statistic is
+    kinds: dict[str, str] = {}
+    for offset, (name, dtype) in enumerate(item for of_step in statistics for item in of_step.items()):
+        owners.setdefault(name, []).append(offset)
+        kinds.setdefault(name, dtype)
+    columns = []
+    for name, offsets in owners.items():
+        chosen = offsets[-1:] if name == "lp" else offsets
+        shape = (len(chosen),) if len(chosen) > 1 else ()
+        warm, main = (store.array(group + "sample_stats", name, shape, kinds[name]) for group in (_WARM_UP, ""))
+        columns += [Column(offset, 1, warm, main, (place, len(chosen))) for place, offset in enumerate(chosen)]
+    return columns

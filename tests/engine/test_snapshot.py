@@ -1,0 +1,165 @@
+"""Snapshots: whole at any moment, and runs that go on from one are the same run."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nbinfer as nb
+from nbinfer.compile import JIT, address_of, entry, ints_at, record_at
+from nbinfer.engine import snapshot
+from nbinfer.engine.snapshot import Mark, Shelf, Snapshots
+from nbinfer.engine.state import Memory
+from nbinfer.engine.team import work
+from nbinfer.trace.store import MemoryStore
+from tests.laws.kit import BareChains, Target, student
+
+TUNE, DRAWS = 30, 60 if JIT else 10
+STEPS = {
+    "alone": (2, nb.NUTS()),
+    "in turn": (4, nb.DEMetropolis()),
+    "in halves": (9, nb.DEMetropolis()),
+}
+
+
+def bare(kind, draws=DRAWS, store=MemoryStore):
+    count, step = STEPS[kind]
+    options = {"tune": TUNE, "draws": draws, "numbers": range(count), "store": store(count, TUNE, draws)}
+    return BareChains(Target(student, 3), step, **options)
+
+
+@entry("int64(intp, intp, int64, int64)")
+def take(shelf, jobs, first, end):
+    snapshot.take(record_at(shelf, Shelf), ints_at(jobs, end), first, end)
+    return 0
+
+
+def test_the_slot_that_counts_is_never_written_to():
+    units, blocks = np.array([0, 2, 3]), np.zeros((3, 4), np.int64)
+    shelf = Snapshots(units, np.zeros((3, 8), np.int64), np.zeros((3, 8), np.int64))
+    jobs = np.array([address_of(block) for block in blocks], np.int64)
+    assert (shelf.newest() == 0).all()
+    for turn in range(1, 6):
+        slot, before = turn % 2, shelf.slots.copy()  # the one that counts so far
+        blocks[:] = turn
+        take(address_of(shelf.shelf), address_of(jobs), 0, 2)
+        assert (shelf.slots[:, slot] == before[:, slot]).all()
+        assert (shelf.newest()[:2] == turn).all()
+        assert (shelf.newest()[2] == 0).all()  # another unit
+    assert shelf.marks["newest"].tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("kind", STEPS)
+def test_a_run_that_goes_on_from_any_snapshot_is_the_same_run(kind, workers):
+    whole, first = bare(kind).run(), bare(kind)
+    snapshots = first.blocks.keep_snapshots()
+    kept = []
+    for until in (3, TUNE, TUNE + 4):  # what is finished leaves one
+        first.run(until)
+        kept.append(snapshots.newest())
+        assert [bare_header(first, block).done for block in kept[-1]] == [until] * len(first.blocks)
+    team = first.blocks.team(TUNE + DRAWS)
+    threads = [threading.Thread(target=work, args=(address_of(team),)) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        snapshots.ask()
+        time.sleep(0.002)
+        kept.append(snapshots.newest())
+    kept.append(snapshots.newest())
+    done = np.array([[bare_header(first, block).done for block in blocks] for blocks in kept])
+    assert done[-1].tolist() == [TUNE + DRAWS] * len(first.blocks)
+    if kind != "alone":
+        assert (done == done[:, :1]).all()  # a unit as a whole
+    chosen = {tuple(row): blocks for row, blocks in zip(done, kept, strict=True) if row.all()}
+    for blocks in list(chosen.values())[:: max(1, len(chosen) // 5)]:
+        second = bare(kind)
+        second.blocks.state[:] = blocks
+        second.blocks.wire(*second.columns)
+        begun = np.maximum(second.blocks.every.done - TUNE, 0)
+        second.run()
+        for c, draw in enumerate(begun):
+            assert second.x[c, draw:].tobytes() == whole.x[c, draw:].tobytes()
+            assert second.stats["lp"][c, draw:].tobytes() == whole.stats["lp"][c, draw:].tobytes()
+
+
+def bare_header(chains, block):
+    """Return the header of a block as it was copied."""
+    twin = chains.blocks.state[:1].copy()
+    twin[0] = block
+    return Memory(chains.blocks._header, twin[0], chains.blocks._work[0])
+
+
+def test_nothing_is_copied_unless_it_was_asked_for():
+    chains = bare("alone")
+    snapshots = chains.blocks.keep_snapshots()
+    chains.run(until=TUNE)
+    assert snapshots.marks["newest"].tolist() == [1, 1]  # of what is finished, once
+    assert (snapshots.slots[:, 1] == 0).all()
+
+
+class Mapped(MemoryStore):
+    """Words in files, as a store on disk has them; the blocks themselves need not be there."""
+
+    folder = None
+
+    def words(self, name, count):
+        path = Path(self.folder, name)
+        mode = "r+" if path.exists() else "w+"
+        return np.asarray(np.memmap(path, np.int64, mode, shape=(self.chains, count)))
+
+
+def mapped(folder):
+    return type("Mapped", (Mapped,), {"folder": folder})
+
+
+@pytest.mark.parametrize("kind", STEPS)
+def test_a_run_in_memory_from_outside_is_the_same_run(kind, tmp_path):
+    chains = bare(kind, store=mapped(tmp_path)).run()
+    assert chains.x.tobytes() == bare(kind).run().x.tobytes()
+    words = np.fromfile(tmp_path / "block", np.int64).reshape(chains.blocks.state.shape)
+    assert (words == chains.blocks.state).all()
+    assert np.fromfile(tmp_path / "progress", np.int64)[::8].tolist() == [TUNE + DRAWS] * len(words)
+
+
+CHILD = """
+import sys, threading
+from tests.engine.test_snapshot import bare, mapped
+from nbinfer.compile import address_of
+from nbinfer.engine.team import work
+chains = bare(sys.argv[2], 100_000, mapped(sys.argv[1]))
+snapshots = chains.blocks.keep_snapshots()
+team = chains.blocks.team(100_000)
+threading.Thread(target=work, args=(address_of(team),), daemon=True).start()
+print("begun", flush=True)
+while True:
+    snapshots.ask()
+"""
+
+
+@pytest.mark.skipif(not JIT, reason="plain Python holds the lock that the asking thread needs")
+@pytest.mark.parametrize("kind", STEPS)
+def test_a_process_that_is_killed_leaves_a_snapshot_to_go_on_from(kind, tmp_path):
+    command = [sys.executable, "-c", CHILD, str(tmp_path), kind]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "begun\n"
+        marks = np.memmap(tmp_path / "marks", Mark, "r")["newest"]
+        while not marks[: 2 if kind == "alone" else 1].all():
+            time.sleep(0.001)
+        time.sleep(0.01)
+        child.send_signal(signal.SIGKILL)
+    left = bare(kind, store=mapped(tmp_path)).blocks.keep_snapshots().newest()
+    draws = int(max(bare_header(bare(kind), block).done for block in left)) + 20
+    whole, second = bare(kind, draws).run(), bare(kind, draws)
+    second.blocks.state[:] = left
+    second.blocks.wire(*second.columns)
+    begun = np.maximum(second.blocks.every.done - TUNE, 0)
+    second.run()
+    for c, draw in enumerate(begun):
+        assert second.x[c, draw:].tobytes() == whole.x[c, draw:].tobytes()
