@@ -1,6 +1,6 @@
 """Fourteen posteriors, written as plain log densities: values and derived gradients against references.
 
-The generated code runs as plain Python; `tests/test_posteriors.py` has the same compiled, in models.
+The generated code runs as plain Python; `tests/posteriors` has the same compiled, in models.
 """
 
 import collections
