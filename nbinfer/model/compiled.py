@@ -47,6 +47,7 @@ class CompiledBound(Bound):
         self._discrete[:, : layout.discrete] = self._lowest
         self._placed: dict[int, np.ndarray] = {}  # discrete values that live in a sampler's memory
         self._rows = self._contexts()
+        self._first_context = address_of(self._rows)
 
     def _contexts(self) -> np.ndarray:
         """Make a row of words for each chain, and one for Python's own calls, by which code finds all this memory."""
@@ -125,7 +126,7 @@ class CompiledBound(Bound):
         return float(self._code.entry("density")(*args))
 
     def context(self, chain: int) -> int:
-        return address_of(self._rows[chain])
+        return self._first_context + chain * int(self._rows.strides[0])
 
     def status(self, chain: int) -> int:
         return address_of(self._rows[chain, shells.STATUS :])
