@@ -145,7 +145,7 @@ class Jobs:
         team = np.zeros(1, Team)
         jobs, units = np.asarray(address_of_rows(self.state), np.int64), self.units
         tickets = aligned(2, 1, np.int64)
-        self._alive = [jobs, units, tickets]
+        self._alive = [jobs, units, tickets, self.snapshots]
         team["jobs"], team["lines"] = address_of(jobs), self.progress.ctypes.data
         team["next_line"] = self.progress.strides[0]
         team["stop"] = address_of(self.stop)

@@ -85,9 +85,12 @@ class Snapshots:
         """Return the newest snapshot of each job, shape (jobs, fields); of a unit without any, zeros."""
         found: NDArray[np.int64] = np.zeros_like(self.slots[:, 0])
         for first, end in zip(self._units[:-1], self._units[1:], strict=True):
-            slot = int(self.marks["newest"][first]) - 1
-            if slot >= 0:
-                found[first:end] = self.slots[first:end, slot]
+            mark, before = self.marks[first].copy(), None
+            while mark != before:  # workers took another one, and may have written to what was being read
+                slot, before = int(mark["newest"]) - 1, mark
+                if slot >= 0:
+                    found[first:end] = self.slots[first:end, slot]
+                mark = self.marks[first].copy()
         return found
 
 

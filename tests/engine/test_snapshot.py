@@ -1,5 +1,6 @@
 """Snapshots: whole at any moment, and runs that go on from one are the same run."""
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -52,6 +53,38 @@ def test_the_slot_that_counts_is_never_written_to():
         assert (shelf.newest()[:2] == turn).all()
         assert (shelf.newest()[2] == 0).all()  # another unit
     assert shelf.marks["newest"].tolist() == [1, 0, 0]
+
+
+class Busy(np.ndarray):
+    """Slots whose worker takes two snapshots while somebody reads the first one: what is read is half of each."""
+
+    worker = None
+
+    def __getitem__(self, key):
+        read = np.asarray(super().__getitem__(key)).copy()
+        if self.worker is not None:
+            self.worker()
+            read[:, ::2] = np.asarray(super().__getitem__(key))[:, ::2]
+        return read
+
+
+def test_a_snapshot_is_read_whole_while_others_are_taken():
+    blocks, jobs = np.zeros((2, 4), np.int64), np.zeros(2, np.int64)
+    shelf = Snapshots(np.array([0, 2]), np.zeros((2, 8), np.int64), np.zeros((2, 8), np.int64))
+    jobs[:] = [address_of(block) for block in blocks]
+    turns = iter(range(2, 8))
+
+    def two_more():
+        for turn in itertools.islice(turns, 2):
+            shelf.ask()
+            blocks[:] = turn
+            take(address_of(shelf.shelf), address_of(jobs), 0, 2)
+
+    blocks[:] = 1
+    take(address_of(shelf.shelf), address_of(jobs), 0, 2)
+    shelf.slots = shelf.slots.view(Busy)
+    shelf.slots.worker = two_more
+    assert (shelf.newest() == 7).all()
 
 
 @pytest.mark.parametrize("workers", [1, 3])
