@@ -113,13 +113,19 @@ def _ours() -> Iterator[tuple[float, int, Path]]:
     waiting = [files.cache_root() / kind for kind in get_args(Kind)]
     while waiting:
         folder = waiting.pop()
-        with contextlib.suppress(OSError):
-            for entry in [] if folder.is_symlink() else os.scandir(folder):
+        for entry in _entries(folder):
+            with contextlib.suppress(OSError):  # gone meanwhile, or not for us to read
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(Path(entry.path))
                 elif files.is_ours(entry):
                     status = entry.stat(follow_symlinks=False)
                     yield status.st_mtime, status.st_size, Path(entry.path)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    with contextlib.suppress(OSError):
+        return [] if folder.is_symlink() else list(os.scandir(folder))
+    return []
 
 
 def _removed(path: Path) -> bool:

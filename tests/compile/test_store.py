@@ -268,6 +268,21 @@ def test_what_is_not_ours_stays(root, tmp_path):
     assert not Place("engine", "a").path.exists()
 
 
+def test_what_cannot_be_read_hides_nothing(root, monkeypatch):
+    places = [kept(f"{k}", 91.0, kind="engine") for k in range(3)]
+    is_ours = files.is_ours
+
+    def refuse(entry):
+        if next(refused, False):
+            raise PermissionError(13, "Permission denied")
+        return is_ours(entry)
+
+    refused = iter([True])  # whichever is listed first
+    monkeypatch.setattr(files, "is_ours", refuse)
+    look(root)
+    assert sorted(place.path.exists() for place in places) == [False, False, True]
+
+
 def test_it_is_done_once_a_day(root):
     place = kept("a", 91.0, kind="engine")
     store.prune()  # writing that did already
