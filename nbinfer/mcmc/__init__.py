@@ -18,10 +18,17 @@ from nbinfer.mcmc.metric.potential import (
 )
 from nbinfer.mcmc.sample import sample
 from nbinfer.mcmc.session import Stepper, iter_sample
-from nbinfer.mcmc.walks import proposals as proposals  # classes to choose from
 from nbinfer.mcmc.walks.differential import DEMetropolis, DEMetropolisZ
 from nbinfer.mcmc.walks.elliptical import EllipticalSlice
 from nbinfer.mcmc.walks.metropolis import Metropolis
+from nbinfer.mcmc.walks.proposals import (
+    CauchyProposal,
+    LaplaceProposal,
+    MultivariateNormalProposal,
+    NormalProposal,
+    PoissonProposal,
+    UniformProposal,
+)
 from nbinfer.mcmc.walks.slice import Slice
 from nbinfer.mcmc.walks.stretch import StretchMove
 from nbinfer.optimize.find import find_hessian, find_map, guess_scaling
@@ -31,13 +38,18 @@ __all__ = [
     "BinaryGibbsMetropolis",
     "BinaryMetropolis",
     "CategoricalGibbsMetropolis",
+    "CauchyProposal",
     "CompoundStep",
     "DEMetropolis",
     "DEMetropolisZ",
     "EllipticalSlice",
     "GibbsStep",
     "HamiltonianMC",
+    "LaplaceProposal",
     "Metropolis",
+    "MultivariateNormalProposal",
+    "NormalProposal",
+    "PoissonProposal",
     "QuadPotential",
     "QuadPotentialDiag",
     "QuadPotentialDiagAdapt",
@@ -50,6 +62,7 @@ __all__ = [
     "Slice",
     "Stepper",
     "StretchMove",
+    "UniformProposal",
     "find_hessian",
     "find_map",
     "guess_scaling",

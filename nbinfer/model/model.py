@@ -52,7 +52,8 @@ class Model(Points, Default):
         ``logp(p, d) -> float``: log density, instead of prior and likelihood.
     logp_grad : callable, optional
         ``logp_grad(p, d, grad) -> float``: log density; adds its gradient into ``grad``, a named tuple of arrays (of
-        shape () for numbers: ``grad.mu[()] += ...``), on the constrained scale, without Jacobians.
+        shape () for numbers: ``grad.mu[()] += ...``), on the constrained scale, without Jacobians. It is that of the
+        whole at weights of one: with `total_size` the gradient is derived, and this one is not used.
     grad : callable, optional
         ``grad(p, d, grad)``: the gradient in a function of its own, beside logp or prior and likelihood. It adds into
         ``grad`` as `logp_grad` does, which it replaces, and returns nothing. It is called where the density is finite.

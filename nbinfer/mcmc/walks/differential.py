@@ -206,7 +206,9 @@ class _Differential(StepMethod):
                 raise ValueError(f"{name} must be positive and finite, got {value!r}.")
         check_interval(self.tune_interval)
         if isinstance(self._proposal, UsersProposal):
-            raise TypeError(f"proposal_dist of {label} must be a name or a class of nbinfer.mcmc.walks.proposals.")
+            raise TypeError(
+                f"proposal_dist of {label} must be a name or a class of nbinfer.mcmc, such as NormalProposal."
+            )
         if isinstance(self._proposal, PoissonProposal):
             raise ValueError(f"a Poisson proposal moves on a lattice, and {label} moves continuous variables.")
 
@@ -250,7 +252,7 @@ class DEMetropolis(_Differential):  # numpydoc ignore=PR02
         Names of the variables to sample together, which must be continuous. Default: all that no other step samples.
     S : float, array_like, shape (n,) or (n, n), optional
         Scale of the deviate that is added to each difference. Default: 1.
-    proposal_dist : str or class of `nbinfer.mcmc.walks.proposals`, optional
+    proposal_dist : str or class of `nbinfer.mcmc`, optional
         Its distribution. Default: uniform.
     lamb : float, optional
         What differences are multiplied by. Default: 2.38 / sqrt(2 n).
@@ -294,7 +296,7 @@ class DEMetropolisZ(_Differential):  # numpydoc ignore=PR02
         Names of the variables to sample together, which must be continuous. Default: all that no other step samples.
     S : float, array_like, shape (n,) or (n, n), optional
         Scale of the deviate that is added to each difference. Default: 1.
-    proposal_dist : str or class of `nbinfer.mcmc.walks.proposals`, optional
+    proposal_dist : str or class of `nbinfer.mcmc`, optional
         Its distribution. Default: uniform.
     lamb : float, optional
         What differences are multiplied by. Default: 2.38 / sqrt(2 n).

@@ -219,7 +219,7 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
     S : float, array_like, shape (n,) or (n, n), optional
         Scale of the proposal, for each unconstrained coordinate and then each discrete value of what moves together; a
         matrix is the covariance of a multivariate normal proposal. Default: 1.
-    proposal_dist : str, class of `nbinfer.mcmc.walks.proposals`, or callable, optional
+    proposal_dist : str, class of `nbinfer.mcmc`, or callable, optional
         'normal', 'uniform', 'cauchy', 'laplace', 'poisson' or 'multivariate_normal', or a compilable function
         ``f(rng, S, out)`` that fills `out`, shape (n,), with a deviate whose distribution is symmetric about 0; that it
         is cannot be checked. Default: as the shape of `S` says, normal or multivariate normal.
