@@ -100,6 +100,8 @@ class Chains(Jobs):
         self._seen = np.zeros(len(self), np.int64)
         self._columns: list[np.ndarray] = []
         self._peer_tables: dict[int, np.ndarray] = {}
+        if self.half:
+            move.load()  # not when workers start: a compilation there would hide from Ctrl-C
         every = self.every
         every.n, every.n_discrete, every.n_steps = bound.dim, self.n_discrete, len(self.steps)
         every.tune, every.enough_divergences = tune, self.stops_at_divergence

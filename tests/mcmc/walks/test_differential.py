@@ -7,6 +7,7 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.compile import JIT, address_of, ints_at
+from nbinfer.engine import team
 from nbinfer.engine.team import work
 from nbinfer.mcmc.walks import differential, stretch
 from nbinfer.mcmc.walks.differential import DEMetropolis, DEMetropolisZ
@@ -90,6 +91,15 @@ def test_a_population_goes_on_where_it_was_stopped_between_two_moves():
     chains.blocks.wire(*chains.columns)
     chains.run()
     assert chains.x.tobytes() == whole.x.tobytes()
+
+
+@pytest.mark.skipif(not JIT, reason="nothing is compiled")
+def test_what_moves_a_half_is_compiled_before_workers_start(monkeypatch):
+    monkeypatch.delitem(vars(team.move), "address", raising=False)
+    BareChains(EXACT["student"](), DEMetropolis(), draws=1, numbers=range(7))
+    assert "address" not in vars(team.move)
+    BareChains(EXACT["student"](), DEMetropolis(), draws=1, numbers=range(8))
+    assert "address" in vars(team.move)
 
 
 @pytest.mark.parametrize("method", [DEMetropolis(), StretchMove()], ids=["de", "stretch"])
