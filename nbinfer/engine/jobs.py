@@ -84,10 +84,10 @@ class Jobs:
     ) -> None:
         count = len(numbers)
         self.bound, self.plan, self._header, self._advance = bound, plan, header, advance
-        self._words = words or (lambda name, size: aligned(count, size, np.int64)[:, :size])
-        self.state = self._words("block", plan.sizes[BLOCK])
+        self._source = words or (lambda name, size: aligned(count, size, np.int64)[:, :size])
+        self.state = self._words(count, "block", plan.sizes[BLOCK])
         self._work, self._rows = (aligned(count, size, np.int64) for size in plan.sizes[BLOCK + 1 :])
-        lines = self._words("progress", line.itemsize // 8)
+        lines = self._words(count, "progress", line.itemsize // 8)
         self.state[:], lines[:] = 0, 0
         self.progress = lines.view(line)[:, 0]
         self.stop = aligned(1, 1, np.int64)[0]
@@ -96,6 +96,18 @@ class Jobs:
         every = self.every
         every.number = numbers
         every.words.view(np.uint64)[:, 4:6] = keys
+
+    def _words(self, count: int, name: str, size: int) -> NDArray[np.int64]:
+        """Return memory that kernels may write to by its address: whatever is no such memory would corrupt others."""
+        words = self._source(name, size)
+        fits = words.shape == (count, size) and words.dtype == np.int64 and words.strides[1] == words.itemsize
+        if not fits or not words.flags.aligned or not words.flags.writeable:
+            raise ValueError(
+                f"memory for {name!r} must be a writable array of int64, shape {(count, size)}, whose rows lie at "
+                f"multiples of 8 bytes, each without a gap; got {words.dtype}, shape {words.shape}, strides "
+                f"{words.strides} at {words.ctypes.data:#x}."
+            )
+        return words
 
     def __len__(self) -> int:
         return len(self.state)
@@ -136,7 +148,8 @@ class Jobs:
         snapshots : Snapshots
             With those of an earlier run, if the memory holds any.
         """
-        slots, marks = self._words("slots", 2 * self.state.shape[1]), self._words("marks", Mark.itemsize // 8)
+        slots = self._words(len(self), "slots", 2 * self.state.shape[1])
+        marks = self._words(len(self), "marks", Mark.itemsize // 8)
         self.snapshots = Snapshots(self.units, slots, marks)
         return self.snapshots
 

@@ -83,6 +83,29 @@ def test_the_driver_stops_when_a_job_fails_and_asks_it_why():
     assert jobs.progress["done"][1] == 20
 
 
+SPARE = np.zeros(200, np.int64)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        lambda name, size: np.zeros((2, size + 1), np.int64),
+        lambda name, size: np.zeros((2, size - 1), np.int64),
+        lambda name, size: np.zeros((3, size), np.int64),
+        lambda name, size: np.zeros((2, size)),
+        lambda name, size: np.zeros((size, 2), np.int64).T,
+        lambda name, size: SPARE.view(np.uint8)[4 : 4 + 16 * size].view(np.int64).reshape(2, size),
+        lambda name, size: np.broadcast_to(np.int64(0), (2, size)),
+    ],
+    ids=["wider", "narrower", "more", "floats", "gaps", "misaligned", "read only"],
+)
+def test_memory_that_kernels_cannot_write_to_is_refused(words):
+    plan = Plan()
+    header = plan.place(SUM, None, None)
+    with pytest.raises(ValueError, match="memory for 'block' must be a writable array of int64, shape"):
+        Jobs(Target(student, 1), plan, header, add_up.address, [0, 1], [KEY] * 2, words=words)
+
+
 def test_a_line_has_room_for_five_gauges():
     five = dict.fromkeys("abcde", "f8")
     assert progress_line().itemsize == progress_line({"loss": "f8"}).itemsize == progress_line(five).itemsize == 64
