@@ -26,6 +26,7 @@ FUNCTIONS: dict[int, Callable[..., Any]] = {}
 Record: TypeAlias = Any
 
 _MASK = (1 << 64) - 1
+_LINE = 64  # bytes that processors fetch together
 
 
 def register(function: Callable[..., Any]) -> int:
@@ -40,6 +41,15 @@ def address_of(array: np.ndarray) -> int:
     if not array.flags.c_contiguous:
         raise ValueError("address_of needs a C-contiguous array, got strides %r" % (array.strides,))
     return int(array.ctypes.data)
+
+
+def aligned(rows: int, words: int, dtype: Any = np.float64) -> np.ndarray:
+    """Make a zeroed array of 8-byte items whose rows start at cache lines, so that chains do not share any."""
+    per_line = _LINE // 8
+    words = -(-max(words, 1) // per_line) * per_line
+    memory = np.zeros(rows * words + per_line, dtype)
+    start = (-memory.ctypes.data % _LINE) // 8
+    return memory[start : start + rows * words].reshape(rows, words)
 
 
 def _view(address: int, count: int, dtype: Any) -> np.ndarray:

@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.compile import address_of
+from nbinfer.compile import address_of, aligned
 from nbinfer.compile.memory import rest
 from nbinfer.engine.failures import Point
 from nbinfer.engine.job import Progress
 from nbinfer.engine.snapshot import Mark, Snapshots
 from nbinfer.engine.state import BLOCK, Memory, Place, Plan, address_of_rows
 from nbinfer.engine.team import Team, keep
-from nbinfer.model.bound import aligned
 
 
 class Phase(NamedTuple):
@@ -88,7 +87,7 @@ class Jobs:
         self.state = self._words(count, "block", plan.sizes[BLOCK])
         self._work, self._rows = (aligned(count, size, np.int64) for size in plan.sizes[BLOCK + 1 :])
         lines = self._words(count, "progress", line.itemsize // 8)
-        self.state[:], lines[:] = 0, 0
+        self.state[:] = 0  # lines may count what an earlier run has finished, until blocks say otherwise
         self.progress = lines.view(line)[:, 0]
         self.stop = aligned(1, 1, np.int64)[0]
         self.snapshots: Snapshots | None = None

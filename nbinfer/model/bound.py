@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from nbinfer.autodiff.check import Check, compare_all, directional_excess
-from nbinfer.compile import address_of
+from nbinfer.compile import address_of, aligned
 from nbinfer.errors import ModelError
 
 if TYPE_CHECKING:
     from nbinfer.model.definition import Definition
-
-_LINE = 64
 
 
 class Quantity(NamedTuple):
@@ -43,15 +41,6 @@ class Quantity(NamedTuple):
     shape: tuple[int, ...]
     dtype: str
     kind: str
-
-
-def aligned(rows: int, words: int, dtype: Any = np.float64) -> np.ndarray:
-    """Make a zeroed array of 8-byte items whose rows start at cache lines, so that chains do not share any."""
-    per_line = _LINE // 8
-    words = -(-max(words, 1) // per_line) * per_line
-    memory = np.zeros(rows * words + per_line, dtype)
-    start = (-memory.ctypes.data % _LINE) // 8
-    return memory[start : start + rows * words].reshape(rows, words)
 
 
 class Bound:
@@ -111,8 +100,8 @@ class Bound:
     def density(self) -> int:
         """Address of ``double density(int64 n, intp q, intp grad, intp context)``.
 
-        It is the same whatever the weights are. A gradient that the user wrote is that of the whole: where there are
-        several terms, it heeds no weights, see `density_by_terms`.
+        It is the same whatever the weights are. A gradient that the user wrote is that of the whole, and at weights of
+        one: where weights will change, bind with `weighted`, which leaves it out, or take `density_by_terms`.
         """
         raise NotImplementedError
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbinfer.compile import address_of
+from nbinfer.compile import address_of, aligned
 from nbinfer.errors import ModelError
-from nbinfer.model.bound import Bound, aligned
+from nbinfer.model.bound import Bound
 from nbinfer.model.code import shells
 from nbinfer.model.code.code import Code
 from nbinfer.model.code.extras import conditional_entry, draw_entry
@@ -24,12 +24,13 @@ class CompiledBound(Bound):
 
     definition: CompiledDefinition
 
-    def __init__(self, definition: CompiledDefinition, chains: int, facts: Facts) -> None:
+    def __init__(self, definition: CompiledDefinition, chains: int, facts: Facts, weighted: bool = False) -> None:
         super().__init__(definition, chains)
         self._facts = facts
-        self._own_weights = weights = definition.weights(facts)
-        # A model's own weights (total_size) say once and for all which gradient its density has.
-        self._weighs_terms = len(weights) > 1 and bool(np.any(weights != 1.0))
+        weights = definition.weights(facts)
+        # Said once and for all, so that no address depends on what the weights are at the moment.
+        self._weighted = weighted
+        self._weighs_terms = len(weights) > 1 and (weighted or bool(np.any(weights != 1.0)))
         self._by_terms = Code(definition, facts, False)
         self._code = self._written_code(facts) or self._by_terms
         layout = definition.layout
@@ -70,9 +71,7 @@ class CompiledBound(Bound):
         return rows
 
     def conditional(self, name: str) -> int:
-        # It knows nothing of weights but a single one that the model came with.
-        heeded = not self._weighs_terms and bool(np.all(self.weights == self._own_weights))
-        if name not in self.definition.conditional or not heeded:
+        if name not in self.definition.conditional or self._weighted or self._weighs_terms:  # it knows no weights
             return 0
         return conditional_entry(self.definition, self._facts, name).address
 

@@ -168,7 +168,7 @@ class Definition(Points):
 
     # ---- memory and machine code
 
-    def bind(self, chains: int) -> Bound:
+    def bind(self, chains: int, weighted: bool = False) -> Bound:
         """Give it memory for a number of chains, and machine code, which is made when first asked for."""
         raise NotImplementedError
 
@@ -212,10 +212,10 @@ class CompiledDefinition(Definition):
             place.write_json(facts.as_json())
         return facts  # type: ignore[no-any-return]
 
-    def bind(self, chains: int) -> Bound:
+    def bind(self, chains: int, weighted: bool = False) -> Bound:
         facts = with_kinds(self, self.facts())
         check_shapes(facts.terms, {name: datum.array.shape for name, datum in self.data.items()}, self.parameters)
-        return CompiledBound(self, chains, facts)
+        return CompiledBound(self, chains, facts, weighted)
 
 
 def called_term(name: str) -> str:

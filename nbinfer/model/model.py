@@ -203,9 +203,17 @@ class Model(Points, Default):
         data = replace(self.definition.data, new, self.allow_nan)
         self.definition = dataclasses.replace(self.definition, data=data)
 
-    def bind(self, chains: int = 1) -> Bound:
-        """Give the model memory for a number of chains, and machine code, which is made when first asked for."""
-        return self.definition.bind(chains)
+    def bind(self, chains: int = 1, weighted: bool = False) -> Bound:
+        """Give the model memory for a number of chains, and machine code, which is made when first asked for.
+
+        Parameters
+        ----------
+        chains : int
+            Contexts beside the one for Python's own calls.
+        weighted : bool
+            Whether somebody will change weights: gradients are then made of the terms.
+        """
+        return self.definition.bind(chains, weighted)
 
     def density_of(self, values: Mapping[str, Any]) -> float:
         return self.definition.density_of(values)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from nbinfer.model.bound import aligned
+from nbinfer.compile import aligned
 from nbinfer.trace.columns import Column, Rows
 from nbinfer.trace.rows import Counts, unfinished, whole_number
 

@@ -91,11 +91,26 @@ def test_each_context_has_its_own_weights_and_data():
     assert count_compiled() - compiled <= 3  # density, value, and the density of the others, which is the same
 
 
-def test_a_conditional_is_not_used_where_weights_have_changed():
-    bound = nb.Model({"a": nb.real()}, logp=standard, conditional=one_of).bind(2)
-    assert bound.conditional("a") != 0
-    bound.weights[1] = 0.5
-    assert bound.conditional("a") == 0
+def test_a_conditional_is_not_used_where_weights_will_change():
+    model = nb.Model({"a": nb.real()}, logp=standard, conditional=one_of)
+    assert model.bind(2).conditional("a") != 0
+    assert model.bind(2, weighted=True).conditional("a") == 0
+
+
+def test_where_weights_will_change_all_densities_heed_them():
+    """A written gradient is that of the whole: values and gradients would be of two densities."""
+    model = eight_schools()
+    q = position(model)
+    bound, plain = model.bind(1, weighted=True), eight_schools("logp_grad").bind()
+    assert bound.density == bound.density_by_terms != model.bind(1).density
+    bound.weights[:] = plain.weights[:] = [1.0, 4.0]
+    (value, grad), (wanted, slopes) = bound.value_and_grad(q), plain.value_and_grad(q)
+    assert bound.value(q) == value == pytest.approx(wanted, rel=1e-13)
+    assert through_address(bound, q, 0, gradient=False, density=bound.value_density)[0] == pytest.approx(
+        wanted, rel=1e-13
+    )
+    np.testing.assert_allclose(grad, slopes, rtol=1e-12, atol=1e-12)
+    assert bound.has_gradient == "derived"
 
 
 def test_one_weight_scales_a_gradient_without_terms():

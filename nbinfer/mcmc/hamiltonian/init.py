@@ -18,7 +18,7 @@ from nbinfer.mcmc.metric.definite import not_definite
 from nbinfer.mcmc.metric.potential import QuadPotential, QuadPotentialFull
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
-from nbinfer.model.foreign.bound import record_position
+from nbinfer.model.foreign.entries import record_position
 from nbinfer.optimize.curvature import hessian, position
 from nbinfer.optimize.find import find_map
 from nbinfer.random import Purpose, generator, key_of, seed_sequences

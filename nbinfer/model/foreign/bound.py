@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from nbinfer.compile import address_of, entry, floats_at
-from nbinfer.model.bound import Bound, aligned
+from nbinfer.compile import address_of, aligned
+from nbinfer.model.bound import Bound
 from nbinfer.model.definition import Definition
-
-
-@entry("int64(int64, intp, intp, intp)")
-def record_position(n: int, q: int, row: int, context: int) -> int:
-    """Copy a flat position to its row."""
-    position, out = floats_at(q, n), floats_at(row, n)
-    for i in range(n):
-        out[i] = position[i]
-    return 0
+from nbinfer.model.foreign.entries import record_position
 
 
 class ForeignBound(Bound):

@@ -8,22 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import JIT, address_of, call_density, entry, ints_at
+from nbinfer.compile import JIT, address_of, aligned
 from nbinfer.compile.forks import cached_property
 from nbinfer.compile.memory import register
 from nbinfer.compile.pool import is_crowded
 from nbinfer.errors import ModelError
-from nbinfer.model.bound import Bound, aligned
+from nbinfer.model.bound import Bound
 from nbinfer.model.definition import Definition
 from nbinfer.model.foreign.bound import ForeignBound
+from nbinfer.model.foreign.entries import never_null
 from nbinfer.model.foreign.pointers import PROTOTYPE
-
-
-@entry("float64(int64, intp, intp, intp)")
-def never_null(n: int, q: int, grad: int, context: int) -> float:
-    """Call a C function that does not know null; `context` holds its address, its context, room for a gradient."""
-    row = ints_at(context, 3)
-    return call_density(row[0], n, q, row[2] if grad == 0 else grad, row[1])
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -84,7 +78,7 @@ class CDefinition(Definition):
     def pieces(self, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
         return [("f", self.call(np.ascontiguousarray(values["x"], np.float64), None, 0))]
 
-    def bind(self, chains: int) -> Bound:
+    def bind(self, chains: int, weighted: bool = False) -> Bound:
         if isinstance(self.contexts, list) and len(self.contexts) < chains:
             raise ModelError(f"context must have an entry for each of {chains} chains, got {len(self.contexts)}")
         return CBound(self, chains)

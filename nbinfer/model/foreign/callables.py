@@ -65,7 +65,7 @@ class CallableDefinition(Definition):
     def pieces(self, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
         return [("f", self.call(np.ascontiguousarray(values["x"], np.float64), None))]
 
-    def bind(self, chains: int) -> Bound:
+    def bind(self, chains: int, weighted: bool = False) -> Bound:
         retrying(lambda q: self.call(q, None if self.grad is None else np.zeros(self.dim)), self.dim)
         return CallableBound(self, chains)
 
