@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PACKAGE = Path(importlib.util.find_spec("nbinfer").origin).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -199,3 +201,24 @@ def test_importing_writes_nothing(tmp_path):
         [sys.executable, "-c", code], check=True, env=os.environ | {"NBINFER_CACHE_DIR": str(tmp_path / "cache")}
     )
     assert list(tmp_path.iterdir()) == []
+
+
+SECOND_RUN = """
+import sys
+import nbinfer as nb
+def logp(p, d):
+    return -0.5 * p.x**2
+trace = nb.sample(nb.Model({"x": nb.real()}, logp=logp), 200, 200, random_seed=1, progressbar=False)
+str(nb.summary(trace)), str(trace.report)
+print([name for name in ("numba", "scipy", "h5py", "numpy.ma") if name in sys.modules])
+"""
+
+
+@pytest.mark.nojit
+def test_a_run_that_finds_everything_compiled_imports_nothing_costly(tmp_path):
+    """A second run takes a quarter of a second; each of these adds a hundredth to half of one."""
+    script = tmp_path / "script.py"
+    script.write_text(SECOND_RUN)
+    for _ in range(2):
+        ran = subprocess.run([sys.executable, "-W", "ignore", script], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"

@@ -49,7 +49,7 @@ class Kept:
         numbers : ndarray, shape (chain,)
         """
         order, found = [], []
-        for n in np.unique(self.counts):
+        for n in sorted(set(self.counts.tolist())):
             chains = np.flatnonzero(self.counts == n)
             mask = self.mask[chains]
             rows = [a[chains, : mask.shape[1]][mask].reshape(len(chains), n) for a in arrays]

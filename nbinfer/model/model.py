@@ -17,7 +17,6 @@ from nbinfer.model.data import check_name, convert_all, replace
 from nbinfer.model.default import Default
 from nbinfer.model.definition import Definition
 from nbinfer.model.evaluate import check_arguments
-from nbinfer.model.foreign.define import flat_definition
 from nbinfer.model.layout import Layout
 from nbinfer.model.named import NamedDefinition
 from nbinfer.model.points import Points
@@ -164,6 +163,8 @@ class Model(Points, Default):
         name : str, optional
             For messages.
         """
+        from nbinfer.model.foreign.define import flat_definition  # most scripts do without
+
         return Model.of(flat_definition(f, dim, data, grad=grad, context=context, compile=compile, name=name))
 
     name = _given("name", "Name, for messages.")
