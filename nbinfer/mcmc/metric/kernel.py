@@ -1,9 +1,10 @@
 """The metric: inverse mass matrix, momenta drawn from it, and what adapts it to the posterior.
 
-A metric is an estimate of the posterior covariance: diagonal, dense, or known by two functions alone. It is learnt from
-the draws of warm-up, kept in two estimators: the foreground, in use, and the background, which replaces it when a
-window ends, so that early draws are forgotten. The diagonal one that minimises the Fisher divergence to a standard
-normal is the ratio of the spread of the draws to the spread of the gradients [1]_.
+A metric is an estimate of the posterior covariance: diagonal, dense, known by two functions alone, or a diagonal and
+directions that it is stretched along (`nbinfer.mcmc.metric.low_rank`). It is learnt from the draws of warm-up, kept in
+two estimators: the foreground, in use, and the background, which replaces it when a window ends, so that early draws
+are forgotten. The diagonal one that minimises the Fisher divergence to a standard normal is the ratio of the spread of
+the draws to the spread of the gradients [1]_.
 
 References
 ----------
@@ -20,8 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.compile import Record, call_record, floats_at, kernel
+from nbinfer.compile import Record, call_record, floats_at, kernel, record_at
 from nbinfer.engine.state import State, floats
+from nbinfer.mcmc.metric import low_rank
+from nbinfer.mcmc.metric.low_rank import LOW_RANK, LowRank
 from nbinfer.random import fill_normal
 
 
@@ -50,7 +53,7 @@ def _entries(potential: Any, site: Any) -> int:
 METRIC = State(
     fields={
         "adaptation": "i8",
-        "dense": "i8",  # 0: diagonal, 1: a matrix, 2: two functions
+        "dense": "i8",  # 0: diagonal, 1: a matrix, 2: two functions, 3: a diagonal and directions
         "n": "i8",
         "shrinkage": "f8",  # dense: draws whose weight the variances have over the covariances
         "slope_count_0": "f8",
@@ -69,6 +72,7 @@ METRIC = State(
         "root": floats(_entries),  # diagonal: 1/sqrt(inv_mass); dense: lower Cholesky factor of inv_mass
         "estimators": floats(lambda potential, site: 2 * estimator_size(site.n, potential.adaptation)),
         "slopes": floats(lambda potential, site: 2 * site.n if potential.adaptation == Adaptation.SLOPES else 0),
+        "low_rank": LOW_RANK,
     },
     # dense: room for a factor that may not exist; functions: for a velocity
     work={"spare": floats(lambda potential, site: (0, site.n * site.n, site.n)[potential.dense])},
@@ -81,6 +85,7 @@ _LEAST_DRAWS = 3  # before a spread means something
 _SLOPES_FROM, _SLOPE_WINDOW = 150, 100  # draws before absolute gradients are trusted, and between two of their windows
 _ADAPTS_FISHER, _ADAPTS_DENSE = int(Adaptation.FISHER), int(Adaptation.DENSE)
 _ADAPTS_SLOPES = int(Adaptation.SLOPES)
+_SMALL = low_rank.SMALL
 
 
 @kernel
@@ -109,8 +114,11 @@ def velocity(metric: Record, momentum_address: int, address: int) -> None:
         if call_record(metric.velocity, n, momentum_address, address, metric.given) != 0:
             for i in range(n):
                 velocity_out[i] = np.nan
+    elif metric.dense == 3 and n > _SMALL:
+        low_rank.velocity(record_at(metric.low_rank, LowRank), n, momentum_address, address)
     else:
-        matrix = floats_at(metric.inv_mass, n * n)
+        where = record_at(metric.low_rank, LowRank).matrix if metric.dense == 3 else metric.inv_mass
+        matrix = floats_at(where, n * n)
         for i in range(n):
             total = 0.0
             for j in range(n):
@@ -139,6 +147,8 @@ def draw_momentum(metric: Record, stream: int, address: int) -> float:
         root = floats_at(metric.root, n)
         for i in range(n):
             momentum_out[i] *= root[i]
+    elif metric.dense == 3:
+        low_rank.shape_momentum(record_at(metric.low_rank, LowRank), n, address)
     else:  # inv_mass = L L', so that solving L' p = z gives p the covariance M
         factor = floats_at(metric.root, n * n)
         for i in range(n - 1, -1, -1):
@@ -165,7 +175,7 @@ def _momentum_by_function(metric: Record, stream: int, address: int) -> float:
 def refresh_root(metric: Record) -> bool:
     """Recompute what `draw_momentum` needs; return False if the inverse mass is not positive definite."""
     n = metric.n
-    if metric.dense == 0:
+    if metric.dense != 1:
         inv_mass, root = floats_at(metric.inv_mass, n), floats_at(metric.root, n)
         for i in range(n):
             root[i] = 1.0 / math.sqrt(inv_mass[i])
@@ -281,6 +291,31 @@ def switch(metric: Record) -> None:
     else:
         metric.count_1 = 0.0
         metric.foreground = 0
+
+
+@kernel
+def use_directions(metric: Record) -> bool:
+    """Put what was learnt of directions to use; return whether the metric was of another kind before."""
+    low, n = record_at(metric.low_rank, LowRank), metric.n
+    inv_mass, scale = floats_at(metric.inv_mass, n), floats_at(low.scale, n)
+    for i in range(n):
+        inv_mass[i] = scale[i] * scale[i]
+    refresh_root(metric)
+    if n <= _SMALL:
+        low_rank.fill_matrix(low, n)
+    changed: bool = metric.dense != 3
+    metric.dense = 3
+    return changed
+
+
+@kernel
+def use_diagonal(metric: Record) -> bool:
+    """Return to the diagonal, which has gone on learning; return whether the metric was of another kind before."""
+    if metric.dense != 3:
+        return False
+    metric.dense = 0
+    refresh(metric)
+    return True
 
 
 @kernel

@@ -69,6 +69,8 @@ class QuadPotential:
     adaptation: ClassVar[Adaptation] = Adaptation.NONE
     #: 0: diagonal; 1: a matrix; 2: two functions.
     dense: ClassVar[int] = 0
+    #: Whether there is room for directions, and for the window that they are learnt from.
+    learns_directions: ClassVar[bool] = False
 
     def __init__(self, n: int | None = None, random_seed: int | None = None) -> None:
         if n is not None:
