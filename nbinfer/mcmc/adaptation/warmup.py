@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from nbinfer.compile import Record, kernel
+from nbinfer.compile import Record, kernel, record_at
 from nbinfer.engine.state import State
+from nbinfer.mcmc.adaptation import regimes
+from nbinfer.mcmc.adaptation.regimes import REGIME, Regime
 from nbinfer.mcmc.metric import kernel as metrics
+from nbinfer.mcmc.metric import low_rank
+from nbinfer.mcmc.metric.low_rank import LowRank
 
 SCHEDULE = State(
     fields={
@@ -16,7 +20,8 @@ SCHEDULE = State(
         "refresh_every": "f8",  # draws between two refreshes of the metric in use; in the early phase, every draw
         "last_refresh": "f8",
         "changed": "i8",  # whether the metric has ever been set from draws
-    }
+    },
+    parts={"regime": REGIME},  # of a metric that learns directions
 )
 Schedule = SCHEDULE.record
 
@@ -42,8 +47,10 @@ def windows(tune: float, window: float, growth: float) -> dict[str, float]:
 
 
 @kernel
-def learn(schedule: Record, metric: Record, draw: int, moved: bool, position: int, grad: int) -> bool:
-    """Show the metric a draw of warm-up; return whether the metric in use changed for the first time.
+def learn(schedule: Record, metric: Record, draw: int, moved: bool, position: int, grad: int, logp: float) -> bool:
+    """Show the metric a draw of warm-up; return whether a step size is to be searched for anew.
+
+    That is so where the metric was set from draws for the first time, or has become one of another kind.
 
     Parameters
     ----------
@@ -55,9 +62,23 @@ def learn(schedule: Record, metric: Record, draw: int, moved: bool, position: in
         Whether the draw differs from the one before. A repeated draw teaches nothing.
     position, grad : int
         Addresses of the draw and its gradient.
+    logp : float
+        The log density there.
     """
     if metric.adaptation == 0 or draw >= schedule.final_start:
         return False
+    first = _learn_by_windows(schedule, metric, draw, moved, position, grad)
+    low = record_at(metric.low_rank, LowRank)
+    if low.capacity == 0:
+        return first
+    low_rank.remember(low, metric.n, draw, moved, position, grad, logp)
+    changed = regimes.look(record_at(schedule.regime, Regime), metric, draw + 1, schedule.final_start)
+    return first or changed
+
+
+@kernel
+def _learn_by_windows(schedule: Record, metric: Record, draw: int, moved: bool, position: int, grad: int) -> bool:
+    """Learn by windows; return whether the metric in use changed for the first time."""
     if moved:
         metrics.learn(metric, position, grad)
     early = draw < schedule.early_end
@@ -68,7 +89,7 @@ def learn(schedule: Record, metric: Record, draw: int, moved: bool, position: in
         if not early:
             schedule.window *= schedule.growth
         due = True
-    if not due or not metrics.refresh(metric):
+    if not due or metric.dense == 3 or not metrics.refresh(metric):
         return False
     schedule.last_refresh = draw
     first: bool = schedule.changed == 0

@@ -131,8 +131,8 @@ def adapt(chain: Record, own: Record, points: int, accept: float, moved: bool) -
     metric, schedule = record_at(own.metric, Metric), record_at(own.schedule, Schedule)
     if own.adapts_step_size != 0:
         step_sizes.learn(record_at(own.averaging, DualAveraging), accept)
-    first_change = warmup.learn(schedule, metric, chain.done, moved, chain.position, chain.grad)
-    if first_change and own.adapts_step_size != 0:
+    wanted = warmup.learn(schedule, metric, chain.done, moved, chain.position, chain.grad, chain.logp)
+    if wanted and own.adapts_step_size != 0:
         search_step_size(chain, own, points)
 
 

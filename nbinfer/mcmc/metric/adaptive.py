@@ -12,9 +12,11 @@ from nbinfer.arguments import count
 from nbinfer.engine.state import Memory
 from nbinfer.errors import PositiveDefiniteError
 from nbinfer.mcmc.adaptation import warmup
+from nbinfer.mcmc.adaptation.regimes import FIRST
 from nbinfer.mcmc.metric import kernel as metrics
 from nbinfer.mcmc.metric.definite import coordinates, positive_diagonal, symmetric_and_positive, weakest
 from nbinfer.mcmc.metric.kernel import Adaptation
+from nbinfer.mcmc.metric.low_rank import window_of
 from nbinfer.mcmc.metric.potential import Floats, QuadPotential
 
 _SHRINKAGE = 5.0
@@ -221,6 +223,17 @@ class _Fisher(QuadPotential):
         return warmup.phases(tune, 10)
 
 
+class _FisherLowRank(_Fisher):
+    """The metric called 'fisher_lowrank': the same, and directions where the posterior is correlated."""
+
+    learns_directions = True
+
+    def initialise(self, metric: Memory, schedule: Memory, tune: float, position: Floats) -> None:
+        super().initialise(metric, schedule, tune, position)
+        metric.low_rank.capacity = window_of(position.shape[-1])
+        schedule.regime.following = FIRST
+
+
 #: The metrics that have a name.
 NAMED: dict[str, Callable[[], QuadPotential]] = {
     "fisher": _Fisher,
@@ -228,4 +241,5 @@ NAMED: dict[str, Callable[[], QuadPotential]] = {
     "diag_grad": QuadPotentialDiagAdaptGrad,
     "dense": _Dense,
     "unit": QuadPotential,
+    "fisher_lowrank": _FisherLowRank,
 }

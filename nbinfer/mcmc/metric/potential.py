@@ -44,9 +44,8 @@ def _draw(metric: int, stream: int, out: int) -> float:
 
 @entry("int64(intp, intp, int64, intp, intp)")
 def _learn(metric: int, schedule: int, draw: int, position: int, grad: int) -> int:
-    return (
-        1 if warmup.learn(record_at(schedule, Schedule), record_at(metric, Metric), draw, True, position, grad) else 0
-    )
+    warmup.learn(record_at(schedule, Schedule), record_at(metric, Metric), draw, True, position, grad, 0.0)
+    return 0
 
 
 class QuadPotential:

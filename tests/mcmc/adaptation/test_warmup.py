@@ -16,7 +16,8 @@ DIM = 2
 
 @entry("int64(intp, intp, int64, int64, intp, intp)")
 def _learn(schedule, metric, draw, moved, position, grad):
-    first = warmup.learn(record_at(schedule, Schedule), record_at(metric, Metric), draw, moved != 0, position, grad)
+    state = record_at(metric, Metric)
+    first = warmup.learn(record_at(schedule, Schedule), state, draw, moved != 0, position, grad, 0.0)
     return 1 if first else 0
 
 
@@ -73,7 +74,7 @@ def test_variance_windows_are_equal():
     assert set(np.diff(switches("diag", 1000))) == {101}
 
 
-@pytest.mark.parametrize("kind", ["fisher", "dense"])
+@pytest.mark.parametrize("kind", ["fisher", "dense", "fisher_lowrank"])
 def test_nothing_is_learnt_in_the_last_part(kind):
     run = Run(kind, 400)
     for draw in range(340):
