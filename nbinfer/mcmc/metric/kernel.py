@@ -85,7 +85,6 @@ _LEAST_DRAWS = 3  # before a spread means something
 _SLOPES_FROM, _SLOPE_WINDOW = 150, 100  # draws before absolute gradients are trusted, and between two of their windows
 _ADAPTS_FISHER, _ADAPTS_DENSE = int(Adaptation.FISHER), int(Adaptation.DENSE)
 _ADAPTS_SLOPES = int(Adaptation.SLOPES)
-_SMALL = low_rank.SMALL
 
 
 @kernel
@@ -114,11 +113,10 @@ def velocity(metric: Record, momentum_address: int, address: int) -> None:
         if call_record(metric.velocity, n, momentum_address, address, metric.given) != 0:
             for i in range(n):
                 velocity_out[i] = np.nan
-    elif metric.dense == 3 and n > _SMALL:
+    elif metric.dense == 3:
         low_rank.velocity(record_at(metric.low_rank, LowRank), n, momentum_address, address)
     else:
-        where = record_at(metric.low_rank, LowRank).matrix if metric.dense == 3 else metric.inv_mass
-        matrix = floats_at(where, n * n)
+        matrix = floats_at(metric.inv_mass, n * n)
         for i in range(n):
             total = 0.0
             for j in range(n):
@@ -301,8 +299,7 @@ def use_directions(metric: Record) -> bool:
     for i in range(n):
         inv_mass[i] = scale[i] * scale[i]
     refresh_root(metric)
-    if n <= _SMALL:
-        low_rank.fill_matrix(low, n)
+    low_rank.choose_form(low, n)
     changed: bool = metric.dense != 3
     metric.dense = 3
     return changed

@@ -25,7 +25,7 @@ from nbinfer.mcmc.metric.decompose import add, divide, dot, singular, solve_tria
 
 #: Coordinates of the space in which eigenvalues are sought, and directions that are kept, at most.
 MOST = 128
-#: Coordinates up to which a matrix gives velocities sooner than its directions do.
+#: Coordinates up to which a matrix always gives velocities sooner than its directions do.
 SMALL = 10
 
 _DRAWS, _LEAST_DRAWS, _MEMORY = 500, 50, 1 << 21  # draws of a window at most, unless they were more numbers than that
@@ -53,12 +53,13 @@ LOW_RANK = State(
     fields={
         "capacity": "i8",  # draws that the window has room for; 0: the metric learns no directions
         "rank": "i8",  # number of directions
+        "has_matrix": "i8",  # whether the matrix gives velocities
     },
     parts={
         "scale": floats(_if_learnt(lambda n: n)),  # s
         "vectors": floats(_if_learnt(lambda n: _columns(n) * n)),  # (rank, n)
         "stretches": floats(_if_learnt(lambda n: 2 * _columns(n))),  # λ - 1 of each, then 1/√λ - 1 of each
-        "matrix": floats(_if_learnt(lambda n: n * n if n <= SMALL else 0)),  # the inverse mass
+        "matrix": floats(_if_learnt(lambda n: n * n if n <= MOST else 0)),  # the inverse mass, where it is sooner
         # The window, a ring: draw i is in the place i modulo `capacity`.
         "draws": floats(_if_learnt(lambda n: n * window_of(n))),
         "grads": floats(_if_learnt(lambda n: n * window_of(n))),
@@ -85,12 +86,37 @@ LowRank = LOW_RANK.record
 @kernel
 def velocity(low: Record, n: int, momentum_address: int, address: int) -> None:
     """Write the inverse mass times the momentum."""
+    if low.has_matrix != 0:
+        _multiply(n, low.matrix, momentum_address, address)
+    else:
+        _velocity_by_directions(low, n, momentum_address, address)
+
+
+@kernel
+def _velocity_by_directions(low: Record, n: int, momentum_address: int, address: int) -> None:
     momentum, out, scale = floats_at(momentum_address, n), floats_at(address, n), floats_at(low.scale, n)
     for i in range(n):
         out[i] = scale[i] * momentum[i]
     _stretch(low, n, low.stretches, address)
     for i in range(n):
         out[i] *= scale[i]
+
+
+@kernel(reassociate=True)
+def _multiply(n: int, matrix: int, vector_address: int, address: int) -> None:
+    """Write a symmetric matrix times a vector: the sum of its rows, four at a time, each times an element."""
+    vector, out = floats_at(vector_address, n), floats_at(address, n)
+    for i in range(n):
+        out[i] = 0.0
+    whole = n // 4 * 4
+    for j in range(0, whole, 4):
+        a, b = floats_at(matrix + 8 * n * j, n), floats_at(matrix + 8 * n * (j + 1), n)
+        c, d = floats_at(matrix + 8 * n * (j + 2), n), floats_at(matrix + 8 * n * (j + 3), n)
+        of_a, of_b, of_c, of_d = vector[j], vector[j + 1], vector[j + 2], vector[j + 3]
+        for i in range(n):
+            out[i] += of_a * a[i] + of_b * b[i] + of_c * c[i] + of_d * d[i]
+    for j in range(whole, n):
+        add(n, vector[j], matrix + 8 * n * j, address)
 
 
 @kernel
@@ -112,13 +138,16 @@ def _stretch(low: Record, n: int, stretches_address: int, address: int) -> None:
 
 
 @kernel
-def fill_matrix(low: Record, n: int) -> None:
-    """Write the inverse mass as a matrix, row by row."""
+def choose_form(low: Record, n: int) -> None:
+    """Choose what gives velocities sooner, the directions or the matrix, and write the matrix if that is it."""
+    low.has_matrix = n <= SMALL or (n <= MOST and 2 * low.rank >= n)
+    if low.has_matrix == 0:
+        return
     unit = floats_at(low.spreads, n)
     for i in range(n):
         for j in range(n):
             unit[j] = 1.0 if i == j else 0.0
-        velocity(low, n, low.spreads, low.matrix + 8 * n * i)
+        _velocity_by_directions(low, n, low.spreads, low.matrix + 8 * n * i)
 
 
 # ---- learning

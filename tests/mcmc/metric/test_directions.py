@@ -29,6 +29,7 @@ class Stretched(QuadPotential):
         low.scale[:] = self.scale
         low.vectors[..., : rank * n] = self.directions.ravel()
         low.stretches[..., : 2 * rank] = np.concatenate([self.values - 1.0, self.values**-0.5 - 1.0])
+        low.has_matrix = n <= low_rank.SMALL
         if n <= low_rank.SMALL:
             stretch = np.eye(n) + self.directions.T @ ((self.values - 1.0)[:, None] * self.directions)
             low.matrix[:] = (self.scale[:, None] * stretch * self.scale).ravel()

@@ -37,8 +37,8 @@ def _shape_momentum(low, n, values):
 
 
 @entry("int64(intp, int64)")
-def _fill_matrix(low, n):
-    low_rank.fill_matrix(record_at(low, LowRank), n)
+def _choose_form(low, n):
+    low_rank.choose_form(record_at(low, LowRank), n)
     return 0
 
 
@@ -258,7 +258,7 @@ def test_variances_of_any_magnitude_do_no_harm():
         assert metric.memory.rank == 0
 
 
-@pytest.mark.parametrize("n", [2, 7, 40])
+@pytest.mark.parametrize("n", [2, 7, 21, 40])
 def test_velocities_and_momenta_are_of_the_same_matrix(n):
     rng = np.random.default_rng(10)
     metric, rank = learnt(*student_draws(rng, 60, n, factor_of(rng, n)))
@@ -269,6 +269,8 @@ def test_velocities_and_momenta_are_of_the_same_matrix(n):
     b = np.array([metric.momentum(unit) for unit in np.eye(n)]).T
     np.testing.assert_allclose(b.T @ inv_mass @ b, np.eye(n), atol=1e-9)
     np.testing.assert_allclose(b @ b.T @ inv_mass, np.eye(n), atol=1e-7)
-    if n <= low_rank.SMALL:
-        _fill_matrix(metric.address, n)
-        np.testing.assert_allclose(metric.memory.matrix.reshape(n, n), inv_mass, rtol=1e-10, atol=1e-12)
+    _choose_form(metric.address, n)
+    assert metric.memory.has_matrix == (n <= low_rank.SMALL or 2 * rank >= n)
+    np.testing.assert_allclose(metric.velocity(p), inv_mass @ p, rtol=1e-9, atol=1e-11)
+    if metric.memory.has_matrix:
+        np.testing.assert_allclose(metric.memory.matrix.reshape(n, n), inv_mass, rtol=1e-9, atol=1e-11)
