@@ -149,6 +149,7 @@ def search_step_size(chain: Record, own: Record, points: int) -> None:
     direction = 0
     for _ in range(100):
         kinetic = metrics.draw_momentum(metric, chain.words, momentum_of(origin, n))
+        integrators.prepare(n, metric, origin)
         logp, new_kinetic = integrators.step(chain, metric, own.integrator, size, origin, target)
         chain.gradients += own.integrator + 1
         error = new_kinetic - logp - (kinetic - chain.logp)

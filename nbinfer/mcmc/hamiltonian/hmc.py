@@ -16,7 +16,7 @@ from nbinfer.engine.step import Site
 from nbinfer.mcmc.hamiltonian import common as hamiltonian
 from nbinfer.mcmc.hamiltonian import integrators
 from nbinfer.mcmc.hamiltonian.common import HAMILTONIAN, HamiltonianStep
-from nbinfer.mcmc.hamiltonian.phase import from_chain, momentum_of, point_at, to_chain
+from nbinfer.mcmc.hamiltonian.phase import FIELDS, from_chain, momentum_of, point_at, to_chain
 from nbinfer.mcmc.metric import kernel as metrics
 from nbinfer.mcmc.metric.kernel import Metric
 from nbinfer.random import uniform
@@ -33,7 +33,7 @@ HMC = State(
         "energy": "f8",  # at the end
         "n_steps": "i8",
     },
-    work={"points": floats(lambda step, site: 8 * site.n)},  # two phase points
+    work={"points": floats(lambda step, site: 2 * FIELDS * site.n)},  # two phase points
     statistics={"accepted": "bool", "path_length": "float64"},
 )
 Hmc, Row = HMC.record, HMC.row
@@ -73,6 +73,7 @@ def _trajectory(chain: Record, own: Record, size: float) -> bool:
     origin, target = point_at(own.points, n, 0), point_at(own.points, n, 1)
     from_chain(chain, origin)
     own.start_energy = metrics.draw_momentum(metric, chain.words, momentum_of(origin, n)) - chain.logp
+    integrators.prepare(n, metric, origin)
     steps = int(max(1.0, min(float(own.max_steps), own.path_length / size)))
     own.n_steps = 0
     own.energy = own.start_energy

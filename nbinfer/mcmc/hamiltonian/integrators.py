@@ -21,7 +21,7 @@ import numpy as np
 
 from nbinfer.arguments import choice
 from nbinfer.compile import Record, call_density, floats_at, kernel
-from nbinfer.mcmc.hamiltonian.phase import grad_of, momentum_of, velocity_of
+from nbinfer.mcmc.hamiltonian.phase import grad_of, momentum_of, pull_of, velocity_of
 from nbinfer.mcmc.metric.kernel import velocity
 
 _A2 = (3.0 - math.sqrt(3.0)) / 6.0
@@ -102,6 +102,46 @@ def _dense_kick(n: int, point: int, metric: Record, kick: float) -> float:
     return 0.5 * kinetic
 
 
+@kernel(reassociate=True)
+def _carry_and_drift(n: int, origin: int, target: int, kick: float, drift: float) -> None:
+    """The same with velocities that kicks carry on: the inverse mass multiplies each gradient once."""
+    position, momentum = floats_at(origin, n), floats_at(momentum_of(origin, n), n)
+    grad, pull = floats_at(grad_of(origin, n), n), floats_at(pull_of(origin, n), n)
+    speed = floats_at(velocity_of(origin, n), n)
+    position_out, momentum_out = floats_at(target, n), floats_at(momentum_of(target, n), n)
+    speed_out = floats_at(velocity_of(target, n), n)
+    for i in range(n):
+        momentum_out[i] = momentum[i] + kick * grad[i]
+    for i in range(n):
+        speed_out[i] = speed[i] + kick * pull[i]
+    for i in range(n):
+        position_out[i] = position[i] + drift * speed_out[i]
+
+
+@kernel(reassociate=True)
+def _carry(n: int, point: int, kick: float) -> float:
+    """Kick momentum and velocity in place; return the kinetic energy."""
+    momentum, grad = floats_at(momentum_of(point, n), n), floats_at(grad_of(point, n), n)
+    speed, pull = floats_at(velocity_of(point, n), n), floats_at(pull_of(point, n), n)
+    kinetic = 0.0
+    for i in range(n):
+        momentum[i] += kick * grad[i]
+    for i in range(n):
+        speed[i] += kick * pull[i]
+    for i in range(n):
+        kinetic += momentum[i] * speed[i]
+    return 0.5 * kinetic
+
+
+@kernel
+def prepare(n: int, metric: Record, point: int) -> None:
+    """Write what a first step from a point needs beside momentum and gradient, unless the metric is diagonal."""
+    if metric.dense != 0:
+        velocity(metric, momentum_of(point, n), velocity_of(point, n))
+        if metric.dense == 3:
+            velocity(metric, grad_of(point, n), pull_of(point, n))
+
+
 @kernel
 def step(
     chain: Record, metric: Record, integrator: int, step_size: float, origin: int, target: int
@@ -118,7 +158,8 @@ def step(
     step_size : float
         Negative to go back in time.
     origin, target : int
-        Addresses of two phase points (`nbinfer.mcmc.hamiltonian.phase`); `target` is overwritten.
+        Addresses of two phase points (`nbinfer.mcmc.hamiltonian.phase`); `target` is overwritten. The first origin
+        was prepared.
 
     Returns
     -------
@@ -131,11 +172,17 @@ def step(
         kick, drift = _KICKS[integrator, stage] * step_size, _DRIFTS[integrator, stage] * step_size
         if metric.dense == 0:
             _kick_and_drift(n, source, target, metric.inv_mass, kick, drift)
+        elif metric.dense == 3:
+            _carry_and_drift(n, source, target, kick, drift)
         else:
             _dense_kick_and_drift(n, source, target, metric, kick, drift)
         logp = call_density(chain.density, n, target, grad_of(target, n), chain.context)
+        if metric.dense == 3:
+            velocity(metric, grad_of(target, n), pull_of(target, n))
         source = target
     kick = _KICKS[integrator, integrator + 1] * step_size
     if metric.dense == 0:
         return logp, _kick(n, target, metric.inv_mass, kick)
+    if metric.dense == 3:
+        return logp, _carry(n, target, kick)
     return logp, _dense_kick(n, target, metric, kick)

@@ -1,17 +1,21 @@
-"""Phase points: position, momentum, gradient and velocity, `n` float64 each, one behind the other.
+"""Phase points: position, momentum, gradient, velocity and pull, `n` float64 each, one behind the other.
 
-A point is known by its address, which is that of its position. Only a dense metric writes velocities.
+A point is known by its address, which is that of its position. A diagonal metric writes no velocities, and only a
+metric of directions writes pulls.
 """
 
 from __future__ import annotations
 
 from nbinfer.compile import Record, floats_at, kernel
 
+#: What a point has for each coordinate.
+FIELDS = 5
+
 
 @kernel
 def point_at(points: int, n: int, index: int) -> int:
     """Return the address of one of several points that lie one behind the other."""
-    return points + 32 * n * index
+    return points + 8 * FIELDS * n * index
 
 
 @kernel
@@ -30,6 +34,12 @@ def grad_of(point: int, n: int) -> int:
 def velocity_of(point: int, n: int) -> int:
     """Return the address of a point's velocity: the inverse mass times the momentum."""
     return point + 24 * n
+
+
+@kernel
+def pull_of(point: int, n: int) -> int:
+    """Return the address of what the gradient at a point adds to a velocity: the inverse mass times the gradient."""
+    return point + 32 * n
 
 
 @kernel

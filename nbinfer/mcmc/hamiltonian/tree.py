@@ -22,9 +22,9 @@ import numpy as np
 from nbinfer.compile import Record, floats_at, ints_at, kernel, load_acquire
 from nbinfer.engine.state import State, floats, integers
 from nbinfer.mcmc.hamiltonian import integrators
-from nbinfer.mcmc.hamiltonian.phase import from_chain, momentum_of, point_at, velocity_of
+from nbinfer.mcmc.hamiltonian.phase import FIELDS, from_chain, momentum_of, point_at
 from nbinfer.mcmc.hamiltonian.turning import joining_turns
-from nbinfer.mcmc.metric.kernel import draw_momentum, velocity
+from nbinfer.mcmc.metric.kernel import draw_momentum
 from nbinfer.random import uniform
 
 
@@ -69,8 +69,7 @@ TREE = State(
         "unfinished": "i8",  # the trajectory would have gone on but for the limit on its depth
     },
     work={
-        # The slots: position, momentum, gradient, velocity (dense metric only) each.
-        "points": floats(lambda step, site: 4 * site.n * _per_slot(step, site)),
+        "points": floats(lambda step, site: FIELDS * site.n * _per_slot(step, site)),  # the slots
         "uses": integers(_per_slot),
         "indices": integers(_per_slot),  # signed number of steps from the start
         "logps": floats(_per_slot),
@@ -128,8 +127,7 @@ def _plant(chain: Record, metric: Record, tree: Record) -> None:
     n, start = chain.n, point(tree, chain.n, 0)
     from_chain(chain, start)
     kinetic = draw_momentum(metric, chain.words, momentum_of(start, n))
-    if metric.dense != 0:
-        velocity(metric, momentum_of(start, n), velocity_of(start, n))
+    integrators.prepare(n, metric, start)
     uses = ints_at(tree.uses, tree.slots)
     for slot in range(tree.slots):
         uses[slot] = 0

@@ -47,9 +47,10 @@ def target(n):
 
 
 @pytest.mark.parametrize("n", [3, 12])
+@pytest.mark.parametrize("integrator", ["leapfrog", "threestage"])
 @pytest.mark.parametrize("method", [nuts.NUTS, hmc.HamiltonianMC])
-def test_one_transition_leaves_the_target_invariant(method, n):
-    step = method(metric=stretched(n), step_scale=1.2, adapt_step_size=False)
+def test_one_transition_leaves_the_target_invariant(method, integrator, n):
+    step = method(metric=stretched(n), integrator=integrator, step_scale=1.2, adapt_step_size=False)
     assert_invariant(step, target(n), count=COUNT // 2, moves=0.3)
 
 
@@ -57,6 +58,7 @@ MUTANTS = {
     "the eigenvalue for its inverse root": ("low.stretches + 8 * low.rank, address", "low.stretches, address"),
     "momenta without directions": ("_stretch(low, n, low.stretches + 8", "_stretch(low, 0, low.stretches + 8"),
     "momenta of the inverse scale": ("values[i] /= scale[i]", "values[i] *= scale[i]"),
+    "a velocity that a half kick leaves behind": ("speed[i] += kick * pull[i]", "speed[i] += 0.5 * kick * pull[i]"),
     "a velocity of one scale": ("out[i] *= scale[i]", "out[i] *= 1.0"),
 }
 
