@@ -73,7 +73,8 @@ class Snapshots:
         self.marks["served"] = 0  # requests are counted from the beginning of each run
         self._asked = np.zeros(1, np.int64)
         self.shelf = np.zeros(1, Shelf)
-        self.shelf["asked"], self.shelf["slots"], self.shelf["marks"] = map(_address, (self._asked, slots, marks))
+        for name, memory in (("asked", self._asked), ("slots", slots), ("marks", marks)):
+            self.shelf[name] = memory.ctypes.data  # rows may lie apart
         self.shelf["next_slots"], self.shelf["next_mark"] = slots.strides[0], marks.strides[0]
         self.shelf["n_jobs"], self.shelf["n_fields"] = len(slots), slots.shape[1] // 2
 
@@ -92,7 +93,3 @@ class Snapshots:
                     found[first:end] = self.slots[first:end, slot]
                 mark = self.marks[first].copy()
         return found
-
-
-def _address(array: np.ndarray) -> int:
-    return int(array.ctypes.data)

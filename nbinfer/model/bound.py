@@ -69,6 +69,8 @@ class Bound:
     -----
     There is a context for each chain, and one more, the last, for Python's own calls. What is written to its row of
     `weights` and `tables`, whose addresses never change, is so from its next evaluation on, and for no other context.
+    A written gradient and conditionals heed no weights of terms: a model that has them is bound with `weighted` where
+    weights will change.
     """
 
     serial = False
