@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 
-from nbinfer.compile import Record, floats_at, kernel, record_at
+from nbinfer.compile import Record, entry, floats_at, kernel, record_at
 from nbinfer.engine.state import State
 from nbinfer.mcmc.metric import kernel as metrics
 from nbinfer.mcmc.metric import low_rank
+from nbinfer.mcmc.metric.kernel import Metric
 from nbinfer.mcmc.metric.low_rank import LowRank
 
 REGIME = State(
@@ -24,6 +25,7 @@ REGIME = State(
         "latest": "i8",  # number of draws at which they were learnt
         "level": "f8",  # mean of the log density in the window that they were learnt from
         "spread": "f8",  # and its standard deviation
+        "final_start": "f8",  # number of draws after which the metric is frozen
     }
 )
 Regime = REGIME.record
@@ -36,6 +38,13 @@ FIRST = 20
 _GROWTH = 1.5  # of a regime from one estimate to the next
 _LEFT = 3.0  # standard deviations between a region's log density and another's
 _LAST_SHARE = 0.1  # of all draws, that must be new if directions are learnt a last time
+
+
+@entry("int64(intp, intp, int64)")
+def look_at(regime: int, metric: int, draws: int) -> int:
+    """Look, by addresses: a C function of its own, since decompositions take Numba as long as the rest of a step."""
+    own = record_at(regime, Regime)
+    return 1 if look(own, record_at(metric, Metric), draws, own.final_start) else 0
 
 
 @kernel

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from nbinfer.compile import Record, kernel, record_at
+from nbinfer.compile import Record, call_phase, kernel, record_at
 from nbinfer.engine.state import State
-from nbinfer.mcmc.adaptation import regimes
-from nbinfer.mcmc.adaptation.regimes import REGIME, Regime
+from nbinfer.mcmc.adaptation.regimes import REGIME
 from nbinfer.mcmc.metric import kernel as metrics
 from nbinfer.mcmc.metric import low_rank
 from nbinfer.mcmc.metric.low_rank import LowRank
@@ -72,7 +71,7 @@ def learn(schedule: Record, metric: Record, draw: int, moved: bool, position: in
     if low.capacity == 0:
         return first
     low_rank.remember(low, metric.n, draw, moved, position, grad, logp)
-    changed = regimes.look(record_at(schedule.regime, Regime), metric, draw + 1, schedule.final_start)
+    changed = call_phase(low.look, schedule.regime, low.metric, draw + 1) != 0
     return first or changed
 
 

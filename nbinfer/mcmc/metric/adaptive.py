@@ -12,7 +12,7 @@ from nbinfer.arguments import count
 from nbinfer.engine.state import Memory
 from nbinfer.errors import PositiveDefiniteError
 from nbinfer.mcmc.adaptation import warmup
-from nbinfer.mcmc.adaptation.regimes import FIRST
+from nbinfer.mcmc.adaptation.regimes import FIRST, look_at
 from nbinfer.mcmc.metric import kernel as metrics
 from nbinfer.mcmc.metric.definite import coordinates, positive_diagonal, symmetric_and_positive, weakest
 from nbinfer.mcmc.metric.kernel import Adaptation
@@ -231,7 +231,12 @@ class _FisherLowRank(_Fisher):
     def initialise(self, metric: Memory, schedule: Memory, tune: float, position: Floats) -> None:
         super().initialise(metric, schedule, tune, position)
         metric.low_rank.capacity = window_of(position.shape[-1])
-        schedule.regime.following = FIRST
+        schedule.regime.following, schedule.regime.final_start = FIRST, schedule.final_start
+        self.connect(metric)
+
+    def connect(self, metric: Memory) -> None:
+        """Write what learns directions, and for which metric."""
+        metric.low_rank.look, metric.low_rank.metric = look_at.address, metric.address
 
 
 #: The metrics that have a name.

@@ -54,6 +54,8 @@ LOW_RANK = State(
         "capacity": "i8",  # draws that the window has room for; 0: the metric learns no directions
         "rank": "i8",  # number of directions
         "has_matrix": "i8",  # whether the matrix gives velocities
+        "look": "i8",  # C function that learns directions, `nbinfer.mcmc.adaptation.regimes.look_at`
+        "metric": "i8",  # address of the metric that this is part of
     },
     parts={
         "scale": floats(_if_learnt(lambda n: n)),  # s
