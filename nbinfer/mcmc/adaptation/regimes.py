@@ -14,7 +14,7 @@ import math
 from nbinfer.compile import Record, entry, floats_at, kernel, record_at
 from nbinfer.engine.state import State
 from nbinfer.mcmc.metric import kernel as metrics
-from nbinfer.mcmc.metric import low_rank
+from nbinfer.mcmc.metric.estimate import estimate
 from nbinfer.mcmc.metric.kernel import Metric
 from nbinfer.mcmc.metric.low_rank import LowRank
 
@@ -78,7 +78,7 @@ def look(regime: Record, metric: Record, draws: int, final_start: float) -> bool
         return _begin(regime, metric, draws)
     age = draws - regime.start
     regime.following, regime.latest = regime.start + max(int(_GROWTH * age), age + BLOCK), draws
-    rank = low_rank.estimate(low, metric.n, first, draws, metric.inv_mass)
+    rank = estimate(low, metric.n, first, draws, metric.inv_mass)
     if rank < 0:
         return False
     regime.level, regime.spread = _level(low, first, draws)

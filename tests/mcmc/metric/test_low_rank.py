@@ -7,7 +7,7 @@ import pytest
 
 from nbinfer.compile import JIT, address_of, entry, record_at
 from nbinfer.engine.state import Memory, Plan
-from nbinfer.mcmc.metric import low_rank
+from nbinfer.mcmc.metric import estimate, low_rank
 from nbinfer.mcmc.metric.low_rank import LOW_RANK, LowRank
 
 RIDGE = 1e-5
@@ -21,7 +21,7 @@ def _remember(low, n, draw, moved, position, grad, logp):
 
 @entry("int64(intp, int64, int64, int64, intp)")
 def _estimate(low, n, first, end, inv_mass):
-    return low_rank.estimate(record_at(low, LowRank), n, first, end, inv_mass)
+    return estimate.estimate(record_at(low, LowRank), n, first, end, inv_mass)
 
 
 @entry("int64(intp, int64, intp, intp)")
