@@ -27,6 +27,7 @@ from nbinfer.mcmc.metric.decompose import (
     add,
     combine,
     divide,
+    dot,
     products,
     singular,
     solve_triangle,
@@ -67,24 +68,34 @@ def estimate(low: Record, n: int, first: int, end: int, inv_mass: int) -> int:
     _centre(low.x, n, count, low.spreads, low.spreads + 8 * n)
     _centre(low.g, n, count, low.spreads, low.spreads + 16 * n)
     _scale(low, n, count, inv_mass)
+    if low.keeps_all != 0:
+        return _search(low, n, count, _find_all(low, n, count), 0.0)
     cutoff = math.log(1.5 if count >= 10 * n else 2.0)
-    misfit = _misfit(low, n, count)
-    if misfit < 2.0 * math.cosh(cutoff) - 2.0:  # of all directions together
+    if _misfit(low, n, count) < _misfit_of(cutoff):  # in all directions together
         return 0
     size = _FEW
     while size < 2 * low.rank:
         size *= 2
-    while 2 * size <= n and size <= count and size < MOST:
-        found = _find_leading(low, n, count, size)
-        if found == 0 or not _solve(low, n, count, found):
-            return -1
-        if 4 * _stretched(low, found, cutoff) <= 3 * found:
-            return _keep(low, n, found, cutoff)
+    while 2 * size <= min(n, MOST) and size <= count:
+        found = _find_leading(low, n, count, size, cutoff)
+        if found >= 0:
+            return _search(low, n, count, found, cutoff)
         size *= 2
-    size = n if n <= min(count, MOST) else _find_all(low, n, count)
+    return _search(low, n, count, _find_all(low, n, count), cutoff)
+
+
+@kernel
+def _search(low: Record, n: int, count: int, size: int, cutoff: float) -> int:
+    """Learn from the space whose basis was found; return the number of directions, -1 if there is no such space."""
     if size == 0 or not _solve(low, n, count, size):
         return -1
     return _keep(low, n, size, cutoff)
+
+
+@kernel
+def _misfit_of(cutoff: float) -> float:
+    """Return the least mean square of misfits along a direction with this log eigenvalue."""
+    return 2.0 * math.cosh(cutoff) - 2.0
 
 
 @kernel
@@ -105,26 +116,47 @@ def _square_of_sum(n: int, a_address: int, b_address: int) -> float:
 
 
 @kernel
-def _find_leading(low: Record, n: int, count: int, size: int) -> int:
-    """Find an orthonormal basis of the space that the misfits lead to; return its dimension, at most `size`."""
+def _find_leading(low: Record, n: int, count: int, size: int, cutoff: float) -> int:
+    """Find an orthonormal basis of the space that the misfits lead to; return its dimension, at most `size`.
+
+    Or -1, if its last directions still are some that should be kept: a space that lacks some of them mixes those that
+    are stretched with those that are squeezed, and shows neither. What is due to the number of draws does not count:
+    of independent coordinates, the direction that fits worst is (1 + √(n/m))² times as bad as all.
+    """
     some = min(count, MOST)
     for k in range(some):
         place = 8 * n * (k * count // some)
-        _copy(n, low.x + place, low.misfits + 8 * n * k)
-        add(n, 1.0, low.g + place, low.misfits + 8 * n * k)
-    found = _lead(low, n, low.misfits, some, size, low.basis + 8 * n * size, low.basis)
-    return span(low.basis, found, n, low.sizes)
+        _copy(n, low.x + place, low.seeds + 8 * n * k)
+        add(n, 1.0, low.g + place, low.seeds + 8 * n * k)
+    found = _lead(low, n, low.seeds, some, size, low.basis + 8 * n * size, low.basis)
+    found = span(low.basis, found, n, low.sizes)
+    if found < size:
+        return found
+    products(n, low.seeds, some, low.basis, size, low.columns, some)
+    last, total, outside = size // 4, 0.0, 0.0
+    for k in range(some):
+        outside += dot(n, low.seeds + 8 * n * k, low.seeds + 8 * n * k)
+    for k in range(size):
+        square = dot(some, low.columns + 8 * some * k, low.columns + 8 * some * k)
+        outside -= square
+        if k >= size - last:
+            total += square
+    noise = outside / (n - size) * (1.0 + math.sqrt(n / some)) ** 2
+    return -1 if total / last > some * _misfit_of(cutoff) + noise else found
 
 
 @kernel
 def _find_all(low: Record, n: int, count: int) -> int:
     """Find an orthonormal basis of the space that draws and gradients span, or lead to; return its dimension.
 
-    Those suffice: a large eigenvalue shows in the draws and a small one in the gradients.
+    Those suffice: a large eigenvalue shows in the draws and a small one in the gradients. Of few coordinates there is
+    no need for a basis.
     """
-    some = min(count, MOST // 2)
-    found = _lead(low, n, low.x, count, some, low.misfits, low.basis)
-    found += _lead(low, n, low.g, count, some, low.misfits, low.basis + 8 * n * found)
+    if n <= min(count, low.most):
+        return n
+    some = min(count, low.most // 2)
+    found = _lead(low, n, low.x, count, some, low.seeds, low.basis)
+    found += _lead(low, n, low.g, count, some, low.seeds, low.basis + 8 * n * found)
     return span(low.basis, found, n, low.sizes)
 
 
@@ -211,10 +243,11 @@ def _scale(low: Record, n: int, count: int, inv_mass_address: int) -> None:
 
 @kernel
 def _solve(low: Record, n: int, count: int, size: int) -> bool:
-    """Find the eigenvectors of W, as `low.rows`, and the roots of its eigenvalues, as `low.sizes`.
+    """Find the eigenvectors of W in a basis, as `low.rows`, and the roots of its eigenvalues, as `low.sizes`.
 
     With triangles A of X and B of G, and A Bᵀ = P Σ Tᵀ, W is C Cᵀ for C = B⁻¹ T √Σ.
     """
+    low.searched = size
     a, b = low.triangles, low.triangles + 8 * size * size
     _reduce(low, low.x, n, count, size, a)
     _reduce(low, low.g, n, count, size, b)
@@ -256,25 +289,18 @@ def _reduce(low: Record, rows: int, n: int, count: int, size: int, address: int)
 
 
 @kernel
-def _stretched(low: Record, size: int, cutoff: float) -> int:
-    """Return how many log eigenvalues exceed a cutoff; -1 if one is not finite."""
+def _keep(low: Record, n: int, size: int, cutoff: float) -> int:
+    """Keep the directions whose log eigenvalue exceeds a cutoff; return how many they are."""
     sizes, rank = floats_at(low.sizes, size), 0
     for k in range(size):
         if not 0.0 < sizes[k] < np.inf:
             return -1
         if 2.0 * abs(math.log(sizes[k])) > cutoff:
             rank += 1
-    return rank
-
-
-@kernel
-def _keep(low: Record, n: int, size: int, cutoff: float) -> int:
-    """Keep the directions whose log eigenvalue exceeds a cutoff; return how many they are."""
-    rank, kept = _stretched(low, size, cutoff), 0
-    if rank <= 0:
-        return rank
-    low.rank = rank
-    sizes, stretches = floats_at(low.sizes, size), floats_at(low.stretches, 2 * rank)
+    if rank == 0:
+        return 0
+    low.rank, kept = rank, 0
+    stretches = floats_at(low.stretches, 2 * rank)
     for k in range(size):
         if 2.0 * abs(math.log(sizes[k])) > cutoff:
             stretches[kept], stretches[rank + kept] = sizes[k] * sizes[k] - 1.0, 1.0 / sizes[k] - 1.0

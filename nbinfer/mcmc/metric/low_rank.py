@@ -7,13 +7,14 @@ it from a window of draws and gradients, which is kept here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from nbinfer.compile import Record, floats_at, ints_at, kernel
 from nbinfer.engine.state import State, floats, integers
 from nbinfer.mcmc.metric.decompose import add, combine, dot
 
-#: Coordinates of the space in which eigenvalues are sought, and directions that are kept, at most.
+#: Directions that are kept, at most, unless all are.
 MOST = 128
 #: Coordinates up to which a matrix always gives velocities sooner than its directions do.
 SMALL = 10
@@ -26,45 +27,49 @@ def window_of(n: int) -> int:
     return max(_LEAST_DRAWS, min(_DRAWS, _MEMORY // n // 10 * 10))
 
 
-def _columns(n: int) -> int:
-    return min(n, MOST)
+def _if_learnt(size: Callable[[int, int], int]) -> Callable[[Any, Any], int]:
+    """Return the size of what only a metric has that learns directions, from their greatest number and that of n."""
 
+    def of(potential: Any, site: Any) -> int:
+        most = potential.directions(site.n)
+        return size(most, site.n) if most else 0
 
-def _if_learnt(size: Any) -> Any:
-    """Return the size of what only a metric has that learns directions."""
-    return lambda potential, site: size(site.n) if potential.learns_directions else 0
+    return of
 
 
 #: What such a metric is made of, and the window that it is learnt from.
 LOW_RANK = State(
     fields={
         "capacity": "i8",  # draws that the window has room for; 0: the metric learns no directions
+        "most": "i8",  # directions that there is room for
+        "keeps_all": "i8",  # whether a direction is kept however little it is stretched
         "rank": "i8",  # number of directions
+        "searched": "i8",  # dimension of the space that they were last found in
         "has_matrix": "i8",  # whether the matrix gives velocities
         "look": "i8",  # C function that learns directions, `nbinfer.mcmc.adaptation.regimes.look_at`
         "metric": "i8",  # address of the metric that this is part of
     },
     parts={
-        "scale": floats(_if_learnt(lambda n: n)),  # s
-        "vectors": floats(_if_learnt(lambda n: _columns(n) * n)),  # (rank, n)
-        "stretches": floats(_if_learnt(lambda n: 2 * _columns(n))),  # λ - 1 of each, then 1/√λ - 1 of each
-        "matrix": floats(_if_learnt(lambda n: n * n if n <= MOST else 0)),  # the inverse mass, where it is sooner
+        "scale": floats(_if_learnt(lambda most, n: n)),  # s
+        "vectors": floats(_if_learnt(lambda most, n: most * n)),  # (rank, n)
+        "stretches": floats(_if_learnt(lambda most, n: 2 * most)),  # λ - 1 of each, then 1/√λ - 1 of each
+        "matrix": floats(_if_learnt(lambda most, n: n * n if n <= most else 0)),  # the inverse mass, if it is sooner
         # The window, a ring: draw i is in the place i modulo `capacity`.
-        "draws": floats(_if_learnt(lambda n: n * window_of(n))),
-        "grads": floats(_if_learnt(lambda n: n * window_of(n))),
-        "logps": floats(_if_learnt(window_of)),
-        "moved": integers(_if_learnt(window_of)),  # whether the draw differs from the one before
+        "draws": floats(_if_learnt(lambda most, n: n * window_of(n))),
+        "grads": floats(_if_learnt(lambda most, n: n * window_of(n))),
+        "logps": floats(_if_learnt(lambda most, n: window_of(n))),
+        "moved": integers(_if_learnt(lambda most, n: window_of(n))),  # whether the draw differs from the one before
     },
     work={
-        "x": floats(_if_learnt(lambda n: n * window_of(n))),  # draws and gradients, centred and scaled
-        "g": floats(_if_learnt(lambda n: n * window_of(n))),
-        "spreads": floats(_if_learnt(lambda n: 3 * n)),  # means, then sums of squares of draws and of gradients
-        "misfits": floats(_if_learnt(lambda n: MOST * n)),  # sums of both, of some of the draws
-        "basis": floats(_if_learnt(lambda n: MOST * n)),  # of the space that is searched, if not all coordinates
-        "columns": floats(_if_learnt(lambda n: _columns(n) * (window_of(n) + _columns(n)))),  # of X or of G there
-        "triangles": floats(_if_learnt(lambda n: 2 * _columns(n) ** 2)),  # of X and of G
-        "rows": floats(_if_learnt(lambda n: _columns(n) ** 2)),
-        "sizes": floats(_if_learnt(lambda n: MOST)),
+        "x": floats(_if_learnt(lambda most, n: n * window_of(n))),  # draws and gradients, centred and scaled
+        "g": floats(_if_learnt(lambda most, n: n * window_of(n))),
+        "spreads": floats(_if_learnt(lambda most, n: 3 * n)),  # means, then sums of squares of draws and of gradients
+        "basis": floats(_if_learnt(lambda most, n: max(most, MOST) * n)),  # of the space that is searched
+        "seeds": floats(_if_learnt(lambda most, n: max(most, MOST) * n)),  # that lead to it
+        "columns": floats(_if_learnt(lambda most, n: most * (window_of(n) + most))),  # of X or of G there
+        "triangles": floats(_if_learnt(lambda most, n: 2 * most * most)),  # of X and of G
+        "rows": floats(_if_learnt(lambda most, n: most * most)),
+        "sizes": floats(_if_learnt(lambda most, n: max(most, MOST))),
     },
 )
 LowRank = LOW_RANK.record
@@ -113,7 +118,7 @@ def _stretch(low: Record, n: int, stretches_address: int, address: int) -> None:
 @kernel
 def choose_form(low: Record, n: int) -> None:
     """Choose what gives velocities sooner, the directions or the matrix, and write the matrix if that is it."""
-    low.has_matrix = n <= SMALL or (n <= MOST and 2 * low.rank >= n)
+    low.has_matrix = n <= SMALL or (n <= low.most and 2 * low.rank >= n)
     if low.has_matrix == 0:
         return
     unit = floats_at(low.spreads, n)

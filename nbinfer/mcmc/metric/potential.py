@@ -68,8 +68,6 @@ class QuadPotential:
     adaptation: ClassVar[Adaptation] = Adaptation.NONE
     #: 0: diagonal; 1: a matrix; 2: two functions.
     dense: ClassVar[int] = 0
-    #: Whether there is room for directions, and for the window that they are learnt from.
-    learns_directions: ClassVar[bool] = False
 
     def __init__(self, n: int | None = None, random_seed: int | None = None) -> None:
         if n is not None:
@@ -195,6 +193,10 @@ class QuadPotential:
                 f"{', '.join(site.names)}."
             )
         return self
+
+    def directions(self, n: int) -> int:
+        """Return how many directions there is room for, and whether for the window that they are learnt from."""
+        return 0
 
     #: What a chain keeps of it.
     state: ClassVar[State] = METRIC
