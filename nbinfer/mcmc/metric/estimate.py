@@ -1,14 +1,14 @@
 """Learn a metric of few directions from a window of draws and gradients.
 
-With draws X and gradients G, centred, as rows [1]_: a scale is the root of the ratio of their spreads, and in coordinates
-that it scales, the matrix W with W GᵀG W = XᵀX minimises the Fisher divergence to a standard normal. Eigenvalues λ of W
-that are far from 1 are kept. W is never formed: the factors of XᵀX and GᵀG, which the triangles of X and G are, lead to
-its root.
+Draws X and gradients G are centred, one in a row [1]_. A scale is the root of the ratio of their spreads, and in
+coordinates that it scales, the matrix W with W GᵀG W = XᵀX minimises the Fisher divergence to a standard normal.
+Eigenvalues λ of W that are far from 1 are kept. W is never formed: the factors of XᵀX and GᵀG, which the triangles of X
+and G are, lead to its root.
 
-Where to look: a draw x of a normal distribution has the gradient -x in a direction with λ = 1, so that rows of X + G, the
-misfits, lie in the space of the others. In general, XᵀG is minus the number of draws, and the mean square of the misfits
-along a direction is at least λ + 1/λ - 2. So the leading directions of the misfits are those that matter, and a posterior
-without any costs next to nothing.
+Where to look: a draw x of a normal distribution has the gradient -x along a direction with λ = 1, so that the rows of
+X + G, the misfits, lie in the space of the others. Whatever the distribution, XᵀG is minus the number of draws, and the
+mean square of the misfits along a direction is at least λ + 1/λ - 2. So the leading directions of the misfits are those
+that matter, and a normal posterior without correlation is told by one look at all misfits together.
 
 References
 ----------

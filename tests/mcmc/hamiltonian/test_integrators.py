@@ -28,7 +28,8 @@ class Flow:
     """One integrator on the Student target, from (q, p) to (q, p, energy)."""
 
     def __init__(self, name, metric="diag"):
-        self.chains = BareChains(Target(student, DIM), NUTS(metric=QuadPotentialFull(np.eye(DIM)) if metric == "dense" else "unit"))
+        kinetic = QuadPotentialFull(np.eye(DIM)) if metric == "dense" else "unit"
+        self.chains = BareChains(Target(student, DIM), NUTS(metric=kinetic))
         self.own = self.chains.own()
         if metric == "dense":
             root = np.array([[1.0, 0, 0], [0.4, 0.8, 0], [-0.3, 0.2, 1.5]])

@@ -46,7 +46,8 @@ KEPT = []  # memory that addresses lead to
 
 
 def metric_of(kind):
-    chains = BareChains(Target(student, DIM), NUTS(metric=QuadPotentialFullAdapt(DIM, initial_weight=0) if kind == "covariance" else kind))
+    metric = QuadPotentialFullAdapt(DIM, initial_weight=0) if kind == "covariance" else kind
+    chains = BareChains(Target(student, DIM), NUTS(metric=metric))
     own = chains.own()
     KEPT.append(chains)
     return own
