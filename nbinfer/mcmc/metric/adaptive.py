@@ -212,16 +212,16 @@ class _FisherLowRank(_Fisher):
 
     keeps_all = False
 
-    def directions(self, n: int) -> int:
-        return min(n, MOST) if n > 1 else 0
+    def directions(self, n: int, tune: int) -> int:
+        return min(n, MOST) if n > 1 and self.schedule(n, tune)["final_start"] >= FIRST else 0
 
     def initialise(self, metric: Memory, schedule: Memory, tune: float, position: Floats) -> None:
         super().initialise(metric, schedule, tune, position)
         n = position.shape[-1]
-        most = self.directions(n)
+        most = self.directions(n, tune)
         if most:
             low, regime = metric.low_rank, schedule.regime
-            low.capacity, low.most, low.keeps_all = window_of(n), most, self.keeps_all
+            low.capacity, low.most, low.keeps_all = window_of(n, tune), most, self.keeps_all
             regime.following, regime.final_start = FIRST, schedule.final_start
         self.connect(metric)
 
@@ -235,8 +235,8 @@ class _Dense(_FisherLowRank):
 
     keeps_all = True
 
-    def directions(self, n: int) -> int:
-        return n if n > 1 else 0
+    def directions(self, n: int, tune: int) -> int:
+        return n if super().directions(n, tune) else 0
 
 
 #: The metrics that have a name.

@@ -22,17 +22,20 @@ SMALL = 10
 _DRAWS, _LEAST_DRAWS, _MEMORY = 500, 50, 1 << 21  # draws of a window at most, unless they were more numbers than that
 
 
-def window_of(n: int) -> int:
-    """Return for how many draws of `n` coordinates a window has room."""
-    return max(_LEAST_DRAWS, min(_DRAWS, _MEMORY // n // 10 * 10))
+def window_of(n: int, tune: int) -> int:
+    """Return for how many draws of `n` coordinates a window has room: half of warm-up, but only so many."""
+    return max(_LEAST_DRAWS, min(_DRAWS, _MEMORY // n // 10 * 10, (tune + 19) // 20 * 10))
 
 
-def _if_learnt(size: Callable[[int, int], int]) -> Callable[[Any, Any], int]:
-    """Return the size of what only a metric has that learns directions, from their greatest number and that of n."""
+def _if_learnt(size: Callable[[int, int, int], int]) -> Callable[[Any, Any], int]:
+    """Return the size of what only a metric has that learns directions.
+
+    It depends on their greatest number, the number of coordinates and that of draws in the window.
+    """
 
     def of(potential: Any, site: Any) -> int:
-        most = potential.directions(site.n)
-        return size(most, site.n) if most else 0
+        most = potential.directions(site.n, site.tune)
+        return size(most, site.n, window_of(site.n, site.tune)) if most else 0
 
     return of
 
@@ -50,26 +53,28 @@ LOW_RANK = State(
         "metric": "i8",  # address of the metric that this is part of
     },
     parts={
-        "scale": floats(_if_learnt(lambda most, n: n)),  # s
-        "vectors": floats(_if_learnt(lambda most, n: most * n)),  # (rank, n)
-        "stretches": floats(_if_learnt(lambda most, n: 2 * most)),  # λ - 1 of each, then 1/√λ - 1 of each
-        "matrix": floats(_if_learnt(lambda most, n: n * n if n <= most else 0)),  # the inverse mass, if it is sooner
+        "scale": floats(_if_learnt(lambda most, n, m: n)),  # s
+        "vectors": floats(_if_learnt(lambda most, n, m: most * n)),  # (rank, n)
+        "stretches": floats(_if_learnt(lambda most, n, m: 2 * most)),  # λ - 1 of each, then 1/√λ - 1 of each
+        "matrix": floats(_if_learnt(lambda most, n, m: n * n if n <= most else 0)),  # the inverse mass, if it is sooner
         # The window, a ring: draw i is in the place i modulo `capacity`.
-        "draws": floats(_if_learnt(lambda most, n: n * window_of(n))),
-        "grads": floats(_if_learnt(lambda most, n: n * window_of(n))),
-        "logps": floats(_if_learnt(lambda most, n: window_of(n))),
-        "moved": integers(_if_learnt(lambda most, n: window_of(n))),  # whether the draw differs from the one before
+        "draws": floats(_if_learnt(lambda most, n, m: n * m)),
+        "grads": floats(_if_learnt(lambda most, n, m: n * m)),
+        "logps": floats(_if_learnt(lambda most, n, m: m)),
+        "moved": integers(_if_learnt(lambda most, n, m: m)),  # whether the draw differs from the one before
     },
     work={
-        "x": floats(_if_learnt(lambda most, n: n * window_of(n))),  # draws and gradients, centred and scaled
-        "g": floats(_if_learnt(lambda most, n: n * window_of(n))),
-        "spreads": floats(_if_learnt(lambda most, n: 3 * n)),  # means, then sums of squares of draws and of gradients
-        "basis": floats(_if_learnt(lambda most, n: max(most, MOST) * n)),  # of the space that is searched
-        "seeds": floats(_if_learnt(lambda most, n: max(most, MOST) * n)),  # that lead to it
-        "columns": floats(_if_learnt(lambda most, n: most * (window_of(n) + most))),  # of X or of G there
-        "triangles": floats(_if_learnt(lambda most, n: 2 * most * most)),  # of X and of G
-        "rows": floats(_if_learnt(lambda most, n: most * most)),
-        "sizes": floats(_if_learnt(lambda most, n: max(most, MOST))),
+        "x": floats(_if_learnt(lambda most, n, m: n * m)),  # draws and gradients, centred and scaled
+        "g": floats(_if_learnt(lambda most, n, m: n * m)),
+        "spreads": floats(
+            _if_learnt(lambda most, n, m: 3 * n)
+        ),  # means, then sums of squares of draws and of gradients
+        "basis": floats(_if_learnt(lambda most, n, m: most * n)),  # of the space that is searched
+        "seeds": floats(_if_learnt(lambda most, n, m: max(most, MOST) * n)),  # that lead to it
+        "columns": floats(_if_learnt(lambda most, n, m: most * (m + most))),  # of X or of G there
+        "triangles": floats(_if_learnt(lambda most, n, m: 2 * most * most)),  # of X and of G
+        "rows": floats(_if_learnt(lambda most, n, m: most * most)),
+        "sizes": floats(_if_learnt(lambda most, n, m: most)),
     },
 )
 LowRank = LOW_RANK.record

@@ -162,7 +162,7 @@ class QuadPotential:
     @cached_property
     def _memory(self) -> Memory:
         """Memory in place of a chain's block."""
-        plan, site = Plan(), SimpleNamespace(n=self._size)
+        plan, site = Plan(), SimpleNamespace(n=self._size, tune=0)
         place = plan.place(_ALONE, self, site)
         self._spaces = [np.zeros(max(size, 1), np.int64) for size in plan.sizes]
         memory = Memory(place, *self._spaces[:2])
@@ -194,8 +194,8 @@ class QuadPotential:
             )
         return self
 
-    def directions(self, n: int) -> int:
-        """Return how many directions there is room for, and whether for the window that they are learnt from."""
+    def directions(self, n: int, tune: int) -> int:
+        """Return how many directions there is to be room for; 0: none are learnt in so many draws of warm-up."""
         return 0
 
     #: What a chain keeps of it.

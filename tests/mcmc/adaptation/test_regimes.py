@@ -169,7 +169,7 @@ def test_draws_that_repeat_teach_nothing():
 
 
 def test_a_window_is_as_long_as_the_memory_at_most():
-    run = Run(4 * window_of(3))
+    run = Run(4 * window_of(3, 1 << 30))
     kinds, _ = run.kinds()
     assert kinds[-1] == 3
 

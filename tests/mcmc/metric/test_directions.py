@@ -20,7 +20,7 @@ class Stretched(QuadPotential):
         super().__init__(len(scale))
         self.scale, self.values, self.vectors = scale, values, vectors
 
-    def directions(self, n):
+    def directions(self, n, tune):
         return n
 
     def initialise(self, metric, schedule, tune, position):

@@ -47,11 +47,13 @@ class Learnt:
 
     def __init__(self, n):
         self.n, plan = n, Plan()
-        place = plan.place(LOW_RANK, SimpleNamespace(directions=lambda n: min(n, low_rank.MOST)), SimpleNamespace(n=n))
+        place = plan.place(
+            LOW_RANK, SimpleNamespace(directions=lambda n, tune: min(n, low_rank.MOST)), SimpleNamespace(n=n, tune=1000)
+        )
         spaces = [np.zeros(max(size, 1), np.int64) for size in plan.sizes]
         plan.relocate(spaces[0][None], np.array([[address_of(space) for space in spaces]]))
         self.memory, self.kept = Memory(place, *spaces[:2]), spaces
-        self.memory.capacity, self.memory.most = low_rank.window_of(n), min(n, low_rank.MOST)
+        self.memory.capacity, self.memory.most = low_rank.window_of(n, 1000), min(n, low_rank.MOST)
         self.address = self.memory.address
 
     def see(self, x, g, moved=None, first=0):
@@ -257,7 +259,7 @@ def test_what_did_not_move_is_left_out():
 
 def test_the_window_is_a_ring():
     rng = np.random.default_rng(6)
-    capacity = low_rank.window_of(2)
+    capacity = low_rank.window_of(2, 1000)
     x, g = student_draws(rng, capacity + 30, 2, np.array([[1.0, 0.0], [3.0, 0.5]]))
     late, first = Learnt(2).see(x, g), capacity - 20
     late.estimate(first, len(x))
