@@ -16,6 +16,7 @@ from nbinfer.engine.chains import Chains, Placed
 from nbinfer.engine.starts import starting_points
 from nbinfer.engine.step import StepMethod, site_of
 from nbinfer.errors import PerformanceWarning, SamplingError, unseen
+from nbinfer.mcmc.metric.reading import metrics_of
 from nbinfer.model import Model
 from nbinfer.model.code.extras import check_conditionals
 from nbinfer.random import key_of
@@ -129,6 +130,7 @@ class Sampling:
             attrs=_attributes(self._sequences, seconds, self.methods, self.tune, self.chains.progress["gradients"])
             | {"parameters": list(self._model.parameters)},
             interrupted=bool((done < self.tune + self.draws).any()),
+            metric=metrics_of(self.chains, self.numbers),
         )
 
 
