@@ -25,8 +25,12 @@ from nbinfer.random import Purpose, generator, key_of, seed_sequences
 from nbinfer.trace.columns import Column
 from nbinfer.trace.store import MemoryStore
 
-#: Initialisers that need nothing but the model: name -> (jitter, name of the metric).
-SIMPLE = {"auto": (True, None), "jitter+adapt_diag": (True, "diag"), "adapt_diag": (False, "diag")}
+#: Initialisers that need nothing but the model: name -> (jitter, climb, name of the metric).
+SIMPLE = {
+    "auto": (True, True, None),
+    "jitter+adapt_diag": (True, False, "diag"),
+    "adapt_diag": (False, False, "diag"),
+}
 _WHOLE = ("map", "nuts")
 _VARIATIONAL = ("advi", "advi+adapt_diag", "advi+adapt_diag_grad", "advi_map")
 
@@ -40,12 +44,15 @@ class Initial(NamedTuple):
         A point for each chain; None: the initial point.
     jitter : bool
         Whether chains without a point are jittered.
+    climb : bool
+        Whether those then climb, see `nbinfer.mcmc.hamiltonian.climb`.
     metric : str or QuadPotential, or None
         The initial metric of NUTS; None: its default.
     """
 
     start: list[dict[str, Any]] | None
     jitter: bool
+    climb: bool
     metric: str | QuadPotential | None
 
 
@@ -108,8 +115,7 @@ def initialised(
     progressbar : bool
     """
     if init in SIMPLE:
-        jitter, metric = SIMPLE[init]
-        return Initial(None, jitter, metric)
+        return Initial(None, *SIMPLE[init])
     if init == "map":
         return _from_map(model, len(numbers), progressbar)
     return _from_run(model, sequences, numbers, n_init, progressbar)
@@ -137,7 +143,7 @@ def _from_map(model: Model, chains: int, progressbar: bool) -> Initial:
         error = not_definite("the curvature at the maximum", precision, names)
         error.add_note("init='map' fits no metric here; init='auto' learns one.")
         raise error from None
-    return Initial([point] * chains, False, QuadPotentialFull(half.T @ half))
+    return Initial([point] * chains, False, False, QuadPotentialFull(half.T @ half))
 
 
 def _from_run(
@@ -162,7 +168,7 @@ def _from_run(
         generator(key_of(s), 0, n, Purpose.START).integers(draws) for s, n in zip(sequences, numbers, strict=True)
     ]
     start = [model.constrain(positions[0, i]) for i in chosen]
-    return Initial(start, False, QuadPotentialFull(covariance))
+    return Initial(start, False, False, QuadPotentialFull(covariance))
 
 
 def init_nuts(
@@ -199,7 +205,7 @@ def init_nuts(
     Returns
     -------
     start : list of dict
-        Constrained values by name, for each chain.
+        Constrained values by name, for each chain, from which none climbs, as it does in ``sample(init="auto")``.
     nuts : NUTS
         Pass both on: ``sample(model, step=nuts, start=start, chains=chains)``.
 
