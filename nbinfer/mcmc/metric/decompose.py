@@ -42,12 +42,19 @@ def add(n: int, factor: float, source: int, target: int) -> None:
         sums[i] += factor * values[i]
 
 
-@kernel(reassociate=True)
-def combine(count: int, n: int, rows: int, factors_address: int, address: int) -> None:
-    """Write the sum of `count` rows of `n` elements, each times its factor; four rows at a time."""
-    factors, out = floats_at(factors_address, count), floats_at(address, n)
+@kernel
+def combine(count: int, n: int, rows: int, factors: int, address: int) -> None:
+    """Write the sum of `count` rows of `n` elements, each times its factor."""
+    out = floats_at(address, n)
     for i in range(n):
         out[i] = 0.0
+    add_all(count, n, rows, factors, address)
+
+
+@kernel(reassociate=True)
+def add_all(count: int, n: int, rows: int, factors_address: int, address: int) -> None:
+    """Add `count` rows of `n` elements, each times its factor; four rows at a time."""
+    factors, out = floats_at(factors_address, count), floats_at(address, n)
     whole = count // 4 * 4
     for j in range(0, whole, 4):
         a, b = floats_at(rows + 8 * n * j, n), floats_at(rows + 8 * n * (j + 1), n)
