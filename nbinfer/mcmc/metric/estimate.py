@@ -40,7 +40,7 @@ _NEEDED = 5  # draws that tell anything
 _RIDGE = 1e-5  # beside sums over draws: what nothing is known of is not stretched
 _SMALLEST, _LARGEST = 1e-20, 1e20  # of a scale's square
 _FEW = 16  # directions of the misfits that are searched first
-_GLANCE = 64  # draws that suffice where there is nothing to find
+_GLANCE, _DOUBT = 16, 4.0  # draws that suffice where there is nothing to find, and by what factor they may be wrong
 
 
 @kernel
@@ -66,7 +66,7 @@ def estimate(low: Record, n: int, first: int, end: int, inv_mass: int) -> int:
     sparse = (end - first) // _GLANCE
     if low.keeps_all == 0 and sparse > 1:
         count = _gather(low, n, first, end, sparse, inv_mass)
-        if count >= _NEEDED and 2.0 * _misfit(low, n, count) < _misfit_of(_cutoff(n, end - first)):
+        if count >= _NEEDED and _DOUBT * _misfit(low, n, count) < _misfit_of(_cutoff(n, end - first)):
             return 0
     count = _gather(low, n, first, end, 1, inv_mass)
     if count < _NEEDED:
