@@ -13,7 +13,7 @@ from typing import Any
 
 from nbinfer.compile import Record, floats_at, ints_at, kernel
 from nbinfer.engine.state import State, floats, integers
-from nbinfer.mcmc.metric.decompose import add_all, combine, products
+from nbinfer.mcmc.metric.decompose import add, add_four, combine, dot, four_dots
 
 #: Directions that are kept, at most, unless all are.
 MOST = 128
@@ -75,7 +75,7 @@ LOW_RANK = State(
         "columns": floats(_if_learnt(lambda most, n, m: most * (m + most))),  # of X or of G there
         "triangles": floats(_if_learnt(lambda most, n, m: 2 * most * most)),  # of X and of G
         "rows": floats(_if_learnt(lambda most, n, m: most * most)),
-        "sizes": floats(_if_learnt(lambda most, n, m: most)),  # singular values; factors of directions
+        "sizes": floats(_if_learnt(lambda most, n, m: most)),
     },
 )
 LowRank = LOW_RANK.record
@@ -114,12 +114,15 @@ def shape_momentum(low: Record, n: int, address: int) -> None:
 
 @kernel
 def _stretch(low: Record, n: int, stretches_address: int, address: int) -> None:
-    """Add U diag(stretches) Uᵀ x to x."""
-    stretches, factors = floats_at(stretches_address, low.rank), floats_at(low.sizes, low.rank)
-    products(n, address, 1, low.vectors, low.rank, low.sizes, 1)
-    for k in range(low.rank):
-        factors[k] *= stretches[k]
-    add_all(low.rank, n, low.vectors, low.sizes, address)
+    """Add U diag(stretches) Uᵀ x to x. Four directions at a time: none sees what another has added."""
+    stretches, whole = floats_at(stretches_address, low.rank), low.rank // 4 * 4
+    for k in range(0, whole, 4):
+        s, rows = stretches[k : k + 4], low.vectors + 8 * n * k
+        a, b, c, d = four_dots(n, address, rows)
+        add_four(n, rows, s[0] * a, s[1] * b, s[2] * c, s[3] * d, address)
+    for k in range(whole, low.rank):
+        direction = low.vectors + 8 * n * k
+        add(n, stretches[k] * dot(n, direction, address), direction, address)
 
 
 @kernel
