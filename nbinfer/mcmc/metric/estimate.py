@@ -40,6 +40,7 @@ _NEEDED = 5  # draws that tell anything
 _RIDGE = 1e-5  # beside sums over draws: what nothing is known of is not stretched
 _SMALLEST, _LARGEST = 1e-20, 1e20  # of a scale's square
 _FEW = 16  # directions of the misfits that are searched first
+_NOISE = 0.1  # mean square of misfits along directions without correlation
 _GLANCE, _DOUBT = 16, 4.0  # draws that suffice where there is nothing to find, and by what factor they may be wrong
 
 
@@ -129,8 +130,9 @@ def _find_leading(low: Record, n: int, count: int, size: int, cutoff: float) -> 
     """Find an orthonormal basis of the space that the misfits lead to; return its dimension, at most `size`.
 
     Or -1, if its last directions still are some that should be kept: a space that lacks some of them mixes those that
-    are stretched with those that are squeezed, and shows neither. What is due to the number of draws does not count:
-    of independent coordinates, the direction that fits worst is (1 + √(n/m))² times as bad as all.
+    are stretched with those that are squeezed, and shows neither. What is due to the number m of draws does not count:
+    of n independent coordinates that fit badly, one direction is (1 + √(n/m))² times as bad as all. They fit so badly
+    where the density is not normal, but hardly worse than by `_NOISE`: more is correlation outside the space.
     """
     some = min(count, MOST)
     for k in range(some):
@@ -150,7 +152,7 @@ def _find_leading(low: Record, n: int, count: int, size: int, cutoff: float) -> 
         outside -= square
         if k >= size - last:
             total += square
-    noise = outside / (n - size) * (1.0 + math.sqrt(n / some)) ** 2
+    noise = min(outside / (n - size), _NOISE * some) * (1.0 + math.sqrt(n / some)) ** 2
     return -1 if total / last > some * _misfit_of(cutoff) + noise else found
 
 

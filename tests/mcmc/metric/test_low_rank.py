@@ -210,8 +210,8 @@ def test_draws_that_fit_their_gradients_are_not_searched():
 
 @pytest.mark.parametrize(
     ("correlations", "n", "searched"),
-    [([0.99999999, 0.99, 0.8], 60, 6), ([0.99] * 12 + [0.8], 70, 26), ([0.99] * 14, 50, 50)],
-    ids=["few; the weak one is not drowned by the strong", "more", "so many that all are searched"],
+    [([0.99999999, 0.99, 0.8], 60, 6), ([0.99] * 12 + [0.8], 70, 26), ([0.99] * 14, 50, 50), ([0.9] * 30, 65, 65)],
+    ids=["few; the weak one is not drowned by the strong", "more", "so many that all are searched", "nearly all"],
 )
 def test_a_normal_distribution_is_learnt_in_a_space_that_is_large_enough(correlations, n, searched):
     covariance = in_pairs(correlations, n)
