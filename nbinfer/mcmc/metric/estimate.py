@@ -40,6 +40,7 @@ _NEEDED = 5  # draws that tell anything
 _RIDGE = 1e-5  # beside sums over draws: what nothing is known of is not stretched
 _SMALLEST, _LARGEST = 1e-20, 1e20  # of a scale's square
 _FEW = 16  # directions of the misfits that are searched first
+_LACKING = 2.0  # how much worse than what should be kept the last directions fit where the space lacks others
 _NOISE = 0.1  # mean square of misfits along directions without correlation
 _GLANCE, _DOUBT = 16, 4.0  # draws that suffice where there is nothing to find, and by what factor they may be wrong
 
@@ -153,7 +154,7 @@ def _find_leading(low: Record, n: int, count: int, size: int, cutoff: float) -> 
         if k >= size - last:
             total += square
     noise = min(outside / (n - size), _NOISE * some) * (1.0 + math.sqrt(n / some)) ** 2
-    return -1 if total / last > some * _misfit_of(cutoff) + noise else found
+    return -1 if total / last > some * _LACKING * _misfit_of(cutoff) + noise else found
 
 
 @kernel
