@@ -185,8 +185,8 @@ def init_nuts(
     Parameters
     ----------
     init : {'auto', 'jitter+adapt_diag', 'adapt_diag', 'map', 'nuts'}
-        'auto' starts at the initial point plus U(-1, 1) in every unconstrained coordinate and learns a diagonal metric
-        by Fisher divergence; the next two learn the variances, with and without that jitter, each chain from its own
+        'auto' starts at the initial point plus U(-1, 1) in every unconstrained coordinate and learns the metric called
+        'fisher', see `NUTS`; the next two learn the variances, with and without that jitter, each chain from its own
         start. 'map' starts at the maximum of the density of the unconstrained parameters; its metric is the inverse of
         the curvature there. 'nuts' makes a run; chains start at its draws and its covariance is the metric.
     chains : int

@@ -226,8 +226,9 @@ class _FisherLowRank(_Fisher):
         self.connect(metric)
 
     def connect(self, metric: Memory) -> None:
-        """Write what learns directions, and for which metric."""
-        metric.low_rank.look, metric.low_rank.metric = look_at.address, metric.address
+        """Write what learns directions, and for which metric; who learns none need not compile it."""
+        if np.any(metric.low_rank.capacity):
+            metric.low_rank.look, metric.low_rank.metric = look_at.address, metric.address
 
 
 class _Dense(_FisherLowRank):

@@ -67,9 +67,7 @@ LOW_RANK = State(
     work={
         "x": floats(_if_learnt(lambda most, n, m: n * m)),  # draws and gradients, centred and scaled
         "g": floats(_if_learnt(lambda most, n, m: n * m)),
-        "spreads": floats(
-            _if_learnt(lambda most, n, m: 3 * n)
-        ),  # means, then sums of squares of draws and of gradients
+        "spreads": floats(_if_learnt(lambda most, n, m: 3 * n)),  # means, sums of squares of draws, those of gradients
         "basis": floats(_if_learnt(lambda most, n, m: most * n)),  # of the space that is searched
         "seeds": floats(_if_learnt(lambda most, n, m: max(most, MOST) * n)),  # that lead to it
         "columns": floats(_if_learnt(lambda most, n, m: most * (m + most))),  # of X or of G there

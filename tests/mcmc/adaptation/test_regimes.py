@@ -53,7 +53,7 @@ class Run:
         return asked
 
 
-def rule(logp, tune):
+def rule(logp, tune, growth=1.5):
     """The rule on its own, for draws of which each window has directions: (kinds after each block, draws of estimates).
 
     The words are those of the description, not the kernel's.
@@ -72,24 +72,27 @@ def rule(logp, tune):
             low, start, due = False, t - 10, t + 10
         elif is_due:
             estimates.append(t)
-            low, last, due = True, t, start + max(int(1.5 * (t - start)), t - start + 10)
+            low, last, due = True, t, start + max(int(growth * (t - start)), t - start + 10)
             mean, sd = np.mean(logp[first:t]), np.std(logp[first:t])
         kinds.append(3 if low else 0)
     return kinds, estimates
 
 
-TROUBLES = ("none", "a way in", "another region", "both")
+TROUBLES = ("none", "a way in", "another region", "both", "less than a Gaussian's spread")
 
 
-def follows_the_rule(tune, trouble, module=regimes):
+def follows_the_rule(tune, trouble, module=regimes, growth=1.5):
     """Whether kinds of metric, times of estimates and requests for a step size are the rule's."""
     run = Run(tune, module=module)
     if trouble in ("a way in", "both"):
         run.logp[: tune // 4] -= np.linspace(500.0, 0.0, tune // 4)
     if trouble in ("another region", "both"):
         run.logp[tune // 2 :] += 50.0
+    if trouble == "less than a Gaussian's spread":
+        run.logp *= 0.1
+        run.logp[tune // 2 :] += 1.0
     kinds, asked = run.kinds()
-    wanted, estimates = rule(run.logp, tune)
+    wanted, estimates = rule(run.logp, tune, growth)
     assert set(wanted) == {0, 3}
     changes = [draw for draw in range(1, tune) if kinds[draw] != kinds[draw - 1]]
     return (
@@ -112,6 +115,7 @@ MUTANTS = {
     ),
     "windows from the regime's start": ("min(draws - 2 * BLOCK, half)", "min(draws - 2 * BLOCK, 0)"),
     "no way back": ("return _begin(regime, metric, draws)\n    is_last", "return False\n    is_last"),
+    "no least spread": ("max(regime.spread, floor)", "regime.spread"),
     "no trend": ("if abs(after - before) >", "if 0.0 * abs(after - before) >"),
     "no last estimate": ("draws - regime.latest >", "0.0 * draws >"),
 }
@@ -124,9 +128,24 @@ def test_the_rule_catches(name, tmp_path):
     assert not all(follows_the_rule(tune, trouble, module) for tune in (100, 400) for trouble in TROUBLES)
 
 
+@pytest.mark.skipif(JIT, reason="a copy of the module would have to be compiled")
+def test_spaces_that_take_long_to_search_are_searched_more_rarely(tmp_path):
+    module = mutant(tmp_path, "_DEAR, _SLOW_GROWTH = 32,", "_DEAR, _SLOW_GROWTH = 2,", regimes)  # those of 3 dimensions
+    assert follows_the_rule(400, "none", module, growth=2.0)
+    assert not follows_the_rule(400, "none", module)
+
+
+@pytest.mark.parametrize(("dim", "tune"), [(1, 1000), (2, 0), (2, 22)])
+def test_who_learns_no_directions_need_not_compile_what_does(dim, tune):
+    low = BareChains(Target(student, dim), LOW, tune=tune).own().metric.low_rank
+    assert low.look == low.capacity == 0
+
+
 def test_what_is_learnt_is_the_covariance():
     run = Run(200)
     run.kinds()
+    metric = run.own.metric
+    np.testing.assert_allclose(metric.root, metric.inv_mass**-0.5, rtol=1e-14)  # of the diagonal it may return to
     matrix = run.own.metric.low_rank.matrix.reshape(3, 3)
     np.testing.assert_allclose(np.linalg.eigvals(np.linalg.solve(COVARIANCE, matrix)), 1.0, atol=0.05)
 

@@ -47,12 +47,13 @@ def learn(schedule, metric, draw, moved, position, grad, logp):
 
 
 def some_metric(metric, rng, rank, spread):
-    """Write a metric of random scales and directions; return its inverse mass."""
-    scale, vectors = np.exp(spread * rng.normal(size=DIM)), np.linalg.qr(rng.normal(size=(DIM, DIM)))[0][:rank]
-    sizes = np.exp(2.0 * spread * rng.normal(size=rank))
+    """Write a random metric, with directions that it no longer has if it is a diagonal; return its inverse mass."""
+    scale, vectors = np.exp(spread * rng.normal(size=DIM)), np.linalg.qr(rng.normal(size=(DIM, DIM)))[0]
+    sizes, left = np.exp(2.0 * spread * rng.normal(size=DIM)), rank or 2
     metric.inv_mass[:], metric.dense = scale**2, 3 if rank else 0
     low = metric.low_rank
-    low.rank, low.vectors[: rank * DIM], low.stretches[:rank] = rank, vectors.ravel(), sizes - 1.0
+    low.rank, low.vectors[: left * DIM], low.stretches[:left] = left, vectors[:left].ravel(), sizes[:left] - 1.0
+    vectors, sizes = vectors[:rank], sizes[:rank]
     inner = np.eye(DIM) + vectors.T @ np.diag(sizes - 1.0) @ vectors
     return scale[:, None] * inner * scale
 
@@ -133,6 +134,17 @@ def test_a_gaussian_settles_as_soon_as_it_may(kind):
     np.testing.assert_allclose(run.metric, 1.0, atol=1e-9)
 
 
+def wider_from_then_on(draw):
+    return 1.0 if draw < 120 else 3.0
+
+
+@pytest.mark.parametrize("kind", ["fisher_diag", "fisher"])
+def test_what_has_settled_learns_no_more(kind):
+    run = Shown(kind, scale=wider_from_then_on)
+    assert run.frozen_at == 120
+    np.testing.assert_array_equal(run.own.metric.inv_mass, run.metric)
+
+
 def way_in(draw):
     return min(0.0, 0.1 * (draw - 350))
 
@@ -175,12 +187,14 @@ MUTANTS = {
         "own.rank, n, -0.5 * sign, own.trial)\n        for",
         "own.rank, n, 0.5 * sign, own.trial)\n        for",
     ),
+    "directions no longer in use": ("own.rank = low.rank if metric.dense == 3 else 0", "own.rank = low.rank"),
     "one side only": ("_largest(own, metric, low, rank, n, -1.0))", "0.0)"),
     "no doubt": ("doubt(own, metric) <= _DOUBT", "True"),
     "no trend": ("same: bool = abs(own.level - own.level_before) <= limit", "same = True"),
     "whoever does not move": ("own.moves >= _MOVED * own.count", "True"),
     "divergences are nothing": ("own.divergences == 0.0", "True"),
     "nothing is least": ("draws >= _LEAST", "True"),
+    "what has settled learns on": ("        schedule.final_start = draws\n", ""),
     "any step size": ("abs(change) <= _STEP_DOUBT", "True"),
     "an old average": ("    averaging.log_step_bar = own.log_step\n", ""),
 }
@@ -196,6 +210,8 @@ def test_the_laws_catch(name, tmp_path):
         sound
         and not (Shown("fisher_diag", functions, scale=lambda draw: 1.02 ** min(draw, 400)).frozen_at or 1000) < 400
     )
+    wider = Shown("fisher_diag", functions, scale=wider_from_then_on)
+    sound = sound and np.array_equal(wider.own.metric.inv_mass, wider.metric)
     sound = sound and not (Shown("fisher_diag", functions, logp=way_in).frozen_at or 1000) < 350
     sound = sound and Shown("fisher_diag", functions, moved=lambda draw: draw < 60).end is None
     sound = sound and Shown("fisher_diag", functions, diverges=lambda draw: 90 < draw < 200).frozen_at > 200
