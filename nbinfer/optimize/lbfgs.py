@@ -24,6 +24,7 @@ import numpy as np
 from nbinfer.arguments import count
 from nbinfer.compile import Record, call_density, floats_at, kernel
 from nbinfer.engine.state import Memory, State, floats, per_coordinate
+from nbinfer.engine.vectors import add, copy, dot
 
 
 class Outcome(enum.IntEnum):
@@ -117,8 +118,8 @@ class Search:  # numpydoc ignore=PR02
 @kernel
 def begin(own: Record, n: int, position: int, grad: int, logp: float) -> None:
     """Begin at a point, known by addresses of its position and its gradient; there both and the density are finite."""
-    _copy(n, position, own.position)
-    _copy(n, grad, own.grad)
+    copy(n, position, own.position)
+    copy(n, grad, own.grad)
     own.logp, own.gain = logp, 0.0
     own.iterations = own.evaluations = own.pairs = 0
 
@@ -167,9 +168,9 @@ def iterate(own: Record, density: int, n: int, context: int) -> int:
 def _aim(own: Record, n: int) -> float:
     """Write a direction that leads uphill; return the slope along it, 0 if there is none."""
     if own.pairs > 0:
-        _copy(n, own.grad, own.direction)
+        copy(n, own.grad, own.direction)
         _multiply_by_inverse(own, n, own.direction)
-        slope = _dot(n, own.direction, own.grad)
+        slope = dot(n, own.direction, own.grad)
         if 0.0 < slope < np.inf:
             return slope
         own.pairs = 0
@@ -186,7 +187,7 @@ def _follow_gradient(own: Record, n: int) -> float:
         return 0.0
     for i in range(n):
         direction[i] = grad[i] / largest
-    length = math.sqrt(_dot(n, own.direction, own.direction))
+    length = math.sqrt(dot(n, own.direction, own.direction))
     for i in range(n):
         direction[i] /= length
     return largest * length
@@ -198,16 +199,16 @@ def _multiply_by_inverse(own: Record, n: int, vector: int) -> None:
     products, shares = floats_at(own.products, own.maxcor), floats_at(own.products + 8 * own.maxcor, own.maxcor)
     for age in range(own.pairs):
         k = (own.newest - age) % own.maxcor
-        shares[k] = _dot(n, own.steps + 8 * n * k, vector) / products[k]
-        _add(n, -shares[k], own.changes + 8 * n * k, vector)
+        shares[k] = dot(n, own.steps + 8 * n * k, vector) / products[k]
+        add(n, -shares[k], own.changes + 8 * n * k, vector)
     newest = own.changes + 8 * n * own.newest
-    scale, values = products[own.newest] / _dot(n, newest, newest), floats_at(vector, n)
+    scale, values = products[own.newest] / dot(n, newest, newest), floats_at(vector, n)
     for i in range(n):
         values[i] *= scale
     for age in range(own.pairs - 1, -1, -1):
         k = (own.newest - age) % own.maxcor
-        rest = _dot(n, own.changes + 8 * n * k, vector) / products[k]
-        _add(n, shares[k] - rest, own.steps + 8 * n * k, vector)
+        rest = dot(n, own.changes + 8 * n * k, vector) / products[k]
+        add(n, shares[k] - rest, own.steps + 8 * n * k, vector)
 
 
 @kernel
@@ -215,15 +216,15 @@ def _advance(own: Record, n: int) -> None:
     """Go to the best of the trials, and remember how the gradient fell on the way, if it did: curvature says so."""
     _subtract(n, own.best, own.position, own.trial)
     _subtract(n, own.grad, own.best_grad, own.trial_grad)
-    product, square = _dot(n, own.trial, own.trial_grad), _dot(n, own.trial_grad, own.trial_grad)
+    product, square = dot(n, own.trial, own.trial_grad), dot(n, own.trial_grad, own.trial_grad)
     if _EPS * square < product < np.inf and 0.0 < square < np.inf:
         k = (own.newest + 1) % own.maxcor if own.pairs > 0 else 0
-        _copy(n, own.trial, own.steps + 8 * n * k)
-        _copy(n, own.trial_grad, own.changes + 8 * n * k)
+        copy(n, own.trial, own.steps + 8 * n * k)
+        copy(n, own.trial_grad, own.changes + 8 * n * k)
         floats_at(own.products, own.maxcor)[k] = product
         own.newest, own.pairs = k, min(own.pairs + 1, own.maxcor)
-    _copy(n, own.best, own.position)
-    _copy(n, own.best_grad, own.grad)
+    copy(n, own.best, own.position)
+    copy(n, own.best_grad, own.grad)
     own.gain = own.best_logp - own.logp
     own.logp = own.best_logp
 
@@ -248,8 +249,8 @@ def _search_line(own: Record, density: int, n: int, context: int, slope: float) 
         rises = logp >= own.logp + _RISE * step * slope
         if rises and (logp > own.best_logp or not found):
             found, own.best_logp = True, logp
-            _copy(n, own.trial, own.best)
-            _copy(n, own.trial_grad, own.best_grad)
+            copy(n, own.trial, own.best)
+            copy(n, own.trial_grad, own.best_grad)
         if rises and abs(along) <= _FALL * slope:
             break
         further = _beyond(low, low_slope, step, along)
@@ -274,7 +275,7 @@ def _try(own: Record, density: int, n: int, context: int, step: float) -> tuple[
     grad, finite = floats_at(own.trial_grad, n), -np.inf < logp < np.inf
     for i in range(n):
         finite = finite and -np.inf < grad[i] < np.inf
-    return (logp, _dot(n, own.direction, own.trial_grad)) if finite else (-np.inf, 0.0)
+    return (logp, dot(n, own.direction, own.trial_grad)) if finite else (-np.inf, 0.0)
 
 
 @kernel
@@ -303,30 +304,7 @@ def _between(low: float, low_logp: float, low_slope: float, high: float, high_lo
 
 
 @kernel
-def _copy(n: int, source: int, target: int) -> None:
-    values, copies = floats_at(source, n), floats_at(target, n)
-    for i in range(n):
-        copies[i] = values[i]
-
-
-@kernel
 def _subtract(n: int, a_address: int, b_address: int, target: int) -> None:
     a, b, rest = floats_at(a_address, n), floats_at(b_address, n), floats_at(target, n)
     for i in range(n):
         rest[i] = a[i] - b[i]
-
-
-@kernel(reassociate=True)
-def _dot(n: int, a_address: int, b_address: int) -> float:
-    a, b, total = floats_at(a_address, n), floats_at(b_address, n), 0.0
-    for i in range(n):
-        total += a[i] * b[i]
-    return total
-
-
-@kernel
-def _add(n: int, factor: float, source: int, target: int) -> None:
-    """Add a multiple of one vector to another."""
-    values, sums = floats_at(source, n), floats_at(target, n)
-    for i in range(n):
-        sums[i] += factor * values[i]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.diagnostics.problem import two_digits
+from nbinfer.diagnostics.problem import plural, two_digits
 from nbinfer.diagnostics.quantities import labels
 from nbinfer.trace.names import listed
 
@@ -73,11 +73,12 @@ class Metric:
         is_learnt: bool = True,
         matrix: Floats | None = None,
     ) -> None:
-        self.scale = scale
+        self.scale = _fixed(scale)
         self.chain_ids = tuple(chain_ids)
         self.capacity, self.is_learnt = capacity, is_learnt
         self._variables, self._matrix = dict(variables), matrix
-        self._parts = None if matrix is not None else (tuple(directions), tuple(eigenvalues))
+        parts = tuple(map(_fixed, directions)), tuple(map(_fixed, eigenvalues))
+        self._parts = None if matrix is not None else parts
 
     @property
     def n(self) -> int:
@@ -129,7 +130,7 @@ class Metric:
 
     @property
     def diagonal(self) -> Floats:
-        """Diagonal of the inverse mass, shape (chain, n): variances of the unconstrained coordinates."""
+        """Diagonal of the inverse mass, shape (chain, n): variances of the unconstrained coordinates; a copy."""
         if self._matrix is not None:
             return np.array(np.diagonal(self._matrix, axis1=1, axis2=2))
         found = np.ones_like(self.scale)
@@ -157,7 +158,7 @@ class Metric:
             If there is no chain of that number.
         """
         chain = max(self.chain_ids) if chain is None else chain
-        if chain not in self.chain_ids:
+        if isinstance(chain, bool | float) or chain not in self.chain_ids:
             raise ValueError(f"chain must be among {listed(self.chain_ids)}, got {chain!r}.")
         row = self.chain_ids.index(chain)
         if self._matrix is not None:
@@ -167,8 +168,9 @@ class Metric:
         return np.asarray(self.scale[row][:, None] * scaled * self.scale[row])
 
     def __repr__(self) -> str:
-        chains = f"{len(self.chain_ids)} chain{'' if len(self.chain_ids) == 1 else 's'}"
-        what = f"{'learnt' if self.is_learnt else 'given'}, {chains}, {self.n} coordinates ({listed(self._variables)})"
+        chains = plural(len(self.chain_ids), "chain")
+        coordinates = plural(self.n, "coordinate")
+        what = f"{'learnt' if self.is_learnt else 'given'}, {chains}, {coordinates} ({listed(self._variables)})"
         return f"Metric: {what}\n  {self.in_words}"
 
     @property
@@ -195,13 +197,20 @@ class Metric:
         return tuple(rows), tuple(values)
 
 
+def _fixed(array: Floats) -> Floats:
+    """Return an array that cannot be written to: traces share their metric."""
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
 def joined_metrics(found: Sequence[Any], chain_ids: Sequence[int]) -> Any:
     """Put the metrics of several traces together: of each chain the last, in the order of `chain_ids`.
 
     Returns
     -------
     metric : Metric, tuple of Metric, or None
-        None unless all traces have metrics of the same steps.
+        None unless all traces have metrics, of steps on the same variables.
     """
     if any(metric is None for metric in found):
         return None
@@ -216,23 +225,21 @@ def joined_metrics(found: Sequence[Any], chain_ids: Sequence[int]) -> Any:
 
 def _joined(metrics: Sequence[Metric], chain_ids: Sequence[int]) -> Metric | None:
     first = metrics[0]
-    kind = (first._variables, first.n, first.capacity, first.is_learnt, first._matrix is None)
-    if any((m._variables, m.n, m.capacity, m.is_learnt, m._matrix is None) != kind for m in metrics):
-        return None
     where = {chain: (metric, row) for metric in metrics for row, chain in enumerate(metric.chain_ids)}
-    if set(where) != set(chain_ids):
+    if any(metric._variables != first._variables for metric in metrics) or set(where) != set(chain_ids):
         return None
     places = [where[chain] for chain in chain_ids]
-    plain = first._matrix is None
+    matrices = [metric._matrix[row] for metric, row in places if metric._matrix is not None]
+    plain = len(matrices) < len(places)
     return Metric(
         np.array([metric.scale[row] for metric, row in places]),
         [metric.directions[row] for metric, row in places] if plain else (),
         [metric.eigenvalues[row] for metric, row in places] if plain else (),
         first._variables,
         chain_ids,
-        first.capacity,
-        first.is_learnt,
-        None if plain else np.array([metric._matrix[row] for metric, row in places if metric._matrix is not None]),
+        max(metric.capacity for metric in metrics),
+        all(metric.is_learnt for metric in metrics),
+        None if plain else np.array(matrices),
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from nbinfer.compile import Kernel, files, kernel
 from nbinfer.compile.kept import can_be_kept
-from nbinfer.mcmc.hamiltonian.phase import copy
+from nbinfer.engine.vectors import copy
 from nbinfer.vectormath import exp, log1pexp
 
 pytestmark = pytest.mark.nojit

@@ -18,7 +18,7 @@ from nbinfer.compile.kept import can_be_kept
 from nbinfer.compile.origin import home
 from nbinfer.compile.python_functions import is_compiled, python_function
 from nbinfer.distributions import normal
-from nbinfer.mcmc.hamiltonian.phase import copy
+from nbinfer.engine.vectors import copy
 
 
 def mine(x, mu, sigma):

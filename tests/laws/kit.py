@@ -8,9 +8,9 @@ from nbinfer.engine.chain import Chain
 from nbinfer.engine.chains import Chains, Placed
 from nbinfer.engine.step import Site
 from nbinfer.engine.team import work
+from nbinfer.engine.vectors import copy
 from nbinfer.mcmc.hamiltonian import tree
 from nbinfer.mcmc.hamiltonian.nuts import NUTS
-from nbinfer.mcmc.hamiltonian.phase import copy
 from nbinfer.mcmc.hamiltonian.tree import Tree
 from nbinfer.mcmc.metric.kernel import Metric
 from nbinfer.mcmc.metric.potential import QuadPotentialFull
@@ -166,7 +166,7 @@ def transition_of(module):
         chain.words, own.step_size = words, step_size
         slot = module.transition(chain, record_at(metric_address, Metric), own, max_depth)
         if slot >= 0:
-            copy(module.point(own, chain.n, slot), position, chain.n)
+            copy(chain.n, module.point(own, chain.n, slot), position)
         return slot
 
     return entry("int64(intp, intp, intp, intp, int64, float64, intp)")(transition)

@@ -265,8 +265,8 @@ def test_directions_are_those_of_the_formula():
 
 
 MUTANTS = {
-    "sign of the first loop": ("_add(n, -shares[k], own.changes", "_add(n, shares[k], own.changes"),
-    "sign of the second loop": ("_add(n, shares[k] - rest, ", "_add(n, shares[k] + rest, "),
+    "sign of the first loop": ("add(n, -shares[k], own.changes", "add(n, shares[k], own.changes"),
+    "sign of the second loop": ("add(n, shares[k] - rest, ", "add(n, shares[k] + rest, "),
     "unscaled": ("values[i] *= scale", "values[i] *= 1.0"),
     "newest first both times": ("for age in range(own.pairs - 1, -1, -1):", "for age in range(own.pairs):"),
     "any pair": ("if _EPS * square < product < np.inf and", "if -np.inf < product < np.inf and"),

@@ -80,7 +80,7 @@ def test_it_shows_what_it_is():
         "Metric: learnt, 3 chains, 7 coordinates (mu, w, L)\n  rank 0 to 7, condition number up to "
     )
     plain = Metric(np.ones((1, 1)), [np.zeros((0, 1))], [np.zeros(0)], {"x": ((), 1)}, [0], 0, is_learnt=False)
-    assert repr(plain) == "Metric: given, 1 chain, 1 coordinates (x)\n  diagonal"
+    assert repr(plain) == "Metric: given, 1 chain, 1 coordinate (x)\n  diagonal"
 
 
 def test_it_goes_where_its_trace_goes():
@@ -119,11 +119,27 @@ def test_draws_that_follow_bring_their_metric():
     assert same(trace.metric, later.metric)
 
 
-def test_there_is_none_unless_all_chains_have_one_of_the_same_kind():
+def test_chains_of_different_metrics_have_theirs():
+    ours = a_metric()
+    matrices = np.array([np.diag(np.arange(1.0, 8.0)) + 0.5] * 2)
+    given = Metric(np.sqrt(np.diagonal(matrices, axis1=1, axis2=2)), (), (), VARIABLES, (3, 4), 7, False, matrices)
+    metric = merge_traces([make(metric=ours), make(chains=2, first_chain=3, metric=given)]).metric
+    assert not metric.is_learnt
+    for part in (ours, given):
+        for chain in part.chain_ids:
+            np.testing.assert_allclose(metric.inv_mass(chain), part.inv_mass(chain), rtol=1e-10)
+
+
+def test_what_traces_share_cannot_be_written_to():
+    metric = a_metric()
+    with pytest.raises(ValueError, match="read-only"):
+        metric.scale[0, 0] = 99.0
+
+
+def test_there_is_none_unless_all_chains_have_one_on_the_same_variables():
     ours = make(metric=a_metric())
     others = [
         None,
-        a_metric((3, 4, 5), is_learnt=False),
         a_metric((7, 8, 9)),
         (a_metric((3, 4, 5)), a_metric((3, 4, 5))),
         Metric(np.ones((3, 1)), [np.zeros((0, 1))] * 3, [np.zeros(0)] * 3, {"x": ((), 1)}, (3, 4, 5)),

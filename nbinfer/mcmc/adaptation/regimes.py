@@ -15,7 +15,7 @@ from nbinfer.compile import Record, entry, floats_at, kernel, record_at
 from nbinfer.engine.state import State
 from nbinfer.mcmc.metric import kernel as metrics
 from nbinfer.mcmc.metric.estimate import estimate
-from nbinfer.mcmc.metric.kernel import Metric
+from nbinfer.mcmc.metric.kernel import DIRECTIONS, Metric
 from nbinfer.mcmc.metric.low_rank import LowRank
 
 REGIME = State(
@@ -65,7 +65,7 @@ def look(regime: Record, metric: Record, draws: int, final_start: float) -> bool
     if draws % BLOCK != 0:
         return False
     low, floor = record_at(metric.low_rank, LowRank), math.sqrt(0.5 * metric.n)  # the spread of a Gaussian's logp
-    if metric.dense == 3:
+    if metric.dense == DIRECTIONS:
         level, _ = _level(low, draws - BLOCK, draws)
         if abs(level - regime.level) > _LEFT * max(regime.spread, floor):
             return _begin(regime, metric, draws)
@@ -80,9 +80,10 @@ def look(regime: Record, metric: Record, draws: int, final_start: float) -> bool
         return _begin(regime, metric, draws)
     rank = estimate(low, metric.n, first, draws, metric.inv_mass)
     age, growth = draws - regime.start, GROWTH if low.searched <= _DEAR else _SLOW_GROWTH
-    regime.following, regime.latest = regime.start + max(int(growth * age), age + BLOCK), draws
+    regime.following = regime.start + max(int(growth * age), age + BLOCK)
     if rank < 0:
         return False
+    regime.latest = draws
     regime.level, regime.spread = _level(low, first, draws)
     if rank == 0:
         return metrics.use_diagonal(metric)

@@ -16,12 +16,13 @@ import math
 
 from nbinfer.compile import Record, entry, floats_at, kernel, record_at
 from nbinfer.engine.state import State, floats
+from nbinfer.engine.vectors import add, copy, dot
 from nbinfer.mcmc.adaptation import step_size as step_sizes
 from nbinfer.mcmc.adaptation.regimes import BLOCK, FIRST, GROWTH, Regime
 from nbinfer.mcmc.adaptation.step_size import DualAveraging
 from nbinfer.mcmc.adaptation.warmup import Schedule
-from nbinfer.mcmc.metric.decompose import add, divide, dot
-from nbinfer.mcmc.metric.kernel import Metric
+from nbinfer.mcmc.metric.decompose import divide
+from nbinfer.mcmc.metric.kernel import DIRECTIONS, Metric
 from nbinfer.mcmc.metric.low_rank import LowRank
 
 #: What is known of a warm-up that may end early.
@@ -150,23 +151,16 @@ def keep(own: Record, metric: Record) -> None:
     scale, inv_mass = floats_at(own.scale, n), floats_at(metric.inv_mass, n)
     for i in range(n):
         scale[i] = math.sqrt(inv_mass[i])
-    own.rank = low.rank if metric.dense == 3 else 0
-    _copy(own.rank * n, low.vectors, own.vectors)
-    _copy(own.rank, low.stretches, own.stretches)
-
-
-@kernel
-def _copy(n: int, source: int, target: int) -> None:
-    values, out = floats_at(source, n), floats_at(target, n)
-    for i in range(n):
-        out[i] = values[i]
+    own.rank = low.rank if metric.dense == DIRECTIONS else 0
+    copy(own.rank * n, low.vectors, own.vectors)
+    copy(own.rank, low.stretches, own.stretches)
 
 
 @kernel
 def doubt(own: Record, metric: Record) -> float:
     """Return the largest logarithm, without its sign, of an eigenvalue of one metric as the one before whitens it."""
     n, low = metric.n, record_at(metric.low_rank, LowRank)
-    rank = low.rank if metric.dense == 3 else 0
+    rank = low.rank if metric.dense == DIRECTIONS else 0
     if rank == 0 and own.rank == 0:
         return _doubt_of_scales(own, metric)
     return max(_largest(own, metric, low, rank, n, 1.0), _largest(own, metric, low, rank, n, -1.0))

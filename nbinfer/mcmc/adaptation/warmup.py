@@ -7,6 +7,7 @@ from nbinfer.engine.state import State
 from nbinfer.mcmc.adaptation.regimes import REGIME
 from nbinfer.mcmc.metric import kernel as metrics
 from nbinfer.mcmc.metric import low_rank
+from nbinfer.mcmc.metric.kernel import DIAGONAL, DIRECTIONS
 from nbinfer.mcmc.metric.low_rank import LowRank
 
 SCHEDULE = State(
@@ -82,13 +83,13 @@ def _learn_by_windows(schedule: Record, metric: Record, draw: int, moved: bool, 
         metrics.learn(metric, position, grad)
     early = draw < schedule.early_end
     window = schedule.early_window if early else schedule.window
-    due = (early and metric.dense == 0) or draw - schedule.last_refresh >= schedule.refresh_every
+    due = (early and metric.dense == DIAGONAL) or draw - schedule.last_refresh >= schedule.refresh_every
     if metrics.background_count(metric) >= window and draw + window <= schedule.final_start:
         metrics.switch(metric)
         if not early:
             schedule.window *= schedule.growth
         due = True
-    if not due or metric.dense == 3 or not metrics.refresh(metric):
+    if not due or metric.dense == DIRECTIONS or not metrics.refresh(metric):
         return False
     schedule.last_refresh = draw
     first: bool = schedule.changed == 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 from nbinfer.compile import entry, load_acquire, record_at
 from nbinfer.engine.chain import Chain
 from nbinfer.engine.job import Status
-from nbinfer.mcmc.hamiltonian.phase import copy
+from nbinfer.engine.vectors import copy
 from nbinfer.optimize import lbfgs
 from nbinfer.optimize.lbfgs import Lbfgs, Outcome, Search
 
@@ -32,8 +32,8 @@ def climb(chain_address: int, search_address: int) -> int:
             return _STOPPED  # the transition that follows sees it, too
         outcome = lbfgs.iterate(search, chain.density, chain.n, chain.context)
         if outcome == _GOES_ON:
-            copy(search.position, chain.position, chain.n)
-            copy(search.grad, chain.grad, chain.n)
+            copy(chain.n, search.position, chain.position)
+            copy(chain.n, search.grad, chain.grad)
             chain.logp = search.logp
     chain.gradients += search.evaluations
     return _OK

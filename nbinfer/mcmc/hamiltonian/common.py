@@ -35,6 +35,7 @@ from nbinfer.mcmc.metric.guessed import GuessedPotential
 from nbinfer.mcmc.metric.kernel import Adaptation, Metric
 from nbinfer.mcmc.metric.potential import QuadPotential
 from nbinfer.random import uniform
+from nbinfer.trace.metric import Metric as Learnt
 
 #: What every Hamiltonian step keeps, and the statistics that each has first.
 HAMILTONIAN = State(
@@ -255,9 +256,12 @@ class HamiltonianStep(StepMethod):  # numpydoc ignore=PR01
             return wanted
         if given[0] == "potential" or not isinstance(wanted, str):
             names = " or a name" if given[0] == "metric" else ""
+            remedy = "One of your own is QuadPotentialFunctions(velocity, random)."
+            if isinstance(wanted, Learnt):
+                remedy = "What another run has learnt is scaling=trace.metric.inv_mass(), is_cov=True."
             raise TypeError(
                 f"{given[0]} must be a metric such as quad_potential(C, is_cov){names}, got {type(wanted).__name__}. "
-                "One of your own is QuadPotentialFunctions(velocity, random)."
+                f"{remedy}"
             )
         choice("metric", wanted, NAMED)
         return NAMED[wanted]()

@@ -22,7 +22,7 @@ import numpy as np
 from nbinfer.arguments import choice
 from nbinfer.compile import Record, call_density, floats_at, kernel
 from nbinfer.mcmc.hamiltonian.phase import grad_of, momentum_of, pull_of, velocity_of
-from nbinfer.mcmc.metric.kernel import velocity
+from nbinfer.mcmc.metric.kernel import DIAGONAL, DIRECTIONS, velocity
 
 _A2 = (3.0 - math.sqrt(3.0)) / 6.0
 _A3, _B3 = 12127897.0 / 102017882.0, 4271554.0 / 14421423.0
@@ -136,9 +136,9 @@ def _carry(n: int, point: int, kick: float) -> float:
 @kernel
 def prepare(n: int, metric: Record, point: int) -> None:
     """Write what a first step from a point needs beside momentum and gradient, unless the metric is diagonal."""
-    if metric.dense != 0:
+    if metric.dense != DIAGONAL:
         velocity(metric, momentum_of(point, n), velocity_of(point, n))
-        if metric.dense == 3:
+        if metric.dense == DIRECTIONS:
             velocity(metric, grad_of(point, n), pull_of(point, n))
 
 
@@ -170,19 +170,19 @@ def step(
     source, logp = origin, 0.0
     for stage in range(integrator + 1):
         kick, drift = _KICKS[integrator, stage] * step_size, _DRIFTS[integrator, stage] * step_size
-        if metric.dense == 0:
+        if metric.dense == DIAGONAL:
             _kick_and_drift(n, source, target, metric.inv_mass, kick, drift)
-        elif metric.dense == 3:
+        elif metric.dense == DIRECTIONS:
             _carry_and_drift(n, source, target, kick, drift)
         else:
             _dense_kick_and_drift(n, source, target, metric, kick, drift)
         logp = call_density(chain.density, n, target, grad_of(target, n), chain.context)
-        if metric.dense == 3:
+        if metric.dense == DIRECTIONS:
             velocity(metric, grad_of(target, n), pull_of(target, n))
         source = target
     kick = _KICKS[integrator, integrator + 1] * step_size
-    if metric.dense == 0:
+    if metric.dense == DIAGONAL:
         return logp, _kick(n, target, metric.inv_mass, kick)
-    if metric.dense == 3:
+    if metric.dense == DIRECTIONS:
         return logp, _carry(n, target, kick)
     return logp, _dense_kick(n, target, metric, kick)

@@ -6,7 +6,8 @@ metric of directions writes pulls.
 
 from __future__ import annotations
 
-from nbinfer.compile import Record, floats_at, kernel
+from nbinfer.compile import Record, kernel
+from nbinfer.engine.vectors import copy
 
 #: What a point has for each coordinate.
 FIELDS = 5
@@ -45,20 +46,12 @@ def pull_of(point: int, n: int) -> int:
 @kernel
 def from_chain(chain: Record, point: int) -> None:
     """Put a point where the chain is; its momentum is left alone."""
-    copy(chain.position, point, chain.n)
-    copy(chain.grad, grad_of(point, chain.n), chain.n)
+    copy(chain.n, chain.position, point)
+    copy(chain.n, chain.grad, grad_of(point, chain.n))
 
 
 @kernel
 def to_chain(chain: Record, point: int) -> None:
     """Put the chain where a point is."""
-    copy(point, chain.position, chain.n)
-    copy(grad_of(point, chain.n), chain.grad, chain.n)
-
-
-@kernel
-def copy(source: int, target: int, count: int) -> None:
-    """Copy `count` float64 from one address to another."""
-    values, copies = floats_at(source, count), floats_at(target, count)
-    for i in range(count):
-        copies[i] = values[i]
+    copy(chain.n, point, chain.position)
+    copy(chain.n, grad_of(point, chain.n), chain.grad)

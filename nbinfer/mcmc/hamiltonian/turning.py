@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from nbinfer.compile import Record, floats_at, kernel
 from nbinfer.mcmc.hamiltonian.phase import momentum_of, velocity_of
+from nbinfer.mcmc.metric.kernel import DIAGONAL
 
 
 @kernel
@@ -34,7 +35,7 @@ def joining_turns(n: int, metric: Record, reach: float, first_a: int, last_a: in
         Addresses of the phase points at the ends, in building order.
     """
     single = first_a == last_a and first_b == last_b
-    if metric.dense != 0:
+    if metric.dense != DIAGONAL:
         turning = _dense_span_turns(n, reach, first_a, last_b)
         if not (turning or single):
             turning = _dense_span_turns(n, reach, first_a, first_b)

@@ -18,28 +18,12 @@ import math
 import numpy as np
 
 from nbinfer.compile import floats_at, kernel
+from nbinfer.engine.vectors import add, dot
 
 _SWEEPS = 40  # matrices of any size here are done after some ten
 _ORTHOGONAL = 4e-16  # cosine, over the square root of the length, that is rounding
 _NOTHING = 1e-280  # square of a length, relative to the largest element's, that is 0
 _DEPENDENT = 1e-10  # what is left of a vector, relative to the longest, when others explain it
-
-
-@kernel(reassociate=True)
-def dot(n: int, a_address: int, b_address: int) -> float:
-    """Return the sum of the products of two vectors."""
-    a, b, total = floats_at(a_address, n), floats_at(b_address, n), 0.0
-    for i in range(n):
-        total += a[i] * b[i]
-    return total
-
-
-@kernel(reassociate=True)
-def add(n: int, factor: float, source: int, target: int) -> None:
-    """Add a multiple of one vector to another."""
-    values, sums = floats_at(source, n), floats_at(target, n)
-    for i in range(n):
-        sums[i] += factor * values[i]
 
 
 @kernel(reassociate=True)

@@ -23,11 +23,10 @@ import math
 import numpy as np
 
 from nbinfer.compile import Record, floats_at, ints_at, kernel
+from nbinfer.engine.vectors import add, copy, dot
 from nbinfer.mcmc.metric.decompose import (
-    add,
     combine,
     divide,
-    dot,
     products,
     singular,
     solve_triangle,
@@ -138,7 +137,7 @@ def _find_leading(low: Record, n: int, count: int, size: int, cutoff: float) -> 
     some = min(count, MOST)
     for k in range(some):
         place = 8 * n * (k * count // some)
-        _copy(n, low.x + place, low.seeds + 8 * n * k)
+        copy(n, low.x + place, low.seeds + 8 * n * k)
         add(n, 1.0, low.g + place, low.seeds + 8 * n * k)
     found = _lead(low, n, low.seeds, some, size, low.basis + 8 * n * size, low.basis)
     found = span(low.basis, found, n, low.sizes)
@@ -184,7 +183,7 @@ def _lead(low: Record, n: int, rows: int, count: int, size: int, seeds: int, add
     .. [1] N. Halko, P. G. Martinsson and J. A. Tropp, "Finding structure with randomness", SIAM Rev. 53 (2011).
     """
     for k in range(size):
-        _copy(n, rows + 8 * n * (k * count // size), (address if size == count else seeds) + 8 * n * k)
+        copy(n, rows + 8 * n * (k * count // size), (address if size == count else seeds) + 8 * n * k)
     if size == count:
         return size
     found = span(seeds, size, n, low.sizes)
@@ -195,21 +194,14 @@ def _lead(low: Record, n: int, rows: int, count: int, size: int, seeds: int, add
 
 
 @kernel
-def _copy(n: int, source: int, target: int) -> None:
-    values, out = floats_at(source, n), floats_at(target, n)
-    for i in range(n):
-        out[i] = values[i]
-
-
-@kernel
 def _gather(low: Record, n: int, first: int, end: int, stride: int, inv_mass: int) -> int:
     """Copy each so many draws, of those that moved, centred and scaled; return how many they are."""
     moved, count = ints_at(low.moved, low.capacity), 0
     for draw in range(first, end, stride):
         place = draw % low.capacity
         if moved[place] != 0:
-            _copy(n, low.draws + 8 * n * place, low.x + 8 * n * count)
-            _copy(n, low.grads + 8 * n * place, low.g + 8 * n * count)
+            copy(n, low.draws + 8 * n * place, low.x + 8 * n * count)
+            copy(n, low.grads + 8 * n * place, low.g + 8 * n * count)
             count += 1
     if count >= _NEEDED:
         _centre(low.x, n, count, low.spreads, low.spreads + 8 * n)
@@ -325,7 +317,7 @@ def _keep(low: Record, n: int, size: int, cutoff: float) -> int:
             if size < n:
                 combine(size, n, low.basis, low.rows + 8 * size * k, direction)
             else:
-                _copy(n, low.rows + 8 * n * k, direction)
+                copy(n, low.rows + 8 * n * k, direction)
             kept += 1
-    _copy(n, low.spreads, low.scale)
+    copy(n, low.spreads, low.scale)
     return rank

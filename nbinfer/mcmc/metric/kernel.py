@@ -38,6 +38,10 @@ class Adaptation(enum.IntEnum):
     SLOPES = 4
 
 
+#: What the inverse mass is known by: a diagonal, a matrix, two functions, or a diagonal and directions.
+DIAGONAL, MATRIX, FUNCTIONS, DIRECTIONS = range(4)
+
+
 def estimator_size(n: int, adaptation: Adaptation) -> int:
     """Return the number of float64 of one estimator."""
     if adaptation == Adaptation.NONE:
@@ -46,14 +50,14 @@ def estimator_size(n: int, adaptation: Adaptation) -> int:
 
 
 def _entries(potential: Any, site: Any) -> int:
-    return int(site.n * site.n if potential.dense == 1 else site.n)
+    return int(site.n * site.n if potential.dense == MATRIX else site.n)
 
 
 #: A metric. Sizes are asked of the `QuadPotential` that made it.
 METRIC = State(
     fields={
         "adaptation": "i8",
-        "dense": "i8",  # 0: diagonal, 1: a matrix, 2: two functions, 3: a diagonal and directions
+        "dense": "i8",  # `DIAGONAL`, `MATRIX`, `FUNCTIONS` or `DIRECTIONS`
         "n": "i8",
         "slope_count_0": "f8",
         "slope_count_1": "f8",
@@ -104,15 +108,15 @@ def velocity(metric: Record, momentum_address: int, address: int) -> None:
     """Write the inverse mass times the momentum; both known by address."""
     n = metric.n
     momentum, velocity_out = floats_at(momentum_address, n), floats_at(address, n)
-    if metric.dense == 0:
+    if metric.dense == DIAGONAL:
         inv_mass = floats_at(metric.inv_mass, n)
         for i in range(n):
             velocity_out[i] = inv_mass[i] * momentum[i]
-    elif metric.dense == 2:
+    elif metric.dense == FUNCTIONS:
         if call_record(metric.velocity, n, momentum_address, address, metric.given) != 0:
             for i in range(n):
                 velocity_out[i] = np.nan
-    elif metric.dense == 3:
+    elif metric.dense == DIRECTIONS:
         low_rank.velocity(record_at(metric.low_rank, LowRank), n, momentum_address, address)
     else:
         matrix = floats_at(metric.inv_mass, n * n)
@@ -135,16 +139,16 @@ def _squares(address: int, n: int) -> float:
 def draw_momentum(metric: Record, stream: int, address: int) -> float:
     """Draw a momentum from N(0, M), write it to an address and return its kinetic energy."""
     n = metric.n
-    if metric.dense == 2:
+    if metric.dense == FUNCTIONS:
         return _momentum_by_function(metric, stream, address)
     fill_normal(stream, address, n)
     momentum_out = floats_at(address, n)
     kinetic = _squares(address, n)
-    if metric.dense == 0:
+    if metric.dense == DIAGONAL:
         root = floats_at(metric.root, n)
         for i in range(n):
             momentum_out[i] *= root[i]
-    elif metric.dense == 3:
+    elif metric.dense == DIRECTIONS:
         low_rank.shape_momentum(record_at(metric.low_rank, LowRank), n, address)
     else:  # inv_mass = L L', so that solving L' p = z gives p the covariance M
         factor = floats_at(metric.root, n * n)
@@ -172,7 +176,7 @@ def _momentum_by_function(metric: Record, stream: int, address: int) -> float:
 def refresh_root(metric: Record) -> bool:
     """Recompute what `draw_momentum` needs; return False if the inverse mass is not positive definite."""
     n = metric.n
-    if metric.dense != 1:
+    if metric.dense != MATRIX:
         inv_mass, root = floats_at(metric.inv_mass, n), floats_at(metric.root, n)
         for i in range(n):
             root[i] = 1.0 / math.sqrt(inv_mass[i])
@@ -299,17 +303,17 @@ def use_directions(metric: Record) -> bool:
         inv_mass[i] = scale[i] * scale[i]
     refresh_root(metric)
     low_rank.choose_form(low, n)
-    changed: bool = metric.dense != 3
-    metric.dense = 3
+    changed: bool = metric.dense != DIRECTIONS
+    metric.dense = DIRECTIONS
     return changed
 
 
 @kernel
 def use_diagonal(metric: Record) -> bool:
     """Return to the diagonal, which has gone on learning; return whether the metric was of another kind before."""
-    if metric.dense != 3:
+    if metric.dense != DIRECTIONS:
         return False
-    metric.dense = 0
+    metric.dense = DIAGONAL
     refresh(metric)
     return True
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from nbinfer.compile import Record, floats_at, ints_at, kernel
 from nbinfer.engine.state import State, floats, integers
-from nbinfer.mcmc.metric.decompose import add, add_four, combine, dot, four_dots
+from nbinfer.engine.vectors import add, dot
+from nbinfer.mcmc.metric.decompose import add_four, combine, four_dots
 
 #: Directions that are kept, at most, unless all are.
 MOST = 128

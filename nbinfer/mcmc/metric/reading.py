@@ -8,11 +8,9 @@ import numpy as np
 
 from nbinfer.engine.chains import Chains, Placed
 from nbinfer.engine.state import Memory
-from nbinfer.mcmc.metric.kernel import Adaptation
+from nbinfer.mcmc.metric.kernel import DIRECTIONS, FUNCTIONS, MATRIX, Adaptation
 from nbinfer.mcmc.metric.potential import QuadPotential
 from nbinfer.trace.metric import Metric
-
-_DIRECTIONS, _MATRIX, _FUNCTIONS = 3, 1, 2
 
 
 def metrics_of(chains: Chains, numbers: Sequence[int]) -> Metric | tuple[Metric, ...] | None:
@@ -23,7 +21,7 @@ def metrics_of(chains: Chains, numbers: Sequence[int]) -> Metric | tuple[Metric,
     found = []
     for k, placed in enumerate(chains.steps):
         potential = getattr(placed.method, "kinetic", None)
-        if isinstance(potential, QuadPotential) and potential.dense != _FUNCTIONS:
+        if isinstance(potential, QuadPotential) and potential.dense != FUNCTIONS:
             own = chains.own(k)
             own = own.own if placed.site.is_part else own
             found.append(_metric(own.metric, potential, placed, numbers))
@@ -37,12 +35,12 @@ def _metric(memory: Memory, potential: QuadPotential, placed: Placed, numbers: S
     chosen = [layout.parameters[name] for name in names]
     variables = {p.name: (p.shape, p.size) for p in chosen if not p.support.discrete}
     learnt = potential.adaptation != Adaptation.NONE
-    if potential.dense == _MATRIX:
+    if potential.dense == MATRIX:
         matrix = np.array(memory.inv_mass[:, : n * n].reshape(-1, n, n))
         scale = np.sqrt(np.diagonal(matrix, axis1=1, axis2=2))
         return Metric(scale, (), (), variables, numbers, n, learnt, matrix)
     low, nothing = memory.low_rank, (np.zeros((0, n)), np.zeros(0))
-    ranks = np.where(memory.dense == _DIRECTIONS, low.rank, 0).tolist()
+    ranks = np.where(memory.dense == DIRECTIONS, low.rank, 0).tolist()
     vectors, stretches = low.vectors, low.stretches
     parts = [_directions(vectors[c], stretches[c], rank, n) if rank else nothing for c, rank in enumerate(ranks)]
     return Metric(

@@ -187,7 +187,7 @@ MUTANTS = {
         "own.rank, n, -0.5 * sign, own.trial)\n        for",
         "own.rank, n, 0.5 * sign, own.trial)\n        for",
     ),
-    "directions no longer in use": ("own.rank = low.rank if metric.dense == 3 else 0", "own.rank = low.rank"),
+    "directions no longer in use": ("own.rank = low.rank if metric.dense == DIRECTIONS else 0", "own.rank = low.rank"),
     "one side only": ("_largest(own, metric, low, rank, n, -1.0))", "0.0)"),
     "no doubt": ("doubt(own, metric) <= _DOUBT", "True"),
     "no trend": ("same: bool = abs(own.level - own.level_before) <= limit", "same = True"),

@@ -117,7 +117,9 @@ def test_what_gains_less_than_a_nat_per_coordinate_is_left_alone():
     assert (spent > 0).all()
 
 
-@pytest.mark.parametrize("target", [gaussian_target(np.diag([1e-4, 1.0, 25.0])), Target(student, 3)], ids=str)
+@pytest.mark.parametrize(
+    "target", [gaussian_target(np.diag([1e-4, 1.0, 25.0])), Target(student, 3)], ids=["normal", "Student"]
+)
 def test_the_chain_knows_where_it_is(target):
     chains = BareChains(target, starts=[np.array([30.0, -200.0, 60.0])])
     chain, own = chains.blocks[0], chains.own()

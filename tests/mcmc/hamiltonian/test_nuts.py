@@ -11,9 +11,10 @@ import pytest
 import nbinfer as nb
 from nbinfer.compile import JIT, address_of, call_density, entry, record_at
 from nbinfer.engine.chain import Chain
+from nbinfer.engine.vectors import copy
 from nbinfer.mcmc.hamiltonian import tree
 from nbinfer.mcmc.hamiltonian.nuts import NUTS
-from nbinfer.mcmc.hamiltonian.phase import copy, point_at
+from nbinfer.mcmc.hamiltonian.phase import point_at
 from nbinfer.mcmc.hamiltonian.tree import Tree
 from nbinfer.mcmc.metric.kernel import Metric
 from nbinfer.random import start
@@ -34,11 +35,11 @@ def transitions(transition):
         chain, own = record_at(chain_address, Chain), record_at(tree_address, Tree)
         for i in range(count):
             at = points_address + 8 * i * chain.n
-            copy(at, chain.position, chain.n)
+            copy(chain.n, at, chain.position)
             chain.logp = call_density(chain.density, chain.n, chain.position, chain.grad, chain.context)
             start(chain.words, i, 0, 1024)
             slot = transition(chain, record_at(metric_address, Metric), own, 6)
-            copy(point_at(own.points, chain.n, slot), at, chain.n)
+            copy(chain.n, point_at(own.points, chain.n, slot), at)
         return 0
 
     return entry("int64(intp, intp, intp, intp, int64)")(move)
