@@ -16,7 +16,7 @@ from nbinfer.mcmc.adaptation.regimes import FIRST, look_at
 from nbinfer.mcmc.metric import kernel as metrics
 from nbinfer.mcmc.metric.definite import coordinates, positive_diagonal, symmetric_and_positive, weakest
 from nbinfer.mcmc.metric.kernel import Adaptation
-from nbinfer.mcmc.metric.low_rank import MOST, window_of
+from nbinfer.mcmc.metric.low_rank import most_of, window_of
 from nbinfer.mcmc.metric.potential import Floats, QuadPotential
 
 
@@ -213,7 +213,7 @@ class _FisherLowRank(_Fisher):
     keeps_all = False
 
     def directions(self, n: int, tune: float) -> int:
-        return min(n, MOST) if n > 1 and self.schedule(n, tune)["final_start"] >= FIRST else 0
+        return most_of(n) if n > 1 and self.schedule(n, tune)["final_start"] >= FIRST else 0
 
     def initialise(self, metric: Memory, schedule: Memory, tune: float, position: Floats) -> None:
         super().initialise(metric, schedule, tune, position)

@@ -80,7 +80,7 @@ def estimate(low: Record, n: int, first: int, end: int, inv_mass: int) -> int:
     size = _FEW
     while size < low.rank:  # as many as there were
         size *= 2
-    while 2 * size <= min(n, MOST) and size <= count:
+    while 2 * size <= low.most and size <= count:
         found = _find_leading(low, n, count, size, cutoff)
         if found >= 0:
             return _search(low, n, count, found, cutoff)

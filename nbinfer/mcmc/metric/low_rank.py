@@ -21,7 +21,14 @@ MOST = 128
 #: Coordinates up to which a matrix always gives velocities sooner than its directions do.
 SMALL = 10
 
-_DRAWS, _LEAST_DRAWS, _MEMORY = 500, 50, 1 << 21  # draws of a window at most, unless they were more numbers than that
+_DRAWS, _LEAST_DRAWS = 500, 50  # of a window
+_LEAST_DIRECTIONS = 16
+_MEMORY = 1 << 21  # numbers that draws of a window, or directions, may be beyond the least
+
+
+def most_of(n: int) -> int:
+    """Return how many directions of `n` coordinates are kept: as many as `MOST`, unless they were too many numbers."""
+    return min(n, MOST, max(_LEAST_DIRECTIONS, _MEMORY // n))
 
 
 def window_of(n: int, tune: float) -> int:
@@ -70,7 +77,7 @@ LOW_RANK = State(
         "g": floats(_if_learnt(lambda most, n, m: n * m)),
         "spreads": floats(_if_learnt(lambda most, n, m: 3 * n)),  # means, sums of squares of draws, those of gradients
         "basis": floats(_if_learnt(lambda most, n, m: most * n)),  # of the space that is searched
-        "seeds": floats(_if_learnt(lambda most, n, m: max(most, MOST) * n)),  # that lead to it
+        "seeds": floats(_if_learnt(lambda most, n, m: min(m, max(most, MOST)) * n)),  # that lead to it
         "columns": floats(_if_learnt(lambda most, n, m: most * (m + most))),  # of X or of G there
         "triangles": floats(_if_learnt(lambda most, n, m: 2 * most * most)),  # of X and of G
         "rows": floats(_if_learnt(lambda most, n, m: most * most)),
