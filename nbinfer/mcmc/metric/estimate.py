@@ -72,34 +72,33 @@ def estimate(low: Record, n: int, first: int, end: int, inv_mass: int) -> int:
     count = _gather(low, n, first, end, 1, inv_mass)
     if count < _NEEDED:
         return -1
-    cutoff = _cutoff(n, count)
-    if low.keeps_all != 0:
-        return _search(low, n, count, _find_all(low, n, count), 0.0)
+    cutoff = 0.0 if low.keeps_all != 0 else _cutoff(n, count)
     if _misfit(low, n, count) < _misfit_of(cutoff):  # in all directions together
         return 0
+    size = _find_space(low, n, count, cutoff)
+    if size == 0 or not _solve(low, n, count, size):
+        return -1
+    return _keep(low, n, size, cutoff)
+
+
+@kernel
+def _find_space(low: Record, n: int, count: int, cutoff: float) -> int:
+    """Find a basis of the space to search, of few dimensions if they suffice; return how many there are."""
     size = _FEW
     while size < low.rank:  # as many as there were
         size *= 2
-    while 2 * size <= low.most and size <= count:
+    while low.keeps_all == 0 and 2 * size <= low.most and size <= count:
         found = _find_leading(low, n, count, size, cutoff)
         if found >= 0:
-            return _search(low, n, count, found, cutoff)
+            return found
         size *= 2
-    return _search(low, n, count, _find_all(low, n, count), cutoff)
+    return _find_all(low, n, count)
 
 
 @kernel
 def _cutoff(n: int, count: int) -> float:
     """Return what a log eigenvalue must exceed to be kept: less where draws are many, so that it is hardly noise."""
     return math.log(1.5 if count >= 10 * n else 2.0)
-
-
-@kernel
-def _search(low: Record, n: int, count: int, size: int, cutoff: float) -> int:
-    """Learn from the space whose basis was found; return the number of directions, -1 if there is no such space."""
-    if size == 0 or not _solve(low, n, count, size):
-        return -1
-    return _keep(low, n, size, cutoff)
 
 
 @kernel
