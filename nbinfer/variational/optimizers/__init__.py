@@ -1,0 +1,36 @@
+"""Stochastic optimisers: the rules by which parameters of approximations follow their noisy gradients."""
+
+from nbinfer.variational.optimizers.functions import (
+    adadelta,
+    adagrad,
+    adagrad_window,
+    adam,
+    adamax,
+    apply_momentum,
+    apply_nesterov_momentum,
+    momentum,
+    nesterov_momentum,
+    rmsprop,
+    sgd,
+)
+from nbinfer.variational.optimizers.norms import norm_constraint, total_norm_constraint
+from nbinfer.variational.optimizers.rule import Rule
+from nbinfer.variational.optimizers.updates import Updates
+
+__all__ = [
+    "Rule",
+    "Updates",
+    "adadelta",
+    "adagrad",
+    "adagrad_window",
+    "adam",
+    "adamax",
+    "apply_momentum",
+    "apply_nesterov_momentum",
+    "momentum",
+    "nesterov_momentum",
+    "norm_constraint",
+    "rmsprop",
+    "sgd",
+    "total_norm_constraint",
+]
