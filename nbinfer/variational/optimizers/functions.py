@@ -340,8 +340,8 @@ def adam(
 
     Notes
     -----
-    ``x -= learning_rate * sqrt(1 - beta2**t) / (1 - beta1**t) * m / (sqrt(v) + epsilon)``, which is the form at the end of
-    section 2 of [1]_; optax and PyTorch add epsilon to the corrected root.
+    ``x -= learning_rate * sqrt(1 - beta2**t) / (1 - beta1**t) * m / (sqrt(v) + epsilon)``, which is the form at the end
+    of section 2 of [1]_; optax and PyTorch add epsilon to the corrected root.
 
     References
     ----------

@@ -91,11 +91,14 @@ class Updates(dict[Shared, Rule]):
 
     def __call__(self) -> None:
         """Make one step; parameters are read and written."""
+        self.step(self._gradients([param.get_value() for param in self]))
+
+    def step(self, gradients: Sequence[NDArray[np.float64]]) -> None:
+        """Make one step along gradients that are known, one for each parameter."""
         values = [param.get_value() for param in self]
-        gradients = self._gradients(values)
         self._values[:] = np.concatenate([np.ravel(value) for value in values])
         self._slopes[:] = np.concatenate([np.ravel(gradient) for gradient in gradients])
-        self._descent.rate = self.rule.rates(self.steps, self.steps + 1)
+        self._descent.rate = self.rule.rates(self.steps, self.steps + 1).flat[0]
         self._descent.step += 1
         self.rule.function(self._descent.address, self._own.address)
         start = 0

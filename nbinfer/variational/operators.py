@@ -1,0 +1,217 @@
+"""Operators: what makes an objective out of a density and an approximation (Ranganath et al. 2016).
+
+Inference minimises ``t(E[(O f)(z)])`` over the parameters of q, and where the test function f has parameters it
+maximises over those. Of the operators here, KL needs no test function and runs in compiled code as a whole. One of a
+user's own says, at draws z, what its value is and how it changes with z and with the parameters of f; draws, pull-backs
+and optimisers are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.arguments import choice, instance, positive
+from nbinfer.errors import NbinferWarning, ParametrizationError, unseen
+from nbinfer.model import Model
+from nbinfer.variational.approximation import Approximation
+from nbinfer.variational.fitting import needs_terms
+from nbinfer.variational.shared import Shared
+
+Floats = NDArray[np.float64]
+
+
+class TestFunction:
+    """A function of draws that an operator is applied to, maybe with parameters.
+
+    Attributes
+    ----------
+    params : list of Shared
+        What is maximised over.
+    """
+
+    __test__ = False  # no test, whatever its name says
+
+    params: list[Shared] = []
+
+    def __call__(self, z: Floats) -> Any:
+        """Return its value at draws, shape (draws, dim)."""
+        raise NotImplementedError
+
+    def setup(self, approx: Approximation) -> None:
+        """Look at the approximation before anything runs."""
+
+    @classmethod
+    def from_function(cls, f: Callable[..., Any]) -> TestFunction:
+        """Make a test function without parameters.
+
+        Parameters
+        ----------
+        f : callable
+            ``f(z)``.
+
+        Returns
+        -------
+        function : TestFunction
+
+        Raises
+        ------
+        ParametrizationError
+            If it cannot be called.
+        """
+        if not callable(f):
+            raise ParametrizationError(f"a test function is made of a function, got {type(f).__name__}.")
+        made = cls()
+        made.__dict__["_function"] = f
+        made.__class__ = type("FromFunction", (cls,), {"__call__": lambda self, z: f(z)})
+        return made
+
+
+class Operator:
+    """Base of the operators.
+
+    Parameters
+    ----------
+    approx : Approximation
+        What is fitted.
+
+    Raises
+    ------
+    ExplicitInferenceError
+        If the operator needs the density of draws and `approx` has none.
+    """
+
+    #: Whether it is applied to a test function.
+    has_test_function: ClassVar[bool] = False
+    #: Whether its value is a loss.
+    returns_loss: ClassVar[bool] = True
+    #: Whether it needs log q.
+    require_logq: ClassVar[bool] = True
+
+    def __init__(self, approx: Approximation) -> None:
+        self.approx = instance("approx", approx, Approximation, "an Approximation")
+        if self.require_logq:
+            for group in approx.groups:
+                group.family.needs_logq(type(self).__name__)
+
+    @property
+    def supports_aevb(self) -> bool:
+        """Whether local groups would do: where no group is empirical."""
+        return not self.approx.any_histograms
+
+    @property
+    def model(self) -> Model:
+        """The model."""
+        return self.approx.model
+
+    def apply(self, f: TestFunction | None, z: Floats) -> tuple[float, Floats, list[Floats]]:
+        """Apply the operator to a test function, at draws.
+
+        Parameters
+        ----------
+        f : TestFunction or None
+        z : ndarray, shape (draws, dim)
+
+        Returns
+        -------
+        value : float
+            The distance, a mean over draws: what is small where q is the posterior.
+        to_draws : ndarray, shape (draws, dim)
+            Its derivatives with respect to the draws.
+        to_function : list of ndarray
+            Those with respect to the parameters of `f`.
+        """
+        raise NotImplementedError
+
+    @staticmethod
+    def T(x: float) -> float:  # noqa: N802
+        """Return the distance that an expectation means; itself, unless a subclass says otherwise."""
+        return x
+
+    def logp(self, draws: int = 1000, random_seed: Any = None, per_draw: bool = False) -> Any:
+        """Return the mean of the model's log density over draws, see `Approximation.logp`."""
+        return self.approx.logp(draws, random_seed, per_draw)
+
+    def varlogp(self, draws: int = 1000, random_seed: Any = None, per_draw: bool = False) -> Any:
+        """Return that of the log prior."""
+        return self.approx.varlogp(draws, random_seed, per_draw)
+
+    def datalogp(self, draws: int = 1000, random_seed: Any = None, per_draw: bool = False) -> Any:
+        """Return that of the log likelihood."""
+        return self.approx.datalogp(draws, random_seed, per_draw)
+
+    def logq(self, draws: int = 1000, random_seed: Any = None, per_draw: bool = False) -> Any:
+        """Return that of the approximation's log density."""
+        return self.approx.logq(draws, random_seed, per_draw)
+
+    def __call__(self, f: Any = None) -> Any:
+        """Return the objective of a test function.
+
+        Parameters
+        ----------
+        f : TestFunction or callable, optional
+
+        Returns
+        -------
+        objective : ObjectiveFunction
+
+        Raises
+        ------
+        ParametrizationError
+            If a test function is needed and not given.
+        """
+        from nbinfer.variational.objective import ObjectiveFunction
+
+        name = type(self).__name__
+        if self.has_test_function and f is None:
+            raise ParametrizationError(f"{name} is applied to a test function, got none.")
+        if not self.has_test_function and f is not None:
+            import warnings
+
+            with unseen():
+                warnings.warn(f"{name} needs no test function; it is not used.", NbinferWarning, stacklevel=2)
+            f = None
+        function = f if f is None or isinstance(f, TestFunction) else TestFunction.from_function(f)
+        if function is not None:
+            function.setup(self.approx)
+        return ObjectiveFunction(self, function)
+
+
+class KL(Operator):
+    """The Kullback-Leibler divergence of q from the posterior, up to the evidence.
+
+    Parameters
+    ----------
+    approx : Approximation
+        What is fitted.
+    beta : float
+        Weight of log prior, log Jacobian and log q, that is of all but the likelihood: above 1 the approximation stays
+        closer to the prior [1]_.
+    estimator : {'stl', 'plain'}
+        Of the gradient: the path derivative [2]_, which is exact for every draw where q is the posterior, or the whole
+        one.
+
+    Raises
+    ------
+    ValueError
+        If `beta` is not positive.
+    ModelError
+        If `beta` is not 1 and the density of the model is one piece.
+
+    References
+    ----------
+    .. [1] C. P. Burgess et al., "Understanding disentangling in beta-VAE", arXiv:1804.03599 (2018).
+    .. [2] G. Roeder, Y. Wu and D. Duvenaud, "Sticking the landing: simple, lower-variance gradient estimators for
+       variational inference", NeurIPS (2017).
+    """
+
+    def __init__(self, approx: Approximation, beta: float = 1.0, estimator: str = "stl") -> None:
+        super().__init__(approx)
+        positive("beta", beta)
+        choice("estimator", estimator, ("stl", "plain"))
+        if beta != 1.0:
+            needs_terms(approx.model, f"beta = {beta:g}")
+        self.beta, self.estimator = float(beta), estimator
