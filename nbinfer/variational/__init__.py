@@ -1,18 +1,19 @@
 """Variational inference: distributions that are fitted to a posterior instead of drawn from it.
 
 A fit is a job of the engine: noise becomes draws, the model's density and gradient are evaluated there, gradients come
-back to the parameters of the approximation, an optimiser moves these; all of that in one compiled loop that knows model,
-families and optimiser by address.
+back to the parameters of the approximation, an optimiser moves these; all of that in one compiled loop that knows
+model, families and optimiser by address.
 """
 
+from nbinfer.variational.advi import ADVI, FullRankADVI, KLqp, LowRankADVI
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.approximations import Empirical, FullRank, LowRank, MeanField
 from nbinfer.variational.callbacks import CheckParametersConvergence, Tracker
-from nbinfer.variational.fit import fit, sample_approx
 from nbinfer.variational.group import Group
-from nbinfer.variational.inference import ADVI, FullRankADVI, Inference, KLqp, LowRankADVI
+from nbinfer.variational.inference import Inference
+from nbinfer.variational.methods import fit, sample_approx
 from nbinfer.variational.objective import ObjectiveFunction
-from nbinfer.variational.operators import KL, Operator, TestFunction
+from nbinfer.variational.operators import KL, Operator
 from nbinfer.variational.optimizers import (
     adadelta,
     adagrad,
@@ -28,7 +29,8 @@ from nbinfer.variational.optimizers import (
     sgd,
     total_norm_constraint,
 )
-from nbinfer.variational.shared import shared
+from nbinfer.variational.test_functions import TestFunction
+from nbinfer.variational.values import shared
 
 __all__ = [
     "ADVI",

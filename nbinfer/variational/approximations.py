@@ -67,7 +67,7 @@ class SingleGroupApproximation(Approximation):
         raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
 
 
-class MeanField(SingleGroupApproximation):  # numpydoc ignore=PR02
+class MeanField(SingleGroupApproximation):
     """Independent normal numbers on the unconstrained scale [1]_.
 
     Parameters
@@ -82,6 +82,8 @@ class MeanField(SingleGroupApproximation):  # numpydoc ignore=PR02
         Constrained values to begin the means at. Default: unconstrained 0.
     start_sigma : float or mapping of str to array_like, optional
         Standard deviations of the unconstrained coordinates to begin with. Default 0.1.
+    **options : object
+        None.
 
     References
     ----------
@@ -91,7 +93,7 @@ class MeanField(SingleGroupApproximation):  # numpydoc ignore=PR02
     vfam = "mean_field"
 
 
-class FullRank(SingleGroupApproximation):  # numpydoc ignore=PR02
+class FullRank(SingleGroupApproximation):
     """One normal distribution with any covariance on the unconstrained scale [1]_.
 
     Parameters
@@ -106,6 +108,8 @@ class FullRank(SingleGroupApproximation):  # numpydoc ignore=PR02
         Constrained values to begin the means at. Default: unconstrained 0.
     start_sigma : float or mapping of str to array_like, optional
         Standard deviations of the unconstrained coordinates to begin with. Default 0.1.
+    **options : object
+        None.
 
     References
     ----------
@@ -115,7 +119,7 @@ class FullRank(SingleGroupApproximation):  # numpydoc ignore=PR02
     vfam = "full_rank"
 
 
-class LowRank(SingleGroupApproximation):  # numpydoc ignore=PR02
+class LowRank(SingleGroupApproximation):
     """A normal distribution whose covariance is a diagonal and a few directions [1]_.
 
     Parameters
@@ -130,8 +134,8 @@ class LowRank(SingleGroupApproximation):  # numpydoc ignore=PR02
         Constrained values to begin the means at. Default: unconstrained 0.
     start_sigma : float or mapping of str to array_like, optional
         Standard deviations of the unconstrained coordinates to begin with. Default 0.1.
-    rank : int
-        Number of directions. Default 5.
+    **options : object
+        ``rank``, the number of directions. Default 5.
 
     References
     ----------

@@ -19,8 +19,8 @@ from nbinfer.variational.group import Group
 from nbinfer.variational.job import FIT, LATELY, TOLERATED, FitStatus, Progress, advance
 from nbinfer.variational.optimizers.rule import Rule
 
-#: Contexts of the model: the fit's, whose weights know beta; that of plain densities; that of the prior alone. Where the
-#: density has no terms to weigh, there is one context for all.
+#: Contexts of the model: the fit's, whose weights know beta; that of plain densities; that of the prior alone. Where
+#: the density has no terms to weigh, there is one context for all.
 FITTING, PLAIN, PRIOR = range(3)
 
 

@@ -15,7 +15,7 @@ from nbinfer.model.default import the_model
 from nbinfer.variational.families import registry
 from nbinfer.variational.families.family import Extent, Family
 from nbinfer.variational.labels import labelled
-from nbinfer.variational.shared import Shared
+from nbinfer.variational.values import Shared
 
 Floats = NDArray[np.float64]
 

@@ -31,8 +31,8 @@ from nbinfer.engine.job import JOB, Status, progress_line
 from nbinfer.engine.state import State, floats, integers
 from nbinfer.random import Purpose, start
 from nbinfer.variational.families.family import GROUP
+from nbinfer.variational.optimizers.descent import DESCENT, Descent
 from nbinfer.variational.optimizers.norms import shrink
-from nbinfer.variational.optimizers.rule import DESCENT, Descent
 
 #: Draws that are looked back on, and how many of them may be skipped.
 LATELY, TOLERATED = 1000, 50
@@ -167,7 +167,8 @@ def _loss(address: int, fit: Record, groups: NDArray[np.int64]) -> float:
     scale = -fit.beta / count
     for i in range(fit.n_parameters):
         gradient[i] *= scale
-    return total * scale
+    loss: float = total * scale
+    return loss
 
 
 @kernel

@@ -37,8 +37,8 @@ def function_of(model: Model, node: Any) -> Callable[..., Any]:
     known = ", ".join([*model.parameters, *model.derived])
     if isinstance(node, str) and (node in model.data or node in model.likelihood):
         raise ValueError(
-            f"node {node!r} is observed, and does not depend on draws; pass a function of the parameters that gives its "
-            "mean, or one that draws predictions."
+            f"node {node!r} is observed, and does not depend on draws; pass a function of the parameters that gives "
+            "its mean, or one that draws predictions."
         )
     raise ValueError(f"node must be a function f(p, d), or one of {known}; got {node!r}.")
 

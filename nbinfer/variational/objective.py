@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,14 @@ from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.fitting import Fitting, Settings
 from nbinfer.variational.group import Group
 from nbinfer.variational.job import advance
-from nbinfer.variational.operators import KL, Operator, TestFunction
 from nbinfer.variational.optimizers import Rule, adagrad_window, total_norm_constraint
-from nbinfer.variational.optimizers.functions import rule_of
 from nbinfer.variational.optimizers.updates import Updates
-from nbinfer.variational.shared import Shared
+from nbinfer.variational.optimizers.wrappers import rule_of
+from nbinfer.variational.test_functions import TestFunction
+from nbinfer.variational.values import Shared
+
+if TYPE_CHECKING:
+    from nbinfer.variational.operators import Operator
 
 Floats = NDArray[np.float64]
 
@@ -44,7 +47,8 @@ class ObjectiveFunction:
     @property
     def approx(self) -> Approximation:
         """What is fitted."""
-        return self.op.approx
+        approx: Approximation = self.op.approx
+        return approx
 
     @property
     def obj_params(self) -> list[Shared]:
@@ -111,7 +115,7 @@ class ObjectiveFunction:
         )
         moved = self._moved(more_obj_params)
         fitting = self.approx.fitting(settings, moved, more_replacements)
-        kind = _Compiled if isinstance(self.op, KL) else _InPython
+        kind = _Compiled if self.op.is_compiled else _InPython
         return kind(
             self,
             fitting,
@@ -204,10 +208,7 @@ class ObjectiveFunction:
             raise NotImplementedError(f"{type(self.op).__name__} has no loss to return.")
         draws = 1 if sc_n_mc is None else sc_n_mc
         count("sc_n_mc", draws, 1, MOST)
-        if isinstance(self.op, KL):
-            beta = self.op.beta
-            return lambda: self.approx.loss(draws, beta, more_replacements)
-        return lambda: float(self.op.T(self.op.apply(self.tf, self.approx.draw(draws).positions)[0]))
+        return lambda: self.op.loss(self.tf, draws, more_replacements)
 
 
 class ObjectiveUpdates(dict[Shared, Rule]):

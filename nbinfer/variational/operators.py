@@ -8,7 +8,8 @@ and optimisers are the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,55 +20,10 @@ from nbinfer.errors import NbinferWarning, ParametrizationError, unseen
 from nbinfer.model import Model
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.fitting import needs_terms
-from nbinfer.variational.shared import Shared
+from nbinfer.variational.objective import ObjectiveFunction
+from nbinfer.variational.test_functions import TestFunction
 
 Floats = NDArray[np.float64]
-
-
-class TestFunction:
-    """A function of draws that an operator is applied to, maybe with parameters.
-
-    Attributes
-    ----------
-    params : list of Shared
-        What is maximised over.
-    """
-
-    __test__ = False  # no test, whatever its name says
-
-    params: list[Shared] = []
-
-    def __call__(self, z: Floats) -> Any:
-        """Return its value at draws, shape (draws, dim)."""
-        raise NotImplementedError
-
-    def setup(self, approx: Approximation) -> None:
-        """Look at the approximation before anything runs."""
-
-    @classmethod
-    def from_function(cls, f: Callable[..., Any]) -> TestFunction:
-        """Make a test function without parameters.
-
-        Parameters
-        ----------
-        f : callable
-            ``f(z)``.
-
-        Returns
-        -------
-        function : TestFunction
-
-        Raises
-        ------
-        ParametrizationError
-            If it cannot be called.
-        """
-        if not callable(f):
-            raise ParametrizationError(f"a test function is made of a function, got {type(f).__name__}.")
-        made = cls()
-        made.__dict__["_function"] = f
-        made.__class__ = type("FromFunction", (cls,), {"__call__": lambda self, z: f(z)})
-        return made
 
 
 class Operator:
@@ -88,6 +44,8 @@ class Operator:
     has_test_function: ClassVar[bool] = False
     #: Whether its value is a loss.
     returns_loss: ClassVar[bool] = True
+    #: Whether all of it runs in compiled code, which knows no other objective than that of `KL`.
+    is_compiled: ClassVar[bool] = False
     #: Whether it needs log q.
     require_logq: ClassVar[bool] = True
 
@@ -105,7 +63,8 @@ class Operator:
     @property
     def model(self) -> Model:
         """The model."""
-        return self.approx.model
+        model: Model = self.approx.model
+        return model
 
     def apply(self, f: TestFunction | None, z: Floats) -> tuple[float, Floats, list[Floats]]:
         """Apply the operator to a test function, at draws.
@@ -125,6 +84,22 @@ class Operator:
             Those with respect to the parameters of `f`.
         """
         raise NotImplementedError
+
+    def loss(self, f: TestFunction | None, draws: int, replacements: Mapping[str, Any] | None = None) -> float:
+        """Return its value at new draws.
+
+        Parameters
+        ----------
+        f : TestFunction or None
+        draws : int
+            How many.
+        replacements : mapping of str to array_like, optional
+            Data to take in the place of the model's.
+        """
+        if replacements:
+            raise NotImplementedError(f"{type(self).__name__} takes no more_replacements.")
+        value: float = self.T(self.apply(f, self.approx.draw(draws).positions)[0])
+        return value
 
     @staticmethod
     def T(x: float) -> float:  # noqa: N802
@@ -163,14 +138,10 @@ class Operator:
         ParametrizationError
             If a test function is needed and not given.
         """
-        from nbinfer.variational.objective import ObjectiveFunction
-
         name = type(self).__name__
         if self.has_test_function and f is None:
             raise ParametrizationError(f"{name} is applied to a test function, got none.")
         if not self.has_test_function and f is not None:
-            import warnings
-
             with unseen():
                 warnings.warn(f"{name} needs no test function; it is not used.", NbinferWarning, stacklevel=2)
             f = None
@@ -208,6 +179,8 @@ class KL(Operator):
        variational inference", NeurIPS (2017).
     """
 
+    is_compiled = True
+
     def __init__(self, approx: Approximation, beta: float = 1.0, estimator: str = "stl") -> None:
         super().__init__(approx)
         positive("beta", beta)
@@ -215,3 +188,8 @@ class KL(Operator):
         if beta != 1.0:
             needs_terms(approx.model, f"beta = {beta:g}")
         self.beta, self.estimator = float(beta), estimator
+
+    def loss(self, f: TestFunction | None, draws: int, replacements: Mapping[str, Any] | None = None) -> float:
+        """Return minus the evidence lower bound at new draws, if beta is 1."""
+        loss: float = self.approx.loss(draws, self.beta, replacements)
+        return loss

@@ -36,7 +36,8 @@ def register(family: type[Family]) -> type[Family]:
     ValueError
         If another family has a name of it, or parameters of the same names.
     """
-    if not isinstance(family, type) or not issubclass(family, Family):
+    given: Any = family
+    if not isinstance(given, type) or not issubclass(given, Family):
         raise TypeError(f"family must be a subclass of Family, got {family!r}.")
     spec = frozenset(family.parameter_names())
     taken = [name for name in family.names if name in _BY_NAME]

@@ -6,8 +6,6 @@ from nbinfer.variational.optimizers.functions import (
     adagrad_window,
     adam,
     adamax,
-    apply_momentum,
-    apply_nesterov_momentum,
     momentum,
     nesterov_momentum,
     rmsprop,
@@ -16,6 +14,7 @@ from nbinfer.variational.optimizers.functions import (
 from nbinfer.variational.optimizers.norms import norm_constraint, total_norm_constraint
 from nbinfer.variational.optimizers.rule import Rule
 from nbinfer.variational.optimizers.updates import Updates
+from nbinfer.variational.optimizers.wrappers import apply_momentum, apply_nesterov_momentum
 
 __all__ = [
     "Rule",

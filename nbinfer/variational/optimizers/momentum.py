@@ -8,7 +8,8 @@ from typing import Any
 from nbinfer.arguments import is_number
 from nbinfer.compile import Record, call_step, entry, floats_at, kernel, record_at
 from nbinfer.engine.state import Inner, Memory, State, floats
-from nbinfer.variational.optimizers.rule import Descent, Extent, Rate, Rule, per_parameter
+from nbinfer.variational.optimizers.descent import Descent, Extent, per_parameter
+from nbinfer.variational.optimizers.rule import Rate, Rule
 from nbinfer.variational.optimizers.rules import Sgd
 
 MOMENTUM = State(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,39 +17,11 @@ from numpy.typing import NDArray
 from nbinfer.arguments import positive
 from nbinfer.compile import Entry
 from nbinfer.engine.state import Memory, State
+from nbinfer.variational.optimizers.descent import Extent
+from nbinfer.variational.optimizers.updates import apply
 
 #: A learning rate, or a function from the number of the step, counted from 0, to one.
 Rate = float | Callable[[int], float]
-
-
-class Extent(NamedTuple):
-    """How much a rule moves.
-
-    Attributes
-    ----------
-    n : int
-        Number of parameters.
-    """
-
-    n: int
-
-
-def per_parameter(owner: Any, extent: Any) -> int:
-    """Size of what each parameter has one of."""
-    return int(extent.n)
-
-
-#: What a rule is given.
-DESCENT = State(
-    fields={
-        "n": "i8",  # parameters
-        "step": "i8",  # number of this step, from 1
-        "rate": "f8",  # its learning rate
-        "parameters": "i8",  # address; moved in place
-        "gradient": "i8",  # address; of what is to become small
-    }
-)
-Descent = DESCENT.record
 
 
 @dataclass(frozen=True)
@@ -106,7 +78,5 @@ class Rule:  # numpydoc ignore=PR02
         """Write addresses of what does not lie in the block."""
 
     def __call__(self, loss_or_grads: Any = None, params: Sequence[Any] | None = None) -> Any:
-        """Apply the rule to parameters, see `nbinfer.variational.optimizers.updates.Updates`; or return it."""
-        from nbinfer.variational.optimizers.updates import apply
-
+        """Apply the rule to parameters, see `nbinfer.variational.optimizers.updates.apply`; or return it."""
         return apply(self, loss_or_grads, params)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from nbinfer.arguments import between, count, positive
 from nbinfer.compile import entry, floats_at, record_at
 from nbinfer.engine.state import Memory, State, floats
-from nbinfer.variational.optimizers.rule import Descent, Extent, Rate, Rule, per_parameter
+from nbinfer.variational.optimizers.descent import Descent, Extent, per_parameter
+from nbinfer.variational.optimizers.rule import Rate, Rule
 
 SGD = State({"nothing": "i8"})  # a record needs a field
 

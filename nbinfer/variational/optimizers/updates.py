@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from nbinfer.arguments import several
 from nbinfer.compile import address_of, aligned
 from nbinfer.engine.state import BLOCK, Memory, Plan, address_of_rows
-from nbinfer.variational.optimizers.rule import DESCENT, Extent, Rule
-from nbinfer.variational.shared import Shared
+from nbinfer.variational.optimizers.descent import DESCENT, Extent
+from nbinfer.variational.values import Shared
+
+if TYPE_CHECKING:
+    from nbinfer.variational.optimizers.rule import Rule
 
 
 def apply(rule: Rule, loss_or_grads: Any = None, params: Sequence[Any] | None = None) -> Any:
@@ -44,7 +47,7 @@ def apply(rule: Rule, loss_or_grads: Any = None, params: Sequence[Any] | None = 
     return Updates(rule, loss_or_grads, params)
 
 
-class Updates(dict[Shared, Rule]):
+class Updates(dict[Shared, Any]):
     """What moves, and by which rule; a call makes one step.
 
     Parameters

@@ -8,7 +8,7 @@ import pytest
 
 from nbinfer.variational import optimizers
 from nbinfer.variational.optimizers import Rule
-from nbinfer.variational.shared import Shared, shared
+from nbinfer.variational.values import Shared, shared
 
 RECORDED = json.loads((Path(__file__).parents[2] / "references" / "optimizers" / "reference.json").read_text())
 CURVATURE, TARGET, START = np.array([3.0, 0.5]), np.array([0.3, 1.0]), np.array([1.0, -2.0])

@@ -8,8 +8,9 @@ from typing import Any
 from nbinfer.arguments import MOST, count, mapping
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
+from nbinfer.variational.advi import ADVI, FullRankADVI, LowRankADVI
 from nbinfer.variational.approximation import Approximation
-from nbinfer.variational.inference import ADVI, FullRankADVI, Inference, LowRankADVI
+from nbinfer.variational.inference import Inference
 
 #: Methods by name.
 METHODS: dict[str, type[Inference]] = {
@@ -81,8 +82,11 @@ def fit(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import nbinfer as nb
-    >>> model = nb.Model({"x": nb.real(), "s": nb.positive()}, logp=lambda p, d: -0.5 * p.x**2 - 5 * p.s + 4 * np.log(p.s))
+    >>> def logp(p, d):
+    ...     return -0.5 * p.x**2 - 5.0 * p.s + 4.0 * np.log(p.s)
+    >>> model = nb.Model({"x": nb.real(), "s": nb.positive()}, logp=logp)
     >>> approx = nb.fit(20_000, model=model, random_seed=1, progressbar=False)
     >>> approx.sample(1000, random_seed=2)["x"].shape
     (1, 1000)
