@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -92,6 +92,12 @@ def softplus(x: float) -> float:
 
 
 @kernel
+def log_scale(x: float) -> float:
+    """Return the log of a scale, -inf if nothing is left of it."""
+    return math.log(x) if x > 0.0 else -np.inf
+
+
+@kernel
 def sigmoid(x: float) -> float:
     """Return the derivative of softplus."""
     e = math.exp(-abs(x))
@@ -134,7 +140,7 @@ class Family:
     def of(cls, options: Any) -> Family:
         """Make the family that options ask for."""
         given = dict(mapping("options", options))
-        known = list(cls.__dataclass_fields__)
+        known = [field.name for field in fields(cls)]
         for name in given:
             if name not in known:
                 listed = f"it has {', '.join(known)}" if known else "it has none"

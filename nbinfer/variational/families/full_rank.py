@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +19,7 @@ from nbinfer.variational.families.family import (
     Family,
     Floats,
     Parameters,
+    log_scale,
     per_coordinate,
 )
 
@@ -47,7 +47,7 @@ def draw(fit_address: int, own_address: int) -> int:
                 total += factors[k] * noise[j]
                 k += 1
             z[i] = total
-            logq -= 0.5 * noise[i] * noise[i] + math.log(abs(factors[k - 1]))
+            logq -= 0.5 * noise[i] * noise[i] + log_scale(abs(factors[k - 1]))
     own.logq = logq
     return 0
 

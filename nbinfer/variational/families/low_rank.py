@@ -24,6 +24,7 @@ from nbinfer.variational.families.family import (
     Floats,
     Parameters,
     inverse_softplus,
+    log_scale,
     per_coordinate,
     sigmoid,
     softplus,
@@ -115,7 +116,7 @@ def draw(fit_address: int, own_address: int) -> int:
     logq = -n * HALF_LOG_TWO_PI
     for i in range(n):
         sigma[i] = softplus(rho[i])
-        logq -= math.log(sigma[i])
+        logq -= log_scale(sigma[i])
         z[i] = mu[i] + sigma[i] * noise[i]
         for a in range(r):
             z[i] += u[i * r + a] * noise[n + a]

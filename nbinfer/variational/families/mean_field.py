@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +20,7 @@ from nbinfer.variational.families.family import (
     Floats,
     Parameters,
     inverse_softplus,
+    log_scale,
     per_coordinate,
     sigmoid,
     softplus,
@@ -43,7 +43,7 @@ def draw(fit_address: int, own_address: int) -> int:
     for i in range(n):
         sigma[i] = softplus(rho[i])
         z[i] = mu[i] + sigma[i] * noise[i]
-        logq -= 0.5 * noise[i] * noise[i] + math.log(sigma[i])
+        logq -= 0.5 * noise[i] * noise[i] + log_scale(sigma[i])
     own.logq = logq
     return 0
 
