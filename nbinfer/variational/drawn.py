@@ -191,11 +191,25 @@ class Drawn(Grouped):
         """
         return float(self.log_weights(draws, random_seed).mean())
 
-    def log_weights(self, draws: int = 1000, random_seed: Any = None) -> Floats:
-        """Return log p less log q of draws, shape (draws,)."""
+    def log_weights(self, draws: int = 1000, random_seed: Any = None, up_to_constants: bool = False) -> Floats:
+        """Return log p less log q of draws.
+
+        Parameters
+        ----------
+        draws : int
+            How many.
+        random_seed : None, int, SeedSequence or Generator
+            As in `sample`.
+        up_to_constants : bool
+            Whether constants may be missing, where the gradient is one that the user wrote.
+
+        Returns
+        -------
+        log_weights : ndarray, shape (draws,)
+        """
         self.needs_logq("the evidence lower bound")
         found = self.draw(draws, random_seed)
-        return drawing.log_densities(self.fitting(), found.positions) - found.logq
+        return drawing.log_densities(self.fitting(), found.positions, PLAIN, up_to_constants) - found.logq
 
     def loss(self, draws: int = 1, beta: float = 1.0, replacements: Mapping[str, Any] | None = None) -> float:
         """Return the loss at new draws: minus the evidence lower bound, if beta is 1.
@@ -221,7 +235,7 @@ class Drawn(Grouped):
     @functools.cached_property
     def psis_of_draws(self) -> Psis:
         """Importance weights of new draws, smoothed, with their k-hat."""
-        return psis(comparable(self.log_weights(KHAT_DRAWS, self.next_sequence())))
+        return psis(comparable(self.log_weights(KHAT_DRAWS, self.next_sequence(), True)))
 
     def next_sequence(self) -> np.random.SeedSequence:
         """Return a seed that follows from the approximation's and is another."""

@@ -87,12 +87,24 @@ def draw(fitting: Fitting, key: np.ndarray, first: int, count: int) -> Draws:
     return found
 
 
-def log_densities(fitting: Fitting, positions: Floats, context: int = PLAIN) -> Floats:
-    """Return the model's log density at some positions; what its functions raise comes out, unless it is arithmetic."""
+def log_densities(fitting: Fitting, positions: Floats, context: int = PLAIN, up_to_constants: bool = False) -> Floats:
+    """Return the model's log density at some positions; what its functions raise comes out, unless it is arithmetic.
+
+    Parameters
+    ----------
+    fitting : Fitting
+    positions : ndarray, shape (k, dim)
+    context : int
+        Which of the fit's contexts: with what weights.
+    up_to_constants : bool
+        Whether constants may be missing, as in a gradient that the user wrote: then nothing but what the fit evaluates
+        need be compiled.
+    """
     bound, values = fitting.bound, np.zeros(len(positions))
     positions = np.ascontiguousarray(positions)
     where = fitting.context(context)
-    _evaluate(bound.value_density, bound.dim, len(positions), address_of(positions), where, address_of(values))
+    function = int(fitting.fit.density) if up_to_constants else bound.value_density
+    _evaluate(function, bound.dim, len(positions), address_of(positions), where, address_of(values))
     _raise_failures(bound)
     return values
 

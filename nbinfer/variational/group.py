@@ -39,6 +39,8 @@ class Group:
         Seed of the approximation that the group becomes part of, if that has none of its own.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
+    local : bool
+        Comes with streaming data.
     rowwise : bool
         Whether each row of the one parameter of the group is approximated for itself.
     options : mapping, optional
@@ -80,6 +82,7 @@ class Group:
         random_seed: Any = None,
         model: Model | None = None,
         *,
+        local: bool = False,
         rowwise: bool = False,
         options: Mapping[str, Any] | None = None,
         start: Mapping[str, Any] | None = None,
@@ -87,6 +90,8 @@ class Group:
     ) -> None:
         if (vfam is None) == (params is None):
             raise TypeError(f"pass vfam or params, {'not both' if params is not None else 'got neither'}.")
+        if local:
+            raise NotImplementedError("local groups come with streaming data; all groups are global.")
         self._given = dict(mapping("params", params))
         if vfam is not None:
             self.family: Family = registry.by_name(vfam).of(options)
