@@ -229,10 +229,13 @@ class _Fit(Task[Approximation]):
     def work(self) -> None:
         try:
             outcome = self._iterate()
-        finally:
-            self._display.close()
-            self._approx.changed()
-        self.error = self.error or _failure(outcome, self._updates)
+            self.error = self.error or _failure(outcome, self._updates)
+        except KeyboardInterrupt:  # of a callback
+            self._halted = True
+        except Exception as error:
+            self.error = self.error or error
+        self._display.close()
+        self._approx.changed()
         self._approx.report = self._report()
         self.result = self._approx
         if self.error is None:
