@@ -179,9 +179,9 @@ def test_weights_repair_a_fit():
 
 
 def test_khat_is_that_of_its_draws():
-    approx = set_normal(nb.MeanField(model=conjugate(FIVE), random_seed=1), 1.0, 0.2)
+    approx = set_normal(nb.MeanField(model=conjugate(FIVE), random_seed=1), 1.0, 0.15)
     ratios = approx.log_weights(1000, approx.next_sequence())
-    assert approx.khat == diagnostics.psis(ratios).khat
+    assert approx.khat == pytest.approx(diagnostics.psis(ratios).khat)
     assert approx.khat > 0.7
     set_normal(approx, 1.5, 0.5)
     approx.changed()

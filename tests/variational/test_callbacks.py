@@ -1,5 +1,8 @@
 """Callbacks: when they are called, what they see, how they end a fit."""
 
+import _thread
+import time
+
 import numpy as np
 import pytest
 
@@ -70,10 +73,26 @@ def test_an_interruption_keeps_what_there_is():
         if i == 6:
             raise KeyboardInterrupt
 
-    inference = nb.ADVI(model=several(), random_seed=1)
-    with pytest.raises(KeyboardInterrupt):  # raised in a callback: in the main thread it would end the fit quietly
-        inference.fit(100, callbacks=[press], progressbar=False)
-    assert len(inference.hist) == 6
+    approx, _ = fit(100, press)
+    assert len(approx.hist) == 6
+    assert approx.report.interrupted
+
+
+def test_ctrl_c_ends_a_fit_and_returns_it():
+    def press(approx, losses, i):
+        if i == 6:
+            _thread.interrupt_main()
+        if i > 6:
+            time.sleep(0.01)
+
+    approx, inference = fit(10_000, press)
+    assert 6 <= len(approx.hist) < 10_000
+    assert approx.report.interrupted
+    assert "(interrupted)" in str(approx.report)
+    kept = len(approx.hist)
+    inference.refine(2, progressbar=False)
+    whole, _ = fit(kept + 2)
+    np.testing.assert_array_equal(inference.hist, whole.hist)
 
 
 def test_callbacks_are_checked():
