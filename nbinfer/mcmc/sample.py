@@ -60,13 +60,13 @@ def sample(
         Configured step methods, `NUTS` and its like, applied one after the other. Variables that they leave over, by
         default all, go to the method that samples them best: continuous ones to NUTS, as `init` and `nuts_kwargs` say,
         discrete ones to a Gibbs or a Metropolis step.
-    init : {'auto', 'jitter+adapt_diag', 'adapt_diag', 'map', 'nuts'}
+    init : str
         'auto' starts each chain at the initial point plus U(-1, 1) in every unconstrained coordinate and learns a
-        diagonal metric by Fisher divergence; the next two learn the variances, with and without that jitter. For the
-        others, which want NUTS for all variables, see `init_nuts`. Discrete values begin all over their support.
-        Where the density is zero a chain tries again, a hundred times in all, further out and closer in.
+        diagonal metric by Fisher divergence; 'jitter+adapt_diag' and 'adapt_diag' learn the variances, with and without
+        that jitter. For the others, which want NUTS for all variables, see `init_nuts`. Discrete values begin all over
+        their support. Where the density is zero a chain tries again, a hundred times in all, further out and closer in.
     n_init : int
-        Draws of the run that init='nuts' makes first.
+        Draws of the run that init='nuts' makes first; iterations of a fit at most.
     start : mapping or sequence of mappings, optional
         Constrained values by name, for all chains or one mapping per chain. Of what is missing, coordinates come from
         the initial point, discrete values from all over their support. A given start is not jittered, but coordinates

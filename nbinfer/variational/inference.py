@@ -123,10 +123,26 @@ class Inference:
         """
         check_function_options(fn_kwargs)
         count("n", n, 0, MOST)
+        self.begin(score, callbacks, **kwargs)
+        return self.run(n, progressbar)
+
+    def begin(
+        self, score: bool | None = None, callbacks: Sequence[Callable[..., Any]] | None = None, **kwargs: Any
+    ) -> None:
+        """Set up a fit: a new optimiser, callbacks.
+
+        Parameters
+        ----------
+        score : bool, optional
+            As in `fit`.
+        callbacks : sequence of callable, optional
+            As in `fit`.
+        **kwargs : object
+            As in `fit`.
+        """
         self._score = self._scored(score)
         self._callbacks = _listed(callbacks)
         self._updates = self.objective.updates(**kwargs)
-        return self._run(n, flag("progressbar", progressbar))
 
     def refine(self, n: int, progressbar: bool = True) -> Approximation:
         """Go on with the last fit: its optimiser, callbacks and random numbers, as if it had not ended.
@@ -148,9 +164,7 @@ class Inference:
             If there was no fit.
         """
         count("n", n, 0, MOST)
-        if self._updates is None:
-            raise TypeError("refine goes on with a fit, and there was none; call fit first.")
-        return self._run(n, flag("progressbar", progressbar))
+        return self.run(n, progressbar)
 
     def run_profiling(self, n: int = 1000, score: bool | None = None, **kwargs: Any) -> dict[str, float]:
         """Fit for some iterations and say what took how long.
@@ -171,14 +185,13 @@ class Inference:
             all iterations (``total``); and their number (``iterations``).
         """
         count("n", n, 1, MOST)
-        self._score = self._scored(score)
-        self._callbacks = []
         check_function_options(kwargs.pop("fn_kwargs", None))
-        self._updates = self.objective.updates(**kwargs)
+        self.begin(score, **kwargs)
         advance.load()
         begin = time.perf_counter()
-        self._run(n, False, judged=False)
+        self.run(n, False, judged=False)
         total = time.perf_counter() - begin
+        assert self._updates is not None
         bound, position = self._updates.fitting.bound, self.approx.mean
         bound.value_and_grad(position)
         begin = time.perf_counter()
@@ -194,8 +207,25 @@ class Inference:
                 warnings.warn(f"{type(self.objective.op).__name__} has no loss to keep.", NbinferWarning, stacklevel=3)
         return returns if score is None else flag("score", score) and returns
 
-    def _run(self, n: int, progressbar: bool, judged: bool = True) -> Approximation:
-        assert self._updates is not None
+    def run(self, n: int, progressbar: bool = True, judged: bool = True) -> Approximation:
+        """Make so many iterations of the fit that was set up.
+
+        Parameters
+        ----------
+        n : int
+            Iterations.
+        progressbar : bool
+            As in `fit`.
+        judged : bool
+            Whether to find k-hat afterwards, and to warn.
+
+        Returns
+        -------
+        approx : Approximation
+        """
+        if self._updates is None:
+            raise TypeError("refine goes on with a fit, and there was none; call fit first.")
+        flag("progressbar", progressbar)
         fitting = self._updates.fitting
         if self.approx.fitting() is not fitting:
             raise VariationalInferenceError("another fit has taken over the approximation since; call fit again.")
