@@ -32,6 +32,7 @@ _VARIATIONAL = ("advi", "advi+adapt_diag", "advi+adapt_diag_grad", "advi_map")
 _WHOLE = ("map", "nuts", *_VARIATIONAL)
 #: How many draws the variances of a fit are worth to a metric that learns on.
 _FIT_WEIGHT = 50
+_FIRST_SIGMA = float(np.log(2.0))
 
 
 class Initial(NamedTuple):
@@ -158,7 +159,8 @@ def _from_fit(
     seed = np.random.SeedSequence(first.entropy, spawn_key=(*first.spawn_key, 2))
     at = find_map(model, include_jacobian=True, progressbar=progressbar) if init == "advi_map" else {}
     start = {name: at[name] for name in model.parameters if name in at}
-    inference = ADVI(model=model, random_seed=seed, start=start)
+    # From narrow normal numbers on, their widths change so little at first that the rules would take it for the end.
+    inference = ADVI(model=model, random_seed=seed, start=start, start_sigma=_FIRST_SIGMA)
     inference.begin(callbacks=[CheckParametersConvergence(tolerance=1e-2, diff=d) for d in ("absolute", "relative")])
     approx = inference.run(n, progressbar, judged=False)
     mean, std = approx.mean, approx.std
