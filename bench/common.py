@@ -111,12 +111,12 @@ class Bare:
         return (time.perf_counter() - begun) / self._calls
 
 
-def sampled(model: Any, seed: int, draws: int = 1000, tune: int = 1000) -> tuple[Any, float]:
+def sampled(model: Any, seed: int, draws: int = 1000, tune: int = 1000, step: Any = None) -> tuple[Any, float]:
     """Run four chains on one core; return the trace and the seconds that the whole call took."""
     begun = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        trace = nb.sample(model, draws, tune, chains=4, cores=1, random_seed=seed, progressbar=False)
+        trace = nb.sample(model, draws, tune, step=step, chains=4, cores=1, random_seed=seed, progressbar=False)
     return trace, time.perf_counter() - begun
 
 

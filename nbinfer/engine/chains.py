@@ -87,7 +87,8 @@ class Chains(Jobs):
         keys: Sequence[np.ndarray],
         words: Words | None = None,
     ) -> None:
-        self.steps, self._tune, self.n_discrete = list(steps), tune, bound.n_discrete
+        self.steps = [Placed(step.method, step.site._replace(tune=tune)) for step in steps]
+        self._tune, self.n_discrete = tune, bound.n_discrete
         self._held: tuple[Sequence[Column], Sequence[Column], int] | None = None
         everything = Site(bound, (), np.arange(bound.dim), np.arange(self.n_discrete), *np.zeros((2, 0), np.int64))
         plan = Plan()

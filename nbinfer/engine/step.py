@@ -47,6 +47,8 @@ class Site(NamedTuple):
         The range of each of those.
     sees_all : bool
         Whether the step is given the whole chain although it moves part of the coordinates.
+    tune : int
+        Draws of warm-up that it is to learn from.
     """
 
     bound: Any
@@ -56,6 +58,7 @@ class Site(NamedTuple):
     lowest: NDArray[np.int64]
     highest: NDArray[np.int64]
     sees_all: bool = False
+    tune: int = 0
 
     @property
     def n(self) -> int:

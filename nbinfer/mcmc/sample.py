@@ -61,8 +61,8 @@ def sample(
         default all, go to the method that samples them best: continuous ones to NUTS, as `init` and `nuts_kwargs` say,
         discrete ones to a Gibbs or a Metropolis step.
     init : str
-        'auto' starts each chain at the initial point plus U(-1, 1) in every unconstrained coordinate and learns a
-        diagonal metric by Fisher divergence; 'jitter+adapt_diag' and 'adapt_diag' learn the variances, with and without
+        'auto' starts each chain at the initial point plus U(-1, 1) in every unconstrained coordinate and learns the
+        metric called 'fisher', see `NUTS`; 'jitter+adapt_diag' and 'adapt_diag' learn the variances, with and without
         that jitter. For the others, which want NUTS for all variables, see `init_nuts`. Discrete values begin all over
         their support. Where the density is zero a chain tries again, a hundred times in all, further out and closer in.
     n_init : int

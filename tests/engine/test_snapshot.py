@@ -23,7 +23,7 @@ from tests.laws.kit import BareChains, Target, student
 TUNE, DRAWS = 30, 60 if JIT else 10
 STEPS = {
     "alone": (2, nb.NUTS()),
-    "alone, with directions": (2, nb.NUTS(metric="fisher_lowrank")),
+    "alone, with directions": (2, nb.NUTS(metric="fisher")),
     "in turn": (4, nb.DEMetropolis()),
     "in halves": (9, nb.DEMetropolis()),
 }

@@ -13,6 +13,7 @@ from nbinfer.mcmc.hamiltonian.nuts import NUTS
 from nbinfer.mcmc.hamiltonian.phase import copy
 from nbinfer.mcmc.hamiltonian.tree import Tree
 from nbinfer.mcmc.metric.kernel import Metric
+from nbinfer.mcmc.metric.potential import QuadPotentialFull
 from nbinfer.random import generator, key_of
 from nbinfer.trace.columns import Column
 from nbinfer.trace.store import MemoryStore, columns_of_statistics
@@ -190,7 +191,10 @@ class Trajectories:
         inv_mass = np.asarray(inv_mass, float)
         diagonal = inv_mass.ndim == 1
         self.metric = {"inv_mass": inv_mass, "root": inv_mass**-0.5 if diagonal else np.linalg.cholesky(inv_mass)}
-        nuts = NUTS(metric="unit" if diagonal else "dense", integrator=integrator, accept_statistic="symmetric")
+        nuts = NUTS(
+            metric="unit" if diagonal else QuadPotentialFull(inv_mass), integrator=integrator,
+            accept_statistic="symmetric",
+        )  # fmt: skip
         self.target, self.chains, self.transition = target, BareChains(target, nuts), transition
         self.own, self.blocks = self.chains.own(), self.chains.blocks
         self.tree = self.own.tree.record

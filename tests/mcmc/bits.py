@@ -43,7 +43,7 @@ def gaussian():
 
 
 ROOT = np.array([[1.0, 0.4, 0.0], [0.0, 1.5, -0.3], [0.0, 0.0, 0.7]])
-METRICS = ("fisher", "diag", "diag_grad", "dense", "unit")
+METRICS = ("fisher", "fisher_diag", "diag", "diag_grad", "dense", "unit")
 SCALES = np.linspace(0.5, 2.0, 10)
 COVARIANCE = np.diag(SCALES) + 0.1
 

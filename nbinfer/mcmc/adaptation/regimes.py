@@ -14,7 +14,7 @@ import math
 from nbinfer.compile import Record, entry, floats_at, kernel, record_at
 from nbinfer.engine.state import State
 from nbinfer.mcmc.metric import kernel as metrics
-from nbinfer.mcmc.metric import low_rank
+from nbinfer.mcmc.metric.estimate import estimate
 from nbinfer.mcmc.metric.kernel import Metric
 from nbinfer.mcmc.metric.low_rank import LowRank
 
@@ -36,6 +36,7 @@ BLOCK = 10
 FIRST = 20
 
 _GROWTH = 1.5  # of a regime from one estimate to the next
+_DEAR, _SLOW_GROWTH = 32, 2.0  # dimension of a space that takes long to search, and then
 _LEFT = 3.0  # standard deviations between a region's log density and another's
 _LAST_SHARE = 0.1  # of all draws, that must be new if directions are learnt a last time
 
@@ -76,9 +77,9 @@ def look(regime: Record, metric: Record, draws: int, final_start: float) -> bool
     after, spread_after = _level(low, first + half, draws)
     if abs(after - before) > max(floor, math.sqrt(spread_before**2 + spread_after**2)):
         return _begin(regime, metric, draws)
-    age = draws - regime.start
-    regime.following, regime.latest = regime.start + max(int(_GROWTH * age), age + BLOCK), draws
-    rank = low_rank.estimate(low, metric.n, first, draws, metric.inv_mass)
+    rank = estimate(low, metric.n, first, draws, metric.inv_mass)
+    age, growth = draws - regime.start, _GROWTH if low.searched <= _DEAR else _SLOW_GROWTH
+    regime.following, regime.latest = regime.start + max(int(growth * age), age + BLOCK), draws
     if rank < 0:
         return False
     regime.level, regime.spread = _level(low, first, draws)

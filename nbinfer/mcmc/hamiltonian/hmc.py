@@ -112,11 +112,12 @@ class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
         Names of the variables to sample, which must be continuous. Default: all that are.
     target_accept : float
         Mean acceptance probability that the step size is tuned to, in (0, 1). Default 0.65; PyMC uses the same.
-    metric : {'fisher', 'diag', 'diag_grad', 'dense', 'unit', 'fisher_lowrank'} or QuadPotential, optional
-        Learnt: diagonal by Fisher divergence (nutpie's, the default), diagonal by variance (PyMC's), the same and then
-        by mean absolute gradients, dense by covariance; or none; or the first, stretched along directions in which
-        draws and gradients of warm-up show that the posterior is correlated, as soon as its log density has no trend.
-        Or an object, such as `quad_potential` makes.
+    metric : {'fisher', 'fisher_diag', 'dense', 'diag', 'diag_grad', 'unit'} or QuadPotential, optional
+        Learnt from draws and gradients of warm-up, by Fisher divergence: 'fisher', the default, a diagonal, stretched
+        along the directions in which the posterior is correlated, at most 128 of them, as soon as the log density
+        has no trend; 'fisher_diag' the diagonal alone, which is nutpie's; 'dense' the same with all directions. Learnt
+        from draws: 'diag', a diagonal of variances, which is PyMC's; 'diag_grad' the same, and then of mean absolute
+        gradients. Or none: 'unit'. Or an object, such as `quad_potential` makes.
     scaling : array_like, sparse matrix or mapping, optional
         A fixed metric: the mass, a precision on the unconstrained scale, of shape (n,) or (n, n). A mapping is a point
         whose curvature is the mass.

@@ -16,10 +16,8 @@ from nbinfer.mcmc.adaptation.regimes import FIRST, look_at
 from nbinfer.mcmc.metric import kernel as metrics
 from nbinfer.mcmc.metric.definite import coordinates, positive_diagonal, symmetric_and_positive, weakest
 from nbinfer.mcmc.metric.kernel import Adaptation
-from nbinfer.mcmc.metric.low_rank import window_of
+from nbinfer.mcmc.metric.low_rank import MOST, window_of
 from nbinfer.mcmc.metric.potential import Floats, QuadPotential
-
-_SHRINKAGE = 5.0
 
 
 class _Learnt(QuadPotential):
@@ -162,7 +160,6 @@ class QuadPotentialFullAdapt(_Learnt):
 
     adaptation = Adaptation.DENSE
     dense = 1
-    shrinkage = 0.0
 
     def __init__(
         self,
@@ -186,10 +183,6 @@ class QuadPotentialFullAdapt(_Learnt):
     def schedule(self, n: int, tune: float) -> dict[str, float]:
         return warmup.windows(tune, self._window, self._growth)
 
-    def initialise(self, metric: Memory, schedule: Memory, tune: float, position: Floats) -> None:
-        super().initialise(metric, schedule, tune, position)
-        metric.shrinkage = self.shrinkage
-
     def raise_ok(self, vmap: Sequence[str] | None = None) -> None:
         sums, draws, metric = self._estimate()
         if metric.failures == 0:
@@ -205,17 +198,8 @@ class QuadPotentialFullAdapt(_Learnt):
         )
 
 
-class _Dense(QuadPotentialFullAdapt):
-    """The metric called 'dense': nutpie's schedule, and covariances shrunk while draws are few."""
-
-    shrinkage = _SHRINKAGE
-
-    def schedule(self, n: int, tune: float) -> dict[str, float]:
-        return warmup.phases(tune, 1 + n // 8)  # the less often the more a Cholesky factor costs
-
-
 class _Fisher(QuadPotential):
-    """The metric called 'fisher': nutpie's."""
+    """The metric called 'fisher_diag': nutpie's."""
 
     adaptation = Adaptation.FISHER
 
@@ -224,14 +208,21 @@ class _Fisher(QuadPotential):
 
 
 class _FisherLowRank(_Fisher):
-    """The metric called 'fisher_lowrank': the same, and directions where the posterior is correlated."""
+    """The metric called 'fisher': the same, and directions where the posterior is correlated."""
 
-    learns_directions = True
+    keeps_all = False
+
+    def directions(self, n: int, tune: int) -> int:
+        return min(n, MOST) if n > 1 and self.schedule(n, tune)["final_start"] >= FIRST else 0
 
     def initialise(self, metric: Memory, schedule: Memory, tune: float, position: Floats) -> None:
         super().initialise(metric, schedule, tune, position)
-        metric.low_rank.capacity = window_of(position.shape[-1])
-        schedule.regime.following, schedule.regime.final_start = FIRST, schedule.final_start
+        n = position.shape[-1]
+        most = self.directions(n, tune)
+        if most:
+            low, regime = metric.low_rank, schedule.regime
+            low.capacity, low.most, low.keeps_all = window_of(n, tune), most, self.keeps_all
+            regime.following, regime.final_start = FIRST, schedule.final_start
         self.connect(metric)
 
     def connect(self, metric: Memory) -> None:
@@ -239,12 +230,21 @@ class _FisherLowRank(_Fisher):
         metric.low_rank.look, metric.low_rank.metric = look_at.address, metric.address
 
 
+class _Dense(_FisherLowRank):
+    """The metric called 'dense': the same with all directions."""
+
+    keeps_all = True
+
+    def directions(self, n: int, tune: int) -> int:
+        return n if super().directions(n, tune) else 0
+
+
 #: The metrics that have a name.
 NAMED: dict[str, Callable[[], QuadPotential]] = {
-    "fisher": _Fisher,
+    "fisher": _FisherLowRank,
+    "fisher_diag": _Fisher,
+    "dense": _Dense,
     "diag": QuadPotentialDiagAdapt,
     "diag_grad": QuadPotentialDiagAdaptGrad,
-    "dense": _Dense,
     "unit": QuadPotential,
-    "fisher_lowrank": _FisherLowRank,
 }

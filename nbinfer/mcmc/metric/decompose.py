@@ -42,6 +42,50 @@ def add(n: int, factor: float, source: int, target: int) -> None:
         sums[i] += factor * values[i]
 
 
+@kernel(reassociate=True)
+def combine(count: int, n: int, rows: int, factors_address: int, address: int) -> None:
+    """Write the sum of `count` rows of `n` elements, each times its factor; four rows at a time."""
+    factors, out = floats_at(factors_address, count), floats_at(address, n)
+    for i in range(n):
+        out[i] = 0.0
+    whole = count // 4 * 4
+    for j in range(0, whole, 4):
+        a, b = floats_at(rows + 8 * n * j, n), floats_at(rows + 8 * n * (j + 1), n)
+        c, d = floats_at(rows + 8 * n * (j + 2), n), floats_at(rows + 8 * n * (j + 3), n)
+        of_a, of_b, of_c, of_d = factors[j], factors[j + 1], factors[j + 2], factors[j + 3]
+        for i in range(n):
+            out[i] += of_a * a[i] + of_b * b[i] + of_c * c[i] + of_d * d[i]
+    for j in range(whole, count):
+        add(n, factors[j], rows + 8 * n * j, address)
+
+
+@kernel(reassociate=True)
+def _four_dots(n: int, row: int, others: int) -> tuple[float, float, float, float]:
+    x, a, b = floats_at(row, n), floats_at(others, n), floats_at(others + 8 * n, n)
+    c, d = floats_at(others + 16 * n, n), floats_at(others + 24 * n, n)
+    of_a, of_b, of_c, of_d = 0.0, 0.0, 0.0, 0.0
+    for i in range(n):
+        of_a += x[i] * a[i]
+        of_b += x[i] * b[i]
+        of_c += x[i] * c[i]
+        of_d += x[i] * d[i]
+    return of_a, of_b, of_c, of_d
+
+
+@kernel
+def products(n: int, rows: int, count: int, others: int, size: int, address: int, length: int) -> None:
+    """Write the products of `count` rows with `size` others: those of one other in a column of `length` elements."""
+    out, whole = floats_at(address, (size - 1) * length + count), size // 4 * 4
+    for k in range(count):
+        row = rows + 8 * n * k
+        for j in range(0, whole, 4):
+            found = _four_dots(n, row, others + 8 * n * j)
+            for i in range(4):
+                out[(j + i) * length + k] = found[i]
+        for j in range(whole, size):
+            out[j * length + k] = dot(n, row, others + 8 * n * j)
+
+
 @kernel
 def divide(n: int, address: int, divisor: float) -> None:
     """Divide a vector by a number."""

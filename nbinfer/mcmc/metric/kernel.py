@@ -55,7 +55,6 @@ METRIC = State(
         "adaptation": "i8",
         "dense": "i8",  # 0: diagonal, 1: a matrix, 2: two functions, 3: a diagonal and directions
         "n": "i8",
-        "shrinkage": "f8",  # dense: draws whose weight the variances have over the covariances
         "slope_count_0": "f8",
         "slope_count_1": "f8",
         "learnt": "f8",  # draws so far, where slopes are counted
@@ -347,27 +346,23 @@ def refresh(metric: Record) -> bool:
 
 @kernel
 def _refresh_dense(metric: Record, estimator: NDArray[np.float64], count: float) -> bool:
-    """Set a dense inverse mass to the covariance; one that is not positive definite leaves the old one in use.
-
-    Covariances count for the less the fewer draws there are: they are shrunk by count / (count + shrinkage), as Stan
-    shrinks its dense metric, but towards the variances and not towards a fixed scale.
-    """
+    """Set a dense inverse mass to the covariance; one that is not positive definite leaves the old one in use."""
     n = metric.n
     if count < _LEAST_DRAWS:
         return False
     products = estimator[n:]
     spare = floats_at(metric.spare, n * n)
     matrix, root = floats_at(metric.inv_mass, n * n), floats_at(metric.root, n * n)
-    scale, shrink = 1.0 / (count - 1.0), count / (count + metric.shrinkage)
+    scale = 1.0 / (count - 1.0)
     for i in range(n):
         for j in range(i + 1):
-            spare[i * n + j] = products[i * n + j] * scale * (1.0 if i == j else shrink)
+            spare[i * n + j] = products[i * n + j] * scale
     if not _cholesky(spare, n):
         metric.failures += 1
         return False
     for i in range(n):
         for j in range(i + 1):
-            covariance = products[i * n + j] * scale * (1.0 if i == j else shrink)
+            covariance = products[i * n + j] * scale
             matrix[i * n + j] = covariance
             matrix[j * n + i] = covariance
             root[i * n + j] = spare[i * n + j]

@@ -68,8 +68,6 @@ class QuadPotential:
     adaptation: ClassVar[Adaptation] = Adaptation.NONE
     #: 0: diagonal; 1: a matrix; 2: two functions.
     dense: ClassVar[int] = 0
-    #: Whether there is room for directions, and for the window that they are learnt from.
-    learns_directions: ClassVar[bool] = False
 
     def __init__(self, n: int | None = None, random_seed: int | None = None) -> None:
         if n is not None:
@@ -164,7 +162,7 @@ class QuadPotential:
     @cached_property
     def _memory(self) -> Memory:
         """Memory in place of a chain's block."""
-        plan, site = Plan(), SimpleNamespace(n=self._size)
+        plan, site = Plan(), SimpleNamespace(n=self._size, tune=0)
         place = plan.place(_ALONE, self, site)
         self._spaces = [np.zeros(max(size, 1), np.int64) for size in plan.sizes]
         memory = Memory(place, *self._spaces[:2])
@@ -195,6 +193,10 @@ class QuadPotential:
                 f"{', '.join(site.names)}."
             )
         return self
+
+    def directions(self, n: int, tune: int) -> int:
+        """Return how many directions there is to be room for; 0: none are learnt in so many draws of warm-up."""
+        return 0
 
     #: What a chain keeps of it.
     state: ClassVar[State] = METRIC

@@ -60,7 +60,7 @@ def switches(kind, tune):
 
 
 def test_fisher_windows_are_short_early_then_grow_and_leave_the_end_to_the_step_size():
-    seen = switches("fisher", 1000)
+    seen = switches("fisher_diag", 1000)
     early = [d for d in seen if d < 300]
     late = [d for d in seen if d >= 300]
     assert set(np.diff(early)) == {10}
@@ -74,7 +74,7 @@ def test_variance_windows_are_equal():
     assert set(np.diff(switches("diag", 1000))) == {101}
 
 
-@pytest.mark.parametrize("kind", ["fisher", "dense", "fisher_lowrank"])
+@pytest.mark.parametrize("kind", ["fisher", "dense", "fisher_diag"])
 def test_nothing_is_learnt_in_the_last_part(kind):
     run = Run(kind, 400)
     for draw in range(340):
@@ -86,12 +86,12 @@ def test_nothing_is_learnt_in_the_last_part(kind):
 
 
 def test_the_first_change_is_told_once():
-    run = Run("fisher", 400)
+    run = Run("fisher_diag", 400)
     assert sum(run.show(draw) for draw in range(340)) == 1
 
 
 def test_a_draw_that_did_not_move_teaches_nothing():
-    run = Run("fisher", 400)
+    run = Run("fisher_diag", 400)
     for draw in range(100):
         run.show(draw, moved=False)
     assert (run.inv_mass == 1.0).all()

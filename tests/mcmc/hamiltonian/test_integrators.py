@@ -9,6 +9,7 @@ from nbinfer.mcmc.hamiltonian import integrators
 from nbinfer.mcmc.hamiltonian.integrators import INTEGRATORS, integrator_number
 from nbinfer.mcmc.hamiltonian.nuts import NUTS
 from nbinfer.mcmc.metric.kernel import Metric
+from nbinfer.mcmc.metric.potential import QuadPotentialFull
 from tests.laws.kit import BareChains, Target, student
 
 DIM = 3
@@ -27,7 +28,8 @@ class Flow:
     """One integrator on the Student target, from (q, p) to (q, p, energy)."""
 
     def __init__(self, name, metric="diag"):
-        self.chains = BareChains(Target(student, DIM), NUTS(metric="dense" if metric == "dense" else "unit"))
+        kinetic = QuadPotentialFull(np.eye(DIM)) if metric == "dense" else "unit"
+        self.chains = BareChains(Target(student, DIM), NUTS(metric=kinetic))
         self.own = self.chains.own()
         if metric == "dense":
             root = np.array([[1.0, 0, 0], [0.4, 0.8, 0], [-0.3, 0.2, 1.5]])

@@ -16,22 +16,23 @@ from tests.laws.targets import ExactTarget
 class Stretched(QuadPotential):
     """A fixed metric: scales (n,), eigenvalues (rank,), orthonormal directions (rank, n)."""
 
-    learns_directions = True
-
-    def __init__(self, scale, values, directions):
+    def __init__(self, scale, values, vectors):
         super().__init__(len(scale))
-        self.scale, self.values, self.directions = scale, values, directions
+        self.scale, self.values, self.vectors = scale, values, vectors
+
+    def directions(self, n, tune):
+        return n
 
     def initialise(self, metric, schedule, tune, position):
         super().initialise(metric, schedule, tune, position)
         low, n, rank = metric.low_rank, len(self.scale), len(self.values)
         metric.dense, low.rank = 3, rank
         low.scale[:] = self.scale
-        low.vectors[..., : rank * n] = self.directions.ravel()
+        low.vectors[..., : rank * n] = self.vectors.ravel()
         low.stretches[..., : 2 * rank] = np.concatenate([self.values - 1.0, self.values**-0.5 - 1.0])
         low.has_matrix = n <= low_rank.SMALL
         if n <= low_rank.SMALL:
-            stretch = np.eye(n) + self.directions.T @ ((self.values - 1.0)[:, None] * self.directions)
+            stretch = np.eye(n) + self.vectors.T @ ((self.values - 1.0)[:, None] * self.vectors)
             low.matrix[:] = (self.scale[:, None] * stretch * self.scale).ravel()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from nbinfer.compile import JIT, address_of, entry, record_at
 from nbinfer.engine.state import Memory, Plan
-from nbinfer.mcmc.metric import low_rank
+from nbinfer.mcmc.metric import estimate, low_rank
 from nbinfer.mcmc.metric.low_rank import LOW_RANK, LowRank
 
 RIDGE = 1e-5
@@ -21,7 +21,7 @@ def _remember(low, n, draw, moved, position, grad, logp):
 
 @entry("int64(intp, int64, int64, int64, intp)")
 def _estimate(low, n, first, end, inv_mass):
-    return low_rank.estimate(record_at(low, LowRank), n, first, end, inv_mass)
+    return estimate.estimate(record_at(low, LowRank), n, first, end, inv_mass)
 
 
 @entry("int64(intp, int64, intp, intp)")
@@ -47,11 +47,13 @@ class Learnt:
 
     def __init__(self, n):
         self.n, plan = n, Plan()
-        place = plan.place(LOW_RANK, SimpleNamespace(learns_directions=True), SimpleNamespace(n=n))
+        place = plan.place(
+            LOW_RANK, SimpleNamespace(directions=lambda n, tune: min(n, low_rank.MOST)), SimpleNamespace(n=n, tune=1000)
+        )
         spaces = [np.zeros(max(size, 1), np.int64) for size in plan.sizes]
         plan.relocate(spaces[0][None], np.array([[address_of(space) for space in spaces]]))
         self.memory, self.kept = Memory(place, *spaces[:2]), spaces
-        self.memory.capacity = low_rank.window_of(n)
+        self.memory.capacity, self.memory.most = low_rank.window_of(n, 1000), min(n, low_rank.MOST)
         self.address = self.memory.address
 
     def see(self, x, g, moved=None, first=0):
@@ -191,6 +193,47 @@ def test_leading_directions_among_many_coordinates(n, count):
     assert (np.abs(np.log(along / stretch)) < np.log(2.0)).all()
 
 
+def in_pairs(correlations, n):
+    """A covariance of n coordinates: the first few are correlated, two and two."""
+    covariance = np.eye(n)
+    for i, r in enumerate(correlations):
+        covariance[2 * i, 2 * i + 1] = covariance[2 * i + 1, 2 * i] = r
+    return covariance
+
+
+def test_draws_that_fit_their_gradients_are_not_searched():
+    x = np.random.default_rng(4).normal(size=(80, 40))
+    metric, rank = learnt(x, -x)
+    assert rank == 0
+    assert metric.memory.searched == 0
+
+
+@pytest.mark.parametrize(
+    ("correlations", "n", "searched"),
+    [([0.99999999, 0.99, 0.8], 60, 6), ([0.99] * 12 + [0.8], 70, 26), ([0.99] * 14, 50, 50)],
+    ids=["few; the weak one is not drowned by the strong", "more", "so many that all are searched"],
+)
+def test_a_normal_distribution_is_learnt_in_a_space_that_is_large_enough(correlations, n, searched):
+    covariance = in_pairs(correlations, n)
+    metric, rank = learnt(*gaussian_draws(np.random.default_rng(5), 100, covariance))
+    assert rank == 2 * len(correlations)
+    assert metric.memory.searched == searched
+    ratios = np.abs(np.linalg.eigvals(np.linalg.solve(covariance, metric.inv_mass)))
+    np.testing.assert_allclose(ratios, 1.0, atol=1e-3)
+
+
+@pytest.mark.parametrize("n", [5, 40])
+def test_a_metric_that_keeps_all_keeps_all(n):
+    rng = np.random.default_rng(7)
+    covariance = factor_of(rng, n) @ factor_of(rng, n).T
+    covariance = covariance @ covariance.T
+    metric = Learnt(n).see(*gaussian_draws(rng, 3 * n, covariance))
+    metric.memory.keeps_all = 1
+    assert metric.estimate(0, 3 * n) == n
+    ratios = np.abs(np.linalg.eigvals(np.linalg.solve(covariance, metric.inv_mass)))
+    np.testing.assert_allclose(ratios, 1.0, atol=1e-3)
+
+
 def test_one_coordinate_has_no_directions():
     x = np.random.default_rng(0).normal(size=(40, 1))
     assert learnt(x, -x)[1] == 0
@@ -216,7 +259,7 @@ def test_what_did_not_move_is_left_out():
 
 def test_the_window_is_a_ring():
     rng = np.random.default_rng(6)
-    capacity = low_rank.window_of(2)
+    capacity = low_rank.window_of(2, 1000)
     x, g = student_draws(rng, capacity + 30, 2, np.array([[1.0, 0.0], [3.0, 0.5]]))
     late, first = Learnt(2).see(x, g), capacity - 20
     late.estimate(first, len(x))

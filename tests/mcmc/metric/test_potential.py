@@ -316,7 +316,7 @@ def test_what_is_no_metric_is_refused(C, is_cov, error, message, indices):
         ({"scaling": [1.0, -1.0]}, PositiveDefiniteError, "got -1 at index 1"),
         ({"potential": "diag"}, TypeError, r"potential must be a metric such as quad_potential\(C, is_cov\), got str"),
         ({"metric": np.ones(2)}, TypeError, "or a name, got ndarray. One of your own is QuadPotentialFunctions"),
-        ({"metric": "full"}, ValueError, "unknown metric 'full'; choose 'fisher', 'diag', 'diag_grad'"),
+        ({"metric": "full"}, ValueError, "unknown metric 'full'; choose 'fisher', 'fisher_diag', 'dense'"),
     ],
 )
 def test_settings_that_name_no_metric_are_refused(method, options, error, message):
