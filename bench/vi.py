@@ -1,6 +1,6 @@
 """What an iteration of variational inference costs beside the bare gradient, and how long a whole process takes.
 
-    python -m bench.vi --peers FILE...
+python -m bench.vi --peers FILE...
 """
 
 from __future__ import annotations

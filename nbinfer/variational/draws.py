@@ -84,6 +84,8 @@ def draw(fitting: Fitting, key: np.ndarray, first: int, count: int) -> Draws:
     words[4:6] = key
     _draw(address_of(fitting.state), first, count, address_of(found.positions), address_of(found.logq))
     words[:] = kept
+    if fitting.fit.broken:
+        raise fitting.raised()
     return found
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nbinfer.compile import address_of
 from nbinfer.engine.failures import Point, replayed
+from nbinfer.engine.job import Status
 from nbinfer.engine.jobs import Jobs
 from nbinfer.engine.state import Memory, Place, Plan
 from nbinfer.errors import FitError, ModelError
@@ -189,10 +190,24 @@ class Fitting(Jobs):
             index -= shared.size
         raise IndexError(index)
 
+    def raised(self) -> BaseException:
+        """Return what a family or an optimiser in plain Python has raised, and forget it."""
+        self.fit.broken = 0
+        entries = [self.settings.rule.function]
+        entries += [entry for group in self.groups for entry in (group.family.draw, group.family.pull)]
+        for entry in entries:
+            error = getattr(entry, "error", None)
+            if error is not None:
+                entry.error = None  # type: ignore[attr-defined]
+                return error  # type: ignore[no-any-return]
+        return FitError("a family or an optimiser has failed.")
+
     def failure(self, job: int) -> tuple[BaseException, Point | None]:
         """Return the error that the status means."""
         fit = self.fit
         at = f"iteration {int(fit.done)}"
+        if fit.status == Status.RAISED:
+            return self.raised(), None
         if fit.status == FitStatus.NOT_FINITE:
             name = self.name_of_parameter(int(fit.culprit))
             return FitError(

@@ -71,6 +71,7 @@ FIT = State(
         "skipped": "i8",  # those without density
         "skipped_lately": "i8",
         "culprit": "i8",  # parameter that is not finite
+        "broken": "i8",  # what a family returned that failed
     },
     parts={
         "descent": DESCENT,
@@ -103,7 +104,9 @@ def draw_all(address: int, fit: Record, groups: NDArray[np.int64]) -> float:
     logq = 0.0
     for k in range(fit.n_groups):
         own = groups[GROUP_FIELDS * k + 2]
-        call_step(groups[GROUP_FIELDS * k], address, own)
+        status = call_step(groups[GROUP_FIELDS * k], address, own)
+        if status != _OK:
+            fit.broken = status
         group = record_at(own, Group)
         where, z = ints_at(group.where, group.n), floats_at(group.z, group.n)
         for i in range(group.n):
@@ -122,7 +125,9 @@ def pull_all(address: int, fit: Record, groups: NDArray[np.int64]) -> None:
         where, part = ints_at(group.where, group.n), floats_at(group.grad, group.n)
         for i in range(group.n):
             part[i] = grad[where[i]]
-        call_step(groups[GROUP_FIELDS * k + 1], address, own)
+        status = call_step(groups[GROUP_FIELDS * k + 1], address, own)
+        if status != _OK:
+            fit.broken = status
 
 
 @kernel
@@ -213,6 +218,8 @@ def advance(address: int, until: int) -> int:
         start(fit.words, fit.done, fit.number, _NOISE)
         loss = _loss(address, fit, groups)
         progress.skipped = fit.skipped
+        if fit.broken != _OK:
+            return fit.broken  # type: ignore[no-any-return]
         if fit.skipped_lately > TOLERATED:
             return _TOO_MANY_SKIPPED
         if math.isfinite(loss):

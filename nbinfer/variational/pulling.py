@@ -57,6 +57,8 @@ def draw(fitting: Fitting, piece: int, count: int) -> Floats:
     """Return the draws of an iteration, shape (count, dim)."""
     positions = np.zeros((count, fitting.bound.dim))
     _draw(address_of(fitting.state), piece, count, address_of(positions))
+    if fitting.fit.broken:
+        raise fitting.raised()
     return positions
 
 
@@ -75,6 +77,8 @@ def pull(fitting: Fitting, piece: int, grads: Floats) -> None:
     if grads.shape != wanted:
         raise ValueError(f"derivatives with respect to draws must have shape {wanted}, got {grads.shape}.")
     _pull(address_of(fitting.state), piece, len(grads), address_of(grads))
+    if fitting.fit.broken:
+        raise fitting.raised()
 
 
 def move(fitting: Fitting) -> int:

@@ -1,5 +1,6 @@
 """Stochastic optimisers: the rules by which parameters of approximations follow their noisy gradients."""
 
+from nbinfer.variational.optimizers.custom import custom
 from nbinfer.variational.optimizers.functions import (
     adadelta,
     adagrad,
@@ -26,6 +27,7 @@ __all__ = [
     "adamax",
     "apply_momentum",
     "apply_nesterov_momentum",
+    "custom",
     "momentum",
     "nesterov_momentum",
     "norm_constraint",
