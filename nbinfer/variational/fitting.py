@@ -83,7 +83,7 @@ class Fitting(Jobs):
         self.n_parameters, self.n_moved = int(self._starts[-1]), int(self._starts[len(moved)])
         self.n_groups = len(groups)
         self._n_terms = len(model.likelihood)
-        bound = model.bind(3 if self._n_terms else 1, settings.beta != 1.0)
+        bound = model.bind(3 if self._n_terms else 1)
         if self._n_terms:
             bound.weights[FITTING, -self._n_terms :] /= settings.beta
             bound.weights[PRIOR, -self._n_terms :] = 0.0
