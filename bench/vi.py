@@ -28,7 +28,7 @@ _SCRIPT = """
 import nbinfer as nb
 from bench import models
 approx = nb.fit({n}, model=models.logistic(), random_seed=1, progressbar=False)
-print(approx.elbo(100))
+print(approx.khat)
 """
 
 METHODS: dict[str, dict[str, Any]] = {

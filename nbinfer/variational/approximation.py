@@ -102,7 +102,8 @@ class Approximation(Drawn):
         if include_transformed:
             for name, p in self.model.parameters.items():
                 if not p.support.is_identity:
-                    values[f"{name}_unconstrained__"] = found.positions[:, p.q]
+                    shape = p.shape if p.size == p.elements else (p.size,)
+                    values[f"{name}_unconstrained__"] = found.positions[:, p.q].reshape(-1, *shape)
         statistics = {"lp": lp[None]} | ({"logq": found.logq[None]} if self.has_logq else {})
         trace = Trace(
             {name: value[None] for name, value in values.items()}, statistics, observed_data=self.model.observed,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.compile import address_of
-from nbinfer.engine.failures import Point, replayed
+from nbinfer.engine.failures import Point, is_arithmetic, replayed
 from nbinfer.engine.job import Status
 from nbinfer.engine.jobs import Jobs
 from nbinfer.engine.state import Memory, Place, Plan
@@ -161,6 +161,22 @@ class Fitting(Jobs):
         self.losses = losses
         self.fit.done = len(losses)
         self.progress["done"] = len(losses)
+
+    def check_start(self, position: NDArray[np.float64]) -> None:
+        """Raise what is wrong with the density where the means begin: not finite, or its gradient is another's."""
+        bound = self.bound
+        logp, grad = bound.value_and_grad(position)
+        if not np.isfinite(logp) or not np.isfinite(grad).all():
+            error = replayed(bound, position, None)
+            if error is not None and not is_arithmetic(error):
+                error.add_note(f"raised by the model where the means begin: {bound.describe(position)}")
+                raise error
+            what = "the density" if not np.isfinite(logp) else "its gradient"
+            raise FitError(
+                f"{what} is not finite where the means begin, at {bound.describe(position)} "
+                f"({error or bound.explain(position)}). Pass another start, or look at that term."
+            )
+        bound.check_gradient(position)
 
     def make_room(self, count: int) -> None:
         """Make ready for further iterations, whose losses will follow the others."""

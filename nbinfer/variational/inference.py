@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nbinfer.arguments import MOST, count, flag, function, several
 from nbinfer.engine.driver import Outcome
+from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.progress import Display, display_for
 from nbinfer.engine.task import Task, finished
 from nbinfer.errors import ConvergenceWarning, NbinferWarning, VariationalInferenceError, unseen
@@ -67,6 +68,7 @@ class Inference:
         self._updates: ObjectiveUpdates | None = None
         self._callbacks: list[Callable[..., Any]] = []
         self._score = True
+        self._notes: list[tuple[str, type[Warning]]] = []
 
     @property
     def hist(self) -> Floats:
@@ -143,6 +145,8 @@ class Inference:
         self._score = self._scored(score)
         self._callbacks = _listed(callbacks)
         self._updates = self.objective.updates(**kwargs)
+        self._updates.fitting.check_start(self.approx.mean)
+        self._notes = gradient_warnings(self._updates.fitting.bound)
 
     def refine(self, n: int, progressbar: bool = True) -> Approximation:
         """Go on with the last fit: its optimiser, callbacks and random numbers, as if it had not ended.
@@ -234,7 +238,10 @@ class Inference:
         until = int(fitting.fit.done) + n
         describe = functools.partial(_described, fitting)
         display = display_for(progressbar, [self.approx.short_title], until, "it", describe)
-        return finished(_Fit(self.approx, self._updates, self._callbacks, until, display, self._score, judged))
+        task = _Fit(self.approx, self._updates, self._callbacks, until, display, self._score, judged)
+        while self._notes:  # once, not when a fit is refined
+            task.say(*self._notes.pop(0))
+        return finished(task)
 
 
 class _Fit(Task[Approximation]):
