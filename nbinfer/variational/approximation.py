@@ -20,7 +20,7 @@ from nbinfer.variational.drawn import Drawn, comparable
 _CANDIDATES = 4
 
 
-class Approximation(Drawn):
+class Approximation(Drawn):  # numpydoc ignore=PR02
     """A distribution that stands for a posterior, made of groups of parameters.
 
     Parameters

@@ -67,7 +67,7 @@ class SingleGroupApproximation(Approximation):
         raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
 
 
-class MeanField(SingleGroupApproximation):
+class MeanField(SingleGroupApproximation):  # numpydoc ignore=PR02
     """Independent normal numbers on the unconstrained scale [1]_.
 
     Parameters
@@ -93,7 +93,7 @@ class MeanField(SingleGroupApproximation):
     vfam = "mean_field"
 
 
-class FullRank(SingleGroupApproximation):
+class FullRank(SingleGroupApproximation):  # numpydoc ignore=PR02
     """One normal distribution with any covariance on the unconstrained scale [1]_.
 
     Parameters
@@ -119,7 +119,7 @@ class FullRank(SingleGroupApproximation):
     vfam = "full_rank"
 
 
-class LowRank(SingleGroupApproximation):
+class LowRank(SingleGroupApproximation):  # numpydoc ignore=PR02
     """A normal distribution whose covariance is a diagonal and a few directions [1]_.
 
     Parameters

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
+from nbinfer.engine.progress import Silent
 from nbinfer.errors import ConvergenceWarning, FitError, ModelError, ParametrizationError
 from nbinfer.variational.families.family import inverse_softplus
 from tests.variational.targets import (
@@ -414,3 +415,24 @@ def test_verdicts():
     assert not approx.report.ok
     with pytest.warns(ConvergenceWarning, match="came to its last iteration before it converged"):
         fit(gaussian(), 100, callbacks=[nb.CheckParametersConvergence(tolerance=1e-12)])
+
+
+def test_a_block_is_all_there_is_to_a_fit():
+    """One that was copied into other memory goes on as the first does."""
+
+    def updates():
+        approx = nb.FullRank(model=several(), random_seed=1)
+        made = nb.KL(approx)().updates(obj_optimizer=nb.apply_momentum(nb.adam(learning_rate=0.01)))
+        made.fitting.make_room(20)
+        return made
+
+    first, second = updates(), updates()
+    first.advance(8, Silent())
+    second.fitting.state[:] = first.fitting.state
+    second.fitting.make_room(20)
+    second.fitting.connect()
+    for made in (first, second):
+        made.advance(20, Silent())
+    np.testing.assert_array_equal(second.fitting.hist[8:], first.fitting.hist[8:])
+    for one, other in zip(first.objective.approx.params, second.objective.approx.params, strict=True):
+        np.testing.assert_array_equal(one.get_value(), other.get_value())

@@ -42,7 +42,7 @@ def pull(fit_address: int, own_address: int) -> int:
 
 
 @dataclass(frozen=True)
-class EmpiricalFamily(Family):
+class EmpiricalFamily(Family):  # numpydoc ignore=PR02
     """The rows of a histogram.
 
     Parameters

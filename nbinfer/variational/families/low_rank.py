@@ -172,7 +172,7 @@ def pull(fit_address: int, own_address: int) -> int:
 
 
 @dataclass(frozen=True)
-class LowRankFamily(Family):
+class LowRankFamily(Family):  # numpydoc ignore=PR02
     """Normal numbers with mean mu and covariance diag(softplus(rho)^2) + U U^T.
 
     Parameters
