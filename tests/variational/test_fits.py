@@ -104,9 +104,9 @@ def test_a_conjugate_mean_at_defaults():
 def test_a_thousand_observations():
     y = 0.5 + np.sin(np.arange(1, 1001))
     approx = fit(conjugate(y, 0.0, 0.1, 1.0), 30_000)
-    assert approx.mean[0] == pytest.approx(0.4552854269, abs=1e-4)
-    assert approx.std[0] == pytest.approx(0.03015113446, rel=1e-3)
-    assert approx.hist[-1] == pytest.approx(1181.634101, abs=0.01)
+    assert approx.mean[0] == pytest.approx(0.4552854269, abs=2e-3)
+    assert approx.std[0] == pytest.approx(0.03015113446, rel=0.02)
+    assert approx.hist[-1] == pytest.approx(1181.634101, abs=0.05)
 
 
 @long

@@ -26,9 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import mapping
-from nbinfer.compile import Entry, kernel
+from nbinfer.compile import Entry, floats_at, kernel
 from nbinfer.engine.state import Memory, State, floats, integers
 from nbinfer.errors import BatchedGroupError, ExplicitInferenceError, ParametrizationError
+from nbinfer.vectormath import expit, log, log1pexp
 
 Floats = NDArray[np.float64]
 Parameters = Mapping[str, Floats]
@@ -85,23 +86,27 @@ GROUP = State(
 Group_ = GROUP.record
 
 
-@kernel
-def softplus(x: float) -> float:
-    """Return log(1 + exp(x))."""
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+softplus, sigmoid, log_scale = log1pexp.numbers, expit.numbers, log.numbers
 
 
-@kernel
-def log_scale(x: float) -> float:
-    """Return the log of a scale, -inf if nothing is left of it."""
-    return math.log(x) if x > 0.0 else -np.inf
+@kernel(reassociate=True)
+def sum_of_logs(address: int, n: int) -> float:
+    """Return the sum of the logs of numbers; -inf if one is zero."""
+    x = floats_at(address, n)
+    total = 0.0
+    for i in range(n):
+        total += log_scale(x[i])
+    return total
 
 
-@kernel
-def sigmoid(x: float) -> float:
-    """Return the derivative of softplus."""
-    e = math.exp(-abs(x))
-    return 1.0 / (1.0 + e) if x >= 0.0 else e / (1.0 + e)
+@kernel(reassociate=True)
+def sum_of_squares(address: int, n: int) -> float:
+    """Return the sum of the squares of numbers."""
+    x = floats_at(address, n)
+    total = 0.0
+    for i in range(n):
+        total += x[i] * x[i]
+    return total
 
 
 def softplus_of(x: Any) -> Floats:

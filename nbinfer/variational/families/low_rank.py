@@ -24,11 +24,11 @@ from nbinfer.variational.families.family import (
     Floats,
     Parameters,
     inverse_softplus,
-    log_scale,
     per_coordinate,
     sigmoid,
     softplus,
     softplus_of,
+    sum_of_logs,
 )
 
 LOW_RANK = State(
@@ -113,15 +113,13 @@ def draw(fit_address: int, own_address: int) -> int:
     mu, rho = floats_at(own.parameters, n), floats_at(own.parameters + 8 * n, n)
     u, z = floats_at(own.parameters + 16 * n, n * r), floats_at(own.z, n)
     noise, sigma = floats_at(own.noise, n + r), floats_at(own.sigma, n)
-    logq = -n * HALF_LOG_TWO_PI
     for i in range(n):
         sigma[i] = softplus(rho[i])
-        logq -= log_scale(sigma[i])
         z[i] = mu[i] + sigma[i] * noise[i]
         for a in range(r):
             z[i] += u[i * r + a] * noise[n + a]
-    logq -= _factorise(own)
-    own.logq = logq - 0.5 * _weigh(own)
+    half_log_det = sum_of_logs(own.sigma, n) + _factorise(own)
+    own.logq = -n * HALF_LOG_TWO_PI - half_log_det - 0.5 * _weigh(own)
     return 0
 
 

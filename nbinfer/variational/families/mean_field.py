@@ -20,11 +20,12 @@ from nbinfer.variational.families.family import (
     Floats,
     Parameters,
     inverse_softplus,
-    log_scale,
     per_coordinate,
     sigmoid,
     softplus,
     softplus_of,
+    sum_of_logs,
+    sum_of_squares,
 )
 
 MEAN_FIELD = State(base=GROUP, leads=True, work={"sigma": floats(per_coordinate)})
@@ -39,12 +40,10 @@ def draw(fit_address: int, own_address: int) -> int:
     fill_normal(fit.words, own.noise, n)
     mu, rho = floats_at(own.parameters, n), floats_at(own.parameters + 8 * n, n)
     z, noise, sigma = floats_at(own.z, n), floats_at(own.noise, n), floats_at(own.sigma, n)
-    logq = -n * HALF_LOG_TWO_PI
     for i in range(n):
         sigma[i] = softplus(rho[i])
         z[i] = mu[i] + sigma[i] * noise[i]
-        logq -= 0.5 * noise[i] * noise[i] + log_scale(sigma[i])
-    own.logq = logq
+    own.logq = -n * HALF_LOG_TWO_PI - 0.5 * sum_of_squares(own.noise, n) - sum_of_logs(own.sigma, n)
     return 0
 
 

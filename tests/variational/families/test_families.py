@@ -115,9 +115,9 @@ def test_a_fault_in_a_pullback_is_found(fault):
 
 
 DENSITY_MUTANTS = {
-    "mean field": (mean_field, "+ log_scale(sigma[i])", "+ 0.0"),
+    "mean field": (mean_field, " - sum_of_logs(own.sigma, n)", ""),
     "full rank": (full_rank, "+ log_scale(abs(factors[k - 1]))", "+ 0.0"),
-    "low rank": (low_rank, "logq -= _factorise(own)", "_factorise(own)"),
+    "low rank": (low_rank, "n) + _factorise(own)", "n) + 0.0 * _factorise(own)"),
     "a covariance that is its factor": (full_rank, "return factor @ factor.T", "return factor"),
 }
 
