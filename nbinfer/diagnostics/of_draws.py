@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from nbinfer.diagnostics.measure import MIN_DRAWS
-from nbinfer.diagnostics.problem import Kind, Problem, of, round_down
+from nbinfer.diagnostics.problem import Kind, Problem, of, round_down, sentence
 from nbinfer.diagnostics.quantities import Measured, Run, labels
 from nbinfer.diagnostics.rhat import largest_rhat
 
@@ -56,7 +57,7 @@ class Quantities:
         )
         return Problem(Kind.NOT_FINITE, count, (), message)
 
-    def convergence(self, facts: list[str]) -> Problem | None:
+    def convergence(self, remedy: Callable[[], str], facts: list[str]) -> Problem | None:
         """Look for chains that disagree; an R-hat that cannot be computed is the largest of all."""
         if not self._varies.any() or self._chains < 2 or self._draws < MIN_DRAWS:
             return None
@@ -70,11 +71,12 @@ class Quantities:
         short = self._draws < ESS_PER_CHAIN
         message = (
             f"R-hat is above {RHAT_LIMIT} for {of(count, rhat.size)} ({self._worst(rhat, '.3f')}). "
-            f"The chains disagree{', or are too short to tell' if short else ''}: run longer or reparameterise."
+            f"The chains disagree{', or are too short to tell' if short else ''}"
+            f"{sentence(remedy()) or ': run longer or reparameterise.'}"
         )
         return Problem(Kind.CONVERGENCE, count, (), message)
 
-    def low_ess(self, facts: list[str]) -> Problem | None:
+    def low_ess(self, remedy: Callable[[], str], facts: list[str]) -> Problem | None:
         """Look for few effective draws; an effective sample size that cannot be computed counts as none."""
         if not self._varies.any() or self._draws < MIN_DRAWS:
             return None
@@ -98,6 +100,7 @@ class Quantities:
         short = f"Chains of {self._draws} draws are too short to say much" if self._draws < ESS_PER_CHAIN else ""
         message = (
             f"The effective sample size of {of(count, low.size)} is below {limit}, which is {ESS_PER_CHAIN} per chain "
-            f"({'; '.join(worst)}). {short or 'Estimates are noisy and their errors uncertain'}: draw more."
+            f"({'; '.join(worst)}). {short or 'Estimates are noisy and their errors uncertain'}"
+            f"{sentence(remedy()) or ': draw more.'}"
         )
         return Problem(Kind.LOW_ESS, count, (), message)

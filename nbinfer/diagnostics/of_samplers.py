@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import compress
 from typing import Any
@@ -14,7 +14,7 @@ from nbinfer.arguments import numbers
 from nbinfer.diagnostics.acceptance import misses_target
 from nbinfer.diagnostics.energy import bfmi
 from nbinfer.diagnostics.kept import Kept
-from nbinfer.diagnostics.problem import Kind, Problem, percent
+from nbinfer.diagnostics.problem import Kind, Problem, percent, sentence
 from nbinfer.diagnostics.quantities import Run, join
 
 BFMI_LIMIT = 0.3
@@ -112,7 +112,12 @@ def where(posterior: Mapping[str, Any], names: Sequence[str], chain: int, draw: 
 
 
 def divergences(
-    stats: Statistics, target_accept: np.ndarray, posterior: Mapping[str, Any], names: Sequence[str], facts: list[str]
+    stats: Statistics,
+    target_accept: np.ndarray,
+    posterior: Mapping[str, Any],
+    names: Sequence[str],
+    remedy: Callable[[], str],
+    facts: list[str],
 ) -> Problem | None:
     """Look for draws that diverged; a single one is named with its point."""
     diverging = stats["diverging"]
@@ -131,7 +136,7 @@ def divergences(
         place = f": draw {draw} of chain {chains[0]}" + (f", near {point}" if point else "")
     message = (
         f"{count} of {total} draws diverged ({percent(count, total)}){place}. Estimates may be biased. "
-        f"Raise target_accept{now} or reparameterise."
+        f"{remedy() or f'Raise target_accept{now} or reparameterise.'}"
     )
     return Problem(Kind.DIVERGENCES, count, chains, message)
 
@@ -151,12 +156,15 @@ def late_divergences(stats: Statistics) -> str | None:
     )
 
 
-def energy(stats: Statistics, facts: list[str]) -> Problem | None:
-    """Look for chains of low E-BFMI."""
+def lowest_bfmi(stats: Statistics) -> np.ndarray:
+    """Return the E-BFMI of each chain, of several samplers the worst; NaN without one."""
     samplers = [stats.kept.each(bfmi, energies) for energies in stats.of_samplers("energy")]
-    if not samplers:
-        return None
-    values = np.fmin.reduce(samplers)  # of a chain, the worst of its samplers
+    return np.asarray(np.fmin.reduce([np.full(len(stats.chain_ids), np.nan), *samplers]))
+
+
+def energy(stats: Statistics, remedy: Callable[[], str], facts: list[str]) -> Problem | None:
+    """Look for chains of low E-BFMI."""
+    values = lowest_bfmi(stats)
     low = np.flatnonzero(values < BFMI_LIMIT)
     if not low.size:
         if np.isfinite(values).any():
@@ -165,8 +173,8 @@ def energy(stats: Statistics, facts: list[str]) -> Problem | None:
     chains = tuple(stats.chain_ids[i] for i in low)
     worst = ", ".join(f"{values[i]:.2f}" for i in low)
     message = (
-        f"E-BFMI is below {BFMI_LIMIT} in {join('chain', chains)} ({worst}). The tails may be poorly explored: "
-        "tune longer or reparameterise."
+        f"E-BFMI is below {BFMI_LIMIT} in {join('chain', chains)} ({worst}). The tails may be poorly explored"
+        f"{sentence(remedy()) or ': tune longer or reparameterise.'}"
     )
     return Problem(Kind.BAD_ENERGY, low.size, chains, message)
 

@@ -64,3 +64,13 @@ def round_down(value: float) -> int:
     """Round down to two digits."""
     unit = 10 ** max(math.floor(math.log10(value)) - 1, 0) if value >= 1 else 1
     return int(value // unit * unit)
+
+
+def sentence(text: str) -> str:
+    """Write what follows a sentence that has no full stop yet; nothing if there is nothing."""
+    return f". {text}" if text else ""
+
+
+def two_digits(value: float) -> str:
+    """Write a number with two digits: 4.3, 220, 50000."""
+    return f"{float(f'{value:.2g}'):g}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from nbinfer.arguments import words
+from nbinfer.diagnostics.effort import cost, metrics
 from nbinfer.diagnostics.measure import MIN_DRAWS
 from nbinfer.diagnostics.movement import stuck
 from nbinfer.diagnostics.of_draws import Quantities
@@ -21,6 +22,7 @@ from nbinfer.diagnostics.of_samplers import (
     late_divergences,
     treedepth,
 )
+from nbinfer.diagnostics.places import Remedy
 from nbinfer.diagnostics.problem import Kind, Problem, plural
 from nbinfer.diagnostics.quantities import Measured, Run, cut_note, join, measure_run, read
 from nbinfer.errors import ConvergenceWarning, unseen
@@ -89,6 +91,10 @@ def check(
     `target_accept`; draws that are not finite; parameters that never moved; fewer than four draws; an interruption.
     An R-hat or ESS that cannot be computed of draws that vary is the worst of all.
 
+    Where divergences, or low energy, come from a funnel, or from a region that has held a chain, the first of the
+    problems that this explains says so, and what helps. Notes tell what the metric has learnt of correlation, and what
+    helps if half of the draws took more than 100 gradients.
+
     Parameters
     ----------
     trace : Trace, or mapping of str to array_like, shape (chain, draw, *shape)
@@ -120,17 +126,15 @@ def check(
     run = read(trace)
     if run.done is None:
         raise ValueError("all variables of a run must have the same numbers of chains and draws.")
-    attrs = getattr(trace, "attrs", None) or {}
-    max_treedepth = attrs.get("max_treedepth") if max_treedepth is None else max_treedepth
-    target_accept = attrs.get("target_accept") if target_accept is None else target_accept
-    largest_step_size = attrs.get("largest_step_size") if largest_step_size is None else largest_step_size
-    parameters = attrs.get("parameters", ()) if parameters is None else parameters
+    of_run = getattr(trace, "attrs", None) or {}
+    parameters = of_run.get("parameters", ()) if parameters is None else parameters
     known = [name for name in words("parameters", parameters) if name in run.posterior] or None
+    names = known or list(run.posterior)
     measured = measure_run(run, run.posterior, 0.9)
-    stats = Statistics(trace, run)
-    targets = stats.for_samplers("target_accept", target_accept, 1.0)
-    limits = stats.for_samplers("largest_step_size", largest_step_size, np.inf)
-    quantities = Quantities(run, measured)
+    stats, quantities = Statistics(trace, run), Quantities(run, measured)
+    targets = stats.for_samplers("target_accept", _given(target_accept, of_run, "target_accept"), 1.0)
+    limits = stats.for_samplers("largest_step_size", _given(largest_step_size, of_run, "largest_step_size"), np.inf)
+    remedy = Remedy(stats, run.posterior, names, targets)
 
     notes: list[str] = []
     facts: list[str] = []
@@ -138,17 +142,24 @@ def check(
         _interrupted(trace, run),
         _too_few(run, notes),
         quantities.not_finite(),
-        divergences(stats, targets, run.posterior, known or list(run.posterior), facts),
-        quantities.convergence(facts),
+        divergences(stats, targets, run.posterior, names, remedy.take, facts),
+        quantities.convergence(remedy.take, facts),
         stuck(run, measured, known, notes),
-        quantities.low_ess(facts),
-        energy(stats, facts),
+        quantities.low_ess(remedy.take, facts),
+        energy(stats, remedy.take, facts),
         acceptance(stats, targets, limits),
-        treedepth(stats, max_treedepth, notes),
+        treedepth(stats, _given(max_treedepth, of_run, "max_treedepth"), notes),
     ]
-    notes += [note for note in (late_divergences(stats), cut_note(run)) if note]
+    problems = [problem for problem in found if problem]
+    costs = cost(stats, metrics(trace), run.posterior, names, targets, problems)
+    notes += [note for note in (late_divergences(stats), *costs, cut_note(run)) if note]
     verdict = "No problems found" + (f": {', '.join(facts)}." if facts else ".")
-    return Report([problem for problem in found if problem], notes, verdict, measured)
+    return Report(problems, notes, verdict, measured)
+
+
+def _given(value: Any, of_run: Mapping[str, Any], name: str) -> Any:
+    """Return a setting that was given, or else that of the run."""
+    return of_run.get(name) if value is None else value
 
 
 def _interrupted(trace: Any, run: Run) -> Problem | None:

@@ -46,6 +46,7 @@ CHAIN = State(
         "tune": "i8",  # draws of warm-up; `done` counts them, too
         "thin": "i8",  # of how many draws after warm-up one is kept
         "tuning": "i8",  # whether the draw under way is one of them
+        "may_climb": "i8",  # whether nobody chose where the chain begins, so that a step may begin higher up
         "gradients": "i8",  # evaluations of the gradient so far
         "divergences": "i8",  # after warm-up
         "enough_divergences": "i8",  # that many stop the run; 0: none do

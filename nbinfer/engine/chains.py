@@ -116,7 +116,16 @@ class Chains(Jobs):
         """Return what one of the steps keeps, by name; of all chains or of one."""
         return Memory(self._places[step], self.state[chain], self._work[chain])
 
-    def begin(self, chain: int | slice, position: Any, logp: Any, grad: Any = None, discrete: Any = None) -> None:
+    def begin(
+        self,
+        chain: int | slice,
+        position: Any,
+        logp: Any,
+        grad: Any = None,
+        discrete: Any = None,
+        *,
+        may_climb: bool = False,
+    ) -> None:
         """Put chains at their starting points and their steps at their first state.
 
         Parameters
@@ -130,11 +139,13 @@ class Chains(Jobs):
             Its gradient, if it is known.
         discrete : array_like of int, optional
             Discrete values. Default: as they are.
+        may_climb : bool
+            Whether steps that have gradients may begin warm-up at a point of higher density instead.
         """
         memory = Memory(self._header, self.state[chain], self._work[chain])
         position = np.asarray(position)
         memory.position[:] = position
-        memory.logp, memory.gradient_known = logp, grad is not None
+        memory.logp, memory.gradient_known, memory.may_climb = logp, grad is not None, may_climb
         if grad is not None:
             memory.grad[:] = grad
         if discrete is not None:

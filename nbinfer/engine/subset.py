@@ -120,7 +120,7 @@ class SubsetStep:
         outer, inner = around.chain.record, own.chain
         own.function, own.n = self.inner.function.address, site.bound.dim
         own.density, own.value, own.context = outer["density"], outer["value"], outer["context"]
-        for name in ("words", "number", "discrete", "n_discrete", "stop", "progress"):
+        for name in ("words", "number", "discrete", "n_discrete", "stop", "progress", "may_climb"):
             setattr(inner, name, outer[name])
         inner.density = inner.value = density.address
         inner.context = own.address

@@ -61,16 +61,18 @@ def sample(
         default all, go to the method that samples them best: continuous ones to NUTS, as `init` and `nuts_kwargs` say,
         discrete ones to a Gibbs or a Metropolis step.
     init : str
-        'auto' starts each chain at the initial point plus U(-1, 1) in every unconstrained coordinate and learns the
-        metric called 'fisher', see `NUTS`; 'jitter+adapt_diag' and 'adapt_diag' learn the variances, with and without
-        that jitter. For the others, which want NUTS for all variables, see `init_nuts`. Discrete values begin all over
-        their support. Where the density is zero a chain tries again, a hundred times in all, further out and closer in.
+        'auto' starts each chain at the initial point plus U(-1, 1) in every unconstrained coordinate, lets it climb
+        from there by L-BFGS before the first transition of NUTS or `HamiltonianMC` in warm-up, as long as an iteration
+        gains more than a nat per coordinate, 100 gradients at most, and learns the metric called 'fisher', see `NUTS`.
+        'jitter+adapt_diag' and 'adapt_diag' learn the variances, with and without that jitter; nothing climbs. For the
+        others, which want NUTS for all variables, see `init_nuts`. Discrete values begin all over their support. Where
+        the density is zero a chain tries again, a hundred times in all, further out and closer in.
     n_init : int
         Draws of the run that init='nuts' makes first; iterations of a fit at most.
     start : mapping or sequence of mappings, optional
         Constrained values by name, for all chains or one mapping per chain. Of what is missing, coordinates come from
-        the initial point, discrete values from all over their support. A given start is not jittered, but coordinates
-        that are missing are where the density is zero.
+        the initial point, discrete values from all over their support. From a given start nothing climbs; it is not
+        jittered, but coordinates that are missing are where the density is zero.
     trace : sequence of str, optional
         Names of the parameters and derived quantities to keep. Default: all.
     chain_idx : int
@@ -151,7 +153,7 @@ def sample(
     assigned = separated(assign(model, given, options, {"nuts": initial_metric(initial, options.get("nuts", {}))}))
     sampling = Sampling(
         model, assigned, draws=draws, tune=tune, numbers=numbers, sequences=sequences, jitter=initial.jitter,
-        start=initial.start if start is None else start, kept=kept, discard=discard_tuned_samples,
+        climb=initial.climb, start=initial.start if start is None else start, kept=kept, discard=discard_tuned_samples,
     )  # fmt: skip
     display = display_of_chains(progressbar, numbers, tune, tune + draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C

@@ -16,6 +16,7 @@ from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.starts import starting_points
 from nbinfer.engine.step import StepMethod, site_of
 from nbinfer.errors import SamplingError, unseen
+from nbinfer.mcmc.metric.reading import metrics_of
 from nbinfer.model import Model
 from nbinfer.model.code.extras import check_conditionals
 from nbinfer.random import key_of
@@ -41,6 +42,8 @@ class Sampling:
         Where they begin, see `starting_points`.
     jitter, disperse : bool
         Whether coordinates that are not given are jittered, and discrete values drawn.
+    climb : bool
+        Whether chains without a given start, if they are jittered, climb before they draw.
     kept : set of str, optional
         Names that the trace keeps. Default: all.
     discard : bool
@@ -71,6 +74,7 @@ class Sampling:
         start: Any = None,
         jitter: bool = True,
         disperse: bool = True,
+        climb: bool = True,
         kept: set[str] | None = None,
         discard: bool = True,
         record: bool = True,
@@ -90,9 +94,8 @@ class Sampling:
         self._check_starts(steps, points, gradient)
         self._store = MemoryStore(chains, tune, draws)
         self.chains = Chains(self.bound, steps, tune, numbers, keys, self._store.words)
-        self.chains.begin(
-            slice(None), *(None if part[0] is None else np.array(part) for part in zip(*points, strict=True))
-        )
+        parts = (None if part[0] is None else np.array(part) for part in zip(*points, strict=True))
+        self.chains.begin(slice(None), *parts, may_climb=climb and jitter and start is None)
         columns = columns_of_draws(self._store, self.bound.columns, kept, warm_up=not discard) if record else []
         statistics = columns_of_statistics(self._store, [m.statistics for m in self.methods]) if record else []
         self.chains.wire(columns, statistics, self._store.thin)
@@ -129,6 +132,7 @@ class Sampling:
             attrs=_attributes(self._sequences, seconds, self.methods, self.tune, self.chains.progress["gradients"])
             | {"parameters": list(self._model.parameters)},
             interrupted=bool((done < self.tune + self.draws).any()),
+            metric=metrics_of(self.chains, self.numbers),
         )
 
 
@@ -183,7 +187,7 @@ def _attributes(
         "sample_dims": ["chain", "draw"],
         "sampling_time": seconds,
         "seed": entropies[0] if one else entropies,
-        "gradients": [int(g) for g in gradients],  # evaluations per chain, warm-up and search of the step size included
+        "gradients": [int(g) for g in gradients],  # evaluations per chain, warm-up and searches included
         "tune": tune,
         "steps": [method.name for method in methods],
     } | settings(methods, "target_accept", "max_treedepth", "largest_step_size")

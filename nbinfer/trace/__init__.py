@@ -2,12 +2,14 @@
 
 from nbinfer.trace.covariance import trace_cov
 from nbinfer.trace.merge import merge_traces
+from nbinfer.trace.metric import Metric
 from nbinfer.trace.names import OLD_STATISTICS, UnknownNameError
 from nbinfer.trace.rows import fill_unfinished, fill_value
 from nbinfer.trace.trace import MultiTrace, Trace
 
 __all__ = [
     "OLD_STATISTICS",
+    "Metric",
     "MultiTrace",
     "Trace",
     "UnknownNameError",

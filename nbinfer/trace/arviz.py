@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.trace.metric import attributes
 from nbinfer.trace.rows import Counts, fill_value
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def to_arviz(trace: Trace) -> Any:
     groups["observed_data"] = trace.observed_data
     groups = {group: values for group, values in groups.items() if values}
     attrs = {"/": _storable(trace.attrs)} | {group: _storable(trace.attrs) for group in groups}
+    if "sample_stats" in attrs:
+        attrs["sample_stats"] |= attributes(trace.metric)
     if "observed_data" in attrs:
         attrs["observed_data"].pop("sample_dims", None)
     tree = from_dict(

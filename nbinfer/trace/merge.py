@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import several
+from nbinfer.trace.metric import joined_metrics
 from nbinfer.trace.names import listed
 from nbinfer.trace.rows import Counts, unfinished
 
@@ -32,7 +33,7 @@ def merge_traces(traces: Iterable[Trace]) -> Trace:
     trace : Trace
         A new trace, ordered by chain number. Shorter chains end in NaN (integers: their smallest value). It
         has the statistics that all of the traces have, the attributes on which they agree, the sum of their
-        sampling times, and no report.
+        sampling times, the metrics of all chains if all of the traces have them, and no report.
 
     Raises
     ------
@@ -88,6 +89,7 @@ def joined(traces: Sequence[Trace]) -> Trace:
         interrupted=any(trace.interrupted for trace in traces),
         dims=_union([trace.dims for trace in traces]),
         coords=_union([trace.coords for trace in traces]),
+        metric=joined_metrics([trace.metric for trace in traces], numbers),
     )
 
 

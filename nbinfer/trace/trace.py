@@ -12,6 +12,7 @@ from nbinfer.arguments import array as array_of
 from nbinfer.arguments import flag, instance, mapping, words
 from nbinfer.trace.checks import Arrays, adopted, common_shape, counts, fitted, numbers, schema_attributes
 from nbinfer.trace.merge import joined
+from nbinfer.trace.metric import Metric
 from nbinfer.trace.names import UnknownNameError, has, listed, unknown
 from nbinfer.trace.reading import Reader
 from nbinfer.trace.rows import Selection
@@ -49,6 +50,8 @@ class Trace(Reader):
         Names of the axes of variables after chain and draw, for `to_arviz`.
     coords : mapping of str to sequence, optional
         Labels along named axes, for `to_arviz`.
+    metric : Metric or tuple of Metric, optional
+        What the chains' metrics were in the end.
 
     Attributes
     ----------
@@ -66,6 +69,9 @@ class Trace(Reader):
         What the diagnostics found, once somebody has looked.
     dims, coords : dict
         Names and labels of axes.
+    metric : Metric, tuple of Metric, or None
+        The metric that each chain ended with, see `nbinfer.trace.Metric`: of several Hamiltonian steps one each, in
+        the order of the steps; None if there is no such step, or its metric is two functions.
 
     Examples
     --------
@@ -100,6 +106,7 @@ class Trace(Reader):
         interrupted: bool = False,
         dims: Mapping[str, Sequence[str]] | None = None,
         coords: Mapping[str, Any] | None = None,
+        metric: Metric | tuple[Metric, ...] | None = None,
     ) -> None:
         self.posterior = adopted("posterior", posterior)
         self.sample_stats = adopted("sample_stats", sample_stats)
@@ -119,10 +126,9 @@ class Trace(Reader):
             raise ValueError(f"all groups must have {chains} chains like posterior, the warm-up has {warm_chains}")
         self.draws_done = counts("draws_done", draws_done, chains, draws)
         self.tune_done = counts("tune_done", tune_done, chains, tune)
-        self.chain_ids = numbers(chain_ids, chains)
+        self.chain_ids, self.interrupted = numbers(chain_ids, chains), flag("interrupted", interrupted)
         self.attrs = schema_attributes() | dict(mapping("attrs", attrs))
-        self.interrupted = flag("interrupted", interrupted)
-        self.report = None
+        self.report, self.metric = None, metric
         self.dims: dict[str, list[str]] = {name: words("dims", axes) for name, axes in mapping("dims", dims).items()}
         self.coords: dict[str, Any] = dict(mapping("coords", coords))
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from nbinfer.arguments import between, choice, flag, is_number, positive
-from nbinfer.compile import Record, kernel, record_at
+from nbinfer.compile import Record, call_step, kernel, record_at
 from nbinfer.compile.forks import cached_property
-from nbinfer.engine.chain import know_gradient
+from nbinfer.engine.chain import Chain, know_gradient
 from nbinfer.engine.state import Inner, Memory, State
 from nbinfer.engine.step import Around, Competence, Site, StepMethod
 from nbinfer.mcmc.adaptation import step_size as step_sizes
@@ -24,6 +24,7 @@ from nbinfer.mcmc.adaptation import warmup
 from nbinfer.mcmc.adaptation.step_size import AVERAGING, DualAveraging
 from nbinfer.mcmc.adaptation.warmup import SCHEDULE, Schedule
 from nbinfer.mcmc.hamiltonian import integrators
+from nbinfer.mcmc.hamiltonian.climb import SEARCH, climb
 from nbinfer.mcmc.hamiltonian.integrators import integrator_number
 from nbinfer.mcmc.hamiltonian.phase import from_chain, momentum_of, point_at
 from nbinfer.mcmc.metric import kernel as metrics
@@ -44,8 +45,14 @@ HAMILTONIAN = State(
         "high": "f8",
         "first_step_size": "f8",
         "begun": "i8",  # whether the first transition has been prepared
+        "climb": "i8",  # C function that looks for a better start; 0: the chain begins where it is
     },
-    parts={"metric": Inner(lambda step: step.kinetic), "schedule": SCHEDULE, "averaging": AVERAGING},
+    parts={
+        "metric": Inner(lambda step: step.kinetic),
+        "schedule": SCHEDULE,
+        "averaging": AVERAGING,
+        "search": Inner(lambda step: SEARCH),
+    },
     statistics={
         "lp": "float64",
         "acceptance_rate": "float64",
@@ -62,24 +69,26 @@ Row = HAMILTONIAN.row
 
 
 @kernel
-def enter(chain: Record, own: Record, points: int) -> float:
+def enter(chain_address: int, own: Record, points: int) -> float:
     """Prepare a transition; return its step size.
 
     Parameters
     ----------
-    chain : Chain record
-        Its gradient is known afterwards.
+    chain_address : int
+        Address of the chain; its gradient is known afterwards.
     own : record of a state whose base is `HAMILTONIAN`
-        The first transition of warm-up finds a first metric and a first step size.
+        The first transition of warm-up finds a better start if it may, a first metric and a first step size.
     points : int
         Address of two phase points that may be overwritten.
     """
-    averaging = record_at(own.averaging, DualAveraging)
+    chain, averaging = record_at(chain_address, Chain), record_at(own.averaging, DualAveraging)
     know_gradient(chain)
     if own.begun == 0:
         own.begun = 1
         step_sizes.restart(averaging, own.first_step_size)
         if chain.tuning != 0:
+            if own.climb != 0:
+                call_step(own.climb, chain_address, own.search)
             metrics.initial_metric(record_at(own.metric, Metric), chain.grad)
             if own.adapts_step_size != 0:
                 search_step_size(chain, own, points)
@@ -273,8 +282,11 @@ class HamiltonianStep(StepMethod):  # numpydoc ignore=PR01
         averaging.t0, averaging.k = self.t0, self.k
         # Without a metric that is learnt a step is as long as the parameters are large.
         averaging.largest = np.inf if np.isnan(largest) else largest
+        SEARCH.initialise(own.search, site.n)
         self.kinetic.placed(site).initialise(own.metric, own.schedule, tune, position)
 
     def connect(self, own: Memory, around: Around, site: Site) -> None:
-        """Write the functions of a metric that is made of them."""
+        """Write the C functions: those of a metric that is made of them, and what climbs where a chain may."""
         self.kinetic.connect(own.metric)
+        may_climb = np.asarray(around.chain.may_climb) != 0
+        own.climb = climb.address * may_climb if may_climb.any() else 0

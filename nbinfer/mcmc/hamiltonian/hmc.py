@@ -45,7 +45,7 @@ _OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
 def step(chain_address: int, own_address: int) -> int:
     """Make one transition of a chain."""
     chain, own = record_at(chain_address, Chain), record_at(own_address, Hmc)
-    size = hamiltonian.enter(chain, own, own.points)
+    size = hamiltonian.enter(chain_address, own, own.points)
     if not _trajectory(chain, own, size):
         return _STOPPED
     error = own.energy - own.start_energy

@@ -26,8 +26,12 @@ from nbinfer.random import Purpose, generator, key_of, seed_sequences
 from nbinfer.trace.columns import Column
 from nbinfer.trace.store import MemoryStore
 
-#: Initialisers that need nothing but the model: name -> (jitter, name of the metric).
-SIMPLE = {"auto": (True, None), "jitter+adapt_diag": (True, "diag"), "adapt_diag": (False, "diag")}
+#: Initialisers that need nothing but the model: name -> (jitter, climb, name of the metric).
+SIMPLE = {
+    "auto": (True, True, None),
+    "jitter+adapt_diag": (True, False, "diag"),
+    "adapt_diag": (False, False, "diag"),
+}
 _VARIATIONAL = ("advi", "advi+adapt_diag", "advi+adapt_diag_grad", "advi_map")
 _WHOLE = ("map", "nuts", *_VARIATIONAL)
 #: How many draws the variances of a fit are worth to a metric that learns on.
@@ -44,12 +48,15 @@ class Initial(NamedTuple):
         A point for each chain; None: the initial point.
     jitter : bool
         Whether chains without a point are jittered.
+    climb : bool
+        Whether those then climb, see `nbinfer.mcmc.hamiltonian.climb`.
     metric : str or QuadPotential, or None
         The initial metric of NUTS; None: its default.
     """
 
     start: list[dict[str, Any]] | None
     jitter: bool
+    climb: bool
     metric: str | QuadPotential | None
 
 
@@ -110,8 +117,7 @@ def initialised(
     progressbar : bool
     """
     if init in SIMPLE:
-        jitter, metric = SIMPLE[init]
-        return Initial(None, jitter, metric)
+        return Initial(None, *SIMPLE[init])
     if init == "map":
         return _from_map(model, len(numbers), progressbar)
     if init in _VARIATIONAL:
@@ -141,7 +147,7 @@ def _from_map(model: Model, chains: int, progressbar: bool) -> Initial:
         error = not_definite("the curvature at the maximum", precision, names)
         error.add_note("init='map' fits no metric here; init='auto' learns one.")
         raise error from None
-    return Initial([point] * chains, False, QuadPotentialFull(half.T @ half))
+    return Initial([point] * chains, False, False, QuadPotentialFull(half.T @ half))
 
 
 def _from_fit(
@@ -174,7 +180,7 @@ def _from_fit(
         metric = QuadPotentialDiagAdaptGrad(model.dim, mean, std**2, _FIT_WEIGHT)
     else:
         metric = QuadPotentialDiag(std**2)
-    return Initial(points, False, metric)
+    return Initial(points, False, False, metric)
 
 
 def _from_run(
@@ -199,7 +205,7 @@ def _from_run(
         generator(key_of(s), 0, n, Purpose.START).integers(draws) for s, n in zip(sequences, numbers, strict=True)
     ]
     start = [model.constrain(positions[0, i]) for i in chosen]
-    return Initial(start, False, QuadPotentialFull(covariance))
+    return Initial(start, False, False, QuadPotentialFull(covariance))
 
 
 def init_nuts(
@@ -239,7 +245,7 @@ def init_nuts(
     Returns
     -------
     start : list of dict
-        Constrained values by name, for each chain.
+        Constrained values by name, for each chain, from which none climbs, as it does in ``sample(init="auto")``.
     nuts : NUTS
         Pass both on: ``sample(model, step=nuts, start=start, chains=chains)``.
 

@@ -42,7 +42,7 @@ def step(chain_address: int, own_address: int) -> int:
     """Make one transition of a chain."""
     chain, own = record_at(chain_address, Chain), record_at(own_address, Nuts)
     metric, tree = record_at(own.metric, Metric), record_at(own.tree, Tree)
-    tree.step_size = hamiltonian.enter(chain, own, tree.points)  # slots are free before and after a transition
+    tree.step_size = hamiltonian.enter(chain_address, own, tree.points)  # slots are free before and after a transition
     slot = trees.transition(chain, metric, tree, _max_depth(chain, own))
     if slot < 0:
         return _STOPPED

@@ -212,7 +212,7 @@ class _FisherLowRank(_Fisher):
 
     keeps_all = False
 
-    def directions(self, n: int, tune: int) -> int:
+    def directions(self, n: int, tune: float) -> int:
         return min(n, MOST) if n > 1 and self.schedule(n, tune)["final_start"] >= FIRST else 0
 
     def initialise(self, metric: Memory, schedule: Memory, tune: float, position: Floats) -> None:
@@ -235,7 +235,7 @@ class _Dense(_FisherLowRank):
 
     keeps_all = True
 
-    def directions(self, n: int, tune: int) -> int:
+    def directions(self, n: int, tune: float) -> int:
         return n if super().directions(n, tune) else 0
 
 

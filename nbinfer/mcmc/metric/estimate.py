@@ -74,7 +74,7 @@ def estimate(low: Record, n: int, first: int, end: int, inv_mass: int) -> int:
     if _misfit(low, n, count) < _misfit_of(cutoff):  # in all directions together
         return 0
     size = _FEW
-    while size < 2 * low.rank:
+    while size < low.rank:  # as many as there were
         size *= 2
     while 2 * size <= min(n, MOST) and size <= count:
         found = _find_leading(low, n, count, size, cutoff)
@@ -149,12 +149,12 @@ def _find_leading(low: Record, n: int, count: int, size: int, cutoff: float) -> 
 def _find_all(low: Record, n: int, count: int) -> int:
     """Find an orthonormal basis of the space that draws and gradients span, or lead to; return its dimension.
 
-    Those suffice: a large eigenvalue shows in the draws and a small one in the gradients. Of few coordinates there is
-    no need for a basis.
+    Those suffice: a large eigenvalue shows in the draws and a small one in the gradients. Half of many draws do, since
+    so many draws tell no more directions apart. Of few coordinates there is no need for a basis.
     """
     if n <= min(count, low.most):
         return n
-    some = min(count, low.most // 2)
+    some = min(count, low.most // 2, max(_FEW, count // 2))
     found = _lead(low, n, low.x, count, some, low.seeds, low.basis)
     found += _lead(low, n, low.g, count, some, low.seeds, low.basis + 8 * n * found)
     return span(low.basis, found, n, low.sizes)

@@ -7,6 +7,7 @@ it from a window of draws and gradients, which is kept here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -22,9 +23,9 @@ SMALL = 10
 _DRAWS, _LEAST_DRAWS, _MEMORY = 500, 50, 1 << 21  # draws of a window at most, unless they were more numbers than that
 
 
-def window_of(n: int, tune: int) -> int:
+def window_of(n: int, tune: float) -> int:
     """Return for how many draws of `n` coordinates a window has room: half of warm-up, but only so many."""
-    return max(_LEAST_DRAWS, min(_DRAWS, _MEMORY // n // 10 * 10, (tune + 19) // 20 * 10))
+    return max(_LEAST_DRAWS, min(_DRAWS, _MEMORY // n // 10 * 10, math.ceil(tune / 20) * 10))
 
 
 def _if_learnt(size: Callable[[int, int, int], int]) -> Callable[[Any, Any], int]:

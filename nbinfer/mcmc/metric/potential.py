@@ -194,7 +194,7 @@ class QuadPotential:
             )
         return self
 
-    def directions(self, n: int, tune: int) -> int:
+    def directions(self, n: int, tune: float) -> int:
         """Return how many directions there is to be room for; 0: none are learnt in so many draws of warm-up."""
         return 0
 

@@ -62,8 +62,11 @@ MUTANTS = {
     "the wrong sign of the change": (_DECIDES, _DECIDES.replace("-error", "error")),
     "every end accepted": ("accepted = uniform(chain.words) < accept", "accepted = uniform(chain.words) < 1.1"),
     "a step size that depends on the position": (
-        "hamiltonian.enter(chain, own, own.points)",
-        "hamiltonian.enter(chain, own, own.points) / (1.0 + integrators.floats_at(chain.position, chain.n)[0] ** 2)",
+        "hamiltonian.enter(chain_address, own, own.points)",
+        (
+            "hamiltonian.enter(chain_address, own, own.points)"
+            " / (1.0 + integrators.floats_at(chain.position, chain.n)[0] ** 2)"
+        ),
     ),
     "a wrong last half kick": (
         "return logp, _kick(n, target, metric.inv_mass, kick)",
