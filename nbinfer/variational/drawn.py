@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,6 +40,7 @@ class Drawn(Grouped):
         self._fitting: Fitting | None = None
         self._history = np.zeros(0)
         self._drawn = 0
+        self._judged: tuple[bytes, Psis] | None = None
         self.report: Any = None
 
     # ---- memory
@@ -68,6 +68,7 @@ class Drawn(Grouped):
             fitting = Fitting(model, self.groups, chosen, self._sequence, settings or Settings(sgd()))
             fitting.go_on_from(self.hist)
             self._fitting = fitting
+        self._fitting.hold_parameters()
         return self._fitting
 
     @property
@@ -232,10 +233,14 @@ class Drawn(Grouped):
             logp = logp + (beta - 1.0) * drawing.log_densities(fitting, found.positions, PRIOR)
         return -float(np.mean(logp - beta * found.logq))
 
-    @functools.cached_property
+    @property
     def psis_of_draws(self) -> Psis:
-        """Importance weights of new draws, smoothed, with their k-hat."""
-        return psis(comparable(self.log_weights(KHAT_DRAWS, self.next_sequence(), True)))
+        """Importance weights of new draws, smoothed, with their k-hat; found once for the parameters as they are."""
+        now = b"".join(shared.get_value(borrow=True).tobytes() for shared in self.params)
+        if self._judged is None or self._judged[0] != now:
+            weights = self.log_weights(KHAT_DRAWS, self.next_sequence(), up_to_constants=True)
+            self._judged = now, psis(comparable(weights))
+        return self._judged[1]
 
     def next_sequence(self) -> np.random.SeedSequence:
         """Return a seed that follows from the approximation's and is another."""
@@ -246,10 +251,6 @@ class Drawn(Grouped):
     def khat(self) -> float:
         """How heavy the tail of importance weights is: above 0.7 the fit is not to be trusted; -inf: it is exact."""
         return self.psis_of_draws.khat
-
-    def changed(self) -> None:
-        """Forget what was found out before parameters changed."""
-        vars(self).pop("psis_of_draws", None)
 
 
 def comparable(ratios: Floats) -> Floats:

@@ -19,6 +19,7 @@ from nbinfer.variational.families.family import ENTROPY, Extent
 from nbinfer.variational.group import Group
 from nbinfer.variational.job import FIT, LATELY, TOLERATED, FitStatus, Progress, advance
 from nbinfer.variational.optimizers.rule import Rule
+from nbinfer.variational.values import Shared
 
 #: Contexts of the model: the fit's, whose weights know beta; that of plain densities; that of the prior alone. Where
 #: the density has no terms to weigh, there is one context for all.
@@ -95,6 +96,7 @@ class Fitting(Jobs):
         super().__init__(bound, plan, header, advance.address, [0], [key_of(sequence)], Progress)
         self.losses = np.zeros(0)
         self._rates = np.zeros(0)
+        self._views: list[tuple[Shared, NDArray[np.float64]]] = []
         self._begin(moving)
         self.connect()
 
@@ -135,8 +137,14 @@ class Fitting(Jobs):
             own.entropy = ENTROPY[settings.estimator]
             at = self._starts[k]
             for shared in group.params:
-                shared.move_to(fit.parameters[at : at + shared.size].reshape(shared.shape))
+                self._views.append((shared, fit.parameters[at : at + shared.size].reshape(shared.shape)))
                 at += shared.size
+        self.hold_parameters()
+
+    def hold_parameters(self) -> None:
+        """Have all parameters live in this block; those that a user gave may have gone to that of another fit."""
+        for shared, memory in self._views:
+            shared.move_to(memory)
 
     def connect(self) -> None:
         super().connect()

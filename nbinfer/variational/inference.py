@@ -272,7 +272,6 @@ class _Fit(Task[Approximation]):
         except Exception as error:
             self.error = self.error or error
         self._display.close()
-        self._approx.changed()
         self._approx.report = self._report()
         self.result = self._approx
         if self.error is None:
@@ -303,7 +302,6 @@ class _Fit(Task[Approximation]):
         due = [callback for callback in self._callbacks if done % _period(callback) == 0]
         if not due or self._halted:
             return False
-        self._approx.changed()
         losses = self._updates.fitting.hist if self._score else None
         for callback in due:
             try:

@@ -280,7 +280,6 @@ class ObjectiveUpdates(dict[Shared, Rule]):
         """Make one step."""
         self.fitting.make_room(1)
         outcome = self.advance(int(self.fitting.fit.done) + 1, Silent())
-        self.objective.approx.changed()
         if outcome.error is not None:
             raise outcome.error
         self.set_more()

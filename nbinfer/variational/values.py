@@ -76,8 +76,9 @@ class Shared:
 
     def move_to(self, memory: NDArray[np.float64]) -> None:
         """Live in other memory from now on, with the same value."""
-        memory[...] = self._value
-        self._value = memory
+        if self._value is not memory:
+            memory[...] = self._value
+            self._value = memory
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self._value, dtype)

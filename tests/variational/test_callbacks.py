@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
+from nbinfer.engine import progress
 from tests.variational.targets import FIVE, conjugate, several
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
@@ -190,3 +191,14 @@ def test_a_tracker_may_look_now_and_then():
     tracker = nb.Tracker(every=5, i=lambda approx, losses, i: i)
     fit(12, tracker)
     assert tracker["i"] == [5, 10]
+
+
+def test_the_bar_shows_the_mean_loss(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "_is_interactive", lambda: True)
+    inference = nb.ADVI(model=several(), random_seed=1)
+    approx = inference.fit(40)
+    shown = capsys.readouterr().err
+    assert "mean_field: 100%" in shown
+    assert f"Average Loss = {approx.hist.mean():,.5g}" in shown
+    inference.fit(40, progressbar=False)
+    assert capsys.readouterr().err == ""

@@ -171,3 +171,15 @@ def test_several_groups_fit_as_one_does():
     assert approx.report.family == "mean_field"
     assert np.isfinite(approx.hist).all()
     assert (approx.mean != 0.0).all()
+
+
+def test_parameters_may_be_given_to_two_approximations():
+    """Each of them sees what they are at the moment."""
+    mu = nb.shared(np.zeros(2))
+    model = nb.Model({"x": nb.real(2)}, logp=lambda p, d: -0.5 * np.sum(p.x**2))
+    first, second = (
+        nb.Approximation(nb.Group("x", params={"mu": mu, "rho": [-30.0, -30.0]}, model=model), model) for _ in range(2)
+    )
+    for value, approx in ((1.0, first), (2.0, second), (3.0, first)):
+        mu.set_value([value, value])
+        np.testing.assert_allclose(approx.draw(2).positions, value)
