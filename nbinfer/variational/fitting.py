@@ -190,7 +190,9 @@ class Fitting(Jobs):
         """Make ready for further iterations, whose losses will follow the others."""
         fit = self.fit
         first = int(fit.done)
-        self.losses = np.concatenate([self.losses[:first], np.full(count, np.nan)])
+        if first + count > len(self.losses):  # twice as many, so that single steps need not move all of them each time
+            room = np.full(max(first + count, 2 * first) - first, np.nan)
+            self.losses = np.concatenate([self.losses[:first], room])
         rates = self._rates = self.settings.rule.rates(first, first + count)
         fit.losses, fit.first = address_of(self.losses), first
         fit.rates = address_of(rates) if rates.ndim else 0

@@ -1,6 +1,8 @@
 """Every name of the documents that the rooms of this folder answer to has its row for who comes from PyMC."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,8 @@ def test_every_public_name_comes_from_its_room_when_asked_for():
         assert getattr(nb, name) is getattr(variational, name)
         assert name in nb.__all__
     assert nb.optimizers.adam is nb.adam
+
+
+def test_who_samples_imports_none_of_it():
+    code = "import nbinfer, sys; print([name for name in sys.modules if name.startswith('nbinfer.variational')])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
