@@ -319,17 +319,18 @@ class _InPython(ObjectiveUpdates):
         done = int(fitting.fit.done)
         draws = pulling.draw(fitting, done, fitting.settings.n_draws)
         value, to_draws, _ = op.apply(tf, draws)
-        pulling.pull(fitting, done, to_draws)
+        pulling.pull(fitting, done, op.slope(value) * np.asarray(to_draws))
         status = pulling.move(fitting)
         if status:
             fitting.fit.status = status
             raise fitting.failure(0)[0]
         if self._test is not None:
             draws = pulling.draw(fitting, done, self._test_draws)
-            slopes = op.apply(tf, draws)[2]
+            expectation, _, slopes = op.apply(tf, draws)
+            slopes = [op.slope(expectation) * np.asarray(slope) for slope in slopes]
             if fitting.settings.largest_norm is not None:
                 slopes = total_norm_constraint(slopes, fitting.settings.largest_norm)
-            self._test.step([-np.asarray(slope) for slope in slopes])  # upwards
+            self._test.step([-slope for slope in slopes])  # upwards
         fitting.losses[done] = op.T(value)
         fitting.fit.done = fitting.progress["done"][0] = done + 1
 

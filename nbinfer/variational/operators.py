@@ -77,9 +77,9 @@ class Operator:
         Returns
         -------
         value : float
-            The distance, a mean over draws: what is small where q is the posterior.
+            The expectation, a mean over draws, whose distance `T` is small where q is the posterior.
         to_draws : ndarray, shape (draws, dim)
-            Its derivatives with respect to the draws.
+            Derivatives of the expectation with respect to the draws.
         to_function : list of ndarray
             Those with respect to the parameters of `f`.
         """
@@ -105,6 +105,14 @@ class Operator:
     def T(x: float) -> float:  # noqa: N802
         """Return the distance that an expectation means; itself, unless a subclass says otherwise."""
         return x
+
+    def slope(self, value: float) -> float:
+        """Return the derivative of `T`, which is derived unless a subclass says otherwise."""
+        if type(self).T is Operator.T:
+            return 1.0
+        from nbinfer.autodiff import grad
+
+        return float(grad(type(self).T)(float(value)))
 
     def logp(self, draws: int = 1000, random_seed: Any = None, per_draw: bool = False) -> Any:
         """Return the mean of the model's log density over draws, see `Approximation.logp`."""

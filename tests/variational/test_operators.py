@@ -5,6 +5,7 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.errors import ExplicitInferenceError, NbinferWarning, ParametrizationError
+from nbinfer.variational import pulling
 from nbinfer.variational.test_functions import TestFunction
 from tests.variational.targets import FIVE, conjugate, regression, several
 
@@ -200,8 +201,6 @@ def test_a_user_operator_steps_as_it_says():
 
 def test_gradients_of_a_user_operator_are_those_of_its_value():
     """Through draws and pull-backs, by differences at the same noise."""
-    from nbinfer.variational import pulling
-
     inference = stein(3, 5)
     op, tf = inference.objective.op, inference.objective.tf
     fitting = inference.approx.fitting()
@@ -219,6 +218,32 @@ def test_gradients_of_a_user_operator_are_those_of_its_value():
             x[i] = old
             expected.append((sides[0] - sides[1]) / 2e-6)
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
+
+
+class Squared(Stein):
+    """The square of the expectation counts."""
+
+    @staticmethod
+    def T(x):
+        return x * x
+
+
+def test_the_distance_counts_in_gradients():
+    approx = nb.MeanField(model=nb.Model({"x": nb.real(2)}, logp=flat), random_seed=1, start_sigma=1.0)
+    plain, squared = (kind(approx, [1.0, -2.0], np.eye(2)) for kind in (Stein, Squared))
+    assert plain.slope(3.0) == 1.0
+    assert squared.slope(3.0) == 6.0
+    tf = Linear()
+    objective = squared(tf)
+    tf.matrix.set_value([[0.3, 0.1], [0.0, -0.2]])
+    updates = objective.updates(obj_n_mc=4, obj_optimizer=nb.sgd(learning_rate=1e-300))
+    z = pulling.draw(updates.fitting, 0, 4)
+    value, to_draws, _ = plain.apply(tf, z)
+    updates()
+    assert updates.loss == pytest.approx(value**2)
+    found = updates.fitting.fit.gradient.copy()
+    pulling.pull(updates.fitting, 0, 2.0 * value * to_draws)
+    np.testing.assert_allclose(found, updates.fitting.fit.gradient, rtol=1e-12)
 
 
 class Losing(Stein):
