@@ -9,6 +9,7 @@ from nbinfer.variational.advi import ADVI, FullRankADVI, KLqp, LowRankADVI
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.approximations import Empirical, FullRank, LowRank, MeanField
 from nbinfer.variational.callbacks import CheckParametersConvergence, Tracker
+from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.group import Group
 from nbinfer.variational.inference import Inference
 from nbinfer.variational.methods import fit, sample_approx
@@ -29,7 +30,6 @@ from nbinfer.variational.optimizers import (
     sgd,
     total_norm_constraint,
 )
-from nbinfer.variational.test_functions import TestFunction
 from nbinfer.variational.values import shared
 
 __all__ = [

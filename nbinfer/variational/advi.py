@@ -57,7 +57,8 @@ class ADVI(KLqp):
     --------
     >>> import nbinfer as nb
     >>> model = nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * (p.x - 1.0) ** 2 / 0.25)
-    >>> approx = nb.ADVI(model=model, random_seed=1).fit(10_000, progressbar=False)
+    >>> inference = nb.ADVI(model=model, random_seed=1)
+    >>> approx = inference.fit(1500, obj_optimizer=nb.adam(learning_rate=0.01), progressbar=False)
     >>> float(approx.mean[0].round(2)), float(approx.std[0].round(2))
     (1.0, 0.5)
     """

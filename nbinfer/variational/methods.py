@@ -82,14 +82,14 @@ def fit(
 
     Examples
     --------
-    >>> import numpy as np
     >>> import nbinfer as nb
-    >>> def logp(p, d):
-    ...     return -0.5 * p.x**2 - 5.0 * p.s + 4.0 * np.log(p.s)
-    >>> model = nb.Model({"x": nb.real(), "s": nb.positive()}, logp=logp)
-    >>> approx = nb.fit(20_000, model=model, random_seed=1, progressbar=False)
-    >>> approx.sample(1000, random_seed=2)["x"].shape
+    >>> model = nb.Model({"x": nb.real()}, logp=lambda p, d: -2.0 * (p.x - 1.0) ** 2)
+    >>> approx = nb.fit(1500, model=model, random_seed=1, obj_optimizer=nb.adam(learning_rate=0.01), progressbar=False)
+    >>> trace = approx.sample(1000, random_seed=2)
+    >>> trace["x"].shape
     (1, 1000)
+    >>> float(trace["x"].mean().round(1)), float(trace["x"].std().round(1))
+    (1.0, 0.5)
     """
     count("n", n, 0, MOST)
     given = {"local_rv": local_rv, "model": model, "random_seed": random_seed, "start": start}

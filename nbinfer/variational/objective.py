@@ -16,12 +16,12 @@ from nbinfer.errors import NbinferWarning, ParametrizationError, unseen
 from nbinfer.variational import pulling
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.fitting import Fitting, Settings
+from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.group import Group
 from nbinfer.variational.job import advance
 from nbinfer.variational.optimizers import Rule, adagrad_window, total_norm_constraint
 from nbinfer.variational.optimizers.updates import Updates
 from nbinfer.variational.optimizers.wrappers import rule_of
-from nbinfer.variational.test_functions import TestFunction
 from nbinfer.variational.values import Shared
 
 if TYPE_CHECKING:

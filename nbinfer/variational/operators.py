@@ -20,8 +20,8 @@ from nbinfer.errors import NbinferWarning, ParametrizationError, unseen
 from nbinfer.model import Model
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.fitting import needs_terms
+from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.objective import ObjectiveFunction
-from nbinfer.variational.test_functions import TestFunction
 
 Floats = NDArray[np.float64]
 

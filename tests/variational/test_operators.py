@@ -6,7 +6,7 @@ import pytest
 import nbinfer as nb
 from nbinfer.errors import ExplicitInferenceError, NbinferWarning, ParametrizationError
 from nbinfer.variational import pulling
-from nbinfer.variational.test_functions import TestFunction
+from nbinfer.variational.functions import TestFunction
 from tests.variational.targets import FIVE, conjugate, regression, several
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
