@@ -135,7 +135,7 @@ class LowRank(SingleGroupApproximation):  # numpydoc ignore=PR02
     start_sigma : float or mapping of str to array_like, optional
         Standard deviations of the unconstrained coordinates to begin with. Default 0.1.
     **options : object
-        ``rank``, the number of directions. Default 5.
+        ``rank``, the number of directions. Default: 5, or as many as there are coordinates.
 
     References
     ----------

@@ -183,3 +183,38 @@ def test_parameters_may_be_given_to_two_approximations():
     for value, approx in ((1.0, first), (2.0, second), (3.0, first)):
         mu.set_value([value, value])
         np.testing.assert_allclose(approx.draw(2).positions, value)
+
+
+def rows_logp(p, d):
+    total = -0.5 * p.a**2 / 0.25
+    for i in range(3):
+        x = p.m[i] - d.mean[i]
+        total -= 0.5 * x @ (d.precision[i] @ x)
+    return total
+
+
+@pytest.mark.nojit
+def test_rows_are_fitted_each_for_itself():
+    """What is exact: blocks of their own where the posterior has them, one width for the rest."""
+    covariance = np.array([[[1.0, 0.6], [0.6, 1.0]], [[2.0, -1.0], [-1.0, 1.0]], [[0.5, 0.0], [0.0, 0.3]]])
+    mean = np.array([[1.0, 0.0], [-1.0, 0.5], [0.0, 2.0]])
+    data = {"mean": mean, "precision": np.linalg.inv(covariance)}
+    model = nb.Model({"m": nb.real((3, 2)), "a": nb.real()}, logp=rows_logp, data=data)
+    approx = nb.Approximation([nb.Group("m", "fr", model=model, rowwise=True), nb.Group(None, "mf")], model, 1)
+    optimizer = nb.adam(learning_rate=lambda i: 5e-3 / (1 + i / 5000))
+    nb.KLqp(approx).fit(30_000, obj_optimizer=optimizer, progressbar=False)
+    expected = np.zeros((7, 7))
+    for i in range(3):
+        expected[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = covariance[i]
+    expected[6, 6] = 0.25
+    np.testing.assert_allclose(approx.cov, expected, atol=2e-3)
+    np.testing.assert_allclose(approx.mean, [*mean.ravel(), 0.0], atol=2e-3)
+    assert approx.khat < 0.3
+
+
+def test_directions_are_as_many_as_fit():
+    assert nb.LowRank(model=several()).params_dict["U"].shape == (10, 5)
+    assert nb.LowRank(model=nb.Model({"x": nb.real(2)}, logp=lambda p, d: -0.5 * np.sum(p.x**2))).ndim == 2
+    assert nb.LowRank(model=several(), rank=7).params_dict["U"].shape == (10, 7)
+    with pytest.raises(ParametrizationError, match="rank must be at most 10"):
+        nb.LowRank(model=several(), rank=11)

@@ -38,11 +38,15 @@ LOW_RANK = State(
     work={
         "sigma": floats(per_coordinate),
         "weights": floats(per_coordinate),  # the inverse covariance times z - mu
-        "capacity": floats(lambda family, extent: family.rank**2),  # Cholesky factor of I + U^T U / sigma^2
-        "small": floats(lambda family, extent: family.rank),
+        "capacity": floats(
+            lambda family, extent: family.columns(extent) ** 2
+        ),  # Cholesky factor of I + U^T U / sigma^2
+        "small": floats(lambda family, extent: family.columns(extent)),
     },
 )
 Own = LOW_RANK.record
+
+_RANK = 5
 
 
 @kernel
@@ -175,27 +179,32 @@ class LowRankFamily(Family):  # numpydoc ignore=PR02
 
     Parameters
     ----------
-    rank : int
-        Number of directions, the columns of U.
+    rank : int, optional
+        Number of directions, the columns of U. Default: 5, or as many as there are coordinates.
     """
 
-    rank: int = 5
+    rank: int | None = None
     names, state, draw, pull = ("low_rank", "lr"), LOW_RANK, draw, pull
     supports_batched = False
 
     def __post_init__(self) -> None:
-        count("rank", self.rank, 1, 2**20)
+        if self.rank is not None:
+            count("rank", self.rank, 1, 2**20)
+
+    def columns(self, extent: Extent) -> int:
+        """Return the number of directions."""
+        return min(_RANK, extent.n) if self.rank is None else self.rank
 
     @classmethod
     def of_parameters(cls, parameters: Mapping[str, Any]) -> Family:
         return cls(rank=np.shape(parameters["U"])[-1])
 
     def n_noise(self, extent: Extent) -> int:
-        return extent.n + self.rank
+        return extent.n + self.columns(extent)
 
     def check(self, extent: Extent) -> None:
         super().check(extent)
-        if self.rank > extent.n:
+        if self.columns(extent) > extent.n:
             raise ParametrizationError(f"rank must be at most {extent.n}, the number of coordinates, got {self.rank}.")
 
     @classmethod
@@ -203,17 +212,18 @@ class LowRankFamily(Family):  # numpydoc ignore=PR02
         return ("mu", "rho", "U")
 
     def shapes(self, extent: Extent) -> dict[str, tuple[int, ...]]:
-        return {"mu": (extent.n,), "rho": (extent.n,), "U": (extent.n, self.rank)}
+        return {"mu": (extent.n,), "rho": (extent.n,), "U": (extent.n, self.columns(extent))}
 
     def first_values(self, extent: Extent, mean: Floats, sigma: Floats) -> dict[str, Floats]:
         # Directions that are all zero would stay alike: these are small, and each leans on other coordinates.
-        directions = np.zeros((extent.n, self.rank))
-        directions[np.arange(extent.n), np.arange(extent.n) % self.rank] = 0.1 * sigma
+        rank = self.columns(extent)
+        directions = np.zeros((extent.n, rank))
+        directions[np.arange(extent.n), np.arange(extent.n) % rank] = 0.1 * sigma
         return {"mu": mean, "rho": inverse_softplus(sigma * math.sqrt(1.0 - 0.1**2)), "U": directions}
 
     def initialise(self, own: Memory, extent: Extent) -> None:
         super().initialise(own, extent)
-        own.rank = self.rank
+        own.rank = self.columns(extent)
 
     def cov(self, parameters: Parameters) -> Floats:
         directions = parameters["U"]
