@@ -111,7 +111,7 @@ class Bare:
         return (time.perf_counter() - begun) / self._calls
 
 
-def sampled(model: Any, seed: int, draws: int = 1000, tune: int = 1000, step: Any = None) -> tuple[Any, float]:
+def sampled(model: Any, seed: int, draws: int = 1000, tune: int | str = 1000, step: Any = None) -> tuple[Any, float]:
     """Run four chains on one core; return the trace and the seconds that the whole call took."""
     begun = time.perf_counter()
     with warnings.catch_warnings():

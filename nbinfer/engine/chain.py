@@ -7,6 +7,9 @@ position and gradient, then what each of its steps keeps. Addresses in a block a
 A step is a C function ``int64 step(intp chain, intp own)``. It leaves the target invariant, writes position, discrete
 values and log density only when it has succeeded, writes its statistics, adapts itself while `tuning`, and returns a
 `Status`. A step that moves without gradients says so by `gradient_known`; one that needs them asks `know_gradient`.
+
+Warm-up may end early. What is left of it counts as done, though nobody draws it: so a row and a number of the random
+stream belong to a draw whenever warm-up ended, and all chains end at the same count.
 """
 
 from __future__ import annotations
@@ -43,7 +46,10 @@ CHAIN = State(
         "logp": "f8",
         "gradient_known": "i8",  # whether `grad` belongs to the position and the discrete values
         "n_discrete": "i8",
-        "tune": "i8",  # draws of warm-up; `done` counts them, too
+        "tune": "i8",  # draws of warm-up at most; `done` counts them, too
+        "settles": "i8",  # whether warm-up ends as soon as a step has `settled`
+        "settled": "i8",  # set by a step that needs no more of it
+        "skipped": "i8",  # draws of warm-up that nobody needed; `done` counts them as if they had been drawn
         "thin": "i8",  # of how many draws after warm-up one is kept
         "tuning": "i8",  # whether the draw under way is one of them
         "may_climb": "i8",  # whether nobody chose where the chain begins, so that a step may begin higher up
@@ -72,7 +78,7 @@ CHAIN = State(
 Chain = CHAIN.record
 
 #: What a chain publishes after each draw.
-Progress = progress_line({"gradients": "i8", "divergences": "i8", "step_size": "f8"})
+Progress = progress_line({"gradients": "i8", "divergences": "i8", "step_size": "f8", "skipped": "i8"})
 
 _GRADIENT_BLOCK = 1024  # a moment
 _STEP_PURPOSE = int(Purpose.STEP)
@@ -150,6 +156,9 @@ def advance(address: int, until: int) -> int:
                 scatter(chain.row, chain.columns, chain.n_columns, warm, row)
             scatter(chain.statistics, chain.statistic_columns, chain.n_statistic_columns, warm, row)
         chain.done += 1
+        if warm and chain.settled != 0 and chain.settles != 0:
+            chain.skipped, chain.done = chain.tune - chain.done, chain.tune
+            progress.skipped = chain.skipped
         progress.gradients = chain.gradients
         progress.divergences = chain.divergences
         progress.step_size = chain.step_size

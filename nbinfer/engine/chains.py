@@ -64,12 +64,14 @@ class Chains(Jobs):
     steps : sequence of Placed
         In the order of application.
     tune : int
-        Draws of warm-up.
+        Draws of warm-up, at most.
     numbers : sequence of int
     keys : sequence of ndarray
         Number and seed of each chain.
     words : callable, optional
         Where memory comes from, see `nbinfer.engine.jobs.Words`.
+    settles : bool
+        Whether warm-up ends as soon as a step has settled.
 
     Attributes
     ----------
@@ -86,6 +88,7 @@ class Chains(Jobs):
         numbers: Sequence[int],
         keys: Sequence[np.ndarray],
         words: Words | None = None,
+        settles: bool = False,
     ) -> None:
         self.steps = [Placed(step.method, step.site._replace(tune=tune)) for step in steps]
         self._tune, self.n_discrete = tune, bound.n_discrete
@@ -105,7 +108,7 @@ class Chains(Jobs):
             move.load()  # not when workers start: a compilation there would hide from Ctrl-C
         every = self.every
         every.n, every.n_discrete, every.n_steps = bound.dim, self.n_discrete, len(self.steps)
-        every.tune, every.enough_divergences = tune, self.stops_at_divergence
+        every.tune, every.settles, every.enough_divergences = tune, settles, self.stops_at_divergence
 
     @property
     def stops_at_divergence(self) -> bool:
@@ -161,6 +164,7 @@ class Chains(Jobs):
         self._held = (columns, statistics, thin)  # workers write to their arrays as long as these blocks live
         self.connect()
         every, chains = self.every, len(self)
+        self.progress["skipped"] = every.skipped
         every.density, every.value = self._densities
         every.record_function = self.bound.record if columns else 0
         every.context = [self.bound.context(c) for c in range(chains)]
@@ -249,7 +253,7 @@ def describe(line: Any, tune: int) -> str:
     """Say in a few words what a chain is doing, from its progress line."""
     done = int(line["done"])
     phase = "warm-up" if done < tune else f"{int(line['divergences'])} divergences"
-    per_draw = int(line["gradients"]) / max(done, 1)
+    per_draw = int(line["gradients"]) / max(done - int(line["skipped"]), 1)
     return f"{phase}, step {float(line['step_size']):.2g}, {per_draw:.1f} gradients/draw"
 
 

@@ -2,8 +2,8 @@
 
 A chain is a job; so are a fit, a set of particles, a prediction over draws. To whoever runs it a job is a C function
 ``int64 advance(intp job, int64 until)``. It brings the job forward by whole pieces, draws or iterations: to `until`, or
-less far if that takes longer than a moment, but by one at least. It publishes each piece on the job's progress line,
-looks at the stop word meanwhile, and returns a `Status`.
+less far if that takes longer than a moment, but by one at least; further, if pieces turn out not to be needed. It
+publishes each piece on the job's progress line, looks at the stop word meanwhile, and returns a `Status`.
 """
 
 from __future__ import annotations

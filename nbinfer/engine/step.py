@@ -227,6 +227,11 @@ class StepMethod:  # numpydoc ignore=PR02
         """
         return STEPPER[0](self, model, **options)
 
+    @property
+    def settles(self) -> bool:
+        """Whether the step can tell when it needs no more warm-up; it then sets the chain's `settled`."""
+        return False
+
     def check(self, site: Site) -> None:
         """Raise ValueError if the settings do not fit the place."""
 

@@ -157,7 +157,7 @@ def _advance_unit(team: Record, jobs: NDArray[np.int64], first: int, end: int) -
     status = advance(jobs[first], until) if end - first == 1 else _advance_together(jobs, first, end, done, until)
     if status == _OK and team.shelf != 0:
         shelf = record_at(team.shelf, Shelf)
-        if record_at(jobs[first], Job).done == team.until or snapshot.is_due(shelf, first):
+        if record_at(jobs[first], Job).done >= team.until or snapshot.is_due(shelf, first):
             snapshot.take(shelf, jobs, first, end)
     return status
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from nbinfer.arguments import MOST
 from nbinfer.engine.driver import available_cores
 from nbinfer.model import Model, default_model
 from nbinfer.model.default import the_model
+
+#: Iterations of warm-up, at most where it ends as soon as it may.
+MOST_TUNE = 1000
 
 
 def model_and_draws(model: Any, draws: Any) -> tuple[Model, Any]:
@@ -20,14 +23,46 @@ def model_and_draws(model: Any, draws: Any) -> tuple[Model, Any]:
     return the_model(model), draws
 
 
+def is_whole(value: Any) -> bool:
+    """Tell whether a value is an int, and no bool."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def check_count(name: str, value: Any, least: int) -> None:
     """Require an int of at least so much, and not absurdly large."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+    if not is_whole(value):
         raise TypeError(f"{name} must be an int, got {value!r}.")
     if value < least:
         raise ValueError(f"{name} must be at least {least}, got {value}.")
     if value > MOST:
         raise ValueError(f"{name} must be at most 2**48, got {value}.")
+
+
+class WarmUp(NamedTuple):
+    """What `tune` asks for.
+
+    Attributes
+    ----------
+    tune : int
+        Iterations, at most.
+    auto : bool
+        Whether a chain may do with fewer.
+    """
+
+    tune: int
+    auto: bool
+
+
+def warm_up(tune: Any) -> WarmUp:
+    """Return what `tune` asks for: a number of iterations, or as many as it takes."""
+    if isinstance(tune, str):
+        if tune != "auto":
+            raise ValueError(f"tune must be a number of iterations or 'auto', got {tune!r}.")
+        return WarmUp(MOST_TUNE, True)
+    if not is_whole(tune):
+        raise TypeError(f"tune must be an int or 'auto', got {tune!r}.")
+    check_count("tune", tune, 0)
+    return WarmUp(tune, False)
 
 
 def cores_for(cores: Any, njobs: Any, chains: int) -> int:

@@ -14,7 +14,7 @@ from nbinfer.engine.progress import Display
 from nbinfer.engine.task import Task, finished
 from nbinfer.engine.team import work
 from nbinfer.errors import ConvergenceWarning, NbinferWarning, SamplingError
-from nbinfer.mcmc.arguments import check_count, cores_for, kept_names, model_and_draws, options_for
+from nbinfer.mcmc.arguments import check_count, cores_for, kept_names, model_and_draws, options_for, warm_up
 from nbinfer.mcmc.assign import assign, listed, separated
 from nbinfer.mcmc.hamiltonian.init import check_scope, checked, initial_metric, initialised
 from nbinfer.mcmc.sampling import Sampling, divergence_error
@@ -25,7 +25,7 @@ from nbinfer.trace import Trace
 def sample(
     model: Any = None,
     draws: int = 1000,
-    tune: int = 1000,
+    tune: int | str = 1000,
     *,
     chains: int = 4,
     cores: int | None = None,
@@ -50,8 +50,10 @@ def sample(
         Default: the model of the enclosing ``with`` block. An int in this place means `draws`.
     draws : int
         Draws kept per chain.
-    tune : int
-        Iterations of warm-up per chain, which come on top.
+    tune : int or 'auto'
+        Iterations of warm-up per chain, which come on top. With 'auto' a chain ends it once metric and step size have
+        settled, or after 1000; `trace.tune_done` tells when. That is for NUTS or HamiltonianMC alone, with a metric
+        that is diagonal or learns directions; whatever else there is takes 1000.
     chains : int
         Number of independent chains.
     cores : int, optional
@@ -133,7 +135,7 @@ def sample(
     """
     model, draws = model_and_draws(model, draws)
     check_count("draws", draws, 1)
-    check_count("tune", tune, 0)
+    most, auto = warm_up(tune)
     check_count("chains", chains, 1)
     check_count("chain_idx", chain_idx, 0)
     check_count("n_init", n_init, 2)
@@ -152,10 +154,11 @@ def sample(
     initial = initialised(init, model, sequences, numbers, n_init, progressbar)
     assigned = separated(assign(model, given, options, {"nuts": initial_metric(initial, options.get("nuts", {}))}))
     sampling = Sampling(
-        model, assigned, draws=draws, tune=tune, numbers=numbers, sequences=sequences, jitter=initial.jitter,
+        model, assigned, draws=draws, tune=most, numbers=numbers, sequences=sequences, jitter=initial.jitter,
         climb=initial.climb, start=initial.start if start is None else start, kept=kept, discard=discard_tuned_samples,
+        auto=auto,
     )  # fmt: skip
-    display = display_of_chains(progressbar, numbers, tune, tune + draws)
+    display = display_of_chains(progressbar, numbers, most, most + draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C
     return finished(_Run(sampling, 1 if sampling.bound.serial else cores, display))
 

@@ -33,7 +33,7 @@ class Sampling:
     assigned : sequence of (StepMethod, list of str)
         Step methods with their variables, in the order of application.
     draws, tune : int
-        Draws kept per chain, and iterations of warm-up before them.
+        Draws kept per chain, and iterations of warm-up before them, at most.
     numbers : sequence of int
         The chains' numbers.
     sequences : sequence of SeedSequence
@@ -50,6 +50,8 @@ class Sampling:
         Whether the draws of warm-up are dropped.
     record : bool
         Whether anything is stored.
+    auto : bool
+        Whether warm-up ends as soon as it may, if one step moves everything and can tell.
 
     Attributes
     ----------
@@ -60,6 +62,8 @@ class Sampling:
     numbers : list of int
     draws, tune : int
         As given.
+    auto : bool
+        Whether warm-up may end early.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class Sampling:
         kept: set[str] | None = None,
         discard: bool = True,
         record: bool = True,
+        auto: bool = False,
     ) -> None:
         chains, keys = len(numbers), [key_of(s) for s in sequences]
         self._model, self.numbers, self._sequences = model, list(numbers), sequences
@@ -93,7 +98,8 @@ class Sampling:
         points = starting_points(self.bound, model, start, jitter, keys, numbers, gradient, disperse)
         self._check_starts(steps, points, gradient)
         self._store = MemoryStore(chains, tune, draws)
-        self.chains = Chains(self.bound, steps, tune, numbers, keys, self._store.words)
+        self.auto = auto and len(steps) == 1 and steps[0].method.settles
+        self.chains = Chains(self.bound, steps, tune, numbers, keys, self._store.words, self.auto)
         parts = (None if part[0] is None else np.array(part) for part in zip(*points, strict=True))
         self.chains.begin(slice(None), *parts, may_climb=climb and jitter and start is None)
         columns = columns_of_draws(self._store, self.bound.columns, kept, warm_up=not discard) if record else []
@@ -119,7 +125,8 @@ class Sampling:
             How long it took.
         """
         done, groups = self.chains.progress["done"].copy(), self._store.groups
-        tune_done, draws_done = self._store.finished(done)
+        tune_done, draws_done = self._store.finished(done, self.chains.progress["skipped"])
+        tune = "auto" if self.auto else self.tune
         return Trace(
             posterior=groups["posterior"],
             sample_stats=groups["sample_stats"],
@@ -129,7 +136,7 @@ class Sampling:
             draws_done=draws_done,
             tune_done=tune_done,
             chain_ids=self.numbers,
-            attrs=_attributes(self._sequences, seconds, self.methods, self.tune, self.chains.progress["gradients"])
+            attrs=_attributes(self._sequences, seconds, self.methods, tune, self.chains.progress["gradients"])
             | {"parameters": list(self._model.parameters)},
             interrupted=bool((done < self.tune + self.draws).any()),
             metric=metrics_of(self.chains, self.numbers),
@@ -174,7 +181,7 @@ def _attributes(
     sequences: Sequence[np.random.SeedSequence],
     seconds: float,
     methods: Sequence[StepMethod],
-    tune: int,
+    tune: int | str,
     gradients: np.ndarray,
 ) -> dict[str, Any]:
     entropies = [[s.entropy, *s.spawn_key] if s.spawn_key else s.entropy for s in sequences]

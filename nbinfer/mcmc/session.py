@@ -12,7 +12,7 @@ from nbinfer.arguments import mapping
 from nbinfer.engine.driver import run_here
 from nbinfer.engine.step import STEPPER
 from nbinfer.errors import SamplingError
-from nbinfer.mcmc.arguments import check_count, kept_names, model_and_draws
+from nbinfer.mcmc.arguments import check_count, kept_names, model_and_draws, warm_up
 from nbinfer.mcmc.assign import assign, separated
 from nbinfer.mcmc.sampling import Sampling
 from nbinfer.random import seed_sequences
@@ -38,7 +38,7 @@ def iter_sample(
     start: Mapping[str, Any] | None = None,
     trace: Sequence[str] | None = None,
     chain: int = 0,
-    tune: int = 1000,
+    tune: int | str = 1000,
     model: Any = None,
     random_seed: Any = None,
 ) -> Iterator[Trace]:
@@ -56,8 +56,8 @@ def iter_sample(
         Names of the parameters and derived quantities to keep. Default: all.
     chain : int
         Number of the chain. The draws are those of this chain in a call of `sample` with the same seed.
-    tune : int
-        Iterations of warm-up before the first draw.
+    tune : int or 'auto'
+        Iterations of warm-up before the first draw; 'auto' is 1000 here.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator
@@ -85,7 +85,7 @@ def iter_sample(
     """
     model, draws = model_and_draws(model, draws)
     check_count("draws", draws, 1)
-    check_count("tune", tune, 0)
+    tune = warm_up(tune).tune
     check_count("chain", chain, 0)
     assigned = separated(assign(model, step))
     if any(method.population for method, _ in assigned):
@@ -123,8 +123,8 @@ class Stepper:
         Default: the model of the enclosing ``with`` block.
     start : mapping, optional
         Constrained values by name to start from.
-    tune : int
-        For how many iterations the schedule of adaptation is laid out; it ends with `stop_tuning`.
+    tune : int or 'auto'
+        For how many iterations the schedule of adaptation is laid out, 1000 with 'auto'; it ends with `stop_tuning`.
     random_seed : None, int, SeedSequence or Generator
         As in `sample`.
 
@@ -144,11 +144,11 @@ class Stepper:
         model: Any = None,
         *,
         start: Mapping[str, Any] | None = None,
-        tune: int = 1000,
+        tune: int | str = 1000,
         random_seed: Any = None,
     ) -> None:
         self.model, _ = model_and_draws(model, 1)
-        check_count("tune", tune, 0)
+        tune = warm_up(tune).tune
         assigned = separated(assign(self.model, step))
         if any(method.population for method, _ in assigned):
             raise ValueError("this step needs several chains, and a stepper has one; use sample.")

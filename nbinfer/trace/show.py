@@ -26,7 +26,8 @@ def _headline(trace: Trace) -> str:
     if not tune.any():
         return f"Trace: {size}"
     kept = "kept" if trace.warmup_posterior else "not kept"
-    return f"Trace: {size}, after {int(tune.max())} of warm-up ({kept})"
+    least = "" if trace.interrupted or tune.min() == tune.max() else f"{int(tune.min())} to "
+    return f"Trace: {size}, after {least}{int(tune.max())} of warm-up ({kept})"
 
 
 def _some(numbers: list[int]) -> str:

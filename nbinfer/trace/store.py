@@ -44,10 +44,12 @@ class Store(ABC):
     not thinned: its statistics show how the adaptation went, which takes every iteration to judge, and its draws are
     stored only where somebody asks for them.
 
+    A warm-up that ends early leaves its last rows unfinished. The draws after it are where they always are.
+
     Parameters
     ----------
     chains, tune, draws : int
-        Chains, and iterations of each: of warm-up, and after it.
+        Chains, and iterations of each: of warm-up, at most, and after it.
     thin : int
         Of how many draws after warm-up one is kept.
 
@@ -109,9 +111,17 @@ class Store(ABC):
         """Return the number of rows that each chain has in a group."""
         return self.tune if group.startswith(_WARM_UP) else self.draws // self.thin
 
-    def finished(self, done: Counts) -> tuple[Counts, Counts]:
-        """Return the finished rows of warm-up and those after it, from the draws that each chain has counted."""
-        return np.minimum(done, self.tune), np.maximum(done - self.tune, 0) // self.thin
+    def finished(self, done: Counts, skipped: Counts | int = 0) -> tuple[Counts, Counts]:
+        """Return the finished rows of warm-up and those after it.
+
+        Parameters
+        ----------
+        done : ndarray of int, shape (chain,)
+            Draws that each chain has counted.
+        skipped : ndarray of int, shape (chain,), optional
+            Those of them that were not drawn because warm-up ended early.
+        """
+        return np.minimum(done, self.tune - skipped), np.maximum(done - self.tune, 0) // self.thin
 
 
 class MemoryStore(Store):

@@ -37,6 +37,12 @@ def test_a_line_says_phase_divergences_step_size_and_cost():
     assert describe(later, 100) == "3 divergences, step 0.5, 7.0 gradients/draw"
 
 
+def test_draws_that_a_settled_chain_did_not_need_cost_nothing():
+    (line,) = lines((150, 350, 0, 0.5))
+    line["skipped"] = 80
+    assert describe(line, 100) == "0 divergences, step 0.5, 5.0 gradients/draw"
+
+
 def test_all_chains_are_shown():
     screen = io.StringIO()
     bars = bars_of_chains([3, 4], tune=100, total=200, file=screen)

@@ -28,6 +28,8 @@ def test_repr_says_how_far_each_chain_came():
     assert "3 chains × up to 10 draws, after 4 of warm-up (kept)" in text
     assert "Interrupted: draws 10 (chain 0), 7 (chain 1), 4 (chain 2)" in text
     assert "Unequal chains" in repr(make(done=RAGGED))
+    own = Trace({"mu": np.zeros((2, 5))}, tune_done=[30, 31])
+    assert "2 chains × 5 draws, after 30 to 31 of warm-up" in repr(own)
     assert "Interrupted" not in repr(make())
     in_warmup = Trace({"mu": np.full((2, 5), np.nan)}, draws_done=[0, 0], tune_done=[30, 31], interrupted=True)
     assert "Interrupted: warm-up iterations 30 (chain 0), 31 (chain 1)" in repr(in_warmup)

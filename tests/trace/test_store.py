@@ -84,6 +84,12 @@ def test_finished_rows_follow_from_the_counters(thin):
     assert rows.tolist() == ([0, 0, 0, 2, 3, 10] if thin == 1 else [0, 0, 0, 0, 1, 3])
 
 
+def test_draws_that_were_skipped_leave_no_rows():
+    tune, rows = MemoryStore(4, 4, 10).finished(np.array([1, 4, 6, 14]), np.array([0, 3, 0, 2]))
+    assert tune.tolist() == [1, 1, 4, 2]
+    assert rows.tolist() == [0, 0, 2, 10]
+
+
 # Where it leads
 
 

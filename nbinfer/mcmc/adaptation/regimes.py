@@ -34,8 +34,9 @@ Regime = REGIME.record
 BLOCK = 10
 #: Draws before the first look that may lead to directions.
 FIRST = 20
+#: Of a regime from one estimate to the next.
+GROWTH = 1.5
 
-_GROWTH = 1.5  # of a regime from one estimate to the next
 _DEAR, _SLOW_GROWTH = 32, 2.0  # dimension of a space that takes long to search, and then
 _LEFT = 3.0  # standard deviations between a region's log density and another's
 _LAST_SHARE = 0.1  # of all draws, that must be new if directions are learnt a last time
@@ -78,7 +79,7 @@ def look(regime: Record, metric: Record, draws: int, final_start: float) -> bool
     if abs(after - before) > max(floor, math.sqrt(spread_before**2 + spread_after**2)):
         return _begin(regime, metric, draws)
     rank = estimate(low, metric.n, first, draws, metric.inv_mass)
-    age, growth = draws - regime.start, _GROWTH if low.searched <= _DEAR else _SLOW_GROWTH
+    age, growth = draws - regime.start, GROWTH if low.searched <= _DEAR else _SLOW_GROWTH
     regime.following, regime.latest = regime.start + max(int(growth * age), age + BLOCK), draws
     if rank < 0:
         return False

@@ -11,6 +11,8 @@ from nbinfer.engine.state import State
 #: integrators of several stages would follow it to the half, where each draw is the one before with its sign turned.
 LARGEST_STEP = math.pi / 2.0
 
+_LATE = 4000.0
+
 #: One adaptation: its constants, which whoever keeps it sets once, and what it has learnt.
 AVERAGING = State(
     fields={
@@ -36,6 +38,16 @@ def restart(state: Record, step_size: float) -> None:
     state.shrink_point = math.log(step_size if state.follows != 0 else 10.0 * step_size)
     state.log_step = state.log_step_bar = math.log(step_size)
     state.error_bar = state.count = 0.0
+
+
+@kernel
+def calm(state: Record) -> None:
+    """Go on from where it is as if `_LATE` updates had been made: the iterate then keeps near its average.
+
+    At the average of iterates that vary by much the acceptance is higher than its average, which is on target.
+    """
+    state.error_bar *= math.sqrt(state.count / _LATE)
+    state.count = _LATE
 
 
 @kernel

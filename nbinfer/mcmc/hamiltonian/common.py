@@ -21,6 +21,7 @@ from nbinfer.engine.state import Inner, Memory, State
 from nbinfer.engine.step import Around, Competence, Site, StepMethod
 from nbinfer.mcmc.adaptation import step_size as step_sizes
 from nbinfer.mcmc.adaptation import warmup
+from nbinfer.mcmc.adaptation.settling import SETTLING, Settling, watch
 from nbinfer.mcmc.adaptation.step_size import AVERAGING, DualAveraging
 from nbinfer.mcmc.adaptation.warmup import SCHEDULE, Schedule
 from nbinfer.mcmc.hamiltonian import integrators
@@ -52,6 +53,7 @@ HAMILTONIAN = State(
         "schedule": SCHEDULE,
         "averaging": AVERAGING,
         "search": Inner(lambda step: SEARCH),
+        "settling": SETTLING,
     },
     statistics={
         "lp": "float64",
@@ -116,6 +118,11 @@ def leave(chain: Record, own: Record, points: int, accept: float, moved: bool, d
     averaging, row = record_at(own.averaging, DualAveraging), record_at(own.statistics, Row)
     if chain.tuning != 0:
         adapt(chain, own, points, accept, moved)
+        if chain.settles != 0:
+            settling = record_at(own.settling, Settling)
+            settling.logp = chain.logp
+            settling.moved, settling.diverging = moved, diverging
+            chain.settled = call_step(settling.watch, own.settling, chain.done + 1)
     elif diverging:
         chain.divergences += 1
     row.lp = chain.logp
@@ -220,6 +227,11 @@ class HamiltonianStep(StepMethod):  # numpydoc ignore=PR01
         """What the step size is not raised above; NaN with a metric that is given, where a step has a unit."""
         return np.nan if self.kinetic.adaptation == Adaptation.NONE else step_sizes.LARGEST_STEP
 
+    @property
+    def settles(self) -> bool:
+        """Whether it can be told that the metric has settled: it is learnt, and a diagonal, perhaps with directions."""
+        return self.kinetic.adaptation != Adaptation.NONE and self.kinetic.dense == 0
+
     @cached_property
     def kinetic(self) -> QuadPotential:
         """The metric that `metric`, `scaling` or `potential` ask for."""
@@ -286,7 +298,12 @@ class HamiltonianStep(StepMethod):  # numpydoc ignore=PR01
         self.kinetic.placed(site).initialise(own.metric, own.schedule, tune, position)
 
     def connect(self, own: Memory, around: Around, site: Site) -> None:
-        """Write the C functions: those of a metric that is made of them, and what climbs where a chain may."""
+        """Write the C functions: of a metric made of them, what climbs where a chain may, what looks at warm-up."""
         self.kinetic.connect(own.metric)
         may_climb = np.asarray(around.chain.may_climb) != 0
         own.climb = climb.address * may_climb if may_climb.any() else 0
+        settling = own.settling
+        settling.schedule, settling.metric = own.schedule.address, own.metric.address
+        settling.averaging = own.averaging.address
+        if np.any(around.chain.settles):
+            settling.watch = watch.address

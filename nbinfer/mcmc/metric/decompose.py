@@ -43,24 +43,29 @@ def add(n: int, factor: float, source: int, target: int) -> None:
 
 
 @kernel(reassociate=True)
-def combine(count: int, n: int, rows: int, factors_address: int, address: int) -> None:
-    """Write the sum of `count` rows of `n` elements, each times its factor; four rows at a time."""
-    factors, out = floats_at(factors_address, count), floats_at(address, n)
+def add_four(n: int, rows: int, of_a: float, of_b: float, of_c: float, of_d: float, target: int) -> None:
+    """Add four rows, each times its factor, to a vector."""
+    a, b, out = floats_at(rows, n), floats_at(rows + 8 * n, n), floats_at(target, n)
+    c, d = floats_at(rows + 16 * n, n), floats_at(rows + 24 * n, n)
+    for i in range(n):
+        out[i] += of_a * a[i] + of_b * b[i] + of_c * c[i] + of_d * d[i]
+
+
+@kernel
+def combine(count: int, n: int, rows: int, factors_address: int, target: int) -> None:
+    """Write the sum of `count` rows of `n` elements, each times its factor."""
+    factors, out, whole = floats_at(factors_address, count), floats_at(target, n), count // 4 * 4
     for i in range(n):
         out[i] = 0.0
-    whole = count // 4 * 4
     for j in range(0, whole, 4):
-        a, b = floats_at(rows + 8 * n * j, n), floats_at(rows + 8 * n * (j + 1), n)
-        c, d = floats_at(rows + 8 * n * (j + 2), n), floats_at(rows + 8 * n * (j + 3), n)
-        of_a, of_b, of_c, of_d = factors[j], factors[j + 1], factors[j + 2], factors[j + 3]
-        for i in range(n):
-            out[i] += of_a * a[i] + of_b * b[i] + of_c * c[i] + of_d * d[i]
+        add_four(n, rows + 8 * n * j, factors[j], factors[j + 1], factors[j + 2], factors[j + 3], target)
     for j in range(whole, count):
-        add(n, factors[j], rows + 8 * n * j, address)
+        add(n, factors[j], rows + 8 * n * j, target)
 
 
 @kernel(reassociate=True)
-def _four_dots(n: int, row: int, others: int) -> tuple[float, float, float, float]:
+def four_dots(n: int, row: int, others: int) -> tuple[float, float, float, float]:
+    """Return the products of a vector with each of four rows."""
     x, a, b = floats_at(row, n), floats_at(others, n), floats_at(others + 8 * n, n)
     c, d = floats_at(others + 16 * n, n), floats_at(others + 24 * n, n)
     of_a, of_b, of_c, of_d = 0.0, 0.0, 0.0, 0.0
@@ -79,7 +84,7 @@ def products(n: int, rows: int, count: int, others: int, size: int, address: int
     for k in range(count):
         row = rows + 8 * n * k
         for j in range(0, whole, 4):
-            found = _four_dots(n, row, others + 8 * n * j)
+            found = four_dots(n, row, others + 8 * n * j)
             for i in range(4):
                 out[(j + i) * length + k] = found[i]
         for j in range(whole, size):

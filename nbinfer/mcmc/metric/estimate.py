@@ -40,6 +40,7 @@ _NEEDED = 5  # draws that tell anything
 _RIDGE = 1e-5  # beside sums over draws: what nothing is known of is not stretched
 _SMALLEST, _LARGEST = 1e-20, 1e20  # of a scale's square
 _FEW = 16  # directions of the misfits that are searched first
+_GLANCE, _DOUBT = 16, 4.0  # draws that suffice where there is nothing to find, and by what factor they may be wrong
 
 
 @kernel
@@ -62,15 +63,17 @@ def estimate(low: Record, n: int, first: int, end: int, inv_mass: int) -> int:
     rank : int
         Number of directions; -1 if the draws were too few, or not finite.
     """
-    count = _gather(low, n, first, end)
+    sparse = (end - first) // _GLANCE
+    if low.keeps_all == 0 and sparse > 1:
+        count = _gather(low, n, first, end, sparse, inv_mass)
+        if count >= _NEEDED and _DOUBT * _misfit(low, n, count) < _misfit_of(_cutoff(n, end - first)):
+            return 0
+    count = _gather(low, n, first, end, 1, inv_mass)
     if count < _NEEDED:
         return -1
-    _centre(low.x, n, count, low.spreads, low.spreads + 8 * n)
-    _centre(low.g, n, count, low.spreads, low.spreads + 16 * n)
-    _scale(low, n, count, inv_mass)
+    cutoff = _cutoff(n, count)
     if low.keeps_all != 0:
         return _search(low, n, count, _find_all(low, n, count), 0.0)
-    cutoff = math.log(1.5 if count >= 10 * n else 2.0)
     if _misfit(low, n, count) < _misfit_of(cutoff):  # in all directions together
         return 0
     size = _FEW
@@ -82,6 +85,12 @@ def estimate(low: Record, n: int, first: int, end: int, inv_mass: int) -> int:
             return _search(low, n, count, found, cutoff)
         size *= 2
     return _search(low, n, count, _find_all(low, n, count), cutoff)
+
+
+@kernel
+def _cutoff(n: int, count: int) -> float:
+    """Return what a log eigenvalue must exceed to be kept: less where draws are many, so that it is hardly noise."""
+    return math.log(1.5 if count >= 10 * n else 2.0)
 
 
 @kernel
@@ -190,17 +199,19 @@ def _copy(n: int, source: int, target: int) -> None:
 
 
 @kernel
-def _gather(low: Record, n: int, first: int, end: int) -> int:
-    """Copy the draws that moved; return how many they are."""
+def _gather(low: Record, n: int, first: int, end: int, stride: int, inv_mass: int) -> int:
+    """Copy each so many draws, of those that moved, centred and scaled; return how many they are."""
     moved, count = ints_at(low.moved, low.capacity), 0
-    for draw in range(first, end):
+    for draw in range(first, end, stride):
         place = draw % low.capacity
         if moved[place] != 0:
-            x, g = floats_at(low.x + 8 * n * count, n), floats_at(low.g + 8 * n * count, n)
-            q, slope = floats_at(low.draws + 8 * n * place, n), floats_at(low.grads + 8 * n * place, n)
-            for i in range(n):
-                x[i], g[i] = q[i], slope[i]
+            _copy(n, low.draws + 8 * n * place, low.x + 8 * n * count)
+            _copy(n, low.grads + 8 * n * place, low.g + 8 * n * count)
             count += 1
+    if count >= _NEEDED:
+        _centre(low.x, n, count, low.spreads, low.spreads + 8 * n)
+        _centre(low.g, n, count, low.spreads, low.spreads + 16 * n)
+        _scale(low, n, count, inv_mass)
     return count
 
 
@@ -233,12 +244,15 @@ def _scale(low: Record, n: int, count: int, inv_mass_address: int) -> None:
             ratio = math.sqrt(of_draws[i]) / math.sqrt(of_grads[i])
         known = _SMALLEST < ratio < _LARGEST
         scale[i] = math.sqrt(ratio if known else inv_mass[i])
-        of_draws[i] = 1.0 if known else 0.0
+        of_draws[i], of_grads[i] = 1.0 / scale[i], scale[i]  # what each is multiplied by
+        if not known:
+            for k in range(count):
+                floats_at(low.x + 8 * n * k, n)[i] = floats_at(low.g + 8 * n * k, n)[i] = 0.0
     for k in range(count):
         x, g = floats_at(low.x + 8 * n * k, n), floats_at(low.g + 8 * n * k, n)
         for i in range(n):
-            x[i] = x[i] / scale[i] if of_draws[i] > 0.0 else 0.0
-            g[i] = g[i] * scale[i] if of_draws[i] > 0.0 else 0.0
+            x[i] *= of_draws[i]
+            g[i] *= of_grads[i]
 
 
 @kernel

@@ -13,7 +13,7 @@ from typing import Any
 
 from nbinfer.compile import Record, floats_at, ints_at, kernel
 from nbinfer.engine.state import State, floats, integers
-from nbinfer.mcmc.metric.decompose import add, combine, dot
+from nbinfer.mcmc.metric.decompose import add, add_four, combine, dot, four_dots
 
 #: Directions that are kept, at most, unless all are.
 MOST = 128
@@ -114,9 +114,13 @@ def shape_momentum(low: Record, n: int, address: int) -> None:
 
 @kernel
 def _stretch(low: Record, n: int, stretches_address: int, address: int) -> None:
-    """Add U diag(stretches) Uᵀ x to x. One direction after the other: none sees what another has added."""
-    stretches = floats_at(stretches_address, low.rank)
-    for k in range(low.rank):
+    """Add U diag(stretches) Uᵀ x to x. Four directions at a time: none sees what another has added."""
+    stretches, whole = floats_at(stretches_address, low.rank), low.rank // 4 * 4
+    for k in range(0, whole, 4):
+        s, rows = stretches[k : k + 4], low.vectors + 8 * n * k
+        a, b, c, d = four_dots(n, address, rows)
+        add_four(n, rows, s[0] * a, s[1] * b, s[2] * c, s[3] * d, address)
+    for k in range(whole, low.rank):
         direction = low.vectors + 8 * n * k
         add(n, stretches[k] * dot(n, direction, address), direction, address)
 
