@@ -61,6 +61,8 @@ class SingleGroupApproximation(Approximation):
         super().__init__(group, the_model(model), random_seed)
 
     def __getattr__(self, name: str) -> Any:
+        if hasattr(type(self), name):  # a property that failed: its own error comes out
+            return object.__getattribute__(self, name)
         groups = vars(self).get("groups")
         if groups and not name.startswith("_") and hasattr(groups[0], name):
             return getattr(groups[0], name)

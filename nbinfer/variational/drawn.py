@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 
 #: Draws that k-hat rests on.
 KHAT_DRAWS = 1000
+#: Losses whose mean is shown.
+LATE = 1000
 
 
 class Drawn(Grouped):
@@ -241,6 +243,14 @@ class Drawn(Grouped):
             weights = self.log_weights(KHAT_DRAWS, self.next_sequence(), up_to_constants=True)
             self._judged = now, psis(comparable(weights))
         return self._judged[1]
+
+    def __repr__(self) -> str:
+        groups, losses = ", ".join(f"{g.short_name} of {', '.join(g.names or ())}" for g in self.groups), self.hist
+        late = losses[-LATE:][np.isfinite(losses[-LATE:])]
+        state = f"; {len(losses)} iterations, loss {late.mean():.6g}" if late.size else ", not fitted"
+        judged = self.report is not None and not np.isnan(self.report.khat)
+        verdict = f", k-hat {self.report.khat:.2f}" if judged else ""
+        return f"<{type(self).__name__} of {self.model.title}: {groups}{state}{verdict}>"
 
     def next_sequence(self) -> np.random.SeedSequence:
         """Return a seed that follows from the approximation's and is another."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from nbinfer.random import key_of
 from nbinfer.variational.families.family import ENTROPY, Extent
 from nbinfer.variational.group import Group
 from nbinfer.variational.job import FIT, LATELY, TOLERATED, FitStatus, Progress, advance
+from nbinfer.variational.optimizers.descent import Extent as Moving
 from nbinfer.variational.optimizers.rule import Rule
 from nbinfer.variational.values import Shared
 
@@ -26,10 +28,10 @@ from nbinfer.variational.values import Shared
 FITTING, PLAIN, PRIOR = range(3)
 
 
-class Settings:
+class Settings(NamedTuple):
     """How a fit is made.
 
-    Parameters
+    Attributes
     ----------
     rule : Rule
         The optimiser.
@@ -43,16 +45,11 @@ class Settings:
         Of the gradient.
     """
 
-    def __init__(
-        self,
-        rule: Rule,
-        n_draws: int = 1,
-        beta: float = 1.0,
-        estimator: str = "stl",
-        largest_norm: float | None = None,
-    ) -> None:
-        self.rule, self.n_draws, self.beta, self.estimator = rule, n_draws, beta, estimator
-        self.largest_norm = largest_norm
+    rule: Rule
+    n_draws: int = 1
+    beta: float = 1.0
+    estimator: str = "stl"
+    largest_norm: float | None = None
 
 
 class Fitting(Jobs):
@@ -91,7 +88,7 @@ class Fitting(Jobs):
         plan, whole = Plan(), Extent(bound.dim)
         header = plan.place(FIT, self, whole)
         self._places = [plan.place(group.family.state, group.family, group.extent) for group in self.groups]
-        moving = Extent(self.n_moved)
+        moving = Moving(self.n_moved)
         self._rule_place: Place = plan.place(settings.rule.state, settings.rule, moving)
         super().__init__(bound, plan, header, advance.address, [0], [key_of(sequence)], Progress)
         self.losses = np.zeros(0)
@@ -117,19 +114,15 @@ class Fitting(Jobs):
     def _rule(self) -> Memory:
         return Memory(self._rule_place, self.state[0], self._work[0])
 
-    def _begin(self, moving: Extent) -> None:
+    def _begin(self, moving: Moving) -> None:
         """Write settings and first values."""
         fit, settings = self.fit, self.settings
-        fit.n, fit.n_parameters, fit.n_moved, fit.n_groups = (
-            self.bound.dim,
-            self.n_parameters,
-            self.n_moved,
-            self.n_groups,
-        )
+        fit.n, fit.n_groups = self.bound.dim, self.n_groups
+        fit.n_parameters, fit.n_moved = self.n_parameters, self.n_moved
         fit.n_draws, fit.beta = settings.n_draws, settings.beta
         fit.largest_norm = settings.largest_norm or 0.0
         fit.descent.n = self.n_moved
-        settings.rule.initialise(self._rule, moving)  # type: ignore[arg-type]
+        settings.rule.initialise(self._rule, moving)
         for k, group in enumerate(self.groups):
             own = self.own(k)
             group.family.initialise(own, group.extent)

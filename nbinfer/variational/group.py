@@ -311,9 +311,6 @@ class Group:
         """
         return labelled(self.model, self.names or (), np.asarray(flat, np.float64))
 
-    def __getstate__(self) -> dict[str, Any]:
-        return dict(vars(self))
-
     def __repr__(self) -> str:
         held = "what is left over" if self.names is None else ", ".join(self.names)
         return f"<Group {self.short_name}: {held}>"

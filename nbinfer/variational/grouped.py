@@ -191,6 +191,3 @@ class Grouped:
     def short_title(self) -> str:
         """The families, for display."""
         return " and ".join(dict.fromkeys(group.short_name for group in self.groups))
-
-    def __repr__(self) -> str:
-        return f"<Approximation of {self.model.title}: {', '.join(map(repr, self.groups))}>"

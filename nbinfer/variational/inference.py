@@ -18,15 +18,13 @@ from nbinfer.engine.progress import Display, display_for
 from nbinfer.engine.task import Task, finished
 from nbinfer.errors import ConvergenceWarning, NbinferWarning, VariationalInferenceError, unseen
 from nbinfer.variational.approximation import Approximation
+from nbinfer.variational.drawn import LATE
 from nbinfer.variational.job import advance
 from nbinfer.variational.objective import ObjectiveUpdates, check_function_options
 from nbinfer.variational.operators import Operator
 from nbinfer.variational.report import FitReport
 
 Floats = NDArray[np.float64]
-
-#: Losses that the bar shows the mean of.
-_SHOWN = 1000
 
 
 class Inference:
@@ -362,7 +360,7 @@ def _listed(callbacks: Any) -> list[Callable[..., Any]]:
 def _described(fitting: Any, line: Any) -> str:
     """Say in a few words where a fit is."""
     done = int(line["done"])
-    losses = fitting.losses[max(done - _SHOWN, 0) : done]
+    losses = fitting.losses[max(done - LATE, 0) : done]
     losses = losses[np.isfinite(losses)]
     text = f"Average Loss = {losses.mean():,.5g}" if losses.size else ""
     skipped = int(line["skipped"])

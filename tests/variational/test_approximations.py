@@ -69,6 +69,25 @@ def test_attributes_fall_through_to_the_group():
         approx.nothing  # noqa: B018
 
 
+def failing(self):
+    return self.no_such_thing
+
+
+def test_what_fails_inside_a_property_says_so(monkeypatch):
+    monkeypatch.setattr(nb.Approximation, "failing", property(failing), raising=False)
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        nb.MeanField(model=several()).failing  # noqa: B018
+
+
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+def test_an_approximation_says_what_it_is():
+    approx = nb.MeanField(model=several(), random_seed=1)
+    assert repr(approx) == "<MeanField of the model: mean_field of x, a, s, m, not fitted>"
+    nb.KLqp(approx).fit(20, progressbar=False)
+    loss = f"{approx.hist.mean():.6g}"
+    assert f"m; 20 iterations, loss {loss}, k-hat {approx.khat:.2f}>" in repr(approx)
+
+
 # ---- functions over draws
 
 
