@@ -5,6 +5,7 @@ A model is a log density written as an ordinary function; `sample` draws from it
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from nbinfer._version import __version__
@@ -54,25 +55,85 @@ from nbinfer.trace import MultiTrace, Trace, merge_traces, trace_cov
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import check_grad, custom_vjp, grad, value_and_grad
+    from nbinfer.variational import (
+        ADVI,
+        KL,
+        Approximation,
+        CheckParametersConvergence,
+        Empirical,
+        FullRank,
+        FullRankADVI,
+        Group,
+        Inference,
+        KLqp,
+        LowRank,
+        LowRankADVI,
+        MeanField,
+        ObjectiveFunction,
+        Operator,
+        TestFunction,
+        Tracker,
+        adadelta,
+        adagrad,
+        adagrad_window,
+        adam,
+        adamax,
+        apply_momentum,
+        apply_nesterov_momentum,
+        fit,
+        momentum,
+        nesterov_momentum,
+        norm_constraint,
+        optimizers,
+        rmsprop,
+        sample_approx,
+        sgd,
+        shared,
+        total_norm_constraint,
+    )
 
 __all__ = [
+    "ADVI",
+    "KL",
     "NUTS",
+    "Approximation",
     "BinaryGibbsMetropolis",
     "BinaryMetropolis",
     "CategoricalGibbsMetropolis",
+    "CheckParametersConvergence",
     "CompoundStep",
     "DEMetropolis",
     "DEMetropolisZ",
     "EllipticalSlice",
+    "Empirical",
+    "FullRank",
+    "FullRankADVI",
     "GibbsStep",
+    "Group",
     "HamiltonianMC",
+    "Inference",
+    "KLqp",
+    "LowRank",
+    "LowRankADVI",
+    "MeanField",
     "Metropolis",
     "Model",
     "MultiTrace",
+    "ObjectiveFunction",
+    "Operator",
     "Slice",
     "StretchMove",
+    "TestFunction",
     "Trace",
+    "Tracker",
     "__version__",
+    "adadelta",
+    "adagrad",
+    "adagrad_window",
+    "adam",
+    "adamax",
+    "apply_momentum",
+    "apply_nesterov_momentum",
     "binary",
     "categorical",
     "check_grad",
@@ -81,6 +142,7 @@ __all__ = [
     "custom_vjp",
     "find_hessian",
     "find_map",
+    "fit",
     "get_data",
     "grad",
     "guess_scaling",
@@ -90,14 +152,23 @@ __all__ = [
     "iter_sample",
     "lower",
     "merge_traces",
+    "momentum",
+    "nesterov_momentum",
+    "norm_constraint",
+    "optimizers",
     "ordered",
     "positive",
     "positive_ordered",
     "quad_potential",
     "real",
+    "rmsprop",
     "sample",
+    "sample_approx",
+    "sgd",
+    "shared",
     "simplex",
     "summary",
+    "total_norm_constraint",
     "trace_cov",
     "unit",
     "unit_vector",
@@ -105,13 +176,51 @@ __all__ = [
     "value_and_grad",
 ]
 
-#: Imported when asked for: a script whose model was compiled before derives nothing.
-_DERIVATIVES = ("check_grad", "custom_vjp", "grad", "value_and_grad")
+#: Imported when asked for, from these rooms: a script whose model was compiled before derives nothing, and one that
+#: samples fits nothing.
+_LATER = {
+    "autodiff": ("check_grad", "custom_vjp", "grad", "value_and_grad"),
+    "variational": (
+        "ADVI",
+        "KL",
+        "Approximation",
+        "CheckParametersConvergence",
+        "Empirical",
+        "FullRank",
+        "FullRankADVI",
+        "Group",
+        "Inference",
+        "KLqp",
+        "LowRank",
+        "LowRankADVI",
+        "MeanField",
+        "ObjectiveFunction",
+        "Operator",
+        "TestFunction",
+        "Tracker",
+        "adadelta",
+        "adagrad",
+        "adagrad_window",
+        "adam",
+        "adamax",
+        "apply_momentum",
+        "apply_nesterov_momentum",
+        "fit",
+        "momentum",
+        "nesterov_momentum",
+        "norm_constraint",
+        "optimizers",
+        "rmsprop",
+        "sample_approx",
+        "sgd",
+        "shared",
+        "total_norm_constraint",
+    ),
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _DERIVATIVES:
-        from nbinfer import autodiff
-
-        return getattr(autodiff, name)
+    for room, names in _LATER.items():
+        if name in names:
+            return getattr(importlib.import_module(f"nbinfer.{room}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

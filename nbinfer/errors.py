@@ -45,6 +45,30 @@ class PositiveDefiniteError(NbinferError, ValueError):
         self.indices = [int(i) for i in indices]
 
 
+class VariationalInferenceError(NbinferError):
+    """Base of what goes wrong in variational inference."""
+
+
+class ExplicitInferenceError(VariationalInferenceError, TypeError):
+    """An approximation without a density is used where one is needed."""
+
+
+class ParametrizationError(VariationalInferenceError, ValueError):
+    """Parameters, starts or functions of an approximation do not fit together."""
+
+
+class GroupError(VariationalInferenceError, TypeError):
+    """Groups do not divide the parameters of a model among themselves."""
+
+
+class BatchedGroupError(GroupError):
+    """A group cannot be approximated row by row."""
+
+
+class FitError(VariationalInferenceError, FloatingPointError):
+    """A fit cannot go on: parameters are not finite, or the density fails too often."""
+
+
 class NbinferWarning(UserWarning):
     """Base of every warning that nbinfer issues."""
 

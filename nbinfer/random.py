@@ -36,6 +36,8 @@ class Purpose(enum.IntEnum):
     PREDICT = 2
     MINIBATCH = 3
     DISCRETE_START = 4
+    NOISE = 5  # of a fit
+    APPROXIMATION = 6  # draws from what was fitted
     STEP = 1024
 
 

@@ -16,11 +16,12 @@ def blocks(file, language):
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
-# Those of the index belong together; of the two models in the last note one is PyMC's.
+# Those of the index belong together, and those on fits; of the two models in the last note one is PyMC's.
 EXAMPLES = [
     *blocks("README.md", "python"),
     *blocks("docs/embedding.md", "python"),
     "".join(blocks("docs/index.md", "python")),
+    "".join(blocks("docs/variational.md", "python")),
     blocks("docs/coming-from-pymc.md", "python")[1],
 ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,35 @@ def run_here(jobs: Jobs, until: int) -> None:
     _look_at_statuses(jobs, outcome)
     if outcome.error is not None:
         raise outcome.error
+
+
+def run_alone(jobs: Jobs, advance: Callable[[int, int], int], until: int, display: Display) -> Outcome:
+    """Advance one job to piece `until` in this thread, moment by moment, or until its stop word is set.
+
+    Parameters
+    ----------
+    jobs : Jobs
+        One job, wired and begun.
+    advance : callable
+        Its C function.
+    until : int
+        Pieces to reach.
+    display : Display
+        Shown the progress line; it is left open.
+
+    Returns
+    -------
+    outcome : Outcome
+    """
+    outcome = Outcome()
+    address, job = address_of(jobs.state), jobs[0]
+    while job.done < until and not jobs.stop[0] and not _failed(jobs).size:
+        job.status = advance(address, until)
+        display.update(jobs.progress)
+        _look(jobs, outcome)
+    outcome.interrupted = bool(job.done < until)
+    _look_at_statuses(jobs, outcome)
+    return outcome
 
 
 def _started(threads: list[threading.Thread]) -> list[threading.Thread]:

@@ -62,15 +62,15 @@ def sample(
         Configured step methods, `NUTS` and its like, applied one after the other. Variables that they leave over, by
         default all, go to the method that samples them best: continuous ones to NUTS, as `init` and `nuts_kwargs` say,
         discrete ones to a Gibbs or a Metropolis step.
-    init : {'auto', 'jitter+adapt_diag', 'adapt_diag', 'map', 'nuts'}
+    init : str
         'auto' starts each chain at the initial point plus U(-1, 1) in every unconstrained coordinate, lets it climb
         from there by L-BFGS before the first transition of NUTS or `HamiltonianMC` in warm-up, as long as an iteration
         gains more than a nat per coordinate, 100 gradients at most, and learns the metric called 'fisher', see `NUTS`.
-        The next two learn the variances, with and without that jitter; nothing climbs. For the others, which want NUTS
-        for all variables, see `init_nuts`. Discrete values begin all over their support. Where the density is zero a
-        chain tries again, a hundred times in all, further out and closer in.
+        'jitter+adapt_diag' and 'adapt_diag' learn the variances, with and without that jitter; nothing climbs. For the
+        others, which want NUTS for all variables, see `init_nuts`. Discrete values begin all over their support. Where
+        the density is zero a chain tries again, a hundred times in all, further out and closer in.
     n_init : int
-        Draws of the run that init='nuts' makes first.
+        Draws of the run that init='nuts' makes first; iterations of a fit at most.
     start : mapping or sequence of mappings, optional
         Constrained values by name, for all chains or one mapping per chain. Of what is missing, coordinates come from
         the initial point, discrete values from all over their support. From a given start nothing climbs; it is not

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from nbinfer._version import __version__
-from nbinfer.autodiff.errors import DerivativeWarning
 from nbinfer.diagnostics.of_samplers import first_divergence, where
 from nbinfer.engine.chains import Chains, Placed
+from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.starts import starting_points
 from nbinfer.engine.step import StepMethod, site_of
-from nbinfer.errors import PerformanceWarning, SamplingError, unseen
+from nbinfer.errors import SamplingError, unseen
 from nbinfer.mcmc.metric.reading import metrics_of
 from nbinfer.model import Model
 from nbinfer.model.code.extras import check_conditionals
@@ -144,8 +144,7 @@ class Sampling:
 
 
 def _warn_of_gradient(bound: Any) -> None:
-    found = [(bound.gradient_warning, PerformanceWarning)] if bound.gradient_warning else []
-    for message, category in [*found, *((message, DerivativeWarning) for message in bound.derivative_warnings)]:
+    for message, category in gradient_warnings(bound):
         with unseen():
             warnings.warn(message, category, stacklevel=4)
 

@@ -10,7 +10,11 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.compile import JIT
+from nbinfer.engine.chain import advance
+from nbinfer.engine.driver import run_alone
+from nbinfer.engine.progress import Silent
 from nbinfer.errors import SamplingError
+from tests.engine.test_chain import counting_chains
 from tests.mcmc.models import half_line, raising, run, slow
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
@@ -151,3 +155,21 @@ def test_a_derived_quantity_that_changes_its_shape_stops_the_run(tune):
     with pytest.raises(SamplingError, match="another shape") as caught:
         run(model, 500, tune, chains=2, start={"x": 0.0})
     assert caught.value.trace["x"].shape == (2, 500)
+
+
+def test_a_job_may_run_in_this_thread_moment_by_moment():
+    """To the piece that was asked for, and not at all once the stop word is set."""
+    blocks, x, _ = counting_chains(1, 3, 5)
+    seen = []
+
+    class Spy(Silent):
+        def update(self, progress):
+            seen.append(int(progress["done"][0]))
+
+    outcome = run_alone(blocks, advance, 4, Spy())
+    assert (blocks.progress["done"][0], outcome.interrupted, outcome.error) == (4, False, None)
+    assert seen[-1] == 4
+    np.testing.assert_array_equal(x[1][0, :1, 0], [4.0])
+    blocks.stop[0] = 1
+    outcome = run_alone(blocks, advance, 8, Spy())
+    assert (blocks.progress["done"][0], outcome.interrupted) == (4, True)

@@ -18,7 +18,7 @@ from tests.mcmc.models import run
         ({"cores": 0}, ValueError, "cores must be at least 1"),
         ({"cores": 1, "njobs": 1}, ValueError, "same option"),
         ({"chain_idx": -1}, ValueError, "chain_idx"),
-        ({"init": "advi_map"}, NotImplementedError, "comes with variational inference; choose 'auto'"),
+        ({"init": "advi_nap"}, NotImplementedError, "init='advi_nap' is not known; choose 'auto'"),
         ({"init": "best"}, NotImplementedError, "is not known; choose 'auto'"),
         ({"init": 3}, TypeError, "init must be a str"),
         ({"nuts_kwargs": {"target_accept": 1.0}}, ValueError, "target_accept must lie between 0 and 1, got 1.0"),

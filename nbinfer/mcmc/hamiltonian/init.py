@@ -14,8 +14,9 @@ from nbinfer.engine.starts import starting_points
 from nbinfer.engine.step import site_of
 from nbinfer.mcmc.assign import assign
 from nbinfer.mcmc.hamiltonian.nuts import NUTS
+from nbinfer.mcmc.metric.adaptive import QuadPotentialDiagAdapt, QuadPotentialDiagAdaptGrad
 from nbinfer.mcmc.metric.definite import not_definite
-from nbinfer.mcmc.metric.potential import QuadPotential, QuadPotentialFull
+from nbinfer.mcmc.metric.potential import QuadPotential, QuadPotentialDiag, QuadPotentialFull
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.model.foreign.entries import record_position
@@ -31,8 +32,11 @@ SIMPLE = {
     "jitter+adapt_diag": (True, False, "diag"),
     "adapt_diag": (False, False, "diag"),
 }
-_WHOLE = ("map", "nuts")
 _VARIATIONAL = ("advi", "advi+adapt_diag", "advi+adapt_diag_grad", "advi_map")
+_WHOLE = ("map", "nuts", *_VARIATIONAL)
+#: How many draws the variances of a fit are worth to a metric that learns on.
+_FIT_WEIGHT = 50
+_FIRST_SIGMA = float(np.log(2.0))
 
 
 class Initial(NamedTuple):
@@ -64,13 +68,11 @@ def checked(init: Any) -> str:
     TypeError
         If it is no str.
     NotImplementedError
-        If there is none of that name, or it needs variational inference.
+        If there is none of that name.
     """
     if not isinstance(init, str):
         raise TypeError(f"init must be a str, got {type(init).__name__}.")
     known = ", ".join(map(repr, [*SIMPLE, *_WHOLE]))
-    if init.lower() in _VARIATIONAL:
-        raise NotImplementedError(f"init={init!r} comes with variational inference; choose {known}.")
     if init.lower() not in (*SIMPLE, *_WHOLE):
         raise NotImplementedError(f"init={init!r} is not known; choose {known}.")
     return init.lower()
@@ -111,13 +113,15 @@ def initialised(
     sequences, numbers : sequences
         Seeds and numbers of the chains.
     n_init : int
-        Draws of the run that init='nuts' makes.
+        Draws of the run that init='nuts' makes; iterations of a fit at most.
     progressbar : bool
     """
     if init in SIMPLE:
         return Initial(None, *SIMPLE[init])
     if init == "map":
         return _from_map(model, len(numbers), progressbar)
+    if init in _VARIATIONAL:
+        return _from_fit(init, model, sequences, numbers, n_init, progressbar)
     return _from_run(model, sequences, numbers, n_init, progressbar)
 
 
@@ -144,6 +148,39 @@ def _from_map(model: Model, chains: int, progressbar: bool) -> Initial:
         error.add_note("init='map' fits no metric here; init='auto' learns one.")
         raise error from None
     return Initial([point] * chains, False, False, QuadPotentialFull(half.T @ half))
+
+
+def _from_fit(
+    init: str,
+    model: Model,
+    sequences: Sequence[np.random.SeedSequence],
+    numbers: Sequence[int],
+    n: int,
+    progressbar: bool,
+) -> Initial:
+    """Begin at draws of a fit of independent normal numbers, with their variances."""
+    from nbinfer.variational import ADVI, CheckParametersConvergence  # most runs do without
+
+    first = sequences[0]
+    seed = np.random.SeedSequence(first.entropy, spawn_key=(*first.spawn_key, 2))
+    at = find_map(model, include_jacobian=True, progressbar=progressbar) if init == "advi_map" else {}
+    start = {name: at[name] for name in model.parameters if name in at}
+    # From narrow normal numbers on, their widths change so little at first that the rules would take it for the end.
+    inference = ADVI(model=model, random_seed=seed, start=start, start_sigma=_FIRST_SIGMA)
+    inference.begin(callbacks=[CheckParametersConvergence(tolerance=1e-2, diff=d) for d in ("absolute", "relative")])
+    approx = inference.run(n, progressbar, judged=False)
+    mean, std = approx.mean, approx.std
+    points = [
+        model.constrain(mean + std * generator(key_of(s), 0, number, Purpose.START).standard_normal(model.dim))
+        for s, number in zip(sequences, numbers, strict=True)
+    ]
+    if init == "advi+adapt_diag":
+        metric: QuadPotential = QuadPotentialDiagAdapt(model.dim, mean, std**2, _FIT_WEIGHT)
+    elif init == "advi+adapt_diag_grad":
+        metric = QuadPotentialDiagAdaptGrad(model.dim, mean, std**2, _FIT_WEIGHT)
+    else:
+        metric = QuadPotentialDiag(std**2)
+    return Initial(points, False, False, metric)
 
 
 def _from_run(
@@ -184,15 +221,18 @@ def init_nuts(
 
     Parameters
     ----------
-    init : {'auto', 'jitter+adapt_diag', 'adapt_diag', 'map', 'nuts'}
+    init : str
         'auto' starts at the initial point plus U(-1, 1) in every unconstrained coordinate and learns the metric called
-        'fisher', see `NUTS`; the next two learn the variances, with and without that jitter, each chain from its own
-        start. 'map' starts at the maximum of the density of the unconstrained parameters; its metric is the inverse of
-        the curvature there. 'nuts' makes a run; chains start at its draws and its covariance is the metric.
+        'fisher', see `NUTS`; 'jitter+adapt_diag' and 'adapt_diag' learn the variances, with and without that jitter,
+        each chain from its own start. 'map' starts at the maximum of the density of the unconstrained parameters; its
+        metric is the inverse of the curvature there. 'nuts' makes a run; chains start at its draws and its covariance
+        is the metric. 'advi' fits independent normal numbers; chains start at draws of these and their variances are
+        the metric, 'advi_map' likewise from the maximum on. With 'advi+adapt_diag' and 'advi+adapt_diag_grad' the
+        metric learns on from them.
     chains : int
         Number of starting points.
     n_init : int
-        Draws of the run that 'nuts' makes, after half as many of warm-up.
+        Draws of the run that 'nuts' makes, after half as many of warm-up; iterations of a fit at most.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, sequence of int, SeedSequence or Generator
@@ -214,7 +254,7 @@ def init_nuts(
     TypeError
         If `init` is no str.
     NotImplementedError
-        If it is not known, or needs variational inference.
+        If it is not known.
     ValueError
         If the model has discrete variables, or `vars` leaves some out.
     PositiveDefiniteError

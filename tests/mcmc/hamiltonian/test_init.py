@@ -8,7 +8,8 @@ import pytest
 import nbinfer as nb
 from nbinfer.errors import PositiveDefiniteError
 from nbinfer.mcmc import NUTS
-from nbinfer.mcmc.metric.potential import QuadPotentialFull
+from nbinfer.mcmc.metric.adaptive import QuadPotentialDiagAdapt, QuadPotentialDiagAdaptGrad
+from nbinfer.mcmc.metric.potential import QuadPotentialDiag, QuadPotentialFull
 from tests.mcmc.models import eight_schools
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
@@ -70,7 +71,35 @@ def test_nuts_starts_at_draws_of_a_run_with_their_covariance():
     assert again == start[:2]  # a chain begins where it begins, alone or among others
 
 
-@pytest.mark.parametrize("init", ["auto", "adapt_diag", "map", "nuts"])
+@pytest.mark.parametrize(
+    ("init", "kind"),
+    [
+        ("advi", QuadPotentialDiag),
+        ("ADVI_map", QuadPotentialDiag),
+        ("advi+adapt_diag", QuadPotentialDiagAdapt),
+        ("advi+adapt_diag_grad", QuadPotentialDiagAdaptGrad),
+    ],
+)
+@pytest.mark.nojit
+def test_fits_start_at_their_draws_with_their_variances(init, kind):
+    start, nuts = nb.init_nuts(init, 50, n_init=20_000, model=model(), **QUIET)
+    assert type(nuts.metric) is kind
+    variances = np.array([4.0 - 2.0, 0.5 - 0.25])  # what is left of each if the other is known
+    np.testing.assert_allclose(np.sqrt(nuts.metric.first(2)[0]), np.sqrt(variances), rtol=0.25)
+    points = np.array([[p["x"], p["y"]] for p in start])
+    np.testing.assert_allclose(points.mean(axis=0), MEAN, atol=5.0 * np.sqrt(variances.max() / 50))
+    np.testing.assert_allclose(points.var(axis=0), variances, rtol=0.8)
+    again, _ = nb.init_nuts(init, 2, n_init=20_000, model=model(), **QUIET)
+    assert again == start[:2]
+
+
+@pytest.mark.nojit
+def test_a_fit_of_an_initialiser_ends_when_it_has_converged():
+    trace = nb.sample(model(), 500, 500, chains=2, init="advi+adapt_diag", **QUIET)
+    assert trace["x"].mean() == pytest.approx(1.0, abs=0.5)
+
+
+@pytest.mark.parametrize("init", ["auto", "adapt_diag", "map", "nuts", "advi"])
 def test_sample_begins_as_init_nuts_says(init):
     """The way through `init_nuts` passes constrained values: it is the same up to rounding, which draws magnify."""
     start, nuts = nb.init_nuts(init, 2, n_init=60, model=eight_schools(), **QUIET)
@@ -110,7 +139,7 @@ def mixed():
     return nb.Model({"x": nb.real(), "z": nb.binary()}, logp=lambda p, d: -0.5 * (p.x - p.z) ** 2)
 
 
-@pytest.mark.parametrize("init", ["auto", "map", "nuts"])
+@pytest.mark.parametrize("init", ["auto", "map", "nuts", "advi"])
 def test_discrete_variables_are_refused(init):
     with pytest.raises(ValueError, match="NUTS for all variables, but 'z' is discrete"):
         nb.init_nuts(init, model=mixed(), **QUIET)
@@ -124,8 +153,7 @@ def test_discrete_variables_are_refused(init):
     [
         ({"init": 3}, TypeError, "init must be a str, got int"),
         ({"init": "best"}, NotImplementedError, "init='best' is not known; choose 'auto'"),
-        ({"init": "advi"}, NotImplementedError, "comes with variational inference; choose 'auto'"),
-        ({"init": "ADVI+adapt_diag_grad"}, NotImplementedError, "comes with variational inference"),
+        ({"init": "advi+map"}, NotImplementedError, "init='advi\\+map' is not known; choose 'auto'"),
         ({"chains": 0}, ValueError, "chains must be an int from 1"),
         ({"n_init": 1}, ValueError, "n_init must be an int from 2"),
         ({"vars": ["x"]}, ValueError, "but vars leaves out y"),

@@ -1,0 +1,69 @@
+"""Variational inference: distributions that are fitted to a posterior instead of drawn from it.
+
+A fit is a job of the engine: noise becomes draws, the model's density and gradient are evaluated there, gradients come
+back to the parameters of the approximation, an optimiser moves these; all of that in one compiled loop that knows
+model, families and optimiser by address.
+"""
+
+from nbinfer.variational.advi import ADVI, FullRankADVI, KLqp, LowRankADVI
+from nbinfer.variational.approximation import Approximation
+from nbinfer.variational.approximations import Empirical, FullRank, LowRank, MeanField
+from nbinfer.variational.callbacks import CheckParametersConvergence, Tracker
+from nbinfer.variational.functions import TestFunction
+from nbinfer.variational.group import Group
+from nbinfer.variational.inference import Inference
+from nbinfer.variational.methods import fit, sample_approx
+from nbinfer.variational.objective import ObjectiveFunction
+from nbinfer.variational.operators import KL, Operator
+from nbinfer.variational.optimizers import (
+    adadelta,
+    adagrad,
+    adagrad_window,
+    adam,
+    adamax,
+    apply_momentum,
+    apply_nesterov_momentum,
+    momentum,
+    nesterov_momentum,
+    norm_constraint,
+    rmsprop,
+    sgd,
+    total_norm_constraint,
+)
+from nbinfer.variational.values import shared
+
+__all__ = [
+    "ADVI",
+    "KL",
+    "Approximation",
+    "CheckParametersConvergence",
+    "Empirical",
+    "FullRank",
+    "FullRankADVI",
+    "Group",
+    "Inference",
+    "KLqp",
+    "LowRank",
+    "LowRankADVI",
+    "MeanField",
+    "ObjectiveFunction",
+    "Operator",
+    "TestFunction",
+    "Tracker",
+    "adadelta",
+    "adagrad",
+    "adagrad_window",
+    "adam",
+    "adamax",
+    "apply_momentum",
+    "apply_nesterov_momentum",
+    "fit",
+    "momentum",
+    "nesterov_momentum",
+    "norm_constraint",
+    "rmsprop",
+    "sample_approx",
+    "sgd",
+    "shared",
+    "total_norm_constraint",
+]

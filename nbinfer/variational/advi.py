@@ -1,0 +1,134 @@
+"""The inferences that make the Kullback-Leibler divergence small, by the family that they fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nbinfer.variational.approximation import Approximation
+from nbinfer.variational.approximations import FullRank, LowRank, MeanField
+from nbinfer.variational.inference import Inference
+from nbinfer.variational.operators import KL
+
+
+class KLqp(Inference):
+    """Make the Kullback-Leibler divergence of an approximation from the posterior small [1]_.
+
+    Parameters
+    ----------
+    approx : Approximation or type
+        What is fitted.
+    beta : float
+        Weight of all but the likelihood, see `KL`.
+    estimator : {'stl', 'plain'}
+        Of the gradient, see `KL`.
+
+    References
+    ----------
+    .. [1] R. Ranganath, J. Altosaar, D. Tran and D. M. Blei, "Operator variational inference", NeurIPS (2016).
+    """
+
+    def __init__(self, approx: Any, beta: float = 1.0, estimator: str = "stl") -> None:
+        super().__init__(KL, approx, None, beta=beta, estimator=estimator)
+
+
+class ADVI(KLqp):
+    """Automatic differentiation variational inference with independent normal numbers [1]_.
+
+    Parameters
+    ----------
+    *args : object
+        As `MeanField` takes them: local_rv, model, random_seed, start, start_sigma.
+    beta : float
+        Weight of all but the likelihood, see `KL`.
+    estimator : {'stl', 'plain'}
+        Of the gradient [2]_, see `KL`.
+    **kwargs : object
+        As `MeanField` takes them.
+
+    References
+    ----------
+    .. [1] A. Kucukelbir et al., "Automatic differentiation variational inference", JMLR 18 (2017).
+    .. [2] G. Roeder, Y. Wu and D. Duvenaud, "Sticking the landing: simple, lower-variance gradient estimators for
+       variational inference", NeurIPS (2017).
+
+    Examples
+    --------
+    >>> import nbinfer as nb
+    >>> model = nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * (p.x - 1.0) ** 2 / 0.25)
+    >>> inference = nb.ADVI(model=model, random_seed=1)
+    >>> approx = inference.fit(1500, obj_optimizer=nb.adam(learning_rate=0.01), progressbar=False)
+    >>> float(approx.mean[0].round(2)), float(approx.std[0].round(2))
+    (1.0, 0.5)
+    """
+
+    def __init__(self, *args: Any, beta: float = 1.0, estimator: str = "stl", **kwargs: Any) -> None:
+        super().__init__(MeanField(*args, **kwargs), beta, estimator)
+
+
+class FullRankADVI(KLqp):
+    """Automatic differentiation variational inference with one normal distribution [1]_.
+
+    Parameters
+    ----------
+    *args : object
+        As `FullRank` takes them: local_rv, model, random_seed, start, start_sigma.
+    beta : float
+        Weight of all but the likelihood, see `KL`.
+    estimator : {'stl', 'plain'}
+        Of the gradient [2]_, see `KL`.
+    **kwargs : object
+        As `FullRank` takes them.
+
+    References
+    ----------
+    .. [1] A. Kucukelbir et al., "Automatic differentiation variational inference", JMLR 18 (2017).
+    .. [2] G. Roeder, Y. Wu and D. Duvenaud, "Sticking the landing: simple, lower-variance gradient estimators for
+       variational inference", NeurIPS (2017).
+    """
+
+    def __init__(self, *args: Any, beta: float = 1.0, estimator: str = "stl", **kwargs: Any) -> None:
+        super().__init__(FullRank(*args, **kwargs), beta, estimator)
+
+    @classmethod
+    def from_mean_field(cls, approx: Approximation, beta: float = 1.0, estimator: str = "stl") -> FullRankADVI:
+        """Begin where a fit of independent numbers has ended.
+
+        Parameters
+        ----------
+        approx : Approximation
+            That fit.
+        beta : float
+            See `KL`.
+        estimator : {'stl', 'plain'}
+            See `KL`.
+
+        Returns
+        -------
+        inference : FullRankADVI
+        """
+        made = cls(model=approx.model, random_seed=approx.next_sequence(), beta=beta, estimator=estimator)
+        first = made.approx.groups[0].family.first_values(made.approx.groups[0].extent, approx.mean, approx.std)
+        for name, shared in made.approx.groups[0].params_dict.items():
+            shared.set_value(np.reshape(first[name], shared.shape))
+        return made
+
+
+class LowRankADVI(KLqp):
+    """Automatic differentiation variational inference with a diagonal and a few directions, see `LowRank`.
+
+    Parameters
+    ----------
+    *args : object
+        As `LowRank` takes them: local_rv, model, random_seed, start, start_sigma.
+    beta : float
+        Weight of all but the likelihood, see `KL`.
+    estimator : {'stl', 'plain'}
+        Of the gradient, see `KL`.
+    **kwargs : object
+        As `LowRank` takes them.
+    """
+
+    def __init__(self, *args: Any, beta: float = 1.0, estimator: str = "stl", **kwargs: Any) -> None:
+        super().__init__(LowRank(*args, **kwargs), beta, estimator)

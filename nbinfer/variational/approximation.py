@@ -1,0 +1,187 @@
+"""Approximations: distributions that stand for a posterior, and what can be drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.arguments import MOST, count, flag
+from nbinfer.diagnostics.psis import psis
+from nbinfer.random import generator, key_of, seed_sequences
+from nbinfer.trace import Trace
+from nbinfer.variational import draws as drawing
+from nbinfer.variational import nodes
+from nbinfer.variational.drawn import Drawn, comparable
+
+#: Candidates for each draw by weight.
+_CANDIDATES = 4
+
+
+class Approximation(Drawn):  # numpydoc ignore=PR02
+    """A distribution that stands for a posterior, made of groups of parameters.
+
+    Parameters
+    ----------
+    groups : Group or sequence of Group
+        Together they hold each parameter of the model once; one of them may take all that is left.
+    model : Model, optional
+        Default: the model of the enclosing ``with`` block.
+    random_seed : None, int, SeedSequence or Generator
+        Of fits and draws.
+
+    Attributes
+    ----------
+    groups : list of Group
+    hist : ndarray, shape (iterations,)
+        Losses of all iterations so far: minus the evidence lower bound.
+    report : FitReport or None
+        What is to be known of the last fit.
+
+    Raises
+    ------
+    ParametrizationError
+        If a parameter is discrete.
+    GroupError
+        If a parameter is in two groups or in none, or two groups take what is left.
+
+    Examples
+    --------
+    >>> import nbinfer as nb
+    >>> model = nb.Model({"a": nb.real(2), "b": nb.real()}, logp=lambda p, d: -0.5 * (p.a @ p.a + p.b**2))
+    >>> with model:
+    ...     approx = nb.Approximation([nb.Group(["a"], "full_rank"), nb.Group(None, "mean_field")])
+    >>> approx.ndim, approx.mean_data["a"].shape
+    (3, (2,))
+    """
+
+    def sample(
+        self,
+        draws: int = 500,
+        include_transformed: bool = True,
+        *,
+        random_seed: Any = None,
+        return_inferencedata: bool = False,
+        importance: bool = False,
+    ) -> Any:
+        """Draw parameters and derived quantities.
+
+        Parameters
+        ----------
+        draws : int
+            How many.
+        include_transformed : bool
+            Whether unconstrained coordinates are kept, too, as ``tau_unconstrained__`` of a parameter ``tau`` that is
+            transformed.
+        random_seed : None, int, SeedSequence or Generator
+            Default: the approximation's own stream goes on, so that a second call draws anew.
+        return_inferencedata : bool
+            Whether to return what ``trace.to_arviz()`` does.
+        importance : bool
+            Whether draws are chosen, with replacement and out of four times as many, by smoothed importance weights:
+            they then stand for the posterior itself, as far as k-hat allows.
+
+        Returns
+        -------
+        trace : Trace
+            One chain, with statistics ``lp`` and ``logq``, the log densities of model and approximation.
+        """
+        flag("include_transformed", include_transformed)
+        fitting = self.fitting()
+        found = self.draw(draws * _CANDIDATES if importance else draws, random_seed)
+        lp = drawing.log_densities(fitting, found.positions)
+        if importance:
+            self.needs_logq("importance")
+            weights = np.exp(psis(comparable(lp - found.logq)).log_weights)
+            rng = generator(key_of(seed_sequences(self._sequence if random_seed is None else random_seed, 1)[0]), 1)
+            chosen = rng.choice(len(lp), draws, p=weights / weights.sum())
+            found, lp = drawing.Draws(found.positions[chosen], found.logq[chosen]), lp[chosen]
+        values = drawing.values_by_name(fitting, found.positions)
+        if include_transformed:
+            for name, p in self.model.parameters.items():
+                if not p.support.is_identity:
+                    shape = p.shape if p.size == p.elements else (p.size,)
+                    values[f"{name}_unconstrained__"] = found.positions[:, p.q].reshape(-1, *shape)
+        statistics = {"lp": lp[None]} | ({"logq": found.logq[None]} if self.has_logq else {})
+        trace = Trace(
+            {name: value[None] for name, value in values.items()}, statistics, observed_data=self.model.observed,
+            attrs={"parameters": list(self.model.parameters), "inference_method": "variational"},
+        )  # fmt: skip
+        return trace.to_arviz() if return_inferencedata else trace
+
+    def sample_dict_fn(self, draws: int = 500, random_seed: Any = None) -> dict[str, NDArray[Any]]:
+        """Draw parameters and derived quantities as arrays by name, of shape (draws, ...).
+
+        Parameters
+        ----------
+        draws : int
+            How many.
+        random_seed : None, int, SeedSequence or Generator
+            As in `sample`.
+
+        Returns
+        -------
+        values : dict of str to ndarray
+        """
+        return drawing.values_by_name(self.fitting(), self.draw(draws, random_seed).positions)
+
+    def rslice(self, name: str, draws: int = 500, random_seed: Any = None) -> NDArray[Any]:
+        """Draw one parameter or derived quantity.
+
+        Parameters
+        ----------
+        name : str
+            Which.
+        draws : int
+            How many.
+        random_seed : None, int, SeedSequence or Generator
+            As in `sample`.
+
+        Returns
+        -------
+        values : ndarray, shape (draws, ...)
+        """
+        known = [*self.model.parameters, *self.model.derived]
+        if name not in known:
+            raise ValueError(f"name {name!r} is none of {', '.join(known)}.")
+        return self.sample_dict_fn(draws, random_seed)[name]
+
+    def sample_node(
+        self,
+        node: Any,
+        size: int | None = None,
+        deterministic: bool = False,
+        more_replacements: Mapping[str, Any] | None = None,
+        random_seed: Any = None,
+    ) -> Any:
+        """Evaluate a function over draws.
+
+        Parameters
+        ----------
+        node : callable or str
+            ``f(p, d)`` of parameters and data; or the name of a parameter or derived quantity.
+        size : int, optional
+            Number of draws, the first axis of the result. Default: one draw, and no such axis.
+        deterministic : bool
+            Whether all noise is 0: parameters are then where the mean of the unconstrained ones lies.
+        more_replacements : mapping of str to array_like, optional
+            Values that take the place of parameters or data, of whatever shape.
+        random_seed : None, int, SeedSequence or Generator
+            As in `sample`.
+
+        Returns
+        -------
+        values : object or ndarray, shape (size, ...)
+        """
+        function = nodes.function_of(self.model, node)
+        if size is not None:
+            count("size", size, 1, MOST)
+        number = 1 if size is None else size
+        if deterministic:
+            positions = np.tile(self.mean, (number, 1))
+        else:
+            positions = self.draw(number, random_seed).positions
+        values = nodes.evaluated(self.model, function, positions, more_replacements)
+        return values[0] if size is None else values

@@ -1,0 +1,261 @@
+"""Approximations of one group, by the name of its family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.arguments import MOST, count, is_number
+from nbinfer.errors import ParametrizationError
+from nbinfer.model import Model
+from nbinfer.model.default import the_model
+from nbinfer.random import Purpose, generator, key_of, seed_sequences
+from nbinfer.variational import nodes
+from nbinfer.variational.approximation import Approximation
+from nbinfer.variational.group import Group
+
+Floats = NDArray[np.float64]
+
+
+def refuse_local(local_rv: Any) -> None:
+    """Raise NotImplementedError if parameters are to be local."""
+    if local_rv:
+        raise NotImplementedError("local_rv comes with streaming data; all parameters of an approximation are global.")
+
+
+class SingleGroupApproximation(Approximation):
+    """An approximation of one group, whose attributes it has, too.
+
+    Parameters
+    ----------
+    local_rv : mapping, optional
+        Comes with streaming data.
+    model : Model, optional
+        Default: the model of the enclosing ``with`` block.
+    random_seed : None, int, SeedSequence or Generator
+        Of fits and draws.
+    start : mapping of str to array_like, optional
+        Constrained values to begin the means at. Default: unconstrained 0.
+    start_sigma : float or mapping of str to array_like, optional
+        Standard deviations of the unconstrained coordinates to begin with. Default 0.1.
+    **options : object
+        Of the family.
+    """
+
+    vfam: ClassVar[str]
+
+    def __init__(
+        self,
+        local_rv: Any = None,
+        model: Model | None = None,
+        random_seed: Any = None,
+        start: Mapping[str, Any] | None = None,
+        start_sigma: float | Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        refuse_local(local_rv)
+        group = Group(None, self.vfam, options=options, start=start, start_sigma=start_sigma)
+        super().__init__(group, the_model(model), random_seed)
+
+    def __getattr__(self, name: str) -> Any:
+        if hasattr(type(self), name):  # a property that failed: its own error comes out
+            return object.__getattribute__(self, name)
+        groups = vars(self).get("groups")
+        if groups and not name.startswith("_") and hasattr(groups[0], name):
+            return getattr(groups[0], name)
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+
+
+class MeanField(SingleGroupApproximation):  # numpydoc ignore=PR02
+    """Independent normal numbers on the unconstrained scale [1]_.
+
+    Parameters
+    ----------
+    local_rv : mapping, optional
+        Comes with streaming data.
+    model : Model, optional
+        Default: the model of the enclosing ``with`` block.
+    random_seed : None, int, SeedSequence or Generator
+        Of fits and draws.
+    start : mapping of str to array_like, optional
+        Constrained values to begin the means at. Default: unconstrained 0.
+    start_sigma : float or mapping of str to array_like, optional
+        Standard deviations of the unconstrained coordinates to begin with. Default 0.1.
+    **options : object
+        None.
+
+    References
+    ----------
+    .. [1] A. Kucukelbir et al., "Automatic differentiation variational inference", JMLR 18 (2017).
+    """
+
+    vfam = "mean_field"
+
+
+class FullRank(SingleGroupApproximation):  # numpydoc ignore=PR02
+    """One normal distribution with any covariance on the unconstrained scale [1]_.
+
+    Parameters
+    ----------
+    local_rv : mapping, optional
+        Comes with streaming data.
+    model : Model, optional
+        Default: the model of the enclosing ``with`` block.
+    random_seed : None, int, SeedSequence or Generator
+        Of fits and draws.
+    start : mapping of str to array_like, optional
+        Constrained values to begin the means at. Default: unconstrained 0.
+    start_sigma : float or mapping of str to array_like, optional
+        Standard deviations of the unconstrained coordinates to begin with. Default 0.1.
+    **options : object
+        None.
+
+    References
+    ----------
+    .. [1] A. Kucukelbir et al., "Automatic differentiation variational inference", JMLR 18 (2017).
+    """
+
+    vfam = "full_rank"
+
+
+class LowRank(SingleGroupApproximation):  # numpydoc ignore=PR02
+    """A normal distribution whose covariance is a diagonal and a few directions [1]_.
+
+    Parameters
+    ----------
+    local_rv : mapping, optional
+        Comes with streaming data.
+    model : Model, optional
+        Default: the model of the enclosing ``with`` block.
+    random_seed : None, int, SeedSequence or Generator
+        Of fits and draws.
+    start : mapping of str to array_like, optional
+        Constrained values to begin the means at. Default: unconstrained 0.
+    start_sigma : float or mapping of str to array_like, optional
+        Standard deviations of the unconstrained coordinates to begin with. Default 0.1.
+    **options : object
+        ``rank``, the number of directions. Default: 5, or as many as there are coordinates.
+
+    References
+    ----------
+    .. [1] V. M.-H. Ong, D. J. Nott and M. S. Smith, "Gaussian variational approximation with a factor covariance
+       structure", J. Comput. Graph. Stat. 27 (2018).
+    """
+
+    vfam = "low_rank"
+
+
+class Empirical(SingleGroupApproximation):
+    """Draws that there are already, each as likely as any other.
+
+    Parameters
+    ----------
+    trace : Trace, optional
+        All draws of all chains; its values are the constrained ones.
+    size : int, optional
+        So many copies of the start instead, jittered.
+    local_rv : mapping, optional
+        Not with draws.
+    jitter : float
+        Standard deviation of the jitter.
+    start : mapping of str to array_like, optional
+        Constrained values to begin at. Default: unconstrained 0.
+    model : Model, optional
+        Default: the model of the enclosing ``with`` block.
+    random_seed : None, int, SeedSequence or Generator
+        Of jitter and draws.
+
+    Raises
+    ------
+    ParametrizationError
+        If neither trace nor size is given.
+    ValueError
+        If the trace lacks a parameter.
+    """
+
+    vfam = "empirical"
+
+    def __init__(
+        self,
+        trace: Any = None,
+        size: int | None = None,
+        local_rv: Any = None,
+        *,
+        jitter: float = 1.0,
+        start: Mapping[str, Any] | None = None,
+        model: Model | None = None,
+        random_seed: Any = None,
+    ) -> None:
+        refuse_local(local_rv)
+        model = the_model(model)
+        if (trace is None) == (size is None):
+            raise ParametrizationError(f"pass trace or size, {'not both' if size is not None else 'got neither'}.")
+        if not is_number(jitter) or not jitter >= 0.0:
+            raise ValueError(f"jitter must be a number from 0 on, got {jitter!r}.")
+        sequence = seed_sequences(random_seed, 1)[0]
+        if size is not None:
+            count("size", size, 1, MOST)
+            rng = generator(key_of(sequence), 0, 0, Purpose.START)
+            histogram = model.unconstrain(start or {}) + jitter * rng.standard_normal((size, model.dim))
+        else:
+            histogram = _positions(model, trace)
+        group = Group(None, params={"histogram": histogram})
+        Approximation.__init__(self, group, model, sequence)
+
+    @property
+    def histogram(self) -> Floats:
+        """The draws on the unconstrained scale, shape (draws, ndim)."""
+        return self.groups[0].params_dict["histogram"].get_value()
+
+    def randidx(self, size: int | None = None, random_seed: Any = None) -> Any:
+        """Return indices of draws, each as likely as any other.
+
+        Parameters
+        ----------
+        size : int, optional
+            How many. Default: one, as an int.
+        random_seed : None, int, SeedSequence or Generator
+            Default: fresh.
+
+        Returns
+        -------
+        indices : int or ndarray
+        """
+        rng = generator(key_of(seed_sequences(random_seed, 1)[0]))
+        found = rng.integers(len(self.histogram), size=size)
+        return int(found) if size is None else found
+
+    def evaluate_over_trace(self, node: Any) -> NDArray[Any]:
+        """Evaluate a function at each of the draws.
+
+        Parameters
+        ----------
+        node : callable or str
+            ``f(p, d)``, or the name of a parameter or derived quantity.
+
+        Returns
+        -------
+        values : ndarray, shape (draws, ...)
+            In the order of the draws.
+        """
+        return nodes.evaluated(self.model, nodes.function_of(self.model, node), self.histogram, None)
+
+
+def _positions(model: Model, trace: Any) -> Floats:
+    """Return all draws of a trace on the unconstrained scale, chain by chain."""
+    posterior = getattr(trace, "posterior", trace)
+    missing = [name for name in model.parameters if name not in posterior]
+    if missing:
+        raise ValueError(f"trace lacks {', '.join(missing)}; an empirical approximation needs all parameters.")
+    values = {name: np.asarray(posterior[name]) for name in model.parameters}
+    chains, draws = next(iter(values.values())).shape[:2]
+    done = getattr(trace, "draws_done", np.full(chains, draws))
+    rows = [
+        model.unconstrain({name: value[c, i] for name, value in values.items()})
+        for c in range(chains)
+        for i in range(int(done[c]))
+    ]
+    return np.array(rows).reshape(len(rows), model.dim)

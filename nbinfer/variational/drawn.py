@@ -1,0 +1,268 @@
+"""Draws of an approximation, and the densities there: of the model, its prior, the approximation itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.arguments import MOST, count
+from nbinfer.diagnostics.psis import Psis, psis
+from nbinfer.model import Model
+from nbinfer.random import key_of, seed_sequences
+from nbinfer.variational import draws as drawing
+from nbinfer.variational import nodes
+from nbinfer.variational.fitting import PLAIN, PRIOR, Fitting, Settings, needs_terms
+from nbinfer.variational.group import Group
+from nbinfer.variational.grouped import Grouped
+from nbinfer.variational.optimizers import sgd
+
+Floats = NDArray[np.float64]
+
+#: Draws that k-hat rests on.
+KHAT_DRAWS = 1000
+#: Losses whose mean is shown.
+LATE = 1000
+
+
+class Drawn(Grouped):
+    """What an approximation knows of its draws; see `Approximation`.
+
+    Parameters
+    ----------
+    groups : Group or sequence of Group
+    model : Model, optional
+    random_seed : None, int, SeedSequence or Generator
+    """
+
+    def __init__(self, groups: Group | Sequence[Group], model: Model | None = None, random_seed: Any = None) -> None:
+        super().__init__(groups, model, random_seed)
+        self._fitting: Fitting | None = None
+        self._history = np.zeros(0)
+        self._drawn = 0
+        self._judged: tuple[bytes, Psis] | None = None
+        self.report: Any = None
+
+    # ---- memory
+
+    def fitting(
+        self,
+        settings: Settings | None = None,
+        moved: Sequence[Group] | None = None,
+        replacements: Mapping[str, Any] | None = None,
+    ) -> Fitting:
+        """Return the memory of the approximation, made anew for other settings of a fit.
+
+        Parameters
+        ----------
+        settings : Settings, optional
+            Default: as it is.
+        moved : sequence of Group, optional
+            Whose parameters the fit moves. Default: those whose parameters the user did not give.
+        replacements : mapping of str to array_like, optional
+            Data to take in the place of the model's.
+        """
+        if settings is not None or self._fitting is None:
+            chosen = [group for group in self.groups if not group.is_given] if moved is None else list(moved)
+            model = nodes.with_data(self.model, replacements)
+            fitting = Fitting(model, self.groups, chosen, self._sequence, settings or Settings(sgd()))
+            fitting.go_on_from(self.hist)
+            self._fitting = fitting
+        self._fitting.hold_parameters()
+        return self._fitting
+
+    @property
+    def hist(self) -> Floats:
+        return self._history if self._fitting is None else self._fitting.hist.copy()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_fitting": None, "_history": self.hist}
+
+    def draw(self, draws: int, random_seed: Any = None) -> drawing.Draws:
+        """Draw unconstrained positions.
+
+        Parameters
+        ----------
+        draws : int
+        random_seed : None, int, SeedSequence or Generator
+            Default: the approximation's own stream goes on.
+
+        Returns
+        -------
+        draws : Draws
+            ``positions`` of shape (draws, ndim), ``logq`` of shape (draws,).
+        """
+        count("draws", draws, 1, MOST)
+        if random_seed is not None:
+            return drawing.draw(self.fitting(), key_of(seed_sequences(random_seed, 1)[0]), 0, draws)
+        first, self._drawn = self._drawn, self._drawn + draws
+        return drawing.draw(self.fitting(), key_of(self._sequence), first, draws)
+
+    # ---- densities
+
+    def needs_logq(self, who: str) -> None:
+        """Raise ExplicitInferenceError if the density of draws is not known."""
+        for group in self.groups:
+            group.family.needs_logq(who)
+
+    def _terms(self, wanted: str, draws: int, random_seed: Any, per_draw: bool) -> Any:
+        fitting = self.fitting()
+        found = self.draw(draws, random_seed)
+        if wanted == "logq":
+            self.needs_logq("logq")
+            values = found.logq
+        else:
+            values = drawing.log_densities(fitting, found.positions, PLAIN if wanted != "varlogp" else PRIOR)
+        if wanted in ("varlogp", "datalogp"):
+            needs_terms(self.model, wanted)
+        if wanted == "datalogp":
+            values = values - drawing.log_densities(fitting, found.positions, PRIOR)
+        return values if per_draw else float(values.mean())
+
+    def logp(self, draws: int = 1000, random_seed: Any = None, per_draw: bool = False) -> Any:
+        """Return the mean of the model's log density over draws.
+
+        Parameters
+        ----------
+        draws : int
+            How many.
+        random_seed : None, int, SeedSequence or Generator
+            As in `sample`; the same seed means the same draws for all of these.
+        per_draw : bool
+            Whether to return it for each draw instead, shape (draws,).
+
+        Returns
+        -------
+        logp : float or ndarray
+            With the Jacobian of the transforms.
+        """
+        return self._terms("logp", draws, random_seed, per_draw)
+
+    def varlogp(self, draws: int = 1000, random_seed: Any = None, per_draw: bool = False) -> Any:
+        """Return the mean of the log prior, with the Jacobian of the transforms, over draws; see `logp`."""
+        return self._terms("varlogp", draws, random_seed, per_draw)
+
+    def datalogp(self, draws: int = 1000, random_seed: Any = None, per_draw: bool = False) -> Any:
+        """Return the mean of the log likelihood over draws; see `logp`."""
+        return self._terms("datalogp", draws, random_seed, per_draw)
+
+    def logq(self, draws: int = 1000, random_seed: Any = None, per_draw: bool = False) -> Any:
+        """Return the mean of the approximation's log density over draws; see `logp`."""
+        return self._terms("logq", draws, random_seed, per_draw)
+
+    #: Whether `logp_norm` and its like divide by the largest scale of a term.
+    scale_cost_to_minibatch = True
+
+    @property
+    def symbolic_normalizing_constant(self) -> float:
+        """Largest factor by which `total_size` scales a likelihood term; 1 if nothing is to be divided."""
+        if not self.scale_cost_to_minibatch or not self.model.total_size:
+            return 1.0
+        return float(max(1.0, self.fitting().bound.weights[PLAIN].max()))
+
+    def logp_norm(self, draws: int = 1000, random_seed: Any = None, per_draw: bool = False) -> Any:
+        """Return `logp` divided by `symbolic_normalizing_constant`."""
+        return self.logp(draws, random_seed, per_draw) / self.symbolic_normalizing_constant
+
+    def varlogp_norm(self, draws: int = 1000, random_seed: Any = None, per_draw: bool = False) -> Any:
+        """Return `varlogp` divided by `symbolic_normalizing_constant`."""
+        return self.varlogp(draws, random_seed, per_draw) / self.symbolic_normalizing_constant
+
+    def datalogp_norm(self, draws: int = 1000, random_seed: Any = None, per_draw: bool = False) -> Any:
+        """Return `datalogp` divided by `symbolic_normalizing_constant`."""
+        return self.datalogp(draws, random_seed, per_draw) / self.symbolic_normalizing_constant
+
+    def logq_norm(self, draws: int = 1000, random_seed: Any = None, per_draw: bool = False) -> Any:
+        """Return `logq` divided by `symbolic_normalizing_constant`."""
+        return self.logq(draws, random_seed, per_draw) / self.symbolic_normalizing_constant
+
+    def elbo(self, draws: int = 1000, random_seed: Any = None) -> float:
+        """Return the evidence lower bound, the mean of log p less log q over draws.
+
+        Parameters
+        ----------
+        draws : int
+            How many.
+        random_seed : None, int, SeedSequence or Generator
+            As in `sample`.
+
+        Returns
+        -------
+        elbo : float
+        """
+        return float(self.log_weights(draws, random_seed).mean())
+
+    def log_weights(self, draws: int = 1000, random_seed: Any = None, up_to_constants: bool = False) -> Floats:
+        """Return log p less log q of draws.
+
+        Parameters
+        ----------
+        draws : int
+            How many.
+        random_seed : None, int, SeedSequence or Generator
+            As in `sample`.
+        up_to_constants : bool
+            Whether constants may be missing, where the gradient is one that the user wrote.
+
+        Returns
+        -------
+        log_weights : ndarray, shape (draws,)
+        """
+        self.needs_logq("the evidence lower bound")
+        found = self.draw(draws, random_seed)
+        return drawing.log_densities(self.fitting(), found.positions, PLAIN, up_to_constants) - found.logq
+
+    def loss(self, draws: int = 1, beta: float = 1.0, replacements: Mapping[str, Any] | None = None) -> float:
+        """Return the loss at new draws: minus the evidence lower bound, if beta is 1.
+
+        Parameters
+        ----------
+        draws : int
+            How many.
+        beta : float
+            Weight of all but the likelihood.
+        replacements : mapping of str to array_like, optional
+            Data to take in the place of the model's.
+        """
+        self.needs_logq("a loss")
+        found, fitting = self.draw(draws), self.fitting()
+        if replacements:
+            fitting = Fitting(nodes.with_data(self.model, replacements), (), (), self._sequence, Settings(sgd()))
+        logp = drawing.log_densities(fitting, found.positions)
+        if beta != 1.0:
+            logp = logp + (beta - 1.0) * drawing.log_densities(fitting, found.positions, PRIOR)
+        return -float(np.mean(logp - beta * found.logq))
+
+    @property
+    def psis_of_draws(self) -> Psis:
+        """Importance weights of new draws, smoothed, with their k-hat; found once for the parameters as they are."""
+        now = b"".join(shared.get_value(borrow=True).tobytes() for shared in self.params)
+        if self._judged is None or self._judged[0] != now:
+            weights = self.log_weights(KHAT_DRAWS, self.next_sequence(), up_to_constants=True)
+            self._judged = now, psis(comparable(weights))
+        return self._judged[1]
+
+    def __repr__(self) -> str:
+        groups, losses = ", ".join(f"{g.short_name} of {', '.join(g.names or ())}" for g in self.groups), self.hist
+        late = losses[-LATE:][np.isfinite(losses[-LATE:])]
+        state = f"; {len(losses)} iterations, loss {late.mean():.6g}" if late.size else ", not fitted"
+        judged = self.report is not None and not np.isnan(self.report.khat)
+        verdict = f", k-hat {self.report.khat:.2f}" if judged else ""
+        return f"<{type(self).__name__} of {self.model.title}: {groups}{state}{verdict}>"
+
+    def next_sequence(self) -> np.random.SeedSequence:
+        """Return a seed that follows from the approximation's and is another."""
+        own = self._sequence
+        return np.random.SeedSequence(own.entropy, spawn_key=(*own.spawn_key, 1))
+
+    @property
+    def khat(self) -> float:
+        """How heavy the tail of importance weights is: above 0.7 the fit is not to be trusted; -inf: it is exact."""
+        return self.psis_of_draws.khat
+
+
+def comparable(ratios: Floats) -> Floats:
+    """Return log ratios, with no weight where there is no density."""
+    return np.where(np.isfinite(ratios), ratios, -np.inf)

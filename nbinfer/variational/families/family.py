@@ -1,0 +1,215 @@
+"""What every family of approximations has: kernels that draw and pull back, parameters with shapes and first values.
+
+A family is declared once, like a step of a chain. ``int64 draw(intp fit, intp own)`` turns noise from the fit's stream
+into coordinates and the log of their density under the family. ``int64 pull(intp fit, intp own)`` takes the gradient of
+the model's log density at those coordinates, adds what the entropy contributes, and adds the product with the
+derivative of the draw to the gradient of the parameters. Both find everything in a record that begins with `GROUP`.
+
+The entropy contributes in one of two ways. 'plain' is the derivative of minus log q, all of it. 'stl' is the path
+derivative alone ("sticking the landing", [1]_): log q counts as a function of the coordinates whose parameters stand
+still. What is left out has mean zero, and where q is the posterior the rest vanishes for every draw.
+
+References
+----------
+.. [1] G. Roeder, Y. Wu and D. Duvenaud, "Sticking the landing: simple, lower-variance gradient estimators for
+   variational inference", NeurIPS (2017).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.arguments import mapping
+from nbinfer.compile import Entry, floats_at, kernel
+from nbinfer.engine.state import Memory, State, floats, integers
+from nbinfer.errors import BatchedGroupError, ExplicitInferenceError, ParametrizationError
+from nbinfer.vectormath import expit, log, log1pexp
+
+Floats = NDArray[np.float64]
+Parameters = Mapping[str, Floats]
+
+#: How the entropy contributes to a gradient: not at all, by its whole derivative, by its path derivative.
+ENTROPY = {"none": 0, "plain": 1, "stl": 2}
+PLAIN, STL = ENTROPY["plain"], ENTROPY["stl"]
+
+HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
+
+
+class Extent(NamedTuple):
+    """What a group spans.
+
+    Attributes
+    ----------
+    n : int
+        Number of coordinates.
+    rows : int
+        How many rows of them are approximated each for itself.
+    """
+
+    n: int
+    rows: int = 1
+
+    @property
+    def width(self) -> int:
+        """Coordinates of a row."""
+        return self.n // self.rows
+
+
+def per_coordinate(family: Any, extent: Any) -> int:
+    """Size of what each coordinate has one of."""
+    return int(extent.n)
+
+
+#: The beginning of every group's record.
+GROUP = State(
+    fields={
+        "n": "i8",  # coordinates
+        "rows": "i8",  # rows of them
+        "entropy": "i8",  # how it contributes to gradients
+        "logq": "f8",  # log density of the last draw
+        "parameters": "i8",  # address of this group's
+        "gradient": "i8",  # address of theirs, which `pull` adds to
+    },
+    parts={
+        "where": integers(per_coordinate),  # which coordinates of the model they are
+        "z": floats(per_coordinate),  # the last draw
+        "grad": floats(per_coordinate),  # of the model's log density there
+        "noise": floats(lambda family, extent: family.n_noise(extent)),  # that the draw was made of
+    },
+)
+Group_ = GROUP.record
+
+
+softplus, sigmoid, log_scale = log1pexp.numbers, expit.numbers, log.numbers
+
+
+@kernel(reassociate=True)
+def sum_of_logs(address: int, n: int) -> float:
+    """Return the sum of the logs of numbers; -inf if one is zero."""
+    x = floats_at(address, n)
+    total = 0.0
+    for i in range(n):
+        total += log_scale(x[i])
+    return total
+
+
+@kernel(reassociate=True)
+def sum_of_squares(address: int, n: int) -> float:
+    """Return the sum of the squares of numbers."""
+    x = floats_at(address, n)
+    total = 0.0
+    for i in range(n):
+        total += x[i] * x[i]
+    return total
+
+
+def softplus_of(x: Any) -> Floats:
+    """Return log(1 + exp(x)), of arrays."""
+    found: Floats = np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+    return found
+
+
+def inverse_softplus(y: Any) -> Floats:
+    """Return the x whose softplus is y > 0."""
+    y = np.asarray(y, np.float64)
+    found: Floats = y + np.log(-np.expm1(-y))
+    return found
+
+
+@dataclass(frozen=True)
+class Family:
+    """Base of the families of approximations."""
+
+    #: Names under which users ask for it; the first one is shown.
+    names: ClassVar[tuple[str, ...]]
+    state: ClassVar[State]
+    draw: ClassVar[Entry]
+    pull: ClassVar[Entry]
+    #: Whether it knows the density of its draws.
+    has_logq: ClassVar[bool] = True
+    #: Whether it approximates rows each for itself.
+    supports_batched: ClassVar[bool] = True
+
+    @property
+    def short_name(self) -> str:
+        """The name that is shown."""
+        return self.names[0]
+
+    @classmethod
+    def of(cls, options: Any) -> Family:
+        """Make the family that options ask for."""
+        given = dict(mapping("options", options))
+        known = [field.name for field in fields(cls)]
+        for name in given:
+            if name not in known:
+                listed = f"it has {', '.join(known)}" if known else "it has none"
+                raise ParametrizationError(f"options names {name!r}, which {cls.names[0]} lacks; {listed}.")
+        return cls(**given)
+
+    @classmethod
+    def of_parameters(cls, parameters: Mapping[str, Any]) -> Family:
+        """Make the family that has parameters of these shapes."""
+        return cls()
+
+    def n_noise(self, extent: Extent) -> int:
+        """Return how many random numbers a draw is made of."""
+        return extent.n
+
+    def check(self, extent: Extent) -> None:
+        """Raise an error if the family cannot span this."""
+        if extent.rows != 1 and not self.supports_batched:
+            raise BatchedGroupError(f"{self.short_name} cannot approximate row by row; leave out rowwise.")
+
+    @classmethod
+    def parameter_names(cls) -> tuple[str, ...]:
+        """Return the names of its parameters."""
+        raise NotImplementedError
+
+    def shapes(self, extent: Extent) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of its parameters, in the order in which they lie in memory."""
+        raise NotImplementedError
+
+    def first_values(self, extent: Extent, mean: Floats, sigma: Floats) -> dict[str, Floats]:
+        """Return first values of the parameters.
+
+        Parameters
+        ----------
+        extent : Extent
+        mean, sigma : ndarray, shape (n,)
+            Means and standard deviations to begin with.
+        """
+        raise NotImplementedError
+
+    def initialise(self, own: Memory, extent: Extent) -> None:
+        """Write the settings; all is 0 before."""
+        own.n, own.rows = extent.n, extent.rows
+
+    def connect(self, own: Memory) -> None:
+        """Write addresses of what does not lie in the block."""
+
+    def mean(self, parameters: Parameters) -> Floats:
+        """Return the mean, shape (n,)."""
+        return np.ravel(parameters["mu"]).copy()
+
+    def cov(self, parameters: Parameters) -> Floats:
+        """Return the covariance, shape (n, n)."""
+        raise NotImplementedError
+
+    def std(self, parameters: Parameters) -> Floats:
+        """Return the standard deviations, shape (n,)."""
+        found: Floats = np.sqrt(np.diag(self.cov(parameters)))
+        return found
+
+    def needs_logq(self, who: str) -> None:
+        """Raise an error if the density of draws is not known."""
+        if not self.has_logq:
+            raise ExplicitInferenceError(
+                f"{who} needs the density of the approximation, and {self.short_name} has none; take mean_field, "
+                "full_rank or low_rank."
+            )

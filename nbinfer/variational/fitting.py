@@ -1,0 +1,254 @@
+"""Fits that are ready to go: memory for groups and optimiser, and the addresses that tie them to a density."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.compile import address_of
+from nbinfer.engine.failures import Point, is_arithmetic, replayed
+from nbinfer.engine.job import Status
+from nbinfer.engine.jobs import Jobs
+from nbinfer.engine.state import Memory, Place, Plan
+from nbinfer.errors import FitError, ModelError
+from nbinfer.model import Model
+from nbinfer.random import key_of
+from nbinfer.variational.families.family import ENTROPY, Extent
+from nbinfer.variational.group import Group
+from nbinfer.variational.job import FIT, LATELY, TOLERATED, FitStatus, Progress, advance
+from nbinfer.variational.optimizers.descent import Extent as Moving
+from nbinfer.variational.optimizers.rule import Rule
+from nbinfer.variational.values import Shared
+
+#: Contexts of the model: the fit's, whose weights know beta; that of plain densities; that of the prior alone. Where
+#: the density has no terms to weigh, there is one context for all.
+FITTING, PLAIN, PRIOR = range(3)
+
+
+class Settings(NamedTuple):
+    """How a fit is made.
+
+    Attributes
+    ----------
+    rule : Rule
+        The optimiser.
+    n_draws : int
+        Draws of each iteration.
+    beta : float
+        Weight of all but the likelihood.
+    estimator : {'stl', 'plain', 'none'}
+        How the entropy contributes to the gradient, see `nbinfer.variational.families.family`.
+    largest_norm : float or None
+        Of the gradient.
+    """
+
+    rule: Rule
+    n_draws: int = 1
+    beta: float = 1.0
+    estimator: str = "stl"
+    largest_norm: float | None = None
+
+
+class Fitting(Jobs):
+    """One fit.
+
+    Parameters
+    ----------
+    model : Model
+    groups : sequence of Group
+        All of the model's parameters; their values live in the fit's block from now on.
+    moved : sequence of Group
+        Those whose parameters the optimiser moves.
+    sequence : SeedSequence
+    settings : Settings
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        groups: Sequence[Group],
+        moved: Sequence[Group],
+        sequence: np.random.SeedSequence,
+        settings: Settings,
+    ) -> None:
+        self.settings = settings
+        self.groups = [*moved, *(group for group in groups if group not in moved)]
+        sizes = [sum(shared.size for shared in group.params) for group in self.groups]
+        self._starts = np.cumsum([0, *sizes])
+        self.n_parameters, self.n_moved = int(self._starts[-1]), int(self._starts[len(moved)])
+        self.n_groups = len(groups)
+        self._n_terms = len(model.likelihood)
+        bound = model.bind(3 if self._n_terms else 1)
+        if self._n_terms:
+            bound.weights[FITTING, -self._n_terms :] /= settings.beta
+            bound.weights[PRIOR, -self._n_terms :] = 0.0
+        plan, whole = Plan(), Extent(bound.dim)
+        header = plan.place(FIT, self, whole)
+        self._places = [plan.place(group.family.state, group.family, group.extent) for group in self.groups]
+        moving = Moving(self.n_moved)
+        self._rule_place: Place = plan.place(settings.rule.state, settings.rule, moving)
+        super().__init__(bound, plan, header, advance.address, [0], [key_of(sequence)], Progress)
+        self.losses = np.zeros(0)
+        self._rates = np.zeros(0)
+        self._views: list[tuple[Shared, NDArray[np.float64]]] = []
+        self._begin(moving)
+        self.connect()
+
+    def context(self, which: int) -> int:
+        """Return the address of one of the contexts."""
+        return self.bound.context(which if self._n_terms else FITTING)  # type: ignore[no-any-return]
+
+    @property
+    def fit(self) -> Memory:
+        """The header, by name."""
+        return self[0]
+
+    def own(self, k: int) -> Memory:
+        """Return what one of the groups keeps, by name."""
+        return Memory(self._places[k], self.state[0], self._work[0])
+
+    @property
+    def _rule(self) -> Memory:
+        return Memory(self._rule_place, self.state[0], self._work[0])
+
+    def _begin(self, moving: Moving) -> None:
+        """Write settings and first values."""
+        fit, settings = self.fit, self.settings
+        fit.n, fit.n_groups = self.bound.dim, self.n_groups
+        fit.n_parameters, fit.n_moved = self.n_parameters, self.n_moved
+        fit.n_draws, fit.beta = settings.n_draws, settings.beta
+        fit.largest_norm = settings.largest_norm or 0.0
+        fit.descent.n = self.n_moved
+        settings.rule.initialise(self._rule, moving)
+        for k, group in enumerate(self.groups):
+            own = self.own(k)
+            group.family.initialise(own, group.extent)
+            own.where[:] = group.coordinates
+            own.entropy = ENTROPY[settings.estimator]
+            at = self._starts[k]
+            for shared in group.params:
+                self._views.append((shared, fit.parameters[at : at + shared.size].reshape(shared.shape)))
+                at += shared.size
+        self.hold_parameters()
+
+    def hold_parameters(self) -> None:
+        """Have all parameters live in this block; those that a user gave may have gone to that of another fit."""
+        for shared, memory in self._views:
+            shared.move_to(memory)
+
+    def connect(self) -> None:
+        super().connect()
+        fit, settings = self.fit, self.settings
+        fit.density = self.bound.density if settings.beta == 1.0 else self.bound.density_by_terms
+        fit.context = self.context(FITTING)
+        fit.update, fit.rule = settings.rule.function.address, self._rule.address
+        settings.rule.connect(self._rule)
+        parameters, gradient = int(fit.record["parameters"]), int(fit.record["gradient"])
+        fit.descent.parameters, fit.descent.gradient = parameters, gradient
+        table = []
+        for k, group in enumerate(self.groups):
+            own = self.own(k)
+            own.parameters = parameters + 8 * int(self._starts[k])
+            own.gradient = gradient + 8 * int(self._starts[k])
+            group.family.connect(own)
+            table += [group.family.draw.address, group.family.pull.address, own.address]
+        fit.groups[:] = table
+
+    def go_on_from(self, losses: NDArray[np.float64]) -> None:
+        """Count iterations on from those of an earlier fit, so that no noise is used twice."""
+        self.losses = losses
+        self.fit.done = len(losses)
+        self.progress["done"] = len(losses)
+
+    def check_start(self, position: NDArray[np.float64]) -> None:
+        """Raise what is wrong with the density where the means begin: not finite, or its gradient is another's."""
+        bound = self.bound
+        logp, grad = bound.value_and_grad(position)
+        if not np.isfinite(logp) or not np.isfinite(grad).all():
+            error = replayed(bound, position, None)
+            if error is not None and not is_arithmetic(error):
+                error.add_note(f"raised by the model where the means begin: {bound.describe(position)}")
+                raise error
+            what = "the density" if not np.isfinite(logp) else "its gradient"
+            raise FitError(
+                f"{what} is not finite where the means begin, at {bound.describe(position)} "
+                f"({error or bound.explain(position)}). Pass another start, or look at that term."
+            )
+        bound.check_gradient(position)
+
+    def make_room(self, count: int) -> None:
+        """Make ready for further iterations, whose losses will follow the others."""
+        fit = self.fit
+        first = int(fit.done)
+        if first + count > len(self.losses):  # twice as many, so that single steps need not move all of them each time
+            room = np.full(max(first + count, 2 * first) - first, np.nan)
+            self.losses = np.concatenate([self.losses[:first], room])
+        rates = self._rates = self.settings.rule.rates(first, first + count)
+        fit.losses, fit.first = address_of(self.losses), first
+        fit.rates = address_of(rates) if rates.ndim else 0
+        if not rates.ndim:
+            fit.descent.rate = float(rates)
+        self.stop[0] = 0
+
+    @property
+    def hist(self) -> NDArray[np.float64]:
+        """Losses of all iterations so far."""
+        return self.losses[: int(self.fit.done)]
+
+    def name_of_parameter(self, index: int) -> str:
+        """Name one of the parameters of the families, for messages."""
+        k = int(np.searchsorted(self._starts, index, side="right")) - 1
+        index -= int(self._starts[k])
+        for name, shared in self.groups[k].params_dict.items():
+            if index < shared.size:
+                where = ", ".join(str(int(i)) for i in np.unravel_index(index, shared.shape))
+                return f"{name}[{where}] of {', '.join(self.groups[k].names or ())}"
+            index -= shared.size
+        raise IndexError(index)
+
+    def raised(self) -> BaseException:
+        """Return what a family or an optimiser in plain Python has raised, and forget it."""
+        self.fit.broken = 0
+        entries = [self.settings.rule.function]
+        entries += [entry for group in self.groups for entry in (group.family.draw, group.family.pull)]
+        for entry in entries:
+            error = getattr(entry, "error", None)
+            if error is not None:
+                entry.error = None  # type: ignore[attr-defined]
+                return error  # type: ignore[no-any-return]
+        return FitError("a family or an optimiser has failed.")
+
+    def failure(self, job: int) -> tuple[BaseException, Point | None]:
+        """Return the error that the status means."""
+        fit = self.fit
+        at = f"iteration {int(fit.done)}"
+        if fit.status == Status.RAISED:
+            return self.raised(), None
+        if fit.status == FitStatus.NOT_FINITE:
+            name = self.name_of_parameter(int(fit.culprit))
+            return FitError(
+                f"{name} is not finite after {at}; it is as it was before. Lower the learning rate, or bound gradients "
+                "by total_grad_norm_constraint."
+            ), None
+        point = Point(fit.position.copy(), np.zeros(0, np.int64))
+        reason = replayed(self.bound, *point) or self.bound.explain(point.position)
+        return FitError(
+            f"stopped at {at}: more than {TOLERATED} of the last {min(int(fit.drawn), LATELY)} draws of the "
+            f"approximation have no density, the last one at {self.bound.describe(point.position)} ({reason}). Begin "
+            "elsewhere (start), closer (start_sigma), or look at that term."
+        ), point
+
+
+def needs_terms(model: Model, who: str) -> None:
+    """Raise an error if the density of a model is one piece where its terms are needed."""
+    definition = model.definition
+    if definition.logp_function is None and definition.has_terms:
+        return
+    what = "logp" if definition.logp_function is not None else definition.written or "a C function"
+    raise ModelError(
+        f"{who} weighs prior and likelihood apart, and the density of {definition.title} is one piece ({what}); pass "
+        "prior and likelihood."
+    )

@@ -1,0 +1,193 @@
+"""Groups that together hold all parameters of a model, and the moments of what they approximate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nbinfer.arguments import instance, several
+from nbinfer.errors import GroupError
+from nbinfer.model import Model
+from nbinfer.model.default import the_model
+from nbinfer.random import seed_sequences
+from nbinfer.variational.group import Group, refuse_discrete
+from nbinfer.variational.labels import labelled
+from nbinfer.variational.values import Shared
+
+Floats = NDArray[np.float64]
+
+
+class Grouped:
+    """What an approximation knows of its groups; see `Approximation`.
+
+    Parameters
+    ----------
+    groups : Group or sequence of Group
+    model : Model, optional
+    random_seed : None, int, SeedSequence or Generator
+    """
+
+    def __init__(self, groups: Group | Sequence[Group], model: Model | None = None, random_seed: Any = None) -> None:
+        self.groups = [groups] if isinstance(groups, Group) else several("groups", groups, "groups")
+        for k, group in enumerate(self.groups):
+            instance(f"groups[{k}]", group, Group, "a Group")
+        if model is None:  # a group may know it
+            model = next((group.model for group in self.groups if not group.is_delayed), None)
+        self.model = the_model(model)
+        if random_seed is None:
+            random_seed = next((g.random_seed for g in self.groups if g.random_seed is not None), None)
+        self._sequence = seed_sequences(random_seed, 1)[0]
+        refuse_discrete(self.model, list(self.model.parameters))
+        self._settle()
+
+    def _settle(self) -> None:
+        """Have the groups divide the parameters among themselves."""
+        delayed = [group for group in self.groups if group.is_delayed]
+        if len(delayed) > 1:
+            raise GroupError(f"one group may take what is left over, got {len(delayed)}.")
+        taken: dict[str, Group] = {}
+        for group in self.groups:
+            for name in group.names or ():
+                if name in taken:
+                    raise GroupError(f"{name} is in two groups; each parameter belongs to one.")
+                taken[name] = group
+        left = [name for name in self.model.parameters if name not in taken]
+        if delayed:
+            if not left:
+                raise GroupError("one group is to take what is left over, and nothing is.")
+            delayed[0].settle(self.model, left)
+        elif left:
+            raise GroupError(f"no group has {', '.join(left)}; add nb.Group(None, 'mean_field') for what is left over.")
+        foreign = [g for g in self.groups if g.model.layout is not self.model.layout]
+        if foreign:
+            raise GroupError(f"{foreign[0]!r} belongs to another model.")
+
+    # ---- groups
+
+    @property
+    def params(self) -> list[Shared]:
+        """Parameters of all families."""
+        return [shared for group in self.groups for shared in group.params]
+
+    def collect(self, item: str, part: str = "total") -> list[Any]:
+        """Return an attribute of each group.
+
+        Parameters
+        ----------
+        item : str
+            Name of the attribute.
+        part : {'total', 'global', 'local', 'batched'}
+            Of all groups, or of those of a kind.
+
+        Returns
+        -------
+        values : list
+        """
+        kinds: dict[str, Callable[[Group], bool]] = {
+            "total": lambda group: True,
+            "global": lambda group: True,
+            "local": lambda group: False,
+            "batched": lambda group: group.rowwise,
+        }
+        if part not in kinds:
+            raise ValueError(f"unknown part {part!r}; choose {', '.join(map(repr, kinds))}.")
+        return [getattr(group, item) for group in self.groups if kinds[part](group)]
+
+    @property
+    def has_logq(self) -> bool:
+        """Whether the density of draws is known."""
+        return all(group.has_logq for group in self.groups)
+
+    @property
+    def has_local(self) -> bool:
+        """Whether a group is local; none is yet."""
+        return False
+
+    @property
+    def has_global(self) -> bool:
+        """Whether a group is global."""
+        return True
+
+    @property
+    def has_batched(self) -> bool:
+        """Whether a group approximates row by row."""
+        return any(group.rowwise for group in self.groups)
+
+    @property
+    def any_histograms(self) -> bool:
+        """Whether a group is empirical."""
+        return any(group.short_name == "empirical" for group in self.groups)
+
+    @property
+    def all_histograms(self) -> bool:
+        """Whether all groups are empirical."""
+        return all(group.short_name == "empirical" for group in self.groups)
+
+    @property
+    def ndim(self) -> int:
+        """Number of unconstrained coordinates."""
+        return self.model.dim
+
+    @property
+    def ddim(self) -> int:
+        """Unconstrained coordinates of one row of each group."""
+        return sum(group.ddim for group in self.groups)
+
+    # ---- moments
+
+    @property
+    def mean(self) -> Floats:
+        """Means of the unconstrained coordinates in the model's order, shape (ndim,)."""
+        return self._whole([group.mean for group in self.groups])
+
+    @property
+    def std(self) -> Floats:
+        """Their standard deviations, shape (ndim,)."""
+        return self._whole([group.std for group in self.groups])
+
+    @property
+    def cov(self) -> Floats:
+        """Their covariance, shape (ndim, ndim)."""
+        found = np.zeros((self.ndim, self.ndim))
+        for group in self.groups:
+            found[np.ix_(group.coordinates, group.coordinates)] = group.cov
+        return found
+
+    def _whole(self, parts: Sequence[Floats]) -> Floats:
+        found = np.zeros(self.ndim)
+        for group, part in zip(self.groups, parts, strict=True):
+            found[group.coordinates] = part
+        return found
+
+    @property
+    def mean_data(self) -> Any:
+        """The means by name, see `var_to_data`."""
+        return self.var_to_data(self.mean)
+
+    @property
+    def std_data(self) -> Any:
+        """The standard deviations by name, see `var_to_data`."""
+        return self.var_to_data(self.std)
+
+    def var_to_data(self, flat: ArrayLike) -> Any:
+        """Label numbers of the unconstrained coordinates by the parameters that they belong to.
+
+        Parameters
+        ----------
+        flat : array_like, shape (ndim,)
+
+        Returns
+        -------
+        data : xarray.Dataset or dict of str to ndarray
+            A mapping, if xarray is not there. Parameters whose coordinates are as many as their elements keep their
+            shape.
+        """
+        return labelled(self.model, list(self.model.parameters), np.asarray(flat, np.float64))
+
+    @property
+    def short_title(self) -> str:
+        """The families, for display."""
+        return " and ".join(dict.fromkeys(group.short_name for group in self.groups))

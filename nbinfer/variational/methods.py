@@ -1,0 +1,143 @@
+"""`fit`: from a model to an approximation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nbinfer.arguments import MOST, count, mapping
+from nbinfer.model import Model
+from nbinfer.model.default import the_model
+from nbinfer.variational.advi import ADVI, FullRankADVI, LowRankADVI
+from nbinfer.variational.approximation import Approximation
+from nbinfer.variational.inference import Inference
+
+#: Methods by name.
+METHODS: dict[str, type[Inference]] = {
+    "advi": ADVI,
+    "fullrank_advi": FullRankADVI,
+    "low_rank_advi": LowRankADVI,
+}
+_IN_TURN = "advi->fullrank_advi"
+#: What comes with later parts of variational inference.
+_LATER = ("svgd", "asvgd", "nfvi")
+
+
+def fit(
+    n: int = 10_000,
+    local_rv: Any = None,
+    method: Any = "advi",
+    model: Model | None = None,
+    random_seed: Any = None,
+    start: Mapping[str, Any] | None = None,
+    start_sigma: float | Mapping[str, Any] | None = None,
+    inf_kwargs: Mapping[str, Any] | None = None,
+    **kwargs: Any,
+) -> Approximation:
+    """Fit an approximation to the posterior of a model.
+
+    Parameters
+    ----------
+    n : int
+        Iterations.
+    local_rv : mapping, optional
+        Comes with streaming data.
+    method : str, type or Inference
+        'advi' (independent normal numbers), 'fullrank_advi', 'low_rank_advi', or 'advi->fullrank_advi', whose second
+        half begins where the first ends; a class such as `ADVI`; or an inference object, which has model, seed and
+        start already.
+    model : Model, optional
+        Default: the model of the enclosing ``with`` block.
+    random_seed : None, int, SeedSequence or Generator
+        The same seed gives the same fit, bit for bit.
+    start : mapping of str to array_like, optional
+        Constrained values to begin the means at. Default: unconstrained 0.
+    start_sigma : float or mapping of str to array_like, optional
+        Standard deviations of the unconstrained coordinates to begin with. Default 0.1.
+    inf_kwargs : mapping, optional
+        Options of the class of the method, such as `beta`.
+    **kwargs : object
+        Options of `Inference.fit`: callbacks, progressbar, obj_n_mc, obj_optimizer, ....
+
+    Returns
+    -------
+    approx : Approximation
+        With ``mean``, ``std``, ``cov``, ``sample``, ``hist``, ``khat`` and ``report``.
+
+    Raises
+    ------
+    ValueError
+        If there is no method of this name.
+    TypeError
+        If `method` is something else, or an object that has what is given besides.
+    ParametrizationError
+        If a parameter is discrete.
+    FitError
+        See `Inference.fit`.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the fit is not to be relied on; with a remedy.
+
+    Examples
+    --------
+    >>> import nbinfer as nb
+    >>> model = nb.Model({"x": nb.real()}, logp=lambda p, d: -2.0 * (p.x - 1.0) ** 2)
+    >>> approx = nb.fit(1500, model=model, random_seed=1, obj_optimizer=nb.adam(learning_rate=0.01), progressbar=False)
+    >>> trace = approx.sample(1000, random_seed=2)
+    >>> trace["x"].shape
+    (1, 1000)
+    >>> float(trace["x"].mean().round(1)), float(trace["x"].std().round(1))
+    (1.0, 0.5)
+    """
+    count("n", n, 0, MOST)
+    given = {"local_rv": local_rv, "model": model, "random_seed": random_seed, "start": start}
+    given["start_sigma"] = start_sigma
+    options = dict(mapping("inf_kwargs", inf_kwargs))
+    if isinstance(method, Inference):
+        used = [name for name, value in (given | options).items() if value is not None]
+        if used:
+            raise TypeError(f"the inference object has {', '.join(used)} already; pass a name or a class instead.")
+        return method.fit(n, **kwargs)
+    given["model"] = the_model(model)
+    if isinstance(method, type) and issubclass(method, Inference):
+        return method(**given, **options).fit(n, **kwargs)
+    name = _checked(method)
+    if name == _IN_TURN:
+        first = ADVI(**given, **options)
+        first.fit(n // 2, **kwargs)
+        return FullRankADVI.from_mean_field(first.approx, **options).fit(n - n // 2, **kwargs)
+    return METHODS[name](**given, **options).fit(n, **kwargs)
+
+
+def _checked(method: Any) -> str:
+    if not isinstance(method, str):
+        raise TypeError(f"method must be a name, a class or an Inference object, got {type(method).__name__}.")
+    name = method.strip().lower()
+    if name.partition("=")[0] in _LATER:
+        raise NotImplementedError(f"method={method!r} comes with a later version; choose {', '.join(METHODS)}.")
+    if name not in (*METHODS, _IN_TURN):
+        raise ValueError(f"unknown method {method!r}; choose {', '.join(map(repr, (*METHODS, _IN_TURN)))}.")
+    return name
+
+
+def sample_approx(approx: Approximation, draws: int = 100, include_transformed: bool = True, **kwargs: Any) -> Any:
+    """Draw parameters and derived quantities from an approximation.
+
+    Parameters
+    ----------
+    approx : Approximation
+        Fitted.
+    draws : int
+        How many.
+    include_transformed : bool
+        Whether unconstrained coordinates are kept, too.
+    **kwargs : object
+        Further options of `Approximation.sample`.
+
+    Returns
+    -------
+    trace : Trace
+    """
+    return approx.sample(draws, include_transformed, **kwargs)

@@ -1,0 +1,105 @@
+"""Functions of parameters and data, evaluated over draws in plain Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.arguments import mapping
+from nbinfer.compile import readonly
+from nbinfer.compile.python_functions import python_function
+from nbinfer.model import Model
+
+
+def function_of(model: Model, node: Any) -> Callable[..., Any]:
+    """Return the function that a node means.
+
+    Parameters
+    ----------
+    model : Model
+    node : callable or str
+        ``f(p, d)``, or the name of a parameter or derived quantity.
+
+    Raises
+    ------
+    ValueError
+        If the name is of nothing that is drawn.
+    """
+    if callable(node):
+        return python_function(node)  # type: ignore[no-any-return]
+    if node in model.parameters:
+        return lambda p, d: getattr(p, node)
+    if isinstance(node, str) and node in model.derived:
+        return python_function(model.derived[node])  # type: ignore[no-any-return]
+    known = ", ".join([*model.parameters, *model.derived])
+    if isinstance(node, str) and (node in model.data or node in model.likelihood):
+        raise ValueError(
+            f"node {node!r} is observed, and does not depend on draws; pass a function of the parameters that gives "
+            "its mean, or one that draws predictions."
+        )
+    raise ValueError(f"node must be a function f(p, d), or one of {known}; got {node!r}.")
+
+
+def evaluated(
+    model: Model, function: Callable[..., Any], positions: NDArray[np.float64], replacements: Mapping[str, Any] | None
+) -> NDArray[Any]:
+    """Return what a function gives at each of some unconstrained positions, shape (positions, ...).
+
+    Parameters
+    ----------
+    model : Model
+    function : callable
+    positions : ndarray, shape (k, dim)
+    replacements : mapping of str to array_like or None
+        Values that take the place of parameters or data.
+
+    Raises
+    ------
+    ValueError
+        If a replacement is of nothing that the model has.
+    """
+    given = {name: np.asarray(value) for name, value in mapping("more_replacements", replacements).items()}
+    data = model.data_tuple
+    fields = getattr(data, "_fields", ())
+    unknown = [name for name in given if name not in model.parameters and name not in fields]
+    if unknown:
+        known = ", ".join([*model.parameters, *fields])
+        raise ValueError(f"more_replacements names {unknown[0]!r}, which is none of {known}.")
+    if fields:
+        data = data._replace(**{name: value for name, value in given.items() if name in fields})
+    of_parameters = {name: value for name, value in given.items() if name in model.parameters}
+    layout = model.layout
+    found = []
+    for q in positions:
+        p = layout.as_tuple(layout.image(q, model.data_tuple)[0])._replace(**of_parameters)
+        found.append(np.asarray(function(readonly(p), data)))
+    return np.array(found)
+
+
+def with_data(model: Model, replacements: Mapping[str, Any] | None) -> Model:
+    """Return a model with other data; itself, if there are none.
+
+    Parameters
+    ----------
+    model : Model
+    replacements : mapping of str to array_like or None
+        By the names of data.
+
+    Raises
+    ------
+    ValueError
+        If a name is of no data.
+    """
+    given = mapping("more_replacements", replacements)
+    if not given:
+        return model
+    unknown = [name for name in given if name not in model.definition.data]
+    if unknown:
+        known = ", ".join(model.definition.data) or "none"
+        raise ValueError(f"more_replacements names {unknown[0]!r}, which is no data of the model; there are {known}.")
+    other = Model.of(model.definition)
+    other.set_data(**given)
+    return other

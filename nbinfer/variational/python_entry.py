@@ -1,0 +1,54 @@
+"""Python functions that kernels call by address: slower than compiled ones, under the GIL, and free to do anything."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+from nbinfer.compile import JIT
+from nbinfer.compile.forks import cached_property
+from nbinfer.compile.memory import register
+from nbinfer.engine.job import Status
+
+_PROTOTYPE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_ssize_t, ctypes.c_ssize_t)
+
+
+class PythonEntry:
+    """A C function ``int64 f(intp, intp)`` that calls a Python function, and keeps what that raises.
+
+    Parameters
+    ----------
+    function : callable
+        Of two addresses; what it returns does not matter.
+
+    Attributes
+    ----------
+    error : BaseException or None
+        What it raised last.
+    """
+
+    def __init__(self, function: Callable[[int, int], Any]) -> None:
+        self._function = function
+        self.error: BaseException | None = None
+
+    @cached_property
+    def _callback(self) -> Any:
+        return _PROTOTYPE(self._call)
+
+    @cached_property
+    def address(self) -> int:
+        return ctypes.cast(self._callback, ctypes.c_void_p).value or 0 if JIT else register(self._call)
+
+    def _call(self, first: int, second: int) -> int:
+        try:
+            self._function(first, second)
+        except BaseException as error:  # ctypes would print it and go on
+            self.error = error
+            return int(Status.RAISED)
+        return int(Status.OK)
+
+    def __call__(self, first: int, second: int) -> int:
+        """Call the function from Python; what it raises comes out."""
+        self._function(first, second)
+        return int(Status.OK)

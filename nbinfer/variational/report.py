@@ -1,0 +1,74 @@
+"""What is to be known of a fit: whether it can be believed."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from nbinfer.diagnostics.psis import RELIABLE
+
+
+class FitReport(NamedTuple):
+    """What is to be known of a fit; ``print`` shows it.
+
+    Attributes
+    ----------
+    iterations : int
+        So many were made, in this call.
+    interrupted : bool
+        Whether fewer than asked for, by Ctrl-C or an error.
+    converged : bool or None
+        Whether a rule found that nothing moves any more; None: there was no rule.
+    skipped : int
+        Draws without a density, of all iterations so far.
+    estimator : str
+        Of the gradient.
+    khat : float
+        How heavy the tail of importance weights is; NaN: unknown.
+    note : str
+        What else is to be known of k-hat.
+    family : str
+        Of the approximation.
+    """
+
+    iterations: int
+    interrupted: bool
+    converged: bool | None
+    skipped: int
+    estimator: str
+    khat: float
+    note: str
+    family: str
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong, with a remedy, in a sentence or two each."""
+        found = []
+        if self.khat > RELIABLE:
+            wider = "" if self.family == "full_rank" else "Take method='fullrank_advi', reparameterise the model, or "
+            wider = wider or "Reparameterise the model, or "
+            found.append(
+                f"k-hat is {self.khat:.2f}, above {RELIABLE}: the approximation is too far from the posterior for its "
+                f"means and standard deviations to be relied on. Fit longer if the loss still falls. {wider}sample it "
+                "with nb.sample."
+            )
+        if self.converged is False and not self.interrupted:
+            found.append("The fit came to its last iteration before it converged. Go on with refine, or raise n.")
+        if self.skipped:
+            found.append(f"{self.skipped} draws had no density and were skipped.")
+        return found
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    def __str__(self) -> str:
+        if math.isnan(self.khat):
+            verdict = f"No k-hat{': ' + self.note if self.note else ''}."
+        elif self.khat == -math.inf:
+            verdict = "k-hat is -inf: the approximation is exact."
+        else:
+            verdict = f"k-hat is {self.khat:.2f}{'; ' + self.note if self.note else ''}."
+        head = f"{self.iterations} iterations{' (interrupted)' if self.interrupted else ''}. {verdict}"
+        return "\n".join([head, *(f"- {problem}" for problem in self.problems)])
