@@ -69,8 +69,9 @@ class Quantities:
                 facts.append(f"R-hat at most {math.ceil(1000 * np.nanmax(rhat) - 1e-9) / 1000:.3f}")
             return None
         short = self._draws < ESS_PER_CHAIN
+        worst = self._worst(np.where(rhat > RHAT_LIMIT, rhat, np.nan), ".3f")
         message = (
-            f"R-hat is above {RHAT_LIMIT} for {of(count, rhat.size)} ({self._worst(rhat, '.3f')}). "
+            f"R-hat is above {RHAT_LIMIT} for {of(count, rhat.size)} ({worst}). "
             f"The chains disagree{', or are too short to tell' if short else ''}"
             f"{sentence(remedy()) or ': run longer or reparameterise.'}"
         )

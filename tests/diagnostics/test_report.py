@@ -108,6 +108,7 @@ def test_rhat():
     problem = next(p for p in check(run).problems if p.kind is Kind.CONVERGENCE)
     assert problem.count == 1
     assert problem.message.startswith("R-hat is above 1.01 for 1 of 3 quantities (theta[1] 1.")
+    assert problem.message.split("(")[1].split(")")[0].count(" ") == 1  # those below are not named
     for i in range(3):
         run.posterior[f"x{i}"] = run.posterior["mu"] + np.arange(4)[:, None] * 10 * (i + 1)
     problem = next(p for p in check(run).problems if p.kind is Kind.CONVERGENCE)
