@@ -36,6 +36,7 @@ def cost(
     names: Sequence[str],
     targets: np.ndarray,
     problems: Sequence[Problem],
+    explained: str,
 ) -> list[str]:
     """Return notes on what metrics have learnt of correlation, and on draws that took very many gradients.
 
@@ -51,6 +52,8 @@ def cost(
         Acceptance that each sampler was tuned to; NaN: none.
     problems : sequence of Problem
         What has been said of the run.
+    explained : str
+        Says so if one of the problems explains long trajectories.
     """
     notes = []
     for metric in found:
@@ -70,7 +73,7 @@ def cost(
         head = "Some trajectories are long."
     else:
         return notes
-    return [*notes, f"{head} {_advice(stats, found, posterior, names, targets, kinds)}"]
+    return [*notes, f"{head} {explained or _advice(stats, found, posterior, names, targets, kinds)}"]
 
 
 def _advice(

@@ -57,6 +57,10 @@ def test_any_divergence():
         "3 of 4000 draws diverged (< 0.1 %). Estimates may be biased. Raise target_accept (now 0.8) or reparameterise."
     )
     assert "(now 0.85)" in only(run, target_accept=0.85).message
+    run.sample_stats["acceptance_rate"][:] = 1.0
+    assert only(run, target_accept=0.99).message.endswith(
+        "target_accept is as high as it helps (now 0.99): give stronger priors or reparameterise."
+    )
     run.attrs = {}
     assert "Raise target_accept or reparameterise" in only(run).message
 
@@ -91,6 +95,9 @@ def test_many_divergences_late_in_warm_up_are_mentioned():
     report = check(run)
     assert report.ok
     assert "of warm-up diverged (25 %), and none after it" in str(report)
+    assert "Raise target_accept and see" in str(report)
+    run.sample_stats["acceptance_rate"][:] = 1.0
+    assert "Reparameterise and see" in str(check(run, target_accept=0.99))
     run.sample_stats["diverging"][0, 0] = True
     assert check(run).notes == ()  # the problem says more
 
