@@ -10,12 +10,16 @@ import numpy as np
 
 from nbinfer.diagnostics.kept import Kept
 
+#: A target nearer to 0 or 1 is not told from this: the interval of 100 draws that were all accepted ends short of 1.
+_NEAREST = 0.01
+
 
 def misses_target(accept: np.ndarray, target: float) -> np.ndarray:
     """Tell whether the mean acceptance of each chain speaks against a target.
 
     The target must lie in the central 95 % of a Beta(a n + 1, (1 - a) n + 1) distribution, where a is the mean and n
-    the number of draws, at most 100: draws are not independent, and beyond that nobody minds.
+    the number of draws, at most 100: draws are not independent, and beyond that nobody minds. Targets above 0.99
+    count as 0.99, those below 0.01 as 0.01.
 
     Parameters
     ----------
@@ -39,6 +43,7 @@ def _misses(accept: np.ndarray, target: float) -> np.ndarray:
     if not draws:
         return np.zeros(chains, bool)
     n = min(100, draws)
+    target = min(max(target, _NEAREST), 1.0 - _NEAREST)
 
     def below(mean: float) -> float:
         good = n * min(max(mean, 0.0), 1.0)

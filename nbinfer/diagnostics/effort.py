@@ -17,7 +17,7 @@ MANY_GRADIENTS = 100
 #: The metric that learns directions, by the name that samplers know.
 LEARNS_CORRELATION = "fisher"
 
-_ROUND = 2.0  # a condition number that needs no words
+_ROUND = 10.0  # a condition number that needs no words, of most chains: a single one may have been misled
 _CORRELATED = 0.95
 _MOST_ELEMENTS, _MOST_DRAWS = 500, 4000
 _HIGH_TARGET = 0.95
@@ -36,6 +36,7 @@ def cost(
     names: Sequence[str],
     targets: np.ndarray,
     problems: Sequence[Problem],
+    explained: str,
 ) -> list[str]:
     """Return notes on what metrics have learnt of correlation, and on draws that took very many gradients.
 
@@ -51,12 +52,14 @@ def cost(
         Acceptance that each sampler was tuned to; NaN: none.
     problems : sequence of Problem
         What has been said of the run.
+    explained : str
+        Says so if one of the problems explains long trajectories.
     """
     notes = []
     for metric in found:
-        worst = float(metric.condition_number.max(initial=1.0))
-        if metric.is_learnt and worst > _ROUND:
-            longer = math.sqrt(worst)
+        conditions = metric.condition_number
+        if metric.is_learnt and 2 * np.count_nonzero(conditions > _ROUND) > conditions.size:
+            longer = math.sqrt(conditions.max())
             notes.append(
                 f"The metric has learnt correlation ({metric.in_words}): with a scale for each parameter the posterior "
                 f"is still {two_digits(longer)} times as long as wide, and the sampler makes up for it."
@@ -64,11 +67,13 @@ def cost(
     counts = [column[:, : stats.kept.mask.shape[1]][stats.kept.mask] for column in stats.of_samplers("n_steps")]
     median = max((float(np.median(count)) for count in counts if count.size), default=0.0)
     kinds = {problem.kind for problem in problems}
-    if median <= MANY_GRADIENTS and Kind.TREEDEPTH not in kinds:
+    if median > MANY_GRADIENTS:
+        head = f"The median draw took {median:.0f} gradients, which is many."
+    elif Kind.TREEDEPTH in kinds:
+        head = "Some trajectories are long."
+    else:
         return notes
-    # The tree-depth problem has said that they are long.
-    head = "" if Kind.TREEDEPTH in kinds else f"The median draw took {median:.0f} gradients, which is many. "
-    return [*notes, head + _advice(stats, found, posterior, names, targets, kinds)]
+    return [*notes, f"{head} {explained or _advice(stats, found, posterior, names, targets, kinds)}"]
 
 
 def _advice(
@@ -91,7 +96,7 @@ def _advice(
         learns = f"metric={LEARNS_CORRELATION!r} learns correlation, in a warm-up of some hundred draws"
         return f"{because}: {learns}; centred predictors have less of it."
     if (targets >= _HIGH_TARGET).any():
-        return f"target_accept = {np.nanmax(targets):g} makes steps short: without divergences 0.8 or 0.9 may do."
+        return f"target_accept = {np.nanmax(targets):g} keeps the steps short: the price of few divergences."
     if metric is not None and 0 < metric.capacity < metric.n and metric.rank.max() >= metric.capacity:
         return f"All {metric.capacity} directions of the metric are in use: metric='dense' has {metric.n}."
     if metric is not None:

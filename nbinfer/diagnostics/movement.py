@@ -9,7 +9,7 @@ import numpy as np
 
 from nbinfer.diagnostics.measure import MIN_DRAWS
 from nbinfer.diagnostics.of_draws import RHAT_LIMIT
-from nbinfer.diagnostics.problem import Kind, Problem
+from nbinfer.diagnostics.problem import Kind, Problem, sentence
 from nbinfer.diagnostics.quantities import Measured, Run, join, labels, listed
 from nbinfer.diagnostics.rhat import largest_rhat
 
@@ -19,7 +19,7 @@ _LOOKED_AT = 1 << 20
 
 
 def stuck(
-    run: Run, measured: dict[str, Measured], parameters: Sequence[str] | None, notes: list[str]
+    run: Run, measured: dict[str, Measured], parameters: Sequence[str] | None, explained: str, notes: list[str]
 ) -> Problem | None:
     """Look for parameters that never moved.
 
@@ -33,6 +33,8 @@ def stuck(
     measured : dict of str to Measured
     parameters : sequence of str, or None
         Names of the parameters in the run. None: nobody knows; then what is constant is a problem if nothing moves.
+    explained : str
+        Says so if another problem explains it.
     notes : list of str
         Receives what is no problem.
     """
@@ -66,10 +68,10 @@ def stuck(
             f"{_listed(constant)} had one value in all draws, of which R-hat and ESS say nothing: by definition, or "
             "with a posterior probability close to 1, or because the chains cannot leave it. Other starts would tell."
         )
-    return _problem(by_chains, tuple(chains))
+    return _problem(by_chains, tuple(chains), explained)
 
 
-def _problem(by_chains: dict[tuple[int, ...], list[str]], chains: tuple[int, ...]) -> Problem | None:
+def _problem(by_chains: dict[tuple[int, ...], list[str]], chains: tuple[int, ...], explained: str) -> Problem | None:
     """Say which quantities never moved in which chains."""
     if not by_chains:
         return None
@@ -77,7 +79,8 @@ def _problem(by_chains: dict[tuple[int, ...], list[str]], chains: tuple[int, ...
     for which, names in by_chains.items():
         place = "any chain" if which == chains and len(chains) > 1 else join("chain", which)
         texts.append(f"{_listed(names)} never moved in {place}.")
-    message = f"{' '.join(texts)} Such draws say nothing about the posterior: look at the step, the start and logp."
+    remedy = sentence(explained) or ": look at the step, the start and logp."
+    message = f"{' '.join(texts)} Such draws say nothing about the posterior{remedy}"
     count = sum(len(names) for names in by_chains.values())
     return Problem(Kind.NOT_MOVED, count, tuple(sorted(set().union(*by_chains))), message)
 

@@ -57,7 +57,7 @@ class Quantities:
         )
         return Problem(Kind.NOT_FINITE, count, (), message)
 
-    def convergence(self, remedy: Callable[[], str], facts: list[str]) -> Problem | None:
+    def convergence(self, cure: Callable[[], str], facts: list[str]) -> Problem | None:
         """Look for chains that disagree; an R-hat that cannot be computed is the largest of all."""
         if not self._varies.any() or self._chains < 2 or self._draws < MIN_DRAWS:
             return None
@@ -69,14 +69,15 @@ class Quantities:
                 facts.append(f"R-hat at most {math.ceil(1000 * np.nanmax(rhat) - 1e-9) / 1000:.3f}")
             return None
         short = self._draws < ESS_PER_CHAIN
+        worst = self._worst(np.where(rhat > RHAT_LIMIT, rhat, np.nan), ".3f")
         message = (
-            f"R-hat is above {RHAT_LIMIT} for {of(count, rhat.size)} ({self._worst(rhat, '.3f')}). "
+            f"R-hat is above {RHAT_LIMIT} for {of(count, rhat.size)} ({worst}). "
             f"The chains disagree{', or are too short to tell' if short else ''}"
-            f"{sentence(remedy()) or ': run longer or reparameterise.'}"
+            f"{sentence(cure()) or ': run longer or reparameterise.'}"
         )
         return Problem(Kind.CONVERGENCE, count, (), message)
 
-    def low_ess(self, remedy: Callable[[], str], facts: list[str]) -> Problem | None:
+    def low_ess(self, cure: Callable[[], str], facts: list[str]) -> Problem | None:
         """Look for few effective draws; an effective sample size that cannot be computed counts as none."""
         if not self._varies.any() or self._draws < MIN_DRAWS:
             return None
@@ -101,6 +102,6 @@ class Quantities:
         message = (
             f"The effective sample size of {of(count, low.size)} is below {limit}, which is {ESS_PER_CHAIN} per chain "
             f"({'; '.join(worst)}). {short or 'Estimates are noisy and their errors uncertain'}"
-            f"{sentence(remedy()) or ': draw more.'}"
+            f"{sentence(cure()) or ': draw more.'}"
         )
         return Problem(Kind.LOW_ESS, count, (), message)

@@ -22,6 +22,8 @@ BFMI_LIMIT = 0.3
 TREEDEPTH_SHARE = 0.05
 #: The last of warm-up, where the metric has settled, and the share of its draws that may diverge without a word.
 LATE_SHARE, LATE_DIVERGENCES = 0.15, 0.05
+#: A target that there is no use in raising.
+HIGHEST_TARGET = 0.99
 #: A step size that reaches this share of the largest so often, late in warm-up, would be longer if it might.
 _AT_LIMIT, _OFTEN = 0.999, 0.05
 
@@ -42,6 +44,8 @@ class Statistics:
         Finished draws after tuning; the last draws of warm-up, where the metric has settled.
     chain_ids : tuple of int
         What the chains are called.
+    tuned : int
+        Draws of the longest warm-up; 0 also if nobody knows.
     """
 
     def __init__(self, trace: Any, run: Run) -> None:
@@ -52,6 +56,7 @@ class Statistics:
         for tune in _columns(self._stats, "tune")[:1]:  # all samplers tune together
             self.kept = Kept(self.kept.mask & (tune[:, : self.kept.mask.shape[1]] != 1))
         tuned = np.asarray(getattr(trace, "tune_done", np.zeros(len(self.chain_ids), np.int64)))
+        self.tuned = int(tuned.max(initial=0))
         self.late = Kept.span(((1.0 - LATE_SHARE) * tuned).astype(np.int64), tuned)
 
     def __getitem__(self, name: str) -> np.ndarray | None:
@@ -116,7 +121,7 @@ def divergences(
     target_accept: np.ndarray,
     posterior: Mapping[str, Any],
     names: Sequence[str],
-    remedy: Callable[[], str],
+    cure: Callable[[], str],
     facts: list[str],
 ) -> Problem | None:
     """Look for draws that diverged; a single one is named with its point."""
@@ -127,8 +132,6 @@ def divergences(
     if not count:
         facts.append("no divergences")
         return None
-    targets = [f"{t:g}" for t in target_accept if not np.isnan(t)]
-    now = f" (now {', '.join(targets)})" if targets else ""
     place = ""
     if count == 1:
         chain, draw = map(int, np.argwhere(diverging)[0])
@@ -136,12 +139,27 @@ def divergences(
         place = f": draw {draw} of chain {chains[0]}" + (f", near {point}" if point else "")
     message = (
         f"{count} of {total} draws diverged ({percent(count, total)}){place}. Estimates may be biased. "
-        f"{remedy() or f'Raise target_accept{now} or reparameterise.'}"
+        f"{cure() or _smaller_steps(target_accept)}"
     )
     return Problem(Kind.DIVERGENCES, count, chains, message)
 
 
-def late_divergences(stats: Statistics) -> str | None:
+def _smaller_steps(target_accept: np.ndarray) -> str:
+    """Say what helps against divergences in general."""
+    targets = target_accept[~np.isnan(target_accept)]
+    now = f" (now {', '.join(f'{t:g}' for t in targets)})" if targets.size else ""
+    if not _may_rise(target_accept):
+        return f"target_accept is as high as it helps{now}: give stronger priors or reparameterise."
+    return f"Raise target_accept{now} or reparameterise."
+
+
+def _may_rise(target_accept: np.ndarray) -> bool:
+    """Tell whether there is a use in raising a target."""
+    targets = target_accept[~np.isnan(target_accept)]
+    return not targets.size or bool(targets.min() < HIGHEST_TARGET)
+
+
+def late_divergences(stats: Statistics, target_accept: np.ndarray) -> str | None:
     """Return a note if many of the last draws of warm-up diverged although none did after it."""
     after = stats["diverging"]
     if after is not None and after.any():
@@ -150,9 +168,10 @@ def late_divergences(stats: Statistics) -> str | None:
     count, total = sum(int(flags.sum()) for flags in late), len(late) * int(stats.late.counts.sum())
     if count <= LATE_DIVERGENCES * total or count < 3:
         return None
+    look = "Raise target_accept" if _may_rise(target_accept) else "Reparameterise"
     return (
         f"{count} of the last {total} draws of warm-up diverged ({percent(count, total)}), and none after it: there "
-        "may be places that the chains no longer go to. Raise target_accept and see whether anything changes."
+        f"may be places that the chains no longer go to. {look} and see whether anything changes."
     )
 
 
@@ -162,7 +181,7 @@ def lowest_bfmi(stats: Statistics) -> np.ndarray:
     return np.asarray(np.fmin.reduce([np.full(len(stats.chain_ids), np.nan), *samplers]))
 
 
-def energy(stats: Statistics, remedy: Callable[[], str], facts: list[str]) -> Problem | None:
+def energy(stats: Statistics, cure: Callable[[], str], longer: str, facts: list[str]) -> Problem | None:
     """Look for chains of low E-BFMI."""
     values = lowest_bfmi(stats)
     low = np.flatnonzero(values < BFMI_LIMIT)
@@ -174,12 +193,14 @@ def energy(stats: Statistics, remedy: Callable[[], str], facts: list[str]) -> Pr
     worst = ", ".join(f"{values[i]:.2f}" for i in low)
     message = (
         f"E-BFMI is below {BFMI_LIMIT} in {join('chain', chains)} ({worst}). The tails may be poorly explored"
-        f"{sentence(remedy()) or ': tune longer or reparameterise.'}"
+        f"{sentence(cure()) or f': {longer} or reparameterise.'}"
     )
     return Problem(Kind.BAD_ENERGY, low.size, chains, message)
 
 
-def acceptance(stats: Statistics, targets: np.ndarray, limits: np.ndarray) -> Problem | None:
+def acceptance(
+    stats: Statistics, targets: np.ndarray, limits: np.ndarray, explained: str, longer: str
+) -> Problem | None:
     """Look for chains whose acceptance is not what their step size was tuned to."""
     samplers = stats.of_samplers("acceptance_rate")
     late = [stats.late_warm_up(name) for name in ("step_size", "acceptance_rate")]
@@ -202,7 +223,7 @@ def acceptance(stats: Statistics, targets: np.ndarray, limits: np.ndarray) -> Pr
             texts.append(f"The mean acceptance of {chains} ({rates}) does not fit target_accept = {target:g}.")
     if not texts:
         return None
-    message = " ".join([*texts, "The step size is not adapted: tune longer."])
+    message = " ".join([*texts, explained or f"The step size is not adapted: {longer}."])
     return Problem(Kind.BAD_ACCEPTANCE, int(worst.sum()), tuple(compress(stats.chain_ids, worst)), message)
 
 
@@ -223,7 +244,7 @@ def _settled(sizes: np.ndarray, accept: np.ndarray, target: float, limit: float)
     return np.asarray((np.mean(sizes >= _AT_LIMIT * limit, axis=1) > _OFTEN) | ~misses_target(accept, target))
 
 
-def treedepth(stats: Statistics, max_treedepth: int | None, notes: list[str]) -> Problem | None:
+def treedepth(stats: Statistics, max_treedepth: int | None, explained: str, notes: list[str]) -> Problem | None:
     """Look for trajectories that were cut at the limit of their depth."""
     reached = stats["reached_max_treedepth"]
     if reached is None:
@@ -238,7 +259,7 @@ def treedepth(stats: Statistics, max_treedepth: int | None, notes: list[str]) ->
     if not chains:
         notes.append(text)
         return None
-    message = f"{text} Sampling is slow, not wrong: raise max_treedepth or reparameterise."
+    message = f"{text} Sampling is slow, not wrong{sentence(explained) or ': raise max_treedepth or reparameterise.'}"
     return Problem(Kind.TREEDEPTH, count, chains, message)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nbinfer.diagnostics.of_samplers import BFMI_LIMIT, Statistics, lowest_bfmi
+from nbinfer.diagnostics.of_samplers import BFMI_LIMIT, HIGHEST_TARGET, Statistics, lowest_bfmi
 from nbinfer.diagnostics.quantities import labels
 
 # Of 130 runs of four funnels, correlations were 0.81 at least and ratios 3.9; of 340 others, ratios were 2.1 at most.
@@ -24,41 +24,14 @@ _NARROW_END = 0.4
 _WINDOW, _DENSE, _TIMES = 50, 10, 10.0
 #: A chain that repeats one draw so often was held there. At an acceptance of 0.8, others do so 16 times at most.
 _STILL = 50
+#: The share of its chain that a stay may take: a chain that was hardly elsewhere tells of no region.
+_PART = 0.9
 
 _FEW = 8  # elements of a variable that may set the spread of others, or name a place
 _MOST_SCALES, _MOST_SPREADS, _MOST_DRAWS = 64, 128, 20_000  # that are looked at
 _FAR, _NAMED = 1.5, 2  # standard deviations from the rest, for a place to be named by a parameter; by how many
 
 Draws = Mapping[str, np.ndarray]
-
-
-class Remedy:
-    """What would cure a run, where the draws tell it: found when first asked for, and said once.
-
-    Parameters
-    ----------
-    stats : Statistics
-    posterior : mapping of str to ndarray, shape (chain, draw, *shape)
-    names : sequence of str
-        The parameters.
-    target_accept : ndarray
-        Of each sampler.
-    """
-
-    def __init__(self, stats: Statistics, posterior: Draws, names: Sequence[str], target_accept: np.ndarray) -> None:
-        self._stats, self._targets, self._said = stats, target_accept, False
-        width = stats.kept.mask.shape[1]
-        chosen = {name: posterior[name][:, :width] for name in names if posterior[name].dtype.kind == "f"}
-        self._draws = {name: draws for name, draws in chosen.items() if draws.size}
-
-    def take(self) -> str:
-        """Return a few sentences; nothing if there is nothing to say, or if it has been said."""
-        diverging = self._stats["diverging"]
-        if self._said or diverging is None:
-            return ""
-        text = funnel(self._draws, self._stats, diverging) or held(self._draws, self._stats, diverging, self._targets)
-        self._said = bool(text)
-        return text
 
 
 # ---- funnels
@@ -118,11 +91,15 @@ def _funnel_in_words(scale: str, what: str, is_small: bool, at: float | None) ->
     """Write what closes in, where, and what cures it; `at` is the median of the scale where chains diverge."""
     end, beyond = ("small", "below") if is_small else ("large", "above")
     there = "" if at is None else f", and there chains diverge (half of the times {beyond} {at:.3g})"
-    cure = f"standard normals as parameters, and {what} computed from them and {scale}"
-    otherwise = "" if is_small else "; or centred, if it is non-centred now"
+    otherwise = (
+        f"give {scale} a prior that keeps it from there"
+        if is_small
+        else f"write it centred, or give {scale} a tighter prior"
+    )
     return (
-        f"{what} closes in where {scale} is {end}{there}: a funnel, which no step size fits. "
-        f"Write {what} non-centred: {cure}{otherwise}."
+        f"{what} closes in where {scale} is {end}{there}: a funnel, where smaller steps help only in part. "
+        f"Write {what} non-centred: parameters whose scale is fixed, and {what} computed from them and {scale}; "
+        f"if it is so already, {otherwise}."
     )
 
 
@@ -205,10 +182,8 @@ def held(draws: Draws, stats: Statistics, diverging: np.ndarray, targets: np.nda
     more = "0.9" if not target >= 0.9 else "0.95" if target < 0.95 else "0.99"
     now = "" if np.isnan(target) else f" (now {target:g})"
     keep = f"if {name} should not be there, give it a stronger prior" if name else "look at what is special there"
-    return (
-        f"{what}: a region far more curved than the rest, which holds a chain. "
-        f"Raise target_accept to {more}{now}; {keep}."
-    )
+    smaller = f"Raise target_accept to {more}{now}" if not target >= HIGHEST_TARGET else "Reparameterise"
+    return f"{what}: a region far more curved than the rest, which holds a chain. {smaller}; {keep}."
 
 
 def _dense(diverging: np.ndarray, stats: Statistics) -> _Stay | None:
@@ -224,7 +199,8 @@ def _dense(diverging: np.ndarray, stats: Statistics) -> _Stay | None:
             within = draws[part[0] : part[-1] + _WINDOW]
             hits = within[diverging[chain, within]]
             inside, diverged = inside + int(hits[-1] - hits[0]) + 1, diverged + hits.size
-            stays.append(_Stay(int(chain), int(hits[0]), int(hits[-1]), hits.size))
+            if hits[-1] - hits[0] < _PART * draws.size:
+                stays.append(_Stay(int(chain), int(hits[0]), int(hits[-1]), hits.size))
     outside = int(stats.kept.counts.sum()) - inside
     rate = (int(diverging.sum()) - diverged) / max(outside, 1)
     if not stays or outside < inside or diverged < _TIMES * rate * inside:
@@ -247,6 +223,8 @@ def _still(stats: Statistics) -> _Stay | None:
         return None
     longest = int(runs.argmax())
     chain, first = divmod(int(breaks[longest]), same.shape[1])
+    if runs[longest] > _PART * stats.kept.counts[chain]:
+        return None
     return _Stay(chain, first, first + int(runs[longest]), int(runs[longest]))
 
 

@@ -22,9 +22,9 @@ from nbinfer.diagnostics.of_samplers import (
     late_divergences,
     treedepth,
 )
-from nbinfer.diagnostics.places import Remedy
 from nbinfer.diagnostics.problem import Kind, Problem, plural
 from nbinfer.diagnostics.quantities import Measured, Run, cut_note, join, measure_run, read
+from nbinfer.diagnostics.remedy import Remedy
 from nbinfer.errors import ConvergenceWarning, unseen
 
 
@@ -91,8 +91,8 @@ def check(
     `target_accept`; draws that are not finite; parameters that never moved; fewer than four draws; an interruption.
     An R-hat or ESS that cannot be computed of draws that vary is the worst of all.
 
-    Where divergences, or low energy, come from a funnel, or from a region that has held a chain, the first of the
-    problems that this explains says so, and what helps. Notes tell what the metric has learnt of correlation, and what
+    Where problems come from a short warm-up, from a funnel, or from a region that has held a chain, the first that this
+    explains says so, and what helps. Notes tell what the metric has learnt of correlation, and what
     helps if half of the draws took more than 100 gradients.
 
     Parameters
@@ -134,7 +134,7 @@ def check(
     stats, quantities = Statistics(trace, run), Quantities(run, measured)
     targets = stats.for_samplers("target_accept", _given(target_accept, of_run, "target_accept"), 1.0)
     limits = stats.for_samplers("largest_step_size", _given(largest_step_size, of_run, "largest_step_size"), np.inf)
-    remedy = Remedy(stats, run.posterior, names, targets)
+    remedy = Remedy(stats, measured, names, targets, of_run.get("tune"))
 
     notes: list[str] = []
     facts: list[str] = []
@@ -144,15 +144,15 @@ def check(
         quantities.not_finite(),
         divergences(stats, targets, run.posterior, names, remedy.take, facts),
         quantities.convergence(remedy.take, facts),
-        stuck(run, measured, known, notes),
+        stuck(run, measured, known, remedy.explains, notes),
         quantities.low_ess(remedy.take, facts),
-        energy(stats, remedy.take, facts),
-        acceptance(stats, targets, limits),
-        treedepth(stats, _given(max_treedepth, of_run, "max_treedepth"), notes),
+        energy(stats, remedy.take, remedy.longer, facts),
+        acceptance(stats, targets, limits, remedy.explains, remedy.longer),
+        treedepth(stats, _given(max_treedepth, of_run, "max_treedepth"), remedy.explains, notes),
     ]
     problems = [problem for problem in found if problem]
-    costs = cost(stats, metrics(trace), run.posterior, names, targets, problems)
-    notes += [note for note in (late_divergences(stats), *costs, cut_note(run)) if note]
+    costs = cost(stats, metrics(trace), run.posterior, names, targets, problems, remedy.explains)
+    notes += [note for note in (late_divergences(stats, targets), *costs, cut_note(run)) if note]
     verdict = "No problems found" + (f": {', '.join(facts)}." if facts else ".")
     return Report(problems, notes, verdict, measured)
 

@@ -24,6 +24,16 @@ def test_target_must_lie_in_the_central_interval(mean, n):
             assert misses_target(accept, target) == (not low <= target <= high)
 
 
+@pytest.mark.parametrize("n", [100, 1000])
+def test_targets_near_one_are_not_told_apart(n):
+    for target in (0.99, 0.995, 0.999, 1.0 - 1e-9):
+        assert not misses_target(np.full(n, 1.0), target)
+        assert not misses_target(np.full(n, 0.995), target)
+        assert misses_target(np.full(n, 0.93), target)
+        assert not misses_target(np.full(n, 0.005), 1.0 - target)
+        assert misses_target(np.full(n, 0.07), 1.0 - target)
+
+
 def test_nothing_to_tell_from():
     assert not misses_target(np.empty(0), 0.8)
     assert not misses_target(np.full(10, np.nan), 0.8)

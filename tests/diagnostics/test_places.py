@@ -62,7 +62,8 @@ def test_a_funnel_is_told_with_its_scale_and_what_it_spreads(rng, kind):
     text = message(run_of(low, other=rng.normal(size=SHAPE), x=x, tau=tau))
     assert f"{name} closes in where tau is small, and there chains diverge (half of the times below " in text
     assert f"below {np.median(tau[low]):.3g}): a funnel" in text
-    assert f"Write {name} non-centred: standard normals as parameters" in text
+    assert f"Write {name} non-centred: parameters whose scale is fixed, and {name} computed from them and tau" in text
+    assert text.endswith("if it is so already, give tau a prior that keeps it from there.")
     assert "Raise target_accept" not in text
 
 
@@ -73,7 +74,7 @@ def test_the_scale_may_be_a_logarithm_an_element_or_a_precision(rng):
     precision = np.exp(-v[..., 1])
     text = message(run_of(at_the_lowest(-precision), precision=precision, x=x))
     assert "x closes in where precision is large, and there chains diverge (half of the times above " in text
-    assert "or centred, if it is non-centred now" in text
+    assert "if it is so already, write it centred" in text
 
 
 def test_divergences_elsewhere_are_no_funnels_unless_energy_is_low_too(rng):
@@ -107,8 +108,6 @@ def test_it_is_said_once(rng):
     report = check(run_of(at_the_lowest(tau), np.cumsum(rng.normal(size=SHAPE), axis=1), x=x, tau=tau))
     assert {Kind.DIVERGENCES, Kind.CONVERGENCE, Kind.BAD_ENERGY} <= {p.kind for p in report.problems}
     assert str(report).count("a funnel") == 1
-    assert "The chains disagree: run longer or reparameterise." in str(report)
-    assert "poorly explored: tune longer or reparameterise." in str(report)
 
 
 # ---- regions that hold a chain
@@ -138,12 +137,35 @@ def test_a_chain_that_was_held_is_told_with_the_place(rng):
     assert "look at what is special there" in message(run)
 
 
-@pytest.mark.parametrize(("target", "better"), [(0.9, "0.95 (now 0.9)"), (0.95, "0.99 (now 0.95)"), (None, "0.9;")])
+@pytest.mark.parametrize(
+    ("target", "better"),
+    [(0.9, "0.95 (now 0.9)"), (0.95, "0.99 (now 0.95)"), (None, "0.9;"), (0.98, "0.99 (now 0.98)")],
+)
 def test_the_target_to_try_is_above_that_in_use(rng, target, better):
     run = run_of(clustered(rng), mu=rng.normal(size=SHAPE))
     run.attrs["target_accept"] = target
     run.sample_stats["acceptance_rate"] = rng.beta(100 * (target or 0.8), 100 - 100 * (target or 0.8), SHAPE)
     assert f"Raise target_accept to {better}" in message(run)
+
+
+def test_a_target_that_is_as_high_as_it_may_be_is_not_raised(rng):
+    run = run_of(clustered(rng), mu=rng.normal(size=SHAPE))
+    run.attrs["target_accept"] = 0.99
+    run.sample_stats["acceptance_rate"] = rng.beta(99, 1, SHAPE)
+    assert message(run).endswith("which holds a chain. Reparameterise; look at what is special there.")
+
+
+def test_a_chain_that_was_hardly_elsewhere_tells_of_no_region(rng):
+    flags = np.zeros(SHAPE, bool)
+    flags[2, :540:3] = True
+    assert "All lie between draws 0 and 537 of chain 2" in message(run_of(flags, mu=rng.normal(size=SHAPE)))
+    flags[2, 540] = True
+    assert "region" not in message(run_of(flags, mu=rng.normal(size=SHAPE)))
+    run = run_of(flags, mu=rng.normal(size=SHAPE))
+    run.sample_stats["lp"][1, 20:561] = -9.0
+    assert "Chain 1 repeats draw 20 another 540 times" in message(run)
+    run.sample_stats["lp"][1, 561] = -9.0
+    assert "region" not in message(run)
 
 
 def test_draws_of_chains_are_numbered_as_in_the_trace(rng):

@@ -57,6 +57,10 @@ def test_any_divergence():
         "3 of 4000 draws diverged (< 0.1 %). Estimates may be biased. Raise target_accept (now 0.8) or reparameterise."
     )
     assert "(now 0.85)" in only(run, target_accept=0.85).message
+    run.sample_stats["acceptance_rate"][:] = 1.0
+    assert only(run, target_accept=0.99).message.endswith(
+        "target_accept is as high as it helps (now 0.99): give stronger priors or reparameterise."
+    )
     run.attrs = {}
     assert "Raise target_accept or reparameterise" in only(run).message
 
@@ -91,6 +95,9 @@ def test_many_divergences_late_in_warm_up_are_mentioned():
     report = check(run)
     assert report.ok
     assert "of warm-up diverged (25 %), and none after it" in str(report)
+    assert "Raise target_accept and see" in str(report)
+    run.sample_stats["acceptance_rate"][:] = 1.0
+    assert "Reparameterise and see" in str(check(run, target_accept=0.99))
     run.sample_stats["diverging"][0, 0] = True
     assert check(run).notes == ()  # the problem says more
 
@@ -108,6 +115,7 @@ def test_rhat():
     problem = next(p for p in check(run).problems if p.kind is Kind.CONVERGENCE)
     assert problem.count == 1
     assert problem.message.startswith("R-hat is above 1.01 for 1 of 3 quantities (theta[1] 1.")
+    assert problem.message.split("(")[1].split(")")[0].count(" ") == 1  # those below are not named
     for i in range(3):
         run.posterior[f"x{i}"] = run.posterior["mu"] + np.arange(4)[:, None] * 10 * (i + 1)
     problem = next(p for p in check(run).problems if p.kind is Kind.CONVERGENCE)
