@@ -63,7 +63,7 @@ _LEAST = 100  # draws before anything is believed
 _DOUBT = math.log(2.0)  # of a variance: directions that differ by less are not learnt, either
 _TREND = 0.75  # standard deviations between the log density of some draws and of those before
 _MOVED = 1.0 / 3.0  # of the draws must differ from the one before: others teach nothing
-_STEP_DRAWS = 25  # between two looks at the step size
+_STEP_DRAWS = 40  # between two looks at the step size: acceptance is correlated
 _STEP_DOUBT = math.log(1.1)
 _TURNS = 20  # of a power iteration: an eigenvalue to some per cent
 

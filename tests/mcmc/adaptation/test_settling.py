@@ -129,7 +129,7 @@ class Shown:
 def test_a_gaussian_settles_as_soon_as_it_may(kind):
     run = Shown(kind)
     assert run.frozen_at == 120
-    assert run.end == 170
+    assert run.end == 200
     np.testing.assert_array_equal(run.own.metric.inv_mass, run.metric)
     np.testing.assert_allclose(run.metric, 1.0, atol=1e-9)
 
