@@ -13,6 +13,7 @@ those that the step size takes: over them a chain forgets what was decided by.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from nbinfer.compile import Record, entry, floats_at, kernel, record_at
 from nbinfer.engine.state import State, floats
@@ -24,6 +25,12 @@ from nbinfer.mcmc.adaptation.warmup import Schedule
 from nbinfer.mcmc.metric.decompose import divide
 from nbinfer.mcmc.metric.kernel import DIRECTIONS, Metric
 from nbinfer.mcmc.metric.low_rank import LowRank
+
+
+def _room(site: Any) -> int:
+    """Size of what each coordinate has one of, where warm-up may end early."""
+    return int(site.n) if site.settles else 0
+
 
 #: What is known of a warm-up that may end early.
 SETTLING = State(
@@ -51,11 +58,11 @@ SETTLING = State(
         "log_step_before": "f8",  # and as it was when it was looked at last
     },
     parts={
-        "scale": floats(lambda step, site: site.n),
-        "vectors": floats(lambda step, site: step.kinetic.directions(site.n, site.tune) * site.n),
-        "stretches": floats(lambda step, site: step.kinetic.directions(site.n, site.tune)),
+        "scale": floats(lambda step, site: _room(site)),
+        "vectors": floats(lambda step, site: _room(site) * step.kinetic.directions(site.n, site.tune)),
+        "stretches": floats(lambda step, site: site.settles * step.kinetic.directions(site.n, site.tune)),
     },
-    work={"trial": floats(lambda step, site: site.n)},
+    work={"trial": floats(lambda step, site: _room(site))},
 )
 Settling = SETTLING.record
 
