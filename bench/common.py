@@ -122,4 +122,10 @@ def sampled(model: Any, seed: int, draws: int = 1000, tune: int | str = 1000, st
 
 def gradients(trace: Any) -> int:
     """Return the number of gradients of a run, with warm-up, without the few dozen that look for a first step size."""
-    return int(trace.warmup_sample_stats["n_steps"].sum() + trace.sample_stats["n_steps"].sum())
+    return gradients_of_warm_up(trace) + int(trace.sample_stats["n_steps"].sum())
+
+
+def gradients_of_warm_up(trace: Any) -> int:
+    """Return the number of gradients of warm-up; chains may differ in how long theirs was."""
+    steps = trace.warmup_sample_stats["n_steps"]
+    return sum(int(steps[chain, :done].sum()) for chain, done in enumerate(trace.tune_done))

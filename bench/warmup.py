@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import nbinfer as nb
-from bench.common import heading, number, sampled, spread, table
+from bench.common import gradients_of_warm_up, heading, number, sampled, spread, table
 from bench.metric import POSTERIORS
 from nbinfer.diagnostics import ess_bulk
 from nbinfer.distributions import half_normal, normal, poisson
@@ -29,12 +29,6 @@ TUNES: tuple[int | str, int | str] = (1000, "auto")
 def least_ess(trace: Any, names: Any, draws: int) -> float:
     """Return the smallest bulk effective sample size of the first draws of any marginal."""
     return min(float(np.min(ess_bulk(trace[name][:, :draws]))) for name in names)
-
-
-def gradients_of_warm_up(trace: Any) -> int:
-    """Return the number of gradients of warm-up; chains may differ in how long theirs was."""
-    steps = trace.warmup_sample_stats["n_steps"]
-    return sum(int(steps[chain, :done].sum()) for chain, done in enumerate(trace.tune_done))
 
 
 def gradients_needed(trace: Any, names: Any) -> float:

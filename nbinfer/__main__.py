@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser("python -m nbinfer", description="Sample eight schools and print the summary.")
     parser.add_argument("--draws", type=int, default=1000, help="draws to keep per chain (%(default)s)")
-    parser.add_argument("--tune", type=int, default=1000, help="warm-up iterations per chain (%(default)s)")
+    parser.add_argument("--tune", type=_tune, default=1000, help="warm-up iterations per chain, or auto (%(default)s)")
     parser.add_argument("--chains", type=int, default=4, help="independent chains (%(default)s)")
     parser.add_argument("--cores", type=int, default=None, help="chains that run at a time (all cores)")
     parser.add_argument("--seed", type=int, default=1, help="random seed (%(default)s)")
@@ -47,6 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(nb.summary(trace))
     print(trace.report)
     return 130 if trace.interrupted else 0
+
+
+def _tune(text: str) -> int | str:
+    try:
+        return text if text == "auto" else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number of iterations or auto, got {text!r}.") from None
 
 
 if __name__ == "__main__":

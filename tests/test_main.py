@@ -34,7 +34,21 @@ def test_the_second_run_does_not_import_numba():
     assert demonstration(*SHORT, code=code).stdout.splitlines()[-1] == "False"
 
 
-@pytest.mark.parametrize(("arguments", "named"), [(["--draws", "0"], "draws"), (["--chains", "0"], "chains")])
+@pytest.mark.nojit
+def test_warm_up_may_be_as_long_as_it_must_be():
+    done = demonstration(*SHORT, "--tune", "auto")
+    assert done.returncode == 0, done.stderr
+    assert "theta[7]" in done.stdout
+
+
+BAD = [
+    (["--draws", "0"], "draws"),
+    (["--chains", "0"], "chains"),
+    (["--tune", "auto-"], "number of iterations or auto"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "named"), BAD)
 def test_bad_input_is_named(arguments, named):
     done = demonstration(*arguments)
     assert done.returncode != 0

@@ -90,7 +90,7 @@ class Chains(Jobs):
         words: Words | None = None,
         settles: bool = False,
     ) -> None:
-        self.steps = [Placed(step.method, step.site._replace(tune=tune)) for step in steps]
+        self.steps = [Placed(step.method, step.site._replace(tune=tune, settles=settles)) for step in steps]
         self._tune, self.n_discrete = tune, bound.n_discrete
         self._held: tuple[Sequence[Column], Sequence[Column], int] | None = None
         everything = Site(bound, (), np.arange(bound.dim), np.arange(self.n_discrete), *np.zeros((2, 0), np.int64))

@@ -49,6 +49,8 @@ class Site(NamedTuple):
         Whether the step is given the whole chain although it moves part of the coordinates.
     tune : int
         Draws of warm-up that it is to learn from.
+    settles : bool
+        Whether warm-up ends as soon as it has settled.
     """
 
     bound: Any
@@ -59,6 +61,7 @@ class Site(NamedTuple):
     highest: NDArray[np.int64]
     sees_all: bool = False
     tune: int = 0
+    settles: bool = False
 
     @property
     def n(self) -> int:

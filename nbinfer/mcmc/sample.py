@@ -53,7 +53,7 @@ def sample(
     tune : int or 'auto'
         Iterations of warm-up per chain, which come on top. With 'auto' a chain ends it once metric and step size have
         settled, or after 1000; `trace.tune_done` tells when. That is for NUTS or HamiltonianMC alone, with a metric
-        that is diagonal or learns directions; whatever else there is takes 1000.
+        that is learnt in warm-up; whatever else there is takes 1000, and so does init='map' or 'nuts'.
     chains : int
         Number of independent chains.
     cores : int, optional

@@ -127,11 +127,12 @@ class Sampling:
         done, groups = self.chains.progress["done"].copy(), self._store.groups
         tune_done, draws_done = self._store.finished(done, self.chains.progress["skipped"])
         tune = "auto" if self.auto else self.tune
+        tuned = int(tune_done.max())
         return Trace(
             posterior=groups["posterior"],
             sample_stats=groups["sample_stats"],
-            warmup_posterior=groups["warmup_posterior"],
-            warmup_sample_stats=groups["warmup_sample_stats"],
+            warmup_posterior=self._of_warm_up("warmup_posterior", tuned),
+            warmup_sample_stats=self._of_warm_up("warmup_sample_stats", tuned),
             observed_data=self._model.observed,
             draws_done=draws_done,
             tune_done=tune_done,
@@ -141,6 +142,11 @@ class Sampling:
             interrupted=bool((done < self.tune + self.draws).any()),
             metric=metrics_of(self.chains, self.numbers),
         )
+
+    def _of_warm_up(self, group: str, most: int) -> dict[str, np.ndarray]:
+        """Return the arrays of a group; if chains may end it early, copies of the rows that are used."""
+        arrays = self._store.groups[group]
+        return {name: array[:, :most].copy() for name, array in arrays.items()} if self.auto else arrays
 
 
 def _warn_of_gradient(bound: Any) -> None:

@@ -124,7 +124,8 @@ class Stepper:
     start : mapping, optional
         Constrained values by name to start from.
     tune : int or 'auto'
-        For how many iterations the schedule of adaptation is laid out, 1000 with 'auto'; it ends with `stop_tuning`.
+        For how many iterations the schedule of adaptation is laid out; 'auto' is 1000 here, and adaptation does not
+        end by itself. It ends with `stop_tuning`.
     random_seed : None, int, SeedSequence or Generator
         As in `sample`.
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.trace.metric import attributes
-from nbinfer.trace.rows import Counts, fill_value
+from nbinfer.trace.rows import Counts, fill_value, last_in_common
 
 if TYPE_CHECKING:
     from nbinfer.trace.trace import Trace
 
-_SAMPLED = ("posterior", "sample_stats", "warmup_posterior", "warmup_sample_stats")
+_DRAWN, _WARM_UP = ("posterior", "sample_stats"), ("warmup_posterior", "warmup_sample_stats")
 
 
 def to_arviz(trace: Trace) -> Any:
@@ -25,7 +25,8 @@ def to_arviz(trace: Trace) -> Any:
         raise ImportError(
             "to_arviz needs arviz-base, which is not installed; get it with `pip install nbinfer[arviz]`"
         ) from error
-    groups = {group: _rows(getattr(trace, group), _done(trace, group)) for group in _SAMPLED}
+    groups = {group: _rows(getattr(trace, group), trace.draws_done) for group in _DRAWN}
+    groups |= {group: _last_rows(getattr(trace, group), trace.tune_done) for group in _WARM_UP}
     groups["observed_data"] = trace.observed_data
     groups = {group: values for group, values in groups.items() if values}
     attrs = {"/": _storable(trace.attrs)} | {group: _storable(trace.attrs) for group in groups}
@@ -42,18 +43,20 @@ def to_arviz(trace: Trace) -> Any:
         dims=trace.dims,
         attrs=attrs,
     )
-    for group in set(groups) & set(_SAMPLED):
-        _declare_fill(tree[group], _done(trace, group))
+    for group in set(groups) & set(_DRAWN):
+        _declare_fill(tree[group], trace.draws_done)
     return tree
-
-
-def _done(trace: Trace, group: str) -> Counts:
-    return trace.tune_done if group.startswith("warmup") else trace.draws_done
 
 
 def _rows(values: Mapping[str, NDArray[Any]], done: Counts) -> dict[str, NDArray[Any]]:
     """Leave out the rows that no chain has finished."""
     return {name: array[:, : int(done.max())] for name, array in values.items()}
+
+
+def _last_rows(values: Mapping[str, NDArray[Any]], done: Counts) -> dict[str, NDArray[Any]]:
+    """Leave out the first rows of whoever has more than others: what is left of warm-up leads up to the draws."""
+    chosen = last_in_common(done)
+    return {name: chosen.of(array) for name, array in values.items()}
 
 
 def _declare_fill(group: Any, done: Counts) -> None:

@@ -115,3 +115,9 @@ class Selection:
         for chain, rows in enumerate(self._ranges):
             chosen[chain, : len(rows)] = array[chain, rows]
         return chosen
+
+
+def last_in_common(done: Counts) -> Selection:
+    """Choose the last rows of every chain, as many as the shortest has."""
+    least = int(done.min())
+    return Selection(done, slice(-least, None) if least else slice(0, 0))

@@ -15,7 +15,7 @@ from nbinfer.trace.merge import joined
 from nbinfer.trace.metric import Metric
 from nbinfer.trace.names import UnknownNameError, has, listed, unknown
 from nbinfer.trace.reading import Reader
-from nbinfer.trace.rows import Selection
+from nbinfer.trace.rows import Selection, last_in_common
 
 if TYPE_CHECKING:
     from nbinfer.diagnostics import Summary
@@ -270,9 +270,15 @@ class Trace(Reader):
         Returns
         -------
         trace : Trace
-            Of views.
+            The first draws of each chain, and the last iterations of its warm-up, as many as the shortest has. Of
+            views, but for a warm-up that chains have ended at different times.
         """
-        return self._sliced(slice(0, int(self.draws_done.min())))
+        shorter = self._sliced(slice(0, int(self.draws_done.min())))
+        late = last_in_common(self.tune_done)
+        shorter.warmup_posterior = {name: late.of(array) for name, array in self.warmup_posterior.items()}
+        shorter.warmup_sample_stats = {name: late.of(array) for name, array in self.warmup_sample_stats.items()}
+        shorter.tune_done = late.done
+        return shorter
 
     # Passing it on
 
@@ -301,7 +307,8 @@ class Trace(Reader):
         tree : xarray.DataTree
             The groups of this trace, without copying, as far as any chain has come. Chains of unequal length end
             in `nbinfer.trace.fill_value`, which for integers and booleans looks like a draw: convert
-            ``trace.cut()`` unless you know what to do with them.
+            ``trace.cut()`` unless you know what to do with them. Of a warm-up that chains have ended at different
+            times there are the last iterations of each, as many as the shortest has.
         """
         from nbinfer.trace.arviz import to_arviz
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench import warmup
+from bench import common, warmup
 from nbinfer.trace import Trace
 
 
@@ -16,7 +16,8 @@ def trace(draws=400):
 
 
 def test_gradients_of_ragged_warm_ups():
-    assert warmup.gradients_of_warm_up(trace()) == 25 * 7
+    assert common.gradients_of_warm_up(trace()) == 25 * 7
+    assert common.gradients(trace()) == 25 * 7 + 2 * 400 * 3
 
 
 def test_gradients_until_there_are_enough_effective_draws():

@@ -132,12 +132,14 @@ def gaussian_target(covariance):
 class BareChains:
     """Chains on a bare target with everything they draw in arrays."""
 
-    def __init__(self, target, nuts=None, *, tune=0, draws=100, numbers=(0,), seed=1, starts=None, store=None):
+    def __init__(
+        self, target, nuts=None, *, tune=0, draws=100, numbers=(0,), seed=1, starts=None, store=None, settles=False
+    ):
         self.nuts, self.tune, self.draws = nuts or NUTS(), tune, draws
         keys = [key_of(np.random.SeedSequence(seed))] * len(numbers)
         chains, dim = len(numbers), target.dim
         self.store = store or MemoryStore(chains, tune, draws)
-        self.blocks = Chains(target, [whole(self.nuts, target)], tune, list(numbers), keys, self.store.words)
+        self.blocks = Chains(target, [whole(self.nuts, target)], tune, list(numbers), keys, self.store.words, settles)
         self.warm, self.x = (self.store.array(group, "x", (dim,), float) for group in ("warmup_posterior", "posterior"))
         statistics = columns_of_statistics(self.store, [self.nuts.statistics])
         self.stats, self.warm_stats = (self.store.groups[group] for group in ("sample_stats", "warmup_sample_stats"))

@@ -10,6 +10,7 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.compile import JIT
+from nbinfer.diagnostics.acceptance import misses_target
 from nbinfer.mcmc import QuadPotentialFullAdapt
 from nbinfer.mcmc.arguments import MOST_TUNE, warm_up
 from tests.laws.mixed import mixture
@@ -28,7 +29,7 @@ def test_each_chain_has_a_warm_up_of_its_own():
     trace = auto(discard_tuned_samples=False)
     done = trace.tune_done
     assert len(set(done.tolist())) > 1
-    assert ((done >= 150) & (done <= MOST_TUNE)).all()
+    assert ((done >= 180) & (done <= MOST_TUNE)).all()
     assert trace.attrs["tune"] == "auto"
     assert not trace.interrupted
     assert trace.draws_done.tolist() == [50] * 4
@@ -37,6 +38,8 @@ def test_each_chain_has_a_warm_up_of_its_own():
     for chain, count in enumerate(done):
         for group in (trace.warmup_posterior, trace.warmup_sample_stats):
             for name, array in group.items():
+                assert array.shape[1] == done.max()
+                assert array.base is None  # what nobody has used is given back
                 rest = array[chain, count:]
                 fill = {"f": np.isnan, "i": lambda x: x == np.iinfo(np.int64).min, "b": lambda x: ~x}
                 assert fill[array.dtype.kind](rest).all(), name
@@ -49,13 +52,21 @@ def test_each_chain_has_a_warm_up_of_its_own():
 
 
 @needs_long_chains
+def test_the_step_size_has_settled():
+    accepted = auto(chains=80, draws=1000, random_seed=5).sample_stats["acceptance_rate"].mean(axis=1)
+    assert accepted.mean() == pytest.approx(0.81, abs=0.02)
+    assert accepted.std() < 0.037  # of 1000 iterations of warm-up: .025
+    assert not misses_target(accepted.repeat(100).reshape(80, 100), 0.8).sum() > 1
+
+
+@needs_long_chains
 @pytest.mark.parametrize(
     "step",
     [nb.NUTS(), nb.NUTS(metric="fisher_diag"), nb.NUTS(metric="dense"), nb.HamiltonianMC(), nb.NUTS(metric="diag")],
 )
 def test_everything_is_frozen_when_it_ends(step):
-    trace = auto(step=step, chains=2)
-    assert (trace.tune_done < MOST_TUNE).all()
+    trace = auto(step=step)
+    assert (trace.tune_done < MOST_TUNE).any()
     size = trace.sample_stats["step_size"]
     assert (size == size[:, :1]).all()
     last = [trace.warmup_sample_stats["step_size_bar"][c, n - 1] for c, n in enumerate(trace.tune_done)]
@@ -66,9 +77,11 @@ def is_the_same(one, other, chain=slice(None)):
     assert one.tune_done.tolist() == other.tune_done[chain].tolist()
     for name in one.posterior:
         assert one[name].tobytes() == other[name][chain].tobytes()
+    most = one.tune_done.max()
     for group in ("sample_stats", "warmup_sample_stats"):
         for name, array in getattr(one, group).items():
-            assert array.tobytes() == getattr(other, group)[name][chain].tobytes()
+            rows = slice(most) if group.startswith("warmup") else slice(None)
+            assert array[:, rows].tobytes() == getattr(other, group)[name][chain, rows].tobytes()
 
 
 @needs_long_chains
@@ -81,12 +94,13 @@ def test_no_bit_depends_on_cores_or_on_other_chains(metric):
 
 @needs_long_chains
 def test_until_a_chain_settles_it_is_that_of_a_given_length():
-    trace, whole = auto(chains=2), run(chains=2, draws=50, tune=MOST_TUNE)
+    trace, whole = auto(), run(draws=50, tune=MOST_TUNE)
+    assert (trace.tune_done < MOST_TUNE).any()
     for chain, count in enumerate(trace.tune_done):
         assert trace.warmup_sample_stats["lp"][chain, :100].tobytes() == (
             whole.warmup_sample_stats["lp"][chain, :100].tobytes()
         )
-        assert not np.array_equal(
+        assert (count == MOST_TUNE) == np.array_equal(
             trace.warmup_sample_stats["lp"][chain, :count], whole.warmup_sample_stats["lp"][chain, :count]
         )
 
@@ -243,6 +257,7 @@ def test_ragged_warm_ups_can_be_merged():
 def test_ragged_warm_ups_can_be_handed_to_arviz():
     pytest.importorskip("arviz_base")
     trace = auto(chains=2, discard_tuned_samples=False)
-    stored = trace.to_arviz()
-    assert stored["warmup_posterior"]["eta"].shape == (2, trace.tune_done.max(), 8)
-    assert stored.attrs["tune"] == "auto"
+    for stored in (trace.to_arviz(), trace.cut().to_arviz()):
+        assert stored["warmup_posterior"]["eta"].shape == (2, trace.tune_done.min(), 8)
+        assert stored["warmup_sample_stats"]["n_steps"].values.min() > 0
+        assert stored.attrs["tune"] == "auto"

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from nbinfer.trace import Trace
+from nbinfer.trace import Trace, fill_unfinished
 from tests.trace.helpers import make
 
 GROUPS = ["posterior", "sample_stats", "warmup_posterior", "warmup_sample_stats", "observed_data"]
@@ -69,6 +69,13 @@ def test_an_interrupted_run_ends_where_its_longest_chain_does(tree_of):
     assert tree["posterior"]["k"].encoding["_FillValue"] == np.iinfo(np.int64).min
     assert "_FillValue" not in tree_of(trace.cut())["posterior"]["k"].encoding
     assert tree_of(trace.cut())["posterior"].sizes["draw"] == 3
+
+
+def test_of_warm_ups_that_end_at_different_times_it_has_the_last(tree_of):
+    steps = fill_unfinished(np.arange(12).reshape(3, 4), np.array([4, 2, 3]))
+    tree = tree_of(make(warmup_sample_stats={"n_steps": steps}, tune_done=[4, 2, 3]))
+    assert tree["warmup_sample_stats"]["n_steps"].values.tolist() == [[2, 3], [4, 5], [9, 10]]
+    assert "_FillValue" not in tree["warmup_sample_stats"]["n_steps"].encoding
 
 
 def test_arviz_stacks_the_draws_as_the_trace_does(tree_of):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nbinfer.errors import NbinferError
-from nbinfer.trace import OLD_STATISTICS, MultiTrace, Trace, UnknownNameError, fill_value
+from nbinfer.trace import OLD_STATISTICS, MultiTrace, Trace, UnknownNameError, fill_unfinished, fill_value
 from tests.trace.helpers import make, number
 
 EQUAL, RAGGED = [10, 10, 10], [10, 7, 4]
@@ -241,6 +241,17 @@ def test_cut_leaves_the_common_length(done):
     assert cut.draws_done.tolist() == [min(done)] * 3
     assert not is_fill(cut["mu"]).any()
     assert min(done) == 0 or np.shares_memory(cut["mu"], trace["mu"])
+
+
+@pytest.mark.parametrize("tuned", [[4, 4, 4], [4, 2, 3], [4, 0, 3]])
+def test_cut_leaves_the_last_of_warm_up(tuned):
+    steps = fill_unfinished(np.arange(12).reshape(3, 4), np.array(tuned))
+    warm = {"warmup_posterior": {"k": steps}, "warmup_sample_stats": {"n_steps": steps}}
+    cut, least = make(tune_done=tuned, **warm).cut(), min(tuned)
+    assert cut.tune_done.tolist() == [least] * 3
+    for array in (cut.warmup_posterior["k"], cut.warmup_sample_stats["n_steps"]):
+        assert array.tolist() == [list(range(4 * c + n - least, 4 * c + n)) for c, n in enumerate(tuned)]
+    assert len(set(tuned)) > 1 or np.shares_memory(array, steps)
 
 
 # Adding and removing

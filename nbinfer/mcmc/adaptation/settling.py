@@ -13,6 +13,7 @@ those that the step size takes: over them a chain forgets what was decided by.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from nbinfer.compile import Record, entry, floats_at, kernel, record_at
 from nbinfer.engine.state import State, floats
@@ -24,6 +25,12 @@ from nbinfer.mcmc.adaptation.warmup import Schedule
 from nbinfer.mcmc.metric.decompose import divide
 from nbinfer.mcmc.metric.kernel import DIRECTIONS, Metric
 from nbinfer.mcmc.metric.low_rank import LowRank
+
+
+def _room(site: Any) -> int:
+    """Size of what each coordinate has one of, where warm-up may end early."""
+    return int(site.n) if site.settles else 0
+
 
 #: What is known of a warm-up that may end early.
 SETTLING = State(
@@ -51,11 +58,11 @@ SETTLING = State(
         "log_step_before": "f8",  # and as it was when it was looked at last
     },
     parts={
-        "scale": floats(lambda step, site: site.n),
-        "vectors": floats(lambda step, site: step.kinetic.directions(site.n, site.tune) * site.n),
-        "stretches": floats(lambda step, site: step.kinetic.directions(site.n, site.tune)),
+        "scale": floats(lambda step, site: _room(site)),
+        "vectors": floats(lambda step, site: _room(site) * step.kinetic.directions(site.n, site.tune)),
+        "stretches": floats(lambda step, site: site.settles * step.kinetic.directions(site.n, site.tune)),
     },
-    work={"trial": floats(lambda step, site: site.n)},
+    work={"trial": floats(lambda step, site: _room(site))},
 )
 Settling = SETTLING.record
 
@@ -63,7 +70,7 @@ _LEAST = 100  # draws before anything is believed
 _DOUBT = math.log(2.0)  # of a variance: directions that differ by less are not learnt, either
 _TREND = 0.75  # standard deviations between the log density of some draws and of those before
 _MOVED = 1.0 / 3.0  # of the draws must differ from the one before: others teach nothing
-_STEP_DRAWS = 25  # between two looks at the step size
+_STEP_DRAWS = 40  # between two looks at the step size: acceptance is correlated
 _STEP_DOUBT = math.log(1.1)
 _TURNS = 20  # of a power iteration: an eigenvalue to some per cent
 

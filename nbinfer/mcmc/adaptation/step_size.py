@@ -42,11 +42,13 @@ def restart(state: Record, step_size: float) -> None:
 
 @kernel
 def calm(state: Record) -> None:
-    """Go on from where it is as if `_LATE` updates had been made: the iterate then keeps near its average.
+    """Go on from the average as if `_LATE` updates had been made: the iterate then keeps near its average.
 
-    At the average of iterates that vary by much the acceptance is higher than its average, which is on target.
+    At the average of iterates that vary by much the acceptance is higher than its average, which is on target. And from
+    a single one of them it would take as many draws to return as there are to average over.
     """
-    state.error_bar *= math.sqrt(state.count / _LATE)
+    state.log_step = state.log_step_bar
+    state.error_bar = (state.shrink_point - state.log_step) * state.gamma / math.sqrt(_LATE)
     state.count = _LATE
 
 

@@ -62,7 +62,7 @@ def doubts(ranks, seed, functions=ENTRIES):
     """The doubt between two random metrics, and what NumPy says of it."""
     doubt, keep, _ = functions
     own, rng = (
-        BareChains(Target(student, DIM), NUTS(metric="fisher"), tune=100).own(),
+        BareChains(Target(student, DIM), NUTS(metric="fisher"), tune=100, settles=True).own(),
         np.random.default_rng(seed),
     )
     before = some_metric(own.metric, rng, ranks[0], 0.5)
@@ -84,7 +84,7 @@ def test_doubt_is_the_most_extreme_eigenvalue(ranks, seed):
 
 def test_a_metric_does_not_doubt_itself():
     doubt, keep, _ = ENTRIES
-    own = BareChains(Target(student, DIM), NUTS(metric="fisher"), tune=100).own()
+    own = BareChains(Target(student, DIM), NUTS(metric="fisher"), tune=100, settles=True).own()
     some_metric(own.metric, np.random.default_rng(0), 3, 1.0)
     assert doubt(own.settling.address, own.metric.address) == np.inf  # there is none to compare with
     keep(own.settling.address, own.metric.address)
@@ -100,7 +100,7 @@ class Shown:
     def __init__(
         self, kind="fisher", functions=ENTRIES, tune=1000, scale=lambda draw: 1.0, logp=None, moved=None, diverges=None
     ):
-        self.own = own = BareChains(Target(student, DIM), NUTS(metric=kind), tune=tune).own()
+        self.own = own = BareChains(Target(student, DIM), NUTS(metric=kind), tune=tune, settles=True).own()
         self.averaging, rng = own.averaging, np.random.default_rng(3)
         self.end, self.frozen_at = None, None
         for draw in range(tune):
@@ -129,7 +129,7 @@ class Shown:
 def test_a_gaussian_settles_as_soon_as_it_may(kind):
     run = Shown(kind)
     assert run.frozen_at == 120
-    assert run.end == 170
+    assert run.end == 200
     np.testing.assert_array_equal(run.own.metric.inv_mass, run.metric)
     np.testing.assert_allclose(run.metric, 1.0, atol=1e-9)
 
@@ -229,12 +229,9 @@ COVARIANCE = np.array([[1.0, 0.99, 0.0], [0.99, 1.0, 0.0], [0.0, 0.0, 4.0]])
 
 
 def bare(step=None, tune=400, **options):
-    chains = BareChains(
-        gaussian_target(COVARIANCE), step or NUTS(metric="fisher"), tune=tune, draws=20, seed=3, **options
+    return BareChains(
+        gaussian_target(COVARIANCE), step or NUTS(metric="fisher"), tune=tune, draws=20, seed=3, settles=True, **options
     )
-    chains.blocks.every.settles = 1
-    chains.blocks.wire(*chains.columns)
-    return chains
 
 
 def arrays(chains):
@@ -245,6 +242,8 @@ def test_a_run_of_a_given_length_does_not_ask():
     chains = BareChains(Target(student, DIM), NUTS(), tune=5, draws=1).run()
     assert chains.own().settling.watch == 0  # and need not compile it
     assert chains.own().settling.count == 0
+    assert chains.own().settling.vectors.size == chains.own().settling.scale.size == 0
+    assert bare().own().settling.vectors.size == 3 * 3
 
 
 @pytest.mark.parametrize("size", [1, 7, 50])

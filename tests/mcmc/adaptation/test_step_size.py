@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from nbinfer.mcmc.adaptation.step_size import LARGEST_STEP, DualAveraging, learn, restart, step_size
+from nbinfer.mcmc.adaptation.step_size import LARGEST_STEP, DualAveraging, calm, learn, restart, step_size
 
 
 def new_state(initial=0.1, target=0.8, *, gamma=0.05, follows=False):
@@ -59,6 +59,20 @@ def test_a_flat_target_does_not_send_the_step_to_infinity():
     for _ in range(10_000):
         learn.py_func(state, 1.0)
     assert step_size.py_func(state, True) <= LARGEST_STEP * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("follows", [False, True])
+def test_calm_goes_on_from_the_average_in_small_steps(follows):
+    state, rng = new_state(follows=follows), np.random.default_rng(0)
+    for _ in range(50):
+        learn.py_func(state, rng.uniform(0.6, 1.0))
+    average = state.log_step_bar
+    calm.py_func(state)
+    assert state.log_step == average
+    learn.py_func(state, state.target_accept)
+    assert state.log_step == pytest.approx(average, abs=0.01)
+    learn.py_func(state, 0.0)
+    assert average - 0.3 < state.log_step < average - 0.2  # 0.8 / (gamma sqrt(4000))
 
 
 def test_restart_forgets():
