@@ -132,6 +132,8 @@ def test_what_is_observed_is_no_function_of_draws():
     approx = nb.MeanField(model=regression())
     with pytest.raises(ValueError, match=r"node 'y' is observed, .* its mean"):
         approx.sample_node("y")
+    with pytest.raises(TypeError, match=r"node must be a function f\(p, d\) or a name, got ndarray"):
+        approx.sample_node(np.ones(3))
     with pytest.raises(ValueError, match="node must be a function"):
         approx.sample_node("z")
 
