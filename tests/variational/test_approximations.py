@@ -201,11 +201,21 @@ def test_weights_repair_a_fit():
 
 def test_khat_is_that_of_its_draws():
     approx = set_normal(nb.MeanField(model=conjugate(FIVE), random_seed=1), 1.0, 0.15)
-    ratios = approx.log_weights(1000, approx.next_sequence())
+    ratios = approx.log_weights(4000, approx.next_sequence())
     assert approx.khat == pytest.approx(diagnostics.psis(ratios).khat)
     assert approx.khat > 0.7
     set_normal(approx, 1.5, 0.5)
     assert approx.khat < 0.7
+    assert approx.khat == pytest.approx(diagnostics.psis(approx.log_weights(1000, approx.next_sequence())).khat)
+
+
+@pytest.mark.nojit
+def test_a_good_fit_is_rarely_an_alarm_because_its_ratios_are_alike():
+    """The best fit of counts, k-hat 0.4: of a thousand ratios alone nearly all say more than 1."""
+    fits = [set_normal(nb.MeanField(model=gamma_poisson(), random_seed=i), 0.81158357, 0.26726124) for i in range(20)]
+    alone = [diagnostics.psis(approx.log_weights(1000, approx.next_sequence())).khat for approx in fits]
+    assert np.mean(np.array(alone) > 0.7) > 0.8
+    assert np.mean([approx.khat > 0.7 for approx in fits]) < 0.35
 
 
 # ---- draws that there are already
