@@ -16,7 +16,7 @@ from nbinfer.engine.driver import Outcome
 from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.progress import Display, display_for
 from nbinfer.engine.task import Task, finished
-from nbinfer.errors import ConvergenceWarning, NbinferWarning, VariationalInferenceError
+from nbinfer.errors import ConvergenceWarning, NbinferWarning
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.drawn import LATE
 from nbinfer.variational.job import advance
@@ -228,10 +228,8 @@ class Inference:
             raise TypeError("refine goes on with a fit, and there was none; call fit first.")
         flag("progressbar", progressbar)
         fitting = self._updates.fitting
-        if self.approx.fitting() is not fitting:
-            raise VariationalInferenceError("another fit has taken over the approximation since; call fit again.")
+        self._updates.make_room(n)
         advance.load()  # not in the thread that runs: a compilation there would hide from Ctrl-C
-        fitting.make_room(n)
         until = int(fitting.fit.done) + n
         describe = functools.partial(_described, fitting)
         display = display_for(progressbar, [self.approx.short_title], until, "it", describe)

@@ -7,6 +7,7 @@ from scipy import stats
 import nbinfer as nb
 from nbinfer.diagnostics import psis as diagnostics
 from nbinfer.errors import ExplicitInferenceError, ParametrizationError
+from nbinfer.variational import approximation
 from nbinfer.variational.families.family import inverse_softplus
 from tests.variational.targets import FIVE, FIVE_ANSWER, conjugate, gamma_poisson, gaussian, regression, several
 
@@ -197,6 +198,16 @@ def test_weights_repair_a_fit():
     assert mu.std() == pytest.approx(sd, rel=0.05)
     np.testing.assert_array_equal(mu, approx.sample(4000, random_seed=2, importance=True)["mu"])
     assert np.log(np.mean(np.exp(approx.log_weights(4000, 3)))) == pytest.approx(evidence, abs=0.02)
+
+
+def test_draws_by_weight_heed_the_smoothed_ones(monkeypatch):
+    def all_on_one(ratios):
+        return diagnostics.Psis(0.0, np.where(np.arange(len(ratios)) == 7, 0.0, -np.inf))
+
+    monkeypatch.setattr(approximation, "psis", all_on_one)
+    approx = nb.MeanField(model=conjugate(FIVE), random_seed=1)
+    mu = approx.sample(5, random_seed=2, importance=True)["mu"]
+    np.testing.assert_array_equal(mu[0], [approx.rslice("mu", 20, random_seed=2)[7]] * 5)
 
 
 def test_khat_is_that_of_its_draws():

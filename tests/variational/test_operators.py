@@ -125,6 +125,11 @@ def test_an_approximation_has_one_fit_at_a_time():
     nb.KLqp(first.approx).fit(2, progressbar=False)
     with pytest.raises(nb.errors.VariationalInferenceError, match="another fit has taken over"):
         first.refine(2)
+    step = nb.KL(first.approx)().step_function()
+    step()
+    nb.KLqp(first.approx).fit(2, progressbar=False)
+    with pytest.raises(nb.errors.VariationalInferenceError, match="another fit has taken over"):
+        step()
 
 
 # ---- an operator of one's own
