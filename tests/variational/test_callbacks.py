@@ -79,6 +79,7 @@ def test_an_interruption_keeps_what_there_is():
     assert approx.report.interrupted
 
 
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_ends_a_fit_and_returns_it():
     def press(approx, losses, i):
         if i == 6:
