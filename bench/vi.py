@@ -51,7 +51,7 @@ def iteration(model: nb.Model, n: int, repeats: int, **options: Any) -> tuple[fl
 
 
 def process(n: int, repeats: int) -> float:
-    """Return seconds of a process that fits and draws, once everything is compiled."""
+    """Return seconds of a process that fits and says k-hat, once everything is compiled."""
     command = [sys.executable, "-W", "ignore", "-c", _SCRIPT.format(n=n)]
     least = float("inf")
     for _ in range(repeats + 1):

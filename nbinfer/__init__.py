@@ -80,6 +80,7 @@ if TYPE_CHECKING:
         adamax,
         apply_momentum,
         apply_nesterov_momentum,
+        callbacks,
         fit,
         momentum,
         nesterov_momentum,
@@ -135,6 +136,7 @@ __all__ = [
     "apply_momentum",
     "apply_nesterov_momentum",
     "binary",
+    "callbacks",
     "categorical",
     "check_grad",
     "cholesky_corr",
@@ -176,51 +178,16 @@ __all__ = [
     "value_and_grad",
 ]
 
-#: Imported when asked for, from these rooms: a script whose model was compiled before derives nothing, and one that
-#: samples fits nothing.
-_LATER = {
-    "autodiff": ("check_grad", "custom_vjp", "grad", "value_and_grad"),
-    "variational": (
-        "ADVI",
-        "KL",
-        "Approximation",
-        "CheckParametersConvergence",
-        "Empirical",
-        "FullRank",
-        "FullRankADVI",
-        "Group",
-        "Inference",
-        "KLqp",
-        "LowRank",
-        "LowRankADVI",
-        "MeanField",
-        "ObjectiveFunction",
-        "Operator",
-        "TestFunction",
-        "Tracker",
-        "adadelta",
-        "adagrad",
-        "adagrad_window",
-        "adam",
-        "adamax",
-        "apply_momentum",
-        "apply_nesterov_momentum",
-        "fit",
-        "momentum",
-        "nesterov_momentum",
-        "norm_constraint",
-        "optimizers",
-        "rmsprop",
-        "sample_approx",
-        "sgd",
-        "shared",
-        "total_norm_constraint",
-    ),
-}
+_DERIVATIVES = ("check_grad", "custom_vjp", "grad", "value_and_grad")
 
 
 def __getattr__(name: str) -> Any:
-    for room, names in _LATER.items():
-        if name in names:
-            return getattr(importlib.import_module(f"nbinfer.{room}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import what else there is when asked for it: who samples fits nothing, and derives nothing anew."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    room = "autodiff" if name in _DERIVATIVES else "variational"
+    return getattr(importlib.import_module(f"nbinfer.{room}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -88,6 +88,7 @@ class Approximation(Drawn):  # numpydoc ignore=PR02
         trace : Trace
             One chain, with statistics ``lp`` and ``logq``, the log densities of model and approximation.
         """
+        count("draws", draws, 1, MOST)
         flag("include_transformed", include_transformed)
         fitting = self.fitting()
         found = self.draw(draws * _CANDIDATES if importance else draws, random_seed)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import MOST, count
-from nbinfer.diagnostics.psis import Psis, psis
+from nbinfer.diagnostics.psis import RELIABLE, Psis, psis
 from nbinfer.model import Model
 from nbinfer.random import key_of, seed_sequences
 from nbinfer.variational import draws as drawing
@@ -21,8 +21,8 @@ from nbinfer.variational.optimizers import sgd
 
 Floats = NDArray[np.float64]
 
-#: Draws that k-hat rests on.
-KHAT_DRAWS = 1000
+#: Draws that k-hat rests on; and an alarm, for of a thousand ratios that are nearly alike the tail may look heavy.
+KHAT_DRAWS, ALARM_DRAWS = 1000, 4000
 #: Losses whose mean is shown.
 LATE = 1000
 
@@ -240,9 +240,12 @@ class Drawn(Grouped):
         """Importance weights of new draws, smoothed, with their k-hat; found once for the parameters as they are."""
         now = b"".join(shared.get_value(borrow=True).tobytes() for shared in self.params)
         if self._judged is None or self._judged[0] != now:
-            weights = self.log_weights(KHAT_DRAWS, self.next_sequence(), up_to_constants=True)
-            self._judged = now, psis(comparable(weights))
+            found = self._smoothed(KHAT_DRAWS)
+            self._judged = now, self._smoothed(ALARM_DRAWS) if found.khat > RELIABLE else found
         return self._judged[1]
+
+    def _smoothed(self, draws: int) -> Psis:
+        return psis(comparable(self.log_weights(draws, self.next_sequence(), up_to_constants=True)))
 
     def __repr__(self) -> str:
         groups, losses = ", ".join(f"{g.short_name} of {', '.join(g.names or ())}" for g in self.groups), self.hist

@@ -92,6 +92,7 @@ class Fitting(Jobs):
         self._rule_place: Place = plan.place(settings.rule.state, settings.rule, moving)
         super().__init__(bound, plan, header, advance.address, [0], [key_of(sequence)], Progress)
         self.losses = np.zeros(0)
+        self._begun = 0  # iterations of earlier fits
         self._rates = np.zeros(0)
         self._views: list[tuple[Shared, NDArray[np.float64]]] = []
         self._begin(moving)
@@ -160,7 +161,7 @@ class Fitting(Jobs):
     def go_on_from(self, losses: NDArray[np.float64]) -> None:
         """Count iterations on from those of an earlier fit, so that no noise is used twice."""
         self.losses = losses
-        self.fit.done = len(losses)
+        self.fit.done = self._begun = len(losses)
         self.progress["done"] = len(losses)
 
     def check_start(self, position: NDArray[np.float64]) -> None:
@@ -186,12 +187,13 @@ class Fitting(Jobs):
         if first + count > len(self.losses):  # twice as many, so that single steps need not move all of them each time
             room = np.full(max(first + count, 2 * first) - first, np.nan)
             self.losses = np.concatenate([self.losses[:first], room])
-        rates = self._rates = self.settings.rule.rates(first, first + count)
+        step = first - self._begun
+        rates = self._rates = self.settings.rule.rates(step, step + count)
         fit.losses, fit.first = address_of(self.losses), first
         fit.rates = address_of(rates) if rates.ndim else 0
         if not rates.ndim:
             fit.descent.rate = float(rates)
-        self.stop[0] = 0
+        self.stop[0] = fit.status = 0
 
     @property
     def hist(self) -> NDArray[np.float64]:

@@ -196,10 +196,16 @@ class Group:
             first = self.family.first_values(self.extent, mean[self.coordinates], sigma[self.coordinates])
             values = {name: Shared(np.reshape(first[name], shape), name) for name, shape in shapes.items()}
         self.params_dict = values
+        if self._given and self.has_logq and not (self.std > 0.0).all():
+            raise ParametrizationError(
+                f"params of {', '.join(self.names or ())} mean standard deviations that are not positive: {self.std}."
+            )
 
     def _given_value(self, name: str, shape: tuple[int, ...]) -> Shared:
         value = self._given[name]
         found = value if isinstance(value, Shared) else Shared(numbers(f"params[{name!r}]", value), name)
+        if not np.isfinite(found.get_value(borrow=True)).all():
+            raise ParametrizationError(f"params[{name!r}] must be finite.")
         if found.size != int(np.prod(shape)):
             raise ParametrizationError(
                 f"params[{name!r}] must have shape {shape} for {', '.join(self.names or ())}, got {found.shape}."

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
+import sys
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +16,7 @@ from nbinfer.engine.driver import Outcome
 from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.progress import Display, display_for
 from nbinfer.engine.task import Task, finished
-from nbinfer.errors import ConvergenceWarning, NbinferWarning, VariationalInferenceError, unseen
+from nbinfer.errors import ConvergenceWarning, NbinferWarning
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.drawn import LATE
 from nbinfer.variational.job import advance
@@ -145,6 +145,8 @@ class Inference:
         self._updates = self.objective.updates(**kwargs)
         self._updates.fitting.check_start(self.approx.mean)
         self._notes = gradient_warnings(self._updates.fitting.bound)
+        if score and not self._score:
+            self._notes.append((f"{type(self.objective.op).__name__} has no loss to keep.", NbinferWarning))
 
     def refine(self, n: int, progressbar: bool = True) -> Approximation:
         """Go on with the last fit: its optimiser, callbacks and random numbers, as if it had not ended.
@@ -204,9 +206,6 @@ class Inference:
 
     def _scored(self, score: bool | None) -> bool:
         returns = self.objective.op.returns_loss
-        if score and not returns:
-            with unseen():
-                warnings.warn(f"{type(self.objective.op).__name__} has no loss to keep.", NbinferWarning, stacklevel=3)
         return returns if score is None else flag("score", score) and returns
 
     def run(self, n: int, progressbar: bool = True, judged: bool = True) -> Approximation:
@@ -229,21 +228,19 @@ class Inference:
             raise TypeError("refine goes on with a fit, and there was none; call fit first.")
         flag("progressbar", progressbar)
         fitting = self._updates.fitting
-        if self.approx.fitting() is not fitting:
-            raise VariationalInferenceError("another fit has taken over the approximation since; call fit again.")
+        self._updates.make_room(n)
         advance.load()  # not in the thread that runs: a compilation there would hide from Ctrl-C
-        fitting.make_room(n)
         until = int(fitting.fit.done) + n
         describe = functools.partial(_described, fitting)
         display = display_for(progressbar, [self.approx.short_title], until, "it", describe)
-        task = _Fit(self.approx, self._updates, self._callbacks, until, display, self._score, judged)
+        task = _Fit(self.approx, self._updates, self._callbacks, until, display, self._score, judged, _depth())
         while self._notes:  # once, not when a fit is refined
             task.say(*self._notes.pop(0))
         return finished(task)
 
 
 class _Fit(Task[Approximation]):
-    """The loop of a fit; warnings point at the caller of `Inference.fit`."""
+    """The loop of a fit."""
 
     def __init__(
         self,
@@ -254,8 +251,9 @@ class _Fit(Task[Approximation]):
         display: Display,
         score: bool,
         judged: bool,
+        depth: int,
     ) -> None:
-        super().__init__(depth=3)
+        super().__init__(depth)
         self._approx, self._updates, self._callbacks = approx, updates, callbacks
         self._until, self._display, self._score, self._judged = until, display, score, judged
         self._begun = int(updates.fitting.fit.done)
@@ -343,6 +341,14 @@ def _failure(outcome: Outcome, updates: ObjectiveUpdates) -> BaseException | Non
     return outcome.error
 
 
+def _depth() -> int:
+    """Return how many calls above that of `Inference.run` the user's line is: warnings point there."""
+    depth, frame = 1, sys._getframe(1)
+    while frame.f_globals.get("__name__", "").startswith("nbinfer.") and frame.f_back is not None:
+        depth, frame = depth + 1, frame.f_back
+    return depth
+
+
 def _period(callback: Any) -> int:
     return int(getattr(callback, "every", 1))
 
@@ -353,6 +359,8 @@ def _listed(callbacks: Any) -> list[Callable[..., Any]]:
     found = [callbacks] if callable(callbacks) else several("callbacks", callbacks, "a sequence of functions")
     for k, callback in enumerate(found):
         function(f"callbacks[{k}]", callback)
+        if isinstance(callback, type):
+            raise TypeError(f"callbacks[{k}] is the class {callback.__name__}; pass one that is made, with ().")
         count(f"callbacks[{k}].every", getattr(callback, "every", 1), 1, MOST)
     return found
 

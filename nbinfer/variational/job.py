@@ -91,7 +91,6 @@ Fit, Group = FIT.record, GROUP.record
 #: What a fit publishes after each iteration.
 Progress = progress_line({"skipped": "i8"})
 
-_MOMENT = 1024  # draws
 _NOISE = int(Purpose.NOISE)
 _OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
 _TOO_MANY_SKIPPED, _NOT_FINITE = int(FitStatus.TOO_MANY_SKIPPED), int(FitStatus.NOT_FINITE)
@@ -201,7 +200,9 @@ def move_parameters(fit: Record) -> int:
 
 @entry("int64(intp, int64)")
 def advance(address: int, until: int) -> int:
-    """Advance a fit to iteration `until`, or by `_MOMENT` draws; each iteration's loss is stored and published.
+    """Advance a fit to iteration `until`, or to the end of one with a draw that has no density, for Python to see why.
+
+    Each iteration's loss is stored and published.
 
     Returns
     -------
@@ -211,8 +212,8 @@ def advance(address: int, until: int) -> int:
     progress = record_at(fit.progress, Progress)
     groups = ints_at(fit.groups, GROUP_FIELDS * fit.n_groups)
     losses = floats_at(fit.losses, until)
-    enough = fit.drawn + _MOMENT
-    while fit.done < until and fit.drawn < enough:
+    skipped = fit.skipped
+    while fit.done < until and fit.skipped == skipped:
         if load_acquire(fit.stop) != 0:
             return _STOPPED
         start(fit.words, fit.done, fit.number, _NOISE)

@@ -91,6 +91,8 @@ def fit(
     >>> float(trace["x"].mean().round(1)), float(trace["x"].std().round(1))
     (1.0, 0.5)
     """
+    if isinstance(n, Model):
+        raise TypeError("n, the number of iterations, comes first; pass model=....")
     count("n", n, 0, MOST)
     given = {"local_rv": local_rv, "model": model, "random_seed": random_seed, "start": start}
     given["start_sigma"] = start_sigma
@@ -100,13 +102,17 @@ def fit(
         if used:
             raise TypeError(f"the inference object has {', '.join(used)} already; pass a name or a class instead.")
         return method.fit(n, **kwargs)
+    twice = [name for name in options if name in given]
+    if twice:
+        raise TypeError(f"inf_kwargs names {twice[0]!r}, an argument of fit; pass it there.")
     given["model"] = the_model(model)
     if isinstance(method, type) and issubclass(method, Inference):
         return method(**given, **options).fit(n, **kwargs)
     name = _checked(method)
     if name == _IN_TURN:
         first = ADVI(**given, **options)
-        first.fit(n // 2, **kwargs)
+        first.begin(**{name: value for name, value in kwargs.items() if name not in ("progressbar", "fn_kwargs")})
+        first.run(n // 2, kwargs.get("progressbar", True), judged=False)
         return FullRankADVI.from_mean_field(first.approx, **options).fit(n - n // 2, **kwargs)
     return METHODS[name](**given, **options).fit(n, **kwargs)
 

@@ -25,17 +25,21 @@ def function_of(model: Model, node: Any) -> Callable[..., Any]:
 
     Raises
     ------
+    TypeError
+        If it is neither.
     ValueError
         If the name is of nothing that is drawn.
     """
     if callable(node):
         return python_function(node)  # type: ignore[no-any-return]
+    if not isinstance(node, str):
+        raise TypeError(f"node must be a function f(p, d) or a name, got {type(node).__name__}.")
     if node in model.parameters:
         return lambda p, d: getattr(p, node)
-    if isinstance(node, str) and node in model.derived:
+    if node in model.derived:
         return python_function(model.derived[node])  # type: ignore[no-any-return]
     known = ", ".join([*model.parameters, *model.derived])
-    if isinstance(node, str) and (node in model.data or node in model.likelihood):
+    if node in model.data or node in model.likelihood:
         raise ValueError(
             f"node {node!r} is observed, and does not depend on draws; pass a function of the parameters that gives "
             "its mean, or one that draws predictions."

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nbinfer.arguments import MOST, count, flag, instance, mapping, positive, several
 from nbinfer.engine.driver import Outcome, run_alone
 from nbinfer.engine.progress import Display, Silent
-from nbinfer.errors import NbinferWarning, ParametrizationError, unseen
+from nbinfer.errors import NbinferWarning, ParametrizationError, VariationalInferenceError, unseen
 from nbinfer.variational import pulling
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.fitting import Fitting, Settings
@@ -261,6 +261,22 @@ class ObjectiveUpdates(dict[Shared, Rule]):
         """Iterations after which Python must be asked; None: never."""
         return 1 if self._more else None
 
+    def make_room(self, count: int) -> None:
+        """Make ready for further iterations.
+
+        Parameters
+        ----------
+        count : int
+
+        Raises
+        ------
+        VariationalInferenceError
+            If the approximation has another fit since.
+        """
+        if self.objective.approx.fitting() is not self.fitting:
+            raise VariationalInferenceError("another fit has taken over the approximation since; begin anew.")
+        self.fitting.make_room(count)
+
     def advance(self, until: int, display: Display) -> Outcome:
         """Advance to an iteration, for which there is room.
 
@@ -278,7 +294,7 @@ class ObjectiveUpdates(dict[Shared, Rule]):
 
     def __call__(self) -> None:
         """Make one step."""
-        self.fitting.make_room(1)
+        self.make_room(1)
         outcome = self.advance(int(self.fitting.fit.done) + 1, Silent())
         if outcome.error is not None:
             raise outcome.error

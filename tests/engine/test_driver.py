@@ -168,7 +168,7 @@ def test_a_job_may_run_in_this_thread_moment_by_moment():
 
     outcome = run_alone(blocks, advance, 4, Spy())
     assert (blocks.progress["done"][0], outcome.interrupted, outcome.error) == (4, False, None)
-    assert seen[-1] == 4
+    assert (seen[0], seen[-1]) == (1, 4)
     np.testing.assert_array_equal(x[1][0, :1, 0], [4.0])
     blocks.stop[0] = 1
     outcome = run_alone(blocks, advance, 8, Spy())

@@ -7,6 +7,7 @@ from scipy import stats
 import nbinfer as nb
 from nbinfer.diagnostics import psis as diagnostics
 from nbinfer.errors import ExplicitInferenceError, ParametrizationError
+from nbinfer.variational import approximation
 from nbinfer.variational.families.family import inverse_softplus
 from tests.variational.targets import FIVE, FIVE_ANSWER, conjugate, gamma_poisson, gaussian, regression, several
 
@@ -132,6 +133,8 @@ def test_what_is_observed_is_no_function_of_draws():
     approx = nb.MeanField(model=regression())
     with pytest.raises(ValueError, match=r"node 'y' is observed, .* its mean"):
         approx.sample_node("y")
+    with pytest.raises(TypeError, match=r"node must be a function f\(p, d\) or a name, got ndarray"):
+        approx.sample_node(np.ones(3))
     with pytest.raises(ValueError, match="node must be a function"):
         approx.sample_node("z")
 
@@ -197,13 +200,33 @@ def test_weights_repair_a_fit():
     assert np.log(np.mean(np.exp(approx.log_weights(4000, 3)))) == pytest.approx(evidence, abs=0.02)
 
 
+def test_draws_by_weight_heed_the_smoothed_ones(monkeypatch):
+    def all_on_one(ratios):
+        return diagnostics.Psis(0.0, np.where(np.arange(len(ratios)) == 7, 0.0, -np.inf))
+
+    monkeypatch.setattr(approximation, "psis", all_on_one)
+    approx = nb.MeanField(model=conjugate(FIVE), random_seed=1)
+    mu = approx.sample(5, random_seed=2, importance=True)["mu"]
+    np.testing.assert_array_equal(mu[0], [approx.rslice("mu", 20, random_seed=2)[7]] * 5)
+
+
 def test_khat_is_that_of_its_draws():
     approx = set_normal(nb.MeanField(model=conjugate(FIVE), random_seed=1), 1.0, 0.15)
-    ratios = approx.log_weights(1000, approx.next_sequence())
+    ratios = approx.log_weights(4000, approx.next_sequence())
     assert approx.khat == pytest.approx(diagnostics.psis(ratios).khat)
     assert approx.khat > 0.7
     set_normal(approx, 1.5, 0.5)
     assert approx.khat < 0.7
+    assert approx.khat == pytest.approx(diagnostics.psis(approx.log_weights(1000, approx.next_sequence())).khat)
+
+
+@pytest.mark.nojit
+def test_a_good_fit_is_rarely_an_alarm_because_its_ratios_are_alike():
+    """The best fit of counts, k-hat 0.4: of a thousand ratios alone nearly all say more than 1."""
+    fits = [set_normal(nb.MeanField(model=gamma_poisson(), random_seed=i), 0.81158357, 0.26726124) for i in range(20)]
+    alone = [diagnostics.psis(approx.log_weights(1000, approx.next_sequence())).khat for approx in fits]
+    assert np.mean(np.array(alone) > 0.7) > 0.8
+    assert np.mean([approx.khat > 0.7 for approx in fits]) < 0.35
 
 
 # ---- draws that there are already

@@ -79,6 +79,7 @@ def test_an_interruption_keeps_what_there_is():
     assert approx.report.interrupted
 
 
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_ends_a_fit_and_returns_it():
     def press(approx, losses, i):
         if i == 6:
@@ -97,6 +98,8 @@ def test_ctrl_c_ends_a_fit_and_returns_it():
 
 
 def test_callbacks_are_checked():
+    with pytest.raises(TypeError, match=r"callbacks\[0\] is the class Tracker; pass one that is made"):
+        fit(3, nb.Tracker)
     with pytest.raises(TypeError, match=r"callbacks\[0\] must be a function"):
         fit(1, 3)
     bad = Seen(2)

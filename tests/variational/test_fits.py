@@ -9,10 +9,12 @@ import weakref
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import nbinfer as nb
 from nbinfer.engine.progress import Silent
 from nbinfer.errors import ConvergenceWarning, FitError, ModelError, ParametrizationError
+from nbinfer.variational import pulling
 from nbinfer.variational.families.family import inverse_softplus
 from tests.variational.targets import (
     FIVE,
@@ -228,6 +230,20 @@ def test_a_refined_fit_goes_on_with_its_learning_rates():
     )
 
 
+def test_another_fit_begins_with_its_learning_rates():
+    seen = []
+
+    def rate(i):
+        seen.append(i)
+        return 1e-3
+
+    inference = nb.ADVI(model=several(), random_seed=3)
+    for _ in range(2):
+        inference.fit(3, obj_optimizer=nb.adam(learning_rate=rate), progressbar=False)
+    inference.refine(2, progressbar=False)
+    assert seen == [0, 1, 2, 0, 1, 2, 3, 4]
+
+
 SCRIPT = """
 import numpy as np, nbinfer as nb
 from tests.variational.targets import several
@@ -304,6 +320,11 @@ def test_parameters_that_are_not_finite_stop_the_fit():
     assert all(np.isfinite(shared.get_value()).all() for shared in inference.approx.params)
     assert 0 < len(inference.hist) < 1000
     assert isinstance(FitError("x"), FloatingPointError)
+    inference = nb.ADVI(model=model, start={"x": [3.0, 4.0]})
+    message = r"mu\[0\] of x is not finite after iteration 0; it is as it was before"
+    with np.errstate(over="ignore"), pytest.raises(FitError, match=message):
+        inference.fit(10, obj_optimizer=nb.sgd(learning_rate=1e308), progressbar=False)
+    np.testing.assert_array_equal(inference.approx.mean, [3.0, 4.0])
 
 
 def half(p, d):
@@ -324,12 +345,35 @@ def test_draws_without_a_density_are_skipped_until_they_are_many():
     assert 51 < len(inference.hist) < 200
 
 
+def test_few_of_the_last_draws_may_be_skipped_for_ever():
+    model = nb.Model({"x": nb.real()}, logp=half)
+    inference = nb.ADVI(model=model, random_seed=1, start={"x": 0.5}, start_sigma=0.25)
+    inference.fit(4000, obj_optimizer=nb.sgd(learning_rate=1e-300), progressbar=False)
+    assert inference.approx.report.skipped > 51
+    assert len(inference.hist) == 4000
+
+
+def steep(p, d, grad):
+    grad.x[()] += -p.x if p.x > 0.0 else np.nan
+    return -0.5 * p.x**2
+
+
+def test_draws_without_a_gradient_are_skipped():
+    model = nb.Model({"x": nb.real()}, logp_grad=steep)
+    inference = nb.ADVI(model=model, random_seed=1, start={"x": 0.5}, start_sigma=0.2)
+    inference.fit(100, obj_optimizer=nb.sgd(learning_rate=1e-9), progressbar=False)
+    assert 0 < inference.approx.report.skipped == np.isnan(inference.hist).sum() < 10
+
+
 def test_several_draws_count_without_those_that_are_skipped():
     model = nb.Model({"x": nb.real()}, logp=half)
     inference = nb.ADVI(model=model, random_seed=1, start={"x": 0.5}, start_sigma=0.2)
-    inference.fit(50, obj_n_mc=10, obj_optimizer=nb.sgd(learning_rate=1e-9), progressbar=False)
+    inference.fit(50, obj_n_mc=10, obj_optimizer=nb.sgd(learning_rate=1e-300), progressbar=False)
     assert inference.approx.report.skipped > 0
-    assert np.isfinite(inference.hist).all()
+    for i, loss in enumerate(inference.hist):
+        x = pulling.draw(inference.approx.fitting(), i, 10)
+        x = x[x > 0.0]
+        assert loss == pytest.approx(np.mean(stats.norm(0.5, 0.2).logpdf(x) + 0.5 * x**2), rel=1e-10)
 
 
 def raising(p, d):
@@ -345,6 +389,7 @@ def test_what_the_model_raises_arrives():
         inference.fit(1000, progressbar=False)
     assert any("the approximation is kept" in note and "x = " in note for note in caught.value.__notes__)
     assert np.isfinite(inference.approx.mean).all()
+    assert np.flatnonzero(np.isnan(inference.hist)).tolist() == [len(inference.hist) - 1]  # nothing came after
 
 
 def test_discrete_parameters_are_refused_by_name():
@@ -382,6 +427,17 @@ def test_methods_by_name():
         nb.fit(3, method=inference, start={"a": 1.0})
     with pytest.raises(NotImplementedError, match="local_rv comes with streaming data"):
         fit(several(), local_rv={"a": 1})
+    with pytest.raises(TypeError, match="n, the number of iterations, comes first; pass model="):
+        nb.fit(several(), 10)
+    with pytest.raises(TypeError, match="inf_kwargs names 'start', an argument of fit"):
+        fit(several(), inf_kwargs={"start": {"a": 1.0}})
+
+
+def test_the_second_half_begins_where_the_first_ends():
+    first = fit(several(), 20)
+    second = nb.FullRankADVI.from_mean_field(first).approx
+    np.testing.assert_allclose(second.mean, first.mean, rtol=1e-14)
+    np.testing.assert_allclose(second.cov, first.cov, rtol=1e-12, atol=1e-15)
 
 
 def test_refine_needs_a_fit():
@@ -416,6 +472,18 @@ def test_verdicts():
     assert not approx.report.ok
     with pytest.warns(ConvergenceWarning, match="came to its last iteration before it converged"):
         fit(gaussian(), 100, callbacks=[nb.CheckParametersConvergence(tolerance=1e-12)])
+
+
+@pytest.mark.parametrize("method", ["advi", "advi->fullrank_advi"])
+def test_a_verdict_is_said_once_where_the_user_asked_for_it(method):
+    with pytest.warns(ConvergenceWarning, match="k-hat is") as said:
+        nb.fit(4, method=method, model=several(), random_seed=1, progressbar=False)
+    assert [warning.filename for warning in said] == [__file__]
+    inference = nb.ADVI(model=several(), random_seed=1)
+    for run in (inference.fit, inference.refine):
+        with pytest.warns(ConvergenceWarning, match="k-hat is") as said:
+            run(2, progressbar=False)
+        assert [warning.filename for warning in said] == [__file__]
 
 
 def test_a_block_is_all_there_is_to_a_fit():

@@ -92,6 +92,12 @@ def test_a_family_or_parameters():
         group("x", "mean")
     with pytest.raises(ParametrizationError, match=r"params must be one of: mu, rho; or mu, L_tril; .*; got mu"):
         group("x", params={"mu": np.zeros(2)})
+    for bad in (np.nan, np.inf):
+        with pytest.raises(ParametrizationError, match=r"params\['mu'\] must be finite"):
+            group("a", params={"mu": [bad], "rho": [0.0]})
+    for bad in ({"rho": [-800.0]}, {"L_tril": [0.0]}):
+        with pytest.raises(ParametrizationError, match="params of a mean standard deviations that are not positive"):
+            group("a", params={"mu": [0.0]} | bad)
     with pytest.raises(ParametrizationError, match=r"params\['rho'\] must have shape \(2,\) for x, got \(3,\)"):
         group("x", params={"mu": np.zeros(2), "rho": np.zeros(3)})
 

@@ -1,6 +1,5 @@
 """Ctrl-C at any line of a fit returns the approximation as it is then, and the fit can go on."""
 
-import signal
 import warnings
 
 import numpy as np
@@ -9,14 +8,6 @@ import pytest
 import nbinfer as nb
 from tests.engine.interrupts import Presses
 from tests.variational.targets import several
-
-
-@pytest.fixture(autouse=True)
-def listening():
-    """Have Ctrl-C raise, also where the tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def callback(approx, losses, i):
@@ -52,6 +43,7 @@ def outcome(presses, whole):
 
 
 @pytest.mark.nojit
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_at_any_line_after_the_start_keeps_the_fit():
     _, whole = run()
     with Presses() as seen:

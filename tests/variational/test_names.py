@@ -68,6 +68,10 @@ def test_every_public_name_comes_from_its_room_when_asked_for():
         assert getattr(nb, name) is getattr(variational, name)
         assert name in nb.__all__
     assert nb.optimizers.adam is nb.adam
+    assert nb.callbacks.Tracker is nb.Tracker
+    assert set(nb.__all__) <= set(dir(nb))
+    with pytest.raises(AttributeError, match="module 'nbinfer' has no attribute 'nothing'"):
+        nb.nothing  # noqa: B018
 
 
 def test_who_samples_imports_none_of_it():

@@ -100,6 +100,10 @@ def test_options_of_a_fit_are_checked():
             advi().fit(**({"n": 1} | bad))
     with pytest.raises(TypeError, match="obj_optimizer must be an optimiser such as"):
         advi().fit(1, obj_optimizer=0.1)
+    a = nb.shared(1.0)
+    with pytest.raises(TypeError, match="obj_optimizer must be an optimiser such as"):
+        advi().fit(1, obj_optimizer=nb.adam(lambda a: a * a, [a]))
+    assert a.get_value() == 1.0
     with pytest.raises(TypeError, match="unexpected keyword"):
         advi().fit(1, learning_rate=0.1)
     with pytest.raises(ValueError, match="unknown estimator 'score'; choose 'stl', 'plain'"):
@@ -121,6 +125,11 @@ def test_an_approximation_has_one_fit_at_a_time():
     nb.KLqp(first.approx).fit(2, progressbar=False)
     with pytest.raises(nb.errors.VariationalInferenceError, match="another fit has taken over"):
         first.refine(2)
+    step = nb.KL(first.approx)().step_function()
+    step()
+    nb.KLqp(first.approx).fit(2, progressbar=False)
+    with pytest.raises(nb.errors.VariationalInferenceError, match="another fit has taken over"):
+        step()
 
 
 # ---- an operator of one's own

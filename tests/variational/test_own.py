@@ -133,6 +133,15 @@ def test_what_an_optimiser_raises_arrives():
 
     with pytest.raises(ZeroDivisionError, match="mine"):
         nb.ADVI(model=conjugate(FIVE), random_seed=1).fit(5, obj_optimizer=custom(fails), progressbar=False)
+
+    def fails_once(x, g, rate, t):
+        if t == 3:
+            raise ZeroDivisionError("mine")
+
+    inference = nb.ADVI(model=conjugate(FIVE), random_seed=1)
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        inference.fit(5, obj_optimizer=custom(fails_once), progressbar=False)
+    assert len(inference.refine(5, progressbar=False).hist) == 2 + 5
     with pytest.raises(TypeError, match="update must be a function"):
         custom(3)
 

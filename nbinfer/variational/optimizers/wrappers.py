@@ -82,7 +82,7 @@ def _wrapped(kind: Any, updates: Any, params: Sequence[Any] | None, momentum: fl
 
 def rule_of(name: str, value: Any) -> Rule:
     """Return the rule that an argument means: a rule, or one of the functions here, whose defaults then hold."""
-    found = value if isinstance(value, Rule) or not callable(value) else value()
+    found = value if isinstance(value, Rule | Updates) or not callable(value) else value()
     if not isinstance(found, Rule):
         raise TypeError(f"{name} must be an optimiser such as nb.adam(learning_rate=0.01), got {type(value).__name__}.")
     return found
