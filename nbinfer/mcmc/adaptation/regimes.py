@@ -37,9 +37,10 @@ FIRST = 20
 #: Of a regime from one estimate to the next.
 GROWTH = 1.5
 
-_DEAR, _SLOW_GROWTH = 32, 2.0  # dimension of a space that takes long to search, and then
+_DEAR = 32  # dimension of a space that takes long to search
+_SLOW_GROWTH = 2.0  # where it does
 _LEFT = 3.0  # standard deviations between a region's log density and another's
-_LAST_SHARE = 0.1  # of all draws, that must be new if directions are learnt a last time
+_LAST_SHARE, _DEAR_SHARE = 0.1, 0.3  # of all draws, that must be new if directions are learnt a last time
 
 
 @entry("int64(intp, intp, int64)")
@@ -69,8 +70,8 @@ def look(regime: Record, metric: Record, draws: int, final_start: float) -> bool
         level, _ = _level(low, draws - BLOCK, draws)
         if abs(level - regime.level) > _LEFT * max(regime.spread, floor):
             return _begin(regime, metric, draws)
-    is_last = draws + BLOCK > final_start
-    if draws < regime.following and not (is_last and draws - regime.latest > _LAST_SHARE * draws):
+    is_last, share = draws + BLOCK > final_start, _LAST_SHARE if low.searched <= _DEAR else _DEAR_SHARE
+    if draws < regime.following and not (is_last and draws - regime.latest > share * draws):
         return False
     first = _window(regime, low, draws)
     half = (draws - first) // 2
