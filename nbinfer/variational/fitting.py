@@ -231,6 +231,8 @@ class Fitting(Jobs):
             return self.raised(), None
         if fit.status == FitStatus.NOT_FINITE:
             name = self.name_of_parameter(int(fit.culprit))
+            if not np.isfinite(fit.parameters[int(fit.culprit)]):
+                return FitError(f"{name} is not finite: a callback has written that before {at}."), None
             return FitError(
                 f"{name} is not finite after {at}; it is as it was before. Lower the learning rate, or bound gradients "
                 "by total_grad_norm_constraint."

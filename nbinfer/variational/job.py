@@ -189,13 +189,22 @@ def move_parameters(fit: Record) -> int:
     if fit.rates != 0:
         descent.rate = floats_at(fit.rates, fit.done - fit.first + 1)[fit.done - fit.first]
     status = call_step(fit.update, fit.descent, fit.rule)
+    if _are_finite(fit):
+        return status
     for i in range(n):
+        x[i] = before[i]
+    return _NOT_FINITE
+
+
+@kernel
+def _are_finite(fit: Record) -> bool:
+    """Tell whether all parameters are finite; note the first that is not."""
+    x = floats_at(fit.parameters, fit.n_moved)
+    for i in range(fit.n_moved):
         if not math.isfinite(x[i]):
             fit.culprit = i
-            for k in range(n):
-                x[k] = before[k]
-            return _NOT_FINITE
-    return status
+            return False
+    return True
 
 
 @entry("int64(intp, int64)")
@@ -213,6 +222,8 @@ def advance(address: int, until: int) -> int:
     groups = ints_at(fit.groups, GROUP_FIELDS * fit.n_groups)
     losses = floats_at(fit.losses, until)
     skipped = fit.skipped
+    if not _are_finite(fit):  # what a callback has written
+        return _NOT_FINITE
     while fit.done < until and fit.skipped == skipped:
         if load_acquire(fit.stop) != 0:
             return _STOPPED

@@ -327,6 +327,19 @@ def test_parameters_that_are_not_finite_stop_the_fit():
     np.testing.assert_array_equal(inference.approx.mean, [3.0, 4.0])
 
 
+def test_parameters_that_a_callback_makes_no_number_are_told():
+    def spoil(approx, losses, i):
+        approx.params[0].set_value(np.full(2, np.nan))
+
+    spoil.every = 10
+    model = nb.Model({"x": nb.real(2)}, logp=lambda p, d: -np.sum(p.x**2))
+    inference = nb.ADVI(model=model, random_seed=1)
+    message = r"mu\[0\] of x is not finite: a callback has written that before iteration 10"
+    with pytest.raises(FitError, match=message):
+        inference.fit(50, callbacks=[spoil], progressbar=False)
+    assert len(inference.hist) == 10
+
+
 def half(p, d):
     return -0.5 * p.x**2 if p.x > 0.0 else -np.inf
 
