@@ -55,7 +55,7 @@ class Metric:
     --------
     >>> import nbinfer as nb
     >>> model = nb.Model(parameters={"x": nb.real(2)}, logp=lambda p, d: -0.5 * (p.x[0] ** 2 + p.x[1] ** 2))
-    >>> metric = nb.sample(model, 100, tune=100, chains=2, random_seed=1, progressbar=False).metric
+    >>> metric = nb.sample(model, random_seed=1).metric
     >>> metric.labels
     ['x[0]', 'x[1]']
     >>> metric.inv_mass(1).shape
