@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from nbinfer.arguments import flag, is_number, mapping, numbers, words
 from nbinfer.errors import BatchedGroupError, GroupError, ParametrizationError
@@ -14,7 +14,7 @@ from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.variational.families import registry
 from nbinfer.variational.families.family import Extent, Family
-from nbinfer.variational.labels import labelled
+from nbinfer.variational.labels import Labelled
 from nbinfer.variational.values import Shared
 
 Floats = NDArray[np.float64]
@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 START_SIGMA = 0.1
 
 
-class Group:
+class Group(Labelled):
     """Parameters of a model that one family approximates.
 
     Parameters
@@ -292,30 +292,8 @@ class Group:
         """Their standard deviations, shape (ndim,)."""
         return self.family.std(self.values)
 
-    @property
-    def mean_data(self) -> Any:
-        """The means by name, see `var_to_data`."""
-        return self.var_to_data(self.mean)
-
-    @property
-    def std_data(self) -> Any:
-        """The standard deviations by name, see `var_to_data`."""
-        return self.var_to_data(self.std)
-
-    def var_to_data(self, flat: ArrayLike) -> Any:
-        """Label numbers of the unconstrained coordinates by the parameters that they belong to.
-
-        Parameters
-        ----------
-        flat : array_like, shape (ndim,)
-
-        Returns
-        -------
-        data : xarray.Dataset or dict of str to ndarray
-            A mapping, if xarray is not there. Parameters whose coordinates are as many as their elements keep their
-            shape.
-        """
-        return labelled(self.model, self.names or (), np.asarray(flat, np.float64))
+    def _labels(self) -> tuple[Model, Sequence[str]]:
+        return self.model, self.names or ()
 
     def __repr__(self) -> str:
         held = "what is left over" if self.names is None else ", ".join(self.names)

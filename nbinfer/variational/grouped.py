@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from nbinfer.arguments import instance, several
 from nbinfer.errors import GroupError
@@ -14,13 +14,13 @@ from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.random import seed_sequences
 from nbinfer.variational.group import Group, refuse_discrete
-from nbinfer.variational.labels import labelled
+from nbinfer.variational.labels import Labelled
 from nbinfer.variational.values import Shared
 
 Floats = NDArray[np.float64]
 
 
-class Grouped:
+class Grouped(Labelled):
     """What an approximation knows of its groups; see `Approximation`.
 
     Parameters
@@ -162,30 +162,8 @@ class Grouped:
             found[group.coordinates] = part
         return found
 
-    @property
-    def mean_data(self) -> Any:
-        """The means by name, see `var_to_data`."""
-        return self.var_to_data(self.mean)
-
-    @property
-    def std_data(self) -> Any:
-        """The standard deviations by name, see `var_to_data`."""
-        return self.var_to_data(self.std)
-
-    def var_to_data(self, flat: ArrayLike) -> Any:
-        """Label numbers of the unconstrained coordinates by the parameters that they belong to.
-
-        Parameters
-        ----------
-        flat : array_like, shape (ndim,)
-
-        Returns
-        -------
-        data : xarray.Dataset or dict of str to ndarray
-            A mapping, if xarray is not there. Parameters whose coordinates are as many as their elements keep their
-            shape.
-        """
-        return labelled(self.model, list(self.model.parameters), np.asarray(flat, np.float64))
+    def _labels(self) -> tuple[Model, Sequence[str]]:
+        return self.model, list(self.model.parameters)
 
     @property
     def short_title(self) -> str:
