@@ -29,7 +29,7 @@ from nbinfer.compile import (
 )
 from nbinfer.engine.job import JOB, Status, progress_line
 from nbinfer.engine.state import State, floats, integers
-from nbinfer.random import Purpose, start
+from nbinfer.random import Purpose, fill_normal, start
 from nbinfer.variational.families.family import GROUP
 from nbinfer.variational.optimizers.descent import DESCENT, Descent
 from nbinfer.variational.optimizers.norms import shrink
@@ -98,15 +98,16 @@ _TOO_MANY_SKIPPED, _NOT_FINITE = int(FitStatus.TOO_MANY_SKIPPED), int(FitStatus.
 
 @kernel
 def draw_all(address: int, fit: Record, groups: NDArray[np.int64]) -> float:
-    """Have each group draw, and put the position together; return log q."""
+    """Give each group its noise, have it draw, and put the position together; return log q."""
     position = floats_at(fit.position, fit.n)
     logq = 0.0
     for k in range(fit.n_groups):
         own = groups[GROUP_FIELDS * k + 2]
+        group = record_at(own, Group)
+        fill_normal(fit.words, group.noise, group.n_noise)
         status = call_step(groups[GROUP_FIELDS * k], address, own)
         if status != _OK:
             fit.broken = status
-        group = record_at(own, Group)
         where, z = ints_at(group.where, group.n), floats_at(group.z, group.n)
         for i in range(group.n):
             position[where[i]] = z[i]

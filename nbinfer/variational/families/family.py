@@ -1,7 +1,8 @@
 """What every family of approximations has: kernels that draw and pull back, parameters with shapes and first values.
 
-A family is declared once, like a step of a chain. ``int64 draw(intp fit, intp own)`` turns noise from the fit's stream
-into coordinates and the log of their density under the family. ``int64 pull(intp fit, intp own)`` takes the gradient of
+A family is declared once, like a step of a chain. ``int64 draw(intp fit, intp own)`` turns standard normal noise, which
+the fit has written, into coordinates and the log of their density under the family; where it takes none it draws from
+the fit's stream itself. ``int64 pull(intp fit, intp own)`` takes the gradient of
 the model's log density at those coordinates, adds what the entropy contributes, and adds the product with the
 derivative of the draw to the gradient of the parameters. Both find everything in a record that begins with `GROUP`.
 
@@ -71,6 +72,7 @@ GROUP = State(
     fields={
         "n": "i8",  # coordinates
         "rows": "i8",  # rows of them
+        "n_noise": "i8",  # random numbers of a draw
         "entropy": "i8",  # how it contributes to gradients
         "logq": "f8",  # log density of the last draw
         "parameters": "i8",  # address of this group's
@@ -158,7 +160,7 @@ class Family:
         return cls()
 
     def n_noise(self, extent: Extent) -> int:
-        """Return how many random numbers a draw is made of."""
+        """Return how many standard normal numbers a draw is made of."""
         return extent.n
 
     def check(self, extent: Extent) -> None:
@@ -188,7 +190,7 @@ class Family:
 
     def initialise(self, own: Memory, extent: Extent) -> None:
         """Write the settings; all is 0 before."""
-        own.n, own.rows = extent.n, extent.rows
+        own.n, own.rows, own.n_noise = extent.n, extent.rows, self.n_noise(extent)
 
     def connect(self, own: Memory) -> None:
         """Write addresses of what does not lie in the block."""

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nbinfer.compile import entry, floats_at, record_at
-from nbinfer.engine.job import Job
 from nbinfer.engine.state import State, floats
-from nbinfer.random import fill_normal
 from nbinfer.variational.families.family import (
     GROUP,
     HALF_LOG_TWO_PI,
@@ -29,12 +27,11 @@ Own = FULL_RANK.record
 
 @entry("int64(intp, intp)")
 def draw(fit_address: int, own_address: int) -> int:
-    """Draw ``z = mu + L noise``; L lies row by row, up to its diagonal, whose signs mean nothing."""
-    fit, own = record_at(fit_address, Job), record_at(own_address, Own)
+    """Turn noise into ``z = mu + L noise``; L lies row by row, up to its diagonal, whose signs mean nothing."""
+    own = record_at(own_address, Own)
     n = own.n
     width = n // own.rows
     triangle = width * (width + 1) // 2
-    fill_normal(fit.words, own.noise, n)
     mu, factors = floats_at(own.parameters, n), floats_at(own.parameters + 8 * n, own.rows * triangle)
     z, noise = floats_at(own.z, n), floats_at(own.noise, n)
     logq = -n * HALF_LOG_TWO_PI

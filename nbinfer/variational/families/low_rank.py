@@ -11,10 +11,8 @@ import numpy as np
 
 from nbinfer.arguments import count
 from nbinfer.compile import Record, entry, floats_at, kernel, record_at
-from nbinfer.engine.job import Job
 from nbinfer.engine.state import Memory, State, floats
 from nbinfer.errors import ParametrizationError
-from nbinfer.random import fill_normal
 from nbinfer.variational.families.family import (
     GROUP,
     HALF_LOG_TWO_PI,
@@ -110,10 +108,9 @@ def _weigh(own: Record) -> float:
 
 @entry("int64(intp, intp)")
 def draw(fit_address: int, own_address: int) -> int:
-    """Draw ``z = mu + sigma * noise + U more noise`` with ``sigma = softplus(rho)``."""
-    fit, own = record_at(fit_address, Job), record_at(own_address, Own)
+    """Turn noise into ``z = mu + sigma * noise + U more noise`` with ``sigma = softplus(rho)``."""
+    own = record_at(own_address, Own)
     n, r = own.n, own.rank
-    fill_normal(fit.words, own.noise, n + r)
     mu, rho = floats_at(own.parameters, n), floats_at(own.parameters + 8 * n, n)
     u, z = floats_at(own.parameters + 16 * n, n * r), floats_at(own.z, n)
     noise, sigma = floats_at(own.noise, n + r), floats_at(own.sigma, n)

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nbinfer.compile import entry, floats_at, record_at
-from nbinfer.engine.job import Job
 from nbinfer.engine.state import State, floats
-from nbinfer.random import fill_normal
 from nbinfer.variational.families.family import (
     GROUP,
     HALF_LOG_TWO_PI,
@@ -34,10 +32,9 @@ Own = MEAN_FIELD.record
 
 @entry("int64(intp, intp)")
 def draw(fit_address: int, own_address: int) -> int:
-    """Draw ``z = mu + sigma * noise`` with ``sigma = softplus(rho)``."""
-    fit, own = record_at(fit_address, Job), record_at(own_address, Own)
+    """Turn noise into ``z = mu + sigma * noise`` with ``sigma = softplus(rho)``."""
+    own = record_at(own_address, Own)
     n = own.n
-    fill_normal(fit.words, own.noise, n)
     mu, rho = floats_at(own.parameters, n), floats_at(own.parameters + 8 * n, n)
     z, noise, sigma = floats_at(own.z, n), floats_at(own.noise, n), floats_at(own.sigma, n)
     for i in range(n):

@@ -9,22 +9,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nbinfer.compile import entry, floats_at, record_at
+from nbinfer.compile import floats_at, record_at
 from nbinfer.compile.forks import cached_property
-from nbinfer.engine.job import Job
 from nbinfer.engine.state import Memory
-from nbinfer.random import fill_normal
 from nbinfer.variational.families.family import ENTROPY, GROUP, Extent, Family, Floats, Group_
 from nbinfer.variational.python_entry import PythonEntry
 
 _ENTROPY = {number: name for name, number in ENTROPY.items()}
-
-
-@entry("int64(intp, intp, int64)")
-def _fill(words: int, address: int, count: int) -> int:
-    """Write standard normal numbers."""
-    fill_normal(words, address, count)
-    return 0
 
 
 @dataclass(frozen=True)
@@ -101,7 +92,6 @@ class PythonFamily(Family):
     def _draw(self, fit_address: int, own_address: int) -> None:
         group = record_at.py_func(own_address, Group_)
         parameters, _, noise = self._views(group)
-        _fill(int(record_at.py_func(fit_address, Job).words), int(group.noise), noise.size)
         z, logq = self.forward(noise, parameters)
         floats_at.py_func(int(group.z), int(group.n))[:] = z
         group.logq = logq
