@@ -49,6 +49,14 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def as_installed(folder: Path) -> dict[str, str]:
+    """Return the environment of a process that has the package's bytecode at hand, which it keeps in a folder."""
+    root = str(Path(nb.__file__).parent.parent)
+    environment = os.environ | {"PYTHONPATH": root, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Lay out rows in columns, the first to the left, the others to the right."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -22,8 +21,7 @@ from typing import Any
 
 import numpy as np
 
-import nbinfer
-from bench.common import heading, spread, table
+from bench.common import as_installed, heading, spread, table
 
 # Written as the README writes it; `lap` notes the time, which costs microseconds.
 SCRIPT = """
@@ -132,11 +130,7 @@ def process(text: str, folder: Path) -> tuple[dict[str, Any], str]:
     """Run a script in a process of its own; return what it says of its time, and all it says on its error output."""
     path = folder / "script.py"
     path.write_text(text)
-    root = str(Path(nbinfer.__file__).parent.parent)
-    environment = os.environ | {"NBINFER_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": root}
-    # As installed: with its bytecode at hand.
-    environment |= {"PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment = as_installed(folder) | {"NBINFER_CACHE_DIR": str(folder / "cache")}
     done = subprocess.run([sys.executable, str(path)], env=environment, capture_output=True, text=True, check=False)
     line = next((x for x in done.stderr.splitlines() if x.startswith("LAPS ")), None)
     if done.returncode or line is None:
