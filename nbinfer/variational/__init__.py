@@ -7,7 +7,6 @@ model, families and optimiser by address.
 
 from nbinfer.variational.advi import ADVI, FullRankADVI, KLqp, LowRankADVI
 from nbinfer.variational.approximation import Approximation
-from nbinfer.variational.approximations import Empirical, FullRank, LowRank, MeanField
 from nbinfer.variational.callbacks import CheckParametersConvergence, Tracker
 from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.group import Group
@@ -30,6 +29,7 @@ from nbinfer.variational.optimizers import (
     sgd,
     total_norm_constraint,
 )
+from nbinfer.variational.single_group import Empirical, FullRank, LowRank, MeanField
 from nbinfer.variational.values import shared
 
 __all__ = [

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from nbinfer.model import Model
 from nbinfer.variational.approximation import Approximation
-from nbinfer.variational.approximations import FullRank, LowRank, MeanField
 from nbinfer.variational.inference import Inference
 from nbinfer.variational.operators import KL
+from nbinfer.variational.single_group import FullRank, LowRank, MeanField
 
 
 class KLqp(Inference):
@@ -38,14 +40,20 @@ class ADVI(KLqp):
 
     Parameters
     ----------
-    *args : object
-        As `MeanField` takes them: local_rv, model, random_seed, start, start_sigma.
+    local_rv : mapping, optional
+        Comes with streaming data.
+    model : Model, optional
+        Default: the model of the enclosing ``with`` block.
+    random_seed : None, int, SeedSequence or Generator
+        Of fits and draws.
+    start : mapping of str to array_like, optional
+        Constrained values to begin the means at. Default: unconstrained 0.
+    start_sigma : float or mapping of str to array_like, optional
+        Standard deviations of the unconstrained coordinates to begin with. Default 0.1.
     beta : float
         Weight of all but the likelihood, see `KL`.
     estimator : {'stl', 'plain'}
         Of the gradient [2]_, see `KL`.
-    **kwargs : object
-        As `MeanField` takes them.
 
     References
     ----------
@@ -63,8 +71,18 @@ class ADVI(KLqp):
     (1.0, 0.5)
     """
 
-    def __init__(self, *args: Any, beta: float = 1.0, estimator: str = "stl", **kwargs: Any) -> None:
-        super().__init__(MeanField(*args, **kwargs), beta, estimator)
+    def __init__(
+        self,
+        local_rv: Any = None,
+        model: Model | None = None,
+        random_seed: Any = None,
+        start: Mapping[str, Any] | None = None,
+        start_sigma: float | Mapping[str, Any] | None = None,
+        *,
+        beta: float = 1.0,
+        estimator: str = "stl",
+    ) -> None:
+        super().__init__(MeanField(local_rv, model, random_seed, start, start_sigma), beta, estimator)
 
 
 class FullRankADVI(KLqp):
@@ -72,14 +90,20 @@ class FullRankADVI(KLqp):
 
     Parameters
     ----------
-    *args : object
-        As `FullRank` takes them: local_rv, model, random_seed, start, start_sigma.
+    local_rv : mapping, optional
+        Comes with streaming data.
+    model : Model, optional
+        Default: the model of the enclosing ``with`` block.
+    random_seed : None, int, SeedSequence or Generator
+        Of fits and draws.
+    start : mapping of str to array_like, optional
+        Constrained values to begin the means at. Default: unconstrained 0.
+    start_sigma : float or mapping of str to array_like, optional
+        Standard deviations of the unconstrained coordinates to begin with. Default 0.1.
     beta : float
         Weight of all but the likelihood, see `KL`.
     estimator : {'stl', 'plain'}
         Of the gradient [2]_, see `KL`.
-    **kwargs : object
-        As `FullRank` takes them.
 
     References
     ----------
@@ -88,8 +112,18 @@ class FullRankADVI(KLqp):
        variational inference", NeurIPS (2017).
     """
 
-    def __init__(self, *args: Any, beta: float = 1.0, estimator: str = "stl", **kwargs: Any) -> None:
-        super().__init__(FullRank(*args, **kwargs), beta, estimator)
+    def __init__(
+        self,
+        local_rv: Any = None,
+        model: Model | None = None,
+        random_seed: Any = None,
+        start: Mapping[str, Any] | None = None,
+        start_sigma: float | Mapping[str, Any] | None = None,
+        *,
+        beta: float = 1.0,
+        estimator: str = "stl",
+    ) -> None:
+        super().__init__(FullRank(local_rv, model, random_seed, start, start_sigma), beta, estimator)
 
     @classmethod
     def from_mean_field(cls, approx: Approximation, beta: float = 1.0, estimator: str = "stl") -> FullRankADVI:
@@ -120,15 +154,38 @@ class LowRankADVI(KLqp):
 
     Parameters
     ----------
-    *args : object
-        As `LowRank` takes them: local_rv, model, random_seed, start, start_sigma.
+    local_rv : mapping, optional
+        Comes with streaming data.
+    model : Model, optional
+        Default: the model of the enclosing ``with`` block.
+    random_seed : None, int, SeedSequence or Generator
+        Of fits and draws.
+    start : mapping of str to array_like, optional
+        Constrained values to begin the means at. Default: unconstrained 0.
+    start_sigma : float or mapping of str to array_like, optional
+        Standard deviations of the unconstrained coordinates to begin with. Default 0.1.
     beta : float
         Weight of all but the likelihood, see `KL`.
     estimator : {'stl', 'plain'}
         Of the gradient, see `KL`.
-    **kwargs : object
-        As `LowRank` takes them.
+    rank : int, optional
+        Number of directions. Default: 5, or as many as there are coordinates.
     """
 
-    def __init__(self, *args: Any, beta: float = 1.0, estimator: str = "stl", **kwargs: Any) -> None:
-        super().__init__(LowRank(*args, **kwargs), beta, estimator)
+    def __init__(
+        self,
+        local_rv: Any = None,
+        model: Model | None = None,
+        random_seed: Any = None,
+        start: Mapping[str, Any] | None = None,
+        start_sigma: float | Mapping[str, Any] | None = None,
+        *,
+        beta: float = 1.0,
+        estimator: str = "stl",
+        rank: int | None = None,
+    ) -> None:
+        super().__init__(
+            LowRank(local_rv, model, random_seed, start, start_sigma, **({} if rank is None else {"rank": rank})),
+            beta,
+            estimator,
+        )

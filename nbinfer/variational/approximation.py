@@ -12,15 +12,15 @@ from nbinfer.arguments import MOST, count, flag
 from nbinfer.diagnostics.psis import psis
 from nbinfer.random import generator, key_of, seed_sequences
 from nbinfer.trace import Trace
-from nbinfer.variational import draws as drawing
 from nbinfer.variational import nodes
-from nbinfer.variational.drawn import Drawn, comparable
+from nbinfer.variational.draws import Draws
+from nbinfer.variational.scored import Scored, comparable
 
 #: Candidates for each draw by weight.
 _CANDIDATES = 4
 
 
-class Approximation(Drawn):  # numpydoc ignore=PR02
+class Approximation(Scored):  # numpydoc ignore=PR02
     """A distribution that stands for a posterior, made of groups of parameters.
 
     Parameters
@@ -90,16 +90,15 @@ class Approximation(Drawn):  # numpydoc ignore=PR02
         """
         count("draws", draws, 1, MOST)
         flag("include_transformed", include_transformed)
-        fitting = self.fitting()
         found = self.draw(draws * _CANDIDATES if importance else draws, random_seed)
-        lp = drawing.log_densities(fitting, found.positions)
+        lp = self.densities.at(found.positions)
         if importance:
             self.needs_logq("importance")
             weights = np.exp(psis(comparable(lp - found.logq)).log_weights)
             rng = generator(key_of(seed_sequences(self._sequence if random_seed is None else random_seed, 1)[0]), 1)
             chosen = rng.choice(len(lp), draws, p=weights / weights.sum())
-            found, lp = drawing.Draws(found.positions[chosen], found.logq[chosen]), lp[chosen]
-        values = drawing.values_by_name(fitting, found.positions)
+            found, lp = Draws(found.positions[chosen], found.logq[chosen]), lp[chosen]
+        values = self.densities.values_at(found.positions)
         if include_transformed:
             for name, p in self.model.parameters.items():
                 if not p.support.is_identity:
@@ -126,7 +125,7 @@ class Approximation(Drawn):  # numpydoc ignore=PR02
         -------
         values : dict of str to ndarray
         """
-        return drawing.values_by_name(self.fitting(), self.draw(draws, random_seed).positions)
+        return self.densities.values_at(self.draw(draws, random_seed).positions)
 
     def rslice(self, name: str, draws: int = 500, random_seed: Any = None) -> NDArray[Any]:
         """Draw one parameter or derived quantity.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +16,14 @@ from nbinfer.engine.state import Memory, Place, Plan
 from nbinfer.errors import FitError, ModelError
 from nbinfer.model import Model
 from nbinfer.random import key_of
+from nbinfer.variational.densities import FITTING, Densities
 from nbinfer.variational.families.family import ENTROPY, Extent
 from nbinfer.variational.group import Group
 from nbinfer.variational.job import FIT, LATELY, TOLERATED, FitStatus, Progress, advance
+from nbinfer.variational.nodes import with_data
 from nbinfer.variational.optimizers.descent import Extent as Moving
 from nbinfer.variational.optimizers.rule import Rule
 from nbinfer.variational.values import Shared
-
-#: Contexts of the model: the fit's, whose weights know beta; that of plain densities; that of the prior alone. Where
-#: the density has no terms to weigh, there is one context for all.
-FITTING, PLAIN, PRIOR = range(3)
 
 
 class Settings(NamedTuple):
@@ -64,6 +62,13 @@ class Fitting(Jobs):
         Those whose parameters the optimiser moves.
     sequence : SeedSequence
     settings : Settings
+    replacements : mapping of str to array_like, optional
+        Data to take in the place of the model's.
+
+    Attributes
+    ----------
+    densities : Densities
+        Of the model, with the data that it has, or has been given since.
     """
 
     def __init__(
@@ -73,24 +78,22 @@ class Fitting(Jobs):
         moved: Sequence[Group],
         sequence: np.random.SeedSequence,
         settings: Settings,
+        replacements: Mapping[str, Any] | None = None,
     ) -> None:
-        self.settings = settings
+        self.settings, self.replacements = settings, dict(replacements or {})
+        self._model = model
         self.groups = [*moved, *(group for group in groups if group not in moved)]
         sizes = [sum(shared.size for shared in group.params) for group in self.groups]
         self._starts = np.cumsum([0, *sizes])
         self.n_parameters, self.n_moved = int(self._starts[-1]), int(self._starts[len(moved)])
         self.n_groups = len(groups)
-        self._n_terms = len(model.likelihood)
-        bound = model.bind(3 if self._n_terms else 1)
-        if self._n_terms:
-            bound.weights[FITTING, -self._n_terms :] /= settings.beta
-            bound.weights[PRIOR, -self._n_terms :] = 0.0
-        plan, whole = Plan(), Extent(bound.dim)
+        plan, whole = Plan(), Extent(model.dim)
         header = plan.place(FIT, self, whole)
         self._places = [plan.place(group.family.state, group.family, group.extent) for group in self.groups]
         moving = Moving(self.n_moved)
         self._rule_place: Place = plan.place(settings.rule.state, settings.rule, moving)
-        super().__init__(bound, plan, header, advance.address, [0], [key_of(sequence)], Progress)
+        self._read_data()
+        super().__init__(self.densities.bound, plan, header, advance.address, [0], [key_of(sequence)], Progress)
         self.losses = np.zeros(0)
         self._begun = 0  # iterations of earlier fits
         self._rates = np.zeros(0)
@@ -98,9 +101,17 @@ class Fitting(Jobs):
         self._begin(moving)
         self.connect()
 
-    def context(self, which: int) -> int:
-        """Return the address of one of the contexts."""
-        return self.bound.context(which if self._n_terms else FITTING)  # type: ignore[no-any-return]
+    def _read_data(self) -> None:
+        """Bind the model as it is now."""
+        self._definition = self._model.definition
+        self.densities = Densities(with_data(self._model, self.replacements), self.settings.beta)
+
+    def follow_data(self) -> None:
+        """Take the data that the model was given since; all else goes on as it is."""
+        if self._definition is not self._model.definition:
+            self._read_data()
+            self.bound = self.densities.bound
+            self.connect()
 
     @property
     def fit(self) -> Memory:
@@ -143,8 +154,7 @@ class Fitting(Jobs):
     def connect(self) -> None:
         super().connect()
         fit, settings = self.fit, self.settings
-        fit.density = self.bound.density if settings.beta == 1.0 else self.bound.density_by_terms
-        fit.context = self.context(FITTING)
+        fit.density, fit.context = self.densities.function, self.densities.context(FITTING)
         fit.update, fit.rule = settings.rule.function.address, self._rule.address
         settings.rule.connect(self._rule)
         parameters, gradient = int(fit.record["parameters"]), int(fit.record["gradient"])

@@ -18,11 +18,11 @@ from nbinfer.engine.progress import Display, display_for
 from nbinfer.engine.task import Task, finished
 from nbinfer.errors import ConvergenceWarning, NbinferWarning
 from nbinfer.variational.approximation import Approximation
-from nbinfer.variational.drawn import LATE
 from nbinfer.variational.job import advance
 from nbinfer.variational.objective import ObjectiveUpdates, check_function_options
 from nbinfer.variational.operators import Operator
 from nbinfer.variational.report import FitReport
+from nbinfer.variational.scored import LATE
 
 Floats = NDArray[np.float64]
 
@@ -304,6 +304,7 @@ class _Fit(Task[Approximation]):
                 callback(self._approx, losses, done)
             except StopIteration:
                 return True
+            self._updates.go_on()
         return False
 
     def stop(self) -> None:
@@ -320,8 +321,11 @@ class _Fit(Task[Approximation]):
         khat, note = np.nan, "the approximation has no density"
         if self.error is not None or self._halted or not self._judged:
             note = "the fit was interrupted; approx.khat finds it"
+        elif done == self._begun:
+            note = "no iteration was made; approx.khat finds it"
         elif approx.has_logq:
-            khat, note = approx.psis_of_draws.khat, approx.psis_of_draws.note
+            judged = approx.judged_by(self._updates.fitting.densities)
+            khat, note = judged.khat, judged.note
         return FitReport(
             iterations=done - self._begun,
             interrupted=self.error is not None or self._halted,

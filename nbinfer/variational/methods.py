@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbinfer.arguments import MOST, count, mapping
@@ -109,12 +110,21 @@ def fit(
     if isinstance(method, type) and issubclass(method, Inference):
         return method(**given, **options).fit(n, **kwargs)
     name = _checked(method)
+    _check_options(options, [ADVI, FullRankADVI] if name == _IN_TURN else [METHODS[name]], given)
     if name == _IN_TURN:
         first = ADVI(**given, **options)
         first.begin(**{name: value for name, value in kwargs.items() if name not in ("progressbar", "fn_kwargs")})
         first.run(n // 2, kwargs.get("progressbar", True), judged=False)
         return FullRankADVI.from_mean_field(first.approx, **options).fit(n - n // 2, **kwargs)
     return METHODS[name](**given, **options).fit(n, **kwargs)
+
+
+def _check_options(options: Mapping[str, Any], classes: Sequence[type[Inference]], given: Mapping[str, Any]) -> None:
+    for kind in classes:
+        known = [name for name in inspect.signature(kind).parameters if name not in given]
+        for name in options:
+            if name not in known:
+                raise TypeError(f"inf_kwargs names {name!r}; {kind.__name__} takes {', '.join(known)}.")
 
 
 def _checked(method: Any) -> str:

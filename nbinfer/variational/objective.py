@@ -267,6 +267,12 @@ class ObjectiveUpdates(dict[Shared, Rule]):
         Parameters
         ----------
         count : int
+        """
+        self.go_on()
+        self.fitting.make_room(count)
+
+    def go_on(self) -> None:
+        """Take data that the model was given since.
 
         Raises
         ------
@@ -275,7 +281,6 @@ class ObjectiveUpdates(dict[Shared, Rule]):
         """
         if self.objective.approx.fitting() is not self.fitting:
             raise VariationalInferenceError("another fit has taken over the approximation since; begin anew.")
-        self.fitting.make_room(count)
 
     def advance(self, until: int, display: Display) -> Outcome:
         """Advance to an iteration, for which there is room.

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import nbinfer as nb
-from nbinfer.variational import drawn, fitting, job, pulling
+from nbinfer.variational import densities, fitting, job, pulling, scored
 from tests.posteriors import eight_schools, gp_poisson
 from tests.variational.families.laws import faulty
 from tests.variational.targets import SIGMA, conjugate, gamma_poisson, gaussian
@@ -47,13 +47,13 @@ def test_the_loss_is_the_formula(beta):
     check_loss(beta, 1)
 
 
-WEIGHTS = "bound.weights[FITTING, -self._n_terms :]"
+WEIGHTS = "bound.weights[FITTING, -n_terms:]"
 MUTANTS = {
-    "beta on the prior": (f"{WEIGHTS} /=", "bound.weights[FITTING, : -self._n_terms] /="),
-    "beta on all": (f"{WEIGHTS} /=", "bound.weights[FITTING] /="),
-    "beta the other way": (f"{WEIGHTS} /=", f"{WEIGHTS} *="),
-    "beta not on log q": ("settings.n_draws, settings.beta\n", "settings.n_draws, 1.0\n"),
-    "beta of the written gradient": ("self.bound.density_by_terms", "self.bound.density"),
+    "beta on the prior": (densities, f"{WEIGHTS} /=", "bound.weights[FITTING, :-n_terms] /="),
+    "beta on all": (densities, f"{WEIGHTS} /=", "bound.weights[FITTING] /="),
+    "beta the other way": (densities, f"{WEIGHTS} /=", f"{WEIGHTS} *="),
+    "beta not on log q": (fitting, "settings.n_draws, settings.beta\n", "settings.n_draws, 1.0\n"),
+    "beta of the written gradient": (densities, "self.bound.density_by_terms", "self.bound.density"),
 }
 
 
@@ -82,7 +82,12 @@ def test_a_written_gradient_heeds_beta():
 
 @pytest.mark.parametrize("fault", sorted(MUTANTS))
 def test_a_fault_of_beta_is_found(fault, monkeypatch):
-    monkeypatch.setattr(drawn, "Fitting", faulty(fitting, MUTANTS[fault]).Fitting)
+    module, *edit = MUTANTS[fault]
+    wrong = faulty(module, tuple(edit))
+    if module is densities:
+        monkeypatch.setattr(fitting, "Densities", wrong.Densities)
+    else:
+        monkeypatch.setattr(scored, "Fitting", wrong.Fitting)
     with pytest.raises(AssertionError):
         check_beta()
 

@@ -160,6 +160,10 @@ def test_methods_by_name():
         nb.fit(several(), 10)
     with pytest.raises(TypeError, match="inf_kwargs names 'start', an argument of fit"):
         fit(several(), inf_kwargs={"start": {"a": 1.0}})
+    with pytest.raises(TypeError, match="inf_kwargs names 'betta'; ADVI takes beta, estimator"):
+        fit(several(), inf_kwargs={"betta": 2.0})
+    with pytest.raises(TypeError, match="inf_kwargs names 'rang'; LowRankADVI takes beta, estimator, rank"):
+        fit(several(), method="low_rank_advi", inf_kwargs={"rang": 2})
 
 
 def test_the_second_half_begins_where_the_first_ends():

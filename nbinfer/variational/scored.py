@@ -1,4 +1,4 @@
-"""Draws of an approximation, and the densities there: of the model, its prior, the approximation itself."""
+"""What is known of an approximation by its draws: densities there, losses, importance weights and k-hat."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from nbinfer.model import Model
 from nbinfer.random import key_of, seed_sequences
 from nbinfer.variational import draws as drawing
 from nbinfer.variational import nodes
-from nbinfer.variational.fitting import PLAIN, PRIOR, Fitting, Settings, needs_terms
+from nbinfer.variational.densities import PLAIN, PRIOR, Densities
+from nbinfer.variational.fitting import Fitting, Settings, needs_terms
 from nbinfer.variational.group import Group
 from nbinfer.variational.grouped import Grouped
 from nbinfer.variational.optimizers import sgd
@@ -27,8 +28,8 @@ KHAT_DRAWS, ALARM_DRAWS = 1000, 4000
 LATE = 1000
 
 
-class Drawn(Grouped):
-    """What an approximation knows of its draws; see `Approximation`.
+class Scored(Grouped):
+    """What an approximation knows by its draws; see `Approximation`.
 
     Parameters
     ----------
@@ -40,9 +41,10 @@ class Drawn(Grouped):
     def __init__(self, groups: Group | Sequence[Group], model: Model | None = None, random_seed: Any = None) -> None:
         super().__init__(groups, model, random_seed)
         self._fitting: Fitting | None = None
+        self._plain: Densities | None = None
         self._history = np.zeros(0)
         self._drawn = 0
-        self._judged: tuple[bytes, Psis] | None = None
+        self._judged: tuple[Densities, bytes, Psis] | None = None
         self.report: Any = None
 
     # ---- memory
@@ -66,19 +68,30 @@ class Drawn(Grouped):
         """
         if settings is not None or self._fitting is None:
             chosen = [group for group in self.groups if not group.is_given] if moved is None else list(moved)
-            model = nodes.with_data(self.model, replacements)
-            fitting = Fitting(model, self.groups, chosen, self._sequence, settings or Settings(sgd()))
+            settings = settings or Settings(sgd())
+            fitting = Fitting(self.model, self.groups, chosen, self._sequence, settings, replacements)
             fitting.go_on_from(self.hist)
             self._fitting = fitting
+        self._fitting.follow_data()
         self._fitting.hold_parameters()
         return self._fitting
+
+    @property
+    def densities(self) -> Densities:
+        """The density of the model with its own data, whatever the fit has taken in their place."""
+        fitting = self.fitting()
+        if not fitting.replacements:
+            return fitting.densities
+        if self._plain is None or self._plain.definition is not self.model.definition:
+            self._plain = Densities(self.model)
+        return self._plain
 
     @property
     def hist(self) -> Floats:
         return self._history if self._fitting is None else self._fitting.hist.copy()
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_fitting": None, "_history": self.hist}
+        return vars(self) | {"_fitting": None, "_plain": None, "_judged": None, "_history": self.hist}
 
     def draw(self, draws: int, random_seed: Any = None) -> drawing.Draws:
         """Draw unconstrained positions.
@@ -108,17 +121,16 @@ class Drawn(Grouped):
             group.family.needs_logq(who)
 
     def _terms(self, wanted: str, draws: int, random_seed: Any, per_draw: bool) -> Any:
-        fitting = self.fitting()
         found = self.draw(draws, random_seed)
         if wanted == "logq":
             self.needs_logq("logq")
             values = found.logq
         else:
-            values = drawing.log_densities(fitting, found.positions, PLAIN if wanted != "varlogp" else PRIOR)
+            values = self.densities.at(found.positions, PLAIN if wanted != "varlogp" else PRIOR)
         if wanted in ("varlogp", "datalogp"):
             needs_terms(self.model, wanted)
         if wanted == "datalogp":
-            values = values - drawing.log_densities(fitting, found.positions, PRIOR)
+            values = values - self.densities.at(found.positions, PRIOR)
         return values if per_draw else float(values.mean())
 
     def logp(self, draws: int = 1000, random_seed: Any = None, per_draw: bool = False) -> Any:
@@ -160,7 +172,7 @@ class Drawn(Grouped):
         """Largest factor by which `total_size` scales a likelihood term; 1 if nothing is to be divided."""
         if not self.scale_cost_to_minibatch or not self.model.total_size:
             return 1.0
-        return float(max(1.0, self.fitting().bound.weights[PLAIN].max()))
+        return float(max(1.0, self.densities.bound.weights[PLAIN].max()))
 
     def logp_norm(self, draws: int = 1000, random_seed: Any = None, per_draw: bool = False) -> Any:
         """Return `logp` divided by `symbolic_normalizing_constant`."""
@@ -212,7 +224,7 @@ class Drawn(Grouped):
         """
         self.needs_logq("the evidence lower bound")
         found = self.draw(draws, random_seed)
-        return drawing.log_densities(self.fitting(), found.positions, PLAIN, up_to_constants) - found.logq
+        return self.densities.at(found.positions, PLAIN, up_to_constants) - found.logq
 
     def loss(self, draws: int = 1, beta: float = 1.0, replacements: Mapping[str, Any] | None = None) -> float:
         """Return the loss at new draws: minus the evidence lower bound, if beta is 1.
@@ -227,25 +239,36 @@ class Drawn(Grouped):
             Data to take in the place of the model's.
         """
         self.needs_logq("a loss")
-        found, fitting = self.draw(draws), self.fitting()
-        if replacements:
-            fitting = Fitting(nodes.with_data(self.model, replacements), (), (), self._sequence, Settings(sgd()))
-        logp = drawing.log_densities(fitting, found.positions)
+        found = self.draw(draws)
+        densities = Densities(nodes.with_data(self.model, replacements)) if replacements else self.densities
+        logp = densities.at(found.positions)
         if beta != 1.0:
-            logp = logp + (beta - 1.0) * drawing.log_densities(fitting, found.positions, PRIOR)
+            logp = logp + (beta - 1.0) * densities.at(found.positions, PRIOR)
         return -float(np.mean(logp - beta * found.logq))
 
     @property
     def psis_of_draws(self) -> Psis:
-        """Importance weights of new draws, smoothed, with their k-hat; found once for the parameters as they are."""
-        now = b"".join(shared.get_value(borrow=True).tobytes() for shared in self.params)
-        if self._judged is None or self._judged[0] != now:
-            found = self._smoothed(KHAT_DRAWS)
-            self._judged = now, self._smoothed(ALARM_DRAWS) if found.khat > RELIABLE else found
-        return self._judged[1]
+        """Importance weights of new draws, smoothed, with their k-hat."""
+        return self.judged_by(self.densities)
 
-    def _smoothed(self, draws: int) -> Psis:
-        return psis(comparable(self.log_weights(draws, self.next_sequence(), up_to_constants=True)))
+    def judged_by(self, densities: Densities) -> Psis:
+        """Return importance weights of new draws, smoothed, with their k-hat; found once while nothing changes.
+
+        Parameters
+        ----------
+        densities : Densities
+            Of what the approximation is to stand for.
+        """
+        now = b"".join(shared.get_value(borrow=True).tobytes() for shared in self.params)
+        if self._judged is None or self._judged[0] is not densities or self._judged[1] != now:
+            found = self._smoothed(densities, KHAT_DRAWS)
+            found = self._smoothed(densities, ALARM_DRAWS) if found.khat > RELIABLE else found
+            self._judged = densities, now, found
+        return self._judged[2]
+
+    def _smoothed(self, densities: Densities, draws: int) -> Psis:
+        found = self.draw(draws, self.next_sequence())
+        return psis(comparable(densities.at(found.positions, PLAIN, up_to_constants=True) - found.logq))
 
     def __repr__(self) -> str:
         groups, losses = ", ".join(f"{g.short_name} of {', '.join(g.names or ())}" for g in self.groups), self.hist

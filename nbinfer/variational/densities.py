@@ -1,0 +1,132 @@
+"""A model's log density where approximations want it: as a fit weighs it, as it is, and the prior's share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.compile import address_of, call_density, call_record, entry, floats_at
+from nbinfer.engine.failures import is_arithmetic, replayed
+from nbinfer.model import Model
+
+Floats = NDArray[np.float64]
+
+#: Contexts of the model: the fit's, whose weights know beta; that of plain densities; that of the prior alone. Where
+#: the density has no terms to weigh, there is one context for all.
+FITTING, PLAIN, PRIOR = range(3)
+
+
+@entry("int64(intp, int64, int64, intp, intp, intp)")
+def _evaluate(density: int, n: int, count: int, positions: int, context: int, values: int) -> int:
+    """Write the log density at each of some positions."""
+    logp = floats_at(values, count)
+    for k in range(count):
+        logp[k] = call_density(density, n, positions + 8 * n * k, 0, context)
+    return 0
+
+
+@entry("int64(intp, int64, int64, intp, intp, intp, int64)")
+def _record(function: int, n: int, count: int, positions: int, context: int, rows: int, size: int) -> int:
+    """Write a row of parameters and derived quantities for each of some positions; return how many came out."""
+    for k in range(count):
+        if call_record(function, n, positions + 8 * n * k, rows + 8 * size * k, context) != 0:
+            return k
+    return count
+
+
+class Densities:
+    """The density of a model, with the data that it has when this is made.
+
+    Parameters
+    ----------
+    model : Model
+    beta : float
+        Weight of all but the likelihood in a fit.
+
+    Attributes
+    ----------
+    bound : Bound
+        With a context for each of `FITTING`, `PLAIN` and `PRIOR`.
+    """
+
+    def __init__(self, model: Model, beta: float = 1.0) -> None:
+        self.definition, self._beta = model.definition, beta
+        n_terms = len(model.likelihood)
+        self._n_contexts = 3 if n_terms else 1
+        self.bound = model.bind(self._n_contexts)
+        if n_terms:
+            self.bound.weights[FITTING, -n_terms:] /= beta
+            self.bound.weights[PRIOR, -n_terms:] = 0.0
+
+    @property
+    def function(self) -> int:
+        """Address of the density that a fit evaluates, with its gradient."""
+        return self.bound.density if self._beta == 1.0 else self.bound.density_by_terms
+
+    def context(self, which: int) -> int:
+        """Return the address of one of the contexts."""
+        return self.bound.context(which if self._n_contexts > 1 else FITTING)
+
+    def at(self, positions: Floats, which: int = PLAIN, up_to_constants: bool = False) -> Floats:
+        """Return log densities; what the model's functions raise comes out, unless it is arithmetic.
+
+        Parameters
+        ----------
+        positions : ndarray, shape (k, dim)
+            Unconstrained.
+        which : int
+            Of the contexts: with what weights.
+        up_to_constants : bool
+            Whether constants may be missing, as in a gradient that the user wrote: then nothing but what a fit
+            evaluates need be compiled.
+
+        Returns
+        -------
+        values : ndarray, shape (k,)
+        """
+        bound, values = self.bound, np.zeros(len(positions))
+        positions = np.ascontiguousarray(positions)
+        function = self.function if up_to_constants else bound.value_density
+        n, where = bound.dim, self.context(which)
+        _evaluate(function, n, len(positions), address_of(positions), where, address_of(values))
+        self._raise_failures()
+        return values
+
+    def values_at(self, positions: Floats) -> dict[str, NDArray[Any]]:
+        """Return parameters and derived quantities by name.
+
+        Parameters
+        ----------
+        positions : ndarray, shape (k, dim)
+            Unconstrained.
+
+        Returns
+        -------
+        values : dict of str to ndarray, shape (k, ...)
+        """
+        bound = self.bound
+        positions = np.ascontiguousarray(positions)
+        rows = np.zeros((len(positions), bound.row_size))
+        where, addresses = self.context(PLAIN), (address_of(positions), address_of(rows))
+        done = _record(bound.record, bound.dim, len(rows), addresses[0], where, addresses[1], bound.row_size)
+        if done < len(rows):
+            for context in bound.failed_chains:
+                bound.clear_failure(context)
+            raise replayed(bound, positions[done], None) or ValueError(
+                f"a derived quantity has another shape than at the initial point, at {bound.describe(positions[done])}"
+            )
+        return {
+            q.name: rows[:, q.offset : q.offset + q.size].reshape(len(rows), *q.shape).astype(q.dtype)
+            for q in bound.columns
+        }
+
+    def _raise_failures(self) -> None:
+        for context in self.bound.failed_chains:
+            position = self.bound.failure(context)
+            self.bound.clear_failure(context)
+            error = replayed(self.bound, position, None)
+            if error is not None and not is_arithmetic(error):
+                error.add_note(f"at {self.bound.describe(position)}")
+                raise error
