@@ -22,8 +22,9 @@ from nbinfer.variational.optimizers import sgd
 
 Floats = NDArray[np.float64]
 
-#: Draws that k-hat rests on; and an alarm, for of a thousand ratios that are nearly alike the tail may look heavy.
-KHAT_DRAWS, ALARM_DRAWS = 1000, 4000
+#: Draws that k-hat rests on; those that an alarm rests on, for of a thousand ratios that are nearly alike the tail may
+#: look heavy; and those that decide where these do not say more than `CLEAR`.
+KHAT_DRAWS, ALARM_DRAWS, DOUBT_DRAWS, CLEAR = 1000, 4000, 16_000, 1.0
 #: Losses whose mean is shown.
 LATE = 1000
 
@@ -262,7 +263,10 @@ class Scored(Grouped):
         now = b"".join(shared.get_value(borrow=True).tobytes() for shared in self.params)
         if self._judged is None or self._judged[0] is not densities or self._judged[1] != now:
             found = self._smoothed(densities, KHAT_DRAWS)
-            found = self._smoothed(densities, ALARM_DRAWS) if found.khat > RELIABLE else found
+            if found.khat > RELIABLE:
+                found = self._smoothed(densities, ALARM_DRAWS)
+            if RELIABLE < found.khat < CLEAR:
+                found = self._smoothed(densities, DOUBT_DRAWS)
             self._judged = densities, now, found
         return self._judged[2]
 

@@ -212,9 +212,9 @@ def test_draws_by_weight_heed_the_smoothed_ones(monkeypatch):
 
 def test_khat_is_that_of_its_draws():
     approx = set_normal(nb.MeanField(model=conjugate(FIVE), random_seed=1), 1.0, 0.15)
-    ratios = approx.log_weights(4000, approx.next_sequence())
-    assert approx.khat == pytest.approx(diagnostics.psis(ratios).khat)
-    assert approx.khat > 0.7
+    khat = {n: diagnostics.psis(approx.log_weights(n, approx.next_sequence())).khat for n in (1000, 4000, 16_000)}
+    assert khat[1000] > 0.7
+    assert approx.khat == pytest.approx(khat[4000] if khat[4000] >= 1.0 else khat[16_000])
     set_normal(approx, 1.5, 0.5)
     assert approx.khat < 0.7
     assert approx.khat == pytest.approx(diagnostics.psis(approx.log_weights(1000, approx.next_sequence())).khat)
@@ -226,7 +226,7 @@ def test_a_good_fit_is_rarely_an_alarm_because_its_ratios_are_alike():
     fits = [set_normal(nb.MeanField(model=gamma_poisson(), random_seed=i), 0.81158357, 0.26726124) for i in range(20)]
     alone = [diagnostics.psis(approx.log_weights(1000, approx.next_sequence())).khat for approx in fits]
     assert np.mean(np.array(alone) > 0.7) > 0.8
-    assert np.mean([approx.khat > 0.7 for approx in fits]) < 0.35
+    assert np.mean([approx.khat > 0.7 for approx in fits]) < 0.15
 
 
 # ---- draws that there are already

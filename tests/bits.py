@@ -1,4 +1,4 @@
-"""Runs of every step kind and the hash of what each draws; ``python -m tests.mcmc.bits`` notes them for this machine.
+"""Runs of every kind and the hash of what each gives; ``python -m tests.bits`` notes them for this machine.
 
 The hashes tell a change that moves code from one that moves draws. Machine code may round differently on another
 processor or by other versions, so the table has one column for each combination that somebody has noted.
@@ -15,6 +15,7 @@ import numpy as np
 import nbinfer as nb
 from nbinfer import mcmc
 from nbinfer.mcmc.assign import CompoundStep
+from nbinfer.variational import methods
 from tests.laws.mixed import mixture
 from tests.mcmc.discrete.test_gibbs import draw_x, draw_z
 from tests.mcmc.models import eight_schools
@@ -67,6 +68,18 @@ def _proposals():
     return named
 
 
+def _fitted(method, **options):
+    """Return a fit in two parts, whose optimiser goes on."""
+
+    def run():
+        kind = methods.METHODS[method]
+        inference = kind(model=eight_schools(), random_seed=20, **options)
+        inference.fit(150, progressbar=False)
+        return inference.refine(150, progressbar=False)
+
+    return run
+
+
 #: Each run by name: every step kind, compounds, populations of fewer than eight chains, and the iterator.
 RUNS = {
     **{f"NUTS {metric}": _sampled(eight_schools, nb.NUTS(metric=metric)) for metric in METRICS},
@@ -94,6 +107,7 @@ RUNS = {
     "assigned": _sampled(mixture),
     "NUTS beside Slice": _sampled(eight_schools, [nb.NUTS(["mu", "eta"]), nb.Slice("tau")]),
     "iter_sample": _iterated,
+    **{f"fit {method}": _fitted(method) for method in methods.METHODS},
 }
 
 
@@ -108,9 +122,13 @@ def key():
     return f"{llvm.get_host_cpu_name()} {features}, {versions}, llvmlite {llvmlite.__version__}"
 
 
-def digest(trace):
-    """Hash the draws and statistics of a trace."""
+def digest(result):
+    """Hash the draws and statistics of a trace; of an approximation its losses and draws."""
     found = hashlib.sha256()
+    trace = result
+    if isinstance(result, nb.Approximation):
+        trace = result.sample(20, random_seed=1)
+        found.update(result.hist.tobytes())
     for group in (trace.posterior, trace.sample_stats, trace.warmup_sample_stats):
         for name in sorted(group):
             found.update(name.encode() + np.ascontiguousarray(group[name]).tobytes())
