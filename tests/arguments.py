@@ -211,11 +211,69 @@ def catalogue():
     ]:
         calls[name] = (getattr(dg, name), {"x": draws} | ({"p": 0.5} if "quantile" in name else {}))
     calls["bfmi"] = (dg.bfmi, {"energy": draws})
+    return calls | fits(model, trace)
+
+
+def fits(model, trace):
+    """Return the calls of variational inference."""
+    approx = nb.MeanField(model=model, random_seed=1)
+    given = {"model": model, "random_seed": 1, "start": None, "start_sigma": 0.1}
+    calls = {
+        "fit": (nb.fit, {"n": 3, "progressbar": False, "method": "advi", "inf_kwargs": None, **given}),
+        "Inference.fit": (
+            nb.ADVI(**given).fit,
+            {
+                "n": 3,
+                "progressbar": False,
+                "callbacks": None,
+                "obj_n_mc": 1,
+                "obj_optimizer": nb.sgd,
+                "total_grad_norm_constraint": None,
+                "more_obj_params": None,
+                "more_updates": None,
+                "more_replacements": None,
+                "score": None,
+            },
+        ),
+        "ADVI": (nb.ADVI, given),
+        "FullRankADVI": (nb.FullRankADVI, given),
+        "LowRankADVI": (nb.LowRankADVI, given),
+        "MeanField": (nb.MeanField, given),
+        "FullRank": (nb.FullRank, given),
+        "LowRank": (nb.LowRank, given),
+        "Empirical": (nb.Empirical, {"trace": trace, "model": model, "random_seed": 1}),
+        "KLqp": (nb.KLqp, {"approx": approx}),
+        "KL": (nb.KL, {"approx": approx}),
+        "Group": (
+            lambda **given: nb.Group(model=model, **given),
+            {"group": ["x"], "vfam": "full_rank", "params": None, "options": None, "start": None, "start_sigma": 0.1},
+        ),
+        "Approximation": (nb.Approximation, {"groups": [nb.Group(None, "mean_field")], "model": model}),
+        "shared": (nb.shared, {"value": np.zeros(2)}),
+        "sample_approx": (nb.sample_approx, {"approx": approx, "draws": 3}),
+        "CheckParametersConvergence": (nb.CheckParametersConvergence, {"every": 2}),
+        "Tracker": (nb.Tracker, {"mean": approx.cov.mean}),
+        "norm_constraint": (nb.norm_constraint, {"tensor_var": np.ones((2, 2)), "max_norm": 1.0}),
+        "total_norm_constraint": (nb.total_norm_constraint, {"tensor_vars": [np.ones(2)], "max_norm": 1.0}),
+    }
+    for name, valid in {
+        "sample": {"draws": 3, "random_seed": 1}, "sample_node": {"node": "x", "size": 2}, "rslice": {"name": "x"},
+        "sample_dict_fn": {"draws": 2}, "logp": {"draws": 2}, "elbo": {"draws": 2}, "draw": {"draws": 2},
+        "collect": {"item": "mean"},
+    }.items():  # fmt: skip
+        calls[f"approx.{name}"] = (getattr(approx, name), valid)
+    for name in ("sgd", "momentum", "nesterov_momentum", "adagrad", "adagrad_window", "rmsprop", "adadelta", "adam",
+                 "adamax"):  # fmt: skip
+        calls[name] = (getattr(nb, name), {})
     return calls
 
 
 #: Calls that mean something, and in which a function complains about what it gets.
-MEANT = {("find_map", "callback", "a class"), ("check_grad", "x", "huge shape")}
+MEANT = {
+    ("find_map", "callback", "a class"),
+    ("check_grad", "x", "huge shape"),
+    ("approx.sample_node", "node", "a class"),
+}
 
 
 def plan(only=None):
@@ -238,6 +296,8 @@ def plan(only=None):
 ENTRIES = {
     "point": r"parameter|missing|x: |y: ",
     "parameters": r"parameter",
+    "start": r"parameter|missing|x: |y: ",
+    "groups": "no group has",
     "values": r"parameter|missing|x: |y: |overwrite",
     "nuts_kwargs": "NUTS has no option",
     "key": "a trace is indexed by|the trace has no|idx",

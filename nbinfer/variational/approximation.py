@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, count, flag
+from nbinfer.arguments import MOST, choice, count, flag
 from nbinfer.diagnostics.psis import psis
 from nbinfer.random import generator, key_of, seed_sequences
 from nbinfer.trace import Trace
@@ -89,7 +89,9 @@ class Approximation(Scored):  # numpydoc ignore=PR02
             One chain, with statistics ``lp`` and ``logq``, the log densities of model and approximation.
         """
         count("draws", draws, 1, MOST)
-        flag("include_transformed", include_transformed)
+        for name, value in (("include_transformed", include_transformed), ("importance", importance)):
+            flag(name, value)
+        flag("return_inferencedata", return_inferencedata)
         found = self.draw(draws * _CANDIDATES if importance else draws, random_seed)
         lp = self.densities.at(found.positions)
         if importance:
@@ -144,8 +146,7 @@ class Approximation(Scored):  # numpydoc ignore=PR02
         values : ndarray, shape (draws, ...)
         """
         known = [*self.model.parameters, *self.model.derived]
-        if name not in known:
-            raise ValueError(f"name {name!r} is none of {', '.join(known)}.")
+        choice("name", name, known)
         return self.sample_dict_fn(draws, random_seed)[name]
 
     def sample_node(
@@ -176,6 +177,7 @@ class Approximation(Scored):  # numpydoc ignore=PR02
         values : object or ndarray, shape (size, ...)
         """
         function = nodes.function_of(self.model, node)
+        flag("deterministic", deterministic)
         if size is not None:
             count("size", size, 1, MOST)
         number = 1 if size is None else size

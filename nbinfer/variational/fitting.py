@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.arguments import mapping
 from nbinfer.compile import address_of
 from nbinfer.engine.failures import Point, is_arithmetic, replayed
 from nbinfer.engine.job import Status
@@ -80,7 +81,7 @@ class Fitting(Jobs):
         settings: Settings,
         replacements: Mapping[str, Any] | None = None,
     ) -> None:
-        self.settings, self.replacements = settings, dict(replacements or {})
+        self.settings, self.replacements = settings, dict(mapping("more_replacements", replacements))
         self._model = model
         self.groups = [*moved, *(group for group in groups if group not in moved)]
         sizes = [sum(shared.size for shared in group.params) for group in self.groups]

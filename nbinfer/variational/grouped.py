@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import instance, several
+from nbinfer.arguments import choice, instance, several
 from nbinfer.errors import GroupError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
@@ -92,8 +92,10 @@ class Grouped(Labelled):
             "local": lambda group: False,
             "batched": lambda group: group.rowwise,
         }
-        if part not in kinds:
-            raise ValueError(f"unknown part {part!r}; choose {', '.join(map(repr, kinds))}.")
+        choice("part", part, tuple(kinds))
+        given: Any = item
+        if not isinstance(given, str) or not all(hasattr(group, given) for group in self.groups):
+            raise ValueError(f"item must name an attribute of a Group, such as 'mean' or 'ddim', got {item!r}.")
         return [getattr(group, item) for group in self.groups if kinds[part](group)]
 
     @property

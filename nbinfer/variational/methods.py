@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nbinfer.arguments import MOST, count, mapping
+from nbinfer.arguments import MOST, count, instance, mapping
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.variational.advi import ADVI, FullRankADVI, LowRankADVI
@@ -156,4 +156,5 @@ def sample_approx(approx: Approximation, draws: int = 100, include_transformed: 
     -------
     trace : Trace
     """
+    instance("approx", approx, Approximation, "an Approximation")
     return approx.sample(draws, include_transformed, **kwargs)

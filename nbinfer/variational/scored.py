@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, count
+from nbinfer.arguments import MOST, count, flag
 from nbinfer.diagnostics.psis import RELIABLE, Psis, psis
 from nbinfer.model import Model
 from nbinfer.random import key_of, seed_sequences
@@ -122,6 +122,7 @@ class Scored(Grouped):
             group.family.needs_logq(who)
 
     def _terms(self, wanted: str, draws: int, random_seed: Any, per_draw: bool) -> Any:
+        flag("per_draw", per_draw)
         found = self.draw(draws, random_seed)
         if wanted == "logq":
             self.needs_logq("logq")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, count, is_number
+from nbinfer.arguments import MOST, count, is_number, mapping
 from nbinfer.errors import ParametrizationError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 def refuse_local(local_rv: Any) -> None:
     """Raise NotImplementedError if parameters are to be local."""
-    if local_rv:
+    if mapping("local_rv", local_rv):
         raise NotImplementedError("local_rv comes with streaming data; all parameters of an approximation are global.")
 
 
@@ -247,6 +247,8 @@ class Empirical(SingleGroupApproximation):
 def _positions(model: Model, trace: Any) -> Floats:
     """Return all draws of a trace on the unconstrained scale, chain by chain."""
     posterior = getattr(trace, "posterior", trace)
+    if isinstance(posterior, str | bytes) or not hasattr(posterior, "keys"):
+        raise TypeError(f"trace must be a Trace, or what ArviZ makes of one, got {type(trace).__name__}.")
     missing = [name for name in model.parameters if name not in posterior]
     if missing:
         raise ValueError(f"trace lacks {', '.join(missing)}; an empirical approximation needs all parameters.")

@@ -58,7 +58,7 @@ def test_arrays_by_name():
     approx = nb.FullRank(model=several(), random_seed=1)
     values = approx.sample_dict_fn(4, random_seed=2)
     np.testing.assert_array_equal(values["m"], approx.rslice("m", 4, random_seed=2))
-    with pytest.raises(ValueError, match="name 'b' is none of x, a, s, m, twice"):
+    with pytest.raises(ValueError, match="unknown name 'b'; choose 'x', 'a', 's', 'm', 'twice'"):
         approx.rslice("b")
 
 

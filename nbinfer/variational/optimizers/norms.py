@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nbinfer.arguments import numbers, positive, several
+from nbinfer.arguments import flag, numbers, positive, several
 from nbinfer.compile import floats_at, kernel
 
 #: Beside a norm in a denominator.
@@ -66,16 +66,25 @@ def norm_constraint(
     positive("max_norm", max_norm)
     positive("epsilon", epsilon)
     if norm_axes is not None:
-        axes = tuple(np.atleast_1d(norm_axes).tolist())
+        axes = _checked_axes(norm_axes, x.ndim)
     elif x.ndim == 2:
         axes = (0,)
     elif 3 <= x.ndim <= 5:
         axes = tuple(range(1, x.ndim))
     else:
-        raise ValueError(f"norm_axes must be given for an array of {x.ndim} axes; it is guessed for 2 to 5.")
+        raise ValueError(f"norm_axes must be given for a tensor_var of {x.ndim} axes; it is guessed for 2 to 5.")
     norm = np.sqrt(np.sum(x**2, axis=axes, keepdims=True))
     constrained: NDArray[np.float64] = x * (np.clip(norm, 0.0, max_norm) / (epsilon + norm))
     return constrained
+
+
+def _checked_axes(norm_axes: Any, ndim: int) -> tuple[int, ...]:
+    """Return axes as a tuple; raise an error if one of them is none."""
+    axes = [norm_axes] if isinstance(norm_axes, int | np.integer) else several("norm_axes", norm_axes, "axes")
+    for axis in axes:
+        if isinstance(axis, bool) or not isinstance(axis, int | np.integer) or not -ndim <= axis < ndim:
+            raise ValueError(f"norm_axes must be axes of an array of {ndim}, got {axis!r}.")
+    return tuple(int(axis) for axis in axes)
 
 
 def total_norm_constraint(
@@ -112,4 +121,4 @@ def total_norm_constraint(
     positive("epsilon", epsilon)
     norm = math.sqrt(sum(float(np.sum(x**2)) for x in arrays))
     constrained = [x * (min(norm, max_norm) / (epsilon + norm)) for x in arrays]
-    return (constrained, norm) if return_norm else constrained
+    return (constrained, norm) if flag("return_norm", return_norm) else constrained

@@ -19,7 +19,7 @@ def test_each_part_is_as_long_as_allowed_at_most(shape, axes):
 
 
 def test_axes_must_be_given_where_none_are_obvious():
-    with pytest.raises(ValueError, match="norm_axes must be given for an array of 1 axes"):
+    with pytest.raises(ValueError, match="norm_axes must be given for a tensor_var of 1 axes"):
         norm_constraint(np.ones(3), 1.0)
     np.testing.assert_allclose(norm_constraint(np.ones(4), 1.0, 0), 0.5, rtol=1e-6)
 
