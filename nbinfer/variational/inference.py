@@ -231,7 +231,7 @@ class Inference:
         self._updates.make_room(n)
         advance.load()  # not in the thread that runs: a compilation there would hide from Ctrl-C
         until = int(fitting.fit.done) + n
-        describe = functools.partial(_described, fitting)
+        describe = functools.partial(described, fitting)
         display = display_for(progressbar, [self.approx.short_title], until, "it", describe)
         task = _Fit(self.approx, self._updates, self._callbacks, until, display, self._score, judged, _depth())
         while self._notes:  # once, not when a fit is refined
@@ -369,7 +369,7 @@ def _listed(callbacks: Any) -> list[Callable[..., Any]]:
     return found
 
 
-def _described(fitting: Any, line: Any) -> str:
+def described(fitting: Any, line: Any) -> str:
     """Say in a few words where a fit is."""
     done = int(line["done"])
     losses = fitting.losses[max(done - LATE, 0) : done]

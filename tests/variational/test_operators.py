@@ -70,9 +70,11 @@ def test_more_updates_follow_each_step():
     counter, copy = nb.shared(0.0), nb.shared(np.zeros(1))
     inference = advi(conjugate(FIVE))
     mu = inference.approx.params[0]
-    more = {counter: lambda: counter.get_value() + 1.0, copy: mu.get_value}
+    fixed = nb.shared(np.zeros(2))
+    more = {counter: lambda: counter.get_value() + 1.0, copy: mu.get_value, fixed: [1.0, 2.0]}
     inference.fit(4, more_updates=more, progressbar=False)
     assert counter.get_value() == 4.0
+    np.testing.assert_array_equal(fixed.get_value(), [1.0, 2.0])
     np.testing.assert_array_equal(copy.get_value(), mu.get_value())
     np.testing.assert_array_equal(inference.hist, advi(conjugate(FIVE)).fit(4, progressbar=False).hist)
     with pytest.raises(TypeError, match=r"a key of more_updates must be made by nb.shared"):
@@ -206,6 +208,15 @@ def test_a_user_operator_steps_as_it_says():
     np.testing.assert_array_equal(inference.hist, stein(4, 4).hist)
     assert np.isfinite(objective.score_function(10)())
     assert inference.approx.report.estimator == "none"
+
+
+def test_gradients_of_the_test_function_are_bounded_too():
+    steps = dict(test_optimizer=nb.sgd(learning_rate=1.0), total_grad_norm_constraint=0.25)
+    approx = nb.MeanField(model=nb.Model({"x": nb.real(2)}, logp=flat), random_seed=1, start_sigma=1.0)
+    inference = nb.Inference(Stein, approx, Linear(), mean=[1.0, -2.0], precision=np.diag([4.0, 1.0]))
+    inference.fit(1, tf_n_mc=4, progressbar=False, **steps)
+    moved = np.concatenate([p.get_value().ravel() for p in inference.objective.test_params])
+    assert np.linalg.norm(moved) == pytest.approx(0.25, rel=1e-6)
 
 
 def test_gradients_of_a_user_operator_are_those_of_its_value():

@@ -8,6 +8,7 @@ import nbinfer as nb
 from nbinfer.engine.progress import Silent
 from nbinfer.errors import ConvergenceWarning, FitError, ModelError, ParametrizationError
 from nbinfer.variational import pulling
+from nbinfer.variational.inference import described
 from tests.variational.targets import (
     FIVE,
     conjugate,
@@ -68,6 +69,8 @@ def test_draws_without_a_density_are_skipped_until_they_are_many():
     assert 0 < skipped < 10
     assert np.isnan(inference.hist).sum() == skipped
     assert f"{skipped} draws had no density" in str(inference.approx.report)
+    fitting = inference.approx.fitting()
+    assert described(fitting, fitting.progress[0]).endswith(f", {skipped} draws skipped")
     inference = nb.ADVI(model=model, random_seed=1, start={"x": 0.1}, start_sigma=1.0)
     with pytest.raises(FitError, match=r"more than 50 of the last 1?\d\d draws .* the last one at x = -"):
         inference.fit(1000, obj_optimizer=nb.sgd(learning_rate=1e-9), progressbar=False)
