@@ -7,6 +7,8 @@ may be Numba's asks for `loaded` names, which a process that has not imported Nu
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
 import importlib.machinery
 import importlib.util
@@ -106,7 +108,7 @@ class CFunction:
         compiled: Any = __getattr__("CFunc")(function, __getattr__("normalize_signature")(signature), {}, options)
         # Numba's own cache would notice neither an edited helper nor a changed constant.
         compiled._cache = _Uncached()
-        with __getattr__("compiler_lock"):
+        with __getattr__("compiler_lock"), _only_linked(compiled._targetdescr.target_context.codegen()):
             compiled.compile()
         self._compiled, self._library = compiled, compiled._library
         self.symbol: str = compiled.native_name
@@ -123,6 +125,71 @@ class CFunction:
     def text(self) -> str:
         """The code as LLVM writes it."""
         return str(self._library._final_module)
+
+
+@contextlib.contextmanager
+def _only_linked(codegen: Any) -> Iterator[None]:
+    """Make machine code of nothing but what an address is asked for: all else is linked into its callers."""
+    before = codegen._library_class
+    codegen._library_class = _linked_class(before)
+    try:
+        yield
+    finally:
+        codegen._library_class = before
+
+
+@functools.cache
+def _linked_class(base: Any) -> Any:
+    class Linked(base):  # type: ignore[misc]
+        """Code of which there is machine code once somebody asks for an address in it.
+
+        Until then it is only inlined into itself, as Numba's first passes do it: whoever links it in optimises it anew.
+        """
+
+        _in_engine = False
+
+        def _optimize_final_module(self) -> None:
+            code = self._codegen
+            options = {"loop_vectorize": code._loopvect, "slp_vectorize": False, "opt": code._opt_level}
+            passes, builder = code._module_pass_manager(**options, cost="cheap")
+            passes.run(self._final_module, builder)
+
+        def _finalize_final_module(self) -> None:
+            self._finalize_dynamic_globals()
+            self._verify_declare_only_symbols()
+            self._finalized = True
+
+        def get_pointer_to_function(self, name: str) -> int:
+            self._ensure_finalized()
+            if not any(f.name == name and not f.is_declaration for f in self._final_module.functions):
+                return 0
+            if not self._in_engine:
+                self._in_engine = True
+                super()._optimize_final_module()
+                super()._finalize_final_module()
+            return int(super().get_pointer_to_function(name))
+
+        @property
+        def codegen(self) -> Any:
+            return super().codegen if self._in_engine else _Unset(super().codegen)
+
+        def serialize_using_object_code(self) -> Any:
+            return super().serialize_using_object_code() if self._in_engine else self.serialize_using_bitcode()
+
+    return Linked
+
+
+class _Unset:
+    """Stands in for what generates code, where there is no machine code whose environment could be set."""
+
+    def __init__(self, codegen: Any) -> None:
+        self._codegen = codegen
+
+    def set_env(self, name: str, environment: Any) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._codegen, name)
 
 
 def locks() -> Iterator[Any]:

@@ -197,3 +197,46 @@ def test_intrinsics_of_ours_compile():
     call = entry("float64(intp, intp)")(lambda w, f: draw(w, f))
     assert isinstance(draw, Kernel)
     assert 0.0 <= call(words.ctypes.data, generator_functions()) < 1.0
+
+
+@kernel
+def inner(x):
+    return x * x + 1.0
+
+
+def test_there_is_machine_code_of_nothing_but_what_is_called(monkeypatch):
+    """A kernel is linked into its caller; a function of the user's can be called from Python afterwards."""
+    from numba.core.codegen import JITCodeLibrary
+
+    made = []
+    finalize = JITCodeLibrary._finalize_specific
+    monkeypatch.setattr(JITCodeLibrary, "_finalize_specific", lambda self: made.append(self.name) or finalize(self))
+
+    @numba.njit
+    def users(x):
+        return 2.0 * x
+
+    def outer(x):
+        return inner(x) + users(x)
+
+    function = CFunction(outer, "float64(float64)", OPTIONS)
+    address = objects.load(function.symbol, function.code, function.externals)
+    assert ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(address)(3.0) == 16.0
+    assert [name for name in made if "inner" in name] == []
+    assert len([name for name in made if "outer" in name]) == 1
+    assert users(5.0) == 10.0
+    assert inner(3.0) == 10.0
+
+
+def test_what_was_only_linked_is_linked_again_and_compiled():
+    def first(x):
+        return inner(x)
+
+    def second(x):
+        return inner(x) + 1.0
+
+    for function, expected in ((first, 5.0), (second, 6.0)):
+        made = CFunction(function, "float64(float64)", OPTIONS)
+        address = objects.load(made.symbol, made.code, made.externals)
+        assert ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(address)(2.0) == expected
+    assert numba.njit(lambda x: inner(x))(2.0) == 5.0
