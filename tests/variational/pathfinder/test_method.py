@@ -11,6 +11,7 @@ import nbinfer as nb
 from nbinfer.compile import JIT
 from nbinfer.variational.pathfinder import path as path_module
 from tests.variational.targets import FIVE, FIVE_ANSWER, SIGMA, conjugate, gamma_poisson, gaussian, several
+from tests.variational.test_densities import CENTRE, models
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 
@@ -62,6 +63,15 @@ def test_densities_are_stored_for_each_draw():
     ]
     np.testing.assert_allclose(trace.sample_stats["logq"][0], special.logsumexp(terms, axis=0), rtol=1e-10)
     assert not (z == approx.mean).any()  # no row is the mean
+
+
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.PerformanceWarning")
+@pytest.mark.parametrize("kind", ["flat", "python", "python, differences"])
+def test_a_density_of_any_kind_has_paths(kind):
+    approx = fit(models()[kind], n_draws=25)
+    np.testing.assert_allclose(approx.mean, CENTRE, atol=1e-4)
+    np.testing.assert_allclose(approx.cov, np.eye(2), atol=1e-3)
+    assert len(approx.report.paths) == 4
 
 
 def test_as_many_draws_come_as_are_asked_for():
