@@ -238,6 +238,10 @@ def fits(model, trace):
         "ADVI": (nb.ADVI, given),
         "FullRankADVI": (nb.FullRankADVI, given),
         "LowRankADVI": (nb.LowRankADVI, given),
+        "Pathfinder": (
+            nb.Pathfinder,
+            {**given, "n_paths": 2, "n_draws": 2, "elbo_draws": 2, "maxcor": 2, "tolerance": 0.1, "cores": None},
+        ),
         "MeanField": (nb.MeanField, given),
         "FullRank": (nb.FullRank, given),
         "LowRank": (nb.LowRank, given),

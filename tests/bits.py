@@ -68,14 +68,18 @@ def _proposals():
     return named
 
 
+#: Fits that end by themselves, and of which there is no second part.
+ENDING = ("pathfinder",)
+
+
 def _fitted(method, **options):
     """Return a fit in two parts, whose optimiser goes on."""
 
     def run():
         kind = methods.METHODS[method]
         inference = kind(model=eight_schools(), random_seed=20, **options)
-        inference.fit(150, progressbar=False)
-        return inference.refine(150, progressbar=False)
+        approx = inference.fit(150, progressbar=False)
+        return approx if method in ENDING else inference.refine(150, progressbar=False)
 
     return run
 

@@ -53,6 +53,7 @@ LBFGS = State(
         "gain": "f8",  # of the last iteration
         "pairs": "i8",  # how many steps are remembered
         "newest": "i8",  # which of them is the last
+        "remembered": "i8",  # how many there have been, with those that are forgotten
         "best_logp": "f8",
     },
     work={
@@ -121,7 +122,7 @@ def begin(own: Record, n: int, position: int, grad: int, logp: float) -> None:
     copy(n, position, own.position)
     copy(n, grad, own.grad)
     own.logp, own.gain = logp, 0.0
-    own.iterations = own.evaluations = own.pairs = 0
+    own.iterations = own.evaluations = own.pairs = own.remembered = 0
 
 
 @kernel
@@ -223,6 +224,7 @@ def _advance(own: Record, n: int) -> None:
         copy(n, own.trial_grad, own.changes + 8 * n * k)
         floats_at(own.products, own.maxcor)[k] = product
         own.newest, own.pairs = k, min(own.pairs + 1, own.maxcor)
+        own.remembered += 1
     copy(n, own.best, own.position)
     copy(n, own.best_grad, own.grad)
     own.gain = own.best_logp - own.logp

@@ -29,6 +29,7 @@ from nbinfer.variational.optimizers import (
     sgd,
     total_norm_constraint,
 )
+from nbinfer.variational.pathfinder.method import Pathfinder
 from nbinfer.variational.single_group import Empirical, FullRank, LowRank, MeanField
 from nbinfer.variational.values import shared
 
@@ -48,6 +49,7 @@ __all__ = [
     "MeanField",
     "ObjectiveFunction",
     "Operator",
+    "Pathfinder",
     "TestFunction",
     "Tracker",
     "adadelta",

@@ -81,7 +81,8 @@ class Approximation(Scored):  # numpydoc ignore=PR02
             Whether to return what ``trace.to_arviz()`` does.
         importance : bool
             Whether draws are chosen, with replacement and out of four times as many, by smoothed importance weights:
-            they then stand for the posterior itself, as far as k-hat allows.
+            they then stand for the posterior itself, as far as k-hat allows. ``trace.attrs["distinct_draws"]`` tells
+            how many differ in value.
 
         Returns
         -------
@@ -94,12 +95,14 @@ class Approximation(Scored):  # numpydoc ignore=PR02
         flag("return_inferencedata", return_inferencedata)
         found = self.draw(draws * _CANDIDATES if importance else draws, random_seed)
         lp = self.densities.at(found.positions)
+        attrs: dict[str, Any] = {"parameters": list(self.model.parameters), "inference_method": "variational"}
         if importance:
             self.needs_logq("importance")
             weights = np.exp(psis(comparable(lp - found.logq)).log_weights)
             rng = generator(key_of(seed_sequences(self._sequence if random_seed is None else random_seed, 1)[0]), 1)
             chosen = rng.choice(len(lp), draws, p=weights / weights.sum())
             found, lp = Draws(found.positions[chosen], found.logq[chosen]), lp[chosen]
+            attrs["distinct_draws"] = len(np.unique(found.positions, axis=0))
         values = self.densities.values_at(found.positions)
         if include_transformed:
             for name, p in self.model.parameters.items():
@@ -109,7 +112,7 @@ class Approximation(Scored):  # numpydoc ignore=PR02
         statistics = {"lp": lp[None]} | ({"logq": found.logq[None]} if self.has_logq else {})
         trace = Trace(
             {name: value[None] for name, value in values.items()}, statistics, observed_data=self.model.observed,
-            attrs={"parameters": list(self.model.parameters), "inference_method": "variational"},
+            attrs=attrs,
         )  # fmt: skip
         return trace.to_arviz() if return_inferencedata else trace
 

@@ -233,7 +233,7 @@ class Inference:
         until = int(fitting.fit.done) + n
         describe = functools.partial(described, fitting)
         display = display_for(progressbar, [self.approx.short_title], until, "it", describe)
-        task = _Fit(self.approx, self._updates, self._callbacks, until, display, self._score, judged, _depth())
+        task = _Fit(self.approx, self._updates, self._callbacks, until, display, self._score, judged, calls_above())
         while self._notes:  # once, not when a fit is refined
             task.say(*self._notes.pop(0))
         return finished(task)
@@ -345,7 +345,7 @@ def _failure(outcome: Outcome, updates: ObjectiveUpdates) -> BaseException | Non
     return outcome.error
 
 
-def _depth() -> int:
+def calls_above() -> int:
     """Return how many calls above that of `Inference.run` the user's line is: warnings point there."""
     depth, frame = 1, sys._getframe(1)
     while frame.f_globals.get("__name__", "").startswith("nbinfer.") and frame.f_back is not None:

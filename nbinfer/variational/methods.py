@@ -12,12 +12,14 @@ from nbinfer.model.default import the_model
 from nbinfer.variational.advi import ADVI, FullRankADVI, LowRankADVI
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.inference import Inference
+from nbinfer.variational.pathfinder.method import Pathfinder
 
 #: Methods by name.
 METHODS: dict[str, type[Inference]] = {
     "advi": ADVI,
     "fullrank_advi": FullRankADVI,
     "low_rank_advi": LowRankADVI,
+    "pathfinder": Pathfinder,
 }
 _IN_TURN = "advi->fullrank_advi"
 #: What comes with later parts of variational inference.
@@ -44,9 +46,9 @@ def fit(
     local_rv : mapping, optional
         Comes with streaming data.
     method : str, type or Inference
-        'advi' (independent normal numbers), 'fullrank_advi', 'low_rank_advi', or 'advi->fullrank_advi', whose second
-        half begins where the first ends; a class such as `ADVI`; or an inference object, which has model, seed and
-        start already.
+        'advi' (independent normal numbers), 'fullrank_advi', 'low_rank_advi', 'pathfinder', or 'advi->fullrank_advi',
+        whose second half begins where the first ends; a class such as `ADVI`; or an inference object, which has model,
+        seed and start already.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator

@@ -139,6 +139,12 @@ class ObjectiveFunction:
                 )
             if owner not in groups:
                 groups.append(owner)
+        still = next((group for group in groups if not group.family.moves), None)
+        if still is not None:
+            raise ParametrizationError(
+                f"no gradient moves the parameters of {still.short_name}, which approximates "
+                f"{', '.join(still.names or ())}; take another family, or method={still.short_name!r}."
+            )
         if not groups:
             raise ParametrizationError("no group has parameters to fit; pass those you gave as more_obj_params.")
         return groups

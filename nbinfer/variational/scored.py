@@ -275,10 +275,14 @@ class Scored(Grouped):
         found = self.draw(draws, self.next_sequence())
         return psis(comparable(densities.at(found.positions, PLAIN, up_to_constants=True) - found.logq))
 
+    def _shown_loss(self, losses: Floats) -> float:
+        """Return of some finite losses what is worth showing: the mean of the last ones."""
+        return float(losses[-LATE:].mean())
+
     def __repr__(self) -> str:
         groups, losses = ", ".join(f"{g.short_name} of {', '.join(g.names or ())}" for g in self.groups), self.hist
-        late = losses[-LATE:][np.isfinite(losses[-LATE:])]
-        state = f"; {len(losses)} iterations, loss {late.mean():.6g}" if late.size else ", not fitted"
+        finite = losses[np.isfinite(losses)]
+        state = f"; {len(losses)} iterations, loss {self._shown_loss(finite):.6g}" if finite.size else ", not fitted"
         judged = self.report is not None and not np.isnan(self.report.khat)
         verdict = f", k-hat {self.report.khat:.2f}" if judged else ""
         return f"<{type(self).__name__} of {self.model.title}: {groups}{state}{verdict}>"

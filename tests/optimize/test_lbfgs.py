@@ -183,6 +183,13 @@ def test_iterates_rise_and_know_their_density(case):
         np.testing.assert_array_equal(run.at(x)[1], grad)
 
 
+def test_what_was_remembered_is_counted():
+    run = Run(*CASES["ill-conditioned"], maxcor=2, max_iterations=5)
+    for k in range(5):
+        run.step()
+        assert (run.own.remembered, run.own.pairs) == (k + 1, min(k + 1, 2))
+
+
 @pytest.mark.parametrize("tolerance", [1e-3, 1.0, 50.0])
 def test_the_iteration_that_gains_too_little_is_the_last(tolerance):
     run = Run(*CASES["ill-conditioned"], tolerance=tolerance).to_end()

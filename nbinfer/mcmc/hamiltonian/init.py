@@ -14,7 +14,7 @@ from nbinfer.engine.starts import starting_points
 from nbinfer.engine.step import site_of
 from nbinfer.mcmc.assign import assign
 from nbinfer.mcmc.hamiltonian.nuts import NUTS
-from nbinfer.mcmc.metric.adaptive import QuadPotentialDiagAdapt, QuadPotentialDiagAdaptGrad
+from nbinfer.mcmc.metric.adaptive import FisherFrom, QuadPotentialDiagAdapt, QuadPotentialDiagAdaptGrad
 from nbinfer.mcmc.metric.definite import not_definite
 from nbinfer.mcmc.metric.potential import QuadPotential, QuadPotentialDiag, QuadPotentialFull
 from nbinfer.model import Model
@@ -33,10 +33,14 @@ SIMPLE = {
     "adapt_diag": (False, False, "diag"),
 }
 _VARIATIONAL = ("advi", "advi+adapt_diag", "advi+adapt_diag_grad", "advi_map")
-_WHOLE = ("map", "nuts", *_VARIATIONAL)
+_WHOLE = ("map", "nuts", "pathfinder", *_VARIATIONAL)
 #: How many draws the variances of a fit are worth to a metric that learns on.
 _FIT_WEIGHT = 50
 _FIRST_SIGMA = float(np.log(2.0))
+#: What of Pathfinder is enough for a start: its iterations at most, and the draws by which it judges and weighs.
+_LONGEST_PATH, _JUDGED, _WEIGHED = 1000, 5, 50
+#: How many draws its variances are worth; and draws of it until one has a density.
+_PATHS_WEIGHT, _TRIES = 10, 100
 
 
 class Initial(NamedTuple):
@@ -120,6 +124,8 @@ def initialised(
         return Initial(None, *SIMPLE[init])
     if init == "map":
         return _from_map(model, len(numbers), progressbar)
+    if init == "pathfinder":
+        return _from_paths(model, sequences, numbers, n_init, progressbar)
     if init in _VARIATIONAL:
         return _from_fit(init, model, sequences, numbers, n_init, progressbar)
     return _from_run(model, sequences, numbers, n_init, progressbar)
@@ -183,6 +189,49 @@ def _from_fit(
     return Initial(points, False, False, metric)
 
 
+def mixture_of_paths(
+    model: Model, sequence: np.random.SeedSequence, n: int = _LONGEST_PATH, progressbar: bool = False
+) -> Any:
+    """Return what paths find from which chains are to begin.
+
+    Parameters
+    ----------
+    model : Model
+    sequence : SeedSequence
+        Of the first chain.
+    n : int
+        Iterations of a path at most.
+    progressbar : bool
+
+    Returns
+    -------
+    approx : Approximation
+    """
+    from nbinfer.variational import Pathfinder  # most runs do without
+
+    seed = np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, 2))
+    paths = Pathfinder(model=model, random_seed=seed, elbo_draws=_JUDGED, n_draws=_WEIGHED)
+    return paths.run(min(n, _LONGEST_PATH), progressbar, judged=False)
+
+
+def _from_paths(
+    model: Model, sequences: Sequence[np.random.SeedSequence], numbers: Sequence[int], n: int, progressbar: bool
+) -> Initial:
+    """Begin at draws of what paths have found, with its variances."""
+    from nbinfer.variational.draws import draw  # most runs do without
+
+    approx, bound = mixture_of_paths(model, sequences[0], n, progressbar), model.bind(1)
+    fitting, points = approx.fitting(), []
+    for sequence, number in zip(sequences, numbers, strict=True):
+        for attempt in range(_TRIES):
+            position = draw(fitting, key_of(sequence), number * _TRIES + attempt, 1).positions[0]
+            logp, grad = bound.value_and_grad(position)
+            if np.isfinite(logp) and np.isfinite(grad).all():
+                break
+        points.append(model.constrain(position))
+    return Initial(points, False, False, FisherFrom(approx.mean, approx.std**2, _PATHS_WEIGHT))
+
+
 def _from_run(
     model: Model, sequences: Sequence[np.random.SeedSequence], numbers: Sequence[int], draws: int, progressbar: bool
 ) -> Initial:
@@ -228,7 +277,8 @@ def init_nuts(
         metric is the inverse of the curvature there. 'nuts' makes a run; chains start at its draws and its covariance
         is the metric. 'advi' fits independent normal numbers; chains start at draws of these and their variances are
         the metric, 'advi_map' likewise from the maximum on. With 'advi+adapt_diag' and 'advi+adapt_diag_grad' the
-        metric learns on from them.
+        metric learns on from them. 'pathfinder' starts at draws of what `Pathfinder` finds, and 'fisher' learns on from
+        its variances.
     chains : int
         Number of starting points.
     n_init : int

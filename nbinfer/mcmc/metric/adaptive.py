@@ -213,7 +213,8 @@ class _FisherLowRank(_Fisher):
     keeps_all = False
 
     def directions(self, n: int, tune: float) -> int:
-        return most_of(n) if n > 1 and self.schedule(n, tune)["final_start"] >= FIRST else 0
+        learns = n > 1 and tune < np.inf and self.schedule(n, tune)["final_start"] >= FIRST  # outside of a run, none
+        return most_of(n) if learns else 0
 
     def initialise(self, metric: Memory, schedule: Memory, tune: float, position: Floats) -> None:
         super().initialise(metric, schedule, tune, position)
@@ -238,6 +239,33 @@ class _Dense(_FisherLowRank):
 
     def directions(self, n: int, tune: float) -> int:
         return n if super().directions(n, tune) else 0
+
+
+class FisherFrom(_FisherLowRank):
+    """The metric called 'fisher', begun at variances that are known.
+
+    Parameters
+    ----------
+    mean, variances : ndarray, shape (n,)
+    weight : float
+        How many draws they are worth.
+    """
+
+    def __init__(self, mean: Floats, variances: Floats, weight: float) -> None:
+        super().__init__(len(mean))
+        self._mean, self._variances, self._weight = mean, variances, weight
+
+    def first(self, n: int) -> tuple[Floats, Floats]:
+        return self._variances, self._variances**-0.5
+
+    def initialise(self, metric: Memory, schedule: Memory, tune: float, position: Floats) -> None:
+        super().initialise(metric, schedule, tune, position)
+        n, weight = position.shape[-1], self._weight
+        metric.keeps_first = 1
+        # Draws vary by the variances and gradients by their inverses, around 0: so it is for a normal distribution.
+        first = [self._mean, weight * self._variances, np.zeros(n), weight / self._variances]
+        metric.estimators[..., : 4 * n] = np.concatenate(first)
+        metric.count_0 = weight
 
 
 #: The metrics that have a name.

@@ -65,6 +65,7 @@ METRIC = State(
         "velocity": "i8",  # C functions ``int64 f(int64 n, intp momentum, intp velocity, intp data)``
         "momentum": "i8",  # and ``int64 f(int64 n, intp stream, intp momentum, intp data)``; 0 is success
         "given": "i8",  # their last argument
+        "keeps_first": "i8",  # whether the first inverse mass stays, and is not made of a gradient
         "foreground": "i8",  # which of the two is in use
         "count_0": "f8",
         "count_1": "f8",
@@ -208,7 +209,7 @@ def _cholesky(matrix: NDArray[np.float64], n: int) -> bool:
 @kernel
 def initial_metric(metric: Record, grad_address: int) -> None:
     """Set the initial metric from the gradient at the starting point: the scale at which the density changes."""
-    if metric.adaptation != _ADAPTS_FISHER:
+    if metric.adaptation != _ADAPTS_FISHER or metric.keeps_first != 0:
         return
     inv_mass, grad = floats_at(metric.inv_mass, metric.n), floats_at(grad_address, metric.n)
     for i in range(metric.n):

@@ -137,6 +137,8 @@ class Family:
     has_logq: ClassVar[bool] = True
     #: Whether it approximates rows each for itself.
     supports_batched: ClassVar[bool] = True
+    #: Whether gradients can move its parameters.
+    moves: ClassVar[bool] = True
 
     @property
     def short_name(self) -> str:

@@ -11,6 +11,7 @@ from nbinfer.variational.families.family import Family
 from nbinfer.variational.families.full_rank import FullRankFamily
 from nbinfer.variational.families.low_rank import LowRankFamily
 from nbinfer.variational.families.mean_field import MeanFieldFamily
+from nbinfer.variational.families.pathfinder import PathfinderFamily
 
 _BY_NAME: dict[str, type[Family]] = {}
 _BY_PARAMETERS: dict[frozenset[str], type[Family]] = {}
@@ -79,5 +80,5 @@ def by_parameters(parameters: Mapping[str, Any]) -> type[Family]:
     raise ParametrizationError(f"params must be one of: {needed}; got {', '.join(map(str, parameters)) or 'none'}.")
 
 
-for _family in (MeanFieldFamily, FullRankFamily, LowRankFamily, EmpiricalFamily):
+for _family in (MeanFieldFamily, FullRankFamily, LowRankFamily, EmpiricalFamily, PathfinderFamily):
     register(_family)

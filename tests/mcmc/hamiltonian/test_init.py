@@ -8,7 +8,7 @@ import pytest
 import nbinfer as nb
 from nbinfer.errors import PositiveDefiniteError
 from nbinfer.mcmc import NUTS
-from nbinfer.mcmc.metric.adaptive import QuadPotentialDiagAdapt, QuadPotentialDiagAdaptGrad
+from nbinfer.mcmc.metric.adaptive import FisherFrom, QuadPotentialDiagAdapt, QuadPotentialDiagAdaptGrad
 from nbinfer.mcmc.metric.potential import QuadPotentialDiag, QuadPotentialFull
 from tests.mcmc.models import eight_schools
 
@@ -94,12 +94,38 @@ def test_fits_start_at_their_draws_with_their_variances(init, kind):
 
 
 @pytest.mark.nojit
+def test_pathfinder_starts_at_its_draws_with_its_variances():
+    start, nuts = nb.init_nuts("pathfinder", 200, model=model(), **QUIET)
+    assert type(nuts.metric) is FisherFrom
+    np.testing.assert_allclose(nuts.metric.first(2)[0], np.diag(COVARIANCE), rtol=0.1)
+    points = np.array([[p["x"], p["y"]] for p in start])
+    assert len(np.unique(points, axis=0)) == 200
+    assert (np.abs(points.mean(axis=0) - MEAN) < 4.0 * np.sqrt(np.diag(COVARIANCE) / 200)).all()
+    np.testing.assert_allclose(np.cov(points.T), COVARIANCE, rtol=0.35)
+    again, _ = nb.init_nuts("pathfinder", 2, model=model(), **QUIET)
+    assert again == start[:2]
+
+
+def positive_only(p, d):
+    return -0.5 * (p.x - 1.0) ** 2 if p.x > 0.5 else -np.inf
+
+
+@pytest.mark.nojit
+def test_pathfinder_starts_where_there_is_a_density(monkeypatch):
+    edged = nb.Model({"x": nb.real()}, logp=positive_only)
+    wide = nb.MeanField(model=edged, start={"x": 0.0}, start_sigma=1.0)
+    monkeypatch.setattr("nbinfer.mcmc.hamiltonian.init.mixture_of_paths", lambda *_: wide)
+    start, _ = nb.init_nuts("pathfinder", 50, model=edged, **QUIET)
+    assert min(point["x"] for point in start) > 0.5
+
+
+@pytest.mark.nojit
 def test_a_fit_of_an_initialiser_ends_when_it_has_converged():
     trace = nb.sample(model(), 500, 500, chains=2, init="advi+adapt_diag", **QUIET)
     assert trace["x"].mean() == pytest.approx(1.0, abs=0.5)
 
 
-@pytest.mark.parametrize("init", ["auto", "adapt_diag", "map", "nuts", "advi"])
+@pytest.mark.parametrize("init", ["auto", "adapt_diag", "map", "nuts", "advi", "pathfinder"])
 def test_sample_begins_as_init_nuts_says(init):
     """The way through `init_nuts` passes constrained values: it is the same up to rounding, which draws magnify."""
     start, nuts = nb.init_nuts(init, 2, n_init=60, model=eight_schools(), **QUIET)
@@ -139,7 +165,7 @@ def mixed():
     return nb.Model({"x": nb.real(), "z": nb.binary()}, logp=lambda p, d: -0.5 * (p.x - p.z) ** 2)
 
 
-@pytest.mark.parametrize("init", ["auto", "map", "nuts", "advi"])
+@pytest.mark.parametrize("init", ["auto", "map", "nuts", "advi", "pathfinder"])
 def test_discrete_variables_are_refused(init):
     with pytest.raises(ValueError, match="NUTS for all variables, but 'z' is discrete"):
         nb.init_nuts(init, model=mixed(), **QUIET)

@@ -19,7 +19,7 @@ from nbinfer.mcmc import (
     QuadPotentialSparse,
     quad_potential,
 )
-from nbinfer.mcmc.metric.adaptive import NAMED
+from nbinfer.mcmc.metric.adaptive import NAMED, FisherFrom
 from tests.laws.law import COUNT, assert_invariant
 from tests.laws.targets import AR1_SCALES, EXACT, ar1_covariance
 
@@ -137,6 +137,24 @@ def test_diag_adapt_has_pseudo_draws_then_windows():
     np.testing.assert_array_equal(potential.inv_mass, diag)
     taught(potential, x[:40], g[:40])
     np.testing.assert_allclose(potential.inv_mass, pooled(x[:40], mean, diag, 7), rtol=1e-10)
+
+
+def test_fisher_goes_on_from_variances_that_are_known():
+    x, g = draws()
+    mean, variances = np.array([1.0, -1.0]), np.array([9.0, 0.04])
+    potential = FisherFrom(mean, variances, 7)
+    np.testing.assert_array_equal(potential.inv_mass, variances)
+    taught(potential, x[:8], g[:8])
+    of_draws, of_gradients = pooled(x[:8], mean, variances, 7), pooled(g[:8], 0.0, 1.0 / variances, 7)
+    np.testing.assert_allclose(potential.inv_mass, np.sqrt(of_draws / of_gradients), rtol=1e-10)
+
+
+def test_a_gradient_does_not_take_the_place_of_known_variances():
+    model = nb.Model({"x": nb.real(2)}, logp=lambda p, d: -0.5 * p.x @ p.x)
+    options = {"tune": 0, "chains": 1, "random_seed": 1, "progressbar": False}
+    known = nb.sample(model, 1, step=NUTS(metric=FisherFrom(np.zeros(2), np.array([4.0, 0.1]), 10)), **options)
+    np.testing.assert_allclose(known.metric.scale**2, [[4.0, 0.1]])
+    assert (nb.sample(model, 1, step=NUTS(), **options).metric.scale ** 2 != [[4.0, 0.1]]).all()
 
 
 def test_diag_adapt_grad_turns_to_gradients_after_150_draws():

@@ -1,0 +1,1 @@
+"""Pathfinder: normal distributions along the way of a search for the maximum, and the best of them."""
