@@ -45,7 +45,11 @@ class FitReport(NamedTuple):
         """What is wrong, with a remedy, in a sentence or two each."""
         found = []
         if self.khat > RELIABLE:
-            wider = "" if self.family == "full_rank" else "Take method='fullrank_advi', reparameterise the model, or "
+            wider = (
+                ""
+                if self.family in ("full_rank", "normalizing_flow")
+                else "Take method='fullrank_advi', reparameterise the model, or "
+            )
             wider = wider or "Reparameterise the model, or "
             found.append(
                 f"k-hat is {self.khat:.2f}, above {RELIABLE}: the approximation is too far from the posterior for its "
