@@ -115,7 +115,7 @@ def test_a_density_integrates_to_one_and_is_that_of_draws(formula):
     grid = np.stack(np.meshgrid(line, line), axis=-1)
     density = np.exp(approx.flow.logq(grid))
     assert density.shape == (points, points)
-    assert density.sum() * step**2 == pytest.approx(1.0, abs=1e-3)
+    assert density.sum() * step**2 == pytest.approx(1.0, abs=1e-3 if JIT else 3e-3)
 
 
 # ---- groups
