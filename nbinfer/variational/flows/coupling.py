@@ -25,11 +25,11 @@ COUPLING = State(
     base=LAYER,
     leads=True,
     work={
-        "units": floats(
-            lambda kind, extent: extent.rows * hidden_units.py_func(extent.width)
-        ),  # values of hidden units
-        "to_units": floats(lambda kind, extent: hidden_units.py_func(extent.width)),
+        "kept": floats(lambda kind, extent: extent.n),  # kept coordinates of each row, side by side
+        "units": floats(lambda kind, extent: extent.rows * hidden_units.py_func(extent.width)),  # hidden, of each row
         "logs": floats(lambda kind, extent: extent.n),  # of stretches
+        "to_kept": floats(lambda kind, extent: extent.width),
+        "to_units": floats(lambda kind, extent: hidden_units.py_func(extent.width)),
     },
 )
 Own = COUPLING.record
@@ -48,112 +48,150 @@ def level_of(turn: int, width: int) -> int:
 
 
 @kernel
-def changed_by(turn: int, width: int) -> int:
-    """Return how many coordinates of a row are changed."""
-    level, count = level_of(turn, width), 0
-    for i in range(width):
-        if (i >> level) & 1 != turn & 1:
-            count += 1
-    return count
+def is_changed(i: int, turn: int, width: int) -> bool:
+    """Tell whether a coordinate of a row is changed, and not kept."""
+    return (i >> level_of(turn, width)) & 1 != turn & 1
 
 
 @kernel
-def _hide(own: Record, row: int, p: Floats, x: Floats) -> None:
-    """Write the hidden units of a row, which the kept coordinates make."""
+def changed_by(turn: int, width: int) -> int:
+    """Return how many coordinates of a row are changed."""
+    count = 0
+    for i in range(width):
+        count += is_changed(i, turn, width)
+    return count
+
+
+@kernel(reassociate=True)
+def _product(a_address: int, b_address: int, n: int) -> float:
+    """Return the product of two vectors."""
+    a, b = floats_at(a_address, n), floats_at(b_address, n)
+    total = 0.0
+    for i in range(n):
+        total += a[i] * b[i]
+    return total
+
+
+@kernel
+def _add(to_address: int, factor: float, a_address: int, n: int) -> None:
+    """Add a multiple of a vector to another one."""
+    to, a = floats_at(to_address, n), floats_at(a_address, n)
+    for i in range(n):
+        to[i] += factor * a[i]
+
+
+@kernel
+def _places(rows: int, row: int, width: int, turn: int) -> tuple[int, int, int, int]:
+    """Return where w1, b1, w2 and b2 of a row begin, in bytes."""
+    size, changed = hidden_units(width), changed_by(turn, width)
+    kept = width - changed
+    b1 = rows * size * kept
+    w2 = b1 + rows * size
+    b2 = w2 + rows * 2 * changed * size
+    return (
+        8 * row * size * kept,
+        8 * (b1 + row * size),
+        8 * (w2 + row * 2 * changed * size),
+        8 * (b2 + row * 2 * changed),
+    )
+
+
+@kernel
+def _hide(own: Record, row: int) -> None:
+    """Write the kept coordinates of a row, and the hidden units that they make."""
     width = own.n // own.rows
-    size, level, side = hidden_units(width), level_of(own.turn, width), own.turn & 1
-    kept = width - changed_by(own.turn, width)
-    units = floats_at(own.units + 8 * row * size, size)
-    at, bias = row * size * kept, own.rows * size * kept + row * size
+    size, count = hidden_units(width), width - changed_by(own.turn, width)
+    w1, b1, _, _ = _places(own.rows, row, width, own.turn)
+    x, kept = floats_at(own.x + 8 * row * width, width), floats_at(own.kept + 8 * row * width, width)
+    units, biases = floats_at(own.units + 8 * row * size, size), floats_at(own.parameters + b1, size)
+    k = 0
+    for i in range(width):
+        if not is_changed(i, own.turn, width):
+            kept[k] = x[i]
+            k += 1
     for j in range(size):
-        total = p[bias + j]
-        for i in range(width):
-            if (i >> level) & 1 == side:
-                total += p[at] * x[row * width + i]
-                at += 1
-        units[j] = math.tanh(total)
+        weights = own.parameters + w1 + 8 * j * count
+        units[j] = math.tanh(biases[j] + _product(weights, own.kept + 8 * row * width, count))
 
 
 @entry("int64(intp, intp)")
 def _push(stack_address: int, own_address: int) -> int:
     """Write ``y = x exp(s) + t`` where a coordinate is changed; s and t are outputs of the net."""
     own = record_at(own_address, Own)
-    n, rows = own.n, own.rows
-    width = n // rows
-    size, changed, level = hidden_units(width), changed_by(own.turn, width), level_of(own.turn, width)
-    before = rows * size * (width - changed + 1)  # parameters of the first layer of all nets
-    p = floats_at(own.parameters, before + rows * 2 * changed * (size + 1))
-    x, y, logs = floats_at(own.x, n), floats_at(own.y, n), floats_at(own.logs, n)
+    width = own.n // own.rows
+    size, changed = hidden_units(width), changed_by(own.turn, width)
+    x, y, logs = floats_at(own.x, own.n), floats_at(own.y, own.n), floats_at(own.logs, own.n)
     own.logdet = 0.0
-    for row in range(rows):
-        _hide(own, row, p, x)
-        units = floats_at(own.units + 8 * row * size, size)
-        weight, bias = before + row * 2 * changed * size, before + rows * 2 * changed * size + row * 2 * changed
+    for row in range(own.rows):
+        _hide(own, row)
+        units = own.units + 8 * row * size
+        _, _, w2, b2 = _places(own.rows, row, width, own.turn)
+        biases, weights, k = floats_at(own.parameters + b2, 2 * changed), own.parameters + w2, 0
         for i in range(width):
             at = row * width + i
             y[at], logs[at] = x[at], 0.0
-            if (i >> level) & 1 != own.turn & 1:
-                s, t = p[bias], p[bias + changed]
-                for j in range(size):
-                    s += p[weight + j] * units[j]
-                    t += p[weight + changed * size + j] * units[j]
+            if is_changed(i, own.turn, width):
+                s = biases[k] + _product(weights + 8 * k * size, units, size)
+                t = biases[changed + k] + _product(weights + 8 * (changed + k) * size, units, size)
                 logs[at] = BOUND * math.tanh(s / BOUND)
                 y[at] = x[at] * math.exp(logs[at]) + t
                 own.logdet += logs[at]
-                weight, bias = weight + size, bias + 1
+                k += 1
     return 0
 
 
 @kernel
-def _pull_outputs(own: Record, row: int, p: Floats, to_p: Floats) -> None:
+def _pull_outputs(own: Record, row: int) -> None:
     """Pull a row's gradient back to the changed coordinates, the second layer of the net and the hidden units."""
-    n, rows = own.n, own.rows
-    width = n // rows
-    size, changed, level = hidden_units(width), changed_by(own.turn, width), level_of(own.turn, width)
-    before = rows * size * (width - changed + 1)
-    x, to_y, logs = floats_at(own.x, n), floats_at(own.adjoint, n), floats_at(own.logs, n)
-    units, to_units = floats_at(own.units + 8 * row * size, size), floats_at(own.to_units, size)
+    width = own.n // own.rows
+    size, changed = hidden_units(width), changed_by(own.turn, width)
+    x, to_y, logs = floats_at(own.x, own.n), floats_at(own.adjoint, own.n), floats_at(own.logs, own.n)
+    units, to_units = own.units + 8 * row * size, floats_at(own.to_units, size)
+    _, _, w2, b2 = _places(own.rows, row, width, own.turn)
+    to_biases, k = floats_at(own.gradient + b2, 2 * changed), 0
     for j in range(size):
         to_units[j] = 0.0
-    weight, bias = before + row * 2 * changed * size, before + rows * 2 * changed * size + row * 2 * changed
     for i in range(width):
-        if (i >> level) & 1 != own.turn & 1:
+        if is_changed(i, own.turn, width):
             at = row * width + i
             stretch, tilt, to_t = math.exp(logs[at]), logs[at] / BOUND, to_y[at]
             to_s = (to_t * x[at] * stretch + own.weight) * (1.0 - tilt * tilt)
             to_y[at] = to_t * stretch
-            to_p[bias] += to_s
-            to_p[bias + changed] += to_t
-            for j in range(size):
-                to_p[weight + j] += to_s * units[j]
-                to_p[weight + changed * size + j] += to_t * units[j]
-                to_units[j] += to_s * p[weight + j] + to_t * p[weight + changed * size + j]
-            weight, bias = weight + size, bias + 1
+            to_biases[k] += to_s
+            to_biases[changed + k] += to_t
+            for to_output, place in ((to_s, w2 + 8 * k * size), (to_t, w2 + 8 * (changed + k) * size)):
+                _add(own.gradient + place, to_output, units, size)
+                _add(own.to_units, to_output, own.parameters + place, size)
+            k += 1
 
 
 @entry("int64(intp, intp)")
 def _pull(stack_address: int, own_address: int) -> int:
     """Pull a gradient back to the net and to x."""
     own = record_at(own_address, Own)
-    n, rows = own.n, own.rows
-    width = n // rows
-    size, changed, level = hidden_units(width), changed_by(own.turn, width), level_of(own.turn, width)
-    kept = width - changed
-    count = rows * (size * (kept + 1) + 2 * changed * (size + 1))
-    p, to_p = floats_at(own.parameters, count), floats_at(own.gradient, count)
-    x, to_y, to_units = floats_at(own.x, n), floats_at(own.adjoint, n), floats_at(own.to_units, size)
-    for row in range(rows):
-        _pull_outputs(own, row, p, to_p)
-        units = floats_at(own.units + 8 * row * size, size)
-        at, bias = row * size * kept, rows * size * kept + row * size
+    width = own.n // own.rows
+    size, count = hidden_units(width), width - changed_by(own.turn, width)
+    to_units, to_kept, to_y = (
+        floats_at(own.to_units, size),
+        floats_at(own.to_kept, count),
+        floats_at(own.adjoint, own.n),
+    )
+    for row in range(own.rows):
+        _pull_outputs(own, row)
+        w1, b1, _, _ = _places(own.rows, row, width, own.turn)
+        units, to_biases = floats_at(own.units + 8 * row * size, size), floats_at(own.gradient + b1, size)
+        for k in range(count):
+            to_kept[k] = 0.0
         for j in range(size):
             slope = to_units[j] * (1.0 - units[j] * units[j])
-            to_p[bias + j] += slope
-            for i in range(width):
-                if (i >> level) & 1 == own.turn & 1:
-                    to_p[at] += slope * x[row * width + i]
-                    to_y[row * width + i] += slope * p[at]
-                    at += 1
+            to_biases[j] += slope
+            _add(own.gradient + w1 + 8 * j * count, slope, own.kept + 8 * row * width, count)
+            _add(own.to_kept, slope, own.parameters + w1 + 8 * j * count, count)
+        k = 0
+        for i in range(width):
+            if not is_changed(i, own.turn, width):
+                to_y[row * width + i] += to_kept[k]
+                k += 1
     return 0
 
 
@@ -182,8 +220,7 @@ class CouplingFlow(AbstractFlow):
 
     @classmethod
     def inverse(cls, y: Floats, parameters: dict[str, Floats], turn: int = 0) -> Floats:
-        numbers = np.arange(y.shape[1])
-        kept = (numbers >> level_of.py_func(turn, y.shape[1])) & 1 == turn & 1
+        kept = np.array([not is_changed.py_func(i, turn, y.shape[1]) for i in range(y.shape[1])])
         units = np.tanh(y[:, kept] @ parameters["w1"].T + parameters["b1"])
         raw, shift = units @ np.swapaxes(parameters["w2"], 1, 2) + parameters["b2"][:, None]
         x = y.copy()
