@@ -49,7 +49,7 @@ class Group(Labelled):
     rowwise : bool
         Whether each row of the one parameter of the group is approximated for itself.
     options : mapping, optional
-        Of the family: ``{'rank': 5}`` of low_rank.
+        Of the family: ``{'rank': 5}`` of low_rank, ``{'jitter': 0.1}`` of flows.
     start : mapping of str to array_like, optional
         Constrained values to begin the means at. Default: unconstrained 0.
     start_sigma : float or mapping of str to array_like, optional

@@ -48,17 +48,17 @@ def level_of(turn: int, width: int) -> int:
 
 
 @kernel
-def is_changed(i: int, turn: int, width: int) -> bool:
+def is_changed(i: int, turn: int, level: int) -> bool:
     """Tell whether a coordinate of a row is changed, and not kept."""
-    return (i >> level_of(turn, width)) & 1 != turn & 1
+    return (i >> level) & 1 != turn & 1
 
 
 @kernel
 def changed_by(turn: int, width: int) -> int:
     """Return how many coordinates of a row are changed."""
-    count = 0
+    level, count = level_of(turn, width), 0
     for i in range(width):
-        count += is_changed(i, turn, width)
+        count += is_changed(i, turn, level)
     return count
 
 
@@ -104,9 +104,9 @@ def _hide(own: Record, row: int) -> None:
     w1, b1, _, _ = _places(own.rows, row, width, own.turn)
     x, kept = floats_at(own.x + 8 * row * width, width), floats_at(own.kept + 8 * row * width, width)
     units, biases = floats_at(own.units + 8 * row * size, size), floats_at(own.parameters + b1, size)
-    k = 0
+    level, k = level_of(own.turn, width), 0
     for i in range(width):
-        if not is_changed(i, own.turn, width):
+        if not is_changed(i, own.turn, level):
             kept[k] = x[i]
             k += 1
     for j in range(size):
@@ -121,6 +121,7 @@ def _push(stack_address: int, own_address: int) -> int:
     width = own.n // own.rows
     size, changed = hidden_units(width), changed_by(own.turn, width)
     x, y, logs = floats_at(own.x, own.n), floats_at(own.y, own.n), floats_at(own.logs, own.n)
+    level = level_of(own.turn, width)
     own.logdet = 0.0
     for row in range(own.rows):
         _hide(own, row)
@@ -130,7 +131,7 @@ def _push(stack_address: int, own_address: int) -> int:
         for i in range(width):
             at = row * width + i
             y[at], logs[at] = x[at], 0.0
-            if is_changed(i, own.turn, width):
+            if is_changed(i, own.turn, level):
                 s = biases[k] + _product(weights + 8 * k * size, units, size)
                 t = biases[changed + k] + _product(weights + 8 * (changed + k) * size, units, size)
                 logs[at] = BOUND * math.tanh(s / BOUND)
@@ -148,11 +149,11 @@ def _pull_outputs(own: Record, row: int) -> None:
     x, to_y, logs = floats_at(own.x, own.n), floats_at(own.adjoint, own.n), floats_at(own.logs, own.n)
     units, to_units = own.units + 8 * row * size, floats_at(own.to_units, size)
     _, _, w2, b2 = _places(own.rows, row, width, own.turn)
-    to_biases, k = floats_at(own.gradient + b2, 2 * changed), 0
+    to_biases, level, k = floats_at(own.gradient + b2, 2 * changed), level_of(own.turn, width), 0
     for j in range(size):
         to_units[j] = 0.0
     for i in range(width):
-        if is_changed(i, own.turn, width):
+        if is_changed(i, own.turn, level):
             at = row * width + i
             stretch, tilt, to_t = math.exp(logs[at]), logs[at] / BOUND, to_y[at]
             to_s = (to_t * x[at] * stretch + own.weight) * (1.0 - tilt * tilt)
@@ -187,9 +188,9 @@ def _pull(stack_address: int, own_address: int) -> int:
             to_biases[j] += slope
             _add(own.gradient + w1 + 8 * j * count, slope, own.kept + 8 * row * width, count)
             _add(own.to_kept, slope, own.parameters + w1 + 8 * j * count, count)
-        k = 0
+        level, k = level_of(own.turn, width), 0
         for i in range(width):
-            if not is_changed(i, own.turn, width):
+            if not is_changed(i, own.turn, level):
                 to_y[row * width + i] += to_kept[k]
                 k += 1
     return 0
@@ -220,7 +221,8 @@ class CouplingFlow(AbstractFlow):
 
     @classmethod
     def inverse(cls, y: Floats, parameters: dict[str, Floats], turn: int = 0) -> Floats:
-        kept = np.array([not is_changed.py_func(i, turn, y.shape[1]) for i in range(y.shape[1])])
+        width = y.shape[1]
+        kept = np.array([not is_changed.py_func(i, turn, level_of.py_func(turn, width)) for i in range(width)])
         units = np.tanh(y[:, kept] @ parameters["w1"].T + parameters["b1"])
         raw, shift = units @ np.swapaxes(parameters["w2"], 1, 2) + parameters["b2"][:, None]
         x = y.copy()

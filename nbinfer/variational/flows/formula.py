@@ -13,6 +13,9 @@ from nbinfer.variational.flows.flow import AbstractFlow
 from nbinfer.variational.flows.layer import rows_of
 from nbinfer.variational.flows.registry import flow_for_params, flow_for_short_name, known_flows
 
+#: Largest number behind a word.
+MOST = 1000
+
 
 class Formula:
     """Flows one after the other: words with ``-`` between them, ``*`` and a number behind one that is repeated.
@@ -51,10 +54,10 @@ class Formula:
         found: list[type[AbstractFlow]] = []
         for part in self.formula.split("-"):
             name, times, number = part.partition("*")
-            if not name or (times and not (number.isascii() and number.isdigit() and int(number) > 0)):
+            if not name or (times and not (number.isascii() and number.isdigit() and 0 < int(number) <= MOST)):
                 raise ParametrizationError(
                     f"Wrong format of {part!r} in the formula {formula!r}: write words with - between them, and "
-                    "* and a number behind one that is repeated, such as 'scale-hh*4-loc'."
+                    f"* and a number up to {MOST} behind one that is repeated, such as 'scale-hh*4-loc'."
                 )
             found += [flow_for_short_name(name)] * (int(number) if times else 1)
         self.flows = tuple(found)

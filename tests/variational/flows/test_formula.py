@@ -37,6 +37,7 @@ WRONG = {
     "a*b*c": r"Wrong format of 'a\*b\*c'",
     "hh*2*3": r"Wrong format of 'hh\*2\*3'",
     "hh*0": "Wrong format",
+    "hh*1001": "a number up to 1000",
     "hh*x": "Wrong format",
     "hh*-1": "Wrong format",
     "hh*²": "Wrong format",
