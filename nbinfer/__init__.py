@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from nbinfer.variational import (
         ADVI,
         KL,
+        NFVI,
         Approximation,
         CheckParametersConvergence,
         Empirical,
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
         LowRank,
         LowRankADVI,
         MeanField,
+        NormalizingFlow,
         ObjectiveFunction,
         Operator,
         Pathfinder,
@@ -97,6 +99,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ADVI",
     "KL",
+    "NFVI",
     "NUTS",
     "Approximation",
     "BinaryGibbsMetropolis",
@@ -121,6 +124,7 @@ __all__ = [
     "Metropolis",
     "Model",
     "MultiTrace",
+    "NormalizingFlow",
     "ObjectiveFunction",
     "Operator",
     "Pathfinder",

@@ -5,7 +5,7 @@ back to the parameters of the approximation, an optimiser moves these; all of th
 model, families and optimiser by address.
 """
 
-from nbinfer.variational.advi import ADVI, FullRankADVI, KLqp, LowRankADVI
+from nbinfer.variational.advi import ADVI, NFVI, FullRankADVI, KLqp, LowRankADVI
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.callbacks import CheckParametersConvergence, Tracker
 from nbinfer.variational.functions import TestFunction
@@ -30,12 +30,13 @@ from nbinfer.variational.optimizers import (
     total_norm_constraint,
 )
 from nbinfer.variational.pathfinder.method import Pathfinder
-from nbinfer.variational.single_group import Empirical, FullRank, LowRank, MeanField
+from nbinfer.variational.single_group import Empirical, FullRank, LowRank, MeanField, NormalizingFlow
 from nbinfer.variational.values import shared
 
 __all__ = [
     "ADVI",
     "KL",
+    "NFVI",
     "Approximation",
     "CheckParametersConvergence",
     "Empirical",
@@ -47,6 +48,7 @@ __all__ = [
     "LowRank",
     "LowRankADVI",
     "MeanField",
+    "NormalizingFlow",
     "ObjectiveFunction",
     "Operator",
     "Pathfinder",

@@ -11,7 +11,7 @@ from nbinfer.model import Model
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.inference import Inference
 from nbinfer.variational.operators import KL
-from nbinfer.variational.single_group import FullRank, LowRank, MeanField
+from nbinfer.variational.single_group import FullRank, LowRank, MeanField, NormalizingFlow
 
 
 class KLqp(Inference):
@@ -23,7 +23,7 @@ class KLqp(Inference):
         What is fitted.
     beta : float
         Weight of all but the likelihood, see `KL`.
-    estimator : {'stl', 'plain'}
+    estimator : {'stl', 'plain'}, optional
         Of the gradient, see `KL`.
 
     References
@@ -31,7 +31,7 @@ class KLqp(Inference):
     .. [1] R. Ranganath, J. Altosaar, D. Tran and D. M. Blei, "Operator variational inference", NeurIPS (2016).
     """
 
-    def __init__(self, approx: Any, beta: float = 1.0, estimator: str = "stl") -> None:
+    def __init__(self, approx: Any, beta: float = 1.0, estimator: str | None = None) -> None:
         super().__init__(KL, approx, None, beta=beta, estimator=estimator)
 
 
@@ -188,4 +188,60 @@ class LowRankADVI(KLqp):
             LowRank(local_rv, model, random_seed, start, start_sigma, **({} if rank is None else {"rank": rank})),
             beta,
             estimator,
+        )
+
+
+class NFVI(KLqp):
+    """Variational inference with normalizing flows [1]_.
+
+    Parameters
+    ----------
+    flow : str
+        The formula, see `NormalizingFlow`.
+    local_rv : mapping, optional
+        Comes with streaming data.
+    model : Model, optional
+        Default: the model of the enclosing ``with`` block.
+    random_seed : None, int, SeedSequence or Generator
+        Of first values, fits and draws.
+    start : mapping of str to array_like, optional
+        Constrained values that the last loc begins at. Default: unconstrained 0.
+    start_sigma : float or mapping of str to array_like, optional
+        What the last scale begins at. Default 0.1.
+    beta : float
+        Weight of all but the likelihood, see `KL`.
+    estimator : {'plain'}, optional
+        Of the gradient, see `KL`.
+    jitter : float
+        Standard deviation of first values of the other layers.
+
+    References
+    ----------
+    .. [1] D. J. Rezende and S. Mohamed, "Variational inference with normalizing flows", ICML (2015).
+
+    Examples
+    --------
+    >>> import nbinfer as nb
+    >>> model = nb.Model({"x": nb.real(2)}, logp=lambda p, d: -0.5 * p.x[0] ** 2 - 2.0 * (p.x[1] - p.x[0] ** 2) ** 2)
+    >>> inference = nb.NFVI("coupling*4-scale-loc", model=model, random_seed=1, start_sigma=0.5)
+    >>> approx = inference.fit(10, obj_optimizer=nb.adam(learning_rate=0.01), progressbar=False)
+    >>> approx.flow.formula
+    'coupling-coupling-coupling-coupling-scale-loc'
+    """
+
+    def __init__(
+        self,
+        flow: str = "scale-loc",
+        local_rv: Any = None,
+        model: Model | None = None,
+        random_seed: Any = None,
+        start: Mapping[str, Any] | None = None,
+        start_sigma: float | Mapping[str, Any] | None = None,
+        *,
+        beta: float = 1.0,
+        estimator: str | None = None,
+        jitter: float = 1.0,
+    ) -> None:
+        super().__init__(
+            NormalizingFlow(flow, local_rv, model, random_seed, start, start_sigma, jitter), beta, estimator
         )

@@ -169,7 +169,8 @@ class Approximation(Scored):  # numpydoc ignore=PR02
         size : int, optional
             Number of draws, the first axis of the result. Default: one draw, and no such axis.
         deterministic : bool
-            Whether all noise is 0: parameters are then where the mean of the unconstrained ones lies.
+            Whether all noise is 0: parameters are then where the mean of the unconstrained ones lies, unless these are
+            those of a flow.
         more_replacements : mapping of str to array_like, optional
             Values that take the place of parameters or data, of whatever shape.
         random_seed : None, int, SeedSequence or Generator
@@ -185,7 +186,7 @@ class Approximation(Scored):  # numpydoc ignore=PR02
             count("size", size, 1, MOST)
         number = 1 if size is None else size
         if deterministic:
-            positions = np.tile(self.mean, (number, 1))
+            positions = np.tile(self.centre, (number, 1))
         else:
             positions = self.draw(number, random_seed).positions
         values = nodes.evaluated(self.model, function, positions, more_replacements)

@@ -24,6 +24,7 @@ from nbinfer.variational.job import FIT, LATELY, TOLERATED, FitStatus, Progress,
 from nbinfer.variational.nodes import with_data
 from nbinfer.variational.optimizers.descent import Extent as Moving
 from nbinfer.variational.optimizers.rule import Rule
+from nbinfer.variational.python_entry import raised_by
 from nbinfer.variational.values import Shared
 
 
@@ -140,7 +141,7 @@ class Fitting(Jobs):
             own = self.own(k)
             group.family.initialise(own, group.extent)
             own.where[:] = group.coordinates
-            own.entropy = ENTROPY[settings.estimator]
+            own.entropy = ENTROPY[group.family.estimator(settings.estimator)]
             at = self._starts[k]
             for shared in group.params:
                 self._views.append((shared, fit.parameters[at : at + shared.size].reshape(shared.shape)))
@@ -218,21 +219,16 @@ class Fitting(Jobs):
         for name, shared in self.groups[k].params_dict.items():
             if index < shared.size:
                 where = ", ".join(str(int(i)) for i in np.unravel_index(index, shared.shape))
-                return f"{name}[{where}] of {', '.join(self.groups[k].names or ())}"
+                name += f"[{where}]" if where else ""
+                return f"{name} of {', '.join(self.groups[k].names or ())}"
             index -= shared.size
         raise IndexError(index)
 
     def raised(self) -> BaseException:
         """Return what a family or an optimiser in plain Python has raised, and forget it."""
         self.fit.broken = 0
-        entries = [self.settings.rule.function]
-        entries += [entry for group in self.groups for entry in (group.family.draw, group.family.pull)]
-        for entry in entries:
-            error = getattr(entry, "error", None)
-            if error is not None:
-                entry.error = None  # type: ignore[attr-defined]
-                return error  # type: ignore[no-any-return]
-        return FitError("a family or an optimiser has failed.")
+        entries = (entry for group in self.groups for entry in group.family.entries)
+        return raised_by([self.settings.rule.function, *entries])
 
     def failure(self, job: int) -> tuple[BaseException, Point | None]:
         """Return the error that the status means."""

@@ -12,8 +12,11 @@ from nbinfer.arguments import flag, is_number, mapping, numbers, words
 from nbinfer.errors import BatchedGroupError, GroupError, ParametrizationError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
+from nbinfer.random import generator, key_of
 from nbinfer.variational.families import registry
 from nbinfer.variational.families.family import Extent, Family
+from nbinfer.variational.flows.family import NormalizingFlowFamily
+from nbinfer.variational.flows.flow import AbstractFlow
 from nbinfer.variational.labels import Labelled
 from nbinfer.variational.values import Shared
 
@@ -31,10 +34,12 @@ class Group(Labelled):
     group : str or sequence of str, optional
         Names of the parameters. Default: all that no other group of the approximation has.
     vfam : str, optional
-        The family: 'mean_field' ('mf'), 'full_rank' ('fr'), 'low_rank' ('lr') or 'empirical'.
+        The family: 'mean_field' ('mf'), 'full_rank' ('fr'), 'low_rank' ('lr') or 'empirical'; or a formula of flows
+        such as 'scale-hh*4-loc'.
     params : mapping of str to array_like or Shared, optional
-        Parameters of the family instead, whose names say which one it is: mu and rho; mu and L_tril; mu, rho and U; or
-        histogram. No fit changes them unless it is told to by `more_obj_params`.
+        Parameters of the family instead, whose names say which one it is: mu and rho; mu and L_tril; mu, rho and U;
+        histogram; or those of each layer of a flow, ``{0: {'rho': ...}, 1: {'loc': ...}}``. No fit changes them unless
+        it is told to by `more_obj_params`.
     random_seed : None, int, SeedSequence or Generator, optional
         Seed of the approximation that the group becomes part of, if that has none of its own.
     model : Model, optional
@@ -44,7 +49,7 @@ class Group(Labelled):
     rowwise : bool
         Whether each row of the one parameter of the group is approximated for itself.
     options : mapping, optional
-        Of the family: ``{'rank': 5}`` of low_rank.
+        Of the family: ``{'rank': 5}`` of low_rank, ``{'jitter': 0.1}`` of flows.
     start : mapping of str to array_like, optional
         Constrained values to begin the means at. Default: unconstrained 0.
     start_sigma : float or mapping of str to array_like, optional
@@ -94,9 +99,10 @@ class Group(Labelled):
             raise NotImplementedError("local groups come with streaming data; all groups are global.")
         self._given = dict(mapping("params", params))
         if vfam is not None:
-            self.family: Family = registry.by_name(vfam).of(options)
+            self.family: Family = registry.made(vfam, options)
         else:
             self.family = registry.by_parameters(self._given).of_parameters(self._given)
+            self._given = self.family.flattened(self._given)
         self.rowwise, self.random_seed = flag("rowwise", rowwise), random_seed
         self._start, self._start_sigma = start, start_sigma
         self.names: tuple[str, ...] | None = None if group is None else tuple(words("group", group))
@@ -128,7 +134,7 @@ class Group(Labelled):
         -------
         shapes : dict of str to tuple of int
         """
-        return registry.by_name(vfam).of(options).shapes(Extent(n, rows))
+        return registry.made(vfam, options).specification(Extent(n, rows))
 
     @staticmethod
     def group_for_params(params: Mapping[str, Any]) -> type[Family]:
@@ -171,6 +177,7 @@ class Group(Labelled):
         self.coordinates: NDArray[np.int64] = np.concatenate([np.arange(p.start, p.stop) for p in places])
         self.extent = Extent(len(self.coordinates), self._rows(model))
         self.family.check(self.extent)
+        self.family = self.family.spanning(self.extent)
         self._make_parameters(model)
 
     def _rows(self, model: Model) -> int:
@@ -192,14 +199,21 @@ class Group(Labelled):
         if self._given:
             values = {name: self._given_value(name, shape) for name, shape in shapes.items()}
         else:
+            self.family.check_start(bool(self._start), self._start_sigma is not None)
             mean, sigma = first_moments(model, self._start, self._start_sigma)
             first = self.family.first_values(self.extent, mean[self.coordinates], sigma[self.coordinates])
             values = {name: Shared(np.reshape(first[name], shape), name) for name, shape in shapes.items()}
         self.params_dict = values
-        if self._given and self.has_logq and not (self.std > 0.0).all():
-            raise ParametrizationError(
-                f"params of {', '.join(self.names or ())} mean standard deviations that are not positive: {self.std}."
-            )
+        flaw = self.family.flaw(self.values) if self._given and self.has_logq else ""
+        if flaw:
+            raise ParametrizationError(f"params of {', '.join(self.names or ())} {flaw}.")
+
+    def begin(self, sequence: np.random.SeedSequence) -> None:
+        """Draw those first values that a family wants drawn; what has been changed since it was made stays."""
+        drawn = {} if self._given else self.family.drawn_values(self.extent, generator(key_of(sequence)))
+        for name, value in drawn.items():
+            if not self.params_dict[name].get_value(borrow=True).any():
+                self.params_dict[name].set_value(value)
 
     def _given_value(self, name: str, shape: tuple[int, ...]) -> Shared:
         value = self._given[name]
@@ -276,6 +290,18 @@ class Group(Labelled):
     def ndim(self) -> int:
         """Number of unconstrained coordinates."""
         return self.extent.n
+
+    @property
+    def flow(self) -> AbstractFlow:
+        """The flow with these parameters, if the family is one of flows."""
+        if not isinstance(self.family, NormalizingFlowFamily):
+            raise AttributeError(f"{self.short_name} has no flow.")
+        return self.family.flow_of(self.params_dict)
+
+    @property
+    def centre(self) -> Floats:
+        """Unconstrained coordinates of the draw whose noise is 0, shape (ndim,)."""
+        return self.family.centre(self.values)
 
     @property
     def mean(self) -> Floats:

@@ -42,6 +42,9 @@ class Grouped(Labelled):
         self._sequence = seed_sequences(random_seed, 1)[0]
         refuse_discrete(self.model, list(self.model.parameters))
         self._settle()
+        for k, group in enumerate(self.groups):
+            own = self._sequence
+            group.begin(np.random.SeedSequence(own.entropy, spawn_key=(*own.spawn_key, 2, k)))
 
     def _settle(self) -> None:
         """Have the groups divide the parameters among themselves."""
@@ -139,6 +142,11 @@ class Grouped(Labelled):
         return sum(group.ddim for group in self.groups)
 
     # ---- moments
+
+    @property
+    def centre(self) -> Floats:
+        """Unconstrained coordinates of the draw whose noise is 0, in the model's order, shape (ndim,)."""
+        return self._whole([group.centre for group in self.groups])
 
     @property
     def mean(self) -> Floats:

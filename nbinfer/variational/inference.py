@@ -143,7 +143,7 @@ class Inference:
         self._score = self._scored(score)
         self._callbacks = _listed(callbacks)
         self._updates = self.objective.updates(**kwargs)
-        self._updates.fitting.check_start(self.approx.mean)
+        self._updates.fitting.check_start(self.approx.centre)
         self._notes = gradient_warnings(self._updates.fitting.bound)
         if score and not self._score:
             self._notes.append((f"{type(self.objective.op).__name__} has no loss to keep.", NbinferWarning))
@@ -196,7 +196,7 @@ class Inference:
         self.run(n, False, judged=False)
         total = time.perf_counter() - begin
         assert self._updates is not None
-        bound, position = self._updates.fitting.bound, self.approx.mean
+        bound, position = self._updates.fitting.bound, self.approx.centre
         bound.value_and_grad(position)
         begin = time.perf_counter()
         for _ in range(n):

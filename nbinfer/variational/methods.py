@@ -9,7 +9,7 @@ from typing import Any
 from nbinfer.arguments import MOST, count, instance, mapping
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
-from nbinfer.variational.advi import ADVI, FullRankADVI, LowRankADVI
+from nbinfer.variational.advi import ADVI, NFVI, FullRankADVI, LowRankADVI
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.inference import Inference
 from nbinfer.variational.pathfinder.method import Pathfinder
@@ -20,10 +20,11 @@ METHODS: dict[str, type[Inference]] = {
     "fullrank_advi": FullRankADVI,
     "low_rank_advi": LowRankADVI,
     "pathfinder": Pathfinder,
+    "nfvi": NFVI,
 }
 _IN_TURN = "advi->fullrank_advi"
 #: What comes with later parts of variational inference.
-_LATER = ("svgd", "asvgd", "nfvi")
+_LATER = ("svgd", "asvgd")
 
 
 def fit(
@@ -46,9 +47,9 @@ def fit(
     local_rv : mapping, optional
         Comes with streaming data.
     method : str, type or Inference
-        'advi' (independent normal numbers), 'fullrank_advi', 'low_rank_advi', 'pathfinder', or 'advi->fullrank_advi',
-        whose second half begins where the first ends; a class such as `ADVI`; or an inference object, which has model,
-        seed and start already.
+        'advi' (independent normal numbers), 'fullrank_advi', 'low_rank_advi', 'nfvi' (flows; 'nfvi=scale-hh*4-loc' has
+        the formula behind the sign), 'pathfinder', or 'advi->fullrank_advi', whose second half begins where the first
+        ends; a class such as `ADVI`; or an inference object, which has model, seed and start already.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator
@@ -112,6 +113,10 @@ def fit(
     if isinstance(method, type) and issubclass(method, Inference):
         return method(**given, **options).fit(n, **kwargs)
     name = _checked(method)
+    if "=" in name:
+        if "flow" in options:
+            raise TypeError(f"inf_kwargs names a flow, and so does method={method!r}; leave one of them out.")
+        name, _, options["flow"] = name.partition("=")
     _check_options(options, [ADVI, FullRankADVI] if name == _IN_TURN else [METHODS[name]], given)
     if name == _IN_TURN:
         first = ADVI(**given, **options)
@@ -135,6 +140,8 @@ def _checked(method: Any) -> str:
     name = method.strip().lower()
     if name.partition("=")[0] in _LATER:
         raise NotImplementedError(f"method={method!r} comes with a later version; choose {', '.join(METHODS)}.")
+    if name.startswith("nfvi="):
+        return name
     if name not in (*METHODS, _IN_TURN):
         raise ValueError(f"unknown method {method!r}; choose {', '.join(map(repr, (*METHODS, _IN_TURN)))}.")
     return name

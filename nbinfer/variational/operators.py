@@ -169,14 +169,14 @@ class KL(Operator):
     beta : float
         Weight of log prior, log Jacobian and log q, that is of all but the likelihood: above 1 the approximation stays
         closer to the prior [1]_.
-    estimator : {'stl', 'plain'}
+    estimator : {'stl', 'plain'}, optional
         Of the gradient: the path derivative [2]_, which is exact for every draw where q is the posterior, or the whole
-        one.
+        one. Default: 'stl' for the groups whose family has it, 'plain' for flows.
 
     Raises
     ------
     ValueError
-        If `beta` is not positive.
+        If `beta` is not positive, or `estimator` is 'stl' and a group is one of flows.
     ModelError
         If `beta` is not 1 and the density of the model is one piece.
 
@@ -189,13 +189,25 @@ class KL(Operator):
 
     is_compiled = True
 
-    def __init__(self, approx: Approximation, beta: float = 1.0, estimator: str = "stl") -> None:
+    def __init__(self, approx: Approximation, beta: float = 1.0, estimator: str | None = None) -> None:
         super().__init__(approx)
         positive("beta", beta)
-        choice("estimator", estimator, ("stl", "plain"))
         if beta != 1.0:
             needs_terms(approx.model, f"beta = {beta:g}")
-        self.beta, self.estimator = float(beta), estimator
+        self.beta, self.estimator = float(beta), self._checked(estimator)
+
+    def _checked(self, estimator: str | None) -> str:
+        families = [group.family for group in self.approx.groups]
+        lacking = [family.short_name for family in families if "stl" not in family.estimators]
+        if estimator is None:
+            return "plain" if len(lacking) == len(families) else "stl"
+        choice("estimator", estimator, ("stl", "plain"))
+        if estimator == "stl" and lacking:
+            raise ParametrizationError(
+                f"estimator 'stl' needs the path derivative of log q, which {lacking[0]} lacks; take 'plain', or leave "
+                "it out: then each group has the best that there is."
+            )
+        return estimator
 
     def loss(self, f: TestFunction | None, draws: int, replacements: Mapping[str, Any] | None = None) -> float:
         """Return minus the evidence lower bound at new draws, if beta is 1."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from nbinfer.compile import JIT
 from nbinfer.compile.forks import cached_property
 from nbinfer.compile.memory import register
 from nbinfer.engine.job import Status
+from nbinfer.errors import FitError
 
 _PROTOTYPE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_ssize_t, ctypes.c_ssize_t)
 
@@ -52,3 +53,13 @@ class PythonEntry:
         """Call the function from Python; what it raises comes out."""
         self._function(first, second)
         return int(Status.OK)
+
+
+def raised_by(entries: Iterable[Any]) -> BaseException:
+    """Return what one of some C functions in plain Python has raised, and forget it."""
+    for entry in entries:
+        error = getattr(entry, "error", None)
+        if error is not None:
+            entry.error = None
+            return error  # type: ignore[no-any-return]
+    return FitError("a family or an optimiser has failed.")

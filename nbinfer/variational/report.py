@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from nbinfer.diagnostics.psis import RELIABLE
 
+#: What comes nearer to a posterior than a family did; for others it is full rank.
+_WIDER = {"full_rank": "Reparameterise", "normalizing_flow": "Take more layers, reparameterise"}
+
 
 class FitReport(NamedTuple):
     """What is to be known of a fit; ``print`` shows it.
@@ -45,12 +48,11 @@ class FitReport(NamedTuple):
         """What is wrong, with a remedy, in a sentence or two each."""
         found = []
         if self.khat > RELIABLE:
-            wider = "" if self.family == "full_rank" else "Take method='fullrank_advi', reparameterise the model, or "
-            wider = wider or "Reparameterise the model, or "
+            wider = _WIDER.get(self.family, "Take method='fullrank_advi', reparameterise")
             found.append(
                 f"k-hat is {self.khat:.2f}, above {RELIABLE}: the approximation is too far from the posterior for its "
-                f"means and standard deviations to be relied on. Fit longer if the loss still falls. {wider}sample it "
-                "with nb.sample."
+                f"means and standard deviations to be relied on. Fit longer if the loss still falls. {wider} the "
+                "model, or sample it with nb.sample."
             )
         if self.converged is False and not self.interrupted:
             found.append("The fit came to its last iteration before it converged. Go on with refine, or raise n.")

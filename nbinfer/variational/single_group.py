@@ -148,6 +148,51 @@ class LowRank(SingleGroupApproximation):  # numpydoc ignore=PR02
     vfam = "low_rank"
 
 
+class NormalizingFlow(SingleGroupApproximation):
+    """Standard normal numbers, pushed through the layers of a formula [1]_.
+
+    Parameters
+    ----------
+    flow : str
+        The formula, such as ``'scale-hh*4-loc'``, of the words planar, radial, hh, loc, scale and coupling.
+    local_rv : mapping, optional
+        Comes with streaming data.
+    model : Model, optional
+        Default: the model of the enclosing ``with`` block.
+    random_seed : None, int, SeedSequence or Generator
+        Of first values, fits and draws.
+    start : mapping of str to array_like, optional
+        Constrained values that the last loc begins at; refused where there is none. Default: unconstrained 0.
+    start_sigma : float or mapping of str to array_like, optional
+        What the last scale begins at; refused where there is none. Default 0.1.
+    jitter : float
+        Standard deviation of first values of the other layers.
+
+    Raises
+    ------
+    ParametrizationError
+        If the formula is wrong, or a layer needs more coordinates than there are.
+
+    References
+    ----------
+    .. [1] D. J. Rezende and S. Mohamed, "Variational inference with normalizing flows", ICML (2015).
+    """
+
+    vfam = "normalizing_flow"
+
+    def __init__(
+        self,
+        flow: str = "scale-loc",
+        local_rv: Any = None,
+        model: Model | None = None,
+        random_seed: Any = None,
+        start: Mapping[str, Any] | None = None,
+        start_sigma: float | Mapping[str, Any] | None = None,
+        jitter: float = 1.0,
+    ) -> None:
+        super().__init__(local_rv, model, random_seed, start, start_sigma, flow=flow, jitter=jitter)
+
+
 class Empirical(SingleGroupApproximation):
     """Draws that there are already, each as likely as any other.
 

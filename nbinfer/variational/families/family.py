@@ -139,6 +139,8 @@ class Family:
     supports_batched: ClassVar[bool] = True
     #: Whether gradients can move its parameters.
     moves: ClassVar[bool] = True
+    #: How the entropy can contribute to gradients, the best first.
+    estimators: ClassVar[tuple[str, ...]] = ("stl", "plain")
 
     @property
     def short_name(self) -> str:
@@ -161,6 +163,19 @@ class Family:
         """Make the family that has parameters of these shapes."""
         return cls()
 
+    @property
+    def entries(self) -> list[Any]:
+        """The C functions that it is made of, which may keep what Python raised in them."""
+        return [self.draw, self.pull]
+
+    def estimator(self, wanted: str) -> str:
+        """Return how the entropy contributes here, where an estimator is wanted: as near to that as can be."""
+        return wanted if wanted in ("none", *self.estimators) else self.estimators[0]
+
+    def spanning(self, extent: Extent) -> Family:
+        """Return the family as it spans this, if it has to know."""
+        return self
+
     def n_noise(self, extent: Extent) -> int:
         """Return how many standard normal numbers a draw is made of."""
         return extent.n
@@ -169,6 +184,18 @@ class Family:
         """Raise an error if the family cannot span this."""
         if extent.rows != 1 and not self.supports_batched:
             raise BatchedGroupError(f"{self.short_name} cannot approximate row by row; leave out rowwise.")
+
+    def check_start(self, start: bool, start_sigma: bool) -> None:
+        """Raise an error if first values cannot heed what the user gives."""
+
+    @classmethod
+    def flattened(cls, given: Mapping[Any, Any]) -> dict[str, Any]:
+        """Return parameters that a user gives by their names in `shapes`."""
+        return dict(given)
+
+    def specification(self, extent: Extent) -> dict[Any, Any]:
+        """Return shapes of the parameters in the form in which a user gives them."""
+        return dict(self.shapes(extent))
 
     @classmethod
     def parameter_names(cls) -> tuple[str, ...]:
@@ -190,12 +217,25 @@ class Family:
         """
         raise NotImplementedError
 
+    def drawn_values(self, extent: Extent, rng: np.random.Generator) -> dict[str, Floats]:
+        """Draw first values of those parameters that would not know where to go from 0."""
+        return {}
+
     def initialise(self, own: Memory, extent: Extent) -> None:
         """Write the settings; all is 0 before."""
         own.n, own.rows, own.n_noise = extent.n, extent.rows, self.n_noise(extent)
 
     def connect(self, own: Memory) -> None:
         """Write addresses of what does not lie in the block."""
+
+    def flaw(self, parameters: Parameters) -> str:
+        """Return why there is no density with these parameters; nothing, if there is one."""
+        std = self.std(parameters)
+        return "" if (std > 0.0).all() else f"mean standard deviations that are not positive: {std}"
+
+    def centre(self, parameters: Parameters) -> Floats:
+        """Return the draw whose noise is 0, shape (n,): where it is normal, the mean."""
+        return self.mean(parameters)
 
     def mean(self, parameters: Parameters) -> Floats:
         """Return the mean, shape (n,)."""
@@ -215,5 +255,5 @@ class Family:
         if not self.has_logq:
             raise ExplicitInferenceError(
                 f"{who} needs the density of the approximation, and {self.short_name} has none; take mean_field, "
-                "full_rank or low_rank."
+                "full_rank, low_rank or a flow."
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nbinfer.arguments import mapping
 from nbinfer.errors import ParametrizationError
 from nbinfer.variational.families.empirical import EmpiricalFamily
 from nbinfer.variational.families.family import Family
@@ -12,6 +13,9 @@ from nbinfer.variational.families.full_rank import FullRankFamily
 from nbinfer.variational.families.low_rank import LowRankFamily
 from nbinfer.variational.families.mean_field import MeanFieldFamily
 from nbinfer.variational.families.pathfinder import PathfinderFamily
+from nbinfer.variational.flows.family import NormalizingFlowFamily
+from nbinfer.variational.flows.formula import Formula, seems_like_flow_params, seems_like_formula
+from nbinfer.variational.flows.registry import known_flows
 
 _BY_NAME: dict[str, type[Family]] = {}
 _BY_PARAMETERS: dict[frozenset[str], type[Family]] = {}
@@ -47,12 +51,13 @@ def register(family: type[Family]) -> type[Family]:
         other = _BY_NAME[taken[0]] if taken else _BY_PARAMETERS[spec]
         raise ValueError(f"{other.__name__} has the {what} already.")
     _BY_NAME.update(dict.fromkeys(family.names, family))
-    _BY_PARAMETERS[spec] = family
+    if spec:
+        _BY_PARAMETERS[spec] = family
     return family
 
 
 def by_name(name: Any) -> type[Family]:
-    """Return the family of a name.
+    """Return the family of a name, or of a formula of flows.
 
     Raises
     ------
@@ -60,9 +65,33 @@ def by_name(name: Any) -> type[Family]:
         If there is none.
     """
     found = _BY_NAME.get(name.strip().lower()) if isinstance(name, str) else None
-    if found is None:
-        raise ParametrizationError(f"unknown vfam {name!r}; choose {', '.join(map(repr, _BY_NAME))}.")
-    return found
+    if found is not None:
+        return found
+    if isinstance(name, str) and ("-" in name or "*" in name):
+        Formula(name)  # says what is wrong
+    if seems_like_formula(name):
+        return NormalizingFlowFamily
+    raise ParametrizationError(
+        f"unknown vfam {name!r}; choose {', '.join(map(repr, _BY_NAME))}, or a formula such as 'scale-hh*4-loc' of the "
+        f"flows {known_flows()}."
+    )
+
+
+def made(vfam: Any, options: Any) -> Family:
+    """Return the family of a name or a formula, with options.
+
+    Raises
+    ------
+    ParametrizationError
+        If there is none, or it lacks an option.
+    """
+    kind = by_name(vfam)
+    if vfam.strip().lower() in _BY_NAME:
+        return kind.of(options)
+    given = mapping("options", options)
+    if "flow" in given:
+        raise ParametrizationError(f"options names the flow {given['flow']!r}, and vfam is the formula {vfam!r}.")
+    return kind.of({"flow": vfam, **given})
 
 
 def by_parameters(parameters: Mapping[str, Any]) -> type[Family]:
@@ -73,12 +102,17 @@ def by_parameters(parameters: Mapping[str, Any]) -> type[Family]:
     ParametrizationError
         If there is none; it says what is missing of the one that comes closest.
     """
+    if seems_like_flow_params(parameters):
+        return NormalizingFlowFamily
     got = frozenset(parameters)
     if got in _BY_PARAMETERS:
         return _BY_PARAMETERS[got]
     needed = "; or ".join(", ".join(family.parameter_names()) for family in _BY_PARAMETERS.values())
+    needed += "; or those of flows, {0: {...}, 1: {...}, ...}"
     raise ParametrizationError(f"params must be one of: {needed}; got {', '.join(map(str, parameters)) or 'none'}.")
 
 
-for _family in (MeanFieldFamily, FullRankFamily, LowRankFamily, EmpiricalFamily, PathfinderFamily):
+for _family in (
+    MeanFieldFamily, FullRankFamily, LowRankFamily, EmpiricalFamily, NormalizingFlowFamily, PathfinderFamily,
+):  # fmt: skip
     register(_family)

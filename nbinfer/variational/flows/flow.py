@@ -1,0 +1,250 @@
+"""Flows: layers with parameters, each of which may stand on another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nbinfer.arguments import count, mapping, numbers
+from nbinfer.errors import ParametrizationError
+from nbinfer.random import generator, key_of, seed_sequences
+from nbinfer.variational.families.family import HALF_LOG_TWO_PI, Extent
+from nbinfer.variational.flows.layer import Floats, Layer, refuse_too_few, rows_of
+from nbinfer.variational.flows.stack import Stack
+from nbinfer.variational.values import Shared
+
+
+class AbstractFlow(Layer):
+    """Base of the flows: a kind of layer, and as an object one with parameters, on top of what it stands on.
+
+    Parameters
+    ----------
+    z0 : AbstractFlow or array_like, optional
+        The flow that it stands on; or points, shape (..., dim), or (..., batch_size, dim). Default: the point 0.
+    dim : int, optional
+        Coordinates of a row. Default: those of `z0`.
+    jitter : float
+        Standard deviation of first values, where `params` is not given.
+    params : mapping of str to array_like or Shared, optional
+        The parameters.
+    batch_size : int, optional
+        Number of rows that have parameters of their own; these are then the first axis of every parameter.
+    local : bool
+        Comes with streaming data.
+    random_seed : None, int, SeedSequence or Generator
+        Of first values.
+
+    Raises
+    ------
+    ParametrizationError
+        If names or shapes of `params` are others, or `dim` is too small.
+
+    See Also
+    --------
+    Formula : Several on top of each other.
+
+    Notes
+    -----
+    A kind of one's own is a subclass with `short_name`, `shapes` and the two kernels of
+    `nbinfer.variational.flows.layer`, or one of `PythonFlow`; formulas know it after `register_flow`.
+
+    Examples
+    --------
+    >>> from nbinfer.variational.flows import LocFlow, ScaleFlow
+    >>> scale = ScaleFlow([[1.0, -1.0]], params={"rho": [0.0, 0.0]})
+    >>> LocFlow(scale, params={"loc": [1.0, 2.0]}).forward.round(4)
+    array([[1.6931, 1.3069]])
+    """
+
+    def __init__(
+        self,
+        z0: AbstractFlow | ArrayLike | None = None,
+        dim: int | None = None,
+        jitter: float = 1.0,
+        params: Mapping[str, Any] | None = None,
+        batch_size: int | None = None,
+        local: bool = False,
+        random_seed: Any = None,
+    ) -> None:
+        if local:
+            raise NotImplementedError("local flows come with streaming data; all flows are global.")
+        self.parent = z0 if isinstance(z0, AbstractFlow) else None
+        if self.parent is not None:
+            dim, batch_size = self.parent.dim, self.parent.batch_size
+        elif dim is None:
+            if z0 is None:
+                raise TypeError("a flow needs z0 or dim to know its number of coordinates.")
+            dim = numbers("z0", z0).shape[-1]
+        count("dim", dim, 1, 2**40)
+        self.dim: int = dim
+        self.batch_size: int | None = batch_size
+        self.extent = Extent(dim * (batch_size or 1), batch_size or 1)
+        self.turn = sum(type(flow) is type(self) for flow in self._below())
+        refuse_too_few(type(self), dim)
+        self.z0 = None if z0 is None or self.parent is not None else numbers("z0", z0)
+        self.shared_params = self._made(mapping("params", params), jitter, random_seed)
+
+    def _made(self, given: Mapping[str, Any], jitter: float, random_seed: Any) -> dict[str, Shared]:
+        shapes = {name: rows_of(s, self.extent.rows) for name, s in self.shapes(self.dim, self.turn).items()}
+        if given and set(given) != set(shapes):
+            raise ParametrizationError(
+                f"params of {self.short_name} must be {', '.join(shapes)}; got {', '.join(map(str, given))}."
+            )
+        spread = self.spread(self.dim, self.turn)
+        rng = None if given else generator(key_of(seed_sequences(random_seed, 1)[0]))
+        found = {}
+        for name, shape in shapes.items():
+            if rng is None:
+                value = given[name]
+                found[name] = value if isinstance(value, Shared) else Shared(numbers(f"params[{name!r}]", value), name)
+                if found[name].size != math.prod(shape):
+                    raise ParametrizationError(f"params[{name!r}] must have shape {shape}, got {found[name].shape}.")
+            else:
+                found[name] = Shared(jitter * spread.get(name, 0.0) * rng.standard_normal(shape), name)
+        return found
+
+    def _below(self) -> list[AbstractFlow]:
+        """Return the flows that it stands on, the first one first."""
+        return [] if self.parent is None else [*self.parent._below(), self.parent]
+
+    # ---- what it stands on
+
+    @property
+    def isroot(self) -> bool:
+        """Whether it stands on no other."""
+        return self.parent is None
+
+    @property
+    def root(self) -> AbstractFlow:
+        """The lowest flow."""
+        return self if self.parent is None else self.parent.root
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is local; none is yet."""
+        return False
+
+    @property
+    def formula(self) -> str:
+        """The formula of all flows from the lowest to this one."""
+        return "-".join(flow.short_name for flow in (*self._below(), self))
+
+    @property
+    def params(self) -> list[Shared]:
+        """Its own parameters."""
+        return list(self.shared_params.values())
+
+    @property
+    def all_params(self) -> list[Shared]:
+        """Those of the flows below it, the lowest first, and its own."""
+        return [shared for flow in (*self._below(), self) for shared in flow.params]
+
+    # ---- points
+
+    @property
+    def forward(self) -> Floats:
+        """Images of the root's `z0`, of its shape."""
+        return self.forward_pass(self._start)
+
+    @property
+    def logdet(self) -> Floats:
+        """Log of the size of its own determinant at these points, summed over rows, shape (...)."""
+        found: Floats = self._pass(self._start)[1][-1]
+        return found
+
+    @property
+    def sum_logdets(self) -> Floats:
+        """That of all flows together."""
+        found: Floats = self._pass(self._start)[1].sum(axis=0)
+        return found
+
+    @property
+    def _start(self) -> Floats:
+        z0 = self.root.z0
+        return np.zeros(self.extent.n) if z0 is None else z0
+
+    def _pass(self, z0: ArrayLike) -> tuple[Floats, Floats]:
+        """Return images, shape (..., n), and log-determinants of each layer, shape (layers, ...)."""
+        points = numbers("z0", z0)
+        n = self.extent.n
+        axes = points.ndim - (2 if self.batch_size is not None and points.shape[-1] != n else 1)
+        if axes < 0 or math.prod(points.shape[axes:]) != n:
+            wanted = f"(..., {self.dim})" if self.batch_size is None else f"(..., {self.batch_size}, {self.dim})"
+            raise ValueError(f"points must have shape {wanted}, got {points.shape}.")
+        lead = points.shape[:axes]
+        flows = (*self._below(), self)
+        values = {f"{k}.{name}": s.get_value(True) for k, f in enumerate(flows) for name, s in f.shared_params.items()}
+        images, logdets = Stack([type(f) for f in flows]).passed(self.extent, values, points.reshape(-1, n))
+        return images[-1].reshape(points.shape), logdets.reshape(len(flows), *lead)
+
+    def forward_pass(self, z0: ArrayLike) -> Floats:
+        """Return images of points under all flows from the lowest to this one.
+
+        Parameters
+        ----------
+        z0 : array_like, shape (..., dim) or (..., batch_size, dim)
+
+        Returns
+        -------
+        z : ndarray
+            Of the same shape.
+        """
+        return self._pass(z0)[0]
+
+    def inverse_pass(self, z: ArrayLike) -> Floats:
+        """Return the points whose images under all flows are given.
+
+        Parameters
+        ----------
+        z : array_like, shape (..., dim) or (..., batch_size, dim)
+
+        Returns
+        -------
+        z0 : ndarray
+            Of the same shape.
+
+        Raises
+        ------
+        NotImplementedError
+            If one of the flows knows no way back.
+        """
+        points = numbers("z", z)
+        found = points.reshape(-1, self.extent.rows, self.dim)
+        for flow in (self, *reversed(self._below())):
+            rows = range(self.extent.rows)
+            found = np.stack([flow.inverse(found[:, row], flow._of_row(row), flow.turn) for row in rows], axis=1)
+        return found.reshape(points.shape)
+
+    def _of_row(self, row: int) -> dict[str, Any]:
+        """Return the numbers of its parameters that belong to one row."""
+        shapes, rows = self.shapes(self.dim, self.turn), self.extent.rows
+        return {name: self.shared_params[name].get_value(True).reshape(rows, *shapes[name])[row] for name in shapes}
+
+    def logq(self, z: ArrayLike) -> Floats:
+        """Return the log density at points, wherever they are, of what the flows make of standard normal numbers.
+
+        Parameters
+        ----------
+        z : array_like, shape (..., dim) or (..., batch_size, dim)
+
+        Returns
+        -------
+        logq : ndarray, shape (...)
+
+        Raises
+        ------
+        NotImplementedError
+            If one of the flows knows no way back.
+        """
+        z0 = self.inverse_pass(z)
+        logdets = self._pass(z0)[1].sum(axis=0)
+        squares = np.sum(z0.reshape(*logdets.shape, -1) ** 2, axis=-1)
+        found: Floats = -0.5 * squares - self.extent.n * HALF_LOG_TWO_PI - logdets
+        return found
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.formula} of {self.dim} coordinates>"
