@@ -274,6 +274,16 @@ class Memory:
             raise AttributeError(f"{name!r} is no declared number")
         self.record[name] = value
 
+    def clear(self) -> None:
+        """Set all numbers and arrays to 0, as they began; addresses of parts stay."""
+        for name in self._place.state.fields:
+            self.record[name] = 0
+        for name, part in self._place.parts.items():
+            if isinstance(part, Place):
+                getattr(self, name).clear()
+            else:
+                getattr(self, name)[...] = 0
+
     @property
     def address(self) -> Any:
         """Address of the record, or those of all."""

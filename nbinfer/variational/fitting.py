@@ -82,7 +82,8 @@ class Fitting(Jobs):
         settings: Settings,
         replacements: Mapping[str, Any] | None = None,
     ) -> None:
-        self.settings, self.replacements = settings, dict(mapping("more_replacements", replacements))
+        self.settings, self.moved = settings, list(moved)
+        self.replacements = dict(mapping("more_replacements", replacements))
         self._model = model
         self.groups = [*moved, *(group for group in groups if group not in moved)]
         sizes = [sum(shared.size for shared in group.params) for group in self.groups]
@@ -125,7 +126,8 @@ class Fitting(Jobs):
         return Memory(self._places[k], self.state[0], self._work[0])
 
     @property
-    def _rule(self) -> Memory:
+    def rule(self) -> Memory:
+        """What the optimiser keeps, by name."""
         return Memory(self._rule_place, self.state[0], self._work[0])
 
     def _begin(self, moving: Moving) -> None:
@@ -136,7 +138,7 @@ class Fitting(Jobs):
         fit.n_draws, fit.beta = settings.n_draws, settings.beta
         fit.largest_norm = settings.largest_norm or 0.0
         fit.descent.n = self.n_moved
-        settings.rule.initialise(self._rule, moving)
+        settings.rule.initialise(self.rule, moving)
         for k, group in enumerate(self.groups):
             own = self.own(k)
             group.family.initialise(own, group.extent)
@@ -157,8 +159,8 @@ class Fitting(Jobs):
         super().connect()
         fit, settings = self.fit, self.settings
         fit.density, fit.context = self.densities.function, self.densities.context(FITTING)
-        fit.update, fit.rule = settings.rule.function.address, self._rule.address
-        settings.rule.connect(self._rule)
+        fit.update, fit.rule = settings.rule.function.address, self.rule.address
+        settings.rule.connect(self.rule)
         parameters, gradient = int(fit.record["parameters"]), int(fit.record["gradient"])
         fit.descent.parameters, fit.descent.gradient = parameters, gradient
         table = []

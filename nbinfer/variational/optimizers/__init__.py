@@ -1,5 +1,6 @@
 """Stochastic optimisers: the rules by which parameters of approximations follow their noisy gradients."""
 
+from nbinfer.variational.optimizers.averaged import averaged_adam
 from nbinfer.variational.optimizers.custom import custom
 from nbinfer.variational.optimizers.functions import (
     adadelta,
@@ -27,6 +28,7 @@ __all__ = [
     "adamax",
     "apply_momentum",
     "apply_nesterov_momentum",
+    "averaged_adam",
     "custom",
     "momentum",
     "nesterov_momentum",
