@@ -250,6 +250,28 @@ class Family:
         found: Floats = np.sqrt(np.diag(self.cov(parameters)))
         return found
 
+    def is_identified(self, extent: Extent) -> bool:
+        """Tell whether other parameters mean another distribution, so that an average of them means something."""
+        return True
+
+    def divergence(self, parameters: Parameters, others: Parameters) -> float:
+        """Return the symmetrised Kullback-Leibler divergence of two of its distributions, in nats.
+
+        Parameters
+        ----------
+        parameters, others : mapping of str to ndarray
+            Of the two.
+
+        Raises
+        ------
+        ExplicitInferenceError
+            If it has no closed form.
+        """
+        raise ExplicitInferenceError(
+            f"the divergence of two distributions of {self.short_name} has no closed form, which a rule of convergence "
+            "needs; take mean_field, full_rank or low_rank, or nb.CheckParametersConvergence."
+        )
+
     def needs_logq(self, who: str) -> None:
         """Raise an error if the density of draws is not known."""
         if not self.has_logq:

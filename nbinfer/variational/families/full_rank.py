@@ -20,6 +20,7 @@ from nbinfer.variational.families.family import (
     log_scale,
     per_coordinate,
 )
+from nbinfer.variational.families.normal import between_normals
 
 FULL_RANK = State(base=GROUP, leads=True, work={"solved": floats(per_coordinate)})
 Own = FULL_RANK.record
@@ -110,3 +111,7 @@ class FullRankFamily(Family):
     def cov(self, parameters: Parameters) -> Floats:
         factor = self.factor(parameters)
         return factor @ factor.T
+
+    def divergence(self, parameters: Parameters, others: Parameters) -> float:
+        (mean, cov), (other_mean, other_cov) = ((self.mean(p), self.cov(p)) for p in (parameters, others))
+        return between_normals(mean, cov, other_mean, other_cov)

@@ -28,6 +28,7 @@ from nbinfer.variational.families.family import (
     softplus_of,
     sum_of_logs,
 )
+from nbinfer.variational.families.normal import between_normals
 
 LOW_RANK = State(
     base=GROUP,
@@ -226,3 +227,10 @@ class LowRankFamily(Family):  # numpydoc ignore=PR02
         directions = parameters["U"]
         found: Floats = np.diag(softplus_of(parameters["rho"]) ** 2) + directions @ directions.T
         return found
+
+    def is_identified(self, extent: Extent) -> bool:
+        return self.columns(extent) == 1  # several may be turned among themselves
+
+    def divergence(self, parameters: Parameters, others: Parameters) -> float:
+        (mean, cov), (other_mean, other_cov) = ((self.mean(p), self.cov(p)) for p in (parameters, others))
+        return between_normals(mean, cov, other_mean, other_cov)

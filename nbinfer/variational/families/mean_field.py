@@ -25,6 +25,7 @@ from nbinfer.variational.families.family import (
     sum_of_logs,
     sum_of_squares,
 )
+from nbinfer.variational.families.normal import between_independent
 
 MEAN_FIELD = State(base=GROUP, leads=True, work={"sigma": floats(per_coordinate)})
 Own = MEAN_FIELD.record
@@ -89,3 +90,7 @@ class MeanFieldFamily(Family):
 
     def std(self, parameters: Parameters) -> Floats:
         return np.ravel(softplus_of(parameters["rho"]))
+
+    def divergence(self, parameters: Parameters, others: Parameters) -> float:
+        (mean, std), (other_mean, other_std) = ((self.mean(p), self.std(p)) for p in (parameters, others))
+        return between_independent(mean, std, other_mean, other_std)
