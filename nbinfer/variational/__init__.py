@@ -30,6 +30,7 @@ from nbinfer.variational.optimizers import (
     total_norm_constraint,
 )
 from nbinfer.variational.pathfinder.method import Pathfinder
+from nbinfer.variational.raabbvi import RAABBVI
 from nbinfer.variational.single_group import Empirical, FullRank, LowRank, MeanField, NormalizingFlow
 from nbinfer.variational.values import shared
 
@@ -37,6 +38,7 @@ __all__ = [
     "ADVI",
     "KL",
     "NFVI",
+    "RAABBVI",
     "Approximation",
     "CheckParametersConvergence",
     "Empirical",

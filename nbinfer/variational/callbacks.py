@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nbinfer.arguments import MOST, choice, count, function, positive
+from nbinfer.arguments import MOST, choice, count, function, positive, several
 
 Floats = NDArray[np.float64]
 
@@ -129,3 +129,16 @@ def _with_arguments(f: Callable[..., Any]) -> Callable[..., Any]:
     except ValueError:  # it does not say
         return f
     return lambda approx, losses, i: f()
+
+
+def listed(callbacks: Any) -> list[Callable[..., Any]]:
+    """Return the callbacks of a fit, checked."""
+    if callbacks is None:
+        return []
+    found = [callbacks] if callable(callbacks) else several("callbacks", callbacks, "a sequence of functions")
+    for k, callback in enumerate(found):
+        function(f"callbacks[{k}]", callback)
+        if isinstance(callback, type):
+            raise TypeError(f"callbacks[{k}] is the class {callback.__name__}; pass one that is made, with ().")
+        count(f"callbacks[{k}].every", getattr(callback, "every", 1), 1, MOST)
+    return found

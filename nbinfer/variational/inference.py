@@ -11,16 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, count, flag, function, several
+from nbinfer.arguments import MOST, count, flag
 from nbinfer.engine.driver import Outcome
 from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.progress import Display, display_for
 from nbinfer.engine.task import Task, finished
 from nbinfer.errors import ConvergenceWarning, NbinferWarning
 from nbinfer.variational.approximation import Approximation
+from nbinfer.variational.callbacks import listed
+from nbinfer.variational.course import Course
 from nbinfer.variational.job import advance
 from nbinfer.variational.objective import ObjectiveUpdates, check_function_options
 from nbinfer.variational.operators import Operator
+from nbinfer.variational.raabbvi import rule_of_convergence
 from nbinfer.variational.report import FitReport
 from nbinfer.variational.scored import LATE
 
@@ -65,6 +68,7 @@ class Inference:
         self.objective = op(approx, **kwargs)(tf)
         self._updates: ObjectiveUpdates | None = None
         self._callbacks: list[Callable[..., Any]] = []
+        self._course: Course | None = None
         self._score = True
         self._notes: list[tuple[str, type[Warning]]] = []
 
@@ -98,7 +102,8 @@ class Inference:
         fn_kwargs : mapping, optional
             As in `run_profiling`.
         **kwargs : object
-            Options of `ObjectiveFunction.updates`: obj_n_mc, obj_optimizer, total_grad_norm_constraint, ....
+            `convergence`, as in `begin`, and options of `ObjectiveFunction.updates`: obj_n_mc, obj_optimizer,
+            total_grad_norm_constraint, ....
 
         Returns
         -------
@@ -127,7 +132,11 @@ class Inference:
         return self.run(n, progressbar)
 
     def begin(
-        self, score: bool | None = None, callbacks: Sequence[Callable[..., Any]] | None = None, **kwargs: Any
+        self,
+        score: bool | None = None,
+        callbacks: Sequence[Callable[..., Any]] | None = None,
+        convergence: Any = None,
+        **kwargs: Any,
     ) -> None:
         """Set up a fit: a new optimiser, callbacks.
 
@@ -137,12 +146,25 @@ class Inference:
             As in `fit`.
         callbacks : sequence of callable, optional
             As in `fit`.
+        convergence : {'raabbvi'} or RAABBVI, optional
+            The rule that ends the fit before its last iteration.
         **kwargs : object
             As in `fit`.
+
+        Raises
+        ------
+        ExplicitInferenceError
+            If the rule knows no distance between distributions of a family.
+        ValueError
+            If there is no rule of this name, or it cannot lower the learning rate.
         """
+        rule = rule_of_convergence(convergence)
+        if rule is not None:
+            kwargs["obj_optimizer"] = rule.optimizer(kwargs.get("obj_optimizer"))
         self._score = self._scored(score)
-        self._callbacks = _listed(callbacks)
+        self._callbacks = listed(callbacks)
         self._updates = self.objective.updates(**kwargs)
+        self._course = None if rule is None else Course(rule, self._updates.fitting)
         self._updates.fitting.check_start(self.approx.centre)
         self._notes = gradient_warnings(self._updates.fitting.bound)
         if score and not self._score:
@@ -233,7 +255,19 @@ class Inference:
         until = int(fitting.fit.done) + n
         describe = functools.partial(described, fitting)
         display = display_for(progressbar, [self.approx.short_title], until, "it", describe)
-        task = _Fit(self.approx, self._updates, self._callbacks, until, display, self._score, judged, calls_above())
+        if self._course is not None:
+            self._course.resume()
+        task = _Fit(
+            self.approx,
+            self._updates,
+            self._callbacks,
+            self._course,
+            until,
+            display,
+            self._score,
+            judged,
+            calls_above(),
+        )
         while self._notes:  # once, not when a fit is refined
             task.say(*self._notes.pop(0))
         return finished(task)
@@ -247,6 +281,7 @@ class _Fit(Task[Approximation]):
         approx: Approximation,
         updates: ObjectiveUpdates,
         callbacks: Sequence[Callable[..., Any]],
+        course: Course | None,
         until: int,
         display: Display,
         score: bool,
@@ -254,7 +289,7 @@ class _Fit(Task[Approximation]):
         depth: int,
     ) -> None:
         super().__init__(depth)
-        self._approx, self._updates, self._callbacks = approx, updates, callbacks
+        self._approx, self._updates, self._callbacks, self._course = approx, updates, callbacks, course
         self._until, self._display, self._score, self._judged = until, display, score, judged
         self._begun = int(updates.fitting.fit.done)
         self._halted = False
@@ -268,6 +303,8 @@ class _Fit(Task[Approximation]):
         except Exception as error:
             self.error = self.error or error
         self._display.close()
+        if self._course is not None and self.error is None:
+            self._course.pause()
         self._approx.report = self._report()
         self.result = self._approx
         if self.error is None:
@@ -286,12 +323,14 @@ class _Fit(Task[Approximation]):
                 break
             self._updates.set_more()
             ended = self._called(int(fitting.fit.done))
+            ended = ended or (self._course is not None and self._course.look())
         return outcome
 
     def _next(self, done: int) -> int:
         """Return the next iteration after which something is due."""
         periods = [every for every in (self._updates.every, *map(_period, self._callbacks)) if every is not None]
-        return min([self._until, *((done // every + 1) * every for every in periods)])
+        looks = [] if self._course is None else [self._course.due]
+        return min([self._until, *looks, *((done // every + 1) * every for every in periods)])
 
     def _called(self, done: int) -> bool:
         """Call the callbacks that are due; tell whether one ends the fit."""
@@ -317,6 +356,7 @@ class _Fit(Task[Approximation]):
     def _report(self) -> FitReport:
         fit, approx = self._updates.fitting.fit, self._approx
         rules = [c.converged for c in self._callbacks if hasattr(c, "converged")]
+        rules += [] if self._course is None else [self._course.converged]
         done = int(fit.done)
         khat, note = np.nan, "the approximation has no density"
         if self.error is not None or self._halted or not self._judged:
@@ -335,6 +375,8 @@ class _Fit(Task[Approximation]):
             khat=khat,
             note=note,
             family=" and ".join(dict.fromkeys(group.short_name for group in approx.groups)),
+            rates=() if self._course is None else tuple(self._course.settled),
+            state="" if self._course is None else self._course.state,
         )
 
 
@@ -355,18 +397,6 @@ def calls_above() -> int:
 
 def _period(callback: Any) -> int:
     return int(getattr(callback, "every", 1))
-
-
-def _listed(callbacks: Any) -> list[Callable[..., Any]]:
-    if callbacks is None:
-        return []
-    found = [callbacks] if callable(callbacks) else several("callbacks", callbacks, "a sequence of functions")
-    for k, callback in enumerate(found):
-        function(f"callbacks[{k}]", callback)
-        if isinstance(callback, type):
-            raise TypeError(f"callbacks[{k}] is the class {callback.__name__}; pass one that is made, with ().")
-        count(f"callbacks[{k}].every", getattr(callback, "every", 1), 1, MOST)
-    return found
 
 
 def described(fitting: Any, line: Any) -> str:

@@ -61,7 +61,7 @@ def fit(
     inf_kwargs : mapping, optional
         Options of the class of the method, such as `beta`.
     **kwargs : object
-        Options of `Inference.fit`: callbacks, progressbar, obj_n_mc, obj_optimizer, ....
+        Options of `Inference.fit`: callbacks, progressbar, convergence, obj_n_mc, obj_optimizer, ....
 
     Returns
     -------

@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 from nbinfer.diagnostics.psis import RELIABLE
+from nbinfer.variational.raabbvi import Settled
 
 #: What comes nearer to a posterior than a family did; for others it is full rank.
 _WIDER = {"full_rank": "Reparameterise", "normalizing_flow": "Take more layers, reparameterise"}
@@ -32,6 +33,10 @@ class FitReport(NamedTuple):
         What else is to be known of k-hat.
     family : str
         Of the approximation.
+    rates : tuple of Settled
+        The learning rates that `RAABBVI` went through.
+    state : str
+        How far it came.
     """
 
     iterations: int
@@ -42,6 +47,8 @@ class FitReport(NamedTuple):
     khat: float
     note: str
     family: str
+    rates: tuple[Settled, ...] = ()
+    state: str = ""
 
     @property
     def problems(self) -> list[str]:
@@ -55,7 +62,10 @@ class FitReport(NamedTuple):
                 "model, or sample it with nb.sample."
             )
         if self.converged is False and not self.interrupted:
-            found.append("The fit came to its last iteration before it converged. Go on with refine, or raise n.")
+            found.append(
+                "The fit came to its last iteration before it converged. "
+                f"{self.state}{' ' if self.state else ''}Go on with refine, or raise n."
+            )
         if self.skipped:
             found.append(f"{self.skipped} draws had no density and were skipped.")
         return found
