@@ -87,7 +87,8 @@ class RAABBVI:  # numpydoc ignore=PR02
     ----------
     accuracy : float
         Distance to the optimum at which a fit may end: the root of the symmetrised Kullback-Leibler divergence, in
-        nats. Default 0.07: no standard deviation is then off by more than 5 %, no mean by more than 7 % of one.
+        nats. Default 0.07, where one standard deviation is off by 5 %, or one mean by 7 % of its standard deviation,
+        and nothing else. It is an estimate.
     learning_rate : float
         The first learning rate, of `nb.optimizers.averaged_adam`. An optimiser that is given brings its own. Where
         iterates do not settle at it and losses have ceased to fall, it is lowered, too.
