@@ -103,11 +103,17 @@ def at_once(fitted: Callable[..., Any], spent: Callable[[Any], int]) -> Callable
 
 _FALLING = nb.adam(learning_rate=lambda i: 0.05 / (1.0 + i / 500.0))
 
+
+def _pathfinder(**given: Any) -> Any:
+    return nb.Pathfinder(**given).fit(progressbar=False)
+
+
 METHODS: dict[str, Method] = {
     "advi": Method("mean_field", iterations(nb.ADVI)),
     "advi, adam": Method("mean_field", iterations(nb.ADVI, obj_optimizer=nb.adam(learning_rate=0.01))),
     "advi, falling adam": Method("mean_field", iterations(nb.ADVI, obj_optimizer=_FALLING)),
     "advi, raabbvi": Method("mean_field", iterations(nb.ADVI, convergence="raabbvi")),
+    "pathfinder": Method("full_rank", at_once(_pathfinder, lambda approx: approx.report.gradients)),
     "fullrank_advi": Method("full_rank", iterations(nb.FullRankADVI)),
     "fullrank_advi, adam": Method("full_rank", iterations(nb.FullRankADVI, obj_optimizer=nb.adam(learning_rate=0.01))),
     "fullrank_advi, raabbvi": Method("full_rank", iterations(nb.FullRankADVI, convergence="raabbvi")),

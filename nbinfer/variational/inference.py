@@ -135,6 +135,7 @@ class Inference:
         self,
         score: bool | None = None,
         callbacks: Sequence[Callable[..., Any]] | None = None,
+        *,
         convergence: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -257,17 +258,8 @@ class Inference:
         display = display_for(progressbar, [self.approx.short_title], until, "it", describe)
         if self._course is not None:
             self._course.resume()
-        task = _Fit(
-            self.approx,
-            self._updates,
-            self._callbacks,
-            self._course,
-            until,
-            display,
-            self._score,
-            judged,
-            calls_above(),
-        )
+        above, score = calls_above(), self._score
+        task = _Fit(self.approx, self._updates, self._callbacks, self._course, until, display, score, judged, above)
         while self._notes:  # once, not when a fit is refined
             task.say(*self._notes.pop(0))
         return finished(task)

@@ -321,3 +321,5 @@ def test_families_without_a_distance_or_an_average_are_refused(monkeypatch):
     monkeypatch.setattr(MeanFieldFamily, "divergence", Family.divergence)
     with pytest.raises(ExplicitInferenceError, match=r"mean_field has no closed form.*take mean_field"):
         fit(MEAN, 1)
+    with pytest.raises(ExplicitInferenceError, match="normalizing_flow has no closed form"):
+        fit(gaussian(), 1, method="nfvi=scale-loc")
