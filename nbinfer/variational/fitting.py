@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import mapping
-from nbinfer.compile import address_of
+from nbinfer.compile import Entry, address_of
 from nbinfer.engine.failures import Point, is_arithmetic, replayed
 from nbinfer.engine.job import Status
 from nbinfer.engine.jobs import Jobs
@@ -43,6 +43,8 @@ class Settings(NamedTuple):
         How the entropy contributes to the gradient, see `nbinfer.variational.families.family`.
     largest_norm : float or None
         Of the gradient.
+    advance : Entry
+        The C function that makes iterations.
     """
 
     rule: Rule
@@ -50,6 +52,7 @@ class Settings(NamedTuple):
     beta: float = 1.0
     estimator: str = "stl"
     largest_norm: float | None = None
+    advance: Entry = advance
 
 
 class Fitting(Jobs):
@@ -95,7 +98,8 @@ class Fitting(Jobs):
         moving = Moving(self.n_moved)
         self._rule_place: Place = plan.place(settings.rule.state, settings.rule, moving)
         self._read_data()
-        super().__init__(self.densities.bound, plan, header, advance.address, [0], [key_of(sequence)], Progress)
+        bound = self.densities.bound
+        super().__init__(bound, plan, header, settings.advance.address, [0], [key_of(sequence)], Progress)
         self.losses = np.zeros(0)
         self._begun = 0  # iterations of earlier fits
         self._rates = np.zeros(0)
@@ -125,7 +129,8 @@ class Fitting(Jobs):
         return Memory(self._places[k], self.state[0], self._work[0])
 
     @property
-    def _rule(self) -> Memory:
+    def rule(self) -> Memory:
+        """What the optimiser keeps, by name."""
         return Memory(self._rule_place, self.state[0], self._work[0])
 
     def _begin(self, moving: Moving) -> None:
@@ -136,7 +141,7 @@ class Fitting(Jobs):
         fit.n_draws, fit.beta = settings.n_draws, settings.beta
         fit.largest_norm = settings.largest_norm or 0.0
         fit.descent.n = self.n_moved
-        settings.rule.initialise(self._rule, moving)
+        settings.rule.initialise(self.rule, moving)
         for k, group in enumerate(self.groups):
             own = self.own(k)
             group.family.initialise(own, group.extent)
@@ -157,8 +162,8 @@ class Fitting(Jobs):
         super().connect()
         fit, settings = self.fit, self.settings
         fit.density, fit.context = self.densities.function, self.densities.context(FITTING)
-        fit.update, fit.rule = settings.rule.function.address, self._rule.address
-        settings.rule.connect(self._rule)
+        fit.update, fit.rule = settings.rule.function.address, self.rule.address
+        settings.rule.connect(self.rule)
         parameters, gradient = int(fit.record["parameters"]), int(fit.record["gradient"])
         fit.descent.parameters, fit.descent.gradient = parameters, gradient
         table = []
@@ -246,6 +251,11 @@ class Fitting(Jobs):
             ), None
         point = Point(fit.position.copy(), np.zeros(0, np.int64))
         reason = replayed(self.bound, *point) or self.bound.explain(point.position)
+        if fit.status == FitStatus.NO_START:
+            return FitError(
+                f"one of the draws where the fit begins has no density: {self.bound.describe(point.position)} "
+                f"({reason}). Begin elsewhere (start), closer (start_sigma), or look at that term."
+            ), point
         return FitError(
             f"stopped at {at}: more than {TOLERATED} of the last {min(int(fit.drawn), LATELY)} draws of the "
             f"approximation have no density, the last one at {self.bound.describe(point.position)} ({reason}). Begin "

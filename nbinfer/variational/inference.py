@@ -18,7 +18,6 @@ from nbinfer.engine.progress import Display, display_for
 from nbinfer.engine.task import Task, finished
 from nbinfer.errors import ConvergenceWarning, NbinferWarning
 from nbinfer.variational.approximation import Approximation
-from nbinfer.variational.job import advance
 from nbinfer.variational.objective import ObjectiveUpdates, check_function_options
 from nbinfer.variational.operators import Operator
 from nbinfer.variational.report import FitReport
@@ -191,11 +190,11 @@ class Inference:
         count("n", n, 1, MOST)
         check_function_options(kwargs.pop("fn_kwargs", None))
         self.begin(score, **kwargs)
-        advance.load()
+        assert self._updates is not None
+        self._updates.load()
         begin = time.perf_counter()
         self.run(n, False, judged=False)
         total = time.perf_counter() - begin
-        assert self._updates is not None
         bound, position = self._updates.fitting.bound, self.approx.centre
         bound.value_and_grad(position)
         begin = time.perf_counter()
@@ -229,7 +228,7 @@ class Inference:
         flag("progressbar", progressbar)
         fitting = self._updates.fitting
         self._updates.make_room(n)
-        advance.load()  # not in the thread that runs: a compilation there would hide from Ctrl-C
+        self._updates.load()  # not in the thread that runs: a compilation there would hide from Ctrl-C
         until = int(fitting.fit.done) + n
         describe = functools.partial(described, fitting)
         display = display_for(progressbar, [self.approx.short_title], until, "it", describe)
@@ -285,7 +284,7 @@ class _Fit(Task[Approximation]):
             if outcome.error is not None:
                 break
             self._updates.set_more()
-            ended = self._called(int(fitting.fit.done))
+            ended = self._called(int(fitting.fit.done)) or self._updates.is_done
         return outcome
 
     def _next(self, done: int) -> int:
@@ -316,10 +315,13 @@ class _Fit(Task[Approximation]):
 
     def _report(self) -> FitReport:
         fit, approx = self._updates.fitting.fit, self._approx
+        thorough = self._judged and self.error is None and not self._halted
+        verdict = self._updates.verdict(thorough)
         rules = [c.converged for c in self._callbacks if hasattr(c, "converged")]
+        rules += [] if verdict.converged is None else [verdict.converged]
         done = int(fit.done)
         khat, note = np.nan, "the approximation has no density"
-        if self.error is not None or self._halted or not self._judged:
+        if not thorough:
             note = "the fit was interrupted; approx.khat finds it"
         elif done == self._begun:
             note = "no iteration was made; approx.khat finds it"
@@ -335,6 +337,9 @@ class _Fit(Task[Approximation]):
             khat=khat,
             note=note,
             family=" and ".join(dict.fromkeys(group.short_name for group in approx.groups)),
+            gap=verdict.gap,
+            gap_error=verdict.gap_error,
+            more=verdict.problems,
         )
 
 
