@@ -83,6 +83,9 @@ class FullRankFamily(Family):
 
     names, state, draw, pull = ("full_rank", "fr"), FULL_RANK, draw, pull
 
+    def n_blended(self, extent: Extent) -> int:
+        return extent.width
+
     @classmethod
     def parameter_names(cls) -> tuple[str, ...]:
         return ("mu", "L_tril")
@@ -110,3 +113,8 @@ class FullRankFamily(Family):
     def cov(self, parameters: Parameters) -> Floats:
         factor = self.factor(parameters)
         return factor @ factor.T
+
+    def units(self, parameters: Parameters) -> dict[str, Floats]:
+        units = super().units(parameters)
+        rows = np.tril_indices(parameters["mu"].shape[-1])[0]
+        return units | {"L_tril": units["mu"][..., rows]}

@@ -199,6 +199,9 @@ class LowRankFamily(Family):  # numpydoc ignore=PR02
     def n_noise(self, extent: Extent) -> int:
         return extent.n + self.columns(extent)
 
+    def n_blended(self, extent: Extent) -> int:
+        return 1 + self.columns(extent)
+
     def check(self, extent: Extent) -> None:
         super().check(extent)
         if self.columns(extent) > extent.n:
@@ -226,3 +229,7 @@ class LowRankFamily(Family):  # numpydoc ignore=PR02
         directions = parameters["U"]
         found: Floats = np.diag(softplus_of(parameters["rho"]) ** 2) + directions @ directions.T
         return found
+
+    def units(self, parameters: Parameters) -> dict[str, Floats]:
+        units = super().units(parameters)
+        return units | {"U": np.broadcast_to(units["mu"][:, None], parameters["U"].shape)}
