@@ -57,9 +57,11 @@ if TYPE_CHECKING:
     from nbinfer.autodiff import check_grad, custom_vjp, grad, value_and_grad
     from nbinfer.variational import (
         ADVI,
+        DADVI,
         KL,
         NFVI,
         Approximation,
+        BaM,
         CheckParametersConvergence,
         Empirical,
         FullRank,
@@ -74,6 +76,8 @@ if TYPE_CHECKING:
         ObjectiveFunction,
         Operator,
         Pathfinder,
+        SampleAverageKL,
+        ScoreDivergence,
         TestFunction,
         Tracker,
         adadelta,
@@ -98,10 +102,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ADVI",
+    "DADVI",
     "KL",
     "NFVI",
     "NUTS",
     "Approximation",
+    "BaM",
     "BinaryGibbsMetropolis",
     "BinaryMetropolis",
     "CategoricalGibbsMetropolis",
@@ -128,6 +134,8 @@ __all__ = [
     "ObjectiveFunction",
     "Operator",
     "Pathfinder",
+    "SampleAverageKL",
+    "ScoreDivergence",
     "Slice",
     "StretchMove",
     "TestFunction",
