@@ -7,7 +7,9 @@ model, families and optimiser by address.
 
 from nbinfer.variational.advi import ADVI, NFVI, FullRankADVI, KLqp, LowRankADVI
 from nbinfer.variational.approximation import Approximation
+from nbinfer.variational.bam import BaM, ScoreDivergence
 from nbinfer.variational.callbacks import CheckParametersConvergence, Tracker
+from nbinfer.variational.dadvi import DADVI, SampleAverageKL
 from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.group import Group
 from nbinfer.variational.inference import Inference
@@ -36,10 +38,12 @@ from nbinfer.variational.values import shared
 
 __all__ = [
     "ADVI",
+    "DADVI",
     "KL",
     "NFVI",
     "RAABBVI",
     "Approximation",
+    "BaM",
     "CheckParametersConvergence",
     "Empirical",
     "FullRank",
@@ -54,6 +58,8 @@ __all__ = [
     "ObjectiveFunction",
     "Operator",
     "Pathfinder",
+    "SampleAverageKL",
+    "ScoreDivergence",
     "TestFunction",
     "Tracker",
     "adadelta",

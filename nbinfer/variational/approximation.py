@@ -191,3 +191,18 @@ class Approximation(Scored):  # numpydoc ignore=PR02
             positions = self.draw(number, random_seed).positions
         values = nodes.evaluated(self.model, function, positions, more_replacements)
         return values[0] if size is None else values
+
+    @property
+    def cov_lr(self) -> NDArray[np.float64]:
+        """Covariance of the unconstrained coordinates by linear response, shape (ndim, ndim), of a fit by 'dadvi'.
+
+        It says how the means would move if the posterior were tilted, and has the correlation that independent numbers
+        lack. Found when it is asked for, by two gradients of the bound for each parameter of the family, and kept.
+        """
+        return self.linear_response.copy()
+
+    @property
+    def std_lr(self) -> NDArray[np.float64]:
+        """Standard deviations by linear response, shape (ndim,), see `cov_lr`."""
+        found: NDArray[np.float64] = np.sqrt(np.diag(self.linear_response))
+        return found

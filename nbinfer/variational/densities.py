@@ -91,7 +91,7 @@ class Densities:
         function = self.function if up_to_constants else bound.value_density
         n, where = bound.dim, self.context(which)
         _evaluate(function, n, len(positions), address_of(positions), where, address_of(values))
-        self._raise_failures()
+        self.raise_failures()
         return values
 
     def values_at(self, positions: Floats) -> dict[str, NDArray[Any]]:
@@ -122,7 +122,8 @@ class Densities:
             for q in bound.columns
         }
 
-    def _raise_failures(self) -> None:
+    def raise_failures(self) -> None:
+        """Raise what the model's functions have raised, unless it is arithmetic; forget it in any case."""
         for context in self.bound.failed_chains:
             position = self.bound.failure(context)
             self.bound.clear_failure(context)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import mapping
-from nbinfer.compile import address_of
+from nbinfer.compile import Entry, address_of
 from nbinfer.engine.failures import Point, is_arithmetic, replayed
 from nbinfer.engine.job import Status
 from nbinfer.engine.jobs import Jobs
@@ -43,6 +43,8 @@ class Settings(NamedTuple):
         How the entropy contributes to the gradient, see `nbinfer.variational.families.family`.
     largest_norm : float or None
         Of the gradient.
+    advance : Entry
+        The C function that makes iterations.
     """
 
     rule: Rule
@@ -50,6 +52,7 @@ class Settings(NamedTuple):
     beta: float = 1.0
     estimator: str = "stl"
     largest_norm: float | None = None
+    advance: Entry = advance
 
 
 class Fitting(Jobs):
@@ -96,7 +99,8 @@ class Fitting(Jobs):
         moving = Moving(self.n_moved)
         self._rule_place: Place = plan.place(settings.rule.state, settings.rule, moving)
         self._read_data()
-        super().__init__(self.densities.bound, plan, header, advance.address, [0], [key_of(sequence)], Progress)
+        bound = self.densities.bound
+        super().__init__(bound, plan, header, settings.advance.address, [0], [key_of(sequence)], Progress)
         self.losses = np.zeros(0)
         self._begun = 0  # iterations of earlier fits
         self._rates = np.zeros(0)
@@ -248,6 +252,11 @@ class Fitting(Jobs):
             ), None
         point = Point(fit.position.copy(), np.zeros(0, np.int64))
         reason = replayed(self.bound, *point) or self.bound.explain(point.position)
+        if fit.status == FitStatus.NO_START:
+            return FitError(
+                f"one of the draws where the fit begins has no density: {self.bound.describe(point.position)} "
+                f"({reason}). Begin elsewhere (start), closer (start_sigma), or look at that term."
+            ), point
         return FitError(
             f"stopped at {at}: more than {TOLERATED} of the last {min(int(fit.drawn), LATELY)} draws of the "
             f"approximation have no density, the last one at {self.bound.describe(point.position)} ({reason}). Begin "

@@ -20,7 +20,6 @@ from nbinfer.errors import ConvergenceWarning, NbinferWarning
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.callbacks import listed
 from nbinfer.variational.course import Course
-from nbinfer.variational.job import advance
 from nbinfer.variational.objective import ObjectiveUpdates, check_function_options
 from nbinfer.variational.operators import Operator
 from nbinfer.variational.raabbvi import rule_of_convergence
@@ -214,11 +213,11 @@ class Inference:
         count("n", n, 1, MOST)
         check_function_options(kwargs.pop("fn_kwargs", None))
         self.begin(score, **kwargs)
-        advance.load()
+        assert self._updates is not None
+        self._updates.load()
         begin = time.perf_counter()
         self.run(n, False, judged=False)
         total = time.perf_counter() - begin
-        assert self._updates is not None
         bound, position = self._updates.fitting.bound, self.approx.centre
         bound.value_and_grad(position)
         begin = time.perf_counter()
@@ -252,7 +251,7 @@ class Inference:
         flag("progressbar", progressbar)
         fitting = self._updates.fitting
         self._updates.make_room(n)
-        advance.load()  # not in the thread that runs: a compilation there would hide from Ctrl-C
+        self._updates.load()  # not in the thread that runs: a compilation there would hide from Ctrl-C
         until = int(fitting.fit.done) + n
         describe = functools.partial(described, fitting)
         display = display_for(progressbar, [self.approx.short_title], until, "it", describe)
@@ -314,7 +313,7 @@ class _Fit(Task[Approximation]):
             if outcome.error is not None:
                 break
             self._updates.set_more()
-            ended = self._called(int(fitting.fit.done))
+            ended = self._called(int(fitting.fit.done)) or self._updates.is_done
             ended = ended or (self._course is not None and self._course.look())
         return outcome
 
@@ -347,11 +346,14 @@ class _Fit(Task[Approximation]):
 
     def _report(self) -> FitReport:
         fit, approx = self._updates.fitting.fit, self._approx
+        thorough = self._judged and self.error is None and not self._halted
+        verdict = self._updates.verdict(thorough)
         rules = [c.converged for c in self._callbacks if hasattr(c, "converged")]
         rules += [] if self._course is None else [self._course.converged]
+        rules += [] if verdict.converged is None else [verdict.converged]
         done = int(fit.done)
         khat, note = np.nan, "the approximation has no density"
-        if self.error is not None or self._halted or not self._judged:
+        if not thorough:
             note = "the fit was interrupted; approx.khat finds it"
         elif done == self._begun:
             note = "no iteration was made; approx.khat finds it"
@@ -369,6 +371,9 @@ class _Fit(Task[Approximation]):
             family=" and ".join(dict.fromkeys(group.short_name for group in approx.groups)),
             rates=() if self._course is None else tuple(self._course.settled),
             state="" if self._course is None else self._course.state,
+            gap=verdict.gap,
+            gap_error=verdict.gap_error,
+            more=verdict.problems,
         )
 
 

@@ -46,6 +46,7 @@ class FitStatus(enum.IntEnum):
 
     TOO_MANY_SKIPPED = 64  # draws without a density
     NOT_FINITE = 65  # a parameter, which is as it was before the last step
+    NO_START = 66  # a draw where the fit begins has no density
 
 
 #: A fit: the header of its block.
@@ -99,20 +100,27 @@ _TOO_MANY_SKIPPED, _NOT_FINITE = int(FitStatus.TOO_MANY_SKIPPED), int(FitStatus.
 @kernel
 def draw_all(address: int, fit: Record, groups: NDArray[np.int64]) -> float:
     """Give each group its noise, have it draw, and put the position together; return log q."""
-    position = floats_at(fit.position, fit.n)
     logq = 0.0
     for k in range(fit.n_groups):
-        own = groups[GROUP_FIELDS * k + 2]
-        group = record_at(own, Group)
+        group = record_at(groups[GROUP_FIELDS * k + 2], Group)
         fill_normal(fit.words, group.noise, group.n_noise)
-        status = call_step(groups[GROUP_FIELDS * k], address, own)
-        if status != _OK:
-            fit.broken = status
-        where, z = ints_at(group.where, group.n), floats_at(group.z, group.n)
-        for i in range(group.n):
-            position[where[i]] = z[i]
-        logq += group.logq
+        logq += draw_group(address, fit, groups, k)
     return logq
+
+
+@kernel
+def draw_group(address: int, fit: Record, groups: NDArray[np.int64], k: int) -> float:
+    """Have a group turn the noise that it was given into its part of the position; return log q of that."""
+    own = groups[GROUP_FIELDS * k + 2]
+    group = record_at(own, Group)
+    status = call_step(groups[GROUP_FIELDS * k], address, own)
+    if status != _OK:
+        fit.broken = status
+    position = floats_at(fit.position, fit.n)
+    where, z = ints_at(group.where, group.n), floats_at(group.z, group.n)
+    for i in range(group.n):
+        position[where[i]] = z[i]
+    return group.logq  # type: ignore[no-any-return]
 
 
 @kernel
@@ -131,15 +139,21 @@ def pull_all(address: int, fit: Record, groups: NDArray[np.int64]) -> None:
 
 
 @kernel
-def _counts(fit: Record, excess: float) -> bool:
-    """Tell whether a draw counts: both densities and the gradient are finite there. Note it if it does not."""
-    good = math.isfinite(excess)
-    if good:
-        grad = floats_at(fit.grad, fit.n)
-        total = 0.0
-        for i in range(fit.n):
-            total += grad[i] * 0.0
-        good = total == 0.0
+def has_density(fit: Record, excess: float) -> bool:
+    """Tell whether both densities of a draw, whose logs differ by `excess`, and the gradient are finite."""
+    if not math.isfinite(excess):
+        return False
+    grad = floats_at(fit.grad, fit.n)
+    total = 0.0
+    for i in range(fit.n):
+        total += grad[i] * 0.0
+    return total == 0.0
+
+
+@kernel
+def counts(fit: Record, excess: float) -> bool:
+    """Tell whether a draw counts, see `has_density`; note it if it does not."""
+    good = has_density(fit, excess)
     lately = ints_at(fit.lately, LATELY)
     slot = fit.drawn % LATELY
     skipped = 0 if good else 1
@@ -161,7 +175,7 @@ def _loss(address: int, fit: Record, groups: NDArray[np.int64]) -> float:
     for _ in range(fit.n_draws):
         logq = draw_all(address, fit, groups)
         logp = call_density(fit.density, fit.n, fit.position, fit.grad, fit.context)
-        if _counts(fit, logp - logq):
+        if counts(fit, logp - logq):
             pull_all(address, fit, groups)
             total += logp - logq
             count += 1
@@ -190,7 +204,7 @@ def move_parameters(fit: Record) -> int:
     if fit.rates != 0:
         descent.rate = floats_at(fit.rates, fit.done - fit.first + 1)[fit.done - fit.first]
     status = call_step(fit.update, fit.descent, fit.rule)
-    if _are_finite(fit):
+    if are_finite(fit):
         return status
     for i in range(n):
         x[i] = before[i]
@@ -198,7 +212,7 @@ def move_parameters(fit: Record) -> int:
 
 
 @kernel
-def _are_finite(fit: Record) -> bool:
+def are_finite(fit: Record) -> bool:
     """Tell whether all parameters are finite; note the first that is not."""
     x = floats_at(fit.parameters, fit.n_moved)
     for i in range(fit.n_moved):
@@ -223,7 +237,7 @@ def advance(address: int, until: int) -> int:
     groups = ints_at(fit.groups, GROUP_FIELDS * fit.n_groups)
     losses = floats_at(fit.losses, until)
     skipped = fit.skipped
-    if not _are_finite(fit):  # what a callback has written
+    if not are_finite(fit):  # what a callback has written
         return _NOT_FINITE
     while fit.done < until and fit.skipped == skipped:
         if load_acquire(fit.stop) != 0:

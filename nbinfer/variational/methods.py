@@ -11,6 +11,8 @@ from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.variational.advi import ADVI, NFVI, FullRankADVI, LowRankADVI
 from nbinfer.variational.approximation import Approximation
+from nbinfer.variational.bam import BaM
+from nbinfer.variational.dadvi import DADVI
 from nbinfer.variational.inference import Inference
 from nbinfer.variational.pathfinder.method import Pathfinder
 
@@ -21,6 +23,8 @@ METHODS: dict[str, type[Inference]] = {
     "low_rank_advi": LowRankADVI,
     "pathfinder": Pathfinder,
     "nfvi": NFVI,
+    "dadvi": DADVI,
+    "bam": BaM,
 }
 _IN_TURN = "advi->fullrank_advi"
 #: What comes with later parts of variational inference.
@@ -48,8 +52,9 @@ def fit(
         Comes with streaming data.
     method : str, type or Inference
         'advi' (independent normal numbers), 'fullrank_advi', 'low_rank_advi', 'nfvi' (flows; 'nfvi=scale-hh*4-loc' has
-        the formula behind the sign), 'pathfinder', or 'advi->fullrank_advi', whose second half begins where the first
-        ends; a class such as `ADVI`; or an inference object, which has model, seed and start already.
+        the formula behind the sign), 'dadvi' (by L-BFGS, at noise that stays the same), 'bam' (batch and match),
+        'pathfinder', or 'advi->fullrank_advi', whose second half begins where the first ends; a class such as `ADVI`;
+        or an inference object, which has model, seed and start already.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator

@@ -18,10 +18,10 @@ from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.fitting import Fitting, Settings
 from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.group import Group
-from nbinfer.variational.job import advance
 from nbinfer.variational.optimizers import Rule, adagrad_window, total_norm_constraint
 from nbinfer.variational.optimizers.updates import Updates
 from nbinfer.variational.optimizers.wrappers import rule_of
+from nbinfer.variational.report import Verdict
 from nbinfer.variational.values import Shared
 
 if TYPE_CHECKING:
@@ -113,21 +113,21 @@ class ObjectiveFunction:
             getattr(self.op, "estimator", "none"),
             total_grad_norm_constraint,
         )
-        moved = self._moved(more_obj_params)
+        moved = self.moved(more_obj_params)
         fitting = self.approx.fitting(settings, moved, more_replacements)
-        kind = _Compiled if self.op.is_compiled else _InPython
+        kind = ObjectiveUpdates if self.op.is_compiled else _InPython
         return kind(
             self,
             fitting,
-            [shared for group in moved for shared in group.params],
+            moved,
+            more_updates,
             [*self.test_params, *(more_tf_params or ())],
             rule_of("test_optimizer", test_optimizer),
             tf_n_mc or 1,
-            dict(mapping("more_updates", more_updates)),
         )
 
-    def _moved(self, more: Any) -> list[Group]:
-        """Return the groups whose parameters move."""
+    def moved(self, more: Any) -> list[Group]:
+        """Return the groups whose parameters a fit moves, those that `more_obj_params` names among them."""
         wanted = [] if more is None else several("more_obj_params", more, "a sequence of nb.shared values")
         groups = [group for group in self.approx.groups if not group.is_given]
         for k, param in enumerate(wanted):
@@ -218,7 +218,7 @@ class ObjectiveFunction:
 
 
 class ObjectiveUpdates(dict[Shared, Rule]):
-    """The steps of a fit, by parameter; a call makes one.
+    """The steps of a fit, by parameter, in compiled code; a call makes one.
 
     Parameters
     ----------
@@ -226,16 +226,16 @@ class ObjectiveUpdates(dict[Shared, Rule]):
         What becomes small.
     fitting : Fitting
         Memory of the approximation.
-    moved : sequence of Shared
-        Its parameters that move.
+    moved : sequence of Group
+        Those whose parameters move.
+    more : mapping of Shared to object, optional
+        What is set after each step.
     test_params : sequence of Shared
         Parameters of the test function.
-    test_rule : Rule
+    test_rule : Rule, optional
         Their optimiser.
     test_draws : int
         Draws for their steps.
-    more : mapping of Shared to object
-        What is set after each step.
 
     Attributes
     ----------
@@ -249,16 +249,19 @@ class ObjectiveUpdates(dict[Shared, Rule]):
         self,
         objective: ObjectiveFunction,
         fitting: Fitting,
-        moved: Sequence[Shared],
-        test_params: Sequence[Shared],
-        test_rule: Rule,
-        test_draws: int,
-        more: Mapping[Any, Any],
+        moved: Sequence[Group],
+        more: Mapping[Any, Any] | None = None,
+        test_params: Sequence[Shared] = (),
+        test_rule: Rule | None = None,
+        test_draws: int = 1,
     ) -> None:
-        super().__init__(dict.fromkeys(moved, fitting.settings.rule) | dict.fromkeys(test_params, test_rule))
-        for param in more:
+        super().__init__({shared: fitting.settings.rule for group in moved for shared in group.params})
+        if test_rule is not None:
+            self.update(dict.fromkeys(test_params, test_rule))
+        self._more = dict(mapping("more_updates", more))
+        for param in self._more:
             instance("a key of more_updates", param, Shared, "made by nb.shared")
-        self.objective, self.fitting, self._more = objective, fitting, dict(more)
+        self.objective, self.fitting = objective, fitting
         self._test_params, self._test_rule, self._test_draws = list(test_params), test_rule, test_draws
         self.loss = np.nan
 
@@ -266,6 +269,25 @@ class ObjectiveUpdates(dict[Shared, Rule]):
     def every(self) -> int | None:
         """Iterations after which Python must be asked; None: never."""
         return 1 if self._more else None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the method knows that it is at its end."""
+        return False
+
+    def verdict(self, thorough: bool) -> Verdict:
+        """Return what the method says at the end of a fit.
+
+        Parameters
+        ----------
+        thorough : bool
+            Whether evaluations of the density are worth it.
+        """
+        return Verdict()
+
+    def load(self) -> None:
+        """Compile what makes iterations, unless that is done."""
+        self.fitting.settings.advance.load()
 
     def make_room(self, count: int) -> None:
         """Make ready for further iterations.
@@ -296,7 +318,7 @@ class ObjectiveUpdates(dict[Shared, Rule]):
         until : int
         display : Display
         """
-        raise NotImplementedError
+        return run_alone(self.fitting, self.fitting.settings.advance, until, display)
 
     def set_more(self) -> None:
         """Set what is to be set after each step."""
@@ -313,20 +335,13 @@ class ObjectiveUpdates(dict[Shared, Rule]):
         self.loss = float(self.fitting.hist[-1])
 
 
-class _Compiled(ObjectiveUpdates):
-    """Steps in compiled code."""
-
-    def advance(self, until: int, display: Display) -> Outcome:
-        return run_alone(self.fitting, advance, until, display)
-
-
 class _InPython(ObjectiveUpdates):
     """Steps of an operator that Python has to ask at each of them."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._test: Updates | None = None
-        if self._test_params:
+        if self._test_rule is not None and self._test_params:
             self._test = Updates(self._test_rule, [lambda *values: None] * len(self._test_params), self._test_params)
 
     def advance(self, until: int, display: Display) -> Outcome:

@@ -48,6 +48,8 @@ class Operator:
     is_compiled: ClassVar[bool] = False
     #: Whether it needs log q.
     require_logq: ClassVar[bool] = True
+    #: What it makes of itself and a test function.
+    objective_class: ClassVar[type[ObjectiveFunction]] = ObjectiveFunction
 
     def __init__(self, approx: Approximation) -> None:
         self.approx = instance("approx", approx, Approximation, "an Approximation")
@@ -156,7 +158,7 @@ class Operator:
         function = f if f is None or isinstance(f, TestFunction) else TestFunction.from_function(f)
         if function is not None:
             function.setup(self.approx)
-        return ObjectiveFunction(self, function)
+        return self.objective_class(self, function)
 
 
 class KL(Operator):

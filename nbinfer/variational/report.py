@@ -10,6 +10,27 @@ from nbinfer.variational.raabbvi import Settled
 
 #: What comes nearer to a posterior than a family did; for others it is full rank.
 _WIDER = {"full_rank": "Reparameterise", "normalizing_flow": "Take more layers, reparameterise"}
+#: How much of a bound, in nats, may be owed to the noise of a fit.
+TOLERABLE_GAP = 0.5
+
+
+class Verdict(NamedTuple):
+    """What a method that knows says at the end of a fit.
+
+    Attributes
+    ----------
+    converged : bool or None
+        Whether nothing moves any more; None: it does not know.
+    problems : tuple of str
+        What is wrong, with a remedy.
+    gap, gap_error : float
+        How much better its own estimate of the objective is than a fresh one, with a standard error; NaN: unknown.
+    """
+
+    converged: bool | None = None
+    problems: tuple[str, ...] = ()
+    gap: float = math.nan
+    gap_error: float = math.nan
 
 
 class FitReport(NamedTuple):
@@ -37,6 +58,11 @@ class FitReport(NamedTuple):
         The learning rates that `RAABBVI` went through.
     state : str
         How far it came.
+    gap, gap_error : float
+        How much larger the bound is at noise that stays the same than at fresh noise, with a standard error; NaN where
+        noise is always fresh.
+    more : tuple of str
+        Problems that the method tells of itself.
     """
 
     iterations: int
@@ -49,6 +75,9 @@ class FitReport(NamedTuple):
     family: str
     rates: tuple[Settled, ...] = ()
     state: str = ""
+    gap: float = math.nan
+    gap_error: float = math.nan
+    more: tuple[str, ...] = ()
 
     @property
     def problems(self) -> list[str]:
@@ -61,14 +90,19 @@ class FitReport(NamedTuple):
                 f"means and standard deviations to be relied on. Fit longer if the loss still falls. {wider} the "
                 "model, or sample it with nb.sample."
             )
-        if self.converged is False and not self.interrupted:
+        if self.converged is False and not self.interrupted and not self.more:
             found.append(
                 "The fit came to its last iteration before it converged. "
                 f"{self.state}{' ' if self.state else ''}Go on with refine, or raise n."
             )
         if self.skipped:
             found.append(f"{self.skipped} draws had no density and were skipped.")
-        return found
+        if self.gap - 2.0 * self.gap_error > TOLERABLE_GAP:
+            found.append(
+                f"The bound is {self.gap:.2f} larger at the noise of the fit than at fresh noise: the fit has learned "
+                "its noise. Raise n_draws."
+            )
+        return [*found, *self.more]
 
     @property
     def ok(self) -> bool:
@@ -83,4 +117,8 @@ class FitReport(NamedTuple):
         else:
             verdict = f"k-hat is {self.khat:.2f}{'; ' + self.note if self.note else ''}."
         head = f"{self.iterations} iterations{' (interrupted)' if self.interrupted else ''}. {verdict}"
+        if not math.isnan(self.gap):
+            head += (
+                f" At fresh noise the bound changes by {-self.gap:+.2g}, with a standard error of {self.gap_error:.2g}."
+            )
         return "\n".join([head, *(f"- {problem}" for problem in self.problems)])

@@ -18,6 +18,7 @@ from nbinfer.variational.densities import PLAIN, PRIOR, Densities
 from nbinfer.variational.fitting import Fitting, Settings, needs_terms
 from nbinfer.variational.group import Group
 from nbinfer.variational.grouped import Grouped
+from nbinfer.variational.linear_response import covariance
 from nbinfer.variational.optimizers import sgd
 
 Floats = NDArray[np.float64]
@@ -46,6 +47,7 @@ class Scored(Grouped):
         self._history = np.zeros(0)
         self._drawn = 0
         self._judged: tuple[Densities, bytes, Psis] | None = None
+        self._response: tuple[Any, bytes, Floats] | None = None
         self.report: Any = None
 
     # ---- memory
@@ -261,7 +263,7 @@ class Scored(Grouped):
         densities : Densities
             Of what the approximation is to stand for.
         """
-        now = b"".join(shared.get_value(borrow=True).tobytes() for shared in self.params)
+        now = self._parameters_now()
         if self._judged is None or self._judged[0] is not densities or self._judged[1] != now:
             found = self._smoothed(densities, KHAT_DRAWS)
             if found.khat > RELIABLE:
@@ -274,6 +276,17 @@ class Scored(Grouped):
     def _smoothed(self, densities: Densities, draws: int) -> Psis:
         found = self.draw(draws, self.next_sequence())
         return psis(comparable(densities.at(found.positions, PLAIN, up_to_constants=True) - found.logq))
+
+    @property
+    def linear_response(self) -> Floats:
+        """Covariance by linear response, see `Approximation.cov_lr`; found once while nothing changes."""
+        model, now = self.model.definition, self._parameters_now()
+        if self._response is None or self._response[0] is not model or self._response[1] != now:
+            self._response = model, now, covariance(self.fitting())
+        return self._response[2]
+
+    def _parameters_now(self) -> bytes:
+        return b"".join(shared.get_value(borrow=True).tobytes() for shared in self.params)
 
     def _shown_loss(self, losses: Floats) -> float:
         """Return of some finite losses what is worth showing: the mean of the last ones."""

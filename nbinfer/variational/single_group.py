@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +15,7 @@ from nbinfer.model.default import the_model
 from nbinfer.random import Purpose, generator, key_of, seed_sequences
 from nbinfer.variational import nodes
 from nbinfer.variational.approximation import Approximation
+from nbinfer.variational.families import registry
 from nbinfer.variational.group import Group
 
 Floats = NDArray[np.float64]
@@ -191,6 +192,33 @@ class NormalizingFlow(SingleGroupApproximation):
         jitter: float = 1.0,
     ) -> None:
         super().__init__(local_rv, model, random_seed, start, start_sigma, flow=flow, jitter=jitter)
+
+
+def of_family(vfam: Any, choices: Sequence[str], rank: int | None, *given: Any) -> SingleGroupApproximation:
+    """Return an approximation by the name of its family.
+
+    Parameters
+    ----------
+    vfam : str
+        The name, or another one of the same family.
+    choices : sequence of str
+        Families that may be asked for.
+    rank : int, optional
+        Of low_rank.
+    *given : object
+        As `SingleGroupApproximation` takes them.
+
+    Raises
+    ------
+    ParametrizationError
+        If there is no family of this name, it is none of the choices, or it has no rank.
+    """
+    name = registry.by_name(vfam).names[0]
+    if name not in choices:
+        raise ParametrizationError(f"vfam must be one of {', '.join(map(repr, choices))} here, got {vfam!r}.")
+    kinds: dict[str, type[SingleGroupApproximation]] = {kind.vfam: kind for kind in (MeanField, FullRank, LowRank)}
+    options: dict[str, Any] = {} if rank is None else {"rank": rank}
+    return kinds[name](*given, **options)
 
 
 class Empirical(SingleGroupApproximation):

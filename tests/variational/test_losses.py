@@ -1,5 +1,6 @@
 """What a fit minimises, draw by draw, written out; and faults that must not pass."""
 
+import functools
 import math
 
 import numpy as np
@@ -128,7 +129,7 @@ def test_a_fault_of_the_loss_is_found(fault, monkeypatch):
     from nbinfer.variational import objective
 
     mutant = faulty(job, JOB_MUTANTS[fault])
-    monkeypatch.setattr(objective, "advance", mutant.advance)
+    monkeypatch.setattr(objective, "Settings", functools.partial(objective.Settings, advance=mutant.advance))
     with pytest.raises(AssertionError):
         check_loss(1.0)
 

@@ -180,6 +180,10 @@ class Family:
         """Return how many standard normal numbers a draw is made of."""
         return extent.n
 
+    def n_blended(self, extent: Extent) -> int:
+        """Return how many of these numbers a coordinate is made of, at most."""
+        return self.n_noise(extent)
+
     def check(self, extent: Extent) -> None:
         """Raise an error if the family cannot span this."""
         if extent.rows != 1 and not self.supports_batched:
@@ -244,6 +248,13 @@ class Family:
     def cov(self, parameters: Parameters) -> Floats:
         """Return the covariance, shape (n, n)."""
         raise NotImplementedError
+
+    def units(self, parameters: Parameters) -> dict[str, Floats]:
+        """Return for each parameter a change that is neither small nor large."""
+        units = {name: np.ones(value.shape) for name, value in parameters.items()}
+        if "mu" in units:
+            units["mu"] = np.reshape(self.std(parameters), parameters["mu"].shape)
+        return units
 
     def std(self, parameters: Parameters) -> Floats:
         """Return the standard deviations, shape (n,)."""

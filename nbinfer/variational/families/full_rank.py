@@ -84,6 +84,9 @@ class FullRankFamily(Family):
 
     names, state, draw, pull = ("full_rank", "fr"), FULL_RANK, draw, pull
 
+    def n_blended(self, extent: Extent) -> int:
+        return extent.width
+
     @classmethod
     def parameter_names(cls) -> tuple[str, ...]:
         return ("mu", "L_tril")
@@ -115,3 +118,8 @@ class FullRankFamily(Family):
     def divergence(self, parameters: Parameters, others: Parameters) -> float:
         (mean, cov), (other_mean, other_cov) = ((self.mean(p), self.cov(p)) for p in (parameters, others))
         return between_normals(mean, cov, other_mean, other_cov)
+
+    def units(self, parameters: Parameters) -> dict[str, Floats]:
+        units = super().units(parameters)
+        rows = np.tril_indices(parameters["mu"].shape[-1])[0]
+        return units | {"L_tril": units["mu"][..., rows]}

@@ -200,6 +200,9 @@ class LowRankFamily(Family):  # numpydoc ignore=PR02
     def n_noise(self, extent: Extent) -> int:
         return extent.n + self.columns(extent)
 
+    def n_blended(self, extent: Extent) -> int:
+        return 1 + self.columns(extent)
+
     def check(self, extent: Extent) -> None:
         super().check(extent)
         if self.columns(extent) > extent.n:
@@ -234,3 +237,7 @@ class LowRankFamily(Family):  # numpydoc ignore=PR02
     def divergence(self, parameters: Parameters, others: Parameters) -> float:
         (mean, cov), (other_mean, other_cov) = ((self.mean(p), self.cov(p)) for p in (parameters, others))
         return between_normals(mean, cov, other_mean, other_cov)
+
+    def units(self, parameters: Parameters) -> dict[str, Floats]:
+        units = super().units(parameters)
+        return units | {"U": np.broadcast_to(units["mu"][:, None], parameters["U"].shape)}

@@ -74,6 +74,9 @@ class MeanFieldFamily(Family):
 
     names, state, draw, pull = ("mean_field", "mf"), MEAN_FIELD, draw, pull
 
+    def n_blended(self, extent: Extent) -> int:
+        return 1
+
     @classmethod
     def parameter_names(cls) -> tuple[str, ...]:
         return ("mu", "rho")

@@ -1,0 +1,203 @@
+"""Iterations of batch and match: draws and gradients of a batch, and what they make of the approximation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.compile import address_of, call_density, entry, floats_at, ints_at, record_at
+from nbinfer.engine.driver import Outcome
+from nbinfer.engine.progress import Display
+from nbinfer.errors import FitError
+from nbinfer.random import Purpose, start
+from nbinfer.variational.densities import Densities
+from nbinfer.variational.families.family import inverse_softplus, softplus_of
+from nbinfer.variational.families.full_rank import FullRankFamily
+from nbinfer.variational.families.low_rank import LowRankFamily
+from nbinfer.variational.job import GROUP_FIELDS, TOLERATED, Fit, FitStatus, counts, draw_all
+from nbinfer.variational.matching import Batch, match, match_patched, mismatch, mismatch_patched
+from nbinfer.variational.objective import ObjectiveUpdates
+from nbinfer.variational.optimizers.rule import Rate, Rule
+from nbinfer.variational.optimizers.rules import Sgd
+from nbinfer.variational.report import Verdict
+
+Floats = NDArray[np.float64]
+
+_NOISE = int(Purpose.NOISE)
+#: Mean square of what gradients differ by, in standard units, below which a fit is exact, once it falls no more.
+EXACT = 1e-16
+#: The same where a distribution is too wide for its batch to tell more than noise, and what makes it narrower.
+TOO_WIDE, NARROWER = 4.0, 0.1
+#: Standard errors by which a loss has fallen for certain.
+SURE = 3.0
+#: What the learning rate is multiplied by when an iteration is taken back.
+BRAKE = 0.1
+
+
+@entry("int64(intp, int64, int64, intp, intp, intp)")
+def _explore(address: int, piece: int, count: int, positions: int, grads: int, losses: int) -> int:
+    """Write draws of an iteration that have a density, their gradients and log q less log p; return how many."""
+    fit = record_at(address, Fit)
+    groups = ints_at(fit.groups, GROUP_FIELDS * fit.n_groups)
+    rows, slopes = floats_at(positions, count * fit.n), floats_at(grads, count * fit.n)
+    loss, position, grad = floats_at(losses, count), floats_at(fit.position, fit.n), floats_at(fit.grad, fit.n)
+    start(fit.words, piece, fit.number, _NOISE)
+    found = 0
+    for _ in range(count):
+        logq = draw_all(address, fit, groups)
+        logp = call_density(fit.density, fit.n, fit.position, fit.grad, fit.context)
+        if counts(fit, logp - logq):
+            for i in range(fit.n):
+                rows[found * fit.n + i] = position[i]
+                slopes[found * fit.n + i] = grad[i]
+            loss[found] = logq - logp
+            found += 1
+        elif fit.skipped_lately > TOLERATED:
+            break
+    return found
+
+
+@dataclass(frozen=True)
+class Matching(Rule):
+    """The learning rates of batch and match, which moves the parameters itself."""
+
+    learning_rate: Rate = 1.0
+    name, function, state = "bam", Sgd.function, Sgd.state
+
+
+class Form(NamedTuple):
+    """How a family is matched.
+
+    Attributes
+    ----------
+    of : callable
+        From a group to its mean and what makes up its spread.
+    parameters : callable
+        From these back to parameters by name.
+    mismatch, match : callable
+        See `nbinfer.variational.matching`.
+    """
+
+    of: Callable[..., tuple[Floats, ...]]
+    parameters: Callable[..., dict[str, Floats]]
+    mismatch: Callable[..., float]
+    match: Callable[..., tuple[Floats, ...]]
+
+
+FORMS = {
+    FullRankFamily: Form(
+        lambda group: (group.values["mu"].copy(), group.family.factor(group.values)),
+        lambda mu, factor: {"mu": mu, "L_tril": factor[np.tril_indices(len(mu))]},
+        mismatch,
+        match,
+    ),
+    LowRankFamily: Form(
+        lambda group: (group.values["mu"].copy(), softplus_of(group.values["rho"]), group.values["U"].copy()),
+        lambda mu, scale, directions: {"mu": mu, "rho": inverse_softplus(scale), "U": directions},
+        mismatch_patched,
+        match_patched,
+    ),
+}
+
+
+class MatchingUpdates(ObjectiveUpdates):
+    """Iterations of batch and match, which end where the fit is exact.
+
+    The learning rate falls with the iterations whose loss has not fallen for certain: as long as each makes the loss
+    smaller by more than noise, batches may count as much as in the first. One after which the loss is larger by more
+    than a nat per coordinate is taken back, and its batch counts less.
+    """
+
+    _densities: Densities | None = None
+    _done = _begun = False
+    _settled, _brake = 0, 1.0  # iterations that count for the learning rate; what it is multiplied by
+    _loss, _squared = np.inf, 0.0  # of the last iteration that was not taken back, and its standard error squared
+    _wrong = 0.0  # the mismatch before
+    _before: tuple[tuple[Floats, ...], Batch] | None = None  # what that iteration was made of
+
+    @property
+    def is_done(self) -> bool:
+        return self._done
+
+    def verdict(self, thorough: bool) -> Verdict:
+        return Verdict(True if self._done else None)
+
+    def load(self) -> None:
+        _explore.load()
+
+    def advance(self, until: int, display: Display) -> Outcome:
+        fitting, outcome = self.fitting, Outcome()
+        job = fitting.fit
+        self._done = False
+        try:
+            while job.done < until and not fitting.stop[0] and not self._done:
+                with np.errstate(all="ignore"):
+                    self._step(int(job.done))
+                display.update(fitting.progress)
+        except Exception as error:
+            outcome.error = error
+        outcome.interrupted = bool(job.done < until)
+        return outcome
+
+    def _step(self, done: int) -> None:
+        fitting = self.fitting
+        if fitting.densities is not self._densities:  # losses and gradients of other data tell nothing
+            self._densities, self._settled, self._loss, self._before = fitting.densities, 0, np.inf, None
+        batch, losses = self._batch(done)
+        if len(losses):
+            self._match(batch, float(losses.mean()), float(losses.var()) / len(losses))
+        fitting.losses[done] = losses.mean() if len(losses) else np.nan
+        fitting.progress["skipped"] = fitting.fit.skipped
+        fitting.fit.done = fitting.progress["done"][0] = done + 1
+
+    def _batch(self, done: int) -> tuple[Batch, Floats]:
+        """Return the draws of an iteration that have a density, and their losses; raise what is wrong."""
+        fitting, fit = self.fitting, self.fitting.fit
+        shape = (int(fit.n_draws), int(fit.n))
+        positions, grads, losses = np.zeros(shape), np.zeros(shape), np.zeros(shape[0])
+        rows = [address_of(array) for array in (positions, grads, losses)]
+        found = _explore(address_of(fitting.state), done, shape[0], *rows)
+        fitting.densities.raise_failures()
+        if fitting.fit.broken:
+            raise fitting.raised()
+        if fit.skipped_lately > TOLERATED:
+            fit.status = FitStatus.TOO_MANY_SKIPPED
+            raise fitting.failure(0)[0]
+        return Batch(positions[:found], grads[:found]), losses[:found]
+
+    def _match(self, batch: Batch, loss: float, squared: float) -> None:
+        """Give the approximation the parameters that a batch says."""
+        (group,) = self.objective.approx.groups
+        form = FORMS[type(group.family)]
+        at = form.of(group)
+        if self._before is not None and not loss - self._loss <= self.fitting.fit.n + SURE * np.sqrt(self._squared):
+            at, batch = self._before
+            self._brake *= BRAKE
+        else:
+            self._settled += 0 if self._loss - loss > SURE * np.sqrt(self._squared + squared) else 1
+            self._loss, self._squared, self._before = loss, squared, (at, batch)
+            self._brake = min(1.0, 2.0 * self._brake)
+        wrong = form.mismatch(*at, batch)
+        self._done, self._wrong = self._wrong <= wrong < EXACT, wrong
+        if not self._begun and wrong > TOO_WIDE:
+            self._loss, self._before = np.inf, None
+            self._set(form.parameters(at[0], *(NARROWER * spread for spread in at[1:])))
+            return
+        self._begun = True
+        rate = self.fitting.settings.rule.rates(self._settled, self._settled + 1)
+        self._set(form.parameters(*form.match(*at, batch, self._brake * float(rate.ravel()[0]))))
+
+    def _set(self, parameters: Mapping[str, Floats]) -> None:
+        (group,) = self.objective.approx.groups
+        for name, value in parameters.items():
+            if not np.isfinite(value).all():
+                raise FitError(
+                    f"{name} of {', '.join(group.names or ())} is not finite after iteration "
+                    f"{int(self.fitting.fit.done)}; it is as it was before. Lower the learning rate, or raise n_draws."
+                )
+        for name, value in parameters.items():
+            group.params_dict[name].set_value(value)
