@@ -112,7 +112,7 @@ class Entry:
     def _say_waiting(self) -> None:
         if home(self.py_func) == "nbinfer" and not _WAITED:
             _WAITED.append(str(self.place.path))
-            _log.warning("another process compiles the engine; waiting for it, which takes some forty seconds")
+            _log.warning("another process compiles the engine; waiting for it, which takes some twenty seconds")
         _log.info("waiting for another process that compiles %s", self.place.path)
 
     @property
@@ -147,7 +147,7 @@ class Entry:
     def _compile(self) -> tuple[str, bytes, list[str]]:
         if self.py_func.__module__ == "nbinfer.mcmc.hamiltonian.nuts":
             with unseen():
-                _log.warning("compiling the engine; this happens once per machine and takes some forty seconds")
+                _log.warning("compiling the engine; this happens once per machine and takes some twenty seconds")
         with _no_garbage_collection(), _deep_recursion():
             stored, portable = self._compile_with_numba()
         if portable:
