@@ -84,6 +84,12 @@ def positive(name: str, value: Any, finite: bool = True) -> None:
         raise ValueError(f"{name} must be positive{' and finite' if finite else ''}, got {_shown(value)}.")
 
 
+def from_zero(name: str, value: Any) -> None:
+    """Require a finite number that is not negative."""
+    if not is_number(value) or not 0 <= value < np.inf:
+        raise ValueError(f"{name} must be a finite number from 0 on, got {_shown(value)}.")
+
+
 def count(name: str, value: Any, least: int, most: int) -> None:
     """Require an int within limits."""
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or not least <= value <= most:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, count, is_number, mapping
+from nbinfer.arguments import MOST, count, from_zero, mapping
 from nbinfer.errors import ParametrizationError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
@@ -266,8 +266,7 @@ class Empirical(SingleGroupApproximation):
         model = the_model(model)
         if (trace is None) == (size is None):
             raise ParametrizationError(f"pass trace or size, {'not both' if size is not None else 'got neither'}.")
-        if not is_number(jitter) or not jitter >= 0.0:
-            raise ValueError(f"jitter must be a number from 0 on, got {jitter!r}.")
+        from_zero("jitter", jitter)
         sequence = seed_sequences(random_seed, 1)[0]
         if size is not None:
             count("size", size, 1, MOST)

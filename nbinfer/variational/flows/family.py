@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.arguments import mapping, positive
+from nbinfer.arguments import from_zero, mapping
 from nbinfer.compile import entry, record_at
 from nbinfer.compile.forks import cached_property
 from nbinfer.engine.state import Inner, Memory, State
@@ -76,8 +76,7 @@ class NormalizingFlowFamily(Family):  # numpydoc ignore=PR02
     estimators = ("plain",)
 
     def __post_init__(self) -> None:
-        if self.jitter != 0.0:
-            positive("jitter", self.jitter)
+        from_zero("jitter", self.jitter)
         object.__setattr__(self, "flow", Formula(self.flow).formula)
 
     def __reduce__(self) -> tuple[Any, ...]:

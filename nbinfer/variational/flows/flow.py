@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nbinfer.arguments import count, mapping, numbers
+from nbinfer.arguments import from_zero, mapping, numbers
 from nbinfer.errors import ParametrizationError
 from nbinfer.random import generator, key_of, seed_sequences
-from nbinfer.variational.families.family import HALF_LOG_TWO_PI, Extent
-from nbinfer.variational.flows.layer import Floats, Layer, refuse_too_few, rows_of
+from nbinfer.variational.families.family import HALF_LOG_TWO_PI
+from nbinfer.variational.flows.layer import Floats, Layer, extent_of, refuse_too_few, rows_of
 from nbinfer.variational.flows.stack import Stack
 from nbinfer.variational.values import Shared
 
@@ -73,19 +73,23 @@ class AbstractFlow(Layer):
         if local:
             raise NotImplementedError("local flows come with streaming data; all flows are global.")
         self.parent = z0 if isinstance(z0, AbstractFlow) else None
+        self.z0 = None if z0 is None or self.parent is not None else numbers("z0", z0)
         if self.parent is not None:
             dim, batch_size = self.parent.dim, self.parent.batch_size
         elif dim is None:
-            if z0 is None:
+            if self.z0 is None:
                 raise TypeError("a flow needs z0 or dim to know its number of coordinates.")
-            dim = numbers("z0", z0).shape[-1]
-        count("dim", dim, 1, 2**40)
+            if not self.z0.ndim:
+                raise ValueError("z0 must have shape (..., dim), got ().")
+            dim = self.z0.shape[-1]
+        self.extent = extent_of(dim, batch_size)
         self.dim: int = dim
         self.batch_size: int | None = batch_size
-        self.extent = Extent(dim * (batch_size or 1), batch_size or 1)
+        if self.z0 is not None:
+            self._leading("z0", self.z0)
         self.turn = sum(type(flow) is type(self) for flow in self._below())
         refuse_too_few(type(self), dim)
-        self.z0 = None if z0 is None or self.parent is not None else numbers("z0", z0)
+        from_zero("jitter", jitter)
         self.shared_params = self._made(mapping("params", params), jitter, random_seed)
 
     def _made(self, given: Mapping[str, Any], jitter: float, random_seed: Any) -> dict[str, Shared]:
@@ -109,7 +113,11 @@ class AbstractFlow(Layer):
 
     def _below(self) -> list[AbstractFlow]:
         """Return the flows that it stands on, the first one first."""
-        return [] if self.parent is None else [*self.parent._below(), self.parent]
+        found, flow = [], self.parent
+        while flow is not None:  # by recursion, a long formula would be too deep
+            found.append(flow)
+            flow = flow.parent
+        return found[::-1]
 
     # ---- what it stands on
 
@@ -121,7 +129,7 @@ class AbstractFlow(Layer):
     @property
     def root(self) -> AbstractFlow:
         """The lowest flow."""
-        return self if self.parent is None else self.parent.root
+        return next(iter(self._below()), self)
 
     @property
     def is_local(self) -> bool:
@@ -167,15 +175,18 @@ class AbstractFlow(Layer):
         z0 = self.root.z0
         return np.zeros(self.extent.n) if z0 is None else z0
 
+    def _leading(self, name: str, points: Floats) -> tuple[int, ...]:
+        """Return the axes of points that come before those of one of them: ``(batch_size, dim)``, or all in a row."""
+        one = (self.dim,) if self.batch_size is None else (self.batch_size, self.dim)
+        for last in (one, (self.extent.n,)):
+            if points.shape[-len(last) :] == last:
+                return points.shape[: points.ndim - len(last)]
+        raise ValueError(f"{name} must have shape (..., {', '.join(map(str, one))}), got {points.shape}.")
+
     def _pass(self, z0: ArrayLike) -> tuple[Floats, Floats]:
         """Return images, shape (..., n), and log-determinants of each layer, shape (layers, ...)."""
         points = numbers("z0", z0)
-        n = self.extent.n
-        axes = points.ndim - (2 if self.batch_size is not None and points.shape[-1] != n else 1)
-        if axes < 0 or math.prod(points.shape[axes:]) != n:
-            wanted = f"(..., {self.dim})" if self.batch_size is None else f"(..., {self.batch_size}, {self.dim})"
-            raise ValueError(f"points must have shape {wanted}, got {points.shape}.")
-        lead = points.shape[:axes]
+        n, lead = self.extent.n, self._leading("z0", points)
         flows = (*self._below(), self)
         values = {f"{k}.{name}": s.get_value(True) for k, f in enumerate(flows) for name, s in f.shared_params.items()}
         images, logdets = Stack([type(f) for f in flows]).passed(self.extent, values, points.reshape(-1, n))
@@ -213,6 +224,7 @@ class AbstractFlow(Layer):
             If one of the flows knows no way back.
         """
         points = numbers("z", z)
+        self._leading("z", points)
         found = points.reshape(-1, self.extent.rows, self.dim)
         for flow in (self, *reversed(self._below())):
             rows = range(self.extent.rows)

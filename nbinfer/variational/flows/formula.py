@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
+from nbinfer.arguments import mapping
 from nbinfer.errors import ParametrizationError
 from nbinfer.random import generator, key_of, seed_sequences
 from nbinfer.variational.flows.flow import AbstractFlow
-from nbinfer.variational.flows.layer import rows_of
+from nbinfer.variational.flows.layer import extent_of, refuse_too_few, rows_of
 from nbinfer.variational.flows.registry import flow_for_params, flow_for_short_name, known_flows
 
 #: Largest number behind a word.
@@ -76,14 +78,14 @@ class Formula:
         ParametrizationError
             If a number is missing, or the names of a layer are those of no flow.
         """
-        got = sorted(params)
-        missing = [k for k in range(max(got, default=0) + 1) if k not in params]
-        if missing or got[0] < 0:
+        given = mapping("params", params)
+        if not seems_like_flow_params(given) or set(given) != set(range(len(given))):
+            last = max([0, len(given) - 1, *filter(_is_layer, given)])
             raise ParametrizationError(
-                f"params of a flow need the keys 0, 1, ..., {max(got, default=0)}, one for each layer; got "
-                f"{', '.join(map(str, got)) or 'none'}."
+                f"params of a flow need the keys 0, 1, ..., {last}, one for each layer; got "
+                f"{', '.join(map(str, given)) or 'none'}."
             )
-        return cls("-".join(flow_for_params(params[k]).short_name for k in got))
+        return cls("-".join(flow_for_params(given[k]).short_name for k in range(len(given))))
 
     def get_param_spec_for(self, dim: int, batch_size: int | None = None) -> dict[int, dict[str, tuple[int, ...]]]:
         """Return names and shapes of parameters, by layer.
@@ -94,11 +96,22 @@ class Formula:
             Coordinates of a row.
         batch_size : int, optional
             Number of rows that have parameters of their own.
+
+        Returns
+        -------
+        shapes : dict of int to dict
+
+        Raises
+        ------
+        ParametrizationError
+            If a flow needs more coordinates.
         """
+        extent = extent_of(dim, batch_size)
         found = {}
         for k, kind in enumerate(self.flows):
+            refuse_too_few(kind, dim)
             shapes = kind.shapes(dim, self.flows[:k].count(kind))
-            found[k] = {name: rows_of(shape, batch_size or 1) for name, shape in shapes.items()}
+            found[k] = {name: rows_of(shape, extent.rows) for name, shape in shapes.items()}
         return found
 
     def __call__(
@@ -184,4 +197,8 @@ def seems_like_flow_params(params: Any) -> bool:
     -------
     whether : bool
     """
-    return isinstance(params, Mapping) and bool(params) and all(type(key) is int for key in params)
+    return isinstance(params, Mapping) and bool(params) and all(map(_is_layer, params))
+
+
+def _is_layer(key: Any) -> bool:
+    return type(key) is int or isinstance(key, np.integer)

@@ -17,9 +17,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.arguments import count
 from nbinfer.compile import Entry
 from nbinfer.engine.state import State
 from nbinfer.errors import ParametrizationError
+from nbinfer.variational.families.family import Extent
 
 Floats = NDArray[np.float64]
 Shapes = dict[str, tuple[int, ...]]
@@ -103,6 +105,15 @@ class Layer:
             f"{cls.short_name} has no inverse, so that the density is known of its own draws alone; give "
             f"{cls.__name__} the method inverse."
         )
+
+
+def extent_of(dim: int, batch_size: int | None) -> Extent:
+    """Return what rows of so many coordinates span; one row, if there is no number of them."""
+    count("dim", dim, 1, 2**40)
+    if batch_size is not None:
+        count("batch_size", batch_size, 1, 2**40)
+    rows = batch_size or 1
+    return Extent(dim * rows, rows)
 
 
 def rows_of(shape: tuple[int, ...], rows: int) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from nbinfer.arguments import count, flag, is_number
+from nbinfer.arguments import count, flag, from_zero
 from nbinfer.engine.driver import available_cores
 from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.progress import display_for
@@ -113,8 +113,7 @@ class Pathfinder(Inference):
         counts |= {"maxcor": (maxcor, 2**20)} | ({} if cores is None else {"cores": (cores, 2**20)})
         for name, (value, most) in counts.items():
             count(name, value, 1, most)
-        if not is_number(tolerance) or not 0.0 <= tolerance < np.inf:
-            raise ValueError(f"tolerance must be a number of nats from 0 on, got {tolerance!r}.")
+        from_zero("tolerance", tolerance)
         model = the_model(model)
         self._sequence = seed_sequences(random_seed, 1)[0]
         rank = max(1, min(2 * maxcor, model.dim))

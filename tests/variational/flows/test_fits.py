@@ -223,7 +223,7 @@ def test_names_that_do_not_fit_are_refused():
         group("planar", options={"rank": 2})
     with pytest.raises(ParametrizationError, match="options names the flow 'scale', and vfam is the formula 'planar'"):
         group("planar", options={"flow": "scale"})
-    with pytest.raises(ValueError, match="jitter must be positive"):
+    with pytest.raises(ValueError, match="jitter must be a finite number from 0 on, got -1.0"):
         group("planar", options={"jitter": -1.0})
     assert group("normalizing_flow", options={"flow": "planar"}).flow.formula == "planar"
     with pytest.raises(BatchedGroupError, match="rowwise takes one parameter that has rows"):

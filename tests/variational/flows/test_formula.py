@@ -76,8 +76,9 @@ def test_flows_are_found_by_name_and_by_parameters():
     assert [flow_for_params(dict.fromkeys(spec.split(), 0.0)) for spec in specs] == kinds
     with pytest.raises(ParametrizationError, match=r"must be one of: u, w, b \(planar\); or .*; got u, w"):
         flow_for_params({"u": 0, "w": 0})
-    with pytest.raises(ParametrizationError, match="unknown flow 'plane'"):
-        flow_for_short_name("plane")
+    for unknown in ("plane", 3, ["planar"]):
+        with pytest.raises(ParametrizationError, match="unknown flow "):
+            flow_for_short_name(unknown)
 
 
 def test_what_seems_like_parameters_of_flows():
@@ -88,9 +89,13 @@ def test_what_seems_like_parameters_of_flows():
     assert not seems_like_flow_params(None)
     assert not seems_like_flow_params({True: 0})
     assert Formula.of_params({1: {"loc": 0}, 0: {"rho": 0}}).formula == "scale-loc"
-    for missing in ({0: {"loc": 0}, 2: {"rho": 0}}, {1: {"loc": 0}}, {-1: {"loc": 0}, 0: {"rho": 0}}):
-        with pytest.raises(ParametrizationError, match=r"need the keys 0, 1, \.\.\., \d, one for each layer; got"):
-            Formula.of_params(missing)
+    assert seems_like_flow_params({np.int64(0): {"loc": 1}})
+    loc = {"loc": 0}
+    for keys in ([0, 2], [1], [-1, 0], [-1], [0, 2**62], [], ["a"], [0.0], [0, "a"]):
+        with pytest.raises(ParametrizationError, match=r"need the keys 0, 1, \.\.\., \d+, one for each layer; got"):
+            Formula.of_params(dict.fromkeys(keys, loc))
+    with pytest.raises(TypeError, match="params must be a mapping, got int"):
+        Formula("scale")(dim=2, params=3)
 
 
 def test_shapes_of_parameters():
@@ -102,6 +107,10 @@ def test_shapes_of_parameters():
         3: {"v": (3,)},
     }
     assert Formula("planar").get_param_spec_for(3, 5)[0] == {"u": (5, 3), "w": (5, 3), "b": (5,)}
+    with pytest.raises(ParametrizationError, match="coupling needs at least 2 coordinates, got 1"):
+        Formula("scale-coupling").get_param_spec_for(1)
+    with pytest.raises(ValueError, match="dim must be an int"):
+        Formula("scale").get_param_spec_for(0)
     shapes = Formula("coupling*2").get_param_spec_for(3)
     assert [shapes[k]["w1"] for k in (0, 1)] == [(16, 2), (16, 1)]
 
@@ -130,6 +139,16 @@ def test_a_flow_stands_on_others():
     assert by_row.forward.shape == (4, 5, 3)
     assert by_row.sum_logdets.shape == (4,)
     assert by_row.all_params[0].shape == (5, 3)
+    np.testing.assert_array_equal(by_row.forward_pass(np.zeros((4, 15))), by_row.forward.reshape(4, 15))
+    one_row = Formula("scale-loc")(np.zeros((4, 1, 3)), batch_size=1)
+    assert one_row.sum_logdets.shape == one_row.logq(np.zeros((4, 1, 3))).shape == (4,)
+
+
+def test_a_long_formula_is_no_deep_one():
+    flow = Formula("planar*1000-loc*1000")(dim=1, jitter=0.01, random_seed=1)
+    assert flow.root.short_name == "planar"
+    assert len(flow.all_params) == 4000
+    assert np.isfinite(flow.sum_logdets)
 
 
 def test_first_values_are_drawn():
@@ -152,8 +171,21 @@ def test_flows_refuse_what_does_not_fit():
         LocFlow()
     with pytest.raises(NotImplementedError, match="local flows come with streaming data"):
         LocFlow(dim=2, local=True)
-    with pytest.raises(ValueError, match=r"points must have shape \(..., 2\), got \(4, 3\)"):
-        LocFlow(dim=2).forward_pass(np.zeros((4, 3)))
+    two, rows = LocFlow(dim=2), LocFlow(dim=2, batch_size=3)
+    for method, name in ((two.forward_pass, "z0"), (two.inverse_pass, "z"), (two.logq, "z")):
+        for points in (np.zeros((4, 3)), np.zeros((4, 1)), 1.0):
+            with pytest.raises(ValueError, match=rf"^{name} must have shape \(..., 2\), got \("):
+                method(points)
+    for points in (np.zeros((2, 3)), np.zeros(2), 1.0):
+        with pytest.raises(ValueError, match=r"^z must have shape \(..., 3, 2\), got \("):
+            rows.inverse_pass(points)
+    with pytest.raises(ValueError, match=r"z0 must have shape \(..., 2\), got \(4, 3\)"):
+        LocFlow(np.zeros((4, 3)), dim=2)
+    with pytest.raises(ValueError, match=r"z0 must have shape \(..., dim\), got \(\)"):
+        LocFlow(1.0)
+    for options in ({"jitter": -1.0}, {"jitter": np.nan}, {"batch_size": 0}, {"batch_size": 1.5}, {"dim": -1}):
+        with pytest.raises(ValueError, match=next(iter(options)) + " must be a"):
+            PlanarFlow(**{"dim": 2} | options)
     for kind in (HouseholderFlow, CouplingFlow):
         with pytest.raises(ParametrizationError, match=f"{kind.short_name} needs at least 2 coordinates, got 1"):
             kind(dim=1)

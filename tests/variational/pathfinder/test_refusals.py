@@ -83,7 +83,7 @@ def test_what_the_model_raises_arrives():
         ({"elbo_draws": 0}, ValueError, "elbo_draws must be an int from 1"),
         ({"maxcor": 0}, ValueError, "maxcor must be an int from 1"),
         ({"cores": 0}, ValueError, "cores must be an int from 1"),
-        ({"tolerance": -1.0}, ValueError, "tolerance must be a number of nats from 0 on, got -1.0"),
+        ({"tolerance": -1.0}, ValueError, "tolerance must be a finite number from 0 on, got -1.0"),
         ({"start": {"nu": 1.0}}, ValueError, "nu"),
         ({"start_sigma": -1.0}, ParametrizationError, r"start_sigma\['mu'\] must be positive"),
         ({"local_rv": {"mu": 1}}, NotImplementedError, "local_rv comes with streaming data"),
