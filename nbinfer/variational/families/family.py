@@ -151,7 +151,7 @@ class Family:
     def of(cls, options: Any) -> Family:
         """Make the family that options ask for."""
         given = dict(mapping("options", options))
-        known = [field.name for field in fields(cls)]
+        known = [field.name for field in fields(cls) if field.name != "extent"]  # which the group knows
         for name in given:
             if name not in known:
                 listed = f"it has {', '.join(known)}" if known else "it has none"

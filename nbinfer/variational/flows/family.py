@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from nbinfer.arguments import from_zero, mapping
+from nbinfer.arguments import from_zero
 from nbinfer.compile import entry, record_at
 from nbinfer.compile.forks import cached_property
 from nbinfer.engine.state import Inner, Memory, State
@@ -36,6 +36,8 @@ Own = FLOW.record
 
 #: Draws that moments rest on, which come in pairs of opposite noise.
 MOMENT_DRAWS = 4096
+#: So many of them, and their opposites, are in memory at a time.
+_PIECE = 256
 
 
 @entry("int64(intp, intp)")
@@ -81,16 +83,6 @@ class NormalizingFlowFamily(Family):  # numpydoc ignore=PR02
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.flow, self.jitter, self.extent)
-
-    @classmethod
-    def of(cls, options: Any) -> Family:
-        known = ("flow", "jitter")
-        for name in mapping("options", options):
-            if name not in known:
-                raise ParametrizationError(
-                    f"options names {name!r}, which normalizing_flow lacks; it has {', '.join(known)}."
-                )
-        return cls(**mapping("options", options))
 
     @classmethod
     def of_parameters(cls, parameters: Mapping[Any, Any]) -> Family:
@@ -181,20 +173,35 @@ class NormalizingFlowFamily(Family):  # numpydoc ignore=PR02
     def _images(self, parameters: Parameters, points: Floats) -> Floats:
         """Return where points come out, shape (points, n)."""
         assert self.extent is not None
-        found: Floats = self.stack.passed(self.extent, parameters, points)[0][-1]
-        return found
+        return self.stack.passed(self.extent, parameters, points)[0]
 
-    @cached_property
-    def _points(self) -> Floats:
-        """Noise that moments rest on: for affine flows, where each coordinate goes; else draws of a fixed stream."""
+    @property
+    def _is_affine(self) -> bool:
+        return all(kind.is_affine for kind in self.stack.kinds)
+
+    def noise_of_moments(self) -> Iterator[Floats]:
+        """Yield noise that moments rest on, in pieces: of affine flows each coordinate, else draws of a fixed stream.
+
+        Each comes with its opposite.
+        """
         assert self.extent is not None
-        n = self.extent.n
-        if all(kind.is_affine for kind in self.stack.kinds):
-            half = np.eye(n) * np.sqrt(n)
-        else:
-            half = generator(key_of(seed_sequences(0, 1)[0])).standard_normal((MOMENT_DRAWS // 2, n))
-        found: Floats = np.vstack([half, -half])
-        return found
+        n, rng = self.extent.n, generator(key_of(seed_sequences(0, 1)[0]))
+        for first in range(0, n if self._is_affine else MOMENT_DRAWS // 2, _PIECE):
+            if self._is_affine:
+                half = np.eye(min(_PIECE, n - first), n, first) * np.sqrt(n)
+            else:
+                half = rng.standard_normal((_PIECE, n))
+            yield np.vstack([half, -half])
+
+    def _moments(self, parameters: Parameters, squared: Callable[[Floats], Any]) -> tuple[Floats, Any]:
+        """Return means of what lies between draws and the centre, and of what is made of its squares."""
+        centre, count = self.centre(parameters), 0
+        first: Any = 0.0
+        second: Any = 0.0
+        for noise in self.noise_of_moments():
+            apart = self._images(parameters, noise) - centre
+            first, second, count = first + apart.sum(axis=0), second + squared(apart), count + len(apart)
+        return first / count, second / count
 
     def flaw(self, parameters: Parameters) -> str:
         assert self.extent is not None
@@ -213,12 +220,20 @@ class NormalizingFlowFamily(Family):  # numpydoc ignore=PR02
 
     def mean(self, parameters: Parameters) -> Floats:
         """Return the mean: of 4096 draws, always the same noise, unless all layers are affine."""
-        found: Floats = self._images(parameters, self._points).mean(axis=0)
+        centre = self.centre(parameters)
+        if self._is_affine:
+            return centre
+        found: Floats = centre + self._moments(parameters, lambda apart: 0.0)[0]
         return found
 
     def cov(self, parameters: Parameters) -> Floats:
         """Return the covariance, of the same draws."""
-        images = self._images(parameters, self._points)
-        apart = images - images.mean(axis=0)
-        found: Floats = apart.T @ apart / len(apart)
+        mean, products = self._moments(parameters, lambda apart: apart.T @ apart)
+        found: Floats = products - np.outer(mean, mean)
+        return found
+
+    def std(self, parameters: Parameters) -> Floats:
+        """Return the standard deviations, of the same draws."""
+        mean, squares = self._moments(parameters, lambda apart: np.sum(apart * apart, axis=0))
+        found: Floats = np.sqrt(squares - mean * mean)
         return found

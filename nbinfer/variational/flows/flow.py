@@ -190,7 +190,7 @@ class AbstractFlow(Layer):
         flows = (*self._below(), self)
         values = {f"{k}.{name}": s.get_value(True) for k, f in enumerate(flows) for name, s in f.shared_params.items()}
         images, logdets = Stack([type(f) for f in flows]).passed(self.extent, values, points.reshape(-1, n))
-        return images[-1].reshape(points.shape), logdets.reshape(len(flows), *lead)
+        return images.reshape(points.shape), logdets.reshape(len(flows), *lead)
 
     def forward_pass(self, z0: ArrayLike) -> Floats:
         """Return images of points under all flows from the lowest to this one.

@@ -61,24 +61,22 @@ def pull_layers(address: int, weight: float) -> int:
 
 @entry("int64(intp, int64, intp, intp, intp)")
 def _push_rows(address: int, count: int, points: int, images: int, logdets: int) -> int:
-    """Push points through all layers, and keep what each of them makes of each."""
+    """Push points through all layers; keep where each comes out, and the log-determinants of all layers."""
     stack = record_at(address, Stack_)
     n, layers = stack.n, stack.n_layers
     table = ints_at(stack.table, LAYER_FIELDS * layers)
-    x, kept, sizes = floats_at(stack.ends, n), floats_at(images, layers * count * n), floats_at(logdets, layers * count)
-    rows = floats_at(points, count * n)
+    x, y = floats_at(stack.ends, n), floats_at(stack.ends + 8 * n, n)
+    rows, kept, sizes = floats_at(points, count * n), floats_at(images, count * n), floats_at(logdets, layers * count)
     for draw in range(count):
         for i in range(n):
             x[i] = rows[draw * n + i]
         status = push_layers(address)
         if status != 0:
             return status
+        for i in range(n):
+            kept[draw * n + i] = y[i]
         for k in range(layers):
-            layer = record_at(table[LAYER_FIELDS * k + 2], Layer_)
-            y = floats_at(layer.y, n)
-            sizes[k * count + draw] = layer.logdet
-            for i in range(n):
-                kept[(k * count + draw) * n + i] = y[i]
+            sizes[k * count + draw] = record_at(table[LAYER_FIELDS * k + 2], Layer_).logdet
     return 0
 
 
@@ -126,12 +124,12 @@ class Stack:
 
     def connect(self, own: Memory, extent: Extent, parameters: int, gradient: int, ends: Sequence[int]) -> None:
         """Write addresses: of parameters and their gradient, of the first point, the last, and the gradient there."""
-        between, table = int(own.record["between"]), []
-        shapes = list(self.shapes(extent).items())
+        between, table, at = int(own.record["between"]), [], 0
         for k, kind in enumerate(self.kinds):
             layer = getattr(own, f"layer_{k}")
-            at = 8 * sum(math.prod(shape) for name, shape in shapes if int(name.partition(".")[0]) < k)
             layer.parameters, layer.gradient, layer.adjoint = parameters + at, gradient + at, ends[2]
+            shapes = kind.shapes(extent.width, self.turns[k]).values()
+            at += 8 * extent.rows * sum(math.prod(shape) for shape in shapes)
             layer.x = ends[0] if k == 0 else between + 8 * extent.n * (k - 1)
             layer.y = ends[1] if k == len(self.kinds) - 1 else between + 8 * extent.n * k
             table += [kind.push.address, kind.pull.address, layer.address]
@@ -148,8 +146,7 @@ class Stack:
 
         Returns
         -------
-        images : ndarray, shape (layers, k, n)
-            What each layer makes of each.
+        images : ndarray, shape (k, n)
         logdets : ndarray, shape (layers, k)
         """
         plan = Plan()
@@ -162,7 +159,7 @@ class Stack:
         self.initialise(own, extent)
         self.connect(own, extent, address_of(values), 0, [ends, ends + step, ends + 2 * step])
         points = np.ascontiguousarray(points, np.float64)
-        images, logdets = np.zeros((len(self.kinds), *points.shape)), np.zeros((len(self.kinds), len(points)))
+        images, logdets = np.zeros(points.shape), np.zeros((len(self.kinds), len(points)))
         if _push_rows(own.address, len(points), address_of(points), address_of(images), address_of(logdets)):
             raise raised_by([kind.push for kind in self.kinds])
         return images, logdets
