@@ -40,7 +40,8 @@ class Psis(NamedTuple):
     Attributes
     ----------
     khat : float
-        Shape of the tail. -inf: the weights are equal, and the approximation exact. NaN: no verdict.
+        Shape of the tail. -inf: the weights are equal, and the approximation exact; inf: there are none. NaN: no
+        verdict.
     log_weights : ndarray, shape (draws,)
         Logarithms of the smoothed weights, whose sum is 1.
     note : str
@@ -79,7 +80,9 @@ def psis(log_ratios: ArrayLike) -> Psis:
     x = np.ravel(numbers("log_ratios", log_ratios))
     if not x.size or np.isnan(x).any() or (x == np.inf).any():
         raise ValueError("log_ratios must be one or more numbers below inf.")
-    x = x - x.max() if np.isfinite(x.max()) else np.zeros(x.size)
+    if x.max() == -np.inf:
+        return Psis(np.inf, _normalised(np.zeros(x.size)), "no draw has any weight")
+    x = x - x.max()
     if x.size < FEWEST:
         return Psis(np.nan, _normalised(x), f"k-hat needs at least {FEWEST} draws, got {x.size}")
     if -x.min() < _EQUAL:

@@ -18,7 +18,7 @@ from nbinfer.variational.families.family import Extent, Family
 from nbinfer.variational.flows.family import NormalizingFlowFamily
 from nbinfer.variational.flows.flow import AbstractFlow
 from nbinfer.variational.labels import Labelled
-from nbinfer.variational.values import Shared
+from nbinfer.variational.values import Shared, given_value
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +58,7 @@ class Group(Labelled):
     Raises
     ------
     TypeError
-        If both or neither of `vfam` and `params` are given.
+        If both or neither of `vfam` and `params` are given; or something with `params` that goes with `vfam`.
     ParametrizationError
         If names, shapes or starts do not fit.
     GroupError
@@ -95,6 +95,9 @@ class Group(Labelled):
     ) -> None:
         if (vfam is None) == (params is None):
             raise TypeError(f"pass vfam or params, {'not both' if params is not None else 'got neither'}.")
+        for name, beside in (("options", options), ("start", start), ("start_sigma", start_sigma)):
+            if params is not None and beside is not None:
+                raise TypeError(f"{name} goes with vfam, and params has all values already; leave it out.")
         if local:
             raise NotImplementedError("local groups come with streaming data; all groups are global.")
         self._given = dict(mapping("params", params))
@@ -216,14 +219,9 @@ class Group(Labelled):
                 self.params_dict[name].set_value(value)
 
     def _given_value(self, name: str, shape: tuple[int, ...]) -> Shared:
-        value = self._given[name]
-        found = value if isinstance(value, Shared) else Shared(numbers(f"params[{name!r}]", value), name)
+        found = given_value(name, self._given[name], shape, f" for {', '.join(self.names or ())}")
         if not np.isfinite(found.get_value(borrow=True)).all():
             raise ParametrizationError(f"params[{name!r}] must be finite.")
-        if found.size != int(np.prod(shape)):
-            raise ParametrizationError(
-                f"params[{name!r}] must have shape {shape} for {', '.join(self.names or ())}, got {found.shape}."
-            )
         return found
 
     # ---- what is known of it

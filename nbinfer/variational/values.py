@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nbinfer.arguments import numbers
+from nbinfer.errors import ParametrizationError
 
 
 class Shared:
@@ -88,6 +89,20 @@ class Shared:
 
     def __repr__(self) -> str:
         return f"shared({self.name or ''}{': ' if self.name else ''}{np.array2string(self._value, threshold=8)})"
+
+
+def given_value(name: str, value: Any, shape: tuple[int, ...], whose: str = "") -> Shared:
+    """Return a parameter that a user gives; axes of length 1 do not count.
+
+    Raises
+    ------
+    ParametrizationError
+        If it has another shape.
+    """
+    found = value if isinstance(value, Shared) else Shared(numbers(f"params[{name!r}]", value), name)
+    if [k for k in found.shape if k != 1] != [k for k in shape if k != 1]:
+        raise ParametrizationError(f"params[{name!r}] must have shape {shape}{whose}, got {found.shape}.")
+    return found
 
 
 def shared(value: ArrayLike, name: str | None = None) -> Shared:

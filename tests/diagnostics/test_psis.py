@@ -72,6 +72,14 @@ def test_equal_weights_are_an_exact_fit():
         np.testing.assert_allclose(found.log_weights, -math.log(1000), atol=1e-8)
 
 
+def test_draws_without_any_weight_are_no_exact_fit():
+    for count in (10, 1000):
+        found = psis(np.full(count, -np.inf))
+        assert found.khat == np.inf
+        assert found.note == "no draw has any weight"
+        np.testing.assert_allclose(found.log_weights, -math.log(count))
+
+
 def test_few_draws_are_no_verdict():
     found = psis(np.random.default_rng(1).normal(size=24))
     assert math.isnan(found.khat)

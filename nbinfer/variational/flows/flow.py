@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +14,7 @@ from nbinfer.random import generator, key_of, seed_sequences
 from nbinfer.variational.families.family import HALF_LOG_TWO_PI
 from nbinfer.variational.flows.layer import Floats, Layer, extent_of, refuse_too_few, rows_of
 from nbinfer.variational.flows.stack import Stack
-from nbinfer.variational.values import Shared
+from nbinfer.variational.values import Shared, given_value
 
 
 class AbstractFlow(Layer):
@@ -103,10 +102,7 @@ class AbstractFlow(Layer):
         found = {}
         for name, shape in shapes.items():
             if rng is None:
-                value = given[name]
-                found[name] = value if isinstance(value, Shared) else Shared(numbers(f"params[{name!r}]", value), name)
-                if found[name].size != math.prod(shape):
-                    raise ParametrizationError(f"params[{name!r}] must have shape {shape}, got {found[name].shape}.")
+                found[name] = given_value(name, given[name], shape)
             else:
                 found[name] = Shared(jitter * spread.get(name, 0.0) * rng.standard_normal(shape), name)
         return found

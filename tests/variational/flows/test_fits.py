@@ -199,6 +199,13 @@ def test_parameters_that_do_not_fit_are_refused():
         group({0: partial[0]})
     with pytest.raises(ParametrizationError, match=r"params\['0.loc'\] must have shape \(2,\) for x, got \(3,\)"):
         group({0: {"loc": np.zeros(3)}})
+    for names, shape, options in (("m", (2, 3), {"rowwise": True}), ("m", (3, 2), {}), ("x", (1, 3), {})):
+        with pytest.raises(ParametrizationError, match=r"params\['0.loc'\] must have shape .* for ., got \("):
+            nb.Group(names, params={0: {"loc": np.zeros(shape)}}, model=several(), **options)
+    assert group({0: {"loc": np.zeros((1, 2))}}).flow.formula == "loc"
+    for beside in ({"options": {"jitter": 0.1}}, {"start": {"x": [0.0, 0.0]}}, {"start_sigma": 0.1}):
+        with pytest.raises(TypeError, match=f"{next(iter(beside))} goes with vfam, and params .* leave it out"):
+            group({0: {"loc": np.zeros(2)}}, **beside)
     with pytest.raises(ParametrizationError, match=r"params must be one of: .*\{0: \{\.\.\.\}, .*; got 0, mu"):
         group({0: {"loc": np.zeros(2)}, "mu": 0})
     with pytest.raises(ParametrizationError, match="params of x make layer 0, scale, no map"):
@@ -224,7 +231,7 @@ def test_names_that_do_not_fit_are_refused():
         group("planar", options={"rank": 2})
     with pytest.raises(ParametrizationError, match="options names the flow 'scale', and vfam is the formula 'planar'"):
         group("planar", options={"flow": "scale"})
-    with pytest.raises(ValueError, match="jitter must be a finite number from 0 on, got"):
+    with pytest.raises(ValueError, match="jitter must be a finite number from 0 on"):
         group("planar", options={"jitter": -1.0})
     assert group("normalizing_flow", options={"flow": "planar"}).flow.formula == "planar"
     with pytest.raises(BatchedGroupError, match="rowwise takes one parameter that has rows"):
