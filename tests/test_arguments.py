@@ -8,6 +8,7 @@ from tests.arguments import VALUES, attempt, catalogue, plan, run
 RUNS = (
     "fit",
     "Inference.fit",
+    "Pathfinder.fit",
     "sample",
     "iter_sample",
     "init_nuts",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import flag, is_number, mapping, numbers, words
+from nbinfer.arguments import MOST, count, flag, is_number, mapping, numbers, words
 from nbinfer.errors import BatchedGroupError, GroupError, ParametrizationError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
@@ -98,7 +98,7 @@ class Group(Labelled):
         for name, beside in (("options", options), ("start", start), ("start_sigma", start_sigma)):
             if params is not None and beside is not None:
                 raise TypeError(f"{name} goes with vfam, and params has all values already; leave it out.")
-        if local:
+        if flag("local", local):
             raise NotImplementedError("local groups come with streaming data; all groups are global.")
         self._given = dict(mapping("params", params))
         if vfam is not None:
@@ -137,6 +137,8 @@ class Group(Labelled):
         -------
         shapes : dict of str to tuple of int
         """
+        count("n", n, 1, MOST)
+        count("rows", rows, 1, n)
         return registry.made(vfam, options).specification(Extent(n, rows))
 
     @staticmethod
@@ -202,7 +204,7 @@ class Group(Labelled):
         if self._given:
             values = {name: self._given_value(name, shape) for name, shape in shapes.items()}
         else:
-            self.family.check_start(bool(self._start), self._start_sigma is not None)
+            self.family.check_start(bool(mapping("start", self._start)), self._start_sigma is not None)
             mean, sigma = first_moments(model, self._start, self._start_sigma)
             first = self.family.first_values(self.extent, mean[self.coordinates], sigma[self.coordinates])
             values = {name: Shared(np.reshape(first[name], shape), name) for name, shape in shapes.items()}

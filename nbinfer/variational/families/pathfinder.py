@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbinfer.arguments import count
+from nbinfer.arguments import count, numbers
 from nbinfer.compile import Record, entry, floats_at, kernel, record_at
 from nbinfer.engine.job import Job
 from nbinfer.engine.state import Memory, State, floats
@@ -44,6 +44,9 @@ PATHFINDER = State(
     },
 )
 Own = PATHFINDER.record
+
+#: What parameters that a user gives may lack of being orthonormal, or of a sum of 1.
+_ROUNDING = 1e-6
 
 
 class Normal(NamedTuple):
@@ -210,7 +213,12 @@ class PathfinderFamily(Family):  # numpydoc ignore=PR02
 
     @classmethod
     def of_parameters(cls, parameters: Mapping[str, Any]) -> Family:
-        return cls(len(np.atleast_1d(parameters["weights"])), np.shape(parameters["Q"])[-2])
+        weights, directions = (numbers(f"params[{name!r}]", parameters[name]) for name in ("weights", "Q"))
+        if directions.ndim < 2:
+            raise ParametrizationError(
+                f"params['Q'] must have shape (paths, rank, coordinates), got {directions.shape}."
+            )
+        return cls(max(1, weights.size), directions.shape[-2])
 
     def check(self, extent: Extent) -> None:
         super().check(extent)
@@ -237,6 +245,19 @@ class PathfinderFamily(Family):  # numpydoc ignore=PR02
     def normals(self, parameters: Parameters) -> list[Normal]:
         """Return the distributions."""
         return [Normal(*parts) for parts in zip(*(parameters[name] for name in ("mu", "scale", "Q", "L")), strict=True)]
+
+    def flaw(self, parameters: Parameters) -> str:
+        weights, q = parameters["weights"], parameters["Q"]
+        products = q @ np.swapaxes(q, 1, 2)
+        lengths = np.einsum("kii->ki", products)
+        diagonals = np.einsum("kii->ki", parameters["L"])
+        if (weights < 0.0).any() or abs(weights.sum() - 1.0) > _ROUNDING:
+            return f"have weights that are negative or whose sum is not 1: {weights}"
+        if (parameters["scale"] <= 0.0).any() or (diagonals <= 0.0).any():
+            return "have scales or diagonals of L that are not positive"
+        if np.abs(products - (lengths > 0.0)[..., None] * np.eye(self.rank)).max() > _ROUNDING:
+            return "have rows of Q that are neither orthonormal nor zero"
+        return ""
 
     def mean(self, parameters: Parameters) -> Floats:
         found: Floats = parameters["weights"] @ parameters["mu"]

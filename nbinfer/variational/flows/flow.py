@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nbinfer.arguments import from_zero, mapping, numbers
+from nbinfer.arguments import flag, from_zero, mapping, numbers
 from nbinfer.errors import ParametrizationError
 from nbinfer.random import generator, key_of, seed_sequences
 from nbinfer.variational.families.family import HALF_LOG_TWO_PI
@@ -69,7 +69,7 @@ class AbstractFlow(Layer):
         local: bool = False,
         random_seed: Any = None,
     ) -> None:
-        if local:
+        if flag("local", local):
             raise NotImplementedError("local flows come with streaming data; all flows are global.")
         self.parent = z0 if isinstance(z0, AbstractFlow) else None
         self.z0 = None if z0 is None or self.parent is not None else numbers("z0", z0)

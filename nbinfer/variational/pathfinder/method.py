@@ -18,6 +18,7 @@ from nbinfer.errors import FitError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.random import key_of, seed_sequences
+from nbinfer.variational.callbacks import listed
 from nbinfer.variational.group import first_moments
 from nbinfer.variational.inference import Inference, calls_above
 from nbinfer.variational.objective import check_function_options
@@ -191,7 +192,7 @@ class Pathfinder(Inference):
             None.
         """
         self._score = True if score is None else flag("score", score)
-        if callbacks:
+        if listed(callbacks):
             raise TypeError("callbacks look at an approximation on its way, and pathfinder has one at the end only.")
         if kwargs:
             raise TypeError(

@@ -154,7 +154,7 @@ class Paths(Jobs):
             best=int(path.best),
             elbo=float(path.best_elbo) if path.best else np.nan,
             error=float(path.best_error) if path.best else np.nan,
-            settled=path.end != Outcome.GOES_ON,
+            settled=bool(path.end != Outcome.GOES_ON),
             reason="" if path.best else self._reason(path),
         )
 

@@ -95,9 +95,8 @@ class Search(Task[PathMixture]):
         if not jobs:
             return
         self._mix(jobs, paths.every.number[jobs].tolist())
-        if self._settings.score:
-            losses = -paths.elbos(paths.best_of(jobs))
-            approx.fitting().go_on_from(np.where(np.isfinite(losses), losses, np.nan))
+        losses = -paths.elbos(paths.best_of(jobs)) if self._settings.score else np.zeros(0)
+        approx.fitting().go_on_from(np.where(np.isfinite(losses), losses, np.nan))
         if self._halted:
             approx.report = approx.report._replace(interrupted=True)
         elif not ended and self._settings.judged:

@@ -107,6 +107,32 @@ def test_what_does_not_fit_is_refused():
         nb.Group(["x"], "pathfinder", model=model, rowwise=True)
 
 
+GIVEN = {
+    "weights": [0.25, 0.75],
+    "mu": [[0.0, 1.0], [2.0, 3.0]],
+    "scale": [[1.0, 2.0], [0.5, 1.0]],
+    "Q": [[[0.6, 0.8]], [[0.0, 0.0]]],
+    "L": [[[2.0]], [[1.0]]],
+}
+
+
+def test_a_users_parameters_are_a_mixture():
+    group = nb.Group("x", params=GIVEN, model=gaussian(np.eye(2)))
+    assert group.family == PathfinderFamily(2, 1)
+    np.testing.assert_allclose(group.mean, [1.5, 2.5])
+    for name, value, message in (
+        ("weights", [0.5, 0.75], "have weights .* whose sum is not 1"),
+        ("weights", [1.5, -0.5], "have weights that are negative"),
+        ("scale", [[1.0, 2.0], [-0.5, 1.0]], "have scales .* not positive"),
+        ("L", [[[-2.0]], [[1.0]]], "have scales or diagonals of L .* not positive"),
+        ("Q", [[[1.0, 1.0]], [[0.0, 0.0]]], "have rows of Q that are neither orthonormal nor zero"),
+        ("Q", [1.0, 1.0], r"'Q'\] must have shape \(paths, rank, coordinates\), got \(2,\)"),
+        ("mu", [0.0, 1.0], r"'mu'\] must have shape \(2, 2\) for x, got \(2,\)"),
+    ):
+        with pytest.raises(ParametrizationError, match=message):
+            nb.Group("x", params=GIVEN | {name: value}, model=gaussian(np.eye(2)))
+
+
 def test_no_gradient_moves_it():
     approx = nb.Approximation(nb.Group(None, "pathfinder"), model=gaussian(np.eye(2)))
     message = "no gradient moves the parameters of pathfinder, which approximates x; take another family, or method="

@@ -44,7 +44,7 @@ WRONG = {
     "*3": "Wrong format",
     "scale--loc": "Wrong format of ''",
     "scale-": "Wrong format of ''",
-    "": "at least one of 'planar', .* got an empty one",
+    "": "must name one of 'planar', .* at least, got an empty one",
     "  ": "got an empty one",
     "scale-plane": "unknown flow 'plane'; choose 'planar', 'radial', 'hh', 'loc', 'scale', 'coupling'",
 }
@@ -64,7 +64,7 @@ def test_what_seems_like_a_formula():
     assert seems_like_formula("scale-hh*4-loc")
     assert not seems_like_formula(3)
     assert not seems_like_formula("mean_field")
-    with pytest.raises(TypeError, match="a formula must be a str such as 'scale-hh"):
+    with pytest.raises(TypeError, match="the formula of a flow must be a str such as 'scale-hh"):
         Formula(3)
 
 
