@@ -151,7 +151,7 @@ def sample(
     kept = kept_names(model, trace)
 
     assign(model, given, options)  # what is wrong with steps shows before an initialiser runs
-    initial = initialised(init, model, sequences, numbers, n_init, progressbar)
+    initial = initialised(init, model, sequences, numbers, n_init, progressbar, start)
     assigned = separated(assign(model, given, options, {"nuts": initial_metric(initial, options.get("nuts", {}))}))
     sampling = Sampling(
         model, assigned, draws=draws, tune=most, numbers=numbers, sequences=sequences, jitter=initial.jitter,

@@ -106,6 +106,7 @@ def initialised(
     numbers: Sequence[int],
     n_init: int,
     progressbar: bool,
+    start: Any = None,
 ) -> Initial:
     """Return how chains begin.
 
@@ -119,13 +120,16 @@ def initialised(
     n_init : int
         Draws of the run that init='nuts' makes; iterations of a fit at most.
     progressbar : bool
+    start : mapping or sequence of mapping, optional
+        Where chains are to begin whatever is found: around the first of them, paths look for a metric.
     """
     if init in SIMPLE:
         return Initial(None, *SIMPLE[init])
     if init == "map":
         return _from_map(model, len(numbers), progressbar)
     if init == "pathfinder":
-        return _from_paths(model, sequences, numbers, n_init, progressbar)
+        first = start[0] if isinstance(start, list | tuple) and start else start
+        return _from_paths(model, sequences, numbers, n_init, progressbar, first)
     if init in _VARIATIONAL:
         return _from_fit(init, model, sequences, numbers, n_init, progressbar)
     return _from_run(model, sequences, numbers, n_init, progressbar)
@@ -190,7 +194,7 @@ def _from_fit(
 
 
 def mixture_of_paths(
-    model: Model, sequence: np.random.SeedSequence, n: int = _LONGEST_PATH, progressbar: bool = False
+    model: Model, sequence: np.random.SeedSequence, n: int = _LONGEST_PATH, progressbar: bool = False, start: Any = None
 ) -> Any:
     """Return what paths find from which chains are to begin.
 
@@ -202,6 +206,8 @@ def mixture_of_paths(
     n : int
         Iterations of a path at most.
     progressbar : bool
+    start : mapping, optional
+        Constrained values around which paths begin.
 
     Returns
     -------
@@ -210,17 +216,22 @@ def mixture_of_paths(
     from nbinfer.variational import Pathfinder  # most runs do without
 
     seed = np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, 2))
-    paths = Pathfinder(model=model, random_seed=seed, elbo_draws=_JUDGED, n_draws=_WEIGHED)
+    paths = Pathfinder(model=model, random_seed=seed, start=start, elbo_draws=_JUDGED, n_draws=_WEIGHED)
     return paths.run(min(n, _LONGEST_PATH), progressbar, judged=False)
 
 
 def _from_paths(
-    model: Model, sequences: Sequence[np.random.SeedSequence], numbers: Sequence[int], n: int, progressbar: bool
+    model: Model,
+    sequences: Sequence[np.random.SeedSequence],
+    numbers: Sequence[int],
+    n: int,
+    progressbar: bool,
+    start: Any,
 ) -> Initial:
     """Begin at draws of what paths have found, with its variances."""
     from nbinfer.variational.draws import draw  # most runs do without
 
-    approx, bound = mixture_of_paths(model, sequences[0], n, progressbar), model.bind(1)
+    approx, bound = mixture_of_paths(model, sequences[0], n, progressbar, start), model.bind(1)
     fitting, points = approx.fitting(), []
     for sequence, number in zip(sequences, numbers, strict=True):
         for attempt in range(_TRIES):

@@ -125,6 +125,14 @@ def test_a_fit_of_an_initialiser_ends_when_it_has_converged():
     assert trace["x"].mean() == pytest.approx(1.0, abs=0.5)
 
 
+def test_pathfinder_looks_around_a_given_start():
+    """Elsewhere there may be no density."""
+    far = nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * (p.x - 1e4) ** 2 if p.x > 9e3 else -np.inf)
+    for start in ({"x": 1e4}, [{"x": 1e4}, {"x": 1e4 + 1.0}]):
+        trace = nb.sample(far, 5, 5, chains=2, init="pathfinder", start=start, random_seed=1, progressbar=False)
+        np.testing.assert_allclose(trace["x"], 1e4, atol=10.0)
+
+
 @pytest.mark.parametrize("init", ["auto", "adapt_diag", "map", "nuts", "advi", "pathfinder"])
 def test_sample_begins_as_init_nuts_says(init):
     """The way through `init_nuts` passes constrained values: it is the same up to rounding, which draws magnify."""
