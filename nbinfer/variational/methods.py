@@ -117,11 +117,11 @@ def fit(
     given["model"] = the_model(model)
     if isinstance(method, type) and issubclass(method, Inference):
         return method(**given, **options).fit(n, **kwargs)
-    name = _checked(method)
-    if "=" in name:
+    name, formula = _checked(method)
+    if formula is not None:
         if "flow" in options:
             raise TypeError(f"inf_kwargs names a flow, and so does method={method!r}; leave one of them out.")
-        name, _, options["flow"] = name.partition("=")
+        options["flow"] = formula
     _check_options(options, [ADVI, FullRankADVI] if name == _IN_TURN else [METHODS[name]], given)
     if name == _IN_TURN:
         first = ADVI(**given, **options)
@@ -139,17 +139,17 @@ def _check_options(options: Mapping[str, Any], classes: Sequence[type[Inference]
                 raise TypeError(f"inf_kwargs names {name!r}; {kind.__name__} takes {', '.join(known)}.")
 
 
-def _checked(method: Any) -> str:
+def _checked(method: Any) -> tuple[str, str | None]:
+    """Return the name of a method, and the formula behind it, if there is one."""
     if not isinstance(method, str):
         raise TypeError(f"method must be a name, a class or an Inference object, got {type(method).__name__}.")
-    name = method.strip().lower()
-    if name.partition("=")[0] in _LATER:
+    name, sign, formula = (part.strip() for part in method.lower().partition("="))
+    if name in _LATER:
         raise NotImplementedError(f"method={method!r} comes with a later version; choose {', '.join(METHODS)}.")
-    if name.startswith("nfvi="):
-        return name
-    if name not in (*METHODS, _IN_TURN):
-        raise ValueError(f"unknown method {method!r}; choose {', '.join(map(repr, (*METHODS, _IN_TURN)))}.")
-    return name
+    if name not in (*METHODS, _IN_TURN) or (sign and name != "nfvi"):
+        known = ", ".join(map(repr, (*METHODS, _IN_TURN)))
+        raise ValueError(f"unknown method {method!r}; choose {known}, or 'nfvi=' and a formula of flows.")
+    return name, formula if sign else None
 
 
 def sample_approx(approx: Approximation, draws: int = 100, include_transformed: bool = True, **kwargs: Any) -> Any:

@@ -49,10 +49,14 @@ class Formula:
 
     def __init__(self, formula: str) -> None:
         if not isinstance(formula, str):
-            raise TypeError(f"the formula of a flow must be a str such as 'scale-hh*4-loc', got {type(formula).__name__}.")
+            raise TypeError(
+                f"the formula of a flow must be a str such as 'scale-hh*4-loc', got {type(formula).__name__}."
+            )
         self.formula = "".join(formula.lower().split())
         if not self.formula:
-            raise ParametrizationError(f"the formula of a flow must name one of {known_flows()} at least, got an empty one.")
+            raise ParametrizationError(
+                f"the formula of a flow must name one of {known_flows()} at least, got an empty one."
+            )
         found: list[type[AbstractFlow]] = []
         for part in self.formula.split("-"):
             name, times, number = part.partition("*")

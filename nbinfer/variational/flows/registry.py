@@ -74,7 +74,8 @@ def flow_for_short_name(name: str) -> type[AbstractFlow]:
     ParametrizationError
         If there is none.
     """
-    found = _BY_NAME.get(name) if isinstance(name, str) else None
+    given: Any = name
+    found = _BY_NAME.get(given) if isinstance(given, str) else None
     if found is None:
         raise ParametrizationError(f"unknown flow {name!r}; choose {known_flows()}.")
     return found

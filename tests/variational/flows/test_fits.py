@@ -358,11 +358,14 @@ def test_the_same_seed_gives_the_same_fit():
 
 def test_methods_by_name():
     model = gaussian(np.eye(3))
-    for method, formula in (("nfvi", "scale-loc"), (" NFVI=Scale - HH * 2 -loc", "scale-hh-hh-loc")):
+    for method, formula in (("nfvi", "scale-loc"), (" NFVI = Scale - HH * 2 -loc", "scale-hh-hh-loc")):
         approx = nb.fit(0, method=method, model=model, random_seed=1, progressbar=False)
         assert isinstance(approx, nb.NormalizingFlow)
         assert approx.flow.formula == formula
     assert approx.sample(5, random_seed=1)["x"].shape == (1, 5, 3)
+    for method in ("nfvi-scale", "scale-loc", "nvfi=scale", "advi=scale", "pathfinder="):
+        with pytest.raises(ValueError, match=f"unknown method '{method}'; choose 'advi', .* or 'nfvi=' and a formula"):
+            nb.fit(2, method=method, model=model)
     with pytest.raises(TypeError, match="inf_kwargs names a flow, and so does method='nfvi=planar'"):
         nb.fit(2, method="nfvi=planar", model=model, inf_kwargs={"flow": "scale"})
 

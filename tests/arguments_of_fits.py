@@ -1,0 +1,109 @@
+"""Calls of variational inference that `arguments` tries: callables, and arguments that are valid."""
+
+import numpy as np
+
+import nbinfer as nb
+from nbinfer.variational import flows
+
+
+def fits(model, trace):
+    """Return the calls of variational inference."""
+    approx = nb.MeanField(model=model, random_seed=1)
+    given = {"model": model, "random_seed": 1, "start": None, "start_sigma": 0.1}
+    calls = {
+        "fit": (nb.fit, {"n": 3, "progressbar": False, "method": "advi", "inf_kwargs": None, **given}),
+        "Inference.fit": (
+            nb.ADVI(**given).fit,
+            {
+                "n": 3,
+                "progressbar": False,
+                "callbacks": None,
+                "obj_n_mc": 1,
+                "obj_optimizer": nb.sgd,
+                "total_grad_norm_constraint": None,
+                "more_obj_params": None,
+                "more_updates": None,
+                "more_replacements": None,
+                "score": None,
+            },
+        ),
+        "ADVI": (nb.ADVI, given),
+        "FullRankADVI": (nb.FullRankADVI, given),
+        "LowRankADVI": (nb.LowRankADVI, given),
+        "Pathfinder": (
+            nb.Pathfinder,
+            {**given, "n_paths": 2, "n_draws": 2, "elbo_draws": 2, "maxcor": 2, "tolerance": 0.1, "cores": None},
+        ),
+        "DADVI": (nb.DADVI, {**given, "n_draws": 4, "noise": None, "tolerance": 0.1, "beta": 1.0}),
+        "SampleAverageKL": (nb.SampleAverageKL, {"approx": approx, "n_draws": 4, "tolerance": 0.1}),
+        "RAABBVI": (nb.RAABBVI, {}),
+        "BaM": (nb.BaM, {**given, "vfam": "low_rank", "rank": 1, "n_draws": 3, "learning_rate": 1.0}),
+        "ScoreDivergence": (
+            nb.ScoreDivergence,
+            {"approx": nb.FullRank(model=model), "n_draws": 3, "learning_rate": 1.0},
+        ),
+        "NFVI": (nb.NFVI, {"flow": "scale-planar-loc", **given, "jitter": 0.1}),
+        "NormalizingFlow": (nb.NormalizingFlow, {"flow": "scale-planar-loc", **given, "jitter": 0.1}),
+        "MeanField": (nb.MeanField, given),
+        "FullRank": (nb.FullRank, given),
+        "LowRank": (nb.LowRank, given),
+        "Empirical": (nb.Empirical, {"trace": trace, "model": model, "random_seed": 1}),
+        "KLqp": (nb.KLqp, {"approx": approx}),
+        "KL": (nb.KL, {"approx": approx}),
+        "Group": (
+            lambda **given: nb.Group(model=model, **given),
+            {"group": ["x"], "vfam": "full_rank", "params": None, "options": None, "start": None, "start_sigma": 0.1},
+        ),
+        "Approximation": (nb.Approximation, {"groups": [nb.Group(None, "mean_field")], "model": model}),
+        "shared": (nb.shared, {"value": np.zeros(2)}),
+        "sample_approx": (nb.sample_approx, {"approx": approx, "draws": 3}),
+        "CheckParametersConvergence": (nb.CheckParametersConvergence, {"every": 2}),
+        "Tracker": (nb.Tracker, {"mean": approx.cov.mean}),
+        "norm_constraint": (nb.norm_constraint, {"tensor_var": np.ones((2, 2)), "max_norm": 1.0}),
+        "total_norm_constraint": (nb.total_norm_constraint, {"tensor_vars": [np.ones(2)], "max_norm": 1.0}),
+    }
+    calls |= flows_of(model)
+    for name, valid in {
+        "sample": {"draws": 3, "random_seed": 1}, "sample_node": {"node": "x", "size": 2}, "rslice": {"name": "x"},
+        "sample_dict_fn": {"draws": 2}, "logp": {"draws": 2}, "elbo": {"draws": 2}, "draw": {"draws": 2},
+        "collect": {"item": "mean"},
+    }.items():  # fmt: skip
+        calls[f"approx.{name}"] = (getattr(approx, name), valid)
+    for name in ("sgd", "momentum", "nesterov_momentum", "adagrad", "adagrad_window", "rmsprop", "adadelta", "adam",
+                 "adamax"):  # fmt: skip
+        calls[name] = (getattr(nb, name), {})
+    return calls
+
+
+def flows_of(model):
+    """Return the calls of flows, and of what they are found by."""
+    formula, x = flows.Formula("scale-planar"), np.zeros((2, 3))
+    flow = formula(dim=3, random_seed=1)
+    given = {"z0": x, "dim": 3, "jitter": 0.1, "params": None, "batch_size": None, "local": False, "random_seed": 1}
+    layers = {0: {"rho": np.zeros(3)}, 1: {"u": np.ones(3), "w": np.ones(3), "b": 0.0}}
+    return {
+        "Formula": (flows.Formula, {"formula": "scale"}),
+        "Formula.of_params": (flows.Formula.of_params, {"params": layers}),
+        "Formula.get_param_spec_for": (formula.get_param_spec_for, {"dim": 3, "batch_size": None}),
+        "Formula.__call__": (formula, given | {"params": layers}),
+        "PlanarFlow": (flows.PlanarFlow, given),
+        "CouplingFlow": (flows.CouplingFlow, given),
+        "flow.forward_pass": (flow.forward_pass, {"z0": x}),
+        "flow.inverse_pass": (flow.inverse_pass, {"z": x}),
+        "flow.logq": (flow.logq, {"z": x}),
+        "register_flow": (flows.register_flow, {"flow": flows.PlanarFlow}),
+        "flow_for_params": (flows.flow_for_params, {"params": {"loc": 0.0}}),
+        "flow_for_short_name": (lambda name: flows.flow_for_short_name(name), {"name": "planar"}),
+        "seems_like_formula": (flows.seems_like_formula, {"formula": "planar"}),
+        "seems_like_flow_params": (flows.seems_like_flow_params, {"params": layers}),
+        "Group of flows": (
+            lambda **given: nb.Group(model=model, **given),
+            {"group": ["x"], "vfam": "scale-planar", "options": {"jitter": 0.1}, "rowwise": False},
+        ),
+        "Group.get_param_spec_for": (nb.Group.get_param_spec_for, {"vfam": "scale-planar", "n": 3, "rows": 1}),
+        "Group.group_for_params": (nb.Group.group_for_params, {"params": layers}),
+        "Pathfinder.fit": (
+            nb.Pathfinder(model=model, random_seed=1, n_draws=5).fit,
+            {"n": 3, "score": None, "callbacks": None, "progressbar": False, "fn_kwargs": None},
+        ),
+    }
