@@ -27,6 +27,9 @@ from nbinfer.variational.optimizers.rule import Rule
 from nbinfer.variational.python_entry import raised_by
 from nbinfer.variational.values import Shared
 
+#: Why a draw does not count where the model's density is finite.
+_OF_APPROXIMATION = "that of the approximation is not finite: lower the learning rate"
+
 
 class Settings(NamedTuple):
     """How a fit is made.
@@ -251,7 +254,7 @@ class Fitting(Jobs):
                 "by total_grad_norm_constraint."
             ), None
         point = Point(fit.position.copy(), np.zeros(0, np.int64))
-        reason = replayed(self.bound, *point) or self.bound.explain(point.position)
+        reason = replayed(self.bound, *point) or self.bound.explain(point.position) or _OF_APPROXIMATION
         if fit.status == FitStatus.NO_START:
             return FitError(
                 f"one of the draws where the fit begins has no density: {self.bound.describe(point.position)} "

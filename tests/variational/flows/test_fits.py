@@ -370,6 +370,14 @@ def test_methods_by_name():
         nb.fit(2, method="nfvi=planar", model=model, inf_kwargs={"flow": "scale"})
 
 
+def test_a_flow_that_has_collapsed_says_so():
+    """The density of the model is finite all the while."""
+    model = gaussian(np.eye(2))
+    with pytest.raises(FitError, match=r"have no density, .* \(that of the approximation is not finite: lower the le"):
+        nb.fit(200, method="nfvi=scale-loc", model=model, random_seed=1, obj_optimizer=nb.sgd(learning_rate=1e3),
+               progressbar=False)  # fmt: skip
+
+
 def test_a_bad_parameter_is_named():
     approx = nb.NormalizingFlow("scale-planar", model=several(), random_seed=1)
     approx.params_dict["1.b"].set_value(np.nan)
