@@ -36,6 +36,7 @@ def starting_points(
     numbers: Sequence[int],
     gradient: bool = True,
     disperse: bool = True,
+    who: str = "chain",
 ) -> list[Start]:
     """Return where each chain begins.
 
@@ -54,6 +55,8 @@ def starting_points(
         Whether the gradient is needed, and must be finite.
     disperse : bool
         Whether discrete values that are not given are drawn from their support; else they are the lowest.
+    who : str
+        What begins, for messages.
 
     Raises
     ------
@@ -64,7 +67,7 @@ def starting_points(
         first bad term, or the first bad parameter.
     """
     given = _given(start, model, len(numbers))
-    search = _Search(bound, model, jitter, disperse, gradient)
+    search = _Search(bound, model, jitter, disperse, gradient, who)
     if start is not None or bound.n_discrete:
         return [search.start(*chain) for chain in zip(given, keys, numbers, strict=True)]
     starts, good = search.first_tries(keys, numbers)
@@ -76,8 +79,10 @@ def starting_points(
 class _Search:
     """Looks for starting points."""
 
-    def __init__(self, bound: Any, model: Any, jitter: bool, disperse: bool, gradient: bool) -> None:
-        self.bound, self.model, self.gradient = bound, model, gradient
+    def __init__(
+        self, bound: Any, model: Any, jitter: bool, disperse: bool, gradient: bool, who: str = "chain"
+    ) -> None:
+        self.bound, self.model, self.gradient, self.who = bound, model, gradient, who
         self.jitter, self.disperse = jitter and bound.dim > 0, disperse and bound.n_discrete > 0
         self._groups = [p.q for p in model.layout.continuous]
 
@@ -167,17 +172,18 @@ def _not_finite(
 ) -> BaseException:
     """Make the error for a bad start: the user's own exception if there is one, else the first bad term."""
     bound, point, logp = search.bound, (first.position, first.discrete), first.logp
+    where = f"the starting point of {search.who} {number}"
     try:
         bound.replay(*point)
     except Exception as error:
         if not is_arithmetic(error):
-            error.add_note(f"raised by the model at the starting point of chain {number}: {bound.describe(*point)}")
+            error.add_note(f"raised by the model at {where}: {bound.describe(*point)}")
             return error
         reason = f"{type(error).__name__}: {error}"
     else:
         reason = bound.explain(*point, search.gradient)
     what = "the gradient of logp" if np.isfinite(logp) else "logp"
-    text = f"{what} is not finite at the starting point of chain {number} (logp = {logp:g}; {reason}). "
+    text = f"{what} is not finite at {where} (logp = {logp:g}; {reason}). "
     if tries == 1:
         return SamplingError(text + "Pass another start, or look at that term.")
     return SamplingError(text + _tried(search, tries, outcomes, free))

@@ -58,9 +58,9 @@ def starts_of(bound: Any, model: Model, key: np.ndarray, count: int, spread: Spr
             if spread is not None:
                 noise = generator(key, 0, number, Purpose.START).standard_normal(bound.dim)
                 point = model.constrain(spread.mean + spread.sigma * noise)
-            found += starting_points(bound, model, point, spread is None, [key], [number])
+            found += starting_points(bound, model, point, spread is None, [key], [number], who="path")
         except (SamplingError, ModelError) as error:
-            found.append(str(error).replace("of chain", "of path"))
+            found.append(str(error))
     return found
 
 

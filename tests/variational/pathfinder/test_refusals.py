@@ -72,7 +72,7 @@ def test_what_the_model_raises_arrives():
     assert "in path 0 at x = " in "".join(caught.value.__notes__)
     with pytest.raises(RuntimeError, match="too far") as caught:
         fit(model, start={"x": 2.0})
-    assert "starting point" in "".join(caught.value.__notes__)
+    assert "at the starting point of path 0: x = " in "".join(caught.value.__notes__)
 
 
 @pytest.mark.parametrize(
