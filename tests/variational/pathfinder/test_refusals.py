@@ -65,6 +65,7 @@ def raises(p, d):
     return p.x
 
 
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.PerformanceWarning")
 def test_what_the_model_raises_arrives():
     model = nb.Model({"x": nb.real()}, logp=raises)
     with pytest.raises(RuntimeError, match="too far") as caught:
