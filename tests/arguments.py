@@ -229,6 +229,7 @@ def fits(model, trace):
                 "obj_n_mc": 1,
                 "obj_optimizer": nb.sgd,
                 "total_grad_norm_constraint": None,
+                "convergence": None,
                 "more_obj_params": None,
                 "more_updates": None,
                 "more_replacements": None,
@@ -242,6 +243,14 @@ def fits(model, trace):
             nb.Pathfinder,
             {**given, "n_paths": 2, "n_draws": 2, "elbo_draws": 2, "maxcor": 2, "tolerance": 0.1, "cores": None},
         ),
+        "DADVI": (
+            nb.DADVI,
+            {**given, "vfam": "mean_field", "rank": None, "n_draws": 4, "noise": None, "tolerance": 0.1, "beta": 1.0},
+        ),
+        "DADVI.fit": (nb.DADVI(**given, n_draws=4).fit, {"n": 2, "progressbar": False, "more_replacements": None}),
+        "BaM": (nb.BaM, {**given, "vfam": "full_rank", "rank": None, "n_draws": 4, "learning_rate": 1.0}),
+        "BaM.fit": (nb.BaM(**given, n_draws=4).fit, {"n": 2, "progressbar": False, "obj_n_mc": 4}),
+        "RAABBVI": (nb.RAABBVI, {"accuracy": 0.1}),
         "MeanField": (nb.MeanField, given),
         "FullRank": (nb.FullRank, given),
         "LowRank": (nb.LowRank, given),
@@ -269,6 +278,7 @@ def fits(model, trace):
     for name in ("sgd", "momentum", "nesterov_momentum", "adagrad", "adagrad_window", "rmsprop", "adadelta", "adam",
                  "adamax"):  # fmt: skip
         calls[name] = (getattr(nb, name), {})
+    calls["averaged_adam"] = (nb.optimizers.averaged_adam, {})
     return calls
 
 

@@ -13,9 +13,9 @@ from nbinfer.variational.course import Course
 from nbinfer.variational.fitting import Settings
 from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.group import Group
-from nbinfer.variational.optimizers import adagrad_window
+from nbinfer.variational.optimizers import Rule, adagrad_window
 from nbinfer.variational.optimizers.wrappers import rule_of
-from nbinfer.variational.raabbvi import rule_of_convergence
+from nbinfer.variational.raabbvi import RAABBVI, rule_of_convergence
 from nbinfer.variational.steps import ObjectiveUpdates, UpdatesInPython
 from nbinfer.variational.values import Shared
 
@@ -111,18 +111,9 @@ class ObjectiveFunction:
         if total_grad_norm_constraint is not None:
             positive("total_grad_norm_constraint", total_grad_norm_constraint)
         ends = rule_of_convergence(convergence)
-        if ends is None:
-            optimizer = rule_of("obj_optimizer", adagrad_window if obj_optimizer is None else obj_optimizer)
-        else:
-            optimizer = ends.optimizer(obj_optimizer)
-        settings = Settings(
-            optimizer,
-            obj_n_mc or 1,
-            getattr(self.op, "beta", 1.0),
-            getattr(self.op, "estimator", "none"),
-            total_grad_norm_constraint,
-        )
-        moved = self.moved(more_obj_params)
+        beta, estimator = getattr(self.op, "beta", 1.0), getattr(self.op, "estimator", "none")
+        rule, moved = _rule(obj_optimizer, ends), self.moved(more_obj_params)
+        settings = Settings(rule, obj_n_mc or 1, beta, estimator, total_grad_norm_constraint)
         fitting = self.approx.fitting(settings, moved, more_replacements)
         kind = ObjectiveUpdates if self.op.is_compiled else UpdatesInPython
         return kind(
@@ -225,6 +216,13 @@ class ObjectiveFunction:
         draws = 1 if sc_n_mc is None else sc_n_mc
         count("sc_n_mc", draws, 1, MOST)
         return lambda: self.op.loss(self.tf, draws, more_replacements)
+
+
+def _rule(optimizer: Any, ends: RAABBVI | None) -> Rule:
+    """Return the rule that moves parameters, as it is wanted where another one ends the fit."""
+    if ends is not None:
+        return ends.optimizer(optimizer)
+    return rule_of("obj_optimizer", adagrad_window if optimizer is None else optimizer)
 
 
 def check_function_options(fn_kwargs: Any) -> None:
