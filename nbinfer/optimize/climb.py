@@ -24,10 +24,8 @@ def climb(own: Record, density: int, n: int, context: int, position: int, grad: 
     Parameters
     ----------
     own : Lbfgs record
-    density, context : int
+    density, n, context : int
         As of `iterate`.
-    n : int
-        Number of coordinates.
     position, grad : int
         Addresses of the point and its gradient; overwritten.
     logp : float

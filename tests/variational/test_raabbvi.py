@@ -25,7 +25,10 @@ from tests.variational.targets import (
     several,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning"),
+    pytest.mark.usefixtures("few_draws_to_judge"),
+]
 
 
 def fit(model, n=50_000, convergence="raabbvi", **options):
@@ -205,7 +208,7 @@ def test_too_short_a_fit_leaves_its_last_iterate():
     assert "there is no window of 200 yet" in str(approx.report)
 
 
-@pytest.mark.parametrize("settings", [nb.RAABBVI(), small(accuracy=1e-9)])
+@pytest.mark.parametrize("settings", [nb.RAABBVI(), pytest.param(small(accuracy=1e-9), marks=pytest.mark.nojit)])
 def test_a_refined_fit_is_one_fit(settings):
     inference = nb.ADVI(model=MEAN, random_seed=3)
     inference.fit(730, convergence=settings, progressbar=False)
@@ -237,6 +240,7 @@ def test_a_converged_fit_can_be_refined():
     assert [each.rate for each in inference.approx.report.rates] == [0.05, 0.025, 0.0125]
 
 
+@pytest.mark.nojit
 def test_other_callbacks_and_groups_go_with_it():
     tracker = nb.Tracker(every=100, i=lambda approx, losses, i: i)
     with several():
