@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,13 @@ from nbinfer.arguments import MOST, count, positive
 from nbinfer.errors import ParametrizationError
 from nbinfer.model import Model
 from nbinfer.variational.batches import FORMS, Matching, MatchingUpdates
-from nbinfer.variational.climb import climbed
 from nbinfer.variational.fitting import Settings
 from nbinfer.variational.inference import Inference
-from nbinfer.variational.objective import ObjectiveFunction, ObjectiveUpdates
+from nbinfer.variational.objective import ObjectiveFunction
 from nbinfer.variational.operators import Operator
 from nbinfer.variational.optimizers.rule import Rate
 from nbinfer.variational.single_group import of_family
+from nbinfer.variational.steps import ObjectiveUpdates
 from nbinfer.variational.values import Shared
 
 Floats = NDArray[np.float64]
@@ -202,10 +202,7 @@ class BaM(Inference):
         super().__init__(ScoreDivergence, approx, None, n_draws=n_draws, learning_rate=learning_rate)
         self._climbs = start is None
 
-    def begin(
-        self, score: bool | None = None, callbacks: Sequence[Callable[..., Any]] | None = None, **kwargs: Any
-    ) -> None:
-        super().begin(score, callbacks, **kwargs)
-        if self._climbs and self._updates is not None and not len(self.hist):
-            mu = self.approx.groups[0].params_dict["mu"]
-            mu.set_value(climbed(self._updates.fitting, mu.get_value()))
+    def begin(self, *args: Any, **kwargs: Any) -> None:
+        super().begin(*args, **kwargs)
+        assert isinstance(self._updates, MatchingUpdates)
+        self._updates.climbs = self._climbs

@@ -9,25 +9,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.compile import address_of, call_density, entry, floats_at, ints_at, record_at
-from nbinfer.engine.driver import Outcome
-from nbinfer.engine.progress import Display
+from nbinfer.compile import address_of
 from nbinfer.errors import FitError
-from nbinfer.random import Purpose, start
+from nbinfer.variational.climb import climbed
 from nbinfer.variational.densities import Densities
 from nbinfer.variational.families.family import inverse_softplus, softplus_of
 from nbinfer.variational.families.full_rank import FullRankFamily
 from nbinfer.variational.families.low_rank import LowRankFamily
-from nbinfer.variational.job import GROUP_FIELDS, TOLERATED, Fit, FitStatus, counts, draw_all
+from nbinfer.variational.exploring import explore
+from nbinfer.variational.job import TOLERATED, FitStatus
 from nbinfer.variational.matching import Batch, match, match_patched, mismatch, mismatch_patched
-from nbinfer.variational.objective import ObjectiveUpdates
 from nbinfer.variational.optimizers.rule import Rate, Rule
 from nbinfer.variational.optimizers.rules import Sgd
 from nbinfer.variational.report import Verdict
+from nbinfer.variational.steps import SteppedUpdates
 
 Floats = NDArray[np.float64]
 
-_NOISE = int(Purpose.NOISE)
 #: Mean square of what gradients differ by, in standard units, below which a fit is exact, once it falls no more.
 EXACT = 1e-16
 #: The same where a distribution is too wide for its batch to tell more than noise, and what makes it narrower.
@@ -36,29 +34,6 @@ TOO_WIDE, NARROWER = 4.0, 0.1
 SURE = 3.0
 #: What the learning rate is multiplied by when an iteration is taken back.
 BRAKE = 0.1
-
-
-@entry("int64(intp, int64, int64, intp, intp, intp)")
-def _explore(address: int, piece: int, count: int, positions: int, grads: int, losses: int) -> int:
-    """Write draws of an iteration that have a density, their gradients and log q less log p; return how many."""
-    fit = record_at(address, Fit)
-    groups = ints_at(fit.groups, GROUP_FIELDS * fit.n_groups)
-    rows, slopes = floats_at(positions, count * fit.n), floats_at(grads, count * fit.n)
-    loss, position, grad = floats_at(losses, count), floats_at(fit.position, fit.n), floats_at(fit.grad, fit.n)
-    start(fit.words, piece, fit.number, _NOISE)
-    found = 0
-    for _ in range(count):
-        logq = draw_all(address, fit, groups)
-        logp = call_density(fit.density, fit.n, fit.position, fit.grad, fit.context)
-        if counts(fit, logp - logq):
-            for i in range(fit.n):
-                rows[found * fit.n + i] = position[i]
-                slopes[found * fit.n + i] = grad[i]
-            loss[found] = logq - logp
-            found += 1
-        elif fit.skipped_lately > TOLERATED:
-            break
-    return found
 
 
 @dataclass(frozen=True)
@@ -104,55 +79,73 @@ FORMS = {
 }
 
 
-class MatchingUpdates(ObjectiveUpdates):
+class MatchingUpdates(SteppedUpdates):
     """Iterations of batch and match, which end where the fit is exact.
 
     The learning rate falls with the iterations whose loss has not fallen for certain: as long as each makes the loss
     smaller by more than noise, batches may count as much as in the first. One after which the loss is larger by more
     than a nat per coordinate is taken back, and its batch counts less.
+
+    Attributes
+    ----------
+    climbs : bool
+        Whether the means climb before the first iteration.
     """
 
+    climbs = False
     _densities: Densities | None = None
+    _reached: tuple[Floats, ...] = ()  # where the last iteration led
     _done = _begun = False
     _settled, _brake = 0, 1.0  # iterations that count for the learning rate; what it is multiplied by
     _loss, _squared = np.inf, 0.0  # of the last iteration that was not taken back, and its standard error squared
     _wrong = 0.0  # the mismatch before
     _before: tuple[tuple[Floats, ...], Batch] | None = None  # what that iteration was made of
 
-    @property
-    def is_done(self) -> bool:
+    def ends(self) -> bool:
         return self._done
 
     def verdict(self, thorough: bool) -> Verdict:
         return Verdict(True if self._done else None)
 
     def load(self) -> None:
-        _explore.load()
+        explore.load()
 
-    def advance(self, until: int, display: Display) -> Outcome:
-        fitting, outcome = self.fitting, Outcome()
-        job = fitting.fit
+    def step(self, done: int) -> float | None:
+        (group,) = self.objective.approx.groups
+        form = FORMS[type(group.family)]
+        if self.climbs and done == 0 and not self._climb():
+            return None
+        self._look_around(form.of(group))
         self._done = False
-        try:
-            while job.done < until and not fitting.stop[0] and not self._done:
-                with np.errstate(all="ignore"):
-                    self._step(int(job.done))
-                display.update(fitting.progress)
-        except Exception as error:
-            outcome.error = error
-        outcome.interrupted = bool(job.done < until)
-        return outcome
-
-    def _step(self, done: int) -> None:
-        fitting = self.fitting
-        if fitting.densities is not self._densities:  # losses and gradients of other data tell nothing
-            self._densities, self._settled, self._loss, self._before = fitting.densities, 0, np.inf, None
         batch, losses = self._batch(done)
-        if len(losses):
-            self._match(batch, float(losses.mean()), float(losses.var()) / len(losses))
-        fitting.losses[done] = losses.mean() if len(losses) else np.nan
-        fitting.progress["skipped"] = fitting.fit.skipped
-        fitting.fit.done = fitting.progress["done"][0] = done + 1
+        if self.fitting.stop[0]:
+            return None
+        if not len(losses):
+            return np.nan
+        try:
+            with np.errstate(all="ignore"):
+                self._match(form, batch, float(losses.mean()), float(losses.var()) / len(losses))
+        except np.linalg.LinAlgError:
+            raise self._failure("covariance") from None
+        self._reached = form.of(group)
+        if self._done:
+            self.fitting.stop[0] = 1
+        return float(losses.mean())
+
+    def _climb(self) -> bool:
+        """Move the means up; tell whether nothing has cut that short."""
+        (group,) = self.objective.approx.groups
+        reached = climbed(self.fitting, self.objective.approx.centre)
+        if self.fitting.stop[0]:
+            return False
+        group.params_dict["mu"].set_value(reached[group.coordinates])
+        return True
+
+    def _look_around(self, at: tuple[Floats, ...]) -> None:
+        """Forget what losses and gradients tell of other data, or of parameters before somebody moved them."""
+        same = len(at) == len(self._reached) and all(map(np.array_equal, at, self._reached))
+        if self.fitting.densities is not self._densities or not same:
+            self._densities, self._settled, self._loss, self._before = self.fitting.densities, 0, np.inf, None
 
     def _batch(self, done: int) -> tuple[Batch, Floats]:
         """Return the draws of an iteration that have a density, and their losses; raise what is wrong."""
@@ -160,19 +153,20 @@ class MatchingUpdates(ObjectiveUpdates):
         shape = (int(fit.n_draws), int(fit.n))
         positions, grads, losses = np.zeros(shape), np.zeros(shape), np.zeros(shape[0])
         rows = [address_of(array) for array in (positions, grads, losses)]
-        found = _explore(address_of(fitting.state), done, shape[0], *rows)
+        found = max(explore(address_of(fitting.state), done, shape[0], *rows), 0)
         fitting.densities.raise_failures()
         if fitting.fit.broken:
             raise fitting.raised()
         if fit.skipped_lately > TOLERATED:
             fit.status = FitStatus.TOO_MANY_SKIPPED
             raise fitting.failure(0)[0]
-        return Batch(positions[:found], grads[:found]), losses[:found]
+        (group,) = fitting.groups
+        own = [np.take(rows[:found], group.coordinates, axis=1) for rows in (positions, grads)]
+        return Batch(*own), losses[:found]
 
-    def _match(self, batch: Batch, loss: float, squared: float) -> None:
+    def _match(self, form: Form, batch: Batch, loss: float, squared: float) -> None:
         """Give the approximation the parameters that a batch says."""
         (group,) = self.objective.approx.groups
-        form = FORMS[type(group.family)]
         at = form.of(group)
         if self._before is not None and not loss - self._loss <= self.fitting.fit.n + SURE * np.sqrt(self._squared):
             at, batch = self._before
@@ -183,7 +177,7 @@ class MatchingUpdates(ObjectiveUpdates):
             self._brake = min(1.0, 2.0 * self._brake)
         wrong = form.mismatch(*at, batch)
         self._done, self._wrong = self._wrong <= wrong < EXACT, wrong
-        if not self._begun and wrong > TOO_WIDE:
+        if not self._begun and not wrong <= TOO_WIDE:
             self._loss, self._before = np.inf, None
             self._set(form.parameters(at[0], *(NARROWER * spread for spread in at[1:])))
             return
@@ -195,9 +189,13 @@ class MatchingUpdates(ObjectiveUpdates):
         (group,) = self.objective.approx.groups
         for name, value in parameters.items():
             if not np.isfinite(value).all():
-                raise FitError(
-                    f"{name} of {', '.join(group.names or ())} is not finite after iteration "
-                    f"{int(self.fitting.fit.done)}; it is as it was before. Lower the learning rate, or raise n_draws."
-                )
+                raise self._failure(name)
         for name, value in parameters.items():
             group.params_dict[name].set_value(value)
+
+    def _failure(self, name: str) -> FitError:
+        (group,) = self.objective.approx.groups
+        return FitError(
+            f"{name} of {', '.join(group.names or ())} is not finite after iteration {int(self.fitting.fit.done)}; it "
+            "is as it was before. Lower the learning rate, or raise n_draws."
+        )

@@ -13,6 +13,7 @@ from nbinfer.variational.fitting import Fitting
 from nbinfer.variational.optimizers.descent import Extent
 from nbinfer.variational.optimizers.watched import Watched, stretches
 from nbinfer.variational.raabbvi import RAABBVI, Settled
+from nbinfer.variational.report import Verdict
 from nbinfer.variational.windows import Window, best_window, has_fallen
 
 Floats = NDArray[np.float64]
@@ -115,7 +116,12 @@ class Course:
         self._parameters[:] = self._average
 
     @property
-    def state(self) -> str:
+    def verdict(self) -> Verdict:
+        """What is to be said at the end of a fit."""
+        return Verdict(self.converged, rates=tuple(self.settled), state=self._state)
+
+    @property
+    def _state(self) -> str:
         """How far the fit is, in a sentence."""
         settings, window = self._settings, self._window
         said = f"Of its learning rates, {len(self.settled)} have settled"

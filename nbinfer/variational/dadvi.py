@@ -17,11 +17,12 @@ from nbinfer.variational.densities import FITTING
 from nbinfer.variational.fitting import Settings
 from nbinfer.variational.group import Group
 from nbinfer.variational.inference import Inference
-from nbinfer.variational.objective import ObjectiveFunction, ObjectiveUpdates
+from nbinfer.variational.objective import ObjectiveFunction
 from nbinfer.variational.operators import KL
 from nbinfer.variational.report import Verdict
 from nbinfer.variational.sample_average import ENOUGH, SampleAverage, advance, is_flat
 from nbinfer.variational.single_group import of_family
+from nbinfer.variational.steps import ObjectiveUpdates
 from nbinfer.variational.values import Shared
 
 #: An iteration that gains so little, in nats, counts as one without gain.
@@ -38,20 +39,21 @@ _STUCK = (
 class SampleAverageUpdates(ObjectiveUpdates):
     """Iterations of L-BFGS, which end at a minimum."""
 
-    @property
-    def is_done(self) -> bool:
+    def ends(self) -> bool:
         return int(self.fitting.rule.settled) >= ENOUGH
 
     def verdict(self, thorough: bool) -> Verdict:
         own, stuck = self.fitting.rule, False
-        if self.is_done and own.outcome == Outcome.STUCK:
+        if self.ends() and own.outcome == Outcome.STUCK:
             stuck = not is_flat(own)
-        converged, problems = self.is_done and not stuck, (_STUCK,) if stuck else ()
+        converged, problems = self.ends() and not stuck, (_STUCK,) if stuck else ()
         if not thorough or not own.begun:
             return Verdict(converged, problems)
-        fresh = self._at_fresh_noise()
+        fresh, beta = self._at_fresh_noise(), self.fitting.settings.beta
+        if not len(fresh):
+            return Verdict(converged, problems)
         error = float(fresh.std()) / math.sqrt(len(fresh))
-        return Verdict(converged, problems, float(own.search.logp - fresh.mean()), error)
+        return Verdict(converged, problems, beta * float(own.search.logp - fresh.mean()), beta * error)
 
     def _at_fresh_noise(self) -> Any:
         """Return log p less log q of new draws, those that have a density."""
@@ -97,8 +99,8 @@ class SampleAverageObjective(ObjectiveFunction):
         """
         if others:
             raise TypeError(
-                f"a fit at fixed noise takes no {', '.join(others)}: L-BFGS needs no optimiser, and inf_kwargs has "
-                "n_draws and noise."
+                f"a fit at fixed noise takes no {', '.join(others)}: L-BFGS needs no optimiser and ends by itself; "
+                "inf_kwargs has n_draws and noise."
             )
         approx, op = self.approx, self.op
         moved = self.moved(more_obj_params)

@@ -77,6 +77,8 @@ class Fitting(Jobs):
     ----------
     densities : Densities
         Of the model, with the data that it has, or has been given since.
+    keeps_losses : bool
+        Whether `hist` has the losses of this fit.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Fitting(Jobs):
         bound = self.densities.bound
         super().__init__(bound, plan, header, settings.advance.address, [0], [key_of(sequence)], Progress)
         self.losses = np.zeros(0)
+        self.keeps_losses = True
         self._begun = 0  # iterations of earlier fits
         self._rates = np.zeros(0)
         self._views: list[tuple[Shared, NDArray[np.float64]]] = []
@@ -218,8 +221,11 @@ class Fitting(Jobs):
 
     @property
     def hist(self) -> NDArray[np.float64]:
-        """Losses of all iterations so far."""
-        return self.losses[: int(self.fit.done)]
+        """Losses of all iterations so far; NaN where none are kept."""
+        found = self.losses[: int(self.fit.done)]
+        if self.keeps_losses:
+            return found
+        return np.concatenate([found[: self._begun], np.full(len(found) - self._begun, np.nan)])
 
     def name_of_parameter(self, index: int) -> str:
         """Name one of the parameters of the families, for messages."""

@@ -27,6 +27,8 @@ Floats = NDArray[np.float64]
 _STEP = 1e-4
 #: Curvature that counts as none, beside that of each parameter by itself: that of directions that turn into each other.
 _NONE = 1e-6
+#: Standard deviations from a minimum at which a fit has not arrived.
+_FAR = 0.1
 
 
 def covariance(fitting: Fitting) -> Floats:
@@ -47,9 +49,11 @@ def covariance(fitting: Fitting) -> Floats:
     if not isinstance(fitting.settings.rule, SampleAverage):
         raise ExplicitInferenceError("cov_lr comes of a fit by method='dadvi', in the process that has made it.")
     means, coordinates = _means(fitting)
-    hessian = _hessian(fitting)
+    fitting.stop[0] = 0
+    slope, hessian = _slope(fitting, fitting.fit.parameters[: fitting.n_moved].copy()), _hessian(fitting)
     scale = np.sqrt(np.abs(np.diag(hessian)))
     scale[scale == 0.0] = 1.0
+    slope /= scale
     hessian /= np.outer(scale, scale)
     others = np.setdiff1d(np.arange(len(hessian)), means)
     across = hessian[np.ix_(means, others)]
@@ -59,8 +63,15 @@ def covariance(fitting: Fitting) -> Floats:
         raise FitError(
             "cov_lr needs a minimum, and the loss curves downwards here. Fit on with refine, or raise n_draws."
         )
+    response = np.linalg.inv(curvature)
+    still_to_go = np.abs(response @ (slope[means] - across @ inner @ slope[others])) / np.sqrt(np.diag(response))
+    if still_to_go.max() > _FAR:
+        raise FitError(
+            f"cov_lr needs a minimum, and a mean is still {still_to_go.max():.2g} standard deviations from it. Fit on "
+            "with refine."
+        )
     found = np.zeros((fitting.bound.dim, fitting.bound.dim))
-    found[np.ix_(coordinates, coordinates)] = np.linalg.inv(curvature) / np.outer(scale[means], scale[means])
+    found[np.ix_(coordinates, coordinates)] = response / np.outer(scale[means], scale[means])
     return 0.5 * (found + found.T)
 
 
@@ -83,7 +94,6 @@ def _means(fitting: Fitting) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def _hessian(fitting: Fitting) -> Floats:
     """Return minus the second derivatives of the bound by differences of gradients, one on each side of a parameter."""
     fit, n = fitting.fit, fitting.n_moved
-    fitting.stop[0] = 0
     at = fit.parameters[:n].copy()
     units = [np.ravel(unit) for group in fitting.groups for unit in group.family.units(group.values).values()]
     widths = _STEP * np.concatenate(units)[:n]

@@ -25,12 +25,18 @@ class Verdict(NamedTuple):
         What is wrong, with a remedy.
     gap, gap_error : float
         How much better its own estimate of the objective is than a fresh one, with a standard error; NaN: unknown.
+    rates : tuple of Settled
+        The learning rates that a rule of convergence went through.
+    state : str
+        How far that came.
     """
 
     converged: bool | None = None
     problems: tuple[str, ...] = ()
     gap: float = math.nan
     gap_error: float = math.nan
+    rates: tuple[Settled, ...] = ()
+    state: str = ""
 
 
 class FitReport(NamedTuple):
@@ -92,8 +98,8 @@ class FitReport(NamedTuple):
             )
         if self.converged is False and not self.interrupted and not self.more:
             found.append(
-                "The fit came to its last iteration before it converged. "
-                f"{self.state}{' ' if self.state else ''}Go on with refine, or raise n."
+                f"The fit ended before it converged. {self.state}{' ' if self.state else ''}Go on with refine, or "
+                "raise n."
             )
         if self.skipped:
             found.append(f"{self.skipped} draws had no density and were skipped.")

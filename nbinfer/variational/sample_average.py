@@ -129,8 +129,8 @@ def bound_at(n: int, parameters: int, gradient: int, address: int) -> float:
         own.cut = 1 if load_acquire(fit.stop) != 0 else 0
         for side in range(own.signs):
             total += _add_row(address, fit, groups, own.noise + 8 * own.n_noise * k, 1.0 - 2.0 * side)
-        if own.cut != 0 or fit.broken != _OK or not math.isfinite(total):
-            return -np.inf
+            if own.cut != 0 or fit.broken != _OK or not math.isfinite(total):
+                return -np.inf
     scale, target = 1.0 / (own.n_rows * own.signs), floats_at(gradient, n)
     for i in range(n):
         target[i] = scale * slope[i]

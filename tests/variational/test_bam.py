@@ -9,7 +9,10 @@ from nbinfer.errors import FitError, ParametrizationError
 from nbinfer.variational.bam import ScoreDivergence
 from tests.variational.targets import FIVE, FIVE_ANSWER, conjugate, gamma_poisson, gaussian, several
 
-pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning"),
+    pytest.mark.usefixtures("few_draws_to_judge"),
+]
 
 RHO = [[1.0, 0.9], [0.9, 1.0]]
 
@@ -62,6 +65,7 @@ def test_many_coordinates_and_few_directions():
     assert -0.01 < approx.elbo(2000, random_seed=2) < 1e-6
 
 
+@pytest.mark.nojit
 def test_a_posterior_that_is_no_gaussian():
     """The fit is better than the start, and near the best normal distribution, whose bound is known."""
     approx = fit(gamma_poisson(), 300, n_draws=16)
@@ -78,7 +82,7 @@ def same(a, b):
         np.testing.assert_array_equal(one.get_value(), other.get_value())
 
 
-@pytest.mark.parametrize("vfam", ["full_rank", "low_rank"])
+@pytest.mark.parametrize("vfam", ["full_rank", pytest.param("low_rank", marks=pytest.mark.nojit)])
 def test_a_refined_fit_is_one_fit(vfam):
     def looks(approx, losses, i):
         approx.sample(2)
@@ -98,7 +102,48 @@ def test_a_start_that_is_given_stays():
     np.testing.assert_allclose(approx.mean[2], 2.0)
     data = conjugate(100.0 + np.array(FIVE), 0.0, 1000.0)
     assert fit(data, 0, start={"mu": 3.0}).mean[0] == 3.0
-    assert 95.0 < fit(data, 0).mean[0] < 105.0  # what is not given climbs
+    assert fit(data, 0).mean[0] == 0.0
+    assert 95.0 < fit(data, 1, learning_rate=1e-9).mean[0] < 105.0  # what is not given climbs before the first one
+    assert fit(data, 1, learning_rate=1e-9, start={"mu": 3.0}).mean[0] == pytest.approx(3.0, abs=1e-3)
+
+
+def apart(p, d):
+    return -0.5 * (p.a - 5.0) ** 2 - 0.005 * (p.b + 3.0) ** 2
+
+
+@pytest.mark.parametrize("vfam", ["full_rank", "low_rank"])
+def test_a_group_may_have_another_order(vfam):
+    model = nb.Model({"a": nb.real(), "b": nb.real()}, logp=apart)
+    approx = nb.Approximation([nb.Group(["b", "a"], vfam, model=model)], model, 1)
+    nb.Inference(ScoreDivergence, approx).fit(150, progressbar=False)
+    np.testing.assert_allclose(approx.mean, [5.0, -3.0], atol=1e-3)
+    np.testing.assert_allclose(approx.std, [1.0, 10.0], rtol=1e-3)
+
+
+def test_a_callback_may_put_the_parameters_elsewhere():
+    """That the loss is much larger then is no reason to take back the iteration before."""
+
+    def move(approx, losses, i):
+        if i == 5:
+            approx.params[0].set_value([50.0, 50.0])
+
+    inference = nb.BaM(model=gaussian(RHO), random_seed=1, learning_rate=1e-6)
+    approx = inference.fit(7, callbacks=[move], progressbar=False)
+    assert approx.hist[5] > 1000.0 > approx.hist[4]
+    assert (approx.mean > 40.0).all()
+
+
+def test_an_iteration_is_cut_short():
+    approx = nb.FullRank(model=conjugate(FIVE), random_seed=1)
+    updates = ScoreDivergence(approx)().updates()
+    updates.make_room(2)
+    before = [shared.get_value() for shared in approx.params]
+    for updates.climbs in (True, False):
+        updates.fitting.stop[0] = 1
+        assert updates.step(0) is None
+        assert updates.fitting.fit.done == 0
+        for one, other in zip(before, approx.params, strict=True):
+            np.testing.assert_array_equal(one, other.get_value())
 
 
 def test_learning_rates_are_asked_for():
@@ -143,6 +188,13 @@ def raising(p, d):
 def test_what_the_model_raises_arrives():
     with pytest.raises(RuntimeError, match="too large"):
         fit(nb.Model({"x": nb.real()}, logp=raising), start_sigma=1.0)
+
+
+def test_arithmetic_that_ends_is_told(monkeypatch):
+    updates = ScoreDivergence(nb.FullRank(model=gaussian(RHO), random_seed=1))().updates()
+    monkeypatch.setattr(updates, "_match", lambda *given: np.linalg.cholesky(-np.eye(2)))
+    with pytest.raises(FitError, match=r"covariance of x is not finite after iteration 0; it is as it was before"):
+        updates()
 
 
 def steep(p, d):

@@ -119,6 +119,9 @@ def test_profiles():
     assert profile["iterations"] == 50
     assert profile["total"] >= profile["iteration"] > 0.0
     assert profile["gradient"] > 0.0
+    ends = nb.DADVI(model=conjugate(FIVE), random_seed=1).run_profiling(5000)  # by itself, after a few iterations
+    assert 1 <= ends["iterations"] < 100
+    assert ends["iteration"] == ends["total"] / ends["iterations"]
 
 
 def test_an_approximation_has_one_fit_at_a_time():

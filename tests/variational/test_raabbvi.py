@@ -25,7 +25,10 @@ from tests.variational.targets import (
     several,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning"),
+    pytest.mark.usefixtures("few_draws_to_judge"),
+]
 
 
 def fit(model, n=50_000, convergence="raabbvi", **options):
@@ -205,7 +208,7 @@ def test_too_short_a_fit_leaves_its_last_iterate():
     assert "there is no window of 200 yet" in str(approx.report)
 
 
-@pytest.mark.parametrize("settings", [nb.RAABBVI(), small(accuracy=1e-9)])
+@pytest.mark.parametrize("settings", [nb.RAABBVI(), pytest.param(small(accuracy=1e-9), marks=pytest.mark.nojit)])
 def test_a_refined_fit_is_one_fit(settings):
     inference = nb.ADVI(model=MEAN, random_seed=3)
     inference.fit(730, convergence=settings, progressbar=False)
@@ -223,8 +226,7 @@ def test_a_fit_goes_on_from_what_the_user_sets():
     inference.refine(1, progressbar=False)
     assert np.abs(inference.approx.params[0].get_value()).min() < 7.0  # the average of a window, once more
     inference.approx.params[0].set_value(np.array([7.0]))
-    assert inference._course is not None
-    inference._course.resume()
+    inference._updates.make_room(0)
     np.testing.assert_allclose(inference.approx.params[0].get_value(), 7.0)
 
 
@@ -238,6 +240,7 @@ def test_a_converged_fit_can_be_refined():
     assert [each.rate for each in inference.approx.report.rates] == [0.05, 0.025, 0.0125]
 
 
+@pytest.mark.nojit
 def test_other_callbacks_and_groups_go_with_it():
     tracker = nb.Tracker(every=100, i=lambda approx, losses, i: i)
     with several():
@@ -248,6 +251,31 @@ def test_other_callbacks_and_groups_go_with_it():
     assert tracker["i"] == list(range(100, len(approx.hist) + 1, 100))
     in_turn = fit(MEAN, 4000, small(), method="advi->fullrank_advi")
     assert in_turn.report.converged
+
+
+def test_a_callback_that_ends_the_fit_where_a_look_is_due_does_not_hold_it_there():
+    def every_hundred(approx, losses, i):
+        calls.append(i)
+        if i % 100 == 0:
+            raise StopIteration
+
+    calls = []
+    inference = nb.ADVI(model=MEAN, random_seed=3)
+    inference.fit(1000, convergence=small(), callbacks=[every_hundred], progressbar=False)
+    assert "The fit ended before it converged. Of its learning rates, 0 have settled." in str(inference.approx.report)
+    for _ in range(4):
+        inference.refine(1000, progressbar=False)
+    assert calls == list(range(1, 501))
+
+
+@pytest.mark.nojit
+def test_it_is_the_same_whether_losses_are_kept():
+    """Far off, losses that fall keep the rate from being lowered."""
+    kept, other = (fit(conjugate(FIVE, 2000.0, 1.0), 2600, score=score) for score in (True, False))
+    np.testing.assert_array_equal(flat(kept), flat(other))
+    assert np.isfinite(kept.hist).all()
+    assert np.isnan(other.hist).all()
+    assert "At 0.05, after 2600" in kept.report.state
 
 
 # ---- predictions
@@ -311,6 +339,11 @@ def test_what_makes_no_sense_is_refused():
         fit(several(), 1, "elbo")
     with pytest.raises(TypeError, match=r"convergence must be 'raabbvi' or nb.RAABBVI\(...\), got int"):
         fit(several(), 1, 3)
+    for method, who in (("dadvi", "a fit at fixed noise"), ("bam", "batch and match")):
+        with pytest.raises(TypeError, match=f"{who} takes no convergence: "):
+            fit(several(), 1, method=method)
+    with pytest.raises(TypeError, match="pathfinder has no convergence"):
+        fit(several(), 1, method="pathfinder")
     with pytest.raises(ValueError, match="obj_optimizer is a function; pass the number that it begins with"):
         fit(several(), 1, obj_optimizer=nb.adam(learning_rate=lambda i: 0.1))
 

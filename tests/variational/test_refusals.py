@@ -206,7 +206,7 @@ def test_verdicts():
     with pytest.warns(ConvergenceWarning, match=r"k-hat is .*, above 0.7: .* method='fullrank_advi'"):
         approx = fit(gaussian(), 100)
     assert not approx.report.ok
-    with pytest.warns(ConvergenceWarning, match="came to its last iteration before it converged"):
+    with pytest.warns(ConvergenceWarning, match="ended before it converged"):
         fit(gaussian(), 100, callbacks=[nb.CheckParametersConvergence(tolerance=1e-12)])
 
 

@@ -57,11 +57,13 @@ def test_flat_noise_has_settled(n, memory):
     assert sum(step is not None for step in found) >= 95
 
 
+@pytest.mark.nojit
 def test_a_slope_has_not():
     found = stops(0.01, 5000)
     assert sum(step is not None for step in found) <= 5
 
 
+@pytest.mark.nojit
 def test_faults_stop_on_slopes_or_nowhere():
     class Inverted(nb.RAABBVI):
         def has_settled(self, window):
@@ -88,6 +90,7 @@ def test_rhat_is_that_of_the_iterates():
     assert split_rhat(*stretches(series, 10)) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.nojit
 def test_effective_sizes_know_of_memory():
     rng = np.random.default_rng(3)
     sizes = [smallest_ess(*stretches(autoregressive(rng, 40_000, 1, 0.8), 1000)) for _ in range(20)]

@@ -1,0 +1,163 @@
+"""The loop of a fit: from one iteration that Python has to see to the next, and what is to be known at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from nbinfer.engine.driver import Outcome
+from nbinfer.engine.progress import Display
+from nbinfer.engine.task import Task
+from nbinfer.errors import ConvergenceWarning
+from nbinfer.variational.approximation import Approximation
+from nbinfer.variational.report import FitReport
+from nbinfer.variational.scored import LATE
+from nbinfer.variational.steps import ObjectiveUpdates
+
+
+class Run(Task[Approximation]):
+    """The iterations of a call of `Inference.fit` or `refine`.
+
+    Parameters
+    ----------
+    approx : Approximation
+    updates : ObjectiveUpdates
+        With room for the iterations.
+    callbacks : sequence of callable
+    until : int
+        The last iteration.
+    display : Display
+    judged : bool
+        Whether to find k-hat afterwards, and to warn.
+    depth : int
+        See `Task`.
+    """
+
+    """The loop of a fit."""
+
+    def __init__(
+        self,
+        approx: Approximation,
+        updates: ObjectiveUpdates,
+        callbacks: Sequence[Callable[..., Any]],
+        until: int,
+        display: Display,
+        judged: bool,
+        depth: int,
+    ) -> None:
+        super().__init__(depth)
+        self._approx, self._updates, self._callbacks = approx, updates, callbacks
+        self._until, self._display, self._judged = until, display, judged
+        self._begun = int(updates.fitting.fit.done)
+        self._halted = False
+
+    def work(self) -> None:
+        try:
+            outcome = self._iterate()
+            self.error = self.error or _failure(outcome, self._updates)
+        except KeyboardInterrupt:  # of a callback
+            self._halted = True
+        except Exception as error:
+            self.error = self.error or error
+        self._display.close()
+        if self.error is None:
+            self._updates.pause()
+        self._approx.report = self._report()
+        self.result = self._approx
+        if self.error is None:
+            for problem in self._approx.report.problems if self._judged else ():
+                self.say(problem, ConvergenceWarning)
+
+    def _iterate(self) -> Outcome:
+        """Advance from one iteration that Python has to see to the next."""
+        fitting, outcome = self._updates.fitting, Outcome()
+        ended = False
+        while fitting.fit.done < self._until and not self._halted and not ended:
+            outcome = self._updates.advance(self._next(int(fitting.fit.done)), self._display)
+            if outcome.error is not None:
+                break
+            self._updates.set_more()
+            called, ends = self._called(int(fitting.fit.done)), self._updates.ends()
+            ended = called or ends
+        return outcome
+
+    def _next(self, done: int) -> int:
+        """Return the next iteration after which something is due."""
+        due = self._updates.due(done, self._until)
+        return min([due, *((done // every + 1) * every for every in map(_period, self._callbacks))])
+
+    def _called(self, done: int) -> bool:
+        """Call the callbacks that are due; tell whether one ends the fit."""
+        due = [callback for callback in self._callbacks if done % _period(callback) == 0]
+        if not due or self._halted:
+            return False
+        fitting = self._updates.fitting
+        losses = fitting.hist if fitting.keeps_losses else None
+        for callback in due:
+            try:
+                callback(self._approx, losses, done)
+            except StopIteration:
+                return True
+            self._updates.go_on()
+        return False
+
+    def stop(self) -> None:
+        self._halted = True
+        self._updates.fitting.stop[0] = 1
+
+    def leave(self) -> None:
+        self.result = self._approx
+
+    def _report(self) -> FitReport:
+        fit, approx = self._updates.fitting.fit, self._approx
+        thorough = self._judged and self.error is None and not self._halted
+        verdict = self._updates.verdict(thorough)
+        rules = [c.converged for c in self._callbacks if hasattr(c, "converged")]
+        rules += [] if verdict.converged is None else [verdict.converged]
+        done = int(fit.done)
+        khat, note = np.nan, "the approximation has no density"
+        if not thorough:
+            note = "the fit was interrupted; approx.khat finds it"
+        elif done == self._begun:
+            note = "no iteration was made; approx.khat finds it"
+        elif approx.has_logq:
+            judged = approx.judged_by(self._updates.fitting.densities)
+            khat, note = judged.khat, judged.note
+        return FitReport(
+            iterations=done - self._begun,
+            interrupted=self.error is not None or self._halted,
+            converged=any(rules) if rules else None,
+            skipped=int(fit.skipped),
+            estimator=self._updates.fitting.settings.estimator,
+            khat=khat,
+            note=note,
+            family=" and ".join(dict.fromkeys(group.short_name for group in approx.groups)),
+            rates=verdict.rates,
+            state=verdict.state,
+            gap=verdict.gap,
+            gap_error=verdict.gap_error,
+            more=verdict.problems,
+        )
+
+
+def _failure(outcome: Outcome, updates: ObjectiveUpdates) -> BaseException | None:
+    if outcome.error is not None and outcome.point is not None:
+        where = updates.fitting.bound.describe(outcome.point.position)
+        outcome.error.add_note(f"in iteration {int(updates.fitting.fit.done)} at {where}; the approximation is kept")
+    return outcome.error
+
+
+def _period(callback: Any) -> int:
+    return int(getattr(callback, "every", 1))
+
+
+def described(fitting: Any, line: Any) -> str:
+    """Say in a few words where a fit is."""
+    done = int(line["done"])
+    losses = fitting.losses[max(done - LATE, 0) : done]
+    losses = losses[np.isfinite(losses)]
+    text = f"Average Loss = {losses.mean():,.5g}" if losses.size else ""
+    skipped = int(line["skipped"])
+    return f"{text}, {skipped} draws skipped" if skipped else text
