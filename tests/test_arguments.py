@@ -6,6 +6,8 @@ from tests.arguments import VALUES, attempt, catalogue, plan, run
 
 #: What draws, and so compiles, or starts many runs.
 RUNS = (
+    "DADVI.fit",
+    "BaM.fit",
     "fit",
     "Inference.fit",
     "Pathfinder.fit",

@@ -13,10 +13,10 @@ from nbinfer.compile import address_of
 from nbinfer.errors import FitError
 from nbinfer.variational.climb import climbed
 from nbinfer.variational.densities import Densities
+from nbinfer.variational.exploring import explore
 from nbinfer.variational.families.family import inverse_softplus, softplus_of
 from nbinfer.variational.families.full_rank import FullRankFamily
 from nbinfer.variational.families.low_rank import LowRankFamily
-from nbinfer.variational.exploring import explore
 from nbinfer.variational.job import TOLERATED, FitStatus
 from nbinfer.variational.matching import Batch, match, match_patched, mismatch, mismatch_patched
 from nbinfer.variational.optimizers.rule import Rate, Rule
