@@ -271,7 +271,7 @@ class Empirical(SingleGroupApproximation):
         if size is not None:
             count("size", size, 1, MOST)
             rng = generator(key_of(sequence), 0, 0, Purpose.START)
-            histogram = model.unconstrain(start or {}) + jitter * rng.standard_normal((size, model.dim))
+            histogram = model.unconstrain(mapping("start", start)) + jitter * rng.standard_normal((size, model.dim))
         else:
             histogram = _positions(model, trace)
         group = Group(None, params={"histogram": histogram})

@@ -194,6 +194,11 @@ def test_starts_are_checked():
         fit(several(), start_sigma={"b": 1.0})
     with pytest.raises(ModelError, match="'b' is no parameter"):
         fit(several(), start={"b": 1.0})
+    for method in ("advi", "dadvi", "bam"):
+        with pytest.raises(TypeError, match="start must be a mapping"):
+            fit(several(), method=method, start=np.zeros(2))
+    with pytest.raises(TypeError, match="start must be a mapping"):
+        nb.Empirical(model=several(), size=2, start=np.zeros(2))
     for bad in (0.0, -1.0, np.nan, np.inf):
         with pytest.raises(ParametrizationError, match=r"start_sigma\['a'\] must be positive and finite"):
             fit(several(), start_sigma={"a": bad})
