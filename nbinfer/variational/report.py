@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nbinfer.diagnostics.psis import RELIABLE
 from nbinfer.variational.raabbvi import Settled
 
@@ -12,6 +15,28 @@ from nbinfer.variational.raabbvi import Settled
 _WIDER = {"full_rank": "Reparameterise", "normalizing_flow": "Take more layers, reparameterise"}
 #: How much of a bound, in nats, may be owed to the noise of a fit.
 TOLERABLE_GAP = 0.5
+
+
+#: Losses at the end of a fit of which the later half is compared with the earlier; and fewer of which tell nothing.
+_LAST, _FEWEST = 2000, 200
+#: Standard errors, and nats, by which losses must fall to be falling.
+_SURELY, _MUCH = 3.0, 0.1
+
+
+def still_falls(losses: NDArray[np.float64]) -> bool:
+    """Tell whether losses fall, by more than their noise, in the last iterations.
+
+    Parameters
+    ----------
+    losses : ndarray, shape (iterations,)
+    """
+    late = losses[-_LAST:]
+    late = late[np.isfinite(late)]
+    if len(late) < _FEWEST:
+        return False
+    before, after = late[: len(late) // 2], late[len(late) // 2 :]
+    error = math.sqrt(before.var() / len(before) + after.var() / len(after))
+    return bool(before.mean() - after.mean() > max(_SURELY * error, _MUCH))
 
 
 class Verdict(NamedTuple):
@@ -69,6 +94,8 @@ class FitReport(NamedTuple):
         noise is always fresh.
     more : tuple of str
         Problems that the method tells of itself.
+    falls : bool
+        Whether losses were still falling at the end, by more than their noise.
     """
 
     iterations: int
@@ -84,6 +111,7 @@ class FitReport(NamedTuple):
     gap: float = math.nan
     gap_error: float = math.nan
     more: tuple[str, ...] = ()
+    falls: bool = False
 
     @property
     def problems(self) -> list[str]:
@@ -91,10 +119,14 @@ class FitReport(NamedTuple):
         found = []
         if self.khat > RELIABLE:
             wider = _WIDER.get(self.family, "Take method='fullrank_advi', reparameterise")
+            first = ""
+            if self.falls:
+                first = "The loss was still falling: go on with refine, or raise n. If that does not help, "
+                wider = wider[0].lower() + wider[1:]
             found.append(
                 f"k-hat is {self.khat:.2f}, above {RELIABLE}: the approximation is too far from the posterior for its "
-                f"means and standard deviations to be relied on. Fit longer if the loss still falls. {wider} the "
-                "model, or sample it with nb.sample."
+                f"means and standard deviations to be relied on. {first}{wider} the model, or sample it with "
+                "nb.sample."
             )
         if self.converged is False and not self.interrupted and not self.more:
             found.append(

@@ -12,7 +12,7 @@ from nbinfer.engine.progress import Display
 from nbinfer.engine.task import Task
 from nbinfer.errors import ConvergenceWarning
 from nbinfer.variational.approximation import Approximation
-from nbinfer.variational.report import FitReport
+from nbinfer.variational.report import FitReport, still_falls
 from nbinfer.variational.scored import LATE
 from nbinfer.variational.steps import ObjectiveUpdates
 
@@ -34,8 +34,6 @@ class Run(Task[Approximation]):
     depth : int
         See `Task`.
     """
-
-    """The loop of a fit."""
 
     def __init__(
         self,
@@ -139,6 +137,7 @@ class Run(Task[Approximation]):
             gap=verdict.gap,
             gap_error=verdict.gap_error,
             more=verdict.problems,
+            falls=still_falls(self._updates.fitting.hist),
         )
 
 

@@ -8,6 +8,8 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.engine import progress
+from nbinfer.errors import ConvergenceWarning
+from nbinfer.variational.report import still_falls
 from tests.variational.targets import FIVE, conjugate, several
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
@@ -205,3 +207,20 @@ def test_the_bar_shows_the_mean_loss(monkeypatch, capsys):
     assert f"Average Loss = {approx.hist.mean():,.5g}" in shown
     inference.fit(40, progressbar=False)
     assert capsys.readouterr().err == ""
+
+
+def test_a_report_tells_whether_the_loss_still_falls():
+    rng = np.random.default_rng(1)
+    noise = rng.normal(size=5000)
+    assert [still_falls(noise[:n]) for n in (0, 199, 200, 5000)] == [False] * 4
+    assert np.mean([still_falls(rng.normal(size=2000)) for _ in range(100)]) < 0.05
+    assert still_falls(noise - 0.001 * np.arange(5000))
+    assert not still_falls(noise + 0.001 * np.arange(5000))
+    assert still_falls(np.where(np.arange(5000) % 7 == 0, np.nan, noise - 0.001 * np.arange(5000)))
+    assert not still_falls(np.append(noise - 0.01 * np.arange(5000), np.full(2000, -50.0)))
+
+
+def test_what_to_do_about_a_bad_fit_depends_on_its_losses():
+    far = nb.Model({"x": nb.real(3)}, logp=lambda p, d: -0.5 * np.sum((p.x - 30.0) ** 2))
+    with pytest.warns(ConvergenceWarning, match=r"The loss was still falling: go on with refine, or raise n\. If"):
+        assert nb.fit(1000, model=far, random_seed=1, progressbar=False).report.falls
