@@ -51,6 +51,7 @@ from nbinfer.model.support.supports import (
     unit_vector,
     upper,
 )
+from nbinfer.streaming import GeneratorAdapter, Minibatch, align_minibatches, generator
 from nbinfer.trace import MultiTrace, Trace, merge_traces, trace_cov
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ __all__ = [
     "Empirical",
     "FullRank",
     "FullRankADVI",
+    "GeneratorAdapter",
     "GibbsStep",
     "Group",
     "HamiltonianMC",
@@ -130,6 +132,7 @@ __all__ = [
     "LowRankADVI",
     "MeanField",
     "Metropolis",
+    "Minibatch",
     "Model",
     "MultiTrace",
     "NormalizingFlow",
@@ -149,6 +152,7 @@ __all__ = [
     "adagrad_window",
     "adam",
     "adamax",
+    "align_minibatches",
     "apply_momentum",
     "apply_nesterov_momentum",
     "binary",
@@ -161,6 +165,7 @@ __all__ = [
     "find_hessian",
     "find_map",
     "fit",
+    "generator",
     "get_data",
     "grad",
     "guess_scaling",

@@ -69,6 +69,10 @@ class FitError(VariationalInferenceError, FloatingPointError):
     """A fit cannot go on: parameters are not finite, or the density fails too often."""
 
 
+class StreamingError(NbinferError, RuntimeError):
+    """Data that come in batches end: a generator has no more, or what batches are taken from has shrunk."""
+
+
 class NbinferWarning(UserWarning):
     """Base of every warning that nbinfer issues."""
 

@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     ("_version", "errors", "arguments", "compile", "random", "vectormath", "datasets"),
     ("autodiff",),
-    ("distributions",),
+    ("distributions", "streaming"),
     ("model",),
     ("diagnostics",),
     ("trace",),

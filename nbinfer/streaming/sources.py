@@ -1,0 +1,92 @@
+"""Where batches are taken from: arrays, memory maps, and datasets of files that Python reads."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nbinfer.arguments import array
+
+
+def is_mapped(source: Any) -> bool:
+    """Tell whether an array lies in a file."""
+    return isinstance(source, np.memmap) and getattr(source, "_mmap", None) is not None
+
+
+def missing_bytes(source: np.memmap) -> int:
+    """Return how many of the bytes that a map needs its file has no more; a process that reads them ends at once."""
+    name, granule = source.filename, mmap.ALLOCATIONGRANULARITY
+    if name is None or not os.path.exists(name):  # a file that was deleted lives as long as its map
+        return 0
+    return source.offset - source.offset % granule + len(source._mmap) - os.stat(name).st_size  # type: ignore[attr-defined]
+
+
+def is_read_by_python(source: Any) -> bool:
+    """Tell whether something is a dataset of h5py."""
+    root = type(source).__module__.partition(".")[0]
+    return root == "h5py" and hasattr(source, "shape") and hasattr(source, "dtype")
+
+
+def as_source(name: str, data: Any) -> Any:
+    """Return what batches can be taken from: an array, or a dataset as it is.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    data : object
+
+    Raises
+    ------
+    TypeError
+        If it is masked, or not made of real numbers.
+    """
+    if isinstance(data, np.ndarray) and type(data).__name__ == "MaskedArray":
+        raise TypeError(f"{name} must not be a masked array; leave out the rows that lack values.")
+    source = data if is_mapped(data) or is_read_by_python(data) else np.asarray(array(name, data))
+    if source.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be real numbers, integers or booleans, got dtype {source.dtype}.")
+    return source
+
+
+def cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return numbers as another dtype; the same array, if it is theirs.
+
+    Parameters
+    ----------
+    values : ndarray
+    dtype : dtype
+
+    Raises
+    ------
+    ValueError
+        If NaN is to become an integer.
+    """
+    if dtype.kind in "iu" and values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError(f"numbers that are not finite cannot become {dtype}; leave them out, or take float64.")
+    return np.asarray(values, dtype)
+
+
+def read(source: Any, indices: Sequence[np.ndarray], drawn: Sequence[bool]) -> np.ndarray:
+    """Return the outer product of indices of each axis.
+
+    Parameters
+    ----------
+    source : ndarray or h5py dataset
+    indices : sequence of ndarray of int64
+    drawn : sequence of bool
+        Whether an axis is sampled; the others are taken as a whole.
+    """
+    if not is_read_by_python(source):
+        return np.ascontiguousarray(source[np.ix_(*indices)])
+    first = next((k for k, is_drawn in enumerate(drawn) if is_drawn), None)
+    if first is None:
+        return np.asarray(source[()])
+    rows, places = np.unique(indices[first], return_inverse=True)  # h5py wants them in order, and each once
+    found = source[tuple(rows if k == first else slice(None) for k in range(len(indices)))]
+    after = [places if k == first else index for k, index in enumerate(indices)]
+    return np.ascontiguousarray(found[np.ix_(*after)])
