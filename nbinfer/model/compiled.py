@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from nbinfer.model.bound import Bound
 from nbinfer.model.code import shells
 from nbinfer.model.code.code import Code
 from nbinfer.model.code.extras import conditional_entry, draw_entry
-from nbinfer.model.data import Table
+from nbinfer.model.data import Datum, Table
 
 if TYPE_CHECKING:
     from nbinfer.model.definition import CompiledDefinition
@@ -69,6 +71,27 @@ class CompiledBound(Bound):
             if length is not None:
                 rows[:, length] = array.shape[-1]
         return rows
+
+    def take(self, data: Mapping[str, Datum]) -> None:
+        """Have all contexts read other data of the same kinds, of whatever lengths; weights are those of their number.
+
+        Raises
+        ------
+        ModelError
+            If a total size is that of a term whose length is known from its values alone, and lengths change.
+        """
+        old = self.definition.data
+        for name in self.definition.total_size:
+            if name not in old and any(datum.array.shape != old[key].array.shape for key, datum in data.items()):
+                raise ModelError(
+                    f"total_size[{name!r}] needs the length of each batch, and batches differ in length; name the "
+                    "likelihood term after the data that it is of"
+                )
+        definition = dataclasses.replace(self.definition, data={**old, **data})
+        self.weights[:] = definition.weights(self._facts)
+        self._table = Table(definition.data.values())
+        self.tables[:] = self._table.words
+        self.definition = definition
 
     def conditional(self, name: str) -> int:
         if name not in self.definition.conditional or self._weighted or self._weighs_terms:  # it knows no weights

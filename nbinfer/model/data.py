@@ -11,6 +11,7 @@ import numpy as np
 
 from nbinfer.compile import address_of
 from nbinfer.errors import ModelError
+from nbinfer.streaming import Feed, GeneratorAdapter, GeneratorData
 
 _KINDS = {"b": "bool", "i": "int64", "u": "int64", "f": "float64"}
 _REMEDIES = {
@@ -26,11 +27,15 @@ _REMEDIES = {
 
 
 class Datum(NamedTuple):
-    """One entry of the data: a C-contiguous array of float64, int64 or bool, or a number of these types."""
+    """One entry of the data: a C-contiguous array of float64, int64 or bool, or a number of these types.
+
+    One that comes in batches has a `feed`, and the first of them for an array.
+    """
 
     name: str
     array: np.ndarray
     scalar: bool
+    feed: Feed | None = None
 
     @property
     def kind(self) -> str:
@@ -51,7 +56,16 @@ class Datum(NamedTuple):
 
     def __repr__(self) -> str:
         kind = {"float64": "float", "int64": "int"}.get(self.kind, self.kind)
-        return f"{kind} {self.array[()]}" if self.scalar else f"{self.kind} {self.array.shape}"
+        text = f"{kind} {self.array[()]}" if self.scalar else f"{self.kind} {self.array.shape}"
+        return text if self.feed is None else f"{text} of {self.feed.describe()['what']}"
+
+    def copied(self) -> Datum:
+        """Return the same in memory of its own, which consists of whole words, and without a feed."""
+        size = self.array.nbytes
+        words = np.zeros(max(-(-size // 8), 1), np.int64)
+        array = words.view(np.uint8)[:size].view(self.array.dtype).reshape(self.array.shape)
+        array[...] = self.array
+        return Datum(self.name, array, self.scalar)
 
 
 def convert(name: str, value: Any, allow_nan: bool = False) -> Datum:
@@ -61,9 +75,9 @@ def convert(name: str, value: Any, allow_nan: bool = False) -> Datum:
     ----------
     name : str
         Name of the entry, for messages.
-    value : array_like
-        Array of any dtype of real numbers and any layout, number, list, pandas Series or DataFrame. An array that is
-        C-contiguous float64, int64 or bool is not copied.
+    value : array_like or Feed
+        Array of any dtype of real numbers and any layout, number, list, pandas Series or DataFrame; or what gives
+        batches of such. An array that is C-contiguous float64, int64 or bool is not copied.
     allow_nan : bool
         Whether NaN may occur.
 
@@ -76,6 +90,10 @@ def convert(name: str, value: Any, allow_nan: bool = False) -> Datum:
     ModelError
         If the entry is masked, holds NaN, or is not made of real numbers.
     """
+    if isinstance(value, Feed | GeneratorAdapter):
+        return _convert_feed(name, value if isinstance(value, Feed) else GeneratorData(value), allow_nan)
+    if hasattr(value, "__next__"):
+        raise ModelError(f"data {name!r} must be an array or a number, got an iterator; pass nb.generator({name})")
     if isinstance(value, np.ndarray) and type(value).__name__ == "MaskedArray":  # np.ma takes 8 ms to import
         raise ModelError(
             f"data {name!r} must not be a masked array; pass its observed values, {name}.compressed(), "
@@ -100,6 +118,12 @@ def convert(name: str, value: Any, allow_nan: bool = False) -> Datum:
             f"or if the density handles them, allow them with Model(..., allow_nan=[{name!r}])"
         )
     return Datum(name, array, scalar)
+
+
+def _convert_feed(name: str, feed: Feed, allow_nan: bool) -> Datum:
+    if feed.whole is not None and not allow_nan:
+        convert(name, feed.whole)  # for its NaN
+    return convert(name, feed.example, allow_nan)._replace(feed=feed)
 
 
 def _is_pandas(value: Any) -> bool:
@@ -202,11 +226,16 @@ class Table:
 
 
 def _memory(datum: Datum) -> np.ndarray:
-    if datum.kind == "bool":  # seen as words, then as bytes: whole words must be there
+    if datum.kind == "bool" and not _has_whole_words(datum.array):  # seen as words, then as bytes
         padded = np.zeros(-(-datum.array.size // 8) * 8, bool)
         padded[: datum.array.size] = datum.array.ravel()
         return padded
     return datum.array
+
+
+def _has_whole_words(array: np.ndarray) -> bool:
+    words = array.base
+    return isinstance(words, np.ndarray) and words.dtype == np.int64 and words.ctypes.data == array.ctypes.data
 
 
 def view_source(datum: Datum, start: int) -> tuple[str, int]:

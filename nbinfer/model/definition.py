@@ -19,6 +19,7 @@ from nbinfer.compile.forks import cached_property
 from nbinfer.compile.keys import sources
 from nbinfer.compile.python_functions import python_function
 from nbinfer.compile.store import Place
+from nbinfer.errors import ModelError
 from nbinfer.model.bound import Bound
 from nbinfer.model.code.kinds import with_kinds
 from nbinfer.model.compiled import CompiledBound
@@ -27,10 +28,12 @@ from nbinfer.model.evaluate import Facts, check_shapes, retrying
 from nbinfer.model.layout import Layout
 from nbinfer.model.points import Points
 from nbinfer.model.support.bounds import BoundsError, called
+from nbinfer.model.total_size import Total, factor
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import Generated
     from nbinfer.model.code.plan import Plan
+    from nbinfer.streaming import Feed
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -49,7 +52,7 @@ class Definition(Points):
         Functions of the density, as `Model` describes them.
     likelihood, derived, predict, conditional : mapping of str to callable
         As well.
-    total_size : mapping of str to float
+    total_size : mapping of str to float or tuple
         For likelihood terms over a sample of the data, the number of observations they stand for.
     allow_nan : tuple of str
         Data entries that may hold NaN.
@@ -66,7 +69,7 @@ class Definition(Points):
     derived: Mapping[str, Any] = field(default_factory=dict)
     predict: Mapping[str, Any] = field(default_factory=dict)
     conditional: Mapping[str, Any] = field(default_factory=dict)
-    total_size: Mapping[str, float] = field(default_factory=dict)
+    total_size: Mapping[str, Total] = field(default_factory=dict)
     allow_nan: tuple[str, ...] = ()
 
     #: Whether functions see parameters and data by name.
@@ -123,6 +126,29 @@ class Definition(Points):
         rows = [(p.name, str(p.support), f"shape {p.shape}") for p in self.parameters.values()]
         rows += [(name, "data", repr(datum)) for name, datum in self.data.items()]
         return rows + [(label, "function", getattr(python_function(f), "__name__", "?")) for label, f in self.labelled]
+
+    @property
+    def feeds(self) -> dict[str, Feed]:
+        """Data that come in batches, by name."""
+        return {name: datum.feed for name, datum in self.data.items() if datum.feed is not None}
+
+    def check_sizes(self) -> None:
+        """Raise ModelError if a total size is smaller than what there is of the data that a term is named after."""
+        for name, total in self.total_size.items():
+            datum = self.data.get(name)
+            if datum is not None and datum.array.ndim:
+                known = None if datum.feed is None else datum.feed.shape_of_all
+                factor(name, total, datum.array.shape if known is None else known)
+
+    def needs_all_data(self) -> None:
+        """Raise ModelError if data come in batches: only a fit takes these."""
+        if self.feeds:
+            names = ", ".join(f"{name!r}" for name in self.feeds)
+            remedy = ", ".join(f"{name}={name}{feed.describe()['remedy']}" for name, feed in self.feeds.items())
+            raise ModelError(
+                f"{self.title} has data that come in batches, {names}: only fits by stochastic gradients (nb.fit) take "
+                f"these. What samples or searches needs all data; pass what is behind them, model.set_data({remedy})"
+            )
 
     @cached_property
     def data_tuple(self) -> Any:
@@ -213,6 +239,7 @@ class CompiledDefinition(Definition):
         return facts  # type: ignore[no-any-return]
 
     def bind(self, chains: int, weighted: bool = False) -> Bound:
+        self.needs_all_data()
         facts = with_kinds(self, self.facts())
         check_shapes(facts.terms, {name: datum.array.shape for name, datum in self.data.items()}, self.parameters)
         return CompiledBound(self, chains, facts, weighted)

@@ -20,6 +20,7 @@ from nbinfer.model.evaluate import check_arguments
 from nbinfer.model.layout import Layout
 from nbinfer.model.named import NamedDefinition
 from nbinfer.model.points import Points
+from nbinfer.model.total_size import checked
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.check import Check
@@ -57,14 +58,17 @@ class Model(Points, Default):
         ``grad(p, d, grad)``: the gradient in a function of its own, beside logp or prior and likelihood. It adds into
         ``grad`` as `logp_grad` does, which it replaces, and returns nothing. It is called where the density is finite.
     data : mapping of str to array_like, optional
-        Arrays and numbers.
+        Arrays and numbers; `Minibatch` and `generator` for data of which each iteration of a fit sees a batch.
     derived : mapping of str to callable, optional
         ``f(p, d)``: quantities stored with the draws. What is an integer or a truth value at every point, as Numba
         infers it, is stored as int64 or bool; everything else as float64.
     predict : mapping of str to callable, optional
         ``f(p, d, rng)``: draws of observed data given parameters.
-    total_size : mapping of str to float, optional
-        For a likelihood term over a sample of the data, the number of observations it stands for.
+    total_size : mapping of str to float or list, optional
+        For a likelihood term over a sample of the data, the number of observations it stands for: that of rows, or a
+        list with one for each leading axis, where None is for an axis that is whole, and what follows an Ellipsis is of
+        trailing axes. The term is multiplied by the product of total over length of these axes; lengths are those of
+        the data that the term is named after, else those of its values.
     conditional : callable or mapping of str to callable, optional
         By variable, ``f(p, d, i) -> float``: the log density of what depends on element i (counted through all axes) of
         that variable, up to what does not. Steps that move single elements then need not pay for the whole density. A
@@ -94,7 +98,7 @@ class Model(Points, Default):
         data: Mapping[str, Any] | None = None,
         derived: Mapping[str, Callable[..., Any]] | None = None,
         predict: Mapping[str, Callable[..., Any]] | None = None,
-        total_size: Mapping[str, float] | float | None = None,
+        total_size: Mapping[str, Any] | float | list[Any] | None = None,
         conditional: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None,
         allow_nan: Collection[str] = (),
         name: str | None = None,
@@ -118,8 +122,9 @@ class Model(Points, Default):
         self.definition: Definition = dataclasses.replace(
             definition,
             conditional=conditionals(layout.parameters, conditional),
-            total_size=_checked_total_size(total_size, definition.likelihood),
+            total_size=checked(total_size, definition.likelihood),
         )
+        self.definition.check_sizes()
 
     @classmethod
     def of(cls, definition: Definition) -> Model:
@@ -184,7 +189,7 @@ class Model(Points, Default):
 
     @property
     def data(self) -> dict[str, Any]:
-        """Data as the functions see them: arrays and numbers by name."""
+        """Data as the functions see them, arrays and numbers by name; of those that come in batches, the first."""
         return {name: datum.value for name, datum in self.definition.data.items()}
 
     @property
@@ -198,11 +203,14 @@ class Model(Points, Default):
 
         Parameters
         ----------
-        **new : array_like
-            New values by name. Runs that have begun keep the old ones.
+        **new : array_like, Minibatch or generator
+            New values by name. Runs that have begun keep the old ones, but for fits, which take them at the next
+            iteration after a callback.
         """
         data = replace(self.definition.data, new, self.allow_nan)
-        self.definition = dataclasses.replace(self.definition, data=data)
+        definition = dataclasses.replace(self.definition, data=data)
+        definition.check_sizes()
+        self.definition = definition
 
     def bind(self, chains: int = 1, weighted: bool = False) -> Bound:
         """Give the model memory for a number of chains, and machine code, which is made when first asked for.
@@ -283,20 +291,3 @@ def _check_functions(definition: Definition) -> None:
         check_name(name, "the derived quantity")
         if name in definition.parameters:
             raise ModelError(f"derived {name!r} has the name of a parameter; call it otherwise")
-
-
-def _checked_total_size(total_size: Any, terms: Mapping[str, Any]) -> dict[str, float]:
-    if total_size is None:
-        return {}
-    if not isinstance(total_size, Mapping):
-        if len(terms) != 1:
-            raise ModelError("total_size must map names of likelihood terms to numbers: total_size={'y': 10000}")
-        total_size = {next(iter(terms)): total_size}
-    for name, size in total_size.items():
-        if name not in terms:
-            known = ", ".join(terms) or "none"
-            raise ModelError(f"total_size names {name!r}, which is no likelihood term; terms: {known}")
-        number = isinstance(size, (int, float, np.integer, np.floating)) and not isinstance(size, bool)
-        if not number or not 0 < size < np.inf:
-            raise ModelError(f"total_size[{name!r}] must be a positive number, got {size!r}")
-    return {name: float(size) for name, size in total_size.items()}

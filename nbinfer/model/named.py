@@ -19,6 +19,7 @@ from nbinfer.model.definition import CompiledDefinition, called_term
 from nbinfer.model.evaluate import Facts, call, check_nothing, check_number, check_term
 from nbinfer.model.observe import check_sum, describe, look_where_finite
 from nbinfer.model.support.bounds import BoundsError
+from nbinfer.model.total_size import factor
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import Generated
@@ -85,17 +86,18 @@ class NamedDefinition(CompiledDefinition):
     def weights(self, facts: Facts | None = None) -> np.ndarray:
         weights = np.ones(max(len(self._weighted), 1))
         for name, size in self.total_size.items():
-            weights[self._weighted.index(name)] = size / self._term_length(name, facts)
+            weights[self._weighted.index(name)] = factor(name, size, self._observations(name, facts))
         return weights
 
-    def _term_length(self, name: str, facts: Facts | None) -> int:
+    def _observations(self, name: str, facts: Facts | None) -> tuple[int, ...]:
+        """Return the shape of a term's observations: its data, if it is named after some, else its values."""
         datum = self.data.get(name)
-        if datum is not None and not datum.scalar and datum.array.ndim:
-            return int(datum.array.shape[0])
+        if datum is not None and datum.array.ndim:
+            return datum.array.shape
         shape = (facts or self.facts()).terms[name]
-        if not shape:
+        if not shape and datum is None:
             raise ModelError(f"total_size[{name!r}] needs a term with one value per observation, got a number")
-        return shape[0]
+        return shape or ()
 
     # ---- compiling
 

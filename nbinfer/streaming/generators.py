@@ -203,9 +203,7 @@ def generator(gen: Any, default: Any = None) -> GeneratorData:
 def _numbers(item: Any) -> np.ndarray:
     found = np.array(array("an item of the generator", item))
     if found.dtype.kind not in "biuf":
-        raise TypeError(
-            f"an item of the generator must be real numbers, integers or booleans, got dtype {found.dtype}."
-        )
+        raise TypeError(f"an item of the generator must be real numbers or integers, got dtype {found.dtype}.")
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from nbinfer.random import seed_sequences
 from nbinfer.streaming.axes import sampled_axes, static_slices
 from nbinfer.streaming.feed import Feed
 from nbinfer.streaming.gather import Gather, can_gather, indices
-from nbinfer.streaming.sources import as_source, cast, is_mapped, is_read_by_python, missing_bytes, read
+from nbinfer.streaming.sources import as_source, cast, extremes, is_mapped, is_read_by_python, missing_bytes, read
 
 _ALL: weakref.WeakSet[Minibatch] = weakref.WeakSet()
 
@@ -47,8 +47,8 @@ class Minibatch(Feed):
     update_shared_f : callable, optional
         Returns new data, for `update_shared`.
     in_memory_size : int or list, optional
-        The part of the data that is read into memory, and that batches are taken from: so many rows, or for each axis an
-        int, a slice, None or one Ellipsis.
+        The part of the data that is read into memory, and that batches are taken from: so many rows, or for each axis
+        an int, a slice, None or one Ellipsis.
 
     Attributes
     ----------
@@ -185,6 +185,29 @@ class Minibatch(Feed):
         drawn = [axis.size is not None for axis in self._axes]
         return cast(read(self.shared, self.indices(number), drawn), self.dtype)
 
+    def batch_at(self, places: Mapping[tuple[int, int], int]) -> np.ndarray:
+        """Return a batch that might be drawn: some axes that are sampled repeat one index.
+
+        Parameters
+        ----------
+        places : mapping of (int, int) to int
+            The index by number and length of the axis; others are as in the first batch.
+
+        Returns
+        -------
+        batch : ndarray
+        """
+        chosen = self.indices(0)
+        for k, axis in enumerate(self._axes):
+            place = places.get((k, self._shape_of_all[k]))
+            if axis.size is not None and place is not None:
+                chosen[k][:] = place
+        return cast(read(self.shared, chosen, [axis.size is not None for axis in self._axes]), self.dtype)
+
+    def extremes(self) -> list[tuple[int, tuple[int, ...]]]:
+        """Return the smallest and the largest number of all data, each with its place."""
+        return extremes(self.shared)
+
     def check(self) -> None:
         """Raise StreamingError if there are fewer data than there were."""
         now = tuple(self.shared.shape)
@@ -196,8 +219,8 @@ class Minibatch(Feed):
         missing = missing_bytes(self.shared) if is_mapped(self.shared) else 0
         if missing > 0:
             raise StreamingError(
-                f"the file of {self.name}, {self.shared.filename}, lacks {missing} of the bytes that are mapped: it has "
-                "shrunk. Tell it by set_value."
+                f"the file of {self.name}, {self.shared.filename}, lacks {missing} of the bytes that are mapped: it "
+                "has shrunk. Tell it by set_value."
             )
 
     def gather(self, target: np.ndarray) -> Gather | None:
@@ -372,7 +395,7 @@ def _dtype(given: Any, own: np.dtype) -> np.dtype:
     if given is None:
         return own if own.kind in "biu" else np.dtype(np.float64)
     try:
-        found = np.dtype(given)
+        found: np.dtype = np.dtype(given)
     except TypeError:
         raise TypeError(f"dtype must be one of NumPy's, got {given!r}.") from None
     if found.kind not in "biuf":

@@ -11,6 +11,9 @@ import numpy as np
 
 from nbinfer.arguments import array
 
+#: Numbers that are read at a time where all are looked at.
+_PART = 2**20
+
 
 def is_mapped(source: Any) -> bool:
     """Tell whether an array lies in a file."""
@@ -90,3 +93,20 @@ def read(source: Any, indices: Sequence[np.ndarray], drawn: Sequence[bool]) -> n
     found = source[tuple(rows if k == first else slice(None) for k in range(len(indices)))]
     after = [places if k == first else index for k, index in enumerate(indices)]
     return np.ascontiguousarray(found[np.ix_(*after)])
+
+
+def extremes(source: Any) -> list[tuple[int, tuple[int, ...]]]:
+    """Return the smallest and the largest of some integers, each with its place; they are read part by part.
+
+    Parameters
+    ----------
+    source : ndarray or h5py dataset
+    """
+    rows = max(1, _PART // max(1, int(np.prod(source.shape[1:]))))
+    found: list[tuple[int, tuple[int, ...]]] = []
+    for first in range(0, source.shape[0], rows):
+        part = np.asarray(source[first : first + rows])
+        for flat in (part.argmin(), part.argmax()):
+            row, *rest = (int(i) for i in np.unravel_index(flat, part.shape))
+            found.append((int(part.flat[flat]), (first + row, *rest)))
+    return [min(found), max(found)]

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from nbinfer.arguments import MOST, choice, count, flag
 from nbinfer.diagnostics.psis import psis
+from nbinfer.errors import StreamingError
+from nbinfer.model import Model
 from nbinfer.random import generator, key_of, seed_sequences
 from nbinfer.trace import Trace
 from nbinfer.variational import nodes
 from nbinfer.variational.draws import Draws
 from nbinfer.variational.scored import Scored, comparable
+from nbinfer.variational.whole import with_all_data
 
 #: Candidates for each draw by weight.
 _CANDIDATES = 4
@@ -94,8 +97,15 @@ class Approximation(Scored):  # numpydoc ignore=PR02
             flag(name, value)
         flag("return_inferencedata", return_inferencedata)
         found = self.draw(draws * _CANDIDATES if importance else draws, random_seed)
-        lp = self.densities.at(found.positions)
+        densities = self.densities
+        if importance and not densities.is_exact:
+            raise StreamingError(
+                "importance needs the density of each draw, and not all data are in memory: batches only estimate it."
+            )
+        lp = densities.at(found.positions)
         attrs: dict[str, Any] = {"parameters": list(self.model.parameters), "inference_method": "variational"}
+        if not densities.is_exact:
+            attrs["lp"] = "estimated by batches"
         if importance:
             self.needs_logq("importance")
             weights = np.exp(psis(comparable(lp - found.logq)).log_weights)
@@ -103,7 +113,7 @@ class Approximation(Scored):  # numpydoc ignore=PR02
             chosen = rng.choice(len(lp), draws, p=weights / weights.sum())
             found, lp = Draws(found.positions[chosen], found.logq[chosen]), lp[chosen]
             attrs["distinct_draws"] = len(np.unique(found.positions, axis=0))
-        values = self.densities.values_at(found.positions)
+        values = densities.values_at(found.positions)
         if include_transformed:
             for name, p in self.model.parameters.items():
                 if not p.support.is_identity:
@@ -111,8 +121,8 @@ class Approximation(Scored):  # numpydoc ignore=PR02
                     values[f"{name}_unconstrained__"] = found.positions[:, p.q].reshape(-1, *shape)
         statistics = {"lp": lp[None]} | ({"logq": found.logq[None]} if self.has_logq else {})
         trace = Trace(
-            {name: value[None] for name, value in values.items()}, statistics, observed_data=self.model.observed,
-            attrs=attrs,
+            {name: value[None] for name, value in values.items()}, statistics,
+            observed_data=Model.of(densities.definition).observed, attrs=attrs,
         )  # fmt: skip
         return trace.to_arviz() if return_inferencedata else trace
 
@@ -172,7 +182,8 @@ class Approximation(Scored):  # numpydoc ignore=PR02
             Whether all noise is 0: parameters are then where the mean of the unconstrained ones lies, unless these are
             those of a flow.
         more_replacements : mapping of str to array_like, optional
-            Values that take the place of parameters or data, of whatever shape.
+            Values that take the place of parameters or data, of whatever shape. Of data that come in batches all are
+            taken by default, where they are in memory; a `Minibatch` may be a key in the place of its name.
         random_seed : None, int, SeedSequence or Generator
             As in `sample`.
 
@@ -189,7 +200,8 @@ class Approximation(Scored):  # numpydoc ignore=PR02
             positions = np.tile(self.centre, (number, 1))
         else:
             positions = self.draw(number, random_seed).positions
-        values = nodes.evaluated(self.model, function, positions, more_replacements)
+        replacements = nodes.named(self.model, more_replacements)
+        values = nodes.evaluated(with_all_data(self.model), function, positions, replacements)
         return values[0] if size is None else values
 
     @property

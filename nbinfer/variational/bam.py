@@ -102,6 +102,7 @@ class ScoreDivergence(Operator):
     """
 
     objective_class = MatchingObjective
+    takes_batches = False
 
     def __init__(self, approx: Any, n_draws: int | None = None, learning_rate: Rate | None = None) -> None:
         super().__init__(approx)

@@ -140,6 +140,7 @@ class SampleAverageKL(KL):
     """
 
     objective_class = SampleAverageObjective
+    takes_batches = False
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from nbinfer.compile import address_of, call_density, call_record, entry, floats_at
 from nbinfer.engine.failures import is_arithmetic, replayed
 from nbinfer.model import Model
+from nbinfer.model.compiled import CompiledBound
+from nbinfer.model.data import Datum
 
 Floats = NDArray[np.float64]
 
@@ -53,12 +56,37 @@ class Densities:
 
     def __init__(self, model: Model, beta: float = 1.0) -> None:
         self.definition, self._beta = model.definition, beta
-        n_terms = len(model.likelihood)
-        self._n_contexts = 3 if n_terms else 1
+        self._n_terms = len(model.likelihood)
+        self._n_contexts = 3 if self._n_terms else 1
         self.bound = model.bind(self._n_contexts)
-        if n_terms:
-            self.bound.weights[FITTING, -n_terms:] /= beta
-            self.bound.weights[PRIOR, -n_terms:] = 0.0
+        self._weigh()
+
+    #: Whether values are those of the density, and no estimates.
+    is_exact = True
+
+    def _weigh(self) -> None:
+        """Have the contexts differ in the weights of the likelihood."""
+        if self._n_terms:
+            self.bound.weights[FITTING, -self._n_terms :] /= self._beta
+            self.bound.weights[PRIOR, -self._n_terms :] = 0.0
+
+    def take(self, data: Mapping[str, Datum]) -> None:
+        """Go on with other data of the same kinds, of whatever lengths.
+
+        Parameters
+        ----------
+        data : mapping of str to Datum
+        """
+        bound = self.bound
+        assert isinstance(bound, CompiledBound)
+        bound.take(data)
+        self._weigh()
+
+    @property
+    def constant(self) -> float:
+        """The largest factor of a likelihood term, 1 at least."""
+        weights = self.bound.weights[PLAIN] if self._n_terms else np.ones(1)
+        return float(max(1.0, weights.max()))
 
     @property
     def function(self) -> int:

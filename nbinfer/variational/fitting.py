@@ -19,6 +19,7 @@ from nbinfer.model import Model
 from nbinfer.random import key_of
 from nbinfer.variational.densities import FITTING, Densities
 from nbinfer.variational.families.family import ENTROPY, Extent
+from nbinfer.variational.feeding import Feeds
 from nbinfer.variational.group import Group
 from nbinfer.variational.job import FIT, LATELY, TOLERATED, FitStatus, Progress, advance
 from nbinfer.variational.nodes import with_data
@@ -26,6 +27,7 @@ from nbinfer.variational.optimizers.descent import Extent as Moving
 from nbinfer.variational.optimizers.rule import Rule
 from nbinfer.variational.python_entry import raised_by
 from nbinfer.variational.values import Shared
+from nbinfer.variational.whole import of_all_data
 
 #: Why a draw does not count where the model's density is finite.
 _OF_APPROXIMATION = "that of the approximation is not finite: lower the learning rate"
@@ -92,7 +94,7 @@ class Fitting(Jobs):
     ) -> None:
         self.settings, self.moved = settings, list(moved)
         self.replacements = dict(mapping("more_replacements", replacements))
-        self._model = model
+        self._model, self._scaled = model, True
         self.groups = [*moved, *(group for group in groups if group not in moved)]
         sizes = [sum(shared.size for shared in group.params) for group in self.groups]
         self._starts = np.cumsum([0, *sizes])
@@ -117,14 +119,54 @@ class Fitting(Jobs):
     def _read_data(self) -> None:
         """Bind the model as it is now."""
         self._definition = self._model.definition
-        self.densities = Densities(with_data(self._model, self.replacements), self.settings.beta)
+        self._own = with_data(self._model, self.replacements)
+        self.feeds = Feeds(self._own)
+        self.densities = Densities(self.feeds.model, self.settings.beta)
+        self._whole: Densities | None = None if self.feeds else self.densities
 
     def follow_data(self) -> None:
         """Take the data that the model was given since; all else goes on as it is."""
-        if self._definition is not self._model.definition:
+        if self._definition is not self._model.definition or self.feeds.are_old:
             self._read_data()
             self.bound = self.densities.bound
             self.connect()
+
+    @property
+    def whole(self) -> Densities:
+        """The density by all data, or estimated by batches where these are not in memory."""
+        if self._whole is None:
+            self._whole = of_all_data(self._own)
+        return self._whole
+
+    def ask(self) -> None:
+        """Read the next iteration's batch of what Python reads; see that there is what compiled code will read."""
+        self.feeds.check()
+        others = self.feeds.ask(int(self.fit.done), self.bound.definition)
+        if others:
+            self.densities.take(others)
+            self._scale()
+
+    def feed(self) -> None:
+        """Read the next iteration's batch of everything."""
+        self.ask()
+        self.feeds.gather(int(self.fit.done))
+
+    def look(self) -> bool:
+        self.feeds.check()
+        return False
+
+    def scale_cost(self, scaled: bool) -> None:
+        """Say whether the optimiser's gradient is divided by the largest factor of a likelihood term.
+
+        Parameters
+        ----------
+        scaled : bool
+        """
+        self._scaled = scaled
+        self._scale()
+
+    def _scale(self) -> None:
+        self.fit.constant = self.densities.constant if self._scaled else 1.0
 
     @property
     def fit(self) -> Memory:
@@ -168,6 +210,8 @@ class Fitting(Jobs):
     def connect(self) -> None:
         super().connect()
         fit, settings = self.fit, self.settings
+        fit.n_feeds, fit.feeds = len(self.feeds.table), address_of(self.feeds.table)
+        self._scale()
         fit.density, fit.context = self.densities.function, self.densities.context(FITTING)
         fit.update, fit.rule = settings.rule.function.address, self.rule.address
         settings.rule.connect(self.rule)

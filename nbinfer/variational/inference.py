@@ -145,9 +145,12 @@ class Inference:
         scored = self._scored(score)
         self._callbacks = listed(callbacks)
         self._updates = self.objective.updates(**kwargs)
+        if not self.objective.op.takes_batches:
+            self._updates.fitting.needs_all_data()
         self._updates.fitting.keeps_losses = scored
         self._updates.fitting.check_start(self.approx.centre)
         self._notes = gradient_warnings(self._updates.fitting.bound)
+        self._notes += [(message, NbinferWarning) for message in self._updates.fitting.feeds.unscaled]
         if score and not scored:
             self._notes.append((f"{type(self.objective.op).__name__} has no loss to keep.", NbinferWarning))
 

@@ -30,6 +30,7 @@ from nbinfer.compile import (
 from nbinfer.engine.job import JOB, Status, progress_line
 from nbinfer.engine.state import State, floats, integers
 from nbinfer.random import Purpose, fill_normal, start
+from nbinfer.streaming.gather import gather_all
 from nbinfer.variational.families.family import GROUP
 from nbinfer.variational.optimizers.descent import DESCENT, Descent
 from nbinfer.variational.optimizers.norms import shrink
@@ -61,6 +62,9 @@ FIT = State(
         "n_moved": "i8",  # so many, the first ones, are what the optimiser moves
         "n_groups": "i8",
         "n_draws": "i8",  # in each iteration
+        "n_feeds": "i8",  # arrays of which an iteration has a batch, and the table of their records
+        "feeds": "i8",
+        "constant": "f8",  # that the optimiser's gradient is divided by
         "beta": "f8",
         "largest_norm": "f8",  # of the gradient; 0: any
         "update": "i8",  # C function of the optimiser, and its record
@@ -166,7 +170,7 @@ def counts(fit: Record, excess: float) -> bool:
 
 @kernel
 def _loss(address: int, fit: Record, groups: NDArray[np.int64]) -> float:
-    """Write the gradient of the loss, a mean over draws, and return the loss; NaN if no draw counts."""
+    """Write the gradient that the optimiser gets, and return the loss, a mean over draws; NaN if no draw counts."""
     gradient = floats_at(fit.gradient, fit.n_parameters)
     for i in range(fit.n_parameters):
         gradient[i] = 0.0
@@ -185,7 +189,7 @@ def _loss(address: int, fit: Record, groups: NDArray[np.int64]) -> float:
         return np.nan
     scale = -fit.beta / count
     for i in range(fit.n_parameters):
-        gradient[i] *= scale
+        gradient[i] *= scale / fit.constant
     loss: float = total * scale
     return loss
 
@@ -243,6 +247,7 @@ def advance(address: int, until: int) -> int:
         if load_acquire(fit.stop) != 0:
             return _STOPPED
         start(fit.words, fit.done, fit.number, _NOISE)
+        gather_all(fit.feeds, fit.n_feeds, fit.done)
         loss = _loss(address, fit, groups)
         progress.skipped = fit.skipped
         if fit.broken != _OK:

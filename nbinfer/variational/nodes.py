@@ -12,6 +12,7 @@ from nbinfer.arguments import mapping
 from nbinfer.compile import readonly
 from nbinfer.compile.python_functions import python_function
 from nbinfer.model import Model
+from nbinfer.streaming import Feed
 
 
 def function_of(model: Model, node: Any) -> Callable[..., Any]:
@@ -47,6 +48,21 @@ def function_of(model: Model, node: Any) -> Callable[..., Any]:
     raise ValueError(f"node must be a function f(p, d), or one of {known}; got {node!r}.")
 
 
+def named(model: Model, replacements: Mapping[Any, Any] | None) -> dict[Any, Any]:
+    """Return replacements by name, where those of data that come in batches may be by what gives these.
+
+    Parameters
+    ----------
+    model : Model
+    replacements : mapping of str or Feed to array_like, or None
+    """
+    names = {feed: name for name, feed in model.definition.feeds.items()}
+    return {
+        names.get(key, key) if isinstance(key, Feed) else key: value
+        for key, value in mapping("more_replacements", replacements).items()
+    }
+
+
 def evaluated(
     model: Model, function: Callable[..., Any], positions: NDArray[np.float64], replacements: Mapping[str, Any] | None
 ) -> NDArray[Any]:
@@ -65,7 +81,7 @@ def evaluated(
     ValueError
         If a replacement is of nothing that the model has.
     """
-    given = {name: np.asarray(value) for name, value in mapping("more_replacements", replacements).items()}
+    given = {name: np.asarray(value) for name, value in named(model, replacements).items()}
     data = model.data_tuple
     fields = getattr(data, "_fields", ())
     unknown = [name for name in given if name not in model.parameters and name not in fields]
@@ -97,7 +113,7 @@ def with_data(model: Model, replacements: Mapping[str, Any] | None) -> Model:
     ValueError
         If a name is of no data.
     """
-    given = mapping("more_replacements", replacements)
+    given = named(model, replacements)
     if not given:
         return model
     unknown = [name for name in given if name not in model.definition.data]

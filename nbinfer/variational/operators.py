@@ -51,6 +51,9 @@ class Operator:
     #: What it makes of itself and a test function.
     objective_class: ClassVar[type[ObjectiveFunction]] = ObjectiveFunction
 
+    #: Whether data may come in batches, so that the objective is another in each iteration.
+    takes_batches: ClassVar[bool] = True
+
     def __init__(self, approx: Approximation) -> None:
         self.approx = instance("approx", approx, Approximation, "an Approximation")
         if self.require_logq:

@@ -121,7 +121,7 @@ class Run(Task[Approximation]):
         elif done == self._begun:
             note = "no iteration was made; approx.khat finds it"
         elif approx.has_logq:
-            judged = approx.judged_by(self._updates.fitting.densities)
+            judged = approx.judged_after(self._updates.fitting)
             khat, note = judged.khat, judged.note
         return FitReport(
             iterations=done - self._begun,

@@ -20,6 +20,7 @@ from nbinfer.variational.group import Group
 from nbinfer.variational.grouped import Grouped
 from nbinfer.variational.linear_response import covariance
 from nbinfer.variational.optimizers import sgd
+from nbinfer.variational.whole import of_all_data
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +29,8 @@ Floats = NDArray[np.float64]
 KHAT_DRAWS, ALARM_DRAWS, DOUBT_DRAWS, CLEAR = 1000, 4000, 16_000, 1.0
 #: Losses whose mean is shown.
 LATE = 1000
+#: Numbers that all data may have where a fit by batches ends with k-hat: a density then takes milliseconds.
+MOST_NUMBERS = 2_000_000
 
 
 class Scored(Grouped):
@@ -43,7 +46,7 @@ class Scored(Grouped):
     def __init__(self, groups: Group | Sequence[Group], model: Model | None = None, random_seed: Any = None) -> None:
         super().__init__(groups, model, random_seed)
         self._fitting: Fitting | None = None
-        self._plain: Densities | None = None
+        self._plain: tuple[list[Any], Densities] | None = None
         self._history = np.zeros(0)
         self._drawn = 0
         self._judged: tuple[Densities, bytes, Psis] | None = None
@@ -76,18 +79,27 @@ class Scored(Grouped):
             fitting.go_on_from(self.hist)
             self._fitting = fitting
         self._fitting.follow_data()
+        self._fitting.scale_cost(self.scale_cost_to_minibatch)
         self._fitting.hold_parameters()
         return self._fitting
 
     @property
     def densities(self) -> Densities:
-        """The density of the model with its own data, whatever the fit has taken in their place."""
+        """The density of the model with its own data, whatever the fit has taken in their place; with all of them."""
         fitting = self.fitting()
         if not fitting.replacements:
-            return fitting.densities
-        if self._plain is None or self._plain.definition is not self.model.definition:
-            self._plain = Densities(self.model)
-        return self._plain
+            return fitting.whole
+        definition = self.model.definition
+        now = [definition, *(feed.version for feed in definition.feeds.values())]
+        if self._plain is None or self._plain[0] != now:
+            self._plain = now, of_all_data(self.model)
+        return self._plain[1]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Data as the last iteration has seen them, by name: of what comes in batches, that batch."""
+        definition = self.fitting().bound.definition
+        return {name: np.copy(datum.value)[()] for name, datum in definition.data.items()}
 
     @property
     def hist(self) -> Floats:
@@ -168,7 +180,8 @@ class Scored(Grouped):
         """Return the mean of the approximation's log density over draws; see `logp`."""
         return self._terms("logq", draws, random_seed, per_draw)
 
-    #: Whether `logp_norm` and its like divide by the largest scale of a term.
+    #: Whether `logp_norm` and its like, and the gradient that the optimiser gets, are divided by the largest scale of a
+    #: term; losses never are.
     scale_cost_to_minibatch = True
 
     @property
@@ -176,7 +189,7 @@ class Scored(Grouped):
         """Largest factor by which `total_size` scales a likelihood term; 1 if nothing is to be divided."""
         if not self.scale_cost_to_minibatch or not self.model.total_size:
             return 1.0
-        return float(max(1.0, self.densities.bound.weights[PLAIN].max()))
+        return self.fitting().densities.constant
 
     def logp_norm(self, draws: int = 1000, random_seed: Any = None, per_draw: bool = False) -> Any:
         """Return `logp` divided by `symbolic_normalizing_constant`."""
@@ -244,7 +257,7 @@ class Scored(Grouped):
         """
         self.needs_logq("a loss")
         found = self.draw(draws)
-        densities = Densities(nodes.with_data(self.model, replacements)) if replacements else self.densities
+        densities = of_all_data(nodes.with_data(self.model, replacements)) if replacements else self.densities
         logp = densities.at(found.positions)
         if beta != 1.0:
             logp = logp + (beta - 1.0) * densities.at(found.positions, PRIOR)
@@ -263,6 +276,8 @@ class Scored(Grouped):
         densities : Densities
             Of what the approximation is to stand for.
         """
+        if not densities.is_exact:
+            return Psis(np.nan, np.zeros(0), "not all data are in memory, and estimates by batches have no k-hat")
         now = self._parameters_now()
         if self._judged is None or self._judged[0] is not densities or self._judged[1] != now:
             found = self._smoothed(densities, KHAT_DRAWS)
@@ -272,6 +287,17 @@ class Scored(Grouped):
                 found = self._smoothed(densities, DOUBT_DRAWS)
             self._judged = densities, now, found
         return self._judged[2]
+
+    def judged_after(self, fitting: Fitting) -> Psis:
+        """Return what `judged_by` does for the data of a fit, unless a density by all of them takes too long.
+
+        Parameters
+        ----------
+        fitting : Fitting
+        """
+        if fitting.feeds and fitting.feeds.size_of_all > MOST_NUMBERS:
+            return Psis(np.nan, np.zeros(0), "the data are many, and it takes all of them; approx.khat finds it")
+        return self.judged_by(fitting.whole)
 
     def _smoothed(self, densities: Densities, draws: int) -> Psis:
         found = self.draw(draws, self.next_sequence())

@@ -77,7 +77,7 @@ class ObjectiveUpdates(dict[Shared, Rule]):
 
     def due(self, done: int, until: int) -> int:
         """Return the next iteration after which Python must be asked, `until` at the latest."""
-        if self._more:
+        if self._more or self.fitting.feeds.by_python:
             return done + 1
         return until if self._course is None else min(until, self._course.due)
 
@@ -135,6 +135,7 @@ class ObjectiveUpdates(dict[Shared, Rule]):
         until : int
         display : Display
         """
+        self.fitting.ask()
         return run_alone(self.fitting, self.fitting.settings.advance, until, display)
 
     def set_more(self) -> None:
@@ -188,6 +189,7 @@ class UpdatesInPython(SteppedUpdates):
 
     def step(self, done: int) -> float | None:
         op, tf, fitting = self.objective.op, self.objective.tf, self.fitting
+        fitting.feed()
         draws = pulling.draw(fitting, done, fitting.settings.n_draws)
         value, to_draws, _ = op.apply(tf, draws)
         pulling.pull(fitting, done, op.slope(value) * np.asarray(to_draws))

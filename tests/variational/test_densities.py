@@ -83,10 +83,15 @@ def test_a_sample_of_the_data_stands_for_all():
     one = conjugate(FIVE)
     scaled = nb.Model({"mu": nb.real()}, prior=one.prior, likelihood=dict(one.likelihood), data=one.data,
                       total_size={"y": 50})  # fmt: skip
-    fits = [nb.fit(30, model=m, random_seed=1, progressbar=False) for m in (scaled, conjugate(np.tile(FIVE, 10)))]
+
+    def fit(model, n, **options):
+        inference = nb.ADVI(model=model, random_seed=1, **options)
+        inference.approx.scale_cost_to_minibatch = False  # gradients, too, as large as those of all
+        return inference.fit(n, progressbar=False)
+
+    fits = [fit(m, 30) for m in (scaled, conjugate(np.tile(FIVE, 10)))]
     np.testing.assert_allclose(fits[0].hist, fits[1].hist, rtol=1e-10)
-    twice = [nb.fit(5, model=m, random_seed=1, progressbar=False, inf_kwargs={"beta": 2.0}) for m in
-             (scaled, conjugate(np.tile(FIVE, 10)))]  # fmt: skip
+    twice = [fit(m, 5, beta=2.0) for m in (scaled, conjugate(np.tile(FIVE, 10)))]
     np.testing.assert_allclose(twice[0].hist, twice[1].hist, rtol=1e-10)
     assert fits[0].datalogp(5, 1) == pytest.approx(fits[1].datalogp(5, 1))
 

@@ -1,0 +1,204 @@
+"""Batches of a fit: memory that they go to, which the model's contexts point to, and what writes them there."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from nbinfer.compile import address_of
+from nbinfer.errors import StreamingError
+from nbinfer.model import Model
+from nbinfer.model.data import Datum, convert
+from nbinfer.model.definition import Definition
+from nbinfer.streaming import Feed, Minibatch
+from nbinfer.streaming.gather import Gather, fill
+from nbinfer.streaming.sources import extremes
+
+
+class Feeds:
+    """What of a model's data comes in batches, and where the batch of the moment is.
+
+    Parameters
+    ----------
+    model : Model
+
+    Attributes
+    ----------
+    model : Model
+        The same with the batch of the moment for data; itself, if nothing comes in batches.
+    by_python : dict of str to Feed
+        Entries that Python must read.
+    table : ndarray of int64
+        Addresses of the records of all others, see `nbinfer.streaming.gather`.
+    """
+
+    def __init__(self, model: Model) -> None:
+        definition = model.definition
+        self._feeds = definition.feeds
+        self._versions = [feed.version for feed in self._feeds.values()]
+        self._read = -1  # the batch that Python has read last
+        self._known: dict[str, tuple[int, int]] = {}  # smallest and largest index that is in range
+        own = {name: definition.data[name].copied() for name in self._feeds}
+        self.model = model
+        if own:
+            self.model = Model.of(definition)
+            self.model.definition = _with(definition, own)
+        jobs = {name: feed.gather(own[name].array) for name, feed in self._feeds.items() if not own[name].scalar}
+        self._jobs: dict[str, Gather] = {name: job for name, job in jobs.items() if job is not None}
+        self.by_python: dict[str, Feed] = {n: f for n, f in self._feeds.items() if n not in self._jobs}
+        self.table = np.array([job.address for job in self._jobs.values()], np.int64)
+        if own:
+            check_sources(definition)
+
+    def __bool__(self) -> bool:
+        return bool(self._feeds)
+
+    @property
+    def are_old(self) -> bool:
+        """Whether the data behind the batches are others since."""
+        return [feed.version for feed in self._feeds.values()] != self._versions
+
+    @property
+    def size_of_all(self) -> int:
+        """Number of all numbers behind the batches, where it is known."""
+        return sum(math.prod(feed.shape_of_all or ()) for feed in self._feeds.values())
+
+    @property
+    def unscaled(self) -> list[str]:
+        """What to warn about: likelihood terms of batches that count for no more than these."""
+        definition = self.model.definition
+        names = [name for name in self._feeds if name in definition.likelihood and name not in definition.total_size]
+        if self._feeds and not names and not definition.total_size:
+            names = list(self._feeds)[-1:]
+        return [
+            f"data {name!r} come in batches, and no total_size says how many observations they stand for: the "
+            f"posterior is that of a single batch. Pass Model(..., total_size={{{name!r}: number of all}})."
+            for name in names
+        ]
+
+    def check(self) -> None:
+        """Raise StreamingError if what compiled code reads is no longer there."""
+        for name in self._jobs:
+            with _named(name):
+                self._feeds[name].check()
+
+    def gather(self, number: int) -> None:
+        """Write the batch of an iteration, of all that compiled code reads."""
+        self.check()
+        fill(address_of(self.table), len(self.table), number)
+
+    def sample(self, number: int, definition: Definition) -> None:
+        """Write a batch of all but generators, outside of iterations.
+
+        Parameters
+        ----------
+        number : int
+        definition : Definition
+            Where batches are.
+        """
+        self.gather(number)
+        for name, feed in self.by_python.items():
+            if isinstance(feed, Minibatch):
+                with _named(name):
+                    definition.data[name].array[...] = feed.batch(number)
+
+    def ask(self, number: int, definition: Definition) -> dict[str, Datum]:
+        """Read the batch of an iteration, of all that Python reads, once.
+
+        Parameters
+        ----------
+        number : int
+            The iteration.
+        definition : Definition
+            With the batch before it.
+
+        Returns
+        -------
+        others : dict of str to Datum
+            Those that do not fit where the batch before it is; the others are there.
+        """
+        if number == self._read or not self.by_python:
+            return {}
+        others: dict[str, Datum] = {}
+        new: dict[str, Datum] = {}
+        for name, feed in self.by_python.items():
+            with _named(name):
+                new[name] = convert(name, feed.batch(number), name in definition.allow_nan)
+        self._check_indices(_with(definition, new), new)
+        self._read = number
+        for name, datum in new.items():
+            here = definition.data[name].array
+            if datum.scalar or here.shape != datum.array.shape:
+                others[name] = datum.copied()
+            else:
+                here[...] = datum.array
+        return others
+
+    def _check_indices(self, definition: Definition, new: Mapping[str, Datum]) -> None:
+        """Raise IndexError if a batch of a generator holds an index that is out of range."""
+        for name, datum in new.items():
+            if datum.kind != "int64" or isinstance(self._feeds[name], Minibatch) or not datum.array.size:
+                continue
+            (low, first), (high, last) = extremes(datum.array.reshape(-1, 1))
+            known = self._known.get(name, (high + 1, low - 1))
+            if (low < known[0] or high > known[1]) and _index_error(definition) is not None:
+                for value, place in ((high, last), (low, first)):
+                    filled = datum._replace(array=np.full_like(datum.array, value))
+                    where = tuple(int(i) for i in np.unravel_index(place[0], datum.array.shape))
+                    _raise_index(_with(definition, {name: filled}), name, value, where, " of this batch")
+            self._known[name] = (min(low, known[0]), max(high, known[1]))
+
+
+def check_sources(definition: Definition) -> None:
+    """Raise IndexError if integers behind a Minibatch hold an index that is out of range in the model.
+
+    The density is evaluated, in plain Python, at a batch that is made of the row with the largest, and one of that with
+    the smallest number: no other is out of range if these are not.
+    """
+    batches = {name: feed for name, feed in definition.feeds.items() if isinstance(feed, Minibatch)}
+    for name, feed in batches.items():
+        if definition.data[name].kind != "int64":
+            continue
+        for value, place in feed.extremes():
+            places = {(k, length): i for k, (length, i) in enumerate(zip(feed.shape_of_all, place, strict=True))}
+            at = {other: convert(other, f.batch_at(places), True) for other, f in batches.items()}
+            _raise_index(_with(definition, at), name, value, place)
+
+
+def _raise_index(definition: Definition, name: str, value: int, place: tuple[int, ...], which: str = "") -> None:
+    """Raise IndexError, with entry and row, if the density raises one."""
+    error = _index_error(definition)
+    if error is not None:
+        where = f"row {place[0]}" if len(place) == 1 else str(place)
+        raise IndexError(
+            f"data {name!r} holds {value} in {where}{which}, which is out of range where the model takes it for an "
+            f"index: {error}"
+        )
+
+
+def _index_error(definition: Definition) -> IndexError | None:
+    """Return what the density raises if an index leaves its array; what else is wrong there, others say."""
+    try:
+        definition.pieces(definition.constrain(np.zeros(definition.dim)))
+    except IndexError as error:
+        return error
+    except Exception:
+        return None
+    return None
+
+
+def _with(definition: Definition, data: Mapping[str, Datum]) -> Definition:
+    return dataclasses.replace(definition, data={**definition.data, **data})
+
+
+@contextlib.contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Have what goes wrong with a batch name its entry."""
+    try:
+        yield
+    except StreamingError as error:
+        raise StreamingError(f"data {name!r}: {error}") from None

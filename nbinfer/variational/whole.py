@@ -1,0 +1,66 @@
+"""Densities by all data where a model has them in batches: exact where these are in memory, else estimated."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.model import Model
+from nbinfer.variational.densities import PLAIN, Densities
+from nbinfer.variational.feeding import Feeds
+
+Floats = NDArray[np.float64]
+
+#: Number of the first batch that estimates are made of: no fit comes so far.
+_FIRST = 2**40
+
+
+def with_all_data(model: Model) -> Model:
+    """Return a model with all data in the place of batches, where these are in memory; itself, if there are none.
+
+    Parameters
+    ----------
+    model : Model
+    """
+    known = {name: feed.whole for name, feed in model.definition.feeds.items()}
+    found = {name: data for name, data in known.items() if data is not None}
+    if not found:
+        return model
+    other = Model.of(model.definition)
+    other.set_data(**found)
+    return other
+
+
+def of_all_data(model: Model) -> Densities:
+    """Return the density by all data, or an estimate by batches where these are not in memory.
+
+    Parameters
+    ----------
+    model : Model
+    """
+    model = with_all_data(model)
+    return BatchDensities(model) if model.definition.feeds else Densities(model)
+
+
+class BatchDensities(Densities):
+    """Estimates of a density: each by a batch of its own, or by the last one of a generator.
+
+    Their mean over draws is that of the density; each for itself is as noisy as a batch is small.
+
+    Parameters
+    ----------
+    model : Model
+    """
+
+    is_exact = False
+
+    def __init__(self, model: Model) -> None:
+        self._feeds = Feeds(model)
+        super().__init__(self._feeds.model)
+
+    def at(self, positions: Floats, which: int = PLAIN, up_to_constants: bool = False) -> Floats:
+        values = np.zeros(len(positions))
+        for k in range(len(positions)):
+            self._feeds.sample(_FIRST + k, self.bound.definition)
+            values[k : k + 1] = super().at(positions[k : k + 1], which, up_to_constants)
+        return values

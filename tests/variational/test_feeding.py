@@ -1,0 +1,407 @@
+"""Fits whose data come in batches: what an iteration sees, and what the fit finds."""
+
+import itertools
+import warnings
+import weakref
+
+import numpy as np
+import pytest
+
+import nbinfer as nb
+from nbinfer.errors import NbinferWarning, StreamingError
+from tests.variational.targets import conjugate_likelihood, conjugate_prior
+
+pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+
+Y = 0.5 + np.sin(np.arange(1.0, 1001.0))
+STEPS = {"obj_optimizer": nb.adam(learning_rate=lambda i: 0.02 / (1.0 + i / 300.0)), "progressbar": False}
+
+
+def conjugate(y, total=1000, **more):
+    data = {"y": y, "mu0": 0.0, "tau": 0.1, "sigma": 1.0} | more
+    sizes = {} if total is None else {"y": total}
+    return nb.Model(
+        {"mu": nb.real()}, prior=conjugate_prior, likelihood={"y": conjugate_likelihood}, data=data, total_size=sizes
+    )
+
+
+def advi(model, seed=1):
+    return nb.ADVI(model=model, random_seed=seed)
+
+
+def alike(one, other):
+    np.testing.assert_array_equal(one.hist, other.hist)
+    np.testing.assert_array_equal(one.mean, other.mean)
+    np.testing.assert_array_equal(one.std, other.std)
+
+
+# ---- what a fit finds
+
+
+@pytest.mark.nojit
+def test_a_conjugate_mean():
+    """Scaled by the number of batches the sd would be .0707, with the prior scaled, too, .0095, twice .0032."""
+    approx = advi(conjugate(nb.Minibatch(Y, 10))).fit(30_000, **STEPS)
+    assert approx.mean[0] == pytest.approx(0.455285, abs=0.01)
+    assert approx.std[0] == pytest.approx(0.030151, rel=0.05)
+    assert approx.hist[-10_000:].mean() == pytest.approx(1181.634, abs=10.0)  # all data, though batches have ten rows
+    assert approx.elbo(4000) == pytest.approx(-1181.634, abs=0.2)
+
+
+@pytest.mark.nojit
+def test_without_total_size_it_is_the_posterior_of_a_batch():
+    model = conjugate(nb.Minibatch(Y, 10), None)
+    inference = advi(model)
+    with pytest.warns(NbinferWarning, match="data 'y' come in batches, and no total_size"):
+        approx = inference.fit(20_000, **STEPS)
+    assert approx.std[0] == pytest.approx(0.095346, rel=0.05)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", NbinferWarning)
+        warnings.simplefilter("ignore", nb.errors.ConvergenceWarning)
+        inference.refine(10, progressbar=False)
+
+
+def two_prior(p, d):
+    return -0.5 * p.mu**2
+
+
+def first(p, d):
+    return -0.5 * (d.y1 - p.mu) ** 2
+
+
+def second(p, d):
+    return -0.125 * (d.y2 - p.mu) ** 2
+
+
+@pytest.mark.nojit
+def test_two_total_sizes():
+    """Twenty for both would give .0474, ten for both .0669, one common factor .0515, the first alone .0498."""
+    data = {
+        "y1": nb.Minibatch(1.0 + np.cos(np.arange(1.0, 401.0)), 20),
+        "y2": nb.Minibatch(0.2 + 2.0 * np.sin(np.arange(1.0, 91.0)), 9),
+    }
+    terms = {"y1": first, "y2": second}
+    model = nb.Model({"mu": nb.real()}, prior=two_prior, likelihood=terms, data=data, total_size={"y1": 400, "y2": 90})
+    approx = advi(model).fit(30_000, **STEPS)
+    assert approx.mean[0] == pytest.approx(0.953588, abs=0.01)
+    assert approx.std[0] == pytest.approx(0.048593, rel=0.012)
+    assert approx.symbolic_normalizing_constant == 20.0
+
+
+# ---- what an iteration sees
+
+
+def test_each_iteration_has_its_batch():
+    """It is the fit of a model whose data a callback exchanges: loss, gradient and callbacks see the same rows."""
+    batches, seen = nb.Minibatch(Y, 10), []
+
+    def note(approx, losses, i):
+        seen.append(approx.data["y"])
+
+    def exchange(approx, losses, i):
+        plain.set_data(y=batches.batch(i))
+
+    one = advi(conjugate(batches)).fit(30, callbacks=[note], progressbar=False)
+    plain = conjugate(batches.batch(0))
+    other = advi(plain).fit(30, callbacks=[exchange], progressbar=False)
+    alike(one, other)
+    np.testing.assert_array_equal(seen, [batches.batch(k) for k in range(30)])
+    assert len(set(one.hist)) == 30
+
+
+def test_refine_goes_on_with_the_next_batch():
+    whole = advi(conjugate(nb.Minibatch(Y, 10))).fit(40, progressbar=False)
+    batches = nb.Minibatch(Y, 10)
+    inference = advi(conjugate(batches))
+    inference.fit(15, progressbar=False)
+    batches.eval()  # is no iteration
+    inference.approx.sample(3)
+    inference.refine(25, progressbar=False)
+    alike(whole, inference.approx)
+
+
+def test_wherever_rows_lie_the_fit_is_the_same(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    y = Y.astype(np.float32)
+    y.tofile(tmp_path / "y")
+    mapped = np.memmap(tmp_path / "y", np.float32, "r")
+    expected = advi(conjugate(nb.Minibatch(y, 10))).fit(20, progressbar=False)
+    with h5py.File(tmp_path / "y.h5", "w") as file:
+        dataset = file.create_dataset("y", data=y)
+        for source in (mapped, dataset, y.astype(">f4"), list(y)):
+            alike(advi(conjugate(nb.Minibatch(source, 10))).fit(20, progressbar=False), expected)
+
+
+def regression_prior(p, d):
+    return -0.5 * np.sum(p.w**2)
+
+
+def regression_term(p, d):
+    return np.where(d.keep, -0.5 * (d.y - d.X @ p.w - p.a[d.group]) ** 2, 0.0)
+
+
+def regression(data, rows=40):
+    parameters = {"w": nb.real(2), "a": nb.real(3)}
+    return nb.Model(
+        parameters, prior=regression_prior, likelihood={"y": regression_term}, data=data, total_size={"y": rows}
+    )
+
+
+def columns(rows=40):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(rows, 2))
+    group = rng.integers(0, 3, rows)
+    return {"X": X, "group": group, "keep": rng.random(rows) < 0.8, "y": X @ [1.0, -1.0] + group}
+
+
+def test_entries_of_every_kind_stay_together():
+    data = columns()
+    batches = {name: nb.Minibatch(values, 6, name=name) for name, values in data.items()}
+    batches["group"] = nb.Minibatch(data["group"].astype(np.int16), 6)  # Python reads it
+
+    def exchange(approx, losses, i):
+        rows = batches["y"].indices(i)[0]
+        plain.set_data(**{name: values[rows] for name, values in data.items()})
+
+    one = advi(regression(batches)).fit(12, progressbar=False)
+    rows = batches["y"].indices(0)[0]
+    plain = regression({name: values[rows] for name, values in data.items()})
+    alike(one, advi(plain).fit(12, callbacks=[exchange], progressbar=False))
+
+
+def test_set_value_holds_from_the_next_iteration_on():
+    batches = nb.Minibatch(Y, 10)
+
+    def at_ten(approx, losses, i):
+        if i == 10:
+            batches.set_value(Y[:500] + 50.0)
+
+    approx = advi(conjugate(batches)).fit(20, callbacks=[at_ten], progressbar=False)
+    assert approx.hist[10:].min() > 1e5 > approx.hist[:10].max()
+    np.testing.assert_array_equal(approx.data["y"], batches.batch(19))
+
+
+def test_what_the_optimiser_gets_is_divided_and_losses_are_not():
+    fits = []
+    for scaled, rate in ((True, 1e-3), (False, 1e-5)):
+        inference = advi(conjugate(nb.Minibatch(Y, 10)))
+        assert inference.approx.scale_cost_to_minibatch
+        inference.approx.scale_cost_to_minibatch = scaled
+        assert inference.approx.symbolic_normalizing_constant == (100.0 if scaled else 1.0)
+        fits.append(inference.fit(20, obj_optimizer=nb.sgd(learning_rate=rate), progressbar=False))
+    np.testing.assert_allclose(fits[0].hist, fits[1].hist, rtol=1e-12)
+    np.testing.assert_allclose(fits[0].mean, fits[1].mean, rtol=1e-10)
+    for name in ("logp", "varlogp", "datalogp", "logq"):
+        plain, divided = (getattr(fits[0], n)(9, random_seed=1) for n in (name, f"{name}_norm"))
+        assert divided == pytest.approx(plain / 100.0, rel=1e-14)
+        assert getattr(fits[1], f"{name}_norm")(9, random_seed=1) == getattr(fits[1], name)(9, random_seed=1)
+
+
+class InPython(nb.KL):
+    """The same loss, of which Python asks for gradients."""
+
+    is_compiled = False
+
+    def apply(self, f, z):
+        self.seen = [*getattr(self, "seen", []), self.approx.data["y"]]
+        return 0.0, np.zeros_like(z), []
+
+
+def test_an_operator_in_python_sees_batches():
+    batches = nb.Minibatch(Y, 10)
+    inference = nb.Inference(InPython, nb.MeanField(model=conjugate(batches), random_seed=1))
+    inference.fit(5, progressbar=False)
+    np.testing.assert_array_equal(inference.objective.op.seen, [batches.batch(k) for k in range(5)])
+
+
+# ---- generators
+
+
+def batches_of(sizes, pulled=None):
+    for k in itertools.count():
+        if pulled is not None:
+            pulled.append(k)
+        yield Y[k : k + sizes[k % len(sizes)]]
+
+
+def test_a_generator_is_asked_once_for_each_iteration():
+    pulled = []
+    data = nb.generator(batches_of([10], pulled))
+    inference = advi(conjugate(data))
+    assert pulled == [0]  # its shape must be known
+    inference.fit(20, progressbar=False)
+    inference.approx.elbo(50)
+    assert pulled == list(range(20))
+    np.testing.assert_array_equal(inference.approx.data["y"], Y[19:29])
+    inference.refine(5, progressbar=False)
+    assert pulled == list(range(25))
+
+
+@pytest.mark.parametrize("sizes", [[10], [10, 3, 7]])
+def test_batches_of_a_generator_count_by_their_own_length(sizes):
+    def exchange(approx, losses, i):
+        plain.set_data(y=Y[i : i + sizes[i % len(sizes)]])
+
+    one = advi(conjugate(nb.generator(batches_of(sizes)))).fit(20, progressbar=False)
+    plain = conjugate(Y[: sizes[0]])
+    alike(one, advi(plain).fit(20, callbacks=[exchange], progressbar=False))
+
+
+def test_ragged_batches_average_to_all_data():
+    parts = [Y[:300], Y[300:600], Y[600:900], Y[900:]]
+    approx = nb.MeanField(model=conjugate(nb.generator(iter(parts))), random_seed=1)
+    fitting, q, found = approx.fitting(), np.array([0.3]), []
+    for number, part in enumerate(parts):
+        fitting.fit.done = number
+        fitting.ask()
+        found.append(len(part) * (fitting.bound.value(q) - stats_prior(0.3)))
+    whole = conjugate(Y).bind().value(q) - stats_prior(0.3)
+    assert sum(found) / 1000.0 == pytest.approx(whole, rel=1e-9)
+
+
+def stats_prior(mu):
+    return -0.5 * (mu / 0.1) ** 2 - np.log(0.1) - 0.5 * np.log(2.0 * np.pi)
+
+
+def test_numbers_may_come_from_a_generator():
+    model = conjugate(Y[:10], 1000, sigma=nb.generator(iter([1.0, 2.0, 4.0])))
+    seen = []
+    advi(model).fit(3, callbacks=[lambda approx, losses, i: seen.append(approx.data["sigma"])], progressbar=False)
+    assert seen == [1.0, 2.0, 4.0]
+
+
+def test_the_end_of_a_generator_ends_the_fit_and_keeps_the_last_step():
+    data = nb.generator(iter([Y[:10]] * 7))
+    inference = advi(conjugate(data))
+    with pytest.raises(StreamingError, match=r"data 'y': the generator .* is exhausted"):
+        inference.fit(20, progressbar=False)
+    expected = advi(conjugate(nb.generator(iter([Y[:10]] * 7)))).fit(7, progressbar=False)
+    alike(inference.approx, expected)
+    data.set_default(Y[10:20])
+    inference.refine(13, progressbar=False)
+    assert len(inference.approx.hist) == 20
+    assert np.isfinite(inference.approx.hist).all()
+
+
+def test_an_endless_generator_leaves_no_batches_behind():
+    alive, most = [], [0]
+
+    def endless():
+        for k in itertools.count():
+            batch = np.full(10, float(k % 3))
+            alive.append(weakref.ref(batch))
+            most[0] = max(most[0], sum(ref() is not None for ref in alive[-50:]))
+            yield batch
+
+    advi(conjugate(nb.generator(endless()))).fit(200, progressbar=False)
+    assert len(alive) == 200
+    assert most[0] < 10
+
+
+# ---- what ends a fit, or does not begin one
+
+
+def test_what_needs_all_data_says_so():
+    model = conjugate(nb.Minibatch(Y, 10))
+    calls = [
+        lambda: nb.sample(model, 5, 5, progressbar=False),
+        lambda: nb.find_map(model, progressbar=False),
+        *(lambda m=m: nb.fit(5, method=m, model=model, progressbar=False) for m in ("dadvi", "bam", "pathfinder")),
+    ]
+    for call in calls:
+        with pytest.raises(nb.errors.ModelError, match=r"in batches, 'y': .* model.set_data\(y=y.shared\)"):
+            call()
+
+
+def test_an_index_out_of_range_names_entry_and_row():
+    data = columns()
+    group = data["group"].copy()
+    group[17] = 3
+    batches = {name: nb.Minibatch(values, 6, name=name) for name, values in data.items()}
+    with pytest.raises(IndexError, match="data 'group' holds 3 in row 17, which is out of range"):
+        advi(regression(batches | {"group": nb.Minibatch(group, 6)})).fit(1, progressbar=False)
+    group[17] = -4
+    with pytest.raises(IndexError, match="data 'group' holds -4 in row 17, which is out of range"):
+        advi(regression(batches | {"group": nb.Minibatch(group, 6)})).fit(1, progressbar=False)
+    good, bad = np.zeros(6, int), np.array([0, 1, 2, 2, 7, 0])
+    inference = advi(regression(batches | {"group": nb.generator(iter([good, good, bad]))}))
+    with pytest.raises(IndexError, match="data 'group' holds 7 in row 4 of this batch"):
+        inference.fit(5, progressbar=False)
+    assert len(inference.approx.hist) == 2
+
+
+def test_a_source_that_shrinks_ends_the_fit(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "y.h5", "w") as file:
+        dataset = file.create_dataset("y", data=Y, maxshape=(None,))
+        inference = advi(conjugate(nb.Minibatch(dataset, 10)))
+        with pytest.raises(StreamingError, match=r"data 'y': the data of Minibatch have shrunk from shape \(1000,\)"):
+            inference.fit(20, callbacks=[lambda approx, losses, i: dataset.resize((900,))], progressbar=False)
+    Y.tofile(tmp_path / "y")
+    inference = advi(conjugate(nb.Minibatch(np.memmap(tmp_path / "y", np.float64, "r"), 10)))
+
+    def cut(approx, losses, i):
+        with open(tmp_path / "y", "r+b") as file:
+            file.truncate(4096)
+
+    with pytest.raises(StreamingError, match=r"data 'y': the file of Minibatch, .*, lacks 3904 of the bytes"):
+        inference.fit(20, callbacks=[cut], progressbar=False)
+
+
+# ---- what is said of a fit
+
+
+def test_what_is_said_is_by_all_data_in_memory():
+    batches = nb.Minibatch(Y, 10)
+    approx = advi(conjugate(batches)).fit(50, progressbar=False)
+    whole = conjugate(Y).bind()
+    draws = approx.sample(9, random_seed=2)
+    wanted = [whole.value(np.array([mu])) for mu in draws["mu"][0]]
+    np.testing.assert_allclose(draws.sample_stats["lp"][0], wanted, rtol=1e-12)
+    np.testing.assert_allclose(approx.logp(9, random_seed=2, per_draw=True), wanted, rtol=1e-12)
+    assert np.isfinite(approx.report.khat)
+    assert draws.observed_data["y"].shape == (1000,)
+    approx.sample(5, importance=True)
+
+
+def test_what_is_not_in_memory_is_estimated(tmp_path):
+    Y.tofile(tmp_path / "y")
+    model = conjugate(nb.Minibatch(np.memmap(tmp_path / "y", np.float64, "r"), 100))
+    approx = advi(model).fit(50, progressbar=False)
+    exact = advi(conjugate(nb.Minibatch(Y, 100))).fit(50, progressbar=False)
+    alike(approx, exact)
+    estimate, each = approx.elbo(400, random_seed=3), approx.log_weights(400, random_seed=3)
+    assert abs(estimate - exact.elbo(400, random_seed=3)) < 4.0 * each.std() / 20.0
+    assert np.isnan(approx.khat)
+    assert "batches have no k-hat" in str(approx.report)
+    assert approx.sample(5).attrs["lp"] == "estimated by batches"
+    with pytest.raises(StreamingError, match="importance needs the density of each draw"):
+        approx.sample(5, importance=True)
+
+
+def test_many_data_are_not_gone_through_unasked(monkeypatch):
+    monkeypatch.setattr("nbinfer.variational.scored.MOST_NUMBERS", 999)
+    approx = advi(conjugate(nb.Minibatch(Y, 100))).fit(50, progressbar=False)
+    assert np.isnan(approx.report.khat)
+    assert "approx.khat finds it" in str(approx.report)
+    assert np.isfinite(approx.khat)
+
+
+def of_rows(p, d):
+    return p.mu + d.y
+
+
+def test_replacements():
+    batches = nb.Minibatch(Y, 10)
+    model = conjugate(batches)
+    approx = advi(model).fit(20, progressbar=False)
+    assert approx.sample_node(of_rows, 3).shape == (3, 1000)
+    for given, rows in ((Y[:7], 7), (batches.shared, 1000), (batches.eval(), 10)):
+        assert approx.sample_node(of_rows, 3, more_replacements={"y": given}).shape == (3, rows)
+        assert approx.sample_node(of_rows, 3, more_replacements={batches: given}).shape == (3, rows)
+    full = advi(model).fit(20, more_replacements={"y": batches.shared}, progressbar=False)
+    alike(full, advi(conjugate(Y)).fit(20, progressbar=False))
+    with pytest.raises(ValueError, match="more_replacements names <Minibatch"):
+        approx.sample_node(of_rows, more_replacements={nb.Minibatch(Y, 3): Y})
+    model.set_data(y=Y[:30])  # the model has all data from now on
+    assert approx.sample_node(of_rows, 3).shape == (3, 30)
