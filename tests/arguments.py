@@ -212,7 +212,28 @@ def catalogue():
     ]:
         calls[name] = (getattr(dg, name), {"x": draws} | ({"p": 0.5} if "quantile" in name else {}))
     calls["bfmi"] = (dg.bfmi, {"energy": draws})
-    return calls | fits(model, trace)
+    return calls | fits(model, trace) | batches(draws)
+
+
+def batches(rows):
+    """Return the calls of data that come in batches."""
+    batch, slices = nb.Minibatch(rows, 2), {"size": 2, "seed": 1, "axis": 0, "number": 0}
+    items = nb.generator(iter([rows]), rows)
+    return {
+        "Minibatch": (nb.Minibatch, {"data": rows, "batch_size": 2, "random_seed": 1}),
+        "Minibatch.set_value": (batch.set_value, {"value": rows}),
+        "Minibatch.rslice": (nb.Minibatch.rslice, {"total": 5, **slices}),
+        "Minibatch.make_random_slices": (
+            nb.Minibatch.make_random_slices,
+            {"in_memory_shape": (5, 5), "batch_size": 2, "default_random_seed": 1, "number": 0},
+        ),
+        "Minibatch.make_static_slices": (nb.Minibatch.make_static_slices, {"user_size": 2}),
+        "align_minibatches": (nb.align_minibatches, {"batches": [batch]}),
+        "GeneratorAdapter": (nb.GeneratorAdapter, {"generator": iter([rows])}),
+        "generator": (nb.generator, {"gen": iter([rows]), "default": None}),
+        "generator.set_gen": (items.set_gen, {"gen": iter([rows])}),
+        "generator.set_default": (items.set_default, {"value": rows}),
+    }
 
 
 #: Calls that mean something, and in which a function complains about what it gets.

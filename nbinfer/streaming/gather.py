@@ -22,6 +22,8 @@ from nbinfer.streaming.axes import Axis
 _MINIBATCH = int(Purpose.MINIBATCH)
 #: More axes than NumPy has.
 _AXES = 64
+#: Bytes that processors fetch together.
+_LINE = 64
 
 #: What elements are where they come from, and what they become.
 FLOAT64, FLOAT32, INT64, INT32, BYTE = range(5)
@@ -32,7 +34,8 @@ _TARGETS = {"float64": FLOAT64, "int64": INT64, "bool": BYTE}
 _FIELDS = 5
 
 #: What the kernel reads of an array.
-_NAMES = "source source_kind target target_kind run pieces n_outer counts at offsets n_offsets n_axes axes keys words"
+_NAMES = """source source_kind target target_kind itemsize run pieces places n_outer counts at offsets n_offsets n_axes
+    axes keys words touched"""
 GatherRecord = np.dtype([(name, "i8") for name in _NAMES.split()], align=True)
 
 
@@ -75,52 +78,90 @@ def _draw_offsets(job: Record, number: int) -> None:
 
 
 @kernel
-def _copy_floats(job: Record, place: int, at: int) -> None:
-    out = floats_at(job.target + 8 * at, job.run)
-    if job.source_kind == FLOAT64:
-        doubles = floats_at(place, job.run)
-        for i in range(job.run):
-            out[i] = doubles[i]
-    elif job.source_kind == FLOAT32:
-        singles = bytes_at(place, 4 * job.run).view(np.float32)
-        for i in range(job.run):
-            out[i] = singles[i]
-    elif job.source_kind == INT64:
-        longs = ints_at(place, job.run)
-        for i in range(job.run):
-            out[i] = longs[i]
-    elif job.source_kind == INT32:
-        shorts = bytes_at(place, 4 * job.run).view(np.int32)
-        for i in range(job.run):
-            out[i] = shorts[i]
-    else:
-        octets = bytes_at(place, job.run)
-        for i in range(job.run):
-            out[i] = octets[i]
+def _find_places(job: Record) -> None:
+    """Write where each run of a batch begins."""
+    counts, at = ints_at(job.counts, job.n_outer), ints_at(job.at, job.n_outer)
+    offsets, places = ints_at(job.offsets, job.n_offsets), ints_at(job.places, job.pieces)
+    for k in range(job.n_outer):
+        at[k] = 0
+    for piece in range(job.pieces):
+        place, first = job.source, 0
+        for k in range(job.n_outer):
+            place += offsets[first + at[k]]
+            first += counts[k]
+        places[piece] = place
+        k = job.n_outer - 1
+        at[k] += 1
+        while k > 0 and at[k] == counts[k]:  # as an odometer
+            at[k] = 0
+            k -= 1
+            at[k] += 1
 
 
 @kernel
-def _copy_ints(job: Record, place: int, at: int) -> None:
-    out = ints_at(job.target + 8 * at, job.run)
-    if job.source_kind == INT64:
-        longs = ints_at(place, job.run)
-        for i in range(job.run):
-            out[i] = longs[i]
-    elif job.source_kind == INT32:
-        shorts = bytes_at(place, 4 * job.run).view(np.int32)
-        for i in range(job.run):
-            out[i] = shorts[i]
-    else:
-        octets = bytes_at(place, job.run)
-        for i in range(job.run):
-            out[i] = octets[i]
+def _touch(job: Record) -> None:
+    """Read a byte of each line of a batch: none waits for another, so that the processor fetches many at once."""
+    places, size = ints_at(job.places, job.pieces), job.run * job.itemsize
+    total = 0
+    for piece in range(job.pieces):
+        for far in range(0, size, _LINE):
+            total ^= np.int64(bytes_at(places[piece] + far, 1)[0])
+    job.touched = total  # or it would be left out
 
 
 @kernel
-def _copy_bytes(job: Record, place: int, at: int) -> None:
-    out, octets = bytes_at(job.target + at, job.run), bytes_at(place, job.run)
-    for i in range(job.run):
-        out[i] = octets[i]
+def _copy_floats(job: Record) -> None:
+    places, kind, run = ints_at(job.places, job.pieces), job.source_kind, job.run
+    for piece in range(job.pieces):
+        place, out = places[piece], floats_at(job.target + 8 * run * piece, run)
+        if kind == FLOAT64:
+            doubles = floats_at(place, run)
+            for i in range(run):
+                out[i] = doubles[i]
+        elif kind == FLOAT32:
+            singles = bytes_at(place, 4 * run).view(np.float32)
+            for i in range(run):
+                out[i] = singles[i]
+        elif kind == INT64:
+            longs = ints_at(place, run)
+            for i in range(run):
+                out[i] = longs[i]
+        elif kind == INT32:
+            shorts = bytes_at(place, 4 * run).view(np.int32)
+            for i in range(run):
+                out[i] = shorts[i]
+        else:
+            octets = bytes_at(place, run)
+            for i in range(run):
+                out[i] = octets[i]
+
+
+@kernel
+def _copy_ints(job: Record) -> None:
+    places, kind, run = ints_at(job.places, job.pieces), job.source_kind, job.run
+    for piece in range(job.pieces):
+        place, out = places[piece], ints_at(job.target + 8 * run * piece, run)
+        if kind == INT64:
+            longs = ints_at(place, run)
+            for i in range(run):
+                out[i] = longs[i]
+        elif kind == INT32:
+            shorts = bytes_at(place, 4 * run).view(np.int32)
+            for i in range(run):
+                out[i] = shorts[i]
+        else:
+            octets = bytes_at(place, run)
+            for i in range(run):
+                out[i] = octets[i]
+
+
+@kernel
+def _copy_bytes(job: Record) -> None:
+    places, run = ints_at(job.places, job.pieces), job.run
+    for piece in range(job.pieces):
+        out, octets = bytes_at(job.target + run * piece, run), bytes_at(places[piece], run)
+        for i in range(run):
+            out[i] = octets[i]
 
 
 @kernel
@@ -136,27 +177,14 @@ def gather(address: int, number: int) -> None:
     """
     job = record_at(address, GatherRecord)
     _draw_offsets(job, number)
-    counts, at = ints_at(job.counts, job.n_outer), ints_at(job.at, job.n_outer)
-    offsets = ints_at(job.offsets, job.n_offsets)
-    for k in range(job.n_outer):
-        at[k] = 0
-    for piece in range(job.pieces):
-        place, first = job.source, 0
-        for k in range(job.n_outer):
-            place += offsets[first + at[k]]
-            first += counts[k]
-        if job.target_kind == FLOAT64:
-            _copy_floats(job, place, piece * job.run)
-        elif job.target_kind == INT64:
-            _copy_ints(job, place, piece * job.run)
-        else:
-            _copy_bytes(job, place, piece * job.run)
-        k = job.n_outer - 1
-        at[k] += 1
-        while k > 0 and at[k] == counts[k]:  # as an odometer
-            at[k] = 0
-            k -= 1
-            at[k] += 1
+    _find_places(job)
+    _touch(job)
+    if job.target_kind == FLOAT64:
+        _copy_floats(job)
+    elif job.target_kind == INT64:
+        _copy_ints(job)
+    else:
+        _copy_bytes(job)
 
 
 @kernel
@@ -217,6 +245,7 @@ class Gather:
             "target": target,
             "counts": np.array(shape, np.int64),
             "at": np.zeros(len(shape), np.int64),
+            "places": np.zeros(math.prod(shape), np.int64),
             "offsets": offsets.astype(np.int64),
             "axes": np.array(table, np.int64).reshape(-1),
             "keys": np.array(keys, np.uint64).reshape(-1),
@@ -229,6 +258,7 @@ class Gather:
             _SOURCES[source.dtype.name],
             _TARGETS[target.dtype.name],
         )
+        self.record["itemsize"] = source.itemsize
         self.record["run"], self.record["pieces"] = run // source.itemsize, math.prod(shape)
         self.record["n_outer"], self.record["n_offsets"], self.record["n_axes"] = len(shape), len(offsets), len(drawn)
 

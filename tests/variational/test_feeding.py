@@ -3,9 +3,11 @@
 import itertools
 import warnings
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import nbinfer as nb
 from nbinfer.errors import NbinferWarning, StreamingError
@@ -82,7 +84,7 @@ def test_two_total_sizes():
     }
     terms = {"y1": first, "y2": second}
     model = nb.Model({"mu": nb.real()}, prior=two_prior, likelihood=terms, data=data, total_size={"y1": 400, "y2": 90})
-    approx = advi(model).fit(30_000, **STEPS)
+    approx = advi(model).fit(150_000, **STEPS)
     assert approx.mean[0] == pytest.approx(0.953588, abs=0.01)
     assert approx.std[0] == pytest.approx(0.048593, rel=0.012)
     assert approx.symbolic_normalizing_constant == 20.0
@@ -212,6 +214,41 @@ def test_an_operator_in_python_sees_batches():
     inference = nb.Inference(InPython, nb.MeanField(model=conjugate(batches), random_seed=1))
     inference.fit(5, progressbar=False)
     np.testing.assert_array_equal(inference.objective.op.seen, [batches.batch(k) for k in range(5)])
+
+
+def anonymous():
+    """Return the bytes of this process that no file has."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.partition("RssAnon:")[2].split()[0])
+
+
+def big_prior(p, d):
+    return -0.5 * np.sum(p.w**2)
+
+
+def big_term(p, d):
+    return -0.5 * (d.y - d.X @ p.w) ** 2
+
+
+@pytest.mark.nojit
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is looked up in /proc")
+def test_a_map_of_a_million_rows_stays_where_it_is(tmp_path):
+    for name, columns in (("X", 20), ("y", 1)):
+        with open(tmp_path / name, "wb") as file:
+            file.truncate(8_000_000 * columns)
+    X = np.memmap(tmp_path / "X", np.float64, "r", shape=(1_000_000, 20))
+    y = np.memmap(tmp_path / "y", np.float64, "r")
+    data = {"X": nb.Minibatch(X, 256), "y": nb.Minibatch(y, 256)}
+    model = nb.Model(
+        {"w": nb.real(20)}, prior=big_prior, likelihood={"y": big_term}, data=data, total_size={"y": len(y)}
+    )
+    inference = advi(model)
+    inference.fit(100, progressbar=False)
+    before = anonymous()
+    inference.refine(3000, progressbar=False)
+    assert anonymous() - before < 16e6  # of 168 MB
+    rows = np.concatenate([data["X"].indices(k)[0] for k in range(1000)])
+    assert stats.chisquare(np.bincount(rows // 10_000, minlength=100)).pvalue > 1e-4
 
 
 # ---- generators
