@@ -10,6 +10,7 @@ import decimal
 import fractions
 import functools
 import inspect
+import itertools
 import json
 import math
 import os
@@ -229,9 +230,12 @@ def batches(rows):
         ),
         "Minibatch.make_static_slices": (nb.Minibatch.make_static_slices, {"user_size": 2}),
         "align_minibatches": (nb.align_minibatches, {"batches": [batch]}),
-        "GeneratorAdapter": (nb.GeneratorAdapter, {"generator": iter([rows])}),
-        "generator": (nb.generator, {"gen": iter([rows]), "default": None}),
-        "generator.set_gen": (items.set_gen, {"gen": iter([rows])}),
+        "GeneratorAdapter": (nb.GeneratorAdapter, {"generator": itertools.repeat(rows)}),
+        "generator": (
+            lambda gen=None, default=None: nb.generator(iter([rows]) if gen is None else gen, default),
+            {"default": None},
+        ),
+        "generator.set_gen": (items.set_gen, {"gen": itertools.repeat(rows)}),
         "generator.set_default": (items.set_default, {"value": rows}),
     }
 

@@ -19,8 +19,10 @@ MOST_TUNE = 1000
 def model_and_draws(model: Any, draws: Any) -> tuple[Model, Any]:
     """Return the model, which may be left out, and the number of draws, which may stand in its place."""
     if isinstance(model, int | np.integer) and not isinstance(model, bool):
-        return default_model(), model
-    return the_model(model), draws
+        model, draws = default_model(), model
+    model = the_model(model)
+    model.definition.needs_all_data()
+    return model, draws
 
 
 def is_whole(value: Any) -> bool:

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbinfer.arguments import MOST
+#: Indices that an axis may have in a batch, at most.
+MOST_INDICES = 2**31
 
 
 class Axis(NamedTuple):
@@ -60,8 +61,9 @@ def is_size(value: Any) -> bool:
 
 
 def _checked_size(name: str, value: Any) -> int:
-    if not 1 <= value <= MOST:
-        raise ValueError(f"{name} must be at least 1 along each axis, got {value}.")
+    if not 1 <= value <= MOST_INDICES:
+        wanted = "at least 1" if value < 1 else f"at most {MOST_INDICES}"
+        raise ValueError(f"{name} must be {wanted} along each axis, got {value}.")
     return int(value)
 
 

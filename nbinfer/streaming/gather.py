@@ -102,10 +102,10 @@ def _find_places(job: Record) -> None:
 def _touch(job: Record) -> None:
     """Read a byte of each line of a batch: none waits for another, so that the processor fetches many at once."""
     places, size = ints_at(job.places, job.pieces), job.run * job.itemsize
-    total = 0
+    total = np.int64(0)
     for piece in range(job.pieces):
         for far in range(0, size, _LINE):
-            total ^= np.int64(bytes_at(places[piece] + far, 1)[0])
+            total = total ^ np.int64(bytes_at(places[piece] + far, 1)[0])
     job.touched = total  # or it would be left out
 
 

@@ -42,11 +42,7 @@ class GeneratorAdapter:
     """
 
     def __init__(self, generator: Iterator[Any]) -> None:
-        if not hasattr(generator, "__next__"):
-            raise TypeError(
-                f"generator must be an iterator of arrays, such as (rows for rows in ...) or iter([...]), got "
-                f"{type(generator).__name__}."
-            )
+        _check_iterator("generator", generator)
         self._generator = generator
         try:
             first = next(generator)
@@ -87,7 +83,7 @@ class GeneratorData(Feed):
 
     def __init__(self, gen: Any, default: Any = None, name: str = "generator") -> None:
         self.name = name
-        self._adapter = gen if isinstance(gen, GeneratorAdapter) else GeneratorAdapter(gen)
+        self._adapter = _adapter(gen)
         self._default: np.ndarray | None = None
         self.set_default(default)
 
@@ -146,8 +142,8 @@ class GeneratorData(Feed):
         ValueError
             If its first item is of another kind.
         """
-        adapter = gen if isinstance(gen, GeneratorAdapter) else GeneratorAdapter(gen)
-        conform(adapter.example, self.example)
+        adapter = _adapter(gen)
+        conform(adapter.example, self.example, "an item of gen")
         self._adapter = adapter
 
     def set_default(self, value: Any) -> None:
@@ -158,7 +154,9 @@ class GeneratorData(Feed):
         value : array_like or None
             A batch; None means that a fit then ends with an error.
         """
-        self._default = None if value is None else conform(_numbers(value), self.example)
+        self._default = (
+            None if value is None else conform(_numbers(value, "the default value"), self.example, "the default value")
+        )
 
     def describe(self) -> dict[str, Any]:
         """Return words for messages."""
@@ -200,10 +198,23 @@ def generator(gen: Any, default: Any = None) -> GeneratorData:
     return GeneratorData(gen, default)
 
 
-def _numbers(item: Any) -> np.ndarray:
-    found = np.array(array("an item of the generator", item))
+def _check_iterator(name: str, value: Any) -> None:
+    if not hasattr(value, "__next__"):
+        raise TypeError(
+            f"{name} must be an iterator of arrays, such as (rows for rows in ...) or iter([...]), got "
+            f"{type(value).__name__}."
+        )
+
+
+def _adapter(gen: Any) -> GeneratorAdapter:
+    _check_iterator("gen", gen)
+    return gen if isinstance(gen, GeneratorAdapter) else GeneratorAdapter(gen)
+
+
+def _numbers(item: Any, name: str = "an item of the generator") -> np.ndarray:
+    found = np.array(array(name, item))
     if found.dtype.kind not in "biuf":
-        raise TypeError(f"an item of the generator must be real numbers or integers, got dtype {found.dtype}.")
+        raise TypeError(f"{name} must be real numbers or integers, got dtype {found.dtype}.")
     return found
 
 
@@ -211,11 +222,11 @@ def _kind(item: np.ndarray) -> np.dtype:
     return np.dtype({"b": np.bool_, "i": np.int64, "u": np.int64}.get(item.dtype.kind, np.float64))
 
 
-def conform(item: np.ndarray, like: np.ndarray) -> np.ndarray:
+def conform(item: np.ndarray, like: np.ndarray, name: str = "a batch") -> np.ndarray:
     """Return an item as the dtype of another; ValueError if it has other axes, or would lose what it says."""
     if item.ndim != like.ndim or not np.can_cast(_kind(item), like.dtype, "safe"):
         raise ValueError(
-            f"a batch must have {like.ndim} axes and dtype {like.dtype}, as the first one, got {item.ndim} and "
+            f"{name} must have {like.ndim} axes and dtype {like.dtype}, as the first one, got {item.ndim} and "
             f"{item.dtype}."
         )
     return item.astype(like.dtype)

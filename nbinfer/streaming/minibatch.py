@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.arguments import function, instance
+from nbinfer.arguments import MOST, count, function, instance, several
 from nbinfer.errors import NbinferWarning, StreamingError
 from nbinfer.random import seed_sequences
 from nbinfer.streaming.axes import sampled_axes, static_slices
@@ -99,7 +99,7 @@ class Minibatch(Feed):
         if update_shared_f is not None:
             function("update_shared_f", update_shared_f)
         self.update_shared_f = update_shared_f
-        self.random_seed = seed_sequences(random_seed, 1)[0]
+        self.random_seed = _seed("random_seed", random_seed)
         source = as_source(f"data of {name}", data)
         if not source.shape:
             raise ValueError(f"data of {name} must have rows, got a number.")
@@ -267,7 +267,7 @@ class Minibatch(Feed):
         ValueError
             If the shape does not fit.
         """
-        source = as_source(f"data of {self.name}", value)
+        source = as_source(f"value of {self.name}", value)
         fits = len(source.shape) == len(self._axes) and all(
             axis.size is not None or n == before
             for axis, n, before in zip(self._axes, source.shape, self._shape_of_all, strict=True)
@@ -327,7 +327,10 @@ class Minibatch(Feed):
         -------
         indices : ndarray of int64, or slice
         """
-        (chosen,) = sampled_axes([size], 1, seed_sequences(seed, 1)[0], "size")
+        count("total", total, 1, MOST)
+        count("axis", axis, 0, 63)
+        count("number", number, 0, MOST)
+        (chosen,) = sampled_axes([size], 1, _seed("seed", seed), "size")
         return slice(None) if chosen.size is None else indices(chosen, axis, total, number)
 
     @staticmethod
@@ -351,10 +354,16 @@ class Minibatch(Feed):
         -------
         indices : list of ndarray of int64 or slice
         """
-        axes = sampled_axes(batch_size, len(in_memory_shape), seed_sequences(default_random_seed, 1)[0])
+        shape = several("in_memory_shape", in_memory_shape, "a sequence of int")
+        for length in shape:
+            count("a length of in_memory_shape", length, 1, MOST)
+        if not shape:
+            raise ValueError("in_memory_shape must have an axis at least, got none.")
+        count("number", number, 0, MOST)
+        axes = sampled_axes(batch_size, len(shape), _seed("default_random_seed", default_random_seed))
         return [
             slice(None) if axis.size is None else indices(axis, k, int(length), number)
-            for k, (axis, length) in enumerate(zip(axes, in_memory_shape, strict=True))
+            for k, (axis, length) in enumerate(zip(axes, shape, strict=True))
         ]
 
     @staticmethod
@@ -370,7 +379,7 @@ class Minibatch(Feed):
         -------
         slices : list of slice or Ellipsis
         """
-        return static_slices(user_size)
+        return static_slices(user_size, name="user_size")
 
     def __repr__(self) -> str:
         return f"<{self.name}: batches of shape {self.shape} of {self._shape_of_all}, {self.dtype}>"
@@ -386,8 +395,16 @@ def align_minibatches(batches: Iterable[Minibatch] | None = None) -> None:
     batches : iterable of Minibatch, optional
         Default: all there are.
     """
-    for batch in list(_ALL) if batches is None else batches:
+    for batch in list(_ALL) if batches is None else several("batches", batches, "Minibatches"):
         instance("batches", batch, Minibatch, "Minibatches").align()
+
+
+def _seed(name: str, given: Any) -> np.random.SeedSequence:
+    """Return the sequence that a seed means."""
+    try:
+        return seed_sequences(given, 1)[0]
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from None
 
 
 def _dtype(given: Any, own: np.dtype) -> np.dtype:

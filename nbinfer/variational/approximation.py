@@ -98,19 +98,12 @@ class Approximation(Scored):  # numpydoc ignore=PR02
         flag("return_inferencedata", return_inferencedata)
         found = self.draw(draws * _CANDIDATES if importance else draws, random_seed)
         densities = self.densities
-        if importance and not densities.is_exact:
-            raise StreamingError(
-                "importance needs the density of each draw, and not all data are in memory: batches only estimate it."
-            )
         lp = densities.at(found.positions)
         attrs: dict[str, Any] = {"parameters": list(self.model.parameters), "inference_method": "variational"}
         if not densities.is_exact:
             attrs["lp"] = "estimated by batches"
         if importance:
-            self.needs_logq("importance")
-            weights = np.exp(psis(comparable(lp - found.logq)).log_weights)
-            rng = generator(key_of(seed_sequences(self._sequence if random_seed is None else random_seed, 1)[0]), 1)
-            chosen = rng.choice(len(lp), draws, p=weights / weights.sum())
+            chosen = self._chosen_by_weight(found, lp, draws, random_seed)
             found, lp = Draws(found.positions[chosen], found.logq[chosen]), lp[chosen]
             attrs["distinct_draws"] = len(np.unique(found.positions, axis=0))
         values = densities.values_at(found.positions)
@@ -125,6 +118,17 @@ class Approximation(Scored):  # numpydoc ignore=PR02
             observed_data=Model.of(densities.definition).observed, attrs=attrs,
         )  # fmt: skip
         return trace.to_arviz() if return_inferencedata else trace
+
+    def _chosen_by_weight(self, found: Draws, lp: NDArray[Any], draws: int, random_seed: Any) -> NDArray[np.int64]:
+        """Return indices of draws, chosen with replacement by smoothed importance weights."""
+        self.needs_logq("importance")
+        if not self.densities.is_exact:
+            raise StreamingError(
+                "importance needs the density of each draw, and not all data are in memory: batches only estimate it."
+            )
+        weights = np.exp(psis(comparable(lp - found.logq)).log_weights)
+        rng = generator(key_of(seed_sequences(self._sequence if random_seed is None else random_seed, 1)[0]), 1)
+        return rng.choice(len(lp), draws, p=weights / weights.sum())
 
     def sample_dict_fn(self, draws: int = 500, random_seed: Any = None) -> dict[str, NDArray[Any]]:
         """Draw parameters and derived quantities as arrays by name, of shape (draws, ...).

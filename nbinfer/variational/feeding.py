@@ -42,7 +42,7 @@ class Feeds:
         self._versions = [feed.version for feed in self._feeds.values()]
         self._read = -1  # the batch that Python has read last
         self._known: dict[str, tuple[int, int]] = {}  # smallest and largest index that is in range
-        own = {name: definition.data[name].copied() for name in self._feeds}
+        own = {name: convert(name, feed.example, True).copied() for name, feed in self._feeds.items()}
         self.model = model
         if own:
             self.model = Model.of(definition)
@@ -74,9 +74,10 @@ class Feeds:
         names = [name for name in self._feeds if name in definition.likelihood and name not in definition.total_size]
         if self._feeds and not names and not definition.total_size:
             names = list(self._feeds)[-1:]
+        remedy = "Pass prior and likelihood, and " if not definition.likelihood else "Pass "
         return [
             f"data {name!r} come in batches, and no total_size says how many observations they stand for: the "
-            f"posterior is that of a single batch. Pass Model(..., total_size={{{name!r}: number of all}})."
+            f"posterior is that of a single batch. {remedy}total_size={{{name!r}: number of all}}."
             for name in names
         ]
 

@@ -138,6 +138,10 @@ class Fitting(Jobs):
             self._whole = of_all_data(self._own)
         return self._whole
 
+    def needs_all_data(self) -> None:
+        """Raise ModelError if data come in batches."""
+        self._own.definition.needs_all_data()
+
     def ask(self) -> None:
         """Read the next iteration's batch of what Python reads; see that there is what compiled code will read."""
         self.feeds.check()

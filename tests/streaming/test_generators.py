@@ -40,7 +40,7 @@ def test_adapters_are_themselves():
 def test_no_iterator_is_no_generator(given):
     with pytest.raises(TypeError, match="generator must be an iterator of arrays"):
         nb.GeneratorAdapter(given)
-    with pytest.raises(TypeError, match="generator must be an iterator of arrays"):
+    with pytest.raises(TypeError, match="gen must be an iterator of arrays"):
         nb.generator(given)
 
 
@@ -66,9 +66,9 @@ def test_at_the_end_there_is_the_default():
         data.batch(3)
     data.set_gen(itertools.cycle([5.0]))
     assert float(data.batch(4)) == 5.0
-    with pytest.raises(ValueError, match="a batch must have 0 axes"):
+    with pytest.raises(ValueError, match="an item of gen must have 0 axes"):
         data.set_gen(iter([[1.0]]))
-    with pytest.raises(ValueError, match="a batch must have 0 axes"):
+    with pytest.raises(ValueError, match="the default value must have 0 axes"):
         data.set_default([1.0])
     with pytest.raises(TypeError, match="must be an iterator"):
         data.set_gen([1.0])

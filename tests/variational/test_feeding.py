@@ -342,12 +342,36 @@ def test_what_needs_all_data_says_so():
     model = conjugate(nb.Minibatch(Y, 10))
     calls = [
         lambda: nb.sample(model, 5, 5, progressbar=False),
+        lambda: nb.init_nuts("advi", model=model, progressbar=False),
         lambda: nb.find_map(model, progressbar=False),
         *(lambda m=m: nb.fit(5, method=m, model=model, progressbar=False) for m in ("dadvi", "bam", "pathfinder")),
     ]
     for call in calls:
         with pytest.raises(nb.errors.ModelError, match=r"in batches, 'y': .* model.set_data\(y=y.shared\)"):
             call()
+
+
+def flat(x, data):
+    return -0.5 * np.sum((data - x[0]) ** 2) - 0.5 * x[0] ** 2
+
+
+def test_a_flat_density_may_have_batches():
+    batches = nb.Minibatch(Y, 10)
+    inference = advi(nb.Model.flat(flat, 1, batches))
+    with pytest.warns(NbinferWarning, match="Pass prior and likelihood, and total_size"):
+        one = inference.fit(5, progressbar=False)
+    plain = nb.Model.flat(flat, 1, batches.batch(0))
+
+    def exchange(approx, losses, i):
+        plain.set_data(data=batches.batch(i))
+
+    alike(one, advi(plain).fit(5, callbacks=[exchange], progressbar=False))
+
+
+def test_replacements_of_all_batches_do_for_those_who_need_all():
+    model = conjugate(nb.Minibatch(Y, 10))
+    given = {"model": model, "more_replacements": {"y": Y}, "progressbar": False}
+    assert nb.fit(30, method="dadvi", random_seed=1, **given).std[0] == pytest.approx(0.030151, rel=1e-3)
 
 
 def test_an_index_out_of_range_names_entry_and_row():

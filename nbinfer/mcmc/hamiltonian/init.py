@@ -335,6 +335,7 @@ def init_nuts(
     """
     name = checked(init)
     model = the_model(model)
+    model.definition.needs_all_data()
     count("chains", chains, 1, 2**31)
     count("n_init", n_init, 2, 2**62)
     flag("progressbar", progressbar)
