@@ -66,9 +66,10 @@ class Densities:
 
     def _weigh(self) -> None:
         """Have the contexts differ in the weights of the likelihood."""
-        if self._n_terms:
-            self.bound.weights[FITTING, -self._n_terms :] /= self._beta
-            self.bound.weights[PRIOR, -self._n_terms :] = 0.0
+        bound, n_terms, beta = self.bound, self._n_terms, self._beta
+        if n_terms:
+            bound.weights[FITTING, -n_terms:] /= beta
+            bound.weights[PRIOR, -n_terms:] = 0.0
 
     def take(self, data: Mapping[str, Datum]) -> None:
         """Go on with other data of the same kinds, of whatever lengths.
