@@ -11,30 +11,11 @@ from scipy import stats
 
 import nbinfer as nb
 from nbinfer.errors import NbinferWarning, StreamingError
-from tests.variational.targets import conjugate_likelihood, conjugate_prior
+from tests.variational.streamed import Y, advi, alike, conjugate
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 
-Y = 0.5 + np.sin(np.arange(1.0, 1001.0))
 STEPS = {"obj_optimizer": nb.adam(learning_rate=lambda i: 0.02 / (1.0 + i / 300.0)), "progressbar": False}
-
-
-def conjugate(y, total=1000, **more):
-    data = {"y": y, "mu0": 0.0, "tau": 0.1, "sigma": 1.0} | more
-    sizes = {} if total is None else {"y": total}
-    return nb.Model(
-        {"mu": nb.real()}, prior=conjugate_prior, likelihood={"y": conjugate_likelihood}, data=data, total_size=sizes
-    )
-
-
-def advi(model, seed=1):
-    return nb.ADVI(model=model, random_seed=seed)
-
-
-def alike(one, other):
-    np.testing.assert_array_equal(one.hist, other.hist)
-    np.testing.assert_array_equal(one.mean, other.mean)
-    np.testing.assert_array_equal(one.std, other.std)
 
 
 # ---- what a fit finds
@@ -412,63 +393,3 @@ def test_a_source_that_shrinks_ends_the_fit(tmp_path):
 
     with pytest.raises(StreamingError, match=r"data 'y': the file of Minibatch, .*, lacks 3904 of the bytes"):
         inference.fit(20, callbacks=[cut], progressbar=False)
-
-
-# ---- what is said of a fit
-
-
-def test_what_is_said_is_by_all_data_in_memory():
-    batches = nb.Minibatch(Y, 10)
-    approx = advi(conjugate(batches)).fit(50, progressbar=False)
-    whole = conjugate(Y).bind()
-    draws = approx.sample(9, random_seed=2)
-    wanted = [whole.value(np.array([mu])) for mu in draws["mu"][0]]
-    np.testing.assert_allclose(draws.sample_stats["lp"][0], wanted, rtol=1e-12)
-    np.testing.assert_allclose(approx.logp(9, random_seed=2, per_draw=True), wanted, rtol=1e-12)
-    assert np.isfinite(approx.report.khat)
-    assert draws.observed_data["y"].shape == (1000,)
-    approx.sample(5, importance=True)
-
-
-def test_what_is_not_in_memory_is_estimated(tmp_path):
-    Y.tofile(tmp_path / "y")
-    model = conjugate(nb.Minibatch(np.memmap(tmp_path / "y", np.float64, "r"), 100))
-    approx = advi(model).fit(50, progressbar=False)
-    exact = advi(conjugate(nb.Minibatch(Y, 100))).fit(50, progressbar=False)
-    alike(approx, exact)
-    gap = approx.log_weights(400, random_seed=3) - exact.log_weights(400, random_seed=3)
-    assert abs(gap.mean()) < 4.0 * gap.std() / 20.0
-    assert np.abs(np.diff(gap)).min() > 0.0  # each draw has a batch of its own
-    assert np.isnan(approx.khat)
-    assert "batches have no k-hat" in str(approx.report)
-    assert approx.sample(5).attrs["lp"] == "estimated by batches"
-    with pytest.raises(StreamingError, match="importance needs the density of each draw"):
-        approx.sample(5, importance=True)
-
-
-def test_many_data_are_not_gone_through_unasked(monkeypatch):
-    monkeypatch.setattr("nbinfer.variational.scored.MOST_NUMBERS", 999)
-    approx = advi(conjugate(nb.Minibatch(Y, 100))).fit(50, progressbar=False)
-    assert np.isnan(approx.report.khat)
-    assert "approx.khat finds it" in str(approx.report)
-    assert np.isfinite(approx.khat)
-
-
-def of_rows(p, d):
-    return p.mu + d.y
-
-
-def test_replacements():
-    batches = nb.Minibatch(Y, 10)
-    model = conjugate(batches)
-    approx = advi(model).fit(20, progressbar=False)
-    assert approx.sample_node(of_rows, 3).shape == (3, 1000)
-    for given, rows in ((Y[:7], 7), (batches.shared, 1000), (batches.eval(), 10)):
-        assert approx.sample_node(of_rows, 3, more_replacements={"y": given}).shape == (3, rows)
-        assert approx.sample_node(of_rows, 3, more_replacements={batches: given}).shape == (3, rows)
-    full = advi(model).fit(20, more_replacements={"y": batches.shared}, progressbar=False)
-    alike(full, advi(conjugate(Y)).fit(20, progressbar=False))
-    with pytest.raises(ValueError, match="more_replacements names <Minibatch"):
-        approx.sample_node(of_rows, more_replacements={nb.Minibatch(Y, 3): Y})
-    model.set_data(y=Y[:30])  # the model has all data from now on
-    assert approx.sample_node(of_rows, 3).shape == (3, 30)
