@@ -23,6 +23,7 @@ import numpy as np
 import nbinfer as nb
 from bench.common import heading, number, table
 from bench.metric import POSTERIORS as ALL
+from bench.wrapped import Counted, Standardised
 
 POSTERIORS = {name: make for name, make in ALL.items() if name != "straight_line"}
 
@@ -32,11 +33,13 @@ NEAR = 0.1
 DRAWS, MANY = 10_000, 100_000
 #: Iterations of the first stage, and by which factor each further one is longer.
 FIRST, GROWTH = 20, 1.25
-#: The fits that find the best of a family: iterations, draws of each, first learning rates. Full rank needs low ones
-#: where there are many coordinates, and the higher one where the way is long.
-BEST, BEST_DRAWS, BEST_RATES = 50_000, 10, (0.05, 0.005)
+#: The long fits that find the best of a family: iterations, draws of each, first learning rate.
+BEST, BEST_DRAWS, BEST_RATE = 50_000, 10, 0.05
+#: Iterations of the quick fits, at most.
+QUICK_ITERATIONS = 500
 
 FAMILIES: dict[str, type] = {"mean_field": nb.ADVI, "full_rank": nb.FullRankADVI}
+QUICK: dict[str, type] = {"mean_field": nb.DADVI, "full_rank": nb.BaM}
 
 
 class Stage(NamedTuple):
@@ -53,30 +56,37 @@ class Method(NamedTuple):
     stages: Callable[[nb.Model, int, int], Iterator[Stage]]
 
 
-def iterations(made: Callable[..., Any], *, spent: Any = None, **options: Any) -> Callable[..., Iterator[Stage]]:
+def iterations(
+    made: Callable[..., Any], *, first: float = FIRST, counts: bool = False, **options: Any
+) -> Callable[..., Iterator[Stage]]:
     """Return the stages of an inference that makes iterations.
 
     Parameters
     ----------
     made : callable
         A class of inference, or what makes one of a model and a seed.
-    spent : callable, optional
-        Gradients of an inference so far. Default: one for each iteration and draw.
+    first : float
+        Iterations of the first stage.
+    counts : bool
+        Whether gradients are counted by the density, those before the first iteration among them. Else there is one for
+        each iteration and draw.
     **options : object
         Of the fit.
     """
     draws = options.get("obj_n_mc", 1)
-    spent = spent or (lambda inference: draws * len(inference.hist))
 
     def stages(model: nb.Model, budget: int, seed: int) -> Iterator[Stage]:
-        inference = made(model=model, random_seed=seed)
+        counted = Counted(model) if counts else None
+        inference = made(model=counted.model if counted else model, random_seed=seed)
         inference.begin(**options)
-        until = FIRST
-        while spent(inference) < budget:
+        until, spent = first, 0
+        while spent < budget:
             done = len(inference.hist)
-            inference.run(max(int(until), done + 1) - done, False, judged=False)
-            yield Stage(spent(inference), inference.approx)
-            if len(inference.hist) < int(until):  # it has ended by itself
+            aim = max(int(until), done + 1)
+            approx = inference.run(aim - done, False, judged=False)
+            spent = counted.gradients if counted else draws * len(inference.hist)
+            yield Stage(spent, approx)
+            if len(inference.hist) < aim or approx.report.converged:  # it has ended by itself
                 return
             until *= GROWTH
 
@@ -113,10 +123,12 @@ METHODS: dict[str, Method] = {
     "advi, adam": Method("mean_field", iterations(nb.ADVI, obj_optimizer=nb.adam(learning_rate=0.01))),
     "advi, falling adam": Method("mean_field", iterations(nb.ADVI, obj_optimizer=_FALLING)),
     "advi, raabbvi": Method("mean_field", iterations(nb.ADVI, convergence="raabbvi")),
+    "dadvi": Method("mean_field", iterations(nb.DADVI, first=1, counts=True)),
     "pathfinder": Method("full_rank", at_once(_pathfinder, lambda approx: approx.report.gradients)),
     "fullrank_advi": Method("full_rank", iterations(nb.FullRankADVI)),
     "fullrank_advi, adam": Method("full_rank", iterations(nb.FullRankADVI, obj_optimizer=nb.adam(learning_rate=0.01))),
     "fullrank_advi, raabbvi": Method("full_rank", iterations(nb.FullRankADVI, convergence="raabbvi")),
+    "bam": Method("full_rank", iterations(nb.BaM, first=1, counts=True)),
 }
 
 
@@ -161,12 +173,22 @@ def place(approx: nb.Approximation, values: np.ndarray) -> None:
 
 
 def best(posterior: str, family: str, length: float = 1.0) -> Best:
-    """Find the best bound of a family by long fits, of their averages and their ends."""
-    model, n = POSTERIORS[posterior](), max(int(length * BEST), 100)
-    return max((_best_at(posterior, model, family, n, rate) for rate in BEST_RATES), key=lambda found: found.elbo)
+    """Find the best bound of a family: of a quick fit, and of long ones, of their averages and their ends.
+
+    One of these begins anew, the other where the quick one has ended, in coordinates that its distribution is standard
+    in, so that none is too narrow for the learning rate.
+    """
+    model, n, quick = POSTERIORS[posterior](), max(int(length * BEST), 100), QUICK[family]
+    found = _longer(model, family, n, BEST_RATE)
+    approx = quick(model=model, random_seed=1).fit(QUICK_ITERATIONS, progressbar=False)
+    factor = np.diag(approx.std) if family == "mean_field" else np.linalg.cholesky(approx.cov)
+    standardised = Standardised(model, approx.mean, factor)
+    found += [bound(approx, MANY), *_longer(standardised.model, family, n, 0.2 * BEST_RATE, start_sigma=1.0)]
+    return Best(posterior, family, *max(found))
 
 
-def _best_at(posterior: str, model: nb.Model, family: str, n: int, rate: float) -> Best:
+def _longer(model: nb.Model, family: str, n: int, rate: float, **start: Any) -> list[tuple[float, float]]:
+    """Return the bound and its error at the end of a long fit, and of the average of its last quarter."""
     late: list[np.ndarray] = []
 
     def keep(approx: nb.Approximation, losses: Any, i: int) -> None:
@@ -174,13 +196,12 @@ def _best_at(posterior: str, model: nb.Model, family: str, n: int, rate: float) 
             late.append(flat(approx))
 
     keep.every = max(n // 1000, 1)  # type: ignore[attr-defined]
-    inference = FAMILIES[family](model=model, random_seed=1)
+    inference = FAMILIES[family](model=model, random_seed=1, **start)
     optimizer = nb.adam(learning_rate=lambda i: rate / (1.0 + 100.0 * i / n))
     approx = inference.fit(n, callbacks=[keep], obj_n_mc=BEST_DRAWS, obj_optimizer=optimizer, progressbar=False)
     found = [bound(approx, MANY)]
     place(approx, np.mean(late, axis=0))
-    found.append(bound(approx, MANY))
-    return Best(posterior, family, *max(found))
+    return [*found, bound(approx, MANY)]
 
 
 def run(posterior: str, name: str, goal: float, budget: int, seed: int = 1) -> Run:

@@ -5,15 +5,20 @@ import pytest
 
 import nbinfer as nb
 from bench import vi_methods
-from bench.vi_methods import Book, Method, Run, at_once, best, iterations, of_peer, rows, run
-from tests.variational.targets import FIVE, FIVE_ANSWER, SIGMA, conjugate, gaussian
+from bench.vi_methods import METHODS, Book, Method, Run, at_once, best, iterations, of_peer, rows, run
+from bench.wrapped import Counted, Standardised
+from tests.variational.targets import FIVE, FIVE_ANSWER, MEAN_FIELD_GAP, SIGMA, conjugate, gaussian
+
+#: Of coordinates that correlate, and whose scales are further apart than a learning rate can serve.
+STEEP = SIGMA * np.outer([1e-4, 1.0, 100.0], [1e-4, 1.0, 100.0])
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.NbinferWarning")
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
-    monkeypatch.setattr(vi_methods, "POSTERIORS", {"mean": lambda: conjugate(FIVE), "gaussian": gaussian})
+    steep = {"mean": lambda: conjugate(FIVE), "gaussian": gaussian, "steep": lambda: gaussian(STEEP)}
+    monkeypatch.setattr(vi_methods, "POSTERIORS", steep)
     monkeypatch.setattr(vi_methods, "MANY", 2000)
     monkeypatch.setattr(vi_methods, "DRAWS", 500)
 
@@ -24,6 +29,12 @@ def test_the_best_of_a_family_is_the_best(family):
     found = best("mean", family, length=0.1)
     assert found.elbo == pytest.approx(FIVE_ANSWER[0], abs=1e-3)
     assert found.error < 1e-3
+
+
+@pytest.mark.nojit
+def test_the_best_of_a_family_is_found_whatever_the_scales():
+    assert best("steep", "full_rank", length=0.01).elbo == pytest.approx(0.0, abs=1e-3)
+    assert best("steep", "mean_field", length=0.01).elbo == pytest.approx(MEAN_FIELD_GAP, abs=0.02)
 
 
 @pytest.mark.nojit
@@ -48,6 +59,53 @@ def test_stages_end_where_a_method_does():
     assert 800 <= spent[-1] < 2000
     once = list(at_once(lambda **given: nb.MeanField(**given), lambda approx: 7)(conjugate(FIVE), 10, 1))
     assert [stage.gradients for stage in once] == [7]
+
+
+def python_density(called):
+    """Return a density, three coordinates of different widths, that writes down when its gradient is asked for."""
+
+    def logp(x):
+        return -0.5 * float(np.arange(1, 4) @ x**2)
+
+    def grad(x, grad):
+        called.append(x)
+        grad[:] = -np.arange(1, 4) * x
+
+    return nb.Model.flat(logp, 3, grad=grad, compile=False)
+
+
+@pytest.mark.parametrize(("name", "draws"), [("dadvi", 36), ("bam", 8)])
+def test_every_gradient_counts(name, draws):
+    """As a density counts that is called. But for those before the first iteration, they come in whole batches."""
+    called = []
+    both = [(s.gradients, len(called)) for s in METHODS[name].stages(python_density(called), 2000, 1)]
+    spent, calls = np.transpose(both)
+    assert len(spent) > 3
+    assert set(calls - spent) == {1}  # by which a Python callable is tried when it is bound
+    assert not any(np.diff(spent) % draws)
+    assert spent[0] <= 5 * draws
+
+
+def test_gradients_of_dadvi_are_evaluations_times_draws():
+    counted = Counted(gaussian())
+    inference = nb.DADVI(model=counted.model, random_seed=1)
+    inference.begin()
+    before = counted.gradients
+    inference.run(20, False, judged=False)
+    evaluations = 1 + int(inference._updates.fitting.rule.search.evaluations)
+    assert counted.gradients - before == 36 * evaluations
+
+
+def test_a_standardised_model_is_the_same_elsewhere():
+    mean, factor = np.array([1.0, -2.0, 0.5]), np.array([[2.0, 0.0, 0.0], [0.5, 0.1, 0.0], [-1.0, 3.0, 4.0]])
+    inner, found = gaussian().bind(1), Standardised(gaussian(), mean, factor)
+    bound, z = found.model.bind(1), np.array([0.3, -0.7, 1.1])
+    value, grad = bound.value_and_grad(z)
+    q = mean + factor @ z
+    assert value == pytest.approx(inner.value(q) + np.log(0.8), rel=1e-12)
+    assert bound.value(z) == pytest.approx(value, rel=1e-12)
+    np.testing.assert_allclose(grad, factor.T @ inner.value_and_grad(q)[1], rtol=1e-12)
+    assert found.gradients == 1
 
 
 def test_peers_are_measured_here():
