@@ -83,7 +83,10 @@ def iterations(
         while spent < budget:
             done = len(inference.hist)
             aim = max(int(until), done + 1)
-            approx = inference.run(aim - done, False, judged=False)
+            try:
+                approx = inference.run(aim - done, False, judged=False)
+            except nb.errors.FitError:
+                return
             spent = counted.gradients if counted else draws * len(inference.hist)
             yield Stage(spent, approx)
             if len(inference.hist) < aim or approx.report.converged:  # it has ended by itself
@@ -160,6 +163,14 @@ def bound(approx: nb.Approximation, draws: int) -> tuple[float, float]:
     return float(found.mean()), float(found.std()) / math.sqrt(draws)
 
 
+def measured(approx: nb.Approximation, goal: float) -> tuple[float, bool]:
+    """Return the bound, and whether it is near; many draws are made where few say so."""
+    elbo = bound(approx, DRAWS)[0]
+    if elbo >= goal - NEAR:
+        elbo = bound(approx, MANY)[0]
+    return elbo, elbo >= goal - NEAR
+
+
 def flat(approx: nb.Approximation) -> np.ndarray:
     return np.concatenate([np.ravel(shared.get_value()) for shared in approx.params])
 
@@ -198,7 +209,10 @@ def _longer(model: nb.Model, family: str, n: int, rate: float, **start: Any) -> 
     keep.every = max(n // 1000, 1)  # type: ignore[attr-defined]
     inference = FAMILIES[family](model=model, random_seed=1, **start)
     optimizer = nb.adam(learning_rate=lambda i: rate / (1.0 + 100.0 * i / n))
-    approx = inference.fit(n, callbacks=[keep], obj_n_mc=BEST_DRAWS, obj_optimizer=optimizer, progressbar=False)
+    try:
+        approx = inference.fit(n, callbacks=[keep], obj_n_mc=BEST_DRAWS, obj_optimizer=optimizer, progressbar=False)
+    except nb.errors.FitError:
+        return []
     found = [bound(approx, MANY)]
     place(approx, np.mean(late, axis=0))
     return [*found, bound(approx, MANY)]
@@ -208,13 +222,10 @@ def run(posterior: str, name: str, goal: float, budget: int, seed: int = 1) -> R
     """Run a method until its bound is near the best of its family, or to its end."""
     method, stage, elbo = METHODS[name], None, -math.inf
     for stage in method.stages(POSTERIORS[posterior](), budget, seed):
-        elbo = bound(stage.approx, DRAWS)[0]
-        if elbo >= goal - NEAR:
-            elbo = bound(stage.approx, MANY)[0]
-            if elbo >= goal - NEAR:
-                return Run(
-                    posterior, name, method.family, seed, stage.gradients, stage.gradients, elbo, stage.approx.khat
-                )
+        elbo, is_near = measured(stage.approx, goal)
+        if is_near:
+            spent = stage.gradients
+            return Run(posterior, name, method.family, seed, spent, spent, elbo, stage.approx.khat)
     if stage is None:
         raise ValueError(f"{name} has no stage within {budget} gradients.")
     return Run(posterior, name, method.family, seed, None, stage.gradients, elbo, stage.approx.khat)
@@ -239,8 +250,8 @@ def of_peer(said: dict[str, Any], goal: float) -> Run:
         else:
             factor = np.linalg.cholesky(np.asarray(stage["cov"]))
             place(approx, np.concatenate([mean, factor[np.tril_indices(len(mean))]]))
-        elbo = bound(approx, MANY)[0]
-        if elbo >= goal - NEAR:
+        elbo, is_near = measured(approx, goal)
+        if is_near:
             return Run(*head, stage["gradients"], stage["gradients"], elbo, approx.khat)
     return Run(*head, None, stage["gradients"] if stage else 0, elbo, approx.khat if approx else math.nan)
 

@@ -48,13 +48,12 @@ def _standard(n: int, position: int, grad: int, context: int) -> float:
     return logp + shift
 
 
-def _model(function: Any, dim: int, words: list[int], keep: list[Any]) -> tuple[nb.Model, Any]:
-    """Return a model of a C function of ours, whose context are words, and these."""
+def _model(function: Any, dim: int, words: list[int], owns: list[Any]) -> tuple[nb.Model, Any]:
+    """Return a model of a C function of ours, and its context: words, which may be addresses in what the model owns."""
     context = np.array(words, np.int64)
     pointer = _PROTOTYPE(function.address if JIT else function.py_func)
-    model = nb.Model.flat(pointer, dim, context=context)
-    keep += [context, pointer]
-    return model, context
+    pointer.owns = owns  # as long as somebody has the model
+    return nb.Model.flat(pointer, dim, context=context), context
 
 
 class Counted:
@@ -73,8 +72,7 @@ class Counted:
     def __init__(self, model: nb.Model) -> None:
         bound = model.bind(1)
         words = [0, bound.density, bound.value_density, bound.context(0)]
-        self._keep: list[Any] = [bound]
-        self.model, self._words = _model(_counted, model.dim, words, self._keep)
+        self.model, self._words = _model(_counted, model.dim, words, [bound])
 
     @property
     def gradients(self) -> int:
@@ -99,5 +97,4 @@ class Standardised(Counted):
         inner = self.model.bind(1)
         arrays = [np.ascontiguousarray(mean), np.ascontiguousarray(factor), np.zeros(2 * model.dim)]
         words = [inner.density, inner.context(0), *map(address_of, arrays)]
-        self._keep += [inner, self.model, *arrays]
-        self.model, _ = _model(_standard, model.dim, words, self._keep)
+        self.model, _ = _model(_standard, model.dim, words, [inner, *arrays])

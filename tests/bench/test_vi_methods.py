@@ -1,5 +1,9 @@
 """The benchmark of variational methods: when a bound is near, and what other programs say."""
 
+import gc
+import weakref
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -106,6 +110,40 @@ def test_a_standardised_model_is_the_same_elsewhere():
     assert bound.value(z) == pytest.approx(value, rel=1e-12)
     np.testing.assert_allclose(grad, factor.T @ inner.value_and_grad(q)[1], rtol=1e-12)
     assert found.gradients == 1
+
+
+@pytest.mark.parametrize("wrapped", [Counted, lambda model: Standardised(model, np.zeros(3), np.eye(3))])
+def test_what_a_wrapped_model_calls_lives_as_long_as_its_densities(wrapped):
+    bounds = [gaussian().bind(1)]
+    inner = weakref.ref(bounds[0])
+    outer = wrapped(SimpleNamespace(dim=3, bind=lambda chains: bounds[0])).model.bind(1)
+    bounds.clear()
+    gc.collect()
+    assert inner() is not None
+    assert outer.value(np.zeros(3)) == inner().value(np.zeros(3))
+    del outer
+    gc.collect()
+    assert inner() is None
+
+
+class Failing:
+    """An inference that comes to one iteration."""
+
+    def __init__(self, **given):
+        self.hist = np.zeros(0)
+
+    def begin(self):
+        pass
+
+    def run(self, n, progressbar, judged):
+        if len(self.hist):
+            raise nb.errors.FitError("not finite")
+        self.hist = np.zeros(1)
+        return SimpleNamespace(report=SimpleNamespace(converged=None))
+
+
+def test_a_fit_that_fails_ends():
+    assert [stage.gradients for stage in iterations(Failing, first=1)(gaussian(), 100, 1)] == [1]
 
 
 def test_peers_are_measured_here():
