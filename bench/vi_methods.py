@@ -121,6 +121,10 @@ def _pathfinder(**given: Any) -> Any:
     return nb.Pathfinder(**given).fit(progressbar=False)
 
 
+def _plain(**given: Any) -> nb.FullRankADVI:
+    return nb.FullRankADVI(**given, estimator="plain")
+
+
 METHODS: dict[str, Method] = {
     "advi": Method("mean_field", iterations(nb.ADVI)),
     "advi, adam": Method("mean_field", iterations(nb.ADVI, obj_optimizer=nb.adam(learning_rate=0.01))),
@@ -131,6 +135,7 @@ METHODS: dict[str, Method] = {
     "fullrank_advi": Method("full_rank", iterations(nb.FullRankADVI)),
     "fullrank_advi, adam": Method("full_rank", iterations(nb.FullRankADVI, obj_optimizer=nb.adam(learning_rate=0.01))),
     "fullrank_advi, raabbvi": Method("full_rank", iterations(nb.FullRankADVI, convergence="raabbvi")),
+    "fullrank_advi, plain raabbvi": Method("full_rank", iterations(_plain, convergence="raabbvi")),
     "bam": Method("full_rank", iterations(nb.BaM, first=1, counts=True)),
 }
 
