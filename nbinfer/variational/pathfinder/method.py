@@ -120,6 +120,7 @@ class Pathfinder(Inference):
         rank = max(1, min(2 * maxcor, model.dim))
         approx = PathMixture(local_rv, model, self._sequence, start, start_sigma, paths=n_paths, rank=rank)
         super().__init__(KL, approx)
+        self._score = True  # whether `hist` is kept, as `begin` has it
         given = start is not None or start_sigma is not None
         self._spread = Spread(*first_moments(model, start, start_sigma)) if given else None
         self._n_paths, self._n_draws, self._elbo_draws = n_paths, n_draws, elbo_draws
