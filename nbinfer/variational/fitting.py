@@ -12,7 +12,7 @@ from nbinfer.arguments import mapping
 from nbinfer.compile import Entry, address_of
 from nbinfer.engine.failures import Point, is_arithmetic, replayed
 from nbinfer.engine.job import Status
-from nbinfer.engine.jobs import Jobs
+from nbinfer.engine.jobs import Jobs, Phase
 from nbinfer.engine.state import Memory, Place, Plan
 from nbinfer.errors import FitError, ModelError
 from nbinfer.model import Model
@@ -45,6 +45,8 @@ class Settings(NamedTuple):
         Of the gradient.
     advance : Entry
         The C function that makes iterations.
+    workers : int
+        Workers that share the evaluations of an iteration; 0: there is nothing to share.
     """
 
     rule: Rule
@@ -53,6 +55,7 @@ class Settings(NamedTuple):
     estimator: str = "stl"
     largest_norm: float | None = None
     advance: Entry = advance
+    workers: int = 0
 
 
 class Fitting(Jobs):
@@ -74,7 +77,11 @@ class Fitting(Jobs):
     ----------
     densities : Densities
         Of the model, with the data that it has, or has been given since.
+    crew : object or None
+        What a method shares out among workers: `phases`, `connect` and `failure` as here.
     """
+
+    crew: Any = None
 
     def __init__(
         self,
@@ -111,7 +118,7 @@ class Fitting(Jobs):
     def _read_data(self) -> None:
         """Bind the model as it is now."""
         self._definition = self._model.definition
-        self.densities = Densities(with_data(self._model, self.replacements), self.settings.beta)
+        self.densities = Densities(with_data(self._model, self.replacements), self.settings.beta, self.settings.workers)
 
     def follow_data(self) -> None:
         """Take the data that the model was given since; all else goes on as it is."""
@@ -175,6 +182,12 @@ class Fitting(Jobs):
             group.family.connect(own)
             table += [group.family.draw.address, group.family.pull.address, own.address]
         fit.groups[:] = table
+        if self.crew is not None:
+            self.crew.connect()
+
+    @property
+    def phases(self) -> list[Phase]:
+        return [] if self.crew is None else self.crew.phases  # type: ignore[no-any-return]
 
     def go_on_from(self, losses: NDArray[np.float64]) -> None:
         """Count iterations on from those of an earlier fit, so that no noise is used twice."""
@@ -240,6 +253,9 @@ class Fitting(Jobs):
         """Return the error that the status means."""
         fit = self.fit
         at = f"iteration {int(fit.done)}"
+        failure = None if self.crew is None else self.crew.failure()
+        if failure is not None:
+            return failure, None
         if fit.status == Status.RAISED:
             return self.raised(), None
         if fit.status == FitStatus.NOT_FINITE:

@@ -374,6 +374,7 @@ class _Fit(Task[Approximation]):
             gap=verdict.gap,
             gap_error=verdict.gap_error,
             more=verdict.problems,
+            force=verdict.force,
         )
 
 

@@ -112,11 +112,11 @@ class ObjectiveFunction:
             getattr(self.op, "beta", 1.0),
             getattr(self.op, "estimator", "none"),
             total_grad_norm_constraint,
+            workers=getattr(self.op, "workers", 0),
         )
         moved = self.moved(more_obj_params)
         fitting = self.approx.fitting(settings, moved, more_replacements)
-        kind = ObjectiveUpdates if self.op.is_compiled else _InPython
-        return kind(
+        return self.kind(
             self,
             fitting,
             moved,
@@ -125,6 +125,11 @@ class ObjectiveFunction:
             rule_of("test_optimizer", test_optimizer),
             tf_n_mc or 1,
         )
+
+    @property
+    def kind(self) -> type[ObjectiveUpdates]:
+        """What makes the steps."""
+        return ObjectiveUpdates if self.op.is_compiled else _InPython
 
     def moved(self, more: Any) -> list[Group]:
         """Return the groups whose parameters a fit moves, those that `more_obj_params` names among them."""

@@ -25,12 +25,15 @@ class Verdict(NamedTuple):
         What is wrong, with a remedy.
     gap, gap_error : float
         How much better its own estimate of the objective is than a fresh one, with a standard error; NaN: unknown.
+    force : float
+        The largest force on a particle, in units of one over a standard deviation of the particles; NaN: unknown.
     """
 
     converged: bool | None = None
     problems: tuple[str, ...] = ()
     gap: float = math.nan
     gap_error: float = math.nan
+    force: float = math.nan
 
 
 class FitReport(NamedTuple):
@@ -63,6 +66,9 @@ class FitReport(NamedTuple):
         noise is always fresh.
     more : tuple of str
         Problems that the method tells of itself.
+    force : float
+        The largest force on a particle at the end, in units of one over a standard deviation of the particles; NaN:
+        unknown.
     """
 
     iterations: int
@@ -78,6 +84,7 @@ class FitReport(NamedTuple):
     gap: float = math.nan
     gap_error: float = math.nan
     more: tuple[str, ...] = ()
+    force: float = math.nan
 
     @property
     def problems(self) -> list[str]:
@@ -121,4 +128,6 @@ class FitReport(NamedTuple):
             head += (
                 f" At fresh noise the bound changes by {-self.gap:+.2g}, with a standard error of {self.gap_error:.2g}."
             )
+        if not math.isnan(self.force):
+            head += f" The largest force on a particle is {self.force:.2g}."
         return "\n".join([head, *(f"- {problem}" for problem in self.problems)])
