@@ -147,9 +147,9 @@ class Crew:
             return error
         if fit.status == FitStatus.NO_SPREAD:
             return FitError(
-                f"the median distance of the particles is {math.sqrt(max(float(self.stein.median), 0.0)):g} in iteration "
-                f"{int(fit.done)}, and gives no bandwidth: too many of them are equal, or too far away. Begin with more "
-                "jitter, lower the learning rate, or give the kernel a bandwidth."
+                f"the median distance of the particles is {math.sqrt(float(self.stein.median)):g} in iteration "
+                f"{int(fit.done)}, and gives no bandwidth: too many of them are equal, or too far away. Begin with "
+                "more jitter, lower the learning rate, or give the kernel a bandwidth."
             )
         if fit.status != FitStatus.NO_SCORE:
             return None

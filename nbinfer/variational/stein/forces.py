@@ -22,7 +22,7 @@ def _clear(address: int, count: int) -> None:
         numbers[i] = 0.0
 
 
-@kernel
+@kernel(reassociate=True)
 def _total(address: int, count: int) -> float:
     numbers, total = floats_at(address, count), 0.0
     for i in range(count):
@@ -49,7 +49,6 @@ def push(address: int, block: int, piece: int) -> int:
         for t in range(-(-count // TILE)):
             panel, rows, m = stein.panels + 8 * t * TILE * dim, 8 * t * TILE * dim, min(TILE, count - t * TILE)
             squared_distances(point, panel, dim, squared)
-            squared_distances(point + 8 * dim, panel, dim, squared + 8 * TILE)
             call_step(stein.weigh, scratch, stein.own)
             add_weighted(force, stein.scores + rows, dim, m, values, values + 8 * TILE)
             add_weighted(pulls, stein.points + rows, dim, m, slopes, slopes + 8 * TILE)

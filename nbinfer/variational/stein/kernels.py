@@ -1,8 +1,8 @@
 """Kernels: how much a particle counts for another one.
 
-A kernel in plain Python is a function of points that returns its values at all pairs and the sums of its derivatives. One
-that depends on the distance alone is declared like a step of a chain: a C function ``int64 weigh(intp tile, intp own)``
-gets squared distances by the dozen, in a record `Tile`, and no table of pairs is made.
+A kernel in plain Python is a function of points that returns its values at all pairs and the sums of its derivatives.
+One that depends on the distance alone is declared like a step of a chain: a C function ``int64 weigh(intp tile, intp
+own)`` gets squared distances by the dozen, in a record `Tile`, and no table of pairs is made.
 """
 
 from __future__ import annotations
@@ -81,9 +81,9 @@ class RadialKernel(Kernel):
 
     Notes
     -----
-    ``int64 weigh(intp tile, intp own)`` finds squared distances in the record of dtype `Tile` at its first address, and
-    writes for each of them the value k, minus twice its derivative with respect to the squared distance, and, unless the
-    address of ``curves`` is 0, four times the second derivative.
+    ``int64 weigh(intp tile, intp own)`` finds squared distances in the record of dtype `Tile` at its first address. It
+    writes for each of them the value k, minus twice its derivative with respect to the squared distance, and, unless
+    the address of ``curves`` is 0, four times the second derivative.
     """
 
     #: The C function.

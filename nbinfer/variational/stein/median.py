@@ -1,8 +1,8 @@
 """The median of all squared distances, exactly, without a table of them.
 
-The documents' rule counts each pair twice, and the zeros of the diagonal. Of one iteration to the next the median hardly
-moves: blocks count the distances below a window around it and keep those inside, and among these few it is selected.
-Where the window misses it, a bisection of the numbers there are finds one that does not.
+The documents' rule counts each pair twice, and the zeros of the diagonal. From one iteration to the next the median
+hardly moves: blocks count the distances below a window around it and keep those inside, and among these few it is
+selected. Where the window misses it, a bisection of the numbers there are finds one that does not.
 """
 
 from __future__ import annotations
@@ -29,17 +29,19 @@ def survey(stein: Record, block: int) -> None:
     """Count the distances of a block's particles from later ones: below the window, inside; keep these."""
     count, dim, room, low, high = stein.count, stein.dim, stein.room, stein.low, stein.high
     scratch = stein.scratch + 8 * block * scratch_of(dim)
-    squared, found = floats_at(scratch, TILE), floats_at(stein.found + 8 * block * room, room)
+    squared, found = floats_at(scratch, 2 * TILE), floats_at(stein.found + 8 * block * room, room)
     below, inside, beyond = 0, 0, math.inf
-    for i in range(block * stein.block, end_of(stein, block)):
+    end = end_of(stein, block)
+    for i in range(block * stein.block, end, 2):
         for tile in range(i // TILE, -(-count // TILE)):
             squared_distances(stein.points + 8 * i * dim, stein.panels + 8 * tile * TILE * dim, dim, scratch)
-            for k in range(max(i + 1 - tile * TILE, 0), min(TILE, count - tile * TILE)):
-                x = squared[k]
-                found[min(inside, room - 1)] = x
-                below += 1 if x < low else 0
-                inside += 1 if low <= x <= high else 0
-                beyond = x if high < x < beyond else beyond
+            for side in range(min(2, end - i)):
+                for k in range(max(i + side + 1 - tile * TILE, 0), min(TILE, count - tile * TILE)):
+                    x = squared[side * TILE + k]
+                    found[min(inside, room - 1)] = x
+                    below += 1 if x < low else 0
+                    inside += 1 if low <= x <= high else 0
+                    beyond = x if high < x < beyond else beyond
     ints_at(stein.below, block + 1)[block] = below
     ints_at(stein.inside, block + 1)[block] = inside
     floats_at(stein.beyond, block + 1)[block] = beyond

@@ -168,8 +168,8 @@ class ASVGD(ImplicitGradient):
 
     References
     ----------
-    .. [1] Y. Feng, D. Wang and Q. Liu, "Learning to draw samples with amortized Stein variational gradient descent", UAI
-       (2017).
+    .. [1] Y. Feng, D. Wang and Q. Liu, "Learning to draw samples with amortized Stein variational gradient descent",
+       UAI (2017).
     """
 
     def __init__(

@@ -63,8 +63,8 @@ class KSDObjective(ObjectiveFunction):
 
     Of n points z that are all rows of histograms the gradient of these is minus the direction `Stein.grad`; of draws
     that of parameters is minus the sum of ``(dz_i / dparameters)^T grad_i``. `Stein.grad` is a mean over points, and no
-    further division takes place; the documents print one by n for draws, which their source does not have. It matters to
-    optimisers such as `adagrad_window` whose epsilon has the unit of a gradient.
+    further division takes place; the documents print one by n for draws, which their source does not have. It matters
+    to optimisers such as `adagrad_window` whose epsilon has the unit of a gradient.
 
     Parameters
     ----------
@@ -141,8 +141,8 @@ class KSDObjective(ObjectiveFunction):
             _check_particles(joint_histogram(self.approx), spread)
         elif spread and (obj_n_mc or 1) < 2:
             raise ParametrizationError(
-                f"obj_n_mc must be at least 2, for the median distance of draws gives the bandwidth of {self.tf!r}, got "
-                f"{obj_n_mc or 1}; take some hundred, or give the kernel a bandwidth."
+                f"obj_n_mc must be at least 2, for the median distance of draws gives the bandwidth of {self.tf!r}, "
+                f"got {obj_n_mc or 1}; take some hundred, or give the kernel a bandwidth."
             )
         return super().updates(obj_n_mc, more_obj_params=more_obj_params, **others)
 
@@ -165,7 +165,7 @@ class KSD(Operator):
     Parameters
     ----------
     approx : Approximation
-        What is fitted: particles, which are rows of histograms, or anything else, of whose draws the direction is found.
+        What is fitted: particles, which are rows of histograms; or anything else, of which draws are taken.
     temperature : float
         What the density part of the direction is divided by. Above 1 particles come to lie further apart: up to the
         length of steps the repulsive part is multiplied by it. With a kernel that sees first and second moments alone

@@ -18,35 +18,42 @@ def fill_panels(points: int, count: int, dim: int, panels: int) -> None:
 
 @kernel(reassociate=True)
 def squared_distances(point: int, panel: int, dim: int, distances: int) -> None:
-    """Write the squared distances of a point from all points of a tile; by fours of coordinates, which loads less."""
-    x, p, squared = floats_at(point, dim), floats_at(panel, dim * TILE), floats_at(distances, TILE)
+    """Write the squared distances of two points from all points of a tile; by fours of coordinates, to load less."""
+    x, p = floats_at(point, 2 * dim), floats_at(panel, dim * TILE)
+    one, two = floats_at(distances, TILE), floats_at(distances + 8 * TILE, TILE)
     for k in range(TILE):
-        squared[k] = 0.0
+        one[k] = 0.0
+        two[k] = 0.0
     whole = dim // 4 * 4
     for c in range(0, whole, 4):
         a, b, d, e = x[c], x[c + 1], x[c + 2], x[c + 3]
-        at = c * TILE
+        f, g, h, i = x[dim + c], x[dim + c + 1], x[dim + c + 2], x[dim + c + 3]
         for k in range(TILE):
-            r, s = a - p[at + k], b - p[at + TILE + k]
-            t, u = d - p[at + 2 * TILE + k], e - p[at + 3 * TILE + k]
-            squared[k] += (r * r + s * s) + (t * t + u * u)
+            q, r = p[c * TILE + k], p[(c + 1) * TILE + k]
+            s, t = p[(c + 2) * TILE + k], p[(c + 3) * TILE + k]
+            one[k] += ((a - q) * (a - q) + (b - r) * (b - r)) + ((d - s) * (d - s) + (e - t) * (e - t))
+            two[k] += ((f - q) * (f - q) + (g - r) * (g - r)) + ((h - s) * (h - s) + (i - t) * (i - t))
     for c in range(whole, dim):
+        a, f = x[c], x[dim + c]
         for k in range(TILE):
-            t = x[c] - p[c * TILE + k]
-            squared[k] += t * t
+            q = p[c * TILE + k]
+            one[k] += (a - q) * (a - q)
+            two[k] += (f - q) * (f - q)
 
 
 @kernel(reassociate=True)
 def add_weighted(sums: int, rows: int, dim: int, count: int, first: int, second: int) -> None:
-    """Add the sums of rows by two sets of weights to two rows; by fours of rows, which loads and stores less."""
+    """Add the sums of rows by two sets of weights to two rows; by fours of rows, to load and store less."""
     one, two = floats_at(sums, dim), floats_at(sums + 8 * dim, dim)
     s, v, w = floats_at(rows, count * dim), floats_at(first, count), floats_at(second, count)
     whole = count // 4 * 4
     for j in range(0, whole, 4):
-        i0 = j * dim
-        i1, i2, i3 = i0 + dim, i0 + 2 * dim, i0 + 3 * dim
         v0, v1, v2, v3 = v[j], v[j + 1], v[j + 2], v[j + 3]
         w0, w1, w2, w3 = w[j], w[j + 1], w[j + 2], w[j + 3]
+        i0 = j * dim
+        i1 = i0 + dim  # each from the one before: loops over them are faster
+        i2 = i1 + dim
+        i3 = i2 + dim
         for c in range(dim):
             a, b, d, e = s[i0 + c], s[i1 + c], s[i2 + c], s[i3 + c]
             one[c] += (v0 * a + v1 * b) + (v2 * d + v3 * e)

@@ -52,7 +52,7 @@ def verdict_on(points: Floats, scores: Floats, forces: Floats) -> Verdict:
         )
     if force > AT_REST:
         problems.append(
-            f"The particles still move: the largest force is {force:.2g}, above {AT_REST:g}. Go on with refine, raise n, "
-            "or raise the learning rate."
+            f"The particles still move: the largest force is {force:.2g}, above {AT_REST:g}. Go on with refine, raise "
+            "n, or raise the learning rate."
         )
     return Verdict(force <= AT_REST, tuple(problems), force=force)
