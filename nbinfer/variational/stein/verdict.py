@@ -42,17 +42,17 @@ def verdict_on(points: Floats, scores: Floats, forces: Floats) -> Verdict:
     problems = []
     std = points.std(axis=0) if len(points) > 1 else np.ones(points.shape[1])
     force = float(np.abs(forces * std).max())
-    spread = spread_of(points, scores)
+    spread, moving = spread_of(points, scores), force > AT_REST
     if len(points) > 1 and spread < COLLAPSED:
         problems.append(
-            f"The particles have collapsed: their spread is {spread:.2f} of what the gradients at them ask for, and "
-            "standard deviations are too small. So it goes with a kernel of the median distance where coordinates are "
-            "many; temperature is no cure. Use them for means alone, take method='advi' or 'fullrank_advi', or sample "
-            "with nb.sample."
+            f"The particles {'are too close together' if moving else 'have collapsed'}: their spread is {spread:.2f} of "
+            "what the gradients at them ask for, and standard deviations are too small. So it goes where "
+            "coordinates are many, or particles few, and temperature is no cure. Take means alone, fit by "
+            "method='advi' or 'fullrank_advi', or sample with nb.sample."
         )
-    if force > AT_REST:
+    if moving:
         problems.append(
             f"The particles still move: the largest force is {force:.2g}, above {AT_REST:g}. Go on with refine, raise "
             "n, or raise the learning rate."
         )
-    return Verdict(force <= AT_REST, tuple(problems), force=force)
+    return Verdict(not moving, tuple(problems), force=force)
