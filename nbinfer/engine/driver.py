@@ -86,7 +86,7 @@ def run_for_now(jobs: Jobs, until: int, cores: int, display: Display) -> Outcome
     outcome = Outcome()
     team = jobs.team(until)
     threads = [
-        threading.Thread(target=_work, args=(team, jobs), name=f"nbinfer-{i}", daemon=True)
+        threading.Thread(target=_work, args=(team, jobs, outcome), name=f"nbinfer-{i}", daemon=True)
         for i in range(max(1, min(cores, max(len(jobs), int(team["rows"][0])))))
     ]
     interval = _FIRST_POLLS
@@ -166,9 +166,13 @@ def _started(threads: list[threading.Thread]) -> list[threading.Thread]:
     return threads
 
 
-def _work(team: Any, jobs: Jobs) -> None:
+def _work(team: Any, jobs: Jobs, outcome: Outcome) -> None:
     """Run one worker; the arguments keep alive what its addresses lead to."""
-    work(address_of(team))
+    try:
+        work(address_of(team))
+    except Exception as error:  # of kernels in plain Python: others may wait for what is not done
+        outcome.error = outcome.error or error
+        jobs.stop[0] = 1
 
 
 def _failed(jobs: Jobs) -> np.ndarray:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nbinfer.compile import Entry, address_of, aligned
 from nbinfer.engine.failures import replayed
+from nbinfer.engine.job import Status
 from nbinfer.engine.jobs import Phase
 from nbinfer.engine.state import BLOCK, ROW, WORK, Memory, Plan
 from nbinfer.errors import FitError
@@ -64,7 +65,7 @@ class Crew:
         stein.temperature, stein.constant = temperature, constant
         self._before = [explore if is_drawn else collect, score, gather]
         self._after = pull_back if is_drawn else follow
-        self._ask = PythonEntry(self._evaluate, 3)
+        self._ask = PythonEntry(self._asked, 3)
         self._between: list[Any] = [self._ask, push_given]
         if radial is not None and own is not None:
             keeps = Memory(own, self._memory[0][0], self._memory[1][0])
@@ -120,8 +121,15 @@ class Crew:
         points, scores, forces = (array[:count].reshape(-1, self.dim).copy() for array in arrays)
         return points, scores, forces
 
-    def _evaluate(self, address: int, row: int, piece: int) -> None:
-        """Have a kernel in plain Python say its values."""
+    def _asked(self, address: int, row: int, piece: int) -> None:
+        """Have a kernel in plain Python say its values: a phase of one row."""
+        try:
+            self._evaluate(piece)
+        except BaseException:
+            self._fitting.fit.status = Status.RAISED
+            raise
+
+    def _evaluate(self, piece: int) -> None:
         count = int(self.stein.count)
         z = self.stein.points[: count * self.dim].reshape(count, self.dim).copy()
         found = self.kernel(z)

@@ -44,11 +44,11 @@ def verdict_on(points: Floats, scores: Floats, forces: Floats) -> Verdict:
     force = float(np.abs(forces * std).max())
     spread, moving = spread_of(points, scores), force > AT_REST
     if len(points) > 1 and spread < COLLAPSED:
+        what = "are too close together" if moving else "have collapsed"
         problems.append(
-            f"The particles {'are too close together' if moving else 'have collapsed'}: their spread is {spread:.2f} of "
-            "what the gradients at them ask for, and standard deviations are too small. So it goes where "
-            "coordinates are many, or particles few, and temperature is no cure. Take means alone, fit by "
-            "method='advi' or 'fullrank_advi', or sample with nb.sample."
+            f"The particles {what}: their spread is {spread:.2f} of what the gradients at them ask for, and "
+            "standard deviations are too small. So it goes where coordinates are many or particles few, and "
+            "temperature is no cure. Take means alone, fit by method='advi' or 'fullrank_advi', or sample with nb.sample."
         )
     if moving:
         problems.append(

@@ -52,7 +52,7 @@ FALLING = nb.adam(learning_rate=lambda i: 0.1 / (1.0 + i / 300.0))
     [(1, 0.96, 2500, FALLING), (2, 0.92, 600, None), (10, 0.42, 1500, None), (50, 0.09, 1500, None)],
 )
 def test_the_documents_kernel_collapses_in_many_dimensions(dim, variance, n, optimizer):
-    inference = nb.SVGD(model=normal(dim), random_seed=1)
+    inference = nb.SVGD(model=normal(dim), random_seed=1, cores=1)
     if variance < 0.9:
         with pytest.warns(ConvergenceWarning, match=r"The particles have collapsed: their spread is 0\.[04]"):
             approx = fitted(inference, n, optimizer)
@@ -70,7 +70,7 @@ def test_the_documents_kernel_collapses_in_many_dimensions(dim, variance, n, opt
 def test_a_mixture():
     """The weights of two modes hang on what bridges them: a nearly flat direction."""
     start = stats.norm(0.0, 3.0).ppf((np.arange(200) + 0.5) / 200)
-    points = fitted(at(start, mixture()), 3000, nb.adam(learning_rate=lambda i: 0.1 / (1.0 + i / 500.0))).histogram
+    points = fitted(at(start, mixture()), 2000, nb.adam(learning_rate=lambda i: 0.1 / (1.0 + i / 500.0))).histogram
     assert points.mean() == pytest.approx(0.457, abs=0.02)
     assert points.var() == pytest.approx(3.331, abs=0.05)
 
