@@ -34,7 +34,7 @@ from nbinfer.variational.optimizers import (
 from nbinfer.variational.pathfinder.method import Pathfinder
 from nbinfer.variational.raabbvi import RAABBVI
 from nbinfer.variational.single_group import Empirical, FullRank, LowRank, MeanField, NormalizingFlow
-from nbinfer.variational.stein import ASVGD, IMQ, KSD, RBF, SVGD, ImplicitGradient, KSDObjective, Stein, rbf
+from nbinfer.variational.stein import ASVGD, IMQ, KSD, RBF, SVGD, ImplicitGradient, KSDObjective, Stein
 from nbinfer.variational.values import shared
 
 __all__ = [
@@ -82,7 +82,6 @@ __all__ = [
     "momentum",
     "nesterov_momentum",
     "norm_constraint",
-    "rbf",
     "rmsprop",
     "sample_approx",
     "sgd",

@@ -187,7 +187,7 @@ class Fitting(Jobs):
 
     @property
     def phases(self) -> list[Phase]:
-        return [] if self.crew is None else self.crew.phases  # type: ignore[no-any-return]
+        return [] if self.crew is None else self.crew.phases
 
     def go_on_from(self, losses: NDArray[np.float64]) -> None:
         """Count iterations on from those of an earlier fit, so that no noise is used twice."""

@@ -95,12 +95,12 @@ def _counted(stein: Record) -> tuple[int, int, bool]:
 @kernel
 def _as_number(bits: int) -> float:
     """Return the number that bits stand for; both have the same order."""
-    return np.int64(bits).view(np.float64)  # type: ignore[no-any-return]
+    return np.int64(bits).view(np.float64)
 
 
 @kernel
 def _as_bits(number: float) -> int:
-    return np.float64(number).view(np.int64)  # type: ignore[no-any-return]
+    return np.float64(number).view(np.int64)  # type: ignore[return-value]
 
 
 @kernel

@@ -105,6 +105,10 @@ class Stein:
         return made
 
     @property
+    def _constant(self) -> float:
+        return float(self.approx.symbolic_normalizing_constant)
+
+    @property
     def input_joint_matrix(self) -> Floats:
         """The points, shape (n, ndim): particles as they are now, or draws."""
         return joint_histogram(self.approx) if self._drawn is None else self._drawn
@@ -118,7 +122,8 @@ class Stein:
     @property
     def logp_norm(self) -> Floats:
         """Log density at the points, divided by the normalising constant, shape (n,)."""
-        return self.approx.densities.at(self.input_joint_matrix) / self.approx.symbolic_normalizing_constant
+        found: Floats = self.approx.densities.at(self.input_joint_matrix) / self._constant
+        return found
 
     @property
     def dlogp(self) -> Floats:
@@ -126,7 +131,8 @@ class Stein:
         points = np.ascontiguousarray(self.input_joint_matrix)
         _, grads = self.approx.densities.bound.values_and_grads(points)
         assert grads is not None
-        return grads / self.approx.symbolic_normalizing_constant
+        found: Floats = grads / self._constant
+        return found
 
     @property
     def Kxy(self) -> Floats:  # noqa: N802
@@ -143,17 +149,20 @@ class Stein:
     @property
     def density_part_grad(self) -> Floats:
         """What pulls the points up the density, shape (n, ndim): ``Kxy @ dlogp``."""
-        return self.Kxy @ self.dlogp
+        found: Floats = self.Kxy @ self.dlogp
+        return found
 
     @property
     def repulsive_part_grad(self) -> Floats:
         """What pushes them apart, shape (n, ndim): `dxkxy` over the normalising constant."""
-        return self.dxkxy / self.approx.symbolic_normalizing_constant
+        return self.dxkxy / self._constant
 
     @property
     def grad(self) -> Floats:
         """The direction, shape (n, ndim): a mean over the points, so that more of them do not mean longer steps."""
-        return (self.density_part_grad / self.temperature + self.repulsive_part_grad) / len(self.input_joint_matrix)
+        both = self.density_part_grad / self.temperature + self.repulsive_part_grad
+        found: Floats = both / len(self.input_joint_matrix)
+        return found
 
     @property
     def ksd(self) -> float:
@@ -172,7 +181,7 @@ class Stein:
         """
         if not isinstance(self.kernel, RadialKernel):
             raise NotImplementedError(f"ksd needs second derivatives, which {self.kernel!r} lacks; take RBF or IMQ.")
-        z, scores = self.input_joint_matrix, self.dlogp * self.approx.symbolic_normalizing_constant
+        z, scores = self.input_joint_matrix, self.dlogp * self._constant
         squared, values, slopes, curves = self.kernel.weights(z)
         along = scores @ z.T - np.sum(scores * z, axis=1)[:, None]  # scores of i times the way from i to j
         both = values * (scores @ scores.T) - slopes * (along + along.T)

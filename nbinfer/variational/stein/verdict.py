@@ -48,7 +48,8 @@ def verdict_on(points: Floats, scores: Floats, forces: Floats) -> Verdict:
         problems.append(
             f"The particles {what}: their spread is {spread:.2f} of what the gradients at them ask for, and "
             "standard deviations are too small. So it goes where coordinates are many or particles few, and "
-            "temperature is no cure. Take means alone, fit by method='advi' or 'fullrank_advi', or sample with nb.sample."
+            "temperature is no cure. Take means alone, fit by method='advi' or 'fullrank_advi', or sample with "
+            "nb.sample."
         )
     if moving:
         problems.append(

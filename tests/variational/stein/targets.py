@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 import nbinfer as nb
-from nbinfer.variational.stein import Kernel
+from nbinfer.variational.stein import Kernel, rbf
 
 
 def normal_logp(p, d):
@@ -35,7 +35,7 @@ class Linear(Kernel):
         return z @ z.T + 1.0, len(z) * z
 
 
-def at(points, model, kernel=nb.rbf, **options):
+def at(points, model, kernel=rbf, **options):
     """Return an inference whose particles begin at some points."""
     points = np.reshape(points, (len(points), -1))
     inference = nb.SVGD(len(points), model=model, kernel=kernel, random_seed=1, **{"cores": 1, **options})

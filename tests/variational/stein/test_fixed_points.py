@@ -9,6 +9,7 @@ from scipy import stats
 import nbinfer as nb
 from nbinfer.compile import JIT
 from nbinfer.errors import ConvergenceWarning
+from nbinfer.variational.stein import rbf
 from tests.variational.stein.targets import Linear, at, fitted, forces, mixture, normal
 
 long = pytest.mark.nojit
@@ -76,7 +77,7 @@ def test_a_mixture():
 
 
 @quiet
-@pytest.mark.parametrize("kernel", [nb.rbf, nb.RBF(bandwidth=0.7), nb.IMQ(), nb.IMQ(1.5, -0.8)], ids=repr)
+@pytest.mark.parametrize("kernel", [rbf, nb.RBF(bandwidth=0.7), nb.IMQ(), nb.IMQ(1.5, -0.8)], ids=repr)
 def test_forces_vanish_where_particles_rest(kernel):
     n = 30 if JIT else 8
     start = np.random.default_rng(1).normal(size=(n, 2))

@@ -8,6 +8,7 @@ from nbinfer.compile import JIT
 from nbinfer.variational.stein import crew as crews
 from nbinfer.variational.stein import forces as forces_
 from nbinfer.variational.stein import median as median_
+from nbinfer.variational.stein import rbf
 from nbinfer.variational.stein.kernels import median_bandwidth
 from tests.variational.families.laws import faulty
 from tests.variational.stein.targets import Linear, at, fitted, forces, normal
@@ -15,7 +16,7 @@ from tests.variational.stein.targets import Linear, at, fitted, forces, normal
 SIZES = [1, 2, 3, 5, 64, 65, 131] if JIT else [1, 2, 3, 5, 9]
 
 
-def crew_at(points, kernel=nb.rbf, model=None, **options):
+def crew_at(points, kernel=rbf, model=None, **options):
     inference = at(points, model or normal(points.shape[1], 0.3, 1.7), kernel, cores=1, **options)
     inference.begin()
     return inference._updates.fitting.crew
