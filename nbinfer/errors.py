@@ -65,6 +65,10 @@ class BatchedGroupError(GroupError):
     """A group cannot be approximated row by row."""
 
 
+class AEVBInferenceError(VariationalInferenceError, TypeError):
+    """A method is asked for local parameters that it cannot have."""
+
+
 class FitError(VariationalInferenceError, FloatingPointError):
     """A fit cannot go on: parameters are not finite, or the density fails too often."""
 

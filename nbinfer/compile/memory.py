@@ -10,6 +10,7 @@ import ctypes
 import functools
 import math
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -27,6 +28,7 @@ Record: TypeAlias = Any
 
 _MASK = (1 << 64) - 1
 _LINE = 64  # bytes that processors fetch together
+_SWAPPING = threading.Lock()
 
 
 def register(function: Callable[..., Any]) -> int:
@@ -124,9 +126,10 @@ def store_release(address: int, value: int) -> None:
 def compare_and_swap(address: int, expected: int, value: int) -> bool:
     """Replace an int64 by `value` if it is `expected`; tell whether that happened."""
     word = _view(address, 1, np.int64)
-    if word[0] != expected:
-        return False
-    word[0] = value
+    with _SWAPPING:  # Python may change threads between any two lines
+        if word[0] != expected:
+            return False
+        word[0] = value
     return True
 
 

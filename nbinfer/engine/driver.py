@@ -74,11 +74,20 @@ def run(jobs: Jobs, until: int, cores: int, display: Display) -> Outcome:
     outcome : Outcome
         Everything finished is where the jobs write it, whatever happened.
     """
+    try:
+        return run_for_now(jobs, until, cores, display)
+    finally:
+        jobs.stop[0] = 1
+        display.close()
+
+
+def run_for_now(jobs: Jobs, until: int, cores: int, display: Display) -> Outcome:
+    """Advance all jobs as `run` does, but leave display and stop word for what comes after."""
     outcome = Outcome()
     team = jobs.team(until)
     threads = [
-        threading.Thread(target=_work, args=(team, jobs), name=f"nbinfer-{i}", daemon=True)
-        for i in range(max(1, min(cores, len(jobs))))
+        threading.Thread(target=_work, args=(team, jobs, outcome), name=f"nbinfer-{i}", daemon=True)
+        for i in range(max(1, min(cores, max(len(jobs), int(team["rows"][0])))))
     ]
     interval = _FIRST_POLLS
     try:
@@ -91,9 +100,9 @@ def run(jobs: Jobs, until: int, cores: int, display: Display) -> Outcome:
             _look(jobs, outcome)
         _look(jobs, outcome)
         display.update(jobs.progress)
-    finally:
+    except BaseException:
         jobs.stop[0] = 1
-        display.close()
+        raise
     outcome.interrupted = bool((jobs.progress["done"] < until).any())
     _look_at_statuses(jobs, outcome)
     return outcome
@@ -157,9 +166,13 @@ def _started(threads: list[threading.Thread]) -> list[threading.Thread]:
     return threads
 
 
-def _work(team: Any, jobs: Jobs) -> None:
+def _work(team: Any, jobs: Jobs, outcome: Outcome) -> None:
     """Run one worker; the arguments keep alive what its addresses lead to."""
-    work(address_of(team))
+    try:
+        work(address_of(team))
+    except Exception as error:  # of kernels in plain Python: others may wait for what is not done
+        outcome.error = outcome.error or error
+        jobs.stop[0] = 1
 
 
 def _failed(jobs: Jobs) -> np.ndarray:

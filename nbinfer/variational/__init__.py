@@ -34,14 +34,20 @@ from nbinfer.variational.optimizers import (
 from nbinfer.variational.pathfinder.method import Pathfinder
 from nbinfer.variational.raabbvi import RAABBVI
 from nbinfer.variational.single_group import Empirical, FullRank, LowRank, MeanField, NormalizingFlow
+from nbinfer.variational.stein import ASVGD, IMQ, KSD, RBF, SVGD, ImplicitGradient, KSDObjective, Stein
 from nbinfer.variational.values import shared
 
 __all__ = [
     "ADVI",
+    "ASVGD",
     "DADVI",
+    "IMQ",
     "KL",
+    "KSD",
     "NFVI",
     "RAABBVI",
+    "RBF",
+    "SVGD",
     "Approximation",
     "BaM",
     "CheckParametersConvergence",
@@ -49,8 +55,10 @@ __all__ = [
     "FullRank",
     "FullRankADVI",
     "Group",
+    "ImplicitGradient",
     "Inference",
     "KLqp",
+    "KSDObjective",
     "LowRank",
     "LowRankADVI",
     "MeanField",
@@ -60,6 +68,7 @@ __all__ = [
     "Pathfinder",
     "SampleAverageKL",
     "ScoreDivergence",
+    "Stein",
     "TestFunction",
     "Tracker",
     "adadelta",

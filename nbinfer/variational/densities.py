@@ -47,18 +47,20 @@ class Densities:
     model : Model
     beta : float
         Weight of all but the likelihood in a fit.
+    workers : int
+        Workers of a fit that evaluate at the same time.
 
     Attributes
     ----------
     bound : Bound
-        With a context for each of `FITTING`, `PLAIN` and `PRIOR`.
+        With a context for each of `FITTING`, `PLAIN` and `PRIOR`, and one for each worker.
     """
 
-    def __init__(self, model: Model, beta: float = 1.0) -> None:
-        self.definition, self._beta = model.definition, beta
+    def __init__(self, model: Model, beta: float = 1.0, workers: int = 0) -> None:
+        self.definition, self._beta, self._workers = model.definition, beta, workers
         self._n_terms = len(model.likelihood)
         self._n_contexts = 3 if self._n_terms else 1
-        self.bound = model.bind(self._n_contexts)
+        self.bound = model.bind(self._n_contexts + workers)
         self._weigh()
 
     #: Whether values are those of the density, and no estimates.
@@ -70,6 +72,7 @@ class Densities:
         if n_terms:
             bound.weights[FITTING, -n_terms:] /= beta
             bound.weights[PRIOR, -n_terms:] = 0.0
+            bound.weights[self._n_contexts : self._n_contexts + self._workers] = bound.weights[FITTING]
 
     def take(self, data: Mapping[str, Datum]) -> None:
         """Go on with other data of the same kinds, of whatever lengths.
@@ -97,6 +100,11 @@ class Densities:
     def context(self, which: int) -> int:
         """Return the address of one of the contexts."""
         return self.bound.context(which if self._n_contexts > 1 else FITTING)
+
+    @property
+    def of_workers(self) -> list[int]:
+        """Addresses of the contexts of the workers, which weigh as a fit does."""
+        return [self.bound.context(self._n_contexts + k) for k in range(self._workers)]
 
     def at(self, positions: Floats, which: int = PLAIN, up_to_constants: bool = False) -> Floats:
         """Return log densities; what the model's functions raise comes out, unless it is arithmetic.

@@ -12,7 +12,7 @@ from nbinfer.arguments import mapping
 from nbinfer.compile import Entry, address_of
 from nbinfer.engine.failures import Point, is_arithmetic, replayed
 from nbinfer.engine.job import Status
-from nbinfer.engine.jobs import Jobs
+from nbinfer.engine.jobs import Jobs, Phase
 from nbinfer.engine.state import Memory, Place, Plan
 from nbinfer.errors import FitError, ModelError
 from nbinfer.model import Model
@@ -50,6 +50,8 @@ class Settings(NamedTuple):
         Of the gradient.
     advance : Entry
         The C function that makes iterations.
+    workers : int
+        Workers that share the evaluations of an iteration; 0: there is nothing to share.
     """
 
     rule: Rule
@@ -58,6 +60,7 @@ class Settings(NamedTuple):
     estimator: str = "stl"
     largest_norm: float | None = None
     advance: Entry = advance
+    workers: int = 0
 
 
 class Fitting(Jobs):
@@ -81,7 +84,11 @@ class Fitting(Jobs):
         Of the model, with the data that it has, or has been given since.
     keeps_losses : bool
         Whether `hist` has the losses of this fit.
+    crew : object or None
+        What a method shares out among workers: `phases`, `connect` and `failure` as here.
     """
+
+    crew: Any = None
 
     def __init__(
         self,
@@ -121,7 +128,7 @@ class Fitting(Jobs):
         self._definition = self._model.definition
         self._own = with_data(self._model, self.replacements)
         self.feeds = Feeds(self._own)
-        self.densities = Densities(self.feeds.model, self.settings.beta)
+        self.densities = Densities(self.feeds.model, self.settings.beta, self.settings.workers)
         self._whole: Densities | None = None if self.feeds else self.densities
 
     def follow_data(self) -> None:
@@ -229,6 +236,12 @@ class Fitting(Jobs):
             group.family.connect(own)
             table += [group.family.draw.address, group.family.pull.address, own.address]
         fit.groups[:] = table
+        if self.crew is not None:
+            self.crew.connect()
+
+    @property
+    def phases(self) -> list[Phase]:
+        return [] if self.crew is None else self.crew.phases
 
     def go_on_from(self, losses: NDArray[np.float64]) -> None:
         """Count iterations on from those of an earlier fit, so that no noise is used twice."""
@@ -297,6 +310,9 @@ class Fitting(Jobs):
         """Return the error that the status means."""
         fit = self.fit
         at = f"iteration {int(fit.done)}"
+        failure = None if self.crew is None else self.crew.failure()
+        if failure is not None:
+            return failure, None
         if fit.status == Status.RAISED:
             return self.raised(), None
         if fit.status == FitStatus.NOT_FINITE:

@@ -48,6 +48,8 @@ class FitStatus(enum.IntEnum):
     TOO_MANY_SKIPPED = 64  # draws without a density
     NOT_FINITE = 65  # a parameter, which is as it was before the last step
     NO_START = 66  # a draw where the fit begins has no density
+    NO_SCORE = 67  # particles without a density, or without a finite gradient
+    NO_SPREAD = 68  # particles of which too many are equal to tell how far apart they are
 
 
 #: A fit: the header of its block.

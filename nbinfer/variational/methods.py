@@ -15,6 +15,7 @@ from nbinfer.variational.bam import BaM
 from nbinfer.variational.dadvi import DADVI
 from nbinfer.variational.inference import Inference
 from nbinfer.variational.pathfinder.method import Pathfinder
+from nbinfer.variational.stein.methods import ASVGD, SVGD
 
 #: Methods by name.
 METHODS: dict[str, type[Inference]] = {
@@ -25,10 +26,10 @@ METHODS: dict[str, type[Inference]] = {
     "nfvi": NFVI,
     "dadvi": DADVI,
     "bam": BaM,
+    "svgd": SVGD,
+    "asvgd": ASVGD,
 }
 _IN_TURN = "advi->fullrank_advi"
-#: What comes with later parts of variational inference.
-_LATER = ("svgd", "asvgd")
 
 
 def fit(
@@ -53,8 +54,8 @@ def fit(
     method : str, type or Inference
         'advi' (independent normal numbers), 'fullrank_advi', 'low_rank_advi', 'nfvi' (flows; 'nfvi=scale-hh*4-loc' has
         the formula behind the sign), 'dadvi' (by L-BFGS, at noise that stays the same), 'bam' (batch and match),
-        'pathfinder', or 'advi->fullrank_advi', whose second half begins where the first ends; a class such as `ADVI`;
-        or an inference object, which has model, seed and start already.
+        'pathfinder', 'svgd' (particles), 'asvgd' (experimental), or 'advi->fullrank_advi', whose second half begins
+        where the first ends; a class such as `ADVI`; or an inference object, which has model, seed and start already.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator
@@ -144,8 +145,6 @@ def _checked(method: Any) -> tuple[str, str | None]:
     if not isinstance(method, str):
         raise TypeError(f"method must be a name, a class or an Inference object, got {type(method).__name__}.")
     name, sign, formula = (part.strip() for part in method.lower().partition("="))
-    if name in _LATER:
-        raise NotImplementedError(f"method={method!r} comes with a later version; choose {', '.join(METHODS)}.")
     if name not in (*METHODS, _IN_TURN) or (sign and name != "nfvi"):
         known = ", ".join(map(repr, (*METHODS, _IN_TURN)))
         raise ValueError(f"unknown method {method!r}; choose {known}, or 'nfvi=' and a formula of flows.")

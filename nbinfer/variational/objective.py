@@ -113,10 +113,10 @@ class ObjectiveFunction:
         ends = rule_of_convergence(convergence)
         beta, estimator = getattr(self.op, "beta", 1.0), getattr(self.op, "estimator", "none")
         rule, moved = _rule(obj_optimizer, ends), self.moved(more_obj_params)
-        settings = Settings(rule, obj_n_mc or 1, beta, estimator, total_grad_norm_constraint)
+        workers = getattr(self.op, "workers", 0)
+        settings = Settings(rule, obj_n_mc or 1, beta, estimator, total_grad_norm_constraint, workers=workers)
         fitting = self.approx.fitting(settings, moved, more_replacements)
-        kind = ObjectiveUpdates if self.op.is_compiled else UpdatesInPython
-        return kind(
+        return self.kind(
             self,
             fitting,
             moved,
@@ -126,6 +126,11 @@ class ObjectiveFunction:
             tf_n_mc or 1,
             Course(ends, fitting) if ends else None,
         )
+
+    @property
+    def kind(self) -> type[ObjectiveUpdates]:
+        """What makes the steps."""
+        return ObjectiveUpdates if self.op.is_compiled else UpdatesInPython
 
     def moved(self, more: Any) -> list[Group]:
         """Return the groups whose parameters a fit moves, those that `more_obj_params` names among them."""

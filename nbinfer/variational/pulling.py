@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.compile import address_of, entry, floats_at, ints_at, record_at
+from nbinfer.compile import address_of, entry, floats_at, ints_at, kernel, record_at
 from nbinfer.random import Purpose, start
 from nbinfer.variational.fitting import Fitting
 from nbinfer.variational.job import GROUP_FIELDS, Fit, draw_all, move_parameters, pull_all
@@ -15,8 +15,8 @@ Floats = NDArray[np.float64]
 _NOISE = int(Purpose.NOISE)
 
 
-@entry("int64(intp, int64, int64, intp)")
-def _draw(address: int, piece: int, count: int, positions: int) -> int:
+@kernel
+def draw_rows(address: int, piece: int, count: int, positions: int) -> None:
     """Write the draws of an iteration."""
     fit = record_at(address, Fit)
     groups = ints_at(fit.groups, GROUP_FIELDS * fit.n_groups)
@@ -26,11 +26,10 @@ def _draw(address: int, piece: int, count: int, positions: int) -> int:
         draw_all(address, fit, groups)
         for i in range(fit.n):
             rows[k * fit.n + i] = position[i]
-    return 0
 
 
-@entry("int64(intp, int64, int64, intp)")
-def _pull(address: int, piece: int, count: int, grads: int) -> int:
+@kernel
+def pull_rows(address: int, piece: int, count: int, grads: int) -> None:
     """Pull gradients with respect to these draws, which are made once more, back to the parameters."""
     fit = record_at(address, Fit)
     groups = ints_at(fit.groups, GROUP_FIELDS * fit.n_groups)
@@ -44,6 +43,17 @@ def _pull(address: int, piece: int, count: int, grads: int) -> int:
         for i in range(fit.n):
             grad[i] = rows[k * fit.n + i]
         pull_all(address, fit, groups)
+
+
+@entry("int64(intp, int64, int64, intp)")
+def _draw(address: int, piece: int, count: int, positions: int) -> int:
+    draw_rows(address, piece, count, positions)
+    return 0
+
+
+@entry("int64(intp, int64, int64, intp)")
+def _pull(address: int, piece: int, count: int, grads: int) -> int:
+    pull_rows(address, piece, count, grads)
     return 0
 
 

@@ -12,16 +12,16 @@ from nbinfer.compile.memory import register
 from nbinfer.engine.job import Status
 from nbinfer.errors import FitError
 
-_PROTOTYPE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_ssize_t, ctypes.c_ssize_t)
-
 
 class PythonEntry:
-    """A C function ``int64 f(intp, intp)`` that calls a Python function, and keeps what that raises.
+    """A C function that calls a Python function, and keeps what that raises.
 
     Parameters
     ----------
     function : callable
-        Of two addresses; what it returns does not matter.
+        Of addresses and integers; what it returns does not matter.
+    words : int
+        How many of these: two for ``int64 f(intp, intp)``, three for a phase of a team.
 
     Attributes
     ----------
@@ -29,29 +29,29 @@ class PythonEntry:
         What it raised last.
     """
 
-    def __init__(self, function: Callable[[int, int], Any]) -> None:
-        self._function = function
+    def __init__(self, function: Callable[..., Any], words: int = 2) -> None:
+        self._function, self._words = function, words
         self.error: BaseException | None = None
 
     @cached_property
     def _callback(self) -> Any:
-        return _PROTOTYPE(self._call)
+        return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_ssize_t] * self._words)(self._call)
 
     @cached_property
     def address(self) -> int:
         return ctypes.cast(self._callback, ctypes.c_void_p).value or 0 if JIT else register(self._call)
 
-    def _call(self, first: int, second: int) -> int:
+    def _call(self, *words: int) -> int:
         try:
-            self._function(first, second)
+            self._function(*words)
         except BaseException as error:  # ctypes would print it and go on
             self.error = error
             return int(Status.RAISED)
         return int(Status.OK)
 
-    def __call__(self, first: int, second: int) -> int:
+    def __call__(self, *words: int) -> int:
         """Call the function from Python; what it raises comes out."""
-        self._function(first, second)
+        self._function(*words)
         return int(Status.OK)
 
 

@@ -54,6 +54,8 @@ class Verdict(NamedTuple):
         The learning rates that a rule of convergence went through.
     state : str
         How far that came.
+    force : float
+        The largest force on a particle, in units of one over a standard deviation of the particles; NaN: unknown.
     """
 
     converged: bool | None = None
@@ -62,6 +64,7 @@ class Verdict(NamedTuple):
     gap_error: float = math.nan
     rates: tuple[Settled, ...] = ()
     state: str = ""
+    force: float = math.nan
 
 
 class FitReport(NamedTuple):
@@ -96,6 +99,9 @@ class FitReport(NamedTuple):
         Problems that the method tells of itself.
     falls : bool
         Whether losses were still falling at the end, by more than their noise.
+    force : float
+        The largest force on a particle at the end, in units of one over a standard deviation of the particles; NaN:
+        unknown.
     """
 
     iterations: int
@@ -112,6 +118,7 @@ class FitReport(NamedTuple):
     gap_error: float = math.nan
     more: tuple[str, ...] = ()
     falls: bool = False
+    force: float = math.nan
 
     @property
     def problems(self) -> list[str]:
@@ -159,4 +166,6 @@ class FitReport(NamedTuple):
             head += (
                 f" At fresh noise the bound changes by {-self.gap:+.2g}, with a standard error of {self.gap_error:.2g}."
             )
+        if not math.isnan(self.force):
+            head += f" The largest force on a particle is {self.force:.2g}."
         return "\n".join([head, *(f"- {problem}" for problem in self.problems)])

@@ -137,6 +137,7 @@ class Run(Task[Approximation]):
             gap=verdict.gap,
             gap_error=verdict.gap_error,
             more=verdict.problems,
+            force=verdict.force,
             falls=still_falls(self._updates.fitting.hist),
         )
 

@@ -333,8 +333,11 @@ class Scored(Grouped):
 
     @property
     def khat(self) -> float:
-        """How heavy the tail of importance weights is: above 0.7 the fit is not to be trusted; -inf: it is exact."""
-        return self.psis_of_draws.khat
+        """How heavy the tail of importance weights is: above 0.7 the fit is not to be trusted; -inf: it is exact.
+
+        NaN where the approximation has no density.
+        """
+        return self.psis_of_draws.khat if self.has_logq else np.nan
 
 
 def comparable(ratios: Floats) -> Floats:

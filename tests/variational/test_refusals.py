@@ -148,9 +148,6 @@ def test_methods_by_name():
         fit(several(), method="adv")
     with pytest.raises(TypeError, match="method must be a name, a class or an Inference object, got int"):
         fit(several(), method=3)
-    for later in ("svgd", "asvgd"):
-        with pytest.raises(NotImplementedError, match="comes with a later version"):
-            fit(several(), method=later)
     assert isinstance(fit(several(), 3, method=" ADVI "), nb.MeanField)
     assert isinstance(fit(several(), 3, method=nb.FullRankADVI), nb.FullRank)
     inference = nb.ADVI(model=several(), random_seed=1)

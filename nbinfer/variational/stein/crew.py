@@ -1,0 +1,175 @@
+"""The workers' share of a fit by particles: memory, phases of an iteration, and what a failure of theirs means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.compile import Entry, address_of, aligned
+from nbinfer.engine.failures import replayed
+from nbinfer.engine.job import Status
+from nbinfer.engine.jobs import Phase
+from nbinfer.engine.state import BLOCK, ROW, WORK, Memory, Plan
+from nbinfer.errors import FitError
+from nbinfer.variational.functions import TestFunction
+from nbinfer.variational.job import FitStatus
+from nbinfer.variational.python_entry import PythonEntry
+from nbinfer.variational.stein.forces import push, push_given
+from nbinfer.variational.stein.kernels import RadialKernel
+from nbinfer.variational.stein.median import choose_bandwidth, measure
+from nbinfer.variational.stein.particles import collect, explore, follow, gather, pull_back, score
+from nbinfer.variational.stein.state import BLOCKS, STEIN, TILE
+
+Floats = NDArray[np.float64]
+
+
+class Crew:
+    """What the phases of an iteration have in common.
+
+    Parameters
+    ----------
+    fitting : Fitting
+    kernel : TestFunction
+        How much particles count for each other.
+    temperature : float
+        What scores are divided by.
+    constant : float
+        What forces are divided by before the optimiser sees them.
+    n : int
+        Particles.
+    is_drawn : bool
+        Whether they are draws, not rows of histograms.
+    """
+
+    def __init__(
+        self, fitting: Any, kernel: TestFunction, temperature: float, constant: float, n: int, is_drawn: bool
+    ) -> None:
+        self._fitting, self.kernel = fitting, kernel
+        self.n, self.dim, self.workers = n, int(fitting.bound.dim), int(fitting.settings.workers)
+        self.block = 2 * math.ceil(n / (2 * BLOCKS))
+        self.n_blocks = math.ceil(n / self.block)
+        plan = Plan()
+        place = plan.place(STEIN, self, None)
+        radial = kernel if isinstance(kernel, RadialKernel) else None
+        own = plan.place(radial.state, radial, None) if radial is not None else None
+        self._memory = [aligned(1, plan.sizes[space], np.int64) for space in (BLOCK, WORK, ROW)]
+        plan.relocate(self._memory[0], np.array([[address_of(memory) for memory in self._memory]]))
+        self.stein = Memory(place, self._memory[0][0], self._memory[1][0])
+        stein = self.stein
+        stein.n, stein.dim, stein.is_drawn = n, self.dim, int(is_drawn)
+        stein.block, stein.n_blocks, stein.room = self.block, self.n_blocks, self.block * TILE
+        stein.temperature, stein.constant = temperature, constant
+        self._before = [explore if is_drawn else collect, score, gather]
+        self._after = pull_back if is_drawn else follow
+        self._ask = PythonEntry(self._asked, 3)
+        self._between: list[Any] = [self._ask, push_given]
+        if radial is not None and own is not None:
+            keeps = Memory(own, self._memory[0][0], self._memory[1][0])
+            radial.initialise(keeps)
+            stein.weigh, stein.own = radial.weigh.address, keeps.address
+            stein.bandwidth = radial.bandwidth or 0.0
+            self._between = [measure, choose_bandwidth, push] if radial.needs_spread else [push]
+        else:
+            self._matrix, self._sums = np.zeros((n + 1) * n), np.zeros((n + 1) * self.dim)
+            stein.matrix, stein.sums = address_of(self._matrix), address_of(self._sums)
+        self.connect()
+
+    def connect(self) -> None:
+        """Write addresses of what the fit has bound."""
+        fitting, stein = self._fitting, self.stein
+        self._contexts = np.array(fitting.densities.of_workers, np.int64)
+        stein.fit, stein.contexts, stein.n_contexts = (
+            address_of(fitting.state),
+            address_of(self._contexts),
+            self.workers,
+        )
+        stein.claims[:] = 0
+
+    @property
+    def entries(self) -> Sequence[Any]:
+        """The C functions of an iteration, in their order."""
+        return [*self._before, *self._between, self._after]
+
+    def load(self) -> None:
+        """Compile what makes an iteration, unless that is done."""
+        for each in self.entries:
+            if isinstance(each, Entry):
+                each.load()
+
+    def _rows(self, function: Any) -> int:
+        return self.n_blocks if function in (score, measure, push, push_given) else 1
+
+    @property
+    def phases(self) -> list[Phase]:
+        """An iteration."""
+        address = int(self.stein.address)
+        return [Phase(function.address, address, self._rows(function)) for function in self.entries]
+
+    def look(self) -> tuple[Floats, Floats, Floats] | None:
+        """Return positions, scores and forces as they are now; nothing if a particle has none."""
+        address, piece = int(self.stein.address), int(self._fitting.fit.done)
+        for function in [*self._before, *self._between]:
+            for row in range(self._rows(function)):
+                if function(address, row, piece):
+                    return None
+        count = int(self.stein.count) * self.dim
+        arrays = (self.stein.points, self.stein.scores, self.stein.forces)
+        points, scores, forces = (array[:count].reshape(-1, self.dim).copy() for array in arrays)
+        return points, scores, forces
+
+    def _asked(self, address: int, row: int, piece: int) -> None:
+        """Have a kernel in plain Python say its values: a phase of one row."""
+        try:
+            self._evaluate(piece)
+        except BaseException:
+            self._fitting.fit.status = Status.RAISED
+            raise
+
+    def _evaluate(self, piece: int) -> None:
+        count = int(self.stein.count)
+        z = self.stein.points[: count * self.dim].reshape(count, self.dim).copy()
+        found = self.kernel(z)
+        try:
+            values, sums = (np.asarray(each, np.float64) for each in found)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"a kernel must return two arrays, its values and sums of derivatives, got {type(found).__name__}."
+            ) from None
+        for what, array, shape in (("values", values, (count, count)), ("sums of derivatives", sums, z.shape)):
+            if array.shape != shape:
+                raise ValueError(f"a kernel's {what} must have shape {shape}, got {array.shape}.")
+            if not np.isfinite(array).all():
+                raise FitError(f"the kernel's {what} are not finite in iteration {piece}.")
+        self._matrix[: count * count] = values.ravel()
+        self._sums[: count * self.dim] = sums.ravel()
+
+    def failure(self) -> BaseException | None:
+        """Return the error that the status of the fit means, if it is one of these phases'."""
+        fitting, fit = self._fitting, self._fitting.fit
+        if self._ask.error is not None:
+            error, self._ask.error = self._ask.error, None
+            return error
+        if fit.status == FitStatus.NO_SPREAD:
+            return FitError(
+                f"the median distance of the particles is {math.sqrt(float(self.stein.median)):g} in iteration "
+                f"{int(fit.done)}, and gives no bandwidth: too many of them are equal, or too far away. Begin with "
+                "more jitter, lower the learning rate, or give the kernel a bandwidth."
+            )
+        if fit.status != FitStatus.NO_SCORE:
+            return None
+        grads = self.stein.grads[: self.n * self.dim].reshape(self.n, self.dim)
+        positions = self.stein.positions[: self.n * self.dim].reshape(self.n, self.dim)
+        bad = np.flatnonzero(~(np.isfinite(grads).all(axis=1) & np.isfinite(self.stein.logps)))
+        shown = ", ".join(map(str, bad[:10])) + (", ..." if len(bad) > 10 else "")
+        first = positions[bad[0]]
+        reason = replayed(fitting.bound, first, None) or fitting.bound.explain(first)
+        return FitError(
+            f"density or gradient of {len(bad)} of {self.n} particles is not finite in iteration {int(fit.done)}: "
+            f"{'particles' if len(bad) > 1 else 'particle'} {shown}, the first one at {fitting.bound.describe(first)} "
+            f"({reason}). They are as they were. Begin elsewhere (start), closer (jitter), lower the learning rate, or "
+            "look at that term."
+        )

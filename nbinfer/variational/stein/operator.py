@@ -1,0 +1,224 @@
+"""The kernel Stein discrepancy as an operator: what becomes small is not a loss, but known by its direction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.arguments import count, positive
+from nbinfer.engine.driver import Outcome, available_cores, run_for_now
+from nbinfer.engine.progress import Display
+from nbinfer.engine.team import work
+from nbinfer.errors import ParametrizationError
+from nbinfer.variational.approximation import Approximation
+from nbinfer.variational.functions import TestFunction
+from nbinfer.variational.group import Group
+from nbinfer.variational.objective import ObjectiveFunction
+from nbinfer.variational.operators import Operator
+from nbinfer.variational.report import Verdict
+from nbinfer.variational.stein.crew import Crew
+from nbinfer.variational.stein.stein import Stein, joint_histogram
+from nbinfer.variational.stein.verdict import verdict_on
+from nbinfer.variational.steps import ObjectiveUpdates
+from nbinfer.variational.values import Shared
+
+Floats = NDArray[np.float64]
+
+#: Cores at most that `cores` may name.
+_MOST_CORES = 2**20
+
+
+class SteinUpdates(ObjectiveUpdates):
+    """Iterations that workers share out among themselves."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        op, fitting = self.objective.op, self.fitting
+        assert isinstance(op, KSD) and self.objective.tf is not None
+        is_drawn = not op.approx.all_histograms
+        n = fitting.settings.n_draws if is_drawn else len(joint_histogram(op.approx))
+        constant = op.approx.symbolic_normalizing_constant
+        self._crew = Crew(fitting, self.objective.tf, op.temperature, constant, n, is_drawn)
+        self._cores = 1 if fitting.bound.serial else op.workers
+        fitting.crew = self._crew
+
+    def load(self) -> None:
+        self._crew.load()
+        work.load()
+
+    def advance(self, until: int, display: Display) -> Outcome:
+        return run_for_now(self.fitting, until, self._cores, display)
+
+    def verdict(self, thorough: bool) -> Verdict:
+        if not thorough or self._crew.stein.is_drawn or not self.fitting.fit.done:
+            return Verdict()
+        found = self._crew.look()
+        return Verdict() if found is None else verdict_on(*found)
+
+
+class KSDObjective(ObjectiveFunction):
+    """The direction that the operator knows, pulled back to parameters; made by calling the operator.
+
+    Of n points z that are all rows of histograms the gradient of these is minus the direction `Stein.grad`; of draws
+    that of parameters is minus the sum of ``(dz_i / dparameters)^T grad_i``. `Stein.grad` is a mean over points, and no
+    further division takes place; the documents print one by n for draws, which their source does not have. It matters
+    to optimisers such as `adagrad_window` whose epsilon has the unit of a gradient.
+
+    Parameters
+    ----------
+    op : KSD
+        Of an approximation.
+    tf : Kernel
+        What it is applied to.
+
+    Raises
+    ------
+    ParametrizationError
+        If the operator is another.
+    """
+
+    op: KSD
+
+    def __init__(self, op: Operator, tf: TestFunction | None) -> None:
+        if not isinstance(op, KSD):
+            raise ParametrizationError(f"op must be KSD, got {type(op).__name__}.")
+        super().__init__(op, tf)
+
+    @property
+    def kind(self) -> type[ObjectiveUpdates]:
+        return SteinUpdates
+
+    @property
+    def obj_params(self) -> list[Shared]:
+        return self.approx.params if self.approx.all_histograms else super().obj_params
+
+    def moved(self, more: Any) -> list[Group]:
+        """Return the groups whose parameters a fit moves: all, where they are particles."""
+        return list(self.approx.groups) if self.approx.all_histograms else super().moved(more)
+
+    def updates(  # type: ignore[override]
+        self,
+        obj_n_mc: int | None = None,
+        more_obj_params: Sequence[Shared] | None = None,
+        tf_n_mc: int | None = None,
+        more_tf_params: Sequence[Shared] | None = None,
+        **others: Any,
+    ) -> ObjectiveUpdates:
+        """Return the steps of a fit.
+
+        Parameters
+        ----------
+        obj_n_mc : int, optional
+            Draws of each iteration, where there are no particles. Default 1.
+        more_obj_params : sequence of Shared or array, optional
+            Parameters that the user gave to groups, and that are to be moved, too.
+        tf_n_mc : None
+            Not used.
+        more_tf_params : None
+            Not used.
+        **others : object
+            As in `ObjectiveFunction.updates`.
+
+        Returns
+        -------
+        updates : SteinUpdates
+
+        Raises
+        ------
+        ParametrizationError
+            If all particles are equal, or there are fewer than two and their median distance is asked for.
+        """
+        if tf_n_mc is not None or more_tf_params or self.test_params:
+            raise ParametrizationError(
+                "a kernel has no parameters to maximise over, and tf_n_mc and more_tf_params mean nothing here."
+            )
+        spread = bool(getattr(self.tf, "needs_spread", False))
+        if self.approx.all_histograms:
+            if obj_n_mc is not None:
+                raise ParametrizationError("all particles move in each iteration, and obj_n_mc means nothing here.")
+            _check_particles(joint_histogram(self.approx), spread)
+        elif spread and (obj_n_mc or 1) < 2:
+            raise ParametrizationError(
+                f"obj_n_mc must be at least 2, for the median distance of draws gives the bandwidth of {self.tf!r}, "
+                f"got {obj_n_mc or 1}; take some hundred, or give the kernel a bandwidth."
+            )
+        return super().updates(obj_n_mc, more_obj_params=more_obj_params, **others)
+
+
+def _check_particles(rows: Floats, spread: bool) -> None:
+    if spread and len(rows) < 2:
+        raise ParametrizationError(
+            f"n_particles must be at least 2 for a kernel whose bandwidth is their median distance, got {len(rows)}; "
+            "give it one, such as kernel=nb.RBF(bandwidth=1.0)."
+        )
+    if len(rows) > 1 and (rows == rows[0]).all():
+        raise ParametrizationError(
+            f"all {len(rows)} particles are equal, and equal particles never part; begin with jitter > 0."
+        )
+
+
+class KSD(Operator):
+    """The kernel Stein discrepancy of q from the posterior, by the direction in which it falls [1]_.
+
+    Parameters
+    ----------
+    approx : Approximation
+        What is fitted: particles, which are rows of histograms; or anything else, of which draws are taken.
+    temperature : float
+        What the density part of the direction is divided by. Above 1 particles come to lie further apart: up to the
+        length of steps the repulsive part is multiplied by it. With a kernel that sees first and second moments alone
+        their variance is `temperature` times that of the posterior. It widens what has collapsed in many dimensions, by
+        an amount that has nothing to do with the posterior; it cures no collapse, and where there is none it makes
+        variances wrong. Leave it at 1 unless you know the variance you want.
+    cores : int, optional
+        Threads that share gradients and kernel out among themselves. Default: all. The result does not depend on it.
+
+    Raises
+    ------
+    ValueError
+        If `temperature` is not positive.
+
+    References
+    ----------
+    .. [1] Q. Liu and D. Wang, "Stein variational gradient descent: a general purpose Bayesian inference algorithm",
+       NeurIPS (2016).
+    """
+
+    has_test_function = True
+    returns_loss = False
+    require_logq = False
+    takes_batches = False
+    objective_class = KSDObjective
+
+    def __init__(self, approx: Approximation, temperature: float = 1.0, cores: int | None = None) -> None:
+        super().__init__(approx)
+        positive("temperature", temperature)
+        if cores is not None:
+            count("cores", cores, 1, _MOST_CORES)
+        self.temperature, self.workers = float(temperature), cores or available_cores()
+
+    def apply(self, f: TestFunction | None, z: Floats) -> tuple[float, Floats, list[Floats]]:
+        """Return minus the direction at draws, see `Stein.grad`, as the derivative of a value that nobody knows.
+
+        Parameters
+        ----------
+        f : Kernel
+        z : ndarray, shape (draws, dim)
+
+        Returns
+        -------
+        value : float
+            NaN.
+        to_draws : ndarray, shape (draws, dim)
+        to_function : list
+            Empty.
+        """
+        return np.nan, -Stein.at(self.approx, f, self.temperature, z).grad, []
+
+    def __call__(self, f: Any = None) -> Any:
+        if isinstance(f, type):
+            raise TypeError(f"kernel must be an object, such as nb.RBF(), got the class {f.__name__}.")
+        return super().__call__(f)

@@ -1,0 +1,59 @@
+"""What particles say of themselves at the end: whether they rest, and whether they are as far apart as they should be.
+
+Under the posterior the mean of ``-(x - c) . grad log p(x)`` is the number of coordinates, whatever c is (Stein's
+identity, by parts). Of particles that are too close together it is less: for a normal posterior it is the sum of their
+variances over those of the posterior. That needs nothing but the scores which they move by.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.variational.report import Verdict
+
+Floats = NDArray[np.float64]
+
+#: Particles rest if no force moves one by more than this share of a standard deviation in a step of length 1.
+AT_REST = 1e-3
+#: Particles have collapsed if their spread is less than this share of what the scores ask for.
+COLLAPSED = 0.75
+
+
+def spread_of(points: Floats, scores: Floats) -> float:
+    """Return the spread of particles as a share of what their scores ask for; 1 for draws of the posterior.
+
+    Parameters
+    ----------
+    points, scores : ndarray, shape (n, dim)
+        Particles, and gradients of the log density there.
+    """
+    return float(-np.mean((points - points.mean(axis=0)) * scores))
+
+
+def verdict_on(points: Floats, scores: Floats, forces: Floats) -> Verdict:
+    """Return what is to be said of particles at the end.
+
+    Parameters
+    ----------
+    points, scores, forces : ndarray, shape (n, dim)
+        Particles, gradients of the log density there, and forces on them.
+    """
+    problems = []
+    std = points.std(axis=0) if len(points) > 1 else np.ones(points.shape[1])
+    force = float(np.abs(forces * std).max())
+    spread, moving = spread_of(points, scores), force > AT_REST
+    if len(points) > 1 and spread < COLLAPSED:
+        what = "are too close together" if moving else "have collapsed"
+        problems.append(
+            f"The particles {what}: their spread is {spread:.2f} of what the gradients at them ask for, and "
+            "standard deviations are too small. So it goes where coordinates are many or particles few, and "
+            "temperature is no cure. Take means alone, fit by method='advi' or 'fullrank_advi', or sample with "
+            "nb.sample."
+        )
+    if moving:
+        problems.append(
+            f"The particles still move: the largest force is {force:.2g}, above {AT_REST:g}. Go on with refine, raise "
+            "n, or raise the learning rate."
+        )
+    return Verdict(not moving, tuple(problems), force=force)
