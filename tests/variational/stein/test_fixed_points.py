@@ -71,7 +71,7 @@ def test_the_documents_kernel_collapses_in_many_dimensions(dim, variance, n, opt
 def test_a_mixture():
     """The weights of two modes hang on what bridges them: a nearly flat direction."""
     start = stats.norm(0.0, 3.0).ppf((np.arange(200) + 0.5) / 200)
-    points = fitted(at(start, mixture()), 2000, nb.adam(learning_rate=lambda i: 0.1 / (1.0 + i / 500.0))).histogram
+    points = fitted(at(start, mixture()), 3000).histogram  # the noise of Adam would drift along that direction
     assert points.mean() == pytest.approx(0.457, abs=0.02)
     assert points.var() == pytest.approx(3.331, abs=0.05)
 
