@@ -94,7 +94,8 @@ class SVGD(ImplicitGradient):
     >>> import nbinfer as nb
     >>> model = nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * (p.x - 1.0) ** 2 / 0.25)
     >>> inference = nb.SVGD(50, model=model, random_seed=1)
-    >>> approx = inference.fit(1500, obj_optimizer=nb.adam(learning_rate=0.01), progressbar=False)
+    >>> falling = nb.adam(learning_rate=lambda i: 0.1 / (1 + i / 100))
+    >>> approx = inference.fit(1000, obj_optimizer=falling, progressbar=False)
     >>> float(approx.mean[0].round(2)), float(approx.std[0].round(2))
     (1.0, 0.48)
     """
