@@ -70,6 +70,8 @@ def _proposals():
 
 #: Fits that multiply matrices with NumPy, whose BLAS rounds as its kernels do: no table knows which they are.
 BY_BLAS = ("dadvi", "bam", "pathfinder")
+#: Those whose kernels are another's.
+ALIKE = ("asvgd",)
 
 
 def _fitted(method, **options):
@@ -111,7 +113,7 @@ RUNS = {
     "assigned": _sampled(mixture),
     "NUTS beside Slice": _sampled(eight_schools, [nb.NUTS(["mu", "eta"]), nb.Slice("tau")]),
     "iter_sample": _iterated,
-    **{f"fit {method}": _fitted(method) for method in methods.METHODS if method not in BY_BLAS},
+    **{f"fit {method}": _fitted(method) for method in methods.METHODS if method not in (*BY_BLAS, *ALIKE)},
 }
 
 

@@ -6,11 +6,12 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from nbinfer.arguments import MOST, count, is_number, mapping
+from nbinfer.arguments import MOST, count, function, is_number, mapping
 from nbinfer.errors import AEVBInferenceError, NbinferWarning, ParametrizationError, unseen
 from nbinfer.model import Model
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.inference import Inference
+from nbinfer.variational.operators import Operator
 from nbinfer.variational.single_group import Empirical, FullRank
 from nbinfer.variational.stein.kernels import rbf
 from nbinfer.variational.stein.operator import KSD
@@ -40,6 +41,13 @@ class ImplicitGradient(Inference):
     """
 
     def __init__(self, approx: Any, estimator: Any = KSD, kernel: Any = rbf, **kwargs: Any) -> None:
+        if not isinstance(estimator, type) or not issubclass(estimator, Operator):
+            raise TypeError(
+                f"estimator must be a subclass of Operator, such as nb.KSD, got {type(estimator).__name__}."
+            )
+        if isinstance(kernel, type):
+            raise TypeError(f"kernel must be an object, such as nb.RBF(), got the class {kernel.__name__}.")
+        function("kernel", kernel)
         super().__init__(estimator, approx, kernel, **kwargs)
 
 
@@ -94,7 +102,8 @@ class SVGD(ImplicitGradient):
     >>> import nbinfer as nb
     >>> model = nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * (p.x - 1.0) ** 2 / 0.25)
     >>> inference = nb.SVGD(50, model=model, random_seed=1)
-    >>> approx = inference.fit(1500, obj_optimizer=nb.adam(learning_rate=0.01), progressbar=False)
+    >>> falling = nb.adam(learning_rate=lambda i: 0.1 / (1 + i / 100))
+    >>> approx = inference.fit(1000, obj_optimizer=falling, progressbar=False)
     >>> float(approx.mean[0].round(2)), float(approx.std[0].round(2))
     (1.0, 0.48)
     """

@@ -69,7 +69,7 @@ def test_the_documents_kernel_collapses_in_many_dimensions(dim, variance, n, opt
 @long
 @quiet
 def test_a_mixture():
-    """The weights of two modes hang on what bridges them, a nearly flat direction: plain steps, as the values have it."""
+    """The weights of two modes hang on what bridges them, a nearly flat direction: plain steps, of no noise."""
     start = stats.norm(0.0, 3.0).ppf((np.arange(200) + 0.5) / 200)
     points = fitted(at(start, mixture()), 5000).histogram
     assert points.mean() == pytest.approx(0.457, abs=0.02)
