@@ -74,6 +74,11 @@ def test_every_public_name_comes_from_its_room_when_asked_for():
         nb.nothing  # noqa: B018
 
 
+def test_who_fits_imports_no_compiler():
+    code = "import nbinfer.variational, sys; print('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
 def test_who_samples_imports_none_of_it():
     code = "import nbinfer, sys; print([name for name in sys.modules if name.startswith('nbinfer.variational')])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbinfer.compile import Record, entry, floats_at, kernel, record_at
 from nbinfer.engine.state import State, floats
@@ -60,6 +61,12 @@ def changed_by(turn: int, width: int) -> int:
     for i in range(width):
         count += is_changed(i, turn, level)
     return count
+
+
+def which_change(turn: int, width: int) -> NDArray[np.bool_]:
+    """Return whether each coordinate of a row is changed; in plain Python, for to declare a layer compiles nothing."""
+    level = level_of.py_func(turn, width)
+    return np.array([is_changed.py_func(i, turn, level) for i in range(width)], bool)
 
 
 @kernel(reassociate=True)
@@ -212,17 +219,16 @@ class CouplingFlow(AbstractFlow):
 
     @classmethod
     def shapes(cls, width: int, turn: int = 0) -> Shapes:
-        size, changed = hidden_units.py_func(width), changed_by.py_func(turn, width)
+        size, changed = hidden_units.py_func(width), int(which_change(turn, width).sum())
         return {"w1": (size, width - changed), "b1": (size,), "w2": (2, changed, size), "b2": (2, changed)}
 
     @classmethod
     def spread(cls, width: int, turn: int = 0) -> dict[str, float]:
-        return {"w1": 1.0 / math.sqrt(width - changed_by.py_func(turn, width))}
+        return {"w1": 1.0 / math.sqrt((~which_change(turn, width)).sum())}
 
     @classmethod
     def inverse(cls, y: Floats, parameters: dict[str, Floats], turn: int = 0) -> Floats:
-        width = y.shape[1]
-        kept = np.array([not is_changed.py_func(i, turn, level_of.py_func(turn, width)) for i in range(width)])
+        kept = ~which_change(turn, y.shape[1])
         units = np.tanh(y[:, kept] @ parameters["w1"].T + parameters["b1"])
         raw, shift = units @ np.swapaxes(parameters["w2"], 1, 2) + parameters["b2"][:, None]
         x = y.copy()

@@ -124,7 +124,7 @@ MUTANTS = {
 
 
 @pytest.mark.parametrize("fault", MUTANTS)
-@pytest.mark.skipif(JIT, reason="the text is the same")
+@pytest.mark.skipif(JIT, reason="plain Python says the same of a mutant, without compiling it")
 def test_a_fault_is_seen(fault, monkeypatch):
     module, name, edit = MUTANTS[fault]
     monkeypatch.setattr(crews, name, getattr(faulty(module, edit), name))
@@ -132,7 +132,7 @@ def test_a_fault_is_seen(fault, monkeypatch):
         check_forces(np.random.default_rng(1).normal(size=(4, 2)), nb.RBF(), 1.5)
 
 
-@pytest.mark.skipif(JIT, reason="the text is the same")
+@pytest.mark.skipif(JIT, reason="plain Python says the same of a mutant, without compiling it")
 def test_particles_whose_repulsion_has_the_wrong_sign_fall_onto_each_other(monkeypatch):
     both = (REPULSION, ("(two * points[there + dim] - pull[dim + c])", "(pull[dim + c] - two * points[there + dim])"))
     monkeypatch.setattr(crews, "push", faulty(forces_, *both).push)
