@@ -11,6 +11,7 @@ from nbinfer.arguments import MOST
 from nbinfer.engine.driver import available_cores
 from nbinfer.model import Model, default_model
 from nbinfer.model.default import the_model
+from nbinfer.trace.backend import Backend, Memory
 
 #: Iterations of warm-up, at most where it ends as soon as it may.
 MOST_TUNE = 1000
@@ -93,16 +94,35 @@ def options_for(nuts_kwargs: Any, step_kwargs: Any) -> dict[str, dict[str, Any]]
     return {key: dict(value) for key, value in given.items()}
 
 
+def destination(model: Model, trace: Any) -> tuple[Backend, set[str] | None]:
+    """Return the back end that `trace` means, and the names that it keeps; None for all."""
+    backend = trace if isinstance(trace, Backend) else Memory(_names(trace))
+    backend.check()
+    return backend, _known(model, backend.vars)
+
+
 def kept_names(model: Model, trace: Any) -> set[str] | None:
-    """Return the names that the trace keeps; None for all."""
+    """Return the names that a trace in memory keeps; None for all."""
+    return _known(model, _names(trace))
+
+
+def _names(trace: Any) -> list[str] | None:
+    """Return a list of names as it is, or complain."""
     if trace is None:
         return None
     if isinstance(trace, str) or not isinstance(trace, Sequence) or not all(isinstance(n, str) for n in trace):
         raise TypeError(
             f"trace must be a list of names to keep, got {trace!r}. Other back-ends come with a later version."
         )
+    return list(trace)
+
+
+def _known(model: Model, names: list[str] | None) -> set[str] | None:
+    """Return the names as a set, all of which the model must have."""
+    if names is None:
+        return None
     known = [*model.parameters, *model.derived]
-    unknown = [name for name in trace if name not in known]
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(f"trace names {unknown[0]!r}, which the model lacks; it has {', '.join(known)}.")
-    return set(trace)
+    return set(names)

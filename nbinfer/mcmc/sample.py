@@ -14,7 +14,7 @@ from nbinfer.engine.progress import Display
 from nbinfer.engine.task import Task, finished
 from nbinfer.engine.team import work
 from nbinfer.errors import ConvergenceWarning, NbinferWarning, SamplingError
-from nbinfer.mcmc.arguments import check_count, cores_for, kept_names, model_and_draws, options_for, warm_up
+from nbinfer.mcmc.arguments import check_count, cores_for, destination, model_and_draws, options_for, warm_up
 from nbinfer.mcmc.assign import assign, listed, separated
 from nbinfer.mcmc.hamiltonian.init import check_scope, checked, initial_metric, initialised
 from nbinfer.mcmc.sampling import Sampling, divergence_error
@@ -148,7 +148,7 @@ def sample(
     check_scope(init, model, given)
     numbers = list(range(chain_idx, chain_idx + chains))
     sequences = seed_sequences(random_seed, chains)
-    kept = kept_names(model, trace)
+    backend, kept = destination(model, trace)
 
     assign(model, given, options)  # what is wrong with steps shows before an initialiser runs
     initial = initialised(init, model, sequences, numbers, n_init, progressbar, start)
@@ -156,7 +156,7 @@ def sample(
     sampling = Sampling(
         model, assigned, draws=draws, tune=most, numbers=numbers, sequences=sequences, jitter=initial.jitter,
         climb=initial.climb, start=initial.start if start is None else start, kept=kept, discard=discard_tuned_samples,
-        auto=auto,
+        auto=auto, store=backend.open,
     )  # fmt: skip
     display = display_of_chains(progressbar, numbers, most, most + draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from nbinfer.model import Model
 from nbinfer.model.code.extras import check_conditionals
 from nbinfer.random import key_of
 from nbinfer.trace import Trace
-from nbinfer.trace.store import MemoryStore, columns_of_draws, columns_of_statistics
+from nbinfer.trace.store import MemoryStore, Store, columns_of_draws, columns_of_statistics
 
 
 class Sampling:
@@ -52,6 +52,8 @@ class Sampling:
         Whether anything is stored.
     auto : bool
         Whether warm-up ends as soon as it may, if one step moves everything and can tell.
+    store : callable, optional
+        From chains, tune and draws to the store that they write to. Default: memory.
 
     Attributes
     ----------
@@ -64,6 +66,7 @@ class Sampling:
         As given.
     auto : bool
         Whether warm-up may end early.
+    store : Store
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Sampling:
         discard: bool = True,
         record: bool = True,
         auto: bool = False,
+        store: Callable[[int, int, int], Store] = MemoryStore,
     ) -> None:
         chains, keys = len(numbers), [key_of(s) for s in sequences]
         self._model, self.numbers, self._sequences = model, list(numbers), sequences
@@ -97,14 +101,15 @@ class Sampling:
             _warn_of_gradient(self.bound)
         points = starting_points(self.bound, model, start, jitter, keys, numbers, gradient, disperse)
         self._check_starts(steps, points, gradient)
-        self._store = MemoryStore(chains, tune, draws)
+        self.store = store(chains, tune, draws)
         self.auto = auto and len(steps) == 1 and steps[0].method.settles
-        self.chains = Chains(self.bound, steps, tune, numbers, keys, self._store.words, self.auto)
+        self.chains = Chains(self.bound, steps, tune, numbers, keys, self.store.words, self.auto)
         parts = (None if part[0] is None else np.array(part) for part in zip(*points, strict=True))
         self.chains.begin(slice(None), *parts, may_climb=climb and jitter and start is None)
-        columns = columns_of_draws(self._store, self.bound.columns, kept, warm_up=not discard) if record else []
-        statistics = columns_of_statistics(self._store, [m.statistics for m in self.methods]) if record else []
-        self.chains.wire(columns, statistics, self._store.thin)
+        columns = columns_of_draws(self.store, self.bound.columns, kept, warm_up=not discard) if record else []
+        statistics = columns_of_statistics(self.store, [m.statistics for m in self.methods]) if record else []
+        self.chains.wire(columns, statistics, self.store.thin)
+        self.store.ready()
 
     def _check_starts(self, steps: Sequence[Placed], points: Sequence[Any], gradient: bool) -> None:
         """Raise what is wrong with the model or the steps where the chains begin."""
@@ -124,8 +129,8 @@ class Sampling:
         seconds : float
             How long it took.
         """
-        done, groups = self.chains.progress["done"].copy(), self._store.groups
-        tune_done, draws_done = self._store.finished(done, self.chains.progress["skipped"])
+        done, groups = self.chains.progress["done"].copy(), self.store.groups
+        tune_done, draws_done = self.store.finished(done, self.chains.progress["skipped"])
         tune = "auto" if self.auto else self.tune
         tuned = int(tune_done.max())
         return Trace(
@@ -143,9 +148,9 @@ class Sampling:
             metric=metrics_of(self.chains, self.numbers),
         )
 
-    def _of_warm_up(self, group: str, most: int) -> dict[str, np.ndarray]:
+    def _of_warm_up(self, group: str, most: int) -> Mapping[str, np.ndarray]:
         """Return the arrays of a group; if chains may end it early, copies of the rows that are used."""
-        arrays = self._store.groups[group]
+        arrays = self.store.groups[group]
         return {name: array[:, :most].copy() for name, array in arrays.items()} if self.auto else arrays
 
 

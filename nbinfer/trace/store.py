@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,9 @@ class Store(ABC):
       meaning in its addresses, which are set anew.
 
     *After the run*, or between two draws of it, `groups` is what a trace shows and `finished` how much of it counts.
+    `notes` are texts about the run, JSON for what is no text; they outlive a run as the draws do. They are written
+    before `ready`, which is called once between the last request for memory and the first draw, and after the run,
+    before `close`.
 
     A run keeps every `thin`-th draw after warm-up, the last of each group: row k holds draw ``(k + 1) * thin - 1`` of
     those after warm-up, and statistics likewise. So a row is there as soon as its group is complete, the last row is
@@ -59,9 +62,12 @@ class Store(ABC):
         As given.
     groups : dict of dict of ndarray, shape (chain, row, ...)
         The arrays by the name of their group and their own; a group that nobody has asked for is empty.
+    notes : dict of str to str
+        What is to be known of the run, by name.
     """
 
     groups: Mapping[str, Mapping[str, NDArray[Any]]]
+    notes: MutableMapping[str, str]
 
     def __init__(self, chains: int, tune: int, draws: int, thin: int = 1) -> None:
         self.chains, self.tune, self.draws = chains, tune, draws
@@ -107,6 +113,12 @@ class Store(ABC):
             Words of a chain follow one another. Chains should not share a cache line: their workers write all the time.
         """
 
+    def ready(self) -> None:  # noqa: B027 - memory is good at once
+        """Make good what was asked for; nothing is asked for any more, and the first draw comes."""
+
+    def close(self) -> None:  # noqa: B027 - memory is good at once
+        """Make good what the run has left, its notes above all; nothing is written any more."""
+
     def rows_in(self, group: str) -> int:
         """Return the number of rows that each chain has in a group."""
         return self.tune if group.startswith(_WARM_UP) else self.draws // self.thin
@@ -136,6 +148,7 @@ class MemoryStore(Store):
     def __init__(self, chains: int, tune: int, draws: int, thin: int = 1) -> None:
         super().__init__(chains, tune, draws, thin)
         self.groups: dict[str, dict[str, NDArray[Any]]] = defaultdict(dict)
+        self.notes: dict[str, str] = {}
         self._words: dict[str, NDArray[np.int64]] = {}
 
     def array(self, group: str, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
