@@ -29,13 +29,15 @@ _REMEDIES = {
 class Datum(NamedTuple):
     """One entry of the data: a C-contiguous array of float64, int64 or bool, or a number of these types.
 
-    One that comes in batches has a `feed`, and the first of them for an array.
+    One that comes in batches has a `feed`, and the first of them for an array; `shape_of_all` is that of what these are
+    drawn from, if it is known, and stays known where the feed is not.
     """
 
     name: str
     array: np.ndarray
     scalar: bool
     feed: Feed | None = None
+    shape_of_all: tuple[int, ...] | None = None
 
     @property
     def kind(self) -> str:
@@ -65,7 +67,7 @@ class Datum(NamedTuple):
         words = np.zeros(max(-(-size // 8), 1), np.int64)
         array = words.view(np.uint8)[:size].view(self.array.dtype).reshape(self.array.shape)
         array[...] = self.array
-        return Datum(self.name, array, self.scalar)
+        return Datum(self.name, array, self.scalar, None, self.shape_of_all)
 
 
 def convert(name: str, value: Any, allow_nan: bool = False) -> Datum:
@@ -123,7 +125,7 @@ def convert(name: str, value: Any, allow_nan: bool = False) -> Datum:
 def _convert_feed(name: str, feed: Feed, allow_nan: bool) -> Datum:
     if feed.whole is not None and not allow_nan:
         convert(name, feed.whole)  # for its NaN
-    return convert(name, feed.example, allow_nan)._replace(feed=feed)
+    return convert(name, feed.example, allow_nan)._replace(feed=feed, shape_of_all=feed.shape_of_all)
 
 
 def _is_pandas(value: Any) -> bool:

@@ -42,7 +42,7 @@ class Feeds:
         self._versions = [feed.version for feed in self._feeds.values()]
         self._read = -1  # the batch that Python has read last
         self._known: dict[str, tuple[int, int]] = {}  # smallest and largest index that is in range
-        own = {name: convert(name, feed.example, True).copied() for name, feed in self._feeds.items()}
+        own = {name: convert(name, feed, True).copied() for name, feed in self._feeds.items()}
         self.model = model
         if own:
             self.model = Model.of(definition)
