@@ -113,8 +113,8 @@ class GeneratorData(Feed):
             return next(self)
         except StopIteration:
             raise StreamingError(
-                f"the generator of {self.name} is exhausted. Pass an endless one, such as one over itertools.cycle, or "
-                "a default; set_gen sets another."
+                f"the {self.name} is exhausted. Pass an endless one, such as one over itertools.cycle, or a default; "
+                "set_gen sets another."
             ) from None
 
     def __iter__(self) -> GeneratorData:

@@ -15,7 +15,7 @@ from nbinfer.random import seed_sequences
 from nbinfer.streaming.axes import sampled_axes, static_slices
 from nbinfer.streaming.feed import Feed
 from nbinfer.streaming.gather import Gather, can_gather, indices
-from nbinfer.streaming.sources import as_source, cast, extremes, is_mapped, is_read_by_python, missing_bytes, read
+from nbinfer.streaming.sources import as_source, cast, extremes, is_closed, is_mapped, is_read_by_python, missing_bytes, read
 
 _ALL: weakref.WeakSet[Minibatch] = weakref.WeakSet()
 
@@ -64,7 +64,7 @@ class Minibatch(Feed):
     TypeError
         If the data are no numbers, or an argument is of another kind.
     ValueError
-        If sizes do not fit the axes.
+        If sizes do not fit the axes, or the file of a dataset was closed.
 
     Warns
     -----
@@ -209,7 +209,12 @@ class Minibatch(Feed):
         return extremes(self.shared)
 
     def check(self) -> None:
-        """Raise StreamingError if there are fewer data than there were."""
+        """Raise StreamingError if there are fewer data than there were, or none."""
+        if is_closed(self.shared):
+            raise StreamingError(
+                f"the file of {self.name} was closed; keep it open as long as a fit lasts, or pass in_memory_size to "
+                "read the data once."
+            )
         now = tuple(self.shared.shape)
         if any(n < before for n, before in zip(now, self._shape_of_all, strict=True)):
             raise StreamingError(

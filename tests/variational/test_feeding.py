@@ -296,7 +296,7 @@ def test_numbers_may_come_from_a_generator():
 def test_the_end_of_a_generator_ends_the_fit_and_keeps_the_last_step():
     data = nb.generator(iter([Y[:10]] * 7))
     inference = advi(conjugate(data))
-    with pytest.raises(StreamingError, match=r"data 'y': the generator .* is exhausted"):
+    with pytest.raises(StreamingError, match="data 'y': the generator is exhausted"):
         inference.fit(20, progressbar=False)
     expected = advi(conjugate(nb.generator(iter([Y[:10]] * 7)))).fit(7, progressbar=False)
     alike(inference.approx, expected)
