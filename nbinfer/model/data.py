@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import keyword
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -112,20 +112,46 @@ def convert(name: str, value: Any, allow_nan: bool = False) -> Datum:
         raise ModelError(f"data {name!r} must fit int64, got {int(array.max())}; convert it to float64")
     scalar = array.ndim == 0
     array = np.asarray(array, _KINDS[array.dtype.kind], order="C")
-    if array.dtype.kind == "f" and not allow_nan and np.isnan(array).any():
-        index = tuple(int(i) for i in np.argwhere(np.isnan(array))[0])
-        count = int(np.isnan(array).sum())
-        raise ModelError(
-            f"data {name!r} must not hold NaN, got {count}, the first at index {index}. Remove or impute them, "
-            f"or if the density handles them, allow them with Model(..., allow_nan=[{name!r}])"
-        )
+    if not allow_nan:
+        check_nan(name, array)
     return Datum(name, array, scalar)
 
 
 def _convert_feed(name: str, feed: Feed, allow_nan: bool) -> Datum:
     if feed.whole is not None and not allow_nan:
         convert(name, feed.whole)  # for its NaN
-    return convert(name, feed.example, allow_nan)._replace(feed=feed, shape_of_all=feed.shape_of_all)
+    return convert_batch(name, feed, 0, feed.example, allow_nan)._replace(feed=feed, shape_of_all=feed.shape_of_all)
+
+
+def convert_batch(name: str, feed: Feed, number: int, batch: np.ndarray, allow_nan: bool) -> Datum:
+    """Turn a batch into a `Datum` without a feed; messages say where in all data an element is.
+
+    Parameters
+    ----------
+    name : str
+        Name of the entry.
+    feed : Feed
+        What it comes from.
+    number : int
+        Of the batch.
+    batch : ndarray
+    allow_nan : bool
+        As in `convert`.
+    """
+    datum = convert(name, batch, True)
+    if not allow_nan:
+        check_nan(name, datum.array, lambda index: feed.place(index, number))
+    return datum
+
+
+def check_nan(name: str, array: np.ndarray, place: Callable[[tuple[int, ...]], str] = "index {}".format) -> None:
+    """Raise ModelError if there is NaN in an entry; `place` says in words where an element is."""
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        first = place(tuple(int(i) for i in np.argwhere(np.isnan(array))[0]))
+        raise ModelError(
+            f"data {name!r} must not hold NaN, got {int(np.isnan(array).sum())}, the first at {first}. Remove or impute "
+            f"them, or if the density handles them, allow them with Model(..., allow_nan=[{name!r}])"
+        )
 
 
 def _is_pandas(value: Any) -> bool:

@@ -45,6 +45,18 @@ class Feed:
         """
         raise NotImplementedError
 
+    def place(self, index: tuple[int, ...], number: int) -> str:
+        """Return in words where an element of a batch is.
+
+        Parameters
+        ----------
+        index : tuple of int
+            In the batch.
+        number : int
+            Of the batch.
+        """
+        return f"index {index} of a batch"
+
     def check(self) -> None:
         """Raise StreamingError if what the batches are taken from is no longer there."""
 

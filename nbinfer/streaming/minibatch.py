@@ -185,6 +185,19 @@ class Minibatch(Feed):
         drawn = [axis.size is not None for axis in self._axes]
         return cast(read(self.shared, self.indices(number), drawn), self.dtype)
 
+    def place(self, index: tuple[int, ...], number: int) -> str:
+        """Return in words where in all data an element of a batch is.
+
+        Parameters
+        ----------
+        index : tuple of int
+            In the batch.
+        number : int
+            Of the batch.
+        """
+        chosen = tuple(int(of_axis[i]) for of_axis, i in zip(self.indices(number), index, strict=True))
+        return f"index {chosen} of all"
+
     def batch_at(self, places: Mapping[tuple[int, int], int]) -> np.ndarray:
         """Return a batch that might be drawn: some axes that are sampled repeat one index.
 

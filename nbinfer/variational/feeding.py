@@ -12,7 +12,7 @@ import numpy as np
 from nbinfer.compile import address_of
 from nbinfer.errors import StreamingError
 from nbinfer.model import Model
-from nbinfer.model.data import Datum, convert
+from nbinfer.model.data import Datum, convert, convert_batch
 from nbinfer.model.definition import Definition
 from nbinfer.streaming import Feed, Minibatch
 from nbinfer.streaming.gather import Gather, fill
@@ -87,6 +87,17 @@ class Feeds:
             with _named(name):
                 self._feeds[name].check()
 
+    def search(self, first: int, end: int) -> None:
+        """Raise ModelError if a batch from `first` until `end` holds NaN, of those that compiled code reads from files.
+
+        They are not looked at on their way, and a fit has this done where a density is not finite.
+        """
+        allowed = self.model.definition.allow_nan
+        for name in self._jobs:
+            feed = self._feeds[name]
+            for number in range(first, end) if feed.whole is None and name not in allowed else ():
+                convert_batch(name, feed, number, feed.batch(number), False)
+
     def gather(self, number: int) -> None:
         """Write the batch of an iteration, of all that compiled code reads."""
         self.check()
@@ -128,7 +139,7 @@ class Feeds:
         new: dict[str, Datum] = {}
         for name, feed in self.by_python.items():
             with _named(name):
-                new[name] = convert(name, feed.batch(number), name in definition.allow_nan)
+                new[name] = convert_batch(name, feed, number, feed.batch(number), name in definition.allow_nan)
         self._check_indices(_with(definition, new), new)
         self._read = number
         for name, datum in new.items():

@@ -118,6 +118,7 @@ class Fitting(Jobs):
         self.losses = np.zeros(0)
         self.keeps_losses = True
         self._begun = 0  # iterations of earlier fits
+        self._seen = 0, 0  # iterations and skipped draws at the last look
         self._rates = np.zeros(0)
         self._views: list[tuple[Shared, NDArray[np.float64]]] = []
         self._begin(moving)
@@ -160,10 +161,16 @@ class Fitting(Jobs):
     def feed(self) -> None:
         """Read the next iteration's batch of everything."""
         self.ask()
-        self.feeds.gather(int(self.fit.done))
+        done = int(self.fit.done)
+        self.feeds.gather(done)
+        self.feeds.search(done, done + 1)
 
     def look(self) -> bool:
         self.feeds.check()
+        done, skipped = int(self.fit.done), int(self.fit.skipped)
+        if skipped > self._seen[1]:
+            self.feeds.search(self._seen[0], done + (self.fit.status != Status.OK))  # one more that was not finished
+        self._seen = done, skipped
         return False
 
     def scale_cost(self, scaled: bool) -> None:
@@ -247,6 +254,7 @@ class Fitting(Jobs):
         """Count iterations on from those of an earlier fit, so that no noise is used twice."""
         self.losses = losses
         self.fit.done = self._begun = len(losses)
+        self._seen = len(losses), 0
         self.progress["done"] = len(losses)
 
     def check_start(self, position: NDArray[np.float64]) -> None:

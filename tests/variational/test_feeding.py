@@ -377,6 +377,34 @@ def test_an_index_out_of_range_names_entry_and_row():
     assert len(inference.approx.hist) == 2
 
 
+@pytest.mark.parametrize("inference", [nb.ADVI, lambda **given: nb.Inference(InPython, nb.MeanField(**given))])
+def test_nan_in_a_file_ends_the_fit_and_is_told_by_its_place(tmp_path, inference):
+    """Nobody has looked at all of it before, and a batch that holds it would be passed over as one without density."""
+    h5py = pytest.importorskip("h5py")
+    y = Y.copy()
+    rows = nb.Minibatch(Y, 10)
+    place = next(int(i) for i in rows.indices(4)[0] if all(i not in rows.indices(k)[0] for k in range(4)))
+    y[place] = np.nan
+    y.tofile(tmp_path / "y")
+    message = rf"data 'y' must not hold NaN, got \d, the first at index \({place},\) of all\. Remove"
+    with h5py.File(tmp_path / "y.h5", "w") as file:
+        for source in (np.memmap(tmp_path / "y", np.float64, "r"), file.create_dataset("y", data=y)):
+            fit = inference(model=conjugate(nb.Minibatch(source, 10)), random_seed=1)
+            with pytest.raises(nb.errors.ModelError, match=message):
+                fit.fit(50, obj_n_mc=3, progressbar=False)
+            four = inference(model=conjugate(rows), random_seed=1)
+            four.begin(obj_n_mc=3)
+            four.run(4, False, judged=False)
+            np.testing.assert_array_equal(fit.approx.mean, four.approx.mean)
+            np.testing.assert_array_equal(fit.approx.std, four.approx.std)
+    y[place], y[rows.indices(0)[0][3]] = 0.0, np.nan
+    y.tofile(tmp_path / "y")
+    with pytest.raises(nb.errors.ModelError, match=rf"the first at index \({rows.indices(0)[0][3]},\) of all"):
+        conjugate(nb.Minibatch(np.memmap(tmp_path / "y", np.float64, "r"), 10))
+    with pytest.raises(nb.errors.ModelError, match=r"the first at index \(2,\) of a batch"):
+        advi(conjugate(nb.generator(iter([Y[:4], [1.0, 2.0, np.nan]])))).fit(5, progressbar=False)
+
+
 def test_a_source_that_shrinks_ends_the_fit(tmp_path):
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "y.h5", "w") as file:
