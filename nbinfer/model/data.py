@@ -118,6 +118,11 @@ def convert(name: str, value: Any, allow_nan: bool = False) -> Datum:
 
 
 def _convert_feed(name: str, feed: Feed, allow_nan: bool) -> Datum:
+    if isinstance(feed, GeneratorData) and feed.keys:
+        raise ModelError(
+            f"data {name!r} must be an array, got a generator of several, {', '.join(map(repr, feed.keys))}; pass one of "
+            f"them, {name}[{feed.keys[0]!r}]"
+        )
     if feed.whole is not None and not allow_nan:
         convert(name, feed.whole)  # for its NaN
     return convert_batch(name, feed, 0, feed.example, allow_nan)._replace(feed=feed, shape_of_all=feed.shape_of_all)

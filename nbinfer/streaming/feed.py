@@ -35,6 +35,20 @@ class Feed:
         """Shape of all data, if it is known."""
         return None
 
+    @property
+    def source(self) -> Feed:
+        """What is asked for batches: itself, or what it is a part of."""
+        return self
+
+    def part_of(self, batch: Any) -> np.ndarray:
+        """Return its own part of a batch of the source.
+
+        Parameters
+        ----------
+        batch : ndarray or object
+        """
+        return batch  # type: ignore[no-any-return]
+
     def batch(self, number: int) -> np.ndarray:
         """Return the batch of an iteration.
 

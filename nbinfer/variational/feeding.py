@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -137,9 +138,13 @@ class Feeds:
             return {}
         others: dict[str, Datum] = {}
         new: dict[str, Datum] = {}
+        batches: dict[Feed, Any] = {}  # entries of one source are of one batch
         for name, feed in self.by_python.items():
             with _named(name):
-                new[name] = convert_batch(name, feed, number, feed.batch(number), name in definition.allow_nan)
+                if feed.source not in batches:
+                    batches[feed.source] = feed.source.batch(number)
+                batch = feed.part_of(batches[feed.source])
+                new[name] = convert_batch(name, feed, number, batch, name in definition.allow_nan)
         self._check_indices(_with(definition, new), new)
         self._read = number
         for name, datum in new.items():
@@ -214,3 +219,6 @@ def _named(name: str) -> Iterator[None]:
         yield
     except StreamingError as error:
         raise StreamingError(f"data {name!r}: {error}") from None
+    except Exception as error:
+        error.add_note(f"raised by what gives the batches of data {name!r}")
+        raise

@@ -286,6 +286,47 @@ def stats_prior(mu):
     return -0.5 * (mu / 0.1) ** 2 - np.log(0.1) - 0.5 * np.log(2.0 * np.pi)
 
 
+@pytest.mark.parametrize("form", [tuple, dict])
+def test_one_generator_may_give_several_entries(form):
+    """It is asked once for each iteration, and all entries are of one item; so is an entry by two names."""
+    data, pulled = columns(), []
+
+    def rows():
+        for k in itertools.count():
+            pulled.append(k)
+            part = {name: values[k : k + 6] for name, values in data.items()}
+            yield part if form is dict else tuple(part.values())
+
+    source = nb.generator(rows())
+    entries = {name: source[name if form is dict else k] for k, name in enumerate(data)}
+    one = advi(regression(entries)).fit(12, progressbar=False)
+    assert pulled == list(range(12))
+
+    def exchange(approx, losses, i):
+        plain.set_data(**{name: values[i : i + 6] for name, values in data.items()})
+
+    plain = regression({name: values[:6] for name, values in data.items()})
+    alike(one, advi(plain).fit(12, callbacks=[exchange], progressbar=False))
+    twice = nb.generator(iter([1.0, 2.0, 3.0]))
+    seen = []
+    model = conjugate(Y[:10], 1000, sigma=twice, tau=twice)
+    note = [lambda approx, losses, i: seen.append((approx.data["sigma"], approx.data["tau"]))]
+    advi(model).fit(3, callbacks=note, progressbar=False)
+    assert seen == [(1.0, 1.0), (2.0, 2.0), (3.0, 3.0)]
+
+
+def test_what_a_generator_raises_names_its_entry():
+    def breaks():
+        yield Y[:10]
+        raise ZeroDivisionError("mine")
+
+    inference = advi(conjugate(nb.generator(breaks())))
+    with pytest.raises(ZeroDivisionError, match="mine") as caught:
+        inference.fit(5, progressbar=False)
+    assert caught.value.__notes__ == ["raised by what gives the batches of data 'y'"]
+    assert len(inference.approx.hist) == 1
+
+
 def test_numbers_may_come_from_a_generator():
     model = conjugate(Y[:10], 1000, sigma=nb.generator(iter([1.0, 2.0, 4.0])))
     seen = []
