@@ -120,8 +120,8 @@ def convert(name: str, value: Any, allow_nan: bool = False) -> Datum:
 def _convert_feed(name: str, feed: Feed, allow_nan: bool) -> Datum:
     if isinstance(feed, GeneratorData) and feed.keys:
         raise ModelError(
-            f"data {name!r} must be an array, got a generator of several, {', '.join(map(repr, feed.keys))}; pass one of "
-            f"them, {name}[{feed.keys[0]!r}]"
+            f"data {name!r} must be an array, got a generator of several, {', '.join(map(repr, feed.keys))}; pass one, "
+            f"{name}[{feed.keys[0]!r}]"
         )
     if feed.whole is not None and not allow_nan:
         convert(name, feed.whole)  # for its NaN
@@ -153,9 +153,10 @@ def check_nan(name: str, array: np.ndarray, place: Callable[[tuple[int, ...]], s
     """Raise ModelError if there is NaN in an entry; `place` says in words where an element is."""
     if array.dtype.kind == "f" and np.isnan(array).any():
         first = place(tuple(int(i) for i in np.argwhere(np.isnan(array))[0]))
+        count = int(np.isnan(array).sum())
         raise ModelError(
-            f"data {name!r} must not hold NaN, got {int(np.isnan(array).sum())}, the first at {first}. Remove or impute "
-            f"them, or if the density handles them, allow them with Model(..., allow_nan=[{name!r}])"
+            f"data {name!r} must not hold NaN, got {count}, the first at {first}. Remove or impute them, "
+            f"or if the density handles them, allow them with Model(..., allow_nan=[{name!r}])"
         )
 
 

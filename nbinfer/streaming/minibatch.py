@@ -11,11 +11,21 @@ import numpy as np
 
 from nbinfer.arguments import MOST, count, function, instance, several
 from nbinfer.errors import NbinferWarning, StreamingError
-from nbinfer.random import seed_sequences
+from nbinfer.random import key_of, seed_sequences
 from nbinfer.streaming.axes import sampled_axes, static_slices
 from nbinfer.streaming.feed import Feed
 from nbinfer.streaming.gather import Gather, can_gather, indices
-from nbinfer.streaming.sources import as_source, cast, extremes, is_closed, is_mapped, is_read_by_python, missing_bytes, read
+from nbinfer.streaming.sources import (
+    as_source,
+    cast,
+    dtype_of_batches,
+    extremes,
+    is_closed,
+    is_mapped,
+    is_read_by_python,
+    missing_bytes,
+    read,
+)
 
 _ALL: weakref.WeakSet[Minibatch] = weakref.WeakSet()
 
@@ -105,7 +115,7 @@ class Minibatch(Feed):
             raise ValueError(f"data of {name} must have rows, got a number.")
         if in_memory_size is not None:
             source = np.array(source[tuple(static_slices(in_memory_size, len(source.shape)))])
-        self.dtype = _dtype(dtype, source.dtype)
+        self.dtype = dtype_of_batches(dtype, source.dtype)
         self.batch_size, self.in_memory_size, self.broadcastable = batch_size, in_memory_size, broadcastable
         self._axes = sampled_axes(batch_size, len(source.shape), self.random_seed)
         self._number = 0
@@ -153,6 +163,15 @@ class Minibatch(Feed):
         """All data, if they are in memory."""
         in_place = is_mapped(self.shared) or is_read_by_python(self.shared)
         return None if in_place else np.asarray(self.shared)
+
+    @property
+    def streams(self) -> dict[int, set[Any]]:
+        """What the indices of its sampled axes are drawn from, by their length: equal ones give equal indices."""
+        found: dict[int, set[Any]] = {}
+        for k, (axis, length) in enumerate(zip(self._axes, self._shape_of_all, strict=True)):
+            if axis.size is not None:
+                found.setdefault(length, set()).add((k, tuple(key_of(seed_sequences(axis.seed, 1)[0]))))
+        return found
 
     def indices(self, number: int) -> list[np.ndarray]:
         """Return the indices of a batch, for each axis.
@@ -423,16 +442,3 @@ def _seed(name: str, given: Any) -> np.random.SeedSequence:
         return seed_sequences(given, 1)[0]
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name}: {error}") from None
-
-
-def _dtype(given: Any, own: np.dtype) -> np.dtype:
-    """Return the dtype of batches."""
-    if given is None:
-        return own if own.kind in "biu" else np.dtype(np.float64)
-    try:
-        found: np.dtype = np.dtype(given)
-    except TypeError:
-        raise TypeError(f"dtype must be one of NumPy's, got {given!r}.") from None
-    if found.kind not in "biuf":
-        raise TypeError(f"dtype must be of real numbers, integers or booleans, got {found}.")
-    return found

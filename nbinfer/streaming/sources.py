@@ -85,6 +85,32 @@ _REMEDIES: list[tuple[Callable[[Any], bool], str]] = [
 ]
 
 
+def dtype_of_batches(given: Any, own: np.dtype) -> np.dtype:
+    """Return the dtype of batches.
+
+    Parameters
+    ----------
+    given : dtype or None
+        What the user asks for.
+    own : dtype
+        Of the data.
+
+    Raises
+    ------
+    TypeError
+        If it is none of real numbers, integers or booleans.
+    """
+    if given is None:
+        return own if own.kind in "biu" else np.dtype(np.float64)
+    try:
+        found: np.dtype = np.dtype(given)
+    except TypeError:
+        raise TypeError(f"dtype must be one of NumPy's, got {given!r}.") from None
+    if found.kind not in "biuf":
+        raise TypeError(f"dtype must be of real numbers, integers or booleans, got {found}.")
+    return found
+
+
 def cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Return numbers as another dtype; the same array, if it is theirs.
 

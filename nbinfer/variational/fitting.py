@@ -27,7 +27,7 @@ from nbinfer.variational.optimizers.descent import Extent as Moving
 from nbinfer.variational.optimizers.rule import Rule
 from nbinfer.variational.python_entry import raised_by
 from nbinfer.variational.values import Shared
-from nbinfer.variational.whole import of_all_data
+from nbinfer.variational.whole import of_all_data, of_all_rows
 
 #: Why a draw does not count where the model's density is finite.
 _OF_APPROXIMATION = "that of the approximation is not finite: lower the learning rate"
@@ -129,7 +129,8 @@ class Fitting(Jobs):
         self._definition = self._model.definition
         self._own = with_data(self._model, self.replacements)
         self.feeds = Feeds(self._own)
-        self.densities = Densities(self.feeds.model, self.settings.beta, self.settings.workers)
+        with self.feeds.explained(self.feeds.model.definition):
+            self.densities = Densities(self.feeds.model, self.settings.beta, self.settings.workers)
         self._whole: Densities | None = None if self.feeds else self.densities
 
     def follow_data(self) -> None:
@@ -143,7 +144,8 @@ class Fitting(Jobs):
     def whole(self) -> Densities:
         """The density by all data, or estimated by batches where these are not in memory."""
         if self._whole is None:
-            self._whole = of_all_data(self._own)
+            with self.feeds.explained(of_all_rows(self._own).definition):
+                self._whole = of_all_data(self._own)
         return self._whole
 
     def needs_all_data(self) -> None:

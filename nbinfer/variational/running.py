@@ -146,6 +146,7 @@ def _failure(outcome: Outcome, updates: ObjectiveUpdates) -> BaseException | Non
     if outcome.error is not None and outcome.point is not None:
         where = updates.fitting.bound.describe(outcome.point.position)
         outcome.error.add_note(f"in iteration {int(updates.fitting.fit.done)} at {where}; the approximation is kept")
+        updates.fitting.feeds.explain(outcome.error, updates.fitting.bound.definition)
     return outcome.error
 
 

@@ -101,7 +101,9 @@ def test_several_entries_must_stay_what_they_were():
         rows.set_default(y)
     rows.set_default((y + 1.0, y))
     assert next(rows)[0][0] == 1.0
-    with pytest.raises(nb.errors.ModelError, match=r"data 'y' must be an array, got a generator of several, 0, 1; pass"):
+    with pytest.raises(
+        nb.errors.ModelError, match=r"data 'y' must be an array, got a generator of several, 0, 1; pass"
+    ):
         nb.Model({"x": nb.real()}, logp=lambda p, d: p.x, data={"y": rows})
 
 
