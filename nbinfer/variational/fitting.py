@@ -170,8 +170,9 @@ class Fitting(Jobs):
     def look(self) -> bool:
         self.feeds.check()
         done, skipped = int(self.fit.done), int(self.fit.skipped)
-        if skipped > self._seen[1]:
-            self.feeds.search(self._seen[0], done + (self.fit.status != Status.OK))  # one more that was not finished
+        failed = self.fit.status not in (Status.OK, Status.STOPPED)
+        if failed or skipped > self._seen[1]:
+            self.feeds.search(self._seen[0], done + failed)  # the last one was not finished
         self._seen = done, skipped
         return False
 
