@@ -14,9 +14,10 @@ from nbinfer.variational.report import Verdict
 
 Floats = NDArray[np.float64]
 
-#: Particles rest if no force moves one by more than this share of a standard deviation in a step of length 1. At forces
-#: of 0.007 to 0.02, where the default optimiser leaves them after 10 000 iterations, means were off by up to 0.5 and
-#: standard deviations by up to a factor of three, of 12 posteriors; at 0.003 or less by 0.05 and 2 %.
+#: Particles rest if no force on one is larger, in units of one over a standard deviation. Of 12 posteriors, forces of
+#: 0.007 to 0.02, at which the default optimiser leaves particles after 10 000 iterations, meant means that were off by
+#: up to half a standard deviation, and standard deviations by up to a factor of three; 0.003 or less, but for one, by
+#: 0.07 and 3 %.
 AT_REST = 1e-3
 #: Particles have collapsed if their spread is less than this share of what the scores ask for.
 COLLAPSED = 0.75
@@ -55,8 +56,8 @@ def verdict_on(points: Floats, scores: Floats, forces: Floats) -> Verdict:
         )
     if moving:
         problems.append(
-            f"The particles still move: the largest force is {force:.2g}, above {AT_REST:g}. Go on with refine, raise n, "
-            "or take steps that are long at first and fall, such as obj_optimizer=nb.adam(learning_rate=lambda i: 0.1 / "
-            "(1 + i / 300)); on batches of data they must fall."
+            f"The particles still move: the largest force is {force:.2g}, above {AT_REST:g}. Go on with refine, raise "
+            "n, or take steps that are long at first and fall, such as obj_optimizer=nb.adam(learning_rate=lambda i: "
+            "0.1 / (1 + i / 300)); on batches of data they must fall."
         )
     return Verdict(not moving, tuple(problems), force=force)

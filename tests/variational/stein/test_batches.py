@@ -112,7 +112,7 @@ def test_what_ends_a_fit(tmp_path):
 
     Y.tofile(tmp_path / "y")
     inference = svgd(conjugate(nb.Minibatch(np.memmap(tmp_path / "y", np.float64, "r"), 10)))
-    with pytest.raises(StreamingError, match="data 'y': the file of Minibatch, .*, lacks 3904 of the bytes"):
+    with pytest.raises(StreamingError, match=r"data 'y': the file of Minibatch, .*, lacks 3904 of the bytes"):
         fitted(inference, 8, ADAM, callbacks=[cut])
     assert len(inference.hist) == 1
     with pytest.warns(NbinferWarning, match="no total_size says"):
