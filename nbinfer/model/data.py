@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.compile import address_of
-from nbinfer.errors import ModelError
+from nbinfer.errors import ModelError, StreamingError
 from nbinfer.streaming import Feed, GeneratorAdapter, GeneratorData
 
 _KINDS = {"b": "bool", "i": "int64", "u": "int64", "f": "float64"}
@@ -125,7 +125,11 @@ def _convert_feed(name: str, feed: Feed, allow_nan: bool) -> Datum:
         )
     if feed.whole is not None and not allow_nan:
         convert(name, feed.whole)  # for its NaN
-    return convert_batch(name, feed, 0, feed.example, allow_nan)._replace(feed=feed, shape_of_all=feed.shape_of_all)
+    try:
+        first = feed.example
+    except StreamingError as error:
+        raise StreamingError(f"data {name!r}: {error}") from None
+    return convert_batch(name, feed, 0, first, allow_nan)._replace(feed=feed, shape_of_all=feed.shape_of_all)
 
 
 def convert_batch(name: str, feed: Feed, number: int, batch: np.ndarray, allow_nan: bool) -> Datum:

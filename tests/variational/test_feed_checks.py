@@ -108,6 +108,21 @@ def test_nan_in_a_file_ends_the_fit_and_is_told_by_its_place(tmp_path, inference
         advi(conjugate(nb.generator(iter([Y[:4], [1.0, 2.0, np.nan]])))).fit(5, progressbar=False)
 
 
+def test_a_file_that_is_closed_ends_the_fit(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    file = h5py.File(tmp_path / "y.h5", "w")
+    rows = nb.Minibatch(file.create_dataset("y", data=Y), 10)
+    model = conjugate(rows)
+    inference = advi(model)
+    message = "data 'y': the file of Minibatch was closed; keep it open"
+    with pytest.raises(StreamingError, match=message):
+        inference.fit(20, callbacks=[lambda approx, losses, i: file.close() if i == 3 else None], progressbar=False)
+    assert len(inference.approx.hist) == 3
+    for late in (lambda: advi(model).fit(5, progressbar=False), lambda: conjugate(rows)):
+        with pytest.raises(StreamingError, match=message):
+            late()
+
+
 def test_a_source_that_shrinks_ends_the_fit(tmp_path):
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "y.h5", "w") as file:

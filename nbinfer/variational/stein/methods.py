@@ -10,7 +10,7 @@ from nbinfer.arguments import MOST, count, from_zero, mapping
 from nbinfer.errors import AEVBInferenceError, NbinferWarning, ParametrizationError, unseen
 from nbinfer.model import Model
 from nbinfer.variational.approximation import Approximation
-from nbinfer.variational.inference import Inference
+from nbinfer.variational.inference import Inference, calls_above
 from nbinfer.variational.operators import Operator
 from nbinfer.variational.single_group import Empirical, FullRank
 from nbinfer.variational.stein.kernels import rbf
@@ -201,7 +201,7 @@ class ASVGD(ImplicitGradient):
                 "ASVGD is experimental: what it finds depends on obj_n_mc, on the kernel and on temperature, and "
                 "standard deviations tend to be too small. Look at approx.khat.",
                 NbinferWarning,
-                2,
+                calls_above(),
             )
         given = {"local_rv": local_rv, "random_seed": random_seed, "start": start, "start_sigma": start_sigma}
         if approx is None:

@@ -31,8 +31,9 @@ def test_by_name():
     assert np.isnan(approx.hist).all()
     assert len(approx.hist) == 3
     assert np.isnan(approx.khat)
-    with pytest.warns(NbinferWarning, match="experimental"):
+    with pytest.warns(NbinferWarning, match="experimental") as caught:
         approx = nb.fit(2, method="asvgd", model=several(), obj_n_mc=5, random_seed=1, progressbar=False)
+    assert caught[0].filename == __file__
     assert isinstance(approx, nb.FullRank)
     with pytest.raises(TypeError, match="inf_kwargs names 'particles'; SVGD takes n_particles, jitter, estimator"):
         nb.fit(2, method="svgd", model=several(), inf_kwargs={"particles": 7})
