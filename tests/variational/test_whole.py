@@ -79,6 +79,10 @@ def test_replacements():
     for given, rows in ((Y[:7], 7), (batches.shared, 1000), (batches.eval(), 10)):
         assert approx.sample_node(of_rows, 3, more_replacements={"y": given}).shape == (3, rows)
         assert approx.sample_node(of_rows, 3, more_replacements={batches: given}).shape == (3, rows)
+    with pytest.raises(
+        TypeError, match=r"more_replacements\['y'\] must be an array, got a Minibatch of \(1000,\); pass"
+    ):
+        approx.sample_node(of_rows, 3, more_replacements={"y": batches})
     full = advi(model).fit(20, more_replacements={"y": batches.shared}, progressbar=False)
     alike(full, advi(conjugate(Y)).fit(20, progressbar=False))
     with pytest.raises(ValueError, match="more_replacements names <Minibatch"):
