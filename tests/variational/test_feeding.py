@@ -314,6 +314,14 @@ def test_the_end_of_a_generator_ends_the_fit_and_keeps_the_last_step():
     assert np.isfinite(inference.approx.hist).all()
 
 
+def test_rows_may_come_in_their_order():
+    """Ten batches of a hundred go through all rows once."""
+    data, seen = nb.generator(Y[k : k + 100] for k in range(0, 1000, 100)), []
+    note = [lambda approx, losses, i: seen.append(approx.data["y"])]
+    advi(conjugate(data)).fit(10, callbacks=note, progressbar=False)
+    np.testing.assert_array_equal(np.concatenate(seen), Y)
+
+
 def test_an_endless_generator_leaves_no_batches_behind():
     alive, most = [], [0]
 
