@@ -118,10 +118,10 @@ def convert(name: str, value: Any, allow_nan: bool = False) -> Datum:
 
 
 def _convert_feed(name: str, feed: Feed, allow_nan: bool) -> Datum:
-    if isinstance(feed, GeneratorData) and feed.keys:
+    if isinstance(feed, GeneratorData) and feed.parts:
         raise ModelError(
-            f"data {name!r} must be an array, got a generator of several, {', '.join(map(repr, feed.keys))}; pass one, "
-            f"{name}[{feed.keys[0]!r}]"
+            f"data {name!r} must be an array, got a generator of several, {', '.join(map(repr, feed.parts))}; pass "
+            f"one, {name}[{feed.parts[0]!r}]"
         )
     if feed.whole is not None and not allow_nan:
         convert(name, feed.whole)  # for its NaN

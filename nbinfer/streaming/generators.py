@@ -115,7 +115,7 @@ class GeneratorData(Feed):
         return self._adapter.example
 
     @property
-    def keys(self) -> list[Any]:
+    def parts(self) -> list[Any]:
         """What to ask for entries by, where it yields tuples or dicts: ``data={"X": rows[0], "y": rows[1]}``."""
         shape = self._adapter.shape
         return list(shape) if isinstance(shape, dict) else []
@@ -214,8 +214,8 @@ class GeneratorPart(Feed):
     """
 
     def __init__(self, source: GeneratorData, key: Any) -> None:
-        if key not in source.keys:
-            there = f"has {', '.join(map(repr, source.keys))}" if source.keys else "is of arrays, which have no parts"
+        if key not in source.parts:
+            there = f"has {', '.join(map(repr, source.parts))}" if source.parts else "is of arrays, which have no parts"
             raise KeyError(f"{key!r} is no part of what the generator yields, which {there}.")
         self._source, self._key = source, key
 

@@ -130,6 +130,7 @@ class Minibatch(Feed):
         in_place = is_mapped(source) or is_read_by_python(source)
         self.shared: Any = source if in_place else cast(source, self.dtype)
         self._shape_of_all = tuple(int(length) for length in source.shape)
+        self._extremes: list[tuple[int, tuple[int, ...]]] | None = None
         for axis, length in zip(self._axes, self._shape_of_all, strict=True):
             if axis.size is not None and axis.size > length:
                 warnings.warn(
@@ -237,8 +238,10 @@ class Minibatch(Feed):
         return cast(read(self.shared, chosen, [axis.size is not None for axis in self._axes]), self.dtype)
 
     def extremes(self) -> list[tuple[int, tuple[int, ...]]]:
-        """Return the smallest and the largest number of all data, each with its place."""
-        return extremes(self.shared)
+        """Return the smallest and the largest number of all data, each with its place; they are looked at once."""
+        if self._extremes is None:
+            self._extremes = extremes(self.shared)
+        return self._extremes
 
     def check(self) -> None:
         """Raise StreamingError if there are fewer data than there were, or none."""

@@ -67,7 +67,7 @@ def test_tuples_and_dicts_are_several_entries():
         ([(1, y), (2, y)], [0, 1]),
     ):
         rows = nb.generator(iter([items[0], tuple(items[1]) if isinstance(items[1], list) else items[1]]))
-        assert rows.keys == keys
+        assert rows.parts == keys
         first, second = rows[keys[0]], rows[keys[1]]
         assert first.source is second.source is rows
         assert first.example.dtype == np.int64

@@ -7,6 +7,7 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.errors import NbinferWarning, StreamingError
+from nbinfer.streaming.sources import extremes
 from tests.variational.streamed import (
     InPython,
     Y,
@@ -78,6 +79,28 @@ def test_an_index_out_of_range_names_entry_and_row():
     with pytest.raises(IndexError, match="data 'group' holds 7 in row 4 of this batch"):
         inference.fit(5, progressbar=False)
     assert len(inference.approx.hist) == 2
+
+
+def test_integers_are_looked_at_once(monkeypatch, tmp_path):
+    """It takes all of them, and they may be many."""
+    looked = []
+    monkeypatch.setattr("nbinfer.streaming.minibatch.extremes", lambda source: looked.append(1) or extremes(source))
+    batches = {name: nb.Minibatch(values, 6, name=name) for name, values in columns().items()}
+    columns()["group"].tofile(tmp_path / "group")
+    batches["group"] = nb.Minibatch(np.memmap(tmp_path / "group", np.int64, "r"), 6)
+    inference = advi(regression(batches))
+    inference.fit(3, progressbar=False)
+    inference.refine(2, progressbar=False)
+    inference.approx.elbo(5)
+    assert looked == [1]
+    other = columns()["group"]
+    other[3] = 7
+
+    def exchange(approx, losses, i):
+        batches["group"].set_value(other)
+
+    with pytest.raises(IndexError, match="data 'group' holds 7 in row 3, which is out of range"):
+        advi(regression(batches)).fit(3, callbacks=[exchange], progressbar=False)
 
 
 @pytest.mark.parametrize("inference", [nb.ADVI, lambda **given: nb.Inference(InPython, nb.MeanField(**given))])
