@@ -122,7 +122,7 @@ def _is_good(stein: Record, i: int) -> bool:
     grad, total = floats_at(stein.grads + 8 * i * stein.dim, stein.dim), 0.0
     for c in range(stein.dim):
         total += grad[c] * 0.0
-    return total == 0.0  # type: ignore[no-any-return]
+    return total == 0.0
 
 
 @entry("int64(intp, int64, int64)")
