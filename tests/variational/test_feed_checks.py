@@ -221,3 +221,22 @@ def test_shapes_that_do_not_fit_are_told():
     with pytest.raises(ValueError, match="broadcast") as caught:
         advi(regression(batches | {"X": nb.generator(iter(rows))})).fit(2, progressbar=False)
     assert "here arrays are X (5, 2), group (6,), keep (6,), y (6,)" in caught.value.__notes__[-1]
+
+
+def test_what_does_not_fit_since_a_callback_loses_no_fit():
+    batches = {name: nb.Minibatch(values, 6) for name, values in columns(40).items()}
+
+    def shorten(approx, losses, i):
+        if i == 3:
+            batches["X"].set_value(batches["X"].shared[:30])
+
+    inference = advi(regression(batches))
+    with pytest.warns(
+        nb.errors.ConvergenceWarning, match="is not known, for by all data .* the model raises ValueError"
+    ):
+        approx = inference.fit(6, callbacks=[shorten], progressbar=False)
+    assert len(approx.hist) == 6
+    assert np.isnan(approx.report.khat)
+    assert not approx.report.interrupted
+    with pytest.raises(ValueError, match="broadcast"):
+        approx.elbo(5)
