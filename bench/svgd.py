@@ -1,6 +1,6 @@
 """What an iteration of Stein variational gradient descent costs.
 
-python -m bench.svgd --peers FILE...
+``--peers PYTHON`` has an interpreter that knows PyMC or BlackJAX make iterations of theirs on the same data.
 """
 
 from __future__ import annotations
@@ -8,10 +8,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import subprocess
+import tempfile
 import time
 import warnings
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import nbinfer as nb
 from bench import models
@@ -36,21 +40,23 @@ def iteration(model: nb.Model, n: int, cores: int, repeats: int, **options: Any)
     return least / stretch
 
 
-def peers(files: list[str]) -> list[list[str]]:
-    """Return rows of what other programs took: files of one JSON object a line, with `what`, `n` and `ms_per_iter`."""
-    rows = []
-    for file in files:
-        for line in Path(file).read_text().splitlines():
-            if line.startswith("{"):
-                said = json.loads(line)
-                rows.append([said["what"], str(said["n"]), "-", number(said["ms_per_iter"]), "-", ""])
-    return rows
+def peers(python: str, model: nb.Model) -> list[list[str]]:
+    """Let another interpreter measure PyMC and BlackJAX on the model's data; return rows of what they took."""
+    script = Path(__file__).with_name("svgd_peers.py")
+    rows = np.asarray(model.data["S"]).T  # of X, with the sign of 2 y - 1
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "data.npz"
+        np.savez(file, X=rows, y=np.ones(len(rows)))
+        command = [python, str(script), str(file), *map(str, BOUNDS)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return [[row["what"], str(row["n"]), "all", number(1e3 * row["seconds"]), "", ""] for row in said]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser("python -m bench.svgd", description="What an iteration of SVGD costs.")
     parser.add_argument("--repeats", type=int, default=7, help="stretches of each fit (%(default)s)")
-    parser.add_argument("--peers", nargs="*", default=[], metavar="FILE", help="results of other programs")
+    parser.add_argument("--peers", metavar="PYTHON", help="an interpreter with PyMC or BlackJAX to set beside")
     options = parser.parse_args()
     warnings.simplefilter("ignore", nb.errors.NbinferWarning)
     print(heading("SVGD, logistic regression 1000 x 25, float64"), flush=True)
@@ -65,7 +71,7 @@ def main() -> None:
             verdict = "" if cores < 2 else f"bound {bound:g}: {'holds' if 1e3 * seconds <= bound else 'MISSED'}"
             share = f"{seconds * cores / (n * bare):.2f}"
             rows.append(["nbinfer", str(n), str(cores), number(1e3 * seconds), share, verdict])
-    rows += peers(options.peers)
+    rows += peers(options.peers, model) if options.peers else []
     print(table(["", "particles", "cores", "ms per iteration", "of its gradients", ""], rows), flush=True)
 
 

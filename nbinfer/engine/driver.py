@@ -193,7 +193,11 @@ def _look(jobs: Jobs, outcome: Outcome) -> None:
             outcome.error, outcome.job, outcome.point = error, job, point
             jobs.stop[0] = 1
             break
-    if jobs.look():
+    try:
+        stops = jobs.look()
+    except Exception as error:  # those who work are to end first
+        outcome.error, stops = outcome.error or error, True
+    if stops:
         jobs.stop[0] = 1
 
 

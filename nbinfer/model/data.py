@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import keyword
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from nbinfer.compile import address_of
-from nbinfer.errors import ModelError
+from nbinfer.errors import ModelError, StreamingError
 from nbinfer.streaming import Feed, GeneratorAdapter, GeneratorData
 
 _KINDS = {"b": "bool", "i": "int64", "u": "int64", "f": "float64"}
@@ -29,13 +29,15 @@ _REMEDIES = {
 class Datum(NamedTuple):
     """One entry of the data: a C-contiguous array of float64, int64 or bool, or a number of these types.
 
-    One that comes in batches has a `feed`, and the first of them for an array.
+    One that comes in batches has a `feed`, and the first of them for an array; `shape_of_all` is that of what these are
+    drawn from, if it is known, and stays known where the feed is not.
     """
 
     name: str
     array: np.ndarray
     scalar: bool
     feed: Feed | None = None
+    shape_of_all: tuple[int, ...] | None = None
 
     @property
     def kind(self) -> str:
@@ -65,7 +67,7 @@ class Datum(NamedTuple):
         words = np.zeros(max(-(-size // 8), 1), np.int64)
         array = words.view(np.uint8)[:size].view(self.array.dtype).reshape(self.array.shape)
         array[...] = self.array
-        return Datum(self.name, array, self.scalar)
+        return Datum(self.name, array, self.scalar, None, self.shape_of_all)
 
 
 def convert(name: str, value: Any, allow_nan: bool = False) -> Datum:
@@ -110,20 +112,56 @@ def convert(name: str, value: Any, allow_nan: bool = False) -> Datum:
         raise ModelError(f"data {name!r} must fit int64, got {int(array.max())}; convert it to float64")
     scalar = array.ndim == 0
     array = np.asarray(array, _KINDS[array.dtype.kind], order="C")
-    if array.dtype.kind == "f" and not allow_nan and np.isnan(array).any():
-        index = tuple(int(i) for i in np.argwhere(np.isnan(array))[0])
-        count = int(np.isnan(array).sum())
-        raise ModelError(
-            f"data {name!r} must not hold NaN, got {count}, the first at index {index}. Remove or impute them, "
-            f"or if the density handles them, allow them with Model(..., allow_nan=[{name!r}])"
-        )
+    if not allow_nan:
+        check_nan(name, array)
     return Datum(name, array, scalar)
 
 
 def _convert_feed(name: str, feed: Feed, allow_nan: bool) -> Datum:
+    if isinstance(feed, GeneratorData) and feed.parts:
+        raise ModelError(
+            f"data {name!r} must be an array, got a generator of several, {', '.join(map(repr, feed.parts))}; pass "
+            f"one, {name}[{feed.parts[0]!r}]"
+        )
     if feed.whole is not None and not allow_nan:
         convert(name, feed.whole)  # for its NaN
-    return convert(name, feed.example, allow_nan)._replace(feed=feed)
+    try:
+        first = feed.example
+    except StreamingError as error:
+        raise StreamingError(f"data {name!r}: {error}") from None
+    return convert_batch(name, feed, 0, first, allow_nan)._replace(feed=feed, shape_of_all=feed.shape_of_all)
+
+
+def convert_batch(name: str, feed: Feed, number: int, batch: np.ndarray, allow_nan: bool) -> Datum:
+    """Turn a batch into a `Datum` without a feed; messages say where in all data an element is.
+
+    Parameters
+    ----------
+    name : str
+        Name of the entry.
+    feed : Feed
+        What it comes from.
+    number : int
+        Of the batch.
+    batch : ndarray
+    allow_nan : bool
+        As in `convert`.
+    """
+    datum = convert(name, batch, True)
+    if not allow_nan:
+        check_nan(name, datum.array, lambda index: feed.place(index, number))
+    return datum
+
+
+def check_nan(name: str, array: np.ndarray, place: Callable[[tuple[int, ...]], str] = "index {}".format) -> None:
+    """Raise ModelError if there is NaN in an entry; `place` says in words where an element is."""
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        first = place(tuple(int(i) for i in np.argwhere(np.isnan(array))[0]))
+        count = int(np.isnan(array).sum())
+        raise ModelError(
+            f"data {name!r} must not hold NaN, got {count}, the first at {first}. Remove or impute them, "
+            f"or if the density handles them, allow them with Model(..., allow_nan=[{name!r}])"
+        )
 
 
 def _is_pandas(value: Any) -> bool:

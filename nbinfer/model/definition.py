@@ -137,8 +137,7 @@ class Definition(Points):
         for name, total in self.total_size.items():
             datum = self.data.get(name)
             if datum is not None and datum.array.ndim:
-                known = None if datum.feed is None else datum.feed.shape_of_all
-                factor(name, total, datum.array.shape if known is None else known)
+                factor(name, total, datum.shape_of_all or datum.array.shape)
 
     def needs_all_data(self) -> None:
         """Raise ModelError if data come in batches: only a fit takes these."""

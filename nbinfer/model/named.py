@@ -86,7 +86,8 @@ class NamedDefinition(CompiledDefinition):
     def weights(self, facts: Facts | None = None) -> np.ndarray:
         weights = np.ones(max(len(self._weighted), 1))
         for name, size in self.total_size.items():
-            weights[self._weighted.index(name)] = factor(name, size, self._observations(name, facts))
+            all_there_is = self.data[name].shape_of_all if name in self.data else None
+            weights[self._weighted.index(name)] = factor(name, size, self._observations(name, facts), all_there_is)
         return weights
 
     def _observations(self, name: str, facts: Facts | None) -> tuple[int, ...]:

@@ -62,7 +62,7 @@ def _number(label: str, size: Any) -> float:
     return float(size)
 
 
-def factor(name: str, total: Total, shape: tuple[int, ...]) -> float:
+def factor(name: str, total: Total, shape: tuple[int, ...], of: tuple[int, ...] | None = None) -> float:
     """Return by what a likelihood term is multiplied.
 
     Parameters
@@ -73,6 +73,8 @@ def factor(name: str, total: Total, shape: tuple[int, ...]) -> float:
         A number is that of rows.
     shape : tuple of int
         Of the term's observations; () is one of them.
+    of : tuple of int, optional
+        Shape of what these are drawn from, with replacement: fewer than they are, perhaps.
 
     Returns
     -------
@@ -82,20 +84,21 @@ def factor(name: str, total: Total, shape: tuple[int, ...]) -> float:
     Raises
     ------
     ModelError
-        If there are more totals than axes, or one is smaller than the length.
+        If there are more totals than axes, or one is smaller than the length, and than that of what is drawn from.
     """
     label = f"total_size[{name!r}]"
     if not isinstance(total, tuple):
-        total, shape = (total,), shape[:1] or (1,)
+        total, shape, of = (total,), shape[:1] or (1,), of and of[:1]
     try:
         totals = spread(label, total, len(shape), None)
     except ValueError as error:
         raise ModelError(str(error)) from None
     result = 1.0
-    for size, length in zip(totals, shape, strict=True):
-        if size is not None and size < length:
+    for size, length, there_are in zip(totals, shape, of or shape, strict=True):
+        if size is not None and size < min(length, there_are):
             raise ModelError(
-                f"{label} must be at least the number of observations that there are, {length}, got {size:g}"
+                f"{label} must be at least the number of observations that there are, {min(length, there_are)}, got "
+                f"{size:g}"
             )
         if size is not None and length:
             result *= size / length

@@ -35,6 +35,20 @@ class Feed:
         """Shape of all data, if it is known."""
         return None
 
+    @property
+    def source(self) -> Feed:
+        """What is asked for batches: itself, or what it is a part of."""
+        return self
+
+    def part_of(self, batch: Any) -> np.ndarray:
+        """Return its own part of a batch of the source.
+
+        Parameters
+        ----------
+        batch : ndarray or object
+        """
+        return batch  # type: ignore[no-any-return]
+
     def batch(self, number: int) -> np.ndarray:
         """Return the batch of an iteration.
 
@@ -44,6 +58,18 @@ class Feed:
             The iteration.
         """
         raise NotImplementedError
+
+    def place(self, index: tuple[int, ...], number: int) -> str:
+        """Return in words where an element of a batch is.
+
+        Parameters
+        ----------
+        index : tuple of int
+            In the batch.
+        number : int
+            Of the batch.
+        """
+        return f"index {index} of a batch"
 
     def check(self) -> None:
         """Raise StreamingError if what the batches are taken from is no longer there."""

@@ -1,15 +1,19 @@
-"""Batches that a generator yields."""
+"""Batches that a generator yields: of one entry of the data, or of several at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from nbinfer.arguments import array
+from nbinfer.arguments import array, is_number
 from nbinfer.errors import StreamingError
 from nbinfer.streaming.feed import Feed
+
+#: Arrays of an item by key; one that is no tuple and no dict has a single array, under this key.
+Parts = dict[Any, np.ndarray]
+_WHOLE = None
 
 
 class GeneratorAdapter:
@@ -18,14 +22,14 @@ class GeneratorAdapter:
     Parameters
     ----------
     generator : iterator
-        Of arrays or numbers with the same number of axes; lengths may differ.
+        Of arrays or numbers with the same number of axes; lengths may differ. Or of tuples or dicts of such.
 
     Attributes
     ----------
     dtype : dtype
-        Of all items: int64, bool or float64, as the first one has it.
+        Of all items: int64, bool or float64, as the first one has it. Of tuples and dicts it is a dict.
     shape : tuple of int
-        Of the first item.
+        Of the first item. Of tuples and dicts it is a dict.
 
     Raises
     ------
@@ -48,26 +52,44 @@ class GeneratorAdapter:
             first = next(generator)
         except StopIteration:
             raise StreamingError("generator yields nothing; there is no first batch.") from None
-        self._first: np.ndarray | None = _numbers(first)
-        self.dtype = _kind(self._first)
-        self._first = self._first.astype(self.dtype)
-        self.shape = self._first.shape
-        self._example = self._first
+        self._example = {key: part.astype(_kind(part)) for key, part in _parts(first).items()}
+        self._waits = True  # the first one has been pulled and not been given
+        self.dtype = _alone({key: part.dtype for key, part in self._example.items()})
+        self.shape = _alone({key: part.shape for key, part in self._example.items()})
 
     @property
-    def example(self) -> np.ndarray:
+    def example(self) -> Any:
         """The first item, which is not used up."""
-        return self._example.copy()
+        return _alone(_copied(self._example))
 
     def __iter__(self) -> GeneratorAdapter:
         return self
 
-    def __next__(self) -> np.ndarray:
-        """Return a copy of the next item, the first one first; StopIteration at the end."""
-        if self._first is not None:
-            item, self._first = self._first, None
-            return item.copy()
-        return conform(_numbers(next(self._generator)), self._example)
+    def __next__(self) -> Any:
+        """Return a copy of the next item, the first one first, tuples as dicts by number; StopIteration at the end."""
+        return _alone(_copied(self.next_parts()))
+
+    def next_parts(self) -> Parts:
+        """Return the arrays of the next item by key."""
+        if self._waits:
+            self._waits = False
+            return self._example
+        return self.conform(next(self._generator))
+
+    def conform(self, item: Any, name: str = "a batch") -> Parts:
+        """Return an item's arrays as those of the first one; ValueError if others are there, or of other kinds.
+
+        Parameters
+        ----------
+        item : object
+        name : str
+            Of the item, for messages.
+        """
+        found = _parts(item, name)
+        if set(found) != set(self._example):
+            wanted, got = _described(self._example), _described(found)
+            raise ValueError(f"{name} must be {wanted}, as the first one, got {got}.")
+        return {key: conform(found[key], like, _named(name, key)) for key, like in self._example.items()}
 
 
 class GeneratorData(Feed):
@@ -76,7 +98,7 @@ class GeneratorData(Feed):
     Parameters
     ----------
     gen : iterator or GeneratorAdapter
-    default : array_like, optional
+    default : array_like, tuple or dict, optional
     name : str
         For messages.
     """
@@ -84,15 +106,24 @@ class GeneratorData(Feed):
     def __init__(self, gen: Any, default: Any = None, name: str = "generator") -> None:
         self.name = name
         self._adapter = _adapter(gen)
-        self._default: np.ndarray | None = None
+        self._default: Parts | None = None
         self.set_default(default)
 
     @property
-    def example(self) -> np.ndarray:
+    def example(self) -> Any:
         """The first batch, which is not used up."""
         return self._adapter.example
 
-    def batch(self, number: int) -> np.ndarray:
+    @property
+    def parts(self) -> list[Any]:
+        """What to ask for entries by, where it yields tuples or dicts: ``data={"X": rows[0], "y": rows[1]}``."""
+        shape = self._adapter.shape
+        return list(shape) if isinstance(shape, dict) else []
+
+    def __getitem__(self, key: Any) -> GeneratorPart:
+        return GeneratorPart(self, key)
+
+    def batch(self, number: int) -> Any:
         """Return what comes next, whatever the number.
 
         Parameters
@@ -102,7 +133,8 @@ class GeneratorData(Feed):
 
         Returns
         -------
-        batch : ndarray
+        batch : ndarray, or dict of them
+            A dict where the generator yields tuples or dicts.
 
         Raises
         ------
@@ -113,21 +145,21 @@ class GeneratorData(Feed):
             return next(self)
         except StopIteration:
             raise StreamingError(
-                f"the generator of {self.name} is exhausted. Pass an endless one, such as one over itertools.cycle, or "
-                "a default; set_gen sets another."
+                f"the {self.name} is exhausted. Pass an endless one, such as one over itertools.cycle, or a default; "
+                "set_gen sets another."
             ) from None
 
     def __iter__(self) -> GeneratorData:
         return self
 
-    def __next__(self) -> np.ndarray:
+    def __next__(self) -> Any:
         """Return the next batch; at the end the default, or StopIteration if there is none."""
         try:
             return next(self._adapter)
         except StopIteration:
             if self._default is None:
                 raise
-            return self._default.copy()
+            return _alone(_copied(self._default))
 
     def set_gen(self, gen: Any) -> None:
         """Go on with another generator, from the next iteration on.
@@ -143,7 +175,7 @@ class GeneratorData(Feed):
             If its first item is of another kind.
         """
         adapter = _adapter(gen)
-        conform(adapter.example, self.example, "an item of gen")
+        self._adapter.conform(adapter.example, "an item of gen")
         self._adapter = adapter
 
     def set_default(self, value: Any) -> None:
@@ -151,19 +183,58 @@ class GeneratorData(Feed):
 
         Parameters
         ----------
-        value : array_like or None
+        value : array_like, tuple, dict or None
             A batch; None means that a fit then ends with an error.
         """
-        self._default = (
-            None if value is None else conform(_numbers(value, "the default value"), self.example, "the default value")
-        )
+        self._default = None if value is None else self._adapter.conform(value, "the default value")
 
     def describe(self) -> dict[str, Any]:
         """Return words for messages."""
         return {"what": "a generator", "remedy": ""}
 
     def __repr__(self) -> str:
-        return f"<batches of a generator, the first of shape {self.example.shape}, {self.example.dtype}>"
+        return f"<batches of a generator, the first of {_described(_keyed(self._adapter.example))}>"
+
+
+class GeneratorPart(Feed):
+    """One array of each tuple or dict that a generator yields: an entry of a model's data.
+
+    Several of one generator are of the same item: it is asked once for each iteration.
+
+    Parameters
+    ----------
+    source : GeneratorData
+    key : int or object
+        Which array.
+
+    Raises
+    ------
+    KeyError
+        If there is none.
+    """
+
+    def __init__(self, source: GeneratorData, key: Any) -> None:
+        if key not in source.parts:
+            there = f"has {', '.join(map(repr, source.parts))}" if source.parts else "is of arrays, which have no parts"
+            raise KeyError(f"{key!r} is no part of what the generator yields, which {there}.")
+        self._source, self._key = source, key
+
+    @property
+    def source(self) -> Feed:
+        return self._source
+
+    @property
+    def example(self) -> np.ndarray:
+        return self.part_of(self._source.example)
+
+    def part_of(self, batch: Any) -> np.ndarray:
+        return batch[self._key]  # type: ignore[no-any-return]
+
+    def batch(self, number: int) -> np.ndarray:
+        return self.part_of(self._source.batch(number))
+
+    def describe(self) -> dict[str, Any]:
+        return self._source.describe()
 
 
 def generator(gen: Any, default: Any = None) -> GeneratorData:
@@ -173,19 +244,19 @@ def generator(gen: Any, default: Any = None) -> GeneratorData:
     ----------
     gen : iterator or GeneratorAdapter
         Of arrays or numbers with the same number of axes. Lengths may differ: with `total_size` each batch is scaled by
-        its own.
-    default : array_like, optional
+        its own. Or of tuples or dicts of such, for several entries at once.
+    default : array_like, tuple or dict, optional
         The batch that comes when it is exhausted. Default: the fit ends with an error.
 
     Returns
     -------
     data : GeneratorData
-        With ``set_gen`` and ``set_default``.
+        With ``set_gen`` and ``set_default``. Where items are tuples or dicts, ``data[0]`` or ``data["X"]`` is an entry.
 
     Raises
     ------
     TypeError
-        If it is no iterator.
+        If it is no iterator, or does not yield numbers.
 
     Examples
     --------
@@ -194,6 +265,8 @@ def generator(gen: Any, default: Any = None) -> GeneratorData:
     >>> batches = generator(rng.normal(size=5) for _ in iter(int, 1))
     >>> next(batches).shape
     (5,)
+    >>> pairs = generator((rng.normal(size=(5, 2)), rng.normal(size=5)) for _ in iter(int, 1))
+    >>> entries = {"X": pairs[0], "y": pairs[1]}
     """
     return GeneratorData(gen, default)
 
@@ -201,8 +274,8 @@ def generator(gen: Any, default: Any = None) -> GeneratorData:
 def _check_iterator(name: str, value: Any) -> None:
     if not hasattr(value, "__next__"):
         raise TypeError(
-            f"{name} must be an iterator of arrays, such as (rows for rows in ...) or iter([...]), got "
-            f"{type(value).__name__}."
+            f"{name} must be an iterator of arrays, or of tuples or dicts of them, such as (rows for rows in ...) or "
+            f"iter([...]), got {type(value).__name__}."
         )
 
 
@@ -211,8 +284,45 @@ def _adapter(gen: Any) -> GeneratorAdapter:
     return gen if isinstance(gen, GeneratorAdapter) else GeneratorAdapter(gen)
 
 
-def _numbers(item: Any, name: str = "an item of the generator") -> np.ndarray:
-    found = np.array(array(name, item))
+def _parts(item: Any, name: str = "an item of the generator") -> Parts:
+    """Return the arrays of an item by key; a tuple of numbers alone is an array."""
+    if hasattr(item, "_asdict"):
+        item = item._asdict()
+    elif isinstance(item, tuple) and not all(map(is_number, item)):
+        item = dict(enumerate(item))
+    return {key: _numbers(part, _named(name, key)) for key, part in _keyed(item).items()}
+
+
+def _keyed(item: Any) -> dict[Any, Any]:
+    return dict(item) if isinstance(item, Mapping) else {_WHOLE: item}
+
+
+def _alone(parts: dict[Any, Any]) -> Any:
+    """Return what is not one of several without its key."""
+    return parts.get(_WHOLE, parts)
+
+
+def _copied(parts: Parts) -> Parts:
+    return {key: part.copy() for key, part in parts.items()}
+
+
+def _named(name: str, key: Any) -> str:
+    return name if key is _WHOLE else f"{key!r} of {name}"
+
+
+def _described(parts: dict[Any, Any]) -> str:
+    if _WHOLE in parts:
+        return f"an array of shape {np.shape(parts[_WHOLE])}, {parts[_WHOLE].dtype}"
+    return f"arrays for {', '.join(map(repr, parts)) or 'nothing'}"
+
+
+def _numbers(item: Any, name: str) -> np.ndarray:
+    try:
+        found = np.array(array(name, item))
+    except TypeError:
+        raise TypeError(
+            f"{name} must be an array; of several arrays yield a tuple or a dict, got {type(item).__name__}."
+        ) from None
     if found.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be real numbers or integers, got dtype {found.dtype}.")
     return found
@@ -222,7 +332,7 @@ def _kind(item: np.ndarray) -> np.dtype:
     return np.dtype({"b": np.bool_, "i": np.int64, "u": np.int64}.get(item.dtype.kind, np.float64))
 
 
-def conform(item: np.ndarray, like: np.ndarray, name: str = "a batch") -> np.ndarray:
+def conform(item: np.ndarray, like: np.ndarray, name: str) -> np.ndarray:
     """Return an item as the dtype of another; ValueError if it has other axes, or would lose what it says."""
     if item.ndim != like.ndim or not np.can_cast(_kind(item), like.dtype, "safe"):
         raise ValueError(

@@ -11,11 +11,21 @@ import numpy as np
 
 from nbinfer.arguments import MOST, count, function, instance, several
 from nbinfer.errors import NbinferWarning, StreamingError
-from nbinfer.random import seed_sequences
+from nbinfer.random import key_of, seed_sequences
 from nbinfer.streaming.axes import sampled_axes, static_slices
 from nbinfer.streaming.feed import Feed
 from nbinfer.streaming.gather import Gather, can_gather, indices
-from nbinfer.streaming.sources import as_source, cast, extremes, is_mapped, is_read_by_python, missing_bytes, read
+from nbinfer.streaming.sources import (
+    as_source,
+    cast,
+    dtype_of_batches,
+    extremes,
+    is_closed,
+    is_mapped,
+    is_read_by_python,
+    missing_bytes,
+    read,
+)
 
 _ALL: weakref.WeakSet[Minibatch] = weakref.WeakSet()
 
@@ -64,7 +74,7 @@ class Minibatch(Feed):
     TypeError
         If the data are no numbers, or an argument is of another kind.
     ValueError
-        If sizes do not fit the axes.
+        If sizes do not fit the axes, or the file of a dataset was closed.
 
     Warns
     -----
@@ -105,7 +115,7 @@ class Minibatch(Feed):
             raise ValueError(f"data of {name} must have rows, got a number.")
         if in_memory_size is not None:
             source = np.array(source[tuple(static_slices(in_memory_size, len(source.shape)))])
-        self.dtype = _dtype(dtype, source.dtype)
+        self.dtype = dtype_of_batches(dtype, source.dtype)
         self.batch_size, self.in_memory_size, self.broadcastable = batch_size, in_memory_size, broadcastable
         self._axes = sampled_axes(batch_size, len(source.shape), self.random_seed)
         self._number = 0
@@ -120,6 +130,7 @@ class Minibatch(Feed):
         in_place = is_mapped(source) or is_read_by_python(source)
         self.shared: Any = source if in_place else cast(source, self.dtype)
         self._shape_of_all = tuple(int(length) for length in source.shape)
+        self._extremes: list[tuple[int, tuple[int, ...]]] | None = None
         for axis, length in zip(self._axes, self._shape_of_all, strict=True):
             if axis.size is not None and axis.size > length:
                 warnings.warn(
@@ -154,6 +165,15 @@ class Minibatch(Feed):
         in_place = is_mapped(self.shared) or is_read_by_python(self.shared)
         return None if in_place else np.asarray(self.shared)
 
+    @property
+    def streams(self) -> dict[int, set[Any]]:
+        """What the indices of its sampled axes are drawn from, by their length: equal ones give equal indices."""
+        found: dict[int, set[Any]] = {}
+        for k, (axis, length) in enumerate(zip(self._axes, self._shape_of_all, strict=True)):
+            if axis.size is not None:
+                found.setdefault(length, set()).add((k, tuple(key_of(seed_sequences(axis.seed, 1)[0]))))
+        return found
+
     def indices(self, number: int) -> list[np.ndarray]:
         """Return the indices of a batch, for each axis.
 
@@ -185,6 +205,19 @@ class Minibatch(Feed):
         drawn = [axis.size is not None for axis in self._axes]
         return cast(read(self.shared, self.indices(number), drawn), self.dtype)
 
+    def place(self, index: tuple[int, ...], number: int) -> str:
+        """Return in words where in all data an element of a batch is.
+
+        Parameters
+        ----------
+        index : tuple of int
+            In the batch.
+        number : int
+            Of the batch.
+        """
+        chosen = tuple(int(of_axis[i]) for of_axis, i in zip(self.indices(number), index, strict=True))
+        return f"index {chosen} of all"
+
     def batch_at(self, places: Mapping[tuple[int, int], int]) -> np.ndarray:
         """Return a batch that might be drawn: some axes that are sampled repeat one index.
 
@@ -205,11 +238,18 @@ class Minibatch(Feed):
         return cast(read(self.shared, chosen, [axis.size is not None for axis in self._axes]), self.dtype)
 
     def extremes(self) -> list[tuple[int, tuple[int, ...]]]:
-        """Return the smallest and the largest number of all data, each with its place."""
-        return extremes(self.shared)
+        """Return the smallest and the largest number of all data, each with its place; they are looked at once."""
+        if self._extremes is None:
+            self._extremes = extremes(self.shared)
+        return self._extremes
 
     def check(self) -> None:
-        """Raise StreamingError if there are fewer data than there were."""
+        """Raise StreamingError if there are fewer data than there were, or none."""
+        if is_closed(self.shared):
+            raise StreamingError(
+                f"the file of {self.name} was closed; keep it open as long as a fit lasts, or pass in_memory_size to "
+                "read the data once."
+            )
         now = tuple(self.shared.shape)
         if any(n < before for n, before in zip(now, self._shape_of_all, strict=True)):
             raise StreamingError(
@@ -405,16 +445,3 @@ def _seed(name: str, given: Any) -> np.random.SeedSequence:
         return seed_sequences(given, 1)[0]
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name}: {error}") from None
-
-
-def _dtype(given: Any, own: np.dtype) -> np.dtype:
-    """Return the dtype of batches."""
-    if given is None:
-        return own if own.kind in "biu" else np.dtype(np.float64)
-    try:
-        found: np.dtype = np.dtype(given)
-    except TypeError:
-        raise TypeError(f"dtype must be one of NumPy's, got {given!r}.") from None
-    if found.kind not in "biuf":
-        raise TypeError(f"dtype must be of real numbers, integers or booleans, got {found}.")
-    return found

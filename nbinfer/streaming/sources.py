@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from nbinfer.arguments import array
+from nbinfer.streaming.feed import Feed
 
 #: Numbers that are read at a time where all are looked at.
 _PART = 2**20
@@ -28,10 +29,18 @@ def missing_bytes(source: np.memmap) -> int:
     return source.offset - source.offset % granule + len(source._mmap) - os.stat(name).st_size  # type: ignore[attr-defined]
 
 
+def _is_of_h5py(source: Any) -> bool:
+    return type(source).__module__.partition(".")[0] == "h5py"
+
+
 def is_read_by_python(source: Any) -> bool:
-    """Tell whether something is a dataset of h5py."""
-    root = type(source).__module__.partition(".")[0]
-    return root == "h5py" and hasattr(source, "shape") and hasattr(source, "dtype")
+    """Tell whether something is a dataset of h5py; one of a file that was closed is one, too."""
+    return _is_of_h5py(source) and hasattr(type(source), "shape") and hasattr(type(source), "dtype")
+
+
+def is_closed(source: Any) -> bool:
+    """Tell whether the file of a dataset was closed."""
+    return is_read_by_python(source) and not source
 
 
 def as_source(name: str, data: Any) -> Any:
@@ -47,13 +56,59 @@ def as_source(name: str, data: Any) -> Any:
     ------
     TypeError
         If it is masked, or not made of real numbers.
+    ValueError
+        If it is a dataset of a file that was closed.
     """
     if isinstance(data, np.ndarray) and type(data).__name__ == "MaskedArray":
         raise TypeError(f"{name} must not be a masked array; leave out the rows that lack values.")
+    if is_closed(data):
+        raise ValueError(f"{name} are of a file that was closed; keep it open as long as batches are read.")
+    remedy = next((text for fits, text in _REMEDIES if fits(data)), "")
+    if remedy:
+        raise TypeError(f"{name} must be an array, a memory map or a dataset, got {type(data).__name__}; {remedy}.")
     source = data if is_mapped(data) or is_read_by_python(data) else np.asarray(array(name, data))
     if source.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be real numbers, integers or booleans, got dtype {source.dtype}.")
+        raise TypeError(
+            f"{name} must be real numbers, integers or booleans, got dtype {source.dtype}; convert them first."
+        )
     return source
+
+
+#: What is no source, and what to pass in its place.
+_REMEDIES: list[tuple[Callable[[Any], bool], str]] = [
+    (lambda data: isinstance(data, str | bytes | os.PathLike), "open the file, by np.memmap or h5py"),
+    (lambda data: _is_of_h5py(data) and not is_read_by_python(data), "pass one of its datasets"),
+    (lambda data: hasattr(data, "__next__"), "pass it to nb.generator"),
+    (lambda data: isinstance(data, Mapping), "make a Minibatch of each entry"),
+    (lambda data: isinstance(data, Feed), "it gives batches already"),
+    (lambda data: data is None, "pass what batches are taken from"),
+]
+
+
+def dtype_of_batches(given: Any, own: np.dtype) -> np.dtype:
+    """Return the dtype of batches.
+
+    Parameters
+    ----------
+    given : dtype or None
+        What the user asks for.
+    own : dtype
+        Of the data.
+
+    Raises
+    ------
+    TypeError
+        If it is none of real numbers, integers or booleans.
+    """
+    if given is None:
+        return own if own.kind in "biu" else np.dtype(np.float64)
+    try:
+        found: np.dtype = np.dtype(given)
+    except TypeError:
+        raise TypeError(f"dtype must be one of NumPy's, got {given!r}.") from None
+    if found.kind not in "biuf":
+        raise TypeError(f"dtype must be of real numbers, integers or booleans, got {found}.")
+    return found
 
 
 def cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from nbinfer.compile import address_of
-from nbinfer.errors import StreamingError
+from nbinfer.errors import NbinferError, StreamingError
 from nbinfer.model import Model
-from nbinfer.model.data import Datum, convert
+from nbinfer.model.data import Datum, convert, convert_batch
 from nbinfer.model.definition import Definition
 from nbinfer.streaming import Feed, Minibatch
 from nbinfer.streaming.gather import Gather, fill
 from nbinfer.streaming.sources import extremes
+from nbinfer.variational.feed_checks import check_sources, having, index_error, raise_index, unaligned, unscaled
+
+#: Numbers that all data may have to be taken together unasked: a density then takes milliseconds.
+MOST_NUMBERS = 2_000_000
 
 
 class Feeds:
@@ -42,11 +46,11 @@ class Feeds:
         self._versions = [feed.version for feed in self._feeds.values()]
         self._read = -1  # the batch that Python has read last
         self._known: dict[str, tuple[int, int]] = {}  # smallest and largest index that is in range
-        own = {name: convert(name, feed.example, True).copied() for name, feed in self._feeds.items()}
+        own = {name: convert(name, feed, True).copied() for name, feed in self._feeds.items()}
         self.model = model
         if own:
             self.model = Model.of(definition)
-            self.model.definition = _with(definition, own)
+            self.model.definition = having(definition, own)
         jobs = {name: feed.gather(own[name].array) for name, feed in self._feeds.items() if not own[name].scalar}
         self._jobs: dict[str, Gather] = {name: job for name, job in jobs.items() if job is not None}
         self.by_python: dict[str, Feed] = {n: f for n, f in self._feeds.items() if n not in self._jobs}
@@ -68,24 +72,53 @@ class Feeds:
         return sum(math.prod(feed.shape_of_all or ()) for feed in self._feeds.values())
 
     @property
-    def unscaled(self) -> list[str]:
-        """What to warn about: likelihood terms of batches that count for no more than these."""
-        definition = self.model.definition
-        names = [name for name in self._feeds if name in definition.likelihood and name not in definition.total_size]
-        if self._feeds and not names and not definition.total_size:
-            names = list(self._feeds)[-1:]
-        remedy = "Pass prior and likelihood, and " if not definition.likelihood else "Pass "
-        return [
-            f"data {name!r} come in batches, and no total_size says how many observations they stand for: the "
-            f"posterior is that of a single batch. {remedy}total_size={{{name!r}: number of all}}."
-            for name in names
-        ]
+    def are_few(self) -> bool:
+        """Whether densities by all data, as far as these are known, take little time and memory."""
+        return self.size_of_all <= MOST_NUMBERS
+
+    @property
+    def problems(self) -> list[str]:
+        """What to warn about."""
+        return [*unscaled(self.model.definition, self._feeds), *unaligned(self.model.definition, self._feeds)]
+
+    def explain(self, error: BaseException, definition: Definition) -> None:
+        """Have an error of the model's functions tell what shapes these see, where some come in batches.
+
+        Parameters
+        ----------
+        error : BaseException
+        definition : Definition
+            With the data that they see.
+        """
+        if self and not isinstance(error, NbinferError):
+            shapes = ", ".join(f"{n} {datum.array.shape}" for n, datum in definition.data.items() if not datum.scalar)
+            error.add_note(f"data come in batches, {', '.join(self._feeds)}; here arrays are {shapes}")
+
+    @contextlib.contextmanager
+    def explained(self, definition: Definition) -> Iterator[None]:
+        """Have errors explained, see `explain`."""
+        try:
+            yield
+        except Exception as error:
+            self.explain(error, definition)
+            raise
 
     def check(self) -> None:
         """Raise StreamingError if what compiled code reads is no longer there."""
         for name in self._jobs:
             with _named(name):
                 self._feeds[name].check()
+
+    def search(self, first: int, end: int) -> None:
+        """Raise ModelError if a batch from `first` until `end` holds NaN, of those that compiled code reads from files.
+
+        They are not looked at on their way, and a fit has this done where a density is not finite.
+        """
+        allowed = self.model.definition.allow_nan
+        for name in self._jobs:
+            feed = self._feeds[name]
+            for number in range(first, end) if feed.whole is None and name not in allowed else ():
+                convert_batch(name, feed, number, feed.batch(number), False)
 
     def gather(self, number: int) -> None:
         """Write the batch of an iteration, of all that compiled code reads."""
@@ -126,10 +159,14 @@ class Feeds:
             return {}
         others: dict[str, Datum] = {}
         new: dict[str, Datum] = {}
+        batches: dict[Feed, Any] = {}  # entries of one source are of one batch
         for name, feed in self.by_python.items():
             with _named(name):
-                new[name] = convert(name, feed.batch(number), name in definition.allow_nan)
-        self._check_indices(_with(definition, new), new)
+                if feed.source not in batches:
+                    batches[feed.source] = feed.source.batch(number)
+                batch = feed.part_of(batches[feed.source])
+                new[name] = convert_batch(name, feed, number, batch, name in definition.allow_nan)
+        self._check_indices(having(definition, new), new)
         self._read = number
         for name, datum in new.items():
             here = definition.data[name].array
@@ -146,54 +183,12 @@ class Feeds:
                 continue
             (low, first), (high, last) = extremes(datum.array.reshape(-1, 1))
             known = self._known.get(name, (high + 1, low - 1))
-            if (low < known[0] or high > known[1]) and _index_error(definition) is not None:
+            if (low < known[0] or high > known[1]) and index_error(definition) is not None:
                 for value, place in ((high, last), (low, first)):
                     filled = datum._replace(array=np.full_like(datum.array, value))
                     where = tuple(int(i) for i in np.unravel_index(place[0], datum.array.shape))
-                    _raise_index(_with(definition, {name: filled}), name, value, where, " of this batch")
+                    raise_index(having(definition, {name: filled}), name, value, where, " of this batch")
             self._known[name] = (min(low, known[0]), max(high, known[1]))
-
-
-def check_sources(definition: Definition) -> None:
-    """Raise IndexError if integers behind a Minibatch hold an index that is out of range in the model.
-
-    The density is evaluated, in plain Python, at a batch that is made of the row with the largest, and one of that with
-    the smallest number: no other is out of range if these are not.
-    """
-    batches = {name: feed for name, feed in definition.feeds.items() if isinstance(feed, Minibatch)}
-    for name, feed in batches.items():
-        if definition.data[name].kind != "int64":
-            continue
-        for value, place in feed.extremes():
-            places = {(k, length): i for k, (length, i) in enumerate(zip(feed.shape_of_all, place, strict=True))}
-            at = {other: convert(other, f.batch_at(places), True) for other, f in batches.items()}
-            _raise_index(_with(definition, at), name, value, place)
-
-
-def _raise_index(definition: Definition, name: str, value: int, place: tuple[int, ...], which: str = "") -> None:
-    """Raise IndexError, with entry and row, if the density raises one."""
-    error = _index_error(definition)
-    if error is not None:
-        where = f"row {place[0]}" if len(place) == 1 else str(place)
-        raise IndexError(
-            f"data {name!r} holds {value} in {where}{which}, which is out of range where the model takes it for an "
-            f"index: {error}"
-        )
-
-
-def _index_error(definition: Definition) -> IndexError | None:
-    """Return what the density raises if an index leaves its array; what else is wrong there, others say."""
-    try:
-        definition.pieces(definition.constrain(np.zeros(definition.dim)))
-    except IndexError as error:
-        return error
-    except Exception:
-        return None
-    return None
-
-
-def _with(definition: Definition, data: Mapping[str, Datum]) -> Definition:
-    return dataclasses.replace(definition, data={**definition.data, **data})
 
 
 @contextlib.contextmanager
@@ -203,3 +198,6 @@ def _named(name: str) -> Iterator[None]:
         yield
     except StreamingError as error:
         raise StreamingError(f"data {name!r}: {error}") from None
+    except Exception as error:
+        error.add_note(f"raised by what gives the batches of data {name!r}")
+        raise

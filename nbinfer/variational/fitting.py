@@ -27,7 +27,7 @@ from nbinfer.variational.optimizers.descent import Extent as Moving
 from nbinfer.variational.optimizers.rule import Rule
 from nbinfer.variational.python_entry import raised_by
 from nbinfer.variational.values import Shared
-from nbinfer.variational.whole import of_all_data
+from nbinfer.variational.whole import of_all_data, of_all_rows
 
 #: Why a draw does not count where the model's density is finite.
 _OF_APPROXIMATION = "that of the approximation is not finite: lower the learning rate"
@@ -118,6 +118,7 @@ class Fitting(Jobs):
         self.losses = np.zeros(0)
         self.keeps_losses = True
         self._begun = 0  # iterations of earlier fits
+        self._seen = 0, 0  # iterations and skipped draws at the last look
         self._rates = np.zeros(0)
         self._views: list[tuple[Shared, NDArray[np.float64]]] = []
         self._begin(moving)
@@ -128,7 +129,8 @@ class Fitting(Jobs):
         self._definition = self._model.definition
         self._own = with_data(self._model, self.replacements)
         self.feeds = Feeds(self._own)
-        self.densities = Densities(self.feeds.model, self.settings.beta, self.settings.workers)
+        with self.feeds.explained(self.feeds.model.definition):
+            self.densities = Densities(self.feeds.model, self.settings.beta, self.settings.workers)
         self._whole: Densities | None = None if self.feeds else self.densities
 
     def follow_data(self) -> None:
@@ -142,7 +144,8 @@ class Fitting(Jobs):
     def whole(self) -> Densities:
         """The density by all data, or estimated by batches where these are not in memory."""
         if self._whole is None:
-            self._whole = of_all_data(self._own)
+            with self.feeds.explained(of_all_rows(self._own).definition):
+                self._whole = of_all_data(self._own)
         return self._whole
 
     def needs_all_data(self) -> None:
@@ -160,10 +163,17 @@ class Fitting(Jobs):
     def feed(self) -> None:
         """Read the next iteration's batch of everything."""
         self.ask()
-        self.feeds.gather(int(self.fit.done))
+        done = int(self.fit.done)
+        self.feeds.gather(done)
+        self.feeds.search(done, done + 1)
 
     def look(self) -> bool:
         self.feeds.check()
+        done, skipped = int(self.fit.done), int(self.fit.skipped)
+        failed = self.fit.status not in (Status.OK, Status.STOPPED)
+        if failed or skipped > self._seen[1]:
+            self.feeds.search(self._seen[0], done + failed)  # the last one was not finished
+        self._seen = done, skipped
         return False
 
     def scale_cost(self, scaled: bool) -> None:
@@ -247,6 +257,7 @@ class Fitting(Jobs):
         """Count iterations on from those of an earlier fit, so that no noise is used twice."""
         self.losses = losses
         self.fit.done = self._begun = len(losses)
+        self._seen = len(losses), 0
         self.progress["done"] = len(losses)
 
     def check_start(self, position: NDArray[np.float64]) -> None:

@@ -123,6 +123,9 @@ class Inference:
         check_function_options(fn_kwargs)
         count("n", n, 0, MOST)
         self.begin(score, callbacks, **kwargs)
+        assert self._updates is not None
+        if self._updates.fitting.feeds.are_few:
+            _ = self._updates.fitting.whole  # what is wrong with all data together is to be said before the fit
         return self.run(n, progressbar)
 
     def begin(
@@ -150,7 +153,7 @@ class Inference:
         self._updates.fitting.keeps_losses = scored
         self._updates.fitting.check_start(self.approx.centre)
         self._notes = gradient_warnings(self._updates.fitting.bound)
-        self._notes += [(message, NbinferWarning) for message in self._updates.fitting.feeds.unscaled]
+        self._notes += [(message, NbinferWarning) for message in self._updates.fitting.feeds.problems]
         if score and not scored:
             self._notes.append((f"{type(self.objective.op).__name__} has no loss to keep.", NbinferWarning))
 

@@ -78,10 +78,12 @@ def evaluated(
 
     Raises
     ------
+    TypeError
+        If a replacement comes in batches.
     ValueError
         If a replacement is of nothing that the model has.
     """
-    given = {name: np.asarray(value) for name, value in named(model, replacements).items()}
+    given = {name: _array(name, value) for name, value in named(model, replacements).items()}
     data = model.data_tuple
     fields = getattr(data, "_fields", ())
     unknown = [name for name in given if name not in model.parameters and name not in fields]
@@ -97,6 +99,13 @@ def evaluated(
         p = layout.as_tuple(layout.image(q, model.data_tuple)[0])._replace(**of_parameters)
         found.append(np.asarray(function(readonly(p), data)))
     return np.array(found)
+
+
+def _array(name: str, value: Any) -> NDArray[Any]:
+    if isinstance(value, Feed):
+        what, remedy = value.describe()["what"], value.describe()["remedy"].removeprefix(".") or "batch"
+        raise TypeError(f"more_replacements[{name!r}] must be an array, got {what}; pass its {remedy}.")
+    return np.asarray(value)
 
 
 def with_data(model: Model, replacements: Mapping[str, Any] | None) -> Model:

@@ -109,8 +109,21 @@ class Run(Task[Approximation]):
         self.result = self._approx
 
     def _report(self) -> FitReport:
-        fit, approx = self._updates.fitting.fit, self._approx
         thorough = self._judged and self.error is None and not self._halted
+        try:
+            return self._found(thorough)
+        except Exception as error:  # of the model by all data, which no iteration has seen
+            if not thorough or not self._updates.fitting.feeds:
+                raise
+            found, what = self._found(False), f"{type(error).__name__}: {error}"
+            problem = (
+                f"How good the fit is is not known, for by all data in the place of batches the model raises {what}"
+            )
+            return found._replace(note="", more=(*found.more, problem))
+
+    def _found(self, thorough: bool) -> FitReport:
+        """Return what is to be known, without evaluations of the density unless it is to be thorough."""
+        fit, approx = self._updates.fitting.fit, self._approx
         verdict = self._updates.verdict(thorough)
         rules = [c.converged for c in self._callbacks if hasattr(c, "converged")]
         rules += [] if verdict.converged is None else [verdict.converged]
@@ -146,6 +159,7 @@ def _failure(outcome: Outcome, updates: ObjectiveUpdates) -> BaseException | Non
     if outcome.error is not None and outcome.point is not None:
         where = updates.fitting.bound.describe(outcome.point.position)
         outcome.error.add_note(f"in iteration {int(updates.fitting.fit.done)} at {where}; the approximation is kept")
+        updates.fitting.feeds.explain(outcome.error, updates.fitting.bound.definition)
     return outcome.error
 
 

@@ -29,8 +29,6 @@ Floats = NDArray[np.float64]
 KHAT_DRAWS, ALARM_DRAWS, DOUBT_DRAWS, CLEAR = 1000, 4000, 16_000, 1.0
 #: Losses whose mean is shown.
 LATE = 1000
-#: Numbers that all data may have where a fit by batches ends with k-hat: a density then takes milliseconds.
-MOST_NUMBERS = 2_000_000
 
 
 class Scored(Grouped):
@@ -295,7 +293,7 @@ class Scored(Grouped):
         ----------
         fitting : Fitting
         """
-        if fitting.feeds and fitting.feeds.size_of_all > MOST_NUMBERS:
+        if fitting.feeds and not fitting.feeds.are_few:
             return Psis(np.nan, np.zeros(0), "the data are many, and it takes all of them; approx.khat finds it")
         return self.judged_by(fitting.whole)
 

@@ -31,14 +31,26 @@ def with_all_data(model: Model) -> Model:
     return other
 
 
-def of_all_data(model: Model) -> Densities:
-    """Return the density by all data, or an estimate by batches where these are not in memory.
+def of_all_rows(model: Model) -> Model:
+    """Return a model with all data in the place of batches; itself, if not all of them are in memory.
+
+    Rows of a batch of one entry and all rows of another do not fit together.
 
     Parameters
     ----------
     model : Model
     """
-    model = with_all_data(model)
+    return model if any(feed.whole is None for feed in model.definition.feeds.values()) else with_all_data(model)
+
+
+def of_all_data(model: Model) -> Densities:
+    """Return the density by all data, or an estimate by batches where not all of them are in memory.
+
+    Parameters
+    ----------
+    model : Model
+    """
+    model = of_all_rows(model)
     return BatchDensities(model) if model.definition.feeds else Densities(model)
 
 

@@ -73,6 +73,16 @@ def test_it_is_looked_at_when_a_model_is_made():
     assert len(model.data["y"]) == 4
 
 
+def test_a_batch_may_have_more_rows_than_there_are():
+    """Rows that are drawn several times count for fewer observations each, not for more of them."""
+    with pytest.warns(nb.errors.NbinferWarning, match="draws 40 indices, with replacement, of 10"):
+        batches = nb.Minibatch(np.zeros(10), 40)
+    model = model_of(batches, total_size=10)
+    assert nb.MeanField(model=model).fitting().bound.weights[0, 1] == 0.25
+    with pytest.raises(ValueError, match="there are, 10, got 9"):
+        model_of(batches, total_size=9)
+
+
 def test_batches_average_to_all_data():
     """The mean of the gradient over all batches of 3 of 8 rows is that of all rows; the prior counts once."""
     y = np.sin(np.arange(8.0))

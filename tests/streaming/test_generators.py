@@ -1,5 +1,6 @@
 """Generators as data: items one by one, in their order, and what comes at the end."""
 
+import collections
 import itertools
 
 import numpy as np
@@ -54,6 +55,56 @@ def test_items_must_be_numbers_of_one_kind():
     for _ in range(2):
         with pytest.raises(ValueError, match="a batch must have 1 axes and dtype int64, as the first one"):
             next(adapter)
+
+
+def test_tuples_and_dicts_are_several_entries():
+    Row = collections.namedtuple("Row", "X y")
+    X, y = np.ones((4, 2), np.int32), np.zeros(4)
+    for items, keys in (
+        ([(X, y), [X, y]], [0, 1]),
+        ([{"X": X, "y": y}, {"y": y, "X": X}], ["X", "y"]),
+        ([Row(X, y), Row(X, y)], ["X", "y"]),
+        ([(1, y), (2, y)], [0, 1]),
+    ):
+        rows = nb.generator(iter([items[0], tuple(items[1]) if isinstance(items[1], list) else items[1]]))
+        assert rows.parts == keys
+        first, second = rows[keys[0]], rows[keys[1]]
+        assert first.source is second.source is rows
+        assert first.example.dtype == np.int64
+        batch = rows.batch(7)
+        np.testing.assert_array_equal(first.part_of(batch), first.example)
+        np.testing.assert_array_equal(second.part_of(rows.batch(8)), y)
+        with pytest.raises(KeyError, match="'z' is no part of what the generator yields, which has"):
+            rows["z"]
+    assert nb.GeneratorAdapter(iter([(1, 2.5)])).shape == (2,)  # numbers alone are an array
+    assert nb.GeneratorAdapter(iter([(X, y)])).shape == {0: (4, 2), 1: (4,)}
+    with pytest.raises(KeyError, match="is of arrays, which have no parts"):
+        nb.generator(iter([y]))["X"]
+
+
+def test_several_entries_must_stay_what_they_were():
+    y = np.zeros(4)
+    with pytest.raises(TypeError, match="an item of the generator must be an array; of several arrays yield a tuple"):
+        nb.generator(iter([[np.zeros((4, 2)), y]]))
+    with pytest.raises(TypeError, match="1 of an item of the generator must be real numbers"):
+        nb.generator(iter([(y, "a")]))
+    rows = nb.generator(iter([(y, y), y, (y,), (y, y[None])]))
+    next(rows)
+    for message in (
+        r"a batch must be arrays for 0, 1, as the first one, got an array of shape \(4,\), float64",
+        "a batch must be arrays for 0, 1, as the first one, got arrays for 0",
+        "1 of a batch must have 1 axes and dtype float64, as the first one, got 2",
+    ):
+        with pytest.raises(ValueError, match=message):
+            next(rows)
+    with pytest.raises(ValueError, match="the default value must be arrays for 0, 1"):
+        rows.set_default(y)
+    rows.set_default((y + 1.0, y))
+    assert next(rows)[0][0] == 1.0
+    with pytest.raises(
+        nb.errors.ModelError, match=r"data 'y' must be an array, got a generator of several, 0, 1; pass"
+    ):
+        nb.Model({"x": nb.real()}, logp=lambda p, d: p.x, data={"y": rows})
 
 
 def test_at_the_end_there_is_the_default():

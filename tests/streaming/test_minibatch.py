@@ -57,7 +57,12 @@ WRONG = {
     "bool": (SQUARE, True, TypeError, "batch_size must be an int"),
     "triple": (SQUARE, [(1, 2, 3)], TypeError, r"got the entry \(1, 2, 3\)"),
     "str": (SQUARE, "10", TypeError, "batch_size must be an int"),
-    "objects": (np.array([None, 1]), 2, TypeError, "must be real numbers, integers or booleans, got dtype object"),
+    "objects": (np.array([None, 1]), 2, TypeError, "must be real numbers, .* got dtype object; convert them first"),
+    "a name of a file": ("rows.npy", 2, TypeError, "got str; open the file, by np.memmap or h5py"),
+    "a generator": (iter([1.0]), 2, TypeError, "got list_iterator; pass it to nb.generator"),
+    "several entries": ({"X": SQUARE}, 2, TypeError, "got dict; make a Minibatch of each entry"),
+    "a Minibatch": (nb.Minibatch(SQUARE, 3), 2, TypeError, "got Minibatch; it gives batches already"),
+    "None": (None, 2, TypeError, "got NoneType; pass what batches are taken from"),
     "complex": (np.array([1j]), 1, TypeError, "got dtype complex128"),
     "ragged": ([[1], [2, 3]], 1, TypeError, "data of Minibatch must be an array"),
     "masked": (np.ma.masked_array([1.0], [True]), 1, TypeError, "masked array"),
@@ -229,6 +234,19 @@ def test_a_dataset_of_a_file_is_read_by_python(tmp_path):
         rows.resize((30, 6, 3))
         with pytest.raises(StreamingError, match=r"have shrunk from shape \(50, 6, 3\) to \(30, 6, 3\)"):
             batch.eval()
+
+
+def test_a_file_must_be_open(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "rows.h5", "w") as file:
+        with pytest.raises(TypeError, match="got File; pass one of its datasets"):
+            nb.Minibatch(file)
+        rows = file.create_dataset("rows", data=np.zeros(9))
+        batch = nb.Minibatch(rows, 4)
+    with pytest.raises(StreamingError, match="the file of Minibatch was closed; keep it open as long as a fit lasts"):
+        batch.eval()
+    with pytest.raises(ValueError, match="data of Minibatch are of a file that was closed; keep it open"):
+        nb.Minibatch(rows, 4)
 
 
 def test_a_part_in_memory():

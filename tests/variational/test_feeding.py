@@ -11,7 +11,18 @@ from scipy import stats
 
 import nbinfer as nb
 from nbinfer.errors import NbinferWarning, StreamingError
-from tests.variational.streamed import Y, advi, alike, conjugate
+from tests.variational.streamed import (
+    InPython,
+    Y,
+    advi,
+    alike,
+    columns,
+    conjugate,
+    first,
+    regression,
+    second,
+    two_prior,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 
@@ -42,18 +53,6 @@ def test_without_total_size_it_is_the_posterior_of_a_batch():
         warnings.simplefilter("error", NbinferWarning)
         warnings.simplefilter("ignore", nb.errors.ConvergenceWarning)
         inference.refine(10, progressbar=False)
-
-
-def two_prior(p, d):
-    return -0.5 * p.mu**2
-
-
-def first(p, d):
-    return -0.5 * (d.y1 - p.mu) ** 2
-
-
-def second(p, d):
-    return -0.125 * (d.y2 - p.mu) ** 2
 
 
 @pytest.mark.nojit
@@ -115,28 +114,6 @@ def test_wherever_rows_lie_the_fit_is_the_same(tmp_path):
             alike(advi(conjugate(nb.Minibatch(source, 10))).fit(20, progressbar=False), expected)
 
 
-def regression_prior(p, d):
-    return -0.5 * np.sum(p.w**2)
-
-
-def regression_term(p, d):
-    return np.where(d.keep, -0.5 * (d.y - d.X @ p.w - p.a[d.group]) ** 2, 0.0)
-
-
-def regression(data, rows=40):
-    parameters = {"w": nb.real(2), "a": nb.real(3)}
-    return nb.Model(
-        parameters, prior=regression_prior, likelihood={"y": regression_term}, data=data, total_size={"y": rows}
-    )
-
-
-def columns(rows=40):
-    rng = np.random.default_rng(1)
-    X = rng.normal(size=(rows, 2))
-    group = rng.integers(0, 3, rows)
-    return {"X": X, "group": group, "keep": rng.random(rows) < 0.8, "y": X @ [1.0, -1.0] + group}
-
-
 def test_entries_of_every_kind_stay_together():
     data = columns()
     batches = {name: nb.Minibatch(values, 6, name=name) for name, values in data.items()}
@@ -180,16 +157,6 @@ def test_what_the_optimiser_gets_is_divided_and_losses_are_not():
         assert getattr(fits[1], f"{name}_norm")(9, random_seed=1) == getattr(fits[1], name)(9, random_seed=1)
 
 
-class InPython(nb.KL):
-    """The same loss, of which Python asks for gradients."""
-
-    is_compiled = False
-
-    def apply(self, f, z):
-        self.seen = [*getattr(self, "seen", []), self.approx.data["y"]]
-        return 0.0, np.zeros_like(z), []
-
-
 def test_an_operator_in_python_sees_batches():
     batches = nb.Minibatch(Y, 10)
     inference = nb.Inference(InPython, nb.MeanField(model=conjugate(batches), random_seed=1))
@@ -214,9 +181,9 @@ def big_term(p, d):
 @pytest.mark.nojit
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is looked up in /proc")
 def test_a_map_of_a_million_rows_stays_where_it_is(tmp_path):
-    for name, columns in (("X", 20), ("y", 1)):
+    for name, width in (("X", 20), ("y", 1)):
         with open(tmp_path / name, "wb") as file:
-            file.truncate(8_000_000 * columns)
+            file.truncate(8_000_000 * width)
     X = np.memmap(tmp_path / "X", np.float64, "r", shape=(1_000_000, 20))
     y = np.memmap(tmp_path / "y", np.float64, "r")
     data = {"X": nb.Minibatch(X, 256), "y": nb.Minibatch(y, 256)}
@@ -286,6 +253,47 @@ def stats_prior(mu):
     return -0.5 * (mu / 0.1) ** 2 - np.log(0.1) - 0.5 * np.log(2.0 * np.pi)
 
 
+@pytest.mark.parametrize("form", [tuple, dict])
+def test_one_generator_may_give_several_entries(form):
+    """It is asked once for each iteration, and all entries are of one item; so is an entry by two names."""
+    data, pulled = columns(), []
+
+    def rows():
+        for k in itertools.count():
+            pulled.append(k)
+            part = {name: values[k : k + 6] for name, values in data.items()}
+            yield part if form is dict else tuple(part.values())
+
+    source = nb.generator(rows())
+    entries = {name: source[name if form is dict else k] for k, name in enumerate(data)}
+    one = advi(regression(entries)).fit(12, progressbar=False)
+    assert pulled == list(range(12))
+
+    def exchange(approx, losses, i):
+        plain.set_data(**{name: values[i : i + 6] for name, values in data.items()})
+
+    plain = regression({name: values[:6] for name, values in data.items()})
+    alike(one, advi(plain).fit(12, callbacks=[exchange], progressbar=False))
+    twice = nb.generator(iter([1.0, 2.0, 3.0]))
+    seen = []
+    model = conjugate(Y[:10], 1000, sigma=twice, tau=twice)
+    note = [lambda approx, losses, i: seen.append((approx.data["sigma"], approx.data["tau"]))]
+    advi(model).fit(3, callbacks=note, progressbar=False)
+    assert seen == [(1.0, 1.0), (2.0, 2.0), (3.0, 3.0)]
+
+
+def test_what_a_generator_raises_names_its_entry():
+    def breaks():
+        yield Y[:10]
+        raise ZeroDivisionError("mine")
+
+    inference = advi(conjugate(nb.generator(breaks())))
+    with pytest.raises(ZeroDivisionError, match="mine") as caught:
+        inference.fit(5, progressbar=False)
+    assert caught.value.__notes__ == ["raised by what gives the batches of data 'y'"]
+    assert len(inference.approx.hist) == 1
+
+
 def test_numbers_may_come_from_a_generator():
     model = conjugate(Y[:10], 1000, sigma=nb.generator(iter([1.0, 2.0, 4.0])))
     seen = []
@@ -296,7 +304,7 @@ def test_numbers_may_come_from_a_generator():
 def test_the_end_of_a_generator_ends_the_fit_and_keeps_the_last_step():
     data = nb.generator(iter([Y[:10]] * 7))
     inference = advi(conjugate(data))
-    with pytest.raises(StreamingError, match=r"data 'y': the generator .* is exhausted"):
+    with pytest.raises(StreamingError, match="data 'y': the generator is exhausted"):
         inference.fit(20, progressbar=False)
     expected = advi(conjugate(nb.generator(iter([Y[:10]] * 7)))).fit(7, progressbar=False)
     alike(inference.approx, expected)
@@ -304,6 +312,14 @@ def test_the_end_of_a_generator_ends_the_fit_and_keeps_the_last_step():
     inference.refine(13, progressbar=False)
     assert len(inference.approx.hist) == 20
     assert np.isfinite(inference.approx.hist).all()
+
+
+def test_rows_may_come_in_their_order():
+    """Ten batches of a hundred go through all rows once."""
+    data, seen = nb.generator(Y[k : k + 100] for k in range(0, 1000, 100)), []
+    note = [lambda approx, losses, i: seen.append(approx.data["y"])]
+    advi(conjugate(data)).fit(10, callbacks=note, progressbar=False)
+    np.testing.assert_array_equal(np.concatenate(seen), Y)
 
 
 def test_an_endless_generator_leaves_no_batches_behind():
@@ -319,77 +335,3 @@ def test_an_endless_generator_leaves_no_batches_behind():
     advi(conjugate(nb.generator(endless()))).fit(200, progressbar=False)
     assert len(alive) == 200
     assert most[0] < 10
-
-
-# ---- what ends a fit, or does not begin one
-
-
-def test_what_needs_all_data_says_so():
-    model = conjugate(nb.Minibatch(Y, 10))
-    calls = [
-        lambda: nb.sample(model, 5, 5, progressbar=False),
-        lambda: nb.init_nuts("advi", model=model, progressbar=False),
-        lambda: nb.find_map(model, progressbar=False),
-        *(lambda m=m: nb.fit(5, method=m, model=model, progressbar=False) for m in ("dadvi", "bam", "pathfinder")),
-    ]
-    for call in calls:
-        with pytest.raises(nb.errors.ModelError, match=r"in batches, 'y': .* model.set_data\(y=y.shared\)"):
-            call()
-
-
-def flat(x, data):
-    return -0.5 * np.sum((data - x[0]) ** 2) - 0.5 * x[0] ** 2
-
-
-def test_a_flat_density_may_have_batches():
-    batches = nb.Minibatch(Y, 10)
-    inference = advi(nb.Model.flat(flat, 1, batches))
-    with pytest.warns(NbinferWarning, match="Pass prior and likelihood, and total_size"):
-        one = inference.fit(5, progressbar=False)
-    plain = nb.Model.flat(flat, 1, batches.batch(0))
-
-    def exchange(approx, losses, i):
-        plain.set_data(data=batches.batch(i))
-
-    alike(one, advi(plain).fit(5, callbacks=[exchange], progressbar=False))
-
-
-def test_replacements_of_all_batches_do_for_those_who_need_all():
-    model = conjugate(nb.Minibatch(Y, 10))
-    given = {"model": model, "more_replacements": {"y": Y}, "progressbar": False}
-    assert nb.fit(30, method="dadvi", random_seed=1, **given).std[0] == pytest.approx(0.030151, rel=1e-3)
-
-
-def test_an_index_out_of_range_names_entry_and_row():
-    data = columns()
-    group = data["group"].copy()
-    group[17] = 3
-    batches = {name: nb.Minibatch(values, 6, name=name) for name, values in data.items()}
-    with pytest.raises(IndexError, match="data 'group' holds 3 in row 17, which is out of range"):
-        advi(regression(batches | {"group": nb.Minibatch(group, 6)})).fit(1, progressbar=False)
-    group[17] = -4
-    with pytest.raises(IndexError, match="data 'group' holds -4 in row 17, which is out of range"):
-        advi(regression(batches | {"group": nb.Minibatch(group, 6)})).fit(1, progressbar=False)
-    good, bad = np.zeros(6, int), np.array([0, 1, 2, 2, 7, 0])
-    inference = advi(regression(batches | {"group": nb.generator(iter([good, good, bad]))}))
-    with pytest.raises(IndexError, match="data 'group' holds 7 in row 4 of this batch"):
-        inference.fit(5, progressbar=False)
-    assert len(inference.approx.hist) == 2
-
-
-def test_a_source_that_shrinks_ends_the_fit(tmp_path):
-    h5py = pytest.importorskip("h5py")
-    with h5py.File(tmp_path / "y.h5", "w") as file:
-        dataset = file.create_dataset("y", data=Y, maxshape=(None,))
-        inference = advi(conjugate(nb.Minibatch(dataset, 10)))
-        with pytest.raises(StreamingError, match=r"data 'y': the data of Minibatch have shrunk from shape \(1000,\)"):
-            inference.fit(20, callbacks=[lambda approx, losses, i: dataset.resize((900,))], progressbar=False)
-    Y.tofile(tmp_path / "y")
-    inference = advi(conjugate(nb.Minibatch(np.memmap(tmp_path / "y", np.float64, "r"), 10)))
-
-    def cut(approx, losses, i):
-        with open(tmp_path / "y", "r+b") as file:
-            file.truncate(4096)
-
-    with pytest.raises(StreamingError, match=r"data 'y': the file of Minibatch, .*, lacks 3904 of the bytes"):
-        inference.fit(20, callbacks=[cut], progressbar=False)

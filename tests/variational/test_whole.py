@@ -39,8 +39,28 @@ def test_what_is_not_in_memory_is_estimated(tmp_path):
         approx.sample(5, importance=True)
 
 
+def term(p, d):
+    return -0.5 * (d.y - d.x * p.mu) ** 2
+
+
+def prior(p, d):
+    return -0.5 * p.mu**2
+
+
+def test_where_some_are_in_memory_and_some_are_not_all_are_estimated(tmp_path):
+    """All rows of x and a batch of y would not fit together."""
+    Y.tofile(tmp_path / "y")
+    x = np.cos(np.arange(1000.0))
+    for y in (nb.Minibatch(np.memmap(tmp_path / "y", np.float64, "r"), 50), nb.generator(iter([Y[:50]] * 30))):
+        data = {"x": nb.Minibatch(x, 50), "y": y}
+        model = nb.Model({"mu": nb.real()}, prior=prior, likelihood={"y": term}, data=data, total_size={"y": 1000})
+        approx = advi(model).fit(30, progressbar=False)
+        assert np.isfinite(approx.elbo(20))
+        assert np.isnan(approx.khat)
+
+
 def test_many_data_are_not_gone_through_unasked(monkeypatch):
-    monkeypatch.setattr("nbinfer.variational.scored.MOST_NUMBERS", 999)
+    monkeypatch.setattr("nbinfer.variational.feeding.MOST_NUMBERS", 999)
     approx = advi(conjugate(nb.Minibatch(Y, 100))).fit(50, progressbar=False)
     assert np.isnan(approx.report.khat)
     assert "approx.khat finds it" in str(approx.report)
@@ -59,6 +79,10 @@ def test_replacements():
     for given, rows in ((Y[:7], 7), (batches.shared, 1000), (batches.eval(), 10)):
         assert approx.sample_node(of_rows, 3, more_replacements={"y": given}).shape == (3, rows)
         assert approx.sample_node(of_rows, 3, more_replacements={batches: given}).shape == (3, rows)
+    with pytest.raises(
+        TypeError, match=r"more_replacements\['y'\] must be an array, got a Minibatch of \(1000,\); pass"
+    ):
+        approx.sample_node(of_rows, 3, more_replacements={"y": batches})
     full = advi(model).fit(20, more_replacements={"y": batches.shared}, progressbar=False)
     alike(full, advi(conjugate(Y)).fit(20, progressbar=False))
     with pytest.raises(ValueError, match="more_replacements names <Minibatch"):

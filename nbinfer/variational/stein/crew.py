@@ -15,6 +15,7 @@ from nbinfer.engine.job import Status
 from nbinfer.engine.jobs import Phase
 from nbinfer.engine.state import BLOCK, ROW, WORK, Memory, Plan
 from nbinfer.errors import FitError
+from nbinfer.variational.densities import PLAIN, Densities
 from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.job import FitStatus
 from nbinfer.variational.python_entry import PythonEntry
@@ -37,17 +38,13 @@ class Crew:
         How much particles count for each other.
     temperature : float
         What scores are divided by.
-    constant : float
-        What forces are divided by before the optimiser sees them.
     n : int
         Particles.
     is_drawn : bool
         Whether they are draws, not rows of histograms.
     """
 
-    def __init__(
-        self, fitting: Any, kernel: TestFunction, temperature: float, constant: float, n: int, is_drawn: bool
-    ) -> None:
+    def __init__(self, fitting: Any, kernel: TestFunction, temperature: float, n: int, is_drawn: bool) -> None:
         self._fitting, self.kernel = fitting, kernel
         self.n, self.dim, self.workers = n, int(fitting.bound.dim), int(fitting.settings.workers)
         self.block = 2 * math.ceil(n / (2 * BLOCKS))
@@ -62,7 +59,7 @@ class Crew:
         stein = self.stein
         stein.n, stein.dim, stein.is_drawn = n, self.dim, int(is_drawn)
         stein.block, stein.n_blocks, stein.room = self.block, self.n_blocks, self.block * TILE
-        stein.temperature, stein.constant = temperature, constant
+        stein.temperature = temperature
         self._before = [explore if is_drawn else collect, score, gather]
         self._after = pull_back if is_drawn else follow
         self._ask = PythonEntry(self._asked, 3)
@@ -109,8 +106,28 @@ class Crew:
         address = int(self.stein.address)
         return [Phase(function.address, address, self._rows(function)) for function in self.entries]
 
-    def look(self) -> tuple[Floats, Floats, Floats] | None:
-        """Return positions, scores and forces as they are now; nothing if a particle has none."""
+    def look(self, densities: Densities | None = None) -> tuple[Floats, Floats, Floats] | None:
+        """Return positions, scores and forces as they are now; nothing if a particle has none.
+
+        Parameters
+        ----------
+        densities : Densities, optional
+            By all data, where an iteration sees a batch.
+        """
+        if densities is None:
+            return self._seen()
+        fit, stein, contexts = self._fitting.fit, self.stein, np.array([densities.context(PLAIN)], np.int64)
+        own = fit.density, fit.n_feeds
+        fit.density, fit.n_feeds = densities.function, 0
+        stein.contexts, stein.n_contexts = address_of(contexts), 1
+        try:
+            return self._seen()
+        finally:
+            fit.density, fit.n_feeds = own
+            self.connect()
+
+    def _seen(self) -> tuple[Floats, Floats, Floats] | None:
+        """Make all phases of an iteration but the last."""
         address, piece = int(self.stein.address), int(self._fitting.fit.done)
         for function in [*self._before, *self._between]:
             for row in range(self._rows(function)):

@@ -6,11 +6,11 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from nbinfer.arguments import MOST, count, function, is_number, mapping
+from nbinfer.arguments import MOST, count, from_zero, mapping
 from nbinfer.errors import AEVBInferenceError, NbinferWarning, ParametrizationError, unseen
 from nbinfer.model import Model
 from nbinfer.variational.approximation import Approximation
-from nbinfer.variational.inference import Inference
+from nbinfer.variational.inference import Inference, calls_above
 from nbinfer.variational.operators import Operator
 from nbinfer.variational.single_group import Empirical, FullRank
 from nbinfer.variational.stein.kernels import rbf
@@ -41,13 +41,15 @@ class ImplicitGradient(Inference):
     """
 
     def __init__(self, approx: Any, estimator: Any = KSD, kernel: Any = rbf, **kwargs: Any) -> None:
-        if not isinstance(estimator, type) or not issubclass(estimator, Operator):
+        is_class = isinstance(estimator, type)
+        if not is_class or not issubclass(estimator, Operator) or not estimator.has_test_function:
+            got = estimator.__name__ if is_class else type(estimator).__name__
             raise TypeError(
-                f"estimator must be a subclass of Operator, such as nb.KSD, got {type(estimator).__name__}."
+                f"estimator must be a subclass of Operator that is applied to a kernel, such as nb.KSD, got {got}."
             )
-        if isinstance(kernel, type):
-            raise TypeError(f"kernel must be an object, such as nb.RBF(), got the class {kernel.__name__}.")
-        function("kernel", kernel)
+        if isinstance(kernel, type) or not callable(kernel):
+            got = f"the class {kernel.__name__}" if isinstance(kernel, type) else repr(kernel)
+            raise TypeError(f"kernel must be an object, such as nb.RBF(), or a function of points, got {got}.")
         super().__init__(estimator, approx, kernel, **kwargs)
 
 
@@ -130,8 +132,7 @@ class SVGD(ImplicitGradient):
         if start_sigma is not None:
             raise ParametrizationError("start_sigma means nothing to particles; jitter says how far apart they begin.")
         count("n_particles", n_particles, 1, MOST)
-        if not is_number(jitter) or not 0.0 <= jitter < float("inf"):
-            raise ValueError(f"jitter must be a finite number from 0 on, got {jitter!r}.")
+        from_zero("jitter", jitter)
         approx = Empirical(size=n_particles, jitter=jitter, start=start, model=model, random_seed=random_seed)
         super().__init__(approx, estimator, kernel, temperature=temperature, cores=cores)
 
@@ -200,7 +201,7 @@ class ASVGD(ImplicitGradient):
                 "ASVGD is experimental: what it finds depends on obj_n_mc, on the kernel and on temperature, and "
                 "standard deviations tend to be too small. Look at approx.khat.",
                 NbinferWarning,
-                2,
+                calls_above(),
             )
         given = {"local_rv": local_rv, "random_seed": random_seed, "start": start, "start_sigma": start_sigma}
         if approx is None:

@@ -40,8 +40,7 @@ class SteinUpdates(ObjectiveUpdates):
         assert isinstance(op, KSD) and self.objective.tf is not None
         is_drawn = not op.approx.all_histograms
         n = fitting.settings.n_draws if is_drawn else len(joint_histogram(op.approx))
-        constant = op.approx.symbolic_normalizing_constant
-        self._crew = Crew(fitting, self.objective.tf, op.temperature, constant, n, is_drawn)
+        self._crew = Crew(fitting, self.objective.tf, op.temperature, n, is_drawn)
         self._cores = 1 if fitting.bound.serial else op.workers
         fitting.crew = self._crew
 
@@ -50,12 +49,16 @@ class SteinUpdates(ObjectiveUpdates):
         work.load()
 
     def advance(self, until: int, display: Display) -> Outcome:
+        self.fitting.ask()
         return run_for_now(self.fitting, until, self._cores, display)
 
     def verdict(self, thorough: bool) -> Verdict:
-        if not thorough or self._crew.stein.is_drawn or not self.fitting.fit.done:
+        fitting = self.fitting
+        if not thorough or self._crew.stein.is_drawn or not fitting.fit.done:
             return Verdict()
-        found = self._crew.look()
+        if fitting.feeds and not (fitting.feeds.are_few and fitting.whole.is_exact):
+            return Verdict()  # the forces of one batch are not those that are to vanish
+        found = self._crew.look(fitting.whole if fitting.feeds else None)
         return Verdict() if found is None else verdict_on(*found)
 
 
@@ -190,7 +193,6 @@ class KSD(Operator):
     has_test_function = True
     returns_loss = False
     require_logq = False
-    takes_batches = False
     objective_class = KSDObjective
 
     def __init__(self, approx: Approximation, temperature: float = 1.0, cores: int | None = None) -> None:

@@ -22,6 +22,7 @@ from nbinfer.compile import (
 )
 from nbinfer.engine.job import Status
 from nbinfer.engine.vectors import copy
+from nbinfer.streaming.gather import gather_all
 from nbinfer.variational.job import (
     GROUP_FIELDS,
     TOLERATED,
@@ -51,10 +52,13 @@ def _noted(fit: Record, status: int) -> int:
 
 @kernel
 def _begun(fit: Record) -> int:
-    """Tell whether an iteration may begin."""
+    """Tell whether an iteration may begin; fetch the batch that all particles see in it."""
     if load_acquire(fit.stop) != 0:
         return _STOPPED
-    return _OK if are_finite(fit) else _noted(fit, _NOT_FINITE)  # what a callback has written
+    if not are_finite(fit):  # what a callback has written
+        return _noted(fit, _NOT_FINITE)
+    gather_all(fit.feeds, fit.n_feeds, fit.done)
+    return _OK
 
 
 @entry("int64(intp, int64, int64)")
@@ -113,10 +117,12 @@ def score(address: int, block: int, piece: int) -> int:
 @kernel
 def _is_good(stein: Record, i: int) -> bool:
     """Tell whether density and gradient of a particle are finite."""
-    grad, total = floats_at(stein.grads + 8 * i * stein.dim, stein.dim), floats_at(stein.logps, stein.n)[i] * 0.0
+    if not math.isfinite(floats_at(stein.logps, stein.n)[i]):
+        return False
+    grad, total = floats_at(stein.grads + 8 * i * stein.dim, stein.dim), 0.0
     for c in range(stein.dim):
         total += grad[c] * 0.0
-    return total == 0.0  # type: ignore[no-any-return]
+    return total == 0.0
 
 
 @entry("int64(intp, int64, int64)")
@@ -168,7 +174,7 @@ def follow(address: int, row: int, piece: int) -> int:
         n, where, rows = group.n, ints_at(group.where, group.n), floats_at(group.gradient, stein.n * group.n)
         for i in range(stein.n):
             for c in range(n):
-                rows[i * n + c] = -forces[i * dim + where[c]] / stein.constant
+                rows[i * n + c] = -forces[i * dim + where[c]] / fit.constant
     return _finished(fit, move_parameters(fit))
 
 
@@ -184,6 +190,6 @@ def pull_back(address: int, row: int, piece: int) -> int:
         grads[i] = 0.0
     for k in range(stein.count):
         for c in range(dim):
-            grads[kept[k] * dim + c] = -forces[k * dim + c] / stein.constant
+            grads[kept[k] * dim + c] = -forces[k * dim + c] / fit.constant
     pull_rows(stein.fit, piece, stein.n, stein.grads)
     return _finished(fit, fit.broken if fit.broken != _OK else move_parameters(fit))

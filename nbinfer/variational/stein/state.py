@@ -61,7 +61,6 @@ STEIN = State(
         "contexts": "i8",  # address of those of the model, one for each worker, and their number
         "n_contexts": "i8",
         "temperature": "f8",
-        "constant": "f8",  # that forces are divided by
         "bandwidth": "f8",
         "weigh": "i8",  # C function of the kernel, and its record
         "own": "i8",

@@ -31,8 +31,9 @@ def test_by_name():
     assert np.isnan(approx.hist).all()
     assert len(approx.hist) == 3
     assert np.isnan(approx.khat)
-    with pytest.warns(NbinferWarning, match="experimental"):
+    with pytest.warns(NbinferWarning, match="experimental") as caught:
         approx = nb.fit(2, method="asvgd", model=several(), obj_n_mc=5, random_seed=1, progressbar=False)
+    assert caught[0].filename == __file__
     assert isinstance(approx, nb.FullRank)
     with pytest.raises(TypeError, match="inf_kwargs names 'particles'; SVGD takes n_particles, jitter, estimator"):
         nb.fit(2, method="svgd", model=several(), inf_kwargs={"particles": 7})
@@ -294,10 +295,12 @@ def test_what_a_kernel_in_python_raises_arrives():
         for _ in range(2):
             with pytest.raises(kind, match=message):
                 fitted(inference, 2)
-    with pytest.raises(TypeError, match=r"kernel must be an object, such as nb.RBF\(\), got the class RBF"):
-        nb.SVGD(model=normal(), kernel=nb.RBF)
-    with pytest.raises(TypeError, match="kernel must be a function, got 3"):
-        nb.SVGD(model=normal(), kernel=3)
+    for kernel, got in ((nb.RBF, "the class RBF"), (3, "3"), ("rbf", "'rbf'"), (None, "None")):
+        with pytest.raises(TypeError, match=rf"kernel must be an object, such as nb.RBF\(\), .* got {got}"):
+            nb.SVGD(model=normal(), kernel=kernel)
+    for estimator, got in ((nb.KL, "KL"), ("KSD", "str"), (nb.KSD(nb.MeanField(model=normal())), "KSD"), (int, "int")):
+        with pytest.raises(TypeError, match=f"estimator must be a subclass of Operator that is .* got {got}"):
+            nb.SVGD(model=normal(), estimator=estimator)
 
 
 def test_what_an_optimiser_in_python_raises_arrives():
