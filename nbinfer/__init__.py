@@ -52,7 +52,7 @@ from nbinfer.model.support.supports import (
     upper,
 )
 from nbinfer.streaming import GeneratorAdapter, Minibatch, align_minibatches, generator
-from nbinfer.trace import MultiTrace, Trace, merge_traces, trace_cov
+from nbinfer.trace import HDF5, MultiTrace, Trace, load, merge_traces, trace_cov
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import check_grad, custom_vjp, grad, value_and_grad
@@ -114,6 +114,7 @@ __all__ = [
     "ADVI",
     "ASVGD",
     "DADVI",
+    "HDF5",
     "IMQ",
     "KL",
     "KSD",
@@ -189,6 +190,7 @@ __all__ = [
     "integer",
     "interval",
     "iter_sample",
+    "load",
     "lower",
     "merge_traces",
     "momentum",

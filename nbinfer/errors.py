@@ -77,6 +77,10 @@ class StreamingError(NbinferError, RuntimeError):
     """Data that come in batches end: a generator has no more, or what batches are taken from has shrunk."""
 
 
+class TraceFileError(NbinferError, OSError):
+    """A file of draws cannot be read or written: it is damaged, of another kind, or in use."""
+
+
 class NbinferWarning(UserWarning):
     """Base of every warning that nbinfer issues."""
 

@@ -16,12 +16,13 @@ def blocks(file, language):
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
-# Those of the index belong together, and those on fits; of the two models in the last note one is PyMC's.
+# Those of the index belong together, and those on fits and on files; of the two models in the last note one is PyMC's.
 EXAMPLES = [
     *blocks("README.md", "python"),
     *blocks("docs/embedding.md", "python"),
     "".join(blocks("docs/index.md", "python")),
     "".join(blocks("docs/variational.md", "python")),
+    "".join(blocks("docs/files.md", "python")),
     blocks("docs/coming-from-pymc.md", "python")[1],
 ]
 
@@ -33,7 +34,9 @@ def test_example_runs(example, tmp_path):
     script.write_text(example, encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, script]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
 
 

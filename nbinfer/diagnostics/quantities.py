@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -52,7 +53,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Measured:
-    """One variable and its `Measure` records, of the variable's shape."""
+    """One variable and its `Measure` records, of the variable's shape; they come from every so many draws."""
 
     draws: np.ndarray
     done: tuple[int, ...] | None
@@ -60,6 +61,7 @@ class Measured:
     checksum: float
     records: np.ndarray
     chains: int
+    every: int = 1
 
 
 def read(trace: Any) -> Run:
@@ -88,7 +90,11 @@ def labels(name: str, shape: tuple[int, ...]) -> list[str]:
 
 
 def measure_run(
-    run: Run, names: Iterable[str], prob: float, known: Mapping[str, Measured] | None = None
+    run: Run,
+    names: Iterable[str],
+    prob: float,
+    known: Mapping[str, Measured] | None = None,
+    most: int | None = None,
 ) -> dict[str, Measured]:
     """Measure every variable named.
 
@@ -105,6 +111,9 @@ def measure_run(
         Probability of the intervals.
     known : mapping of str to Measured, optional
         Earlier results; those of the same draws are taken over.
+    most : int, optional
+        How many draws of a chain are enough. Of a chain that has more, only every so many are looked at, unless there
+        are some that are not finite.
 
     Returns
     -------
@@ -126,22 +135,52 @@ def measure_run(
             checksum = float(np.add.reduce(draws, axis=None, dtype=float))
         old = known.get(name) if known else None
         # The sum tells draws that somebody has changed in place; a NaN never equals itself and is measured again.
-        if old and old.draws is draws and (old.done, old.prob, old.checksum) == (run.done, prob, checksum):
+        same = old is not None and old.draws is draws and (old.every == 1 or most is not None)
+        if old and same and (old.done, old.prob, old.checksum) == (run.done, prob, checksum):
             result[name] = old
             continue
-        if run.done is None:
-            part = draws
-        elif len(run.used) == len(run.done):
-            part = draws[:, : run.draws]
-        else:
-            part = draws[run.used, : run.draws]
-        records = look_at(part)
-        if run.is_ragged:
-            assert run.done is not None
-            everything = np.concatenate([chain[:n] for chain, n in zip(draws, run.done, strict=True)])
-            records[_LOCATION] = look_at(everything[None])[_LOCATION]
-        result[name] = Measured(draws, run.done, prob, checksum, records, part.shape[0])
+        every = _spacing(run, draws, checksum, most)
+        records, chains = _look(run, draws, every, look_at)
+        result[name] = Measured(draws, run.done, prob, checksum, records, chains, every)
     return result
+
+
+def _look(
+    run: Run, draws: np.ndarray, every: int, look_at: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, int]:
+    """Return the records of one variable, and of how many chains R-hat is."""
+    if run.done is None:
+        part = draws
+    elif len(run.used) == len(run.done):
+        part = draws[:, : run.draws]
+    else:
+        part = draws[run.used, : run.draws]
+    records = look_at(part[:, every - 1 :: every])
+    if run.is_ragged:
+        assert run.done is not None
+        everything = np.concatenate([chain[:n:every] for chain, n in zip(draws, run.done, strict=True)])
+        records[_LOCATION] = look_at(everything[None])[_LOCATION]
+    return records, part.shape[0]
+
+
+def _spacing(run: Run, draws: np.ndarray, checksum: float, most: int | None) -> int:
+    """Return of how many draws one is looked at."""
+    if most is None or run.done is None or max(run.done, default=0) <= most:
+        return 1
+    if run.is_ragged:  # what is unfinished is not finite
+        with np.errstate(all="ignore"):
+            checksum = sum(
+                float(np.add.reduce(c[:n], axis=None, dtype=float)) for c, n in zip(draws, run.done, strict=True)
+            )
+    return -(-max(run.draws, 1) // most) if math.isfinite(checksum) else 1
+
+
+def spaced_note(measured: Mapping[str, Measured]) -> str | None:
+    """Say which draws everything comes from, if not from all."""
+    every = max((m.every for m in measured.values()), default=1)
+    return (
+        f"Of such long chains one draw of {every} was looked at; nbinfer.summary looks at all." if every > 1 else None
+    )
 
 
 def cut_note(run: Run) -> str | None:

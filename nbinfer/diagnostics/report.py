@@ -23,9 +23,13 @@ from nbinfer.diagnostics.of_samplers import (
     treedepth,
 )
 from nbinfer.diagnostics.problem import Kind, Problem, plural
-from nbinfer.diagnostics.quantities import Measured, Run, cut_note, join, measure_run, read
+from nbinfer.diagnostics.quantities import Measured, Run, cut_note, join, measure_run, read, spaced_note
 from nbinfer.diagnostics.remedy import Remedy
 from nbinfer.errors import ConvergenceWarning, unseen
+
+#: Draws of a chain that a verdict rests on: sorting them all would take several times as long as to make them, and more
+#: memory than a run to a file has.
+MOST_DRAWS = 50_000
 
 
 class Report:
@@ -48,6 +52,11 @@ class Report:
         self.notes = tuple(notes)
         self.measured = measured
         self._verdict = verdict
+
+    @property
+    def verdict(self) -> str:
+        """What is said of a run without problems."""
+        return self._verdict
 
     @property
     def ok(self) -> bool:
@@ -95,6 +104,9 @@ def check(
     explains says so, and what helps. Notes tell what the metric has learnt of correlation, and what
     helps if half of the draws took more than 100 gradients.
 
+    Of chains longer than 50,000 draws every so many are looked at, and effective sample sizes are those of these draws,
+    no more than the whole has; the report says so. Draws that are not finite are looked for everywhere.
+
     Parameters
     ----------
     trace : Trace, or mapping of str to array_like, shape (chain, draw, *shape)
@@ -130,7 +142,7 @@ def check(
     parameters = of_run.get("parameters", ()) if parameters is None else parameters
     known = [name for name in words("parameters", parameters) if name in run.posterior] or None
     names = known or list(run.posterior)
-    measured = measure_run(run, run.posterior, 0.9)
+    measured = measure_run(run, run.posterior, 0.9, most=MOST_DRAWS)
     stats, quantities = Statistics(trace, run), Quantities(run, measured)
     targets = stats.for_samplers("target_accept", _given(target_accept, of_run, "target_accept"), 1.0)
     limits = stats.for_samplers("largest_step_size", _given(largest_step_size, of_run, "largest_step_size"), np.inf)
@@ -152,7 +164,7 @@ def check(
     ]
     problems = [problem for problem in found if problem]
     costs = cost(stats, metrics(trace), run.posterior, names, targets, problems, remedy.explains)
-    notes += [note for note in (late_divergences(stats, targets), *costs, cut_note(run)) if note]
+    notes += [note for note in (late_divergences(stats, targets), *costs, cut_note(run), spaced_note(measured)) if note]
     verdict = "No problems found" + (f": {', '.join(facts)}." if facts else ".")
     return Report(problems, notes, verdict, measured)
 

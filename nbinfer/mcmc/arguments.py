@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,9 +14,13 @@ from nbinfer.engine.driver import available_cores
 from nbinfer.model import Model, default_model
 from nbinfer.model.default import the_model
 from nbinfer.trace.backend import Backend, Memory
+from nbinfer.trace.disk import HDF5
 
 #: Iterations of warm-up, at most where it ends as soon as it may.
 MOST_TUNE = 1000
+
+#: How names of files end that mean `HDF5`.
+HDF5_SUFFIXES = (".nc", ".h5", ".hdf5")
 
 
 def model_and_draws(model: Any, draws: Any) -> tuple[Model, Any]:
@@ -96,24 +102,33 @@ def options_for(nuts_kwargs: Any, step_kwargs: Any) -> dict[str, dict[str, Any]]
 
 def destination(model: Model, trace: Any) -> tuple[Backend, set[str] | None]:
     """Return the back end that `trace` means, and the names that it keeps; None for all."""
-    backend = trace if isinstance(trace, Backend) else Memory(_names(trace))
+    backend = trace if isinstance(trace, Backend) else _named(trace) or Memory(_names(trace))
+    kept = _known(model, backend.vars)
+    backend.admit([name for name in (*model.parameters, *model.derived) if kept is None or name in kept])
     backend.check()
-    return backend, _known(model, backend.vars)
+    return backend, kept
+
+
+def _named(trace: Any) -> Backend | None:
+    """Return the back end that writes to a file of that name; None if `trace` is no name of a file."""
+    if isinstance(trace, os.PathLike) or (isinstance(trace, str) and PurePath(trace).suffix):
+        if PurePath(trace).suffix not in HDF5_SUFFIXES:
+            raise ValueError(f"a file for draws is named {' or '.join(HDF5_SUFFIXES)} at its end, got {str(trace)!r}.")
+        return HDF5(trace)
+    return None
 
 
 def kept_names(model: Model, trace: Any) -> set[str] | None:
     """Return the names that a trace in memory keeps; None for all."""
-    return _known(model, _names(trace))
+    return _known(model, _names(trace, ""))
 
 
-def _names(trace: Any) -> list[str] | None:
+def _names(trace: Any, also: str = ", the name of a file such as 'run.nc', or a back end") -> list[str] | None:
     """Return a list of names as it is, or complain."""
     if trace is None:
         return None
     if isinstance(trace, str) or not isinstance(trace, Sequence) or not all(isinstance(n, str) for n in trace):
-        raise TypeError(
-            f"trace must be a list of names to keep, got {trace!r}. Other back-ends come with a later version."
-        )
+        raise TypeError(f"trace must be a list of names to keep{also}, got {trace!r}.")
     return list(trace)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ from nbinfer.mcmc.hamiltonian.init import check_scope, checked, initial_metric, 
 from nbinfer.mcmc.sampling import Sampling, divergence_error
 from nbinfer.random import seed_sequences
 from nbinfer.trace import Trace
+from nbinfer.trace.backend import Backend
 
 
 def sample(
@@ -33,7 +35,7 @@ def sample(
     init: str = "auto",
     n_init: int = 200_000,
     start: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
-    trace: Sequence[str] | None = None,
+    trace: Sequence[str] | str | os.PathLike[str] | Backend | None = None,
     chain_idx: int = 0,
     random_seed: Any = None,
     progressbar: bool = True,
@@ -75,8 +77,9 @@ def sample(
         Constrained values by name, for all chains or one mapping per chain. Of what is missing, coordinates come from
         the initial point, discrete values from all over their support. From a given start nothing climbs; it is not
         jittered, but coordinates that are missing are where the density is zero.
-    trace : sequence of str, optional
-        Names of the parameters and derived quantities to keep. Default: all.
+    trace : sequence of str, str, PathLike or HDF5, optional
+        Names of the parameters and derived quantities to keep; default: all. Or the name of a file that takes the
+        draws, ending in .nc, .h5 or .hdf5, or an `HDF5`, which has both.
     chain_idx : int
         Number of the first chain. Chain 2 is the same chain whether it is drawn alone or among others.
     random_seed : None, int, sequence of int, SeedSequence or Generator
@@ -102,6 +105,10 @@ def sample(
     ------
     ValueError, TypeError
         If an argument is wrong; before anything is compiled.
+    FileExistsError, FileNotFoundError, PermissionError
+        If a file for the draws cannot be made where it is wanted; also before anything is compiled.
+    OSError
+        If the disk has no room for them; before the first draw.
     SamplingError
         If the log density is not finite at a start, or the run was stopped before it kept a draw.
 
@@ -182,6 +189,7 @@ class _Run(Task[Trace]):
             trace.report = check(trace)
             for problem in trace.report.problems:
                 self.say(problem.message, ConvergenceWarning)
+        sampling.close(trace)
 
     def stop(self) -> None:
         self._sampling.chains.stop[0] = 1
@@ -192,6 +200,7 @@ class _Run(Task[Trace]):
         self.error = self.error or _failure(Outcome(), self.result, self._sampling)
         if self.error is None and self.result.report is None:
             self.say("interrupted before the diagnostics; nbinfer.diagnostics.check(trace) makes them", NbinferWarning)
+        self._sampling.close(self.result)
 
     def _on_divergence(self) -> Callable[[int, int], bool] | None:
         def warn(chain: int, divergences: int) -> bool:

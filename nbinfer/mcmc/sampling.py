@@ -103,13 +103,20 @@ class Sampling:
         self._check_starts(steps, points, gradient)
         self.store = store(chains, tune, draws)
         self.auto = auto and len(steps) == 1 and steps[0].method.settles
-        self.chains = Chains(self.bound, steps, tune, numbers, keys, self.store.words, self.auto)
-        parts = (None if part[0] is None else np.array(part) for part in zip(*points, strict=True))
-        self.chains.begin(slice(None), *parts, may_climb=climb and jitter and start is None)
-        columns = columns_of_draws(self.store, self.bound.columns, kept, warm_up=not discard) if record else []
-        statistics = columns_of_statistics(self.store, [m.statistics for m in self.methods]) if record else []
+        with self.store.made():
+            self.chains = Chains(self.bound, steps, tune, numbers, keys, self.store.words, self.auto)
+            parts = (None if part[0] is None else np.array(part) for part in zip(*points, strict=True))
+            self.chains.begin(slice(None), *parts, may_climb=climb and jitter and start is None)
+            self._record(kept, discard) if record else self.chains.wire([], [])
+
+    def _record(self, kept: set[str] | None, discard: bool) -> None:
+        """Ask the store for arrays, have the chains write to them, and tell it what is known before the first draw."""
+        columns = columns_of_draws(self.store, self.bound.columns, kept, warm_up=not discard)
+        statistics = columns_of_statistics(self.store, [method.statistics for method in self.methods])
         self.chains.wire(columns, statistics, self.store.thin)
-        self.store.ready()
+        begun = self.trace(np.nan)
+        begun.metric = None
+        self.store.describe(begun)
 
     def _check_starts(self, steps: Sequence[Placed], points: Sequence[Any], gradient: bool) -> None:
         """Raise what is wrong with the model or the steps where the chains begin."""
@@ -129,15 +136,16 @@ class Sampling:
         seconds : float
             How long it took.
         """
-        done, groups = self.chains.progress["done"].copy(), self.store.groups
+        done = self.chains.progress["done"].copy()
         tune_done, draws_done = self.store.finished(done, self.chains.progress["skipped"])
+        groups = self.store.show(tune_done, draws_done)
         tune = "auto" if self.auto else self.tune
         tuned = int(tune_done.max())
         return Trace(
             posterior=groups["posterior"],
             sample_stats=groups["sample_stats"],
-            warmup_posterior=self._of_warm_up("warmup_posterior", tuned),
-            warmup_sample_stats=self._of_warm_up("warmup_sample_stats", tuned),
+            warmup_posterior=self._of_warm_up(groups["warmup_posterior"], tuned),
+            warmup_sample_stats=self._of_warm_up(groups["warmup_sample_stats"], tuned),
             observed_data=self._model.observed,
             draws_done=draws_done,
             tune_done=tune_done,
@@ -148,9 +156,13 @@ class Sampling:
             metric=metrics_of(self.chains, self.numbers),
         )
 
-    def _of_warm_up(self, group: str, most: int) -> Mapping[str, np.ndarray]:
+    def close(self, trace: Trace) -> None:
+        """Leave with the store what a trace of the run knows; nothing is drawn any more."""
+        self.store.describe(trace)
+        self.store.close(finished=not trace.interrupted)
+
+    def _of_warm_up(self, arrays: Mapping[str, np.ndarray], most: int) -> Mapping[str, np.ndarray]:
         """Return the arrays of a group; if chains may end it early, copies of the rows that are used."""
-        arrays = self.store.groups[group]
         return {name: array[:, :most].copy() for name, array in arrays.items()} if self.auto else arrays
 
 

@@ -1,6 +1,7 @@
 """What a run leaves: draws, statistics and how they came about."""
 
 from nbinfer.trace.covariance import trace_cov
+from nbinfer.trace.disk import HDF5, load
 from nbinfer.trace.merge import merge_traces
 from nbinfer.trace.metric import Metric
 from nbinfer.trace.names import OLD_STATISTICS, UnknownNameError
@@ -8,6 +9,7 @@ from nbinfer.trace.rows import fill_unfinished, fill_value
 from nbinfer.trace.trace import MultiTrace, Trace
 
 __all__ = [
+    "HDF5",
     "OLD_STATISTICS",
     "Metric",
     "MultiTrace",
@@ -15,6 +17,7 @@ __all__ = [
     "UnknownNameError",
     "fill_unfinished",
     "fill_value",
+    "load",
     "merge_traces",
     "trace_cov",
 ]

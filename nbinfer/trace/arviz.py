@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,11 +29,6 @@ def to_arviz(trace: Trace) -> Any:
     groups |= {group: _last_rows(getattr(trace, group), trace.tune_done) for group in _WARM_UP}
     groups["observed_data"] = trace.observed_data
     groups = {group: values for group, values in groups.items() if values}
-    attrs = {"/": _storable(trace.attrs)} | {group: _storable(trace.attrs) for group in groups}
-    if "sample_stats" in attrs:
-        attrs["sample_stats"] |= attributes(trace.metric)
-    if "observed_data" in attrs:
-        attrs["observed_data"].pop("sample_dims", None)
     tree = from_dict(
         groups,
         sample_dims=["chain", "draw"],
@@ -41,11 +36,21 @@ def to_arviz(trace: Trace) -> Any:
         check_conventions=False,  # it takes a run of fewer draws than chains for one whose axes are swapped
         coords={"chain": trace.chains} | trace.coords,
         dims=trace.dims,
-        attrs=attrs,
+        attrs=group_attributes(trace.attrs, trace.metric, groups),
     )
     for group in set(groups) & set(_DRAWN):
         _declare_fill(tree[group], trace.draws_done)
     return tree
+
+
+def group_attributes(attrs: Mapping[str, Any], metric: Any, groups: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the attributes of some groups and of the whole, "/", in types that a netCDF file can hold."""
+    found = {group: _storable(attrs) for group in ("/", *groups)}
+    if "sample_stats" in found:
+        found["sample_stats"] |= attributes(metric)
+    if "observed_data" in found:
+        found["observed_data"].pop("sample_dims", None)
+    return found
 
 
 def _rows(values: Mapping[str, NDArray[Any]], done: Counts) -> dict[str, NDArray[Any]]:

@@ -28,6 +28,9 @@ class Backend(ABC):
     def check(self) -> None:  # noqa: B027 - memory has nothing against it
         """Raise what stands against a new run, before anything is done for it."""
 
+    def admit(self, names: Sequence[str]) -> None:  # noqa: B027 - memory takes any
+        """Raise ValueError if variables of these names cannot be kept."""
+
     @abstractmethod
     def open(self, chains: int, tune: int, draws: int) -> Store:
         """Return the store of a new run; parameters as of `Store`."""

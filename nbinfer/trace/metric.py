@@ -100,6 +100,16 @@ class Metric:
         return [name for name, (_, size) in self._variables.items() for _ in range(size)]
 
     @property
+    def shapes(self) -> dict[str, tuple[tuple[int, ...], int]]:
+        """Shape and number of coordinates of each of these variables, once."""
+        return dict(self._variables)
+
+    @property
+    def matrix(self) -> Floats | None:
+        """The inverse mass of each chain, shape (chain, n, n), if it is known as a matrix."""
+        return self._matrix
+
+    @property
     def directions(self) -> tuple[Floats, ...]:
         """Of each chain, shape (rank, n): orthonormal rows in scaled coordinates x / s, the most extreme first."""
         return self._stretches[0]

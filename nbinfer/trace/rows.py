@@ -65,6 +65,12 @@ def fill_unfinished(array: NDArray[Any], done: Counts) -> NDArray[Any]:
     return array
 
 
+def as_far_as(array: NDArray[Any], done: Counts) -> NDArray[Any]:
+    """Return the rows that any chain has finished; the ends of shorter chains are overwritten with `fill_value`."""
+    shown = array[:, : int(done.max())]
+    return shown if done.min() == done.max() else fill_unfinished(shown, done)
+
+
 def whole_number(name: str, value: Any, smallest: int) -> int:
     """Return `value` as an int of at least `smallest`, or complain about argument `name`."""
     try:

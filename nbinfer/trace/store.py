@@ -6,10 +6,11 @@ is a store whose arrays are memory maps; nothing that writes to them knows.
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Collection, Mapping, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -18,7 +19,14 @@ from nbinfer.compile import aligned
 from nbinfer.trace.columns import Column, Rows
 from nbinfer.trace.rows import Counts, unfinished, whole_number
 
+if TYPE_CHECKING:
+    from nbinfer.trace.trace import Trace
+
 _WARM_UP = "warmup_"
+
+#: Words of a chain's "progress": the draws that it has counted, and those of them that a warm-up which ended early has
+#: left out.
+DONE, SKIPPED = 0, 6
 
 
 class Store(ABC):
@@ -30,16 +38,17 @@ class Store(ABC):
 
     *At any moment*, that of a crash included, this holds:
 
-    - Rows are written in order, chain by chain. A row that no draw has reached reads as `nbinfer.trace.fill_value`.
+    - Rows are written in order, chain by chain. A row that no draw has reached holds anything; `show` makes it
+      `nbinfer.trace.fill_value`.
     - A chain counts its draws in its words. The counter is stored, with release, after the rows of the draw, so rows
       that it covers are whole. A row behind it may be there in part; it is written again.
     - Of two slots for a snapshot one is always whole. A slot is a chain's state block at a draw boundary, without
       meaning in its addresses, which are set anew.
 
-    *After the run*, or between two draws of it, `groups` is what a trace shows and `finished` how much of it counts.
+    *After the run*, or between two draws of it, `show` is what a trace shows and `finished` how much of it counts.
     `notes` are texts about the run, JSON for what is no text; they outlive a run as the draws do. They are written
     before `ready`, which is called once between the last request for memory and the first draw, and after the run,
-    before `close`.
+    before `close`. At the same two times `describe` takes over what else a trace knows, if there is one.
 
     A run keeps every `thin`-th draw after warm-up, the last of each group: row k holds draw ``(k + 1) * thin - 1`` of
     those after warm-up, and statistics likewise. So a row is there as soon as its group is complete, the last row is
@@ -75,7 +84,7 @@ class Store(ABC):
 
     @abstractmethod
     def array(self, group: str, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Rows:
-        """Return rows for each chain that read as unfinished.
+        """Return rows for each chain, unfinished.
 
         Parameters
         ----------
@@ -113,11 +122,43 @@ class Store(ABC):
             Words of a chain follow one another. Chains should not share a cache line: their workers write all the time.
         """
 
+    def describe(self, trace: Trace) -> None:  # noqa: B027 - memory leaves it to the trace
+        """Take over what a trace of the run knows beside draws: data, attributes, numbers of chains, metric, report."""
+
     def ready(self) -> None:  # noqa: B027 - memory is good at once
         """Make good what was asked for; nothing is asked for any more, and the first draw comes."""
 
-    def close(self) -> None:  # noqa: B027 - memory is good at once
-        """Make good what the run has left, its notes above all; nothing is written any more."""
+    def discard(self) -> None:  # noqa: B027 - memory goes by itself
+        """Leave nothing behind, instead of `ready`."""
+
+    @contextlib.contextmanager
+    def made(self) -> Iterator[None]:
+        """Call `ready` at the end of a block, or `discard` if anything in it fails."""
+        try:
+            yield
+            self.ready()
+        except BaseException:
+            self.discard()
+            raise
+
+    def close(self, finished: bool = True) -> None:  # noqa: B027 - memory is good at once
+        """Make good what the run has left, its notes above all; nothing is written any more.
+
+        Parameters
+        ----------
+        finished : bool
+            Whether the run came to its end, so that there is nothing to go on with.
+        """
+
+    def show(self, tune_done: Counts, draws_done: Counts) -> Mapping[str, Mapping[str, NDArray[Any]]]:
+        """Return the groups of a trace; unfinished rows read as `nbinfer.trace.fill_value`, or are left out.
+
+        Parameters
+        ----------
+        tune_done, draws_done : ndarray of int, shape (chain,)
+            Finished rows, as `finished` counts them.
+        """
+        return self.groups
 
     def rows_in(self, group: str) -> int:
         """Return the number of rows that each chain has in a group."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
@@ -313,6 +314,34 @@ class Trace(Reader):
         from nbinfer.trace.arviz import to_arviz
 
         return to_arviz(self)
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+        """Write the trace to a file that `nbinfer.load`, xarray and ArviZ open.
+
+        Parameters
+        ----------
+        path : str or PathLike
+            Name of the file, by custom ending in ``.nc``.
+        overwrite : bool
+            Whether a file of that name is replaced, once the new one is whole.
+
+        Raises
+        ------
+        FileExistsError, FileNotFoundError, PermissionError
+            If the file exists, or its folder does not or cannot be written to.
+        OSError
+            If the disk has no room; nothing is left behind.
+        ValueError, TypeError
+            If a name or a type has no place in a netCDF file.
+
+        Notes
+        -----
+        Rows beyond the finished ones are left out. Attributes that are no text, numbers or lists of these are kept as
+        what ``str`` makes of them.
+        """
+        from nbinfer.trace.disk.save import save
+
+        save(self, path, overwrite)
 
     # Inside
 

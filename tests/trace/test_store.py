@@ -6,6 +6,7 @@ import pytest
 from nbinfer.model.bound import Quantity
 from nbinfer.trace import fill_value
 from nbinfer.trace.columns import tables
+from nbinfer.trace.disk import HDF5Store
 from nbinfer.trace.store import MemoryStore, Store, columns_of_draws, columns_of_statistics
 from tests.laws.kit import BareChains, Target, student
 from tests.trace.test_columns import in_pages, scattered
@@ -34,9 +35,19 @@ class Apart(Store):
         return np.zeros((self.chains, count + 3), np.int64)[:, :count]  # rows with something between them
 
 
-@pytest.fixture(params=[MemoryStore, Apart])
-def kind(request):
-    return request.param
+@pytest.fixture(params=[MemoryStore, Apart, HDF5Store])
+def kind(request, tmp_path):
+    made = []
+
+    def make(*args):
+        where = [tmp_path / f"{len(made)}.nc"] if request.param is HDF5Store else []
+        made.append(request.param(*where, *args))
+        return made[-1]
+
+    yield make
+    for store in made:
+        store.discard()
+    assert list(tmp_path.iterdir()) == []
 
 
 # What is handed out
@@ -48,11 +59,16 @@ def test_what_no_draw_has_reached_reads_as_unfinished(kind, group, dtype):
     store = kind(3, 4, 10, 3)
     rows = store.array(group, "x", (2,), dtype)
     assert store.groups[group]["x"] is rows
-    fill = np.array(fill_value(dtype), dtype)
     for of_chain in rows:
         assert of_chain.shape == (4 if group.startswith("warmup") else 3, 2)
         assert of_chain.dtype == dtype
-        np.testing.assert_array_equal(of_chain, np.broadcast_to(fill, of_chain.shape))
+        of_chain[:2] = 1
+    shown = store.show(*np.array([[1, 0, 2], [0, 2, 1]]))[group]["x"]
+    fill = np.array(fill_value(dtype), dtype)
+    for of_chain, count in zip(shown, [1, 0, 2] if group.startswith("warmup") else [0, 2, 1], strict=True):
+        assert (of_chain[:count] == 1).all()
+        assert len(of_chain) >= 2
+        np.testing.assert_array_equal(of_chain[2:], np.broadcast_to(fill, of_chain[2:].shape))
 
 
 def test_groups_that_nobody_has_asked_for_are_empty():
@@ -60,8 +76,9 @@ def test_groups_that_nobody_has_asked_for_are_empty():
 
 
 @pytest.mark.parametrize("count", [1, 8, 11])
-def test_words_of_a_name_are_the_same_memory_and_share_no_cache_line(count):
-    store = MemoryStore(3, 0, 1)
+@pytest.mark.parametrize("kind", [MemoryStore, HDF5Store], indirect=True)
+def test_words_of_a_name_are_the_same_memory_and_share_no_cache_line(kind, count):
+    store = kind(3, 0, 1)
     words = store.words("counter", count)
     assert words.shape == (3, count)
     assert not words.any()
@@ -165,8 +182,10 @@ def test_at_any_draw_rows_are_whole_or_unfinished(kind, until):
     store = kind(2, 7, 10, 3)
     chains = bare(store).run(until)
     tune, rows = store.finished(chains.blocks.progress["done"])
+    shown = store.show(tune, rows)
     for chain in range(2):
-        for array, count in ((chains.warm[chain], tune[chain]), (chains.x[chain], rows[chain])):
+        for group, count in (("warmup_posterior", tune[chain]), ("posterior", rows[chain])):
+            array = shown[group]["x"][chain]
             assert np.isfinite(array[:count]).all()
             assert np.isnan(array[count:]).all()
 

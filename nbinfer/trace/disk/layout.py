@@ -1,0 +1,283 @@
+"""How a trace lies in a file: HDF5 that is netCDF-4, in the groups of the ArviZ schema.
+
+Every array is contiguous and has its place as soon as it is declared, so that it can be written and read as memory,
+with no library between. Readers are netCDF-C and h5netcdf besides h5py; what they can and cannot read decides here:
+
+- Groups and datasets keep the order of creation, or netCDF-C can add nothing to them.
+- The version of the file's superblock is 0. Newer ones are marked as open for writing, for ever if a process dies.
+- Booleans are int8 with an attribute that says so. Complex numbers and float16 have no netCDF type.
+- No integer has a fill value, which would make it a float to xarray. What is unfinished is told by the counters.
+- Attributes are text, numbers, or flat lists of one of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from nbinfer.errors import TraceFileError
+from nbinfer.trace.disk.space import Extent
+
+#: Of this layout; a file of another version is refused.
+VERSION = 1
+
+#: The group of what is no part of a trace: words of the chains, and texts.
+STATE = "sampling_state"
+
+#: Attributes of that group.
+SIZES = ("chains", "tune", "draws", "thin")
+
+#: Where things begin in a file: at multiples of a cache line.
+_LINE = 64
+
+#: Attributes of a group that lie side by side; more than that would be moved elsewhere when one is added.
+_MOST_ATTRIBUTES = 1000
+
+_NO_COORDINATE = b"This is a netCDF dimension but not a netCDF variable.%10d"
+
+
+def refusal(name: str) -> str | None:
+    """Return what keeps a name out of a netCDF file, or None."""
+    if not name or name in (".", ".."):
+        return "is no name"
+    if "/" in name or not name.isprintable():
+        return "has a slash or a character that cannot be printed"
+    if name != name.rstrip():
+        return "ends in a blank"
+    if name.startswith("_nc4_non_coord_"):
+        return "begins as names of netCDF's own do"
+    if name in ("chain", "draw"):
+        return "is that of an axis"
+    return None
+
+
+def check_names(names: Sequence[str], dims: Mapping[str, Sequence[str]] | None = None) -> None:
+    """Raise ValueError if variables of these names cannot stand beside each other in a file."""
+    taken = {axis: name for name in names for axis in _axes(name, (dims or {}).get(name), names)}
+    for name in names:
+        why = refusal(name) or (f"is that of an axis of {taken[name]!r}" if name in taken else None)
+        if why:
+            raise ValueError(
+                f"a netCDF file cannot hold the variable {name!r}: its name {why}. Rename it, or leave it out."
+            )
+
+
+def _axes(name: str, dims: Sequence[str] | None, names: Sequence[str]) -> list[str]:
+    """Return the names of a variable's axes; without dims those that others have of the form it would get."""
+    return list(dims) if dims else [n for n in names if n.startswith(f"{name}_dim_") and n[len(name) + 5 :].isdigit()]
+
+
+class Draft:
+    """A new file, open in the HDF5 library until it is done.
+
+    Parameters
+    ----------
+    path : Path
+    attrs : mapping
+        Attributes of the file.
+    """
+
+    def __init__(self, path: Path, attrs: Mapping[str, Any]) -> None:
+        import h5py
+
+        self._h5 = h5py
+        create, access = h5py.h5p.create(h5py.h5p.FILE_CREATE), h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+        self._in_order(create)
+        access.set_libver_bounds(h5py.h5f.LIBVER_EARLIEST, h5py.h5f.LIBVER_V110)
+        access.set_alignment(1, _LINE)
+        access.set_file_locking(False, True)
+        access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
+        self._file = h5py.File(h5py.h5f.create(os.fsencode(path), h5py.h5f.ACC_EXCL, create, access))
+        self._groups: dict[str, Any] = {}
+        self._users: dict[str, list[tuple[Any, int]]] = {}  # by dimension: datasets that have it, and their axes
+        self.describe("/", attrs)
+
+    def dataset(self, group: str, name: str, dims: Sequence[str], shape: Sequence[int], dtype: DTypeLike) -> Extent:
+        """Declare an array and return its place; dimensions that are new are made, without labels."""
+        kind, shape = np.dtype(dtype), tuple(int(n) for n in shape)
+        stored = np.dtype(np.int8) if kind.kind == "b" else kind
+        if kind.kind not in "biuf" or kind.itemsize not in (1, 2, 4, 8) or kind == np.float16:
+            raise TypeError(
+                f"a netCDF file cannot hold {name!r}, an array of {kind}; it holds booleans, whole numbers, "
+                "float32 and float64. Of complex numbers keep the parts as two variables."
+            )
+        creation = self._h5.h5p.create(self._h5.h5p.DATASET_CREATE)
+        creation.set_layout(self._h5.h5d.CONTIGUOUS)
+        creation.set_alloc_time(self._h5.h5d.ALLOC_TIME_EARLY)
+        creation.set_fill_time(self._h5.h5d.FILL_TIME_NEVER)
+        creation.set_attr_creation_order(self._h5.h5p.CRT_ORDER_TRACKED | self._h5.h5p.CRT_ORDER_INDEXED)
+        where = self._group(group)
+        extents = [self._dimension(group, *dim) for dim in zip(dims, shape, strict=True) if dim[0] != name]
+        space = self._h5.h5s.create_simple(shape) if shape else self._h5.h5s.create(self._h5.h5s.SCALAR)
+        made = self._h5.Dataset(
+            self._h5.h5d.create(where.id, name.encode(), self._h5.h5t.py_create(stored), space, creation)
+        )
+        self._attach(made, extents)
+        if kind.kind == "b":
+            made.attrs["dtype"] = "bool"
+        return Extent(made.id.get_offset() or 0, shape, kind)
+
+    def labels(self, group: str, name: str, values: Any) -> Extent | None:
+        """Declare a dimension with labels; return its place if they are numbers that are still to be written."""
+        values = np.asarray(values)
+        if name in self._group(group):
+            return None
+        if values.dtype.kind in "iuf":
+            extent = self.dataset(group, name, [name], values.shape, values.dtype)
+        else:
+            texts = [str(value) for value in values.tolist()]
+            self._group(group).create_dataset(name, data=texts, dtype=self._h5.string_dtype(), track_order=True)
+            extent = None
+        self._group(group)[name].make_scale(name)
+        return extent
+
+    def describe(self, group: str, attrs: Mapping[str, Any]) -> None:
+        """Write attributes of a group."""
+        where = self._file if group == "/" else self._group(group)
+        for name, value in attrs.items():
+            where.attrs[name] = value
+
+    def done(self) -> None:
+        """Write what the library still holds, and let go of the file."""
+        kind = np.dtype([("dataset", self._h5.ref_dtype), ("dimension", np.int32)])
+        for scale, users in self._users.items():
+            self._file[scale].attrs.create("REFERENCE_LIST", np.array(users, kind))
+        self._file.flush()
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Let go of a file that nobody wants; on a full disk the library complains, and nothing is lost."""
+        with contextlib.suppress(Exception):
+            self._file.close()
+
+    def _group(self, name: str) -> Any:
+        if name not in self._groups:
+            creation = self._h5.h5p.create(self._h5.h5p.GROUP_CREATE)
+            self._in_order(creation)
+            self._groups[name] = self._h5.Group(self._h5.h5g.create(self._file.id, name.encode(), gcpl=creation))
+        return self._groups[name]
+
+    def _in_order(self, creation: Any) -> None:
+        order = self._h5.h5p.CRT_ORDER_TRACKED | self._h5.h5p.CRT_ORDER_INDEXED
+        creation.set_link_creation_order(order)
+        creation.set_attr_creation_order(order)
+        creation.set_attr_phase_change(_MOST_ATTRIBUTES, 0)
+
+    def _attach(self, dataset: Any, scales: Sequence[Any]) -> None:
+        """Tell a dataset its dimensions; the way back, from them to it, is written at the end.
+
+        The library's own function rewrites the way back each time, whose bytes grow with the square of how many there
+        are.
+        """
+        if scales:
+            references = np.empty(len(scales), object)
+            for axis, scale in enumerate(scales):
+                references[axis] = np.array([scale.ref], self._h5.ref_dtype)
+                self._users.setdefault(scale.name, []).append((dataset.ref, axis))
+            dataset.attrs.create("DIMENSION_LIST", references, dtype=self._h5.vlen_dtype(self._h5.ref_dtype))
+
+    def _dimension(self, group: str, name: str, size: int) -> Any:
+        where = self._group(group)
+        if name not in where:
+            made = where.create_dataset(name, (size,), np.int8, track_order=True)  # nothing is ever written
+            made.make_scale(_NO_COORDINATE % size)
+        return where[name]
+
+
+def update_attributes(raw: IO[bytes], attrs: Mapping[str, Mapping[str, Any]]) -> None:
+    """Overwrite attributes of groups in place, those that are numbers and keep their size; others stay as they are.
+
+    Nothing moves and nothing grows: the library writes single pages, each of which is whole before and after. It does
+    so through a file of ours, open without a buffer: its own would be locked where HDF5_USE_FILE_LOCKING says so,
+    against readers too.
+    """
+    import h5py
+
+    with h5py.File(raw, "r+", libver=("earliest", "v110")) as file:
+        for group, values in attrs.items():
+            for name, value in values.items():
+                array = np.asarray(value)
+                if group in file and name in file[group].attrs and array.dtype.kind in "if":
+                    there = h5py.h5a.open(file[group].id, name.encode())
+                    if there.shape == array.shape and there.dtype == array.dtype:
+                        there.write(np.array(array))
+
+
+class Contents(NamedTuple):
+    """What a file holds.
+
+    Attributes
+    ----------
+    sizes : dict of str to int
+        Chains, tune, draws and thin of the run.
+    run_id : str
+    extents : dict of dict of Extent
+        The arrays by group and name.
+    loose : dict of dict of ndarray
+        Arrays that others have added, in a form that cannot be seen as memory.
+    """
+
+    sizes: dict[str, int]
+    run_id: str
+    extents: dict[str, dict[str, Extent]]
+    loose: dict[str, dict[str, Any]]
+
+
+def contents(path: Path) -> Contents:
+    """Return what a file holds, or raise `TraceFileError` if it is none of ours, or damaged."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            _check_version(path, file.attrs)
+            found = Contents({name: int(file[STATE].attrs[name]) for name in SIZES}, str(file.attrs["run_id"]), {}, {})
+            for name, group in file.items():
+                if isinstance(group, h5py.Group):
+                    _read_group(found, name, group)
+            return found
+    except (TraceFileError, FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
+    except Exception as error:  # the library raises of everything when it reads nonsense
+        raise TraceFileError(f"{path} cannot be read: {_damage(path)} ({error}).") from error
+
+
+def _check_version(path: Path, attrs: Mapping[str, Any]) -> None:
+    if "nbinfer_file_version" not in attrs:
+        raise TraceFileError(f"{path} was not written by nbinfer; xarray.open_datatree may open it.")
+    version = int(attrs["nbinfer_file_version"])
+    if version != VERSION:
+        raise TraceFileError(
+            f"{path} has version {version} of the layout, and this nbinfer reads version {VERSION}; "
+            f"use a {'newer' if version > VERSION else 'older'} one, or open the file with xarray.open_datatree."
+        )
+
+
+def _read_group(found: Contents, name: str, group: Any) -> None:
+    import h5py
+
+    extents = found.extents.setdefault(name, {})
+    for variable, dataset in group.items():
+        if isinstance(dataset, h5py.Dataset) and not dataset.is_scale:
+            place = dataset.id.get_offset()
+            kind = np.dtype(bool) if dataset.attrs.get("dtype") == "bool" else dataset.dtype
+            if place is None and dataset.size:
+                found.loose.setdefault(name, {})[variable] = dataset[()].astype(kind)
+            else:
+                extents[variable] = Extent(place or 0, dataset.shape, kind)
+
+
+def _damage(path: Path) -> str:
+    """Say what is wrong with a file that the library does not read."""
+    with open(path, "rb") as file:
+        head = file.read(8)
+    if not head:
+        return "it is empty"
+    if head != b"\x89HDF\r\n\x1a\n":
+        return "it is no HDF5 file"
+    return "it is cut short or damaged"
