@@ -16,6 +16,7 @@ from nbinfer.mcmc.metric.potential import (
     QuadPotentialFull,
     QuadPotentialFullInv,
 )
+from nbinfer.mcmc.resume import resume
 from nbinfer.mcmc.sample import sample
 from nbinfer.mcmc.session import Stepper, iter_sample
 from nbinfer.mcmc.walks.differential import DEMetropolis, DEMetropolisZ
@@ -69,5 +70,6 @@ __all__ = [
     "init_nuts",
     "iter_sample",
     "quad_potential",
+    "resume",
     "sample",
 ]

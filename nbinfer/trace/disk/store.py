@@ -95,6 +95,8 @@ class HDF5Store(Store):
         If the disk has no room; nothing is left behind.
     """
 
+    outlives = True
+
     def __init__(
         self,
         path: Path,
@@ -172,27 +174,11 @@ class HDF5Store(Store):
             raise
         return store
 
-    @classmethod
-    def extended(cls, path: str | os.PathLike[str], draws: int) -> HDF5Store:
-        """Return the store of a run that has ended, with room for more draws.
-
-        A new file takes the place of the old one once it holds all that the old one does.
-
-        Parameters
-        ----------
-        path : str or PathLike
-        draws : int
-            After warm-up, of each chain, those there are included.
-        """
-        old = cls.reopen(path)
-        if draws < old.draws:
-            old.discard()
-            raise ValueError(f"draws must be at least {old.draws}, which {path} has room for, got {draws}.")
-        try:
-            return old._copied(draws)
-        except BaseException:
-            old.discard()
-            raise
+    def extended(self, draws: int) -> HDF5Store:
+        """Return the store of a new file in the place of this one, once it holds all that this one does."""
+        if draws < self.draws:
+            raise ValueError(f"draws must be at least {self.draws}, which {self.path} has room for, got {draws}.")
+        return self._copied(draws)
 
     def _open(self, path: Path) -> None:
         file = open(path, "r+b", buffering=0)  # noqa: SIM115 - open while it is used
