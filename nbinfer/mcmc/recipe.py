@@ -172,8 +172,16 @@ def steps_of(recipe: Recipe, given: Sequence[StepMethod]) -> list[tuple[StepMeth
                 f"step={title_of(text).partition('(')[0]}(...)."
             )
         else:
-            found[key] = value_of(text)
+            found[key] = _rebuilt(text)
     return [(found[json.dumps(text)], list(names)) for text, names in recipe.steps]
+
+
+def _rebuilt(text: Text) -> StepMethod:
+    try:
+        step: StepMethod = value_of(text)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ResumeError(f"step: {title_of(text)} of the run cannot be made here: {error}.") from error
+    return step
 
 
 def _no_step(text: Text, recorded: list[Text]) -> str:
