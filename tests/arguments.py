@@ -18,6 +18,7 @@ import re
 import select
 import subprocess
 import sys
+import tempfile
 import warnings
 
 import numpy as np
@@ -117,6 +118,13 @@ def ended(model):
     return sampling.store.left()
 
 
+def saved(trace):
+    """Return the path of a file that holds a trace."""
+    path = os.path.join(tempfile.mkdtemp(), "trace.nc")
+    trace.save(path)
+    return path
+
+
 def on_a_copy(trace, method, /, **given):
     """Call a method that changes a trace on a copy."""
     return getattr(trace.copy(), method)(**given)
@@ -158,6 +166,8 @@ def catalogue():
                 max_evals=None,
             ),
         ),
+        "HDF5": (nb.HDF5, {"path": "run.nc"}),
+        "load": (nb.load, {"path": saved(trace)}),
         "settled_step": (trace.settled_step, {"chain": None}),
         "find_map": (nb.find_map, {"model": model, "progressbar": False}),
         "find_hessian": (nb.find_hessian, {"point": point, "model": model}),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-from nbinfer.arguments import flag
+from nbinfer.arguments import flag, path_of
 from nbinfer.engine.chains import display_of_chains
 from nbinfer.engine.task import finished
 from nbinfer.engine.team import work
@@ -134,12 +133,4 @@ def _planned(store: Store, draws: Any) -> int:
 
 def opened(path: Any) -> Store:
     """Return the store that a run has left."""
-    if isinstance(path, Store):
-        return path
-    if isinstance(path, str | os.PathLike) and str(path):
-        if not os.path.exists(path):
-            raise FileNotFoundError(
-                f"path: there is no file {os.fspath(path)}; a run that ended before its first draw leaves none."
-            )
-        return HDF5Store.reopen(path)
-    raise TypeError(f"path must be that of a run's file, got {path!r}.")
+    return path if isinstance(path, Store) else HDF5Store.reopen(path_of("path", path))

@@ -1,6 +1,8 @@
 """Runs that write to a file, are killed, and are gone on with."""
 
 import contextlib
+import errno
+import os
 import warnings
 
 import numpy as np
@@ -107,3 +109,23 @@ def test_a_run_that_is_killed_loses_nothing(tmp_path, name, kills):
     draws = 20_000
     whole = sampled(CASES[name]._replace(draws=draws))
     assert survives(name, draws, whole, tmp_path, np.random.default_rng(len(name)).uniform(0.7, 1.5, kills))
+
+
+def test_more_draws_than_the_disk_has_room_for(tmp_path, monkeypatch):
+    path, m = tmp_path / "run.nc", continuous()
+    ended(path, nb.Slice(), 1500 if JIT else 800)
+    before = nb.load(path)
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        nb.resume(path, m, DRAWS + 5, progressbar=False)
+    monkeypatch.undo()
+    for trace in (caught.value.trace, nb.load(path)):
+        assert trace.draws_done.tolist() == before.draws_done.tolist()
+        assert trace["x"].tobytes() == before["x"].tobytes()
+    assert_same(
+        nb.resume(path, m, DRAWS + 5, progressbar=False), nb.sample(m, step=nb.Slice(), **options(draws=DRAWS + 5))
+    )

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from nbinfer.arguments import path_of
 from nbinfer.errors import TraceFileError
 from nbinfer.trace.arviz import group_attributes
 from nbinfer.trace.disk import about, notes
@@ -57,7 +58,7 @@ def check_path(path: Path, overwrite: bool) -> None:
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder} for {path.name}; make it first.")
     if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; pass the name of a file.")
+        raise IsADirectoryError(f"path: {path} is a folder; pass the name of a file.")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; choose another name, or pass overwrite=True to replace it.")
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -152,9 +153,11 @@ class HDF5Store(Store):
         TraceFileError
             If the file is damaged, of another kind or version, or written to by another run.
         """
-        where = Path(os.fspath(path)).absolute()
+        where = path_of("path", path).absolute()
         if not where.exists():
-            raise FileNotFoundError(f"there is no file {where}; a run that ended before its first draw leaves none.")
+            raise FileNotFoundError(
+                f"path: there is no file {where}; a run that ended before its first draw leaves none."
+            )
         lock = Lock(where)
         try:
             found = contents(where)
