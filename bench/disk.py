@@ -82,7 +82,7 @@ def long_run(draws: int, dim: int, path: Path | None) -> dict[str, float]:
     """Sample, report, and tell what each took."""
     model, found = models.std_normal(dim), {}
     sampled(model, 1000, 1000, 1, path)  # compiles, and imports
-    module = sys.modules["nbinfer.mcmc.sample"]
+    module = sys.modules["nbinfer.mcmc.running"]
     check = module.check  # type: ignore[attr-defined]
 
     def report(trace: Any) -> Any:

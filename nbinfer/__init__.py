@@ -31,6 +31,7 @@ from nbinfer.mcmc import (
     init_nuts,
     iter_sample,
     quad_potential,
+    resume,
     sample,
 )
 from nbinfer.model import Model
@@ -202,6 +203,7 @@ __all__ = [
     "positive_ordered",
     "quad_potential",
     "real",
+    "resume",
     "rmsprop",
     "sample",
     "sample_approx",

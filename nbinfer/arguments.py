@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -101,6 +103,13 @@ def instance(name: str, value: Any, kinds: type | tuple[type, ...], wanted: str)
     if not isinstance(value, kinds):
         raise TypeError(f"{name} must be {wanted}, got {type(value).__name__}.")
     return value
+
+
+def path_of(name: str, value: Any) -> Path:
+    """Require the name of a file."""
+    if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str) or not os.fspath(value):
+        raise TypeError(f"{name} must be the name of a file, a str or a PathLike, got {_shown(value)}.")
+    return Path(value)
 
 
 def function(name: str, value: Any) -> None:

@@ -29,6 +29,10 @@ class SamplingError(NbinferError, RuntimeError):
     trace: object = None
 
 
+class ResumeError(SamplingError):
+    """A run cannot be gone on with: model, data, steps or programs are others, or what it has left is damaged."""
+
+
 class PositiveDefiniteError(NbinferError, ValueError):
     """A metric is not positive definite.
 

@@ -18,6 +18,7 @@ import re
 import select
 import subprocess
 import sys
+import tempfile
 import warnings
 
 import numpy as np
@@ -25,7 +26,9 @@ import numpy as np
 import nbinfer as nb
 from nbinfer import diagnostics as dg
 from nbinfer.distributions import mvnormal, normal, truncated_normal
+from nbinfer.engine.driver import run_here
 from tests.arguments_of_fits import fits
+from tests.mcmc.kept import Kept, begun
 
 MEMORY = 6 << 30  # bytes of a child
 PATIENCE = 60  # seconds for one call
@@ -108,6 +111,20 @@ def make():
     return model, trace
 
 
+def ended(model):
+    """Return what a run in the middle of which it was ended has left."""
+    sampling = begun(model, nb.NUTS(), tune=3, draws=5)
+    run_here(sampling.chains, 4)
+    return sampling.store.left()
+
+
+def saved(trace):
+    """Return the path of a file that holds a trace."""
+    path = os.path.join(tempfile.mkdtemp(), "trace.nc")
+    trace.save(path)
+    return path
+
+
 def on_a_copy(trace, method, /, **given):
     """Call a method that changes a trace on a copy."""
     return getattr(trace.copy(), method)(**given)
@@ -133,6 +150,25 @@ def catalogue():
             lambda **given: next(nb.iter_sample(**given)),
             dict(draws=3, tune=3, model=model, step=None, start=None, trace=None, chain=0, random_seed=1),
         ),
+        "resume": (
+            lambda path, **given: nb.resume(path.left() if isinstance(path, Kept) else path, **given),
+            dict(
+                path=ended(model),
+                model=model,
+                draws=None,
+                cores=None,
+                step=None,
+                method=None,
+                obj_optimizer=None,
+                callbacks=None,
+                progressbar=False,
+                max_seconds=None,
+                max_evals=None,
+            ),
+        ),
+        "HDF5": (nb.HDF5, {"path": "run.nc"}),
+        "load": (nb.load, {"path": saved(trace)}),
+        "settled_step": (trace.settled_step, {"chain": None}),
         "find_map": (nb.find_map, {"model": model, "progressbar": False}),
         "find_hessian": (nb.find_hessian, {"point": point, "model": model}),
         "guess_scaling": (nb.guess_scaling, {"point": point, "model": model}),

@@ -12,6 +12,7 @@ RUNS = (
     "Inference.fit",
     "Pathfinder.fit",
     "sample",
+    "resume",
     "iter_sample",
     "init_nuts",
     "find_map",

@@ -64,6 +64,20 @@ def fingerprint(*things: Any) -> str:
     return contents(*things)[0] or os.urandom(16).hex()
 
 
+def written(thing: Any) -> str | None:
+    """Return a hash of what a function's author wrote, whatever the tools' versions are; None if it cannot be known.
+
+    Bytecode is another one in another minor version of Python.
+    """
+    hasher = _Hasher(versions=False)
+    try:
+        hasher.feed(thing)
+    except (_Unhashable, RecursionError) as reason:
+        _log.debug("its content is not known: %s", reason)
+        return None
+    return hasher.digest.hexdigest()[:32]
+
+
 def contents(*things: Any) -> tuple[str | None, list[np.ndarray]]:
     """Return the fingerprint, None if something cannot be hashed, and the arrays that were reached, in order."""
     hasher = _Hasher()
@@ -106,7 +120,8 @@ def nested(code: types.CodeType) -> list[types.CodeType]:
 
 
 class _Hasher:
-    def __init__(self) -> None:
+    def __init__(self, versions: bool = True) -> None:
+        self._versions, self._hashed = versions, fingerprint if versions else written
         self.digest = hashlib.sha256()
         self._seen: dict[int, int] = {}
         self.alive: list[Any] = []  # ids stay unique while their objects live
@@ -163,7 +178,7 @@ class _Hasher:
                 self.feed(key)
                 self.feed(value)
         elif isinstance(thing, (set, frozenset)):
-            self.tag("set", *sorted(fingerprint(item) for item in thing))
+            self.tag("set", *sorted(str(self._hashed(item)) for item in thing))
         elif isinstance(thing, (np.generic, np.dtype)):
             self.tag(kind.__name__, repr(thing), thing.tobytes().hex() if isinstance(thing, np.generic) else "")
         elif isinstance(thing, types.CodeType):
@@ -220,14 +235,19 @@ class _Hasher:
         """Take in what belongs to a package: by name, and by what stands for the package's text."""
         name = getattr(thing, "__qualname__", None) or thing.__name__
         self.tag("foreign", root, getattr(thing, "__module__", ""), name)
-        self.tag(version(root, module_name(thing)))
+        self._version(root, thing)
+
+    def _version(self, root: str, thing: Any) -> None:
+        if self._versions:
+            self.tag(version(root, module_name(thing)))
 
     def _function(self, function: types.FunctionType) -> None:
         root = home(function)
         if root and _is_member(function):
             self._foreign(root, function)
             return
-        self.tag("function", root, version(root, module_name(function)))
+        self.tag("function", root)
+        self._version(root, function)
         self.feed(function.__code__)
         self.feed(function.__defaults__)
         self.feed(function.__kwdefaults__)

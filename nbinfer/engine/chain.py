@@ -54,6 +54,9 @@ CHAIN = State(
         "tuning": "i8",  # whether the draw under way is one of them
         "may_climb": "i8",  # whether nobody chose where the chain begins, so that a step may begin higher up
         "gradients": "i8",  # evaluations of the gradient so far
+        "values": "i8",  # evaluations of the log density, or of a conditional, alone
+        "most_evaluations": "i8",  # the chain ends after the draw in which it has made so many
+        "most_done": "i8",  # the chain ends after so many draws
         "divergences": "i8",  # after warm-up
         "enough_divergences": "i8",  # that many stop the run; 0: none do
         "step_size": "f8",  # for display
@@ -80,6 +83,9 @@ Chain = CHAIN.record
 #: What a chain publishes after each draw.
 Progress = progress_line({"gradients": "i8", "divergences": "i8", "step_size": "f8", "skipped": "i8"})
 
+#: Where a chain has no limit of its own.
+NO_LIMIT = 1 << 62
+
 _GRADIENT_BLOCK = 1024  # a moment
 _STEP_PURPOSE = int(Purpose.STEP)
 _OK, _STOPPED, _BAD_RECORD = int(Status.OK), int(Status.STOPPED), int(Status.BAD_RECORD)
@@ -94,6 +100,7 @@ def comparable(logp: float) -> float:
 @kernel
 def value_at(chain: Record, position: int) -> float:
     """Return the log density at a position, known by its address; -inf if there is none."""
+    chain.values += 1
     return comparable(call_density(chain.value, chain.n, position, 0, chain.context))
 
 
@@ -106,6 +113,7 @@ def conditional_at(chain: Record, pairs: int, which: int, position: int) -> floa
     pair = ints_at(pairs + 16 * which, 2)
     if pair[0] == 0:
         return value_at(chain, position)
+    chain.values += 1
     return comparable(call_density(pair[0], chain.n, position, pair[1], chain.context))
 
 
@@ -125,6 +133,13 @@ def know_value(chain: Record) -> None:
     chain.gradient_known = 0
 
 
+@kernel
+def _is_at_limit(chain: Record) -> bool:
+    """Tell whether a chain ends here although others go on."""
+    enough: bool = chain.gradients + chain.values >= chain.most_evaluations or chain.done >= chain.most_done
+    return enough
+
+
 @entry("int64(intp, int64)")
 def advance(address: int, until: int) -> int:
     """Advance a chain to draw `until`, or by `_GRADIENT_BLOCK` gradients; each finished draw is stored and published.
@@ -138,7 +153,7 @@ def advance(address: int, until: int) -> int:
     steps = ints_at(chain.steps, 2 * chain.n_steps)
     enough = chain.gradients + _GRADIENT_BLOCK
     while chain.done < until and chain.gradients < enough:
-        if load_acquire(chain.stop) != 0:
+        if load_acquire(chain.stop) != 0 or _is_at_limit(chain):
             return _STOPPED
         warm = chain.done < chain.tune
         chain.tuning = 1 if warm else 0

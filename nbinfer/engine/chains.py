@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.compile import address_of
-from nbinfer.engine.chain import CHAIN, Progress, advance
+from nbinfer.engine.chain import CHAIN, NO_LIMIT, Progress, advance
 from nbinfer.engine.failures import Point, raised_by, replayed
 from nbinfer.engine.job import Status
 from nbinfer.engine.jobs import Jobs, Phase, Words
@@ -108,6 +108,7 @@ class Chains(Jobs):
             move.load()  # not when workers start: a compilation there would hide from Ctrl-C
         every = self.every
         every.n, every.n_discrete, every.n_steps = bound.dim, self.n_discrete, len(self.steps)
+        every.most_evaluations = every.most_done = NO_LIMIT
         every.tune, every.settles, every.enough_divergences = tune, settles, self.stops_at_divergence
 
     @property

@@ -94,7 +94,7 @@ def run_for_now(jobs: Jobs, until: int, cores: int, display: Display) -> Outcome
         threads = _started(threads)
         while any(thread.is_alive() for thread in threads):
             for thread in threads:
-                thread.join(interval)
+                thread.join(min(interval, max(jobs.deadline - time.monotonic(), _FIRST_POLLS)))
             interval = min(2.0 * interval, _POLL)
             display.update(jobs.progress)
             _look(jobs, outcome)
@@ -197,8 +197,10 @@ def _look(jobs: Jobs, outcome: Outcome) -> None:
         stops = jobs.look()
     except Exception as error:  # those who work are to end first
         outcome.error, stops = outcome.error or error, True
-    if stops:
+    if stops or time.monotonic() > jobs.deadline:
         jobs.stop[0] = 1
+    if jobs.snapshots is not None:
+        jobs.snapshots.look()
 
 
 def _look_at_statuses(jobs: Jobs, outcome: Outcome) -> None:

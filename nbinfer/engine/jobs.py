@@ -68,6 +68,8 @@ class Jobs:
         The first word stops the run.
     snapshots : Snapshots or None
         See `keep_snapshots`.
+    deadline : float
+        The `time.monotonic` at which the run ends.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Jobs:
         self.progress = lines.view(line)[:, 0]
         self.stop = aligned(1, 1, np.int64)[0]
         self.snapshots: Snapshots | None = None
+        self.deadline = np.inf
         self._alive: list[Any] = []
         every = self.every
         every.number = numbers
@@ -147,7 +150,7 @@ class Jobs:
         snapshots : Snapshots
             With those of an earlier run, if the memory holds any.
         """
-        slots = self._words(len(self), "slots", 2 * self.state.shape[1])
+        slots = self._words(len(self), "slots", 2 * (self.state.shape[1] + 1))
         marks = self._words(len(self), "marks", Mark.itemsize // 8)
         self.snapshots = Snapshots(self.units, slots, marks)
         return self.snapshots

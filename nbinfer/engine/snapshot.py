@@ -1,17 +1,22 @@
 """Snapshots: copies of jobs between two of their pieces, of which one is whole at any moment.
 
 A block that was stopped, or whose process was killed, may be in the middle of a draw. So each unit of jobs has two
-slots, each with room for the blocks of all its members. A snapshot goes into the older one, and counts once all of it
-is there. Slots and marks may lie in memory from outside, a file's for example: whatever ends the process, one slot
-holds the unit as it was after some piece, and runs that go on from there are the same as if nothing had happened.
+slots, each with room for the blocks of all its members, and behind each block for its check word. A snapshot goes into
+the older one, and counts once all of it is there. Slots and marks may lie in memory from outside, a file's for example:
+whatever ends the process, one slot holds the unit as it was after some piece, and runs that go on from there are the
+same as if nothing had happened. What a disk has lost of a slot its check words show.
 """
 
 from __future__ import annotations
+
+import time
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.compile import Record, ints_at, kernel, load_acquire, record_at, store_release
+from nbinfer.engine.job import JOB
 
 #: Where the snapshots of a run are; of all its units.
 Shelf = np.dtype(
@@ -22,13 +27,44 @@ Shelf = np.dtype(
         ("marks", "i8"),  # the same of their `Mark`s; that of a unit's first job counts
         ("next_mark", "i8"),
         ("n_jobs", "i8"),
-        ("n_fields", "i8"),  # of a block
+        ("n_fields", "i8"),  # of a block; a slot has one more
     ],
     align=True,
 )
 
-#: What is known of a unit's snapshots; a cache line, written by whoever advances the unit.
-Mark = np.dtype([("newest", "i8"), ("served", "i8"), ("spare", "i8", (6,))], align=True)
+#: What is known of a unit's snapshots; a cache line, written by whoever advances the unit. But how many seconds the
+#: run has taken is written by whoever asks, to the first line.
+Mark = np.dtype([("newest", "i8"), ("served", "i8"), ("seconds", "f8"), ("spare", "i8", (5,))], align=True)
+
+_LEAST_INTERVAL = 0.05  # seconds between two requests
+_BYTES_PER_SECOND = 50e6  # that are copied at most
+_DONE = JOB.offset("done")
+#: The check word begins with this, and is turned by one bit before each word is added, modulo 2.
+_FIRST, _ONE, _LAST = np.int64(1), np.int64(1), np.int64(63)
+
+
+class Left(NamedTuple):
+    """A snapshot of a unit.
+
+    Attributes
+    ----------
+    blocks : ndarray of int64, shape (members, fields)
+    done : int
+        Pieces that its members had finished.
+    """
+
+    blocks: NDArray[np.int64]
+    done: int
+
+
+def check_words(blocks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the check word of each block, shape (blocks,); any word that is another one changes it."""
+    count, size = blocks.shape
+    words = np.concatenate([np.full((count, 1), _FIRST), blocks], axis=1).view(np.uint64)
+    turns = (np.uint64(size) - np.arange(size + 1, dtype=np.uint64)) % np.uint64(64)
+    turned = (words << turns) | (words >> ((np.uint64(64) - turns) % np.uint64(64)))
+    found: NDArray[np.int64] = np.bitwise_xor.reduce(turned, axis=1).view(np.int64)
+    return found
 
 
 @kernel
@@ -45,11 +81,15 @@ def take(shelf: Record, jobs: NDArray[np.int64], first: int, end: int) -> None:
     mark = record_at(line, Mark)
     asked = load_acquire(shelf.asked)
     slot = 1 if mark.newest == 1 else 0
+    size = shelf.n_fields + 1
     for k in range(first, end):
         block = ints_at(jobs[k], shelf.n_fields)
-        copy = ints_at(shelf.slots + k * shelf.next_slots + 8 * slot * shelf.n_fields, shelf.n_fields)
+        copy = ints_at(shelf.slots + k * shelf.next_slots + 8 * slot * size, size)
+        check = _FIRST
         for i in range(shelf.n_fields):
+            check = (check << _ONE) ^ ((check >> _LAST) & _ONE) ^ block[i]
             copy[i] = block[i]
+        copy[shelf.n_fields] = check
     mark.served = asked
     store_release(line, slot + 1)
 
@@ -61,35 +101,88 @@ class Snapshots:
     ----------
     units : ndarray of int64, shape (units + 1,)
         First job of each unit, and the number of jobs.
-    slots : ndarray of int64, shape (jobs, 2 * fields)
+    slots : ndarray of int64, shape (jobs, 2 * (fields + 1))
         Two slots for each job, which may hold snapshots of an earlier run.
     marks : ndarray of int64, shape (jobs, 8)
         A `Mark` for each job, of a new run zeroed.
+
+    Attributes
+    ----------
+    seconds_before : float
+        How long the run took before it was taken up again.
     """
 
     def __init__(self, units: NDArray[np.int64], slots: NDArray[np.int64], marks: NDArray[np.int64]) -> None:
         self._units = units
         self.slots, self.marks = slots.reshape(len(slots), 2, -1), marks.view(Mark)[:, 0]
-        self.marks["served"] = 0  # requests are counted from the beginning of each run
-        self._asked = np.zeros(1, np.int64)
+        self.seconds_before = float(self.marks["seconds"][0])
+        self._asked = self.marks["served"].max(keepdims=True)  # requests are counted on from an earlier run's
+        self._begin = self._last = time.monotonic()
+        self._interval = max(_LEAST_INTERVAL, slots.nbytes / 2 / _BYTES_PER_SECOND)
         self.shelf = np.zeros(1, Shelf)
         for name, memory in (("asked", self._asked), ("slots", slots), ("marks", marks)):
             self.shelf[name] = memory.ctypes.data  # rows may lie apart
         self.shelf["next_slots"], self.shelf["next_mark"] = slots.strides[0], marks.strides[0]
-        self.shelf["n_jobs"], self.shelf["n_fields"] = len(slots), slots.shape[1] // 2
+        self.shelf["n_jobs"], self.shelf["n_fields"] = len(slots), slots.shape[1] // 2 - 1
 
     def ask(self) -> None:
         """Have each unit leave a snapshot after the piece that it is at; units that are finished have left theirs."""
         self._asked[0] += 1
 
+    def begin(self) -> None:
+        """Count the time of the run from now on."""
+        self._begin = time.monotonic()
+
+    def look(self) -> None:
+        """Note the time, and ask if the last time is long enough ago: copies are to cost next to nothing."""
+        now = time.monotonic()
+        self.marks["seconds"][0] = self.seconds_before + now - self._begin
+        if now - self._last >= self._interval:
+            self._last = now
+            self.ask()
+
+    def keep(self, blocks: NDArray[np.int64]) -> None:
+        """Leave snapshots of all units, while nothing runs; of blocks, shape (jobs, fields), between two pieces."""
+        for first, end in zip(self._units[:-1], self._units[1:], strict=True):
+            slot = 1 if self.marks["newest"][first] == 1 else 0
+            self.slots[first:end, slot, :-1] = blocks[first:end]
+            self.slots[first:end, slot, -1] = check_words(blocks[first:end])
+            self.marks["newest"][first] = slot + 1
+
     def newest(self) -> NDArray[np.int64]:
         """Return the newest snapshot of each job, shape (jobs, fields); of a unit without any, zeros."""
-        found: NDArray[np.int64] = np.zeros_like(self.slots[:, 0])
+        found: NDArray[np.int64] = np.zeros_like(self.slots[:, 0, :-1])
         for first, end in zip(self._units[:-1], self._units[1:], strict=True):
             mark, before = self.marks[first].copy(), None
             while mark != before:  # workers took another one, and may have written to what was being read
                 slot, before = int(mark["newest"]) - 1, mark
                 if slot >= 0:
-                    found[first:end] = self.slots[first:end, slot]
+                    found[first:end] = self.slots[first:end, slot, :-1]
                 mark = self.marks[first].copy()
         return found
+
+    def left(self, unit: int) -> list[Left]:
+        """Return the whole snapshots of a unit, while nothing runs; the newest first.
+
+        A slot that is torn, or whose members are not between the same two pieces, is left out.
+        """
+        first, end = self._units[unit : unit + 2]
+        newest = int(self.marks["newest"][first]) - 1
+        found = []
+        for slot in (newest, 1 - newest) if newest in (0, 1) else ():
+            if self._is_whole(unit, slot):
+                blocks = self.slots[first:end, slot, :-1].copy()
+                found.append(Left(blocks, int(blocks[0, _DONE])))
+        return found
+
+    def mend(self) -> None:
+        """Pass over newest slots that are torn, while nothing runs: the next snapshots go there."""
+        for unit, first in enumerate(self._units[:-1]):
+            newest = int(self.marks["newest"][first]) - 1
+            if newest in (0, 1) and not self._is_whole(unit, newest) and self._is_whole(unit, 1 - newest):
+                self.marks["newest"][first] = 2 - newest
+
+    def _is_whole(self, unit: int, slot: int) -> bool:
+        first, end = self._units[unit : unit + 2]
+        blocks, check = self.slots[first:end, slot, :-1], self.slots[first:end, slot, -1]
+        return bool((check_words(blocks) == check).all() and (blocks[:, _DONE] == blocks[0, _DONE]).all())

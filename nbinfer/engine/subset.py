@@ -83,8 +83,10 @@ def step(chain_address: int, own_address: int) -> int:
     inner.logp, inner.gradient_known = chain.logp, 0
     inner.done, inner.tuning = chain.done, chain.tuning
     inner.gradients, inner.divergences, inner.step_size = chain.gradients, chain.divergences, chain.step_size
+    inner.values = chain.values
     status = call_step(own.function, own.chain, own.own)
     chain.gradients, chain.divergences, chain.step_size = inner.gradients, inner.divergences, inner.step_size
+    chain.values = inner.values
     if status != _OK:
         return status
     for i in range(inner.n):

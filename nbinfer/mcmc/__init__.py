@@ -9,6 +9,7 @@ from nbinfer.mcmc.hamiltonian.init import init_nuts
 from nbinfer.mcmc.hamiltonian.nuts import NUTS
 from nbinfer.mcmc.metric.adaptive import QuadPotentialDiagAdapt, QuadPotentialDiagAdaptGrad, QuadPotentialFullAdapt
 from nbinfer.mcmc.metric.choose import quad_potential
+from nbinfer.mcmc.metric.directions import QuadPotentialLowRank
 from nbinfer.mcmc.metric.functional import QuadPotentialFunctions, QuadPotentialSparse
 from nbinfer.mcmc.metric.potential import (
     QuadPotential,
@@ -16,8 +17,10 @@ from nbinfer.mcmc.metric.potential import (
     QuadPotentialFull,
     QuadPotentialFullInv,
 )
+from nbinfer.mcmc.resume import resume
 from nbinfer.mcmc.sample import sample
 from nbinfer.mcmc.session import Stepper, iter_sample
+from nbinfer.mcmc.settled import settled_step as _settled_step  # noqa: F401 - it makes itself known
 from nbinfer.mcmc.walks.differential import DEMetropolis, DEMetropolisZ
 from nbinfer.mcmc.walks.elliptical import EllipticalSlice
 from nbinfer.mcmc.walks.metropolis import Metropolis
@@ -58,6 +61,7 @@ __all__ = [
     "QuadPotentialFullAdapt",
     "QuadPotentialFullInv",
     "QuadPotentialFunctions",
+    "QuadPotentialLowRank",
     "QuadPotentialSparse",
     "Slice",
     "Stepper",
@@ -69,5 +73,6 @@ __all__ = [
     "init_nuts",
     "iter_sample",
     "quad_potential",
+    "resume",
     "sample",
 ]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbinfer.arguments import MOST
+from nbinfer.arguments import MOST, is_number
 from nbinfer.engine.driver import available_cores
 from nbinfer.model import Model, default_model
 from nbinfer.model.default import the_model
@@ -83,6 +83,35 @@ def cores_for(cores: Any, njobs: Any, chains: int) -> int:
         return min(chains, available_cores())
     check_count("cores" if cores is not None else "njobs", wanted, 1)
     return min(int(wanted), chains)
+
+
+class Limits(NamedTuple):
+    """What may end a run before its last draw.
+
+    Attributes
+    ----------
+    max_seconds : float or None
+        Of sampling, from the first draw of this call on.
+    max_evals : int or None
+        Evaluations of gradient, density or conditional, of all chains together; each has an equal share.
+    """
+
+    max_seconds: float | None = None
+    max_evals: int | None = None
+
+
+def limits_for(max_seconds: Any, max_evals: Any) -> Limits:
+    """Return what may end a run before its last draw."""
+    if max_seconds is not None:
+        if not is_number(max_seconds):
+            raise TypeError(f"max_seconds must be a number of seconds or None, got {max_seconds!r}.")
+        if not max_seconds > 0:
+            raise ValueError(f"max_seconds must be positive, got {max_seconds!r}.")
+        max_seconds = float(max_seconds)
+    if max_evals is not None:
+        check_count("max_evals", max_evals, 1)
+        max_evals = int(max_evals)
+    return Limits(max_seconds, max_evals)
 
 
 def options_for(nuts_kwargs: Any, step_kwargs: Any) -> dict[str, dict[str, Any]]:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbinfer.arguments import flag
-from nbinfer.diagnostics import check
 from nbinfer.engine.chains import display_of_chains
-from nbinfer.engine.driver import Outcome, run
-from nbinfer.engine.progress import Display
-from nbinfer.engine.task import Task, finished
+from nbinfer.engine.task import finished
 from nbinfer.engine.team import work
-from nbinfer.errors import ConvergenceWarning, NbinferWarning, SamplingError
-from nbinfer.mcmc.arguments import check_count, cores_for, destination, model_and_draws, options_for, warm_up
+from nbinfer.mcmc.arguments import (
+    check_count,
+    cores_for,
+    destination,
+    limits_for,
+    model_and_draws,
+    options_for,
+    warm_up,
+)
 from nbinfer.mcmc.assign import assign, listed, separated
 from nbinfer.mcmc.hamiltonian.init import check_scope, checked, initial_metric, initialised
-from nbinfer.mcmc.sampling import Sampling, divergence_error
+from nbinfer.mcmc.running import Running
+from nbinfer.mcmc.sampling import Sampling
 from nbinfer.random import seed_sequences
 from nbinfer.trace import Trace
 from nbinfer.trace.backend import Backend
@@ -43,6 +47,8 @@ def sample(
     nuts_kwargs: Mapping[str, Any] | None = None,
     step_kwargs: Mapping[str, Mapping[str, Any]] | None = None,
     njobs: int | None = None,
+    max_seconds: float | None = None,
+    max_evals: int | None = None,
 ) -> Trace:
     """Draw from the posterior of a model.
 
@@ -95,6 +101,12 @@ def sample(
         together with `nuts_kwargs`.
     njobs : int, optional
         Old name of `cores`.
+    max_seconds : float, optional
+        Seconds of sampling after which the run ends, in warm-up too: each chain drops the draw that it is at. What
+        comes before, compilation above all, does not count.
+    max_evals : int, optional
+        Evaluations of the run: of the gradient, of the log density or of a conditional. Each chain has an equal share,
+        rounded up, and ends after the draw in which it has used that up, so that no result depends on time or cores.
 
     Returns
     -------
@@ -123,7 +135,8 @@ def sample(
 
     Notes
     -----
-    Ctrl-C ends the run and returns what is finished (``trace.interrupted``). Pressed again, or during the diagnostics,
+    Ctrl-C ends the run and returns what is finished (``trace.interrupted``), and so does a limit, whose name is
+    ``trace.attrs["ended_by"]``. Pressed again, or during the diagnostics,
     it returns at once, without diagnostics; a function of the model's that hangs is left behind. Warnings turned into
     errors, and what a signal handler raises, have the draws as their attribute ``trace``. If a function raises,
     its exception arrives here with the point in its notes and the finished draws as its attribute ``trace``; failures
@@ -153,6 +166,7 @@ def sample(
     init = checked(init)
     given = listed(step)  # once: an iterator is empty afterwards
     check_scope(init, model, given)
+    limits = limits_for(max_seconds, max_evals)
     numbers = list(range(chain_idx, chain_idx + chains))
     sequences = seed_sequences(random_seed, chains)
     backend, kept = destination(model, trace)
@@ -167,59 +181,4 @@ def sample(
     )  # fmt: skip
     display = display_of_chains(progressbar, numbers, most, most + draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C
-    return finished(_Run(sampling, 1 if sampling.bound.serial else cores, display))
-
-
-class _Run(Task[Trace]):
-    """What `sample` does once its chains are ready; warnings point at its caller."""
-
-    def __init__(self, sampling: Sampling, cores: int, display: Display) -> None:
-        super().__init__(depth=2)
-        self._sampling, self._cores, self._display = sampling, cores, display
-        self._begin = time.perf_counter()
-
-    def work(self) -> None:
-        sampling = self._sampling
-        chains, until = sampling.chains, sampling.tune + sampling.draws
-        chains.on_divergence = self._on_divergence()
-        outcome = run(chains, until, self._cores, self._display)
-        self.result = trace = sampling.trace(time.perf_counter() - self._begin)
-        self.error = self.error or _failure(outcome, trace, sampling)
-        if self.error is None and not self.left:
-            trace.report = check(trace)
-            for problem in trace.report.problems:
-                self.say(problem.message, ConvergenceWarning)
-        sampling.close(trace)
-
-    def stop(self) -> None:
-        self._sampling.chains.stop[0] = 1
-
-    def leave(self) -> None:
-        if self.result is None:  # workers may still finish a draw that does not count
-            self.result = self._sampling.trace(time.perf_counter() - self._begin)
-        self.error = self.error or _failure(Outcome(), self.result, self._sampling)
-        if self.error is None and self.result.report is None:
-            self.say("interrupted before the diagnostics; nbinfer.diagnostics.check(trace) makes them", NbinferWarning)
-        self._sampling.close(self.result)
-
-    def _on_divergence(self) -> Callable[[int, int], bool] | None:
-        def warn(chain: int, divergences: int) -> bool:
-            self.say(f"chain {chain}: {divergences} divergences so far.", ConvergenceWarning)
-            return False
-
-        return warn if any(getattr(method, "on_error", "") == "warn" for method in self._sampling.methods) else None
-
-
-def _failure(outcome: Outcome, trace: Trace, sampling: Sampling) -> BaseException | None:
-    """Return what stopped a run, or None if that was nothing worse than Ctrl-C."""
-    if outcome.error is not None:
-        if outcome.job is not None and outcome.point is not None:
-            where = sampling.bound.describe(*outcome.point)
-            outcome.error.add_note(f"in chain {sampling.numbers[outcome.job]} at {where}; finished draws: error.trace")
-        return outcome.error
-    diverged = divergence_error(trace) if sampling.chains.stops_at_divergence else None
-    if diverged is not None:
-        return diverged
-    if trace.interrupted and not trace.draws_done.any():
-        return SamplingError("stopped during warm-up, before a draw was kept. Statistics of warm-up: error.trace")
-    return None
+    return finished(Running(sampling, 1 if sampling.bound.serial else cores, display, limits))

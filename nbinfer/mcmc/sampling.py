@@ -12,15 +12,19 @@ import numpy as np
 from nbinfer._version import __version__
 from nbinfer.diagnostics.of_samplers import first_divergence, where
 from nbinfer.engine.chains import Chains, Placed
+from nbinfer.engine.driver import Outcome
 from nbinfer.engine.gradients import gradient_warnings
+from nbinfer.engine.jobs import Words
 from nbinfer.engine.starts import starting_points
 from nbinfer.engine.step import StepMethod, site_of
 from nbinfer.errors import SamplingError, unseen
 from nbinfer.mcmc.metric.reading import metrics_of
+from nbinfer.mcmc.recipe import NOTE, Assigned, Run, entropy_of, recipe_of, with_versions
 from nbinfer.model import Model
 from nbinfer.model.code.extras import check_conditionals
 from nbinfer.random import key_of
 from nbinfer.trace import Trace
+from nbinfer.trace.rows import Counts
 from nbinfer.trace.store import MemoryStore, Store, columns_of_draws, columns_of_statistics
 
 
@@ -67,7 +71,14 @@ class Sampling:
     auto : bool
         Whether warm-up may end early.
     store : Store
+    seconds_before : float
+        How long the run took before it was taken up again.
+    news : list of str
+        Which versions are others than those that it began with.
     """
+
+    seconds_before = 0.0
+    news: Sequence[str] = ()
 
     def __init__(
         self,
@@ -88,39 +99,70 @@ class Sampling:
         auto: bool = False,
         store: Callable[[int, int, int], Store] = MemoryStore,
     ) -> None:
-        chains, keys = len(numbers), [key_of(s) for s in sequences]
-        self._model, self.numbers, self._sequences = model, list(numbers), sequences
-        self.tune, self.draws = tune, draws
-        self.methods = [method for method, _ in assigned]
-        self.bound = model.bind(chains)
-        steps = [Placed(method, site_of(self.bound, names, method.sees_all)) for method, names in assigned]
-        for placed in steps:
-            placed.method.check(placed.site)
+        keys = [key_of(s) for s in sequences]
+        auto = auto and len(assigned) == 1 and assigned[0][0].settles
+        words, seeds = [[int(word) for word in key] for key in keys], [entropy_of(s) for s in sequences]
+        names = None if kept is None else sorted(kept)
+        run = Run(tune, auto, [*numbers], words, seeds, names, discard, record)
+        self._prepare(model, assigned, run)
         gradient = any(method.uses_gradient for method in self.methods)
         if gradient:
             _warn_of_gradient(self.bound)
         points = starting_points(self.bound, model, start, jitter, keys, numbers, gradient, disperse)
-        self._check_starts(steps, points, gradient)
-        self.store = store(chains, tune, draws)
-        self.auto = auto and len(steps) == 1 and steps[0].method.settles
+        self._check_starts(points, gradient)
+        self.draws, self.store = draws, store(len(numbers), tune, draws)
         with self.store.made():
-            self.chains = Chains(self.bound, steps, tune, numbers, keys, self.store.words, self.auto)
+            self.chains = self._made(self.store.words)
             parts = (None if part[0] is None else np.array(part) for part in zip(*points, strict=True))
             self.chains.begin(slice(None), *parts, may_climb=climb and jitter and start is None)
-            self._record(kept, discard) if record else self.chains.wire([], [])
+            self._wire(self.chains, self.store)
+            if record:
+                self._describe(assigned)
 
-    def _record(self, kept: set[str] | None, discard: bool) -> None:
-        """Ask the store for arrays, have the chains write to them, and tell it what is known before the first draw."""
-        columns = columns_of_draws(self.store, self.bound.columns, kept, warm_up=not discard)
-        statistics = columns_of_statistics(self.store, [method.statistics for method in self.methods])
-        self.chains.wire(columns, statistics, self.store.thin)
-        begun = self.trace(np.nan)
-        begun.metric = None
-        self.store.describe(begun)
+    def _prepare(self, model: Model, assigned: Assigned, run: Run) -> None:
+        """Bind the model, and place the steps in it."""
+        self._model, self._run = model, run
+        self.numbers, self.tune, self.auto = run.numbers, run.tune, run.auto
+        self.methods = [method for method, _ in assigned]
+        self.bound = model.bind(len(self.numbers))
+        self._steps = [Placed(method, site_of(self.bound, names, method.sees_all)) for method, names in assigned]
+        for placed in self._steps:
+            placed.method.check(placed.site)
 
-    def _check_starts(self, steps: Sequence[Placed], points: Sequence[Any], gradient: bool) -> None:
+    def _made(self, words: Words) -> Chains:
+        """Make the chains of the run in some memory."""
+        keys = [np.array(key, np.uint64) for key in self._run.keys]
+        return Chains(self.bound, self._steps, self.tune, self.numbers, keys, words, self.auto)
+
+    def _wire(self, chains: Chains, store: Store) -> None:
+        """Have chains write to the arrays of a store."""
+        run, columns, statistics = self._run, [], []
+        if run.record:
+            columns = columns_of_draws(store, self.bound.columns, run.kept, warm_up=not run.discard)
+            statistics = columns_of_statistics(store, [m.statistics for m in self.methods])
+        chains.wire(columns, statistics, store.thin)
+
+    def catch_up(self, cores: int) -> Outcome | None:
+        """Get to where the run is; None: it may begin. A new run is there already."""
+        return None
+
+    def limit(self, deadline: float, most_evaluations: int | None) -> None:
+        """End the run at a time of `time.monotonic`, and each chain after its share of evaluations from here on."""
+        chains = self.chains
+        chains.deadline, every = deadline, chains.every
+        if most_evaluations is not None:
+            every.most_evaluations = every.gradients + every.values - (-most_evaluations // len(chains))
+
+    @property
+    def is_at_limit(self) -> bool:
+        """Whether a chain has ended since it has made its share of evaluations."""
+        every = self.chains.every
+        short = every.done < self.tune + self.draws
+        return bool((short & (every.gradients + every.values >= every.most_evaluations)).any())
+
+    def _check_starts(self, points: Sequence[Any], gradient: bool) -> None:
         """Raise what is wrong with the model or the steps where the chains begin."""
-        for placed in steps:
+        for placed in self._steps:
             placed.method.check_starts(placed.site, np.array([placed.position(point.position) for point in points]))
         first = points[0]
         if gradient:
@@ -136,8 +178,8 @@ class Sampling:
         seconds : float
             How long it took.
         """
-        done = self.chains.progress["done"].copy()
-        tune_done, draws_done = self.store.finished(done, self.chains.progress["skipped"])
+        done, skipped = self._progress()
+        tune_done, draws_done = self.store.finished(done, skipped)
         groups = self.store.show(tune_done, draws_done)
         tune = "auto" if self.auto else self.tune
         tuned = int(tune_done.max())
@@ -150,15 +192,33 @@ class Sampling:
             draws_done=draws_done,
             tune_done=tune_done,
             chain_ids=self.numbers,
-            attrs=_attributes(self._sequences, seconds, self.methods, tune, self.chains.progress["gradients"])
+            attrs=_attributes(self._run.seeds, seconds, self.methods, tune, self.chains.progress["gradients"])
             | {"parameters": list(self._model.parameters)},
             interrupted=bool((done < self.tune + self.draws).any()),
             metric=metrics_of(self.chains, self.numbers),
         )
 
-    def close(self, trace: Trace) -> None:
-        """Leave with the store what a trace of the run knows; nothing is drawn any more."""
+    def _progress(self) -> tuple[Counts, Counts]:
+        """Return how many draws each chain has counted, and how many of these it did without."""
+        return self.chains.progress["done"].copy(), self.chains.progress["skipped"]
+
+    def _describe(self, assigned: Assigned) -> None:
+        """Leave with the store, before the first draw, what a trace knows and what rebuilds the run."""
+        begun = self.trace(np.nan)
+        begun.metric = None
+        self.store.describe(begun)
+        if self.store.outlives:
+            plan = self.chains.plan.fingerprint
+            self.store.notes[NOTE] = recipe_of(self.bound.definition, assigned, self._run, plan)
+            self.chains.keep_snapshots().keep(self.chains.state)
+
+    def close(self, trace: Trace, ended: str) -> None:
+        """Leave with the store what a trace of the run knows, and how it ended; nothing is drawn any more."""
         self.store.describe(trace)
+        if self.store.outlives:
+            self.store.notes["ended"] = ended
+            if self.news:
+                self.store.notes[NOTE] = with_versions(self.store.notes[NOTE])
         self.store.close(finished=not trace.interrupted)
 
     def _of_warm_up(self, arrays: Mapping[str, np.ndarray], most: int) -> Mapping[str, np.ndarray]:
@@ -190,7 +250,7 @@ def settings(methods: Sequence[StepMethod], *names: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in names:
         values = [_in_use(method, name) for method in methods if hasattr(method, name)]
-        if not all(np.isnan(values)):
+        if not all(value != value for value in values):
             found[name] = values[0] if len(set(values)) == 1 else values
     return found
 
@@ -201,14 +261,13 @@ def _in_use(method: StepMethod, name: str) -> Any:
 
 
 def _attributes(
-    sequences: Sequence[np.random.SeedSequence],
+    seeds: Sequence[Any],
     seconds: float,
     methods: Sequence[StepMethod],
     tune: int | str,
     gradients: np.ndarray,
 ) -> dict[str, Any]:
-    entropies = [[s.entropy, *s.spawn_key] if s.spawn_key else s.entropy for s in sequences]
-    one = all(e == entropies[0] for e in entropies)
+    one = all(seed == seeds[0] for seed in seeds)
     return {
         "inference_library": "nbinfer",
         "inference_library_version": __version__,
@@ -216,8 +275,8 @@ def _attributes(
         "created_at": datetime.datetime.now(datetime.UTC).isoformat(),
         "sample_dims": ["chain", "draw"],
         "sampling_time": seconds,
-        "seed": entropies[0] if one else entropies,
+        "seed": seeds[0] if one else list(seeds),
         "gradients": [int(g) for g in gradients],  # evaluations per chain, warm-up and searches included
         "tune": tune,
         "steps": [method.name for method in methods],
-    } | settings(methods, "target_accept", "max_treedepth", "largest_step_size")
+    } | settings(methods, "target_accept", "max_treedepth", "path_length", "integrator", "largest_step_size")

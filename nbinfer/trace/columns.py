@@ -24,6 +24,22 @@ FIELDS = 6
 _KINDS = {"float64": 0, "int64": 1, "bool": 2}
 
 
+class Window(list[NDArray[Any]]):
+    """Rows of each chain of which there are only some: addresses are reckoned as if all were there.
+
+    Parameters
+    ----------
+    rows : sequence of ndarray, shape (row, ...)
+        Of each chain, at least one row.
+    first : ndarray of int, shape (chain,)
+        Which row of the chain its first one is.
+    """
+
+    def __init__(self, rows: Sequence[NDArray[Any]], first: NDArray[np.int64]) -> None:
+        super().__init__(rows)
+        self.first = first
+
+
 class Column:
     """Where a part of a row goes: rows for warm-up (or none), and rows for the draws after it.
 
@@ -50,7 +66,8 @@ class Column:
         for field, rows in enumerate(self._rows, 4):
             if rows is not None and rows[0].size:
                 table[:, 2] = _KINDS[rows[0].dtype.name]
-                table[:, field] = _addresses(rows) + self._skip * rows[0].itemsize
+                before = rows.first if isinstance(rows, Window) else 0
+                table[:, field] = _addresses(rows) + (self._skip - self._stride * before) * rows[0].itemsize
         return table
 
 

@@ -10,7 +10,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -78,13 +78,16 @@ class Store(ABC):
     groups: Mapping[str, Mapping[str, NDArray[Any]]]
     notes: MutableMapping[str, str]
 
+    #: Whether it outlives the process, so that a run can be taken up again: then it is given snapshots and a recipe.
+    outlives: ClassVar[bool] = False
+
     def __init__(self, chains: int, tune: int, draws: int, thin: int = 1) -> None:
         self.chains, self.tune, self.draws = chains, tune, draws
         self.thin = whole_number("thin", thin, 1)
 
     @abstractmethod
     def array(self, group: str, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Rows:
-        """Return rows for each chain, unfinished.
+        """Return rows for each chain, unfinished; asked for again, the same with what is in them.
 
         Parameters
         ----------
@@ -141,6 +144,21 @@ class Store(ABC):
             self.discard()
             raise
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run came to its end, and `close` was told so."""
+        return False
+
+    def extended(self, draws: int) -> Store:
+        """Return a store with what is in this one, and room for more draws; this one is used no more.
+
+        Parameters
+        ----------
+        draws : int
+            After warm-up, of each chain, those there are included.
+        """
+        raise NotImplementedError
+
     def close(self, finished: bool = True) -> None:  # noqa: B027 - memory is good at once
         """Make good what the run has left, its notes above all; nothing is written any more.
 
@@ -194,9 +212,9 @@ class MemoryStore(Store):
 
     def array(self, group: str, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Return one array, shape (chain, row, *shape)."""
-        array = unfinished((self.chains, self.rows_in(group), *shape), dtype)
-        self.groups[group][name] = array
-        return array
+        if name not in self.groups[group]:
+            self.groups[group][name] = unfinished((self.chains, self.rows_in(group), *shape), dtype)
+        return self.groups[group][name]
 
     def words(self, name: str, count: int) -> NDArray[np.int64]:
         """Return words of each chain, which begin on a cache line."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -20,6 +20,10 @@ from nbinfer.trace.rows import Selection, last_in_common
 
 if TYPE_CHECKING:
     from nbinfer.diagnostics import Summary
+
+
+#: What makes steps of a trace. It knows steps, which know traces: it comes here by itself.
+SETTLED: list[Callable[[Any, int | None, dict[str, Any]], Any]] = []
 
 
 class Trace(Reader):
@@ -280,6 +284,60 @@ class Trace(Reader):
         shorter.warmup_sample_stats = {name: late.of(array) for name, array in self.warmup_sample_stats.items()}
         shorter.tune_done = late.done
         return shorter
+
+    # Going on
+
+    @property
+    def step_size(self) -> NDArray[np.float64]:
+        """Step size that each chain has settled at, shape (chain,) or (chain, step); of Hamiltonian steps.
+
+        Raises
+        ------
+        ValueError
+            If there is no such step, or no iteration.
+        """
+        sizes = []
+        for row, (draws, tune) in enumerate(zip(self.draws_done, self.tune_done, strict=True)):
+            group, done = (self.sample_stats, draws) if draws else (self.warmup_sample_stats, tune)
+            if "step_size_bar" not in group or not done:
+                raise ValueError("the trace has no step sizes: it has no draws of NUTS or HamiltonianMC.")
+            sizes.append(group["step_size_bar"][row, done - 1])
+        return np.array(sizes)
+
+    def settled_step(self, chain: int | None = None, **options: Any) -> Any:
+        """Return the Hamiltonian step with the metric and the step size that warm-up has found.
+
+        With it a run needs no warm-up: ``nb.sample(model, tune=0, step=trace.settled_step(), start=points)``, from
+        points that are draws of this trace.
+
+        Parameters
+        ----------
+        chain : int, optional
+            Number of the chain whose metric and step size are taken. Default: of which the step size is in the middle.
+        **options
+            Settings of the step, in place of those of this run; `NUTS` has them.
+
+        Returns
+        -------
+        step : NUTS or HamiltonianMC, or list
+            Of several Hamiltonian steps one each. Steps of other kinds are left out: they are chosen anew.
+
+        Raises
+        ------
+        ValueError
+            If the run had no Hamiltonian step, or one whose metric is two functions.
+
+        Examples
+        --------
+        >>> import nbinfer as nb
+        >>> model = nb.Model({"x": nb.real(2)}, logp=lambda p, d: -0.5 * (p.x[0] ** 2 + p.x[1] ** 2))
+        >>> trace = nb.sample(model, 200, random_seed=1)
+        >>> start = [trace.point(-1, chain) for chain in trace.chain_ids]
+        >>> more = nb.sample(model, 200, tune=0, step=trace.settled_step(), start=start, random_seed=2)
+        >>> more["x"].shape
+        (4, 200, 2)
+        """
+        return SETTLED[0](self, chain, options)
 
     # Passing it on
 

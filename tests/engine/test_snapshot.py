@@ -14,12 +14,14 @@ import pytest
 import nbinfer as nb
 from nbinfer.compile import JIT, address_of, entry, ints_at, record_at
 from nbinfer.engine import snapshot
+from nbinfer.engine.job import JOB
 from nbinfer.engine.snapshot import Mark, Shelf, Snapshots
 from nbinfer.engine.state import Memory
 from nbinfer.engine.team import work
 from nbinfer.trace.store import MemoryStore
 from tests.laws.kit import BareChains, Target, student
 
+DONE = JOB.offset("done")
 TUNE, DRAWS = 30, 60 if JIT else 10
 STEPS = {
     "alone": (2, nb.NUTS()),
@@ -43,7 +45,7 @@ def take(shelf, jobs, first, end):
 
 def test_the_slot_that_counts_is_never_written_to():
     units, blocks = np.array([0, 2, 3]), np.zeros((3, 4), np.int64)
-    shelf = Snapshots(units, np.zeros((3, 8), np.int64), np.zeros((3, 8), np.int64))
+    shelf = Snapshots(units, np.zeros((3, 10), np.int64), np.zeros((3, 8), np.int64))
     jobs = np.array([address_of(block) for block in blocks], np.int64)
     assert (shelf.newest() == 0).all()
     for turn in range(1, 6):
@@ -54,6 +56,56 @@ def test_the_slot_that_counts_is_never_written_to():
         assert (shelf.newest()[:2] == turn).all()
         assert (shelf.newest()[2] == 0).all()  # another unit
     assert shelf.marks["newest"].tolist() == [1, 0, 0]
+
+
+def filled(rng, blocks, times):
+    """A shelf of one unit that snapshots were taken of, all between the same two pieces."""
+    shelf = Snapshots(np.array([0, len(blocks)]), *(np.zeros((len(blocks), n), np.int64) for n in (10, 8)))
+    jobs = np.array([address_of(block) for block in blocks], np.int64)
+    for turn in range(times):
+        blocks[:] = rng.integers(-(2**63), 2**63 - 1, blocks.shape)
+        blocks[:, DONE] = turn
+        take(address_of(shelf.shelf), address_of(jobs), 0, len(blocks))
+    return shelf
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(1)
+
+
+def test_a_torn_slot_is_left_out(rng):
+    blocks = np.zeros((2, 4), np.int64)
+    assert filled(rng, blocks, 0).left(0) == []
+    assert [left.done for left in filled(rng, blocks, 1).left(0)] == [0]
+    shelf = filled(rng, blocks, 3)
+    assert [left.done for left in shelf.left(0)] == [2, 1]
+    assert (shelf.left(0)[0].blocks == blocks).all()
+    for place in np.ndindex(2, 5):  # every word of the newest slot, its check word among them
+        shelf = filled(rng, blocks, 3)
+        shelf.slots[place[0], 0, place[1]] ^= 1 << int(rng.integers(63))
+        assert [left.done for left in shelf.left(0)] == [1]
+        shelf.mend()
+        take(address_of(shelf.shelf), address_of(np.array([address_of(block) for block in blocks])), 0, 2)
+        assert [left.done for left in shelf.left(0)] == [2, 1]  # what was whole has not been written to
+    shelf.slots[:] = 0
+    assert shelf.left(0) == []  # a file that lost both
+    shelf.mend()
+    assert shelf.left(0) == []
+
+
+def test_members_between_other_pieces_are_no_unit(rng):
+    shelf = filled(rng, np.zeros((2, 4), np.int64), 2)
+    shelf.slots[1, 1] = shelf.slots[1, 0]  # whole, but older
+    assert [left.done for left in shelf.left(0)] == [0]
+
+
+def test_what_python_leaves_is_what_workers_leave(rng):
+    blocks = np.zeros((2, 4), np.int64)
+    shelf = filled(rng, blocks, 1)
+    shelf.keep(blocks)
+    assert (shelf.slots[:, 0] == shelf.slots[:, 1]).all()
+    assert shelf.marks["newest"][0] == 2
 
 
 class Busy(np.ndarray):
@@ -71,7 +123,7 @@ class Busy(np.ndarray):
 
 def test_a_snapshot_is_read_whole_while_others_are_taken():
     blocks, jobs = np.zeros((2, 4), np.int64), np.zeros(2, np.int64)
-    shelf = Snapshots(np.array([0, 2]), np.zeros((2, 8), np.int64), np.zeros((2, 8), np.int64))
+    shelf = Snapshots(np.array([0, 2]), np.zeros((2, 10), np.int64), np.zeros((2, 8), np.int64))
     jobs[:] = [address_of(block) for block in blocks]
     turns = iter(range(2, 8))
 

@@ -213,7 +213,7 @@ def test_it_works_in_a_thread():
 
 
 def test_ctrl_c_in_the_diagnostics_keeps_the_draws(monkeypatch):
-    room = sys.modules["nbinfer.mcmc.sample"]
+    room = sys.modules["nbinfer.mcmc.running"]
     check, free = room.check, threading.Event()
 
     def pressed(trace, **options):

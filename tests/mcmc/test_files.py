@@ -139,7 +139,7 @@ def test_two_runs_on_one_file(path):
 def test_a_folder_that_vanishes_takes_no_draws_away(tmp_path, monkeypatch):
     folder = tmp_path / "folder"
     folder.mkdir()
-    module = sys.modules["nbinfer.mcmc.sample"]
+    module = sys.modules["nbinfer.mcmc.running"]
     check = module.check
     monkeypatch.setattr(module, "check", lambda trace: shutil.rmtree(folder, True) or check(trace))
     with pytest.raises(TraceFileError, match="was moved or removed") as caught:

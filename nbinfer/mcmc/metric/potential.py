@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,6 +68,13 @@ class QuadPotential:
     adaptation: ClassVar[Adaptation] = Adaptation.NONE
     #: 0: diagonal; 1: a matrix; 2: two functions.
     dense: ClassVar[int] = 0
+    #: Arguments that it was made of: positional ones and those by name.
+    made_of: tuple[tuple[Any, ...], dict[str, Any]] = (), {}
+
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        new = super().__new__(cls)
+        new.made_of = args, options
+        return new
 
     def __init__(self, n: int | None = None, random_seed: int | None = None) -> None:
         if n is not None:

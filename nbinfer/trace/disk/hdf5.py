@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
-from nbinfer.arguments import flag
+from nbinfer.arguments import flag, path_of
 from nbinfer.trace.backend import Backend
 from nbinfer.trace.disk.layout import check_names
 from nbinfer.trace.disk.store import HDF5Store, check_path
@@ -45,7 +44,7 @@ class HDF5(Backend):
         self, path: str | os.PathLike[str], vars: Sequence[str] | None = None, thin: int = 1, overwrite: bool = False
     ) -> None:
         super().__init__(vars, thin=thin)
-        self.path, self.overwrite = Path(os.fspath(path)), flag("overwrite", overwrite)
+        self.path, self.overwrite = path_of("path", path), flag("overwrite", overwrite)
 
     def check(self) -> None:
         """Raise if the file exists or its folder is none that can be written to."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import path_of
 from nbinfer.errors import TraceFileError
 from nbinfer.trace.disk import about, notes
 from nbinfer.trace.disk.layout import STATE, Contents, contents
@@ -53,10 +54,10 @@ def load(path: str | os.PathLike[str]) -> Trace:
     array([[0., 1., 2.],
            [3., 4., 5.]])
     """
-    where = Path(os.fspath(path))
+    where = path_of("path", path)
     if not where.exists():
         raise FileNotFoundError(
-            f"there is no file {where}"
+            f"path: there is no file {where}"
             + (f"; {where}.part is one that is being made, or was left by a run that ended before its first draw."
                if Path(f"{where}.part").exists() else ".")
         )  # fmt: skip

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nbinfer.arguments import flag
+from nbinfer.arguments import flag, path_of
 from nbinfer.trace.disk.layout import check_names
 from nbinfer.trace.disk.shown import DRAWN
 from nbinfer.trace.disk.store import HDF5Store, check_path
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 def save(trace: Trace, path: str | os.PathLike[str], overwrite: bool = False) -> None:
     """Write a trace to a file; see `Trace.save`."""
-    where = Path(os.fspath(path))
+    where = path_of("path", path)
     check_path(where, flag("overwrite", overwrite))
     check_names(list(trace.posterior), trace.dims)
     tune, draws = (int(done.max(initial=0)) for done in (trace.tune_done, trace.draws_done))

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from nbinfer.arguments import path_of
 from nbinfer.errors import TraceFileError
 from nbinfer.trace.arviz import group_attributes
 from nbinfer.trace.disk import about, notes
@@ -57,7 +58,7 @@ def check_path(path: Path, overwrite: bool) -> None:
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder} for {path.name}; make it first.")
     if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; pass the name of a file.")
+        raise IsADirectoryError(f"path: {path} is a folder; pass the name of a file.")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; choose another name, or pass overwrite=True to replace it.")
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -94,6 +95,8 @@ class HDF5Store(Store):
     OSError
         If the disk has no room; nothing is left behind.
     """
+
+    outlives = True
 
     def __init__(
         self,
@@ -150,9 +153,11 @@ class HDF5Store(Store):
         TraceFileError
             If the file is damaged, of another kind or version, or written to by another run.
         """
-        where = Path(os.fspath(path)).absolute()
+        where = path_of("path", path).absolute()
         if not where.exists():
-            raise FileNotFoundError(f"there is no file {where}; a run that ended before its first draw leaves none.")
+            raise FileNotFoundError(
+                f"path: there is no file {where}; a run that ended before its first draw leaves none."
+            )
         lock = Lock(where)
         try:
             found = contents(where)
@@ -172,27 +177,11 @@ class HDF5Store(Store):
             raise
         return store
 
-    @classmethod
-    def extended(cls, path: str | os.PathLike[str], draws: int) -> HDF5Store:
-        """Return the store of a run that has ended, with room for more draws.
-
-        A new file takes the place of the old one once it holds all that the old one does.
-
-        Parameters
-        ----------
-        path : str or PathLike
-        draws : int
-            After warm-up, of each chain, those there are included.
-        """
-        old = cls.reopen(path)
-        if draws < old.draws:
-            old.discard()
-            raise ValueError(f"draws must be at least {old.draws}, which {path} has room for, got {draws}.")
-        try:
-            return old._copied(draws)
-        except BaseException:
-            old.discard()
-            raise
+    def extended(self, draws: int) -> HDF5Store:
+        """Return the store of a new file in the place of this one, once it holds all that this one does."""
+        if draws < self.draws:
+            raise ValueError(f"draws must be at least {self.draws}, which {self.path} has room for, got {draws}.")
+        return self._copied(draws)
 
     def _open(self, path: Path) -> None:
         file = open(path, "r+b", buffering=0)  # noqa: SIM115 - open while it is used

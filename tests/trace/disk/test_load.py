@@ -252,7 +252,7 @@ def test_a_state_without_draws(path):
     store.close(finished=False)
     with pytest.raises(TraceFileError, match="holds the state of a run that leaves no draws"):
         nb.load(path)
-    store = nb.trace.disk.HDF5Store.extended(path, 20)
+    store = nb.trace.disk.HDF5Store.reopen(path).extended(20)
     assert store.words("progress", 8).tolist() == [[3] * 8]
     assert store.notes == {"recipe": "fit"}
     store.close()

@@ -364,8 +364,8 @@ def test_more_draws_than_planned(path, thin):
     old, run_id = about(store), store.run_id
     store.close()
     with pytest.raises(ValueError, match=r"draws must be at least 10, which .* has room for, got 9"):
-        HDF5Store.extended(path, 9)
-    store = HDF5Store.extended(path, 20)
+        HDF5Store.reopen(path).extended(9)
+    store = HDF5Store.reopen(path).extended(20)
     assert names(path) == ["run.nc", "run.nc.lock"]
     assert (store.draws, store.run_id, store.is_finished) == (20, run_id, False)
     assert store.notes["recipe"] == "r"
@@ -390,7 +390,7 @@ def test_more_draws_than_the_disk_has_room_for_leave_the_old_file(path, monkeypa
 
     monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
     with pytest.raises(OSError, match=r"No space left on device: the draws need at least .* bytes"):
-        HDF5Store.extended(path, 20)
+        HDF5Store.reopen(path).extended(20)
     monkeypatch.undo()
     assert path.read_bytes() == before
     assert names(path) == ["run.nc"]
@@ -405,7 +405,7 @@ def test_a_file_that_others_have_added_to_is_not_copied(path):
         file["mine/z"] = np.arange(3)
     assert load(path)["x"].shape == (2, 0, 2)
     with pytest.raises(TraceFileError, match="holds mine/z, which nbinfer did not write"):
-        HDF5Store.extended(path, 20)
+        HDF5Store.reopen(path).extended(20)
     HDF5Store.reopen(path).close()
 
 
@@ -424,4 +424,4 @@ def test_many_variables_take_few_descriptors(path):
     store.describe(about_nothing(store))
     store.ready()
     store.close()
-    assert (HDF5Store.extended(path, 200).groups["posterior"]["x299"][:, :100] == 299).all()
+    assert (HDF5Store.reopen(path).extended(200).groups["posterior"]["x299"][:, :100] == 299).all()

@@ -1,0 +1,136 @@
+"""`resume`: from what a run has left to its trace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbinfer.arguments import flag, path_of
+from nbinfer.engine.chains import display_of_chains
+from nbinfer.engine.task import finished
+from nbinfer.engine.team import work
+from nbinfer.errors import ResumeError
+from nbinfer.mcmc.arguments import check_count, cores_for, limits_for
+from nbinfer.mcmc.assign import listed
+from nbinfer.mcmc.recipe import check_model, read_recipe, steps_of
+from nbinfer.mcmc.resuming import Resuming, counted_in
+from nbinfer.mcmc.running import Running
+from nbinfer.model.default import the_model
+from nbinfer.trace import Trace
+from nbinfer.trace.disk import HDF5Store
+from nbinfer.trace.store import Store
+
+
+def resume(
+    path: Any,
+    model: Any = None,
+    draws: int | None = None,
+    *,
+    cores: int | None = None,
+    step: Any = None,
+    method: Any = None,
+    obj_optimizer: Any = None,
+    callbacks: Any = None,
+    progressbar: bool = True,
+    max_seconds: float | None = None,
+    max_evals: int | None = None,
+) -> Trace:
+    """Go on with a run that was ended before its time, or with more draws, as if it had never been ended.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        The file that the run writes to.
+    model : Model, optional
+        That of the run: a file keeps no code. Default: the model of the enclosing ``with`` block.
+    draws : int, optional
+        Draws kept per chain, those that are there included. Default: as many as were planned; not fewer.
+    cores : int, optional
+        Chains that run at the same time. No result depends on it.
+    step : step method or sequence of step methods, optional
+        Those of the run's steps that hold code of yours, as `GibbsStep` does. Others may be among them.
+    method, obj_optimizer, callbacks : object, optional
+        Of a fit that is gone on with; a run of chains has none.
+    progressbar : bool
+        As in `sample`.
+    max_seconds : float, optional
+        As in `sample`; it counts from here on.
+    max_evals : int, optional
+        As well.
+
+    Returns
+    -------
+    trace : Trace
+        Bit for bit that of a run that nobody ended: draws, statistics, metric, report. ``sampling_time`` adds up.
+
+    Raises
+    ------
+    FileNotFoundError, TraceFileError
+        If there is no such file, or it is damaged, of another kind, or written to by another run.
+    ResumeError
+        If model, data, steps or what they are made with are not those of the run: it says what differs. If the run is
+        finished, or what it has left is damaged. Nothing is written then.
+    ValueError, TypeError
+        If an argument is wrong.
+
+    Warns
+    -----
+    NbinferWarning
+        If versions of nbinfer, Python, NumPy, Numba or llvmlite, or the processor, are others than the run's.
+
+    See Also
+    --------
+    sample : Begins a run; errors and warnings of the run itself are described there.
+
+    Notes
+    -----
+    A run that writes to a file leaves a snapshot of its chains every twentieth of a second, or as often as copies cost
+    next to nothing. A chain goes on from its newest whole snapshot; the draws since then are made once more and must
+    equal those in the file. If versions are others, the older of two snapshots is taken, so that there are draws to
+    compare: where they turn out equal, a warning tells of the versions; where they do not, the run is refused.
+
+    What is compared beforehand: of each function of the model its bytecode, constants and all that it reaches; supports
+    and shapes of parameters; names, types, shapes and all bytes of data; classes and settings of steps. Not compared
+    are functions that predict. Bytecode is another one in another minor version of Python, which is refused.
+    """
+    model = the_model(model)
+    model.definition.needs_all_data()
+    flag("progressbar", progressbar)
+    for name, value in {"method": method, "obj_optimizer": obj_optimizer, "callbacks": callbacks}.items():
+        if value is not None:
+            raise ValueError(f"{name} is of fits, and path holds a run of chains; leave it out.")
+    limits, given = limits_for(max_seconds, max_evals), listed(step)
+    store = opened(path)
+    try:
+        cores = cores_for(cores, None, store.chains)
+        recipe = read_recipe(store.notes)
+        check_model(recipe, model.definition)
+        steps = steps_of(recipe, given)
+        sampling = Resuming(model, recipe, steps, store, _planned(store, draws))
+    except BaseException:
+        store.discard()
+        raise
+    display = display_of_chains(progressbar, sampling.numbers, sampling.tune, sampling.tune + sampling.draws)
+    work.load()  # not in a worker: a compilation there would hide from Ctrl-C
+    return finished(Running(sampling, 1 if sampling.bound.serial else cores, display, limits))
+
+
+def _planned(store: Store, draws: Any) -> int:
+    """Return how many draws each chain is to have, of which some are missing."""
+    if draws is None:
+        draws = store.draws
+    check_count("draws", draws, 1)
+    if draws < store.draws:
+        raise ValueError(
+            f"draws must be at least {store.draws}, which the run was planned to have, got {draws}; leave it out, and "
+            "end the run by max_seconds, max_evals or Ctrl-C."
+        )
+    if store.is_finished and (counted_in(store).done >= store.tune + draws).all():
+        raise ResumeError(
+            f"the run is finished, {store.chains} chains of {draws} draws; pass draws= more than that to go on."
+        )
+    return int(draws)
+
+
+def opened(path: Any) -> Store:
+    """Return the store that a run has left."""
+    return path if isinstance(path, Store) else HDF5Store.reopen(path_of("path", path))

@@ -1,0 +1,127 @@
+"""What `sample` and `resume` do once their chains are ready."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from nbinfer.diagnostics import check
+from nbinfer.engine.driver import Outcome, run
+from nbinfer.engine.progress import Display
+from nbinfer.engine.task import Task
+from nbinfer.errors import ConvergenceWarning, NbinferWarning, ResumeError, SamplingError
+from nbinfer.mcmc.arguments import Limits
+from nbinfer.mcmc.sampling import Sampling, divergence_error
+from nbinfer.trace import Trace
+
+
+class Running(Task[Trace]):
+    """Draw, and look at what was drawn; warnings point at the caller of who makes this.
+
+    Parameters
+    ----------
+    sampling : Sampling
+    cores : int
+        Chains that run at the same time.
+    display : Display
+    limits : Limits
+    """
+
+    def __init__(self, sampling: Sampling, cores: int, display: Display, limits: Limits) -> None:
+        super().__init__(depth=2)
+        self._sampling, self._cores, self._display, self._limits = sampling, cores, display, limits
+        self._begin = time.perf_counter()
+
+    def work(self) -> None:
+        sampling, seconds = self._sampling, self._limits.max_seconds
+        deadline = np.inf if seconds is None else time.monotonic() + seconds
+        sampling.chains.deadline = deadline
+        outcome = sampling.catch_up(self._cores)
+        if outcome is None:
+            if sampling.news:
+                self.say(f"the run goes on with other versions, {'; '.join(sampling.news)}; so far draws are equal.",
+                         NbinferWarning)  # fmt: skip
+            sampling.limit(deadline, self._limits.max_evals)
+            sampling.chains.on_divergence = self._on_divergence()
+            outcome = run(sampling.chains, sampling.tune + sampling.draws, self._cores, self._display)
+        trace = self._trace()
+        ended = self._ended(trace)
+        if ended in Limits._fields:
+            trace.attrs["ended_by"] = ended
+        self.result = trace
+        self.error = self.error or _failure(outcome, trace, sampling)
+        if self.error is None and not self.left:
+            self._report(trace, ended)
+        self._close(trace, ended)
+
+    def _close(self, trace: Trace, ended: str) -> None:
+        """Let the store know; one that was refused stays as it is."""
+        if isinstance(self.error, ResumeError):
+            self._sampling.store.discard()
+        else:
+            self._sampling.close(trace, "error" if self.error else ended)
+
+    def _trace(self) -> Trace:
+        return self._sampling.trace(self._sampling.seconds_before + time.perf_counter() - self._begin)
+
+    def _ended(self, trace: Trace) -> str:
+        """Say what has ended the run: "finished", the name of a limit, or "interrupted"."""
+        if not trace.interrupted:
+            return "finished"
+        if self._sampling.is_at_limit:
+            return "max_evals"
+        is_late = time.monotonic() > self._sampling.chains.deadline
+        return "max_seconds" if is_late and not self._asked else "interrupted"
+
+    def _report(self, trace: Trace, ended: str) -> None:
+        """Say what is to be said about a trace."""
+        if ended in Limits._fields:
+            done = sorted({int(draws) for draws in trace.draws_done})
+            count = f"{done[0]} to {done[-1]}" if len(done) > 1 else f"{done[0]}"
+            most = self._sampling.store.rows_in("posterior")
+            value = getattr(self._limits, ended)
+            go_on = "; nb.resume goes on" if self._sampling.store.outlives else ""
+            self.say(f"{ended}={value:g} has ended the run: {count} of {most} draws are there{go_on}.", NbinferWarning)
+        trace.report = check(trace)
+        for problem in trace.report.problems:
+            self.say(problem.message, ConvergenceWarning)
+
+    def stop(self) -> None:
+        self._sampling.chains.stop[0] = 1
+
+    def leave(self) -> None:
+        if self.result is None:  # workers may still finish a draw that does not count
+            self.result = self._trace()
+        self.error = self.error or _failure(Outcome(), self.result, self._sampling)
+        if self.error is None and self.result.report is None:
+            self.say("interrupted before the diagnostics; nbinfer.diagnostics.check(trace) makes them", NbinferWarning)
+        self._close(self.result, "interrupted")
+
+    def _on_divergence(self) -> Callable[[int, int], bool] | None:
+        def warn(chain: int, divergences: int) -> bool:
+            self.say(f"chain {chain}: {divergences} divergences so far.", ConvergenceWarning)
+            return False
+
+        return warn if any(getattr(method, "on_error", "") == "warn" for method in self._sampling.methods) else None
+
+
+def _failure(outcome: Outcome, trace: Trace, sampling: Sampling) -> BaseException | None:
+    """Return what stopped a run, or None if that was nothing worse than Ctrl-C."""
+    if outcome.error is not None:
+        if outcome.job is not None and outcome.point is not None:
+            where = sampling.bound.describe(*outcome.point)
+            outcome.error.add_note(f"in chain {sampling.numbers[outcome.job]} at {where}; finished draws: error.trace")
+        return outcome.error
+    diverged = divergence_error(trace) if sampling.chains.stops_at_divergence else None
+    if diverged is not None:
+        return diverged
+    if trace.interrupted and not trace.draws_done.any():
+        limit = trace.attrs.get("ended_by")
+        by = f" by {limit}" if limit else ""
+        go_on = "; nb.resume goes on" if sampling.store.outlives else ""
+        return SamplingError(
+            f"stopped{by} during warm-up, before a draw was kept{go_on}. Statistics of warm-up: error.trace"
+        )
+    return None
