@@ -73,6 +73,10 @@ class AEVBInferenceError(VariationalInferenceError, TypeError):
     """A method is asked for local parameters that it cannot have."""
 
 
+class LocalGroupError(BatchedGroupError, AEVBInferenceError):
+    """A group cannot be local, or a parameter is local where its group is not."""
+
+
 class FitError(VariationalInferenceError, FloatingPointError):
     """A fit cannot go on: parameters are not finite, or the density fails too often."""
 

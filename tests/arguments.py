@@ -98,6 +98,10 @@ def logp_x(p, d):
     return -0.5 * p.x**2
 
 
+def entries(d):
+    return d.x @ d.x
+
+
 def square(x):
     return np.sum(x**2)
 
@@ -181,6 +185,10 @@ def catalogue():
         "check": (dg.check, {"trace": trace}),
         "Trace": (nb.Trace, {"posterior": {"x": draws}}),
         "grad": (lambda function, argnums, x: nb.grad(function, argnums)(x), dict(function=square, argnums=0, x=q)),
+        "grad by entries": (
+            lambda function, wrt, data: nb.grad(function, wrt=wrt)(data),
+            {"function": entries, "wrt": "x", "data": collections.namedtuple("Data", ["x"])(q)},
+        ),
         "check_grad": (nb.check_grad, {"function": square, "x": q}),
         "custom_vjp": (nb.custom_vjp, {"partials": lambda x: (2 * x,)}),
         "astep": (nb.Slice().on(model, random_seed=1).astep, {"q0": q}),

@@ -6,9 +6,14 @@ import nbinfer as nb
 from nbinfer.variational import flows
 
 
+def to_mean(d):
+    return 2.0 * d.x
+
+
 def fits(model, trace):
     """Return the calls of variational inference."""
     approx = nb.MeanField(model=model, random_seed=1)
+    rows = nb.Model({"z": nb.real(3)}, logp=lambda p, d: -0.5 * np.sum((p.z - d.x) ** 2), data={"x": np.ones(3)})
     given = {"model": model, "random_seed": 1, "start": None, "start_sigma": 0.1}
     calls = {
         "fit": (nb.fit, {"n": 3, "progressbar": False, "method": "advi", "inf_kwargs": None, **given}),
@@ -79,6 +84,12 @@ def fits(model, trace):
             lambda **given: nb.Group(model=model, **given),
             {"group": ["x"], "vfam": "full_rank", "params": None, "options": None, "start": None, "start_sigma": 0.1},
         ),
+        "Group that is local": (
+            lambda **given: nb.Group(model=rows, **given),
+            {"group": ["z"], "params": {"mu": to_mean, "rho": to_mean}, "local": True, "rowwise": False},
+        ),
+        "local_rv": (lambda local_rv: nb.ADVI(local_rv, rows), {"local_rv": {"z": {"mu": to_mean, "rho": to_mean}}}),
+        "Learnt": (nb.ADVI(model=rows).fit, {"n": 2, "progressbar": False, "more_obj_params": ["x"]}),
         "Approximation": (nb.Approximation, {"groups": [nb.Group(None, "mean_field")], "model": model}),
         "shared": (nb.shared, {"value": np.zeros(2)}),
         "sample_approx": (nb.sample_approx, {"approx": approx, "draws": 3}),

@@ -14,10 +14,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbinfer.autodiff.api import Grad, ValueAndGrad, check_grad, grad, value_and_grad
+    from nbinfer.autodiff.api import ValueAndGrad, check_grad, value_and_grad
     from nbinfer.autodiff.custom import custom_vjp
     from nbinfer.autodiff.errors import ADError, DerivativeWarning
     from nbinfer.autodiff.generated import Generated, Type
+    from nbinfer.autodiff.gradient import Grad, grad
 
 __all__ = [
     "ADError",
@@ -36,8 +37,10 @@ _HOMES = {
     "ADError": "errors",
     "DerivativeWarning": "errors",
     "Generated": "generated",
+    "Grad": "gradient",
     "Type": "generated",
     "custom_vjp": "custom",
+    "grad": "gradient",
 }
 
 

@@ -1,4 +1,4 @@
-"""What users call: value_and_grad, grad, check_grad."""
+"""What users call: value_and_grad and check_grad."""
 
 from __future__ import annotations
 
@@ -22,19 +22,22 @@ from nbinfer.autodiff.store import find
 from nbinfer.compile.forks import cached_property
 from nbinfer.errors import unseen
 
-__all__ = ["check_grad", "grad", "value_and_grad"]
+__all__ = ["check_grad", "value_and_grad"]
 
 
 class _Call:
     """The arguments of one call, taken apart into numbers and arrays."""
 
-    def __init__(self, names: Sequence[str], args: Sequence[Any], active: Sequence[int]) -> None:
+    def __init__(
+        self, names: Sequence[str], args: Sequence[Any], active: Sequence[int], fields: Sequence[str] | None = None
+    ) -> None:
         self.leaves: list[Any] = []
         self.types: list[Any] = []
         self.gradients: list[np.ndarray] = []
         self._names: list[str] = []
         self._gradient_names: list[str] = []
         self._taken = {"np", "math", *vars(builtins)}
+        self._fields = fields  # of an active tuple those that are active; None: all
         own = [self._new(name) for name in names]
         self.nodes = [self._take(name, arg, k in active) for k, (name, arg) in enumerate(zip(own, args, strict=True))]
 
@@ -60,8 +63,10 @@ class _Call:
             fields = getattr(thing, "_fields", None)
             names = fields or [str(k) for k in range(len(thing))]
             self.types.append((type(thing).__name__ if fields else "tuple", tuple(names)))
+            chosen = names if self._fields is None else self._fields
+            parts = zip(names, thing, strict=True)
             return Tuple(
-                {n: self._take(self._new(f"{name}_{n}"), item, active) for n, item in zip(names, thing, strict=True)},
+                {n: self._take(self._new(f"{name}_{n}"), item, active and n in chosen) for n, item in parts},
                 fields is not None,
             )
         if thing is None or isinstance(thing, str):
@@ -109,6 +114,10 @@ class ValueAndGrad:
         The generated code of the last call.
     """
 
+    #: Fields of an active tuple that are active; None: all. And whether an array that the function returns is summed.
+    _fields: tuple[str, ...] | None = None
+    _sums = False
+
     def __init__(self, function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> None:
         if not callable(function):
             raise TypeError(f"function must be a function to differentiate, got {function!r}")
@@ -121,6 +130,14 @@ class ValueAndGrad:
         self._last: Generated | None = None
 
     def __call__(self, *args: Any) -> tuple[float, Any]:
+        value, call = self._evaluate(args)
+        gradients = [call.gradient_like(args[k], call.gradients) for k in sorted(self._active)]
+        order = sorted(self._active)
+        found = tuple(gradients[order.index(k)] for k in self._active)
+        return value, found if isinstance(self.argnums, Sequence) else found[0]
+
+    def _evaluate(self, args: Sequence[Any]) -> tuple[float, _Call]:
+        """Return the value, and the call with its gradients."""
         call = self._take_apart(args)
         compiled = self._compiled(call)
         try:
@@ -132,10 +149,7 @@ class ValueAndGrad:
             arrays = zip(names, [*call.leaves, *compiled.generated.arrays.values()], strict=True)
             shapes = ", ".join(f"{name} has shape {a.shape}" for name, a in arrays if isinstance(a, np.ndarray))
             raise ValueError(f"the shapes of the arguments do not fit: {shapes}") from None
-        gradients = [call.gradient_like(args[k], call.gradients) for k in sorted(self._active)]
-        order = sorted(self._active)
-        found = tuple(gradients[order.index(k)] for k in self._active)
-        return value, found if isinstance(self.argnums, Sequence) else found[0]
+        return value, call
 
     def __repr__(self) -> str:
         return f"value_and_grad({self._name}, argnums={self.argnums})"
@@ -148,7 +162,8 @@ class ValueAndGrad:
     def _derive(self, call: _Call) -> Generated:
         from nbinfer.autodiff.derive import derive_call
 
-        generated = derive_call(self.function, f"{self._name}_value_and_grad", call.signature, call.nodes)
+        name = f"{self._name}_value_and_grad"
+        generated = derive_call(self.function, name, call.signature, call.nodes, self._sums)
         warn(generated)
         return generated
 
@@ -185,12 +200,17 @@ class ValueAndGrad:
             raise TypeError(f"{self._name}() misses {', '.join(map(repr, required))}: it takes {', '.join(names)}")
         if any(not 0 <= k < len(args) for k in self._active):
             raise ValueError(f"argnums must be positions of the {len(args)} arguments given, got {self.argnums}")
-        return _Call(names[: len(args)], args, self._active)
+        return _Call(names[: len(args)], args, self._active, self._fields)
+
+    @property
+    def _chosen(self) -> tuple[Any, ...]:
+        """What the derivative is by, and whether that is of a sum."""
+        return (self._active,) if self._fields is None else (self._active, self._fields, self._sums)
 
     def _compiled(self, call: _Call) -> Compiled:
         if call.key not in self._known:
             derive = functools.partial(self._derive, call)
-            found = find(self.function, (self._name, self._active, call.key), derive)
+            found = find(self.function, (self._name, *self._chosen, call.key), derive)
             self._known[call.key] = Compiled(found, [*call.leaves, *call.gradients], derive)
         self._last = self._known[call.key].generated
         return self._known[call.key]
@@ -257,59 +277,6 @@ def value_and_grad(function: Callable[..., Any], argnums: int | Sequence[int] = 
     (-1.125, -0.75)
     """
     return ValueAndGrad(function, argnums)
-
-
-class Grad:
-    """A function's gradient; as `ValueAndGrad`, without the value."""
-
-    def __init__(self, both: ValueAndGrad) -> None:
-        self._both = both
-        self.__doc__ = f"Gradient of {both._name}."
-
-    def __repr__(self) -> str:
-        return f"grad({self._both._name}, argnums={self._both.argnums})"
-
-    def __call__(self, *args: Any) -> Any:
-        return self._both(*args)[1]
-
-    @property
-    def source(self) -> str:
-        """The generated code of the last call."""
-        return self._both.source
-
-    def explain(self) -> str:
-        """Tell what the generated code keeps for the reverse sweep, and what it computes there only."""
-        return self._both.explain()
-
-
-def grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Grad:
-    """Return the gradient of a function, without the value.
-
-    Parameters
-    ----------
-    function : callable
-        A plain or ``njit`` function that returns a number.
-    argnums : int or sequence of int
-        Positions of the arguments by which to differentiate.
-
-    Returns
-    -------
-    grad : Grad
-        Takes the function's arguments; returns the gradient as `value_and_grad` does.
-
-    See Also
-    --------
-    value_and_grad : The gradient together with the value, at the same cost.
-
-    Examples
-    --------
-    >>> from nbinfer.autodiff import grad
-    >>> def square(x):
-    ...     return x**2
-    >>> grad(square)(3.0)
-    6.0
-    """
-    return Grad(value_and_grad(function, argnums))
 
 
 def check_grad(function: Callable[..., Any], x: Any, *data: Any) -> Check:

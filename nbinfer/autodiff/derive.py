@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from nbinfer.autodiff import calls as _calls  # noqa: F401  (registers what functions mean)
 from nbinfer.autodiff.generated import Generated, Leaf, Tuple, Type
 from nbinfer.autodiff.program import Term, generate, structure
 
-__all__ = ["derive", "derive_call", "derive_flat", "derive_pullback"]
+__all__ = ["derive", "derive_call", "derive_data_pullback", "derive_flat", "derive_pullback"]
 
 
 def derive(
@@ -20,6 +20,7 @@ def derive(
     terms: Mapping[str, Callable[..., Any]] | None = None,
     logp: Callable[..., Any] | None = None,
     name: str = "logp_grad",
+    active: Collection[str] = (),
 ) -> Generated:
     """Write ``logp_grad(p, d, grad, weights)`` of a model.
 
@@ -41,6 +42,8 @@ def derive(
         ``logp(p, d)`` that returns a number; instead of `prior` and `terms`.
     name : str
         Of the function.
+    active : collection of str
+        Fields of ``d`` that have a gradient, too: it is added into another argument, the named tuple ``slopes``.
 
     Returns
     -------
@@ -52,12 +55,17 @@ def derive(
     ADError
         If a function lies outside the subset that can be differentiated.
     """
-    args = (structure(parameters, "p", "grad"), structure(data, "d"))
+    args = (structure(parameters, "p", "grad"), _data(data, active))
     whole = logp if logp is not None else prior
     found = [] if whole is None else [("logp" if logp is not None else "prior", whole, False)]
     found += [(key, function, True) for key, function in (terms or {}).items()]
     listed = [Term(key, function, args, f"weights[{k}]", sums) for k, (key, function, sums) in enumerate(found)]
-    return generate(name, "p, d, grad, weights", listed)
+    return generate(name, f"p, d, grad, weights{', slopes' if active else ''}", listed)
+
+
+def _data(types: Mapping[str, Type], active: Collection[str]) -> Tuple:
+    """Describe the data, of which some fields are active."""
+    return structure(types, "d", "slopes", active) if active else structure(types, "d")
 
 
 def derive_flat(function: Callable[..., Any], data: Any = None, *, name: str = "logp_grad") -> Generated:
@@ -97,6 +105,7 @@ def derive_pullback(
     bar: Type,
     *,
     name: str = "pullback",
+    active: Collection[str] = (),
 ) -> Generated:
     """Write ``pullback(p, d, bar, grad)`` of a function of parameters and data, such as a bound.
 
@@ -113,17 +122,44 @@ def derive_pullback(
         Of `bar`, a number or an array.
     name : str
         Of the generated function.
+    active : collection of str
+        As in `derive`.
 
     Returns
     -------
     generated : Generated
         The function.
     """
-    args = (structure(parameters, "p", "grad"), structure(data, "d"))
-    return generate(name, "p, d, bar, grad", [Term(function.__name__, function, args, bar=Leaf(bar, "bar"))])
+    args = (structure(parameters, "p", "grad"), _data(data, active))
+    signature = f"p, d, bar, grad{', slopes' if active else ''}"
+    return generate(name, signature, [Term(function.__name__, function, args, bar=Leaf(bar, "bar"))])
 
 
-def derive_call(function: Callable[..., Any], name: str, signature: str, args: Sequence[Any]) -> Generated:
+def derive_data_pullback(
+    function: Callable[..., Any], data: Mapping[str, Type], bar: Type, *, name: str, active: Collection[str]
+) -> Generated:
+    """Write ``pullback(d, bar, slopes)`` of a function of the data alone; as `derive_pullback`.
+
+    Parameters
+    ----------
+    function : callable
+        ``f(d)`` that returns an array.
+    data : mapping
+        `Type` of each field of ``d``.
+    bar : Type
+        Of `bar`.
+    name : str
+        Of the generated function.
+    active : collection of str
+        Fields of ``d`` that have a gradient.
+    """
+    term = Term(function.__name__, function, (_data(data, active),), bar=Leaf(bar, "bar"))
+    return generate(name, "d, bar, slopes", [term])
+
+
+def derive_call(
+    function: Callable[..., Any], name: str, signature: str, args: Sequence[Any], sums: bool = False
+) -> Generated:
     """Write ``name(*leaves, *gradients, *captured arrays)`` of a function that returns a number.
 
     Parameters
@@ -134,6 +170,8 @@ def derive_call(function: Callable[..., Any], name: str, signature: str, args: S
         The head of the function, without captured arrays.
     args : sequence of Leaf and Tuple
         Arguments of `function`, in terms of those in `signature`.
+    sums : bool
+        Whether it may return an array, whose sum counts.
     """
-    term = Term(getattr(function, "__name__", "function"), function, tuple(args))
+    term = Term(getattr(function, "__name__", "function"), function, tuple(args), sums=sums)
     return generate(name, signature, [term], pass_arrays=True)

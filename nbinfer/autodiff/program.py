@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -225,13 +225,12 @@ def _tail(terms: Sequence[Term], results: Sequence[tuple[Value, Root]]) -> list[
     return [*lines, "    return value"]
 
 
-def structure(types: Mapping[str, Type], access: str, gradient: str = "") -> Tuple:
-    """Describe a named tuple of inputs; only floats have gradients."""
-    return Tuple(
-        {
-            name: Leaf(
-                t, f"{access}.{name}", f"{gradient}.{name}" if gradient and t.kind[0] == "f" else "", bool(gradient)
-            )
-            for name, t in types.items()
-        }
-    )
+def structure(
+    types: Mapping[str, Type], access: str, gradient: str = "", active: Collection[str] | None = None
+) -> Tuple:
+    """Describe a named tuple of inputs; only floats have gradients, and of these all, or those that are `active`."""
+    fields = {}
+    for name, t in types.items():
+        varies = bool(gradient) and (active is None or name in active)
+        fields[name] = Leaf(t, f"{access}.{name}", f"{gradient}.{name}" if varies and t.kind[0] == "f" else "", varies)
+    return Tuple(fields)

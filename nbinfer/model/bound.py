@@ -149,7 +149,7 @@ class Bound:
         return ()
 
     @property
-    def _underivable(self) -> str:
+    def underivable(self) -> str:
         """Why the gradient is not derived, if that was tried."""
         return ""
 
@@ -161,7 +161,7 @@ class Bound:
         """What to warn about before a run that uses gradients; '' if there is nothing."""
         if self.has_gradient != "finite differences":
             return ""
-        why = f"its gradient cannot be derived: {self._underivable}" if self._underivable else "it has no logp_grad"
+        why = f"its gradient cannot be derived: {self.underivable}" if self.underivable else "it has no logp_grad"
         if self.definition.is_written and self._weighs_terms:
             written = self.definition.written
             why = f"its terms have weights other than one (total_size), which {written} cannot know, and {why}"

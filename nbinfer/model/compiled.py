@@ -14,6 +14,7 @@ from nbinfer.model.bound import Bound
 from nbinfer.model.code import shells
 from nbinfer.model.code.code import Code
 from nbinfer.model.code.extras import conditional_entry, draw_entry
+from nbinfer.model.code.plan import N_SLOPES, SLOPES
 from nbinfer.model.data import Datum, Table
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class CompiledBound(Bound):
         self._table = Table(definition.data.values())
         self.tables = _rows_of(self._table.words, chains + 1)
         self._scratch = aligned(chains + 1, layout.scratch)
+        self._slopes = aligned(chains + 1, sum(definition.data[name].array.size for name in definition.learnt))
         self._discrete = aligned(chains + 1, layout.discrete, np.int64)
         self._discrete[:, : layout.discrete] = self._lowest
         self._placed: dict[int, np.ndarray] = {}  # discrete values that live in a sampler's memory
@@ -65,12 +67,17 @@ class CompiledBound(Bound):
             (shells.COLUMNS, shells.N_COLUMNS, self._columns),
             (shells.DISCRETE, shells.N_DISCRETE, self._discrete),
             (shells.SCRATCH, shells.N_SCRATCH, self._scratch),
+            (SLOPES, N_SLOPES, self._slopes),
             (shells.FAILURE, None, self._failures),
         ):
             rows[:, word] = array.ctypes.data + (np.arange(contexts) * array.strides[0] if array.ndim == 2 else 0)
             if length is not None:
                 rows[:, length] = array.shape[-1]
         return rows
+
+    def slopes(self, chain: int) -> int:
+        """Return the address of the gradients by those entries of the data that are learnt, one after the other."""
+        return int(self._rows[chain, SLOPES])
 
     def take(self, data: Mapping[str, Datum]) -> None:
         """Have all contexts read other data of the same kinds, of whatever lengths; weights are those of their number.
@@ -81,8 +88,9 @@ class CompiledBound(Bound):
             If a total size is that of a term whose length is known from its values alone, and lengths change.
         """
         old = self.definition.data
-        for name in self.definition.total_size:
-            if name not in old and any(datum.array.shape != old[key].array.shape for key, datum in data.items()):
+        changed = any(datum.array.shape != old[key].array.shape for key, datum in data.items())
+        for name in self.definition.total_size if changed else ():
+            if name not in old and name not in self.definition.scales:
                 raise ModelError(
                     f"total_size[{name!r}] needs the length of each batch, and batches differ in length; name the "
                     "likelihood term after the data that it is of"
@@ -103,7 +111,7 @@ class CompiledBound(Bound):
 
     def _written_code(self, facts: Facts) -> Code | None:
         """Return the code with the user's gradient, if there is one and the derivatives of all bounds were found."""
-        if not self.definition.is_written or self._weighs_terms:
+        if not self.definition.is_written or self._weighs_terms or self.definition.learnt:
             return None
         code = Code(self.definition, facts, True)
         if code.derivation.reason and not self.definition.has_terms:
@@ -125,7 +133,7 @@ class CompiledBound(Bound):
         return self._code.derivation.warnings
 
     @property
-    def _underivable(self) -> str:
+    def underivable(self) -> str:
         return self._code.derivation.reason
 
     @property

@@ -7,12 +7,13 @@ and Python callables, see `nbinfer.model.foreign`.
 from __future__ import annotations
 
 import collections
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from nbinfer.autodiff.entries import check_entries
 from nbinfer.compile import JIT, readonly
 from nbinfer.compile.files import file_digest
 from nbinfer.compile.forks import cached_property
@@ -48,7 +49,9 @@ class Definition(Points):
         Parameters.
     data : mapping of str to Datum
         Data.
-    prior, logp_function, logp_grad, grad : callable or None
+    prior : callable, mapping of str to callable, or None
+        Log prior density, in one function or in named terms.
+    logp_function, logp_grad, grad : callable or None
         Functions of the density, as `Model` describes them.
     likelihood, derived, predict, conditional : mapping of str to callable
         As well.
@@ -56,6 +59,8 @@ class Definition(Points):
         For likelihood terms over a sample of the data, the number of observations they stand for.
     allow_nan : tuple of str
         Data entries that may hold NaN.
+    learnt : tuple of str
+        Data entries by which the density is differentiated, too.
     """
 
     name: str | None
@@ -71,6 +76,7 @@ class Definition(Points):
     conditional: Mapping[str, Any] = field(default_factory=dict)
     total_size: Mapping[str, Total] = field(default_factory=dict)
     allow_nan: tuple[str, ...] = ()
+    learnt: tuple[str, ...] = ()
 
     #: Whether functions see parameters and data by name.
     is_named: ClassVar[bool] = False
@@ -87,7 +93,29 @@ class Definition(Points):
     @property
     def has_terms(self) -> bool:
         """Whether the density itself was given, and not only a function with its gradient."""
-        return self.prior is not None or self.logp_function is not None or bool(self.likelihood)
+        return bool(self.weighed)
+
+    @property
+    def named_prior(self) -> Mapping[str, Any]:
+        """Terms of the log prior by name; none, where it is one function."""
+        return self.prior if isinstance(self.prior, Mapping) else {}
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """Functions by name that may return an array, whose sum counts: terms of prior and likelihood."""
+        return {**self.named_prior, **self.likelihood}
+
+    @property
+    def weighed(self) -> dict[str, Any]:
+        """Functions of the density by name, in the order of their weights."""
+        single = {"logp": self.logp_function, "prior": None if self.named_prior else self.prior}
+        return {name: f for name, f in single.items() if f is not None} | self.terms
+
+    def called_piece(self, name: str) -> str:
+        """Return how messages call a piece of the density."""
+        if name in self.likelihood:
+            return called_term(name)
+        return f"prior {name!r}" if name in self.named_prior else name
 
     @property
     def written(self) -> str:
@@ -107,10 +135,10 @@ class Definition(Points):
     @property
     def labelled(self) -> list[tuple[str, Any]]:
         """Functions that are arguments of the model, with how messages call them."""
-        single = [("prior", self.prior), ("logp", self.logp_function)]
+        single = [("prior", None if self.named_prior else self.prior), ("logp", self.logp_function)]
         single += [("logp_grad", self.logp_grad), ("grad", self.grad)]
         result = [(label, f) for label, f in single if f is not None]
-        result += [(called_term(name), f) for name, f in self.likelihood.items()]
+        result += [(self.called_piece(name), f) for name, f in self.terms.items()]
         result += [(f"derived {name!r}", f) for name, f in self.derived.items()]
         return result + [(f"predict {name!r}", f) for name, f in self.predict.items()]
 
@@ -133,11 +161,49 @@ class Definition(Points):
         return {name: datum.feed for name, datum in self.data.items() if datum.feed is not None}
 
     def check_sizes(self) -> None:
-        """Raise ModelError if a total size is smaller than what there is of the data that a term is named after."""
+        """Raise ModelError if a total size is smaller than what there is of what a term is named after."""
         for name, total in self.total_size.items():
+            if name in self.named_prior and name in self.parameters:
+                factor(name, total, self.parameters[name].shape)
+                continue
             datum = self.data.get(name)
             if datum is not None and datum.array.ndim:
                 factor(name, total, datum.shape_of_all or datum.array.shape)
+
+    def weights(self, facts: Facts | None = None) -> np.ndarray:
+        """Return the weight of the prior (or the whole density) and of each likelihood term."""
+        return np.ones(1)
+
+    def check_differentiable(self, label: str, names: Collection[str]) -> None:
+        """Raise an error if the density cannot be differentiated by entries of the data.
+
+        Parameters
+        ----------
+        label : str
+            Of the argument that names them, for messages.
+        names : collection of str
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an entry is not there, holds no floats, or comes in batches; or the density is not in named functions.
+        """
+        if not names:
+            return
+        check_entries(label, list(names), {n: d.array for n, d in self.data.items()}, self.title)
+        for name in names:
+            feed = self.data[name].feed
+            if feed is not None:
+                raise ModelError(
+                    f"{label} names {name!r}, which is {feed.describe()['what']}: it comes in batches, another array "
+                    "in each. Name an entry that stands still."
+                )
+        if not self.is_named or not self.has_terms:
+            what = self.written if self.is_named else "one function of a flat position"
+            raise ModelError(
+                f"{label} needs the density of {self.title} in functions of p and d that can be differentiated, and "
+                f"it has {what}; pass logp, or prior and likelihood."
+            )
 
     def needs_all_data(self) -> None:
         """Raise ModelError if data come in batches: only a fit takes these."""
@@ -187,7 +253,7 @@ class Definition(Points):
             bad = ~np.isfinite(np.asarray(value, np.float64))
             if bad.any():
                 index = f" at index {tuple(int(i) for i in np.argwhere(bad)[0])}" if bad.ndim else ""
-                what = f"the {called_term(label)}" if label in self.likelihood else label
+                what = f"the {self.called_piece(label)}" if label in self.terms else label
                 return f"{what} is {np.asarray(value)[bad][0]}{index}"
         return ""
 
@@ -221,10 +287,6 @@ class CompiledDefinition(Definition):
         """Return what a generated module finds among its globals."""
         raise NotImplementedError
 
-    def weights(self, facts: Facts | None = None) -> np.ndarray:
-        """Return the weight of the prior (or the whole density) and of each likelihood term."""
-        return np.ones(1)
-
     def facts(self) -> Facts:
         """Return what one run of the functions shows, which is kept beside the machine code."""
         content = file_digest(self.content(self.is_written), sources("nbinfer.model"))
@@ -240,7 +302,8 @@ class CompiledDefinition(Definition):
     def bind(self, chains: int, weighted: bool = False) -> Bound:
         self.needs_all_data()
         facts = with_kinds(self, self.facts())
-        check_shapes(facts.terms, {name: datum.array.shape for name, datum in self.data.items()}, self.parameters)
+        terms = {name: shape for name, shape in facts.terms.items() if name in self.likelihood}
+        check_shapes(terms, {name: datum.array.shape for name, datum in self.data.items()}, self.parameters)
         return CompiledBound(self, chains, facts, weighted)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,8 @@ from nbinfer.errors import ModelError
 from nbinfer.model.data import check_name
 from nbinfer.model.support.bounds import BoundsError, evaluate
 from nbinfer.model.support.support import Support
+
+_NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 class Parameter(NamedTuple):
@@ -167,10 +170,12 @@ class Layout:
                 values[name] = discrete[p.z].reshape(p.shape).copy() if p.shape else int(discrete[p.z][0])
             yield name, values[name], log_jacobian
 
-    def image(self, q: Any, data: Any, discrete: np.ndarray | None = None) -> tuple[dict[str, Any], float]:
-        """Map coordinates to values by name and the log of the Jacobian."""
+    def image(
+        self, q: Any, data: Any, discrete: np.ndarray | None = None, scales: Mapping[str, float] = _NOTHING
+    ) -> tuple[dict[str, Any], float]:
+        """Map coordinates to values by name and the log of the Jacobian, where `scales` multiply parameters' shares."""
         steps = list(self.walk(q, data, discrete))
-        return {name: value for name, value, _ in steps}, float(sum(log_jacobian for *_, log_jacobian in steps))
+        return {name: value for name, value, _ in steps}, float(sum(scales.get(n, 1.0) * log for n, _, log in steps))
 
     def position(self, q: Any, name: str = "q") -> np.ndarray:
         """Check and convert coordinates."""

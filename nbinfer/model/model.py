@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,8 +42,9 @@ class Model(Points, Default):
     parameters : mapping of str to Support
         Names and supports: ``{"mu": nb.real(), "tau": nb.positive(), "eta": nb.real(8)}``. Bounds may be functions of
         the parameters that stand before.
-    prior : callable, optional
-        ``prior(p, d) -> float``: log prior density. ``p`` and ``d`` are named tuples of parameters and data.
+    prior : callable or mapping of str to callable, optional
+        ``prior(p, d) -> float``: log prior density. ``p`` and ``d`` are named tuples of parameters and data. A mapping
+        names several terms, each a number or an array, which is summed; one may have the name of a parameter.
     likelihood : callable or mapping of str to callable, optional
         ``likelihood(p, d)``: log likelihood, a number or an array with one term per observation, which is summed. A
         mapping names several; a name that is also a data name makes that entry observed data, and the term may have no
@@ -68,7 +69,8 @@ class Model(Points, Default):
         For a likelihood term over a sample of the data, the number of observations it stands for: that of rows, or a
         list with one for each leading axis, where None is for an axis that is whole, and what follows an Ellipsis is of
         trailing axes. The term is multiplied by the product of total over length of these axes; lengths are those of
-        the data that the term is named after, else those of its values.
+        the data that the term is named after, else those of its values. A prior term may have one, too: named after a
+        parameter, it has the lengths of that, and the log Jacobian of the parameter is multiplied likewise.
     conditional : callable or mapping of str to callable, optional
         By variable, ``f(p, d, i) -> float``: the log density of what depends on element i (counted through all axes) of
         that variable, up to what does not. Steps that move single elements then need not pay for the whole density. A
@@ -90,7 +92,7 @@ class Model(Points, Default):
         self,
         parameters: Mapping[str, Any],
         *,
-        prior: Callable[..., Any] | None = None,
+        prior: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None,
         likelihood: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None,
         logp: Callable[..., Any] | None = None,
         logp_grad: Callable[..., Any] | None = None,
@@ -109,7 +111,7 @@ class Model(Points, Default):
             name=name,
             layout=layout,
             data=convert_all(data, allowed),
-            prior=prior,
+            prior=prior if prior is None or callable(prior) else _functions(prior, "prior"),
             logp_function=logp,
             logp_grad=logp_grad,
             grad=grad,
@@ -122,7 +124,7 @@ class Model(Points, Default):
         self.definition: Definition = dataclasses.replace(
             definition,
             conditional=conditionals(layout.parameters, conditional),
-            total_size=checked(total_size, definition.likelihood),
+            total_size=checked(total_size, definition.terms, definition.likelihood),
         )
         self.definition.check_sizes()
 
@@ -224,6 +226,27 @@ class Model(Points, Default):
         """
         return self.definition.bind(chains, weighted)
 
+    @property
+    def scales(self) -> Mapping[str, float]:
+        return self.definition.scales
+
+    def gradient_by(self, wrt: str | Sequence[str]) -> Callable[..., Any]:
+        """Return the gradient of the log density by entries of the data; `nb.grad` asks for it.
+
+        Parameters
+        ----------
+        wrt : str or sequence of str
+            Names of entries.
+
+        Returns
+        -------
+        gradient : callable
+            Takes constrained values of all parameters.
+        """
+        from nbinfer.model.gradients import GradientByEntries  # most scripts do without
+
+        return GradientByEntries(self, wrt)
+
     def density_of(self, values: Mapping[str, Any]) -> float:
         return self.definition.density_of(values)
 
@@ -273,6 +296,11 @@ def _functions(functions: Any, what: str) -> dict[str, Any]:
 
 
 def _check_functions(definition: Definition) -> None:
+    if isinstance(definition.prior, Mapping) and not definition.prior:
+        raise ModelError("prior must map names to functions, got none; leave it out")
+    twice = [name for name in definition.named_prior if name in definition.likelihood]
+    if twice:
+        raise ModelError(f"prior and likelihood both have a term {twice[0]!r}; call one of them otherwise")
     pieces = definition.prior is not None or bool(definition.likelihood)
     if definition.logp_function is not None and pieces:
         raise ModelError("a model has either logp or prior and likelihood, got both; put everything into one")
@@ -287,6 +315,8 @@ def _check_functions(definition: Definition) -> None:
         check_arguments(function, label, ("p", "d", *third))
     for name in definition.likelihood:
         check_name(name, "the likelihood name")
+    for name in definition.named_prior:
+        check_name(name, "the name of a prior term")
     for name in definition.derived:
         check_name(name, "the derived quantity")
         if name in definition.parameters:

@@ -15,7 +15,7 @@ from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
 from nbinfer.model.code.derived import NAME, data_type, derive_bounds, parameter_types, units_key
 from nbinfer.model.code.plan import Derived, Plan, Term
-from nbinfer.model.definition import CompiledDefinition, called_term
+from nbinfer.model.definition import CompiledDefinition
 from nbinfer.model.evaluate import Facts, call, check_nothing, check_number, check_term
 from nbinfer.model.observe import check_sum, describe, look_where_finite
 from nbinfer.model.support.bounds import BoundsError
@@ -48,12 +48,10 @@ class NamedDefinition(CompiledDefinition):
     def pieces(self, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
         if not self.has_terms:
             return [("logp_grad", self.call_written(values))]
-        single = [("prior", self.prior), ("logp", self.logp_function)]
-        result = [(label, call(f, *self.arguments(values))) for label, f in single if f is not None]
-        return result + [(name, call(f, *self.arguments(values))) for name, f in self.likelihood.items()]
+        return [(name, call(f, *self.arguments(values))) for name, f in self.weighed.items()]
 
     def density_of(self, values: Mapping[str, Any]) -> float:
-        weights = dict(zip(self._weighted, self.weights(), strict=True)) if self.total_size else {}
+        weights = dict(zip(self.weighed, self.weights(), strict=True)) if self.total_size else {}
         return float(sum(weights.get(name, 1.0) * np.sum(value) for name, value in self.pieces(values)))
 
     def derived_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,7 +59,7 @@ class NamedDefinition(CompiledDefinition):
 
     def evaluate(self, q: Any, discrete: np.ndarray | None = None) -> float:
         try:
-            values, log_jacobian = self.layout.image(q, self.data_tuple, discrete)
+            values, log_jacobian = self.layout.image(q, self.data_tuple, discrete, self.scales)
         except BoundsError:
             return -np.inf
         logp = log_jacobian + self.density_of(values)
@@ -78,20 +76,23 @@ class NamedDefinition(CompiledDefinition):
 
     # ---- weights
 
-    @property
-    def _weighted(self) -> list[str]:
-        """Names of the terms in the order of their weights, where there is more than one density."""
-        return (["prior"] if self.prior is not None else []) + list(self.likelihood)
-
     def weights(self, facts: Facts | None = None) -> np.ndarray:
-        weights = np.ones(max(len(self._weighted), 1))
+        names = list(self.weighed)
+        weights = np.ones(max(len(names), 1))
         for name, size in self.total_size.items():
-            all_there_is = self.data[name].shape_of_all if name in self.data else None
-            weights[self._weighted.index(name)] = factor(name, size, self._observations(name, facts), all_there_is)
+            all_there_is = self.data[name].shape_of_all if name in self.data and name not in self.scales else None
+            weights[names.index(name)] = factor(name, size, self._observations(name, facts), all_there_is)
         return weights
 
+    @property
+    def scales(self) -> dict[str, float]:
+        local = [name for name in self.total_size if name in self.named_prior and name in self.parameters]
+        return {name: factor(name, self.total_size[name], self.parameters[name].shape) for name in local}
+
     def _observations(self, name: str, facts: Facts | None) -> tuple[int, ...]:
-        """Return the shape of a term's observations: its data, if it is named after some, else its values."""
+        """Return the shape of what a term is of: its parameter or data, if it is named after one, else its values."""
+        if name in self.named_prior and name in self.parameters:
+            return self.parameters[name].shape
         datum = self.data.get(name)
         if datum is not None and datum.array.ndim:
             return datum.array.shape
@@ -107,8 +108,8 @@ class NamedDefinition(CompiledDefinition):
         terms: dict[str, tuple[int, ...] | None] = {}
         pieces = self.pieces(values)
         for label, value in pieces:
-            if label in self.likelihood:
-                check_term(value, called_term(label))
+            if label in self.terms:
+                check_term(value, self.called_piece(label))
                 terms[label] = value.shape if isinstance(value, np.ndarray) else None
             else:
                 check_number(value, label)
@@ -133,31 +134,39 @@ class NamedDefinition(CompiledDefinition):
         functions = [(label, f) for label, f in self.functions if not label.startswith(left_out)]
         data = self.data.values()
         units = units_key(data) if self.layout.dependent or not written else []
-        return fingerprint(functions, list(self.layout.keys()), [d.key for d in data], units)
+        learnt = [self.learnt] if self.learnt else []
+        return fingerprint(functions, list(self.layout.keys()), [d.key for d in data], units, *learnt)
 
     def derive(self, written: bool) -> list[Generated]:
         from nbinfer.autodiff.derive import derive
 
         data = {name: data_type(datum) for name, datum in self.data.items()}
-        bounds = derive_bounds(self.layout, data)
+        bounds = derive_bounds(self.layout, data, self.learnt)
         if written:
             return bounds
-        types, terms = parameter_types(self.layout), dict(self.likelihood)
-        density = derive(types, data, prior=self.prior, terms=terms, logp=self.logp_function, name=NAME)
+        types, prior = parameter_types(self.layout), None if self.named_prior else self.prior
+        density = derive(
+            types, data, prior=prior, terms=self.terms, logp=self.logp_function, name=NAME, active=self.learnt
+        )
         return [density, *bounds]
 
     def plan(self, facts: Facts, written: bool) -> Plan:
-        terms = [Term("prior", False)] if self.prior is not None else []
-        terms += [Term("logp", False)] if self.logp_function is not None else []
-        terms += [Term(f"likelihood_{name}", facts.terms[name] is not None) for name in self.likelihood]
+        terms = [Term(self._in_module(name), facts.terms.get(name) is not None) for name in self.weighed]
         derived = [Derived(f"derived_{name}", len(shape), kind) for name, (shape, kind) in facts.derived.items()]
         by = self.written_name if written else ""
-        return Plan(self.layout, list(self.data.values()), terms, by, derived, bounds=facts.bounds)
+        plan = Plan(self.layout, list(self.data.values()), terms, by, derived, bounds=facts.bounds)
+        order = list(self.weighed)
+        jacobians = {name: order.index(name) for name in self.named_prior if name in self.parameters}
+        return plan._replace(jacobians=jacobians, learnt=self.learnt)
+
+    def _in_module(self, name: str) -> str:
+        """Return the name in a module of one of the functions that are weighed."""
+        kind = "likelihood_" if name in self.likelihood else "prior_" if name in self.named_prior else ""
+        return f"{kind}{name}"
 
     def names(self, written: bool) -> dict[str, Any]:
-        names = {"prior": self.prior, "logp": self.logp_function}
+        names = {self._in_module(name): f for name, f in self.weighed.items()}
         names |= {"logp_grad": self.logp_grad, "gradient": self.grad} if written else {}
-        names |= {f"likelihood_{name}": f for name, f in self.likelihood.items()}
         names |= {f"derived_{name}": f for name, f in self.derived.items()}
         names |= {f"bound_{a}_{p.name}": f for p in self.layout.dependent for a, f in p.functions.items()}
         found = {name: compilable(f, data=(1,)) for name, f in names.items() if f is not None}

@@ -34,6 +34,11 @@ class Points:
         return {}
 
     @property
+    def scales(self) -> Mapping[str, float]:
+        """By what the log Jacobian of parameters is multiplied that stand for more of their kind; 1 for all others."""
+        return {}
+
+    @property
     def parameters(self) -> dict[str, Parameter]:
         """Parameters by name."""
         return self.layout.parameters
@@ -118,7 +123,7 @@ class Points:
         It is -inf where bounds that are functions leave nothing between them.
         """
         try:
-            values, log_jacobian = self.layout.image(q, self.data_tuple, discrete)
+            values, log_jacobian = self.layout.image(q, self.data_tuple, discrete, self.scales)
         except BoundsError:
             return -np.inf
         return log_jacobian + self.density_of(values)

@@ -1,4 +1,4 @@
-"""How many observations a likelihood term stands for, and by what factor it is scaled."""
+"""How many observations a term of the density stands for, and by what factor it is scaled."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from nbinfer.streaming.axes import spread
 Total = float | tuple[float | EllipsisType | None, ...]
 
 
-def checked(total_size: Any, terms: Mapping[str, Any]) -> dict[str, Total]:
-    """Return total sizes by likelihood term.
+def checked(total_size: Any, terms: Mapping[str, Any], likelihood: Mapping[str, Any] | None = None) -> dict[str, Total]:
+    """Return total sizes by term of prior and likelihood.
 
     Parameters
     ----------
     total_size : object
-        As `Model` takes it.
+        As `Model` takes it; a size alone is that of the only likelihood term.
     terms : mapping
-        By name.
+        All that may have one, by name.
+    likelihood : mapping, optional
+        Those of the likelihood. Default: all.
 
     Raises
     ------
@@ -36,14 +38,15 @@ def checked(total_size: Any, terms: Mapping[str, Any]) -> dict[str, Total]:
     if total_size is None:
         return {}
     if not isinstance(total_size, Mapping):
-        if len(terms) != 1:
+        likelihood = terms if likelihood is None else likelihood
+        if len(likelihood) != 1:
             raise ModelError("total_size must map names of likelihood terms to numbers: total_size={'y': 10000}")
-        total_size = {next(iter(terms)): total_size}
+        total_size = {next(iter(likelihood)): total_size}
     found: dict[str, Total] = {}
     for name, size in total_size.items():
         if name not in terms:
             known = ", ".join(terms) or "none"
-            raise ModelError(f"total_size names {name!r}, which is no likelihood term; terms: {known}")
+            raise ModelError(f"total_size names {name!r}, which is no term of likelihood or prior; terms: {known}")
         label = f"total_size[{name!r}]"
         if isinstance(size, list | tuple):
             found[name] = tuple(e if e is None or e is Ellipsis else _number(label, e) for e in size)

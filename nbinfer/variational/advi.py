@@ -41,7 +41,7 @@ class ADVI(KLqp):
     Parameters
     ----------
     local_rv : mapping, optional
-        Comes with streaming data.
+        Encoders of local parameters by name, ``{"z": {"mu": f, "rho": g}}``: each becomes a local group, see `Group`.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator
@@ -91,7 +91,7 @@ class FullRankADVI(KLqp):
     Parameters
     ----------
     local_rv : mapping, optional
-        Comes with streaming data.
+        Encoders of local parameters by name, ``{"z": {"mu": f, "rho": g}}``: each becomes a local group, see `Group`.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator
@@ -142,10 +142,14 @@ class FullRankADVI(KLqp):
         -------
         inference : FullRankADVI
         """
-        made = cls(model=approx.model, random_seed=approx.next_sequence(), beta=beta, estimator=estimator)
-        first = made.approx.groups[0].family.first_values(made.approx.groups[0].extent, approx.mean, approx.std)
-        for name, shared in made.approx.groups[0].params_dict.items():
-            shared.set_value(np.reshape(first[name], shared.shape))
+        local = {(group.names or ("",))[0]: group.params_given for group in approx.groups if group.is_local}
+        made = cls(local, approx.model, approx.next_sequence(), beta=beta, estimator=estimator)
+        made.approx.learn_from(approx)
+        before, group = approx.groups[0], made.approx.groups[0]
+        if not group.is_local:
+            first = group.family.first_values(group.extent, before.mean, before.std)
+            for name, shared in group.params_dict.items():
+                shared.set_value(np.reshape(first[name], shared.shape))
         return made
 
 
@@ -155,7 +159,7 @@ class LowRankADVI(KLqp):
     Parameters
     ----------
     local_rv : mapping, optional
-        Comes with streaming data.
+        Encoders of local parameters by name, ``{"z": {"mu": f, "rho": g}}``: each becomes a local group, see `Group`.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator
@@ -199,7 +203,7 @@ class NFVI(KLqp):
     flow : str
         The formula, see `NormalizingFlow`.
     local_rv : mapping, optional
-        Comes with streaming data.
+        Encoders of local parameters by name, ``{"z": {"mu": f, "rho": g}}``: each becomes a local group, see `Group`.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator

@@ -16,6 +16,8 @@ from nbinfer.random import generator, key_of, seed_sequences
 from nbinfer.trace import Trace
 from nbinfer.variational import nodes
 from nbinfer.variational.draws import Draws
+from nbinfer.variational.grouped import gathered
+from nbinfer.variational.local import placed
 from nbinfer.variational.scored import Scored, comparable
 from nbinfer.variational.whole import with_all_data
 
@@ -69,7 +71,7 @@ class Approximation(Scored):  # numpydoc ignore=PR02
         return_inferencedata: bool = False,
         importance: bool = False,
     ) -> Any:
-        """Draw parameters and derived quantities.
+        """Draw parameters and derived quantities; local parameters have a value for each row of all data.
 
         Parameters
         ----------
@@ -108,7 +110,7 @@ class Approximation(Scored):  # numpydoc ignore=PR02
             attrs["distinct_draws"] = len(np.unique(found.positions, axis=0))
         values = densities.values_at(found.positions)
         if include_transformed:
-            for name, p in self.model.parameters.items():
+            for name, p in densities.definition.parameters.items():
                 if not p.support.is_identity:
                     shape = p.shape if p.size == p.elements else (p.size,)
                     values[f"{name}_unconstrained__"] = found.positions[:, p.q].reshape(-1, *shape)
@@ -200,12 +202,17 @@ class Approximation(Scored):  # numpydoc ignore=PR02
         if size is not None:
             count("size", size, 1, MOST)
         number = 1 if size is None else size
-        if deterministic:
-            positions = np.tile(self.centre, (number, 1))
-        else:
-            positions = self.draw(number, random_seed).positions
         replacements = nodes.named(self.model, more_replacements)
-        values = nodes.evaluated(with_all_data(self.model), function, positions, replacements)
+        model, groups = with_all_data(self.model_now), self.groups
+        if self.has_local:  # what they are drawn for are the data that the function sees
+            data = {name: value for name, value in replacements.items() if name in model.definition.data}
+            model = nodes.with_data(model, data)
+            model, groups = placed(self.groups, model)
+        if deterministic:
+            positions = np.tile(gathered(model, groups, lambda group: group.centre), (number, 1))
+        else:
+            positions = self.draw(number, random_seed, model).positions
+        values = nodes.evaluated(model, function, positions, replacements)
         return values[0] if size is None else values
 
     @property

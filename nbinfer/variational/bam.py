@@ -71,7 +71,7 @@ class MatchingObjective(ObjectiveFunction):
             )
         if obj_n_mc is not None:
             count("obj_n_mc", obj_n_mc, 1, MOST)
-        approx, op, moved = self.approx, self.op, self.moved(more_obj_params)
+        approx, op, moved = self.approx, self.op, self.moved(self.divided(more_obj_params, more_replacements)[1])
         n_draws = obj_n_mc or op.n_draws
         settings = Settings(Matching(op.rates(n_draws)), n_draws, estimator="none")
         return MatchingUpdates(self, approx.fitting(settings, moved, more_replacements), moved, more_updates)
@@ -142,7 +142,7 @@ class BaM(Inference):
     Parameters
     ----------
     local_rv : mapping, optional
-        Comes with streaming data.
+        None: the method knows no local parameters.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator

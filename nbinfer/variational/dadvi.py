@@ -103,7 +103,7 @@ class SampleAverageObjective(ObjectiveFunction):
                 "inf_kwargs has n_draws and noise."
             )
         approx, op = self.approx, self.op
-        moved = self.moved(more_obj_params)
+        moved = self.moved(self.divided(more_obj_params, more_replacements)[1])
         rule = op.rule([*moved, *(group for group in approx.groups if group not in moved)])
         settings = Settings(rule, rule.n_draws, op.beta, op.estimator, advance=advance)
         fitting = approx.fitting(settings, moved, more_replacements)
@@ -140,7 +140,7 @@ class SampleAverageKL(KL):
     """
 
     objective_class = SampleAverageObjective
-    takes_batches = False
+    takes_batches = learns_data = False
 
     def __init__(
         self,
@@ -181,7 +181,7 @@ class DADVI(Inference):
     Parameters
     ----------
     local_rv : mapping, optional
-        Comes with streaming data.
+        None: the method knows no local parameters.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nbinfer.compile import address_of, call_density, call_record, entry, floats_at
 from nbinfer.engine.failures import is_arithmetic, replayed
+from nbinfer.errors import ModelError
 from nbinfer.model import Model
 from nbinfer.model.compiled import CompiledBound
 from nbinfer.model.data import Datum
@@ -101,6 +102,11 @@ class Densities:
         """Return the address of one of the contexts."""
         return self.bound.context(which if self._n_contexts > 1 else FITTING)
 
+    def slopes(self, which: int) -> int:
+        """Return the address of the gradients by entries of the data that one of the contexts has, see `learnt`."""
+        assert isinstance(self.bound, CompiledBound)
+        return self.bound.slopes(which if self._n_contexts > 1 else FITTING)
+
     @property
     def of_workers(self) -> list[int]:
         """Addresses of the contexts of the workers, which weigh as a fit does."""
@@ -168,3 +174,15 @@ class Densities:
             if error is not None and not is_arithmetic(error):
                 error.add_note(f"at {self.bound.describe(position)}")
                 raise error
+
+
+def needs_terms(model: Model, who: str) -> None:
+    """Raise an error if the density of a model is one piece where its terms are needed."""
+    definition = model.definition
+    if definition.logp_function is None and definition.has_terms:
+        return
+    what = "logp" if definition.logp_function is not None else definition.written or "a C function"
+    raise ModelError(
+        f"{who} weighs prior and likelihood apart, and the density of {definition.title} is one piece ({what}); pass "
+        "prior and likelihood."
+    )

@@ -59,7 +59,7 @@ def draw(fitting: Fitting, key: np.ndarray, first: int, count: int) -> Draws:
     first, count : int
         Number of the first draw, and how many: draw k is the same in whatever company.
     """
-    found = Draws(np.zeros((count, fitting.bound.dim)), np.zeros(count))
+    found = Draws(np.zeros((count, int(fitting.fit.n))), np.zeros(count))
     words = fitting.fit.words.view(np.uint64)
     kept = words.copy()
     words[4:6] = key

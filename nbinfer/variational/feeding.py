@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,8 @@ class Feeds:
     Parameters
     ----------
     model : Model
+    place : callable, optional
+        From a definition to one that has as many rows of local parameters as its data have. Default: itself.
 
     Attributes
     ----------
@@ -40,7 +42,8 @@ class Feeds:
         Addresses of the records of all others, see `nbinfer.streaming.gather`.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, place: Callable[[Definition], Definition] = lambda definition: definition) -> None:
+        self._place = place
         definition = model.definition
         self._feeds = definition.feeds
         self._versions = [feed.version for feed in self._feeds.values()]
@@ -183,11 +186,12 @@ class Feeds:
                 continue
             (low, first), (high, last) = extremes(datum.array.reshape(-1, 1))
             known = self._known.get(name, (high + 1, low - 1))
-            if (low < known[0] or high > known[1]) and index_error(definition) is not None:
+            if (low < known[0] or high > known[1]) and index_error(self._place(definition)) is not None:
                 for value, place in ((high, last), (low, first)):
                     filled = datum._replace(array=np.full_like(datum.array, value))
                     where = tuple(int(i) for i in np.unravel_index(place[0], datum.array.shape))
-                    raise_index(having(definition, {name: filled}), name, value, where, " of this batch")
+                    there = self._place(having(definition, {name: filled}))
+                    raise_index(there, name, value, where, " of this batch")
             self._known[name] = (min(low, known[0]), max(high, known[1]))
 
 

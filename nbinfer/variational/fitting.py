@@ -14,14 +14,18 @@ from nbinfer.engine.failures import Point, is_arithmetic, replayed
 from nbinfer.engine.job import Status
 from nbinfer.engine.jobs import Jobs, Phase
 from nbinfer.engine.state import Memory, Place, Plan
-from nbinfer.errors import FitError, ModelError
+from nbinfer.errors import FitError
 from nbinfer.model import Model
 from nbinfer.random import key_of
 from nbinfer.variational.densities import FITTING, Densities
+from nbinfer.variational.encoders import Encoders
 from nbinfer.variational.families.family import ENTROPY, Extent
 from nbinfer.variational.feeding import Feeds
 from nbinfer.variational.group import Group
+from nbinfer.variational.grouped import gathered
 from nbinfer.variational.job import FIT, LATELY, TOLERATED, FitStatus, Progress, advance
+from nbinfer.variational.learnt import Learnt, with_learnt
+from nbinfer.variational.local import placed
 from nbinfer.variational.nodes import with_data
 from nbinfer.variational.optimizers.descent import Extent as Moving
 from nbinfer.variational.optimizers.rule import Rule
@@ -77,6 +81,10 @@ class Fitting(Jobs):
     settings : Settings
     replacements : mapping of str to array_like, optional
         Data to take in the place of the model's.
+    learnt : mapping of str to Shared, optional
+        Values of entries of the data that are learnt, or have been.
+    names : sequence of str
+        Those of them that the optimiser moves.
 
     Attributes
     ----------
@@ -98,23 +106,22 @@ class Fitting(Jobs):
         sequence: np.random.SeedSequence,
         settings: Settings,
         replacements: Mapping[str, Any] | None = None,
+        learnt: Mapping[str, Shared] | None = None,
+        names: Sequence[str] = (),
     ) -> None:
-        self.settings, self.moved = settings, list(moved)
         self.replacements = dict(mapping("more_replacements", replacements))
-        self._model, self._scaled = model, True
-        self.groups = [*moved, *(group for group in groups if group not in moved)]
-        sizes = [sum(shared.size for shared in group.params) for group in self.groups]
-        self._starts = np.cumsum([0, *sizes])
-        self.n_parameters, self.n_moved = int(self._starts[-1]), int(self._starts[len(moved)])
-        self.n_groups = len(groups)
+        self._model, self._scaled, self._own_groups = model, True, list(groups)
+        self.settings, self._learnt, self._names = settings, dict(learnt or {}), tuple(names)
+        self._line_up(moved)
+        self._rows_now = tuple(group.extent.rows for group in groups)
+        self._by_rows: dict[tuple[int, ...], Densities] = {}
+        self._definition: Any = model.definition
         plan, whole = Plan(), Extent(model.dim)
         header = plan.place(FIT, self, whole)
         self._places = [plan.place(group.family.state, group.family, group.extent) for group in self.groups]
         moving = Moving(self.n_moved)
         self._rule_place: Place = plan.place(settings.rule.state, settings.rule, moving)
-        self._read_data()
-        bound = self.densities.bound
-        super().__init__(bound, plan, header, settings.advance.address, [0], [key_of(sequence)], Progress)
+        super().__init__(None, plan, header, settings.advance.address, [0], [key_of(sequence)], Progress)
         self.losses = np.zeros(0)
         self.keeps_losses = True
         self._begun = 0  # iterations of earlier fits
@@ -122,30 +129,46 @@ class Fitting(Jobs):
         self._rates = np.zeros(0)
         self._views: list[tuple[Shared, NDArray[np.float64]]] = []
         self._begin(moving)
+        self._read_data()
         self.connect()
+
+    def _line_up(self, moved: Sequence[Group]) -> None:
+        """Put groups, and what is like one, in the order in which they draw; what draws first is pulled back last."""
+        entries = [Learnt({name: self._learnt[name] for name in self._names})] if self._names else []
+        encoders = [Encoders(group) for group in self._own_groups if group.is_local]
+        first = [*entries, *encoders, *moved]
+        self.moved: list[Any] = [*entries, *moved]
+        self.groups: list[Any] = [*first, *(group for group in self._own_groups if group not in moved)]
+        self.n_groups = len(self.groups)
+        self._starts = np.cumsum([0, *(sum(shared.size for shared in group.params) for group in self.groups)])
+        self.n_parameters, self.n_moved = int(self._starts[-1]), int(self._starts[len(first)])
 
     def _read_data(self) -> None:
         """Bind the model as it is now."""
-        self._definition = self._model.definition
-        self._own = with_data(self._model, self.replacements)
-        self.feeds = Feeds(self._own)
+        self._own = with_data(with_learnt(self._model, self._learnt, self._names), self.replacements)
+        self.feeds = Feeds(self._own, lambda definition: placed(self._own_groups, Model.of(definition))[0].definition)
         with self.feeds.explained(self.feeds.model.definition):
-            self.densities = Densities(self.feeds.model, self.settings.beta, self.settings.workers)
+            model, groups = placed(self._own_groups, self.feeds.model, within=True)
+            self.densities = Densities(model, self.settings.beta, self.settings.workers)
         self._whole: Densities | None = None if self.feeds else self.densities
+        self.bound = self.densities.bound
+        self._span(groups)
 
     def follow_data(self) -> None:
         """Take the data that the model was given since; all else goes on as it is."""
         if self._definition is not self._model.definition or self.feeds.are_old:
+            self._definition = None  # until all has gone well
             self._read_data()
-            self.bound = self.densities.bound
+            self._by_rows.clear()
             self.connect()
+            self._definition = self._model.definition
 
     @property
     def whole(self) -> Densities:
         """The density by all data, or estimated by batches where these are not in memory."""
         if self._whole is None:
             with self.feeds.explained(of_all_rows(self._own).definition):
-                self._whole = of_all_data(self._own)
+                self._whole = of_all_data(self._own, self._own_groups)
         return self._whole
 
     def needs_all_data(self) -> None:
@@ -159,6 +182,7 @@ class Fitting(Jobs):
         if others:
             self.densities.take(others)
             self._scale()
+            self._follow_rows()
 
     def feed(self) -> None:
         """Read the next iteration's batch of everything."""
@@ -188,6 +212,10 @@ class Fitting(Jobs):
 
     def _scale(self) -> None:
         self.fit.constant = self.densities.constant if self._scaled else 1.0
+        scales = self.bound.definition.scales
+        for k, group in enumerate(self.groups):
+            if group.is_local:
+                self.own(k).weight = scales.get(group.names[0], 1.0)
 
     @property
     def fit(self) -> Memory:
@@ -206,7 +234,7 @@ class Fitting(Jobs):
     def _begin(self, moving: Moving) -> None:
         """Write settings and first values."""
         fit, settings = self.fit, self.settings
-        fit.n, fit.n_groups = self.bound.dim, self.n_groups
+        fit.n, fit.n_groups = self._model.dim, self.n_groups
         fit.n_parameters, fit.n_moved = self.n_parameters, self.n_moved
         fit.n_draws, fit.beta = settings.n_draws, settings.beta
         fit.largest_norm = settings.largest_norm or 0.0
@@ -215,7 +243,7 @@ class Fitting(Jobs):
         for k, group in enumerate(self.groups):
             own = self.own(k)
             group.family.initialise(own, group.extent)
-            own.where[:] = group.coordinates
+            own.where[:], own.weight = group.coordinates, 1.0
             own.entropy = ENTROPY[group.family.estimator(settings.estimator)]
             at = self._starts[k]
             for shared in group.params:
@@ -230,24 +258,67 @@ class Fitting(Jobs):
 
     def connect(self) -> None:
         super().connect()
-        fit, settings = self.fit, self.settings
+        fit = self.fit
         fit.n_feeds, fit.feeds = len(self.feeds.table), address_of(self.feeds.table)
         self._scale()
         fit.density, fit.context = self.densities.function, self.densities.context(FITTING)
+        self.connect_groups()
+        if self.crew is not None:
+            self.crew.connect()
+
+    def connect_groups(self) -> None:
+        """Write the addresses that groups and optimiser need of each other."""
+        fit, settings = self.fit, self.settings
         fit.update, fit.rule = settings.rule.function.address, self.rule.address
         settings.rule.connect(self.rule)
         parameters, gradient = int(fit.record["parameters"]), int(fit.record["gradient"])
         fit.descent.parameters, fit.descent.gradient = parameters, gradient
-        table = []
+        table: list[int] = []
+        encoded: dict[int, tuple[int, int]] = {}
         for k, group in enumerate(self.groups):
-            own = self.own(k)
-            own.parameters = parameters + 8 * int(self._starts[k])
-            own.gradient = gradient + 8 * int(self._starts[k])
-            group.family.connect(own)
+            own, start = self.own(k), 8 * int(self._starts[k])
+            own.parameters, own.gradient = encoded.get(id(group), (parameters + start, gradient + start))
+            group.connect(own, self.densities)
+            if isinstance(group, Encoders):
+                encoded[id(group.group)] = group.addresses(own)
             table += [group.family.draw.address, group.family.pull.address, own.address]
         fit.groups[:] = table
-        if self.crew is not None:
-            self.crew.connect()
+
+    @property
+    def centre(self) -> NDArray[np.float64]:
+        """Unconstrained coordinates of the draw whose noise is 0, for the batch of the moment."""
+        placing = placed(self._own_groups, Model.of(self.bound.definition))
+        return gathered(*placing, lambda group: group.centre)
+
+    def _follow_rows(self) -> None:
+        """Have local parameters as many rows as the batch of the moment has."""
+        model, groups = placed(self._own_groups, Model.of(self.bound.definition), within=True)
+        if model.layout is not self.bound.definition.layout:
+            self._span(groups)
+            self.densities = self._densities_of(model)
+            self.bound = self.densities.bound
+            self.connect()
+
+    def _span(self, groups: Sequence[Group]) -> None:
+        """Have groups span the coordinates that they have in the model of the moment."""
+        rows = tuple(group.extent.rows for group in groups)
+        if self._rows_now == rows:
+            return
+        self.fit.n, self._rows_now = sum(group.extent.n for group in groups), rows
+        now = dict(zip(map(id, self._own_groups), groups, strict=True))
+        for k, group in enumerate(self.groups):
+            own, here = self.own(k), now.get(id(group), group)
+            here.family.initialise(own, here.extent)
+            own.where[: len(here.coordinates)] = here.coordinates
+
+    def _densities_of(self, model: Model) -> Densities:
+        """Return the density of a model that differs from others in its rows, bound once for each number of these."""
+        known = self._by_rows.get(self._rows_now)
+        if known is None:
+            known = self._by_rows[self._rows_now] = Densities(model, self.settings.beta, self.settings.workers)
+        else:
+            known.take({name: model.definition.data[name] for name in self.feeds.by_python})
+        return known
 
     @property
     def phases(self) -> list[Phase]:
@@ -312,8 +383,11 @@ class Fitting(Jobs):
         raise IndexError(index)
 
     def raised(self) -> BaseException:
-        """Return what a family or an optimiser in plain Python has raised, and forget it."""
-        self.fit.broken = 0
+        """Return what a family or an optimiser in plain Python, or an encoder has raised, and forget it."""
+        broken, self.fit.broken = self.fit.broken, 0
+        if broken == FitStatus.ENCODER:
+            model = Model.of(self.bound.definition)
+            return next(group.raised(model) for group in self.groups if isinstance(group, Encoders))
         entries = (entry for group in self.groups for entry in group.family.entries)
         return raised_by([self.settings.rule.function, *entries])
 
@@ -324,7 +398,7 @@ class Fitting(Jobs):
         failure = None if self.crew is None else self.crew.failure()
         if failure is not None:
             return failure, None
-        if fit.status == Status.RAISED:
+        if fit.status in (Status.RAISED, FitStatus.ENCODER):
             return self.raised(), None
         if fit.status == FitStatus.NOT_FINITE:
             name = self.name_of_parameter(int(fit.culprit))
@@ -346,15 +420,3 @@ class Fitting(Jobs):
             f"approximation have no density, the last one at {self.bound.describe(point.position)} ({reason}). Begin "
             "elsewhere (start), closer (start_sigma), or look at that term."
         ), point
-
-
-def needs_terms(model: Model, who: str) -> None:
-    """Raise an error if the density of a model is one piece where its terms are needed."""
-    definition = model.definition
-    if definition.logp_function is None and definition.has_terms:
-        return
-    what = "logp" if definition.logp_function is not None else definition.written or "a C function"
-    raise ModelError(
-        f"{who} weighs prior and likelihood apart, and the density of {definition.title} is one piece ({what}); pass "
-        "prior and likelihood."
-    )

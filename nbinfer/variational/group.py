@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, count, flag, is_number, mapping, numbers, words
-from nbinfer.errors import BatchedGroupError, GroupError, ParametrizationError
+from nbinfer.arguments import MOST, count, flag, mapping, words
+from nbinfer.engine.state import Memory
+from nbinfer.errors import BatchedGroupError, GroupError, LocalGroupError, ParametrizationError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.random import generator, key_of
+from nbinfer.variational.densities import Densities
 from nbinfer.variational.families import registry
 from nbinfer.variational.families.family import Extent, Family
 from nbinfer.variational.flows.family import NormalizingFlowFamily
 from nbinfer.variational.flows.flow import AbstractFlow
 from nbinfer.variational.labels import Labelled
+from nbinfer.variational.local import Encoded, check_encoders, check_local, check_rows, encoded
+from nbinfer.variational.starts import first_moments, refuse_discrete
 from nbinfer.variational.values import Shared, given_value
 
 Floats = NDArray[np.float64]
-
-#: Standard deviation of every coordinate where a fit begins.
-START_SIGMA = 0.1
 
 
 class Group(Labelled):
@@ -39,13 +41,15 @@ class Group(Labelled):
     params : mapping of str to array_like or Shared, optional
         Parameters of the family instead, whose names say which one it is: mu and rho; mu and L_tril; mu, rho and U;
         histogram; or those of each layer of a flow, ``{0: {'rho': ...}, 1: {'loc': ...}}``. No fit changes them unless
-        it is told to by `more_obj_params`.
+        it is told to by `more_obj_params`. Of a local group they are encoders: functions ``f(d)`` of the data.
     random_seed : None, int, SeedSequence or Generator, optional
         Seed of the approximation that the group becomes part of, if that has none of its own.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     local : bool
-        Comes with streaming data.
+        Whether the one parameter of the group has a row for each row of a batch, and encoders give the parameters of
+        its family for these: amortised inference. Each encoder returns an array whose first axis is that of rows;
+        `more_obj_params` names the entries of the data that are their weights.
     rowwise : bool
         Whether each row of the one parameter of the group is approximated for itself.
     options : mapping, optional
@@ -65,6 +69,8 @@ class Group(Labelled):
         If the group is empty or names what is no parameter.
     BatchedGroupError
         If it cannot be approximated row by row.
+    LocalGroupError
+        If it cannot be local, or an encoder returns another shape than the family needs.
 
     See Also
     --------
@@ -78,6 +84,9 @@ class Group(Labelled):
     >>> group.ddim, group.params_dict["L_tril"].shape
     (3, (6,))
     """
+
+    #: Whether encoders give the parameters of the family, row by row of a batch.
+    is_local = False
 
     def __init__(
         self,
@@ -93,20 +102,24 @@ class Group(Labelled):
         start: Mapping[str, Any] | None = None,
         start_sigma: float | Mapping[str, Any] | None = None,
     ) -> None:
-        if (vfam is None) == (params is None):
-            raise TypeError(f"pass vfam or params, {'not both' if params is not None else 'got neither'}.")
-        for name, beside in (("options", options), ("start", start), ("start_sigma", start_sigma)):
-            if params is not None and beside is not None:
-                raise TypeError(f"{name} goes with vfam, and params has all values already; leave it out.")
-        if flag("local", local):
-            raise NotImplementedError("local groups come with streaming data; all groups are global.")
-        self._given = dict(mapping("params", params))
+        _check_beside(vfam, params, {"options": options, "start": start, "start_sigma": start_sigma})
+        self.params_given = dict(mapping("params", params))
+        self._given: dict[str, Any] = self.params_given
+        self.rowwise, self.random_seed, self.is_local = flag("rowwise", rowwise), random_seed, flag("local", local)
         if vfam is not None:
             self.family: Family = registry.made(vfam, options)
         else:
-            self.family = registry.by_parameters(self._given).of_parameters(self._given)
+            kind = registry.by_parameters(self._given)
+            if self.is_local:
+                check_local(group, kind, self.rowwise)
+            self.family = kind.of_parameters(self._given)
             self._given = self.family.flattened(self._given)
-        self.rowwise, self.random_seed = flag("rowwise", rowwise), random_seed
+        if self.is_local and vfam is not None:
+            raise LocalGroupError(
+                f"a local group has encoders in the place of vfam={vfam!r}: functions of the data for each parameter "
+                "of the family, params={'mu': f, 'rho': g}."
+            )
+        check_encoders(self._given, self.is_local)
         self._start, self._start_sigma = start, start_sigma
         self.names: tuple[str, ...] | None = None if group is None else tuple(words("group", group))
         self.params_dict: dict[str, Shared] = {}
@@ -178,22 +191,30 @@ class Group(Labelled):
         if len(set(self.names)) < len(self.names):
             raise GroupError(f"group names a parameter twice: {', '.join(self.names)}.")
         refuse_discrete(model, self.names)
-        places = [model.parameters[name].q for name in self.names]
-        self.coordinates: NDArray[np.int64] = np.concatenate([np.arange(p.start, p.stop) for p in places])
+        self.coordinates = self._places(model)
         self.extent = Extent(len(self.coordinates), self._rows(model))
         self.family.check(self.extent)
         self.family = self.family.spanning(self.extent)
-        self._make_parameters(model)
+        if self.is_local:
+            check_rows(self, model)
+        else:
+            self._make_parameters(model)
+
+    def _places(self, model: Model) -> NDArray[np.int64]:
+        """Return the coordinates of the group among those of a model."""
+        places = [model.parameters[name].q for name in self.names or ()]
+        return np.concatenate([np.arange(p.start, p.stop) for p in places])
 
     def _rows(self, model: Model) -> int:
         assert self.names is not None
-        if not self.rowwise:
+        if not self.rowwise and not self.is_local:
             return 1
         parameter = model.parameters[self.names[0]]
         if len(self.names) != 1 or not parameter.shape:
-            raise BatchedGroupError(
-                f"rowwise takes one parameter that has rows, got {', '.join(self.names)}"
-                f"{'' if parameter.shape else ', which is a number'}."
+            kind = LocalGroupError if self.is_local else BatchedGroupError
+            raise kind(
+                f"{'local' if self.is_local else 'rowwise'} takes one parameter that has rows, got "
+                f"{', '.join(self.names)}{'' if parameter.shape else ', which is a number'}."
             )
         if parameter.size % parameter.shape[0]:
             raise BatchedGroupError(f"{self.names[0]} has {parameter.size} coordinates in {parameter.shape[0]} rows.")
@@ -226,6 +247,51 @@ class Group(Labelled):
             raise ParametrizationError(f"params[{name!r}] must be finite.")
         return found
 
+    def over(self, model: Model, found: Encoded | None = None) -> Group:
+        """Return the group as it is in a model that has other numbers of rows.
+
+        Parameters
+        ----------
+        model : Model
+        found : Encoded, optional
+            What the encoders of a local group give there, which are the parameters of the group then.
+        """
+        group = copy.copy(self)
+        group._model = model
+        group.coordinates = self._places(model)
+        if found is not None:
+            group.extent = Extent(len(group.coordinates), found.rows)
+            group.family = self.family.spanning(group.extent)
+            group.is_local, group.rowwise = False, True
+            shapes = group.family.shapes(group.extent)
+            group.params_dict = {n: Shared(np.reshape(v, shapes[n]), n) for n, v in found.values.items()}
+        return group
+
+    @property
+    def encoders(self) -> dict[str, Callable[..., Any]]:
+        """Functions of the data by parameter of the family, if the group is local."""
+        return dict(self._given) if self.is_local else {}
+
+    @property
+    def label(self) -> str:
+        """How messages call the encoders."""
+        return f"the encoder of {', '.join(self.names or ())} for"
+
+    def encoded(self, model: Model) -> Encoded:
+        """Return what the encoders give for the data of a model."""
+        return encoded(self, model)
+
+    def shape_of(self, name: str, rows: int) -> tuple[int, ...]:
+        """Return the shape of one of the family's parameters, where there are so many rows."""
+        shape = self.family.shapes(Extent(2 * self.extent.width, 2))[name][1:]
+        assert self.names is not None
+        flat = shape == (1,) and len(self.model.parameters[self.names[0]].shape) == 1
+        return (rows,) if flat else (rows, *shape)
+
+    def connect(self, own: Memory, densities: Densities) -> None:
+        """Write addresses of what does not lie in the block of a fit."""
+        self.family.connect(own)
+
     # ---- what is known of it
 
     @property
@@ -235,8 +301,8 @@ class Group(Labelled):
 
     @property
     def given_arrays(self) -> list[Any]:
-        """What the user gave as parameters."""
-        return list(self._given.values())
+        """What the user gave as parameters, unless it is encoders."""
+        return [] if self.is_local else list(self._given.values())
 
     @property
     def params(self) -> list[Shared]:
@@ -247,7 +313,9 @@ class Group(Labelled):
 
     @property
     def values(self) -> dict[str, Floats]:
-        """Values of the parameters, which may change later."""
+        """Values of the parameters, which may change later; of a local group those for the model's data."""
+        if self.is_local:
+            return self.over(self.model, self.encoded(self.model)).values
         return {name: shared.get_value(borrow=True) for name, shared in self.params_dict.items()}
 
     @property
@@ -326,48 +394,10 @@ class Group(Labelled):
         return f"<Group {self.short_name}: {held}>"
 
 
-def refuse_discrete(model: Model, names: Sequence[str]) -> None:
-    """Raise an error if some parameters are discrete."""
-    discrete = [name for name in names if model.parameters[name].support.discrete]
-    if discrete:
-        raise ParametrizationError(
-            f"{', '.join(discrete)} {'is' if len(discrete) == 1 else 'are'} discrete, and variational inference "
-            "approximates continuous parameters; sum over the values in the density, or sample with nb.sample."
-        )
-
-
-def first_moments(model: Model, start: Any, start_sigma: Any) -> tuple[Floats, Floats]:
-    """Return means and standard deviations of all unconstrained coordinates to begin with.
-
-    Parameters
-    ----------
-    model : Model
-    start : mapping or None
-        Constrained values by name.
-    start_sigma : float, mapping or None
-        Standard deviations by name.
-
-    Returns
-    -------
-    mean, sigma : ndarray, shape (dim,)
-    """
-    mean = model.unconstrain(mapping("start", start))
-    sigma = np.full(model.dim, START_SIGMA)
-    if is_number(start_sigma):
-        start_sigma = dict.fromkeys((name for name, p in model.parameters.items() if p.size), start_sigma)
-    for name, value in mapping("start_sigma", start_sigma).items():
-        if name not in model.parameters:
-            raise ParametrizationError(
-                f"start_sigma names {name!r}, which the model lacks; it has {', '.join(model.parameters)}."
-            )
-        parameter = model.parameters[name]
-        given = numbers(f"start_sigma[{name!r}]", value)
-        if not (given > 0.0).all() or not np.isfinite(given).all():
-            raise ParametrizationError(f"start_sigma[{name!r}] must be positive and finite, got {value!r}.")
-        if given.size not in (1, parameter.size):
-            raise ParametrizationError(
-                f"start_sigma[{name!r}] must be a number, or one for each of {parameter.size} unconstrained "
-                f"coordinates, got shape {given.shape}."
-            )
-        sigma[parameter.q] = np.ravel(given)
-    return mean, sigma
+def _check_beside(vfam: Any, params: Any, others: Mapping[str, Any]) -> None:
+    """Raise TypeError unless one of a family and its parameters is given, and what goes with the one alone."""
+    if (vfam is None) == (params is None):
+        raise TypeError(f"pass vfam or params, {'not both' if params is not None else 'got neither'}.")
+    for name, beside in others.items():
+        if params is not None and beside is not None:
+            raise TypeError(f"{name} goes with vfam, and params has all values already; leave it out.")

@@ -13,8 +13,9 @@ from nbinfer.errors import GroupError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.random import seed_sequences
-from nbinfer.variational.group import Group, refuse_discrete
+from nbinfer.variational.group import Group
 from nbinfer.variational.labels import Labelled
+from nbinfer.variational.starts import refuse_discrete
 from nbinfer.variational.values import Shared
 
 Floats = NDArray[np.float64]
@@ -91,9 +92,9 @@ class Grouped(Labelled):
         """
         kinds: dict[str, Callable[[Group], bool]] = {
             "total": lambda group: True,
-            "global": lambda group: True,
-            "local": lambda group: False,
-            "batched": lambda group: group.rowwise,
+            "global": lambda group: not group.is_local,
+            "local": lambda group: group.is_local,
+            "batched": lambda group: group.rowwise or group.is_local,
         }
         choice("part", part, tuple(kinds))
         given: Any = item
@@ -108,18 +109,18 @@ class Grouped(Labelled):
 
     @property
     def has_local(self) -> bool:
-        """Whether a group is local; none is yet."""
-        return False
+        """Whether a group is local."""
+        return any(group.is_local for group in self.groups)
 
     @property
     def has_global(self) -> bool:
         """Whether a group is global."""
-        return True
+        return any(not group.is_local for group in self.groups)
 
     @property
     def has_batched(self) -> bool:
         """Whether a group approximates row by row."""
-        return any(group.rowwise for group in self.groups)
+        return any(group.rowwise or group.is_local for group in self.groups)
 
     @property
     def any_histograms(self) -> bool:
@@ -133,49 +134,68 @@ class Grouped(Labelled):
 
     @property
     def ndim(self) -> int:
-        """Number of unconstrained coordinates."""
-        return self.model.dim
+        """Number of unconstrained coordinates; local parameters have those of all rows of the data."""
+        return self.placed[0].dim
 
     @property
     def ddim(self) -> int:
         """Unconstrained coordinates of one row of each group."""
         return sum(group.ddim for group in self.groups)
 
+    @property
+    def placed(self) -> tuple[Model, list[Group]]:
+        """The model with as many rows as there are data, and the groups there."""
+        return self.model, self.groups
+
     # ---- moments
 
     @property
     def centre(self) -> Floats:
         """Unconstrained coordinates of the draw whose noise is 0, in the model's order, shape (ndim,)."""
-        return self._whole([group.centre for group in self.groups])
+        return self._whole(lambda group: group.centre)
 
     @property
     def mean(self) -> Floats:
         """Means of the unconstrained coordinates in the model's order, shape (ndim,)."""
-        return self._whole([group.mean for group in self.groups])
+        return self._whole(lambda group: group.mean)
 
     @property
     def std(self) -> Floats:
         """Their standard deviations, shape (ndim,)."""
-        return self._whole([group.std for group in self.groups])
+        return self._whole(lambda group: group.std)
 
     @property
     def cov(self) -> Floats:
         """Their covariance, shape (ndim, ndim)."""
-        found = np.zeros((self.ndim, self.ndim))
-        for group in self.groups:
+        model, groups = self.placed
+        found = np.zeros((model.dim, model.dim))
+        for group in groups:
             found[np.ix_(group.coordinates, group.coordinates)] = group.cov
         return found
 
-    def _whole(self, parts: Sequence[Floats]) -> Floats:
-        found = np.zeros(self.ndim)
-        for group, part in zip(self.groups, parts, strict=True):
-            found[group.coordinates] = part
-        return found
+    def _whole(self, part: Callable[[Group], Floats]) -> Floats:
+        return gathered(*self.placed, part)
 
     def _labels(self) -> tuple[Model, Sequence[str]]:
-        return self.model, list(self.model.parameters)
+        return self.placed[0], list(self.model.parameters)
 
     @property
     def short_title(self) -> str:
         """The families, for display."""
         return " and ".join(dict.fromkeys(group.short_name for group in self.groups))
+
+
+def gathered(model: Model, groups: Sequence[Group], part: Callable[[Group], Floats]) -> Floats:
+    """Return one number for each coordinate of a model, of which each group gives its own.
+
+    Parameters
+    ----------
+    model : Model
+    groups : sequence of Group
+    part : callable
+        From a group to its numbers.
+    """
+    found = np.zeros(model.dim)
+    for group in groups:
+        found[group.coordinates] = part(group)
+    return found

@@ -18,6 +18,7 @@ from nbinfer.engine.task import finished
 from nbinfer.errors import NbinferWarning
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.callbacks import listed
+from nbinfer.variational.local import unscaled_local
 from nbinfer.variational.objective import check_function_options
 from nbinfer.variational.operators import Operator
 from nbinfer.variational.running import Run, described
@@ -96,8 +97,8 @@ class Inference:
         fn_kwargs : mapping, optional
             As in `run_profiling`.
         **kwargs : object
-            Options of `ObjectiveFunction.updates`: obj_n_mc, obj_optimizer, total_grad_norm_constraint, convergence,
-            ....
+            Options of `ObjectiveFunction.updates`: obj_n_mc, obj_optimizer, more_obj_params,
+            total_grad_norm_constraint, convergence, ....
 
         Returns
         -------
@@ -124,7 +125,7 @@ class Inference:
         count("n", n, 0, MOST)
         self.begin(score, callbacks, **kwargs)
         assert self._updates is not None
-        if self._updates.fitting.feeds.are_few:
+        if self._updates.fitting.feeds.are_few and not self.approx.has_local:
             _ = self._updates.fitting.whole  # what is wrong with all data together is to be said before the fit
         return self.run(n, progressbar)
 
@@ -151,9 +152,10 @@ class Inference:
         if not self.objective.op.takes_batches:
             self._updates.fitting.needs_all_data()
         self._updates.fitting.keeps_losses = scored
-        self._updates.fitting.check_start(self.approx.centre)
+        self._updates.fitting.check_start(self._updates.fitting.centre)
         self._notes = gradient_warnings(self._updates.fitting.bound)
-        self._notes += [(message, NbinferWarning) for message in self._updates.fitting.feeds.problems]
+        problems = [*self._updates.fitting.feeds.problems, *unscaled_local(self.approx.groups, self.approx.model)]
+        self._notes += [(message, NbinferWarning) for message in problems]
         if score and not scored:
             self._notes.append((f"{type(self.objective.op).__name__} has no loss to keep.", NbinferWarning))
 
@@ -206,7 +208,7 @@ class Inference:
         self.run(n, False, judged=False)
         total = time.perf_counter() - begin
         made = max(len(self.hist) - done, 1)
-        bound, position = self._updates.fitting.bound, self.approx.centre
+        bound, position = self._updates.fitting.bound, self._updates.fitting.centre
         bound.value_and_grad(position)
         begin = time.perf_counter()
         for _ in range(n):

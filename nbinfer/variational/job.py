@@ -50,6 +50,7 @@ class FitStatus(enum.IntEnum):
     NO_START = 66  # a draw where the fit begins has no density
     NO_SCORE = 67  # particles without a density, or without a finite gradient
     NO_SPREAD = 68  # particles of which too many are equal to tell how far apart they are
+    ENCODER = 69  # one that raised, or gave another shape
 
 
 #: A fit: the header of its block.
@@ -126,19 +127,22 @@ def draw_group(address: int, fit: Record, groups: NDArray[np.int64], k: int) -> 
     where, z = ints_at(group.where, group.n), floats_at(group.z, group.n)
     for i in range(group.n):
         position[where[i]] = z[i]
-    return group.logq  # type: ignore[no-any-return]
+    return group.weight * group.logq  # type: ignore[no-any-return]
 
 
 @kernel
 def pull_all(address: int, fit: Record, groups: NDArray[np.int64]) -> None:
-    """Hand each group its part of the gradient, to pull back to its parameters."""
+    """Hand each group its part of the gradient, to pull back to its parameters: the last that has drawn comes first.
+
+    The part is that for one of the groups that it stands for, as the entropy is that the group adds.
+    """
     grad = floats_at(fit.grad, fit.n)
-    for k in range(fit.n_groups):
+    for k in range(fit.n_groups - 1, -1, -1):
         own = groups[GROUP_FIELDS * k + 2]
         group = record_at(own, Group)
         where, part = ints_at(group.where, group.n), floats_at(group.grad, group.n)
         for i in range(group.n):
-            part[i] = grad[where[i]]
+            part[i] = grad[where[i]] / group.weight
         status = call_step(groups[GROUP_FIELDS * k + 1], address, own)
         if status != _OK:
             fit.broken = status

@@ -50,7 +50,7 @@ def fit(
     n : int
         Iterations.
     local_rv : mapping, optional
-        Comes with streaming data.
+        Encoders of local parameters by name, ``{"z": {"mu": f, "rho": g}}``: each becomes a local group, see `Group`.
     method : str, type or Inference
         'advi' (independent normal numbers), 'fullrank_advi', 'low_rank_advi', 'nfvi' (flows; 'nfvi=scale-hh*4-loc' has
         the formula behind the sign), 'dadvi' (by L-BFGS, at noise that stays the same), 'bam' (batch and match),

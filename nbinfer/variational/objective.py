@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbinfer.arguments import MOST, count, flag, mapping, positive, several
-from nbinfer.errors import NbinferWarning, ParametrizationError, unseen
+from nbinfer.errors import ExplicitInferenceError, NbinferWarning, ParametrizationError, unseen
+from nbinfer.variational import nodes
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.course import Course
 from nbinfer.variational.fitting import Settings
 from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.group import Group
+from nbinfer.variational.learnt import check as check_learnt
+from nbinfer.variational.local import refuse_subsampled
 from nbinfer.variational.optimizers import Rule, adagrad_window
 from nbinfer.variational.optimizers.wrappers import rule_of
 from nbinfer.variational.raabbvi import RAABBVI, rule_of_convergence
@@ -59,7 +62,7 @@ class ObjectiveFunction:
         tf_n_mc: int | None = None,
         obj_optimizer: Any = None,
         test_optimizer: Any = adagrad_window,
-        more_obj_params: Sequence[Shared] | None = None,
+        more_obj_params: Sequence[Shared | str] | None = None,
         more_tf_params: Sequence[Shared] | None = None,
         more_updates: Mapping[Shared, Any] | None = None,
         more_replacements: Mapping[str, Any] | None = None,
@@ -77,8 +80,9 @@ class ObjectiveFunction:
         obj_optimizer, test_optimizer : Rule or callable, optional
             Optimisers of the approximation and of the test function, such as ``nb.adam(learning_rate=0.01)``. Default:
             `adagrad_window`; or that of `convergence`.
-        more_obj_params : sequence of Shared or array, optional
-            Parameters that the user gave to groups, and that are to be moved, too.
+        more_obj_params : sequence of str, Shared or array, optional
+            What is to be moved, too: names of entries of the data, such as the weights of a decoder; and parameters
+            that the user gave to groups. `Approximation.data` has the values of entries then, and the model its own.
         more_tf_params : sequence of Shared, optional
             Further parameters of the test function.
         more_updates : mapping of Shared to object, optional
@@ -112,14 +116,15 @@ class ObjectiveFunction:
             positive("total_grad_norm_constraint", total_grad_norm_constraint)
         ends = rule_of_convergence(convergence)
         beta, estimator = getattr(self.op, "beta", 1.0), getattr(self.op, "estimator", "none")
-        rule, moved = _rule(obj_optimizer, ends), self.moved(more_obj_params)
+        names, given = self.divided(more_obj_params, more_replacements, ends)
+        rule, moved = _rule(obj_optimizer, ends), self.moved(given, names)
         workers = getattr(self.op, "workers", 0)
         settings = Settings(rule, obj_n_mc or 1, beta, estimator, total_grad_norm_constraint, workers=workers)
-        fitting = self.approx.fitting(settings, moved, more_replacements)
+        fitting = self.approx.fitting(settings, moved, more_replacements, names)
         return self.kind(
             self,
             fitting,
-            moved,
+            fitting.moved,
             more_updates,
             [*self.test_params, *(more_tf_params or ())],
             rule_of("test_optimizer", test_optimizer),
@@ -132,8 +137,33 @@ class ObjectiveFunction:
         """What makes the steps."""
         return ObjectiveUpdates if self.op.is_compiled else UpdatesInPython
 
-    def moved(self, more: Any) -> list[Group]:
-        """Return the groups whose parameters a fit moves, those that `more_obj_params` names among them."""
+    def divided(self, more: Any, replaced: Any, ends: Any = None) -> tuple[list[str], list[Any]]:
+        """Return what of `more_obj_params` names entries of the data, and the parameters that were given to groups."""
+        listed = [] if more is None else several("more_obj_params", more, "a list of names and of nb.shared values")
+        names = list(dict.fromkeys(item for item in listed if isinstance(item, str)))
+        if names and not self.op.learns_data:
+            raise ParametrizationError(
+                f"more_obj_params names {names[0]!r}, and {type(self.op).__name__} learns no entries of the data; "
+                "nb.ADVI and other fits of KL do."
+            )
+        if names and ends is not None:
+            raise ExplicitInferenceError(
+                "convergence knows the distance between distributions, and not how far entries of the data are "
+                "learnt; leave it out, or take nb.CheckParametersConvergence."
+            )
+        refuse_subsampled(self.approx.groups, self.approx.model)
+        check_learnt(names, self.approx.model_now, nodes.named(self.approx.model, replaced))
+        return names, [item for item in listed if not isinstance(item, str)]
+
+    def moved(self, more: Any, names: Sequence[str] = ()) -> list[Group]:
+        """Return the groups whose parameters a fit moves, those that `more_obj_params` has among them.
+
+        Parameters
+        ----------
+        more : sequence of Shared or array, or None
+        names : sequence of str
+            Entries of the data that move, too.
+        """
         wanted = [] if more is None else several("more_obj_params", more, "a sequence of nb.shared values")
         groups = [group for group in self.approx.groups if not group.is_given]
         for k, param in enumerate(wanted):
@@ -141,7 +171,8 @@ class ObjectiveFunction:
             owner = owner or next((g for g in self.approx.groups if any(p is param for p in g.given_arrays)), None)
             if owner is None:
                 raise ParametrizationError(
-                    f"more_obj_params[{k}] is no parameter of a group; pass what was given to nb.Group(params=...)."
+                    f"more_obj_params[{k}] is no parameter of a group; pass what was given to nb.Group(params=...), or "
+                    "the name of an entry of the data."
                 )
             if owner not in groups:
                 groups.append(owner)
@@ -151,8 +182,11 @@ class ObjectiveFunction:
                 f"no gradient moves the parameters of {still.short_name}, which approximates "
                 f"{', '.join(still.names or ())}; take another family, or method={still.short_name!r}."
             )
-        if not groups:
-            raise ParametrizationError("no group has parameters to fit; pass those you gave as more_obj_params.")
+        if not groups and not names:
+            raise ParametrizationError(
+                "no group has parameters to fit; pass those you gave as more_obj_params, and of encoders the names of "
+                "the entries of the data that are their weights."
+            )
         return groups
 
     def step_function(self, score: bool = False, fn_kwargs: Mapping[str, Any] | None = None, **options: Any) -> Any:

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import choice, instance, positive
-from nbinfer.errors import NbinferWarning, ParametrizationError, unseen
+from nbinfer.errors import AEVBInferenceError, NbinferWarning, ParametrizationError, unseen
 from nbinfer.model import Model
 from nbinfer.variational.approximation import Approximation
-from nbinfer.variational.fitting import needs_terms
+from nbinfer.variational.densities import needs_terms
 from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.objective import ObjectiveFunction
 
@@ -51,6 +51,9 @@ class Operator:
     #: What it makes of itself and a test function.
     objective_class: ClassVar[type[ObjectiveFunction]] = ObjectiveFunction
 
+    #: Whether its gradient knows entries of the data, and encoders, which draw by them.
+    learns_data: ClassVar[bool] = False
+
     #: Whether data may come in batches, so that the objective is another in each iteration.
     takes_batches: ClassVar[bool] = True
 
@@ -59,11 +62,16 @@ class Operator:
         if self.require_logq:
             for group in approx.groups:
                 group.family.needs_logq(type(self).__name__)
+        if approx.has_local and not self.supports_aevb:
+            raise AEVBInferenceError(
+                f"{type(self).__name__} knows no gradient by the data, of which encoders of local groups are "
+                "functions; take nb.KLqp, or a method by it such as nb.ADVI."
+            )
 
     @property
     def supports_aevb(self) -> bool:
-        """Whether local groups would do: where no group is empirical."""
-        return not self.approx.any_histograms
+        """Whether local groups will do: where the gradient knows the data, and no group is empirical."""
+        return self.learns_data and not self.approx.any_histograms
 
     @property
     def model(self) -> Model:
@@ -192,7 +200,7 @@ class KL(Operator):
        variational inference", NeurIPS (2017).
     """
 
-    is_compiled = True
+    is_compiled = learns_data = True
 
     def __init__(self, approx: Approximation, beta: float = 1.0, estimator: str | None = None) -> None:
         super().__init__(approx)

@@ -14,13 +14,17 @@ from nbinfer.model import Model
 from nbinfer.random import key_of, seed_sequences
 from nbinfer.variational import draws as drawing
 from nbinfer.variational import nodes
-from nbinfer.variational.densities import PLAIN, PRIOR, Densities
-from nbinfer.variational.fitting import Fitting, Settings, needs_terms
+from nbinfer.variational.densities import PLAIN, PRIOR, Densities, needs_terms
+from nbinfer.variational.drawing import Drawing
+from nbinfer.variational.fitting import Fitting, Settings
 from nbinfer.variational.group import Group
 from nbinfer.variational.grouped import Grouped
+from nbinfer.variational.learnt import with_learnt
 from nbinfer.variational.linear_response import covariance
+from nbinfer.variational.local import placed
 from nbinfer.variational.optimizers import sgd
-from nbinfer.variational.whole import of_all_data
+from nbinfer.variational.values import Shared
+from nbinfer.variational.whole import of_all_data, with_all_data
 
 Floats = NDArray[np.float64]
 
@@ -44,6 +48,7 @@ class Scored(Grouped):
     def __init__(self, groups: Group | Sequence[Group], model: Model | None = None, random_seed: Any = None) -> None:
         super().__init__(groups, model, random_seed)
         self._fitting: Fitting | None = None
+        self._learnt: dict[str, Shared] = {}
         self._plain: tuple[list[Any], Densities] | None = None
         self._history = np.zeros(0)
         self._drawn = 0
@@ -58,6 +63,7 @@ class Scored(Grouped):
         settings: Settings | None = None,
         moved: Sequence[Group] | None = None,
         replacements: Mapping[str, Any] | None = None,
+        names: Sequence[str] = (),
     ) -> Fitting:
         """Return the memory of the approximation, made anew for other settings of a fit.
 
@@ -69,11 +75,17 @@ class Scored(Grouped):
             Whose parameters the fit moves. Default: those whose parameters the user did not give.
         replacements : mapping of str to array_like, optional
             Data to take in the place of the model's.
+        names : sequence of str
+            Entries of the data that the fit moves, too.
         """
         if settings is not None or self._fitting is None:
             chosen = [group for group in self.groups if not group.is_given] if moved is None else list(moved)
             settings = settings or Settings(sgd())
-            fitting = Fitting(self.model, self.groups, chosen, self._sequence, settings, replacements)
+            for name in names:
+                if name not in self._learnt:
+                    self._learnt[name] = Shared(self.model.definition.data[name].array, name)
+            own = (self._sequence, settings, replacements, self._learnt, names)
+            fitting = Fitting(self.model, self.groups, chosen, *own)
             fitting.go_on_from(self.hist)
             self._fitting = fitting
         self._fitting.follow_data()
@@ -82,20 +94,37 @@ class Scored(Grouped):
         return self._fitting
 
     @property
+    def params(self) -> list[Shared]:
+        """Parameters of all families, and the entries of the data that fits have learnt."""
+        return [*super().params, *self._learnt.values()]
+
+    def learn_from(self, other: Scored) -> None:
+        """Go on with what another approximation of the model has learnt of its data."""
+        self._learnt = {name: Shared(shared, name) for name, shared in other._learnt.items()}
+
+    @property
+    def model_now(self) -> Model:
+        """The model with what fits have learnt of its data, where that lies now."""
+        return with_learnt(self.model, self._learnt)
+
+    @property
     def densities(self) -> Densities:
         """The density of the model with its own data, whatever the fit has taken in their place; with all of them."""
         fitting = self.fitting()
         if not fitting.replacements:
             return fitting.whole
         definition = self.model.definition
-        now = [definition, *(feed.version for feed in definition.feeds.values())]
+        now = [fitting, definition, *(feed.version for feed in definition.feeds.values())]
         if self._plain is None or self._plain[0] != now:
-            self._plain = now, of_all_data(self.model)
+            self._plain = now, of_all_data(self.model_now, self.groups)
         return self._plain[1]
 
     @property
     def data(self) -> dict[str, Any]:
-        """Data as the last iteration has seen them, by name: of what comes in batches, that batch."""
+        """Data as the last iteration has seen them, by name: of what comes in batches, that batch.
+
+        Those that a fit has learnt have their values here; `model.data` stays as it was.
+        """
         definition = self.fitting().bound.definition
         return {name: np.copy(datum.value)[()] for name, datum in definition.data.items()}
 
@@ -106,7 +135,11 @@ class Scored(Grouped):
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_fitting": None, "_plain": None, "_judged": None, "_history": self.hist}
 
-    def draw(self, draws: int, random_seed: Any = None) -> drawing.Draws:
+    @property
+    def placed(self) -> tuple[Model, list[Group]]:
+        return placed(self.groups, with_all_data(self.model_now)) if self.has_local else super().placed
+
+    def draw(self, draws: int, random_seed: Any = None, model: Model | None = None) -> drawing.Draws:
         """Draw unconstrained positions.
 
         Parameters
@@ -114,6 +147,8 @@ class Scored(Grouped):
         draws : int
         random_seed : None, int, SeedSequence or Generator
             Default: the approximation's own stream goes on.
+        model : Model, optional
+            With the data for which local parameters are drawn. Default: all that there are.
 
         Returns
         -------
@@ -121,10 +156,16 @@ class Scored(Grouped):
             ``positions`` of shape (draws, ndim), ``logq`` of shape (draws,).
         """
         count("draws", draws, 1, MOST)
+        fitting = self._memory_for_draws(model) if self.has_local else self.fitting()
         if random_seed is not None:
-            return drawing.draw(self.fitting(), key_of(seed_sequences(random_seed, 1)[0]), 0, draws)
+            return drawing.draw(fitting, key_of(seed_sequences(random_seed, 1)[0]), 0, draws)
         first, self._drawn = self._drawn, self._drawn + draws
-        return drawing.draw(self.fitting(), key_of(self._sequence), first, draws)
+        return drawing.draw(fitting, key_of(self._sequence), first, draws)
+
+    def _memory_for_draws(self, model: Model | None) -> Drawing:
+        """Return memory for draws of all rows of some data."""
+        where, groups = self.placed if model is None else placed(self.groups, model)
+        return Drawing(where, groups, self._sequence, Settings(sgd()))
 
     # ---- densities
 
@@ -254,8 +295,9 @@ class Scored(Grouped):
             Data to take in the place of the model's.
         """
         self.needs_logq("a loss")
-        found = self.draw(draws)
-        densities = of_all_data(nodes.with_data(self.model, replacements)) if replacements else self.densities
+        model = with_all_data(nodes.with_data(self.model_now, replacements)) if replacements else None
+        found = self.draw(draws, model=model)
+        densities = self.densities if model is None else of_all_data(model, self.groups)
         logp = densities.at(found.positions)
         if beta != 1.0:
             logp = logp + (beta - 1.0) * densities.at(found.positions, PRIOR)
@@ -293,6 +335,10 @@ class Scored(Grouped):
         ----------
         fitting : Fitting
         """
+        if self.has_local:
+            return Psis(
+                np.nan, np.zeros(0), "local parameters are many, one for each row of all data; approx.khat finds it"
+            )
         if fitting.feeds and not fitting.feeds.are_few:
             return Psis(np.nan, np.zeros(0), "the data are many, and it takes all of them; approx.khat finds it")
         return self.judged_by(fitting.whole)

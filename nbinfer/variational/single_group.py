@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import MOST, count, from_zero, mapping
-from nbinfer.errors import ParametrizationError
+from nbinfer.errors import LocalGroupError, ParametrizationError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.random import Purpose, generator, key_of, seed_sequences
@@ -21,10 +21,29 @@ from nbinfer.variational.group import Group
 Floats = NDArray[np.float64]
 
 
-def refuse_local(local_rv: Any) -> None:
-    """Raise NotImplementedError if parameters are to be local."""
+def local_groups(local_rv: Any, model: Model) -> list[Group]:
+    """Return the local groups that `local_rv` asks for.
+
+    Parameters
+    ----------
+    local_rv : mapping of str to mapping, or None
+        Encoders by parameter of the family, by local parameter.
+    model : Model
+    """
+    given = mapping("local_rv", local_rv)
+    for name, params in given.items():
+        if not isinstance(params, Mapping):
+            raise TypeError(
+                f"local_rv[{name!r}] must map parameters of a family to encoders, {{'mu': f, 'rho': g}}, got "
+                f"{type(params).__name__}."
+            )
+    return [Group(name, params=params, model=model, local=True) for name, params in given.items()]
+
+
+def refuse_local(local_rv: Any, who: str) -> None:
+    """Raise LocalGroupError if parameters are to be local, where none can be."""
     if mapping("local_rv", local_rv):
-        raise NotImplementedError("local_rv comes with streaming data; all parameters of an approximation are global.")
+        raise LocalGroupError(f"local_rv: {who} has no local parameters; take nb.ADVI or another fit of KL for these.")
 
 
 class SingleGroupApproximation(Approximation):
@@ -33,7 +52,7 @@ class SingleGroupApproximation(Approximation):
     Parameters
     ----------
     local_rv : mapping, optional
-        Comes with streaming data.
+        Encoders of local parameters by name, ``{"z": {"mu": f, "rho": g}}``: each becomes a local group, see `Group`.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator
@@ -57,9 +76,11 @@ class SingleGroupApproximation(Approximation):
         start_sigma: float | Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
-        refuse_local(local_rv)
+        model = the_model(model)
+        local = local_groups(local_rv, model)
         group = Group(None, self.vfam, options=options, start=start, start_sigma=start_sigma)
-        super().__init__(group, the_model(model), random_seed)
+        left = len(local) < len(model.parameters)
+        super().__init__([group, *local] if left or not local else local, model, random_seed)
 
     def __getattr__(self, name: str) -> Any:
         if hasattr(type(self), name):  # a property that failed: its own error comes out
@@ -76,7 +97,7 @@ class MeanField(SingleGroupApproximation):  # numpydoc ignore=PR02
     Parameters
     ----------
     local_rv : mapping, optional
-        Comes with streaming data.
+        Encoders of local parameters by name, ``{"z": {"mu": f, "rho": g}}``: each becomes a local group, see `Group`.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator
@@ -102,7 +123,7 @@ class FullRank(SingleGroupApproximation):  # numpydoc ignore=PR02
     Parameters
     ----------
     local_rv : mapping, optional
-        Comes with streaming data.
+        Encoders of local parameters by name, ``{"z": {"mu": f, "rho": g}}``: each becomes a local group, see `Group`.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator
@@ -128,7 +149,7 @@ class LowRank(SingleGroupApproximation):  # numpydoc ignore=PR02
     Parameters
     ----------
     local_rv : mapping, optional
-        Comes with streaming data.
+        Encoders of local parameters by name, ``{"z": {"mu": f, "rho": g}}``: each becomes a local group, see `Group`.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator
@@ -157,7 +178,7 @@ class NormalizingFlow(SingleGroupApproximation):
     flow : str
         The formula, such as ``'scale-hh*4-loc'``, of the words planar, radial, hh, loc, scale and coupling.
     local_rv : mapping, optional
-        Comes with streaming data.
+        Encoders of local parameters by name, ``{"z": {"mu": f, "rho": g}}``: each becomes a local group, see `Group`.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator
@@ -262,7 +283,7 @@ class Empirical(SingleGroupApproximation):
         model: Model | None = None,
         random_seed: Any = None,
     ) -> None:
-        refuse_local(local_rv)
+        refuse_local(local_rv, "an empirical approximation")
         model = the_model(model)
         if (trace is None) == (size is None):
             raise ParametrizationError(f"pass trace or size, {'not both' if size is not None else 'got neither'}.")

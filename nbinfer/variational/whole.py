@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.errors import StreamingError
 from nbinfer.model import Model
 from nbinfer.variational.densities import PLAIN, Densities
 from nbinfer.variational.feeding import Feeds
+from nbinfer.variational.group import Group
+from nbinfer.variational.local import placed
 
 Floats = NDArray[np.float64]
 
@@ -43,14 +48,27 @@ def of_all_rows(model: Model) -> Model:
     return model if any(feed.whole is None for feed in model.definition.feeds.values()) else with_all_data(model)
 
 
-def of_all_data(model: Model) -> Densities:
+def of_all_data(model: Model, groups: Sequence[Group] = ()) -> Densities:
     """Return the density by all data, or an estimate by batches where not all of them are in memory.
 
     Parameters
     ----------
     model : Model
+    groups : sequence of Group, optional
+        Those of an approximation: parameters that are local have as many rows as the data then.
+
+    Raises
+    ------
+    StreamingError
+        If a group is local, and not all data are in memory.
     """
     model = of_all_rows(model)
+    if model.definition.feeds and any(group.is_local for group in groups):
+        raise StreamingError(
+            "local parameters have a value for each row of the data, and these are not all in memory: pass the rows "
+            "to predict for, sample_node(..., more_replacements={...}), or put them there by model.set_data."
+        )
+    model, _ = placed(groups, model)
     return BatchDensities(model) if model.definition.feeds else Densities(model)
 
 

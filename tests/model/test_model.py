@@ -180,7 +180,7 @@ BAD_MODELS = {
     "any arguments": (dict(logp=any_number), "must take 2 arguments"),
     "a derived parameter": (dict(logp=whole, derived={"a": whole}), "derived 'a' has the name of a parameter"),
     "derived is a function": (dict(logp=whole, derived=whole), "derived must map names to functions"),
-    "total_size of nothing": (dict(logp=whole, total_size={"y": 3}), "no likelihood term; terms: none"),
+    "total_size of nothing": (dict(logp=whole, total_size={"y": 3}), "no term of likelihood or prior; terms: none"),
     "total_size of zero": (dict(likelihood=whole, total_size=0), "must be a positive number, got 0"),
     "unknown allow_nan": (dict(logp=whole, allow_nan=["z"]), "allow_nan names no data"),
 }

@@ -7,6 +7,7 @@ import nbinfer as nb
 from nbinfer.errors import (
     BatchedGroupError,
     GroupError,
+    LocalGroupError,
     NbinferError,
     ParametrizationError,
     VariationalInferenceError,
@@ -114,7 +115,7 @@ def test_what_a_group_may_hold():
             group(names, "fr", rowwise=True)
     with pytest.raises(BatchedGroupError, match="empirical cannot approximate row by row"):
         group("m", params={"histogram": np.zeros((3, 6))}, rowwise=True)
-    with pytest.raises(NotImplementedError, match="local groups come with streaming data"):
+    with pytest.raises(LocalGroupError, match="a local group has encoders in the place of vfam='mf'"):
         group("x", "mf", local=True)
 
 

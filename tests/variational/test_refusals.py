@@ -154,7 +154,7 @@ def test_methods_by_name():
     assert nb.fit(3, method=inference, progressbar=False) is inference.approx
     with pytest.raises(TypeError, match="the inference object has start already"):
         nb.fit(3, method=inference, start={"a": 1.0})
-    with pytest.raises(NotImplementedError, match="local_rv comes with streaming data"):
+    with pytest.raises(TypeError, match=r"local_rv\['a'\] must map parameters of a family to encoders"):
         fit(several(), local_rv={"a": 1})
     with pytest.raises(TypeError, match="n, the number of iterations, comes first; pass model="):
         nb.fit(several(), 10)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nbinfer.autodiff.errors import ADError
@@ -84,10 +84,11 @@ def derive_now(derive: Callable[[], Sequence[Generated]]) -> Derivation:
     return Derivation(source, "", tuple(str(warning) for part in parts for warning in part.warnings), names, content)
 
 
-def derive_bounds(layout: Layout, data: Mapping[str, Type]) -> list[Generated]:
+def derive_bounds(layout: Layout, data: Mapping[str, Type], active: Collection[str] = ()) -> list[Generated]:
     """Derive, for each bound that is a function, ``pull(p, d, bar, grad)``.
 
-    It adds to `grad` the derivative of ``sum(bar * f(p, d))``, where `bar` is like the value between the bounds.
+    It adds to `grad` the derivative of ``sum(bar * f(p, d))``, where `bar` is like the value between the bounds; and to
+    another argument, `slopes`, that by the entries of the data that are `active`.
     """
     from nbinfer.autodiff import Type
     from nbinfer.autodiff.derive import derive_pullback
@@ -96,14 +97,14 @@ def derive_bounds(layout: Layout, data: Mapping[str, Type]) -> list[Generated]:
     found = []
     for p in layout.dependent:
         before = {name: types[name] for name in p.before._fields}
-        bar = Type("float", len(p.shape), _units(p.shape))
+        bar = Type("float", len(p.shape), units_of(p.shape))
         for argument, bound in p.functions.items():
             name = pull_name(argument, p)
-            found.append(_with_own_names(derive_pullback(bound, before, data, bar, name=name)))
+            found.append(own_names(derive_pullback(bound, before, data, bar, name=name, active=active)))
     return found
 
 
-def _with_own_names(part: Generated) -> Generated:
+def own_names(part: Generated) -> Generated:
     """Put a function's name before those of its globals: another derived function may use the same for other things."""
 
     def own(names: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def parameter_types(layout: Layout) -> dict[str, Type]:
     from nbinfer.autodiff import Type
 
     return {
-        p.name: Type("int" if p.support.discrete else "float", len(p.shape), _units(p.shape))
+        p.name: Type("int" if p.support.discrete else "float", len(p.shape), units_of(p.shape))
         for p in layout.parameters.values()
     }
 
@@ -129,13 +130,14 @@ def data_type(datum: Datum) -> Type:
     """Return what an entry of the data is to a derivation."""
     from nbinfer.autodiff import Type
 
-    return Type(datum.kind, 0, ()) if datum.scalar else Type(datum.kind, datum.array.ndim, _units(datum.array.shape))
+    return Type(datum.kind, 0, ()) if datum.scalar else Type(datum.kind, datum.array.ndim, units_of(datum.array.shape))
 
 
 def units_key(data: Iterable[Datum]) -> list[tuple[int, ...]]:
     """Return what derived code depends on beyond the types of the data: which axes have one element."""
-    return [() if d.scalar else _units(d.array.shape) for d in data]
+    return [() if d.scalar else units_of(d.array.shape) for d in data]
 
 
-def _units(shape: tuple[int, ...]) -> tuple[int, ...]:
+def units_of(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the axes that have one element."""
     return tuple(i for i, length in enumerate(shape) if length == 1)

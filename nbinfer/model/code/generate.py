@@ -52,6 +52,8 @@ def head(plan: Plan) -> str:
         classes.append(f'Gradients = namedtuple("Gradients", {_fields([p.name for p in layout.continuous])})')
     if (plan.data or not plan.flat) and not plan.bare_data:
         classes.append(f'Data = namedtuple("Data", {_fields([d.name for d in plan.data])})')
+    if plan.learnt:
+        classes.append(f'Slopes = namedtuple("Slopes", {_fields(list(plan.learnt))})')
     befores = [p.before for p in layout.dependent]
     classes += [f'{b.__name__} = namedtuple("{b.__name__}", {_fields(b._fields)})' for b in befores]
     newline = "\n"
@@ -147,7 +149,11 @@ def _fused(plan: Plan) -> str:
         lines += _pull(plan, p)
     lines.append("return total" if plan.flat else "return log_jacobian + total")
     comment = "Return the log density and overwrite `grad` with its gradient."
-    return function("fused", f"q, grad, {ARGUMENTS}", lines, comment)
+    return function("fused", f"q, grad, {ARGUMENTS}{_slopes(plan)}", lines, comment)
+
+
+def _slopes(plan: Plan) -> str:
+    return ", slopes" if plan.learnt else ""
 
 
 def _evaluation(plan: Plan) -> list[str]:
@@ -161,20 +167,27 @@ def _evaluation(plan: Plan) -> list[str]:
         return ["total = 0.0", *terms, "if math.isfinite(total):", gradient]
     if plan.flat:
         return [f"total = {NAME}(q, grad{', data' if 'data' in plan.flat else ''})"]
-    return [f"total = {NAME}(p, data, gradients, weights)"]
+    return [f"total = {NAME}(p, data, gradients, weights{_slopes(plan)})"]
 
 
 def _pull(plan: Plan, p: Parameter) -> list[str]:
     """Write statements that take the gradient of a parameter to its coordinates, and to those its bounds depend on."""
     layout = plan.layout
     known = [flat("q", p.q), flat("scratch", p.x), constants(plan, p)]
-    known.append(flat("scratch", shifted(p.x, layout.values)))
-    lines = []
+    own = shifted(p.x, layout.values)
+    known.append(flat("scratch", own))
+    # What adds the derivative of the log Jacobian knows no weight: all is divided by it before, and multiplied after.
+    weight = f"weights[{plan.jacobians[p.name]}]" if p.name in plan.jacobians else ""
+    lines = loop("scratch", own.start, own.stop, f"/= {weight}") if weight else []
     if p.support.bounds:
         place = shifted(p.b, layout.bounds_start + layout.bounds)
+        bars = slice(place.start, place.start + len(p.support.bounds) * p.elements)
+        scaled = loop("scratch", bars.start, bars.stop, f"*= {weight}") if weight else []
         lines.append(f"sensitivity_{p.name}({', '.join([*known, flat('scratch', place)])})")
+        lines += scaled
         for k, (argument, bound) in enumerate(p.support.bounds):
             if callable(bound):
                 bar = view("scratch", shifted(slice(0, p.elements), place.start + k * p.elements), p.shape)
-                lines.append(f"{pull_name(argument, p)}(p, data, {bar}, gradients)")
-    return [*lines, f"pullback_{p.name}({', '.join([*known, flat('grad', p.q)])})"]
+                lines.append(f"{pull_name(argument, p)}(p, data, {bar}, gradients{_slopes(plan)})")
+    lines.append(f"pullback_{p.name}({', '.join([*known, flat('grad', p.q)])})")
+    return lines + (loop("grad", p.q.start, p.q.stop, f"*= {weight}") if weight else [])

@@ -13,6 +13,10 @@ from nbinfer.model.layout import Layout, Parameter
 #: What the functions of a generated module take beside coordinates and gradient.
 ARGUMENTS = "z, data, weights, constants, scratch"
 
+#: Words of a context row, among those of `nbinfer.model.code.shells`: where gradients by entries of the data go, and
+#: how many numbers these are.
+SLOPES, N_SLOPES = 17, 18
+
 
 class Term(NamedTuple):
     """A piece of the density: the user's function, under its name in the module, with its weight."""
@@ -56,6 +60,10 @@ class Plan(NamedTuple):
         Text of what was derived: the gradient, unless it is `written`, and the pullbacks of bounds; '' if that failed.
     bounds : mapping
         Of bounds that are functions, by argument and parameter, the shape of what they return; None for a number.
+    jacobians : mapping of str to int
+        Of parameters that a term of the prior is named after, the index of its weight: that of the log Jacobian, too.
+    learnt : sequence of str
+        Entries of the data by which the density is differentiated, too.
     """
 
     layout: Layout
@@ -68,6 +76,8 @@ class Plan(NamedTuple):
     bare_data: bool = False
     derivatives: str = ""
     bounds: Mapping[tuple[str, str], tuple[int, ...] | None] = MappingProxyType({})
+    jacobians: Mapping[str, int] = MappingProxyType({})
+    learnt: Sequence[str] = ()
 
     @property
     def fuses(self) -> bool:
@@ -85,6 +95,18 @@ def view(array: str, place: slice, shape: tuple[int, ...], scalar_as_array: bool
 def flat(array: str, place: slice) -> str:
     """Write a view of a piece of a flat array as a flat array."""
     return f"part({array}, {place.start}, ({place.stop - place.start},))"
+
+
+def slopes(plan: Plan) -> list[str]:
+    """Write the statements that leave `slopes`, the named tuple of gradients by entries of the data."""
+    views, before = [], "0"
+    for name in plan.learnt:
+        views.append(f"part(slope, {before}, data.{name}.shape)")
+        before += f" + data.{name}.size"
+    return [
+        f"slope = floats_at(row[{SLOPES}], row[{N_SLOPES}])",
+        f"slopes = Slopes({', '.join(views)})",
+    ]
 
 
 def moved(p: Parameter) -> bool:
@@ -118,7 +140,8 @@ def constrain(plan: Plan, jacobian: bool = True, shown: bool = True) -> list[str
             lines += [f"if not settle_{p.name}({constants(plan, p)}):", "    return -np.inf"] if jacobian else []
         if moved(p):
             call = f"forward_{p.name}({flat('q', p.q)}, {flat('scratch', p.x)}, {constants(plan, p)})"
-            lines.append(f"log_jacobian += {call}" if jacobian else call)
+            weight = f"weights[{plan.jacobians[p.name]}] * " if p.name in plan.jacobians else ""
+            lines.append(f"log_jacobian += {weight}{call}" if jacobian else call)
             fields.append(view("scratch", p.x, p.shape))
         elif p.support.discrete:
             fields.append(view("z", p.z, p.shape))

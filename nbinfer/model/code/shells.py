@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nbinfer.model.code.plan import ARGUMENTS, Plan, constrain, function, loop, moved
+from nbinfer.model.code.plan import ARGUMENTS, Plan, constrain, function, loop, moved, slopes
 from nbinfer.model.data import view_source
 from nbinfer.model.layout import Layout
 
@@ -23,6 +23,9 @@ N_DATA, N_WEIGHTS, N_CONSTANTS, N_DISCRETE, N_SCRATCH, N_COLUMNS, ROW_SIZE = ran
 CONTEXT_WORDS = 24
 CONTEXT_VERSION = 1
 
+
+#: Statements that clear the gradients by entries of the data.
+_CLEARED = ["for i in range(slope.size):", "    slope[i] = 0.0"]
 
 #: Arguments of the C function that writes a row.
 _ROW = "n, q, out_row, context"
@@ -43,7 +46,7 @@ def c_function(name: str, arguments: str, lines: Sequence[str]) -> str:
 
 def _density(plan: Plan) -> list[str]:
     """Write the statements that leave `total` and, unless `grad` is 0, the gradient."""
-    call = f"(position, floats_at(grad, n), {ARGUMENTS})"
+    call = f"(position, floats_at(grad, n), {ARGUMENTS}{', slopes' if plan.learnt else ''})"
     if plan.fuses:
         place = f"row[{SCRATCH}] + {8 * plan.layout.trial_start}"
         return ["if grad == 0:", f"    grad = {place}", f"total = fused{call}"]
@@ -57,6 +60,7 @@ def _shell(plan: Plan, name: str, evaluate: Sequence[str]) -> str:
         f'"""C function: the log density at `q`{gradient}; -inf if a function raised."""',
         *unpack(plan, ["t", "f", "weights", "constants", "z", "scratch"]),
         *data_lines(plan),
+        *([*slopes(plan), *_CLEARED] if plan.learnt and name == "density" else []),
         "failed = False",
         "total = -np.inf",
         "try:",

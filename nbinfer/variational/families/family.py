@@ -75,6 +75,7 @@ GROUP = State(
         "n_noise": "i8",  # random numbers of a draw
         "entropy": "i8",  # how it contributes to gradients
         "logq": "f8",  # log density of the last draw
+        "weight": "f8",  # of that: how many groups like this one the group stands for
         "parameters": "i8",  # address of this group's
         "gradient": "i8",  # address of theirs, which `pull` adds to
     },

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nbinfer.arguments import flag, from_zero, mapping, numbers
-from nbinfer.errors import ParametrizationError
+from nbinfer.errors import LocalGroupError, ParametrizationError
 from nbinfer.random import generator, key_of, seed_sequences
 from nbinfer.variational.families.family import HALF_LOG_TWO_PI
 from nbinfer.variational.flows.layer import Floats, Layer, extent_of, refuse_too_few, rows_of
@@ -33,7 +33,7 @@ class AbstractFlow(Layer):
     batch_size : int, optional
         Number of rows that have parameters of their own; these are then the first axis of every parameter.
     local : bool
-        Comes with streaming data.
+        Whether the rows are those of a batch, and `params` what encoders give for them: both are needed then.
     random_seed : None, int, SeedSequence or Generator
         Of first values.
 
@@ -69,8 +69,12 @@ class AbstractFlow(Layer):
         local: bool = False,
         random_seed: Any = None,
     ) -> None:
-        if flag("local", local):
-            raise NotImplementedError("local flows come with streaming data; all flows are global.")
+        self.is_local: bool = flag("local", local) or (isinstance(z0, AbstractFlow) and z0.is_local)
+        if local and (params is None or (batch_size is None and not isinstance(z0, AbstractFlow))):
+            raise LocalGroupError(
+                f"a local {self.short_name} needs batch_size and params: what encoders give for each row of a batch. "
+                "In a fit that is nb.Group(..., params={0: {...}}, local=True)."
+            )
         self.parent = z0 if isinstance(z0, AbstractFlow) else None
         self.z0 = None if z0 is None or self.parent is not None else numbers("z0", z0)
         if self.parent is not None:
@@ -126,11 +130,6 @@ class AbstractFlow(Layer):
     def root(self) -> AbstractFlow:
         """The lowest flow."""
         return next(iter(self._below()), self)
-
-    @property
-    def is_local(self) -> bool:
-        """Whether it is local; none is yet."""
-        return False
 
     @property
     def formula(self) -> str:

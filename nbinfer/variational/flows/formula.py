@@ -143,7 +143,7 @@ class Formula:
         batch_size : int, optional
             Number of rows that have parameters of their own.
         local : bool
-            Comes with streaming data.
+            Whether the rows are those of a batch, see `AbstractFlow`.
         random_seed : None, int, SeedSequence or Generator
             Of first values.
 

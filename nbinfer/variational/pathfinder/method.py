@@ -7,25 +7,26 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from nbinfer.arguments import count, flag, from_zero
+from nbinfer.arguments import count, flag, from_zero, mapping
 from nbinfer.engine.driver import available_cores
 from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.progress import display_for
 from nbinfer.engine.starts import Start
 from nbinfer.engine.task import finished
 from nbinfer.engine.team import work
-from nbinfer.errors import FitError
+from nbinfer.errors import AEVBInferenceError, FitError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.random import key_of, seed_sequences
 from nbinfer.variational.callbacks import listed
-from nbinfer.variational.group import first_moments
 from nbinfer.variational.inference import Inference, calls_above
+from nbinfer.variational.local import refuse_subsampled
 from nbinfer.variational.objective import check_function_options
 from nbinfer.variational.operators import KL
 from nbinfer.variational.pathfinder.path import advance
 from nbinfer.variational.pathfinder.paths import Paths, Spread, starts_of
 from nbinfer.variational.pathfinder.search import PathMixture, Search, Settings, all_failed
+from nbinfer.variational.starts import first_moments
 
 #: Iterations of a path at most.
 _MOST = 2**24
@@ -42,7 +43,7 @@ class Pathfinder(Inference):
     Parameters
     ----------
     local_rv : mapping, optional
-        Comes with streaming data.
+        None: paths know no local parameters.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator
@@ -115,10 +116,13 @@ class Pathfinder(Inference):
         for name, (value, most) in counts.items():
             count(name, value, 1, most)
         from_zero("tolerance", tolerance)
+        if mapping("local_rv", local_rv):
+            raise AEVBInferenceError("local_rv: paths know no local parameters; take nb.ADVI or another fit of KL.")
         model = the_model(model)
         self._sequence = seed_sequences(random_seed, 1)[0]
         rank = max(1, min(2 * maxcor, model.dim))
         approx = PathMixture(local_rv, model, self._sequence, start, start_sigma, paths=n_paths, rank=rank)
+        refuse_subsampled(approx.groups, model)
         super().__init__(KL, approx)
         self._score = True  # whether `hist` is kept, as `begin` has it
         given = start is not None or start_sigma is not None

@@ -28,7 +28,7 @@ class PathMixture(SingleGroupApproximation):  # numpydoc ignore=PR02
     Parameters
     ----------
     local_rv : mapping, optional
-        Comes with streaming data.
+        None: paths know no local parameters.
     model : Model, optional
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator

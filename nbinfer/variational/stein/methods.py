@@ -152,7 +152,7 @@ class ASVGD(ImplicitGradient):
     kernel : Kernel or callable
         How much draws count for each other.
     local_rv : mapping, optional
-        Comes with streaming data.
+        None: the method knows no local parameters.
     model : Model, optional
         Default: that of `approx`, or of the enclosing ``with`` block.
     random_seed : None, int, SeedSequence or Generator

@@ -98,9 +98,9 @@ class KSDObjective(ObjectiveFunction):
     def obj_params(self) -> list[Shared]:
         return self.approx.params if self.approx.all_histograms else super().obj_params
 
-    def moved(self, more: Any) -> list[Group]:
+    def moved(self, more: Any, names: Sequence[str] = ()) -> list[Group]:
         """Return the groups whose parameters a fit moves: all, where they are particles."""
-        return list(self.approx.groups) if self.approx.all_histograms else super().moved(more)
+        return list(self.approx.groups) if self.approx.all_histograms else super().moved(more, names)
 
     def updates(  # type: ignore[override]
         self,

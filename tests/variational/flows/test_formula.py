@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
-from nbinfer.errors import ParametrizationError
+from nbinfer.errors import LocalGroupError, ParametrizationError
 from nbinfer.variational.flows import (
     AbstractFlow,
     CouplingFlow,
@@ -169,8 +169,12 @@ def test_flows_refuse_what_does_not_fit():
         Formula("scale")(dim=2, params={0: {"loc": [0.0, 0.0]}})
     with pytest.raises(TypeError, match="a flow needs z0 or dim"):
         LocFlow()
-    with pytest.raises(NotImplementedError, match="local flows come with streaming data"):
-        LocFlow(dim=2, local=True)
+    for options in ({}, {"batch_size": 3}, {"params": {"loc": [0.0, 0.0]}}):
+        with pytest.raises(LocalGroupError, match="a local loc needs batch_size and params"):
+            LocFlow(dim=2, local=True, **options)
+    local = LocFlow(dim=2, local=True, batch_size=3, params={"loc": np.zeros((3, 2))})
+    assert local.is_local
+    assert LocFlow(local, params={"loc": np.zeros((3, 2))}).is_local
     two, rows = LocFlow(dim=2), LocFlow(dim=2, batch_size=3)
     for method, name in ((two.forward_pass, "z0"), (two.inverse_pass, "z"), (two.logq, "z")):
         for points in (np.zeros((4, 3)), np.zeros((4, 1)), 1.0):

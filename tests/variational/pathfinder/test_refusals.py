@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
-from nbinfer.errors import ConvergenceWarning, FitError, ParametrizationError
+from nbinfer.errors import AEVBInferenceError, ConvergenceWarning, FitError, ParametrizationError
 from tests.engine.interrupts import Presses
 from tests.variational.targets import FIVE, conjugate, regression
 
@@ -87,7 +87,7 @@ def test_what_the_model_raises_arrives():
         ({"tolerance": -1.0}, ValueError, "tolerance must be a finite number from 0 on, got -1.0"),
         ({"start": {"nu": 1.0}}, ValueError, "nu"),
         ({"start_sigma": -1.0}, ParametrizationError, r"start_sigma\['mu'\] must be positive"),
-        ({"local_rv": {"mu": 1}}, NotImplementedError, "local_rv comes with streaming data"),
+        ({"local_rv": {"mu": 1}}, AEVBInferenceError, "local_rv: paths know no local parameters"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options, error, message):
