@@ -87,6 +87,8 @@ class StreamingError(NbinferError, RuntimeError):
 
 class TraceFileError(NbinferError, OSError):
     """A file of draws cannot be read or written: it is damaged, of another kind, or in use."""
+class BackendError(NbinferError, ValueError):
+    """Where draws are to go, or come from, there is something else than is wanted."""
 
 
 class NbinferWarning(UserWarning):
