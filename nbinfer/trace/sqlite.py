@@ -85,11 +85,10 @@ class SQLite(Records):
             self._page = known.joined(kinds, numbers, self.path)
             for group, of_group in kinds.items():
                 for name, kind in of_group.items():
-                    columns = ", ".join(map(_quoted, flat_names("v", kind.shape)))
-                    table = _quoted(_table(group, name))
+                    columns = ", ".join(["draw INTEGER", "chain INTEGER", *_columns(kind.shape)])
                     base.execute(
-                        f"CREATE TABLE IF NOT EXISTS {table} "
-                        f"(recid INTEGER PRIMARY KEY AUTOINCREMENT, draw INTEGER, chain INTEGER, {columns})"
+                        f"CREATE TABLE IF NOT EXISTS {_quoted(_table(group, name))} "
+                        f"(recid INTEGER PRIMARY KEY AUTOINCREMENT, {columns})"
                     )
             _write_page(base, self._page)
             self._next = {
@@ -106,7 +105,7 @@ class SQLite(Records):
                 for name, array in arrays.items():
                     flat = array.reshape(len(array), -1)
                     marks = ", ".join("?" * (2 + flat.shape[1]))
-                    columns = ", ".join(["draw", "chain", *map(_quoted, flat_names("v", array.shape[1:]))])
+                    columns = ", ".join(["draw", "chain", *_columns(array.shape[1:])])
                     base.executemany(
                         f"INSERT INTO {_quoted(_table(group, name))} ({columns}) VALUES ({marks})",
                         ((first + k, number, *row) for k, row in enumerate(flat.tolist())),
@@ -198,6 +197,11 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def _columns(shape: tuple[int, ...]) -> list[str]:
+    """Return the columns of values; they have no type, with which SQLite would turn -0.0 into 0."""
+    return [_quoted(name) for name in flat_names("v", shape)]
+
+
 def _table(group: str, name: str) -> str:
     return name if group == "posterior" else f"{group}/{name}"
 
@@ -239,9 +243,9 @@ def _values(
     base: sqlite3.Connection, group: str, name: str, kind: Kind, number: int, burn: int, thin: int
 ) -> NDArray[Any]:
     """Return what a table has of a chain, shape (row, ...)."""
-    columns = ", ".join(map(_quoted, flat_names("v", kind.shape)))
+    columns = ", ".join(["draw", *_columns(kind.shape)])
     which = "" if group.startswith("warmup_") else f" AND draw >= {burn} AND (draw - {burn}) % {thin} = 0"
     rows = base.execute(
         f"SELECT {columns} FROM {_quoted(_table(group, name))} WHERE chain = ?{which} ORDER BY draw", (number,)
     ).fetchall()
-    return np.array(rows, kind.dtype).reshape(len(rows), *kind.shape)
+    return np.array([row[1:] for row in rows], kind.dtype).reshape(len(rows), *kind.shape)
