@@ -44,7 +44,7 @@ class Running(Task[Trace]):
                 self.say(f"the run goes on with other versions, {'; '.join(sampling.news)}; so far draws are equal.",
                          NbinferWarning)  # fmt: skip
             sampling.limit(deadline, self._limits.max_evals)
-            sampling.chains.on_divergence = self._on_divergence()
+            sampling.chains.on_divergence, sampling.chains.on_look = self._on_divergence(), self._hand_on
             outcome = run(sampling.chains, sampling.tune + sampling.draws, self._cores, self._display)
         trace = self._trace()
         ended = self._ended(trace)
@@ -56,12 +56,27 @@ class Running(Task[Trace]):
             self._report(trace, ended)
         self._close(trace, ended)
 
+    def _hand_on(self, last: bool = False) -> bool:
+        """Have the store see what is finished; tell whether it has failed, which ends the run."""
+        try:
+            self._sampling.look(last)
+        except Exception as error:
+            self.error = self.error or error
+            self._sampling.chains.on_look = None
+            return True
+        return False
+
     def _close(self, trace: Trace, ended: str) -> None:
         """Let the store know; one that was refused stays as it is."""
         if isinstance(self.error, ResumeError):
             self._sampling.store.discard()
-        else:
+            return
+        if self._sampling.chains.on_look is not None:
+            self._hand_on(last=True)
+        try:
             self._sampling.close(trace, "error" if self.error else ended)
+        except Exception as error:
+            self.error = self.error or error
 
     def _trace(self) -> Trace:
         return self._sampling.trace(self._sampling.seconds_before + time.perf_counter() - self._begin)

@@ -212,6 +212,10 @@ class Sampling:
             self.store.notes[NOTE] = recipe_of(self.bound.definition, assigned, self._run, plan)
             self.chains.keep_snapshots().keep(self.chains.state)
 
+    def look(self, last: bool = False) -> None:
+        """Have the store see what is finished."""
+        self.store.look(*self._progress(), last=last)
+
     def close(self, trace: Trace, ended: str) -> None:
         """Leave with the store what a trace of the run knows, and how it ended; nothing is drawn any more."""
         self.store.describe(trace)

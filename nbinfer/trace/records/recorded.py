@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.trace.backend import Backend
-from nbinfer.trace.pages import Kinds, Rows, kinds_of, notes_of
+from nbinfer.trace.records.pages import Kinds, Rows, kinds_of, notes_of
 from nbinfer.trace.rows import Counts
 from nbinfer.trace.store import MemoryStore
 from nbinfer.trace.trace import Trace
@@ -29,8 +28,10 @@ class Records(Backend):
 
     Parameters
     ----------
-    vars, thin
-        See `Backend`.
+    vars : sequence of str, optional
+        Names of the parameters and derived quantities to keep. Default: all.
+    thin : int
+        Of how many draws after warm-up one is kept, the last of each group.
     """
 
     def open(self, chains: int, tune: int, draws: int) -> Recorded:
@@ -62,13 +63,21 @@ class Recorded(MemoryStore):
 
     def __init__(self, to: Records, chains: int, tune: int, draws: int, thin: int = 1) -> None:
         super().__init__(chains, tune, draws, thin)
-        self._to, self._numbers, self._looked = to, list(range(chains)), time.monotonic()
+        self._to, self._looked = to, time.monotonic()
+        self._trace: Trace | None = None
         self._handed = np.zeros((2, chains), np.int64)  # rows of warm-up, and after it
+
+    def describe(self, trace: Trace) -> None:
+        """Take over what a trace of the run knows."""
+        self._trace = trace
 
     def ready(self) -> None:
         """Have the back end make ready."""
-        self._numbers = json.loads(self.notes.get("chain_ids", json.dumps(self._numbers)))
         self._to.begin(kinds_of(self.groups), self._numbers, self.rows_in("posterior"))
+
+    @property
+    def _numbers(self) -> list[int]:
+        return list(range(self.chains)) if self._trace is None else self._trace.chain_ids
 
     def look(self, done: Counts, skipped: Counts | int = 0, last: bool = False) -> None:
         """Hand on what has been finished since the last time; not too often, but for the last time."""
@@ -85,9 +94,9 @@ class Recorded(MemoryStore):
                         self._to.write(self._numbers[chain], part)
         self._looked = time.monotonic()
 
-    def close(self) -> None:
+    def close(self, finished: bool = True) -> None:
         """Have the back end finish."""
-        self._to.finish({name: json.loads(text) for name, text in self.notes.items()})
+        self._to.finish({} if self._trace is None else notes_of(self._trace))
 
 
 class Handed(Records):
@@ -101,8 +110,10 @@ class Handed(Records):
     Parameters
     ----------
     taker : object
-    vars, thin
-        See `Backend`.
+    vars : sequence of str, optional
+        Names of the parameters and derived quantities to keep. Default: all.
+    thin : int
+        Of how many draws after warm-up one is kept, the last of each group.
     """
 
     def __init__(self, taker: Any, vars: Sequence[str] | None = None, *, thin: int = 1) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.errors import BackendError
+from nbinfer.trace import about
 from nbinfer.trace.names import listed
 from nbinfer.trace.rows import unfinished
 from nbinfer.trace.trace import Trace
@@ -85,15 +86,8 @@ class Page(NamedTuple):
 
 def notes_of(trace: Trace) -> dict[str, Any]:
     """Return what is to be known of a trace beside its rows, as JSON has it."""
-    observed = {n: [a.dtype.name, a.shape, a.ravel().tolist()] for n, a in trace.observed_data.items()}
-    about = {"attrs": trace.attrs, "interrupted": trace.interrupted, "observed_data": observed, "dims": trace.dims}
-    plain: dict[str, Any] = json.loads(json.dumps(about, default=_plain))
-    return plain
-
-
-def _plain(value: Any) -> Any:
-    """Return a NumPy number or array as Python has it."""
-    return value.tolist() if hasattr(value, "tolist") else str(value)
+    observed = {name: (a.dtype.name, a.shape, a.ravel().tolist()) for name, a in trace.observed_data.items()}
+    return {"about": json.loads(about.text_of(trace)), "observed_data": observed}
 
 
 def flat_names(name: str, shape: tuple[int, ...]) -> list[str]:
@@ -132,9 +126,16 @@ def assembled(pieces: Mapping[str, Sequence[Rows]], numbers: Sequence[int], note
                     whole[chain, : done[warm][chain]] = rows[name][: done[warm][chain]]
                 groups[group][name] = whole
     observed = notes.get("observed_data", {})
-    return Trace(
+    known = about.from_text(json.dumps(notes.get("about", {})))
+    trace = Trace(
         **groups,
         observed_data={n: np.array(values, dtype).reshape(shape) for n, (dtype, shape, values) in observed.items()},
-        tune_done=done[True], draws_done=done[False], chain_ids=numbers, attrs=notes.get("attrs"),
-        interrupted=notes.get("interrupted", True), dims=notes.get("dims"),
-    )  # fmt: skip
+        tune_done=done[True],
+        draws_done=done[False],
+        **{"interrupted": True} | about.arguments_of(known) | {"chain_ids": list(numbers)},
+    )
+    if known and known["chain_ids"] != trace.chain_ids:  # a later run has added to some of the chains
+        trace.metric = None
+    elif known and known["draws_done"] == trace.draws_done.tolist():
+        trace.report = about.report_of(known, trace)
+    return trace

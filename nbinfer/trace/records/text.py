@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.arguments import path_of
 from nbinfer.errors import BackendError
-from nbinfer.trace.pages import Kind, Kinds, Page, Rows, assembled, flat_names
-from nbinfer.trace.records import Records, hand_over
+from nbinfer.trace.records.pages import Kind, Kinds, Page, Rows, assembled, flat_names
+from nbinfer.trace.records.recorded import Records, hand_over
 from nbinfer.trace.trace import Trace
 
 _PAGE = "trace.json"
@@ -32,8 +33,10 @@ class Text(Records):
     ----------
     name : str or path
         Of the folder. Draws are added to what is there, if it has the same chains' variables, types and shapes.
-    vars, thin
-        See `Backend`.
+    vars : sequence of str, optional
+        Names of the parameters and derived quantities to keep. Default: all.
+    thin : int
+        Of how many draws after warm-up one is kept, the last of each group.
 
     Raises
     ------
@@ -54,7 +57,7 @@ class Text(Records):
         self, name: str | os.PathLike[str] = "mcmc", vars: Sequence[str] | None = None, *, thin: int = 1
     ) -> None:
         super().__init__(vars, thin=thin)
-        self.folder = Path(name)
+        self.folder = path_of("name", name)
 
     def check(self) -> None:
         """Raise BackendError if something else is in the way."""
@@ -110,7 +113,7 @@ def load(name: str | os.PathLike[str]) -> Trace:
     BackendError
         If it holds something else.
     """
-    folder = Path(name)
+    folder = path_of("name", name)
     if not folder.exists():
         raise FileNotFoundError(f"there is no folder {folder}.")
     if not (folder / _PAGE).exists():

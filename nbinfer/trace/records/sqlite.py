@@ -10,21 +10,23 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import words
+from nbinfer.arguments import path_of, words
 from nbinfer.errors import BackendError
 from nbinfer.trace.names import listed
-from nbinfer.trace.pages import Kind, Kinds, Page, Rows, assembled, flat_names
-from nbinfer.trace.records import Records, hand_over
+from nbinfer.trace.records.pages import Kind, Kinds, Page, Rows, assembled, flat_names
+from nbinfer.trace.records.recorded import Records, hand_over
 from nbinfer.trace.rows import whole_number
 from nbinfer.trace.trace import Trace
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _PATIENCE = 60.0  # seconds to wait for somebody else who has locked the file
 _MOST = 1997  # values in a row: SQLite's tables have 2000 columns at most
@@ -38,8 +40,10 @@ class SQLite(Records):
     name : str or path
         Of the file; ``.sqlite`` is added to a name without a suffix. Draws are added to what is there, if it has the
         same variables, types and shapes.
-    vars, thin
-        See `Backend`.
+    vars : sequence of str, optional
+        Names of the parameters and derived quantities to keep. Default: all.
+    thin : int
+        Of how many draws after warm-up one is kept, the last of each group.
 
     Raises
     ------
@@ -60,7 +64,7 @@ class SQLite(Records):
         self, name: str | os.PathLike[str] = "mcmc", vars: Sequence[str] | None = None, *, thin: int = 1
     ) -> None:
         super().__init__(vars, thin=thin)
-        path = Path(name)
+        path = path_of("name", name)
         self.path = path if path.suffix else path.with_suffix(".sqlite")
 
     def check(self) -> None:
@@ -185,6 +189,8 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
     The journal that SQLite rolls back with is its default, and works on network disks, too.
     """
+    import sqlite3
+
     base = sqlite3.connect(path, timeout=_PATIENCE, isolation_level="IMMEDIATE")
     try:
         with base:
@@ -212,6 +218,8 @@ def _is_ours(base: sqlite3.Connection) -> bool:
 
 def _page(base: sqlite3.Connection, path: Path) -> Page:
     """Return what is known of a trace; raise BackendError if there is none."""
+    import sqlite3
+
     try:
         ours = _is_ours(base)
     except sqlite3.DatabaseError as error:

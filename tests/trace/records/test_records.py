@@ -1,17 +1,17 @@
 """Back ends that take draws row by row: what they write reads back bit for bit, and only what is whole counts."""
 
 import csv
-import json
 import sqlite3
 
 import numpy as np
 import pytest
 
 from nbinfer.errors import BackendError
-from nbinfer.trace import Trace, fill_value, sqlite, text
-from nbinfer.trace.records import Handed
-from nbinfer.trace.sqlite import SQLite
-from nbinfer.trace.text import Text
+from nbinfer.trace import Trace, fill_value
+from nbinfer.trace.records import sqlite, text
+from nbinfer.trace.records.recorded import Handed
+from nbinfer.trace.records.sqlite import SQLite
+from nbinfer.trace.records.text import Text
 
 ODD = [np.nan, -0.0, np.inf, -np.inf, 5e-324, np.nextafter(1.0, 2.0), 1e308, -1 / 3]
 
@@ -132,7 +132,7 @@ def recorded(backend, chains=2, tune=2, draws=6):
     store.array("posterior", "x", (), float)[...] = np.arange(chains * (draws // backend.thin)).reshape(chains, -1)
     for group in ("warmup_sample_stats", "sample_stats"):
         store.array(group, "lp", (), float)[...] = 0.5
-    store.notes["chain_ids"] = json.dumps([3, 7])
+    store.describe(Trace({"x": np.zeros((2, 0))}, chain_ids=[3, 7]))
     store.ready()
     return store
 
