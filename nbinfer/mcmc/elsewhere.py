@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import pickle
 import time
 from collections.abc import Mapping
@@ -82,10 +84,8 @@ def drawn(part: Part) -> Drawn:
     chains, outcome = sampling.chains, Outcome()
     chains.deadline = time.monotonic() + part.end - time.time()
     work.load()
-    try:
+    with contextlib.suppress(KeyboardInterrupt):  # whoever pressed it wants what there is
         outcome = run(chains, sampling.tune + sampling.draws, 1, Silent())
-    except KeyboardInterrupt:  # whoever pressed it wants what there is
-        pass
     error = outcome.error
     if error is not None:
         if outcome.job is not None and outcome.point is not None:
@@ -118,15 +118,14 @@ def draw_elsewhere(sampling: Sampling, executor: Executor, display: Display) -> 
     outcome : Outcome
     """
     chains = sampling.chains
-    bounds = chains.units.tolist()
-    units = [slice(first, end) for first, end in zip(bounds[:-1], bounds[1:], strict=True)]
+    units = [slice(first, end) for first, end in itertools.pairwise(chains.units.tolist())]
     end = time.time() + chains.deadline - time.monotonic()
 
     def take(k: int, back: Drawn) -> BaseException | None:
         sampling.take(units[k], back.groups, back.blocks, back.progress)
         return back.error
 
-    pieces = [sampling.part(unit, end) for unit in units]
+    pieces = [Part(*sampling.part(unit), end) for unit in units]
     outcome = run_elsewhere(chains, executor, drawn, pieces, take, display)
     outcome.interrupted = bool((chains.progress["done"] < sampling.tune + sampling.draws).any())
     return outcome

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 
 import numpy as np
 
@@ -13,8 +14,10 @@ from nbinfer.engine.progress import Display
 from nbinfer.engine.task import Task
 from nbinfer.errors import ConvergenceWarning, NbinferWarning, ResumeError, SamplingError
 from nbinfer.mcmc.arguments import Limits
+from nbinfer.mcmc.elsewhere import draw_elsewhere
 from nbinfer.mcmc.sampling import Sampling, divergence_error
 from nbinfer.trace import Trace
+from nbinfer.trace.merge import joined
 
 
 class Running(Task[Trace]):
@@ -27,11 +30,24 @@ class Running(Task[Trace]):
         Chains that run at the same time.
     display : Display
     limits : Limits
+    executor : Executor, optional
+        What draws the chains. Default: threads of this process.
+    before : Trace, optional
+        Draws of the same chains that these follow.
     """
 
-    def __init__(self, sampling: Sampling, cores: int, display: Display, limits: Limits) -> None:
+    def __init__(
+        self,
+        sampling: Sampling,
+        cores: int,
+        display: Display,
+        limits: Limits,
+        executor: Executor | None = None,
+        before: Trace | None = None,
+    ) -> None:
         super().__init__(depth=2)
         self._sampling, self._cores, self._display, self._limits = sampling, cores, display, limits
+        self._executor, self._before = executor, before
         self._begin = time.perf_counter()
 
     def work(self) -> None:
@@ -45,7 +61,7 @@ class Running(Task[Trace]):
                          NbinferWarning)  # fmt: skip
             sampling.limit(deadline, self._limits.max_evals)
             sampling.chains.on_divergence, sampling.chains.on_look = self._on_divergence(), self._hand_on
-            outcome = run(sampling.chains, sampling.tune + sampling.draws, self._cores, self._display)
+            outcome = self._run_chains()
         trace = self._trace()
         ended = self._ended(trace)
         if ended in Limits._fields:
@@ -55,6 +71,11 @@ class Running(Task[Trace]):
         if self.error is None and not self.left:
             self._report(trace, ended)
         self._close(trace, ended)
+
+    def _run_chains(self) -> Outcome:
+        if self._executor is not None:
+            return draw_elsewhere(self._sampling, self._executor, self._display)
+        return run(self._sampling.chains, self._sampling.tune + self._sampling.draws, self._cores, self._display)
 
     def _hand_on(self, last: bool = False) -> bool:
         """Have the store see what is finished; tell whether it has failed, which ends the run."""
@@ -79,7 +100,8 @@ class Running(Task[Trace]):
             self.error = self.error or error
 
     def _trace(self) -> Trace:
-        return self._sampling.trace(self._sampling.seconds_before + time.perf_counter() - self._begin)
+        trace = self._sampling.trace(self._sampling.seconds_before + time.perf_counter() - self._begin)
+        return trace if self._before is None else joined([self._before, trace])
 
     def _ended(self, trace: Trace) -> str:
         """Say what has ended the run: "finished", the name of a limit, or "interrupted"."""
