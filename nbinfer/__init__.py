@@ -53,7 +53,7 @@ from nbinfer.model.support.supports import (
     upper,
 )
 from nbinfer.streaming import GeneratorAdapter, Minibatch, align_minibatches, generator
-from nbinfer.trace import HDF5, MultiTrace, Trace, load, merge_traces, trace_cov
+from nbinfer.trace import HDF5, MultiTrace, SQLite, Text, Trace, load, merge_traces, trace_cov
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import check_grad, custom_vjp, grad, value_and_grad
@@ -156,12 +156,14 @@ __all__ = [
     "ObjectiveFunction",
     "Operator",
     "Pathfinder",
+    "SQLite",
     "SampleAverageKL",
     "ScoreDivergence",
     "Slice",
     "Stein",
     "StretchMove",
     "TestFunction",
+    "Text",
     "Trace",
     "Tracker",
     "__version__",

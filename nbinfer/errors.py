@@ -85,8 +85,8 @@ class StreamingError(NbinferError, RuntimeError):
     """Data that come in batches end: a generator has no more, or what batches are taken from has shrunk."""
 
 
-class TraceFileError(NbinferError, OSError):
-    """A file of draws cannot be read or written: it is damaged, of another kind, or in use."""
+class BackendError(NbinferError, OSError):
+    """What takes draws, or gives them back, is damaged, of another kind than is wanted, or in use."""
 
 
 class NbinferWarning(UserWarning):

@@ -171,6 +171,8 @@ def catalogue():
             ),
         ),
         "HDF5": (nb.HDF5, {"path": "run.nc"}),
+        "SQLite": (nb.SQLite, {"name": "run.sqlite"}),
+        "Text": (nb.Text, {"name": "run"}),
         "load": (nb.load, {"path": saved(trace)}),
         "settled_step": (trace.settled_step, {"chain": None}),
         "find_map": (nb.find_map, {"model": model, "progressbar": False}),

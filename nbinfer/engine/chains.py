@@ -78,6 +78,8 @@ class Chains(Jobs):
     steps : list of Placed
     on_divergence : callable or None
         Called with (chain, divergences) when a chain has new divergences; True stops the run.
+    on_look : callable or None
+        Called now and then while the run goes on; True stops it.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Chains(Jobs):
         plan.link(CHAIN.offset("statistics"), ROW, 0)
         super().__init__(bound, plan, header, advance.address, numbers, keys, Progress, words)
         self.on_divergence: Callable[[int, int], bool] | None = None
+        self.on_look: Callable[[], bool] | None = None
         self._seen = np.zeros(len(self), np.int64)
         self._columns: list[np.ndarray] = []
         self._peer_tables: dict[int, np.ndarray] = {}
@@ -213,11 +216,12 @@ class Chains(Jobs):
         return [Phase(move.address, address_of(part), len(part)) for part in np.split(members, [self.half])]
 
     def look(self) -> bool:
-        """Tell of new divergences."""
+        """Tell of new divergences, and whoever else wants to look."""
         divergences = self.progress["divergences"].copy()
         new, self._seen = np.flatnonzero(divergences > self._seen), divergences
         tell = self.on_divergence
-        return tell is not None and any([tell(int(chain), int(divergences[chain])) for chain in new])  # noqa: C419
+        told = [tell(int(chain), int(divergences[chain])) for chain in new] if tell is not None else []
+        return any([*told, self.on_look is not None and self.on_look()])
 
     def failure(self, job: int) -> tuple[BaseException, Point]:
         """Return what the user's functions raise where a step failed, or what its status means; and where that was."""

@@ -15,12 +15,16 @@ from nbinfer.model import Model, default_model
 from nbinfer.model.default import the_model
 from nbinfer.trace.backend import Backend, Memory
 from nbinfer.trace.disk import HDF5
+from nbinfer.trace.records import Handed, SQLite, Text
 
 #: Iterations of warm-up, at most where it ends as soon as it may.
 MOST_TUNE = 1000
 
 #: How names of files end that mean `HDF5`.
 HDF5_SUFFIXES = (".nc", ".h5", ".hdf5")
+
+#: Back ends that have names; they write to a file, or a folder, called "mcmc" where the process is.
+NAMED: Mapping[str, type[Backend]] = {"text": Text, "sqlite": SQLite, "hdf5": HDF5}
 
 
 def model_and_draws(model: Any, draws: Any) -> tuple[Model, Any]:
@@ -131,15 +135,21 @@ def options_for(nuts_kwargs: Any, step_kwargs: Any) -> dict[str, dict[str, Any]]
 
 def destination(model: Model, trace: Any) -> tuple[Backend, set[str] | None]:
     """Return the back end that `trace` means, and the names that it keeps; None for all."""
-    backend = trace if isinstance(trace, Backend) else _named(trace) or Memory(_names(trace))
+    backend = _backend(trace) or Memory(_names(trace))
     kept = _known(model, backend.vars)
     backend.admit([name for name in (*model.parameters, *model.derived) if kept is None or name in kept])
     backend.check()
     return backend, kept
 
 
-def _named(trace: Any) -> Backend | None:
-    """Return the back end that writes to a file of that name; None if `trace` is no name of a file."""
+def _backend(trace: Any) -> Backend | None:
+    """Return the back end that `trace` names, or is; None if it is neither."""
+    if isinstance(trace, Backend):
+        return trace
+    if all(callable(getattr(trace, name, None)) for name in ("setup", "record", "close")):
+        return Handed(trace)
+    if isinstance(trace, str) and trace in NAMED:
+        return NAMED[trace]()
     if isinstance(trace, os.PathLike) or (isinstance(trace, str) and PurePath(trace).suffix):
         if PurePath(trace).suffix not in HDF5_SUFFIXES:
             raise ValueError(f"a file for draws is named {' or '.join(HDF5_SUFFIXES)} at its end, got {str(trace)!r}.")
@@ -152,7 +162,9 @@ def kept_names(model: Model, trace: Any) -> set[str] | None:
     return _known(model, _names(trace, ""))
 
 
-def _names(trace: Any, also: str = ", the name of a file such as 'run.nc', or a back end") -> list[str] | None:
+def _names(
+    trace: Any, also: str = ", the name of a file such as 'run.nc', 'text', 'sqlite' or a back end"
+) -> list[str] | None:
     """Return a list of names as it is, or complain."""
     if trace is None:
         return None

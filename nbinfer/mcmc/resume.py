@@ -64,7 +64,7 @@ def resume(
 
     Raises
     ------
-    FileNotFoundError, TraceFileError
+    FileNotFoundError, BackendError
         If there is no such file, or it is damaged, of another kind, or written to by another run.
     ResumeError
         If model, data, steps or what they are made with are not those of the run: it says what differs. If the run is

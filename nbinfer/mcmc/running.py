@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 
 import numpy as np
 
@@ -13,8 +14,10 @@ from nbinfer.engine.progress import Display
 from nbinfer.engine.task import Task
 from nbinfer.errors import ConvergenceWarning, NbinferWarning, ResumeError, SamplingError
 from nbinfer.mcmc.arguments import Limits
+from nbinfer.mcmc.elsewhere import draw_elsewhere
 from nbinfer.mcmc.sampling import Sampling, divergence_error
 from nbinfer.trace import Trace
+from nbinfer.trace.merge import joined
 
 
 class Running(Task[Trace]):
@@ -27,11 +30,24 @@ class Running(Task[Trace]):
         Chains that run at the same time.
     display : Display
     limits : Limits
+    executor : Executor, optional
+        What draws the chains. Default: threads of this process.
+    before : Trace, optional
+        Draws of the same chains that these follow.
     """
 
-    def __init__(self, sampling: Sampling, cores: int, display: Display, limits: Limits) -> None:
+    def __init__(
+        self,
+        sampling: Sampling,
+        cores: int,
+        display: Display,
+        limits: Limits,
+        executor: Executor | None = None,
+        before: Trace | None = None,
+    ) -> None:
         super().__init__(depth=2)
         self._sampling, self._cores, self._display, self._limits = sampling, cores, display, limits
+        self._executor, self._before = executor, before
         self._begin = time.perf_counter()
 
     def work(self) -> None:
@@ -44,8 +60,8 @@ class Running(Task[Trace]):
                 self.say(f"the run goes on with other versions, {'; '.join(sampling.news)}; so far draws are equal.",
                          NbinferWarning)  # fmt: skip
             sampling.limit(deadline, self._limits.max_evals)
-            sampling.chains.on_divergence = self._on_divergence()
-            outcome = run(sampling.chains, sampling.tune + sampling.draws, self._cores, self._display)
+            sampling.chains.on_divergence, sampling.chains.on_look = self._on_divergence(), self._hand_on
+            outcome = self._run_chains()
         trace = self._trace()
         ended = self._ended(trace)
         if ended in Limits._fields:
@@ -56,15 +72,36 @@ class Running(Task[Trace]):
             self._report(trace, ended)
         self._close(trace, ended)
 
+    def _run_chains(self) -> Outcome:
+        if self._executor is not None:
+            return draw_elsewhere(self._sampling, self._executor, self._display)
+        return run(self._sampling.chains, self._sampling.tune + self._sampling.draws, self._cores, self._display)
+
+    def _hand_on(self, last: bool = False) -> bool:
+        """Have the store see what is finished; tell whether it has failed, which ends the run."""
+        try:
+            self._sampling.look(last)
+        except Exception as error:
+            self.error = self.error or error
+            self._sampling.chains.on_look = None
+            return True
+        return False
+
     def _close(self, trace: Trace, ended: str) -> None:
         """Let the store know; one that was refused stays as it is."""
         if isinstance(self.error, ResumeError):
             self._sampling.store.discard()
-        else:
+            return
+        if self._sampling.chains.on_look is not None:
+            self._hand_on(last=True)
+        try:
             self._sampling.close(trace, "error" if self.error else ended)
+        except Exception as error:
+            self.error = self.error or error
 
     def _trace(self) -> Trace:
-        return self._sampling.trace(self._sampling.seconds_before + time.perf_counter() - self._begin)
+        trace = self._sampling.trace(self._sampling.seconds_before + time.perf_counter() - self._begin)
+        return trace if self._before is None else joined([self._before, trace])
 
     def _ended(self, trace: Trace) -> str:
         """Say what has ended the run: "finished", the name of a limit, or "interrupted"."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from typing import Any
 
 from nbinfer.arguments import flag
 from nbinfer.engine.chains import display_of_chains
+from nbinfer.engine.elsewhere import check_executor
 from nbinfer.engine.task import finished
 from nbinfer.engine.team import work
 from nbinfer.mcmc.arguments import (
@@ -20,6 +22,7 @@ from nbinfer.mcmc.arguments import (
     warm_up,
 )
 from nbinfer.mcmc.assign import assign, listed, separated
+from nbinfer.mcmc.going_on import going_on, later
 from nbinfer.mcmc.hamiltonian.init import check_scope, checked, initial_metric, initialised
 from nbinfer.mcmc.running import Running
 from nbinfer.mcmc.sampling import Sampling
@@ -39,7 +42,7 @@ def sample(
     init: str = "auto",
     n_init: int = 200_000,
     start: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
-    trace: Sequence[str] | str | os.PathLike[str] | Backend | None = None,
+    trace: Sequence[str] | str | os.PathLike[str] | Backend | Trace | Any = None,
     chain_idx: int = 0,
     random_seed: Any = None,
     progressbar: bool = True,
@@ -49,6 +52,7 @@ def sample(
     njobs: int | None = None,
     max_seconds: float | None = None,
     max_evals: int | None = None,
+    executor: Executor | None = None,
 ) -> Trace:
     """Draw from the posterior of a model.
 
@@ -83,9 +87,11 @@ def sample(
         Constrained values by name, for all chains or one mapping per chain. Of what is missing, coordinates come from
         the initial point, discrete values from all over their support. From a given start nothing climbs; it is not
         jittered, but coordinates that are missing are where the density is zero.
-    trace : sequence of str, str, PathLike or HDF5, optional
-        Names of the parameters and derived quantities to keep; default: all. Or the name of a file that takes the
-        draws, ending in .nc, .h5 or .hdf5, or an `HDF5`, which has both.
+    trace : sequence of str, str, PathLike, back end, object or Trace, optional
+        Names of the parameters and derived quantities to keep; default: all. Or where draws go: the name of a file
+        ending in .nc, .h5 or .hdf5, 'text', 'sqlite', an `HDF5`, `Text` or `SQLite`, which have names as well, or an
+        object with ``setup``, ``record`` and ``close``. Or a trace to go on with: its chains begin at their last
+        points, and what is returned has its draws and the new ones behind them.
     chain_idx : int
         Number of the first chain. Chain 2 is the same chain whether it is drawn alone or among others.
     random_seed : None, int, sequence of int, SeedSequence or Generator
@@ -107,6 +113,10 @@ def sample(
     max_evals : int, optional
         Evaluations of the run: of the gradient, of the log density or of a conditional. Each chain has an equal share,
         rounded up, and ends after the draw in which it has used that up, so that no result depends on time or cores.
+    executor : Executor, optional
+        Draws the chains in other processes: one of `concurrent.futures`, or what has a ``submit`` like theirs. The
+        draws are those that there would be without. Chains of a worker that has died are drawn again. The functions of
+        the model must be at the top of a module, so that they can be pickled. Default: threads of this process.
 
     Returns
     -------
@@ -167,8 +177,13 @@ def sample(
     given = listed(step)  # once: an iterator is empty afterwards
     check_scope(init, model, given)
     limits = limits_for(max_seconds, max_evals)
-    numbers = list(range(chain_idx, chain_idx + chains))
-    sequences = seed_sequences(random_seed, chains)
+    executor = None if executor is None else check_executor(executor)
+    numbers, before = list(range(chain_idx, chain_idx + chains)), trace if isinstance(trace, Trace) else None
+    if before is not None:
+        numbers, last, trace = going_on(model, before, chains, chain_idx)
+        start = last if start is None else start
+    sequences = seed_sequences(random_seed, len(numbers))
+    sequences = sequences if before is None else later(sequences, before)
     backend, kept = destination(model, trace)
 
     assign(model, given, options)  # what is wrong with steps shows before an initialiser runs
@@ -181,4 +196,4 @@ def sample(
     )  # fmt: skip
     display = display_of_chains(progressbar, numbers, most, most + draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C
-    return finished(Running(sampling, 1 if sampling.bound.serial else cores, display, limits))
+    return finished(Running(sampling, 1 if sampling.bound.serial else cores, display, limits, executor, before))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbinfer._version import __version__
 from nbinfer.diagnostics.of_samplers import first_divergence, where
@@ -121,7 +122,7 @@ class Sampling:
 
     def _prepare(self, model: Model, assigned: Assigned, run: Run) -> None:
         """Bind the model, and place the steps in it."""
-        self._model, self._run = model, run
+        self._model, self._assigned, self._run = model, assigned, run
         self.numbers, self.tune, self.auto = run.numbers, run.tune, run.auto
         self.methods = [method for method, _ in assigned]
         self.bound = model.bind(len(self.numbers))
@@ -211,6 +212,32 @@ class Sampling:
             plan = self.chains.plan.fingerprint
             self.store.notes[NOTE] = recipe_of(self.bound.definition, assigned, self._run, plan)
             self.chains.keep_snapshots().keep(self.chains.state)
+
+    def part(self, chains: slice) -> tuple[Model, Assigned, Run, NDArray[np.int64], int, int]:
+        """Return all that another process needs in order to draw some of the chains."""
+        run = self._run
+        own = run._replace(numbers=run.numbers[chains], keys=run.keys[chains], seeds=run.seeds[chains])
+        return self._model, self._assigned, own, self.chains.state[chains].copy(), self.draws, self.store.thin
+
+    def take(
+        self,
+        chains: slice,
+        groups: Mapping[str, Mapping[str, NDArray[Any]]],
+        blocks: NDArray[np.int64],
+        progress: NDArray[Any],
+    ) -> None:
+        """Take over what some of the chains have become in another process."""
+        for group, arrays in groups.items():
+            for name, array in arrays.items():
+                self.store.groups[group][name][chains] = array
+        self.chains.state[chains], self.chains.progress[chains] = blocks, progress
+        self._wire(self.chains, self.store)
+        if self.chains.snapshots is not None:
+            self.chains.snapshots.keep(self.chains.state)
+
+    def look(self, last: bool = False) -> None:
+        """Have the store see what is finished."""
+        self.store.look(*self._progress(), last=last)
 
     def close(self, trace: Trace, ended: str) -> None:
         """Leave with the store what a trace of the run knows, and how it ended; nothing is drawn any more."""

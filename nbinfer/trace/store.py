@@ -34,7 +34,7 @@ class Store(ABC):
 
     *Before the run* it is asked for `array` once per quantity and statistic, and for `words` once per name. All that
     can fail, a full disk above all, fails there: during the run bytes are stored by address, where nothing can be
-    reported. *During the run* nothing is called. Memory keeps its place until the store is gone.
+    reported. *During the run* only `look` is called, now and then. Memory keeps its place until the store is gone.
 
     *At any moment*, that of a crash included, this holds:
 
@@ -130,6 +130,17 @@ class Store(ABC):
 
     def ready(self) -> None:  # noqa: B027 - memory is good at once
         """Make good what was asked for; nothing is asked for any more, and the first draw comes."""
+
+    def look(self, done: Counts, skipped: Counts | int = 0, last: bool = False) -> None:  # noqa: B027 - memory is there
+        """See what has been finished: called every now and then during the run, and once at its end.
+
+        Parameters
+        ----------
+        done, skipped : ndarray of int, shape (chain,)
+            See `finished`.
+        last : bool
+            Whether no more draws come.
+        """
 
     def discard(self) -> None:  # noqa: B027 - memory goes by itself
         """Leave nothing behind, instead of `ready`."""

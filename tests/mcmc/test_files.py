@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
-from nbinfer.errors import TraceFileError
+from nbinfer.errors import BackendError
 from nbinfer.trace.disk import HDF5Store
 from nbinfer.trace.store import SKIPPED
 from tests.mcmc.models import half_line, run
@@ -130,7 +130,7 @@ def test_a_run_that_cannot_start_leaves_nothing(path):
 
 def test_two_runs_on_one_file(path):
     store = nb.HDF5(path).open(1, 0, 1)
-    with pytest.raises(TraceFileError, match="another run of this process"):
+    with pytest.raises(BackendError, match="another run of this process"):
         run(trace=path)
     store.discard()
     run(trace=path)
@@ -142,7 +142,7 @@ def test_a_folder_that_vanishes_takes_no_draws_away(tmp_path, monkeypatch):
     module = sys.modules["nbinfer.mcmc.running"]
     check = module.check
     monkeypatch.setattr(module, "check", lambda trace: shutil.rmtree(folder, True) or check(trace))
-    with pytest.raises(TraceFileError, match="was moved or removed") as caught:
+    with pytest.raises(BackendError, match="was moved or removed") as caught:
         run(trace=folder / "run.nc")
     assert not folder.exists()
     np.testing.assert_array_equal(caught.value.trace["mu"], run()["mu"])

@@ -11,7 +11,7 @@ import pytest
 import nbinfer as nb
 from bench.kill import CASES, sampled, survives
 from nbinfer.compile import JIT
-from nbinfer.errors import NbinferWarning, ResumeError, SamplingError, TraceFileError
+from nbinfer.errors import BackendError, NbinferWarning, ResumeError, SamplingError
 from nbinfer.mcmc.resuming import counted_in
 from nbinfer.trace.disk import HDF5Store
 from tests.mcmc.kept import assert_same
@@ -76,7 +76,7 @@ def test_a_file_that_is_refused_stays_as_it_is(tmp_path):
     with pytest.raises(ResumeError, match="holds what no file keeps, draw_s"):
         nb.resume(path, m, progressbar=False)
     store = HDF5Store.reopen(path)
-    with pytest.raises(TraceFileError, match="written to by another run"):
+    with pytest.raises(BackendError, match="written to by another run"):
         nb.resume(path, m, progressbar=False)
     store.discard()
     assert path.read_bytes() == before

@@ -41,7 +41,11 @@ class HDF5(Backend):
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], vars: Sequence[str] | None = None, thin: int = 1, overwrite: bool = False
+        self,
+        path: str | os.PathLike[str] = "mcmc.nc",
+        vars: Sequence[str] | None = None,
+        thin: int = 1,
+        overwrite: bool = False,
     ) -> None:
         super().__init__(vars, thin=thin)
         self.path, self.overwrite = path_of("path", path), flag("overwrite", overwrite)

@@ -21,7 +21,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nbinfer.errors import TraceFileError
+from nbinfer.errors import BackendError
 from nbinfer.trace.disk.space import Extent
 
 #: Of this layout; a file of another version is refused.
@@ -230,7 +230,7 @@ class Contents(NamedTuple):
 
 
 def contents(path: Path) -> Contents:
-    """Return what a file holds, or raise `TraceFileError` if it is none of ours, or damaged."""
+    """Return what a file holds, or raise `BackendError` if it is none of ours, or damaged."""
     import h5py
 
     try:
@@ -241,18 +241,18 @@ def contents(path: Path) -> Contents:
                 if isinstance(group, h5py.Group):
                     _read_group(found, name, group)
             return found
-    except (TraceFileError, FileNotFoundError, PermissionError, IsADirectoryError):
+    except (BackendError, FileNotFoundError, PermissionError, IsADirectoryError):
         raise
     except Exception as error:  # the library raises of everything when it reads nonsense
-        raise TraceFileError(f"{path} cannot be read: {_damage(path)} ({error}).") from error
+        raise BackendError(f"{path} cannot be read: {_damage(path)} ({error}).") from error
 
 
 def _check_version(path: Path, attrs: Mapping[str, Any]) -> None:
     if "nbinfer_file_version" not in attrs:
-        raise TraceFileError(f"{path} was not written by nbinfer; xarray.open_datatree may open it.")
+        raise BackendError(f"{path} was not written by nbinfer; xarray.open_datatree may open it.")
     version = int(attrs["nbinfer_file_version"])
     if version != VERSION:
-        raise TraceFileError(
+        raise BackendError(
             f"{path} has version {version} of the layout, and this nbinfer reads version {VERSION}; "
             f"use a {'newer' if version > VERSION else 'older'} one, or open the file with xarray.open_datatree."
         )

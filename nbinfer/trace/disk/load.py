@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import mmap
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nbinfer.arguments import path_of
-from nbinfer.errors import TraceFileError
-from nbinfer.trace.disk import about, notes
+from nbinfer.errors import BackendError
+from nbinfer.trace import about
+from nbinfer.trace.disk import notes
 from nbinfer.trace.disk.layout import STATE, Contents, contents
 from nbinfer.trace.disk.shown import arrays_shown
 from nbinfer.trace.disk.space import Space
@@ -22,39 +21,8 @@ from nbinfer.trace.store import DONE, SKIPPED, MemoryStore
 from nbinfer.trace.trace import Trace
 
 
-def load(path: str | os.PathLike[str]) -> Trace:
-    """Return the trace that a file holds.
-
-    Arrays are read when they are used, and cannot be written to. While a run goes on, and after one that was killed,
-    the trace has the draws that were finished when it was loaded; load again to see more.
-
-    Parameters
-    ----------
-    path : str or PathLike
-        A file that `sample` wrote to, or `Trace.save`.
-
-    Returns
-    -------
-    trace : Trace
-        With attributes, metric and report, if the run has ended.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    TraceFileError
-        If it is damaged, of another kind, or of another version of the layout.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib, numpy as np, nbinfer as nb
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "normal.nc"
-    >>> nb.Trace({"x": np.arange(6.0).reshape(2, 3)}).save(path)
-    >>> nb.load(path)["x"]
-    array([[0., 1., 2.],
-           [3., 4., 5.]])
-    """
-    where = path_of("path", path)
+def load(where: Path) -> Trace:
+    """Return the trace that a file of `HDF5` holds."""
     if not where.exists():
         raise FileNotFoundError(
             f"path: there is no file {where}"
@@ -67,10 +35,10 @@ def load(path: str | os.PathLike[str]) -> Trace:
         try:
             texts = notes.read(space.array(found.extents[STATE][NOTES]), where)
             if TRACE not in texts:
-                raise TraceFileError(f"{where} holds the state of a run that leaves no draws.")
+                raise BackendError(f"{where} holds the state of a run that leaves no draws.")
             return _trace(found, space, about.from_text(texts[TRACE]))
         except (KeyError, ValueError, TypeError) as error:
-            raise TraceFileError(f"{where} is damaged: {error}.") from error
+            raise BackendError(f"{where} is damaged: {error}.") from error
 
 
 def _trace(found: Contents, space: Space, known: Mapping[str, Any]) -> Trace:

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import IO
 
-from nbinfer.errors import TraceFileError
+from nbinfer.errors import BackendError
 
 _held: set[str] = set()  # a lock keeps out other processes, this its own threads
 _turn = threading.Lock()
@@ -28,7 +28,7 @@ class Lock:
 
     Raises
     ------
-    TraceFileError
+    BackendError
         If another run writes to it.
     """
 
@@ -38,7 +38,7 @@ class Lock:
         self._beside = Path(f"{self._name}.lock")
         with _turn:
             if self._name in _held:
-                raise TraceFileError(f"{path} is written to by another run of this process; wait for its end.")
+                raise BackendError(f"{path} is written to by another run of this process; wait for its end.")
             self._file = _locked(path, self._beside)
             _held.add(self._name)
 
@@ -63,7 +63,7 @@ def _locked(path: Path, beside: Path) -> IO[str]:
             file.seek(0)
             holder = file.read().strip() or "another process"
             file.close()
-            raise TraceFileError(
+            raise BackendError(
                 f"{path} is written to by {holder}; wait for its end, or choose another name."
             ) from error
         if _is(file, beside):

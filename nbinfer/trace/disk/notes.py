@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.errors import TraceFileError
+from nbinfer.errors import BackendError
 
 #: What precedes the bytes of the texts; `number` is that of their version, 0 if there is none.
 Head = np.dtype([("number", "i8"), ("length", "i8"), ("checksum", "i8"), ("spare", "i8")])
@@ -55,7 +55,7 @@ def read(memory: NDArray[np.uint8], path: Path) -> dict[str, str]:
         if head["number"] > 0 and zlib.crc32(data, int(head["number"])) == head["checksum"]:
             found: dict[str, str] = json.loads(data)
             return found
-    raise TraceFileError(f"{path} is damaged: what it says about the run cannot be read.")
+    raise BackendError(f"{path} is damaged: what it says about the run cannot be read.")
 
 
 def _head(slot: NDArray[np.uint8]) -> np.void:

@@ -14,7 +14,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.errors import TraceFileError
+from nbinfer.errors import BackendError
 
 #: Bytes that a new map covers beyond what was asked for, at least, and as a share of the file: each map holds a file
 #: descriptor, of which a process has a thousand, so that a thousand arrays must not have one each.
@@ -100,7 +100,7 @@ class Space:
         begin, end = extent.offset, extent.offset + extent.size
         memory = self._at(begin, end)
         if memory is None and self._access != mmap.ACCESS_WRITE:
-            raise TraceFileError(f"{self.file.name} is cut short: it ends at {self.length:,} bytes, not {end:,}.")
+            raise BackendError(f"{self.file.name} is cut short: it ends at {self.length:,} bytes, not {end:,}.")
         if memory is None:
             self._grow(begin, end)
             memory = self._at(begin, end)

@@ -27,9 +27,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from nbinfer.arguments import path_of
-from nbinfer.errors import TraceFileError
+from nbinfer.errors import BackendError
+from nbinfer.trace import about
 from nbinfer.trace.arviz import group_attributes
-from nbinfer.trace.disk import about, notes
+from nbinfer.trace.disk import notes
 from nbinfer.trace.disk.layout import SIZES, STATE, VERSION, Draft, contents, update_attributes
 from nbinfer.trace.disk.lock import Lock
 from nbinfer.trace.disk.shown import DRAWN, arrays_shown
@@ -90,7 +91,7 @@ class HDF5Store(Store):
 
     Raises
     ------
-    TraceFileError
+    BackendError
         If another run writes to the file.
     OSError
         If the disk has no room; nothing is left behind.
@@ -150,7 +151,7 @@ class HDF5Store(Store):
         ------
         FileNotFoundError
             If there is no such file. A run that ended while it made its file has left none.
-        TraceFileError
+        BackendError
             If the file is damaged, of another kind or version, or written to by another run.
         """
         where = path_of("path", path).absolute()
@@ -162,7 +163,7 @@ class HDF5Store(Store):
         try:
             found = contents(where)
             if "progress" not in found.extents[STATE]:
-                raise TraceFileError(f"{where} holds a trace and no run that could go on; nbinfer.load reads it.")
+                raise BackendError(f"{where} holds a trace and no run that could go on; nbinfer.load reads it.")
             store = cls.__new__(cls)
             Store.__init__(store, *(found.sizes[name] for name in SIZES))
             store._begin(where, lock, found.run_id)
@@ -204,7 +205,7 @@ class HDF5Store(Store):
             self._made(STATE, name, ["chain", f"{name}_word"], (self.chains, size), np.int64, labelled=False)
         words = self.groups[STATE][name]
         if words.shape[1] < count:
-            raise TraceFileError(f"{self.path} has {words.shape[1]} words of {name!r} for each chain, not {count}.")
+            raise BackendError(f"{self.path} has {words.shape[1]} words of {name!r} for each chain, not {count}.")
         return words[:, :count]
 
     def describe(self, trace: Trace) -> None:
@@ -264,7 +265,7 @@ class HDF5Store(Store):
                 self._space.sync()
                 self.groups[STATE][FINISHED][0] = finished
                 if not self._space.lies_at(self.path):
-                    raise TraceFileError(
+                    raise BackendError(
                         f"{self.path} was moved or removed while draws went there; trace.save writes them elsewhere."
                     )
             finally:
@@ -278,7 +279,7 @@ class HDF5Store(Store):
     ) -> NDArray[Any]:
         """Return a new array of the file, and label its axes."""
         if self._draft is None:
-            raise TraceFileError(f"{self.path} has no {name!r} in {group}, and nothing can be added to it any more.")
+            raise BackendError(f"{self.path} has no {name!r} in {group}, and nothing can be added to it any more.")
         for axis, count in zip(axes, shape, strict=True):
             if labelled or axis == "chain":
                 labels = self._coords.get(axis, np.arange(count))
@@ -343,7 +344,7 @@ class HDF5Store(Store):
         strange = [f"{group}/{name}" for group, arrays in self._loose.items() for name in arrays]
         strange += [f"{group}/{name}" for group in self.groups.keys() - _GROUPS for name in self.groups[group]]
         if strange:
-            raise TraceFileError(
+            raise BackendError(
                 f"{self.path} holds {listed(strange)}, which nbinfer did not write and would lose; move it elsewhere."
             )
         known = self._known

@@ -10,7 +10,7 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.diagnostics import check
-from nbinfer.errors import TraceFileError
+from nbinfer.errors import BackendError
 from nbinfer.trace import Metric, Trace
 from tests.trace.disk.helpers import assert_same
 from tests.trace.helpers import make
@@ -184,9 +184,9 @@ def test_no_file(path):
 @pytest.mark.parametrize(("content", "message"), [(b"", "it is empty"), (b"PK\x03\x04" * 99, "it is no HDF5 file")])
 def test_files_of_other_kinds(path, content, message):
     path.write_bytes(content)
-    with pytest.raises(TraceFileError, match=message):
+    with pytest.raises(BackendError, match=message):
         nb.load(path)
-    with pytest.raises(TraceFileError, match=message):
+    with pytest.raises(BackendError, match=message):
         nb.trace.disk.HDF5Store.reopen(path)
     assert path.read_bytes() == content
 
@@ -196,7 +196,7 @@ def test_files_of_other_programs(path):
 
     with h5py.File(path, "w") as file:
         file["posterior/x"] = np.zeros((4, 10))
-    with pytest.raises(TraceFileError, match=r"was not written by nbinfer; xarray.open_datatree may open it"):
+    with pytest.raises(BackendError, match=r"was not written by nbinfer; xarray.open_datatree may open it"):
         nb.load(path)
 
 
@@ -207,7 +207,7 @@ def test_files_of_other_versions(path, version, word):
     make().save(path)
     with h5py.File(path, "r+") as file:
         file.attrs["nbinfer_file_version"] = version
-    with pytest.raises(TraceFileError, match=f"has version {version} of the layout, .* use a {word} one"):
+    with pytest.raises(BackendError, match=f"has version {version} of the layout, .* use a {word} one"):
         nb.load(path)
 
 
@@ -215,7 +215,7 @@ def test_files_of_other_versions(path, version, word):
 def test_files_that_are_cut_short(path, share):
     make(draws=1000, observed_data={"y": np.zeros(1000)}).save(path)
     os.truncate(path, int(share * path.stat().st_size))
-    with pytest.raises(TraceFileError, match=r"cannot be read|cut short"):
+    with pytest.raises(BackendError, match=r"cannot be read|cut short"):
         nb.load(path)
 
 
@@ -230,7 +230,7 @@ def test_files_that_are_damaged_are_told_or_read(path):
         path.write_bytes(bytes(changed))
         try:
             nb.load(path)
-        except TraceFileError as error:
+        except BackendError as error:
             told.append(str(error))
     assert len(told) > 5
     assert all("trace.nc" in message for message in told)
@@ -240,7 +240,7 @@ def test_damaged_texts_are_told(path):
     make().save(path)
     content = path.read_bytes()
     path.write_bytes(content.replace(b"interrupted", b"interrup*ed"))
-    with pytest.raises(TraceFileError, match=r"trace\.nc is damaged: what it says about the run cannot be read"):
+    with pytest.raises(BackendError, match=r"trace\.nc is damaged: what it says about the run cannot be read"):
         nb.load(path)
 
 
@@ -250,7 +250,7 @@ def test_a_state_without_draws(path):
         store.words("progress", 8)[...] = 3
         store.notes["recipe"] = "fit"
     store.close(finished=False)
-    with pytest.raises(TraceFileError, match="holds the state of a run that leaves no draws"):
+    with pytest.raises(BackendError, match="holds the state of a run that leaves no draws"):
         nb.load(path)
     store = nb.trace.disk.HDF5Store.reopen(path).extended(20)
     assert store.words("progress", 8).tolist() == [[3] * 8]
@@ -259,13 +259,13 @@ def test_a_state_without_draws(path):
 
 
 def test_a_folder(tmp_path):
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(BackendError, match=r"is no trace: there is no trace\.json in it"):
         nb.load(tmp_path)
 
 
 def test_a_saved_trace_is_no_run_to_go_on_with(path):
     make().save(path)
-    with pytest.raises(TraceFileError, match="holds a trace and no run that could go on"):
+    with pytest.raises(BackendError, match="holds a trace and no run that could go on"):
         nb.trace.disk.HDF5Store.reopen(path)
     nb.load(path)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nbinfer.errors import TraceFileError
+from nbinfer.errors import BackendError
 from nbinfer.trace.disk import notes
 
 PATH = Path("run.nc")
@@ -47,5 +47,5 @@ def test_what_is_too_long_changes_nothing():
 
 
 def test_nothing_is_no_text():
-    with pytest.raises(TraceFileError, match=r"run\.nc is damaged"):
+    with pytest.raises(BackendError, match=r"run\.nc is damaged"):
         notes.read(room(20), PATH)

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from nbinfer.errors import TraceFileError
+from nbinfer.errors import BackendError
 from nbinfer.trace.disk.space import Extent, Space
 
 
@@ -60,7 +60,7 @@ def test_a_copy_is_written_to_alone(file):
 def test_what_lies_beyond_the_end_is_told(file):
     Space(file).array(floats(0, 100))
     file.truncate(400)
-    with pytest.raises(TraceFileError, match="is cut short: it ends at 400 bytes, not 800"):
+    with pytest.raises(BackendError, match="is cut short: it ends at 400 bytes, not 800"):
         Space(file, mmap.ACCESS_READ).array(floats(0, 100))
 
 

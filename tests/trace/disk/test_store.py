@@ -9,8 +9,9 @@ import threading
 import numpy as np
 import pytest
 
-from nbinfer.errors import TraceFileError
-from nbinfer.trace.disk import HDF5, HDF5Store, load
+from nbinfer.errors import BackendError
+from nbinfer.trace import load
+from nbinfer.trace.disk import HDF5, HDF5Store
 from tests.trace.disk.helpers import about, assert_same, begun, fill, value
 
 
@@ -156,9 +157,9 @@ def test_options_are_checked(path, options, error):
 
 def test_what_comes_too_late_is_refused(path):
     store = begun(path)
-    with pytest.raises(TraceFileError, match="has no 'y' in posterior, and nothing can be added"):
+    with pytest.raises(BackendError, match="has no 'y' in posterior, and nothing can be added"):
         store.array("posterior", "y", (), float)
-    with pytest.raises(TraceFileError, match="has 16 words of 'block' for each chain, not 17"):
+    with pytest.raises(BackendError, match="has 16 words of 'block' for each chain, not 17"):
         store.words("block", 17)
     store.close()
 
@@ -173,14 +174,14 @@ def test_two_runs_on_one_file_are_refused_in_threads_too(path):
     def other():
         try:
             HDF5Store.reopen(path)
-        except TraceFileError as error:
+        except BackendError as error:
             found.append(str(error))
 
     thread = threading.Thread(target=other)
     thread.start()
     thread.join()
     assert found == [f"{path} is written to by another run of this process; wait for its end."]
-    with pytest.raises(TraceFileError, match="another run of this process"):
+    with pytest.raises(BackendError, match="another run of this process"):
         HDF5Store(path.parent / "." / "run.nc", 2, 3, 10, overwrite=True)
     store.close()
     HDF5Store.reopen(path).close()
@@ -205,7 +206,7 @@ def test_another_process_is_refused_by_name_until_the_run_ends(path):
     store = begun(path)
     load(path)  # closes descriptors of the file
     assert in_another_process(path) == (
-        f"TraceFileError {path} is written to by process {os.getpid()}; wait for its end, or choose another name.\n"
+        f"BackendError {path} is written to by process {os.getpid()}; wait for its end, or choose another name.\n"
     )
     store.close()
     assert in_another_process(path) == "opened\n"
@@ -226,7 +227,7 @@ def test_a_child_by_fork_does_not_give_it_back(path):
         os._exit(0)
     os.waitpid(child, 0)
     assert names(path) == ["run.nc", "run.nc.lock"]
-    assert in_another_process(path).startswith("TraceFileError")
+    assert in_another_process(path).startswith("BackendError")
     store.close()
 
 
@@ -316,7 +317,7 @@ def test_a_file_that_is_moved_or_removed_during_a_run_is_told(path, move):
     path.rename(path.with_name("other.nc")) if move else path.unlink()
     trace = about(store, interrupted=False, attrs={"sampling_time": 2.5})
     store.describe(trace)
-    with pytest.raises(TraceFileError, match=r"was moved or removed while draws went there; trace.save writes them"):
+    with pytest.raises(BackendError, match=r"was moved or removed while draws went there; trace.save writes them"):
         store.close()
     trace.save(path)
     assert_same(load(path), trace)
@@ -404,7 +405,7 @@ def test_a_file_that_others_have_added_to_is_not_copied(path):
     with h5py.File(path, "r+") as file:
         file["mine/z"] = np.arange(3)
     assert load(path)["x"].shape == (2, 0, 2)
-    with pytest.raises(TraceFileError, match="holds mine/z, which nbinfer did not write"):
+    with pytest.raises(BackendError, match="holds mine/z, which nbinfer did not write"):
         HDF5Store.reopen(path).extended(20)
     HDF5Store.reopen(path).close()
 

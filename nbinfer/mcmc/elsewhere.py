@@ -1,0 +1,131 @@
+"""Chains in other processes: what is sent there, what comes back, and where it goes."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import pickle
+import time
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.engine.driver import Outcome, run
+from nbinfer.engine.elsewhere import run_elsewhere
+from nbinfer.engine.progress import Display, Silent
+from nbinfer.engine.team import work
+from nbinfer.mcmc.recipe import Assigned, Run
+from nbinfer.mcmc.sampling import Sampling
+from nbinfer.trace.store import MemoryStore
+
+
+class Part(NamedTuple):
+    """Chains that form a unit, as they are sent.
+
+    Attributes
+    ----------
+    model : Model
+    assigned : sequence of (StepMethod, list of str)
+    run : Run
+        Of these chains.
+    blocks : ndarray of int64, shape (chain, fields)
+        All there is to them.
+    draws, thin : int
+    end : float
+        The time, as of `time.time`, at which the run ends.
+    """
+
+    model: Any
+    assigned: Assigned
+    run: Run
+    blocks: NDArray[np.int64]
+    draws: int
+    thin: int
+    end: float
+
+
+class Drawn(NamedTuple):
+    """What comes back.
+
+    Attributes
+    ----------
+    blocks : ndarray of int64, shape (chain, fields)
+    progress : ndarray, shape (chain,)
+        Lines of progress.
+    groups : mapping of str to mapping of str to ndarray
+        Draws and statistics.
+    error : BaseException or None
+        What has ended the chains.
+    """
+
+    blocks: NDArray[np.int64]
+    progress: NDArray[Any]
+    groups: Mapping[str, Mapping[str, NDArray[Any]]]
+    error: BaseException | None
+
+
+class _Sampling(Sampling):
+    """Chains that were begun in another process."""
+
+    def __init__(self, part: Part) -> None:
+        self._prepare(part.model, part.assigned, part.run)
+        self.draws, self.store = part.draws, MemoryStore(len(part.blocks), part.run.tune, part.draws, part.thin)
+        self.chains = self._made(self.store.words)
+        self.chains.state[:] = part.blocks
+        self._wire(self.chains, self.store)
+
+
+def drawn(part: Part) -> Drawn:
+    """Draw chains in this process."""
+    sampling = _Sampling(part)
+    chains, outcome = sampling.chains, Outcome()
+    chains.deadline = time.monotonic() + part.end - time.time()
+    work.load()
+    with contextlib.suppress(KeyboardInterrupt):  # whoever pressed it wants what there is
+        outcome = run(chains, sampling.tune + sampling.draws, 1, Silent())
+    error = outcome.error
+    if error is not None:
+        if outcome.job is not None and outcome.point is not None:
+            error.add_note(f"in chain {sampling.numbers[outcome.job]} at {sampling.bound.describe(*outcome.point)}")
+        error = _that_travels(error)
+    return Drawn(chains.state, chains.progress, sampling.store.groups, error)
+
+
+def _that_travels(error: BaseException) -> BaseException:
+    """Return an exception, or what stands for one that cannot be pickled."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def draw_elsewhere(sampling: Sampling, executor: Executor, display: Display) -> Outcome:
+    """Have chains that are ready drawn by an executor.
+
+    Parameters
+    ----------
+    sampling : Sampling
+        Draws and statistics go to its store as soon as a chain is back; a population is back as a whole.
+    executor : Executor
+    display : Display
+
+    Returns
+    -------
+    outcome : Outcome
+    """
+    chains = sampling.chains
+    units = [slice(first, end) for first, end in itertools.pairwise(chains.units.tolist())]
+    end = time.time() + chains.deadline - time.monotonic()
+
+    def take(k: int, back: Drawn) -> BaseException | None:
+        sampling.take(units[k], back.groups, back.blocks, back.progress)
+        return back.error
+
+    pieces = [Part(*sampling.part(unit), end) for unit in units]
+    outcome = run_elsewhere(chains, executor, drawn, pieces, take, display)
+    outcome.interrupted = bool((chains.progress["done"] < sampling.tune + sampling.draws).any())
+    return outcome
