@@ -20,7 +20,7 @@ _EVERY = 0.5  # seconds between two looks at what is finished: writing takes tim
 _BLOCK = 4096  # rows handed on at once
 
 
-class Records(Backend):
+class Records(Backend):  # numpydoc ignore=PR02
     """Where draws go row by row: a contract beyond that of `Backend`.
 
     `begin` is called once before the first draw, `write` while draws are made and at their end, `finish` in the end,
