@@ -178,7 +178,8 @@ def test_an_interruption_leaves_what_is_finished(path):
 
     thread = threading.Thread(target=press)
     thread.start()
-    trace = nb.sample(model, 400_000, 50, chains=2, random_seed=5, trace=path, progressbar=False)
+    file = nb.HDF5(path, thin=100)
+    trace = nb.sample(model, 40_000_000, 50, chains=2, random_seed=5, trace=file, progressbar=False)
     thread.join()
     found = nb.load(path)
     assert trace.interrupted

@@ -35,9 +35,9 @@ class HDF5(Backend):
     >>> import nbinfer as nb, tempfile, pathlib
     >>> model = nb.Model(parameters={"x": nb.real()}, logp=lambda p, d: -0.5 * p.x**2)
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "run.nc"
-    >>> trace = nb.sample(model, 500, trace=nb.HDF5(path, thin=5), random_seed=1)
+    >>> trace = nb.sample(model, 2500, trace=nb.HDF5(path, thin=5), random_seed=1)
     >>> nb.load(path)["x"].shape
-    (4, 100)
+    (4, 500)
     """
 
     def __init__(

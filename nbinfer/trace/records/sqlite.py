@@ -55,9 +55,9 @@ class SQLite(Records):
     >>> import tempfile, nbinfer as nb
     >>> model = nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * p.x**2)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     trace = nb.sample(model, 100, tune=100, trace=nb.SQLite(folder + "/run"), random_seed=1)
+    ...     trace = nb.sample(model, trace=nb.SQLite(folder + "/run"), random_seed=1)
     ...     nb.load(folder + "/run.sqlite")["x"].shape
-    (4, 100)
+    (4, 1000)
     """
 
     def __init__(

@@ -48,9 +48,9 @@ class Text(Records):
     >>> import tempfile, nbinfer as nb
     >>> model = nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * p.x**2)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     trace = nb.sample(model, 100, tune=100, trace=nb.Text(folder + "/run"), random_seed=1)
+    ...     trace = nb.sample(model, trace=nb.Text(folder + "/run"), random_seed=1)
     ...     nb.load(folder + "/run")["x"].shape
-    (4, 100)
+    (4, 1000)
     """
 
     def __init__(
