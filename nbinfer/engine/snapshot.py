@@ -167,13 +167,23 @@ class Snapshots:
             self._last = now
             self.ask()
 
-    def keep(self, blocks: NDArray[np.int64]) -> None:
-        """Leave snapshots of all units, while nothing runs; of blocks, shape (jobs, fields), between two pieces."""
+    def keep(self, blocks: NDArray[np.int64], jobs: slice = slice(None)) -> None:
+        """Leave snapshots of whole units, while nothing runs.
+
+        Parameters
+        ----------
+        blocks : ndarray of int64, shape (jobs, fields)
+            Of some jobs, between two pieces.
+        jobs : slice
+            Which they are. Default: all.
+        """
+        begin, stop, _ = jobs.indices(len(self.slots))
         for first, end in zip(self._units[:-1], self._units[1:], strict=True):
-            slot = 1 if self.marks["newest"][first] == 1 else 0
-            self.slots[first:end, slot, :-1] = blocks[first:end]
-            self.slots[first:end, slot, -1] = check_words(blocks[first:end])
-            self.marks["newest"][first] = slot + 1
+            if begin <= first < stop:
+                slot = 1 if self.marks["newest"][first] == 1 else 0
+                own = blocks[first - begin : end - begin]
+                self.slots[first:end, slot, :-1], self.slots[first:end, slot, -1] = own, check_words(own)
+                self.marks["newest"][first] = slot + 1
 
     def newest(self) -> NDArray[np.int64]:
         """Return the newest snapshot of each job, shape (jobs, fields); of a unit without any, zeros."""
