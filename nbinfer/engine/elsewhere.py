@@ -26,11 +26,22 @@ Work = Callable[[Any], Any]
 
 
 def check_executor(executor: Any) -> Executor:
-    """Require something that work can be submitted to."""
+    """Require something that takes work; it is given some to see whether it does."""
     if isinstance(executor, type) or not callable(getattr(executor, "submit", None)):
         raise TypeError(
             "executor must be a concurrent.futures.Executor, for example ProcessPoolExecutor(), or have a submit like "
             f"one, got {executor!r}."
+        )
+    try:
+        future = executor.submit(int)
+    except RuntimeError as error:
+        raise ValueError(
+            f"executor must take work, and {type(executor).__name__} takes none any more ({error}); make a new one."
+        ) from error
+    if not isinstance(future, Future):
+        raise TypeError(
+            f"executor must have a submit that returns a concurrent.futures.Future; that of {type(executor).__name__} "
+            f"returns {type(future).__name__}. A client of Dask has one in client.get_executor()."
         )
     return executor  # type: ignore[no-any-return]
 
@@ -64,9 +75,11 @@ def run_elsewhere(
     """
     outcome, sent = Outcome(), _Sent(executor, work, pieces)
     try:
+        sent.send_all()
         while sent.futures and not jobs.stop[0] and outcome.error is None:
-            for k, future in sent.done(_POLL):
-                outcome.error = outcome.error or sent.error_of(k, future) or take(k, future.result())
+            for k, future in sent.done(_POLL):  # all of them: a chain that has failed hides no other one
+                error = sent.error_of(k, future) or take(k, future.result())
+                outcome.error = outcome.error or error
             display.update(jobs.progress)
             if jobs.look() or time.monotonic() > jobs.deadline + _GRACE:
                 jobs.stop[0] = 1
@@ -93,7 +106,10 @@ class _Sent:
         self._executor, self._own, self._work, self._pieces = executor, executor, work, pieces
         self._tries = np.zeros(len(pieces), np.int64)
         self.futures: dict[Future[Any], int] = {}
-        for k in range(len(pieces)):
+
+    def send_all(self) -> None:
+        """Send each unit for the first time."""
+        for k in range(len(self._pieces)):
             self._send(k)
 
     def done(self, seconds: float) -> list[tuple[int, Future[Any]]]:
@@ -159,7 +175,11 @@ def _failed(future: Future[Any]) -> BaseException | None:
 
 def _like(executor: Executor) -> Executor:
     """Return a pool of processes in the place of a broken one, which takes no work any more."""
+    if not hasattr(executor, "_processes"):
+        raise SamplingError(f"executor, a {type(executor).__name__}, has broken and takes no work any more; make a new "
+                            "one.")  # fmt: skip
     from concurrent.futures import ProcessPoolExecutor
 
-    count, context = (getattr(executor, name, None) for name in ("_max_workers", "_mp_context"))
-    return ProcessPoolExecutor(count, context)
+    names = ("max_workers", "mp_context", "initializer", "initargs", "max_tasks_per_child")
+    options = {name: getattr(executor, f"_{name}") for name in names if hasattr(executor, f"_{name}")}
+    return ProcessPoolExecutor(**options)

@@ -15,7 +15,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.compile import Record, ints_at, kernel, load_acquire, record_at, store_release
+from nbinfer.compile import (
+    Record,
+    address_of,
+    entry,
+    ints_at,
+    kernel,
+    load_acquire,
+    multiply_wide,
+    record_at,
+    store_release,
+    words_at,
+)
 from nbinfer.engine.job import JOB
 
 #: Where the snapshots of a run are; of all its units.
@@ -39,8 +50,8 @@ Mark = np.dtype([("newest", "i8"), ("served", "i8"), ("seconds", "f8"), ("spare"
 _LEAST_INTERVAL = 0.05  # seconds between two requests
 _BYTES_PER_SECOND = 50e6  # that are copied at most
 _DONE = JOB.offset("done")
-#: The check word begins with this, and is turned by one bit before each word is added, modulo 2.
-_FIRST, _ONE, _LAST = np.int64(1), np.int64(1), np.int64(63)
+#: What the check word begins with, and an odd number by which it is multiplied for each word (splitmix64's).
+_FIRST, _ODD, _HALF = np.uint64(1), np.uint64(0xBF58476D1CE4E5B9), np.uint64(32)
 
 
 class Left(NamedTuple):
@@ -57,14 +68,30 @@ class Left(NamedTuple):
     done: int
 
 
+@kernel
+def _check(words: NDArray[np.uint64]) -> np.uint64:
+    """Return the check word of some words.
+
+    Each step can be undone, so that one word that is another one always changes it. Several do but for a chance of
+    2**-64, wherever they are: half a block of one snapshot and half of another is what a disk may leave.
+    """
+    check = _FIRST
+    for i in range(words.size):
+        check = multiply_wide(check ^ words[i], _ODD)[1]
+        check ^= check >> _HALF
+    return check
+
+
+@entry("uint64(intp, int64)")
+def check_word(address: int, count: int) -> np.uint64:
+    """Return the check word of so many words at an address."""
+    return _check(words_at(address, count))
+
+
 def check_words(blocks: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the check word of each block, shape (blocks,); any word that is another one changes it."""
-    count, size = blocks.shape
-    words = np.concatenate([np.full((count, 1), _FIRST), blocks], axis=1).view(np.uint64)
-    turns = (np.uint64(size) - np.arange(size + 1, dtype=np.uint64)) % np.uint64(64)
-    turned = (words << turns) | (words >> ((np.uint64(64) - turns) % np.uint64(64)))
-    found: NDArray[np.int64] = np.bitwise_xor.reduce(turned, axis=1).view(np.int64)
-    return found
+    """Return the check word of each block, shape (blocks,)."""
+    rows = np.ascontiguousarray(blocks)
+    return np.array([check_word(address_of(row), row.size) for row in rows], np.uint64).view(np.int64)
 
 
 @kernel
@@ -84,12 +111,11 @@ def take(shelf: Record, jobs: NDArray[np.int64], first: int, end: int) -> None:
     size = shelf.n_fields + 1
     for k in range(first, end):
         block = ints_at(jobs[k], shelf.n_fields)
-        copy = ints_at(shelf.slots + k * shelf.next_slots + 8 * slot * size, size)
-        check = _FIRST
+        room = shelf.slots + k * shelf.next_slots + 8 * slot * size
+        copy = ints_at(room, size)
         for i in range(shelf.n_fields):
-            check = (check << _ONE) ^ ((check >> _LAST) & _ONE) ^ block[i]
             copy[i] = block[i]
-        copy[shelf.n_fields] = check
+        words_at(room, size)[shelf.n_fields] = _check(words_at(jobs[k], shelf.n_fields))
     mark.served = asked
     store_release(line, slot + 1)
 
@@ -141,13 +167,23 @@ class Snapshots:
             self._last = now
             self.ask()
 
-    def keep(self, blocks: NDArray[np.int64]) -> None:
-        """Leave snapshots of all units, while nothing runs; of blocks, shape (jobs, fields), between two pieces."""
+    def keep(self, blocks: NDArray[np.int64], jobs: slice = slice(None)) -> None:
+        """Leave snapshots of whole units, while nothing runs.
+
+        Parameters
+        ----------
+        blocks : ndarray of int64, shape (jobs, fields)
+            Of some jobs, between two pieces.
+        jobs : slice
+            Which they are. Default: all.
+        """
+        begin, stop, _ = jobs.indices(len(self.slots))
         for first, end in zip(self._units[:-1], self._units[1:], strict=True):
-            slot = 1 if self.marks["newest"][first] == 1 else 0
-            self.slots[first:end, slot, :-1] = blocks[first:end]
-            self.slots[first:end, slot, -1] = check_words(blocks[first:end])
-            self.marks["newest"][first] = slot + 1
+            if begin <= first < stop:
+                slot = 1 if self.marks["newest"][first] == 1 else 0
+                own = blocks[first - begin : end - begin]
+                self.slots[first:end, slot, :-1], self.slots[first:end, slot, -1] = own, check_words(own)
+                self.marks["newest"][first] = slot + 1
 
     def newest(self) -> NDArray[np.int64]:
         """Return the newest snapshot of each job, shape (jobs, fields); of a unit without any, zeros."""

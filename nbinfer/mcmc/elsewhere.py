@@ -34,6 +34,8 @@ class Part(NamedTuple):
     blocks : ndarray of int64, shape (chain, fields)
         All there is to them.
     draws, thin : int
+    outlives : bool
+        Whether the run can be gone on with, for which snapshots are needed.
     end : float
         The time, as of `time.time`, at which the run ends.
     """
@@ -44,6 +46,7 @@ class Part(NamedTuple):
     blocks: NDArray[np.int64]
     draws: int
     thin: int
+    outlives: bool
     end: float
 
 
@@ -53,6 +56,9 @@ class Drawn(NamedTuple):
     Attributes
     ----------
     blocks : ndarray of int64, shape (chain, fields)
+        As they are: in the middle of a draw, if something has ended them there.
+    left : ndarray of int64, shape (chain, fields)
+        Their newest snapshots, of a run that can be gone on with.
     progress : ndarray, shape (chain,)
         Lines of progress.
     groups : mapping of str to mapping of str to ndarray
@@ -62,6 +68,7 @@ class Drawn(NamedTuple):
     """
 
     blocks: NDArray[np.int64]
+    left: NDArray[np.int64]
     progress: NDArray[Any]
     groups: Mapping[str, Mapping[str, NDArray[Any]]]
     error: BaseException | None
@@ -76,6 +83,8 @@ class _Sampling(Sampling):
         self.chains = self._made(self.store.words)
         self.chains.state[:] = part.blocks
         self._wire(self.chains, self.store)
+        if part.outlives:
+            self.chains.keep_snapshots().keep(part.blocks)
 
 
 def drawn(part: Part) -> Drawn:
@@ -91,7 +100,9 @@ def drawn(part: Part) -> Drawn:
         if outcome.job is not None and outcome.point is not None:
             error.add_note(f"in chain {sampling.numbers[outcome.job]} at {sampling.bound.describe(*outcome.point)}")
         error = _that_travels(error)
-    return Drawn(chains.state, chains.progress, sampling.store.groups, error)
+    # In this order: after Ctrl-C workers may still be on their way.
+    left = chains.state if chains.snapshots is None else chains.snapshots.newest()
+    return Drawn(chains.state, left, chains.progress.copy(), sampling.store.groups, error)
 
 
 def _that_travels(error: BaseException) -> BaseException:
@@ -122,7 +133,7 @@ def draw_elsewhere(sampling: Sampling, executor: Executor, display: Display) -> 
     end = time.time() + chains.deadline - time.monotonic()
 
     def take(k: int, back: Drawn) -> BaseException | None:
-        sampling.take(units[k], back.groups, back.blocks, back.progress)
+        sampling.take(units[k], back.groups, back.blocks, back.left, back.progress)
         return back.error
 
     pieces = [Part(*sampling.part(unit), end) for unit in units]

@@ -80,6 +80,7 @@ class Sampling:
 
     seconds_before = 0.0
     news: Sequence[str] = ()
+    _is_on = True  # whether it draws what is new; what is there may have to be made once more before
 
     def __init__(
         self,
@@ -213,27 +214,41 @@ class Sampling:
             self.store.notes[NOTE] = recipe_of(self.bound.definition, assigned, self._run, plan)
             self.chains.keep_snapshots().keep(self.chains.state)
 
-    def part(self, chains: slice) -> tuple[Model, Assigned, Run, NDArray[np.int64], int, int]:
+    def part(self, chains: slice) -> tuple[Model, Assigned, Run, NDArray[np.int64], int, int, bool]:
         """Return all that another process needs in order to draw some of the chains."""
-        run = self._run
+        run, store = self._run, self.store
         own = run._replace(numbers=run.numbers[chains], keys=run.keys[chains], seeds=run.seeds[chains])
-        return self._model, self._assigned, own, self.chains.state[chains].copy(), self.draws, self.store.thin
+        blocks = self.chains.state[chains].copy()
+        return self._model, self._assigned, own, blocks, self.draws, store.thin, store.outlives
 
     def take(
         self,
         chains: slice,
         groups: Mapping[str, Mapping[str, NDArray[Any]]],
         blocks: NDArray[np.int64],
+        left: NDArray[np.int64],
         progress: NDArray[Any],
     ) -> None:
-        """Take over what some of the chains have become in another process."""
+        """Take over what some of the chains have become in another process.
+
+        Parameters
+        ----------
+        chains : slice
+            Whole units.
+        groups : mapping of str to mapping of str to ndarray
+            Draws and statistics.
+        blocks, left : ndarray of int64, shape (chain, fields)
+            As the chains are, in the middle of a draw maybe, and their newest snapshots.
+        progress : ndarray, shape (chain,)
+            Their lines.
+        """
         for group, arrays in groups.items():
             for name, array in arrays.items():
                 self.store.groups[group][name][chains] = array
         self.chains.state[chains], self.chains.progress[chains] = blocks, progress
         self._wire(self.chains, self.store)
         if self.chains.snapshots is not None:
-            self.chains.snapshots.keep(self.chains.state)
+            self.chains.snapshots.keep(left, chains)
 
     def look(self, last: bool = False) -> None:
         """Have the store see what is finished."""
@@ -244,7 +259,7 @@ class Sampling:
         self.store.describe(trace)
         if self.store.outlives:
             self.store.notes["ended"] = ended
-            if self.news:
+            if self.news and self._is_on:
                 self.store.notes[NOTE] = with_versions(self.store.notes[NOTE])
         self.store.close(finished=not trace.interrupted)
 

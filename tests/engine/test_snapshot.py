@@ -15,7 +15,7 @@ import nbinfer as nb
 from nbinfer.compile import JIT, address_of, entry, ints_at, record_at
 from nbinfer.engine import snapshot
 from nbinfer.engine.job import JOB
-from nbinfer.engine.snapshot import Mark, Shelf, Snapshots
+from nbinfer.engine.snapshot import Mark, Shelf, Snapshots, check_words
 from nbinfer.engine.state import Memory
 from nbinfer.engine.team import work
 from nbinfer.trace.store import MemoryStore
@@ -92,6 +92,19 @@ def test_a_torn_slot_is_left_out(rng):
     assert shelf.left(0) == []  # a file that lost both
     shelf.mend()
     assert shelf.left(0) == []
+
+
+def test_words_that_change_places_or_change_alike_show(rng):
+    block = rng.integers(0, 9, (1, 160))
+    others = np.repeat(block, 4, axis=0)
+    others[0, [3, 67]] = block[0, [67, 3]]  # as far apart as a word has bits
+    others[1, [5, 69]] ^= 1
+    others[2, [7, 8]] = block[0, [8, 7]]
+    others[3, 80:] += 1  # half of it is of another snapshot
+    assert (others != block).any(axis=1).all()
+    found = check_words(others)
+    assert (found != check_words(block)).all()
+    assert len(set(found.tolist())) == 4
 
 
 def test_members_between_other_pieces_are_no_unit(rng):

@@ -9,9 +9,11 @@ import pytest
 import nbinfer as nb
 from nbinfer.compile import JIT
 from nbinfer.engine.chain import Progress
+from nbinfer.engine.driver import run_for_now
 from nbinfer.engine.snapshot import Mark, Snapshots
 from nbinfer.engine.state import BLOCK, Place
 from nbinfer.errors import NbinferWarning, ResumeError, SamplingError
+from nbinfer.mcmc import resuming
 from tests.mcmc.kept import Keeping, assert_same, begun, dead, whole
 from tests.mcmc.test_resume import DRAWS, TUNE, continuous, draw_s, smooth
 
@@ -217,6 +219,20 @@ def test_after_an_upgrade_draws_are_equal_or_the_difference_is_named(name):
         resumed = nb.resume(store, m, progressbar=False)
     assert_same(resumed, whole(m, nb.Slice(), **OPTIONS))
     assert json.loads(store.notes["recipe"])["versions"][name] != "0.0.1"  # from now on it is of these
+
+
+def test_who_ends_it_before_draws_were_compared_leaves_the_versions_as_they_were(monkeypatch):
+    m, store = continuous(), left(end=3)
+    version(store, "numpy", "0.0.1")
+
+    def press(chains, *arguments):
+        chains.stop[0] = 1
+        return run_for_now(chains, *arguments)
+
+    monkeypatch.setattr(resuming, "run_for_now", press)
+    with pytest.raises(SamplingError, match="during warm-up"):
+        nb.resume(store, m, progressbar=False)
+    assert json.loads(store.notes["recipe"])["versions"]["numpy"] == "0.0.1"  # the next one compares
 
 
 def test_another_python():
