@@ -124,7 +124,7 @@ class Model(Points, Default):
         self.definition: Definition = dataclasses.replace(
             definition,
             conditional=conditionals(layout.parameters, conditional),
-            total_size=checked(total_size, definition.terms, definition.likelihood),
+            total_size=checked(total_size, definition.terms, definition.likelihood, definition.parameters),
         )
         self.definition.check_sizes()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import EllipsisType
 from typing import Any
 
@@ -16,7 +16,12 @@ from nbinfer.streaming.axes import spread
 Total = float | tuple[float | EllipsisType | None, ...]
 
 
-def checked(total_size: Any, terms: Mapping[str, Any], likelihood: Mapping[str, Any] | None = None) -> dict[str, Total]:
+def checked(
+    total_size: Any,
+    terms: Mapping[str, Any],
+    likelihood: Mapping[str, Any] | None = None,
+    parameters: Collection[str] = (),
+) -> dict[str, Total]:
     """Return total sizes by term of prior and likelihood.
 
     Parameters
@@ -27,6 +32,8 @@ def checked(total_size: Any, terms: Mapping[str, Any], likelihood: Mapping[str, 
         All that may have one, by name.
     likelihood : mapping, optional
         Those of the likelihood. Default: all.
+    parameters : collection of str
+        Names of parameters, whose priors may be named.
 
     Raises
     ------
@@ -46,7 +53,10 @@ def checked(total_size: Any, terms: Mapping[str, Any], likelihood: Mapping[str, 
     for name, size in total_size.items():
         if name not in terms:
             known = ", ".join(terms) or "none"
-            raise ModelError(f"total_size names {name!r}, which is no term of likelihood or prior; terms: {known}")
+            remedy = f"; name its prior, prior={{{name!r}: f, ...}}" if name in parameters else ""
+            raise ModelError(
+                f"total_size names {name!r}, which is no term of likelihood or prior; terms: {known}{remedy}"
+            )
         label = f"total_size[{name!r}]"
         if isinstance(size, list | tuple):
             found[name] = tuple(e if e is None or e is Ellipsis else _number(label, e) for e in size)

@@ -17,9 +17,8 @@ from nbinfer.trace import Trace
 from nbinfer.variational import nodes
 from nbinfer.variational.draws import Draws
 from nbinfer.variational.grouped import gathered
-from nbinfer.variational.local import placed
 from nbinfer.variational.scored import Scored, comparable
-from nbinfer.variational.whole import with_all_data
+from nbinfer.variational.whole import to_predict, with_all_data
 
 #: Candidates for each draw by weight.
 _CANDIDATES = 4
@@ -203,11 +202,12 @@ class Approximation(Scored):  # numpydoc ignore=PR02
             count("size", size, 1, MOST)
         number = 1 if size is None else size
         replacements = nodes.named(self.model, more_replacements)
-        model, groups = with_all_data(self.model_now), self.groups
+        model, groups = self.model_now, self.groups
         if self.has_local:  # what they are drawn for are the data that the function sees
             data = {name: value for name, value in replacements.items() if name in model.definition.data}
-            model = nodes.with_data(model, data)
-            model, groups = placed(self.groups, model)
+            model, groups = to_predict(model, data, self.groups)
+        else:
+            model = with_all_data(model)
         if deterministic:
             positions = np.tile(gathered(model, groups, lambda group: group.centre), (number, 1))
         else:

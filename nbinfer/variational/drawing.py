@@ -43,3 +43,5 @@ class Drawing(Fitting):
     def connect(self) -> None:
         Jobs.connect(self)
         self.connect_groups()
+        for k, group in enumerate(self.groups):
+            self.own(k).weight = group.weight

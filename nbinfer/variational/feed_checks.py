@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from nbinfer.model.data import Datum, convert
 from nbinfer.model.definition import Definition
 from nbinfer.model.evaluate import call
 from nbinfer.streaming import Feed, Minibatch
+
+#: From a definition to one that has as many rows of local parameters as its data have: it runs the encoders.
+Place = Callable[[Definition], Definition]
 
 
 def unscaled(definition: Definition, feeds: Mapping[str, Feed]) -> list[str]:
@@ -73,37 +76,46 @@ def _read_together(definition: Definition) -> list[set[str]]:
     return found
 
 
-def check_sources(definition: Definition) -> None:
-    """Raise IndexError if integers behind a Minibatch hold an index that is out of range in the model.
+def check_sources(definition: Definition, place: Place) -> None:
+    """Raise IndexError if integers behind a Minibatch hold an index that is out of range in the model or an encoder.
 
-    The density is evaluated, in plain Python, at a batch that is made of the row with the largest, and one of that with
-    the smallest number: no other is out of range if these are not.
+    Both are evaluated, in plain Python, at a batch that is made of the row with the largest, and one of that with the
+    smallest number: no other is out of range if these are not.
+
+    Parameters
+    ----------
+    definition : Definition
+    place : callable
+        See `nbinfer.variational.feeding.Feeds`.
     """
     batches = {name: feed for name, feed in definition.feeds.items() if isinstance(feed, Minibatch)}
     for name, feed in batches.items():
         if definition.data[name].kind != "int64":
             continue
-        for value, place in feed.extremes():
-            places = {(k, length): i for k, (length, i) in enumerate(zip(feed.shape_of_all, place, strict=True))}
+        for value, row in feed.extremes():
+            places = {(k, length): i for k, (length, i) in enumerate(zip(feed.shape_of_all, row, strict=True))}
             at = {other: convert(other, f.batch_at(places), True) for other, f in batches.items()}
-            raise_index(having(definition, at), name, value, place)
+            raise_index(having(definition, at), name, value, row, place)
 
 
-def raise_index(definition: Definition, name: str, value: int, place: tuple[int, ...], which: str = "") -> None:
-    """Raise IndexError, with entry and row, if the density raises one."""
-    error = index_error(definition)
+def raise_index(
+    definition: Definition, name: str, value: int, row: tuple[int, ...], place: Place, which: str = ""
+) -> None:
+    """Raise IndexError, with entry and row, if the density or an encoder raises one."""
+    error = index_error(definition, place)
     if error is not None:
-        where = f"row {place[0]}" if len(place) == 1 else str(place)
+        where = f"row {row[0]}" if len(row) == 1 else str(row)
         raise IndexError(
             f"data {name!r} holds {value} in {where}{which}, which is out of range where the model takes it for an "
             f"index: {error}"
         )
 
 
-def index_error(definition: Definition) -> IndexError | None:
-    """Return what the density raises if an index leaves its array; what else is wrong there, others say."""
+def index_error(definition: Definition, place: Place) -> IndexError | None:
+    """Return what encoders or density raise if an index leaves its array; what else is wrong there, others say."""
     try:
-        definition.pieces(definition.constrain(np.zeros(definition.dim)))
+        there = place(definition)
+        there.pieces(there.constrain(np.zeros(there.dim)))
     except IndexError as error:
         return error
     except Exception:

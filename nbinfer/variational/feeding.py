@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from nbinfer.model.definition import Definition
 from nbinfer.streaming import Feed, Minibatch
 from nbinfer.streaming.gather import Gather, fill
 from nbinfer.streaming.sources import extremes
-from nbinfer.variational.feed_checks import check_sources, having, index_error, raise_index, unaligned, unscaled
+from nbinfer.variational.feed_checks import Place, check_sources, having, index_error, raise_index, unaligned, unscaled
 
 #: Numbers that all data may have to be taken together unasked: a density then takes milliseconds.
 MOST_NUMBERS = 2_000_000
@@ -42,7 +42,7 @@ class Feeds:
         Addresses of the records of all others, see `nbinfer.streaming.gather`.
     """
 
-    def __init__(self, model: Model, place: Callable[[Definition], Definition] = lambda definition: definition) -> None:
+    def __init__(self, model: Model, place: Place = lambda definition: definition) -> None:
         self._place = place
         definition = model.definition
         self._feeds = definition.feeds
@@ -59,7 +59,7 @@ class Feeds:
         self.by_python: dict[str, Feed] = {n: f for n, f in self._feeds.items() if n not in self._jobs}
         self.table = np.array([job.address for job in self._jobs.values()], np.int64)
         if own:
-            check_sources(definition)
+            check_sources(definition, place)
 
     def __bool__(self) -> bool:
         return bool(self._feeds)
@@ -186,12 +186,12 @@ class Feeds:
                 continue
             (low, first), (high, last) = extremes(datum.array.reshape(-1, 1))
             known = self._known.get(name, (high + 1, low - 1))
-            if (low < known[0] or high > known[1]) and index_error(self._place(definition)) is not None:
+            if (low < known[0] or high > known[1]) and index_error(definition, self._place) is not None:
                 for value, place in ((high, last), (low, first)):
                     filled = datum._replace(array=np.full_like(datum.array, value))
                     where = tuple(int(i) for i in np.unravel_index(place[0], datum.array.shape))
-                    there = self._place(having(definition, {name: filled}))
-                    raise_index(there, name, value, where, " of this batch")
+                    there = having(definition, {name: filled})
+                    raise_index(there, name, value, where, self._place, " of this batch")
             self._known[name] = (min(low, known[0]), max(high, known[1]))
 
 

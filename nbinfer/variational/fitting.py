@@ -10,31 +10,29 @@ from numpy.typing import NDArray
 
 from nbinfer.arguments import mapping
 from nbinfer.compile import Entry, address_of
-from nbinfer.engine.failures import Point, is_arithmetic, replayed
+from nbinfer.engine.failures import Point
 from nbinfer.engine.job import Status
 from nbinfer.engine.jobs import Jobs, Phase
 from nbinfer.engine.state import Memory, Place, Plan
 from nbinfer.errors import FitError
 from nbinfer.model import Model
 from nbinfer.random import key_of
+from nbinfer.variational import failing
 from nbinfer.variational.densities import FITTING, Densities
 from nbinfer.variational.encoders import Encoders
 from nbinfer.variational.families.family import ENTROPY, Extent
 from nbinfer.variational.feeding import Feeds
 from nbinfer.variational.group import Group
 from nbinfer.variational.grouped import gathered
-from nbinfer.variational.job import FIT, LATELY, TOLERATED, FitStatus, Progress, advance
+from nbinfer.variational.job import FIT, FitStatus, Progress, advance
 from nbinfer.variational.learnt import Learnt, with_learnt
-from nbinfer.variational.local import placed
+from nbinfer.variational.local import not_finite, placed
 from nbinfer.variational.nodes import with_data
 from nbinfer.variational.optimizers.descent import Extent as Moving
 from nbinfer.variational.optimizers.rule import Rule
 from nbinfer.variational.python_entry import raised_by
 from nbinfer.variational.values import Shared
 from nbinfer.variational.whole import of_all_data, of_all_rows
-
-#: Why a draw does not count where the model's density is finite.
-_OF_APPROXIMATION = "that of the approximation is not finite: lower the learning rate"
 
 
 class Settings(NamedTuple):
@@ -261,8 +259,8 @@ class Fitting(Jobs):
         fit = self.fit
         fit.n_feeds, fit.feeds = len(self.feeds.table), address_of(self.feeds.table)
         self._scale()
+        self.connect_groups()  # before the density is compiled: what is to be learnt may have no derivative
         fit.density, fit.context = self.densities.function, self.densities.context(FITTING)
-        self.connect_groups()
         if self.crew is not None:
             self.crew.connect()
 
@@ -332,20 +330,11 @@ class Fitting(Jobs):
         self.progress["done"] = len(losses)
 
     def check_start(self, position: NDArray[np.float64]) -> None:
-        """Raise what is wrong with the density where the means begin: not finite, or its gradient is another's."""
-        bound = self.bound
-        logp, grad = bound.value_and_grad(position)
-        if not np.isfinite(logp) or not np.isfinite(grad).all():
-            error = replayed(bound, position, None)
-            if error is not None and not is_arithmetic(error):
-                error.add_note(f"raised by the model where the means begin: {bound.describe(position)}")
-                raise error
-            what = "the density" if not np.isfinite(logp) else "its gradient"
-            raise FitError(
-                f"{what} is not finite where the means begin, at {bound.describe(position)} "
-                f"({error or bound.explain(position)}). Pass another start, or look at that term."
-            )
-        bound.check_gradient(position)
+        """Raise what is wrong with encoders or density where the means begin, see `failing.check_start`."""
+        failing.check_start(self.bound, self._flaw_of_encoders(), position)
+
+    def _flaw_of_encoders(self) -> str:
+        return not_finite(self._own_groups, Model.of(self.bound.definition))
 
     def make_room(self, count: int) -> None:
         """Make ready for further iterations, whose losses will follow the others."""
@@ -409,14 +398,4 @@ class Fitting(Jobs):
                 "by total_grad_norm_constraint."
             ), None
         point = Point(fit.position.copy(), np.zeros(0, np.int64))
-        reason = replayed(self.bound, *point) or self.bound.explain(point.position) or _OF_APPROXIMATION
-        if fit.status == FitStatus.NO_START:
-            return FitError(
-                f"one of the draws where the fit begins has no density: {self.bound.describe(point.position)} "
-                f"({reason}). Begin elsewhere (start), closer (start_sigma), or look at that term."
-            ), point
-        return FitError(
-            f"stopped at {at}: more than {TOLERATED} of the last {min(int(fit.drawn), LATELY)} draws of the "
-            f"approximation have no density, the last one at {self.bound.describe(point.position)} ({reason}). Begin "
-            "elsewhere (start), closer (start_sigma), or look at that term."
-        ), point
+        return failing.without_density(fit, self.bound, self._flaw_of_encoders(), point, at), point

@@ -87,6 +87,8 @@ class Group(Labelled):
 
     #: Whether encoders give the parameters of the family, row by row of a batch.
     is_local = False
+    #: How many groups like this one it stands for, see `total_size`.
+    weight = 1.0
 
     def __init__(
         self,
@@ -263,6 +265,7 @@ class Group(Labelled):
             group.extent = Extent(len(group.coordinates), found.rows)
             group.family = self.family.spanning(group.extent)
             group.is_local, group.rowwise = False, True
+            group.weight = model.definition.scales.get((self.names or ("",))[0], 1.0)
             shapes = group.family.shapes(group.extent)
             group.params_dict = {n: Shared(np.reshape(v, shapes[n]), n) for n, v in found.values.items()}
         return group

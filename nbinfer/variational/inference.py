@@ -18,7 +18,7 @@ from nbinfer.engine.task import finished
 from nbinfer.errors import NbinferWarning
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.callbacks import listed
-from nbinfer.variational.local import unscaled_local
+from nbinfer.variational.local import doubts
 from nbinfer.variational.objective import check_function_options
 from nbinfer.variational.operators import Operator
 from nbinfer.variational.running import Run, described
@@ -154,7 +154,8 @@ class Inference:
         self._updates.fitting.keeps_losses = scored
         self._updates.fitting.check_start(self._updates.fitting.centre)
         self._notes = gradient_warnings(self._updates.fitting.bound)
-        problems = [*self._updates.fitting.feeds.problems, *unscaled_local(self.approx.groups, self.approx.model)]
+        learns = self.approx.has_learnt or kwargs.get("more_obj_params") is not None
+        problems = [*self._updates.fitting.feeds.problems, *doubts(self.approx.groups, self.approx.model, learns)]
         self._notes += [(message, NbinferWarning) for message in problems]
         if score and not scored:
             self._notes.append((f"{type(self.objective.op).__name__} has no loss to keep.", NbinferWarning))

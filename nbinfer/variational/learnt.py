@@ -107,6 +107,12 @@ def check(names: Sequence[str], model: Model, replaced: Mapping[str, Any]) -> No
     ValueError, TypeError
         See `Definition.check_differentiable`; or if an entry is a number, replaced, or not finite.
     """
+    for name in names:
+        if name in model.parameters:
+            raise ParametrizationError(
+                f"more_obj_params names {name!r}, a parameter, which a group of the approximation holds: what moves it "
+                "is found by the fit. Name entries of the data, or pass what you gave to nb.Group(params=...)."
+            )
     model.definition.check_differentiable("more_obj_params", names)
     for name in names:
         datum = model.definition.data[name]

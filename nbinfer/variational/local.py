@@ -57,17 +57,43 @@ def encoded(group: Any, model: Model) -> Encoded:
     values: dict[str, Floats] = {}
     rows = 0
     for name, function in group.encoders.items():
-        result = call(function, model.data_tuple)
-        label = f"{group.label} {name!r} ({getattr(function, '__name__', 'encoder')})"
+        label = _called(group, name, function)
+        try:
+            result = call(function, model.data_tuple)
+        except Exception as error:
+            error.add_note(f"raised by {label}, which is given the data {', '.join(model.definition.data)}")
+            raise
         if not isinstance(result, np.ndarray) or result.dtype.kind not in "fiu":
-            raise LocalGroupError(f"{label} must return an array of numbers, one row for each of {group.names[0]}, got "
-                                  f"{type(result).__name__}.")  # fmt: skip
-        rows = rows or (result.shape[0] if result.ndim else 0)
-        wanted = group.shape_of(name, max(rows, 1))
+            kind = f"dtype {result.dtype}" if isinstance(result, np.ndarray) else type(result).__name__
+            raise LocalGroupError(
+                f"{label} must return an array of numbers, one row for each of {group.names[0]}, got {kind}."
+            )
+        if not result.size:
+            raise LocalGroupError(
+                f"{label} must return at least one row, got shape {result.shape}; pass data with rows."
+            )
+        rows = rows or (result.shape[0] if result.ndim else 1)
+        wanted = group.shape_of(name, rows)
         if [k for k in result.shape if k != 1] != [k for k in wanted if k != 1] or result.shape[:1] != wanted[:1]:
             raise LocalGroupError(f"{label} must return shape {wanted} for these data, got {result.shape}.")
         values[name] = np.ascontiguousarray(result, np.float64)
     return Encoded(rows, values)
+
+
+def _called(group: Any, name: str, function: Any) -> str:
+    """Return how messages call one of the encoders."""
+    return f"{group.label} {name!r} ({getattr(function, '__name__', 'encoder')})"
+
+
+def not_finite(groups: Sequence[Any], model: Model) -> str:
+    """Tell which encoder gives what is not finite for the data of a model, and for which row; '' if none does."""
+    for group in groups:
+        for name, value in group.encoded(model).values.items() if group.is_local else ():
+            rows = np.flatnonzero(~np.isfinite(value.reshape(len(value), -1)).all(axis=1))
+            if rows.size:
+                label, first = _called(group, name, group.encoders[name]), np.ravel(value[rows[0]])
+                return f"{label} gives {first[~np.isfinite(first)][0]} for row {rows[0]} of the data"
+    return ""
 
 
 def check_local(group: Any, kind: Any, rowwise: bool) -> None:
@@ -129,9 +155,8 @@ def check_rows(group: Any, model: Model) -> None:
     if found.rows != group.extent.rows and not (ragged and found.rows < group.extent.rows):
         name, function = next(iter(group.encoders.items()))
         raise LocalGroupError(
-            f"{group.label} {name!r} ({getattr(function, '__name__', 'encoder')}) must return shape "
-            f"{group.shape_of(name, group.extent.rows)}, a row for each of {group.names[0]}, got "
-            f"{found.values[name].shape}."
+            f"{_called(group, name, function)} must return shape {group.shape_of(name, group.extent.rows)}, a row for "
+            f"each of {group.names[0]}, got {found.values[name].shape}."
         )
 
 
@@ -172,11 +197,24 @@ def placed(groups: Sequence[Any], model: Model, within: bool = False) -> tuple[M
     return model, [group.over(model, found.get(group.names[0])) for group in groups]
 
 
-def unscaled_local(groups: Sequence[Any], model: Model) -> list[str]:
-    """Return what to warn about: local parameters of batches that count for no more than these."""
+def doubts(groups: Sequence[Any], model: Model, learns: bool) -> list[str]:
+    """Return what to warn about: local parameters of batches that count for no more than these, encoders at rest.
+
+    Parameters
+    ----------
+    groups : sequence of Group
+    model : Model
+    learns : bool
+        Whether `more_obj_params` was given, or entries of the data were learnt before.
+    """
     definition = model.definition
     local = [group.names[0] for group in groups if group.is_local and definition.feeds]
+    rest = [group.names[0] for group in groups if group.is_local and not learns]
     return [
+        f"encoders of {name} stay as they are, for the fit learns no entries of the data: pass the names of their "
+        "weights, more_obj_params=[...], or more_obj_params=[] if they are to."
+        for name in rest
+    ] + [
         f"{name} is local, and no total_size says how many of it there are beyond a batch: its prior and its q count "
         f"for one batch alone. Pass prior={{{name!r}: f, ...}} and total_size={{{name!r}: number of all}}."
         for name in local

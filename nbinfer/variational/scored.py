@@ -24,7 +24,7 @@ from nbinfer.variational.linear_response import covariance
 from nbinfer.variational.local import placed
 from nbinfer.variational.optimizers import sgd
 from nbinfer.variational.values import Shared
-from nbinfer.variational.whole import of_all_data, with_all_data
+from nbinfer.variational.whole import needs_rows, of_all_data, of_all_rows, with_all_data
 
 Floats = NDArray[np.float64]
 
@@ -81,13 +81,11 @@ class Scored(Grouped):
         if settings is not None or self._fitting is None:
             chosen = [group for group in self.groups if not group.is_given] if moved is None else list(moved)
             settings = settings or Settings(sgd())
-            for name in names:
-                if name not in self._learnt:
-                    self._learnt[name] = Shared(self.model.definition.data[name].array, name)
-            own = (self._sequence, settings, replacements, self._learnt, names)
-            fitting = Fitting(self.model, self.groups, chosen, *own)
+            new = {n: Shared(self.model.definition.data[n].array, n) for n in names if n not in self._learnt}
+            learnt = self._learnt | new
+            fitting = Fitting(self.model, self.groups, chosen, self._sequence, settings, replacements, learnt, names)
             fitting.go_on_from(self.hist)
-            self._fitting = fitting
+            self._fitting, self._learnt = fitting, learnt
         self._fitting.follow_data()
         self._fitting.scale_cost(self.scale_cost_to_minibatch)
         self._fitting.hold_parameters()
@@ -97,6 +95,11 @@ class Scored(Grouped):
     def params(self) -> list[Shared]:
         """Parameters of all families, and the entries of the data that fits have learnt."""
         return [*super().params, *self._learnt.values()]
+
+    @property
+    def has_learnt(self) -> bool:
+        """Whether fits have moved entries of the data."""
+        return bool(self._learnt)
 
     def learn_from(self, other: Scored) -> None:
         """Go on with what another approximation of the model has learnt of its data."""
@@ -137,7 +140,11 @@ class Scored(Grouped):
 
     @property
     def placed(self) -> tuple[Model, list[Group]]:
-        return placed(self.groups, with_all_data(self.model_now)) if self.has_local else super().placed
+        if not self.has_local:
+            return super().placed
+        model = of_all_rows(self.model_now)
+        needs_rows(model, self.groups)
+        return placed(self.groups, model)
 
     def draw(self, draws: int, random_seed: Any = None, model: Model | None = None) -> drawing.Draws:
         """Draw unconstrained positions.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ from nbinfer.variational.densities import PLAIN, Densities
 from nbinfer.variational.feeding import Feeds
 from nbinfer.variational.group import Group
 from nbinfer.variational.local import placed
+from nbinfer.variational.nodes import with_data
 
 Floats = NDArray[np.float64]
 
@@ -63,13 +66,46 @@ def of_all_data(model: Model, groups: Sequence[Group] = ()) -> Densities:
         If a group is local, and not all data are in memory.
     """
     model = of_all_rows(model)
+    needs_rows(model, groups)
+    model, _ = placed(groups, model)
+    return BatchDensities(model) if model.definition.feeds else Densities(model)
+
+
+def needs_rows(model: Model, groups: Sequence[Group]) -> None:
+    """Raise StreamingError if a group is local, and data still come in batches: there is no value for each row then.
+
+    Parameters
+    ----------
+    model : Model
+    groups : sequence of Group
+    """
     if model.definition.feeds and any(group.is_local for group in groups):
         raise StreamingError(
             "local parameters have a value for each row of the data, and these are not all in memory: pass the rows "
             "to predict for, sample_node(..., more_replacements={...}), or put them there by model.set_data."
         )
-    model, _ = placed(groups, model)
-    return BatchDensities(model) if model.definition.feeds else Densities(model)
+
+
+def to_predict(model: Model, data: Mapping[str, Any], groups: Sequence[Group]) -> tuple[Model, list[Group]]:
+    """Return a model with the rows that are predicted for, which stand for themselves, and the groups there.
+
+    Parameters
+    ----------
+    model : Model
+    data : mapping of str to array_like
+        That take the place of the model's.
+    groups : sequence of Group
+
+    Raises
+    ------
+    StreamingError
+        If a group is local, and not all rows are in memory or given.
+    """
+    whole = with_all_data(model)
+    if not set(data) & set(whole.definition.feeds):
+        needs_rows(whole, groups)
+    alone = Model.of(dataclasses.replace(whole.definition, total_size={}))
+    return placed(groups, with_data(alone, data))
 
 
 class BatchDensities(Densities):

@@ -190,3 +190,15 @@ def test_entries_that_cannot_be_learnt(options, error, text):
 def test_methods_without_gradient_of_the_data_say_so(method):
     with pytest.raises(ParametrizationError, match="learns no entries of the data"):
         method(model=model()).fit(3, progressbar=False, more_obj_params=["W"])
+
+
+def reshaped(p, d):
+    return -0.5 * np.sum((d.W.reshape(3, 1)[0] - p.b) ** 2)
+
+
+def test_a_density_without_a_derivative_says_so_before_anything_is_compiled():
+    m = nb.Model({"b": nb.real()}, prior=prior, likelihood={"y": reshaped}, data={"X": X, "y": Y, "W": np.zeros(3)})
+    approx = nb.MeanField(model=m)
+    with pytest.raises(ParametrizationError, match="more_obj_params names W, and the model has no derivative by it"):
+        nb.KLqp(approx).fit(3, more_obj_params=["W"], progressbar=False)
+    assert [shared.name for shared in approx.params] == ["mu", "rho"]

@@ -6,54 +6,21 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
-from nbinfer.autodiff import ADError
 from nbinfer.compile import JIT
-from nbinfer.errors import AEVBInferenceError, CompileError, LocalGroupError, NbinferWarning
-
-LOG_TWO_PI = np.log(2.0 * np.pi)
-FAST = nb.adam(learning_rate=0.01)
-
-# ---- one factor: x_i = z_i + noise, whose exact q has slope .8 and standard deviation .4472
-
-N = 60
-ROW = np.arange(1, N + 1)
-X = 1.2 * np.sin(1.7 * ROW) + 0.5 * np.cos(2.3 * ROW)
-EVIDENCE = -82.16461878
-
-
-def z_prior(p, d):
-    return -0.5 * p.z**2 - 0.5 * LOG_TWO_PI
-
-
-def x_given_z(p, d):
-    return -0.5 * ((d.x - p.z) / 0.5) ** 2 - np.log(0.5) - 0.5 * LOG_TWO_PI
-
-
-def to_mu(d):
-    return d.a[0] * d.x
-
-
-def to_rho(d):
-    return d.a[1] + 0.0 * d.x
-
-
-ENCODERS = {"mu": to_mu, "rho": to_rho}
-
-
-def one_factor(batch=None, a=(0.1, -1.0), **more):
-    x = X if batch is None else nb.Minibatch(X, batch, random_seed=3)
-    data = {"x": x, "a": np.array(a)} | more.pop("data", {})
-    given = {"total_size": {"z": N, "x": N}, "prior": {"z": z_prior}} | more
-    return nb.Model({"z": nb.real(batch or N)}, likelihood={"x": x_given_z}, data=data, **given)
-
-
-def local(model, encoders=None, name="z", **options):
-    return nb.Approximation(nb.Group([name], params=encoders or ENCODERS, local=True, model=model), model, **options)
-
-
-def fitted(approx, n, **options):
-    options = {"obj_optimizer": FAST, "more_obj_params": ["a"], "progressbar": False} | options
-    return nb.KLqp(approx).fit(n, **options)
+from nbinfer.errors import LocalGroupError
+from tests.variational.local_models import (
+    ENCODERS,
+    EVIDENCE,
+    FAST,
+    LOG_TWO_PI,
+    N,
+    X,
+    fitted,
+    local,
+    one_factor,
+    slope_and_factor,
+    z_prior,
+)
 
 
 @pytest.mark.parametrize("batch", [None, 6])
@@ -91,21 +58,6 @@ def test_fits_are_the_same_bit_for_bit_and_refined():
 
 
 # ---- beside parameters that all rows share
-
-
-def w_prior(p, d):
-    return -0.5 * p.w**2 - 0.5 * LOG_TWO_PI
-
-
-def x_given_wz(p, d):
-    return -0.5 * ((d.x - p.w * p.z) / 0.5) ** 2 - np.log(0.5) - 0.5 * LOG_TWO_PI
-
-
-def slope_and_factor(batch):
-    return nb.Model(
-        {"w": nb.real(), "z": nb.real(batch)}, prior={"w": w_prior, "z": z_prior}, likelihood={"x": x_given_wz},
-        data={"x": nb.Minibatch(X, batch, random_seed=3), "a": np.array([0.5, -0.5])}, total_size={"z": N, "x": N},
-    )  # fmt: skip
 
 
 class Late:
@@ -302,126 +254,3 @@ def test_families_that_have_rows_may_be_local(form):
     assert approx.data["V"].any()
     draws = approx.sample_node("z", 5, random_seed=1)
     assert draws.shape == (5, ROWS, FACTORS)
-
-
-# ---- what cannot be
-
-
-def short(d):
-    return d.x[:3]
-
-
-def column(d):
-    return d.x.reshape(-1, 1) * np.ones((1, 2))
-
-
-def number(d):
-    return 0.5
-
-
-def looked_up(d):
-    return d.a[d.k[0]] * d.x
-
-
-def no_derivative(d):
-    total = 0.0
-    while total < d.a[0]:
-        total += 0.1
-    return total * d.x
-
-
-@pytest.mark.parametrize(
-    ("change", "text"),
-    [
-        ({"params": {"mu": short, "rho": to_rho}}, r"'rho' \(to_rho\) must return shape \(3,\) for these data"),
-        ({"params": {"mu": short, "rho": short}}, r"'mu' \(short\) must return shape \(6,\), a row for each of z, got"),
-        ({"params": {"mu": column, "rho": to_rho}}, r"of z for 'mu' \(column\) must return shape \(6,\) for"),
-        ({"params": {"mu": number, "rho": to_rho}}, r"'mu' \(number\) must return an array of numbers, one row"),
-        ({"params": {"mu": np.zeros(6), "rho": to_rho}}, r"params\['mu'\] of a local group must be a function f\(d\)"),
-        ({"local": False}, r"params\['mu'\] is a function: those of the data are encoders of a local group"),
-        ({"rowwise": True}, "a local group has its rows from encoders already; leave out rowwise"),
-        ({"params": {"histogram": to_mu}}, "empirical cannot be local: it approximates no rows each for itself"),
-        ({"params": {"mu": to_mu, "rho": to_rho, "U": to_mu}}, "low_rank cannot be local"),
-        ({"params": None, "vfam": "mf"}, "a local group has encoders in the place of vfam='mf'"),
-        ({"group": None}, "a local group names its one parameter, got None"),
-        ({"group": ["z", "w"]}, r"a local group names its one parameter, got \['z', 'w'\]"),
-        ({"group": ["w"]}, "local takes one parameter that has rows, got w, which is a number"),
-    ],
-)  # fmt: skip
-def test_groups_that_cannot_be_local(change, text):
-    options = {"group": ["z"], "params": ENCODERS, "local": True, "model": slope_and_factor(6)} | change
-    with pytest.raises(LocalGroupError, match=text):
-        nb.Group(**options)
-
-
-def test_a_parameter_of_batches_must_be_local():
-    m = slope_and_factor(6)
-    text = r"z is in the group <Group mean_field: w, z>, which is not local, and stands for 60.0 of its kind"
-    with pytest.raises(LocalGroupError, match=text):
-        nb.fit(3, model=m, progressbar=False)
-    with pytest.raises(LocalGroupError, match="z is in the group"):
-        nb.Pathfinder(model=one_factor(total_size={"z": 2 * N}))
-    with pytest.raises(LocalGroupError, match="z is in the group"):
-        nb.KLqp(nb.Approximation([nb.Group("w", "mf", model=m), nb.Group("z", "fr", model=m)], m)).fit(3)
-
-
-def test_a_local_parameter_without_total_size_is_warned_about():
-    m = one_factor(6, total_size={"x": N}, prior=z_prior_sum)
-    with pytest.warns(NbinferWarning, match="z is local, and no total_size says how many of it there are"):
-        fitted(local(m), 1)
-
-
-def z_prior_sum(p, d):
-    return -0.5 * np.sum(p.z**2)
-
-
-@pytest.mark.filterwarnings("ignore:ASVGD is experimental")
-@pytest.mark.parametrize("kind", [nb.SVGD, nb.ASVGD, nb.DADVI, nb.BaM, nb.Pathfinder])
-def test_methods_that_know_no_local_parameters(kind):
-    with pytest.raises(AEVBInferenceError):
-        kind(local_rv={"z": ENCODERS}, model=one_factor(None))
-
-
-def test_operators_and_draws_that_know_no_local_parameters():
-    approx = local(one_factor(None))
-    with pytest.raises(AEVBInferenceError, match="KSD knows no gradient by the data"):
-        nb.ImplicitGradient(approx)
-    assert nb.KL(approx).supports_aevb
-    with pytest.raises(LocalGroupError, match="an empirical approximation has no local parameters"):
-        nb.Empirical(size=3, local_rv={"z": ENCODERS}, model=one_factor(None))
-
-
-def test_encoders_without_anything_to_learn():
-    with pytest.raises(ValueError, match="of encoders the names of the entries of the data that are their weights"):
-        fitted(local(one_factor(None)), 3, more_obj_params=None)
-
-
-def numbered():
-    for k in (0, 1, 1, 2, 0):
-        yield np.array([k])
-
-
-def test_what_an_encoder_raises_comes_out():
-    m = one_factor(data={"k": nb.generator(numbered())})
-    approx = local(m, {"mu": looked_up, "rho": to_rho})
-    with pytest.raises(IndexError, match="index 2 is out of bounds"):
-        fitted(approx, 9)
-    assert len(approx.hist) == 3
-    assert np.isfinite(approx.data["a"]).all()
-
-
-def test_encoders_that_cannot_be_differentiated():
-    with pytest.raises(ADError, match="while"):
-        fitted(local(one_factor(6), {"mu": no_derivative, "rho": to_rho}), 3)
-
-
-def formatted(d):
-    return np.array([float(format(x)) for x in d.x])
-
-
-@pytest.mark.skipif(not JIT, reason="nothing is compiled")
-def test_encoders_that_cannot_be_compiled():
-    m = slope_and_factor(6)
-    groups = [nb.Group(["z"], params={"mu": formatted, "rho": to_rho}, local=True, model=m), nb.Group(None, "mf")]
-    with pytest.raises(CompileError, match=r"cannot compile the encoder of z for 'mu'(.|\n)*float\(format\(x\)\)"):
-        nb.KLqp(nb.Approximation(groups, m)).fit(3, progressbar=False)
