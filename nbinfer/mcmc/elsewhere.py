@@ -57,8 +57,8 @@ class Drawn(NamedTuple):
     ----------
     blocks : ndarray of int64, shape (chain, fields)
         As they are: in the middle of a draw, if something has ended them there.
-    left : ndarray of int64, shape (chain, fields)
-        Their newest snapshots, of a run that can be gone on with.
+    left : list of ndarray of int64, shape (chain, fields)
+        Their snapshots, of a run that can be gone on with; the older first.
     progress : ndarray, shape (chain,)
         Lines of progress.
     groups : mapping of str to mapping of str to ndarray
@@ -68,7 +68,7 @@ class Drawn(NamedTuple):
     """
 
     blocks: NDArray[np.int64]
-    left: NDArray[np.int64]
+    left: list[NDArray[np.int64]]
     progress: NDArray[Any]
     groups: Mapping[str, Mapping[str, NDArray[Any]]]
     error: BaseException | None
@@ -101,7 +101,7 @@ def drawn(part: Part) -> Drawn:
             error.add_note(f"in chain {sampling.numbers[outcome.job]} at {sampling.bound.describe(*outcome.point)}")
         error = _that_travels(error)
     # In this order: after Ctrl-C workers may still be on their way.
-    left = chains.state if chains.snapshots is None else chains.snapshots.newest()
+    left = [] if chains.snapshots is None else [snapshot.blocks for snapshot in reversed(chains.snapshots.left(0))]
     return Drawn(chains.state, left, chains.progress.copy(), sampling.store.groups, error)
 
 

@@ -167,8 +167,8 @@ class Resuming(Sampling):
     def _snapshot(self, chains: Chains, store: Store) -> tuple[NDArray[np.int64], float]:
         """Return the blocks to go on from, and the seconds that the run has taken.
 
-        That is the newest snapshot of each unit. If versions are others it is the older one, so that there are draws
-        to compare.
+        That is the older snapshot of each unit, if it is whole: so there are draws to compare, which show what no
+        hash does.
         """
         size = 2 * (chains.state.shape[1] + 1)
         shelf = Snapshots(chains.units, store.words("slots", size), store.words("marks", 8))
@@ -179,7 +179,7 @@ class Resuming(Sampling):
             if not left:
                 which = ", ".join(str(number) for number in self.numbers[first:end])
                 raise ResumeError(f"both snapshots of chain {which} are damaged; its draws can be loaded, no more.")
-            blocks[first:end] = left[-1 if self.news else 0].blocks
+            blocks[first:end] = left[-1].blocks
         return blocks, shelf.seconds_before
 
     def catch_up(self, cores: int) -> Outcome | None:

@@ -226,7 +226,7 @@ class Sampling:
         chains: slice,
         groups: Mapping[str, Mapping[str, NDArray[Any]]],
         blocks: NDArray[np.int64],
-        left: NDArray[np.int64],
+        left: Sequence[NDArray[np.int64]],
         progress: NDArray[Any],
     ) -> None:
         """Take over what some of the chains have become in another process.
@@ -237,8 +237,10 @@ class Sampling:
             Whole units.
         groups : mapping of str to mapping of str to ndarray
             Draws and statistics.
-        blocks, left : ndarray of int64, shape (chain, fields)
-            As the chains are, in the middle of a draw maybe, and their newest snapshots.
+        blocks : ndarray of int64, shape (chain, fields)
+            As the chains are, in the middle of a draw maybe.
+        left : sequence of ndarray of int64, shape (chain, fields)
+            Their snapshots, the older first.
         progress : ndarray, shape (chain,)
             Their lines.
         """
@@ -247,8 +249,9 @@ class Sampling:
                 self.store.groups[group][name][chains] = array
         self.chains.state[chains], self.chains.progress[chains] = blocks, progress
         self._wire(self.chains, self.store)
-        if self.chains.snapshots is not None:
-            self.chains.snapshots.keep(left, chains)
+        for snapshot in left:
+            assert self.chains.snapshots is not None
+            self.chains.snapshots.keep(snapshot, chains)
 
     def look(self, last: bool = False) -> None:
         """Have the store see what is finished."""
