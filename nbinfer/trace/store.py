@@ -28,6 +28,9 @@ _WARM_UP = "warmup_"
 #: left out.
 DONE, SKIPPED = 0, 6
 
+#: Name of the note that says of what model draws are, where a store `remembers` it.
+MODEL = "model"
+
 
 class Store(ABC):
     """Memory for what a run draws: a contract.
@@ -80,6 +83,9 @@ class Store(ABC):
 
     #: Whether it outlives the process, so that a run can be taken up again: then it is given snapshots and a recipe.
     outlives: ClassVar[bool] = False
+
+    #: Whether its draws stay where those of other runs are: then its note `MODEL` says what model they are of.
+    remembers: ClassVar[bool] = False
 
     def __init__(self, chains: int, tune: int, draws: int, thin: int = 1) -> None:
         self.chains, self.tune, self.draws = chains, tune, draws
