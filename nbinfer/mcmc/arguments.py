@@ -152,7 +152,10 @@ def _backend(trace: Any) -> Backend | None:
         return NAMED[trace]()
     if isinstance(trace, os.PathLike) or (isinstance(trace, str) and PurePath(trace).suffix):
         if PurePath(trace).suffix not in HDF5_SUFFIXES:
-            raise ValueError(f"a file for draws is named {' or '.join(HDF5_SUFFIXES)} at its end, got {str(trace)!r}.")
+            raise ValueError(
+                f"a file for draws is named {' or '.join(HDF5_SUFFIXES)} at its end, got {str(trace)!r}; "
+                "nb.SQLite(name) makes a database, nb.Text(name) a folder of CSV files."
+            )
         return HDF5(trace)
     return None
 

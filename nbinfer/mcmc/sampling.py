@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import json
+import platform
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -23,10 +25,11 @@ from nbinfer.mcmc.metric.reading import metrics_of
 from nbinfer.mcmc.recipe import NOTE, Assigned, Run, entropy_of, recipe_of, with_versions
 from nbinfer.model import Model
 from nbinfer.model.code.extras import check_conditionals
+from nbinfer.model.fingerprint import parts_of
 from nbinfer.random import key_of
 from nbinfer.trace import Trace
 from nbinfer.trace.rows import Counts
-from nbinfer.trace.store import MemoryStore, Store, columns_of_draws, columns_of_statistics
+from nbinfer.trace.store import MODEL, MemoryStore, Store, columns_of_draws, columns_of_statistics
 
 
 class Sampling:
@@ -209,6 +212,9 @@ class Sampling:
         begun = self.trace(np.nan)
         begun.metric = None
         self.store.describe(begun)
+        if self.store.remembers:
+            python = ".".join(platform.python_version_tuple()[:2])  # functions compile to other words in another one
+            self.store.notes[MODEL] = json.dumps({"Python": python} | parts_of(self.bound.definition))
         if self.store.outlives:
             plan = self.chains.plan.fingerprint
             self.store.notes[NOTE] = recipe_of(self.bound.definition, assigned, self._run, plan)

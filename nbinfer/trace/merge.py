@@ -85,7 +85,7 @@ def joined(traces: Sequence[Trace]) -> Trace:
         draws_done=kept.done,
         tune_done=warm.done,
         chain_ids=numbers,
-        attrs=_attributes([trace.attrs for trace in traces]),
+        attrs=agreed([trace.attrs for trace in traces]),
         interrupted=any(trace.interrupted for trace in traces),
         dims=_union([trace.dims for trace in traces]),
         coords=_union([trace.coords for trace in traces]),
@@ -158,7 +158,7 @@ def _union(mappings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return every
 
 
-def _attributes(every: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def agreed(every: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what all agree on, the total sampling time, and when the last was made."""
     agreed = {
         name: value

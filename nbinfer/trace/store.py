@@ -28,6 +28,9 @@ _WARM_UP = "warmup_"
 #: left out.
 DONE, SKIPPED = 0, 6
 
+#: Name of the note that says of what model draws are, where a store `remembers` it.
+MODEL = "model"
+
 
 class Store(ABC):
     """Memory for what a run draws: a contract.
@@ -80,6 +83,9 @@ class Store(ABC):
 
     #: Whether it outlives the process, so that a run can be taken up again: then it is given snapshots and a recipe.
     outlives: ClassVar[bool] = False
+
+    #: Whether its draws stay where those of other runs are: then its note `MODEL` says what model they are of.
+    remembers: ClassVar[bool] = False
 
     def __init__(self, chains: int, tune: int, draws: int, thin: int = 1) -> None:
         self.chains, self.tune, self.draws = chains, tune, draws
@@ -191,7 +197,7 @@ class Store(ABC):
 
     def rows_in(self, group: str) -> int:
         """Return the number of rows that each chain has in a group."""
-        return self.tune if group.startswith(_WARM_UP) else self.draws // self.thin
+        return self.tune if _is_warm(group) else self.draws // self.thin
 
     def finished(self, done: Counts, skipped: Counts | int = 0) -> tuple[Counts, Counts]:
         """Return the finished rows of warm-up and those after it.
@@ -204,6 +210,10 @@ class Store(ABC):
             Those of them that were not drawn because warm-up ended early.
         """
         return np.minimum(done, self.tune - skipped), np.maximum(done - self.tune, 0) // self.thin
+
+
+def _is_warm(group: str) -> bool:
+    return group.startswith(_WARM_UP)
 
 
 class MemoryStore(Store):
@@ -226,6 +236,14 @@ class MemoryStore(Store):
         if name not in self.groups[group]:
             self.groups[group][name] = unfinished((self.chains, self.rows_in(group), *shape), dtype)
         return self.groups[group][name]
+
+    def show(self, tune_done: Counts, draws_done: Counts) -> dict[str, dict[str, NDArray[Any]]]:
+        """Return the groups of a trace; rows that no chain has reached are left out."""
+        shown: dict[str, dict[str, NDArray[Any]]] = defaultdict(dict)
+        for group, arrays in self.groups.items():
+            most = int((tune_done if _is_warm(group) else draws_done).max())
+            shown[group] |= {name: array[:, :most] for name, array in arrays.items()}
+        return shown
 
     def words(self, name: str, count: int) -> NDArray[np.int64]:
         """Return words of each chain, which begin on a cache line."""

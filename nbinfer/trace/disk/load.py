@@ -13,6 +13,7 @@ from nbinfer.errors import BackendError
 from nbinfer.trace import about
 from nbinfer.trace.disk import notes
 from nbinfer.trace.disk.layout import STATE, Contents, contents
+from nbinfer.trace.disk.places import ARRAYS, check_places
 from nbinfer.trace.disk.shown import arrays_shown
 from nbinfer.trace.disk.space import Space
 from nbinfer.trace.disk.store import NOTES, TRACE
@@ -34,6 +35,7 @@ def load(where: Path) -> Trace:
         space = Space(file, mmap.ACCESS_READ)
         try:
             texts = notes.read(space.array(found.extents[STATE][NOTES]), where)
+            check_places(where, texts.get(ARRAYS, "{}"), found.extents)
             if TRACE not in texts:
                 raise BackendError(f"{where} holds the state of a run that leaves no draws.")
             return _trace(found, space, about.from_text(texts[TRACE]))

@@ -33,6 +33,7 @@ from nbinfer.trace.arviz import group_attributes
 from nbinfer.trace.disk import notes
 from nbinfer.trace.disk.layout import SIZES, STATE, VERSION, Draft, contents, update_attributes
 from nbinfer.trace.disk.lock import Lock
+from nbinfer.trace.disk.places import ARRAYS, check_places, places_of
 from nbinfer.trace.disk.shown import DRAWN, arrays_shown
 from nbinfer.trace.disk.space import Extent, Space
 from nbinfer.trace.names import listed
@@ -132,6 +133,7 @@ class HDF5Store(Store):
         self.extents: dict[str, dict[str, Extent]] = defaultdict(dict)
         self._loose: Mapping[str, Mapping[str, Any]] = {}
         self._chain_labels: list[NDArray[Any]] = []
+        self._places = "{}"
         self._part = Path(f"{self.path}.part")
         self._draft = None
         self._closed, self._turn = False, threading.Lock()
@@ -173,6 +175,8 @@ class HDF5Store(Store):
             for group, extents in found.extents.items():
                 store.groups[group] |= {name: store._space.array(extent) for name, extent in extents.items()}
             store.notes |= notes.read(store.groups[STATE][NOTES], where)
+            store._places = store.notes.pop(ARRAYS, "{}")
+            check_places(where, store._places, found.extents)
         except BaseException:
             lock.release()
             raise
@@ -258,7 +262,7 @@ class HDF5Store(Store):
                 return
             self._closed = True
             try:
-                if not notes.write(self.groups[STATE][NOTES], notes.packed(self.notes)):
+                if not notes.write(self.groups[STATE][NOTES], self._packed):
                     self._copied(self.draws).close(finished)
                     return
                 update_attributes(self._space.file, self._attributes())
@@ -312,10 +316,16 @@ class HDF5Store(Store):
             draft.describe(group, attrs)
         draft.describe("/", {"run_id": self.run_id, "creation_library_language": "Python"})
         draft.describe(STATE, {name: getattr(self, name) for name in SIZES})
-        room = notes.room_for(len(notes.packed(self.notes)) + self._growth)
-        memory = self._made(STATE, NOTES, ["notes_byte"], (room,), np.uint8, labelled=False)
-        notes.write(memory, notes.packed(self.notes))
         self._made(STATE, FINISHED, ["finished_word"], (1,), np.int64, labelled=False)[0] = 0
+        self._places = places_of(self.extents)
+        room = notes.room_for(len(self._packed) + self._growth)
+        memory = self._made(STATE, NOTES, ["notes_byte"], (room,), np.uint8, labelled=False)
+        self._places = places_of(self.extents)
+        notes.write(memory, self._packed)
+
+    @property
+    def _packed(self) -> bytes:
+        return notes.packed({**self.notes, ARRAYS: self._places})
 
     @property
     def _growth(self) -> int:

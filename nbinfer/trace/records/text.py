@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,21 @@ from numpy.typing import NDArray
 
 from nbinfer.arguments import path_of
 from nbinfer.errors import BackendError
-from nbinfer.trace.records.pages import Kind, Kinds, Page, Rows, assembled, flat_names
-from nbinfer.trace.records.recorded import Records, hand_over
+from nbinfer.trace.records.pages import Kind, Kinds, Page, assembled, check_kinds, flat_names
+from nbinfer.trace.records.recorded import Part, Records, check_place, hand_over, naming
 from nbinfer.trace.trace import Trace
 
-_PAGE = "trace.json"
+_PAGE, _PART = "trace.json", "trace.json.part"
+
+_BLOCK = 4096  # lines that are read at once
+
+#: What a column of text may be.
+_TYPES = tuple(np.dtype(code).name for code in "?bhiqBHIQefd")
+
+#: What no name of a column may have.
+_SIGNS = ',"\r\n'
+
+_FLAGS = {"True", "False"}
 
 
 class Text(Records):
@@ -32,7 +43,8 @@ class Text(Records):
     Parameters
     ----------
     name : str or path
-        Of the folder. Draws are added to what is there, if it has the same chains' variables, types and shapes.
+        Of the folder. Draws are added to what is there, if they are of the same model, data, variables, types and
+        shapes.
     vars : sequence of str, optional
         Names of the parameters and derived quantities to keep. Default: all.
     thin : int
@@ -41,7 +53,8 @@ class Text(Records):
     Raises
     ------
     BackendError
-        If there is something else of that name, or a trace of other variables.
+        If there is something else of that name, draws of other variables, another model or other data, or of the same
+        random_seed; or another run is writing to it.
 
     Examples
     --------
@@ -53,44 +66,69 @@ class Text(Records):
     (4, 1000)
     """
 
+    place: Path
+
     def __init__(
         self, name: str | os.PathLike[str] = "mcmc", vars: Sequence[str] | None = None, *, thin: int = 1
     ) -> None:
         super().__init__(vars, thin=thin)
-        self.folder = path_of("name", name)
+        self.place = path_of("name", name)
 
     def check(self) -> None:
-        """Raise BackendError if something else is in the way."""
-        if self.folder.exists() and not self.folder.is_dir():
-            raise BackendError(f"{self.folder} is a file, where a folder of text files is to be; choose another name.")
-        if self.folder.is_dir() and any(self.folder.iterdir()) and not (self.folder / _PAGE).exists():
-            raise BackendError(f"{self.folder} holds something else: there is no {_PAGE} in it; choose another name.")
+        """Raise if something else is in the way, or nothing can be written there."""
+        if self.place.exists() and not self.place.is_dir():
+            raise BackendError(f"{self.place} is a file, where a folder of text files is to be; choose another name.")
+        check_place(self.place)
+        others = {path.name for path in self.place.iterdir()} - {_PART} if self.place.exists() else ()
+        if others and _PAGE not in others:
+            raise BackendError(f"{self.place} holds something else: there is no {_PAGE} in it; choose another name.")
 
-    def begin(self, kinds: Kinds, numbers: Sequence[int], draws: int) -> None:
+    def admit(self, names: Sequence[str]) -> None:
+        """Raise ValueError if there is a name that no column can have."""
+        for name in names:
+            if not name or any(sign in name for sign in _SIGNS):
+                raise ValueError(
+                    f"a file of comma-separated values cannot have a column {name!r}; rename it, or leave it out."
+                )
+
+    def begin(self, kinds: Kinds, notes: Mapping[str, Any], draws: int) -> None:
         """Make the folder and the files, or compare with those that are there."""
-        self.check()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        page = self.folder / _PAGE
-        self._page = (_read(page) if page.exists() else Page()).joined(kinds, numbers, self.folder)
-        _write(page, self._page)
-        for number in numbers:
-            _mend([(path, kinds[group]) for group in kinds if (path := _path(self.folder, number, group)).exists()])
-            for group in kinds:
-                path = _path(self.folder, number, group)
-                if not path.exists():
-                    path.write_text(_line(_columns(kinds[group])), encoding="utf-8")
+        check_kinds(kinds, "text", _TYPES)
+        for of_group in kinds.values():
+            self.admit(list(of_group))
+            twice = [name for name, times in Counter(_columns(of_group)).items() if times > 1]
+            if twice:
+                raise ValueError(f"two columns would be called {twice[0]!r}; rename one of the variables.")
+        with naming(self.place):
+            self._begin(kinds, notes)
 
-    def write(self, number: int, rows: Mapping[str, Rows]) -> None:
-        """Append rows to the files of a chain."""
-        for group, arrays in rows.items():
-            flat = [arrays[name].reshape(len(arrays[name]), -1).tolist() for name in self._page.kinds[group]]
-            lines = [_line(itertools.chain.from_iterable(parts)) for parts in zip(*flat, strict=True)]
-            with _path(self.folder, number, group).open("a", encoding="utf-8") as file:
-                file.writelines(lines)
+    def _begin(self, kinds: Kinds, notes: Mapping[str, Any]) -> None:
+        self.check()
+        self.place.mkdir(exist_ok=True)
+        page = self.place / _PAGE
+        self._page = (_read(page) if page.exists() else Page()).joined(kinds, notes, self.place)
+        paths = {number: {g: _path(self.place, number, g) for g in kinds} for number in notes["chains"]}
+        for of_chain in paths.values():
+            _mend([(path, kinds[group]) for group, path in of_chain.items() if _is_begun(path)])
+        _write(page, self._page)
+        for of_chain in paths.values():
+            for group, path in of_chain.items():
+                if not _is_begun(path):
+                    path.write_text(_line(_columns(kinds[group])), encoding="utf-8", newline="\n")
+
+    def write(self, parts: Iterable[Part]) -> None:
+        """Append rows to the files of some chains."""
+        for number, rows in parts:
+            for group, arrays in rows.items():
+                path = _path(self.place, number, group)
+                with naming(path), path.open("r+", encoding="utf-8", newline="\n") as file:
+                    file.seek(0, os.SEEK_END)
+                    file.writelines(_lines([arrays[name] for name in self._page.kinds[group]]))
 
     def finish(self, notes: Mapping[str, Any]) -> None:
         """Write what is to be known of the run."""
-        _write(self.folder / _PAGE, self._page._replace(notes=notes))
+        with naming(self.place):
+            _write(self.place / _PAGE, self._page.told(notes))
 
 
 def load(name: str | os.PathLike[str]) -> Trace:
@@ -123,7 +161,7 @@ def load(name: str | os.PathLike[str]) -> Trace:
         group: [_values(_path(folder, number, group), of_group) for number in page.chains]
         for group, of_group in page.kinds.items()
     }
-    return assembled(pieces, page.chains, page.notes)
+    return assembled(pieces, page, folder)
 
 
 def dump(name: str | os.PathLike[str], trace: Trace, chains: Sequence[int] | None = None) -> None:
@@ -148,8 +186,14 @@ def _columns(kinds: Mapping[str, Kind]) -> list[str]:
     return [column for name, kind in kinds.items() for column in flat_names(name, kind.shape)]
 
 
-def _line(cells: Iterable[Any]) -> str:
-    return ",".join(map(str, cells)) + "\n"  # names and numbers have no commas; repr of a float is its str
+def _line(cells: Iterable[str]) -> str:
+    return ",".join(cells) + "\n"  # names and numbers have no commas
+
+
+def _lines(arrays: Sequence[NDArray[Any]]) -> Iterable[str]:
+    """Return a line for each row."""
+    cells = [map(repr, column) for array in arrays for column in array.reshape(len(array), -1).T.tolist()]
+    return map(_line, zip(*cells, strict=True)) if cells else itertools.repeat("\n", len(arrays[0]))
 
 
 def _read(path: Path) -> Page:
@@ -158,9 +202,13 @@ def _read(path: Path) -> Page:
 
 def _write(path: Path, page: Page) -> None:
     """Write a page as a new file, and put it in the place of the old one at once."""
-    new = path.with_suffix(".part")
-    new.write_text(page.as_text(), encoding="utf-8")
-    new.replace(path)
+    new = path.with_name(_PART)
+    try:
+        new.write_text(page.as_text(), encoding="utf-8")
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def _mend(files: Sequence[tuple[Path, Mapping[str, Kind]]]) -> None:
@@ -180,25 +228,54 @@ def _mend(files: Sequence[tuple[Path, Mapping[str, Kind]]]) -> None:
             os.truncate(path, of_file[rows - 1])
 
 
+def _is_begun(path: Path) -> bool:
+    """Tell whether there is a file with a whole first line."""
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        return file.readline().endswith(b"\n")
+
+
 def _ends_of_lines(path: Path) -> NDArray[np.int64]:
     return np.flatnonzero(np.fromfile(path, np.uint8) == ord("\n")) + 1
 
 
 def _values(path: Path, kinds: Mapping[str, Kind]) -> dict[str, NDArray[Any]]:
-    """Return the rows of a file that are there as a whole, by name."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    rows = [line.split(",") for line in text.split("\n")[1:-1]]
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(_columns(kinds))
+    """Return the rows of a file that are there as a whole, by name; some are read at a time."""
+    blocks = [_parsed([], kinds)]
+    if path.exists():
+        with path.open(encoding="utf-8", newline="\n") as file:
+            if file.readline() != _line(_columns(kinds)):
+                raise BackendError(f"{path} is damaged: its first line has other columns than {_PAGE} says.")
+            rows = (line.rstrip("\r\n") for line in file if line.endswith("\n"))
+            while some := list(itertools.islice(rows, _BLOCK)):
+                try:
+                    blocks.append(_parsed(some, kinds))
+                except (ValueError, OverflowError) as error:
+                    raise BackendError(f"{path} is damaged: {error}.") from None
+    return {name: np.concatenate([block[name] for block in blocks]) for name in kinds}
+
+
+def _parsed(lines: Sequence[str], kinds: Mapping[str, Kind]) -> dict[str, NDArray[Any]]:
+    count = len(_columns(kinds))
+    columns = list(zip(*(line.split(",") for line in lines), strict=True)) if lines and count else [()] * count
+    if len(columns) != count:
+        raise ValueError(f"there are lines of {len(columns)} columns instead of {count}")
     found, first = {}, 0
     for name, kind in kinds.items():
         after = first + math.prod(kind.shape)
-        numbers = [_numbers(column, kind.dtype) for column in columns[first:after]]
-        table = np.stack(numbers, axis=1) if numbers else np.zeros((len(rows), 0), kind.dtype)
-        found[name], first = table.reshape(len(rows), *kind.shape), after
+        table = np.zeros((len(lines), after - first), kind.dtype)
+        for place, column in enumerate(columns[first:after]):
+            table[:, place] = _numbers(column, kind.dtype)
+        found[name], first = table.reshape(len(lines), *kind.shape), after
     return found
 
 
 def _numbers(cells: Sequence[str], dtype: str) -> NDArray[Any]:
-    if dtype == "bool":
+    kind = np.dtype(dtype).kind
+    if kind == "b":
+        strange = set(cells) - _FLAGS
+        if strange:
+            raise ValueError(f"{strange.pop()!r} is neither True nor False")
         return np.array([cell == "True" for cell in cells], bool)
-    return np.array([int(cell) for cell in cells] if dtype == "int64" else [float(cell) for cell in cells], dtype)
+    return np.array([int(cell) if kind in "iu" else float(cell) for cell in cells], dtype)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pytest
 
@@ -12,7 +13,7 @@ import nbinfer as nb
 from nbinfer.diagnostics import check
 from nbinfer.errors import BackendError
 from nbinfer.trace import Metric, Trace
-from tests.trace.disk.helpers import assert_same
+from tests.trace.disk.helpers import GROUPS, assert_same
 from tests.trace.helpers import make
 
 
@@ -220,20 +221,47 @@ def test_files_that_are_cut_short(path, share):
 
 
 def test_files_that_are_damaged_are_told_or_read(path):
-    """No byte that is changed ends the process, or raises what a user cannot read."""
-    make(tune=2, draws=4).save(path)
+    """No byte that is changed ends the process, raises what a user cannot read, or takes an array away."""
+    trace = make(tune=2, draws=4)
+    trace.save(path)
     whole = path.read_bytes()
-    rng, told = np.random.default_rng(1), []
-    for at in rng.integers(0, len(whole), 150):
+    rng, told, shapes = np.random.default_rng(1), [], form(nb.load(path))
+    for at in rng.integers(0, len(whole), 300):
         changed = bytearray(whole)
         changed[at : at + 4] = rng.bytes(len(changed[at : at + 4]))
         path.write_bytes(bytes(changed))
         try:
-            nb.load(path)
+            assert form(nb.load(path)) == shapes
         except BackendError as error:
             told.append(str(error))
     assert len(told) > 5
     assert all("trace.nc" in message for message in told)
+
+
+def form(trace):
+    """Return the names, shapes and types of all arrays."""
+    return {(g, n): (a.shape, a.dtype) for g in GROUPS for n, a in getattr(trace, g).items()}
+
+
+def test_an_array_that_begins_elsewhere_is_told(path):
+    make().save(path)
+    with h5py.File(path) as file:
+        offset = file["posterior/mu"].id.get_offset()
+    content = path.read_bytes()
+    path.write_bytes(content.replace(offset.to_bytes(8, "little"), (offset + 64).to_bytes(8, "little")))
+    with pytest.raises(BackendError, match=r"damaged: 'mu' of posterior is not what it was made as"):
+        nb.load(path)
+
+
+def test_a_file_that_another_program_has_written_anew_is_read(path):
+    trace = make(tune=2)
+    trace.save(path)
+    with h5py.File(path) as old, h5py.File(path.with_name("new.nc"), "w", track_order=True) as new:
+        new.create_group("first")["x"] = np.arange(100)  # so that all else lies elsewhere
+        new.attrs.update(old.attrs)
+        for name in old:
+            old.copy(name, new)
+    assert_same(nb.load(path.with_name("new.nc")), trace)
 
 
 def test_damaged_texts_are_told(path):

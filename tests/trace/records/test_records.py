@@ -26,7 +26,7 @@ def some(seed=0, chains=(2, 5, 9), draws=12, tune=4, done=None):
         {"x": x, "k": rng.integers(-(2**63), 2**63 - 1, shape), "flag": rng.random(shape) < 0.5, "none": x[..., :0]},
         {"lp": rng.normal(size=shape), "diverging": rng.random(shape) < 0.1, "accepted": rng.normal(size=(*shape, 2))},
         warmup_sample_stats={"lp": rng.normal(size=(len(chains), tune))},
-        observed_data={"y": rng.normal(size=(3, 2)), "n": np.arange(3)},
+        observed_data={"y": np.sqrt(np.arange(6.0)).reshape(3, 2), "n": np.arange(3)},
         draws_done=done,
         chain_ids=list(chains),
         attrs={"seed": [1, 2**70], "sampling_time": 0.1, "steps": ["nuts"]},
@@ -303,6 +303,7 @@ def test_one_chain_has_the_object_itself():
     taker = Taker()
     store = Handed(taker).open(1, 0, 1)
     store.array("posterior", "x", (2,), float)[...] = 1.0
+    store.describe(Trace({"x": np.zeros((1, 0, 2))}))
     store.ready()
     assert taker.chain == 0
     store.look(np.array([1]), last=True)

@@ -104,3 +104,18 @@ def test_an_object_that_raises_ends_the_run_and_no_draw_is_lost():
 def test_what_is_no_destination_is_refused():
     with pytest.raises(TypeError, match=r"trace must be a list of names to keep, the name of a file"):
         run("nothing")
+
+
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.NbinferWarning")
+def test_a_run_whose_draws_could_not_be_written_is_not_taken_for_a_whole_one(tmp_path, monkeypatch):
+    def fails(self, parts):
+        next(iter(parts))
+        raise OSError("no room")
+
+    monkeypatch.setattr(nb.Text, "write", fails)
+    with pytest.raises(OSError, match="no room") as failed:
+        run(nb.Text(tmp_path / "run"))
+    found = nb.load(tmp_path / "run")
+    assert found.interrupted
+    assert not found.draws_done.any()
+    assert failed.value.trace.draws_done.all()
