@@ -331,6 +331,35 @@ class Fitting(Jobs):
         self._seen = len(losses), 0
         self.progress["done"] = len(losses)
 
+    def write_to(self, losses: NDArray[np.float64], lines: NDArray[Any]) -> None:
+        """Have losses and progress go to memory from elsewhere, which has the losses so far.
+
+        Parameters
+        ----------
+        losses : ndarray, shape (iterations,)
+            With room for all that are to come.
+        lines : ndarray of `Progress`, shape (1,)
+        """
+        self.losses, self.progress = losses, lines
+        self.fit.losses = address_of(losses)
+        self.connect()
+
+    def restore(self, blocks: NDArray[np.int64], losses: NDArray[np.float64], begun: int) -> None:
+        """Be what another fit of the same layout was.
+
+        Parameters
+        ----------
+        blocks : ndarray of int64, shape (1, fields)
+        losses : ndarray
+            Of its iterations, with room for more.
+        begun : int
+            How many of these are of fits before it.
+        """
+        self.state[:], self.losses, self._begun = blocks, losses, begun
+        self.fit.losses = address_of(losses)
+        self._seen = int(self.fit.done), int(self.fit.skipped)
+        self.connect()
+
     def check_start(self, position: NDArray[np.float64]) -> None:
         """Raise what is wrong with the density where the means begin: not finite, or its gradient is another's."""
         bound = self.bound
