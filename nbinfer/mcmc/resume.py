@@ -103,7 +103,6 @@ def resume(
     are functions that predict. Bytecode is another one in another minor version of Python, which is refused.
     """
     model = the_model(model)
-    model.definition.needs_all_data()
     flag("progressbar", progressbar)
     limits, given = limits_for(max_seconds, max_evals), listed(step)
     of_fits = {"n": n, "method": method, "obj_optimizer": obj_optimizer, "callbacks": callbacks}
@@ -115,6 +114,7 @@ def resume(
         return resume_fit(store, model, n, method, obj_optimizer, callbacks, progressbar, limits.max_seconds)
     _refuse(store, "a run of chains", of_fits, "fits")
     try:
+        model.definition.needs_all_data()
         cores = cores_for(cores, None, store.chains)
         recipe = read_recipe(store.notes)
         check_model(recipe, model.definition)

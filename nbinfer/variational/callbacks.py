@@ -1,8 +1,8 @@
 """Callbacks: what looks at a fit while it runs, and may end it.
 
 A callback is called as ``callback(approx, losses, i)`` after iteration i, counted from 1. One with an attribute `every`
-is called when i is a multiple of it, and only then does the fit come up to Python. One that remembers something may have
-two methods, ``state()``, which returns it as numbers, words and arrays, and lists and mappings of them, and
+is called when i is a multiple of it, and only then does the fit come up to Python. One that remembers something may
+have two methods, ``state()``, which returns it as numbers, words and arrays, and lists and mappings of them, and
 ``restore(state)``: fits that go on in another process have it remember that, see `nbinfer.resume`.
 """
 

@@ -6,7 +6,7 @@ import functools
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,9 +72,6 @@ class Inference:
         self._notes: list[tuple[str, type[Warning]]] = []
         self.asked: Any = None
 
-    #: What keeps fits of this kind from being gone on with in another process, with a remedy; empty: nothing.
-    why_not_kept: ClassVar[str] = ""
-
     @property
     def hist(self) -> Floats:
         return self.approx.hist
@@ -107,9 +104,9 @@ class Inference:
         fn_kwargs : mapping, optional
             As in `run_profiling`.
         checkpoint : str, PathLike or HDF5, optional
-            A file, named .nc, .h5 or .hdf5, that takes losses and snapshots while the fit runs, so that `nbinfer.resume`
-            goes on with it bit for bit, whatever has ended it. One that exists is refused, unless it is
-            ``nb.HDF5(path, overwrite=True)``.
+            A file, named .nc, .h5 or .hdf5, that takes losses and snapshots while the fit runs, so that
+            `nbinfer.resume` goes on with it bit for bit, whatever has ended it. One that exists is refused, unless it
+            is ``nb.HDF5(path, overwrite=True)``.
         max_seconds : float, optional
             How long iterations may be made; what there is then is returned, with one warning.
         **kwargs : object

@@ -121,7 +121,7 @@ class Run(Task[Approximation]):
         if file.catching_up and self.error is None and not self._halted:
             self.error = file.ended_early()
         try:
-            file.close(self._is_whole and self.error is None, self.error is None and not self._halted)
+            file.close(self._is_whole and self.error is None, self.error is None and not self._halted, self.say)
         except Exception as error:
             self.error = self.error or error
 

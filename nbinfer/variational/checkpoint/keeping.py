@@ -112,7 +112,8 @@ class Checkpoint:
         found = cls(store, approx, updates, callbacks)
         with store.made():
             store.notes[NOTE] = recipe
-            found._attach()
+            first = json.dumps({"0": found._state(lambda *_: None)})
+            found._attach(max(_ROOM, notes.room_for(4 * len(first))))
             found._losses[: len(before)] = before
             found.before = len(before)
             found._keep(lambda *_: None)
@@ -216,8 +217,8 @@ class Checkpoint:
         """
         if self._approx.model.definition is not self._definition:
             raise VariationalInferenceError(
-                "data were set while the fit runs, and checkpoint= cannot keep that: who goes on with the fit would not "
-                "see them at the same iteration. Leave checkpoint out, or feed data by nb.Minibatch."
+                "data were set while the fit runs, and checkpoint= cannot keep that: who goes on with the fit would "
+                "not see them at the same iteration. Leave checkpoint out, or feed data by nb.Minibatch."
             )
         if not self.catching_up and time.monotonic() - self._last >= max(_SPAN, _SHARE * self._cost):
             self._keep(say)
@@ -231,7 +232,7 @@ class Checkpoint:
 
     # ---- after it
 
-    def close(self, whole: bool, finished: bool) -> None:
+    def close(self, whole: bool, finished: bool, say: Say) -> None:
         """Leave the file, and have the fit in memory from now on.
 
         Parameters
@@ -240,6 +241,8 @@ class Checkpoint:
             Whether the fit is between two iterations, with all callbacks called, so that there may be a snapshot.
         finished : bool
             Whether there is nothing to go on with.
+        say : callable
+            Of what is to be warned.
         """
         if self._closed:
             return
@@ -249,7 +252,7 @@ class Checkpoint:
             return
         try:
             if whole:
-                self._keep(lambda *_: None)
+                self._keep(say)
         finally:
             fitting = self._fitting
             fitting.write_to(self._losses.copy(), self._lines.copy())
@@ -257,14 +260,14 @@ class Checkpoint:
 
     # ---- inside
 
-    def _attach(self) -> None:
-        """Have the fit write to the store."""
+    def _attach(self, room: int = 0) -> None:
+        """Have the fit write to the store, of which a new one is asked for so many bytes for texts."""
         store, fitting = self.store, self._fitting
         self._losses = _losses_in(store)
         self._lines = store.words("progress", Progress.itemsize // 8).view(Progress)[:, 0]
         slots = store.words("slots", 2 * (fitting.state.shape[1] + 1))
         self._snapshots = Snapshots(np.array([0, 1]), slots, store.words("marks", Mark.itemsize // 8))
-        store.words("texts", _ROOM // 8)
+        store.words("texts", -(-room // 64) * 8)
         fitting.write_to(self._losses, self._lines)
 
     def _keep(self, say: Say) -> None:
@@ -317,8 +320,8 @@ class Checkpoint:
         if self._news:
             why = f"versions differ, {'; '.join(self._news)}"
         return ResumeError(
-            f"losses come out another way than they are in the file: {again[k]!r} after iteration {self._begun + k + 1}, "
-            f"and there it is {there[k]!r}; {why}."
+            f"losses come out another way than they are in the file: {again[k]!r} after iteration "
+            f"{self._begun + k + 1}, and there it is {there[k]!r}; {why}."
         )
 
 

@@ -110,14 +110,13 @@ def recipe_of(inference: Any, updates: ObjectiveUpdates, given: Given) -> str:
         If the fit cannot be gone on with.
     """
     fitting, approx = updates.fitting, inference.approx
-    why = inference.why_not_kept or updates.why_not_kept
-    if why:
-        raise NotImplementedError(f"checkpoint: {why}.")
+    if updates.why_not_kept:
+        raise NotImplementedError(f"checkpoint: {updates.why_not_kept}.")
     for name, feed in fitting.feeds.by_python.items():
         if not isinstance(feed, Minibatch):
             raise StreamingError(
-                f"checkpoint: data {name!r} come from a generator, whose position no file keeps; take nb.Minibatch of an "
-                "array, a memory map or an h5py dataset, or leave checkpoint out."
+                f"checkpoint: data {name!r} come from a generator, whose position no file keeps; take nb.Minibatch of "
+                "an array, a memory map or an h5py dataset, or leave checkpoint out."
             )
     options = {"score": given.score} | dict(given.options)
     optimizer = options.pop("obj_optimizer", None)
@@ -125,8 +124,8 @@ def recipe_of(inference: Any, updates: ObjectiveUpdates, given: Given) -> str:
     for name, text in texts.items():
         if foreign_in(text):
             raise NotImplementedError(
-                f"checkpoint: {name} holds {foreign_in(text)[0]}, which no file keeps and nb.resume does not take; leave "
-                "one of them out."
+                f"checkpoint: {name} holds {foreign_in(text)[0]}, which no file keeps and nb.resume does not take; "
+                "leave one of them out."
             )
     own = approx.sequence
     return packed(
@@ -220,8 +219,8 @@ def callbacks_for(recipe: Recipe, given: Sequence[Any]) -> list[Any]:
             found.append(left.pop(at)[1])
         elif foreign_in(text):
             raise ResumeError(
-                f"callbacks[{k}] of the fit, {foreign_in(text)[0]}, is what no file keeps; pass it again, callbacks=[...]"
-                f"{', unchanged' if given else ''}."
+                f"callbacks[{k}] of the fit, {foreign_in(text)[0]}, is what no file keeps; pass it again, "
+                f"callbacks=[...]{', unchanged' if given else ''}."
             )
         else:
             found.append(_rebuilt(f"callbacks[{k}]", text))

@@ -110,8 +110,8 @@ def _inference(recipe: Recipe, model: Any, method: Any) -> Inference:
     held = [name for name, text in asked.items() if name != "method" and foreign_in(text)]
     if held:
         raise ResumeError(
-            f"method: {held[0]} holds what no file keeps, {foreign_in(asked[held[0]])[0]}; make the inference again and "
-            "pass it, method=nb.ADVI(...), say."
+            f"method: {held[0]} holds what no file keeps, {foreign_in(asked[held[0]])[0]}; make the inference again "
+            "and pass it, method=nb.ADVI(...), say."
         )
     known = asked["method"]
     if method is None and foreign_in(known):
