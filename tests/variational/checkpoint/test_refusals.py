@@ -11,7 +11,12 @@ from nbinfer.compile import JIT
 from nbinfer.errors import ResumeError
 from nbinfer.trace.disk import HDF5Store
 from nbinfer.variational.checkpoint import keeping
-from tests.variational.checkpoint.test_resume_fits import Leaving, left_by, mean, model, rate
+from tests.variational.checkpoint.test_resume_fits import Leaving, left_by, logp, mean, model, rate
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::nbinfer.errors.NbinferWarning"),
+    pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning"),
+]
 
 QUICK = {"random_seed": 1, "progressbar": False}
 
@@ -32,7 +37,7 @@ def batches():
         ({"checkpoint": 3}, TypeError, "checkpoint"),
         ({"checkpoint": nb.HDF5("fit.nc", thin=2)}, ValueError, "leave vars and thin of nb.HDF5 out"),
         ({"checkpoint": "nowhere/fit.nc"}, FileNotFoundError, "there is no folder"),
-        ({"method": "dadvi"}, NotImplementedError, "checkpoint: DADVI searches at fixed noise .* take nb.ADVI"),
+        ({"method": "dadvi"}, NotImplementedError, r"checkpoint: DADVI searches at fixed noise .* take nb.ADVI"),
         ({"method": "bam"}, NotImplementedError, "checkpoint: BaM remembers batches"),
         ({"method": "pathfinder"}, TypeError, "pathfinder takes no checkpoint: its paths take seconds"),
         ({"method": "advi->fullrank_advi"}, ValueError, "checkpoint is of one fit, and 'advi->fullrank_advi' is two"),
@@ -48,9 +53,9 @@ def test_a_fit_that_no_file_can_keep(options, error, message, tmp_path, monkeypa
 
 
 def test_a_generator_has_no_position(tmp_path):
-    fed = nb.Model({"x": nb.real(3), "s": nb.real()}, logp=model().definition.logp, data={"y": nb.generator(batches())})
+    fed = nb.Model({"x": nb.real(3), "s": nb.real()}, logp=logp, data={"y": nb.generator(batches())})
     with pytest.raises(
-        nb.errors.StreamingError, match="checkpoint: data 'y' come from a generator, .* take nb.Minibatch"
+        nb.errors.StreamingError, match=r"checkpoint: data 'y' come from a generator, .* take nb.Minibatch"
     ):
         nb.fit(5, model=fed, checkpoint=tmp_path / "fit.nc", **QUICK)
     assert list(tmp_path.iterdir()) == []
@@ -59,7 +64,7 @@ def test_a_generator_has_no_position(tmp_path):
 def test_a_file_that_exists_and_one_that_is_replaced(tmp_path):
     path = tmp_path / "fit.nc"
     approx = nb.fit(5, model=model(), checkpoint=path, **QUICK)
-    with pytest.raises(FileExistsError, match="fit.nc exists"):
+    with pytest.raises(FileExistsError, match=r"fit.nc exists"):
         nb.fit(5, model=model(), checkpoint=path, **QUICK)
     again = nb.fit(5, model=model(), checkpoint=nb.HDF5(path, overwrite=True), **QUICK)
     assert again.hist.tobytes() == approx.hist.tobytes()
@@ -125,7 +130,7 @@ def test_what_is_not_the_fits(left, changed, error, message):
 
 def test_callbacks_that_are_too_many(left):
     more = [*given(left)["callbacks"], nb.CheckParametersConvergence()]
-    with pytest.raises(ResumeError, match="CheckParametersConvergence.* is no callback of the fit"):
+    with pytest.raises(ResumeError, match=r"CheckParametersConvergence.* is no callback of the fit"):
         nb.resume(left[0], model(), **given(left, callbacks=more))
 
 
@@ -151,7 +156,7 @@ def test_losses_that_come_out_another_way(tmp_path, monkeypatch):
     store.array("sample_stats", "loss", (), np.float64)[0, 2] += 1e-9
     store.discard()
     before = lost.read_bytes()
-    with pytest.raises(ResumeError, match="losses come out another way .* after iteration 3, and there"):
+    with pytest.raises(ResumeError, match=r"losses come out another way .* after iteration 3, and there"):
         nb.resume(lost, model(), callbacks=leaving, progressbar=False)
     assert lost.read_bytes() == before
 
