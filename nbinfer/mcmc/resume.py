@@ -111,6 +111,7 @@ def resume(
         _refuse(store, "a fit", {"draws": draws, "step": step, "cores": cores, "max_evals": max_evals}, "chains")
         from nbinfer.variational.checkpoint.resuming import resume_fit  # most runs do without
 
+        assert isinstance(store, HDF5Store)
         return resume_fit(store, model, n, method, obj_optimizer, callbacks, progressbar, limits.max_seconds)
     _refuse(store, "a run of chains", of_fits, "fits")
     try:

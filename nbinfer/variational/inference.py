@@ -6,12 +6,14 @@ import functools
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import MOST, count, flag, positive
+from nbinfer.engine.elsewhere import check_executor
 from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.progress import display_for
 from nbinfer.engine.task import finished
@@ -20,6 +22,7 @@ from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.callbacks import listed
 from nbinfer.variational.checkpoint.keeping import Checkpoint, file_for
 from nbinfer.variational.checkpoint.recipe import Given, recipe_of
+from nbinfer.variational.elsewhere import RunElsewhere, part_of
 from nbinfer.variational.local import unscaled_local
 from nbinfer.variational.objective import check_function_options
 from nbinfer.variational.operators import Operator
@@ -86,6 +89,7 @@ class Inference:
         fn_kwargs: Mapping[str, Any] | None = None,
         checkpoint: Any = None,
         max_seconds: float | None = None,
+        executor: Executor | None = None,
         **kwargs: Any,
     ) -> Approximation:
         """Fit the approximation.
@@ -109,6 +113,9 @@ class Inference:
             is ``nb.HDF5(path, overwrite=True)``.
         max_seconds : float, optional
             How long iterations may be made; what there is then is returned, with one warning.
+        executor : Executor, optional
+            What makes the iterations, in another process, of `concurrent.futures`: the same approximation as without.
+            Of callbacks, which are called there, what ``state()`` returns comes back. Ctrl-C does not wait for it.
         **kwargs : object
             Options of `ObjectiveFunction.updates`: obj_n_mc, obj_optimizer, more_obj_params,
             total_grad_norm_constraint, convergence, ....
@@ -125,6 +132,8 @@ class Inference:
             approximation is as it was before that step.
         FileExistsError, FileNotFoundError, IsADirectoryError, PermissionError
             If `checkpoint` cannot be made.
+        TypeError
+            If an executor's processes cannot be sent the model, or callbacks.
         NotImplementedError, StreamingError
             If the fit is none that a file can keep: by a generator, of RAABBVI, DADVI, BaM or Pathfinder.
 
@@ -142,8 +151,11 @@ class Inference:
         """
         check_function_options(fn_kwargs)
         count("n", n, 0, MOST)
+        if executor is not None and checkpoint is not None:
+            raise ValueError("checkpoint is written where a fit is made, and executor makes it elsewhere; drop one.")
         file = None if checkpoint is None else file_for(checkpoint)
         seconds = limit("max_seconds", max_seconds)
+        other = None if executor is None else check_executor(executor)
         self.begin(score, callbacks, **kwargs)
         updates = self.updates
         if updates.fitting.feeds.are_few and not self.approx.has_local:
@@ -153,7 +165,12 @@ class Inference:
         if file is not None:
             recipe = recipe_of(self, updates, Given(n, score, self._callbacks, kwargs))
             kept = Checkpoint.begun(file, n, recipe, self.approx, updates, self._callbacks)
-        return self._run(n, progressbar, checkpoint=kept, seconds=seconds)
+        part = None if other is None else part_of(self, score, self._callbacks, kwargs, n, seconds)
+        return self.run_for(n, progressbar, checkpoint=kept, seconds=seconds, executor=other, part=part)
+
+    def forget(self) -> None:
+        """Forget the last fit; the approximation stays."""
+        self._updates, self._callbacks, self._notes = None, [], []
 
     @property
     def updates(self) -> ObjectiveUpdates:
@@ -184,7 +201,7 @@ class Inference:
         -------
         approx : Approximation
         """
-        return self._run(until - int(self.updates.fitting.fit.done), progressbar, True, checkpoint, max_seconds)
+        return self.run_for(until - int(self.updates.fitting.fit.done), progressbar, True, checkpoint, max_seconds)
 
     def begin(
         self,
@@ -293,17 +310,37 @@ class Inference:
         -------
         approx : Approximation
         """
-        return self._run(n, progressbar, judged)
+        return self.run_for(n, progressbar, judged)
 
-    def _run(
+    def run_for(
         self,
         n: int,
         progressbar: bool,
         judged: bool = True,
         checkpoint: Checkpoint | None = None,
         seconds: float | None = None,
+        executor: Executor | None = None,
+        part: bytes | None = None,
     ) -> Approximation:
-        """Make so many iterations, as `run` does; they may have a file, and a limit."""
+        """Make so many iterations of the fit that was set up.
+
+        Parameters
+        ----------
+        n, progressbar, judged : object
+            As of `run`.
+        checkpoint : Checkpoint, optional
+            The file of the fit.
+        seconds : float, optional
+            How long iterations may be made.
+        executor : Executor, optional
+            What makes them elsewhere.
+        part : bytes, optional
+            What it is sent.
+
+        Returns
+        -------
+        approx : Approximation
+        """
         updates = self.updates
         flag("progressbar", progressbar)
         fitting = updates.fitting
@@ -313,7 +350,8 @@ class Inference:
         describe = functools.partial(described, fitting)
         display = display_for(progressbar, [self.approx.short_title], until, "it", describe)
         depth = calls_above()
-        task = Run(self.approx, updates, self._callbacks, until, display, judged, depth, checkpoint, seconds)
+        given = self.approx, updates, self._callbacks, until, display, judged, depth, checkpoint, seconds
+        task = Run(*given) if executor is None or part is None else RunElsewhere(executor, part, *given)
         while self._notes:  # once, not when a fit is refined
             task.say(*self._notes.pop(0))
         return finished(task)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,11 @@ from numpy.typing import NDArray
 from nbinfer.arguments import path_of
 from nbinfer.engine.recipe import NOTE, with_versions
 from nbinfer.engine.snapshot import Mark, Snapshots
-from nbinfer.engine.written import foreign_in, text_of, value_of
 from nbinfer.errors import NbinferWarning, ResumeError, VariationalInferenceError
 from nbinfer.trace.disk import HDF5, HDF5Store, notes
 from nbinfer.trace.disk.layout import STATE
+from nbinfer.variational.checkpoint.remembered import Remembered, Say
 from nbinfer.variational.job import Progress
-
-Say = Callable[[str, type[Warning]], None]
 
 #: Seconds between two moments at which a snapshot may be taken, and how many times as long as one takes they are apart.
 _SPAN, _SHARE = 0.25, 50
@@ -81,13 +79,12 @@ class Checkpoint:
 
     def __init__(self, store: HDF5Store, approx: Any, updates: Any, callbacks: Sequence[Any]) -> None:
         self.store, self.before, self.catching_up = store, 0, False
-        self._approx, self._updates, self._callbacks = approx, updates, list(callbacks)
-        self._fitting = updates.fitting
+        self._approx, self._fitting = approx, updates.fitting
+        self._remembered = Remembered(approx, updates, callbacks)
         self._definition = self._approx.model.definition
         self._pieces, self._span, self._cost = 1, np.inf, 0.0
         self._last = self._began = time.monotonic()
         self._texts: dict[str, Any] = {}
-        self._told: set[int] = set()
         self._begun, self._counted, self._until = 0, 0, 0
         self._news: Sequence[str] = ()
         self._closed = False
@@ -112,7 +109,7 @@ class Checkpoint:
         found = cls(store, approx, updates, callbacks)
         with store.made():
             store.notes[NOTE] = recipe
-            first = json.dumps({"0": found._state(lambda *_: None)})
+            first = json.dumps({"0": found._remembered.state(lambda *_: None)})
             found._attach(max(_ROOM, notes.room_for(4 * len(first))))
             found._losses[: len(before)] = before
             found.before = len(before)
@@ -162,7 +159,7 @@ class Checkpoint:
         losses = np.full(max(begun + n, found._counted), np.nan)
         losses[: snapshot.done] = _losses_in(store)[: snapshot.done]
         fitting.restore(snapshot.blocks, losses, begun)
-        found._restore(found._texts[str(snapshot.done)])
+        found._remembered.restore(found._texts[str(snapshot.done)])
         found._begun, found.catching_up = snapshot.done, True
         return found
 
@@ -275,7 +272,7 @@ class Checkpoint:
         begin = time.monotonic()
         now = str(int(self._fitting.fit.done))
         last = list(self._texts)[-1:] if now not in self._texts else []
-        self._texts = {done: self._texts[done] for done in last} | {now: self._state(say)}
+        self._texts = {done: self._texts[done] for done in last} | {now: self._remembered.state(say)}
         data = json.dumps(self._texts).encode()
         if not notes.write(_bytes_in(self.store), data):
             self._make_room(data)
@@ -290,30 +287,6 @@ class Checkpoint:
         self.store = self.store.with_words("texts", room)
         self._attach()
 
-    def _state(self, say: Say) -> dict[str, Any]:
-        """Return what is not in the block."""
-        found = [self._state_of(k, callback, say) for k, callback in enumerate(self._callbacks)]
-        return {"drawn": self._approx.draws_so_far, "updates": text_of(self._updates.state()), "callbacks": found}
-
-    def _state_of(self, k: int, callback: Any, say: Say) -> Any:
-        """Return what a callback remembers; None if it does not say, or no file can keep it."""
-        if not remembers(callback):
-            return None
-        text = text_of(callback.state())
-        lost = foreign_in(text)
-        if lost and k not in self._told:
-            self._told.add(k)
-            say(f"callbacks[{k}] remembers what no file keeps, {lost[0]}; who goes on with the fit has it begin anew.",
-                NbinferWarning)  # fmt: skip
-        return None if lost else text
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        self._approx.draws_so_far = int(state["drawn"])
-        self._updates.restore(value_of(state["updates"]))
-        for callback, text in zip(self._callbacks, state["callbacks"], strict=True):
-            if text is not None and remembers(callback):
-                callback.restore(value_of(text))
-
     def _other_loss(self, again: NDArray[np.float64], there: NDArray[np.float64]) -> ResumeError:
         k = next(i for i in range(len(again)) if again[i].tobytes() != there[i].tobytes())
         why = "the file is damaged, or something has changed that nothing shows, as a C function may"
@@ -323,11 +296,6 @@ class Checkpoint:
             f"losses come out another way than they are in the file: {again[k]!r} after iteration "
             f"{self._begun + k + 1}, and there it is {there[k]!r}; {why}."
         )
-
-
-def remembers(callback: Any) -> bool:
-    """Tell whether a callback says what it remembers."""
-    return callable(getattr(callback, "state", None)) and callable(getattr(callback, "restore", None))
 
 
 def counted_in(store: HDF5Store) -> int:
