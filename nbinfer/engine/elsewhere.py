@@ -95,8 +95,8 @@ def run_elsewhere(
 def unsendable(error: BaseException) -> TypeError:
     """Return what to raise where something cannot be sent."""
     return TypeError(
-        f"executor sends the model to other processes, and that cannot be done: {error}. Functions must be at the top of "
-        "a module, neither lambdas nor in other functions."
+        f"executor sends the model to other processes, and that cannot be done: {error}. Functions must be at the top "
+        "of a module, neither lambdas nor in other functions."
     )
 
 

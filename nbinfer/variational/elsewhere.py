@@ -122,7 +122,9 @@ class RunElsewhere(Run):
     def _iterate(self) -> Outcome:
         fitting = self._updates.fitting
         fitting.deadline = np.inf  # the time is measured where iterations are made
-        return run_elsewhere(fitting, self._executor, fitted, [self._part], self._take, self._display)
+        outcome = run_elsewhere(fitting, self._executor, fitted, [self._part], self._take, self._display)
+        fitting.stop[0] = 0  # what is judged afterwards is no part of the run
+        return outcome
 
     def _take(self, k: int, back: Fitted) -> BaseException | None:
         """Take over what the fit has become."""

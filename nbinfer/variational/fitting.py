@@ -332,14 +332,7 @@ class Fitting(Jobs):
         self.progress["done"] = len(losses)
 
     def write_to(self, losses: NDArray[np.float64], lines: NDArray[Any]) -> None:
-        """Have losses and progress go to memory from elsewhere, which has the losses so far.
-
-        Parameters
-        ----------
-        losses : ndarray, shape (iterations,)
-            With room for all that are to come.
-        lines : ndarray of `Progress`, shape (1,)
-        """
+        """Have losses and progress go to memory from elsewhere; it has the losses so far, and room for all others."""
         self.losses, self.progress = losses, lines
         self.fit.losses = address_of(losses)
         self.connect()
