@@ -3,7 +3,8 @@
 A child process samples into a file and is killed at a random moment: while it starts, makes its file, warms up or
 samples. What it leaves is looked at, then gone on with by another child, which is killed too, and at last to the end.
 Every draw that was ever counted must be there, the file must open in xarray at each stage, and the trace must equal,
-bit for bit, that of a run that nobody killed. Moments come from a seed; what happens at them depends on the machine.
+bit for bit, that of a run that nobody killed. So must losses and parameters of fits. Moments come from a seed; what
+happens at them depends on the machine.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import functools
 import math
 import signal
 import subprocess
@@ -56,6 +58,16 @@ CASES = {
     "Slice": Case(nb.Slice, 200_000),
     "DEMetropolisZ": Case(nb.DEMetropolisZ, 400_000),
 }
+
+
+class Fit(NamedTuple):
+    """A fit that takes a second or two."""
+
+    method: str
+    n: int
+
+
+FITS = {"ADVI": Fit("fullrank_advi", 400_000), "SVGD": Fit("svgd", 12_000)}
 GROUPS = ("posterior", "sample_stats", "warmup_sample_stats")
 
 
@@ -75,10 +87,27 @@ def resumed(case: Case, path: Path) -> Any:
     return nb.resume(path, model(), step=case.step() if case.holds_code else None, progressbar=False)
 
 
+def fitted(fit: Fit, path: Path | None = None) -> Any:
+    """Return the approximation of a fit."""
+    adam, check = nb.adam(learning_rate=0.001), nb.CheckParametersConvergence(every=500, tolerance=1e-12)
+    return nb.fit(
+        fit.n, method=fit.method, model=model(), random_seed=3, checkpoint=path, obj_optimizer=adam, callbacks=[check],
+        progressbar=False,
+    )  # fmt: skip
+
+
+def fit_resumed(path: Path) -> Any:
+    """Return the approximation of the fit in a file, gone on with to its end."""
+    return nb.resume(path, model(), progressbar=False)
+
+
 def child(name: str, draws: int, what: str, path: str) -> None:
     """Do what a child does, until it is killed."""
     warnings.simplefilter("ignore")
     with contextlib.suppress(ResumeError):  # it came to its end
+        if name in FITS:
+            _ = fitted(FITS[name]._replace(n=draws), Path(path)) if what == "sample" else fit_resumed(Path(path))
+            return
         (sampled if what == "sample" else resumed)(CASES[name]._replace(draws=draws), Path(path))
 
 
@@ -145,6 +174,38 @@ def survives(name: str, draws: int, whole: Any, folder: Path, moments: np.ndarra
     return where
 
 
+def fit_survives(name: str, n: int, whole: Any, folder: Path, moments: np.ndarray) -> str:
+    """Kill a fit and those that go on with it, as `survives` does runs of chains."""
+    path = folder / "fit.nc"
+    killed(name, n, "sample", path, moments[0])
+    if not path.exists():
+        return "as its file was made" if list(folder.glob("fit.nc.part")) else "before its file"
+    done = losses_in(path, whole)
+    where = "at its end" if done == n else "as it was made"
+    for moment in moments[1:]:
+        killed(name, n, "resume", path, moment)
+        now = losses_in(path, whole)
+        assert now >= done, "iterations that were counted are gone"
+        done = now
+    with contextlib.suppress(ResumeError):  # it came to its end
+        approx = fit_resumed(path)
+        assert approx.hist.tobytes() == whole.hist.tobytes(), "losses differ"
+        for one, other in zip(approx.params, whole.params, strict=True):
+            assert one.get_value().tobytes() == other.get_value().tobytes(), "parameters differ"
+    assert losses_in(path, whole) == n
+    return where
+
+
+def losses_in(path: Path, whole: Any) -> int:
+    """Return how many losses a file holds; all must be those of the whole fit."""
+    store = HDF5Store.reopen(path)
+    done = int(store.words("progress", 8)[0, 0])
+    losses = store.array("sample_stats", "loss", (), np.float64)[0, :done].copy()
+    store.discard()
+    assert losses.tobytes() == whole.hist[:done].tobytes(), "losses in the file differ"
+    return done
+
+
 def assert_equal(trace: Any, whole: Any) -> None:
     """Compare two traces bit for bit."""
     for group in GROUPS:
@@ -163,17 +224,21 @@ def main() -> None:
     warnings.simplefilter("ignore")
     print(heading("Runs that are killed"))
     rng, rows = np.random.default_rng(options.seed), []
-    for name, case in CASES.items():
-        whole, found = sampled(case), collections.Counter[str]()
+    kinds: list[tuple[str, int, Any, Any]] = [
+        *((name, case.draws, functools.partial(sampled, case), survives) for name, case in CASES.items()),
+        *((name, fit.n, functools.partial(fitted, fit), fit_survives) for name, fit in FITS.items()),
+    ]
+    for name, size, made, survived in kinds:
+        whole, found = made(), collections.Counter[str]()
         begun = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
-            sampled(case, Path(folder, "run.nc"))
+            made(Path(folder, "run.nc"))
         span = 0.9 + time.perf_counter() - begun  # of a child, which has to start first
         for _ in range(options.kills):
             moments = rng.uniform(0.3, span, 1 + rng.integers(0, 3))
             with tempfile.TemporaryDirectory() as folder:
                 try:
-                    found[survives(name, case.draws, whole, Path(folder), moments)] += 1
+                    found[survived(name, size, whole, Path(folder), moments)] += 1
                 except AssertionError as error:
                     found[f"LOST: {error}"] += 1
         kept = sum(count for where, count in found.items() if not where.startswith("LOST"))

@@ -160,6 +160,7 @@ def catalogue():
                 path=ended(model),
                 model=model,
                 draws=None,
+                n=None,
                 cores=None,
                 step=None,
                 method=None,

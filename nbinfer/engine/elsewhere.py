@@ -92,6 +92,14 @@ def run_elsewhere(
     return outcome
 
 
+def unsendable(error: BaseException) -> TypeError:
+    """Return what to raise where something cannot be sent."""
+    return TypeError(
+        f"executor sends the model to other processes, and that cannot be done: {error}. Functions must be at the top "
+        "of a module, neither lambdas nor in other functions."
+    )
+
+
 class _Sent:
     """Units that are under way.
 
@@ -136,10 +144,7 @@ class _Sent:
                                  f"with: {future.exception()}")  # fmt: skip
         error = _failed(future)
         if error is not None and "pickle" in str(error):
-            return TypeError(
-                f"executor sends the model to other processes, and that cannot be done: {error}. Functions must be at "
-                "the top of a module, neither lambdas nor in other functions."
-            )
+            return unsendable(error)
         return error
 
     def close(self) -> None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from nbinfer.arguments import flag, path_of
 from nbinfer.engine.chains import display_of_chains
+from nbinfer.engine.recipe import check_model, is_of_fit
 from nbinfer.engine.task import finished
 from nbinfer.engine.team import work
 from nbinfer.errors import ResumeError
 from nbinfer.mcmc.arguments import check_count, cores_for, limits_for
 from nbinfer.mcmc.assign import listed
-from nbinfer.mcmc.recipe import check_model, read_recipe, steps_of
+from nbinfer.mcmc.recipe import read_recipe, steps_of
 from nbinfer.mcmc.resuming import Resuming, counted_in
 from nbinfer.mcmc.running import Running
 from nbinfer.model.default import the_model
-from nbinfer.trace import Trace
 from nbinfer.trace.disk import HDF5Store
 from nbinfer.trace.store import Store
 
@@ -25,6 +26,7 @@ def resume(
     model: Any = None,
     draws: int | None = None,
     *,
+    n: int | None = None,
     cores: int | None = None,
     step: Any = None,
     method: Any = None,
@@ -33,23 +35,30 @@ def resume(
     progressbar: bool = True,
     max_seconds: float | None = None,
     max_evals: int | None = None,
-) -> Trace:
-    """Go on with a run that was ended before its time, or with more draws, as if it had never been ended.
+) -> Any:
+    """Go on with a run or a fit that was ended before its time, or with more of it, as if it had never been ended.
 
     Parameters
     ----------
     path : str or PathLike
-        The file that the run writes to.
+        The file that the run, or the `checkpoint` of the fit, writes to.
     model : Model, optional
         That of the run: a file keeps no code. Default: the model of the enclosing ``with`` block.
     draws : int, optional
         Draws kept per chain, those that are there included. Default: as many as were planned; not fewer.
+    n : int, optional
+        Iterations of a fit, those that are there included. Default: as many as were planned; not fewer.
     cores : int, optional
         Chains that run at the same time. No result depends on it.
     step : step method or sequence of step methods, optional
         Those of the run's steps that hold code of yours, as `GibbsStep` does. Others may be among them.
-    method, obj_optimizer, callbacks : object, optional
-        Of a fit that is gone on with; a run of chains has none.
+    method : Inference or type, optional
+        Of a fit, if `fit` was given an inference object, or functions such as encoders: the same, made again.
+    obj_optimizer : Rule or callable, optional
+        Of a fit, if it holds code of yours, as a learning rate that is a function does.
+    callbacks : sequence of callable, optional
+        Of a fit: all that hold code of yours, in their order. Those with ``state()`` and ``restore(state)`` remember
+        what they did then; others are called anew.
     progressbar : bool
         As in `sample`.
     max_seconds : float, optional
@@ -59,8 +68,9 @@ def resume(
 
     Returns
     -------
-    trace : Trace
-        Bit for bit that of a run that nobody ended: draws, statistics, metric, report. ``sampling_time`` adds up.
+    trace : Trace or Approximation
+        Bit for bit that of a run that nobody ended: draws, statistics, metric, report. ``sampling_time`` adds up. Of a
+        fit the approximation, with all losses.
 
     Raises
     ------
@@ -84,23 +94,28 @@ def resume(
     Notes
     -----
     A run that writes to a file leaves a snapshot of its chains every twentieth of a second, or as often as copies cost
-    next to nothing, and keeps the last two. A chain goes on from the older one, if it is whole; the draws since then are
-    made once more and must equal those in the file. If versions are others and these draws are equal, a warning tells
-    of the versions; where they are not, the run is refused.
+    next to nothing, and keeps the last two. A chain goes on from the older one, if it is whole; the draws since then
+    are made once more and must equal those in the file. If versions are others and these draws are equal, a warning
+    tells of the versions; where they are not, the run is refused.
 
     What is compared beforehand: of each function of the model its bytecode, constants and all that it reaches; supports
     and shapes of parameters; names, types, shapes and all bytes of data; classes and settings of steps. Not compared
     are functions that predict. Bytecode is another one in another minor version of Python, which is refused.
     """
     model = the_model(model)
-    model.definition.needs_all_data()
     flag("progressbar", progressbar)
-    for name, value in {"method": method, "obj_optimizer": obj_optimizer, "callbacks": callbacks}.items():
-        if value is not None:
-            raise ValueError(f"{name} is of fits, and path holds a run of chains; leave it out.")
     limits, given = limits_for(max_seconds, max_evals), listed(step)
+    of_fits = {"n": n, "method": method, "obj_optimizer": obj_optimizer, "callbacks": callbacks}
     store = opened(path)
+    if is_of_fit(store.notes):
+        _refuse(store, "a fit", {"draws": draws, "step": step, "cores": cores, "max_evals": max_evals}, "chains")
+        from nbinfer.variational.checkpoint.resuming import resume_fit  # most runs do without
+
+        assert isinstance(store, HDF5Store)
+        return resume_fit(store, model, n, method, obj_optimizer, callbacks, progressbar, limits.max_seconds)
+    _refuse(store, "a run of chains", of_fits, "fits")
     try:
+        model.definition.needs_all_data()
         cores = cores_for(cores, None, store.chains)
         recipe = read_recipe(store.notes)
         check_model(recipe, model.definition)
@@ -112,6 +127,14 @@ def resume(
     display = display_of_chains(progressbar, sampling.numbers, sampling.tune, sampling.tune + sampling.draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C
     return finished(Running(sampling, 1 if sampling.bound.serial else cores, display, limits))
+
+
+def _refuse(store: Store, there: str, values: Mapping[str, Any], whose: str) -> None:
+    """Raise ValueError if something is given that a run of this kind does not have."""
+    for name, value in values.items():
+        if value is not None:
+            store.discard()
+            raise ValueError(f"{name} is of {whose}, and path holds {there}; leave it out.")
 
 
 def _planned(store: Store, draws: Any) -> int:

@@ -15,9 +15,10 @@ from nbinfer.engine.chain import NO_LIMIT, Progress
 from nbinfer.engine.chains import Chains
 from nbinfer.engine.driver import Outcome, run_for_now
 from nbinfer.engine.progress import Silent
+from nbinfer.engine.recipe import newer
 from nbinfer.engine.snapshot import Snapshots
 from nbinfer.errors import ResumeError
-from nbinfer.mcmc.recipe import Recipe, newer
+from nbinfer.mcmc.recipe import Recipe
 from nbinfer.mcmc.sampling import Sampling
 from nbinfer.trace.columns import Rows, Window
 from nbinfer.trace.rows import Counts, unfinished

@@ -18,11 +18,12 @@ from nbinfer.engine.chains import Chains, Placed
 from nbinfer.engine.driver import Outcome
 from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.jobs import Words
+from nbinfer.engine.recipe import NOTE, entropy_of, with_versions
 from nbinfer.engine.starts import starting_points
 from nbinfer.engine.step import StepMethod, site_of
 from nbinfer.errors import SamplingError, unseen
 from nbinfer.mcmc.metric.reading import metrics_of
-from nbinfer.mcmc.recipe import NOTE, Assigned, Run, entropy_of, recipe_of, with_versions
+from nbinfer.mcmc.recipe import Assigned, Run, recipe_of
 from nbinfer.model import Model
 from nbinfer.model.code.extras import check_conditionals
 from nbinfer.model.fingerprint import parts_of

@@ -101,6 +101,10 @@ class MatchingUpdates(SteppedUpdates):
     _wrong = 0.0  # the mismatch before
     _before: tuple[tuple[Floats, ...], Batch] | None = None  # what that iteration was made of
 
+    @property
+    def why_not_kept(self) -> str:
+        return "BaM remembers batches in this process; leave checkpoint out, its fits take few iterations"
+
     def ends(self) -> bool:
         return self._done
 

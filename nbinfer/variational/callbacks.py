@@ -1,18 +1,21 @@
 """Callbacks: what looks at a fit while it runs, and may end it.
 
 A callback is called as ``callback(approx, losses, i)`` after iteration i, counted from 1. One with an attribute `every`
-is called when i is a multiple of it, and only then does the fit come up to Python.
+is called when i is a multiple of it, and only then does the fit come up to Python. One that remembers something may
+have two methods, ``state()``, which returns it as numbers, words and arrays, and lists and mappings of them, and
+``restore(state)``: fits that go on in another process have it remember that, see `nbinfer.resume`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nbinfer.arguments import MOST, choice, count, function, positive, several
+from nbinfer.engine.written import kept
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +34,7 @@ def _absolute(now: Floats, before: Floats) -> Floats:
 _DIFFERENCES: dict[str, Callable[[Floats, Floats], Floats]] = {"relative": _relative, "absolute": _absolute}
 
 
+@kept
 class CheckParametersConvergence:
     """End a fit when its parameters change little.
 
@@ -59,6 +63,19 @@ class CheckParametersConvergence:
         self.before: Floats | None = None
         self.converged = False
 
+    @property
+    def made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What it was made of."""
+        return (self.every, self.tolerance, self.diff, self.ord), {}
+
+    def state(self) -> dict[str, Any]:
+        """Return the parameters at the last look, and whether they had changed little."""
+        return {"before": self.before, "converged": self.converged}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state` has returned."""
+        self.before, self.converged = state["before"], bool(state["converged"])
+
     def __call__(self, approx: Any, losses: ArrayLike | None, i: int) -> None:
         """Look at the parameters; raise StopIteration if they have changed little."""
         self.converged = False
@@ -72,6 +89,7 @@ class CheckParametersConvergence:
             raise StopIteration(f"Convergence achieved at {i}")
 
 
+@kept
 class Tracker:
     """Keep what functions give, each time the tracker is called.
 
@@ -102,6 +120,7 @@ class Tracker:
             function(name, f)
         self.every = every
         self._functions = {name: _with_arguments(f) for name, f in functions.items()}
+        self.made_of = (every,), functions
         self.hist: dict[str, list[Any]] = {name: [] for name in functions}
 
     def __call__(self, approx: Any, losses: ArrayLike | None, i: int) -> None:
@@ -111,6 +130,14 @@ class Tracker:
 
     def __getitem__(self, name: str) -> list[Any]:
         return self.hist[name]
+
+    def state(self) -> dict[str, list[Any]]:
+        """Return the values, of which files keep numbers, words and arrays."""
+        return self.hist
+
+    def restore(self, state: Mapping[str, list[Any]]) -> None:
+        """Have these values."""
+        self.hist = {name: list(state.get(name, ())) for name in self._functions}
 
     def clear(self) -> None:
         """Forget all values."""

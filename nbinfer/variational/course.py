@@ -115,6 +115,22 @@ class Course:
         self._iterate = self._parameters.copy()
         self._parameters[:] = self._average
 
+    def state(self) -> dict[str, Any]:
+        """Return where the fit is on its way, as `nbinfer.engine.written` keeps it; the optimiser is in the block."""
+        return {
+            "converged": self.converged,
+            "settled": [list(each) for each in self.settled],
+            "due": self.due,
+            "window": None if self._window is None else list(self._window),
+            "average": self._average.copy(),
+        }
+
+    def restore(self, state: Any) -> None:
+        """Take over what `state` has returned."""
+        self.converged, self.due, self._average = state["converged"], state["due"], state["average"]
+        self.settled = [Settled(*each) for each in state["settled"]]
+        self._window = None if state["window"] is None else Window(*state["window"])
+
     @property
     def verdict(self) -> Verdict:
         """What is to be said at the end of a fit."""

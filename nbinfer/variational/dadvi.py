@@ -39,6 +39,10 @@ _STUCK = (
 class SampleAverageUpdates(ObjectiveUpdates):
     """Iterations of L-BFGS, which end at a minimum."""
 
+    @property
+    def why_not_kept(self) -> str:
+        return "DADVI searches at fixed noise and cannot begin on its way; leave checkpoint out, or take nb.ADVI"
+
     def ends(self) -> bool:
         return int(self.fitting.rule.settled) >= ENOUGH
 

@@ -329,6 +329,28 @@ class Fitting(Jobs):
         self._seen = len(losses), 0
         self.progress["done"] = len(losses)
 
+    def write_to(self, losses: NDArray[np.float64], lines: NDArray[Any]) -> None:
+        """Have losses and progress go to memory from elsewhere; it has the losses so far, and room for all others."""
+        self.losses, self.progress = losses, lines
+        self.fit.losses = address_of(losses)
+        self.connect()
+
+    def restore(self, blocks: NDArray[np.int64], losses: NDArray[np.float64], begun: int) -> None:
+        """Be what another fit of the same layout was.
+
+        Parameters
+        ----------
+        blocks : ndarray of int64, shape (1, fields)
+        losses : ndarray
+            Of its iterations, with room for more.
+        begun : int
+            How many of these are of fits before it.
+        """
+        self.state[:], self.losses, self._begun = blocks, losses, begun
+        self.fit.losses = address_of(losses)
+        self._seen = int(self.fit.done), int(self.fit.skipped)
+        self.connect()
+
     def check_start(self, position: NDArray[np.float64]) -> None:
         """Raise what is wrong with encoders or density where the means begin, see `failing.check_start`."""
         failing.check_start(self.bound, self._flaw_of_encoders(), position)

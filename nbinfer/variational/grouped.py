@@ -69,6 +69,15 @@ class Grouped(Labelled):
         if foreign:
             raise GroupError(f"{foreign[0]!r} belongs to another model.")
 
+    @property
+    def sequence(self) -> np.random.SeedSequence:
+        """The seed of fits and draws."""
+        return self._sequence
+
+    @sequence.setter
+    def sequence(self, sequence: np.random.SeedSequence) -> None:
+        self._sequence = sequence
+
     # ---- groups
 
     @property

@@ -6,18 +6,23 @@ import functools
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, count, flag
+from nbinfer.arguments import MOST, count, flag, positive
+from nbinfer.engine.elsewhere import check_executor
 from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.progress import display_for
 from nbinfer.engine.task import finished
 from nbinfer.errors import NbinferWarning
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.callbacks import listed
+from nbinfer.variational.checkpoint.keeping import Checkpoint, file_for
+from nbinfer.variational.checkpoint.recipe import Given, recipe_of
+from nbinfer.variational.elsewhere import RunElsewhere, part_of
 from nbinfer.variational.local import doubts
 from nbinfer.variational.objective import check_function_options
 from nbinfer.variational.operators import Operator
@@ -47,6 +52,8 @@ class Inference:
         What is fitted.
     hist : ndarray, shape (iterations,)
         Losses so far.
+    asked : text or None
+        What makes the inference again, of one that `nbinfer.fit` has made, see `nbinfer.engine.written`.
 
     Raises
     ------
@@ -66,6 +73,7 @@ class Inference:
         self._updates: ObjectiveUpdates | None = None
         self._callbacks: list[Callable[..., Any]] = []
         self._notes: list[tuple[str, type[Warning]]] = []
+        self.asked: Any = None
 
     @property
     def hist(self) -> Floats:
@@ -79,6 +87,9 @@ class Inference:
         progressbar: bool = True,
         *,
         fn_kwargs: Mapping[str, Any] | None = None,
+        checkpoint: Any = None,
+        max_seconds: float | None = None,
+        executor: Executor | None = None,
         **kwargs: Any,
     ) -> Approximation:
         """Fit the approximation.
@@ -96,6 +107,15 @@ class Inference:
             Show iterations and the mean loss on a terminal or in a notebook.
         fn_kwargs : mapping, optional
             As in `run_profiling`.
+        checkpoint : str, PathLike or HDF5, optional
+            A file, named .nc, .h5 or .hdf5, that takes losses and snapshots while the fit runs, so that
+            `nbinfer.resume` goes on with it bit for bit, whatever has ended it. One that exists is refused, unless it
+            is ``nb.HDF5(path, overwrite=True)``.
+        max_seconds : float, optional
+            How long iterations may be made; what there is then is returned, with one warning.
+        executor : Executor, optional
+            What makes the iterations, in another process, of `concurrent.futures`: the same approximation as without.
+            Of callbacks, which are called there, what ``state()`` returns comes back. Ctrl-C does not wait for it.
         **kwargs : object
             Options of `ObjectiveFunction.updates`: obj_n_mc, obj_optimizer, more_obj_params,
             total_grad_norm_constraint, convergence, ....
@@ -110,11 +130,19 @@ class Inference:
         FitError
             If parameters are not finite after a step, or more than 5 % of the last 1000 draws have no density. The
             approximation is as it was before that step.
+        FileExistsError, FileNotFoundError, IsADirectoryError, PermissionError
+            If `checkpoint` cannot be made.
+        TypeError
+            If an executor's processes cannot be sent the model, or callbacks.
+        NotImplementedError, StreamingError
+            If the fit is none that a file can keep: by a generator, of RAABBVI, DADVI, BaM or Pathfinder.
 
         Warns
         -----
         ConvergenceWarning
             If k-hat is above 0.7, or a rule of convergence did not end the fit.
+        NbinferWarning
+            If `max_seconds` has ended it.
 
         Notes
         -----
@@ -123,11 +151,57 @@ class Inference:
         """
         check_function_options(fn_kwargs)
         count("n", n, 0, MOST)
+        if executor is not None and checkpoint is not None:
+            raise ValueError("checkpoint is written where a fit is made, and executor makes it elsewhere; drop one.")
+        file = None if checkpoint is None else file_for(checkpoint)
+        seconds = limit("max_seconds", max_seconds)
+        other = None if executor is None else check_executor(executor)
         self.begin(score, callbacks, **kwargs)
-        assert self._updates is not None
-        if self._updates.fitting.feeds.are_few and not self.approx.has_local:
-            _ = self._updates.fitting.whole  # what is wrong with all data together is to be said before the fit
-        return self.run(n, progressbar)
+        updates = self.updates
+        if updates.fitting.feeds.are_few and not self.approx.has_local:
+            _ = updates.fitting.whole  # what is wrong with all data together is to be said before the fit
+        flag("progressbar", progressbar)
+        kept = None
+        if file is not None:
+            recipe = recipe_of(self, updates, Given(n, score, self._callbacks, kwargs))
+            kept = Checkpoint.begun(file, n, recipe, self.approx, updates, self._callbacks)
+        part = None if other is None else part_of(self, score, self._callbacks, kwargs, n, seconds)
+        return self.run_for(n, progressbar, checkpoint=kept, seconds=seconds, executor=other, part=part)
+
+    def forget(self) -> None:
+        """Forget the last fit; the approximation stays."""
+        self._updates, self._callbacks, self._notes = None, [], []
+
+    @property
+    def updates(self) -> ObjectiveUpdates:
+        """The steps of the last fit.
+
+        Raises
+        ------
+        TypeError
+            If there was none.
+        """
+        if self._updates is None:
+            raise TypeError("refine goes on with a fit, and there was none; call fit first.")
+        return self._updates
+
+    def go_on(self, checkpoint: Checkpoint, until: int, progressbar: bool, max_seconds: float | None) -> Approximation:
+        """Go on with the fit of a file, which was set up.
+
+        Parameters
+        ----------
+        checkpoint : Checkpoint
+        until : int
+            Its last iteration.
+        progressbar : bool
+        max_seconds : float or None
+            As in `fit`.
+
+        Returns
+        -------
+        approx : Approximation
+        """
+        return self.run_for(until - int(self.updates.fitting.fit.done), progressbar, True, checkpoint, max_seconds)
 
     def begin(
         self,
@@ -237,19 +311,58 @@ class Inference:
         -------
         approx : Approximation
         """
-        if self._updates is None:
-            raise TypeError("refine goes on with a fit, and there was none; call fit first.")
+        return self.run_for(n, progressbar, judged)
+
+    def run_for(
+        self,
+        n: int,
+        progressbar: bool,
+        judged: bool = True,
+        checkpoint: Checkpoint | None = None,
+        seconds: float | None = None,
+        executor: Executor | None = None,
+        part: bytes | None = None,
+    ) -> Approximation:
+        """Make so many iterations of the fit that was set up.
+
+        Parameters
+        ----------
+        n, progressbar, judged : object
+            As of `run`.
+        checkpoint : Checkpoint, optional
+            The file of the fit.
+        seconds : float, optional
+            How long iterations may be made.
+        executor : Executor, optional
+            What makes them elsewhere.
+        part : bytes, optional
+            What it is sent.
+
+        Returns
+        -------
+        approx : Approximation
+        """
+        updates = self.updates
         flag("progressbar", progressbar)
-        fitting = self._updates.fitting
-        self._updates.make_room(n)
-        self._updates.load()  # not in the thread that runs: a compilation there would hide from Ctrl-C
+        fitting = updates.fitting
+        updates.make_room(n)
+        updates.load()  # not in the thread that runs: a compilation there would hide from Ctrl-C
         until = int(fitting.fit.done) + n
         describe = functools.partial(described, fitting)
         display = display_for(progressbar, [self.approx.short_title], until, "it", describe)
-        task = Run(self.approx, self._updates, self._callbacks, until, display, judged, calls_above())
+        depth = calls_above()
+        given = self.approx, updates, self._callbacks, until, display, judged, depth, checkpoint, seconds
+        task = Run(*given) if executor is None or part is None else RunElsewhere(executor, part, *given)
         while self._notes:  # once, not when a fit is refined
             task.say(*self._notes.pop(0))
         return finished(task)
+
+
+def limit(name: str, seconds: Any) -> float | None:
+    """Return how long something may take."""
+    if seconds is not None:
+        positive(name, seconds)
+    return None if seconds is None else float(seconds)
 
 
 def calls_above() -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbinfer.arguments import MOST, count, instance, mapping
+from nbinfer.engine.written import text_of
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.variational.advi import ADVI, NFVI, FullRankADVI, LowRankADVI
@@ -30,6 +31,9 @@ METHODS: dict[str, type[Inference]] = {
     "asvgd": ASVGD,
 }
 _IN_TURN = "advi->fullrank_advi"
+
+#: Options of `Inference.fit` that two fits in turn have no use for.
+_OF_ONE_FIT = ("checkpoint", "max_seconds", "executor")
 
 
 def fit(
@@ -67,7 +71,8 @@ def fit(
     inf_kwargs : mapping, optional
         Options of the class of the method, such as `beta`.
     **kwargs : object
-        Options of `Inference.fit`: callbacks, progressbar, convergence, obj_n_mc, obj_optimizer, ....
+        Options of `Inference.fit`: callbacks, progressbar, convergence, obj_n_mc, obj_optimizer, checkpoint,
+        max_seconds, executor, ....
 
     Returns
     -------
@@ -115,21 +120,61 @@ def fit(
     twice = [name for name in options if name in given]
     if twice:
         raise TypeError(f"inf_kwargs names {twice[0]!r}, an argument of fit; pass it there.")
-    given["model"] = the_model(model)
+    model, seed = the_model(given.pop("model")), given.pop("random_seed")
+    if isinstance(method, str) and _checked(method)[0] == _IN_TURN:
+        return _in_turn(n, model, seed, given, options, kwargs)
+    inference = made(method, model, seed, given, options)
+    if "checkpoint" in kwargs:
+        whole = given | {"inf_kwargs": options}
+        inference.asked = {"method": text_of(method)} | {name: text_of(value) for name, value in whole.items()}
+    return inference.fit(n, **kwargs)
+
+
+def made(
+    method: Any, model: Model, random_seed: Any, given: Mapping[str, Any], options: Mapping[str, Any]
+) -> Inference:
+    """Return the inference that a name or a class means.
+
+    Parameters
+    ----------
+    method : str or type
+    model : Model
+    random_seed : object
+    given : mapping
+        local_rv, start and start_sigma.
+    options : mapping
+        `inf_kwargs`.
+    """
+    given = {"model": model, "random_seed": random_seed} | dict(given)
     if isinstance(method, type) and issubclass(method, Inference):
-        return method(**given, **options).fit(n, **kwargs)
+        return method(**given, **options)
     name, formula = _checked(method)
     if formula is not None:
         if "flow" in options:
             raise TypeError(f"inf_kwargs names a flow, and so does method={method!r}; leave one of them out.")
-        options["flow"] = formula
-    _check_options(options, [ADVI, FullRankADVI] if name == _IN_TURN else [METHODS[name]], given)
+        options = {**options, "flow": formula}
     if name == _IN_TURN:
-        first = ADVI(**given, **options)
-        first.begin(**{name: value for name, value in kwargs.items() if name not in ("progressbar", "fn_kwargs")})
-        first.run(n // 2, kwargs.get("progressbar", True), judged=False)
-        return FullRankADVI.from_mean_field(first.approx, **options).fit(n - n // 2, **kwargs)
-    return METHODS[name](**given, **options).fit(n, **kwargs)
+        raise ValueError(f"method: {name!r} is two fits, one after the other, and no single one.")
+    _check_options(options, [METHODS[name]], given)
+    return METHODS[name](**given, **options)
+
+
+def _in_turn(
+    n: int, model: Model, seed: Any, given: Mapping[str, Any], options: Mapping[str, Any], kwargs: Mapping[str, Any]
+) -> Approximation:
+    """Fit independent numbers, and then, from there, one distribution of all."""
+    given = {"model": model, "random_seed": seed} | dict(given)
+    _check_options(options, [ADVI, FullRankADVI], given)
+    for name in _OF_ONE_FIT:
+        if kwargs.get(name) is not None:
+            raise ValueError(
+                f"{name} is of one fit, and {_IN_TURN!r} is two; fit 'advi', and then "
+                "nb.FullRankADVI.from_mean_field(approx), either with its own."
+            )
+    first = ADVI(**given, **options)
+    first.begin(**{name: v for name, v in kwargs.items() if name not in ("progressbar", "fn_kwargs", *_OF_ONE_FIT)})
+    first.run(n // 2, kwargs.get("progressbar", True), judged=False)
+    return FullRankADVI.from_mean_field(first.approx, **options).fit(n - n // 2, **kwargs)
 
 
 def _check_options(options: Mapping[str, Any], classes: Sequence[type[Inference]], given: Mapping[str, Any]) -> None:

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.arguments import MOST, between, count, instance, positive
+from nbinfer.engine.written import kept
 from nbinfer.variational.optimizers.averaged import AveragedAdam
 from nbinfer.variational.optimizers.watched import Watched
 from nbinfer.variational.optimizers.wrappers import rule_of
@@ -75,6 +76,7 @@ class Settled(NamedTuple):
     inefficiency: float
 
 
+@kept
 @dataclass(frozen=True)
 class RAABBVI:  # numpydoc ignore=PR02
     """End a fit when the average of its iterates has come close to the optimum, and not before [1]_.

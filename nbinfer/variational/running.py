@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,8 +11,9 @@ import numpy as np
 from nbinfer.engine.driver import Outcome
 from nbinfer.engine.progress import Display
 from nbinfer.engine.task import Task
-from nbinfer.errors import ConvergenceWarning
+from nbinfer.errors import ConvergenceWarning, NbinferWarning
 from nbinfer.variational.approximation import Approximation
+from nbinfer.variational.checkpoint.keeping import Checkpoint
 from nbinfer.variational.report import FitReport, still_falls
 from nbinfer.variational.scored import LATE
 from nbinfer.variational.steps import ObjectiveUpdates
@@ -33,6 +35,10 @@ class Run(Task[Approximation]):
         Whether to find k-hat afterwards, and to warn.
     depth : int
         See `Task`.
+    checkpoint : Checkpoint, optional
+        The file of the fit.
+    seconds : float, optional
+        How long iterations may be made.
     """
 
     def __init__(
@@ -44,14 +50,19 @@ class Run(Task[Approximation]):
         display: Display,
         judged: bool,
         depth: int,
+        checkpoint: Checkpoint | None = None,
+        seconds: float | None = None,
     ) -> None:
         super().__init__(depth)
+        self._checkpoint, self._seconds = checkpoint, seconds
         self._approx, self._updates, self._callbacks = approx, updates, callbacks
         self._until, self._display, self._judged = until, display, judged
-        self._begun = int(updates.fitting.fit.done)
-        self._halted = False
+        self._begun = int(updates.fitting.fit.done) if checkpoint is None else checkpoint.before
+        self._halted = self._is_late = self._is_whole = False
 
     def work(self) -> None:
+        fitting = self._updates.fitting
+        fitting.deadline = np.inf if self._seconds is None else time.monotonic() + self._seconds
         try:
             outcome = self._iterate()
             self.error = self.error or _failure(outcome, self._updates)
@@ -60,6 +71,8 @@ class Run(Task[Approximation]):
         except Exception as error:
             self.error = self.error or error
         self._display.close()
+        fitting.deadline = np.inf
+        self._let_go()
         if self.error is None:
             self._updates.pause()
         self._approx.report = self._report()
@@ -70,21 +83,54 @@ class Run(Task[Approximation]):
 
     def _iterate(self) -> Outcome:
         """Advance from one iteration that Python has to see to the next."""
-        fitting, outcome = self._updates.fitting, Outcome()
+        fitting, outcome, file = self._updates.fitting, Outcome(), self._checkpoint
         ended = False
+        if file is not None:
+            file.reached(int(fitting.fit.done), self.say)
         while fitting.fit.done < self._until and not self._halted and not ended:
-            outcome = self._updates.advance(self._next(int(fitting.fit.done)), self._display)
+            self._is_whole = False
+            target = self._next(int(fitting.fit.done))
+            outcome = self._updates.advance(target, self._display)
             if outcome.error is not None:
                 break
+            if fitting.fit.done < target and time.monotonic() > fitting.deadline:
+                self._is_late = self._halted = True
+                break
+            if file is not None:
+                file.reached(int(fitting.fit.done), self.say)
             self._updates.set_more()
             called, ends = self._called(int(fitting.fit.done)), self._updates.ends()
             ended = called or ends
+            if file is not None and not self._halted:
+                self._is_whole = True
+                file.look(self.say)
         return outcome
+
+    def _let_go(self) -> None:
+        """Leave the file, if there is one, and say what has ended the fit."""
+        file, done = self._checkpoint, int(self._updates.fitting.fit.done)
+        if self._is_late:
+            how = "refine" if file is None else "nb.resume"
+            self.say(
+                f"max_seconds={self._seconds:g} has ended the fit: {done - self._begun} of {self._until - self._begun} "
+                f"iterations are there; {how} goes on.",
+                NbinferWarning,
+            )
+        if file is None:
+            return
+        if file.catching_up and self.error is None and not self._halted:
+            self.error = file.ended_early()
+        try:
+            file.close(self._is_whole and self.error is None, self.error is None and not self._halted, self.say)
+        except Exception as error:
+            self.error = self.error or error
 
     def _next(self, done: int) -> int:
         """Return the next iteration after which something is due."""
-        due = self._updates.due(done, self._until)
-        return min([due, *((done // every + 1) * every for every in map(_period, self._callbacks))])
+        due = [self._updates.due(done, self._until)]
+        if self._checkpoint is not None:
+            due.append(self._checkpoint.next(done))
+        return min([*due, *((done // every + 1) * every for every in map(_period, self._callbacks))])
 
     def _called(self, done: int) -> bool:
         """Call the callbacks that are due; tell whether one ends the fit."""

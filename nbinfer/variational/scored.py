@@ -51,7 +51,7 @@ class Scored(Grouped):
         self._learnt: dict[str, Shared] = {}
         self._plain: tuple[list[Any], Densities] | None = None
         self._history = np.zeros(0)
-        self._drawn = 0
+        self.draws_so_far = 0
         self._judged: tuple[Densities, bytes, Psis] | None = None
         self._response: tuple[Any, bytes, Floats] | None = None
         self.report: Any = None
@@ -166,7 +166,7 @@ class Scored(Grouped):
         fitting = self._memory_for_draws(model) if self.has_local else self.fitting()
         if random_seed is not None:
             return drawing.draw(fitting, key_of(seed_sequences(random_seed, 1)[0]), 0, draws)
-        first, self._drawn = self._drawn, self._drawn + draws
+        first, self.draws_so_far = self.draws_so_far, self.draws_so_far + draws
         return drawing.draw(fitting, key_of(self._sequence), first, draws)
 
     def _memory_for_draws(self, model: Model | None) -> Drawing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +96,22 @@ class ObjectiveUpdates(dict[Shared, Rule]):
         """
         return Verdict() if self._course is None else self._course.verdict
 
+    @property
+    def why_not_kept(self) -> str:
+        """What keeps these steps from being gone on with in another process, with a remedy; empty: nothing."""
+        if self._more:
+            return "more_updates sets what only this process knows; leave it out"
+        return ""
+
+    def state(self) -> Any:
+        """Return what is to be known of the steps beside the fit's block, as `nbinfer.engine.written` keeps it."""
+        return None if self._course is None else self._course.state()
+
+    def restore(self, state: Any) -> None:
+        """Take over what `state` has returned."""
+        if self._course is not None:
+            self._course.restore(state)
+
     def load(self) -> None:
         """Compile what makes iterations, unless that is done."""
         self.fitting.settings.advance.load()
@@ -172,6 +189,7 @@ class SteppedUpdates(ObjectiveUpdates):
                     fitting.progress["skipped"] = job.skipped
                     job.done = fitting.progress["done"][0] = done + 1
                     display.update(fitting.progress)
+                fitting.stop[0] |= time.monotonic() > fitting.deadline
         except Exception as error:
             outcome.error = error
         outcome.interrupted = bool(job.done < until)
@@ -186,6 +204,14 @@ class UpdatesInPython(SteppedUpdates):
         self._test: Updates | None = None
         if self._test_rule is not None and self._test_params:
             self._test = Updates(self._test_rule, [lambda *values: None] * len(self._test_params), self._test_params)
+
+    @property
+    def why_not_kept(self) -> str:
+        if self._test is not None:
+            return (
+                "a test function with parameters is learnt in this process; take one without, or leave checkpoint out"
+            )
+        return super().why_not_kept
 
     def step(self, done: int) -> float | None:
         op, tf, fitting = self.objective.op, self.objective.tf, self.fitting

@@ -145,11 +145,11 @@ def test_a_step_that_there_is_no_more():
     m, store = continuous(), left()
     recipe = store.notes["recipe"]
     store.notes["recipe"] = recipe.replace("slice:Slice", "slice:Slicer")
-    refused(store, m, r"Slicer\(\) of the run cannot be made here: no step, metric or proposal of nbinfer")
+    refused(store, m, r"Slicer\(\) of the run cannot be made here: no class of nbinfer that files keep")
     store.notes["recipe"] = recipe.replace('"iter_limit"', '"limit"')
     refused(store, m, r"Slice\(\) of the run cannot be made here: .*limit")
     store.notes["recipe"] = recipe.replace("nbinfer.mcmc.walks.slice:Slice", "os:system")
-    refused(store, m, "no step, metric or proposal of nbinfer: os:system")
+    refused(store, m, "no class of nbinfer that files keep: os:system")
 
 
 def test_no_recipe_another_format_and_arguments():

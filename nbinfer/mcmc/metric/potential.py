@@ -18,6 +18,7 @@ from nbinfer.arguments import count
 from nbinfer.compile import address_of, entry, record_at
 from nbinfer.compile.forks import cached_property
 from nbinfer.engine.state import Inner, Memory, Plan, State
+from nbinfer.engine.written import kept
 from nbinfer.mcmc.adaptation import warmup
 from nbinfer.mcmc.adaptation.warmup import SCHEDULE, Schedule
 from nbinfer.mcmc.metric import kernel as metrics
@@ -48,6 +49,7 @@ def _learn(metric: int, schedule: int, draw: int, position: int, grad: int) -> i
     return 0
 
 
+@kept
 class QuadPotential:
     """Base of the metrics.
 

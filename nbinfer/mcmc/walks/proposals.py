@@ -20,6 +20,7 @@ from nbinfer.compile.forks import cached_property
 from nbinfer.compile.modules import generated_module
 from nbinfer.compile.python_functions import python_function
 from nbinfer.compile.users import compilable
+from nbinfer.engine.written import kept
 from nbinfer.mcmc.metric.definite import symmetric_and_positive
 from nbinfer.model.evaluate import check_arguments
 from nbinfer.random import fill_normal, poisson, uniform
@@ -81,6 +82,7 @@ def fill(kind: int, stream: int, scale: int, factor: float, out_address: int, co
             out[i] = sign * (poisson(stream, reach) - reach)
 
 
+@kept
 class Proposal:
     """Base of the proposals that kernels know.
 

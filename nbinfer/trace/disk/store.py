@@ -188,6 +188,17 @@ class HDF5Store(Store):
             raise ValueError(f"draws must be at least {self.draws}, which {self.path} has room for, got {draws}.")
         return self._copied(draws)
 
+    def with_words(self, name: str, words: NDArray[np.int64]) -> HDF5Store:
+        """Return the store of a new file in the place of this one, with other words of one name, maybe more of them.
+
+        Parameters
+        ----------
+        name : str
+        words : ndarray of int64, shape (chain, count)
+            Of full cache lines.
+        """
+        return self._copied(self.draws, {name: words})
+
     def _open(self, path: Path) -> None:
         file = open(path, "r+b", buffering=0)  # noqa: SIM115 - open while it is used
         weakref.finalize(self, file.close)
@@ -349,7 +360,7 @@ class HDF5Store(Store):
         known: dict[str, Any] = about.from_text(self.notes.get(TRACE, "{}"))
         return known
 
-    def _copied(self, draws: int) -> HDF5Store:
+    def _copied(self, draws: int, words: Mapping[str, NDArray[np.int64]] | None = None) -> HDF5Store:
         """Return the store of a new file in the place of this one, with the same in it and room for more."""
         strange = [f"{group}/{name}" for group, arrays in self._loose.items() for name in arrays]
         strange += [f"{group}/{name}" for group in self.groups.keys() - _GROUPS for name in self.groups[group]]
@@ -369,7 +380,7 @@ class HDF5Store(Store):
             for group, arrays in self.groups.items():
                 for name, array in arrays.items():
                     if group == STATE:
-                        new._keep_word(name, array)
+                        new._keep_word(name, (words or {}).get(name, array))
                     elif group in DRAWN:
                         new.array(group, name, array.shape[2:], array.dtype)[:, : array.shape[1]] = array
                     else:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from nbinfer.arguments import positive
 from nbinfer.compile import Entry
 from nbinfer.engine.state import Memory, State
+from nbinfer.engine.written import kept
 from nbinfer.variational.optimizers.descent import Extent
 from nbinfer.variational.optimizers.updates import apply
 
@@ -24,6 +25,7 @@ from nbinfer.variational.optimizers.updates import apply
 Rate = float | Callable[[int], float]
 
 
+@kept
 @dataclass(frozen=True)
 class Rule:  # numpydoc ignore=PR02
     """Base of the rules by which parameters follow their gradient.

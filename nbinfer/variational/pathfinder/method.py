@@ -199,6 +199,11 @@ class Pathfinder(Inference):
         self._score = True if score is None else flag("score", score)
         if listed(callbacks):
             raise TypeError("callbacks look at an approximation on its way, and pathfinder has one at the end only.")
+        if "checkpoint" in kwargs or "executor" in kwargs or "max_seconds" in kwargs:
+            raise TypeError(
+                f"pathfinder takes no {next(iter(kwargs))}: its paths take seconds, and with the same random_seed "
+                "they are the same; leave it out, or begin again."
+            )
         if kwargs:
             raise TypeError(
                 f"pathfinder has no {next(iter(kwargs))}, for it has no optimiser to set; its options are n_paths, "

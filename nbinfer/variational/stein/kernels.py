@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nbinfer.arguments import between, positive
 from nbinfer.compile import Entry, address_of, entry, floats_at, kernel, record_at
 from nbinfer.engine.state import BLOCK, Memory, Plan, State
+from nbinfer.engine.written import kept
 from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.stein.state import Tile
 from nbinfer.vectormath import exp, log
@@ -25,6 +26,7 @@ Floats = NDArray[np.float64]
 _exp, _log = exp.numbers, log.numbers
 
 
+@kept
 class Kernel(TestFunction):
     """Base of kernels, positive definite functions of pairs of points; a subclass says its values."""
 
@@ -175,6 +177,11 @@ class RBF(RadialKernel):  # numpydoc ignore=PR02
 
     weigh = weigh_rbf
 
+    @property
+    def made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What it was made of."""
+        return (), {"bandwidth": self.bandwidth}
+
 
 IMQ_STATE = State({"exponent": "f8"})
 Imq = IMQ_STATE.record
@@ -221,6 +228,11 @@ class IMQ(RadialKernel):
         super().__init__(bandwidth)
         between("exponent", exponent, -1.0, 0.0)
         self.exponent = float(exponent)
+
+    @property
+    def made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What it was made of."""
+        return (), {"bandwidth": self.bandwidth, "exponent": self.exponent}
 
     def initialise(self, own: Memory) -> None:
         own.exponent = self.exponent

@@ -1,8 +1,8 @@
-"""Steps as text: what a file keeps of them, and the way back.
+"""Steps, optimisers and the like as text: what a file keeps of them, and the way back.
 
-A step is the name of its class and its settings; a metric or a proposal is its class and what it was made of. Numbers,
+A step is the name of its class and its settings; what else is `kept` is its class and what it was made of. Numbers,
 words, arrays, and tuples, lists and mappings of them are kept whole. Of anything else, a function of the user's above
-all, only a name and a hash are kept: reading never runs code. Such a step is passed again by whoever goes on with a
+all, only a name and a hash are kept: reading never runs code. Such a thing is passed again by whoever goes on with a
 run, and its text must be the same.
 """
 
@@ -13,22 +13,32 @@ import dataclasses
 import importlib
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from nbinfer.compile.files import file_digest
 from nbinfer.compile.fingerprint import written
 from nbinfer.engine.step import StepMethod
-from nbinfer.mcmc.metric.potential import QuadPotential
-from nbinfer.mcmc.walks.proposals import Proposal
 
 Text = Any  # what JSON has: mappings, lists, str, int, float, bool, None
 
 _OURS = "nbinfer."
-_KINDS = (StepMethod, QuadPotential, Proposal)
+#: Bases of what texts are made of, and of what is made of texts: of nothing else.
+_kinds: list[type] = [StepMethod]
 #: What a text calls something that is not kept.
 _FOREIGN = "given"
+
+Kind = TypeVar("Kind", bound=type)
+
+
+def kept(kind: Kind) -> Kind:
+    """Have files keep objects of a class and of its subclasses here, and these subclasses themselves.
+
+    An object says by `made_of` what its class is called with, a tuple and a mapping; a dataclass need not.
+    """
+    _kinds.append(kind)
+    return kind
 
 
 def text_of(value: Any) -> Text:
@@ -63,17 +73,24 @@ def text_of(value: Any) -> Text:
 
 def _text_of_object(value: Any) -> Text:
     name = _name_of(value)
-    if isinstance(value, type) and issubclass(value, Proposal) and name.startswith(_OURS):
+    if isinstance(value, type) and issubclass(value, tuple(_kinds)) and name.startswith(_OURS):
         return {"class": name}
     if isinstance(value, StepMethod):
         ours = name.startswith(_OURS)
         kept = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init} if ours else vars(value)
         settings = {field: text_of(setting) for field, setting in kept.items()}
         return {"step": name, "settings": settings} | ({} if ours else _foreign(type(value)))
-    if isinstance(value, QuadPotential) and name.startswith(_OURS):
-        args, options = value.made_of
-        return {"object": name, "args": text_of(args), "options": text_of(options)}
-    return _foreign(value)
+    made_of = _made_of(value) if isinstance(value, tuple(_kinds)) and name.startswith(_OURS) else None
+    if made_of is None:
+        return _foreign(value)
+    return {"object": name, "args": text_of(made_of[0]), "options": text_of(made_of[1])}
+
+
+def _made_of(value: Any) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """Return what the class of an object is called with; None if that is not known."""
+    if dataclasses.is_dataclass(value):
+        return (), {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
+    return getattr(value, "made_of", None)
 
 
 def _name_of(value: Any) -> str:
@@ -116,13 +133,13 @@ def value_of(text: Text) -> Any:
 
 
 def _class(name: str) -> type:
-    """Return one of the classes that steps are made of."""
+    """Return one of the classes that texts name."""
     module, _, qualified = name.partition(":")
     if module.startswith(_OURS):
         found = getattr(importlib.import_module(module), qualified, None)
-        if isinstance(found, type) and issubclass(found, _KINDS):
+        if isinstance(found, type) and issubclass(found, tuple(_kinds)):
             return found
-    raise ValueError(f"no step, metric or proposal of nbinfer: {name}")
+    raise ValueError(f"no class of nbinfer that files keep: {name}")
 
 
 def foreign_in(text: Text) -> list[str]:
@@ -145,18 +162,26 @@ def unlike(before: Text, now: Text) -> Iterator[str]:
     for name in dict.fromkeys([*before["settings"], *now["settings"]]):
         old, new = before["settings"].get(name), now["settings"].get(name)
         if old != new:
-            yield f"{name} {_short(old)} -> {_short(new)}"
+            yield f"{name} {brief(old)} -> {brief(new)}"
     if before.get("content") != now.get("content"):
         yield "the text of the class"
 
 
-def _short(text: Text) -> str:
-    if isinstance(text, Mapping) and _FOREIGN in text:
+def brief(text: Text) -> str:
+    """Return a text in a few words: ``Adam(learning_rate=0.01, beta1=0.9, beta2=0.999, epsilon=1e-08)``."""
+    if not isinstance(text, Mapping):
+        return repr(text)
+    if _FOREIGN in text:
         return f"{text[_FOREIGN]} #{(text['content'] or '?')[:12]}"
-    if isinstance(text, Mapping) and "object" in text:
-        return f"{text['object'].rpartition(':')[2]}(...)"
-    if isinstance(text, Mapping) and "class" in text:
+    if "object" in text:
+        options = [f"{name}={brief(item)}" for name, item in text["options"]["mapping"].items()]
+        return f"{text['object'].rpartition(':')[2]}({', '.join([*map(brief, text['args']['tuple']), *options])})"
+    if "class" in text:
         return str(text["class"].rpartition(":")[2])
-    if isinstance(text, Mapping) and "array" in text:
+    if "array" in text:
         return f"array of shape {tuple(text['shape'])} #{file_digest(text['array'])[:12]}"
-    return repr(value_of(text)) if not foreign_in(text) else "..."
+    if "mapping" in text:
+        return "{" + ", ".join(f"{name!r}: {brief(item)}" for name, item in text["mapping"].items()) + "}"
+    if "tuple" in text or "list" in text:
+        return f"[{', '.join(map(brief, text.get('tuple', text.get('list'))))}]"
+    return repr(value_of(text))
