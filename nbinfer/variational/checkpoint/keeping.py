@@ -127,7 +127,7 @@ class Checkpoint:
         updates: Any,
         callbacks: Sequence[Any],
     ) -> Checkpoint:
-        """Return the checkpoint of a fit that has ended before, and put the fit where its snapshot is.
+        """Return the checkpoint of a fit that has ended before, and put the fit where its older snapshot is.
 
         Parameters
         ----------
@@ -136,7 +136,7 @@ class Checkpoint:
         begun, n : int
             Iterations of fits before this one, and those that it is to have then.
         news : sequence of str
-            Versions that are others than the fit's; then it is the older snapshot.
+            Versions that are others than the fit's.
         approx, updates, callbacks : object
             As above.
 
@@ -155,7 +155,7 @@ class Checkpoint:
         left = [s for s in shelf.left(0) if s.done <= found._counted and str(s.done) in found._texts]
         if not left:
             raise ResumeError("both snapshots of the fit are damaged; it cannot be gone on with.")
-        snapshot = left[-1 if news else 0]
+        snapshot = left[-1]  # the older, so that there are losses to compare
         losses = np.full(max(begun + n, found._counted), np.nan)
         losses[: snapshot.done] = _losses_in(store)[: snapshot.done]
         fitting.restore(snapshot.blocks, losses, begun)
