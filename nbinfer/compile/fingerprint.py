@@ -229,7 +229,10 @@ class _Hasher:
             self.feed(type(thing))
             self.feed({name: getattr(thing, name, None) for name in thing.__dataclass_fields__})
         else:
-            raise _Unhashable(f"a {type(thing).__module__}.{type(thing).__qualname__} cannot be hashed")
+            name = f"{type(thing).__module__}.{type(thing).__qualname__}"
+            if self._versions:
+                raise _Unhashable(f"a {name} cannot be hashed")
+            self.tag("unknown", name)  # all else that its author wrote counts
 
     def _foreign(self, root: str, thing: Any) -> None:
         """Take in what belongs to a package: by name, and by what stands for the package's text."""

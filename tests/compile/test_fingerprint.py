@@ -16,7 +16,7 @@ import pytest
 import nbinfer.distributions
 import nbinfer.model.model
 from nbinfer.compile import JIT, kernel
-from nbinfer.compile.fingerprint import fingerprint, global_chains
+from nbinfer.compile.fingerprint import fingerprint, global_chains, written
 
 _HELPER = """
 import numpy as np
@@ -263,3 +263,24 @@ def test_whether_equal_tuples_are_one_object_does_not_count():
     one, other = (tuple(numbers) for numbers in ([1.0, 2.0], [1.0, 2.0]))
     assert fingerprint([one, one]) == fingerprint([one, other])
     assert fingerprint([one, (one,)]) != fingerprint([one, one])
+
+
+class Opaque:
+    """Nobody can tell what is in it."""
+
+    __slots__ = ("inside",)
+
+
+OPAQUE = Opaque()
+
+
+def test_what_an_author_wrote_counts_beside_what_cannot_be_known():
+    def one(p):
+        return p.x + 1.0 if OPAQUE else p.x
+
+    def other(p):
+        return p.x + 2.0 if OPAQUE else p.x
+
+    assert written(one) is not None
+    assert written(one) != written(other)
+    assert fingerprint(one) != fingerprint(one)  # compiled code is kept for what is known alone

@@ -37,7 +37,9 @@ def load(where: Path) -> Trace:
             texts = notes.read(space.array(found.extents[STATE][NOTES]), where)
             check_places(where, texts.get(ARRAYS, "{}"), found.extents)
             if TRACE not in texts:
-                raise BackendError(f"{where} holds the state of a run that leaves no draws.")
+                raise BackendError(
+                    f"{where} holds the state of a run that leaves no draws, a fit maybe; nbinfer.resume goes on with it."
+                )
             return _trace(found, space, about.from_text(texts[TRACE]))
         except (KeyError, ValueError, TypeError) as error:
             raise BackendError(f"{where} is damaged: {error}.") from error

@@ -14,7 +14,8 @@ from typing import IO
 
 from nbinfer.errors import BackendError
 
-_held: set[str] = set()  # a lock keeps out other processes, this its own threads
+#: Of which process, and which file. A lock keeps out other processes, this its own threads; a child by fork has none.
+_held: set[tuple[int, str]] = set()
 _turn = threading.Lock()
 
 
@@ -36,11 +37,12 @@ class Lock:
         self._process = os.getpid()
         self._name = os.path.realpath(path)
         self._beside = Path(f"{self._name}.lock")
+        self._holder = (self._process, self._name)
         with _turn:
-            if self._name in _held:
+            if self._holder in _held:
                 raise BackendError(f"{path} is written to by another run of this process; wait for its end.")
             self._file = _locked(path, self._beside)
-            _held.add(self._name)
+            _held.add(self._holder)
 
     def release(self) -> None:
         """Give the right back; again, or in a child by fork, which does not have it, nothing happens."""
@@ -48,7 +50,7 @@ class Lock:
             if not self._file.closed and self._process == os.getpid():
                 self._beside.unlink(missing_ok=True)  # before anybody else can have it
                 self._file.close()
-                _held.discard(self._name)
+                _held.discard(self._holder)
 
 
 def _locked(path: Path, beside: Path) -> IO[str]:

@@ -426,3 +426,23 @@ def test_many_variables_take_few_descriptors(path):
     store.ready()
     store.close()
     assert (HDF5Store.reopen(path).extended(200).groups["posterior"]["x299"][:, :100] == 299).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_child_by_fork_may_write_once_its_parent_is_done(path):
+    store = begun(path)
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:  # made while the parent's run goes on, and so with a copy of what it knows of its files
+        os.read(read, 1)
+        code = 1
+        try:
+            HDF5Store.reopen(path).discard()
+            code = 0
+        finally:
+            os._exit(code)
+    store.close(finished=False)
+    os.write(write, b"x")
+    assert os.waitpid(child, 0)[1] == 0
+    os.close(read)
+    os.close(write)
