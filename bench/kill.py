@@ -111,13 +111,13 @@ def child(name: str, draws: int, what: str, path: str) -> None:
         (sampled if what == "sample" else resumed)(CASES[name]._replace(draws=draws), Path(path))
 
 
-def killed(name: str, draws: int, what: str, path: Path, seconds: float) -> None:
-    """Kill a child so long after its start."""
+def killed(name: str, draws: int, what: str, path: Path, seconds: float, how: int = signal.SIGKILL) -> None:
+    """Kill a child so long after its start, by a signal."""
     call = f"from bench.kill import child; child({name!r}, {draws}, {what!r}, {str(path)!r})"
     with subprocess.Popen([sys.executable, "-c", call]) as process:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
-        process.send_signal(signal.SIGKILL)
+        process.send_signal(how)
 
 
 def looked_at(path: Path, whole: Any) -> np.ndarray:
@@ -140,7 +140,7 @@ def looked_at(path: Path, whole: Any) -> np.ndarray:
     return counted
 
 
-def survives(name: str, draws: int, whole: Any, folder: Path, moments: np.ndarray) -> str:
+def survives(name: str, draws: int, whole: Any, folder: Path, moments: np.ndarray, how: int = signal.SIGKILL) -> str:
     """Kill a run and those that go on with it, at moments in seconds; return where the first one was.
 
     Raises
@@ -149,7 +149,7 @@ def survives(name: str, draws: int, whole: Any, folder: Path, moments: np.ndarra
         If anything is lost.
     """
     path, case = folder / "run.nc", CASES[name]._replace(draws=draws)
-    killed(name, draws, "sample", path, moments[0])
+    killed(name, draws, "sample", path, moments[0], how)
     if not path.exists():
         made = bool(list(folder.glob("run.nc.part")))
         try:
@@ -164,7 +164,7 @@ def survives(name: str, draws: int, whole: Any, folder: Path, moments: np.ndarra
     where = "in warm-up" if (done < case.tune).any() else "in sampling"
     where = "at its end" if (done == case.tune + case.draws).all() else where
     for moment in moments[1:]:
-        killed(name, draws, "resume", path, moment)
+        killed(name, draws, "resume", path, moment, how)
         now = looked_at(path, whole)
         assert (now >= done).all(), "draws that were counted are gone"
         done = now

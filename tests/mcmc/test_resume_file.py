@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import signal
 import warnings
 
 import numpy as np
@@ -109,6 +110,15 @@ def test_a_run_that_is_killed_loses_nothing(tmp_path, name, kills):
     draws = 20_000
     whole = sampled(CASES[name]._replace(draws=draws))
     assert survives(name, draws, whole, tmp_path, np.random.default_rng(len(name)).uniform(0.7, 1.5, kills))
+
+
+@pytest.mark.skipif(not JIT, reason="plain Python is too slow to be killed often")
+def test_a_run_that_is_terminated_loses_nothing(tmp_path):
+    """SIGTERM, as batch queues send it: no handler stands between it and the process."""
+    draws = 20_000
+    whole = sampled(CASES["Slice"]._replace(draws=draws))
+    moments = np.random.default_rng(15).uniform(0.7, 1.5, 2)
+    assert survives("Slice", draws, whole, tmp_path, moments, signal.SIGTERM)
 
 
 def test_more_draws_than_the_disk_has_room_for(tmp_path, monkeypatch):

@@ -38,7 +38,7 @@ def load(where: Path) -> Trace:
             check_places(where, texts.get(ARRAYS, "{}"), found.extents)
             if TRACE not in texts:
                 raise BackendError(
-                    f"{where} holds the state of a run that leaves no draws, a fit maybe; nbinfer.resume goes on with it."
+                    f"{where} holds the state of a run without draws, a fit maybe; nbinfer.resume goes on with it."
                 )
             return _trace(found, space, about.from_text(texts[TRACE]))
         except (KeyError, ValueError, TypeError) as error:

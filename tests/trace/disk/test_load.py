@@ -278,7 +278,7 @@ def test_a_state_without_draws(path):
         store.words("progress", 8)[...] = 3
         store.notes["recipe"] = "fit"
     store.close(finished=False)
-    with pytest.raises(BackendError, match="holds the state of a run that leaves no draws"):
+    with pytest.raises(BackendError, match="holds the state of a run without draws"):
         nb.load(path)
     store = nb.trace.disk.HDF5Store.reopen(path).extended(20)
     assert store.words("progress", 8).tolist() == [[3] * 8]
