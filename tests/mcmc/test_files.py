@@ -24,6 +24,14 @@ pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarni
 
 
 @pytest.fixture
+def listening():
+    """Have Ctrl-C raise, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
 def path(tmp_path):
     return tmp_path / "run.nc"
 
@@ -168,7 +176,7 @@ def test_a_function_that_raises_leaves_what_is_finished(path):
 
 
 @pytest.mark.nojit
-def test_an_interruption_leaves_what_is_finished(path):
+def test_an_interruption_leaves_what_is_finished(path, listening):
     model = half_line()
 
     def press():
