@@ -24,7 +24,8 @@ LAYERS = (
     ("trace",),
     ("engine",),
     ("optimize",),
-    ("mcmc", "variational", "particles", "predictive", "plots", "cuda"),
+    ("mcmc", "variational", "particles", "plots", "cuda"),
+    ("predictive",),
     ("nbinfer",),
 )
 

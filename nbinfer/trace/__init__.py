@@ -2,6 +2,7 @@
 
 from nbinfer.trace.covariance import trace_cov
 from nbinfer.trace.disk import HDF5
+from nbinfer.trace.groups import TraceGroup
 from nbinfer.trace.loading import load
 from nbinfer.trace.merge import merge_traces
 from nbinfer.trace.metric import Metric
@@ -18,6 +19,7 @@ __all__ = [
     "SQLite",
     "Text",
     "Trace",
+    "TraceGroup",
     "UnknownNameError",
     "fill_unfinished",
     "fill_value",
