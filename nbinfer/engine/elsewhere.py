@@ -6,6 +6,7 @@ are functions of what they were sent, so nothing but time is lost.
 
 from __future__ import annotations
 
+import pickle
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
@@ -92,6 +93,15 @@ def run_elsewhere(
     return outcome
 
 
+def that_travels(error: BaseException) -> BaseException:
+    """Return an exception, or what stands for one that cannot be pickled."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
 def unsendable(error: BaseException) -> TypeError:
     """Return what to raise where something cannot be sent."""
     return TypeError(
@@ -140,8 +150,8 @@ class _Sent:
     def error_of(self, k: int, future: Future[Any]) -> BaseException | None:
         """Return what a unit has failed with where it was sent, or on its way; None if it came back."""
         if self._has_died(future):
-            return SamplingError(f"workers of the executor have died {_TRIES} times over the same chain, the last time "
-                                 f"with: {future.exception()}")  # fmt: skip
+            return SamplingError(f"workers of the executor have died {_TRIES} times over the same part of the run, the "
+                                 f"last time with: {future.exception()}")  # fmt: skip
         error = _failed(future)
         if error is not None and "pickle" in str(error):
             return unsendable(error)

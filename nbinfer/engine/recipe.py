@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import platform
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -78,6 +76,9 @@ def unreadable(error: Exception) -> ResumeError:
 
 def versions() -> dict[str, str]:
     """Return what besides model and steps may change a draw's last bits: the programs, and the processor."""
+    import importlib.metadata
+    import platform
+
     import llvmlite.binding as llvm
 
     tools = {name: importlib.metadata.version(name) for name in ("numpy", "numba", "llvmlite")}
@@ -115,6 +116,19 @@ def newer(recipe: Any) -> list[str]:
     """Return which versions are others than those of the recipe: ``numpy 2.1.0 -> 2.1.1``."""
     now = versions()
     return [f"{name} {old} -> {now.get(name, 'none')}" for name, old in recipe.versions.items() if now.get(name) != old]
+
+
+def why_other(news: Sequence[str]) -> str:
+    """Return why a run that is computed once more may come out another way.
+
+    Parameters
+    ----------
+    news : sequence of str
+        Versions that are others than the run's.
+    """
+    if news:
+        return f"versions differ, {'; '.join(news)}"
+    return "the file is damaged, or the model has changed in a way that nothing shows, as a C function may"
 
 
 def entropy_of(sequence: np.random.SeedSequence) -> Any:

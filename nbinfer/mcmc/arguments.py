@@ -14,14 +14,13 @@ from nbinfer.engine.driver import available_cores
 from nbinfer.model import Model, default_model
 from nbinfer.model.default import the_model
 from nbinfer.trace.backend import Backend, Memory
-from nbinfer.trace.disk import HDF5
+from nbinfer.trace.disk import HDF5, SUFFIXES
 from nbinfer.trace.records import Handed, SQLite, Text
 
 #: Iterations of warm-up, at most where it ends as soon as it may.
 MOST_TUNE = 1000
 
 #: How names of files end that mean `HDF5`.
-HDF5_SUFFIXES = (".nc", ".h5", ".hdf5")
 
 #: Back ends that have names; they write to a file, or a folder, called "mcmc" where the process is.
 NAMED: Mapping[str, type[Backend]] = {"text": Text, "sqlite": SQLite, "hdf5": HDF5}
@@ -151,9 +150,9 @@ def _backend(trace: Any) -> Backend | None:
     if isinstance(trace, str) and trace in NAMED:
         return NAMED[trace]()
     if isinstance(trace, os.PathLike) or (isinstance(trace, str) and PurePath(trace).suffix):
-        if PurePath(trace).suffix not in HDF5_SUFFIXES:
+        if PurePath(trace).suffix not in SUFFIXES:
             raise ValueError(
-                f"a file for draws is named {' or '.join(HDF5_SUFFIXES)} at its end, got {str(trace)!r}; "
+                f"a file for draws is named {' or '.join(SUFFIXES)} at its end, got {str(trace)!r}; "
                 "nb.SQLite(name) makes a database, nb.Text(name) a folder of CSV files."
             )
         return HDF5(trace)

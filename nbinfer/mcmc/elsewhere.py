@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import pickle
 import time
 from collections.abc import Mapping
 from concurrent.futures import Executor
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.engine.driver import Outcome, run
-from nbinfer.engine.elsewhere import run_elsewhere
+from nbinfer.engine.elsewhere import run_elsewhere, that_travels
 from nbinfer.engine.progress import Display, Silent
 from nbinfer.engine.team import work
 from nbinfer.mcmc.recipe import Assigned, Run
@@ -99,19 +98,10 @@ def drawn(part: Part) -> Drawn:
     if error is not None:
         if outcome.job is not None and outcome.point is not None:
             error.add_note(f"in chain {sampling.numbers[outcome.job]} at {sampling.bound.describe(*outcome.point)}")
-        error = _that_travels(error)
+        error = that_travels(error)
     # In this order: after Ctrl-C workers may still be on their way.
     left = [] if chains.snapshots is None else [snapshot.blocks for snapshot in reversed(chains.snapshots.left(0))]
     return Drawn(chains.state, left, chains.progress.copy(), sampling.store.groups, error)
-
-
-def _that_travels(error: BaseException) -> BaseException:
-    """Return an exception, or what stands for one that cannot be pickled."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
 
 
 def draw_elsewhere(sampling: Sampling, executor: Executor, display: Display) -> Outcome:

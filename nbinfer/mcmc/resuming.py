@@ -15,7 +15,7 @@ from nbinfer.engine.chain import NO_LIMIT, Progress
 from nbinfer.engine.chains import Chains
 from nbinfer.engine.driver import Outcome, run_for_now
 from nbinfer.engine.progress import Silent
-from nbinfer.engine.recipe import newer
+from nbinfer.engine.recipe import newer, why_other
 from nbinfer.engine.snapshot import Snapshots
 from nbinfer.errors import ResumeError
 from nbinfer.mcmc.recipe import Recipe
@@ -209,11 +209,8 @@ class Resuming(Sampling):
 
     def _other_draw(self, group: str, name: str, chain: int, row: int) -> ResumeError:
         """Return an error that says which draw comes out another way, and why that may be."""
-        why = "the file is damaged, or the model has changed in a way that nothing shows, as a C function may"
-        if self.news:
-            why = f"versions differ, {'; '.join(self.news)}"
         where = f"{name!r} of chain {self.numbers[chain]}, {group} row {row}"
-        return ResumeError(f"draws come out another way than they are in the file: {where}; {why}.")
+        return ResumeError(f"draws come out another way than they are in the file: {where}; {why_other(self.news)}.")
 
     def _go_on(self) -> None:
         """Make the chains that write to the store."""

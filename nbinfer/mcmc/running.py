@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,10 +14,12 @@ from nbinfer.engine.progress import Display
 from nbinfer.engine.task import Task
 from nbinfer.errors import ConvergenceWarning, NbinferWarning, ResumeError, SamplingError
 from nbinfer.mcmc.arguments import Limits
-from nbinfer.mcmc.elsewhere import draw_elsewhere
 from nbinfer.mcmc.sampling import Sampling, divergence_error
 from nbinfer.trace import Trace
 from nbinfer.trace.merge import joined
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 
 class Running(Task[Trace]):
@@ -74,6 +76,8 @@ class Running(Task[Trace]):
 
     def _run_chains(self) -> Outcome:
         if self._executor is not None:
+            from nbinfer.mcmc.elsewhere import draw_elsewhere
+
             return draw_elsewhere(self._sampling, self._executor, self._display)
         return run(self._sampling.chains, self._sampling.tune + self._sampling.draws, self._cores, self._display)
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbinfer.arguments import flag
 from nbinfer.engine.chains import display_of_chains
-from nbinfer.engine.elsewhere import check_executor
 from nbinfer.engine.task import finished
 from nbinfer.engine.team import work
 from nbinfer.mcmc.arguments import (
@@ -29,6 +27,9 @@ from nbinfer.mcmc.sampling import Sampling
 from nbinfer.random import seed_sequences
 from nbinfer.trace import Trace
 from nbinfer.trace.backend import Backend
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 
 def sample(
@@ -177,7 +178,10 @@ def sample(
     given = listed(step)  # once: an iterator is empty afterwards
     check_scope(init, model, given)
     limits = limits_for(max_seconds, max_evals)
-    executor = None if executor is None else check_executor(executor)
+    if executor is not None:
+        from nbinfer.engine.elsewhere import check_executor
+
+        check_executor(executor)
     numbers, before = list(range(chain_idx, chain_idx + chains)), trace if isinstance(trace, Trace) else None
     if before is not None:
         numbers, last, trace = going_on(model, before, chains, chain_idx)

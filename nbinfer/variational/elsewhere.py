@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.engine.driver import Outcome
-from nbinfer.engine.elsewhere import run_elsewhere, unsendable
+from nbinfer.engine.elsewhere import run_elsewhere, that_travels, unsendable
 from nbinfer.variational.checkpoint.remembered import Remembered
 from nbinfer.variational.running import Run
 
@@ -94,8 +94,8 @@ def fitted(sent: bytes) -> Fitted:
         try:
             inference.run_for(part.n, False, False, seconds=part.seconds)
         except Exception as failure:
-            error = failure
-            error.__dict__.pop("trace", None)
+            failure.__dict__.pop("trace", None)
+            error = that_travels(failure)
     fitting = inference.updates.fitting
     done = int(fitting.fit.done)
     state = Remembered(inference.approx, inference.updates, part.callbacks).state(lambda *_: None)

@@ -1,6 +1,5 @@
 """The end of a run that does not come by itself: Ctrl-C, exceptions of the user's, divergences that are errors."""
 
-import signal
 import sys
 import threading
 import time
@@ -18,14 +17,6 @@ from tests.engine.test_chain import counting_chains
 from tests.mcmc.models import half_line, raising, run, slow
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
-
-
-@pytest.fixture
-def listening():
-    """Have Ctrl-C raise, also where the tests run in the background: a shell has it ignored there."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def interrupt_when(condition):

@@ -17,13 +17,7 @@ from nbinfer.errors import ConvergenceWarning, NbinferWarning, SamplingError
 from tests.engine.interrupts import Presses
 from tests.mcmc.models import eight_schools
 
-
-@pytest.fixture(autouse=True)
-def listening():
-    """Have Ctrl-C raise, also where the tests run in the background: a shell has it ignored there."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = pytest.mark.usefixtures("listening")
 
 
 def press(times=1):

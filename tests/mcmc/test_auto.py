@@ -1,6 +1,5 @@
 """``tune="auto"``: each chain warms up for as long as it must, and whoever cannot tell for as long as always."""
 
-import signal
 import sys
 import threading
 import time
@@ -208,15 +207,11 @@ class Watching:
 
 
 @needs_long_chains
-def test_ctrl_c_between_the_ends_of_two_warm_ups(monkeypatch):
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def test_ctrl_c_between_the_ends_of_two_warm_ups(monkeypatch, listening):
     watching = Watching(lambda lines: (lines["done"] > MOST_TUNE + 5).any())
     monkeypatch.setattr(sys.modules["nbinfer.mcmc.sample"], "display_of_chains", lambda *arguments: watching)
     threading.Thread(target=watching.wait, daemon=True).start()
-    try:
-        trace = run(slow(), draws=100_000, tune="auto", chains=4, cores=2)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    trace = run(slow(), draws=100_000, tune="auto", chains=4, cores=2)
     assert trace.interrupted
     assert trace.draws_done.max() > 0
     whole = run(slow(), draws=int(trace.draws_done.max()), tune="auto", chains=4)

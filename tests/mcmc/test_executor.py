@@ -146,7 +146,7 @@ def test_a_worker_that_dies_each_time_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(Sampling, "part", sent)
     with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool, pytest.raises(SamplingError) as failed:
         nb.sample(model(), executor=pool, **SETTINGS)
-    assert "workers of the executor have died 3 times over the same chain" in str(failed.value)
+    assert "workers of the executor have died 3 times over the same part of the run" in str(failed.value)
 
 
 def test_what_takes_the_place_of_a_broken_pool_is_made_like_it():

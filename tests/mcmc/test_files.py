@@ -24,14 +24,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarni
 
 
 @pytest.fixture
-def listening():
-    """Have Ctrl-C raise, also where the tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.fixture
 def path(tmp_path):
     return tmp_path / "run.nc"
 

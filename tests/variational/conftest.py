@@ -1,19 +1,9 @@
 """What tests of this room share."""
 
-import signal
-
 import pytest
 
 from nbinfer.compile import JIT
 from nbinfer.variational import dadvi, scored
-
-
-@pytest.fixture
-def listening():
-    """Have Ctrl-C raise, also where the tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -10,6 +10,9 @@ from nbinfer.trace.backend import Backend
 from nbinfer.trace.disk.layout import check_names
 from nbinfer.trace.disk.store import HDF5Store, check_path
 
+#: What the name of such a file ends with.
+SUFFIXES = (".nc", ".h5", ".hdf5")
+
 
 class HDF5(Backend):
     """A file that takes the draws while they are made, and can go on after whatever ended the run.

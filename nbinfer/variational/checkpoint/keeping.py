@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import path_of
-from nbinfer.engine.recipe import NOTE, with_versions
+from nbinfer.engine.recipe import NOTE, why_other, with_versions
 from nbinfer.engine.snapshot import Mark, Snapshots
 from nbinfer.errors import NbinferWarning, ResumeError, VariationalInferenceError
-from nbinfer.trace.disk import HDF5, HDF5Store, notes
+from nbinfer.trace.disk import HDF5, SUFFIXES, HDF5Store, notes
 from nbinfer.trace.disk.layout import STATE
 from nbinfer.variational.checkpoint.remembered import Remembered, Say
 from nbinfer.variational.job import Progress
@@ -48,8 +48,8 @@ def file_for(checkpoint: Any) -> HDF5:
             raise ValueError("checkpoint keeps all of a fit: leave vars and thin of nb.HDF5 out.")
     else:
         path = path_of("checkpoint", checkpoint)
-        if path.suffix not in (".nc", ".h5", ".hdf5"):
-            raise ValueError(f"checkpoint is named .nc or .h5 or .hdf5 at its end, got {str(path)!r}.")
+        if path.suffix not in SUFFIXES:
+            raise ValueError(f"checkpoint is named {' or '.join(SUFFIXES)} at its end, got {str(path)!r}.")
         file = HDF5(path)
     file.check()
     return file
@@ -289,12 +289,9 @@ class Checkpoint:
 
     def _other_loss(self, again: NDArray[np.float64], there: NDArray[np.float64]) -> ResumeError:
         k = next(i for i in range(len(again)) if again[i].tobytes() != there[i].tobytes())
-        why = "the file is damaged, or something has changed that nothing shows, as a C function may"
-        if self._news:
-            why = f"versions differ, {'; '.join(self._news)}"
         return ResumeError(
             f"losses come out another way than they are in the file: {again[k]!r} after iteration "
-            f"{self._begun + k + 1}, and there it is {there[k]!r}; {why}."
+            f"{self._begun + k + 1}, and there it is {there[k]!r}; {why_other(self._news)}."
         )
 
 
