@@ -1,11 +1,11 @@
 """A content hash of functions and everything they reach, so that stale machine code is never run.
 
 Numba's own cache looks at the time stamp of one source file: it misses an edited helper in another file, a changed
-constant, another value in a closure. The fingerprint looks at what would be compiled: bytecode, constants, defaults
-and the values of closure cells and of globals, recursively, with what users have taught Numba of these. Names of files,
-line numbers, comments and layout do not count. Hashing stops at objects that belong (see `nbinfer.compile.origin`) to
-NumPy, SciPy, Numba and the standard library, which their versions stand for, and to nbinfer itself, for which the text
-of their module counts with all that it imports.
+constant, another value in a closure. The fingerprint looks at what would be compiled: bytecode, constants, defaults and
+the values of closure cells and of globals, recursively, with what users have taught Numba of these. Names of files,
+line numbers, comments, docstrings and layout do not count. Hashing stops at objects that belong (see
+`nbinfer.compile.origin`) to NumPy, SciPy, Numba and the standard library, which their versions stand for, and to
+nbinfer itself, for which the text of their module counts with all that it imports.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ _SHIFTED = {"LOAD_GLOBAL"} | ({"LOAD_ATTR"} if sys.version_info >= (3, 12) else 
 _SHIFT = {dis.opmap[name]: 1 for name in _SHIFTED}
 _EXTENDED = dis.opmap["EXTENDED_ARG"]
 _CACHE = dis.opmap.get("CACHE", 0)
+_CONST = frozenset(dis.hasconst)
 
 _log = logging.getLogger(__name__)
 
@@ -117,6 +118,13 @@ def nested(code: types.CodeType) -> list[types.CodeType]:
     """Return a code object and those of the functions defined in it."""
     inner = [part for constant in code.co_consts if isinstance(constant, types.CodeType) for part in nested(constant)]
     return [code, *inner]
+
+
+def _has_docstring(code: types.CodeType) -> bool:
+    """Tell whether the first constant is a text that no instruction loads."""
+    if not code.co_consts or not isinstance(code.co_consts[0], str):
+        return False
+    return not any(i.arg == 0 for i in dis.get_instructions(code) if i.opcode in _CONST)
 
 
 class _Hasher:
@@ -286,7 +294,7 @@ class _Hasher:
         self._names.update(code.co_names)
         self.digest.update(code.co_code)
         self.digest.update(getattr(code, "co_exceptiontable", b""))
-        self.feed(code.co_consts)
+        self.feed((None, *code.co_consts[1:]) if _has_docstring(code) else code.co_consts)
 
     def _class(self, kind: type) -> None:
         if root := home(kind):

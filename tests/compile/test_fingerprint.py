@@ -39,6 +39,7 @@ def close(value):
     return inner
 added = close(1.0)
 def density(p, d, start=0.5):
+    'Says what it is.'
     # a comment
     if p.x > LIMIT:
         return -math.inf
@@ -63,6 +64,7 @@ _EDITS = {
 
 _HARMLESS = {
     "a comment": ("main", "# a comment", "# another\n    # comment"),
+    "a docstring": ("main", "Says what it is.", "Says more."),
     "blank lines": ("main", "def density", "\n\n\ndef density"),
     "spaces": ("main", "TABLE) * helper(p.x)", "TABLE)*helper( p.x )"),
     "a comment of a helper's": ("helpers", "SCALE = 2.0", "# new\nSCALE = 2.0"),
@@ -105,6 +107,15 @@ def test_an_edit_changes_the_hash(tmp_path, what):
 def test_what_is_not_compiled_does_not(tmp_path, what):
     before = fingerprint(load(tmp_path / "a", TEXTS))
     assert fingerprint(load(tmp_path / "b", edited(_HARMLESS[what]))) == before
+
+
+def test_a_text_that_is_read_is_no_docstring():
+    def returning(text):
+        space = {}
+        exec(f"def f():\n    '{text}'\n    return '{text}'", space)
+        return fingerprint(space["f"])
+
+    assert returning("a") == returning("a") != returning("b")
 
 
 def test_a_global_array_counts_by_what_it_holds_now(tmp_path):
