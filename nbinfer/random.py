@@ -65,6 +65,18 @@ def start(stream: int, draw: int, chain: int, purpose: int) -> None:
 
 
 @kernel
+def enter(stream: int, number: int) -> None:
+    """Put a stream at the beginning of numbers of their own, one for each `number`, for the same draw, chain, purpose.
+
+    There are 2**34 numbers of 64 bits before those of the next.
+    """
+    words = words_at(stream, STREAM_WORDS)
+    words[0] = number << 32
+    words[6] = 4
+    words[11] = 0
+
+
+@kernel
 def _block(
     c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
@@ -282,9 +294,11 @@ def new_stream(key: np.ndarray, draw: int = 0, chain: int = 0, purpose: int = Pu
     return words
 
 
-def generator(key: np.ndarray, draw: int = 0, chain: int = 0, purpose: int = Purpose.START) -> np.random.Generator:
-    """Return NumPy's generator over the same numbers as `new_stream`."""
-    return np.random.Generator(np.random.Philox(key=key, counter=[0, draw, chain, purpose]))
+def generator(
+    key: np.ndarray, draw: int = 0, chain: int = 0, purpose: int = Purpose.START, number: int = 0
+) -> np.random.Generator:
+    """Return NumPy's generator over the same numbers as `new_stream`, after `enter` with `number`."""
+    return np.random.Generator(np.random.Philox(key=key, counter=[number << 32, draw, chain, purpose]))
 
 
 def uniforms(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from nbinfer.compile import JIT
@@ -32,13 +33,34 @@ def with_kinds(definition: CompiledDefinition, facts: Facts) -> Facts:
 
 
 def _kind(definition: CompiledDefinition, facts: Facts, name: str, content: str) -> str:
-    place = Place("kinds", f"{content}-{name}.json")
+    def arguments() -> tuple[Any, ...]:
+        return definition.arguments(definition.initial_point())
+
+    return kind_at_every_point(definition.derived[name], arguments, facts.derived[name][1], f"{content}-{name}")
+
+
+def kind_at_every_point(function: Any, arguments: Callable[[], tuple[Any, ...]], kind: str, key: str) -> str:
+    """Return the dtype of what a function returns at every point, given the one that it had at some.
+
+    Parameters
+    ----------
+    function : callable
+    arguments : callable
+        Returns arguments of it.
+    kind : str
+        "float64", "int64" or "bool".
+    key : str
+        Under which the answer is kept; it tells apart whatever the answer depends on.
+    """
+    if kind == "float64" or not JIT:  # plain Python looks at every value
+        return kind
+    place = Place("kinds", f"{key}.json")
     known = place.read_json()
     if known in _KINDS:
         return str(known)
-    found = _inferred(definition.derived[name], definition.arguments(definition.initial_point()))
-    if found is None:  # compiling the row says why
-        return facts.derived[name][1]
+    found = _inferred(function, arguments())
+    if found is None:  # compiling it says why
+        return kind
     place.write_json(found)
     return found
 

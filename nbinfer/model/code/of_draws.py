@@ -1,0 +1,225 @@
+"""A C function that evaluates functions of parameters and data, maybe random, at the values that a trace holds.
+
+It knows nothing of coordinates: a draw comes as a row of constrained values, 8 bytes for each, discrete ones as int64.
+What it returns goes straight to the memory it is told, so that nothing is copied twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.compile import Entry, address_of
+from nbinfer.compile.files import file_digest
+from nbinfer.compile.fingerprint import fingerprint
+from nbinfer.compile.keys import sources
+from nbinfer.compile.modules import generated_module
+from nbinfer.compile.python_functions import python_function
+from nbinfer.compile.users import compilable
+from nbinfer.errors import CompileError
+from nbinfer.model.code import generate, shells
+from nbinfer.model.code.kinds import kind_at_every_point
+from nbinfer.model.code.plan import Plan, function, view
+from nbinfer.model.data import Table
+from nbinfer.model.definition import Definition
+from nbinfer.model.evaluate import call, describe_derived, raise_if_written
+
+#: ``int64 f(int64 n, intp values, intp given, intp context)``, as what writes rows. It returns `RAISED` if a function
+#: raised, and `OTHER` if it returned another shape or dtype than was found.
+SIGNATURE = shells.SIGNATURES["record"]
+RAISED, OTHER = 1, 2
+
+#: Words of `given`: the stream, the functions of its generator, and which function is under way; then those of each
+#: function: where in the stream its numbers begin, where its value goes, and the lengths of that value.
+STREAM, GENERATOR, CURRENT, FIRST = range(4)
+
+
+class Output(NamedTuple):
+    """A function of draws, and what it returns.
+
+    Attributes
+    ----------
+    name : str
+    function : callable
+        ``f(p, d)`` or ``f(p, d, rng)``.
+    label : str
+        How messages call it.
+    shape : tuple of int
+        Of its value.
+    kind : str
+        "float64", "int64" or "bool".
+    """
+
+    name: str
+    function: Any
+    label: str
+    shape: tuple[int, ...]
+    kind: str
+
+    @property
+    def is_random(self) -> bool:
+        """Whether it takes a generator of random numbers."""
+        return takes_generator(self.function)
+
+
+def takes_generator(f: Any) -> bool:
+    """Tell whether a function takes ``(p, d, rng)``, and not ``(p, d)`` alone."""
+    return bool(python_function(f).__code__.co_argcount > 2)
+
+
+def words_of(outputs: Sequence[Output]) -> list[int]:
+    """Return where in `given` the words of each function begin; at last, where they end."""
+    starts = [FIRST]
+    for output in outputs:
+        starts.append(starts[-1] + 2 + len(output.shape))
+    return starts
+
+
+def observe(
+    definition: Definition, values: Mapping[str, Any], name: str, f: Any, label: str, rng: np.random.Generator
+) -> Output:
+    """Run a function once in plain Python, at constrained values, and tell what it returns.
+
+    Raises
+    ------
+    ModelError
+        If that is no number and no array of numbers.
+    """
+    arguments = (*definition.arguments(values), rng)[: 3 if takes_generator(f) else 2]
+    shape, kind = describe_derived(call(f, *arguments), label)
+    keys = [[d.key for d in definition.data.values()], list(definition.layout.keys())]
+    key = file_digest(fingerprint(f, *keys), sources("nbinfer.model.code.kinds"))
+    return Output(name, f, label, shape, kind_at_every_point(f, lambda: arguments, kind, key))
+
+
+class Context:
+    """What the C function reads beside a draw: data, which may be others than those of the model."""
+
+    def __init__(self, definition: Definition) -> None:
+        self._table = Table(definition.data.values())
+        words = self._table.words
+        self._row = np.zeros(shells.CONTEXT_WORDS, np.int64)
+        self._row[shells.VERSION] = shells.CONTEXT_VERSION
+        self._row[shells.DATA], self._row[shells.N_DATA] = address_of(words), len(words)
+
+    @property
+    def address(self) -> int:
+        """Its address."""
+        return address_of(self._row)
+
+
+def functions_of_draws(definition: Definition, outputs: Sequence[Output]) -> Entry:
+    """Return ``int64 f(int64 n, intp values, intp given, intp context)``, which evaluates all functions at one draw.
+
+    Parameters
+    ----------
+    definition : Definition
+        Of named parameters; of its data only names and types count.
+    outputs : sequence of Output
+
+    Raises
+    ------
+    CompileError
+        If one of them cannot be compiled.
+    """
+    plan = Plan(definition.layout, list(definition.data.values()), [], "", [])
+    parts = [generate.head(plan), *_stores(outputs), _evaluate(outputs), _shell(plan)]
+    source = "\n\n".join(part.strip("\n") + "\n" for part in parts)
+    source = source.replace("import floats_at,", "import bytes_at, floats_at, generator_at,")
+    source = source.replace("store_release\n", "store_release\nfrom nbinfer.random import enter\n", 1)
+    seen: dict[int, Any] = {}
+    names = {f"user_{k}": compilable(output.function, data=(1,), seen=seen) for k, output in enumerate(outputs)}
+    kinds = [(len(output.shape), output.kind, output.is_random) for output in outputs]
+    data = [d.key for d in definition.data.values()]
+    content = fingerprint([o.function for o in outputs], kinds, list(definition.layout.keys()), data)
+    entry = generated_module(source, content, names, {"of_draws": SIGNATURE}).entry("of_draws")
+    try:
+        entry.address  # noqa: B018
+        return entry
+    except Exception as error:
+        from nbinfer.compile.readable import readable
+
+        raise_if_written(error)
+        fields = {"Parameters": list(definition.parameters), "Data": list(definition.data)}
+        message = readable(error, [(output.label, output.function) for output in outputs], fields)
+        if message is None:
+            raise
+    raise CompileError(message)
+
+
+def offsets(definition: Definition) -> NDArray[np.int64]:
+    """Return where in a row of values each parameter begins; at last, where the row ends."""
+    return np.cumsum([0, *(p.elements for p in definition.parameters.values())])
+
+
+def _stores(outputs: Sequence[Output]) -> list[str]:
+    """Write the kernels that take a value to its memory; True if it has another shape, or would be cut."""
+    found = []
+    for ndim, kind in dict.fromkeys((len(output.shape), output.kind) for output in outputs):
+        at = {"float64": "floats_at", "int64": "ints_at", "bool": "bytes_at"}[kind]
+        exact = "" if kind == "float64" else "or target[{i}] != {value} "
+        if not ndim:
+            differs = exact.format(i=0, value="value").removeprefix("or ").strip() or "False"
+            lines = [f"target = {at}(out, 1)", "target[0] = value", f"return {differs}"]
+        else:
+            wrong = " or ".join(f"value.shape[{axis}] != lengths[{axis}]" for axis in range(ndim))
+            differs = f"differs = differs {exact.format(i='i', value='element')}".strip()
+            lines = [
+                f"if value.ndim != {ndim} or {wrong}:",
+                "    return True",
+                f"target = {at}(out, value.size)",
+                "i, differs = 0, False",
+                "for element in value.flat:",
+                "    target[i] = element",
+                *([f"    {differs}"] if exact else []),
+                "    i += 1",
+                "return differs",
+            ]
+        comment = "Write a value; tell whether it has another shape, or is no such number."
+        found.append(function(f"store_{kind}_{ndim}", "value, out, lengths", lines, comment))
+    return found
+
+
+def _evaluate(outputs: Sequence[Output]) -> str:
+    lines = []
+    for k, (output, at) in enumerate(zip(outputs, words_of(outputs), strict=False)):
+        ndim = len(output.shape)
+        rng = ", rng" if output.is_random else ""
+        lines.append(f"given[{CURRENT}] = {k}")
+        if rng:
+            lines += [
+                f"enter(given[{STREAM}], given[{at}])",
+                f"rng = generator_at(given[{STREAM}], given[{GENERATOR}])",
+            ]
+        lines += [
+            f"value_{k} = user_{k}(p, data{rng})",
+            f"if store_{output.kind}_{ndim}(value_{k}, given[{at + 1}], given[{at + 2} : {at + 2 + ndim}]):",
+            f"    return {OTHER}",
+        ]
+    return function("evaluate", "p, data, given", [*lines, "return 0"], "Evaluate each function, and store its value.")
+
+
+def _shell(plan: Plan) -> str:
+    start, fields = 0, []
+    for p in plan.layout.parameters.values():
+        array = "integers" if p.support.discrete else "floats"
+        fields.append(view(array, slice(start, start + p.elements), p.shape))
+        start += p.elements
+    lines = [
+        '"""C function: evaluate functions at a draw."""',
+        *[line for line in shells.unpack(plan, ["t", "f"]) if not line.startswith("position")],
+        *shells.data_lines(plan),
+        f"floats, integers = floats_at(values, {start} + 0 * n), ints_at(values, {start} + 0 * n)",
+        "words = ints_at(given, n)",
+        f"p = readonly(Parameters({', '.join(fields)}))",
+        f"status = {RAISED}",
+        "try:",
+        "    status = evaluate(p, readonly(data), words)",
+        "except Exception:",
+        f"    status = {RAISED}",
+        "return status",
+    ]
+    return shells.c_function("of_draws", "n, values, given, context", lines)
