@@ -57,6 +57,7 @@ from nbinfer.trace import HDF5, MultiTrace, SQLite, Text, Trace, load, merge_tra
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import check_grad, custom_vjp, grad, value_and_grad
+    from nbinfer.predictive import sample_posterior_predictive, sample_ppc, sample_ppc_w, simulate
     from nbinfer.variational import (
         ADVI,
         ASVGD,
@@ -209,9 +210,13 @@ __all__ = [
     "rmsprop",
     "sample",
     "sample_approx",
+    "sample_posterior_predictive",
+    "sample_ppc",
+    "sample_ppc_w",
     "sgd",
     "shared",
     "simplex",
+    "simulate",
     "summary",
     "total_norm_constraint",
     "trace_cov",
@@ -221,15 +226,19 @@ __all__ = [
     "value_and_grad",
 ]
 
-_DERIVATIVES = ("check_grad", "custom_vjp", "grad", "value_and_grad")
+#: Rooms that are imported when asked for, by what they have; all else is of `nbinfer.variational`.
+_ROOMS = dict.fromkeys(("check_grad", "custom_vjp", "grad", "value_and_grad"), "autodiff")
+_ROOMS |= dict.fromkeys(
+    ("sample_posterior_predictive", "sample_ppc", "sample_ppc_w", "simulate"),
+    "predictive",
+)
 
 
 def __getattr__(name: str) -> Any:
     """Import what else there is when asked for it: who samples fits nothing, and derives nothing anew."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room = "autodiff" if name in _DERIVATIVES else "variational"
-    return getattr(importlib.import_module(f"nbinfer.{room}"), name)
+    return getattr(importlib.import_module(f"nbinfer.{_ROOMS.get(name, 'variational')}"), name)
 
 
 def __dir__() -> list[str]:

@@ -38,6 +38,7 @@ class Purpose(enum.IntEnum):
     DISCRETE_START = 4
     NOISE = 5  # of a fit
     APPROXIMATION = 6  # draws from what was fitted
+    CHOICE = 7  # of draws, and of models, to predict from
     STEP = 1024
 
 

@@ -47,6 +47,15 @@ class Draws(NamedTuple):
         rows = np.repeat(np.arange(len(self.done)), self.done)
         return rows, np.concatenate([np.arange(count) for count in self.done])
 
+    @property
+    def places(self) -> int:
+        """Number of rows of all chains."""
+        return len(self.done) * self.rows
+
+    def by_chain(self, array: NDArray[Any]) -> NDArray[Any]:
+        """View what has one row for each place as (chain, draw, ...)."""
+        return array.reshape(len(self.done), self.rows, *array.shape[1:])
+
     def items(self) -> NDArray[Any]:
         """Return every finished draw as an item; places are those of (chain, draw) counted flat."""
         rows, draws = self.finished

@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,8 @@ from nbinfer.predictive.draws import Draws, draws_of, named, values_text
 from nbinfer.predictive.sweep import CHUNK, Sweeping
 from nbinfer.random import Purpose, generator, key_of, seed_sequences
 from nbinfer.trace.rows import fill_value
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 #: Draws at which functions are tried in plain Python, as long as their arithmetic fails.
 _TRIALS = 5
@@ -63,6 +66,8 @@ class Work:
         Of the random streams.
     label : callable
         From a name to how messages call that function.
+    shapes : mapping of str to tuple of int
+        What some of them must return, since there are data of that name.
 
     Attributes
     ----------
@@ -78,9 +83,16 @@ class Work:
         items: NDArray[Any],
         key: NDArray[np.uint64],
         label: Callable[[str], str],
+        shapes: Mapping[str, tuple[int, ...]] = _NOTHING,
     ) -> None:
         self.definition, self.draws, self.items, self._key = definition, draws, items, key
         self.outputs = [self._observed(name, f, label(name)) for name, f in functions.items()]
+        for output in self.outputs:
+            if output.shape != shapes.get(output.name, output.shape):
+                raise ModelError(
+                    f"{output.label} must return the shape of data {output.name!r}, {shapes[output.name]}, got "
+                    f"{output.shape} at {self.where(0)}"
+                )
 
     def rng(self, item: int, name: str) -> np.random.Generator:
         """Return the generator that a function has at an item."""
@@ -206,6 +218,50 @@ def cores_for(cores: int | None) -> int:
     return int(cores)
 
 
+def evaluate(
+    definition: Definition,
+    draws: Draws,
+    functions: Mapping[str, Callable[..., Any]],
+    items: NDArray[Any],
+    places: int,
+    key: NDArray[np.uint64],
+    *,
+    cores: int | None = None,
+    progressbar: bool = True,
+    label: Callable[[str], str] = repr,
+    shapes: Mapping[str, tuple[int, ...]] = _NOTHING,
+    what: str = "draws",
+) -> Evaluated:
+    """Evaluate functions at items.
+
+    Parameters
+    ----------
+    definition : Definition
+    draws : Draws
+    functions : mapping of str to callable
+    items : ndarray of Item, shape (n,)
+    places : int
+        Of the results; items say which is theirs.
+    key : ndarray
+        Of the random streams.
+    cores : int, optional
+    progressbar : bool
+    label : callable
+    shapes : mapping of str to tuple of int
+        As of `Work`.
+    what : str
+        What the progress bar is called.
+
+    Returns
+    -------
+    evaluated : Evaluated
+    """
+    flag("progressbar", progressbar)
+    threads = cores_for(cores)
+    work = Work(definition, draws, functions, items, key, label, shapes)
+    return work.run(places, threads, display_for(progressbar, [what], len(items), "draw", lambda line: ""))
+
+
 def over_draws(
     model: Model,
     trace: Any,
@@ -216,8 +272,6 @@ def over_draws(
     progressbar: bool = True,
     label: Callable[[str], str] = repr,
     what: str = "draws",
-    definition: Definition | None = None,
-    partial: bool = False,
 ) -> dict[str, NDArray[Any]]:
     """Evaluate functions at every draw of a trace.
 
@@ -239,10 +293,6 @@ def over_draws(
         From a name to how messages call the function.
     what : str
         What the progress bar is called.
-    definition : Definition, optional
-        The model's, with other data.
-    partial : bool
-        Whether Ctrl-C is to return what there is, with a warning, and not to raise KeyboardInterrupt.
 
     Returns
     -------
@@ -255,24 +305,35 @@ def over_draws(
         If the trace is of another model, or a function returns something else at some draw, which the message names.
     CompileError
         If a function cannot be compiled.
+    KeyboardInterrupt
+        After Ctrl-C.
     Exception
         What a function raises, with a note at which draw.
     """
-    flag("progressbar", progressbar)
-    definition = definition or named(model)
-    draws, key, threads = draws_of(definition, trace), key_of(seed_sequences(random_seed, 1)[0]), cores_for(cores)
-    items, shape = draws.items(), (len(draws.done), draws.rows)
-    work = Work(definition, draws, functions, items, key, label)
-    display = display_for(progressbar, [what], len(items), "draw", lambda line: "")
-    values, done = work.run(shape[0] * shape[1], threads, display)
+    definition = named(model)
+    draws = draws_of(definition, trace)
+    values, done = evaluate(
+        definition,
+        draws,
+        functions,
+        draws.items(),
+        draws.places,
+        key_for(random_seed),
+        cores=cores,
+        progressbar=progressbar,
+        label=label,
+        what=what,
+    )
     if not done.all():
-        interrupted(int(done.sum()), len(items), partial)
-    return {name: array.reshape(*shape, *array.shape[1:]) for name, array in values.items()}
-
-
-def interrupted(done: int, total: int, partial: bool) -> None:
-    """Say what there is after Ctrl-C, or raise it again."""
-    if not partial:
         raise KeyboardInterrupt
-    text = f"interrupted: {done} of {total} draws were evaluated; the rest holds nbinfer.trace.fill_value (NaN)"
-    warnings.warn(text, NbinferWarning, stacklevel=4)
+    return {name: draws.by_chain(array) for name, array in values.items()}
+
+
+def key_for(random_seed: Any) -> NDArray[np.uint64]:
+    """Return the key of all streams of a seed."""
+    return key_of(seed_sequences(random_seed, 1)[0])
+
+
+def say_interrupted(done: NDArray[np.bool_], what: str) -> None:
+    """Warn the caller's caller that Ctrl-C has ended a sweep, and say what there is."""
+    warnings.warn(f"interrupted: {int(done.sum())} of {len(done)} {what}.", NbinferWarning, stacklevel=3)

@@ -1,0 +1,135 @@
+"""Data of other lengths in the place of a model's own: checked, together with what the functions read, before a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from nbinfer.arguments import mapping
+from nbinfer.errors import ModelError
+from nbinfer.model.code.of_draws import takes_generator
+from nbinfer.model.data import Datum, check_nan, convert
+from nbinfer.model.definition import Definition
+from nbinfer.model.evaluate import call
+from nbinfer.trace.names import listed
+
+_OUT_OF_BOUNDS = re.compile(r"index (-?\d+) is out of bounds for axis \d+ with size (\d+)")
+
+
+def with_new_data(definition: Definition, data: Any) -> Definition:
+    """Return a definition with other data, of the same types and numbers of dimensions.
+
+    Raises
+    ------
+    ModelError, TypeError
+        If an entry is unknown, or another kind of thing.
+    """
+    given = mapping("data", data)
+    unknown = [name for name in given if name not in definition.data]
+    if unknown:
+        raise ModelError(
+            f"data names {listed(map(repr, unknown))}, which {definition.title} has no data of; it has "
+            f"{listed(definition.data)}"
+        )
+    new = {name: _converted(definition, definition.data[name], value) for name, value in given.items()}
+    return dataclasses.replace(definition, data={**definition.data, **new})
+
+
+def _converted(definition: Definition, old: Datum, value: Any) -> Datum:
+    new = convert(old.name, value, True)
+    if new.kind == "int64" and old.kind == "float64":
+        new = new._replace(array=new.array.astype(np.float64))
+    if new.feed is not None or new.key != old.key:
+        raise ModelError(f"data {old.name!r} must be like {old!r}, with any lengths, got {new!r}; convert it")
+    if old.name not in definition.allow_nan:
+        check_nan(old.name, new.array)
+    return new
+
+
+def check_reading(
+    old: Definition,
+    new: Definition,
+    given: Mapping[str, Any],
+    functions: Mapping[str, Callable[..., Any]],
+    label: Callable[[str], str],
+    values: Mapping[str, Any],
+) -> None:
+    """Run functions once with new data, and see that they read no entry that should have been given, too.
+
+    An entry that is as long as another was that is now of another length belongs with that one.
+
+    Parameters
+    ----------
+    old, new : Definition
+        With the model's data, and with others.
+    given : mapping
+        The new entries.
+    functions : mapping of str to callable
+    label : callable
+        From a name to how messages call the function.
+    values : mapping
+        Of all parameters.
+
+    Raises
+    ------
+    ModelError
+        If one of them reads such an entry.
+    IndexError
+        If an entry holds an index that is out of range.
+    """
+    left = _left_behind(old, new, given)
+    for name, f in functions.items():
+        p, data = new.arguments(values)
+        rng = [np.random.Generator(np.random.Philox(key=5))] if takes_generator(f) else []
+        try:
+            call(f, p, _guarded(data, left, label(name)), *rng)
+        except IndexError as error:
+            message = index_message(error, {entry: new.data[entry] for entry in given})
+            if message:
+                raise IndexError(f"{label(name)}: {message}") from None
+            raise
+
+
+def _left_behind(old: Definition, new: Definition, given: Mapping[str, Any]) -> dict[str, str]:
+    """Return the entries that belong with others that have another length now, and what to say of each."""
+    found = {}
+    for name, datum in old.data.items():
+        for other in given if name not in given and datum.array.ndim else ():
+            before, now = old.data[other].array.shape[:1], new.data[other].array.shape[:1]
+            if before == datum.array.shape[:1] != now:
+                found[name] = (
+                    f"reads data {name!r}, which has {before[0]} rows as {other!r} had; {other!r} now has {now[0]}: "
+                    f"give {name!r}, too, data={{{other!r}: ..., {name!r}: ...}}"
+                )
+    return found
+
+
+def _guarded(data: Any, left: Mapping[str, str], label: str) -> Any:
+    """Return data that refuse to give what was left behind."""
+
+    def refuse(message: str) -> property:
+        def get(self: Any) -> Any:
+            raise ModelError(f"{label} {message}")
+
+        return property(get)
+
+    kind = type(data)
+    guards = {name: refuse(message) for name, message in left.items()}
+    return type(kind.__name__, (kind,), {"__slots__": (), **guards})(*data)
+
+
+def index_message(error: IndexError, data: Mapping[str, Datum]) -> str:
+    """Say which entry of the data holds an index that is out of range, and in which row; '' if none does."""
+    found = _OUT_OF_BOUNDS.search(str(error))
+    if found is None:
+        return ""
+    index, size = int(found[1]), int(found[2])
+    for name, datum in data.items():
+        if datum.kind == "int64" and (datum.array == index).any():
+            place = "" if datum.scalar else f" in row {', '.join(map(str, np.argwhere(datum.array == index)[0]))}"
+            return f"data {name!r} holds {index}{place}, an index into {size} elements: it must be below {size}"
+    return ""

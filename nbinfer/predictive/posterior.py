@@ -1,0 +1,117 @@
+"""Posterior predictive draws: what might have been observed, or will be, at each draw of a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nbinfer.model import Model
+from nbinfer.model.default import the_model
+from nbinfer.predictive.draws import draws_of, named
+from nbinfer.predictive.functions import label_in, observed_shapes, wanted
+from nbinfer.predictive.new_data import check_reading, with_new_data
+from nbinfer.predictive.over import evaluate, key_for, say_interrupted
+from nbinfer.trace import Trace
+from nbinfer.trace.groups import TraceGroup
+
+
+def sample_posterior_predictive(
+    trace: Trace,
+    model: Model | None = None,
+    vars: str | Sequence[str] | None = None,
+    *,
+    var_names: str | Sequence[str] | None = None,
+    random_seed: Any = None,
+    progressbar: bool = True,
+    cores: int | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> TraceGroup:
+    """Predict what is observed, once at each draw of every chain.
+
+    Parameters
+    ----------
+    trace : Trace
+        Draws of the model's parameters: from `sample`, a file, or ``approx.sample``.
+    model : Model, optional
+        With functions that predict. Default: that of the enclosing ``with`` block.
+    vars : str or sequence of str, optional
+        What to predict. Derived quantities may be among them, computed with the data that count here. Default: all that
+        the model predicts.
+    var_names : str or sequence of str, optional
+        PyMC's name of `vars`.
+    random_seed : None, int, SeedSequence or Generator
+        The same seed gives the same numbers, bit for bit, for any number of cores and whatever else is predicted.
+    progressbar : bool
+        Whether to show progress, on a terminal or in a notebook.
+    cores : int, optional
+        Threads at most. Default: as many as there are cores.
+    data : mapping of str to array_like, optional
+        New values of some of the model's data, of the same types and numbers of dimensions and of any lengths. Only
+        what the predictions read need be given.
+
+    Returns
+    -------
+    group : TraceGroup
+        Arrays (chain, draw, ...) by name, of kind "posterior_predictive"; with new data "predictions", with those in
+        ``group.data``. It belongs to no trace yet. Rows that a chain has not reached, or that Ctrl-C has kept from
+        being predicted, hold `nbinfer.trace.fill_value`.
+
+    Raises
+    ------
+    ModelError
+        If the model predicts nothing; if the trace is of another model; if a prediction has another shape than the data
+        of its name, or another one at some draw than at the first; if new data are of another type, or lack an entry.
+    IndexError
+        If new data hold an index that is out of range.
+    CompileError
+        If a function cannot be compiled.
+
+    See Also
+    --------
+    sample_ppc : The same in one row of samples.
+    simulate : One prediction from one point.
+
+    Examples
+    --------
+    >>> import nbinfer as nb
+    >>> def logp(p, d):
+    ...     return -0.5 * (d.y[0] - p.mu) ** 2
+    >>> def predict(p, d, rng):
+    ...     return p.mu + rng.normal(0.0, 1.0, d.y.size)
+    >>> model = nb.Model({"mu": nb.real()}, logp=logp, predict={"y": predict}, data={"y": [1.5]})
+    >>> trace = nb.sample(model, 200, chains=2, random_seed=1)
+    >>> predicted = nb.sample_posterior_predictive(trace, model, random_seed=1)
+    >>> predicted["y"].shape
+    (2, 200, 1)
+    """
+    if vars is not None and var_names is not None:
+        raise TypeError("vars and var_names are the same option; pass vars.")
+    own = named(the_model(model))
+    functions = wanted(own, var_names if vars is None else vars)
+    definition = own if data is None else with_new_data(own, data)
+    draws = draws_of(own, trace)
+    items, label = draws.items(), label_in(own)
+    if data is not None:
+        check_reading(own, definition, data, functions, label, draws.point(*items[["row", "draw"]][0]))
+    values, done = evaluate(
+        definition,
+        draws,
+        functions,
+        items,
+        draws.places,
+        key_for(random_seed),
+        cores=cores,
+        progressbar=progressbar,
+        label=label,
+        shapes=observed_shapes(definition, definition.data if data is None else data),
+        what="predictions",
+    )
+    if not done.all():
+        say_interrupted(done, "draws were predicted from; the others hold nbinfer.trace.fill_value")
+    return TraceGroup(
+        "posterior_predictive" if data is None else "predictions",
+        {name: draws.by_chain(array) for name, array in values.items()},
+        chain_ids=draws.chain_ids,
+        attrs={} if done.all() else {"interrupted": True},
+        data=None if data is None else {name: definition.data[name].array for name in data},
+    )
