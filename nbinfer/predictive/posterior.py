@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
-from nbinfer.predictive.draws import draws_of, named
+from nbinfer.model.definition import Definition
+from nbinfer.predictive.draws import Draws, draws_of, named
 from nbinfer.predictive.functions import label_in, observed_shapes, wanted
 from nbinfer.predictive.new_data import check_reading, with_new_data
-from nbinfer.predictive.over import evaluate, key_for, say_interrupted
+from nbinfer.predictive.over import Evaluated, evaluate, key_for, say_interrupted
 from nbinfer.trace import Trace
 from nbinfer.trace.groups import TraceGroup
 
@@ -90,22 +94,11 @@ def sample_posterior_predictive(
     functions = wanted(own, var_names if vars is None else vars)
     definition = own if data is None else with_new_data(own, data)
     draws = draws_of(own, trace)
-    items, label = draws.items(), label_in(own)
+    items = draws.items()
     if data is not None:
-        check_reading(own, definition, data, functions, label, draws.point(*items[["row", "draw"]][0]))
-    values, done = evaluate(
-        definition,
-        draws,
-        functions,
-        items,
-        draws.places,
-        key_for(random_seed),
-        cores=cores,
-        progressbar=progressbar,
-        label=label,
-        shapes=observed_shapes(definition, definition.data if data is None else data),
-        what="predictions",
-    )
+        check_reading(own, definition, data, functions, label_in(own), draws.point(*items[["row", "draw"]][0]))
+    key, fixed = key_for(random_seed), definition.data if data is None else data
+    values, done = predicted(definition, draws, functions, items, draws.places, key, progressbar, cores, fixed)
     if not done.all():
         say_interrupted(done, "draws were predicted from; the others hold nbinfer.trace.fill_value")
     return TraceGroup(
@@ -114,4 +107,31 @@ def sample_posterior_predictive(
         chain_ids=draws.chain_ids,
         attrs={} if done.all() else {"interrupted": True},
         data=None if data is None else {name: definition.data[name].array for name in data},
+    )
+
+
+def predicted(
+    definition: Definition,
+    draws: Draws,
+    functions: Mapping[str, Callable[..., Any]],
+    items: NDArray[Any],
+    places: int,
+    key: NDArray[np.uint64],
+    progressbar: bool,
+    cores: int | None = None,
+    fixed: Iterable[str] | None = None,
+) -> Evaluated:
+    """Predict at items, see `nbinfer.predictive.over.evaluate`; `fixed` are the data that tell shapes, else all do."""
+    return evaluate(
+        definition,
+        draws,
+        functions,
+        items,
+        places,
+        key,
+        cores=cores,
+        progressbar=progressbar,
+        label=label_in(definition),
+        shapes=observed_shapes(definition, definition.data if fixed is None else fixed),
+        what="predictions",
     )

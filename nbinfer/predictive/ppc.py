@@ -15,8 +15,9 @@ from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.model.definition import Definition
 from nbinfer.predictive.draws import Draws, draws_of, items, named
-from nbinfer.predictive.functions import label_in, observed_shapes, prediction_functions, wanted
-from nbinfer.predictive.over import evaluate, key_for, say_interrupted
+from nbinfer.predictive.functions import prediction_functions, wanted
+from nbinfer.predictive.over import key_for, say_interrupted
+from nbinfer.predictive.posterior import predicted
 from nbinfer.random import Purpose, generator
 from nbinfer.trace import Trace
 from nbinfer.trace.names import listed
@@ -91,18 +92,7 @@ def sample_ppc(
     rows, in_chain, chains, streams = (np.repeat(a, each) for a in (rows, in_chain, chains, streams))
     streams = streams | np.tile(np.arange(each), total) << _DRAW_BITS
     work = items(rows, in_chain, chains, streams, np.arange(total * each))
-    values, done = evaluate(
-        definition,
-        draws,
-        functions,
-        work,
-        len(work),
-        key,
-        progressbar=progressbar,
-        label=label_in(definition),
-        shapes=observed_shapes(definition, definition.data),
-        what="predictions",
-    )
+    values, done = predicted(definition, draws, functions, work, len(work), key, progressbar)
     whole = np.asarray(done.reshape(total, each).all(axis=1))
     shaped = {name: array.reshape(total, *repeats, *array.shape[1:]) for name, array in values.items()}
     if whole.all():
@@ -199,18 +189,7 @@ def _of_one(
     rows, in_chain = draws.finished
     chosen = np.minimum((within * len(rows)).astype(np.int64), len(rows) - 1)
     work = items(rows[chosen], in_chain[chosen], number, samples, np.arange(len(samples)))
-    return evaluate(
-        definition,
-        draws,
-        functions,
-        work,
-        len(work),
-        key,
-        progressbar=progressbar,
-        label=label_in(definition),
-        shapes=observed_shapes(definition, definition.data),
-        what=definition.title,
-    )
+    return predicted(definition, draws, functions, work, len(work), key, progressbar)
 
 
 def _put(found: Samples, name: str, array: NDArray[Any], samples: NDArray[np.int64], total: int) -> None:
