@@ -46,7 +46,7 @@ def _sizes(kind: Any) -> tuple[int | None, list[str]]:
 def _checked(function: Any) -> Kernel[..., Any]:
     """Return the draw of one element, with the check of its parameters before it: nothing loops forever on a NaN."""
     check = function.check
-    names: dict[str, Any] = {"_one": Kernel(function.py_func, {})}
+    names: dict[str, Any] = {"_one": Kernel(function.py_func, {"forceinline": True})}
     lines = []
     for i, (of, test, message) in enumerate(check.tests()):
         names[f"_ok{i}"] = test if isinstance(test, Kernel) else Kernel(test, {})
@@ -57,4 +57,4 @@ def _checked(function: Any) -> Kernel[..., Any]:
     else:
         names["_low"], names["_high"] = function.within
         lines.append(f"return min(max(_one({arguments}, None), _low), _high)")
-    return Kernel(compose(f"checked({arguments})", lines, names), {})
+    return Kernel(compose(f"checked({arguments})", lines, names), {"forceinline": True})
