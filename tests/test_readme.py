@@ -16,13 +16,14 @@ def blocks(file, language):
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
-# Those of the index belong together, and those on fits and on files; of the two models in the last note one is PyMC's.
+# Those of one page belong together, but for those on embedding; of the two models in the last note one is PyMC's.
 EXAMPLES = [
     *blocks("README.md", "python"),
     *blocks("docs/embedding.md", "python"),
     "".join(blocks("docs/index.md", "python")),
     "".join(blocks("docs/variational.md", "python")),
     "".join(blocks("docs/files.md", "python")),
+    "".join(blocks("docs/prediction.md", "python")),
     blocks("docs/coming-from-pymc.md", "python")[1],
 ]
 

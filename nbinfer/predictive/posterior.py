@@ -83,10 +83,10 @@ def sample_posterior_predictive(
     >>> def predict(p, d, rng):
     ...     return p.mu + rng.normal(0.0, 1.0, d.y.size)
     >>> model = nb.Model({"mu": nb.real()}, logp=logp, predict={"y": predict}, data={"y": [1.5]})
-    >>> trace = nb.sample(model, 200, chains=2, random_seed=1)
+    >>> trace = nb.sample(model, 500, random_seed=1)
     >>> predicted = nb.sample_posterior_predictive(trace, model, random_seed=1)
     >>> predicted["y"].shape
-    (2, 200, 1)
+    (4, 500, 1)
     """
     if vars is not None and var_names is not None:
         raise TypeError("vars and var_names are the same option; pass vars.")
