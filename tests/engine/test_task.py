@@ -52,7 +52,8 @@ def outcome(presses, whole):
 
 
 @pytest.mark.nojit
-def test_ctrl_c_at_any_line_after_the_start_keeps_the_draws():
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_ctrl_c_at_any_line_after_the_start_keeps_the_draws(every):
     whole = eight()
     with Presses() as seen:
         eight()
@@ -61,7 +62,7 @@ def test_ctrl_c_at_any_line_after_the_start_keeps_the_draws():
     files = {text.split(":")[0] for _, text in places}
     assert files >= {"/engine/task.py", "/engine/driver.py", "/trace/trace.py", "/diagnostics/report.py"}
     tried, lost = 0, []
-    for i, place in enumerate(places):
+    for i, place in enumerate(places[::every]):
         ways = [(1, 1), (3, 1), (3, 3)] if place[0] else [((1, 1), (3, 1))[i % 2]]
         for times, gap in ways:
             presses = Presses(place, times, gap)
@@ -69,7 +70,7 @@ def test_ctrl_c_at_any_line_after_the_start_keeps_the_draws():
                 lost.append((place, times, gap))
             tried += presses.hit
     assert not lost
-    assert tried >= 150
+    assert tried >= 150 / every
 
 
 # What a task keeps

@@ -15,6 +15,7 @@ import sys
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 
 from nbinfer.compile import JIT, address_of, call_density, call_step, entry, floats_at, ints_at, record_at
 from nbinfer.engine.chain import Chain
@@ -200,6 +201,12 @@ def assert_caught(method, target, *, count=None, seed=1):
     """Assert that the law sees that a step (a mutant) does not leave a target invariant."""
     z, _ = law(method, target, count=count, seed=seed)
     assert z > BREAKS
+
+
+def one_now(mutants):
+    """List mutants for a test that compiles each anew, for ten seconds or more: all but the first are slow."""
+    first, *others = mutants
+    return [first, *(pytest.param(name, marks=pytest.mark.slow) for name in others)]
 
 
 def mutant(folder, old, new, *modules):

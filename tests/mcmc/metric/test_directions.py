@@ -9,7 +9,7 @@ from nbinfer.mcmc.hamiltonian import common, hmc, integrators, nuts, tree, turni
 from nbinfer.mcmc.metric import kernel, low_rank
 from nbinfer.mcmc.metric.potential import QuadPotential
 from tests.laws.kit import student
-from tests.laws.law import COUNT, assert_caught, assert_invariant, mutant
+from tests.laws.law import COUNT, assert_caught, assert_invariant, mutant, one_now
 from tests.laws.targets import ExactTarget
 
 
@@ -65,7 +65,7 @@ MUTANTS = {
 
 
 @pytest.mark.skipif(not JIT, reason="the law needs more draws than plain Python makes")
-@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize("name", one_now(MUTANTS))
 def test_the_law_catches(name, tmp_path):
     modules = (low_rank, kernel, integrators, turning, tree, warmup, common, hmc)
     broken = mutant(tmp_path, *MUTANTS[name], *modules)

@@ -11,7 +11,7 @@ from nbinfer.mcmc.walks.metropolis import Metropolis, Scaling
 from nbinfer.mcmc.walks.proposals import PROPOSALS
 from nbinfer.random import key_of, new_stream
 from tests.laws.kit import whole
-from tests.laws.law import assert_caught, assert_invariant, mutant
+from tests.laws.law import assert_caught, assert_invariant, mutant, one_now
 from tests.laws.targets import CONTINUOUS, EXACT, POISSON_RATE, ExactTarget, poisson_density
 
 COVARIANCE = np.array([[1.0, 0.5, 0.0], [0.5, 2.0, -0.3], [0.0, -0.3, 0.5]])
@@ -112,7 +112,7 @@ MUTANTS = {
 
 
 @pytest.mark.skipif(not JIT, reason="the law needs more draws than plain Python makes")
-@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize("name", one_now(MUTANTS))
 def test_the_law_catches(name, tmp_path):
     old, new, target, options = MUTANTS[name]
     broken = mutant(tmp_path, old, new, proposals, metropolis)
