@@ -91,7 +91,7 @@ def sample_posterior_predictive(
     """
     if vars is not None and var_names is not None:
         raise TypeError("vars and var_names are the same option; pass vars.")
-    own = named(the_model(model))
+    own = named(the_model(model), whole=data is None)
     functions = wanted(own, var_names if vars is None else vars)
     definition = own if data is None else with_new_data(own, data)
     draws = draws_of(own, trace)
