@@ -57,7 +57,17 @@ from nbinfer.trace import HDF5, MultiTrace, SQLite, Text, Trace, load, merge_tra
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import check_grad, custom_vjp, grad, value_and_grad
-    from nbinfer.predictive import sample_posterior_predictive, sample_ppc, sample_ppc_w, simulate
+    from nbinfer.predictive import (
+        compare,
+        compute_log_likelihood,
+        compute_log_prior,
+        loo,
+        sample_posterior_predictive,
+        sample_ppc,
+        sample_ppc_w,
+        simulate,
+        waic,
+    )
     from nbinfer.variational import (
         ADVI,
         ASVGD,
@@ -181,6 +191,9 @@ __all__ = [
     "categorical",
     "check_grad",
     "cholesky_corr",
+    "compare",
+    "compute_log_likelihood",
+    "compute_log_prior",
     "covariance",
     "custom_vjp",
     "find_hessian",
@@ -195,6 +208,7 @@ __all__ = [
     "interval",
     "iter_sample",
     "load",
+    "loo",
     "lower",
     "merge_traces",
     "momentum",
@@ -224,6 +238,7 @@ __all__ = [
     "unit_vector",
     "upper",
     "value_and_grad",
+    "waic",
 ]
 
 #: Rooms that are imported when asked for, by what they have; all else is of `nbinfer.variational`.
@@ -232,6 +247,7 @@ _ROOMS |= dict.fromkeys(
     ("sample_posterior_predictive", "sample_ppc", "sample_ppc_w", "simulate"),
     "predictive",
 )
+_ROOMS |= dict.fromkeys(("compare", "compute_log_likelihood", "compute_log_prior", "loo", "waic"), "predictive")
 
 
 def __getattr__(name: str) -> Any:
