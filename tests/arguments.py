@@ -27,6 +27,7 @@ import nbinfer as nb
 from nbinfer import diagnostics as dg
 from nbinfer.distributions import mvnormal, normal, truncated_normal
 from nbinfer.engine.driver import run_here
+from tests.arguments_of_comparison import comparing
 from tests.arguments_of_fits import fits
 from tests.mcmc.kept import Kept, begun
 
@@ -260,7 +261,7 @@ def catalogue():
     ]:
         calls[name] = (getattr(dg, name), {"x": draws} | ({"p": 0.5} if "quantile" in name else {}))
     calls["bfmi"] = (dg.bfmi, {"energy": draws})
-    return calls | fits(model, trace) | batches(draws)
+    return calls | fits(model, trace) | batches(draws) | comparing()
 
 
 def batches(rows):

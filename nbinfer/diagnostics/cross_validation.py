@@ -76,8 +76,12 @@ def waic(
     ----------
     log_likelihood : array_like, shape (chain, draw, *shape)
         Of every observation at every draw.
-    name, observed, chain_ids
-        As in `loo`.
+    name : str
+        The observed variable.
+    observed : ndarray, shape (*shape), optional
+        Its values.
+    chain_ids : sequence of int, optional
+        What the chains are called.
 
     Returns
     -------

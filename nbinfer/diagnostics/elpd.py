@@ -51,8 +51,8 @@ class ELPD:
     LOO of y: 10 observations, 4000 draws
     <BLANKLINE>
               estimate    SE
-    elpd_loo    -11.19  0.68
-    p_loo         0.41
+    elpd_loo    -17.89  3.13
+    p_loo         1.41
     <BLANKLINE>
     Pareto k of every observation is good, at most 0.70.
     """

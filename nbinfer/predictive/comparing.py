@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nbinfer.arguments import mapping, words
+from nbinfer.arguments import instance, mapping, words
 from nbinfer.diagnostics import cross_validation
 from nbinfer.diagnostics.comparison import Comparison
 from nbinfer.diagnostics.comparison import compare as compare_elpds
@@ -63,11 +63,6 @@ def loo(
     found : ELPD
         With the contributions of all observations, and their k.
 
-    Warns
-    -----
-    ComparisonWarning
-        If some k is too large, or has no verdict.
-
     Raises
     ------
     ValueError
@@ -75,6 +70,11 @@ def loo(
         lists observations and draws.
     ModelError
         If a likelihood term returns one number for several observations, or the trace is of another model.
+
+    Warns
+    -----
+    ComparisonWarning
+        If some k is too large, or has no verdict.
 
     See Also
     --------
@@ -117,8 +117,16 @@ def waic(
 
     Parameters
     ----------
-    trace, model, var_name, progressbar, cores
+    trace : Trace, or mapping of str to array_like, shape (chain, draw, *shape)
         As of `loo`.
+    model : Model, optional
+        As of `loo`.
+    var_name : str or sequence of str, optional
+        Which observed variable, or several that are added up.
+    progressbar : bool
+        Whether to show progress where log likelihoods are computed.
+    cores : int, optional
+        Threads that compute log likelihoods, at most.
 
     Returns
     -------
@@ -126,15 +134,15 @@ def waic(
         Effective numbers of parameters are variances over draws, with one less than their number as the divisor, as in
         section 2.2 of Vehtari et al. (2017).
 
-    Warns
-    -----
-    ComparisonWarning
-        If an observation's effective number of parameters is above 0.4.
-
     Raises
     ------
     ValueError, ModelError
         As in `loo`.
+
+    Warns
+    -----
+    ComparisonWarning
+        If an observation's effective number of parameters is above 0.4.
     """
     values, facts = _pointwise(trace, model, var_name, progressbar, cores)
     found = cross_validation.waic(values, **facts)
@@ -165,8 +173,10 @@ def compare(
         As of `loo`.
     random_seed : None, int, SeedSequence or Generator
         Of the bootstrap.
-    progressbar, cores
-        As of `loo`.
+    progressbar : bool
+        Whether to show progress where log likelihoods are computed.
+    cores : int, optional
+        Threads that compute log likelihoods, at most.
 
     Returns
     -------
@@ -174,16 +184,16 @@ def compare(
         A table, best model first. Where ``dse``, the standard error of a difference, is not much smaller than the
         difference, the models predict alike, whatever the weights say.
 
-    Warns
-    -----
-    ComparisonWarning
-        If an estimate is not to be trusted.
-
     Raises
     ------
     ValueError
         If models have other numbers of observations, or other observed values, as far as these are known; or if a
         method is unknown.
+
+    Warns
+    -----
+    ComparisonWarning
+        If an estimate is not to be trusted.
 
     References
     ----------
@@ -204,6 +214,7 @@ def compare(
         elpds[name] = given
         if not isinstance(given, ELPD):
             trace, model = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
+            instance(f"models[{name!r}]", trace, (Trace, Mapping), "an ELPD, a Trace, or a Trace and its Model")
             try:
                 elpds[name] = _loo(trace, model, var_name, None, progressbar, cores)
             except Exception as error:
@@ -238,11 +249,8 @@ def _pointwise(
             names = _chosen(definition.likelihood, var_name)
             group = compute_log_likelihood(trace, model, names, progressbar=progressbar, cores=cores)
             observed = {name: observed_values(definition, name) for name in names}
-    elif not isinstance(trace, Mapping):
-        raise TypeError(
-            "trace must be a Trace, or a mapping from names to log likelihoods of shape (chain, draw, ...), got "
-            f"{type(trace).__name__}."
-        )
+    else:
+        instance("trace", trace, Mapping, "a Trace, or a mapping from names to log likelihoods (chain, draw, ...)")
     names = _chosen(group, var_name)
     arrays = [_in_common(trace, np.asarray(group[name])) for name in names]
     if len({array.shape for array in arrays}) > 1:
@@ -262,7 +270,7 @@ def _chosen(there: Mapping[str, Any], var_name: Any) -> list[str]:
     """Return which observed variables are meant."""
     names = list(there) if var_name is None else words("var_name", var_name)
     if not names or any(name not in there for name in names):
-        raise ValueError(f"var_name must be among {listed(there)}, got {listed(map(repr, names))}.")
+        raise ValueError(f"var_name must name variables of the trace, {listed(there)}; got {listed(map(repr, names))}.")
     if var_name is None and len(names) > 1:
         raise ValueError(
             f"there are several observed variables, {listed(names)}: choose one, var_name={names[0]!r}, or add up "

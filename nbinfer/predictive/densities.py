@@ -73,12 +73,12 @@ def compute_log_likelihood(
     >>> def likelihood(p, d):
     ...     return -0.5 * (d.y - p.mu) ** 2 - 0.5 * np.log(2.0 * np.pi)
     >>> model = nb.Model({"mu": nb.real()}, likelihood={"y": likelihood}, data={"y": [1.5, 0.5, -0.5]})
-    >>> trace = nb.sample(model, 200, chains=2, random_seed=1)
+    >>> trace = nb.sample(model, 500, chains=2, random_seed=1)
     >>> nb.compute_log_likelihood(trace, model)["y"].shape
-    (2, 200, 3)
+    (2, 500, 3)
     """
     definition = named(the_model(model))
-    terms = _chosen(definition.likelihood, _one(vars, var_names), f"likelihood terms of {definition.title}")
+    terms = _chosen(definition.likelihood, vars, var_names, f"likelihood terms of {definition.title}")
     _require_pointwise(definition, terms)
     values = over_draws(
         the_model(model),
@@ -105,8 +105,8 @@ def compute_log_prior(
 
     Parameters
     ----------
-    trace, progressbar, cores
-        As of `compute_log_likelihood`.
+    trace : Trace
+        Draws of the model's parameters.
     model : Model, optional
         With a prior. Default: that of the enclosing ``with`` block.
     vars : str or sequence of str, optional
@@ -114,6 +114,10 @@ def compute_log_prior(
         "prior".
     var_names : str or sequence of str, optional
         PyMC's name of `vars`.
+    progressbar : bool
+        Whether to show progress, on a terminal or in a notebook.
+    cores : int, optional
+        Threads at most. Default: as many as there are cores. No number depends on it.
 
     Returns
     -------
@@ -129,7 +133,7 @@ def compute_log_prior(
     """
     definition = named(the_model(model))
     whole = {} if definition.named_prior or definition.prior is None else {"prior": definition.prior}
-    terms = _chosen({**whole, **definition.named_prior}, _one(vars, var_names), f"prior terms of {definition.title}")
+    terms = _chosen({**whole, **definition.named_prior}, vars, var_names, f"prior terms of {definition.title}")
     values = over_draws(
         the_model(model),
         trace,
@@ -148,23 +152,19 @@ def observed_values(definition: Any, name: str) -> NDArray[Any] | None:
     return None if datum is None else np.asarray(datum.array)
 
 
-def _one(vars: Any, var_names: Any) -> Any:
-    """Return what one of two spellings says."""
+def _chosen(terms: Mapping[str, Any], vars: Any, var_names: Any, what: str) -> dict[str, Callable[..., Any]]:
+    """Return the terms that are wanted, by one of two spellings."""
     if vars is not None and var_names is not None:
         raise TypeError("vars and var_names are the same option; pass vars.")
-    return var_names if vars is None else vars
-
-
-def _chosen(terms: Mapping[str, Any], vars: Any, what: str) -> dict[str, Callable[..., Any]]:
-    """Return the terms that are wanted."""
+    label, wanted = ("vars", vars) if var_names is None else ("var_names", var_names)
     if not terms:
         raise ModelError(
             f"there are no {what}: give it prior=... and likelihood={{'y': ...}} instead of one function logp"
         )
-    names = list(terms) if vars is None else words("vars", vars)
+    names = list(terms) if wanted is None else words(label, wanted)
     unknown = [name for name in names if name not in terms]
     if unknown or not names:
-        raise ModelError(f"vars must name {what}, {listed(map(repr, terms))}; got {listed(map(repr, names)) or 'none'}")
+        raise ModelError(f"{label} must name {what}, {listed(map(repr, terms))}; got {listed(map(repr, names))}")
     return {name: terms[name] for name in names}
 
 

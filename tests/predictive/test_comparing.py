@@ -91,7 +91,7 @@ def test_several_observed_variables(trace, both, flat):
     assert joint.n == N
     assert joint.elpd == nb.loo({"both": group["y"] + group["z"]}).elpd
     np.testing.assert_array_equal(joint.observed, [Y, Z])
-    with pytest.raises(ValueError, match="var_name must be among y, z, got 'x'"):
+    with pytest.raises(ValueError, match="var_name must name variables of the trace, y, z; got 'x'"):
         nb.loo(trace, both, "x")
     with pytest.raises(ValueError, match=r"different shapes, y \(6,\), z \(5,\)"):
         nb.loo({"y": group["y"], "z": group["z"][..., 1:]}, None, ["y", "z"])

@@ -1,5 +1,7 @@
 """Log likelihoods and log priors at every draw: equal to plain Python, unscaled, without Jacobians; what is refused."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -130,6 +132,21 @@ def test_one_number_for_one_observation_is_right(trace):
     found = nb.compute_log_likelihood(trace, model, progressbar=False)
     np.testing.assert_allclose(found["y"][0], -0.5 * (1.0 - trace["mu"][0]) ** 2, rtol=1e-12)
     assert list(nb.compute_log_prior(trace, model, progressbar=False)) == ["prior"]
+
+
+def each_given(p, d):
+    return -0.5 * (d.y - p.mu) ** 2
+
+
+def test_the_arrays_are_all_the_memory_it_takes(trace):
+    model = nb.Model({"mu": nb.real()}, likelihood={"y": each_given}, data={"y": np.zeros(20_000)})
+    nb.compute_log_likelihood(nb.Trace({"mu": trace["mu"][:1, :1]}), model, progressbar=False)
+    tracemalloc.start()
+    found = nb.compute_log_likelihood(nb.Trace({"mu": trace["mu"][:, :20]}), model, progressbar=False, cores=1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found["y"].nbytes == 8 * CHAINS * 20 * 20_000
+    assert peak < found["y"].nbytes + 2e6
 
 
 def test_models_without_terms_are_refused(trace):
