@@ -87,7 +87,8 @@ def psis(log_ratios: ArrayLike) -> Psis:
         return Psis(np.nan, _normalised(x), f"k-hat needs at least {FEWEST} draws, got {x.size}")
     if -x.min() < _EQUAL:
         return Psis(-np.inf, _normalised(x), "exact: all draws have the same weight")
-    khat, smoothed, note = _smoothed(x)
+    with np.errstate(all="ignore"):
+        khat, smoothed, note = _smoothed(x)
     return Psis(khat, _normalised(smoothed), note)
 
 
@@ -113,8 +114,9 @@ def leave_one_out(log_likelihood: Floats, reff: float) -> tuple[float, Floats]:
     if -x.min() < _EQUAL:
         return -np.inf, _normalised(x)
     length = _tail_length(x.size, reff)
-    tail = (_tail(x, length, ties=True) or _tail(x, length)) if x.size >= FEWEST else None
-    return (np.nan, _normalised(x)) if tail is None else (tail.khat, _normalised(_smooth(x, tail)))
+    with np.errstate(all="ignore"):
+        tail = (_tail(x, length, ties=True) or _tail(x, length)) if x.size >= FEWEST else None
+        return (np.nan, _normalised(x)) if tail is None else (tail.khat, _normalised(_smooth(x, tail)))
 
 
 class _Tail(NamedTuple):
@@ -153,16 +155,18 @@ def _tail(x: Floats, length: int, ties: bool = False) -> _Tail | None:
 
     With `ties`, those that equal the largest one outside belong to it, up to its length.
     """
-    order = np.argsort(x, kind="stable")
-    cut = max(float(x[order[-length - 1]]), math.log(np.finfo(float).tiny))
-    which = order[-length:] if ties else order[x[order] > cut]
+    outside = np.partition(x, x.size - length - 1)[x.size - length - 1]
+    cut = max(float(outside), math.log(np.finfo(float).tiny))
+    which = np.flatnonzero(x >= outside if ties else x > cut)
+    which = which[np.argsort(x[which], kind="stable")][-length:]
     if len(which) < _SHORTEST_TAIL:
         return None
     excess = np.exp(x[which]) - math.exp(cut)
     least = excess[_quarter(len(which))] if ties else excess[0]
     if not excess[-1] > least > 0.0:
         return None
-    return _Tail(which, cut, *_pareto(excess))
+    tail = _Tail(which, cut, *_pareto(excess))
+    return None if np.isnan(tail.khat) else tail
 
 
 def _smooth(x: Floats, tail: _Tail) -> Floats:
@@ -187,6 +191,8 @@ def _pareto(excess: Floats) -> tuple[float, float]:
     keep = weights >= 10.0 * np.finfo(float).eps
     weights, b = weights[keep] / weights[keep].sum(), b[keep]
     mean = float(np.sum(b * weights))
+    if not mean:  # no density is a number: ratios of all sizes that there are
+        return np.nan, np.nan
     shape = float(np.log1p(-mean * excess).mean())
     scale = -shape / mean
     return (n * shape + 10.0 * 0.5) / (n + 10.0), scale
