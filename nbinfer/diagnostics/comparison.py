@@ -63,6 +63,11 @@ class Comparison:
             raise KeyError(f"no model {row!r}; there are {', '.join(self.rows)}")
         return self.rows.index(row)
 
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weights by the name of the model, as `nbinfer.sample_ppc_w` takes them."""
+        return self.to_dict()["weight"]
+
     def row(self, name: str) -> dict[str, Any]:
         """Return one row.
 

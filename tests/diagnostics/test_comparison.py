@@ -29,6 +29,7 @@ def test_the_table(three):
     assert c["dse", "worst"] == pytest.approx(np.sqrt(40 * less.var()))
     assert c["elpd_diff", "best"] == c["dse", "best"] == 0.0
     assert c["weight"].sum() == pytest.approx(1.0)
+    assert c.weights == {"best": c["weight", "best"], "middle": c["weight", "middle"], "worst": c["weight", "worst"]}
     assert c.row("middle")["warning"] is True
     assert c.row("best")["warning"] is False
     assert c.to_dict()["elpd"]["best"] == three["best"].elpd
