@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from nbinfer.diagnostics.pointwise import Floats
 
 #: Above, an observation's effective number of parameters is too large for WAIC (section 2.2 of Vehtari et al. 2017).
 LARGEST_P = 0.4

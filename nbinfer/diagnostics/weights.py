@@ -12,9 +12,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from nbinfer.diagnostics.pointwise import Floats
 
 #: The barrier: from what share of the curvature to what, and by which factor at a time.
 _FIRST, _LAST, _FACTOR = 1.0, 1e-13, 0.25
