@@ -54,6 +54,7 @@ from nbinfer.model.support.supports import (
 )
 from nbinfer.streaming import GeneratorAdapter, Minibatch, align_minibatches, generator
 from nbinfer.trace import HDF5, MultiTrace, SQLite, Text, Trace, TraceGroup, from_arviz, load, merge_traces, trace_cov
+from nbinfer.trace.passing import COMPUTED as _COMPUTED
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import check_grad, custom_vjp, grad, value_and_grad
@@ -250,6 +251,14 @@ _ROOMS |= dict.fromkeys(
     "predictive",
 )
 _ROOMS |= dict.fromkeys(("compare", "compute_log_likelihood", "compute_log_prior", "loo", "waic"), "predictive")
+
+
+def _compute(*args: Any) -> None:
+    """Do what `Trace.compute` promises, in a room that is imported when first asked for."""
+    importlib.import_module("nbinfer.predictive.computed").compute(*args)
+
+
+_COMPUTED.append(_compute)
 
 
 def __getattr__(name: str) -> Any:
