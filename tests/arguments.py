@@ -188,6 +188,11 @@ def catalogue():
         "summary": (nb.summary, {"trace": trace}),
         "check": (dg.check, {"trace": trace}),
         "Trace": (nb.Trace, {"posterior": {"x": draws}}),
+        "TraceGroup": (nb.TraceGroup, {"kind": "prior", "values": {"x": draws}}),
+        "add_group": (trace.add_group, {"group": nb.TraceGroup("prior", {"x": draws}), "overwrite": True}),
+        "from_arviz": (nb.from_arviz, {"source": trace}),
+        "to_xarray": (trace.to_xarray, {"group": "posterior"}),
+        "to_dataframe": (trace.to_dataframe, {"var_names": None, "statistics": False}),
         "grad": (lambda function, argnums, x: nb.grad(function, argnums)(x), dict(function=square, argnums=0, x=q)),
         "grad by entries": (
             lambda function, wrt, data: nb.grad(function, wrt=wrt)(data),
