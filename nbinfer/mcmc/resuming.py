@@ -227,6 +227,9 @@ class Resuming(Sampling):
         snapshots.mend()
         snapshots.begin()
         self.chains, self.store, self._is_on = chains, store, True
+        store.notes.pop("ended", None)
+        store.describe(self._begun())
+        store.go_on()
 
 
 def _copied(store: Store, name: str, count: int) -> NDArray[np.int64]:

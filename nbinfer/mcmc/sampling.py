@@ -211,9 +211,7 @@ class Sampling:
 
     def _describe(self, assigned: Assigned) -> None:
         """Leave with the store, before the first draw, what a trace knows and what rebuilds the run."""
-        begun = self.trace(np.nan)
-        begun.metric = None
-        self.store.describe(begun)
+        self.store.describe(self._begun())
         if self.store.remembers:
             python = ".".join(platform.python_version_tuple()[:2])  # functions compile to other words in another one
             self.store.notes[MODEL] = json.dumps({"Python": python} | parts_of(self.bound.definition))
@@ -221,6 +219,12 @@ class Sampling:
             plan = self.chains.plan.fingerprint
             self.store.notes[NOTE] = recipe_of(self.bound.definition, assigned, self._run, plan)
             self.chains.keep_snapshots().keep(self.chains.state)
+
+    def _begun(self) -> Trace:
+        """Return what a trace knows of a run that has not ended."""
+        trace = self.trace(np.nan)
+        trace.metric, trace.interrupted = None, True
+        return trace
 
     def part(self, chains: slice) -> tuple[Model, Assigned, Run, NDArray[np.int64], int, int, bool]:
         """Return all that another process needs in order to draw some of the chains."""

@@ -51,7 +51,8 @@ class Store(ABC):
     *After the run*, or between two draws of it, `show` is what a trace shows and `finished` how much of it counts.
     `notes` are texts about the run, JSON for what is no text; they outlive a run as the draws do. They are written
     before `ready`, which is called once between the last request for memory and the first draw, and after the run,
-    before `close`. At the same two times `describe` takes over what else a trace knows, if there is one.
+    before `close`; of a run that is gone on with also before `go_on`. At the same times `describe` takes over what else
+    a trace knows, if there is one.
 
     A run keeps every `thin`-th draw after warm-up, the last of each group: row k holds draw ``(k + 1) * thin - 1`` of
     those after warm-up, and statistics likewise. So a row is there as soon as its group is complete, the last row is
@@ -139,6 +140,9 @@ class Store(ABC):
 
     def ready(self) -> None:  # noqa: B027 - memory is good at once
         """Make good what was asked for; nothing is asked for any more, and the first draw comes."""
+
+    def go_on(self) -> None:  # noqa: B027 - memory has ended nothing
+        """Make good what is known of a run that has ended before, and is about to make its next draw."""
 
     def look(self, done: Counts, skipped: Counts | int = 0, last: bool = False) -> None:  # noqa: B027 - memory is there
         """See what has been finished: called every now and then during the run, and once at its end.

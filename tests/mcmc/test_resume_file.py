@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import shutil
 import signal
 import warnings
 
@@ -13,6 +14,7 @@ import nbinfer as nb
 from bench.kill import CASES, sampled, survives
 from nbinfer.compile import JIT
 from nbinfer.errors import BackendError, NbinferWarning, ResumeError, SamplingError
+from nbinfer.mcmc import running
 from nbinfer.mcmc.resuming import counted_in
 from nbinfer.trace.disk import HDF5Store
 from tests.mcmc.kept import assert_same
@@ -101,6 +103,45 @@ def test_draws_that_differ_leave_the_file_as_it_is(tmp_path):
     with pytest.raises(ResumeError, match=r"'lp' of chain 1, warmup_sample_stats row 0; versions differ, numpy 0\."):
         nb.resume(path, m, progressbar=False)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("draws", [None, DRAWS + 3])
+def test_one_that_dies_after_it_was_gone_on_with_tells_of_no_end(tmp_path, monkeypatch, draws):
+    import h5py
+
+    path, m = tmp_path / "run.nc", continuous()
+    if draws is None:
+        ended(path, nb.Slice(), 1500 if JIT else 800)
+        assert nb.load(path).attrs["ended_by"] == "max_evals"
+    else:
+        nb.sample(m, trace=path, step=nb.Slice(), **options())
+        assert nb.load(path).report is not None
+    left = dying(monkeypatch, path)
+    expected = nb.resume(path, m, draws, progressbar=False)
+    found = nb.load(left)
+    assert found.interrupted
+    assert "ended_by" not in found.attrs
+    assert np.isnan(found.attrs["sampling_time"])
+    assert found.report is None
+    with h5py.File(left) as file:
+        assert np.isnan(file["posterior"].attrs["sampling_time"])
+    store = HDF5Store.reopen(left)
+    assert not store.is_finished
+    assert "ended" not in store.notes
+    store.discard()
+    assert_same(nb.resume(left, m, progressbar=False), expected)
+
+
+def dying(monkeypatch, path):
+    """Have the next run leave what it leaves if it dies before its first draw."""
+    left, draw = path.with_name("left.nc"), running.run
+
+    def copied_first(*arguments):
+        shutil.copy(path, left)
+        return draw(*arguments)
+
+    monkeypatch.setattr(running, "run", copied_first)
+    return left
 
 
 @pytest.mark.skipif(not JIT, reason="plain Python is too slow to be killed often")

@@ -256,6 +256,12 @@ class HDF5Store(Store):
         os.replace(self._part, self.path)
         self._space.warm()
 
+    def go_on(self) -> None:
+        """Have the file tell of a run that has not ended."""
+        self.groups[STATE][FINISHED][0] = 0
+        notes.write(self.groups[STATE][NOTES], self._packed)  # shorter than what an end has left there
+        update_attributes(self._space.file, self._attributes())
+
     def discard(self) -> None:
         """Leave nothing of a file that was not made ready; one that was stays as it is."""
         if self._closed:
