@@ -158,6 +158,11 @@ class Definition(Points):
         return bounds + self.labelled
 
     @property
+    def other_parts(self) -> dict[str, str]:
+        """What functions get beside parameters and data, by name, as `nbinfer.model.fingerprint` has it."""
+        return {}
+
+    @property
     def rows(self) -> list[tuple[str, str, str]]:
         """What a person is shown, in three columns."""
         rows = [(p.name, str(p.support), f"shape {p.shape}") for p in self.parameters.values()]

@@ -38,17 +38,17 @@ def parts_of(definition: Definition) -> dict[str, str]:
     conditional = [(f"conditional {name!r}", f) for name, f in definition.conditional.items()]
     for label, function in [*definition.functions, *conditional]:
         if not label.startswith("predict "):
-            parts[f"function {label}"] = of_function(function)
+            parts[f"function {label}"] = of_object(function)
     parts |= {f"data {name!r}": _of_datum(datum) for name, datum in definition.data.items()}
     parts |= {f"total_size {name!r}": repr(total) for name, total in definition.total_size.items()}
-    return parts
+    return parts | definition.other_parts
 
 
-def of_function(function: Any) -> str:
-    """Return a text for a function: its name, and a hash of its content."""
-    code = written(function)
-    name = getattr(function, "__name__", type(function).__name__)
-    return f"{name} #{UNKNOWN if code is None else code[:12]}"
+def of_object(thing: Any) -> str:
+    """Return a text for a function or any other thing: its name, or that of its class, and a hash of its content."""
+    content = written(thing)
+    name = getattr(thing, "__name__", type(thing).__name__)
+    return f"{name} #{UNKNOWN if content is None else content[:12]}"
 
 
 def _of_datum(datum: Datum) -> str:

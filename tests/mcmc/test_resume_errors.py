@@ -86,6 +86,22 @@ def test_functions_that_predict_and_names_of_functions_do_not_count():
     refused(left(), variant(logp=by_another_name), "function logp")
 
 
+def counted(x, data):
+    data["calls"].append(1)
+    return -0.5 * np.sum((x - data["y"]) ** 2)
+
+
+def test_data_of_a_function_that_is_called_as_it_is():
+    def uncompiled(y):
+        return nb.Model.flat(counted, 2, {"y": np.array(y), "calls": []}, compile=False)
+
+    m, step = uncompiled([1.0, 2.0]), nb.Slice()
+    store = dead(m, step, 3, [6], **OPTIONS)
+    refused(store, uncompiled([1.0, 2.5]), r"before -> now: data: dict #\w+ -> dict #\w+\.$")
+    for same in (m, uncompiled([1.0, 2.0])):  # calls change what they may
+        assert_same(nb.resume(store.left(), same, progressbar=False), whole(m, step, **OPTIONS))
+
+
 def other_draw(p, d, rng):
     return rng.normal(0.0, 1.0)
 

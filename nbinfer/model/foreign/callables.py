@@ -30,12 +30,15 @@ class CallableDefinition(Definition):
         What the one of the density takes: names among "x", "grad" and "data", joined by ", ".
     given : object
         What they get as data, which they may change.
+    content : str
+        What that was before any call, as `nbinfer.model.fingerprint` has it.
     grad_form : str
         What `grad` takes.
     """
 
     form: str
     given: Any
+    content: str = ""
     grad_form: str = ""
 
     @property
@@ -45,6 +48,10 @@ class CallableDefinition(Definition):
     @property
     def labelled(self) -> list[tuple[str, Any]]:
         return [("f", self._function)] + ([("grad", self.grad)] if self.grad is not None else [])
+
+    @property
+    def other_parts(self) -> dict[str, str]:
+        return {"data": self.content} if self.content else {}
 
     @property
     def rows(self) -> list[tuple[str, str, str]]:

@@ -10,6 +10,7 @@ from nbinfer.arguments import MOST, flag
 from nbinfer.errors import ModelError
 from nbinfer.model.data import convert, convert_all
 from nbinfer.model.definition import Definition
+from nbinfer.model.fingerprint import of_object
 from nbinfer.model.foreign.c_functions import CDefinition
 from nbinfer.model.foreign.callables import CallableDefinition
 from nbinfer.model.foreign.flat import FlatDefinition, check_compilable
@@ -46,7 +47,8 @@ def flat_definition(
     if compile:
         return _of_functions(f, grad, layout, data, name)
     given = _forms(f, grad, data is not None)
-    return CallableDefinition(name=name, layout=layout, given=data, **given)
+    content = "" if data is None else of_object(data)
+    return CallableDefinition(name=name, layout=layout, given=data, content=content, **given)
 
 
 def _checked_dim(dim: Any) -> int:
