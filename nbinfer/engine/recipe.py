@@ -75,13 +75,16 @@ def unreadable(error: Exception) -> ResumeError:
 
 
 def versions() -> dict[str, str]:
-    """Return what besides model and steps may change a draw's last bits: the programs, and the processor."""
+    """Return what besides model and steps may change a draw's last bits: the programs, and the processor.
+
+    Numba's linear algebra calls the LAPACK that SciPy brings.
+    """
     import importlib.metadata
     import platform
 
     import llvmlite.binding as llvm
 
-    tools = {name: importlib.metadata.version(name) for name in ("numpy", "numba", "llvmlite")}
+    tools = {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "numba", "llvmlite")}
     processor = {"processor": llvm.get_host_cpu_name(), "compiled": str(bool(JIT))}
     return {"nbinfer": __version__, "python": platform.python_version()} | tools | processor
 

@@ -85,7 +85,7 @@ def resume(
     Warns
     -----
     NbinferWarning
-        If versions of nbinfer, Python, NumPy, Numba or llvmlite, or the processor, are others than the run's.
+        If versions of nbinfer, Python, NumPy, SciPy, Numba or llvmlite, or the processor, are others than the run's.
 
     See Also
     --------

@@ -221,7 +221,7 @@ def version(store, name, value):
     store.notes["recipe"] = json.dumps(recipe)
 
 
-@pytest.mark.parametrize("name", ["numpy", "numba", "llvmlite", "nbinfer", "processor"])
+@pytest.mark.parametrize("name", ["numpy", "scipy", "numba", "llvmlite", "nbinfer", "processor"])
 def test_after_an_upgrade_draws_are_equal_or_the_difference_is_named(name):
     m, store = continuous(), left(end=3)  # the newest snapshot leaves nothing to compare, the older one does
     version(store, name, "0.0.1")
