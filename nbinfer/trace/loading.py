@@ -11,6 +11,8 @@ from nbinfer.trace.trace import Trace
 
 _HEAD_OF_SQLITE = b"SQLite format 3\x00"
 
+_SUFFIXES = (*disk.SUFFIXES, ".sqlite")
+
 
 def load(path: str | os.PathLike[str]) -> Trace:
     """Return the trace that a file holds, or a folder of text.
@@ -52,4 +54,6 @@ def load(path: str | os.PathLike[str]) -> Trace:
         with where.open("rb") as file:
             if file.read(len(_HEAD_OF_SQLITE)) == _HEAD_OF_SQLITE:
                 return sqlite.load(where)
+    elif near := [path.name for path in map(where.with_suffix, _SUFFIXES) if path.exists()]:
+        raise FileNotFoundError(f"path: there is no file {where}; did you mean {' or '.join(map(repr, near))}?")
     return disk.load(where)

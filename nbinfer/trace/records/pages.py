@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -23,6 +24,8 @@ _FORMAT = 1
 
 _DATA = ("observed_data", "constant_data")
 
+_FLOAT = "not finite"  # how NaN and infinities are told from any other mapping
+
 #: Draws of one chain, or statistics of them, by name; shape (row, ...).
 Rows = Mapping[str, NDArray[Any]]
 
@@ -34,8 +37,24 @@ class Kind(NamedTuple):
     shape: tuple[int, ...]
 
 
+#: How many rows a chain has, by the name of a group and its own number.
+RowsOf = Callable[[str, int], int]
+
 #: By group and name.
 Kinds = Mapping[str, Mapping[str, Kind]]
+
+
+def _finite(value: Any) -> Any:
+    """Return what JSON keeps of a value with floats that it has no words for."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {_FLOAT: repr(value)}
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _float(mapping: dict[str, Any]) -> Any:
+    return float(mapping[_FLOAT]) if mapping.keys() == {_FLOAT} else mapping
 
 
 def kinds_of(groups: Mapping[str, Mapping[str, NDArray[Any]]]) -> Kinds:
@@ -62,14 +81,18 @@ class Page(NamedTuple):
     runs: tuple[Mapping[str, Any], ...] = ()
 
     def as_text(self) -> str:
-        """Return it as JSON."""
-        return json.dumps({"format": _FORMAT} | self._asdict())
+        """Return it as JSON, which has no NaN."""
+        value = {"format": _FORMAT} | self._asdict()
+        try:
+            return json.dumps(value, allow_nan=False)
+        except ValueError:
+            return json.dumps(_finite(value), allow_nan=False)
 
     @staticmethod
     def of_text(text: str, place: object) -> Page:
         """Read what `as_text` has written, in a place that errors name."""
         try:
-            found: dict[str, Any] = json.loads(text)
+            found: dict[str, Any] = json.loads(text, object_hook=_float)
             if found["format"] != _FORMAT:
                 raise BackendError(
                     f"{place} is of format {found['format']!r}; this version of nbinfer reads {_FORMAT}."
@@ -96,7 +119,34 @@ class Page(NamedTuple):
 
     def told(self, notes: Mapping[str, Any]) -> Page:
         """Return a page that knows more of its last run."""
-        return self._replace(runs=(*self.runs[:-1], notes))
+        return self._replace(runs=(*self.runs[:-1], {**self.runs[-1], **notes}))
+
+    def begun(self, rows: RowsOf) -> Page:
+        """Return a page that knows what was there before its last run."""
+        run = self.runs[-1]
+        return self.told({"before": {group: [rows(group, chain) for chain in run["chains"]] for group in self.kinds}})
+
+    def stillborn(self, rows: RowsOf) -> dict[str, dict[int, int]] | None:
+        """Return how many rows were there before the last run, by group and chain, if it ended before a draw was kept.
+
+        Parameters
+        ----------
+        rows : callable
+            How many there are now.
+        """
+        run = self.runs[-1] if self.runs else {}
+        if not run.get("before") or run["model"] is None or not run["about"]["interrupted"]:
+            return None
+        before = {g: dict(zip(run["chains"], counts, strict=True)) for g, counts in run["before"].items()}
+        main = [g for g in before if not g.startswith("warmup_")]
+        begun = any(all(rows(g, chain) > before[g][chain] for g in main) for chain in run["chains"])
+        return None if begun else before
+
+    def without_last(self) -> Page:
+        """Return a page without the last run."""
+        runs = self.runs[:-1]
+        chains = {chain for run in runs for chain in run["chains"]}
+        return Page(self.kinds if runs else {}, tuple(sorted(chains)), runs)
 
 
 def notes_of(trace: Trace, chains: Sequence[int], model: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from nbinfer.arguments import path_of, words
 from nbinfer.errors import BackendError
 from nbinfer.trace.names import listed
-from nbinfer.trace.records.pages import Kind, Kinds, Page, assembled, check_kinds, flat_names
+from nbinfer.trace.records.pages import Kind, Kinds, Page, RowsOf, assembled, check_kinds, flat_names
 from nbinfer.trace.records.recorded import Part, Records, check_place, hand_over
 from nbinfer.trace.rows import whole_number
 from nbinfer.trace.trace import Trace
@@ -102,7 +102,12 @@ class SQLite(Records):
                         f"{_MOST}; keep others by vars=[...], or take trace='NAME.nc'."
                     )
         with _opened(self.place, "IMMEDIATE", "rwc") as base:
-            self._page = _page(base, self.place, may_be_new=True).joined(kinds, notes, self.place)
+            known = _page(base, self.place, may_be_new=True)
+            left = known.stillborn(_counter(base, known.kinds))
+            there = known if left is None else known.without_last()
+            self._page = there.joined(kinds, notes, self.place)
+            for group, of_chains in (left or {}).items():
+                _cut(base, group, known.kinds[group], of_chains if there.runs else None)
             for group, of_group in kinds.items():
                 for name, kind in of_group.items():
                     columns = ", ".join(["draw INTEGER", "chain INTEGER", *_columns(kind.shape)])
@@ -110,6 +115,7 @@ class SQLite(Records):
                         f"CREATE TABLE IF NOT EXISTS {_quoted(_table(group, name))} "
                         f"(recid INTEGER PRIMARY KEY AUTOINCREMENT, {columns})"
                     )
+            self._page = self._page.begun(_counter(base, kinds))
             _write_page(base, self._page)
             self._next = {g: _rows_of(base, _table(g, next(iter(of_group)))) for g, of_group in kinds.items()}
 
@@ -289,6 +295,21 @@ def _chosen(kinds: Mapping[str, Kind], names: Sequence[str]) -> dict[str, Kind]:
 def _rows_of(base: sqlite3.Connection, table: str) -> dict[int, int]:
     """Return how many rows each chain has in a table."""
     return {c: last + 1 for c, last in base.execute(f"SELECT chain, MAX(draw) FROM {_quoted(table)} GROUP BY chain")}
+
+
+def _counter(base: sqlite3.Connection, kinds: Kinds) -> RowsOf:
+    """Return what tells how many rows a chain has in a group."""
+    rows = {group: _rows_of(base, _table(group, next(iter(of_group)))) for group, of_group in kinds.items()}
+    return lambda group, chain: rows[group].get(chain, 0)
+
+
+def _cut(base: sqlite3.Connection, group: str, names: Iterable[str], of_chains: Mapping[int, int] | None) -> None:
+    """Leave so many rows of each chain in the tables of a group; None: no tables."""
+    for table in (_quoted(_table(group, name)) for name in names):
+        if of_chains is None:
+            base.execute(f"DROP TABLE IF EXISTS {table}")
+        else:
+            base.executemany(f"DELETE FROM {table} WHERE chain = ? AND draw >= ?", of_chains.items())
 
 
 def _values(

@@ -106,15 +106,26 @@ class Text(Records):
         self.check()
         self.place.mkdir(exist_ok=True)
         page = self.place / _PAGE
-        self._page = (_read(page) if page.exists() else Page()).joined(kinds, notes, self.place)
+        known = _read(page) if page.exists() else Page()
+        left = known.stillborn(self._rows)
+        there = known if left is None else known.without_last()
+        self._page = there.joined(kinds, notes, self.place)
+        for group, of_chains in (left or {}).items():
+            for number, rows in of_chains.items():
+                _cut(_path(self.place, number, group), rows if there.runs else None)
         paths = {number: {g: _path(self.place, number, g) for g in kinds} for number in notes["chains"]}
         for of_chain in paths.values():
             _mend([(path, kinds[group]) for group, path in of_chain.items() if _is_begun(path)])
+        self._page = self._page.begun(self._rows)
         _write(page, self._page)
         for of_chain in paths.values():
             for group, path in of_chain.items():
                 if not _is_begun(path):
                     path.write_text(_line(_columns(kinds[group])), encoding="utf-8", newline="\n")
+
+    def _rows(self, group: str, number: int) -> int:
+        path = _path(self.place, number, group)
+        return len(_ends_of_lines(path)) - 1 if _is_begun(path) else 0
 
     def write(self, parts: Iterable[Part]) -> None:
         """Append rows to the files of some chains."""
@@ -226,6 +237,14 @@ def _mend(files: Sequence[tuple[Path, Mapping[str, Kind]]]) -> None:
         rows = min(map(len, ends.values()), default=0)
         for path, of_file in ends.items():
             os.truncate(path, of_file[rows - 1])
+
+
+def _cut(path: Path, rows: int | None) -> None:
+    """Leave so many rows of a file, if there are more; None: no file."""
+    if rows is None:
+        path.unlink(missing_ok=True)
+    elif _is_begun(path) and len(ends := _ends_of_lines(path)) > rows + 1:
+        os.truncate(path, ends[rows])
 
 
 def _is_begun(path: Path) -> bool:
