@@ -62,10 +62,13 @@ class Left(NamedTuple):
     blocks : ndarray of int64, shape (members, fields)
     done : int
         Pieces that its members had finished.
+    slot : int
+        Where it is, 0 or 1.
     """
 
     blocks: NDArray[np.int64]
     done: int
+    slot: int
 
 
 @kernel
@@ -197,26 +200,39 @@ class Snapshots:
                 mark = self.marks[first].copy()
         return found
 
-    def left(self, unit: int) -> list[Left]:
+    def left(self, unit: int, counted: float = np.inf) -> list[Left]:
         """Return the whole snapshots of a unit, while nothing runs; the newest first.
 
         A slot that is torn, or whose members are not between the same two pieces, is left out.
+
+        Parameters
+        ----------
+        unit : int
+        counted : int, optional
+            Pieces of which all members have left what they made; snapshots that are ahead are left out. A disk without
+            power may have kept a snapshot, and not the counter before it.
         """
         first, end = self._units[unit : unit + 2]
         newest = int(self.marks["newest"][first]) - 1
         found = []
         for slot in (newest, 1 - newest) if newest in (0, 1) else ():
-            if self._is_whole(unit, slot):
-                blocks = self.slots[first:end, slot, :-1].copy()
-                found.append(Left(blocks, int(blocks[0, _DONE])))
+            blocks = self.slots[first:end, slot, :-1].copy()
+            if self._is_whole(unit, slot) and 0 <= blocks[0, _DONE] <= counted:
+                found.append(Left(blocks, int(blocks[0, _DONE]), slot))
         return found
 
-    def mend(self) -> None:
-        """Pass over newest slots that are torn, while nothing runs: the next snapshots go there."""
-        for unit, first in enumerate(self._units[:-1]):
-            newest = int(self.marks["newest"][first]) - 1
-            if newest in (0, 1) and not self._is_whole(unit, newest) and self._is_whole(unit, 1 - newest):
-                self.marks["newest"][first] = 2 - newest
+    def mend(self, counted: NDArray[np.int64]) -> None:
+        """Pass over newest slots that are torn or ahead, while nothing runs: the next snapshots go there.
+
+        Parameters
+        ----------
+        counted : ndarray of int64, shape (jobs,)
+            As of `left`, of each job.
+        """
+        for unit, (first, end) in enumerate(zip(self._units[:-1], self._units[1:], strict=True)):
+            left = self.left(unit, counted[first:end].min())
+            if left:
+                self.marks["newest"][first] = left[0].slot + 1
 
     def _is_whole(self, unit: int, slot: int) -> bool:
         first, end = self._units[unit : unit + 2]

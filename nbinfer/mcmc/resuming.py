@@ -175,11 +175,12 @@ class Resuming(Sampling):
         shelf = Snapshots(chains.units, store.words("slots", size), store.words("marks", 8))
         blocks = np.zeros_like(chains.state)
         for unit, (first, end) in enumerate(self._units):
-            done = self._counted.done[first:end]
-            left = [s for s in shelf.left(unit) if 0 <= s.done <= done.min()]
+            left = shelf.left(unit, self._counted.done[first:end].min())
             if not left:
                 which = ", ".join(str(number) for number in self.numbers[first:end])
-                raise ResumeError(f"both snapshots of chain {which} are damaged; its draws can be loaded, no more.")
+                raise ResumeError(
+                    f"both snapshots of chain {which} are damaged, or ahead of its draws; these can be loaded, no more."
+                )
             blocks[first:end] = left[-1].blocks
         return blocks, shelf.seconds_before
 
@@ -224,7 +225,7 @@ class Resuming(Sampling):
         self._again.copy_to(store, Counted(before.every.done, before.every.skipped))
         self._wire(chains, store)
         snapshots = chains.keep_snapshots()
-        snapshots.mend()
+        snapshots.mend(self._counted.done)
         snapshots.begin()
         self.chains, self.store, self._is_on = chains, store, True
         store.notes.pop("ended", None)

@@ -85,12 +85,12 @@ def test_a_torn_slot_is_left_out(rng):
         shelf = filled(rng, blocks, 3)
         shelf.slots[place[0], 0, place[1]] ^= 1 << int(rng.integers(63))
         assert [left.done for left in shelf.left(0)] == [1]
-        shelf.mend()
+        shelf.mend(np.full(2, 9))
         take(address_of(shelf.shelf), address_of(np.array([address_of(block) for block in blocks])), 0, 2)
         assert [left.done for left in shelf.left(0)] == [2, 1]  # what was whole has not been written to
     shelf.slots[:] = 0
     assert shelf.left(0) == []  # a file that lost both
-    shelf.mend()
+    shelf.mend(np.full(2, 9))
     assert shelf.left(0) == []
 
 
@@ -111,6 +111,15 @@ def test_members_between_other_pieces_are_no_unit(rng):
     shelf = filled(rng, np.zeros((2, 4), np.int64), 2)
     shelf.slots[1, 1] = shelf.slots[1, 0]  # whole, but older
     assert [left.done for left in shelf.left(0)] == [0]
+
+
+def test_a_slot_that_is_ahead_of_what_was_counted_is_passed_over(rng):
+    shelf = filled(rng, np.zeros((2, 4), np.int64), 3)
+    assert [left.done for left in shelf.left(0, 1)] == [1]
+    assert shelf.left(0, 0) == []
+    for counted, newest in (([2, 2], 1), ([2, 1], 2), ([0, 0], 2)):
+        shelf.mend(np.array(counted))
+        assert shelf.marks["newest"][0] == newest
 
 
 def test_what_python_leaves_is_what_workers_leave(rng):

@@ -14,7 +14,9 @@ from nbinfer.engine.snapshot import Mark, Snapshots
 from nbinfer.engine.state import BLOCK, Place
 from nbinfer.errors import NbinferWarning, ResumeError, SamplingError
 from nbinfer.mcmc import resuming
-from tests.mcmc.kept import Keeping, assert_same, begun, dead, whole
+from nbinfer.mcmc.recipe import read_recipe, steps_of
+from nbinfer.mcmc.resuming import Resuming
+from tests.mcmc.kept import Keeping, assert_same, begun, damaged, dead, whole
 from tests.mcmc.test_resume import DRAWS, TUNE, continuous, draw_s, smooth
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
@@ -215,6 +217,25 @@ def test_a_torn_snapshot_is_passed_over():
     refused(store, m, "both snapshots of chain 4 are damaged")
 
 
+def test_a_snapshot_that_is_ahead_of_the_counter():
+    """A disk that lost its power has kept the snapshot, and of counter and draws what was there before."""
+    m, step = continuous(), nb.Slice()
+    expected, store = whole(m, step, **OPTIONS), left(end=6)
+    store.words("progress", 8)[:, 0] = [2, 6]  # snapshots are of 0 and 3
+    store = damaged(store)
+    recipe = read_recipe(store.notes)
+    again = Resuming(m, recipe, steps_of(recipe, []), store.left(), DRAWS)
+    assert again.catch_up(1) is None
+    taken = again.store.left()
+    slots = taken.words("slots", 2 * (again.chains.state.shape[1] + 1)).reshape(2, 2, -1)
+    for chain, newest in enumerate(taken.words("marks", 8)[:, 0]):
+        slots[chain, 1 if newest == 1 else 0, 3:] = 7  # it dies while it writes the next one
+    torn(without := store.left(), [1])
+    for one in (store, taken):
+        assert_same(nb.resume(one, m, progressbar=False), expected)
+    refused(without, m, "both snapshots of chain 3 are damaged, or ahead of its draws")
+
+
 def version(store, name, value):
     recipe = json.loads(store.notes["recipe"])
     recipe["versions"][name] = value
@@ -301,8 +322,8 @@ def test_state_that_is_not_restored_shows(name, monkeypatch):
         places |= {n: p for n, p in spans(place).items() if n not in places}
     taken, caught, forgotten = Snapshots.left, set(), []
 
-    def forgets(self, unit):
-        newest, oldest = taken(self, unit)[0], taken(self, unit)[-1]
+    def forgets(self, unit, *counted):
+        newest, oldest = (taken(self, unit, *counted)[k] for k in (0, -1))
         newest.blocks[:, forgotten[-1]] = oldest.blocks[:, forgotten[-1]]
         return [newest]
 

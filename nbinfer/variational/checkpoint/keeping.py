@@ -151,10 +151,13 @@ class Checkpoint:
         found.before = begun
         size = 2 * (fitting.state.shape[1] + 1)
         shelf = Snapshots(np.array([0, 1]), store.words("slots", size), store.words("marks", Mark.itemsize // 8))
-        found._texts = _texts_in(store)
-        left = [s for s in shelf.left(0) if s.done <= found._counted and str(s.done) in found._texts]
+        texts = _texts_in(store)
+        left = [s for s in shelf.left(0, found._counted) if str(s.done) in texts]
         if not left:
-            raise ResumeError("both snapshots of the fit are damaged; it cannot be gone on with.")
+            raise ResumeError(
+                "both snapshots of the fit are damaged, or ahead of its losses; none can be gone on from."
+            )
+        found._texts = {str(s.done): texts[str(s.done)] for s in reversed(left)}
         snapshot = left[-1]  # the older, so that there are losses to compare
         losses = np.full(max(begun + n, found._counted), np.nan)
         losses[: snapshot.done] = _losses_in(store)[: snapshot.done]
@@ -195,7 +198,7 @@ class Checkpoint:
         if self._until > self.store.draws:
             self.store = self.store.extended(self._until)
         self._attach()
-        self._snapshots.mend()
+        self._snapshots.mend(np.array([self._counted]))
         self.catching_up, self._began = False, time.monotonic()
         if self._news:
             self.store.notes[NOTE] = with_versions(self.store.notes[NOTE])

@@ -7,6 +7,8 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.compile import JIT
+from nbinfer.engine.snapshot import Snapshots
+from nbinfer.trace.disk import HDF5Store
 from nbinfer.variational.checkpoint import keeping
 
 pytestmark = [
@@ -183,6 +185,27 @@ def test_a_rule_of_convergence_goes_on(tmp_path, snapshots):
     resumed = nb.resume(left, options["model"], callbacks=[leaving], progressbar=False)
     assert_same(resumed, whole)
     assert repr(resumed.report.rates) == repr(whole.report.rates)
+
+
+def test_a_snapshot_that_is_ahead_of_the_counter(tmp_path, monkeypatch):
+    monkeypatch.setattr(keeping, "_SPAN", 0.0)
+    monkeypatch.setattr(keeping, "_SHARE", 0)
+    left, leaving, whole = left_by(tmp_path, model=model())
+    store = HDF5Store.reopen(left)
+    done = store.words("progress", 8)[0]
+    assert list(keeping._texts_in(store)) == [str(done[0] - 2), str(done[0] - 1)]  # of two snapshots
+    done[0] -= 2
+    store.discard()
+    last, keep = tmp_path / "last.nc", Snapshots.keep
+
+    def dies_before(self, *arguments):
+        if not last.exists():
+            shutil.copy(left, last)
+        keep(self, *arguments)
+
+    monkeypatch.setattr(Snapshots, "keep", dies_before)
+    assert_same(nb.resume(left, model(), callbacks=[leaving], progressbar=False), whole)
+    assert_same(nb.resume(last, model(), callbacks=[leaving], progressbar=False), whole)
 
 
 def test_a_limit_in_seconds(tmp_path):
