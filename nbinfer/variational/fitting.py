@@ -283,6 +283,12 @@ class Fitting(Jobs):
         fit.groups[:] = table
 
     @property
+    def unmoved(self) -> list[str]:
+        """Entries of the data that are to be learnt, and are still what they are in the model."""
+        data = {name: self._model.definition.data[name].array for name in self._names}
+        return [n for n, a in data.items() if a.size and self._learnt[n].get_value().tobytes() == a.tobytes()]
+
+    @property
     def centre(self) -> NDArray[np.float64]:
         """Unconstrained coordinates of the draw whose noise is 0, for the batch of the moment."""
         placing = placed(self._own_groups, Model.of(self.bound.definition))

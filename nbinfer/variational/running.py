@@ -78,6 +78,12 @@ class Run(Task[Approximation]):
         self._approx.report = self._report()
         self.result = self._approx
         if self.error is None:
+            for name in self._updates.fitting.unmoved if self._approx.report.iterations else ():
+                self.say(
+                    f"more_obj_params names {name!r}, and no iteration has moved it: the log density does not depend "
+                    "on it, so that there is nothing to learn. Have it read there, or leave it out.",
+                    NbinferWarning,
+                )
             for problem in self._approx.report.problems if self._judged else ():
                 self.say(problem, ConvergenceWarning)
 

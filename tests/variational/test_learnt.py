@@ -202,3 +202,17 @@ def test_a_density_without_a_derivative_says_so_before_anything_is_compiled():
     with pytest.raises(ParametrizationError, match="more_obj_params names W, and the model has no derivative by it"):
         nb.KLqp(approx).fit(3, more_obj_params=["W"], progressbar=False)
     assert [shared.name for shared in approx.params] == ["mu", "rho"]
+
+
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+def test_an_entry_that_the_density_does_not_read_is_told():
+    def logp(p, d):
+        return -0.5 * np.sum((p.x - d.a) ** 2)
+
+    m = nb.Model({"x": nb.real(2)}, logp=logp, data={"a": np.ones(2), "idle": np.ones(3)})
+    options = {"model": m, "more_obj_params": ["a", "idle"], "progressbar": False, "random_seed": 1}
+    with pytest.warns(nb.errors.NbinferWarning, match="names 'idle', and no iteration has moved it") as told:
+        approx = nb.fit(5, **options)
+    assert not any("'a'" in str(warning.message) for warning in told)
+    assert (approx.data["idle"] == 1.0).all()
+    assert (approx.data["a"] != 1.0).any()
