@@ -110,7 +110,8 @@ def sample(
         Old name of `cores`.
     max_seconds : float, optional
         Seconds of sampling after which the run ends, in warm-up too: each chain drops the draw that it is at. What
-        comes before, compilation above all, does not count.
+        comes before, compilation above all, does not count; with an `executor` what its processes do before their first
+        draw does, for they begin while the time runs.
     max_evals : int, optional
         Evaluations of the run: of the gradient, of the log density or of a conditional. Each chain has an equal share,
         rounded up, and ends after the draw in which it has used that up, so that no result depends on time or cores.
