@@ -146,7 +146,7 @@ def _backend(trace: Any) -> Backend | None:
     if isinstance(trace, Backend):
         return trace
     if isinstance(trace, type) and issubclass(trace, Backend):
-        raise TypeError(f"trace must be a back end, got its class; pass nb.{trace.__name__}(name), with a name of yours.")
+        raise TypeError(f"trace must be a back end, got its class; pass one, nb.{trace.__name__}(name).")
     if all(callable(getattr(trace, name, None)) for name in ("setup", "record", "close")):
         return Handed(trace)
     if isinstance(trace, str) and trace in NAMED:

@@ -175,7 +175,7 @@ def test_who_ends_it_before_it_goes_on_has_the_draws_that_are_there(monkeypatch)
     assert (store.content[0], store.content[1]) == before[:2]
 
 
-@pytest.mark.parametrize("init", ["adapt_diag", "map", "nuts"])
+@pytest.mark.parametrize("init", ["adapt_diag", "map", "nuts", "advi"])
 def test_metrics_that_an_initialiser_has_made(init):
     keeping, m = Keeping(), continuous()
     options = {"draws": DRAWS, "tune": TUNE, "init": init, "n_init": 200, "chains": 2, "random_seed": 4}
