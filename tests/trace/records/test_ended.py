@@ -119,5 +119,5 @@ def test_names_that_are_near(tmp_path):
     sqlite.dump(tmp_path / "run", nb.Trace({"x": np.zeros((1, 2))}))
     with pytest.raises(FileNotFoundError, match=r"there is no file .*run; did you mean 'run\.sqlite'\?"):
         nb.load(tmp_path / "run")
-    with pytest.raises(TypeError, match=r"trace must be a back end, got its class; pass nb\.Text\(name\)"):
+    with pytest.raises(TypeError, match=r"trace must be a back end, got its class; pass one, nb\.Text\(name\)"):
         nb.sample(model(), trace=nb.Text)
