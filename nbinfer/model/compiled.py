@@ -44,10 +44,11 @@ class CompiledBound(Bound):
         self._columns[: len(words)] = words
         self.weights = _rows_of(weights, chains + 1)
         self._constants = layout.constants
-        self._table = Table(definition.data.values())
-        self.tables = _rows_of(self._table.words, chains + 1)
+        self._tables = _tables_of(definition, chains + 1)
+        self.tables = _rows_of(self._tables[0].words, chains + 1)
+        self._show_data()
         self._scratch = aligned(chains + 1, layout.scratch)
-        self._slopes = aligned(chains + 1, sum(definition.data[name].array.size for name in definition.learnt))
+        self._slopes = aligned(chains + 1, sum(definition.data[name].array.size for name in definition.active))
         self._discrete = aligned(chains + 1, layout.discrete, np.int64)
         self._discrete[:, : layout.discrete] = self._lowest
         self._placed: dict[int, np.ndarray] = {}  # discrete values that live in a sampler's memory
@@ -97,9 +98,12 @@ class CompiledBound(Bound):
                 )
         definition = dataclasses.replace(self.definition, data={**old, **data})
         self.weights[:] = definition.weights(self._facts)
-        self._table = Table(definition.data.values())
-        self.tables[:] = self._table.words
+        self._tables = _tables_of(definition, self.chains + 1)
+        self._show_data()
         self.definition = definition
+
+    def _show_data(self) -> None:
+        self.tables[:] = [table.words for table in self._tables]
 
     def conditional(self, name: str) -> int:
         if name not in self.definition.conditional or self._weighted or self._weighs_terms:  # it knows no weights
@@ -178,6 +182,21 @@ class CompiledBound(Bound):
     def place_discrete(self, chain: int, values: np.ndarray) -> None:
         self._placed[chain] = values
         self._rows[chain, shells.DISCRETE] = address_of(values)
+
+
+def _tables_of(definition: CompiledDefinition, contexts: int) -> list[Table]:
+    """Lay out the data once for all contexts; for each, where there are gaps, which it fills in memory of its own."""
+    gaps = {name: definition.data[name].array for name in definition.missing}
+    if not gaps:
+        return [Table(definition.data.values())]
+    copies = {name: aligned(contexts, array.size, array.dtype)[:, : array.size] for name, array in gaps.items()}
+    tables = []
+    for k in range(contexts):
+        own = {name: copies[name][k].reshape(array.shape) for name, array in gaps.items()}
+        for name, array in own.items():
+            array[...] = gaps[name]
+        tables.append(Table(d._replace(array=own.get(n, d.array)) for n, d in definition.data.items()))
+    return tables
 
 
 def _rows_of(words: np.ndarray, rows: int) -> np.ndarray:

@@ -27,8 +27,10 @@ from nbinfer.model.compiled import CompiledBound
 from nbinfer.model.data import Datum, content_key
 from nbinfer.model.evaluate import Facts, check_shapes, retrying
 from nbinfer.model.layout import Layout
+from nbinfer.model.missing import index_of
 from nbinfer.model.points import Points
 from nbinfer.model.support.bounds import BoundsError, called
+from nbinfer.model.support.support import Support
 from nbinfer.model.total_size import Total, factor
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ class Definition(Points):
         Data entries that may hold NaN.
     learnt : tuple of str
         Data entries by which the density is differentiated, too.
+    imputed : mapping of str to Support
+        Of one missing value, by data entry: those that may have gaps, see `nbinfer.model.missing`.
     """
 
     name: str | None
@@ -77,6 +81,7 @@ class Definition(Points):
     total_size: Mapping[str, Total] = field(default_factory=dict)
     allow_nan: tuple[str, ...] = ()
     learnt: tuple[str, ...] = ()
+    imputed: Mapping[str, Support] = field(default_factory=dict)
 
     #: Whether functions see parameters and data by name.
     is_named: ClassVar[bool] = False
@@ -154,6 +159,22 @@ class Definition(Points):
         rows = [(p.name, str(p.support), f"shape {p.shape}") for p in self.parameters.values()]
         rows += [(name, "data", repr(datum)) for name, datum in self.data.items()]
         return rows + [(label, "function", getattr(python_function(f), "__name__", "?")) for label, f in self.labelled]
+
+    @property
+    def missing(self) -> dict[str, np.ndarray]:
+        """Of data entries with gaps, where these are, counted through all axes."""
+        indices = {name: index_of(name) for name in self.imputed}
+        return {name: self.data[index].array for name, index in indices.items() if index in self.data}
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """Data entries that vary: those that are learnt, then those with gaps."""
+        return (*self.learnt, *self.missing)
+
+    @property
+    def steady(self) -> tuple[int, ...]:
+        """Positions of arguments of the functions that are the same at all points: that of the data, without gaps."""
+        return () if self.missing else (1,)
 
     @property
     def feeds(self) -> dict[str, Feed]:

@@ -13,13 +13,15 @@ from nbinfer.arguments import words
 from nbinfer.errors import ModelError
 from nbinfer.model.bound import Bound
 from nbinfer.model.code.extras import conditionals
-from nbinfer.model.data import check_name, convert_all, replace
+from nbinfer.model.data import check_name
 from nbinfer.model.default import Default
 from nbinfer.model.definition import Definition
 from nbinfer.model.evaluate import check_arguments
 from nbinfer.model.layout import Layout
+from nbinfer.model.missing import laid_out, with_data
 from nbinfer.model.named import NamedDefinition
 from nbinfer.model.points import Points
+from nbinfer.model.support.support import Support
 from nbinfer.model.total_size import checked
 
 if TYPE_CHECKING:
@@ -77,6 +79,12 @@ class Model(Points, Default):
         function alone is that of the only variable.
     allow_nan : collection of str
         Data entries that may hold NaN.
+    missing : mapping of str to Support, optional
+        Data entries that may have gaps, and what a missing value may be: ``{"y": nb.positive()}``. Gaps are NaN, None,
+        and what the mask of a masked array hides. What ``y`` lacks is the parameter ``y_missing``, one value for each
+        gap, and ``d.y_missing_index`` has their places, counted through all axes; functions see ``d.y`` whole. The
+        support says the type of the entry: a discrete one makes it int64, any other float64. Without gaps there are
+        none of these. Bounds that are functions see NaN, or the least integer, in the gaps.
     name : str, optional
         For messages.
 
@@ -103,14 +111,15 @@ class Model(Points, Default):
         total_size: Mapping[str, Any] | float | list[Any] | None = None,
         conditional: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None,
         allow_nan: Collection[str] = (),
+        missing: Mapping[str, Support] | None = None,
         name: str | None = None,
     ) -> None:
         allowed = tuple(words("allow_nan", allow_nan))
-        layout = Layout(parameters)
+        layout, entries, imputed = laid_out(Layout(parameters), data, allowed, missing)
         definition = NamedDefinition(
             name=name,
             layout=layout,
-            data=convert_all(data, allowed),
+            data=entries,
             prior=prior if prior is None or callable(prior) else _functions(prior, "prior"),
             logp_function=logp,
             logp_grad=logp_grad,
@@ -119,14 +128,9 @@ class Model(Points, Default):
             derived=_functions(derived, "derived"),
             predict=_functions(predict, "predict"),
             allow_nan=allowed,
+            imputed=imputed,
         )
-        _check_functions(definition)
-        self.definition: Definition = dataclasses.replace(
-            definition,
-            conditional=conditionals(layout.parameters, conditional),
-            total_size=checked(total_size, definition.terms, definition.likelihood, definition.parameters),
-        )
-        self.definition.check_sizes()
+        self.definition: Definition = _checked(definition, conditional, total_size)
 
     @classmethod
     def of(cls, definition: Definition) -> Model:
@@ -188,6 +192,7 @@ class Model(Points, Default):
     conditional = _given("conditional", "Log densities of what depends on one element, by variable.")
     total_size = _given("total_size", "Number of observations that likelihood terms stand for, by term.")
     allow_nan = _given("allow_nan", "Data entries that may hold NaN.")
+    missing = _given("missing", "Of data entries with gaps, where these are, counted through all axes.")
 
     @property
     def data(self) -> dict[str, Any]:
@@ -209,8 +214,7 @@ class Model(Points, Default):
             New values by name. Runs that have begun keep the old ones, but for fits, which take them at the next
             iteration after a callback.
         """
-        data = replace(self.definition.data, new, self.allow_nan)
-        definition = dataclasses.replace(self.definition, data=data)
+        definition = with_data(self.definition, new)
         definition.check_sizes()
         self.definition = definition
 
@@ -293,6 +297,18 @@ def _functions(functions: Any, what: str) -> dict[str, Any]:
     if not isinstance(functions, Mapping):
         raise ModelError(f"{what} must map names to functions, got {type(functions).__name__}")
     return dict(functions)
+
+
+def _checked(definition: Definition, conditional: Any, total_size: Any) -> Definition:
+    """Check what was given, and return the definition with what refers to it."""
+    _check_functions(definition)
+    found = dataclasses.replace(
+        definition,
+        conditional=conditionals(definition.parameters, conditional),
+        total_size=checked(total_size, definition.terms, definition.likelihood, definition.parameters),
+    )
+    found.check_sizes()
+    return found
 
 
 def _check_functions(definition: Definition) -> None:
