@@ -27,7 +27,7 @@ from nbinfer.model.compiled import CompiledBound
 from nbinfer.model.data import Datum, content_key
 from nbinfer.model.evaluate import Facts, check_shapes, retrying
 from nbinfer.model.layout import Layout
-from nbinfer.model.missing import index_of
+from nbinfer.model.missing import check_scales, index_of
 from nbinfer.model.points import Points
 from nbinfer.model.support.bounds import BoundsError, called
 from nbinfer.model.support.support import Support
@@ -182,7 +182,8 @@ class Definition(Points):
         return {name: datum.feed for name, datum in self.data.items() if datum.feed is not None}
 
     def check_sizes(self) -> None:
-        """Raise ModelError if a total size is smaller than what there is of what a term is named after."""
+        """Raise ModelError if a total size is smaller than what there is of what a term is named after, or imputed."""
+        check_scales(self)
         for name, total in self.total_size.items():
             if name in self.named_prior and name in self.parameters:
                 factor(name, total, self.parameters[name].shape)

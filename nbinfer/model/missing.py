@@ -309,3 +309,96 @@ def filled(data: Any, missing: Mapping[str, Places], values: Mapping[str, Any]) 
         whole[name] = getattr(data, name).copy()
         whole[name].reshape(-1)[places] = values[parameter_of(name)]
     return data._replace(**{name: readonly(array) for name, array in whole.items()})
+
+
+def observed_cells(definition: Definition, name: str) -> NDArray[np.bool_] | None:
+    """Return which elements of an entry are observed, in its shape; None, if no element is missing.
+
+    Parameters
+    ----------
+    definition : Definition
+    name : str
+        Of the entry; of what is no entry nothing is missing.
+    """
+    places = definition.missing.get(name)
+    if places is None:
+        return None
+    cells = np.ones(definition.data[name].array.shape, bool)
+    cells.reshape(-1)[places] = False
+    return cells
+
+
+def shown(definition: Definition, name: str) -> NDArray[Any]:
+    """Return an entry for people: NaN where a value is missing, of integers, too.
+
+    Parameters
+    ----------
+    definition : Definition
+    name : str
+        Of the entry.
+    """
+    array = definition.data[name].array
+    cells = observed_cells(definition, name)
+    return array if cells is None else np.where(cells, array, np.nan)
+
+
+def axes(definition: Definition) -> tuple[dict[str, list[str]], dict[str, NDArray[Any]]]:
+    """Return names of the axes of missing values, and labels along them: where each belongs.
+
+    Parameters
+    ----------
+    definition : Definition
+
+    Returns
+    -------
+    dims : dict of str to list of str
+        By parameter: ``{"y_missing": ["y_missing_at"]}``.
+    coords : dict of str to ndarray
+        Integers, if the entry has one axis, else texts: ``"(3, 1)"``.
+    """
+    dims, coords = {}, {}
+    for name, places in definition.missing.items():
+        shape = definition.data[name].array.shape
+        dims[parameter_of(name)] = [f"{name}_missing_at"]
+        labels = [str(tuple(map(int, place))) for place in zip(*np.unravel_index(places, shape), strict=True)]
+        coords[f"{name}_missing_at"] = places if len(shape) == 1 else np.array(labels)
+    return dims, coords
+
+
+def without_missing(definition: Definition) -> Definition:
+    """Return a definition in which nothing is missing: what gaps hold is as good as any other value.
+
+    It is for what knows of data but their shapes, such as draws of the prior and predictions; its density is another.
+
+    Parameters
+    ----------
+    definition : Definition
+    """
+    missing = definition.missing
+    if not missing:
+        return definition
+    data, parameters = dict(definition.data), dict(definition.layout.parameters)
+    for name, places in missing.items():
+        array = data[name].array.copy()
+        support = parameters.pop(parameter_of(name)).support
+        array.reshape(-1)[places] = 0 if support.bounds else support.initial
+        data[name] = Datum(name, array, False)
+        del data[index_of(name)]
+    layout = Layout({name: p.support for name, p in parameters.items()})
+    return dataclasses.replace(definition, data=data, layout=layout, imputed={})
+
+
+def check_scales(definition: Definition) -> None:
+    """Raise ModelError if a likelihood term stands for more than its data, and has values that are missing.
+
+    Parameters
+    ----------
+    definition : Definition
+    """
+    for name in definition.total_size if definition.missing else ():
+        if name in definition.likelihood and (name in definition.missing or name not in definition.data):
+            lacking = name if name in definition.missing else next(iter(definition.missing))
+            raise ModelError(
+                f"total_size[{name!r}] scales a term in which values of {lacking!r} are missing: each would be as "
+                f"certain as several. Leave total_size out, or pass the observed values of {lacking!r} alone"
+            )

@@ -18,7 +18,7 @@ from nbinfer.model.default import Default
 from nbinfer.model.definition import Definition
 from nbinfer.model.evaluate import check_arguments
 from nbinfer.model.layout import Layout
-from nbinfer.model.missing import laid_out, with_data
+from nbinfer.model.missing import laid_out, shown, with_data
 from nbinfer.model.named import NamedDefinition
 from nbinfer.model.points import Points
 from nbinfer.model.support.support import Support
@@ -201,9 +201,9 @@ class Model(Points, Default):
 
     @property
     def observed(self) -> dict[str, np.ndarray]:
-        """Data entries that a likelihood term or a prediction is named after."""
-        data = self.definition.data
-        return {name: data[name].array for name in data if name in self.likelihood or name in self.predict}
+        """Data entries that a likelihood term or a prediction is named after; NaN, of integers, too, where one lacks."""
+        names = [name for name in self.definition.data if name in self.likelihood or name in self.predict]
+        return {name: shown(self.definition, name) for name in names}
 
     def set_data(self, **new: Any) -> None:
         """Exchange data for others of the same dtypes and numbers of dimensions; nothing is compiled anew.
