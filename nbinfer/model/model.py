@@ -201,7 +201,7 @@ class Model(Points, Default):
 
     @property
     def observed(self) -> dict[str, np.ndarray]:
-        """Data entries that a likelihood term or a prediction is named after; NaN, of integers, too, where one lacks."""
+        """Data entries that a likelihood term or a prediction is named after; NaN, also among integers, for a gap."""
         names = [name for name in self.definition.data if name in self.likelihood or name in self.predict]
         return {name: shown(self.definition, name) for name in names}
 
