@@ -15,7 +15,8 @@ from nbinfer.model.code import shells
 from nbinfer.model.code.code import Code
 from nbinfer.model.code.extras import conditional_entry, draw_entry
 from nbinfer.model.code.plan import N_SLOPES, SLOPES
-from nbinfer.model.data import Datum, Table
+from nbinfer.model.data import Datum
+from nbinfer.model.missing import tables_of
 
 if TYPE_CHECKING:
     from nbinfer.model.definition import CompiledDefinition
@@ -44,7 +45,7 @@ class CompiledBound(Bound):
         self._columns[: len(words)] = words
         self.weights = _rows_of(weights, chains + 1)
         self._constants = layout.constants
-        self._tables = _tables_of(definition, chains + 1)
+        self._tables = tables_of(definition, chains + 1)
         self.tables = _rows_of(self._tables[0].words, chains + 1)
         self._show_data()
         self._scratch = aligned(chains + 1, layout.scratch)
@@ -98,7 +99,7 @@ class CompiledBound(Bound):
                 )
         definition = dataclasses.replace(self.definition, data={**old, **data})
         self.weights[:] = definition.weights(self._facts)
-        self._tables = _tables_of(definition, self.chains + 1)
+        self._tables = tables_of(definition, self.chains + 1)
         self._show_data()
         self.definition = definition
 
@@ -182,21 +183,6 @@ class CompiledBound(Bound):
     def place_discrete(self, chain: int, values: np.ndarray) -> None:
         self._placed[chain] = values
         self._rows[chain, shells.DISCRETE] = address_of(values)
-
-
-def _tables_of(definition: CompiledDefinition, contexts: int) -> list[Table]:
-    """Lay out the data once for all contexts; for each, where there are gaps, which it fills in memory of its own."""
-    gaps = {name: definition.data[name].array for name in definition.missing}
-    if not gaps:
-        return [Table(definition.data.values())]
-    copies = {name: aligned(contexts, array.size, array.dtype)[:, : array.size] for name, array in gaps.items()}
-    tables = []
-    for k in range(contexts):
-        own = {name: copies[name][k].reshape(array.shape) for name, array in gaps.items()}
-        for name, array in own.items():
-            array[...] = gaps[name]
-        tables.append(Table(d._replace(array=own.get(n, d.array)) for n, d in definition.data.items()))
-    return tables
 
 
 def _rows_of(words: np.ndarray, rows: int) -> np.ndarray:

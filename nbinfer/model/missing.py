@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import mapping
-from nbinfer.compile import readonly
+from nbinfer.compile import aligned, readonly
 from nbinfer.errors import ModelError
-from nbinfer.model.data import Datum, convert, convert_all, entries_of, is_masked, is_pandas, replace
+from nbinfer.model.data import Datum, Table, convert, convert_all, entries_of, is_masked, is_pandas, replace
 from nbinfer.model.layout import Layout
 from nbinfer.model.support import supports
 from nbinfer.model.support.support import Support
@@ -309,6 +309,27 @@ def filled(data: Any, missing: Mapping[str, Places], values: Mapping[str, Any]) 
         whole[name] = getattr(data, name).copy()
         whole[name].reshape(-1)[places] = values[parameter_of(name)]
     return data._replace(**{name: readonly(array) for name, array in whole.items()})
+
+
+def tables_of(definition: Definition, contexts: int) -> list[Table]:
+    """Lay out the data once for all contexts; for each, where there are gaps, which it fills in memory of its own.
+
+    Parameters
+    ----------
+    definition : Definition
+    contexts : int
+    """
+    gaps = {name: definition.data[name].array for name in definition.missing}
+    if not gaps:
+        return [Table(definition.data.values())]
+    copies = {name: aligned(contexts, array.size, array.dtype)[:, : array.size] for name, array in gaps.items()}
+    tables = []
+    for k in range(contexts):
+        own = {name: copies[name][k].reshape(array.shape) for name, array in gaps.items()}
+        for name, array in own.items():
+            array[...] = gaps[name]
+        tables.append(Table(d._replace(array=own.get(n, d.array)) for n, d in definition.data.items()))
+    return tables
 
 
 def observed_cells(definition: Definition, name: str) -> NDArray[np.bool_] | None:
