@@ -29,6 +29,7 @@ def test_a_fit_imputes():
     np.testing.assert_array_equal(approx.sample_node(whole, more_replacements={"y": np.ones((1, 2))}), np.ones((1, 2)))
 
 
+@pytest.mark.nojit
 def test_the_number_of_missing_values_stands_still():
     with pytest.raises(ModelError, match=r"more_replacements changes how many.*y_missing has shape \(8,\).*\(0,\)"):
         nb.fit(5, method="advi", model=normal_model(), more_replacements={"y": np.zeros((10, 4))}, **quiet)
