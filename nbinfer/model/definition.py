@@ -26,8 +26,9 @@ from nbinfer.model.code.kinds import with_kinds
 from nbinfer.model.compiled import CompiledBound
 from nbinfer.model.data import Datum, content_key
 from nbinfer.model.evaluate import Facts, check_shapes, retrying
+from nbinfer.model.gaps import check_scales
 from nbinfer.model.layout import Layout
-from nbinfer.model.missing import check_scales, index_of
+from nbinfer.model.missing import index_of
 from nbinfer.model.points import Points
 from nbinfer.model.support.bounds import BoundsError, called
 from nbinfer.model.support.support import Support

@@ -17,8 +17,9 @@ from nbinfer.model.data import check_name
 from nbinfer.model.default import Default
 from nbinfer.model.definition import Definition
 from nbinfer.model.evaluate import check_arguments
+from nbinfer.model.gaps import shown
 from nbinfer.model.layout import Layout
-from nbinfer.model.missing import laid_out, shown, with_data
+from nbinfer.model.missing import laid_out, with_data
 from nbinfer.model.named import NamedDefinition
 from nbinfer.model.points import Points
 from nbinfer.model.support.support import Support

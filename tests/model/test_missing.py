@@ -14,7 +14,7 @@ from nbinfer.distributions import (
 )
 from nbinfer.errors import ModelError
 from nbinfer.model.code import generate, plan
-from nbinfer.model.missing import axes, observed_cells, without_missing
+from nbinfer.model.gaps import axes, observed_cells, observed_part, without_missing
 from tests.model.address import record, through_address
 from tests.model.gaps import NAN, PLACE, Y, exact, follows_calculus, likelihood, log_prior, small
 from tests.model.test_missing_families import imputing, prior
@@ -267,6 +267,12 @@ def test_what_others_ask_of_gaps():
     dims, coords = axes(definition)
     assert dims == {"y_missing": ["y_missing_at"]}
     assert list(coords["y_missing_at"]) == ["(0, 1)", "(1, 2)"]
+    values = np.arange(12.0).reshape(1, 2, 2, 3)
+    np.testing.assert_array_equal(observed_part(definition, "y", values), [[[0, 2, 3, 4], [6, 8, 9, 10]]])
+    np.testing.assert_array_equal(observed_part(definition, "likelihood", values), [[[0, 2, 3, 4], [6, 8, 9, 10]]])
+    assert observed_part(definition, "other", values[..., :1]).shape == (1, 2, 2, 1)
+    with pytest.raises(ModelError, match=r"likelihood 'y' has shape \(2, 1\), and its data.*\(2, 3\)"):
+        observed_part(definition, "y", values[..., :1])
     plain = without_missing(definition)
     assert (list(plain.parameters), list(plain.data), plain.missing) == (["mu", "s"], ["y"], {})
     np.testing.assert_array_equal(np.isfinite(plain.data["y"].array), np.ones(Y.shape))
