@@ -21,6 +21,7 @@ from nbinfer.compile.keys import sources
 from nbinfer.compile.python_functions import python_function
 from nbinfer.compile.store import Place
 from nbinfer.errors import ModelError
+from nbinfer.model.axes import Axes
 from nbinfer.model.bound import Bound
 from nbinfer.model.code.kinds import with_kinds
 from nbinfer.model.compiled import CompiledBound
@@ -61,6 +62,8 @@ class Definition(Points):
         Data entries that may hold NaN.
     learnt : tuple of str
         Data entries by which the density is differentiated, too.
+    axes : Axes
+        Names of axes, and labels along them.
     """
 
     name: str | None
@@ -77,6 +80,7 @@ class Definition(Points):
     total_size: Mapping[str, Total] = field(default_factory=dict)
     allow_nan: tuple[str, ...] = ()
     learnt: tuple[str, ...] = ()
+    axes: Axes = field(default_factory=Axes)
 
     #: Whether functions see parameters and data by name.
     is_named: ClassVar[bool] = False
@@ -110,6 +114,11 @@ class Definition(Points):
         """Functions of the density by name, in the order of their weights."""
         single = {"logp": self.logp_function, "prior": None if self.named_prior else self.prior}
         return {name: f for name, f in single.items() if f is not None} | self.terms
+
+    @property
+    def names_of_arrays(self) -> list[str]:
+        """Names of all that may have axes."""
+        return list({**self.parameters, **self.data, **self.derived, **self.predict, **self.terms})
 
     def called_piece(self, name: str) -> str:
         """Return how messages call a piece of the density."""
@@ -161,7 +170,9 @@ class Definition(Points):
         return {name: datum.feed for name, datum in self.data.items() if datum.feed is not None}
 
     def check_sizes(self) -> None:
-        """Raise ModelError if a total size is smaller than what there is of what a term is named after."""
+        """Raise ModelError if a total size is smaller than what there is, or axes do not fit parameters and data."""
+        whole = {name: d.array.shape if d.feed is None else d.shape_of_all for name, d in self.data.items()}
+        self.axes.check({name: p.shape for name, p in self.parameters.items()} | whole)
         for name, total in self.total_size.items():
             if name in self.named_prior and name in self.parameters:
                 factor(name, total, self.parameters[name].shape)
@@ -302,6 +313,7 @@ class CompiledDefinition(Definition):
     def bind(self, chains: int, weighted: bool = False) -> Bound:
         self.needs_all_data()
         facts = with_kinds(self, self.facts())
+        self.axes.check({name: shape for name, (shape, _) in facts.derived.items()})
         terms = {name: shape for name, shape in facts.terms.items() if name in self.likelihood}
         check_shapes(terms, {name: datum.array.shape for name, datum in self.data.items()}, self.parameters)
         return CompiledBound(self, chains, facts, weighted)

@@ -11,6 +11,7 @@ import numpy as np
 
 from nbinfer.arguments import words
 from nbinfer.errors import ModelError
+from nbinfer.model.axes import Axes
 from nbinfer.model.bound import Bound
 from nbinfer.model.code.extras import conditionals
 from nbinfer.model.data import check_name, convert_all, replace
@@ -77,6 +78,12 @@ class Model(Points, Default):
         function alone is that of the only variable.
     allow_nan : collection of str
         Data entries that may hold NaN.
+    dims : mapping of str to sequence of str, optional
+        Names of the axes of parameters, derived quantities, predictions and data: ``{"theta": ["school"]}``. Axes of
+        one name have one length.
+    coords : mapping of str to array_like, optional
+        Labels along axes, by their names: numbers, texts or dates, all different. Traces, tables and files have them;
+        the functions do not see them. An axis without any is numbered from 0.
     name : str, optional
         For messages.
 
@@ -103,6 +110,8 @@ class Model(Points, Default):
         total_size: Mapping[str, Any] | float | list[Any] | None = None,
         conditional: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None,
         allow_nan: Collection[str] = (),
+        dims: Mapping[str, str | Sequence[str]] | None = None,
+        coords: Mapping[str, Any] | None = None,
         name: str | None = None,
     ) -> None:
         allowed = tuple(words("allow_nan", allow_nan))
@@ -121,11 +130,7 @@ class Model(Points, Default):
             allow_nan=allowed,
         )
         _check_functions(definition)
-        self.definition: Definition = dataclasses.replace(
-            definition,
-            conditional=conditionals(layout.parameters, conditional),
-            total_size=checked(total_size, definition.terms, definition.likelihood, definition.parameters),
-        )
+        self.definition: Definition = _completed(definition, conditional, total_size, dims, coords)
         self.definition.check_sizes()
 
     @classmethod
@@ -188,6 +193,8 @@ class Model(Points, Default):
     conditional = _given("conditional", "Log densities of what depends on one element, by variable.")
     total_size = _given("total_size", "Number of observations that likelihood terms stand for, by term.")
     allow_nan = _given("allow_nan", "Data entries that may hold NaN.")
+    dims = _given("axes.dims", "Names of axes, by parameter, derived quantity, prediction or data entry.")
+    coords = _given("axes.coords", "Labels along axes, by their names.")
 
     @property
     def data(self) -> dict[str, Any]:
@@ -199,6 +206,15 @@ class Model(Points, Default):
         """Data entries that a likelihood term or a prediction is named after."""
         data = self.definition.data
         return {name: data[name].array for name in data if name in self.likelihood or name in self.predict}
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What its traces know beside draws: data, and names of axes; arguments of a `Trace`."""
+        whole = {name: datum for name, datum in self.definition.data.items() if datum.feed is None}
+        axes = self.definition.axes.of(n for n in self.definition.names_of_arrays if n in whole or n not in self.data)
+        observed = self.observed
+        constant = {name: datum.array for name, datum in whole.items() if name not in observed}
+        return {"observed_data": observed, "constant_data": constant, "dims": axes.dims, "coords": axes.coords}
 
     def set_data(self, **new: Any) -> None:
         """Exchange data for others of the same dtypes and numbers of dimensions; nothing is compiled anew.
@@ -285,6 +301,16 @@ class Model(Points, Default):
         cells = ("".join(f"<td>{html.escape(c)}</td>" for c in row) for row in self.definition.rows)
         rows = "".join(f"<tr>{row}</tr>" for row in cells)
         return f"<table><caption>{html.escape(repr(self).splitlines()[0])}</caption>{rows}</table>"
+
+
+def _completed(definition: Definition, conditional: Any, total_size: Any, dims: Any, coords: Any) -> Definition:
+    """Return a definition with what speaks of its parameters, data and functions."""
+    return dataclasses.replace(
+        definition,
+        conditional=conditionals(definition.parameters, conditional),
+        total_size=checked(total_size, definition.terms, definition.likelihood, definition.parameters),
+        axes=Axes.given(dims, coords, definition.names_of_arrays),
+    )
 
 
 def _functions(functions: Any, what: str) -> dict[str, Any]:

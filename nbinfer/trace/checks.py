@@ -25,6 +25,11 @@ def adopted(group: str, values: Mapping[str, ArrayLike] | None) -> Arrays:
     return arrays
 
 
+def plain(group: str, values: Mapping[str, ArrayLike] | None) -> Arrays:
+    """Return the arrays of a group of data, of any shape."""
+    return {name: array_of(f"{group}[{name!r}]", value) for name, value in mapping(group, values).items()}
+
+
 def common_shape(groups: str, *mappings: Arrays) -> tuple[int, int] | tuple[None, None]:
     """Return the number of chains and of rows that all arrays have, or None twice if there is no array."""
     shapes = {name: array.shape[:2] for mapping in mappings for name, array in mapping.items()}

@@ -82,6 +82,7 @@ def joined(traces: Sequence[Trace]) -> Trace:
         warmup_posterior=warm.group(lambda trace: trace.warmup_posterior),
         warmup_sample_stats=warm.group(lambda trace: trace.warmup_sample_stats),
         observed_data=_union([trace.observed_data for trace in traces]),
+        constant_data=_union([trace.constant_data for trace in traces]),
         draws_done=kept.done,
         tune_done=warm.done,
         chain_ids=numbers,
@@ -138,11 +139,12 @@ def _require_alike(traces: Sequence[Trace]) -> None:
             shape, other = array.shape[2:], trace.posterior[name].shape[2:]
             if shape != other:
                 raise ValueError(f"variable {name!r} must have the same shape in all traces, got {shape} and {other}")
-    seen: dict[str, NDArray[Any]] = {}
-    for trace in traces:
-        for name, data in trace.observed_data.items():
-            if not _same(seen.setdefault(name, data), data):
-                raise ValueError(f"observed data {name!r} must be the same in all traces; these saw different data")
+    for group in ("observed", "constant"):
+        seen: dict[str, NDArray[Any]] = {}
+        for trace in traces:
+            for name, data in getattr(trace, f"{group}_data").items():
+                if not _same(seen.setdefault(name, data), data):
+                    raise ValueError(f"{group} data {name!r} must be the same in all traces; these saw different data")
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -131,6 +131,9 @@ class Store(ABC):
             Words of a chain follow one another. Chains should not share a cache line: their workers write all the time.
         """
 
+    def name_axes(self, dims: Mapping[str, Sequence[str]], coords: Mapping[str, Any]) -> None:  # noqa: B027 - memory leaves it to the trace
+        """Take over, before anything else is asked for, what axes of variables are called, and labels along them."""
+
     def describe(self, trace: Trace) -> None:  # noqa: B027 - memory leaves it to the trace
         """Take over what a trace of the run knows beside draws: data, attributes, numbers of chains, metric, report."""
 

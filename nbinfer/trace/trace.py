@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nbinfer.arguments import array as array_of
-from nbinfer.arguments import flag, instance, mapping, words
-from nbinfer.trace.checks import Arrays, adopted, common_shape, counts, fitted, numbers, schema_attributes
+from nbinfer.arguments import flag, instance, mapping
+from nbinfer.trace.axes import checked
+from nbinfer.trace.checks import adopted, common_shape, counts, fitted, numbers, plain, schema_attributes
 from nbinfer.trace.merge import joined
 from nbinfer.trace.metric import Metric
 from nbinfer.trace.names import UnknownNameError, has, listed, unknown
@@ -41,8 +42,8 @@ class Trace(Reader):
         Statistics of each draw.
     warmup_posterior, warmup_sample_stats : mapping of str to ndarray, optional
         The same of the warm-up.
-    observed_data : mapping of str to ndarray, optional
-        Data of the model.
+    observed_data, constant_data : mapping of str to ndarray, optional
+        Data of the model: what is observed, and what else the density knows.
     draws_done, tune_done : ndarray of int, shape (chain,), optional
         Finished rows of each chain. Rows from there on should hold `nbinfer.trace.fill_value`. Default: all.
     chain_ids : sequence of int, optional
@@ -52,16 +53,18 @@ class Trace(Reader):
     interrupted : bool
         Whether the run was stopped before all chains were finished.
     dims : mapping of str to sequence of str, optional
-        Names of the axes of variables after chain and draw, for `to_arviz`.
+        Names of the axes of variables, after chain and draw, and of data.
     coords : mapping of str to sequence, optional
-        Labels along named axes, for `to_arviz`.
+        Labels along named axes: numbers, texts or dates.
     metric : Metric or tuple of Metric, optional
         What the chains' metrics were in the end.
 
     Attributes
     ----------
-    posterior, sample_stats, warmup_posterior, warmup_sample_stats, observed_data : dict of str to ndarray
-        The groups, named as in the ArviZ schema.
+    posterior, sample_stats, warmup_posterior, warmup_sample_stats : dict of str to ndarray
+        Draws and their statistics, named as in the ArviZ schema.
+    observed_data, constant_data : dict of str to ndarray
+        Data of the model.
     draws_done, tune_done : ndarray of int, shape (chain,)
         Finished draws and warm-up iterations of each chain.
     chain_ids : list of int
@@ -104,6 +107,7 @@ class Trace(Reader):
         warmup_posterior: Mapping[str, ArrayLike] | None = None,
         warmup_sample_stats: Mapping[str, ArrayLike] | None = None,
         observed_data: Mapping[str, ArrayLike] | None = None,
+        constant_data: Mapping[str, ArrayLike] | None = None,
         draws_done: ArrayLike | None = None,
         tune_done: ArrayLike | None = None,
         chain_ids: Sequence[int] | None = None,
@@ -117,10 +121,8 @@ class Trace(Reader):
         self.sample_stats = adopted("sample_stats", sample_stats)
         self.warmup_posterior = adopted("warmup_posterior", warmup_posterior)
         self.warmup_sample_stats = adopted("warmup_sample_stats", warmup_sample_stats)
-        self.observed_data: Arrays = {
-            name: array_of(f"observed_data[{name!r}]", data)
-            for name, data in mapping("observed_data", observed_data).items()
-        }
+        self.observed_data = plain("observed_data", observed_data)
+        self.constant_data = plain("constant_data", constant_data)
         chains, draws = common_shape("posterior and sample_stats", self.posterior, self.sample_stats)
         warm_chains, tune = common_shape("the warm-up groups", self.warmup_posterior, self.warmup_sample_stats)
         if chains is None:
@@ -134,8 +136,11 @@ class Trace(Reader):
         self.chain_ids, self.interrupted = numbers(chain_ids, chains), flag("interrupted", interrupted)
         self.attrs = schema_attributes() | dict(mapping("attrs", attrs))
         self.report, self.metric = None, metric
-        self.dims: dict[str, list[str]] = {name: words("dims", axes) for name, axes in mapping("dims", dims).items()}
-        self.coords: dict[str, Any] = dict(mapping("coords", coords))
+        shapes = {
+            name: array.shape for data in (self.constant_data, self.observed_data) for name, array in data.items()
+        }
+        shapes |= {name: array.shape[2:] for name, array in self.posterior.items()}
+        self.dims, self.coords = checked(dims, coords, shapes)
 
     def __len__(self) -> int:
         return int(self.draws_done[self._last])

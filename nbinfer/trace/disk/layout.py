@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from nbinfer.errors import BackendError
 from nbinfer.trace.disk.space import Extent
@@ -123,19 +123,22 @@ class Draft:
             made.attrs["dtype"] = "bool"
         return Extent(made.id.get_offset() or 0, shape, kind)
 
-    def labels(self, group: str, name: str, values: Any) -> Extent | None:
-        """Declare a dimension with labels; return its place if they are numbers that are still to be written."""
-        values = np.asarray(values)
+    def labels(self, group: str, name: str, values: NDArray[Any]) -> tuple[Extent, NDArray[Any]] | None:
+        """Declare a dimension with labels; return their place and the numbers still to be written there."""
         if name in self._group(group):
             return None
-        if values.dtype.kind in "iuf":
-            extent = self.dataset(group, name, [name], values.shape, values.dtype)
+        dates = values.dtype.kind == "M"
+        numbers = values.astype("M8[ns]").astype(np.int64) if dates else values
+        if numbers.dtype.kind in "biuf":
+            extent = self.dataset(group, name, [name], numbers.shape, numbers.dtype)
         else:
             texts = [str(value) for value in values.tolist()]
             self._group(group).create_dataset(name, data=texts, dtype=self._h5.string_dtype(), track_order=True)
-            extent = None
-        self._group(group)[name].make_scale(name)
-        return extent
+        made = self._group(group)[name]
+        if dates:
+            made.attrs["units"], made.attrs["calendar"] = "nanoseconds since 1970-01-01", "proleptic_gregorian"
+        made.make_scale(name)
+        return (extent, numbers) if numbers.dtype.kind in "biuf" else None
 
     def describe(self, group: str, attrs: Mapping[str, Any]) -> None:
         """Write attributes of a group."""

@@ -14,7 +14,7 @@ from nbinfer.trace import about
 from nbinfer.trace.disk import notes
 from nbinfer.trace.disk.layout import STATE, Contents, contents
 from nbinfer.trace.disk.places import ARRAYS, check_places
-from nbinfer.trace.disk.shown import arrays_shown
+from nbinfer.trace.disk.shown import DATA, arrays_shown
 from nbinfer.trace.disk.space import Space
 from nbinfer.trace.disk.store import NOTES, TRACE
 from nbinfer.trace.rows import Counts
@@ -48,9 +48,9 @@ def load(where: Path) -> Trace:
 def _trace(found: Contents, space: Space, known: Mapping[str, Any]) -> Trace:
     tune_done, draws_done = _counts(found, space, known)
     groups: dict[str, Any] = arrays_shown(space, found.extents, tune_done, draws_done)
+    groups |= {group: {n: space.array(e) for n, e in found.extents.get(group, {}).items()} for group in DATA}
     trace = Trace(
         **groups,
-        observed_data={name: space.array(extent) for name, extent in found.extents.get("observed_data", {}).items()},
         draws_done=draws_done,
         tune_done=tune_done,
         **about.arguments_of(known),

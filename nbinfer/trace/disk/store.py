@@ -30,11 +30,12 @@ from nbinfer.arguments import path_of
 from nbinfer.errors import BackendError
 from nbinfer.trace import about
 from nbinfer.trace.arviz import group_attributes
+from nbinfer.trace.axes import axes_of, labels_along
 from nbinfer.trace.disk import notes
 from nbinfer.trace.disk.layout import SIZES, STATE, VERSION, Draft, contents, update_attributes
 from nbinfer.trace.disk.lock import Lock
 from nbinfer.trace.disk.places import ARRAYS, check_places, places_of
-from nbinfer.trace.disk.shown import DRAWN, arrays_shown
+from nbinfer.trace.disk.shown import DATA, DRAWN, arrays_shown
 from nbinfer.trace.disk.space import Extent, Space
 from nbinfer.trace.names import listed
 from nbinfer.trace.store import Store
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 #: Of our own in the group of words: the texts, and whether the run came to its end.
 NOTES, FINISHED = "notes", "finished"
 
-_GROUPS = {*DRAWN, "observed_data", STATE}
+_GROUPS = {*DRAWN, *DATA, STATE}
 
 #: The text about the trace.
 TRACE = "trace"
@@ -210,8 +211,12 @@ class HDF5Store(Store):
         """Return one array, shape (chain, row, *shape), part of the file."""
         if name in self.groups[group]:
             return self.groups[group][name]
-        axes = ["chain", "draw", *self._axes(name, len(shape))]
+        axes = ["chain", "draw", *axes_of(name, len(shape), self._dims)]
         return self._made(group, name, axes, (self.chains, self.rows_in(group), *shape), dtype)
+
+    def name_axes(self, dims: Mapping[str, Sequence[str]], coords: Mapping[str, Any]) -> None:
+        """Take over what axes are called, and labels along them."""
+        self._dims, self._coords = dict(dims), dict(coords)
 
     def words(self, name: str, count: int) -> NDArray[np.int64]:
         """Return words of each chain, part of the file, which begin on a cache line."""
@@ -227,8 +232,9 @@ class HDF5Store(Store):
         """Take over what a trace knows beside its draws, and before `ready` its data."""
         self.notes[TRACE] = about.text_of(trace)
         if self._draft is not None:
-            for name, data in trace.observed_data.items():
-                self._fixed("observed_data", name, data)
+            for group in DATA:
+                for name, data in getattr(trace, group).items():
+                    self._fixed(group, name, data)
 
     def ready(self) -> None:
         """Give the file its name."""
@@ -297,9 +303,9 @@ class HDF5Store(Store):
             raise BackendError(f"{self.path} has no {name!r} in {group}, and nothing can be added to it any more.")
         for axis, count in zip(axes, shape, strict=True):
             if labelled or axis == "chain":
-                labels = self._coords.get(axis, np.arange(count))
-                extent = self._draft.labels(group, axis, labels)
-                if extent is not None:
+                numbers = self._draft.labels(group, axis, labels_along(axis, count, self._coords))
+                if numbers is not None:
+                    extent, labels = numbers
                     written = self._space.array(extent)
                     written[...] = labels
                     self._chain_labels += [written] if axis == "chain" else []
@@ -308,16 +314,11 @@ class HDF5Store(Store):
         self.groups[group][name] = self._space.array(extent)
         return self.groups[group][name]
 
-    def _axes(self, name: str, count: int) -> list[str]:
-        """Return the names of a variable's own axes, as ArviZ gives them."""
-        given = list(self._dims.get(name, ()))
-        return given + [f"{name}_dim_{k}" for k in range(len(given), count)]
-
     def _fixed(self, group: str, name: str, values: Any) -> None:
         """Write an array that no draw changes."""
         array = np.asarray(values)
         if name not in self.groups[group]:
-            self._made(group, name, self._axes(name, array.ndim), array.shape, array.dtype)[...] = array
+            self._made(group, name, axes_of(name, array.ndim, self._dims), array.shape, array.dtype)[...] = array
 
     def _complete(self, draft: Draft) -> None:
         """Write what is known once all arrays are: attributes, labels of chains, texts."""
