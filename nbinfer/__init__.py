@@ -53,7 +53,7 @@ from nbinfer.model.support.supports import (
     upper,
 )
 from nbinfer.streaming import GeneratorAdapter, Minibatch, align_minibatches, generator
-from nbinfer.trace import HDF5, MultiTrace, SQLite, Text, Trace, load, merge_traces, trace_cov
+from nbinfer.trace import HDF5, MultiTrace, SQLite, Text, Trace, TraceGroup, from_arviz, load, merge_traces, trace_cov
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import check_grad, custom_vjp, grad, value_and_grad
@@ -166,6 +166,7 @@ __all__ = [
     "TestFunction",
     "Text",
     "Trace",
+    "TraceGroup",
     "Tracker",
     "__version__",
     "adadelta",
@@ -186,6 +187,7 @@ __all__ = [
     "find_hessian",
     "find_map",
     "fit",
+    "from_arviz",
     "generator",
     "get_data",
     "grad",

@@ -39,6 +39,12 @@ def common_shape(groups: str, *mappings: Arrays) -> tuple[int, int] | tuple[None
     return (int(found[0][0]), int(found[0][1])) if found else (None, None)
 
 
+def rows_of(trace: Any) -> int:
+    """Return how many rows the arrays of a trace have, or how far its chains have come if there are none."""
+    _, rows = common_shape("posterior and sample_stats", trace.posterior, trace.sample_stats)
+    return int(trace.draws_done.max()) if rows is None else rows
+
+
 def counts(name: str, done: ArrayLike | None, chains: int, rows: int | None) -> Counts:
     """Return the finished rows of each chain; all `rows` by default, any number where there are no arrays."""
     finished = np.asarray(np.full(chains, rows or 0) if done is None else array_of(name, done))
@@ -50,12 +56,11 @@ def counts(name: str, done: ArrayLike | None, chains: int, rows: int | None) -> 
     return np.asarray(finished, np.int64)
 
 
-def numbers(chain_ids: Sequence[int] | None, chains: int) -> list[int]:
-    """Return the number of each chain."""
-    given = range(chains) if chain_ids is None else several("chain_ids", chain_ids)
-    ids = [whole_number("chain_ids", n, 0) for n in given]
-    if len(ids) != chains or len(set(ids)) != chains:
-        raise ValueError(f"chain_ids must be {chains} different integers, got {ids}")
+def numbers(given: Sequence[int] | None, count: int, name: str = "chain_ids") -> list[int]:
+    """Return the number of each chain, or of each of something else."""
+    ids = [whole_number(name, n, 0) for n in (range(count) if given is None else several(name, given))]
+    if len(ids) != count or len(set(ids)) != count:
+        raise ValueError(f"{name} must be {count} different integers, got {ids[:20]}{'...' * (len(ids) > 20)}")
     return ids
 
 
