@@ -140,6 +140,17 @@ def _declare_fill(group: Any, done: Counts) -> None:
             variable.encoding["_FillValue"] = fill_value(variable.dtype)
 
 
+def attributes_of(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a group as they were before a file had them."""
+    found = {name: _unpacked(value) for name, value in attrs.items() if name != KEPT}
+    found |= about.from_text(str(attrs.get(KEPT, "{}")))
+    return found
+
+
+def _unpacked(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+
+
 def _storable(attrs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes in types that a netCDF file can hold."""
     return {name: _plain(value) for name, value in attrs.items() if value is not None}

@@ -41,3 +41,20 @@ def labels_along(axis: str, count: int, coords: Mapping[str, Any]) -> NDArray[An
     """Return the labels along an axis: those given, else numbers from 0 on."""
     labels = coords.get(axis)
     return np.arange(count) if labels is None else np.asarray(labels)
+
+
+def not_by_custom(dims: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return names of axes without those that they would have anyway."""
+    found = {}
+    for name, given in dims.items():
+        axes, custom = list(given), axes_of(name, len(given), {})
+        while axes and axes[-1] == custom[len(axes) - 1]:
+            axes.pop()
+        if axes:
+            found[name] = axes
+    return found
+
+
+def is_count(labels: NDArray[Any]) -> bool:
+    """Tell whether labels are no more than an axis has without any."""
+    return labels.dtype.kind in "iu" and np.array_equal(labels, np.arange(len(labels)))

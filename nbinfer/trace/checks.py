@@ -39,6 +39,21 @@ def common_shape(groups: str, *mappings: Arrays) -> tuple[int, int] | tuple[None
     return (int(found[0][0]), int(found[0][1])) if found else (None, None)
 
 
+def sizes(
+    drawn: Sequence[Arrays], warm: Sequence[Arrays], draws_done: ArrayLike | None
+) -> tuple[int, int | None, int | None]:
+    """Return the number of chains, and of rows after warm-up and in it; None where there are no arrays."""
+    chains, draws = common_shape("posterior and sample_stats", *drawn)
+    warm_chains, tune = common_shape("the warm-up groups", *warm)
+    if chains is None:
+        chains = warm_chains if draws_done is None else len(np.atleast_1d(draws_done))
+    if not chains:
+        raise ValueError("posterior must hold at least one array with at least one chain, got none")
+    if warm_chains not in (None, chains):
+        raise ValueError(f"all groups must have {chains} chains like posterior, the warm-up has {warm_chains}")
+    return chains, draws, tune
+
+
 def rows_of(trace: Any) -> int:
     """Return how many rows the arrays of a trace have, or how far its chains have come if there are none."""
     _, rows = common_shape("posterior and sample_stats", trace.posterior, trace.sample_stats)

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from nbinfer.arguments import path_of
 from nbinfer.errors import NbinferWarning, unseen
-from nbinfer.trace import about
-from nbinfer.trace.arviz import DATA, DRAWN, KEPT, WARM_UP, WITH_DATA, required
-from nbinfer.trace.axes import axes_of
+from nbinfer.trace.arviz import DATA, DRAWN, WARM_UP, WITH_DATA, attributes_of, required
+from nbinfer.trace.axes import is_count, not_by_custom
 from nbinfer.trace.checks import rows_of
 from nbinfer.trace.disk.layout import STATE
 from nbinfer.trace.disk.load import load
@@ -137,10 +136,9 @@ class _Part:
                 self._take(name, variable, leading)
         axes = {axis for of in self.dims.values() for axis in of}
         self.coords = {axis: _labels(dataset.coords[axis].values) for axis in axes if axis in dataset.coords}
-        self.coords = {axis: v for axis, v in self.coords.items() if not _is_count(v)}
+        self.coords = {axis: v for axis, v in self.coords.items() if not is_count(v)}
         self.labels = {axis: dataset.coords[axis].values for axis in leading if axis in dataset.coords}
-        self.attrs = {n: value.item() if isinstance(value, np.generic) else value for n, value in dataset.attrs.items()}
-        self.attrs |= about.from_text(self.attrs.pop(KEPT, "{}"))
+        self.attrs = attributes_of(dataset.attrs)
 
     def _take(self, group: str, variable: Any, leading: Sequence[str]) -> None:
         missing = [axis for axis in leading if axis not in variable.dims]
@@ -152,11 +150,7 @@ class _Part:
         ordered = variable.transpose(*leading, ...)
         name, axes = str(variable.name), [str(axis) for axis in ordered.dims[len(leading) :]]
         self.values[name] = _as_stored(ordered.values, variable.encoding)
-        custom = axes_of(name, len(axes), {})
-        while axes and axes[-1] == custom[len(axes) - 1]:
-            axes.pop()
-        if axes:
-            self.dims[name] = axes
+        self.dims |= not_by_custom({name: axes})
 
     def numbers(self, axis: str) -> list[int] | None:
         """Return the numbers of chains or draws; None if they have no numbers."""
@@ -178,7 +172,7 @@ class _Part:
 
 
 def _trace(parts: Mapping[str, _Part], of_all: Mapping[str, Any]) -> Trace:
-    attrs = parts["posterior"].attrs | about.from_text(of_all.get(KEPT, "{}"))
+    attrs = parts["posterior"].attrs | attributes_of(of_all)
     done, interrupted = attrs.pop("draws_done", None), bool(attrs.pop("interrupted", False))
     known = [parts[name] for name in (*DRAWN, *WARM_UP, *DATA) if name in parts]
     arrays: dict[str, Any] = {name: parts[name].values for name in (*DRAWN, *WARM_UP, *DATA) if name in parts}
@@ -209,11 +203,6 @@ def _as_stored(array: NDArray[Any], encoding: Mapping[str, Any]) -> NDArray[Any]
 def _labels(labels: NDArray[Any]) -> NDArray[Any]:
     texts = labels.dtype.kind in "OT" and all(isinstance(label, str) for label in labels.tolist())
     return np.array(labels.tolist(), np.str_) if texts else labels
-
-
-def _is_count(labels: NDArray[Any]) -> bool:
-    """Tell whether labels are no more than an axis has without any."""
-    return labels.dtype.kind in "iu" and np.array_equal(labels, np.arange(len(labels)))
 
 
 def _say_left_out(what: str, names: Sequence[str]) -> None:

@@ -169,6 +169,11 @@ class Store(ABC):
         """Whether the run came to its end, and `close` was told so."""
         return False
 
+    @property
+    def file(self) -> Any:
+        """What takes groups for the trace of the run, once it is finished; None: memory does."""
+        return None
+
     def extended(self, draws: int) -> Store:
         """Return a store with what is in this one, and room for more draws; this one is used no more.
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from nbinfer.arguments import array as array_of
 from nbinfer.arguments import flag, instance, mapping
 from nbinfer.trace.axes import checked
-from nbinfer.trace.checks import adopted, common_shape, counts, fitted, numbers, plain, rows_of, schema_attributes
+from nbinfer.trace.checks import adopted, counts, fitted, numbers, plain, rows_of, schema_attributes, sizes
 from nbinfer.trace.groups import TraceGroup, check_fit, chosen_groups
 from nbinfer.trace.merge import joined
 from nbinfer.trace.metric import Metric
@@ -121,14 +121,8 @@ class Trace(Passing):
         self.warmup_sample_stats = adopted("warmup_sample_stats", warmup_sample_stats)
         self.observed_data = plain("observed_data", observed_data)
         self.constant_data = plain("constant_data", constant_data)
-        chains, draws = common_shape("posterior and sample_stats", self.posterior, self.sample_stats)
-        warm_chains, tune = common_shape("the warm-up groups", self.warmup_posterior, self.warmup_sample_stats)
-        if chains is None:
-            chains = warm_chains if draws_done is None else len(np.atleast_1d(draws_done))
-        if not chains:
-            raise ValueError("posterior must hold at least one array with at least one chain, got none")
-        if warm_chains not in (None, chains):
-            raise ValueError(f"all groups must have {chains} chains like posterior, the warm-up has {warm_chains}")
+        drawn, warm = (self.posterior, self.sample_stats), (self.warmup_posterior, self.warmup_sample_stats)
+        chains, draws, tune = sizes(drawn, warm, draws_done)
         self.draws_done = counts("draws_done", draws_done, chains, draws)
         self.tune_done = counts("tune_done", tune_done, chains, tune)
         self.chain_ids, self.interrupted = numbers(chain_ids, chains), flag("interrupted", interrupted)
@@ -272,6 +266,10 @@ class Trace(Passing):
         if self._file is not None:
             group = self._file.add(group, overwrite)
         self.groups[group.kind] = group
+
+    def lies_in(self, file: GroupFile | None) -> None:
+        """Have groups that are added go to a file, too."""
+        self._file = file
 
     def append(self, other: Trace) -> None:
         """Continue the chains with the draws of another trace.

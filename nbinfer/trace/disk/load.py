@@ -12,11 +12,15 @@ import numpy as np
 from nbinfer.errors import BackendError
 from nbinfer.trace import about
 from nbinfer.trace.disk import notes
-from nbinfer.trace.disk.layout import STATE, Contents, contents
+from nbinfer.trace.disk.appended import GroupFile
+from nbinfer.trace.disk.beside import groups_of
+from nbinfer.trace.disk.contents import Contents, contents
+from nbinfer.trace.disk.layout import NOTES, STATE
+from nbinfer.trace.disk.overlay import mend
 from nbinfer.trace.disk.places import ARRAYS, check_places
 from nbinfer.trace.disk.shown import DATA, arrays_shown
 from nbinfer.trace.disk.space import Space
-from nbinfer.trace.disk.store import NOTES, TRACE
+from nbinfer.trace.disk.store import TRACE
 from nbinfer.trace.rows import Counts
 from nbinfer.trace.store import DONE, SKIPPED, MemoryStore
 from nbinfer.trace.trace import Trace
@@ -30,6 +34,7 @@ def load(where: Path) -> Trace:
             + (f"; {where}.part is one that is being made, or was left by a run that ended before its first draw."
                if Path(f"{where}.part").exists() else ".")
         )  # fmt: skip
+    mend(where)
     found = contents(where)
     with open(where, "rb") as file:
         space = Space(file, mmap.ACCESS_READ)
@@ -40,7 +45,10 @@ def load(where: Path) -> Trace:
                 raise BackendError(
                     f"{where} holds the state of a run without draws, a fit maybe; nbinfer.resume goes on with it."
                 )
-            return _trace(found, space, about.from_text(texts[TRACE]))
+            trace = _trace(found, space, about.from_text(texts[TRACE]))
+            trace.groups = groups_of(found, space)
+            trace.lies_in(GroupFile(where.absolute(), found.run_id))
+            return trace
         except (KeyError, ValueError, TypeError) as error:
             raise BackendError(f"{where} is damaged: {error}.") from error
 

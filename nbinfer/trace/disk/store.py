@@ -32,20 +32,22 @@ from nbinfer.trace import about
 from nbinfer.trace.arviz import group_attributes
 from nbinfer.trace.axes import axes_of, labels_along
 from nbinfer.trace.disk import notes
-from nbinfer.trace.disk.layout import SIZES, STATE, VERSION, Draft, contents, update_attributes
+from nbinfer.trace.disk.appended import GroupFile
+from nbinfer.trace.disk.beside import declared, groups_of, kept
+from nbinfer.trace.disk.contents import BESIDE, contents
+from nbinfer.trace.disk.layout import FINISHED, NOTES, SIZES, STATE, VERSION, Draft, update_attributes
 from nbinfer.trace.disk.lock import Lock
+from nbinfer.trace.disk.overlay import mend
 from nbinfer.trace.disk.places import ARRAYS, check_places, places_of
 from nbinfer.trace.disk.shown import DATA, DRAWN, arrays_shown
 from nbinfer.trace.disk.space import Extent, Space
+from nbinfer.trace.groups import TraceGroup
 from nbinfer.trace.names import listed
 from nbinfer.trace.store import Store
 
 if TYPE_CHECKING:
     from nbinfer.trace.rows import Counts
     from nbinfer.trace.trace import Trace
-
-#: Of our own in the group of words: the texts, and whether the run came to its end.
-NOTES, FINISHED = "notes", "finished"
 
 _GROUPS = {*DRAWN, *DATA, STATE}
 
@@ -120,7 +122,7 @@ class HDF5Store(Store):
         self._overwrite, self._dims, self._coords = overwrite, dict(dims or {}), dict(coords or {})
         try:
             self._part.unlink(missing_ok=True)  # of a run that ended while it made its file
-            self._draft = Draft(self._part, {"nbinfer_file_version": VERSION})
+            self._draft = Draft.new(self._part, {"nbinfer_file_version": VERSION})
             self._open(self._part)
         except BaseException:
             self._part.unlink(missing_ok=True)
@@ -133,6 +135,7 @@ class HDF5Store(Store):
         self.notes: dict[str, str] = {}
         self.extents: dict[str, dict[str, Extent]] = defaultdict(dict)
         self._loose: Mapping[str, Mapping[str, Any]] = {}
+        self.beside: dict[str, TraceGroup] = {}
         self._chain_labels: list[NDArray[Any]] = []
         self._places = "{}"
         self._part = Path(f"{self.path}.part")
@@ -162,6 +165,7 @@ class HDF5Store(Store):
             raise FileNotFoundError(
                 f"path: there is no file {where}; a run that ended before its first draw leaves none."
             )
+        mend(where)
         lock = Lock(where)
         try:
             found = contents(where)
@@ -171,9 +175,10 @@ class HDF5Store(Store):
             Store.__init__(store, *(found.sizes[name] for name in SIZES))
             store._begin(where, lock, found.run_id)
             store._open(where)
-            store.extents |= found.extents
-            store._loose = found.loose
-            for group, extents in found.extents.items():
+            store.beside = groups_of(found, store._space)
+            store.extents |= {group: extents for group, extents in found.extents.items() if group not in BESIDE}
+            store._loose = {group: arrays for group, arrays in found.loose.items() if group not in BESIDE}
+            for group, extents in store.extents.items():
                 store.groups[group] |= {name: store._space.array(extent) for name, extent in extents.items()}
             store.notes |= notes.read(store.groups[STATE][NOTES], where)
             store._places = store.notes.pop(ARRAYS, "{}")
@@ -235,6 +240,7 @@ class HDF5Store(Store):
             for group in DATA:
                 for name, data in getattr(trace, group).items():
                     self._fixed(group, name, data)
+            self.beside = dict(trace.groups)
 
     def ready(self) -> None:
         """Give the file its name."""
@@ -271,6 +277,11 @@ class HDF5Store(Store):
     def is_finished(self) -> bool:
         """Whether the run came to its end."""
         return bool(self.groups[STATE][FINISHED][0])
+
+    @property
+    def file(self) -> GroupFile:
+        """What takes groups for the trace of the run."""
+        return GroupFile(self.path, self.run_id)
 
     def close(self, finished: bool = True) -> None:
         """Write what the run has left, and let others write to the file."""
@@ -329,6 +340,9 @@ class HDF5Store(Store):
         draft.describe("/", {"run_id": self.run_id, "creation_library_language": "Python"})
         draft.describe(STATE, {name: getattr(self, name) for name in SIZES})
         self._made(STATE, FINISHED, ["finished_word"], (1,), np.int64, labelled=False)[0] = 0
+        for of_draws in self.beside.values():
+            for extent, array in declared(draft, of_draws):
+                self._space.array(extent)[...] = array
         self._places = places_of(self.extents)
         room = notes.room_for(len(self._packed) + self._growth)
         memory = self._made(STATE, NOTES, ["notes_byte"], (room,), np.uint8, labelled=False)
@@ -376,6 +390,7 @@ class HDF5Store(Store):
             coords=known.get("coords"), lock=self._lock,
         )  # fmt: skip
         new.run_id = self.run_id
+        new.beside = dict(self.beside) if draws == self.draws else kept(self.beside, self.path)
         new.notes |= self.notes
         with new.made():
             for group, arrays in self.groups.items():
