@@ -54,6 +54,7 @@ from nbinfer.model.support.supports import (
 )
 from nbinfer.streaming import GeneratorAdapter, Minibatch, align_minibatches, generator
 from nbinfer.trace import HDF5, MultiTrace, SQLite, Text, Trace, TraceGroup, from_arviz, load, merge_traces, trace_cov
+from nbinfer.trace.passing import COMPUTED as _COMPUTED
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import check_grad, custom_vjp, grad, value_and_grad
@@ -234,6 +235,14 @@ _ROOMS |= dict.fromkeys(
     ("sample_posterior_predictive", "sample_ppc", "sample_ppc_w", "simulate"),
     "predictive",
 )
+
+
+def _compute(*args: Any) -> None:
+    """Do what `Trace.compute` promises, in a room that is imported when first asked for."""
+    importlib.import_module("nbinfer.predictive.computed").compute(*args)
+
+
+_COMPUTED.append(_compute)
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -14,13 +14,14 @@ from nbinfer.trace.rows import Counts
 
 if TYPE_CHECKING:
     from nbinfer.diagnostics import Summary
+    from nbinfer.model import Model
     from nbinfer.trace.trace import Trace
 
 #: What makes steps of a trace. It knows steps, which know traces: it comes here by itself.
 SETTLED: list[Callable[[Any, int | None, dict[str, Any]], Any]] = []
 
-#: What evaluates functions at the draws of a trace, of a model. It comes here by itself, too.
-COMPUTED: list[Callable[..., dict[str, NDArray[Any]]]] = []
+#: What evaluates functions at the draws of a trace. It runs as chains do, and comes here, too.
+COMPUTED: list[Callable[..., None]] = []
 
 
 class Passing(Reader):
@@ -82,6 +83,62 @@ class Passing(Reader):
         (4, 200, 2)
         """
         return SETTLED[0](self, chain, options)
+
+    def compute(
+        self,
+        model: Model,
+        functions: Mapping[str, Callable[..., Any]] | str | Sequence[str] | None = None,
+        *,
+        overwrite: bool = False,
+        dims: Mapping[str, Sequence[str]] | None = None,
+        random_seed: Any = None,
+        cores: int | None = None,
+        progressbar: bool = True,
+    ) -> None:
+        """Evaluate functions at every draw and add what comes of it to the variables.
+
+        Functions are compiled and run on all cores. A derived quantity that a run has not stored is the same here, bit
+        for bit.
+
+        Parameters
+        ----------
+        model : Model
+            That of the trace; what is computed with its data are those that it has now.
+        functions : mapping of str to callable, str or sequence of str, optional
+            By name ``f(p, d)``, which returns a number or an array of one shape; or names of the model's derived
+            quantities. Default: all of these that the trace lacks. Functions may take a generator, ``f(p, d, rng)``.
+        overwrite : bool
+            Whether variables of the same names are replaced; never those of parameters.
+        dims : mapping of str to sequence of str, optional
+            Names of the new variables' axes, as of `Model`. Labels are those of the trace and the model.
+        random_seed : None, int, SeedSequence or Generator
+            For functions that take a generator.
+        cores : int, optional
+            Threads at most. Default: as many as there are cores. No result depends on it.
+        progressbar : bool
+            Whether to show progress.
+
+        Raises
+        ------
+        ValueError, ModelError
+            If a name is taken or unknown, the trace is of another model, or shapes do not fit; nothing is added then.
+        Exception
+            What a function raises, with a note at which draw.
+
+        See Also
+        --------
+        Trace.add_values : Arrays that are there already.
+
+        Examples
+        --------
+        >>> import nbinfer as nb
+        >>> model = nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * p.x**2)
+        >>> trace = nb.sample(model, 500, random_seed=1)
+        >>> trace.compute(model, {"square": lambda p, d: p.x**2})
+        >>> bool((trace["square"] == trace["x"] ** 2).all())
+        True
+        """
+        COMPUTED[0](self, model, functions, overwrite, dims, random_seed, cores, progressbar)
 
     # Passing it on
 
