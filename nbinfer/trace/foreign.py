@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 
 from nbinfer.arguments import path_of
 from nbinfer.errors import NbinferWarning, unseen
+from nbinfer.trace import about
 from nbinfer.trace.arviz import DATA, DRAWN, WARM_UP, WITH_DATA, attributes_of, required
 from nbinfer.trace.axes import is_count, not_by_custom
 from nbinfer.trace.checks import rows_of
-from nbinfer.trace.disk.layout import STATE
-from nbinfer.trace.disk.load import load
+from nbinfer.trace.disk import notes
+from nbinfer.trace.disk.layout import NOTES, SIZES, STATE
+from nbinfer.trace.disk.load import counts, load
+from nbinfer.trace.disk.store import TRACE
 from nbinfer.trace.groups import KINDS, TraceGroup
 from nbinfer.trace.names import listed
-from nbinfer.trace.rows import fill_value
+from nbinfer.trace.rows import as_far_as, fill_value
 from nbinfer.trace.trace import Trace
 
 
@@ -28,7 +31,8 @@ def from_arviz(source: Any) -> Trace:
     """Make a trace of a result of ArviZ or xarray, with all groups that a trace can have.
 
     What `Trace.to_arviz` has made comes back as it was: arrays with their types, names and labels of axes, attributes,
-    chains of unequal length, groups. Only metric and report stay behind; `Trace.save` keeps these.
+    chains of unequal length, groups. Only metric and report stay behind; a file of `Trace.save` or of a run has these,
+    whether it is loaded or read by xarray.
 
     Parameters
     ----------
@@ -72,7 +76,7 @@ def from_arviz(source: Any) -> Trace:
     strange = [name for name in groups if name not in {"/", STATE, *DRAWN, *WARM_UP, *DATA, *of_groups}]
     _say_left_out("groups", strange)
     parts = {name: _Part(name, dataset) for name, dataset in groups.items() if name not in ("/", STATE, *strange)}
-    trace = _trace(parts, groups["/"].attrs if "/" in groups else {})
+    trace = _of_run(parts, groups.get(STATE)) or _trace(parts, groups["/"].attrs if "/" in groups else {})
     for kind in KINDS:
         if kind in parts:
             trace.add_group(parts[kind].group(parts.get(kind + WITH_DATA), parts["posterior"]))
@@ -169,6 +173,26 @@ class _Part:
             dims=self.dims | (data.dims if data else {}), coords=self.coords | (data.coords if data else {}),
             data=data.values if data else None,
         )  # fmt: skip
+
+
+def _of_run(parts: Mapping[str, _Part], state: Any) -> Trace | None:
+    """Return the trace of a file of ours that xarray has read, unless somebody has taken some of it since."""
+    if state is None or NOTES not in state.data_vars:
+        return None
+    known = about.from_text(notes.read(np.ascontiguousarray(state[NOTES].values), Path("source"))[TRACE])
+    sizes = {name: int(state.attrs[name]) for name in SIZES}
+    if any(
+        a.shape[:2] != (sizes["chains"], sizes["draws"] // sizes["thin"]) for a in parts["posterior"].values.values()
+    ):
+        return None
+    tune_done, draws_done = counts(sizes, state["progress"].values if "progress" in state.data_vars else None, known)
+    arrays: dict[str, Any] = {name: parts[name].values for name in DATA if name in parts}
+    for name in (*DRAWN, *WARM_UP):
+        done = tune_done if name in WARM_UP else draws_done
+        arrays[name] = {n: as_far_as(a.copy(), done) for n, a in parts[name].values.items()} if name in parts else {}
+    trace = Trace(**arrays, draws_done=draws_done, tune_done=tune_done, **about.arguments_of(known))
+    trace.report = about.report_of(known, trace)
+    return trace
 
 
 def _trace(parts: Mapping[str, _Part], of_all: Mapping[str, Any]) -> Trace:

@@ -177,6 +177,21 @@ def test_a_file_of_ours_is_loaded(tmp_path):
     same(found, trace, attrs=False)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("kwargs", [{}, {"done": [10, 7, 4], "interrupted": True}])
+def test_xarray_may_read_a_file_of_ours(tmp_path, engine, kwargs):
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip({"netcdf4": "netCDF4"}.get(engine, engine))
+    trace = full(**kwargs)
+    trace.save(tmp_path / "trace.nc")
+    with xarray.open_datatree(tmp_path / "trace.nc", engine=engine) as tree:
+        found = from_arviz(tree.load())
+        some = from_arviz(tree.isel(draw=slice(0, 4)).load())
+    same(found, trace, attrs=False)
+    assert found.attrs == trace.attrs
+    assert some["mu"].shape == (3, 4)
+
+
 def test_thinned_groups_keep_their_draws():
     trace = full()
     tree = trace.to_arviz()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbinfer.errors import BackendError
 from nbinfer.trace import about
@@ -54,7 +55,8 @@ def load(where: Path) -> Trace:
 
 
 def _trace(found: Contents, space: Space, known: Mapping[str, Any]) -> Trace:
-    tune_done, draws_done = _counts(found, space, known)
+    place = found.extents[STATE].get("progress")
+    tune_done, draws_done = counts(found.sizes, None if place is None else space.array(place), known)
     groups: dict[str, Any] = arrays_shown(space, found.extents, tune_done, draws_done)
     groups |= {group: {n: space.array(e) for n, e in found.extents.get(group, {}).items()} for group in DATA}
     trace = Trace(
@@ -67,10 +69,10 @@ def _trace(found: Contents, space: Space, known: Mapping[str, Any]) -> Trace:
     return trace
 
 
-def _counts(found: Contents, space: Space, known: Mapping[str, Any]) -> tuple[Counts, Counts]:
+def counts(
+    sizes: Mapping[str, int], progress: NDArray[np.int64] | None, known: Mapping[str, Any]
+) -> tuple[Counts, Counts]:
     """Return the finished rows of warm-up and after it: counted by the chains, or saved with a trace."""
-    progress = found.extents[STATE].get("progress")
     if progress is None:
         return np.array(known["tune_done"], np.int64), np.array(known["draws_done"], np.int64)
-    lines = space.array(progress)
-    return MemoryStore(**found.sizes).finished(lines[:, DONE].copy(), lines[:, SKIPPED].copy())
+    return MemoryStore(**sizes).finished(progress[:, DONE].copy(), progress[:, SKIPPED].copy())
