@@ -53,7 +53,8 @@ from nbinfer.model.support.supports import (
     upper,
 )
 from nbinfer.streaming import GeneratorAdapter, Minibatch, align_minibatches, generator
-from nbinfer.trace import HDF5, MultiTrace, SQLite, Text, Trace, load, merge_traces, trace_cov
+from nbinfer.trace import HDF5, MultiTrace, SQLite, Text, Trace, TraceGroup, from_arviz, load, merge_traces, trace_cov
+from nbinfer.trace.passing import COMPUTED as _COMPUTED
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import check_grad, custom_vjp, grad, value_and_grad
@@ -166,6 +167,7 @@ __all__ = [
     "TestFunction",
     "Text",
     "Trace",
+    "TraceGroup",
     "Tracker",
     "__version__",
     "adadelta",
@@ -186,6 +188,7 @@ __all__ = [
     "find_hessian",
     "find_map",
     "fit",
+    "from_arviz",
     "generator",
     "get_data",
     "grad",
@@ -232,6 +235,14 @@ _ROOMS |= dict.fromkeys(
     ("sample_posterior_predictive", "sample_ppc", "sample_ppc_w", "simulate"),
     "predictive",
 )
+
+
+def _compute(*args: Any) -> None:
+    """Do what `Trace.compute` promises, in a room that is imported when first asked for."""
+    importlib.import_module("nbinfer.predictive.computed").compute(*args)
+
+
+_COMPUTED.append(_compute)
 
 
 def __getattr__(name: str) -> Any:

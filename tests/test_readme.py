@@ -25,6 +25,7 @@ EXAMPLES = [
     "".join(blocks("docs/variational.md", "python")),
     "".join(blocks("docs/files.md", "python")),
     "".join(blocks("docs/prediction.md", "python")),
+    "".join(blocks("docs/names.md", "python")),
     blocks("docs/coming-from-pymc.md", "python")[1],
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -82,11 +83,25 @@ def read(trace: Any) -> Run:
     return Run(posterior, done, tuple(range(len(done)) if chain_ids is None else map(int, chain_ids)))
 
 
-def labels(name: str, shape: tuple[int, ...]) -> list[str]:
-    """Name the entries of a variable: ``mu``, ``theta[0]``, ``omega[1,2]``."""
+def labels(name: str, shape: tuple[int, ...], along: Sequence[Sequence[Any]] | None = None) -> list[str]:
+    """Name the entries of a variable: ``mu``, ``theta[0]``, ``omega[1,2]``; by labels along axes ``theta[a, b]``."""
     if not shape:
         return [name]
-    return [f"{name}[{','.join(map(str, index))}]" for index in np.ndindex(*shape)]
+    if along is None:
+        return [f"{name}[{','.join(map(str, index))}]" for index in np.ndindex(*shape)]
+    return [f"{name}[{', '.join(map(_shown, label))}]" for label in itertools.product(*along)]
+
+
+def along(trace: Any, name: str, shape: tuple[int, ...]) -> list[Sequence[Any]] | None:
+    """Return the labels along the axes of a variable, numbers where there are none; None if no axis has any."""
+    coords = getattr(trace, "coords", {})
+    axes = [*getattr(trace, "dims", {}).get(name, ()), *[None] * len(shape)][: len(shape)]
+    given = {k: coords[axis] for k, axis in enumerate(axes) if axis in coords and len(coords[axis]) == shape[k]}
+    return [given.get(k, range(n)) for k, n in enumerate(shape)] if given else None
+
+
+def _shown(label: Any) -> str:
+    return str(np.datetime_as_string(label, "auto")) if isinstance(label, np.datetime64) else str(label)
 
 
 def measure_run(

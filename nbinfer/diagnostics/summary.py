@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from nbinfer.arguments import between, choice, words
 from nbinfer.diagnostics.measure import Measure
-from nbinfer.diagnostics.quantities import cut_note, labels, measure_run, read
+from nbinfer.diagnostics.quantities import along, cut_note, labels, measure_run, read
 from nbinfer.diagnostics.rhat import largest_rhat
 
 _KINDS = ("all", "stats", "diagnostics")
@@ -34,6 +34,9 @@ class Summary:
         Monte Carlo standard errors of the means, which decide how many digits are shown.
     notes : sequence of str
         What a reader must know besides; shown under the table.
+    along : mapping of str to sequence, optional
+        For variables with labels along their axes these, axis by axis. Rows have them in their names; numbers in their
+        place are understood, too, unless a label is such a number.
 
     Attributes
     ----------
@@ -49,13 +52,17 @@ class Summary:
         shapes: dict[str, tuple[int, ...]],
         mcse: np.ndarray,
         notes: Sequence[str] = (),
+        along: Mapping[str, Any] | None = None,
     ) -> None:
         self.columns = tuple(data)
-        self.rows = tuple(label for name, shape in shapes.items() for label in labels(name, shape))
+        named = {name: labels(name, shape, (along or {}).get(name)) for name, shape in shapes.items()}
+        self.rows = tuple(label for of_one in named.values() for label in of_one)
         self.notes = tuple(notes)
         self._data = data
         self._mcse = mcse
-        self._places: dict[str, tuple[int, tuple[int, ...]]] = {label: (i, ()) for i, label in enumerate(self.rows)}
+        numbered = [label for name, shape in shapes.items() for label in labels(name, shape)]
+        self._places: dict[str, tuple[int, tuple[int, ...]]] = {label: (i, ()) for i, label in enumerate(numbered)}
+        self._places |= {label: (i, ()) for i, label in enumerate(self.rows)}
         start = 0
         for name, shape in shapes.items():
             self._places[name] = (start, shape)
@@ -219,9 +226,10 @@ def summary(
     chosen = {"all": stats | diagnostics, "stats": stats, "diagnostics": diagnostics}[kind]
     data = {column: np.array(chosen[column]) for column in order if column in chosen}
     shapes = {name: m.records.shape for name, m in measured.items()}
-    rows = [label for name, shape in shapes.items() for label in labels(name, shape)]
+    axes = {name: along(trace, name, shape) for name, shape in shapes.items()}
+    rows = [label for name, shape in shapes.items() for label in labels(name, shape, axes[name])]
     notes = [note for note in (cut_note(run), _finite_note(rows, records["finite"])) if note]
-    return Summary(data, shapes, mcse, notes)
+    return Summary(data, shapes, mcse, notes, axes)
 
 
 def _finite_note(rows: Sequence[str], finite: np.ndarray) -> str | None:

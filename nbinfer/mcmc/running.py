@@ -100,6 +100,8 @@ class Running(Task[Trace]):
             self._hand_on(last=True)
         try:
             self._sampling.close(trace, "error" if self.error else ended)
+            if self._before is None:
+                trace.lies_in(self._sampling.store.file)
         except Exception as error:
             self.error = self.error or error
 

@@ -118,6 +118,7 @@ class Sampling:
         self._check_starts(points, gradient)
         self.draws, self.store = draws, store(len(numbers), tune, draws)
         with self.store.made():
+            self.store.name_axes(model.dims, model.coords)
             self.chains = self._made(self.store.words)
             parts = (None if part[0] is None else np.array(part) for part in zip(*points, strict=True))
             self.chains.begin(slice(None), *parts, may_climb=climb and jitter and start is None)
@@ -194,7 +195,7 @@ class Sampling:
             sample_stats=groups["sample_stats"],
             warmup_posterior=self._of_warm_up(groups["warmup_posterior"], tuned),
             warmup_sample_stats=self._of_warm_up(groups["warmup_sample_stats"], tuned),
-            observed_data=self._model.observed,
+            **self._model.shown,
             draws_done=draws_done,
             tune_done=tune_done,
             chain_ids=self.numbers,

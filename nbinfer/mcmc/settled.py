@@ -14,7 +14,7 @@ from nbinfer.mcmc.metric.low_rank import SMALL
 from nbinfer.mcmc.metric.potential import QuadPotential, QuadPotentialDiag, QuadPotentialFull
 from nbinfer.trace.metric import Metric
 from nbinfer.trace.names import listed
-from nbinfer.trace.trace import SETTLED
+from nbinfer.trace.passing import SETTLED
 
 _KINDS: dict[str, type[NUTS] | type[HamiltonianMC]] = {"nuts": NUTS, "hmc": HamiltonianMC}
 

@@ -21,12 +21,13 @@ from nbinfer.compile.keys import sources
 from nbinfer.compile.python_functions import python_function
 from nbinfer.compile.store import Place
 from nbinfer.errors import ModelError
+from nbinfer.model.axes import Axes
 from nbinfer.model.bound import Bound
 from nbinfer.model.code.kinds import with_kinds
 from nbinfer.model.compiled import CompiledBound
 from nbinfer.model.data import Datum, content_key
 from nbinfer.model.evaluate import Facts, check_shapes, retrying
-from nbinfer.model.gaps import check_scales
+from nbinfer.model.gaps import axes, check_scales
 from nbinfer.model.layout import Layout
 from nbinfer.model.missing import index_of
 from nbinfer.model.points import Points
@@ -66,6 +67,8 @@ class Definition(Points):
         Data entries by which the density is differentiated, too.
     imputed : mapping of str to Support
         Of one missing value, by data entry: those that may have gaps, see `nbinfer.model.missing`.
+    axes : Axes
+        Names of axes, and labels along them.
     """
 
     name: str | None
@@ -83,6 +86,7 @@ class Definition(Points):
     allow_nan: tuple[str, ...] = ()
     learnt: tuple[str, ...] = ()
     imputed: Mapping[str, Support] = field(default_factory=dict)
+    axes: Axes = field(default_factory=Axes)
 
     #: Whether functions see parameters and data by name.
     is_named: ClassVar[bool] = False
@@ -116,6 +120,16 @@ class Definition(Points):
         """Functions of the density by name, in the order of their weights."""
         single = {"logp": self.logp_function, "prior": None if self.named_prior else self.prior}
         return {name: f for name, f in single.items() if f is not None} | self.terms
+
+    @property
+    def named_axes(self) -> Axes:
+        """Names of axes and labels along them, those of missing values among them."""
+        return axes(self)
+
+    @property
+    def names_of_arrays(self) -> list[str]:
+        """Names of all that may have axes."""
+        return list({**self.parameters, **self.data, **self.derived, **self.predict, **self.terms})
 
     def called_piece(self, name: str) -> str:
         """Return how messages call a piece of the density."""
@@ -183,8 +197,10 @@ class Definition(Points):
         return {name: datum.feed for name, datum in self.data.items() if datum.feed is not None}
 
     def check_sizes(self) -> None:
-        """Raise ModelError if a total size is smaller than what there is of what a term is named after, or imputed."""
+        """Raise ModelError if a total size is too small, or of what is imputed; or axes fit no parameters and data."""
         check_scales(self)
+        whole = {name: d.array.shape if d.feed is None else d.shape_of_all for name, d in self.data.items()}
+        self.axes.check({name: p.shape for name, p in self.parameters.items()} | whole)
         for name, total in self.total_size.items():
             if name in self.named_prior and name in self.parameters:
                 factor(name, total, self.parameters[name].shape)
@@ -325,6 +341,7 @@ class CompiledDefinition(Definition):
     def bind(self, chains: int, weighted: bool = False) -> Bound:
         self.needs_all_data()
         facts = with_kinds(self, self.facts())
+        self.axes.check({name: shape for name, (shape, _) in facts.derived.items()})
         terms = {name: shape for name, shape in facts.terms.items() if name in self.likelihood}
         check_shapes(terms, {name: datum.array.shape for name, datum in self.data.items()}, self.parameters)
         return CompiledBound(self, chains, facts, weighted)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.errors import ModelError
+from nbinfer.model.axes import Axes
 from nbinfer.model.data import Datum
 from nbinfer.model.layout import Layout
 from nbinfer.model.missing import index_of, parameter_of
@@ -81,27 +82,28 @@ def shown(definition: Definition, name: str) -> NDArray[Any]:
     return array if cells is None else np.where(cells, array, np.nan)
 
 
-def axes(definition: Definition) -> tuple[dict[str, list[str]], dict[str, NDArray[Any]]]:
-    """Return names of the axes of missing values, and labels along them: where each belongs.
+def axes(definition: Definition) -> Axes:
+    """Return names of axes and labels along them, with those of missing values: where each belongs.
+
+    The axis of ``y_missing`` is ``y_missing_at``. Its labels are those of ``y`` there, or numbers where there are none;
+    texts, ``"(Lund, 3)"``, if ``y`` has several axes.
 
     Parameters
     ----------
     definition : Definition
-
-    Returns
-    -------
-    dims : dict of str to list of str
-        By parameter: ``{"y_missing": ["y_missing_at"]}``.
-    coords : dict of str to ndarray
-        Integers, if the entry has one axis, else texts: ``"(3, 1)"``.
     """
-    dims, coords = {}, {}
+    given = definition.axes
+    dims, coords = dict(given.dims), dict(given.coords)
     for name, places in definition.missing.items():
-        shape = definition.data[name].array.shape
-        dims[parameter_of(name)] = [f"{name}_missing_at"]
-        labels = [str(tuple(map(int, place))) for place in zip(*np.unravel_index(places, shape), strict=True)]
-        coords[f"{name}_missing_at"] = places if len(shape) == 1 else np.array(labels)
-    return dims, coords
+        axis, shape = f"{name}_missing_at", definition.data[name].array.shape
+        if parameter_of(name) in dims:
+            continue
+        dims[parameter_of(name)] = dims[index_of(name)] = (axis,)
+        names, index = given.dims.get(name, ("",) * len(shape)), np.unravel_index(places, shape)
+        labels = [given.coords[n][at] if n in given.coords else at for n, at in zip(names, index, strict=True)]
+        texts = [f"({', '.join(map(str, place))})" for place in zip(*labels, strict=True)]
+        coords[axis] = labels[0] if len(shape) == 1 else np.array(texts)
+    return Axes(dims, coords)
 
 
 def without_missing(definition: Definition) -> Definition:

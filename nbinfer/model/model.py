@@ -11,6 +11,7 @@ import numpy as np
 
 from nbinfer.arguments import words
 from nbinfer.errors import ModelError
+from nbinfer.model.axes import Axes
 from nbinfer.model.bound import Bound
 from nbinfer.model.code.extras import conditionals
 from nbinfer.model.data import check_name
@@ -86,6 +87,12 @@ class Model(Points, Default):
         gap, and ``d.y_missing_index`` has their places, counted through all axes; functions see ``d.y`` whole. The
         support says the type of the entry: a discrete one makes it int64, any other float64. Without gaps there are
         none of these. Bounds that are functions see NaN, or the least integer, in the gaps.
+    dims : mapping of str to sequence of str, optional
+        Names of the axes of parameters, derived quantities, predictions and data: ``{"theta": ["school"]}``. Axes of
+        one name have one length.
+    coords : mapping of str to array_like, optional
+        Labels along axes, by their names: numbers, texts or dates, all different. Traces, tables and files have them;
+        the functions do not see them. An axis without any is numbered from 0.
     name : str, optional
         For messages.
 
@@ -113,6 +120,8 @@ class Model(Points, Default):
         conditional: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None,
         allow_nan: Collection[str] = (),
         missing: Mapping[str, Support] | None = None,
+        dims: Mapping[str, str | Sequence[str]] | None = None,
+        coords: Mapping[str, Any] | None = None,
         name: str | None = None,
     ) -> None:
         allowed = tuple(words("allow_nan", allow_nan))
@@ -131,7 +140,7 @@ class Model(Points, Default):
             allow_nan=allowed,
             imputed=imputed,
         )
-        self.definition: Definition = _checked(definition, conditional, total_size)
+        self.definition: Definition = _completed(definition, conditional, total_size, dims, coords)
 
     @classmethod
     def of(cls, definition: Definition) -> Model:
@@ -194,6 +203,8 @@ class Model(Points, Default):
     total_size = _given("total_size", "Number of observations that likelihood terms stand for, by term.")
     allow_nan = _given("allow_nan", "Data entries that may hold NaN.")
     missing = _given("missing", "Of data entries with gaps, where these are, counted through all axes.")
+    dims = _given("named_axes.dims", "Names of axes, by parameter, derived quantity, prediction or data entry.")
+    coords = _given("named_axes.coords", "Labels along axes, by their names.")
 
     @property
     def data(self) -> dict[str, Any]:
@@ -205,6 +216,17 @@ class Model(Points, Default):
         """Data entries that a likelihood term or a prediction is named after; NaN, also among integers, for a gap."""
         names = [name for name in self.definition.data if name in self.likelihood or name in self.predict]
         return {name: shown(self.definition, name) for name in names}
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What its traces know beside draws: data, and names of axes; arguments of a `Trace`."""
+        whole = {name: datum for name, datum in self.definition.data.items() if datum.feed is None}
+        axes = self.definition.named_axes.of(
+            n for n in self.definition.names_of_arrays if n in whole or n not in self.data
+        )
+        observed = self.observed
+        constant = {name: datum.array for name, datum in whole.items() if name not in observed}
+        return {"observed_data": observed, "constant_data": constant, "dims": axes.dims, "coords": axes.coords}
 
     def set_data(self, **new: Any) -> None:
         """Exchange data for others of the same dtypes and numbers of dimensions; nothing is compiled anew.
@@ -292,24 +314,25 @@ class Model(Points, Default):
         return f"<table><caption>{html.escape(repr(self).splitlines()[0])}</caption>{rows}</table>"
 
 
+def _completed(definition: Definition, conditional: Any, total_size: Any, dims: Any, coords: Any) -> Definition:
+    """Check what was given, and return the definition with what speaks of its parameters, data and functions."""
+    _check_functions(definition)
+    found = dataclasses.replace(
+        definition,
+        conditional=conditionals(definition.parameters, conditional),
+        total_size=checked(total_size, definition.terms, definition.likelihood, definition.parameters),
+        axes=Axes.given(dims, coords, definition.names_of_arrays),
+    )
+    found.check_sizes()
+    return found
+
+
 def _functions(functions: Any, what: str) -> dict[str, Any]:
     if functions is None:
         return {}
     if not isinstance(functions, Mapping):
         raise ModelError(f"{what} must map names to functions, got {type(functions).__name__}")
     return dict(functions)
-
-
-def _checked(definition: Definition, conditional: Any, total_size: Any) -> Definition:
-    """Check what was given, and return the definition with what refers to it."""
-    _check_functions(definition)
-    found = dataclasses.replace(
-        definition,
-        conditional=conditionals(definition.parameters, conditional),
-        total_size=checked(total_size, definition.terms, definition.likelihood, definition.parameters),
-    )
-    found.check_sizes()
-    return found
 
 
 def _check_functions(definition: Definition) -> None:

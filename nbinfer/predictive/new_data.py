@@ -60,7 +60,7 @@ def check_reading(
     functions: Mapping[str, Callable[..., Any]],
     label: Callable[[str], str],
     values: Mapping[str, Any],
-) -> None:
+) -> dict[str, tuple[int, ...]]:
     """Run functions once with new data, and see that they read no entry that should have been given, too.
 
     An entry that is as long as another was that is now of another length belongs with that one.
@@ -77,6 +77,11 @@ def check_reading(
     values : mapping
         Of all parameters.
 
+    Returns
+    -------
+    shapes : dict of str to tuple of int
+        Of the new entries and of what the functions return.
+
     Raises
     ------
     ModelError
@@ -85,16 +90,18 @@ def check_reading(
         If an entry holds an index that is out of range.
     """
     left = _left_behind(old, new, given)
+    shapes = {name: new.data[name].array.shape for name in given}
     for name, f in functions.items():
         p, data = new.arguments(values)
         rng = [np.random.Generator(np.random.Philox(key=5))] if takes_generator(f) else []
         try:
-            call(f, p, _guarded(data, left, label(name)), *rng)
+            shapes[name] = np.shape(call(f, p, _guarded(data, left, label(name)), *rng))
         except IndexError as error:
             message = index_message(error, {entry: new.data[entry] for entry in given})
             if message:
                 raise IndexError(f"{label(name)}: {message}") from None
             raise
+    return shapes
 
 
 def _left_behind(old: Definition, new: Definition, given: Mapping[str, Any]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.errors import ModelError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.model.definition import Definition
@@ -29,6 +30,7 @@ def sample_posterior_predictive(
     progressbar: bool = True,
     cores: int | None = None,
     data: Mapping[str, Any] | None = None,
+    coords: Mapping[str, Any] | None = None,
 ) -> TraceGroup:
     """Predict what is observed, once at each draw of every chain.
 
@@ -52,6 +54,9 @@ def sample_posterior_predictive(
     data : mapping of str to array_like, optional
         New values of some of the model's data, of the same types and numbers of dimensions and of any lengths. Only
         what the predictions read need be given.
+    coords : mapping of str to array_like, optional
+        Labels along axes of the new data and of what is predicted for them, by the names in the model's ``dims``.
+        Without any, axes that keep their length keep the model's labels; others are numbered.
 
     Returns
     -------
@@ -64,7 +69,8 @@ def sample_posterior_predictive(
     ------
     ModelError
         If the model predicts nothing; if the trace is of another model; if a prediction has another shape than the data
-        of its name, or another one at some draw than at the first; if new data are of another type, or lack an entry.
+        of its name, or another one at some draw than at the first; if new data are of another type, or lack an entry,
+        or labels do not fit.
     IndexError
         If new data hold an index that is out of range.
     CompileError
@@ -95,16 +101,23 @@ def sample_posterior_predictive(
     definition = own if data is None else with_new_data(own, data)
     draws = draws_of(own, trace)
     items = draws.items()
+    axes = own.axes
     if data is not None:
-        check_reading(own, definition, data, functions, label_in(own), draws.point(*items[["row", "draw"]][0]))
+        shapes = check_reading(own, definition, data, functions, label_in(own), draws.point(*items[["row", "draw"]][0]))
+        axes = axes.replaced(shapes, coords)
+    elif coords is not None:
+        raise ModelError("coords are labels of new data, and no data are given; those of the model are its own")
     key, fixed = key_for(random_seed), definition.data if data is None else data
     values, done = predicted(definition, draws, functions, items, draws.places, key, progressbar, cores, fixed)
     if not done.all():
         say_interrupted(done, "draws were predicted from; the others hold nbinfer.trace.fill_value")
+    axes = axes.of([*functions, *(data or ())])
     return TraceGroup(
         "posterior_predictive" if data is None else "predictions",
         {name: draws.by_chain(array) for name, array in values.items()},
         chain_ids=draws.chain_ids,
+        dims=axes.dims,
+        coords=axes.coords,
         attrs={} if done.all() else {"interrupted": True},
         data=None if data is None else {name: definition.data[name].array for name in data},
     )

@@ -2,6 +2,7 @@
 
 from nbinfer.trace.covariance import trace_cov
 from nbinfer.trace.disk import HDF5
+from nbinfer.trace.foreign import from_arviz
 from nbinfer.trace.groups import TraceGroup
 from nbinfer.trace.loading import load
 from nbinfer.trace.merge import merge_traces
@@ -23,6 +24,7 @@ __all__ = [
     "UnknownNameError",
     "fill_unfinished",
     "fill_value",
+    "from_arviz",
     "load",
     "merge_traces",
     "trace_cov",

@@ -120,7 +120,7 @@ def from_text(text: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufcUM":
         data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
         return {_ARRAY: value.dtype.str, "shape": value.shape, "data": data}
     if isinstance(value, np.ndarray | set | frozenset):

@@ -25,6 +25,11 @@ def adopted(group: str, values: Mapping[str, ArrayLike] | None) -> Arrays:
     return arrays
 
 
+def plain(group: str, values: Mapping[str, ArrayLike] | None) -> Arrays:
+    """Return the arrays of a group of data, of any shape."""
+    return {name: array_of(f"{group}[{name!r}]", value) for name, value in mapping(group, values).items()}
+
+
 def common_shape(groups: str, *mappings: Arrays) -> tuple[int, int] | tuple[None, None]:
     """Return the number of chains and of rows that all arrays have, or None twice if there is no array."""
     shapes = {name: array.shape[:2] for mapping in mappings for name, array in mapping.items()}
@@ -32,6 +37,27 @@ def common_shape(groups: str, *mappings: Arrays) -> tuple[int, int] | tuple[None
     if len(found) > 1:
         raise ValueError(f"all arrays of {groups} must have the same chains and draws, got {shapes}")
     return (int(found[0][0]), int(found[0][1])) if found else (None, None)
+
+
+def sizes(
+    drawn: Sequence[Arrays], warm: Sequence[Arrays], draws_done: ArrayLike | None
+) -> tuple[int, int | None, int | None]:
+    """Return the number of chains, and of rows after warm-up and in it; None where there are no arrays."""
+    chains, draws = common_shape("posterior and sample_stats", *drawn)
+    warm_chains, tune = common_shape("the warm-up groups", *warm)
+    if chains is None:
+        chains = warm_chains if draws_done is None else len(np.atleast_1d(draws_done))
+    if not chains:
+        raise ValueError("posterior must hold at least one array with at least one chain, got none")
+    if warm_chains not in (None, chains):
+        raise ValueError(f"all groups must have {chains} chains like posterior, the warm-up has {warm_chains}")
+    return chains, draws, tune
+
+
+def rows_of(trace: Any) -> int:
+    """Return how many rows the arrays of a trace have, or how far its chains have come if there are none."""
+    _, rows = common_shape("posterior and sample_stats", trace.posterior, trace.sample_stats)
+    return int(trace.draws_done.max()) if rows is None else rows
 
 
 def counts(name: str, done: ArrayLike | None, chains: int, rows: int | None) -> Counts:
@@ -45,12 +71,11 @@ def counts(name: str, done: ArrayLike | None, chains: int, rows: int | None) -> 
     return np.asarray(finished, np.int64)
 
 
-def numbers(chain_ids: Sequence[int] | None, chains: int) -> list[int]:
-    """Return the number of each chain."""
-    given = range(chains) if chain_ids is None else several("chain_ids", chain_ids)
-    ids = [whole_number("chain_ids", n, 0) for n in given]
-    if len(ids) != chains or len(set(ids)) != chains:
-        raise ValueError(f"chain_ids must be {chains} different integers, got {ids}")
+def numbers(given: Sequence[int] | None, count: int, name: str = "chain_ids") -> list[int]:
+    """Return the number of each chain, or of each of something else."""
+    ids = [whole_number(name, n, 0) for n in (range(count) if given is None else several(name, given))]
+    if len(ids) != count or len(set(ids)) != count:
+        raise ValueError(f"{name} must be {count} different integers, got {ids[:20]}{'...' * (len(ids) > 20)}")
     return ids
 
 

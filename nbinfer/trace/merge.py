@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import several
+from nbinfer.trace.groups import joined_groups
 from nbinfer.trace.metric import joined_metrics
 from nbinfer.trace.names import listed
 from nbinfer.trace.rows import Counts, unfinished
@@ -33,7 +34,8 @@ def merge_traces(traces: Iterable[Trace]) -> Trace:
     trace : Trace
         A new trace, ordered by chain number. Shorter chains end in NaN (integers: their smallest value). It
         has the statistics that all of the traces have, the attributes on which they agree, the sum of their
-        sampling times, the metrics of all chains if all of the traces have them, and no report.
+        sampling times, the metrics of all chains if all of the traces have them, and no report. Groups that were
+        computed of the draws of all traces are put together likewise; a warning names those that are left out.
 
     Raises
     ------
@@ -73,15 +75,15 @@ def joined(traces: Sequence[Trace]) -> Trace:
     """Return a new trace of all chains of all traces; draws of the same chain follow one another."""
     _require_alike(traces)
     numbers = sorted({chain for trace in traces for chain in trace.chains})
-    kind = type(traces[0])
     warm = _Pieces(traces, numbers, lambda trace: trace.tune_done)
     kept = _Pieces(traces, numbers, lambda trace: trace.draws_done)
-    return kind(
+    whole = type(traces[0])(
         kept.group(lambda trace: trace.posterior),
         kept.group(lambda trace: trace.sample_stats),
         warmup_posterior=warm.group(lambda trace: trace.warmup_posterior),
         warmup_sample_stats=warm.group(lambda trace: trace.warmup_sample_stats),
         observed_data=_union([trace.observed_data for trace in traces]),
+        constant_data=_union([trace.constant_data for trace in traces]),
         draws_done=kept.done,
         tune_done=warm.done,
         chain_ids=numbers,
@@ -91,6 +93,8 @@ def joined(traces: Sequence[Trace]) -> Trace:
         coords=_union([trace.coords for trace in traces]),
         metric=joined_metrics([trace.metric for trace in traces], numbers),
     )
+    whole.groups = joined_groups(traces, numbers, kept.group)
+    return whole
 
 
 class _Pieces:
@@ -138,11 +142,12 @@ def _require_alike(traces: Sequence[Trace]) -> None:
             shape, other = array.shape[2:], trace.posterior[name].shape[2:]
             if shape != other:
                 raise ValueError(f"variable {name!r} must have the same shape in all traces, got {shape} and {other}")
-    seen: dict[str, NDArray[Any]] = {}
-    for trace in traces:
-        for name, data in trace.observed_data.items():
-            if not _same(seen.setdefault(name, data), data):
-                raise ValueError(f"observed data {name!r} must be the same in all traces; these saw different data")
+    for group in ("observed", "constant"):
+        seen: dict[str, NDArray[Any]] = {}
+        for trace in traces:
+            for name, data in getattr(trace, f"{group}_data").items():
+                if not _same(seen.setdefault(name, data), data):
+                    raise ValueError(f"{group} data {name!r} must be the same in all traces; these saw different data")
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -41,7 +41,7 @@ def has(group: Mapping[str, Any], name: Any) -> bool:
     return isinstance(name, str) and name in group
 
 
-def unknown(kind: str, name: object, known: Iterable[str], argument: str = "") -> str:
+def unknown(kind: str, name: object, known: Iterable[str], argument: str = "", owner: str = "the trace") -> str:
     """Say that `name` is not known, what it may have meant, and what there is.
 
     Parameters
@@ -54,6 +54,8 @@ def unknown(kind: str, name: object, known: Iterable[str], argument: str = "") -
         The names there are.
     argument : str
         What the message begins with.
+    owner : str
+        Who does not have it.
 
     Returns
     -------
@@ -65,7 +67,7 @@ def unknown(kind: str, name: object, known: Iterable[str], argument: str = "") -
     names = list(known)
     close = get_close_matches(str(name), names, n=3)
     hint = f" Did you mean {' or '.join(repr(match) for match in close)}?" if close else ""
-    return f"{argument}the trace has no {kind} {name!r}; it has {listed(names)}.{hint}"
+    return f"{argument}{owner} has no {kind} {name!r}; it has {listed(names)}.{hint}"
 
 
 def statistic(name: Any, known: Mapping[str, Any]) -> Any:

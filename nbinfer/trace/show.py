@@ -53,6 +53,12 @@ def _lengths(trace: Trace) -> str | None:
     return f"{'Interrupted' if trace.interrupted else 'Unequal chains'}: {counts}"
 
 
+def _groups(trace: Trace) -> str | None:
+    """Say what was added to the draws."""
+    found = [f"{kind} ({', '.join(list(group)[:_MOST_CHAINS])})" for kind, group in trace.groups.items()]
+    return f"Groups: {', '.join(found)}" if found else None
+
+
 def _verdict(trace: Trace) -> str | None:
     """Return the first line of the report."""
     if trace.report is None:
@@ -83,7 +89,7 @@ def as_text(trace: Trace) -> str:
     lines += [f"  {rest}" if rest else None]
     if trace.sample_stats:
         lines += [fill("Statistics: " + ", ".join(trace.sample_stats), 100, subsequent_indent="  ")]
-    lines += [_lengths(trace), _verdict(trace)]
+    lines += [_groups(trace), _lengths(trace), _verdict(trace)]
     return "\n".join(line for line in lines if line)
 
 
@@ -95,7 +101,7 @@ def as_html(trace: Trace) -> str:
     cells = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     table = f"<table><thead><tr><th>variable</th><th>shape</th><th>type</th></tr></thead><tbody>{cells}</tbody></table>"
     statistics = "Statistics: " + ", ".join(trace.sample_stats) if trace.sample_stats else None
-    after = [rest, statistics, _lengths(trace), _verdict(trace)]
+    after = [rest, statistics, _groups(trace), _lengths(trace), _verdict(trace)]
     return (
         f"<div><p><strong>{escape(_headline(trace))}</strong></p>{table}"
         + "".join(f"<p>{escape(line)}</p>" for line in after if line)

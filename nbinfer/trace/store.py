@@ -131,6 +131,9 @@ class Store(ABC):
             Words of a chain follow one another. Chains should not share a cache line: their workers write all the time.
         """
 
+    def name_axes(self, dims: Mapping[str, Sequence[str]], coords: Mapping[str, Any]) -> None:  # noqa: B027 - memory leaves it to the trace
+        """Take over, before anything else is asked for, what axes of variables are called, and labels along them."""
+
     def describe(self, trace: Trace) -> None:  # noqa: B027 - memory leaves it to the trace
         """Take over what a trace of the run knows beside draws: data, attributes, numbers of chains, metric, report."""
 
@@ -165,6 +168,11 @@ class Store(ABC):
     def is_finished(self) -> bool:
         """Whether the run came to its end, and `close` was told so."""
         return False
+
+    @property
+    def file(self) -> Any:
+        """What takes groups for the trace of the run, once it is finished; None: memory does."""
+        return None
 
     def extended(self, draws: int) -> Store:
         """Return a store with what is in this one, and room for more draws; this one is used no more.

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nbinfer.arguments import array as array_of
-from nbinfer.arguments import flag, instance, mapping, words
-from nbinfer.trace.checks import Arrays, adopted, common_shape, counts, fitted, numbers, schema_attributes
+from nbinfer.arguments import flag, instance, mapping
+from nbinfer.trace.axes import checked
+from nbinfer.trace.checks import adopted, counts, fitted, numbers, plain, rows_of, schema_attributes, sizes
+from nbinfer.trace.groups import TraceGroup, check_fit, chosen_groups
 from nbinfer.trace.merge import joined
 from nbinfer.trace.metric import Metric
 from nbinfer.trace.names import UnknownNameError, has, listed, unknown
-from nbinfer.trace.reading import Reader
+from nbinfer.trace.passing import Passing
 from nbinfer.trace.rows import Selection, last_in_common
 
 if TYPE_CHECKING:
-    from nbinfer.diagnostics import Summary
+    from nbinfer.trace.disk.appended import GroupFile
 
 
-#: What makes steps of a trace. It knows steps, which know traces: it comes here by itself.
-SETTLED: list[Callable[[Any, int | None, dict[str, Any]], Any]] = []
-
-
-class Trace(Reader):
+class Trace(Passing):
     """Draws of several chains, their statistics, and how they came about.
 
     Asked by name (item, attribute, ``in``), a trace gives whole arrays; asked by number, it is a sequence of
@@ -41,8 +38,8 @@ class Trace(Reader):
         Statistics of each draw.
     warmup_posterior, warmup_sample_stats : mapping of str to ndarray, optional
         The same of the warm-up.
-    observed_data : mapping of str to ndarray, optional
-        Data of the model.
+    observed_data, constant_data : mapping of str to ndarray, optional
+        Data of the model: what is observed, and what else the density knows.
     draws_done, tune_done : ndarray of int, shape (chain,), optional
         Finished rows of each chain. Rows from there on should hold `nbinfer.trace.fill_value`. Default: all.
     chain_ids : sequence of int, optional
@@ -52,16 +49,18 @@ class Trace(Reader):
     interrupted : bool
         Whether the run was stopped before all chains were finished.
     dims : mapping of str to sequence of str, optional
-        Names of the axes of variables after chain and draw, for `to_arviz`.
+        Names of the axes of variables, after chain and draw, and of data.
     coords : mapping of str to sequence, optional
-        Labels along named axes, for `to_arviz`.
+        Labels along named axes: numbers, texts or dates.
     metric : Metric or tuple of Metric, optional
         What the chains' metrics were in the end.
 
     Attributes
     ----------
-    posterior, sample_stats, warmup_posterior, warmup_sample_stats, observed_data : dict of str to ndarray
-        The groups, named as in the ArviZ schema.
+    posterior, sample_stats, warmup_posterior, warmup_sample_stats : dict of str to ndarray
+        Draws and their statistics, named as in the ArviZ schema.
+    observed_data, constant_data : dict of str to ndarray
+        Data of the model.
     draws_done, tune_done : ndarray of int, shape (chain,)
         Finished draws and warm-up iterations of each chain.
     chain_ids : list of int
@@ -74,6 +73,8 @@ class Trace(Reader):
         What the diagnostics found, once somebody has looked.
     dims, coords : dict
         Names and labels of axes.
+    groups : dict of str to TraceGroup
+        What was computed of the draws and added by `add_group`, by its kind.
     metric : Metric, tuple of Metric, or None
         The metric that each chain ended with, see `nbinfer.trace.Metric`: of several Hamiltonian steps one each, in
         the order of the steps; None if there is no such step, or its metric is two functions.
@@ -104,6 +105,7 @@ class Trace(Reader):
         warmup_posterior: Mapping[str, ArrayLike] | None = None,
         warmup_sample_stats: Mapping[str, ArrayLike] | None = None,
         observed_data: Mapping[str, ArrayLike] | None = None,
+        constant_data: Mapping[str, ArrayLike] | None = None,
         draws_done: ArrayLike | None = None,
         tune_done: ArrayLike | None = None,
         chain_ids: Sequence[int] | None = None,
@@ -117,25 +119,22 @@ class Trace(Reader):
         self.sample_stats = adopted("sample_stats", sample_stats)
         self.warmup_posterior = adopted("warmup_posterior", warmup_posterior)
         self.warmup_sample_stats = adopted("warmup_sample_stats", warmup_sample_stats)
-        self.observed_data: Arrays = {
-            name: array_of(f"observed_data[{name!r}]", data)
-            for name, data in mapping("observed_data", observed_data).items()
-        }
-        chains, draws = common_shape("posterior and sample_stats", self.posterior, self.sample_stats)
-        warm_chains, tune = common_shape("the warm-up groups", self.warmup_posterior, self.warmup_sample_stats)
-        if chains is None:
-            chains = warm_chains if draws_done is None else len(np.atleast_1d(draws_done))
-        if not chains:
-            raise ValueError("posterior must hold at least one array with at least one chain, got none")
-        if warm_chains not in (None, chains):
-            raise ValueError(f"all groups must have {chains} chains like posterior, the warm-up has {warm_chains}")
+        self.observed_data = plain("observed_data", observed_data)
+        self.constant_data = plain("constant_data", constant_data)
+        drawn, warm = (self.posterior, self.sample_stats), (self.warmup_posterior, self.warmup_sample_stats)
+        chains, draws, tune = sizes(drawn, warm, draws_done)
         self.draws_done = counts("draws_done", draws_done, chains, draws)
         self.tune_done = counts("tune_done", tune_done, chains, tune)
         self.chain_ids, self.interrupted = numbers(chain_ids, chains), flag("interrupted", interrupted)
         self.attrs = schema_attributes() | dict(mapping("attrs", attrs))
         self.report, self.metric = None, metric
-        self.dims: dict[str, list[str]] = {name: words("dims", axes) for name, axes in mapping("dims", dims).items()}
-        self.coords: dict[str, Any] = dict(mapping("coords", coords))
+        self.groups: dict[str, TraceGroup] = {}
+        self._file: GroupFile | None = None
+        shapes = {
+            name: array.shape for data in (self.constant_data, self.observed_data) for name, array in data.items()
+        }
+        shapes |= {name: array.shape[2:] for name, array in self.posterior.items()}
+        self.dims, self.coords = checked(dims, coords, shapes)
 
     def __len__(self) -> int:
         return int(self.draws_done[self._last])
@@ -219,8 +218,7 @@ class Trace(Reader):
         taken = [name for name in values if name in self.posterior]
         if taken and not overwrite:
             raise ValueError(f"the trace already has {listed(taken)}; pass overwrite=True to replace it")
-        _, rows = common_shape("posterior and sample_stats", self.posterior, self.sample_stats)
-        draws = int(self.draws_done.max()) if rows is None else rows
+        draws = rows_of(self)
         self.posterior |= {
             name: fitted(name, array_of(f"values[{name!r}]", array), draws, self.draws_done)
             for name, array in values.items()
@@ -238,6 +236,40 @@ class Trace(Reader):
             raise UnknownNameError(unknown("variable", name, self.posterior, "name: "))
         del self.posterior[name]
         self.warmup_posterior.pop(name, None)
+
+    def add_group(self, group: TraceGroup, overwrite: bool = False) -> None:
+        """Have a group of arrays beside the draws: predictions, log likelihoods, what else was computed of them.
+
+        Of a trace that lies in the file of a run, or comes from `nbinfer.load`, the file has it from then on, too.
+        Whatever ends the process meanwhile, the file has either all of it or is as before.
+
+        Parameters
+        ----------
+        group : TraceGroup
+            What `nbinfer.sample_posterior_predictive` and its like return.
+        overwrite : bool
+            Whether a group of this kind is replaced. In a file the room of the old one is not used again;
+            ``trace.save`` writes a file without it.
+
+        Raises
+        ------
+        ValueError
+            If there is a group of this kind and `overwrite` is false, or it is of other chains or draws.
+        BackendError
+            If the file is written to by a run, or the run in it is not finished, or it was damaged or moved.
+        OSError
+            If the file cannot be written to, or the disk has no room; nothing has changed then.
+        """
+        check_fit(group, self)
+        if group.kind in self.groups and not flag("overwrite", overwrite):
+            raise ValueError(f"the trace already has a group {group.kind!r}; pass overwrite=True to replace it")
+        if self._file is not None:
+            group = self._file.add(group, overwrite)
+        self.groups[group.kind] = group
+
+    def lies_in(self, file: GroupFile | None) -> None:
+        """Have groups that are added go to a file, too."""
+        self._file = file
 
     def append(self, other: Trace) -> None:
         """Continue the chains with the draws of another trace.
@@ -265,9 +297,13 @@ class Trace(Reader):
         """
         twin = object.__new__(type(self))
         vars(twin).update({name: _shallow(value) for name, value in vars(self).items()})
+        twin._file = None
         return twin
 
     __copy__ = copy
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_file": None}
 
     def cut(self) -> Trace:
         """Return a trace in which all chains have the length of the shortest.
@@ -285,122 +321,6 @@ class Trace(Reader):
         shorter.tune_done = late.done
         return shorter
 
-    # Going on
-
-    @property
-    def step_size(self) -> NDArray[np.float64]:
-        """Step size that each chain has settled at, shape (chain,) or (chain, step); of Hamiltonian steps.
-
-        Raises
-        ------
-        ValueError
-            If there is no such step, or no iteration.
-        """
-        sizes = []
-        for row, (draws, tune) in enumerate(zip(self.draws_done, self.tune_done, strict=True)):
-            group, done = (self.sample_stats, draws) if draws else (self.warmup_sample_stats, tune)
-            if "step_size_bar" not in group or not done:
-                raise ValueError("the trace has no step sizes: it has no draws of NUTS or HamiltonianMC.")
-            sizes.append(group["step_size_bar"][row, done - 1])
-        return np.array(sizes)
-
-    def settled_step(self, chain: int | None = None, **options: Any) -> Any:
-        """Return the Hamiltonian step with the metric and the step size that warm-up has found.
-
-        With it a run needs no warm-up: ``nb.sample(model, tune=0, step=trace.settled_step(), start=points)``, from
-        points that are draws of this trace.
-
-        Parameters
-        ----------
-        chain : int, optional
-            Number of the chain whose metric and step size are taken. Default: of which the step size is in the middle.
-        **options
-            Settings of the step, in place of those of this run; `NUTS` has them.
-
-        Returns
-        -------
-        step : NUTS or HamiltonianMC, or list
-            Of several Hamiltonian steps one each. Steps of other kinds are left out: they are chosen anew.
-
-        Raises
-        ------
-        ValueError
-            If the run had no Hamiltonian step, or one whose metric is two functions.
-
-        Examples
-        --------
-        >>> import nbinfer as nb
-        >>> model = nb.Model({"x": nb.real(2)}, logp=lambda p, d: -0.5 * (p.x[0] ** 2 + p.x[1] ** 2))
-        >>> trace = nb.sample(model, 200, random_seed=1)
-        >>> start = [trace.point(-1, chain) for chain in trace.chain_ids]
-        >>> more = nb.sample(model, 200, tune=0, step=trace.settled_step(), start=start, random_seed=2)
-        >>> more["x"].shape
-        (4, 200, 2)
-        """
-        return SETTLED[0](self, chain, options)
-
-    # Passing it on
-
-    def summary(self, **kwargs: Any) -> Summary:
-        """Summarise the draws; see `nbinfer.summary`.
-
-        Parameters
-        ----------
-        **kwargs
-            Passed on.
-
-        Returns
-        -------
-        summary : Summary
-            Moments, intervals, effective sample sizes and R-hat of every variable.
-        """
-        from nbinfer.diagnostics import summary
-
-        return summary(self, **kwargs)
-
-    def to_arviz(self) -> Any:
-        """Convert to what ArviZ works with; needs ``pip install nbinfer[arviz]``.
-
-        Returns
-        -------
-        tree : xarray.DataTree
-            The groups of this trace, without copying, as far as any chain has come. Chains of unequal length end
-            in `nbinfer.trace.fill_value`, which for integers and booleans looks like a draw: convert
-            ``trace.cut()`` unless you know what to do with them. Of a warm-up that chains have ended at different
-            times there are the last iterations of each, as many as the shortest has.
-        """
-        from nbinfer.trace.arviz import to_arviz
-
-        return to_arviz(self)
-
-    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-        """Write the trace to a file that `nbinfer.load`, xarray and ArviZ open.
-
-        Parameters
-        ----------
-        path : str or PathLike
-            Name of the file, by custom ending in ``.nc``.
-        overwrite : bool
-            Whether a file of that name is replaced, once the new one is whole.
-
-        Raises
-        ------
-        FileExistsError, FileNotFoundError, PermissionError
-            If the file exists, or its folder does not or cannot be written to.
-        OSError
-            If the disk has no room; nothing is left behind.
-        ValueError, TypeError
-            If a name or a type has no place in a netCDF file.
-
-        Notes
-        -----
-        Rows beyond the finished ones are left out. Attributes that are no text, numbers or lists of these are kept as
-        what ``str`` makes of them.
-        """
-        from nbinfer.trace.disk.save import save
-
-        save(self, path, overwrite)
-
     # Inside
 
     def _sliced(self, rows: slice) -> Trace:
@@ -408,6 +328,7 @@ class Trace(Reader):
         shorter = self.copy()
         shorter.posterior = {name: chosen.of(array) for name, array in self.posterior.items()}
         shorter.sample_stats = {name: chosen.of(array) for name, array in self.sample_stats.items()}
+        shorter.groups = chosen_groups(self, chosen)
         shorter.draws_done = chosen.done
         shorter.report = None  # it spoke of other draws
         return shorter

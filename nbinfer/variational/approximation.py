@@ -116,7 +116,7 @@ class Approximation(Scored):  # numpydoc ignore=PR02
         statistics = {"lp": lp[None]} | ({"logq": found.logq[None]} if self.has_logq else {})
         trace = Trace(
             {name: value[None] for name, value in values.items()}, statistics,
-            observed_data=Model.of(densities.definition).observed, attrs=attrs,
+            **Model.of(densities.definition).shown, attrs=attrs,
         )  # fmt: skip
         return trace.to_arviz() if return_inferencedata else trace
 

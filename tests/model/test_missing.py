@@ -265,7 +265,7 @@ def test_what_others_ask_of_gaps():
     np.testing.assert_array_equal(observed_cells(definition, "y"), ~np.isnan(Y))
     assert observed_cells(definition, "mu") is None
     dims, coords = axes(definition)
-    assert dims == {"y_missing": ["y_missing_at"]}
+    assert dims == {"y_missing": ("y_missing_at",), "y_missing_index": ("y_missing_at",)}
     assert list(coords["y_missing_at"]) == ["(0, 1)", "(1, 2)"]
     values = np.arange(12.0).reshape(1, 2, 2, 3)
     np.testing.assert_array_equal(observed_part(definition, "y", values), [[[0, 2, 3, 4], [6, 8, 9, 10]]])
@@ -280,6 +280,19 @@ def test_what_others_ask_of_gaps():
     counts = imputing("poisson")
     np.testing.assert_array_equal(counts.observed["y"], [3, NAN, 0, NAN, 7])
     np.testing.assert_array_equal(axes(counts.definition)[1]["y_missing_at"], [1, 3])
+
+
+def test_labels_of_data_are_those_of_what_is_missing():
+    arguments = {"prior": log_prior, "likelihood": {"y": likelihood}, "missing": {"y": nb.real()}}
+    supports, rows = {"mu": nb.real(), "s": nb.positive()}, {"row": ["a", "b"]}
+    model = nb.Model(supports, data={"y": Y}, dims={"y": ["row", "k"]}, coords=rows, **arguments)
+    assert model.dims["y_missing"] == ("y_missing_at",)
+    assert list(model.coords["y_missing_at"]) == ["(a, 1)", "(b, 2)"]
+    year = {"year": [1890, 1935, 1936]}
+    model = nb.Model(supports, data={"y": [1.0, NAN, NAN]}, dims={"y": ["year"]}, coords=year, **arguments)
+    assert list(model.coords["y_missing_at"]) == [1935, 1936]
+    model.set_data(y=[NAN, 1.0, 2.0])
+    assert list(model.coords["y_missing_at"]) == [1890]
 
 
 def refused(match, y=Y, *, data=None, supports=None, **arguments):

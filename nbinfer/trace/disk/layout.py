@@ -13,15 +13,16 @@ with no library between. Readers are netCDF-C and h5netcdf besides h5py; what th
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, Protocol
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
-from nbinfer.errors import BackendError
+from nbinfer.trace.axes import axes_of, labels_along
 from nbinfer.trace.disk.space import Extent
 
 #: Of this layout; a file of another version is refused.
@@ -29,6 +30,9 @@ VERSION = 1
 
 #: The group of what is no part of a trace: words of the chains, and texts.
 STATE = "sampling_state"
+
+#: Arrays of our own there: the texts, and whether the run came to its end.
+NOTES, FINISHED = "notes", "finished"
 
 #: Attributes of that group.
 SIZES = ("chains", "tune", "draws", "thin")
@@ -39,7 +43,14 @@ _LINE = 64
 #: Attributes of a group that lie side by side; more than that would be moved elsewhere when one is added.
 _MOST_ATTRIBUTES = 1000
 
-_NO_COORDINATE = b"This is a netCDF dimension but not a netCDF variable.%10d"
+#: Arrays by name.
+Arrays = Mapping[str, NDArray[Any]]
+
+#: A place, and what is to be written there.
+Pending = tuple[Extent, NDArray[Any]]
+
+#: What the library calls a dimension without labels.
+NO_COORDINATE = b"This is a netCDF dimension but not a netCDF variable.%10d"
 
 
 def refusal(name: str) -> str | None:
@@ -73,30 +84,78 @@ def _axes(name: str, dims: Sequence[str] | None, names: Sequence[str]) -> list[s
     return list(dims) if dims else [n for n in names if n.startswith(f"{name}_dim_") and n[len(name) + 5 :].isdigit()]
 
 
+class Named(Protocol):
+    """What has names of axes, and labels along them."""
+
+    dims: Any
+    coords: Any
+
+
 class Draft:
-    """A new file, open in the HDF5 library until it is done.
+    """A file in the making, open in the HDF5 library until it is done.
 
     Parameters
     ----------
-    path : Path
-    attrs : mapping
-        Attributes of the file.
+    file : h5py.File
     """
 
-    def __init__(self, path: Path, attrs: Mapping[str, Any]) -> None:
+    def __init__(self, file: Any) -> None:
         import h5py
 
-        self._h5 = h5py
+        self._h5, self._file = h5py, file
+        self._groups: dict[str, Any] = {}
+        self._users: dict[str, list[tuple[Any, int]]] = {}  # by dimension: datasets that have it, and their axes
+
+    @classmethod
+    def new(cls, path: Path, attrs: Mapping[str, Any]) -> Draft:
+        """Return a new file with some attributes."""
+        import h5py
+
         create, access = h5py.h5p.create(h5py.h5p.FILE_CREATE), h5py.h5p.create(h5py.h5p.FILE_ACCESS)
-        self._in_order(create)
+        _in_order(create)
         access.set_libver_bounds(h5py.h5f.LIBVER_EARLIEST, h5py.h5f.LIBVER_V110)
         access.set_alignment(1, _LINE)
         access.set_file_locking(False, True)
         access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
-        self._file = h5py.File(h5py.h5f.create(os.fsencode(path), h5py.h5f.ACC_EXCL, create, access))
-        self._groups: dict[str, Any] = {}
-        self._users: dict[str, list[tuple[Any, int]]] = {}  # by dimension: datasets that have it, and their axes
-        self.describe("/", attrs)
+        draft = cls(h5py.File(h5py.h5f.create(os.fsencode(path), h5py.h5f.ACC_EXCL, create, access)))
+        draft.describe("/", attrs)
+        return draft
+
+    @classmethod
+    def more(cls, raw: IO[bytes] | io.RawIOBase) -> Draft:
+        """Return a file that there is, to which groups are added."""
+        import h5py
+
+        how: dict[str, Any] = {"alignment_threshold": 1, "alignment_interval": _LINE}
+        return cls(h5py.File(raw, "r+", libver=("earliest", "v110"), **how))
+
+    def group(self, name: str, values: Arrays, labels: Arrays, named: Named, attrs: Mapping[str, Any]) -> list[Pending]:
+        """Declare a group whose arrays are known; return what is to be written, and where.
+
+        Parameters
+        ----------
+        name : str
+        values : mapping of str to ndarray
+        labels : mapping of str to ndarray
+            Along axes that all arrays have first.
+        named : Named
+            Names of the others, and labels along them.
+        attrs : mapping
+        """
+        found: list[Pending | None] = []
+        for variable, array in values.items():
+            axes = [*labels, *axes_of(variable, array.ndim - len(labels), named.dims)]
+            for axis, count in zip(axes, array.shape, strict=True):
+                found.append(self.labels(name, axis, labels_along(axis, count, {**named.coords, **labels})))
+            found.append((self.dataset(name, variable, axes, array.shape, array.dtype), array))
+        self._group(name)  # there may be no array
+        self.describe(name, attrs)
+        return [pending for pending in found if pending is not None]
+
+    def remove(self, group: str) -> None:
+        """Take a group away, if there is one; its room is not used again."""
+        if group in self._file:
+            del self._file[group]
 
     def dataset(self, group: str, name: str, dims: Sequence[str], shape: Sequence[int], dtype: DTypeLike) -> Extent:
         """Declare an array and return its place; dimensions that are new are made, without labels."""
@@ -123,19 +182,22 @@ class Draft:
             made.attrs["dtype"] = "bool"
         return Extent(made.id.get_offset() or 0, shape, kind)
 
-    def labels(self, group: str, name: str, values: Any) -> Extent | None:
-        """Declare a dimension with labels; return its place if they are numbers that are still to be written."""
-        values = np.asarray(values)
+    def labels(self, group: str, name: str, values: NDArray[Any]) -> Pending | None:
+        """Declare a dimension with labels; return their place and the numbers still to be written there."""
         if name in self._group(group):
             return None
-        if values.dtype.kind in "iuf":
-            extent = self.dataset(group, name, [name], values.shape, values.dtype)
+        dates = values.dtype.kind == "M"
+        numbers = values.astype("M8[ns]").astype(np.int64) if dates else values
+        if numbers.dtype.kind in "biuf":
+            extent = self.dataset(group, name, [name], numbers.shape, numbers.dtype)
         else:
             texts = [str(value) for value in values.tolist()]
             self._group(group).create_dataset(name, data=texts, dtype=self._h5.string_dtype(), track_order=True)
-            extent = None
-        self._group(group)[name].make_scale(name)
-        return extent
+        made = self._group(group)[name]
+        if dates:
+            made.attrs["units"], made.attrs["calendar"] = "nanoseconds since 1970-01-01", "proleptic_gregorian"
+        made.make_scale(name)
+        return (extent, numbers) if numbers.dtype.kind in "biuf" else None
 
     def describe(self, group: str, attrs: Mapping[str, Any]) -> None:
         """Write attributes of a group."""
@@ -143,11 +205,14 @@ class Draft:
         for name, value in attrs.items():
             where.attrs[name] = value
 
-    def done(self) -> None:
-        """Write what the library still holds, and let go of the file."""
+    def done(self, renamed: Mapping[str, str] | None = None) -> None:
+        """Write what the library still holds, give groups other names, and let go of the file."""
         kind = np.dtype([("dataset", self._h5.ref_dtype), ("dimension", np.int32)])
         for scale, users in self._users.items():
             self._file[scale].attrs.create("REFERENCE_LIST", np.array(users, kind))
+        for name, final in (renamed or {}).items():
+            self.remove(final)
+            self._file.move(name, final)
         self._file.flush()
         self._file.close()
 
@@ -159,15 +224,9 @@ class Draft:
     def _group(self, name: str) -> Any:
         if name not in self._groups:
             creation = self._h5.h5p.create(self._h5.h5p.GROUP_CREATE)
-            self._in_order(creation)
+            _in_order(creation)
             self._groups[name] = self._h5.Group(self._h5.h5g.create(self._file.id, name.encode(), gcpl=creation))
         return self._groups[name]
-
-    def _in_order(self, creation: Any) -> None:
-        order = self._h5.h5p.CRT_ORDER_TRACKED | self._h5.h5p.CRT_ORDER_INDEXED
-        creation.set_link_creation_order(order)
-        creation.set_attr_creation_order(order)
-        creation.set_attr_phase_change(_MOST_ATTRIBUTES, 0)
 
     def _attach(self, dataset: Any, scales: Sequence[Any]) -> None:
         """Tell a dataset its dimensions; the way back, from them to it, is written at the end.
@@ -186,8 +245,17 @@ class Draft:
         where = self._group(group)
         if name not in where:
             made = where.create_dataset(name, (size,), np.int8, track_order=True)  # nothing is ever written
-            made.make_scale(_NO_COORDINATE % size)
+            made.make_scale(NO_COORDINATE % size)
         return where[name]
+
+
+def _in_order(creation: Any) -> None:
+    import h5py
+
+    order = h5py.h5p.CRT_ORDER_TRACKED | h5py.h5p.CRT_ORDER_INDEXED
+    creation.set_link_creation_order(order)
+    creation.set_attr_creation_order(order)
+    creation.set_attr_phase_change(_MOST_ATTRIBUTES, 0)
 
 
 def update_attributes(raw: IO[bytes], attrs: Mapping[str, Mapping[str, Any]]) -> None:
@@ -207,77 +275,3 @@ def update_attributes(raw: IO[bytes], attrs: Mapping[str, Mapping[str, Any]]) ->
                     there = h5py.h5a.open(file[group].id, name.encode())
                     if there.shape == array.shape and there.dtype == array.dtype:
                         there.write(np.array(array))
-
-
-class Contents(NamedTuple):
-    """What a file holds.
-
-    Attributes
-    ----------
-    sizes : dict of str to int
-        Chains, tune, draws and thin of the run.
-    run_id : str
-    extents : dict of dict of Extent
-        The arrays by group and name.
-    loose : dict of dict of ndarray
-        Arrays that others have added, in a form that cannot be seen as memory.
-    """
-
-    sizes: dict[str, int]
-    run_id: str
-    extents: dict[str, dict[str, Extent]]
-    loose: dict[str, dict[str, Any]]
-
-
-def contents(path: Path) -> Contents:
-    """Return what a file holds, or raise `BackendError` if it is none of ours, or damaged."""
-    import h5py
-
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            _check_version(path, file.attrs)
-            found = Contents({name: int(file[STATE].attrs[name]) for name in SIZES}, str(file.attrs["run_id"]), {}, {})
-            for name, group in file.items():
-                if isinstance(group, h5py.Group):
-                    _read_group(found, name, group)
-            return found
-    except (BackendError, FileNotFoundError, PermissionError, IsADirectoryError):
-        raise
-    except Exception as error:  # the library raises of everything when it reads nonsense
-        raise BackendError(f"{path} cannot be read: {_damage(path)} ({error}).") from error
-
-
-def _check_version(path: Path, attrs: Mapping[str, Any]) -> None:
-    if "nbinfer_file_version" not in attrs:
-        raise BackendError(f"{path} was not written by nbinfer; xarray.open_datatree may open it.")
-    version = int(attrs["nbinfer_file_version"])
-    if version != VERSION:
-        raise BackendError(
-            f"{path} has version {version} of the layout, and this nbinfer reads version {VERSION}; "
-            f"use a {'newer' if version > VERSION else 'older'} one, or open the file with xarray.open_datatree."
-        )
-
-
-def _read_group(found: Contents, name: str, group: Any) -> None:
-    import h5py
-
-    extents = found.extents.setdefault(name, {})
-    for variable, dataset in group.items():
-        if isinstance(dataset, h5py.Dataset) and not dataset.is_scale:
-            place = dataset.id.get_offset()
-            kind = np.dtype(bool) if dataset.attrs.get("dtype") == "bool" else dataset.dtype
-            if place is None and dataset.size:
-                found.loose.setdefault(name, {})[variable] = dataset[()].astype(kind)
-            else:
-                extents[variable] = Extent(place or 0, dataset.shape, kind)
-
-
-def _damage(path: Path) -> str:
-    """Say what is wrong with a file that the library does not read."""
-    with open(path, "rb") as file:
-        head = file.read(8)
-    if not head:
-        return "it is empty"
-    if head != b"\x89HDF\r\n\x1a\n":
-        return "it is no HDF5 file"
-    return "it is cut short or damaged"

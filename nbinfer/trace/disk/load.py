@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbinfer.errors import BackendError
 from nbinfer.trace import about
 from nbinfer.trace.disk import notes
-from nbinfer.trace.disk.layout import STATE, Contents, contents
+from nbinfer.trace.disk.appended import GroupFile
+from nbinfer.trace.disk.beside import groups_of
+from nbinfer.trace.disk.contents import Contents, contents
+from nbinfer.trace.disk.layout import NOTES, STATE
+from nbinfer.trace.disk.overlay import mend
 from nbinfer.trace.disk.places import ARRAYS, check_places
-from nbinfer.trace.disk.shown import arrays_shown
+from nbinfer.trace.disk.shown import DATA, arrays_shown
 from nbinfer.trace.disk.space import Space
-from nbinfer.trace.disk.store import NOTES, TRACE
+from nbinfer.trace.disk.store import TRACE
 from nbinfer.trace.rows import Counts
 from nbinfer.trace.store import DONE, SKIPPED, MemoryStore
 from nbinfer.trace.trace import Trace
@@ -30,6 +35,7 @@ def load(where: Path) -> Trace:
             + (f"; {where}.part is one that is being made, or was left by a run that ended before its first draw."
                if Path(f"{where}.part").exists() else ".")
         )  # fmt: skip
+    mend(where)
     found = contents(where)
     with open(where, "rb") as file:
         space = Space(file, mmap.ACCESS_READ)
@@ -40,17 +46,21 @@ def load(where: Path) -> Trace:
                 raise BackendError(
                     f"{where} holds the state of a run without draws, a fit maybe; nbinfer.resume goes on with it."
                 )
-            return _trace(found, space, about.from_text(texts[TRACE]))
+            trace = _trace(found, space, about.from_text(texts[TRACE]))
+            trace.groups = groups_of(found, space)
+            trace.lies_in(GroupFile(where.absolute(), found.run_id))
+            return trace
         except (KeyError, ValueError, TypeError) as error:
             raise BackendError(f"{where} is damaged: {error}.") from error
 
 
 def _trace(found: Contents, space: Space, known: Mapping[str, Any]) -> Trace:
-    tune_done, draws_done = _counts(found, space, known)
+    place = found.extents[STATE].get("progress")
+    tune_done, draws_done = counts(found.sizes, None if place is None else space.array(place), known)
     groups: dict[str, Any] = arrays_shown(space, found.extents, tune_done, draws_done)
+    groups |= {group: {n: space.array(e) for n, e in found.extents.get(group, {}).items()} for group in DATA}
     trace = Trace(
         **groups,
-        observed_data={name: space.array(extent) for name, extent in found.extents.get("observed_data", {}).items()},
         draws_done=draws_done,
         tune_done=tune_done,
         **about.arguments_of(known),
@@ -59,10 +69,10 @@ def _trace(found: Contents, space: Space, known: Mapping[str, Any]) -> Trace:
     return trace
 
 
-def _counts(found: Contents, space: Space, known: Mapping[str, Any]) -> tuple[Counts, Counts]:
+def counts(
+    sizes: Mapping[str, int], progress: NDArray[np.int64] | None, known: Mapping[str, Any]
+) -> tuple[Counts, Counts]:
     """Return the finished rows of warm-up and after it: counted by the chains, or saved with a trace."""
-    progress = found.extents[STATE].get("progress")
     if progress is None:
         return np.array(known["tune_done"], np.int64), np.array(known["draws_done"], np.int64)
-    lines = space.array(progress)
-    return MemoryStore(**found.sizes).finished(lines[:, DONE].copy(), lines[:, SKIPPED].copy())
+    return MemoryStore(**sizes).finished(progress[:, DONE].copy(), progress[:, SKIPPED].copy())

@@ -14,6 +14,9 @@ from nbinfer.trace.rows import Counts, as_far_as
 #: Groups whose arrays are draws, shape (chain, row, ...).
 DRAWN = ("posterior", "sample_stats", "warmup_posterior", "warmup_sample_stats")
 
+#: Groups whose arrays no draw changes.
+DATA = ("observed_data", "constant_data")
+
 
 def arrays_shown(
     space: Space, extents: Mapping[str, Mapping[str, Extent]], tune_done: Counts, draws_done: Counts

@@ -110,7 +110,7 @@ class Space:
     def reserve(self, begin: int, end: int) -> None:
         """See to it that bytes of the file are there to be written, or raise OSError with `errno` and remedy."""
         try:
-            _allocate(self.file.fileno(), begin, end)
+            allocate(self.file.fileno(), begin, end)
         except OSError as error:
             if error.errno not in _NO_ROOM:
                 raise
@@ -173,7 +173,7 @@ class Space:
         self._maps.append((first, memory, np.frombuffer(memory, np.uint8)))
 
 
-def _allocate(file: int, begin: int, end: int) -> None:
+def allocate(file: int, begin: int, end: int) -> None:
     """Allocate blocks of a file, which becomes longer if need be; what is in them stays."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file, begin, end - begin)

@@ -30,12 +30,18 @@ from nbinfer.arguments import path_of
 from nbinfer.errors import BackendError
 from nbinfer.trace import about
 from nbinfer.trace.arviz import group_attributes
+from nbinfer.trace.axes import axes_of, labels_along
 from nbinfer.trace.disk import notes
-from nbinfer.trace.disk.layout import SIZES, STATE, VERSION, Draft, contents, update_attributes
+from nbinfer.trace.disk.appended import GroupFile
+from nbinfer.trace.disk.beside import declared, groups_of, kept
+from nbinfer.trace.disk.contents import BESIDE, contents
+from nbinfer.trace.disk.layout import FINISHED, NOTES, SIZES, STATE, VERSION, Draft, update_attributes
 from nbinfer.trace.disk.lock import Lock
+from nbinfer.trace.disk.overlay import mend
 from nbinfer.trace.disk.places import ARRAYS, check_places, places_of
-from nbinfer.trace.disk.shown import DRAWN, arrays_shown
+from nbinfer.trace.disk.shown import DATA, DRAWN, arrays_shown
 from nbinfer.trace.disk.space import Extent, Space
+from nbinfer.trace.groups import TraceGroup
 from nbinfer.trace.names import listed
 from nbinfer.trace.store import Store
 
@@ -43,10 +49,7 @@ if TYPE_CHECKING:
     from nbinfer.trace.rows import Counts
     from nbinfer.trace.trace import Trace
 
-#: Of our own in the group of words: the texts, and whether the run came to its end.
-NOTES, FINISHED = "notes", "finished"
-
-_GROUPS = {*DRAWN, "observed_data", STATE}
+_GROUPS = {*DRAWN, *DATA, STATE}
 
 #: The text about the trace.
 TRACE = "trace"
@@ -119,7 +122,7 @@ class HDF5Store(Store):
         self._overwrite, self._dims, self._coords = overwrite, dict(dims or {}), dict(coords or {})
         try:
             self._part.unlink(missing_ok=True)  # of a run that ended while it made its file
-            self._draft = Draft(self._part, {"nbinfer_file_version": VERSION})
+            self._draft = Draft.new(self._part, {"nbinfer_file_version": VERSION})
             self._open(self._part)
         except BaseException:
             self._part.unlink(missing_ok=True)
@@ -132,6 +135,7 @@ class HDF5Store(Store):
         self.notes: dict[str, str] = {}
         self.extents: dict[str, dict[str, Extent]] = defaultdict(dict)
         self._loose: Mapping[str, Mapping[str, Any]] = {}
+        self.beside: dict[str, TraceGroup] = {}
         self._chain_labels: list[NDArray[Any]] = []
         self._places = "{}"
         self._part = Path(f"{self.path}.part")
@@ -161,6 +165,7 @@ class HDF5Store(Store):
             raise FileNotFoundError(
                 f"path: there is no file {where}; a run that ended before its first draw leaves none."
             )
+        mend(where)
         lock = Lock(where)
         try:
             found = contents(where)
@@ -170,9 +175,10 @@ class HDF5Store(Store):
             Store.__init__(store, *(found.sizes[name] for name in SIZES))
             store._begin(where, lock, found.run_id)
             store._open(where)
-            store.extents |= found.extents
-            store._loose = found.loose
-            for group, extents in found.extents.items():
+            store.beside = groups_of(found, store._space)
+            store.extents |= {group: extents for group, extents in found.extents.items() if group not in BESIDE}
+            store._loose = {group: arrays for group, arrays in found.loose.items() if group not in BESIDE}
+            for group, extents in store.extents.items():
                 store.groups[group] |= {name: store._space.array(extent) for name, extent in extents.items()}
             store.notes |= notes.read(store.groups[STATE][NOTES], where)
             store._places = store.notes.pop(ARRAYS, "{}")
@@ -210,8 +216,12 @@ class HDF5Store(Store):
         """Return one array, shape (chain, row, *shape), part of the file."""
         if name in self.groups[group]:
             return self.groups[group][name]
-        axes = ["chain", "draw", *self._axes(name, len(shape))]
+        axes = ["chain", "draw", *axes_of(name, len(shape), self._dims)]
         return self._made(group, name, axes, (self.chains, self.rows_in(group), *shape), dtype)
+
+    def name_axes(self, dims: Mapping[str, Sequence[str]], coords: Mapping[str, Any]) -> None:
+        """Take over what axes are called, and labels along them."""
+        self._dims, self._coords = dict(dims), dict(coords)
 
     def words(self, name: str, count: int) -> NDArray[np.int64]:
         """Return words of each chain, part of the file, which begin on a cache line."""
@@ -227,8 +237,10 @@ class HDF5Store(Store):
         """Take over what a trace knows beside its draws, and before `ready` its data."""
         self.notes[TRACE] = about.text_of(trace)
         if self._draft is not None:
-            for name, data in trace.observed_data.items():
-                self._fixed("observed_data", name, data)
+            for group in DATA:
+                for name, data in getattr(trace, group).items():
+                    self._fixed(group, name, data)
+            self.beside = dict(trace.groups)
 
     def ready(self) -> None:
         """Give the file its name."""
@@ -266,6 +278,11 @@ class HDF5Store(Store):
         """Whether the run came to its end."""
         return bool(self.groups[STATE][FINISHED][0])
 
+    @property
+    def file(self) -> GroupFile:
+        """What takes groups for the trace of the run."""
+        return GroupFile(self.path, self.run_id)
+
     def close(self, finished: bool = True) -> None:
         """Write what the run has left, and let others write to the file."""
         with self._turn:
@@ -297,9 +314,9 @@ class HDF5Store(Store):
             raise BackendError(f"{self.path} has no {name!r} in {group}, and nothing can be added to it any more.")
         for axis, count in zip(axes, shape, strict=True):
             if labelled or axis == "chain":
-                labels = self._coords.get(axis, np.arange(count))
-                extent = self._draft.labels(group, axis, labels)
-                if extent is not None:
+                numbers = self._draft.labels(group, axis, labels_along(axis, count, self._coords))
+                if numbers is not None:
+                    extent, labels = numbers
                     written = self._space.array(extent)
                     written[...] = labels
                     self._chain_labels += [written] if axis == "chain" else []
@@ -308,16 +325,11 @@ class HDF5Store(Store):
         self.groups[group][name] = self._space.array(extent)
         return self.groups[group][name]
 
-    def _axes(self, name: str, count: int) -> list[str]:
-        """Return the names of a variable's own axes, as ArviZ gives them."""
-        given = list(self._dims.get(name, ()))
-        return given + [f"{name}_dim_{k}" for k in range(len(given), count)]
-
     def _fixed(self, group: str, name: str, values: Any) -> None:
         """Write an array that no draw changes."""
         array = np.asarray(values)
         if name not in self.groups[group]:
-            self._made(group, name, self._axes(name, array.ndim), array.shape, array.dtype)[...] = array
+            self._made(group, name, axes_of(name, array.ndim, self._dims), array.shape, array.dtype)[...] = array
 
     def _complete(self, draft: Draft) -> None:
         """Write what is known once all arrays are: attributes, labels of chains, texts."""
@@ -328,6 +340,9 @@ class HDF5Store(Store):
         draft.describe("/", {"run_id": self.run_id, "creation_library_language": "Python"})
         draft.describe(STATE, {name: getattr(self, name) for name in SIZES})
         self._made(STATE, FINISHED, ["finished_word"], (1,), np.int64, labelled=False)[0] = 0
+        for of_draws in self.beside.values():
+            for extent, array in declared(draft, of_draws):
+                self._space.array(extent)[...] = array
         self._places = places_of(self.extents)
         room = notes.room_for(len(self._packed) + self._growth)
         memory = self._made(STATE, NOTES, ["notes_byte"], (room,), np.uint8, labelled=False)
@@ -375,6 +390,7 @@ class HDF5Store(Store):
             coords=known.get("coords"), lock=self._lock,
         )  # fmt: skip
         new.run_id = self.run_id
+        new.beside = dict(self.beside) if draws == self.draws else kept(self.beside, self.path)
         new.notes |= self.notes
         with new.made():
             for group, arrays in self.groups.items():

@@ -21,6 +21,8 @@ from nbinfer.trace.trace import Trace
 
 _FORMAT = 1
 
+_DATA = ("observed_data", "constant_data")
+
 #: Draws of one chain, or statistics of them, by name; shape (row, ...).
 Rows = Mapping[str, NDArray[Any]]
 
@@ -109,8 +111,10 @@ def notes_of(trace: Trace, chains: Sequence[int], model: Mapping[str, str] | Non
     model : mapping of str to str, optional
         What the model is (`nbinfer.model.fingerprint.parts_of`). None: a trace that comes from anywhere.
     """
-    observed = {name: (a.dtype.name, a.shape, a.ravel().tolist()) for name, a in trace.observed_data.items()}
-    known = {"about": json.loads(about.text_of(trace)), "observed_data": observed}
+    known: dict[str, Any] = {"about": json.loads(about.text_of(trace))}
+    for group in _DATA:
+        arrays = getattr(trace, group)
+        known[group] = {name: (a.dtype.name, a.shape, a.ravel().tolist()) for name, a in arrays.items()}
     return {"chains": list(chains), "model": None if model is None else dict(model)} | known
 
 
@@ -128,9 +132,10 @@ def _require_alike(one: Mapping[str, Any], other: Mapping[str, Any], place: obje
                 f"{place} has draws of chain {again[0]} with this random_seed already, and would have them twice; "
                 "choose another random_seed, another chain_idx or another name."
             )
-    for name in one["observed_data"].keys() & other["observed_data"].keys():
-        if json.dumps(one["observed_data"][name]) != json.dumps(other["observed_data"][name]):
-            raise BackendError(f"{place} holds draws given other data {name!r}. Choose another name.")
+    for group in _DATA:
+        for name in one.get(group, {}).keys() & other[group].keys():
+            if json.dumps(one[group][name]) != json.dumps(other[group][name]):
+                raise BackendError(f"{place} holds draws given other data {name!r}. Choose another name.")
 
 
 def _seeds(run: Mapping[str, Any]) -> dict[int, Any]:
@@ -200,13 +205,16 @@ def _told(page: Page, groups: Mapping[str, Any], tune_done: Counts, draws_done: 
     """Return a trace with what is known of its runs, joined as `Trace.append` joins them."""
     texts = [about.from_text(json.dumps(run["about"])) for run in page.runs]
     parts = [about.arguments_of(text) for text in texts]
-    observed = page.runs[0]["observed_data"]
+    data = {
+        group: {n: np.array(values, dtype).reshape(shape) for n, (dtype, shape, values) in found.items()}
+        for group, found in ((group, page.runs[0].get(group, {})) for group in _DATA)
+    }
     chains = list(page.chains)
     trace = Trace(
         **groups,
         tune_done=tune_done,
         draws_done=draws_done,
-        observed_data={n: np.array(values, dtype).reshape(shape) for n, (dtype, shape, values) in observed.items()},
+        **data,
         chain_ids=chains,
         attrs=parts[0]["attrs"] if len(parts) == 1 else agreed([part["attrs"] for part in parts]),
         interrupted=any(part["interrupted"] for part in parts),

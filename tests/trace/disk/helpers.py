@@ -6,7 +6,7 @@ from nbinfer.trace import Trace
 from nbinfer.trace.disk import HDF5Store
 from nbinfer.trace.store import DONE, SKIPPED
 
-GROUPS = ("posterior", "sample_stats", "warmup_posterior", "warmup_sample_stats", "observed_data")
+GROUPS = ("posterior", "sample_stats", "warmup_posterior", "warmup_sample_stats", "observed_data", "constant_data")
 
 
 def begun(path, chains=2, tune=3, draws=10, thin=1, notes=(), data=None, **kwargs):
