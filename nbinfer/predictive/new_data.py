@@ -30,7 +30,7 @@ def with_new_data(definition: Definition, data: Any) -> Definition:
         If an entry is unknown, or another kind of thing.
     """
     given = mapping("data", data)
-    places = {index_of(name): name for name in definition.missing}
+    places = [index_of(name) for name in definition.missing]
     unknown = [name for name in given if name not in definition.data or name in places]
     if unknown:
         raise ModelError(
@@ -38,8 +38,14 @@ def with_new_data(definition: Definition, data: Any) -> Definition:
             f"{listed(definition.data)}"
         )
     new = {name: _converted(definition, definition.data[name], value) for name, value in given.items()}
-    kept = {name: datum for name, datum in definition.data.items() if places.get(name) not in given}
-    return dataclasses.replace(definition, data={**kept, **new})
+    return _without_old_gaps(definition, {**definition.data, **new})
+
+
+def _without_old_gaps(definition: Definition, data: Mapping[str, Datum]) -> Definition:
+    """Return a definition with other data, where entries that are new have no gaps: no draw has values for them."""
+    gone = [index_of(name) for name in definition.missing if data[name] is not definition.data[name]]
+    kept = {name: datum for name, datum in data.items() if name not in gone}
+    return dataclasses.replace(definition, data=kept)
 
 
 def _converted(definition: Definition, old: Datum, value: Any) -> Datum:

@@ -207,6 +207,11 @@ def test_a_written_gradient_writes_that_of_missing_values():
     model = nb.Model(supports, logp_grad=written, data={"y": Y}, missing={"y": nb.real()})
     assert model.bind(1).has_gradient == "written"
     assert follows_calculus(model)
+
+
+@pytest.mark.skipif(JIT, reason="plain Python runs the same text")
+def test_a_written_gradient_that_forgets_them_is_told_so():
+    supports = {"mu": nb.real(), "s": nb.positive()}
     wrong = nb.Model(supports, logp_grad=forgetful, data={"y": Y}, missing={"y": nb.real()})
     with pytest.raises(ModelError, match=r"logp_grad of the model is wrong for y_missing\[\d\]"):
         wrong.bind(1).check_gradient(PLACE)
@@ -217,7 +222,7 @@ def underivable(p, d):
     return -0.5 * ((d.y - table[0]) / p.s) ** 2 - np.log(p.s)
 
 
-@pytest.mark.nojit
+@pytest.mark.skipif(JIT, reason="plain Python runs the same text")
 def test_differences_will_do():
     model = nb.Model({"mu": nb.real(), "s": nb.positive()}, prior=log_prior, likelihood={"y": underivable},
                      data={"y": Y}, missing={"y": nb.real()})  # fmt: skip
