@@ -58,7 +58,17 @@ from nbinfer.trace.passing import COMPUTED as _COMPUTED
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import check_grad, custom_vjp, grad, value_and_grad
-    from nbinfer.predictive import sample_posterior_predictive, sample_ppc, sample_ppc_w, simulate
+    from nbinfer.predictive import (
+        compare,
+        compute_log_likelihood,
+        compute_log_prior,
+        loo,
+        sample_posterior_predictive,
+        sample_ppc,
+        sample_ppc_w,
+        simulate,
+        waic,
+    )
     from nbinfer.variational import (
         ADVI,
         ASVGD,
@@ -183,6 +193,9 @@ __all__ = [
     "categorical",
     "check_grad",
     "cholesky_corr",
+    "compare",
+    "compute_log_likelihood",
+    "compute_log_prior",
     "covariance",
     "custom_vjp",
     "find_hessian",
@@ -198,6 +211,7 @@ __all__ = [
     "interval",
     "iter_sample",
     "load",
+    "loo",
     "lower",
     "merge_traces",
     "momentum",
@@ -227,6 +241,7 @@ __all__ = [
     "unit_vector",
     "upper",
     "value_and_grad",
+    "waic",
 ]
 
 #: Rooms that are imported when asked for, by what they have; all else is of `nbinfer.variational`.
@@ -235,6 +250,15 @@ _ROOMS |= dict.fromkeys(
     ("sample_posterior_predictive", "sample_ppc", "sample_ppc_w", "simulate"),
     "predictive",
 )
+_ROOMS |= dict.fromkeys(("compare", "compute_log_likelihood", "compute_log_prior", "loo", "waic"), "predictive")
+
+
+def _compute(*args: Any) -> None:
+    """Do what `Trace.compute` promises, in a room that is imported when first asked for."""
+    importlib.import_module("nbinfer.predictive.computed").compute(*args)
+
+
+_COMPUTED.append(_compute)
 
 
 def _compute(*args: Any) -> None:

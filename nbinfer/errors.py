@@ -97,6 +97,10 @@ class ConvergenceWarning(NbinferWarning):
     """The draws may not represent the posterior."""
 
 
+class ComparisonWarning(NbinferWarning):
+    """An estimate of how well a model predicts is not to be trusted."""
+
+
 class PerformanceWarning(NbinferWarning):
     """The run is correct and slower than it needs to be."""
 

@@ -27,6 +27,7 @@ import nbinfer as nb
 from nbinfer import diagnostics as dg
 from nbinfer.distributions import mvnormal, normal, truncated_normal
 from nbinfer.engine.driver import run_here
+from tests.arguments_of_comparison import comparing
 from tests.arguments_of_fits import fits
 from tests.mcmc.kept import Kept, begun
 
@@ -187,6 +188,11 @@ def catalogue():
         "summary": (nb.summary, {"trace": trace}),
         "check": (dg.check, {"trace": trace}),
         "Trace": (nb.Trace, {"posterior": {"x": draws}}),
+        "TraceGroup": (nb.TraceGroup, {"kind": "prior", "values": {"x": draws}}),
+        "add_group": (trace.add_group, {"group": nb.TraceGroup("prior", {"x": draws}), "overwrite": True}),
+        "from_arviz": (nb.from_arviz, {"source": trace}),
+        "to_xarray": (trace.to_xarray, {"group": "posterior"}),
+        "to_dataframe": (trace.to_dataframe, {"var_names": None, "statistics": False}),
         "grad": (lambda function, argnums, x: nb.grad(function, argnums)(x), dict(function=square, argnums=0, x=q)),
         "grad by entries": (
             lambda function, wrt, data: nb.grad(function, wrt=wrt)(data),
@@ -260,7 +266,7 @@ def catalogue():
     ]:
         calls[name] = (getattr(dg, name), {"x": draws} | ({"p": 0.5} if "quantile" in name else {}))
     calls["bfmi"] = (dg.bfmi, {"energy": draws})
-    return calls | fits(model, trace) | batches(draws)
+    return calls | fits(model, trace) | batches(draws) | comparing()
 
 
 def batches(rows):

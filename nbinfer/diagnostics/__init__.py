@@ -1,5 +1,7 @@
 """Diagnostics: do the chains agree, how much are the draws worth, what may be wrong with a run."""
 
+from nbinfer.diagnostics.comparison import Comparison
+from nbinfer.diagnostics.elpd import ELPD
 from nbinfer.diagnostics.energy import bfmi
 from nbinfer.diagnostics.ess import (
     ess_bulk,
@@ -17,6 +19,8 @@ from nbinfer.diagnostics.rhat import rhat
 from nbinfer.diagnostics.summary import Summary, summary
 
 __all__ = [
+    "ELPD",
+    "Comparison",
     "Kind",
     "Problem",
     "Report",

@@ -87,8 +87,36 @@ def psis(log_ratios: ArrayLike) -> Psis:
         return Psis(np.nan, _normalised(x), f"k-hat needs at least {FEWEST} draws, got {x.size}")
     if -x.min() < _EQUAL:
         return Psis(-np.inf, _normalised(x), "exact: all draws have the same weight")
-    khat, smoothed, note = _smoothed(x)
+    with np.errstate(all="ignore"):
+        khat, smoothed, note = _smoothed(x)
     return Psis(khat, _normalised(smoothed), note)
+
+
+def leave_one_out(log_likelihood: Floats, reff: float) -> tuple[float, Floats]:
+    """Return k-hat and log weights, whose sum is 1, of draws for the posterior without one observation.
+
+    The tail is the one of [1]_, ties and all: whoever compares numbers finds those of other programs.
+
+    Parameters
+    ----------
+    log_likelihood : ndarray, shape (draws,)
+        Of the observation; finite.
+    reff : float
+        Effective draws per draw; the less, the longer the tail.
+
+    Returns
+    -------
+    khat : float
+        As in `Psis`.
+    log_weights : ndarray, shape (draws,)
+    """
+    x = log_likelihood.min() - log_likelihood
+    if -x.min() < _EQUAL:
+        return -np.inf, _normalised(x)
+    length = _tail_length(x.size, reff)
+    with np.errstate(all="ignore"):
+        tail = (_tail(x, length, ties=True) or _tail(x, length)) if x.size >= FEWEST else None
+        return (np.nan, _normalised(x)) if tail is None else (tail.khat, _normalised(_smooth(x, tail)))
 
 
 class _Tail(NamedTuple):
@@ -106,32 +134,48 @@ def _smoothed(x: Floats) -> tuple[float, Floats, str]:
     A tail that reaches into a plateau, many ratios nearly alike, looks far heavier than its half does. Of a heavy tail
     all parts are as heavy.
     """
-    longest = int(min(0.2 * x.size, 3.0 * math.sqrt(x.size)))
+    longest = _tail_length(x.size)
     lengths = [longest, *(longest // share for share in (2, 4, 8) if longest // share >= _SHORTEST_PART)]
     tails = [tail for tail in (_tail(x, length) for length in lengths) if tail is not None]
     if not tails:
         return np.nan, x, "too few ratios differ for a verdict"
     lowest = min(tail.khat for tail in tails)
     tail = next(tail for tail in tails if tail.khat <= lowest + _MUCH_HEAVIER)
+    whole = tail is tails[0] and len(tail.which) >= longest // 2
+    note = "" if whole else f"many ratios are alike; the {len(tail.which)} largest decide"
+    return tail.khat, _smooth(x, tail), note
+
+
+def _tail_length(draws: int, reff: float = 1.0) -> int:
+    return int(min(0.2 * draws, 3.0 * math.sqrt(draws / reff)))
+
+
+def _tail(x: Floats, length: int, ties: bool = False) -> _Tail | None:
+    """Return the tail of so many ratios, None if there are too few that differ.
+
+    With `ties`, those that equal the largest one outside belong to it, up to its length.
+    """
+    outside = np.partition(x, x.size - length - 1)[x.size - length - 1]
+    cut = max(float(outside), math.log(np.finfo(float).tiny))
+    which = np.flatnonzero(x >= outside if ties else x > cut)
+    which = which[np.argsort(x[which], kind="stable")][-length:]
+    if len(which) < _SHORTEST_TAIL:
+        return None
+    excess = np.exp(x[which]) - math.exp(cut)
+    least = excess[_quarter(len(which))] if ties else excess[0]
+    if not excess[-1] > least > 0.0:
+        return None
+    tail = _Tail(which, cut, *_pareto(excess))
+    return None if np.isnan(tail.khat) else tail
+
+
+def _smooth(x: Floats, tail: _Tail) -> Floats:
+    """Return log ratios, 0 at most, with the tail replaced by quantiles of its distribution."""
     smoothed = x.copy()
     if np.isfinite(tail.khat):
         p = (np.arange(len(tail.which)) + 0.5) / len(tail.which)
         smoothed[tail.which] = np.minimum(np.log(_quantile(p, tail.khat, tail.scale) + math.exp(tail.cut)), 0.0)
-    whole = tail is tails[0] and len(tail.which) >= longest // 2
-    return tail.khat, smoothed, "" if whole else f"many ratios are alike; the {len(tail.which)} largest decide"
-
-
-def _tail(x: Floats, length: int) -> _Tail | None:
-    """Return the tail of so many ratios, None if there are too few that differ."""
-    order = np.argsort(x, kind="stable")
-    cut = max(float(x[order[-length - 1]]), math.log(np.finfo(float).tiny))
-    which = order[x[order] > cut]
-    if len(which) < _SHORTEST_TAIL:
-        return None
-    excess = np.exp(x[which]) - math.exp(cut)
-    if not excess[-1] > excess[0] > 0.0:
-        return None
-    return _Tail(which, cut, *_pareto(excess))
+    return smoothed
 
 
 def _pareto(excess: Floats) -> tuple[float, float]:
@@ -139,7 +183,7 @@ def _pareto(excess: Floats) -> tuple[float, float]:
     n = len(excess)
     prior, count = 3.0, 30 + int(math.sqrt(n))
     b = 1.0 - np.sqrt(count / (np.arange(1, count + 1) - 0.5))
-    b = b / (prior * excess[int(n / 4 + 0.5) - 1]) + 1.0 / excess[-1]
+    b = b / (prior * excess[_quarter(n)]) + 1.0 / excess[-1]
     k = np.log1p(-b[:, None] * excess).mean(axis=1)
     fit = n * (np.log(-(b / k)) - k - 1.0)
     weights = np.exp(fit - fit.max())
@@ -147,9 +191,16 @@ def _pareto(excess: Floats) -> tuple[float, float]:
     keep = weights >= 10.0 * np.finfo(float).eps
     weights, b = weights[keep] / weights[keep].sum(), b[keep]
     mean = float(np.sum(b * weights))
+    if not mean:  # no density is a number: ratios of all sizes that there are
+        return np.nan, np.nan
     shape = float(np.log1p(-mean * excess).mean())
     scale = -shape / mean
     return (n * shape + 10.0 * 0.5) / (n + 10.0), scale
+
+
+def _quarter(count: int) -> int:
+    """Return where the first quartile of sorted numbers is."""
+    return int(count / 4 + 0.5) - 1
 
 
 def _quantile(p: Floats, shape: float, scale: float) -> Floats:

@@ -1,7 +1,19 @@
-"""What is computed of draws: predictions of what is observed, for the model's data or new ones."""
+"""What is computed of draws: predictions, log likelihoods, and how well models predict."""
 
+from nbinfer.predictive.comparing import compare, loo, waic
+from nbinfer.predictive.densities import compute_log_likelihood, compute_log_prior
 from nbinfer.predictive.posterior import sample_posterior_predictive
 from nbinfer.predictive.ppc import sample_ppc, sample_ppc_w
 from nbinfer.predictive.simulation import simulate
 
-__all__ = ["sample_posterior_predictive", "sample_ppc", "sample_ppc_w", "simulate"]
+__all__ = [
+    "compare",
+    "compute_log_likelihood",
+    "compute_log_prior",
+    "loo",
+    "sample_posterior_predictive",
+    "sample_ppc",
+    "sample_ppc_w",
+    "simulate",
+    "waic",
+]

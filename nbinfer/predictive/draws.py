@@ -71,15 +71,16 @@ def items(row: Any, draw: Any, chain: Any, number: Any, place: Any) -> NDArray[A
     return made
 
 
-def named(model: Model) -> Definition:
-    """Return the definition of a model whose functions take parameters by name, with all its data."""
+def named(model: Model, whole: bool = True) -> Definition:
+    """Return the definition of a model whose functions take parameters by name, with all its data if need be."""
     definition = model.definition
     if not definition.is_named:
         raise ModelError(
             f"{definition.title} has no named parameters, and functions of draws take (p, d) or (p, d, rng); make it "
             "with nb.Model(parameters=...), or compute from trace['x'] in NumPy"
         )
-    definition.needs_all_data()
+    if whole:
+        definition.needs_all_data()
     return definition
 
 

@@ -112,7 +112,8 @@ def check_reading(
 
 def _left_behind(old: Definition, new: Definition, given: Mapping[str, Any]) -> dict[str, str]:
     """Return the entries that belong with others that have another length now, and what to say of each."""
-    found = {}
+    batches = [name for name, datum in new.data.items() if datum.feed is not None]
+    found = {name: f"reads data {name!r}, which comes in batches: give it, too" for name in batches}
     for name, datum in old.data.items():
         for other in given if name not in given and datum.array.ndim else ():
             before, now = old.data[other].array.shape[:1], new.data[other].array.shape[:1]

@@ -83,20 +83,21 @@ def sample_posterior_predictive(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import nbinfer as nb
     >>> def logp(p, d):
     ...     return -0.5 * (d.y[0] - p.mu) ** 2
     >>> def predict(p, d, rng):
     ...     return p.mu + rng.normal(0.0, 1.0, d.y.size)
     >>> model = nb.Model({"mu": nb.real()}, logp=logp, predict={"y": predict}, data={"y": [1.5]})
-    >>> trace = nb.sample(model, 500, random_seed=1)
+    >>> trace = nb.Trace({"mu": np.random.default_rng(1).normal(1.5, 1.0, (4, 500))})
     >>> predicted = nb.sample_posterior_predictive(trace, model, random_seed=1)
     >>> predicted["y"].shape
     (4, 500, 1)
     """
     if vars is not None and var_names is not None:
         raise TypeError("vars and var_names are the same option; pass vars.")
-    own = named(the_model(model))
+    own = named(the_model(model), whole=data is None)
     functions = wanted(own, var_names if vars is None else vars)
     definition = own if data is None else with_new_data(own, data)
     draws = draws_of(own, trace)

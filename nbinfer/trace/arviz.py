@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.arguments import choice
 from nbinfer.trace import about
 from nbinfer.trace.axes import axes_of, labels_along
 from nbinfer.trace.checks import rows_of
@@ -46,8 +47,7 @@ def to_xarray(trace: Trace, group: str) -> Any:
     """Return one group as an ``xarray.Dataset``; see `Trace.to_xarray`."""
     xarray = required("to_xarray")
     parts = _parts(trace)
-    if group not in parts:
-        raise ValueError(f"group must be one of {', '.join(map(repr, parts))}, got {group!r}.")
+    choice("group", group, parts)
     return _dataset(xarray, *parts[group])
 
 

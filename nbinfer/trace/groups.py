@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nbinfer.arguments import instance
+from nbinfer.arguments import choice, instance
 from nbinfer.arguments import mapping as mapping_of
 from nbinfer.errors import NbinferWarning, unseen
 from nbinfer.trace.axes import checked
@@ -78,15 +78,15 @@ class TraceGroup(Mapping[str, NDArray[Any]]):
         attrs: Mapping[str, Any] | None = None,
         data: Mapping[str, ArrayLike] | None = None,
     ) -> None:
-        if kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}.")
+        choice("kind", kind, KINDS)
         self.kind = kind
-        self._values: Arrays = adopted(kind, values)
-        chains, draws = common_shape(kind, self._values)
-        self.chain_ids = numbers(chain_ids, len(chain_ids or ()) if chains is None else chains)
+        self._values: Arrays = adopted("values", values)
+        chains, draws = common_shape("values", self._values)
+        self.chain_ids = numbers(chain_ids if chains is not None else None, chains or 0)
         self.draw_ids: Sequence[int] = range(draws or 0)
-        if draw_ids is not None and draw_ids != self.draw_ids:
-            self.draw_ids = numbers(draw_ids, len(self.draw_ids), "draw_ids")
+        if draw_ids is not None:
+            given = numbers(draw_ids, len(self.draw_ids), "draw_ids")
+            self.draw_ids = self.draw_ids if given == list(self.draw_ids) else given
         self.data = plain("data", data)
         shapes = {name: array.shape for name, array in self.data.items()}
         shapes |= {name: array.shape[2:] for name, array in self._values.items()}
@@ -115,7 +115,7 @@ class TraceGroup(Mapping[str, NDArray[Any]]):
 
     def is_of(self, chain_ids: Sequence[int], draws: int) -> bool:
         """Tell whether it has as many draws as a trace, of the same chains in the same order."""
-        return self.chain_ids == list(chain_ids) and self.draw_ids in (range(draws), list(range(draws)))
+        return self.chain_ids == list(chain_ids) and self.draw_ids == range(draws)
 
 
 def check_fit(group: TraceGroup, trace: Trace) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nbinfer.diagnostics.psis import psis
+from nbinfer.diagnostics.psis import leave_one_out, psis
 
 
 def grid(count):
@@ -91,6 +91,13 @@ def test_enormous_ranges_overflow_nothing():
     found = psis(np.linspace(-1e300, 0.0, 1000))
     assert np.isfinite(found.log_weights).any()
     assert not np.isnan(found.log_weights).any()
+
+
+def test_tails_on_the_edge_of_what_floats_hold_are_no_verdict():
+    edge = np.linspace(-708.4, -708.36, 34)  # exp of these is hardly a number
+    khat, log_weights = leave_one_out(-np.concatenate([np.full(150, -1500.0), edge, [-300.0, -100.0, 0.0]]), 1.0)
+    assert math.isnan(khat)
+    assert np.exp(log_weights).sum() == pytest.approx(1.0)
 
 
 def test_bad_ratios_are_refused():

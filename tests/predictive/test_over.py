@@ -8,9 +8,11 @@ import pytest
 import nbinfer as nb
 from nbinfer.compile import JIT
 from nbinfer.errors import CompileError, ModelError
+from nbinfer.predictive import over, sweep
 from nbinfer.predictive.over import over_draws
 from nbinfer.predictive.sweep import CHUNK
 from nbinfer.random import Purpose, generator, key_of
+from tests.variational.families.laws import faulty
 
 CHAINS, DRAWS, SEED = 3, 3 * CHUNK + 5, 11
 COUNTS = np.arange(2, 6)
@@ -217,3 +219,25 @@ def test_other_bad_arguments_are_told(model, trace):
     floats = nb.Trace({**trace.posterior, "k": trace["k"] + 0.5})
     with pytest.raises(ModelError, match=r"trace\['k'\] must hold integers"):
         over_draws(model, floats, FUNCTIONS)
+
+
+# ---- mutants
+
+MUTANTS = {
+    "the first chain for all": ("row * arrays[field + 1]", "0 * arrays[field + 1]"),
+    "another draw": ("draw * arrays[field + 2]", "max(draw - 1, 0) * arrays[field + 2]"),
+    "parameters over one another": ("        at += count", "        at += 1"),
+    "one stream for all draws": ("start(sweep.words, item[3], item[2]", "start(sweep.words, 0, item[2]"),
+    "one stream for all chains": ("start(sweep.words, item[3], item[2]", "start(sweep.words, item[3], 0"),
+    "another place": ("item[4] * outputs", "item[1] * outputs"),
+    "chunks left out": ("sweep.done * sweep.n_jobs + sweep.number", "sweep.done + sweep.number"),
+}
+
+
+@pytest.mark.skipif(JIT, reason="in plain Python nothing is compiled anew")
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_faulty_sweep_is_caught(model, trace, found, monkeypatch, name):
+    monkeypatch.setattr(over, "Sweeping", faulty(sweep, MUTANTS[name]).Sweeping)
+    again = over_draws(model, trace, {"noisy": noisy}, random_seed=SEED, cores=2, progressbar=False)
+    with pytest.raises(AssertionError):
+        np.testing.assert_array_equal(again["noisy"], found["noisy"])

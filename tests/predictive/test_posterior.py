@@ -106,6 +106,23 @@ def test_new_data_that_will_not_do_are_told(data, error, message):
         predicted(data=data)
 
 
+def test_data_that_come_in_batches_can_be_replaced():
+    batches = nb.Minibatch(np.arange(12.0), 4, random_seed=1)
+    model = nb.Model(
+        {"mu": nb.real()}, logp=lambda p, d: -np.sum((d.y - p.mu) ** 2), data={"y": batches}, predict={"y": replicate}
+    )
+    trace = nb.Trace({"mu": np.zeros((1, 3))})
+    with pytest.raises(ModelError, match="data that come in batches"):
+        nb.sample_posterior_predictive(trace, model)
+    with pytest.raises(ModelError, match="predict 'y' reads data 'y', which comes in batches: give it, too"):
+        nb.sample_posterior_predictive(trace, model, data={})
+    assert nb.sample_posterior_predictive(trace, model, data={"y": np.zeros(7)})["y"].shape == (1, 3, 7)
+
+
+def replicate(p, d, rng):
+    return p.mu + rng.normal(0.0, 1.0, d.y.size)
+
+
 # ---- what else is told
 
 

@@ -222,7 +222,7 @@ def test_what_cannot_be_taken_is_told():
     strange = xarray.DataTree.from_dict({"posterior": make().to_xarray(), "more": make().to_xarray()})
     with pytest.warns(NbinferWarning, match="left out groups: more"):
         from_arviz(strange)
-    with pytest.raises(ValueError, match="group must be one of 'posterior', 'sample_stats', got 'prior'"):
+    with pytest.raises(ValueError, match="unknown group 'prior'; choose 'posterior', 'sample_stats'"):
         make().to_xarray("prior")
 
 

@@ -48,8 +48,8 @@ def test_a_group_is_a_mapping():
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"kind": "posterior"}, "kind must be one of posterior_predictive, predictions"),
-        ({"values": {"y": np.zeros(3)}}, r"posterior_predictive\['y'\] must have shape \(chain, draw, ...\)"),
+        ({"kind": "posterior"}, "unknown kind 'posterior'; choose 'posterior_predictive', 'predictions'"),
+        ({"values": {"y": np.zeros(3)}}, r"values\['y'\] must have shape \(chain, draw, ...\)"),
         ({"values": {"y": np.zeros((2, 3)), "z": np.zeros((2, 4))}}, "must have the same chains and draws"),
         ({"chain_ids": [0]}, "chain_ids must be 2 different integers"),
         ({"draw_ids": [1, 1, 2]}, "draw_ids must be 3 different integers"),

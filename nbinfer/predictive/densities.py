@@ -1,0 +1,181 @@
+"""Log densities of observations and of the prior, term by term, at each draw of a trace."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.arguments import words
+from nbinfer.errors import ModelError
+from nbinfer.model import Model
+from nbinfer.model.default import the_model
+from nbinfer.model.definition import CompiledDefinition, called_term
+from nbinfer.predictive.draws import named
+from nbinfer.predictive.over import over_draws
+from nbinfer.trace import Trace
+from nbinfer.trace.groups import TraceGroup
+from nbinfer.trace.names import listed
+
+
+def compute_log_likelihood(
+    trace: Trace,
+    model: Model | None = None,
+    vars: str | Sequence[str] | None = None,
+    *,
+    var_names: str | Sequence[str] | None = None,
+    progressbar: bool = True,
+    cores: int | None = None,
+) -> TraceGroup:
+    """Compute the log likelihood of each observation at each draw.
+
+    Parameters
+    ----------
+    trace : Trace
+        Draws of the model's parameters: from `sample`, a file, or ``approx.sample``.
+    model : Model, optional
+        With a likelihood that has one value for each observation. Default: that of the enclosing ``with`` block.
+    vars : str or sequence of str, optional
+        Likelihood terms. Default: all.
+    var_names : str or sequence of str, optional
+        PyMC's name of `vars`.
+    progressbar : bool
+        Whether to show progress, on a terminal or in a notebook.
+    cores : int, optional
+        Threads at most. Default: as many as there are cores. No number depends on it.
+
+    Returns
+    -------
+    group : TraceGroup
+        Arrays (chain, draw, ...) by the name of the term, of kind "log_likelihood": what the term returns, as it is.
+        Neither ``total_size`` nor any other weight is in it. It belongs to no trace yet: ``trace.add_group(group)``.
+        Rows that a chain has not reached hold `nbinfer.trace.fill_value`. The arrays, 8 bytes a number, are all the
+        memory it takes.
+
+    Raises
+    ------
+    ModelError
+        If a term returns one number for several observations, or the model has no terms; if the trace is of another
+        model.
+    KeyboardInterrupt
+        After Ctrl-C: part of a likelihood is none.
+
+    See Also
+    --------
+    loo, waic, compare : What it is for.
+
+    Examples
+    --------
+    >>> import numpy as np, nbinfer as nb
+    >>> def likelihood(p, d):
+    ...     return -0.5 * (d.y - p.mu) ** 2 - 0.5 * np.log(2.0 * np.pi)
+    >>> model = nb.Model({"mu": nb.real()}, likelihood={"y": likelihood}, data={"y": [1.5, 0.5, -0.5]})
+    >>> trace = nb.sample(model, 500, chains=2, random_seed=1)
+    >>> nb.compute_log_likelihood(trace, model)["y"].shape
+    (2, 500, 3)
+    """
+    definition = named(the_model(model))
+    terms = _chosen(definition.likelihood, vars, var_names, f"likelihood terms of {definition.title}")
+    _require_pointwise(definition, terms)
+    values = over_draws(
+        the_model(model),
+        trace,
+        terms,
+        progressbar=progressbar,
+        cores=cores,
+        label=called_term,
+        what="log likelihood",
+    )
+    return TraceGroup("log_likelihood", values, chain_ids=trace.chain_ids)
+
+
+def compute_log_prior(
+    trace: Trace,
+    model: Model | None = None,
+    vars: str | Sequence[str] | None = None,
+    *,
+    var_names: str | Sequence[str] | None = None,
+    progressbar: bool = True,
+    cores: int | None = None,
+) -> TraceGroup:
+    """Compute the log prior at each draw, term by term.
+
+    Parameters
+    ----------
+    trace : Trace
+        Draws of the model's parameters.
+    model : Model, optional
+        With a prior. Default: that of the enclosing ``with`` block.
+    vars : str or sequence of str, optional
+        Terms of the prior, as they are named in the model. Default: all; a prior that is one function is the term
+        "prior".
+    var_names : str or sequence of str, optional
+        PyMC's name of `vars`.
+    progressbar : bool
+        Whether to show progress, on a terminal or in a notebook.
+    cores : int, optional
+        Threads at most. Default: as many as there are cores. No number depends on it.
+
+    Returns
+    -------
+    group : TraceGroup
+        Arrays (chain, draw, ...) by the name of the term, of kind "log_prior". They are densities of the parameters
+        themselves: the log Jacobians of the transformations that a sampler moves in are not in them, as in PyMC. Nor
+        is any weight.
+
+    Raises
+    ------
+    ModelError
+        If the model has no prior of its own, or the trace is of another model.
+    """
+    definition = named(the_model(model))
+    whole = {} if definition.named_prior or definition.prior is None else {"prior": definition.prior}
+    terms = _chosen({**whole, **definition.named_prior}, vars, var_names, f"prior terms of {definition.title}")
+    values = over_draws(
+        the_model(model),
+        trace,
+        terms,
+        progressbar=progressbar,
+        cores=cores,
+        label=definition.called_piece,
+        what="log prior",
+    )
+    return TraceGroup("log_prior", values, chain_ids=trace.chain_ids)
+
+
+def observed_values(definition: Any, name: str) -> NDArray[Any] | None:
+    """Return the observed values that a likelihood term is named after; None if there are none of its name."""
+    datum = definition.data.get(name)
+    return None if datum is None else np.asarray(datum.array)
+
+
+def _chosen(terms: Mapping[str, Any], vars: Any, var_names: Any, what: str) -> dict[str, Callable[..., Any]]:
+    """Return the terms that are wanted, by one of two spellings."""
+    if vars is not None and var_names is not None:
+        raise TypeError("vars and var_names are the same option; pass vars.")
+    label, wanted = ("vars", vars) if var_names is None else ("var_names", var_names)
+    if not terms:
+        raise ModelError(
+            f"there are no {what}: give it prior=... and likelihood={{'y': ...}} instead of one function logp"
+        )
+    names = list(terms) if wanted is None else words(label, wanted)
+    unknown = [name for name in names if name not in terms]
+    if unknown or not names:
+        raise ModelError(f"{label} must name {what}, {listed(map(repr, terms))}; got {listed(map(repr, names))}")
+    return {name: terms[name] for name in names}
+
+
+def _require_pointwise(definition: Any, terms: Mapping[str, Any]) -> None:
+    """Require terms with one value for each observation, before anything is computed."""
+    shapes = definition.facts().terms if isinstance(definition, CompiledDefinition) else {}
+    for name in terms:
+        datum = definition.data.get(name)
+        if not shapes.get(name) and (datum is None or math.prod(datum.array.shape) != 1):
+            of = f", shape {datum.array.shape}" if datum is not None else ""
+            raise ModelError(
+                f"{called_term(name)} returns one number, and pointwise values are asked for: return one value per "
+                f"observation{of}; leave out the np.sum around it, the model adds them up itself"
+            )
