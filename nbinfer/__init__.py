@@ -261,14 +261,6 @@ def _compute(*args: Any) -> None:
 _COMPUTED.append(_compute)
 
 
-def _compute(*args: Any) -> None:
-    """Do what `Trace.compute` promises, in a room that is imported when first asked for."""
-    importlib.import_module("nbinfer.predictive.computed").compute(*args)
-
-
-_COMPUTED.append(_compute)
-
-
 def __getattr__(name: str) -> Any:
     """Import what else there is when asked for it: who samples fits nothing, and derives nothing anew."""
     if name not in __all__:

@@ -1,12 +1,13 @@
 """Predictions of a model with missing data: full shapes, and functions that see the draw's values in the gaps."""
 
 import functools
+import warnings
 
 import numpy as np
 import pytest
 
 import nbinfer as nb
-from nbinfer.errors import ModelError
+from nbinfer.errors import ComparisonWarning, ModelError
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 
@@ -28,6 +29,19 @@ def whole(p, d):
 def model():
     return nb.Model({"mu": nb.real()}, logp=logp, data={"y": Y}, missing={"y": nb.real()}, predict={"y": predict},
                     derived={"whole": whole})  # fmt: skip
+
+
+def term(p, d):
+    return -0.5 * (d.y - p.mu) ** 2
+
+
+def log_prior(p, d):
+    return -0.1 * p.mu**2
+
+
+def model_of_terms():
+    return nb.Model({"mu": nb.real()}, prior=log_prior, likelihood={"y": term}, data={"y": Y},
+                    missing={"y": nb.real()})  # fmt: skip
 
 
 @functools.cache
@@ -63,3 +77,14 @@ def test_new_data_have_no_gaps():
 
 def test_one_simulation():
     assert nb.simulate(model(), drawn().point(-1), rng=1)["y"].shape == (2, 3)
+
+
+def test_log_likelihoods_are_those_of_observed_elements():
+    group = nb.compute_log_likelihood(drawn(), model_of_terms(), progressbar=False)
+    observed = Y[np.isfinite(Y)]
+    expected = -0.5 * (observed - drawn()["mu"][..., None]) ** 2
+    assert group["y"].shape == (2, 60, 4)
+    np.testing.assert_allclose(group["y"], expected, rtol=1e-12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ComparisonWarning)
+        assert nb.loo(drawn(), model_of_terms()).n == 4
