@@ -20,6 +20,7 @@ def blocks(file, language):
 EXAMPLES = [
     *blocks("README.md", "python"),
     *blocks("docs/embedding.md", "python"),
+    *blocks("docs/missing.md", "python"),
     "".join(blocks("docs/index.md", "python")),
     "".join(blocks("docs/variational.md", "python")),
     "".join(blocks("docs/files.md", "python")),

@@ -15,7 +15,8 @@ from nbinfer.model.code import shells
 from nbinfer.model.code.code import Code
 from nbinfer.model.code.extras import conditional_entry, draw_entry
 from nbinfer.model.code.plan import N_SLOPES, SLOPES
-from nbinfer.model.data import Datum, Table
+from nbinfer.model.data import Datum
+from nbinfer.model.missing import tables_of
 
 if TYPE_CHECKING:
     from nbinfer.model.definition import CompiledDefinition
@@ -44,10 +45,11 @@ class CompiledBound(Bound):
         self._columns[: len(words)] = words
         self.weights = _rows_of(weights, chains + 1)
         self._constants = layout.constants
-        self._table = Table(definition.data.values())
-        self.tables = _rows_of(self._table.words, chains + 1)
+        self._tables = tables_of(definition, chains + 1)
+        self.tables = _rows_of(self._tables[0].words, chains + 1)
+        self._show_data()
         self._scratch = aligned(chains + 1, layout.scratch)
-        self._slopes = aligned(chains + 1, sum(definition.data[name].array.size for name in definition.learnt))
+        self._slopes = aligned(chains + 1, sum(definition.data[name].array.size for name in definition.active))
         self._discrete = aligned(chains + 1, layout.discrete, np.int64)
         self._discrete[:, : layout.discrete] = self._lowest
         self._placed: dict[int, np.ndarray] = {}  # discrete values that live in a sampler's memory
@@ -97,9 +99,12 @@ class CompiledBound(Bound):
                 )
         definition = dataclasses.replace(self.definition, data={**old, **data})
         self.weights[:] = definition.weights(self._facts)
-        self._table = Table(definition.data.values())
-        self.tables[:] = self._table.words
+        self._tables = tables_of(definition, self.chains + 1)
+        self._show_data()
         self.definition = definition
+
+    def _show_data(self) -> None:
+        self.tables[:] = [table.words for table in self._tables]
 
     def conditional(self, name: str) -> int:
         if name not in self.definition.conditional or self._weighted or self._weighs_terms:  # it knows no weights

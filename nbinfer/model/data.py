@@ -24,6 +24,8 @@ _REMEDIES = {
     "m": "convert it to numbers by dividing by a time unit",
     "V": "pass each field as an entry of its own",
 }
+#: How to have missing values imputed.
+_IMPUTE = "Model(..., missing={{{!r}: nb.real()}}) or another support"
 
 
 class Datum(NamedTuple):
@@ -96,15 +98,19 @@ def convert(name: str, value: Any, allow_nan: bool = False) -> Datum:
         return _convert_feed(name, value if isinstance(value, Feed) else GeneratorData(value), allow_nan)
     if hasattr(value, "__next__"):
         raise ModelError(f"data {name!r} must be an array or a number, got an iterator; pass nb.generator({name})")
-    if isinstance(value, np.ndarray) and type(value).__name__ == "MaskedArray":  # np.ma takes 8 ms to import
-        raise ModelError(
-            f"data {name!r} must not be a masked array; pass its observed values, {name}.compressed(), "
-            f"and if need be their positions"
-        )
+    if is_masked(value):
+        hidden = np.ma.getmaskarray(value)
+        if hidden.any():
+            raise ModelError(
+                f"data {name!r} must not be masked, got {hidden.sum()} masked elements, the first at index "
+                f"{tuple(int(i) for i in np.argwhere(hidden)[0])}. Have them imputed, {_IMPUTE.format(name)}; or pass "
+                f"the observed values alone, {name}.compressed()"
+            )
+        value = value.data
     if hasattr(value, "_asdict") or isinstance(value, Mapping):
         got = _type_name(value)
         raise ModelError(f"data {name!r} must be an array or a number, got {got}; make each field an entry")
-    array = _pandas_array(name, value) if _is_pandas(value) else _plain_array(name, value)
+    array = _pandas_array(name, value) if is_pandas(value) else _plain_array(name, value)
     if array.dtype.kind not in _KINDS:
         remedy = _REMEDIES.get(array.dtype.kind, "convert it to float64")
         raise ModelError(f"data {name!r} must be real numbers, integers or booleans, got dtype {array.dtype}; {remedy}")
@@ -159,12 +165,18 @@ def check_nan(name: str, array: np.ndarray, place: Callable[[tuple[int, ...]], s
         first = place(tuple(int(i) for i in np.argwhere(np.isnan(array))[0]))
         count = int(np.isnan(array).sum())
         raise ModelError(
-            f"data {name!r} must not hold NaN, got {count}, the first at {first}. Remove or impute them, "
-            f"or if the density handles them, allow them with Model(..., allow_nan=[{name!r}])"
+            f"data {name!r} must not hold NaN, got {count}, the first at {first}. Remove them; impute them, "
+            f"{_IMPUTE.format(name)}; or if the density handles them, allow them with Model(..., allow_nan=[{name!r}])"
         )
 
 
-def _is_pandas(value: Any) -> bool:
+def is_masked(value: Any) -> bool:
+    """Tell whether something is a masked array, be it without masked elements."""
+    return isinstance(value, np.ndarray) and hasattr(value, "mask")  # np.ma takes 8 ms to import
+
+
+def is_pandas(value: Any) -> bool:
+    """Tell whether something is a Series or a DataFrame of pandas."""
     return _root(value) == "pandas" and hasattr(value, "to_numpy")
 
 
@@ -202,16 +214,22 @@ def check_name(name: Any, what: str) -> None:
         )
 
 
-def convert_all(data: Any, allow_nan: Collection[str]) -> dict[str, Datum]:
-    """Convert all entries of a mapping (or of one named tuple, which is taken apart)."""
+def entries_of(data: Any) -> Mapping[str, Any]:
+    """Return data as a mapping; a named tuple is taken apart."""
     if data is None:
         data = {}
     if hasattr(data, "_asdict"):
         data = data._asdict()
-    if not isinstance(data, Mapping) and not _is_pandas(data):
+    if not isinstance(data, Mapping) and not is_pandas(data):
         raise ModelError(f"data must be a mapping of names to arrays, got {_type_name(data)}; write data={{'y': y}}")
-    if _is_pandas(data):
+    if is_pandas(data):
         raise ModelError("data must be a mapping of names to columns, got a table; write data={'y': table['y']}")
+    return data  # type: ignore[no-any-return]
+
+
+def convert_all(data: Any, allow_nan: Collection[str]) -> dict[str, Datum]:
+    """Convert all entries of a mapping (or of one named tuple, which is taken apart)."""
+    data = entries_of(data)
     for name in data:
         check_name(name, "the data name")
     unknown = sorted(set(allow_nan) - set(data))

@@ -27,9 +27,12 @@ from nbinfer.model.code.kinds import with_kinds
 from nbinfer.model.compiled import CompiledBound
 from nbinfer.model.data import Datum, content_key
 from nbinfer.model.evaluate import Facts, check_shapes, retrying
+from nbinfer.model.gaps import axes, check_scales
 from nbinfer.model.layout import Layout
+from nbinfer.model.missing import index_of
 from nbinfer.model.points import Points
 from nbinfer.model.support.bounds import BoundsError, called
+from nbinfer.model.support.support import Support
 from nbinfer.model.total_size import Total, factor
 
 if TYPE_CHECKING:
@@ -62,6 +65,8 @@ class Definition(Points):
         Data entries that may hold NaN.
     learnt : tuple of str
         Data entries by which the density is differentiated, too.
+    imputed : mapping of str to Support
+        Of one missing value, by data entry: those that may have gaps, see `nbinfer.model.missing`.
     axes : Axes
         Names of axes, and labels along them.
     """
@@ -80,6 +85,7 @@ class Definition(Points):
     total_size: Mapping[str, Total] = field(default_factory=dict)
     allow_nan: tuple[str, ...] = ()
     learnt: tuple[str, ...] = ()
+    imputed: Mapping[str, Support] = field(default_factory=dict)
     axes: Axes = field(default_factory=Axes)
 
     #: Whether functions see parameters and data by name.
@@ -114,6 +120,11 @@ class Definition(Points):
         """Functions of the density by name, in the order of their weights."""
         single = {"logp": self.logp_function, "prior": None if self.named_prior else self.prior}
         return {name: f for name, f in single.items() if f is not None} | self.terms
+
+    @property
+    def named_axes(self) -> Axes:
+        """Names of axes and labels along them, those of missing values among them."""
+        return axes(self)
 
     @property
     def names_of_arrays(self) -> list[str]:
@@ -170,12 +181,29 @@ class Definition(Points):
         return rows + [(label, "function", getattr(python_function(f), "__name__", "?")) for label, f in self.labelled]
 
     @property
+    def missing(self) -> dict[str, np.ndarray]:
+        """Of data entries with gaps, where these are, counted through all axes."""
+        indices = {name: index_of(name) for name in self.imputed}
+        return {name: self.data[index].array for name, index in indices.items() if index in self.data}
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """Data entries that vary: those that are learnt, then those with gaps."""
+        return (*self.learnt, *self.missing)
+
+    @property
+    def steady(self) -> tuple[int, ...]:
+        """Positions of arguments of the functions that are the same at all points: that of the data, without gaps."""
+        return () if self.missing else (1,)
+
+    @property
     def feeds(self) -> dict[str, Feed]:
         """Data that come in batches, by name."""
         return {name: datum.feed for name, datum in self.data.items() if datum.feed is not None}
 
     def check_sizes(self) -> None:
-        """Raise ModelError if a total size is smaller than what there is, or axes do not fit parameters and data."""
+        """Raise ModelError if a total size is too small, or of what is imputed; or axes fit no parameters and data."""
+        check_scales(self)
         whole = {name: d.array.shape if d.feed is None else d.shape_of_all for name, d in self.data.items()}
         self.axes.check({name: p.shape for name, p in self.parameters.items()} | whole)
         for name, total in self.total_size.items():

@@ -14,13 +14,16 @@ from nbinfer.errors import ModelError
 from nbinfer.model.axes import Axes
 from nbinfer.model.bound import Bound
 from nbinfer.model.code.extras import conditionals
-from nbinfer.model.data import check_name, convert_all, replace
+from nbinfer.model.data import check_name
 from nbinfer.model.default import Default
 from nbinfer.model.definition import Definition
 from nbinfer.model.evaluate import check_arguments
+from nbinfer.model.gaps import shown
 from nbinfer.model.layout import Layout
+from nbinfer.model.missing import laid_out, with_data
 from nbinfer.model.named import NamedDefinition
 from nbinfer.model.points import Points
+from nbinfer.model.support.support import Support
 from nbinfer.model.total_size import checked
 
 if TYPE_CHECKING:
@@ -78,6 +81,12 @@ class Model(Points, Default):
         function alone is that of the only variable.
     allow_nan : collection of str
         Data entries that may hold NaN.
+    missing : mapping of str to Support, optional
+        Data entries that may have gaps, and what a missing value may be: ``{"y": nb.positive()}``. Gaps are NaN, None,
+        and what the mask of a masked array hides. What ``y`` lacks is the parameter ``y_missing``, one value for each
+        gap, and ``d.y_missing_index`` has their places, counted through all axes; functions see ``d.y`` whole. The
+        support says the type of the entry: a discrete one makes it int64, any other float64. Without gaps there are
+        none of these. Bounds that are functions see NaN, or the least integer, in the gaps.
     dims : mapping of str to sequence of str, optional
         Names of the axes of parameters, derived quantities, predictions and data: ``{"theta": ["school"]}``. Axes of
         one name have one length.
@@ -110,16 +119,17 @@ class Model(Points, Default):
         total_size: Mapping[str, Any] | float | list[Any] | None = None,
         conditional: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None,
         allow_nan: Collection[str] = (),
+        missing: Mapping[str, Support] | None = None,
         dims: Mapping[str, str | Sequence[str]] | None = None,
         coords: Mapping[str, Any] | None = None,
         name: str | None = None,
     ) -> None:
         allowed = tuple(words("allow_nan", allow_nan))
-        layout = Layout(parameters)
+        layout, entries, imputed = laid_out(Layout(parameters), data, allowed, missing)
         definition = NamedDefinition(
             name=name,
             layout=layout,
-            data=convert_all(data, allowed),
+            data=entries,
             prior=prior if prior is None or callable(prior) else _functions(prior, "prior"),
             logp_function=logp,
             logp_grad=logp_grad,
@@ -128,10 +138,9 @@ class Model(Points, Default):
             derived=_functions(derived, "derived"),
             predict=_functions(predict, "predict"),
             allow_nan=allowed,
+            imputed=imputed,
         )
-        _check_functions(definition)
         self.definition: Definition = _completed(definition, conditional, total_size, dims, coords)
-        self.definition.check_sizes()
 
     @classmethod
     def of(cls, definition: Definition) -> Model:
@@ -193,8 +202,9 @@ class Model(Points, Default):
     conditional = _given("conditional", "Log densities of what depends on one element, by variable.")
     total_size = _given("total_size", "Number of observations that likelihood terms stand for, by term.")
     allow_nan = _given("allow_nan", "Data entries that may hold NaN.")
-    dims = _given("axes.dims", "Names of axes, by parameter, derived quantity, prediction or data entry.")
-    coords = _given("axes.coords", "Labels along axes, by their names.")
+    missing = _given("missing", "Of data entries with gaps, where these are, counted through all axes.")
+    dims = _given("named_axes.dims", "Names of axes, by parameter, derived quantity, prediction or data entry.")
+    coords = _given("named_axes.coords", "Labels along axes, by their names.")
 
     @property
     def data(self) -> dict[str, Any]:
@@ -203,15 +213,17 @@ class Model(Points, Default):
 
     @property
     def observed(self) -> dict[str, np.ndarray]:
-        """Data entries that a likelihood term or a prediction is named after."""
-        data = self.definition.data
-        return {name: data[name].array for name in data if name in self.likelihood or name in self.predict}
+        """Data entries that a likelihood term or a prediction is named after; NaN, also among integers, for a gap."""
+        names = [name for name in self.definition.data if name in self.likelihood or name in self.predict]
+        return {name: shown(self.definition, name) for name in names}
 
     @property
     def shown(self) -> dict[str, Any]:
         """What its traces know beside draws: data, and names of axes; arguments of a `Trace`."""
         whole = {name: datum for name, datum in self.definition.data.items() if datum.feed is None}
-        axes = self.definition.axes.of(n for n in self.definition.names_of_arrays if n in whole or n not in self.data)
+        axes = self.definition.named_axes.of(
+            n for n in self.definition.names_of_arrays if n in whole or n not in self.data
+        )
         observed = self.observed
         constant = {name: datum.array for name, datum in whole.items() if name not in observed}
         return {"observed_data": observed, "constant_data": constant, "dims": axes.dims, "coords": axes.coords}
@@ -225,8 +237,7 @@ class Model(Points, Default):
             New values by name. Runs that have begun keep the old ones, but for fits, which take them at the next
             iteration after a callback.
         """
-        data = replace(self.definition.data, new, self.allow_nan)
-        definition = dataclasses.replace(self.definition, data=data)
+        definition = with_data(self.definition, new)
         definition.check_sizes()
         self.definition = definition
 
@@ -304,13 +315,16 @@ class Model(Points, Default):
 
 
 def _completed(definition: Definition, conditional: Any, total_size: Any, dims: Any, coords: Any) -> Definition:
-    """Return a definition with what speaks of its parameters, data and functions."""
-    return dataclasses.replace(
+    """Check what was given, and return the definition with what speaks of its parameters, data and functions."""
+    _check_functions(definition)
+    found = dataclasses.replace(
         definition,
         conditional=conditionals(definition.parameters, conditional),
         total_size=checked(total_size, definition.terms, definition.likelihood, definition.parameters),
         axes=Axes.given(dims, coords, definition.names_of_arrays),
     )
+    found.check_sizes()
+    return found
 
 
 def _functions(functions: Any, what: str) -> dict[str, Any]:

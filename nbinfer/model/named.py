@@ -17,6 +17,7 @@ from nbinfer.model.code.derived import NAME, data_type, derive_bounds, parameter
 from nbinfer.model.code.plan import Derived, Plan, Term
 from nbinfer.model.definition import CompiledDefinition
 from nbinfer.model.evaluate import Facts, call, check_nothing, check_number, check_term
+from nbinfer.model.missing import filled
 from nbinfer.model.observe import check_sum, describe, look_where_finite
 from nbinfer.model.support.bounds import BoundsError
 from nbinfer.model.total_size import factor
@@ -38,7 +39,7 @@ class NamedDefinition(CompiledDefinition):
         return collections.namedtuple("Gradients", [p.name for p in self.layout.continuous])
 
     def arguments(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
-        return (self.layout.as_tuple(values), self.data_tuple)
+        return (self.layout.as_tuple(values), filled(self.data_tuple, self.missing, values))
 
     def call_written(self, values: Mapping[str, Any]) -> Any:
         """Run the gradient that the user wrote, and return what it returns."""
@@ -134,19 +135,19 @@ class NamedDefinition(CompiledDefinition):
         functions = [(label, f) for label, f in self.functions if not label.startswith(left_out)]
         data = self.data.values()
         units = units_key(data) if self.layout.dependent or not written else []
-        learnt = [self.learnt] if self.learnt else []
-        return fingerprint(functions, list(self.layout.keys()), [d.key for d in data], units, *learnt)
+        varying = [names for names in (self.learnt, list(self.missing)) if names]
+        return fingerprint(functions, list(self.layout.keys()), [d.key for d in data], units, *varying)
 
     def derive(self, written: bool) -> list[Generated]:
         from nbinfer.autodiff.derive import derive
 
         data = {name: data_type(datum) for name, datum in self.data.items()}
-        bounds = derive_bounds(self.layout, data, self.learnt)
+        bounds = derive_bounds(self.layout, data, () if written else self.active)
         if written:
             return bounds
         types, prior = parameter_types(self.layout), None if self.named_prior else self.prior
         density = derive(
-            types, data, prior=prior, terms=self.terms, logp=self.logp_function, name=NAME, active=self.learnt
+            types, data, prior=prior, terms=self.terms, logp=self.logp_function, name=NAME, active=self.active
         )
         return [density, *bounds]
 
@@ -157,7 +158,8 @@ class NamedDefinition(CompiledDefinition):
         plan = Plan(self.layout, list(self.data.values()), terms, by, derived, bounds=facts.bounds)
         order = list(self.weighed)
         jacobians = {name: order.index(name) for name in self.named_prior if name in self.parameters}
-        return plan._replace(jacobians=jacobians, learnt=self.learnt)
+        learnt = () if written else self.active
+        return plan._replace(jacobians=jacobians, learnt=learnt, missing=tuple(self.missing))
 
     def _in_module(self, name: str) -> str:
         """Return the name in a module of one of the functions that are weighed."""
@@ -169,7 +171,7 @@ class NamedDefinition(CompiledDefinition):
         names |= {"logp_grad": self.logp_grad, "gradient": self.grad} if written else {}
         names |= {f"derived_{name}": f for name, f in self.derived.items()}
         names |= {f"bound_{a}_{p.name}": f for p in self.layout.dependent for a, f in p.functions.items()}
-        found = {name: compilable(f, data=(1,)) for name, f in names.items() if f is not None}
+        found = {name: compilable(f, data=self.steady) for name, f in names.items() if f is not None}
         for p in self.layout.continuous:
             parts = ["forward", "pullback", *(["settle", "sensitivity"] if p.support.bounds else [])]
             found |= {f"{part}_{p.name}": getattr(p.support, part) for part in parts}

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import words
@@ -14,6 +13,7 @@ from nbinfer.errors import ModelError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.model.definition import CompiledDefinition, called_term
+from nbinfer.model.gaps import observed_part, shown
 from nbinfer.predictive.draws import named
 from nbinfer.predictive.over import over_draws
 from nbinfer.trace import Trace
@@ -89,6 +89,7 @@ def compute_log_likelihood(
         label=called_term,
         what="log likelihood",
     )
+    values = {name: observed_part(definition, name, array) for name, array in values.items()}
     return TraceGroup("log_likelihood", values, chain_ids=trace.chain_ids)
 
 
@@ -148,8 +149,7 @@ def compute_log_prior(
 
 def observed_values(definition: Any, name: str) -> NDArray[Any] | None:
     """Return the observed values that a likelihood term is named after; None if there are none of its name."""
-    datum = definition.data.get(name)
-    return None if datum is None else np.asarray(datum.array)
+    return shown(definition, name) if name in definition.data else None
 
 
 def _chosen(terms: Mapping[str, Any], vars: Any, var_names: Any, what: str) -> dict[str, Callable[..., Any]]:

@@ -15,13 +15,14 @@ from nbinfer.model.code.of_draws import takes_generator
 from nbinfer.model.data import Datum, check_nan, convert
 from nbinfer.model.definition import Definition
 from nbinfer.model.evaluate import call
+from nbinfer.model.missing import index_of
 from nbinfer.trace.names import listed
 
 _OUT_OF_BOUNDS = re.compile(r"index (-?\d+) is out of bounds for axis \d+ with size (\d+)")
 
 
 def with_new_data(definition: Definition, data: Any) -> Definition:
-    """Return a definition with other data, of the same types and numbers of dimensions.
+    """Return a definition with other data, of the same types and numbers of dimensions, and without gaps.
 
     Raises
     ------
@@ -29,14 +30,22 @@ def with_new_data(definition: Definition, data: Any) -> Definition:
         If an entry is unknown, or another kind of thing.
     """
     given = mapping("data", data)
-    unknown = [name for name in given if name not in definition.data]
+    places = [index_of(name) for name in definition.missing]
+    unknown = [name for name in given if name not in definition.data or name in places]
     if unknown:
         raise ModelError(
             f"data names {listed(map(repr, unknown))}, which {definition.title} has no data of; it has "
             f"{listed(definition.data)}"
         )
     new = {name: _converted(definition, definition.data[name], value) for name, value in given.items()}
-    return dataclasses.replace(definition, data={**definition.data, **new})
+    return _without_old_gaps(definition, {**definition.data, **new})
+
+
+def _without_old_gaps(definition: Definition, data: Mapping[str, Datum]) -> Definition:
+    """Return a definition with other data, where entries that are new have no gaps: no draw has values for them."""
+    gone = [index_of(name) for name in definition.missing if data[name] is not definition.data[name]]
+    kept = {name: datum for name, datum in data.items() if name not in gone}
+    return dataclasses.replace(definition, data=kept)
 
 
 def _converted(definition: Definition, old: Datum, value: Any) -> Datum:

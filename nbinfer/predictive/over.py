@@ -22,7 +22,7 @@ from nbinfer.engine.progress import Display, display_for
 from nbinfer.engine.task import Task, finished
 from nbinfer.errors import ModelError, NbinferWarning
 from nbinfer.model import Model
-from nbinfer.model.code.of_draws import OTHER, Context, Output, functions_of_draws, observe
+from nbinfer.model.code.of_draws import OTHER, Contexts, Output, functions_of_draws, observe
 from nbinfer.model.definition import Definition
 from nbinfer.model.evaluate import call, describe_derived, is_numerical
 from nbinfer.predictive.draws import Draws, draws_of, named, values_text
@@ -149,20 +149,21 @@ class Work:
         display : Display
         """
         values = {o.name: np.empty((places, *o.shape), o.kind) for o in self.outputs}
-        entry, context = functions_of_draws(self.definition, self.outputs), Context(self.definition)
+        workers = max(1, min(cores, -(-len(self.items) // CHUNK)))
+        entry, contexts = functions_of_draws(self.definition, self.outputs), Contexts(self.definition, workers)
         outputs = [(output, values[output.name]) for output in self.outputs]
         sweeping = Sweeping(
             entry.address,
-            context.address,
+            contexts.addresses,
             list(self.draws.arrays.values()),
             self.items,
             outputs,
             [_number(output.name) for output in self.outputs],
             self._key,
-            max(1, min(cores, -(-len(self.items) // CHUNK))),
+            workers,
             self.explain,
         )
-        done = finished(_Running(sweeping, cores, display, (entry, context)))
+        done = finished(_Running(sweeping, cores, display, (entry, contexts)))
         empty = np.ones(places, bool)
         empty[self.items["place"][done]] = False
         if empty.any():

@@ -131,8 +131,8 @@ class Sweeping(Jobs):
     ----------
     function : int
         Address of the C function.
-    context : int
-        Address of what it reads.
+    contexts : ndarray of int64, shape (jobs,)
+        Address of what it reads, of each job.
     arrays : sequence of ndarray, shape (chain, draw, ...)
         Of each parameter, 8 bytes for each element; those of a draw lie one after the other.
     items : ndarray of Item, shape (n,)
@@ -150,7 +150,7 @@ class Sweeping(Jobs):
     def __init__(
         self,
         function: int,
-        context: int,
+        contexts: NDArray[np.int64],
         arrays: Sequence[NDArray[Any]],
         items: NDArray[Any],
         outputs: Sequence[tuple[Output, NDArray[Any]]],
@@ -173,7 +173,7 @@ class Sweeping(Jobs):
         self._outputs = np.array([[at + 1, memory.ctypes.data, memory.strides[0]] for at, (_, memory) in places])
         self._held = arrays, outputs
         every = self.every
-        every.function, every.context, every.n_values, every.n_given = function, context, self.n_values, self.n_given
+        every.function, every.context, every.n_values, every.n_given = function, contexts, self.n_values, self.n_given
         every.arrays, every.n_arrays = address_of(self._arrays), len(arrays)
         every.items, every.n_items, every.n_jobs = address_of(items), len(items), jobs
         every.outputs, every.n_outputs = address_of(self._outputs), len(outputs)

@@ -27,7 +27,7 @@ from nbinfer.variational.grouped import gathered
 from nbinfer.variational.job import FIT, FitStatus, Progress, advance
 from nbinfer.variational.learnt import Learnt, with_learnt
 from nbinfer.variational.local import not_finite, placed
-from nbinfer.variational.nodes import with_data
+from nbinfer.variational.nodes import check_shapes, with_data
 from nbinfer.variational.optimizers.descent import Extent as Moving
 from nbinfer.variational.optimizers.rule import Rule
 from nbinfer.variational.python_entry import raised_by
@@ -114,6 +114,7 @@ class Fitting(Jobs):
         self._rows_now = tuple(group.extent.rows for group in groups)
         self._by_rows: dict[tuple[int, ...], Densities] = {}
         self._definition: Any = model.definition
+        self._parameters = model.parameters
         plan, whole = Plan(), Extent(model.dim)
         header = plan.place(FIT, self, whole)
         self._places = [plan.place(group.family.state, group.family, group.extent) for group in self.groups]
@@ -144,6 +145,7 @@ class Fitting(Jobs):
     def _read_data(self) -> None:
         """Bind the model as it is now."""
         self._own = with_data(with_learnt(self._model, self._learnt, self._names), self.replacements)
+        check_shapes("set_data", self._parameters, self._own.parameters)
         self.feeds = Feeds(self._own, lambda definition: placed(self._own_groups, Model.of(definition))[0].definition)
         with self.feeds.explained(self.feeds.model.definition):
             model, groups = placed(self._own_groups, self.feeds.model, within=True)

@@ -142,7 +142,7 @@ def check_encoders(given: Mapping[str, Any], local: bool) -> None:
 
 
 def check_rows(group: Any, model: Model) -> None:
-    """Raise LocalGroupError if encoders give another number of rows than the parameter has.
+    """Raise LocalGroupError if encoders give another number of rows than the parameter has, or would see gaps.
 
     Parameters
     ----------
@@ -150,6 +150,11 @@ def check_rows(group: Any, model: Model) -> None:
         A local one.
     model : Model
     """
+    if model.definition.missing:
+        raise LocalGroupError(
+            f"{group.names[0]} is local, and its encoders are functions of the data, of which values are missing: "
+            f"{', '.join(model.definition.missing)}. Pass data without gaps, or take a group that is not local."
+        )
     found, feeds = group.encoded(model), model.definition.feeds.values()
     ragged = any(feed.shape_of_all is None for feed in feeds)  # a shorter batch may come first
     if found.rows != group.extent.rows and not (ragged and found.rows < group.extent.rows):

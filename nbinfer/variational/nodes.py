@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from nbinfer.arguments import mapping
 from nbinfer.compile import readonly
 from nbinfer.compile.python_functions import python_function
+from nbinfer.errors import ModelError
 from nbinfer.model import Model
+from nbinfer.model.layout import Parameter
+from nbinfer.model.missing import filled
 from nbinfer.streaming import Feed
 
 
@@ -95,9 +98,11 @@ def evaluated(
     of_parameters = {name: value for name, value in given.items() if name in model.parameters}
     layout = model.layout
     found = []
+    missing = {name: places for name, places in model.definition.missing.items() if name not in given}
     for q in positions:
-        p = layout.as_tuple(layout.image(q, model.data_tuple)[0])._replace(**of_parameters)
-        found.append(np.asarray(function(readonly(p), data)))
+        values = layout.image(q, model.data_tuple)[0]
+        p = layout.as_tuple(values)._replace(**of_parameters)
+        found.append(np.asarray(function(readonly(p), filled(data, missing, values | of_parameters))))
     return np.array(found)
 
 
@@ -131,4 +136,24 @@ def with_data(model: Model, replacements: Mapping[str, Any] | None) -> Model:
         raise ValueError(f"more_replacements names {unknown[0]!r}, which is no data of the model; there are {known}.")
     other = Model.of(model.definition)
     other.set_data(**given)
+    check_shapes("more_replacements", model.parameters, other.parameters)
     return other
+
+
+def check_shapes(label: str, before: Mapping[str, Parameter], now: Mapping[str, Parameter]) -> None:
+    """Raise ModelError if other data lack another number of values: these are parameters.
+
+    Parameters
+    ----------
+    label : str
+        What gave the data.
+    before, now : mapping of str to Parameter
+        Of the model with the data that it had, and with these.
+    """
+    one, other = ({name: p.shape for name, p in each.items()} for each in (before, now))
+    for name in {**one, **other}:
+        if one.get(name) != other.get(name):
+            raise ModelError(
+                f"{label} changes how many values are missing: {name} has shape {one.get(name, (0,))} in this "
+                f"approximation, and {other.get(name, (0,))} with such data. Make a new approximation for them."
+            )

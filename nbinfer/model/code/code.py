@@ -51,6 +51,8 @@ class Code:
     @cached_property
     def _module(self) -> GeneratedModule:
         plan = self._definition.plan(self._facts, self.written)._replace(derivatives=self.derivation.source)
+        if not plan.fuses:
+            plan = plan._replace(learnt=())
         names = self._definition.names(self.written) | (self.derivation.names or {})
         content = file_digest(self._content, self.derivation.content)
         return generated_module(generate.source(plan), content, names, SIGNATURES)

@@ -202,7 +202,7 @@ def _entry(
     """Compile a module around a user's function."""
     source = "\n\n".join(part.strip("\n") + "\n" for part in [generate.head(plan), *parts])
     source = source.replace("import floats_at,", "import floats_at, generator_at,")
-    names = definition.names(False) | {"users": compilable(users, data=(1,))}
+    names = definition.names(False) | {"users": compilable(users, data=definition.steady)}
     support = definition.parameters[name].support
     if kind == "draw" and not support.discrete:
         names["inverse"] = kernel(support.inverse)

@@ -15,7 +15,9 @@ from nbinfer.model.code.plan import (
     Term,
     constants,
     constrain,
+    empty,
     flat,
+    from_gaps,
     function,
     loop,
     moved,
@@ -139,12 +141,13 @@ def _fused(plan: Plan) -> str:
     if not plan.flat:
         lines += loop("scratch", layout.values, 2 * layout.values, "= 0.0") if layout.values else []
         lines += [*constrain(plan, shown=bool(plan.written)), f"gradients = {_gradients(plan)}"]
-    lines += _evaluation(plan)
+    lines += [*_evaluation(plan), *from_gaps(plan)]
     # A gradient that knows no weights takes that of the whole; its terms cannot be told apart.
     if len(plan.terms) <= 1 and (plan.flat or plan.written):
         scaled = loop("grad", 0, layout.dim, "*= weights[0]")
         scaled += loop("scratch", layout.values, 2 * layout.values, "*= weights[0]") if layout.values else []
         lines += ["if weights[0] != 1.0:", "    total *= weights[0]", *("    " + line for line in scaled)]
+    lines += empty(plan)
     for p in filter(moved, reversed(layout.continuous)):  # bounds add to the gradients of parameters before
         lines += _pull(plan, p)
     lines.append("return total" if plan.flat else "return log_jacobian + total")

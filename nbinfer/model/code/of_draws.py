@@ -22,10 +22,10 @@ from nbinfer.compile.users import compilable
 from nbinfer.errors import CompileError
 from nbinfer.model.code import generate, shells
 from nbinfer.model.code.kinds import kind_at_every_point
-from nbinfer.model.code.plan import Plan, function, view
-from nbinfer.model.data import Table
+from nbinfer.model.code.plan import Plan, fill, function, view
 from nbinfer.model.definition import Definition
 from nbinfer.model.evaluate import call, describe_derived, raise_if_written
+from nbinfer.model.missing import tables_of
 
 #: ``int64 f(int64 n, intp values, intp given, intp context)``, as what writes rows. It returns `RAISED` if a function
 #: raised, and `OTHER` if it returned another shape or dtype than was found.
@@ -95,20 +95,28 @@ def observe(
     return Output(name, f, label, shape, kind_at_every_point(f, lambda: arguments, kind, key))
 
 
-class Context:
-    """What the C function reads beside a draw: data, which may be others than those of the model."""
+class Contexts:
+    """What the C function reads beside a draw, for workers: data, which may be others than those of the model.
 
-    def __init__(self, definition: Definition) -> None:
-        self._table = Table(definition.data.values())
-        words = self._table.words
-        self._row = np.zeros(shells.CONTEXT_WORDS, np.int64)
-        self._row[shells.VERSION] = shells.CONTEXT_VERSION
-        self._row[shells.DATA], self._row[shells.N_DATA] = address_of(words), len(words)
+    Parameters
+    ----------
+    definition : Definition
+        With these data.
+    workers : int
+        Each has gaps of the data to fill for itself.
 
-    @property
-    def address(self) -> int:
-        """Its address."""
-        return address_of(self._row)
+    Attributes
+    ----------
+    addresses : ndarray of int64, shape (workers,)
+    """
+
+    def __init__(self, definition: Definition, workers: int) -> None:
+        self._tables = tables_of(definition, workers)
+        self._rows = np.zeros((workers, shells.CONTEXT_WORDS), np.int64)
+        self._rows[:, shells.VERSION] = shells.CONTEXT_VERSION
+        self._rows[:, shells.DATA] = [address_of(table.words) for table in self._tables]
+        self._rows[:, shells.N_DATA] = len(self._tables[0].words)
+        self.addresses = address_of(self._rows) + self._rows.strides[0] * np.arange(workers)
 
 
 def functions_of_draws(definition: Definition, outputs: Sequence[Output]) -> Entry:
@@ -125,13 +133,15 @@ def functions_of_draws(definition: Definition, outputs: Sequence[Output]) -> Ent
     CompileError
         If one of them cannot be compiled.
     """
-    plan = Plan(definition.layout, list(definition.data.values()), [], "", [])
+    plan = Plan(definition.layout, list(definition.data.values()), [], "", [], missing=tuple(definition.missing))
     parts = [generate.head(plan), *_stores(outputs), _evaluate(outputs), _shell(plan)]
     source = "\n\n".join(part.strip("\n") + "\n" for part in parts)
     source = source.replace("import floats_at,", "import bytes_at, floats_at, generator_at,")
     source = source.replace("store_release\n", "store_release\nfrom nbinfer.random import enter\n", 1)
     seen: dict[int, Any] = {}
-    names = {f"user_{k}": compilable(output.function, data=(1,), seen=seen) for k, output in enumerate(outputs)}
+    names = {
+        f"user_{k}": compilable(output.function, data=definition.steady, seen=seen) for k, output in enumerate(outputs)
+    }
     kinds = [(len(output.shape), output.kind, output.is_random) for output in outputs]
     data = [d.key for d in definition.data.values()]
     content = fingerprint([o.function for o in outputs], kinds, list(definition.layout.keys()), data)
@@ -215,6 +225,7 @@ def _shell(plan: Plan) -> str:
         f"floats, integers = floats_at(values, {start} + 0 * n), ints_at(values, {start} + 0 * n)",
         "words = ints_at(given, n)",
         f"p = readonly(Parameters({', '.join(fields)}))",
+        *fill(plan),
         f"status = {RAISED}",
         "try:",
         "    status = evaluate(p, readonly(data), words)",

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from nbinfer.model.data import Datum
 from nbinfer.model.layout import Layout, Parameter
+from nbinfer.model.missing import index_of, parameter_of
 
 #: What the functions of a generated module take beside coordinates and gradient.
 ARGUMENTS = "z, data, weights, constants, scratch"
@@ -16,6 +17,9 @@ ARGUMENTS = "z, data, weights, constants, scratch"
 #: Words of a context row, among those of `nbinfer.model.code.shells`: where gradients by entries of the data go, and
 #: how many numbers these are.
 SLOPES, N_SLOPES = 17, 18
+
+#: `nbinfer.model.missing.GAP` as text.
+_GAPS = {"float64": "np.nan", "int64": "-9223372036854775807 - 1"}
 
 
 class Term(NamedTuple):
@@ -64,6 +68,8 @@ class Plan(NamedTuple):
         Of parameters that a term of the prior is named after, the index of its weight: that of the log Jacobian, too.
     learnt : sequence of str
         Entries of the data by which the density is differentiated, too.
+    missing : sequence of str
+        Entries of the data with gaps, which parameters fill.
     """
 
     layout: Layout
@@ -78,6 +84,7 @@ class Plan(NamedTuple):
     bounds: Mapping[tuple[str, str], tuple[int, ...] | None] = MappingProxyType({})
     jacobians: Mapping[str, int] = MappingProxyType({})
     learnt: Sequence[str] = ()
+    missing: Sequence[str] = ()
 
     @property
     def fuses(self) -> bool:
@@ -106,6 +113,39 @@ def slopes(plan: Plan) -> list[str]:
     return [
         f"slope = floats_at(row[{SLOPES}], row[{N_SLOPES}])",
         f"slopes = Slopes({', '.join(views)})",
+    ]
+
+
+def empty(plan: Plan) -> list[str]:
+    """Write statements that leave nothing in the gaps of the data, where bounds, which come before, would see it."""
+    if not plan.layout.dependent:
+        return []
+    kinds = {datum.name: datum.kind for datum in plan.data}
+    return [line for name in plan.missing for line in _each_gap(name, f"data.{name}", f"= {_GAPS[kinds[name]]}")]
+
+
+def fill(plan: Plan) -> list[str]:
+    """Write statements that put the values of `p` into the gaps of the data: the memory is the context's own."""
+    return [line for name in plan.missing for line in _each_gap(name, f"data.{name}", f"= p.{parameter_of(name)}[i]")]
+
+
+def from_gaps(plan: Plan) -> list[str]:
+    """Write statements that add, to the gradients of missing values, those by the data where these belong."""
+    lines = []
+    for name in plan.missing:
+        if not plan.written and not plan.layout.parameters[parameter_of(name)].support.discrete:
+            gradient = f"gradients.{parameter_of(name)}"
+            lines += _each_gap(name, f"slopes.{name}", "", f"{gradient}[i] += ")
+    return lines
+
+
+def _each_gap(name: str, array: str, after: str, before: str = "") -> list[str]:
+    """Write a loop over the gaps of an entry, in which something is done with the element of an array there."""
+    flat, index = f"all_of_{name}", f"data.{index_of(name)}"
+    return [
+        f"{flat} = part({array}, 0, ({array}.size,))",
+        f"for i in range({index}.size):",
+        f"    {before}{flat}[{index}[i]] {after}".rstrip(),
     ]
 
 
@@ -149,7 +189,7 @@ def constrain(plan: Plan, jacobian: bool = True, shown: bool = True) -> list[str
             fields.append(view("q", p.q, p.shape))
     values = f"Parameters({', '.join(fields)})"
     lines.append(f"p = readonly({values})" if shown else f"p = {values}")
-    return lines
+    return [*empty(plan), *lines, *fill(plan)]
 
 
 def _bounds(plan: Plan, p: Parameter, before: Sequence[str]) -> list[str]:

@@ -122,7 +122,7 @@ def _row(plan: Plan) -> str:
     """Write the kernel that fills a row; in the shell's ``try``, loops are more than Numba can digest."""
     layout = plan.layout
     lines = constrain(plan, jacobian=False)
-    if not plan.derived:
+    if not plan.derived and not plan.missing:
         lines = [line for line in lines if not line.startswith("p = ")]
     for array, source, start, stop in _copies(layout):
         lines += loop("out", start, stop, f"= {array}[j]", source)
@@ -160,7 +160,7 @@ def _copies(layout: Layout) -> list[tuple[str, int, int, int]]:
 
 
 def _row_arguments(plan: Plan) -> str:
-    called = ["data"] if plan.derived or plan.layout.dependent else []
+    called = ["data"] if plan.derived or plan.layout.dependent or plan.missing else []
     return ", ".join([*called, *(["columns"] if plan.derived else []), "constants", "z", "scratch"])
 
 

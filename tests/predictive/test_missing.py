@@ -1,0 +1,90 @@
+"""Predictions of a model with missing data: full shapes, and functions that see the draw's values in the gaps."""
+
+import functools
+import warnings
+
+import numpy as np
+import pytest
+
+import nbinfer as nb
+from nbinfer.errors import ComparisonWarning, ModelError
+
+pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+
+Y = np.array([[1.0, np.nan, 0.5], [2.5, -0.7, np.nan]])
+
+
+def logp(p, d):
+    return -0.5 * np.sum((d.y - p.mu) ** 2) - 0.1 * p.mu**2
+
+
+def predict(p, d, rng):
+    return rng.normal(p.mu, 1.0, d.y.shape)
+
+
+def whole(p, d):
+    return d.y
+
+
+def model():
+    return nb.Model({"mu": nb.real()}, logp=logp, data={"y": Y}, missing={"y": nb.real()}, predict={"y": predict},
+                    derived={"whole": whole})  # fmt: skip
+
+
+def term(p, d):
+    return -0.5 * (d.y - p.mu) ** 2
+
+
+def log_prior(p, d):
+    return -0.1 * p.mu**2
+
+
+def model_of_terms():
+    return nb.Model({"mu": nb.real()}, prior=log_prior, likelihood={"y": term}, data={"y": Y},
+                    missing={"y": nb.real()})  # fmt: skip
+
+
+@functools.cache
+def drawn():
+    return nb.sample(model(), 60, 30, chains=2, random_seed=1, progressbar=False)
+
+
+def predicted(cores=1, **options):
+    return nb.sample_posterior_predictive(drawn(), model(), random_seed=1, cores=cores, progressbar=False, **options)
+
+
+def test_predictions_have_the_full_shape_and_gaps_hold_the_draws_values():
+    found = predicted(vars=["y", "whole"])
+    assert found["y"].shape == (2, 60, 2, 3)
+    np.testing.assert_array_equal(found["whole"], drawn()["whole"])
+    np.testing.assert_array_equal(found["whole"][:, :, [0, 1], [1, 2]], drawn()["y_missing"])
+    np.testing.assert_array_equal(found["whole"][:, :, 0, 0], np.full((2, 60), 1.0))
+
+
+def test_workers_fill_memory_of_their_own():
+    one, two = predicted(1, vars=["whole", "y"]), predicted(2, vars=["whole", "y"])
+    for name in one:
+        np.testing.assert_array_equal(one[name], two[name])
+
+
+def test_new_data_have_no_gaps():
+    assert predicted(data={"y": np.zeros((1, 4))})["y"].shape == (2, 60, 1, 4)
+    with pytest.raises(ModelError, match="data 'y' must not hold NaN"):
+        predicted(data={"y": Y})
+    with pytest.raises(ModelError, match="data names 'y_missing_index'"):
+        predicted(data={"y_missing_index": [1]})
+
+
+def test_one_simulation():
+    assert nb.simulate(model(), drawn().point(-1), rng=1)["y"].shape == (2, 3)
+
+
+def test_log_likelihoods_are_those_of_observed_elements():
+    group = nb.compute_log_likelihood(drawn(), model_of_terms(), progressbar=False)
+    observed = Y[np.isfinite(Y)]
+    expected = -0.5 * (observed - drawn()["mu"][..., None]) ** 2
+    assert group["y"].shape == (2, 60, 4)
+    np.testing.assert_allclose(group["y"], expected, rtol=1e-12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ComparisonWarning)
+        assert nb.loo(drawn(), model_of_terms()).n == 4
