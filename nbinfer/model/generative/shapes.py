@@ -1,0 +1,62 @@
+"""Looks at the shapes of a sum's parts, in one run in plain Python."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nbinfer.model.evaluate import call, retrying
+from nbinfer.model.generative.families import free_name
+from nbinfer.model.generative.functions import made, returning, tuple_of
+from nbinfer.model.generative.scope import Underivable
+from nbinfer.model.generative.sums import Sum
+
+if TYPE_CHECKING:
+    from nbinfer.model.definition import Definition
+
+
+def look(total: Sum, definition: Definition) -> None:
+    """Find the shape of each part, and which parts count more than once.
+
+    Raises
+    ------
+    Underivable
+        If the function raises, or a part has no shape.
+    """
+    if len(total.summands) == 1 and not total.summands[0].inner:  # the function's own value is that of the part
+        total.look([np.shape(evaluated(definition, total.source.function))])
+        return
+    shape_of = free_name("shape_of", total)
+    statements: list[ast.stmt] = []
+    parts, names = total.all_parts(), []
+    for position, statement in enumerate([*total.body, None]):
+        for k, part in enumerate(parts):
+            if part.position == position:
+                names.append((k, free_name(f"shape_{k}", total)))
+                shape = ast.Call(ast.Name(shape_of, ast.Load()), [part.node], [])
+                statements.append(ast.Assign([ast.Name(names[-1][1], ast.Store())], shape))
+        if statement is not None:
+            statements.append(statement)
+    shapes = tuple_of([ast.Name(name, ast.Load()) for _, name in sorted(names)])
+    total.look(
+        list(evaluated(definition, made(total, "shapes", [*statements, returning(shapes)], {shape_of: np.shape})))
+    )
+
+
+def evaluated(definition: Definition, function: Any, values: Mapping[str, Any] | None = None) -> Any:
+    """Run a function of parameters and data in plain Python, at these values or where a model is tried.
+
+    Raises
+    ------
+    Underivable
+        If it raises.
+    """
+    try:
+        if values is not None:
+            return call(function, *definition.arguments(values))
+        return retrying(lambda q: call(function, *definition.arguments(definition.constrain(q))), definition.dim)
+    except Exception as error:
+        raise Underivable(f"in plain Python it raises {type(error).__name__}: {error}") from error

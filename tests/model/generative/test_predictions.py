@@ -1,0 +1,410 @@
+"""Predictions that are derived from the likelihood: equal to those written by hand, or refused with a reason."""
+
+import inspect
+import linecache
+import traceback
+
+import numba
+import numpy as np
+import pytest
+
+import nbinfer as nb
+from nbinfer.distributions import (
+    bernoulli,
+    categorical,
+    flat,
+    gaussian_random_walk,
+    glm,
+    mixture,
+    mvnormal,
+    normal,
+    ordered_logistic,
+    poisson,
+    truncated,
+    zero_inflated_poisson,
+)
+from nbinfer.distributions.normal import logpdf
+from nbinfer.errors import ModelError
+from nbinfer.model.generative.predictions import how_to_predict, placeholder_shape, predictions_of
+
+cut, two = truncated(normal), mixture(normal)
+
+RNG = np.random.Generator(np.random.Philox(3))
+X = RNG.normal(size=(6, 2))
+DATA = {
+    "y": RNG.normal(size=6),
+    "k": np.arange(6) % 3,
+    "rows": RNG.normal(size=(6, 2)),
+    "one": 1.5,
+    "X": X,
+    "group": np.array([0, 1, 2, 0, 1, 2]),
+    "weights": np.ones(6),
+    "L": np.array([[1.0, 0.0], [0.5, 2.0]]),
+}
+SUPPORTS = {"b": nb.real(2), "mu": nb.real(), "sigma": nb.positive(), "a": nb.real(3), "w": nb.simplex(2)}
+POINT = {"b": [0.3, -0.2], "mu": 0.5, "sigma": 1.3, "a": [-1.0, 0.0, 1.5], "w": [0.25, 0.75]}
+
+
+def nothing(p, d):
+    return 0.0
+
+
+def model(likelihood, **more):
+    return nb.Model(SUPPORTS, prior=nothing, likelihood=likelihood, data=DATA, **more)
+
+
+def found(likelihood, name="y"):
+    return predictions_of(model(likelihood).definition)[name]
+
+
+def drawn(f, seed=7):
+    return f(*model({"y": plain}).definition.arguments(points()), np.random.Generator(np.random.Philox(seed)))
+
+
+def points():
+    return {name: np.array(value) if np.ndim(value) else value for name, value in POINT.items()}
+
+
+# ---- equal to what one writes by hand
+
+
+def plain(p, d):
+    return normal.logpdf(d.y, p.mu, p.sigma)
+
+
+def summed(p, d):
+    """Nothing of this is needed but the call."""
+    unused = p.b * 3.0
+    return np.sum(normal.logpdf(d.y, p.mu, sigma=p.sigma)) + 0.0 * unused[0]
+
+
+def by_steps(p, d):
+    y, x = d.y, d.X
+    eta = np.zeros(len(y))
+    for j in range(x.shape[1]):
+        eta += x[:, j] * p.b[j]
+    unused = np.log(eta + 10.0)
+    total = 0.0
+    total += normal.logpdf(y, eta, p.sigma).sum()
+    total = total + np.sum(unused)
+    return total
+
+
+@numba.njit
+def compiled(p, d):
+    return normal.logpdf(d.y, p.a[d.group], p.sigma)
+
+
+def helper(p, d):
+    return d.X @ p.b
+
+
+def through_helper(p, d):
+    eta = helper(p, d)
+    eta[0] = 0.0
+    return normal.logpdf(d.y, eta, p.sigma)
+
+
+def of_package(p, d):
+    return nb.distributions.normal.logpdf(d.y, p.mu, p.sigma)
+
+
+def alone(p, d):
+    return logpdf(d.y, p.mu, p.sigma)
+
+
+def names_of_others(q, data):
+    rng = q.sigma
+    return normal.logpdf(data.y, q.mu, rng)
+
+
+def closed_over(scale):
+    def likelihood(p, d):
+        return normal.logpdf(d.y, p.mu, scale)
+
+    return likelihood
+
+
+def with_penalty(p, d):
+    return np.sum(normal.logpdf(d.y, p.mu, p.sigma)) - p.mu**2
+
+
+def of_two(p, d):
+    return np.sum(normal.logpdf(d.y, p.mu, p.sigma)) + np.sum(poisson.logpmf(d.k, p.sigma))
+
+
+SHAPE = (6,)
+EQUAL = {
+    "plain": (plain, "y", lambda p, d, rng: normal.random(rng, p.mu, p.sigma, SHAPE)),
+    "summed": (summed, "y", lambda p, d, rng: normal.random(rng, p.mu, p.sigma, SHAPE)),
+    "by steps": (
+        by_steps,
+        "y",
+        lambda p, d, rng: normal.random(rng, d.X[:, 0] * p.b[0] + d.X[:, 1] * p.b[1], p.sigma, SHAPE),
+    ),
+    "compiled": (compiled, "y", lambda p, d, rng: normal.random(rng, p.a[d.group], p.sigma, SHAPE)),
+    "package": (of_package, "y", lambda p, d, rng: normal.random(rng, p.mu, p.sigma, SHAPE)),
+    "alone": (alone, "y", lambda p, d, rng: normal.random(rng, p.mu, p.sigma, SHAPE)),
+    "names": (names_of_others, "y", lambda p, d, rng: normal.random(rng, p.mu, p.sigma, SHAPE)),
+    "closure": (closed_over(2.5), "y", lambda p, d, rng: normal.random(rng, p.mu, 2.5, SHAPE)),
+    "lambda": (
+        lambda p, d: normal.logpdf(d.y, p.mu, p.sigma),
+        "y",
+        lambda p, d, rng: normal.random(rng, p.mu, p.sigma, SHAPE),
+    ),
+    "penalty": (with_penalty, "y", lambda p, d, rng: normal.random(rng, p.mu, p.sigma, SHAPE)),
+    "first of two": (of_two, "y", lambda p, d, rng: normal.random(rng, p.mu, p.sigma, SHAPE)),
+    "second of two": (of_two, "k", lambda p, d, rng: poisson.random(rng, p.sigma, SHAPE)),
+    "number": (
+        lambda p, d: normal.logpdf(d.one, p.mu, p.sigma),
+        "one",
+        lambda p, d, rng: normal.random(rng, p.mu, p.sigma),
+    ),
+    "logit": (
+        lambda p, d: bernoulli.logpmf_logit(d.k, d.X @ p.b),
+        "k",
+        lambda p, d, rng: bernoulli.random(rng, 1.0 / (1.0 + np.exp(-(d.X @ p.b))), SHAPE),
+    ),
+    "log": (
+        lambda p, d: poisson.logpmf_log(d.k, d.X @ p.b),
+        "k",
+        lambda p, d, rng: poisson.random(rng, np.exp(d.X @ p.b), SHAPE),
+    ),
+    "softmax": (
+        lambda p, d: categorical.logpmf_logit(d.k, p.a),
+        "k",
+        lambda p, d, rng: categorical.random(rng, np.exp(p.a) / np.sum(np.exp(p.a)), SHAPE),
+    ),
+    "ordered": (
+        lambda p, d: ordered_logistic.logpmf(d.k, d.X @ p.b, p.a),
+        "k",
+        lambda p, d, rng: ordered_logistic.random(rng, d.X @ p.b, p.a, SHAPE),
+    ),
+    "zero inflated": (
+        lambda p, d: zero_inflated_poisson.logpmf(d.k, p.w[0], p.sigma),
+        "k",
+        lambda p, d, rng: zero_inflated_poisson.random(rng, p.w[0], p.sigma, SHAPE),
+    ),
+    "truncated": (
+        lambda p, d: cut.logpdf(d.y, p.mu, p.sigma, -3.0, np.inf),
+        "y",
+        lambda p, d, rng: cut.random(rng, p.mu, p.sigma, -3.0, np.inf, SHAPE),
+    ),
+    "mixture": (
+        lambda p, d: two.logpdf(d.y, p.w, p.b, p.sigma),
+        "y",
+        lambda p, d, rng: two.random(rng, p.w, p.b, p.sigma, SHAPE),
+    ),
+    "vectors": (
+        lambda p, d: mvnormal.logpdf_chol(d.rows, p.b, d.L),
+        "rows",
+        lambda p, d, rng: mvnormal.random_chol(rng, p.b, d.L, SHAPE),
+    ),
+    "vectors by covariance": (
+        lambda p, d: mvnormal.logpdf(d.rows, p.b, d.L @ d.L.T),
+        "rows",
+        lambda p, d, rng: mvnormal.random(rng, p.b, d.L @ d.L.T, SHAPE),
+    ),
+    "series": (
+        lambda p, d: gaussian_random_walk.logpdf(d.y, p.mu, p.sigma, 0.0, 1.0),
+        "y",
+        lambda p, d, rng: gaussian_random_walk.random(rng, p.mu, p.sigma, 0.0, 1.0, 6),
+    ),
+    "linear": (
+        lambda p, d: glm.linear(d.y, d.X, p.b, p.sigma, offset=d.weights, intercept=p.mu),
+        "y",
+        lambda p, d, rng: normal.random(rng, d.X @ p.b + p.mu + d.weights, p.sigma, SHAPE),
+    ),
+    "poisson regression": (
+        lambda p, d: glm.poisson(d.k, d.X, p.b),
+        "k",
+        lambda p, d, rng: poisson.random(rng, np.exp(d.X @ p.b), SHAPE),
+    ),
+    "ordered regression": (
+        lambda p, d: glm.ordered(d.k, d.X, p.b, p.a),
+        "k",
+        lambda p, d, rng: ordered_logistic.random(rng, d.X @ p.b, p.a, SHAPE),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EQUAL)
+def test_a_derived_prediction_is_the_one_that_is_written_by_hand(case):
+    likelihood, name, by_hand = EQUAL[case]
+    derived = found(likelihood, name)
+    assert not isinstance(derived, str), derived
+    a, b = drawn(derived), drawn(by_hand)
+    assert np.array_equal(a, b)
+    assert np.asarray(a).dtype == np.asarray(b).dtype
+    assert np.shape(a) == np.shape(DATA[name])
+
+
+def test_a_swapped_parameter_is_seen():
+    derived = found(lambda p, d: normal.logpdf(d.y, p.sigma, abs(p.mu)))
+    assert not np.array_equal(drawn(derived), drawn(EQUAL["plain"][2]))
+
+
+def test_only_statements_that_the_draw_needs_are_in_it():
+    text = inspect.getsource(found(by_steps))
+    assert "unused" not in text
+    assert "total" not in text
+    assert text.startswith("def replicate_y(p, d, rng):\n    eta = np.zeros(len(d.y))\n    for j in ")
+
+
+def test_what_a_function_may_have_changed_is_in_it():
+    assert "eta[0] = 0.0" in inspect.getsource(found(through_helper))
+
+
+def test_a_derived_function_has_lines_in_tracebacks():
+    f = found(plain)
+    with pytest.raises(AttributeError) as error:
+        f(None, None, None)
+    lines = "".join(traceback.format_exception(error.value))
+    assert "return normal.random(rng, p.mu, p.sigma, d.y.shape)" in lines
+    linecache.checkcache()
+    assert inspect.getsource(f)
+
+
+def test_globals_are_those_of_the_model_now(monkeypatch):
+    f = found(through_helper)
+    monkeypatch.setitem(globals(), "helper", lambda p, d: np.full(6, 100.0))
+    assert drawn(f)[1:].min() > 50.0
+
+
+def test_a_prediction_that_was_given_counts():
+    def predict(p, d, rng):
+        return d.y
+
+    assert predictions_of(model({"y": plain}, predict={"y": predict}).definition) == {"y": predict}
+
+
+# ---- refused, with a reason
+
+
+def early(p, d):
+    if p.sigma > 10.0:
+        return -np.inf
+    return np.sum(normal.logpdf(d.y, p.mu, p.sigma))
+
+
+def looped(p, d):
+    total = 0.0
+    for i in range(d.y.size):
+        total += normal.logpdf(d.y[i], p.mu, p.sigma)
+    return total
+
+
+def centred(p, d):
+    shift = np.mean(d.y)
+    return normal.logpdf(d.y, p.mu + shift, p.sigma)
+
+
+def own_helper(p, d):
+    return d.y - p.mu
+
+
+def in_helper(p, d):
+    return normal.logpdf(d.y, own_helper(p, d), p.sigma)
+
+
+def total_size(data):
+    return sum(np.size(x) for x in data)
+
+
+def handed_over(p, d):
+    return normal.logpdf(d.y, total_size(d), p.sigma)
+
+
+def twice(p, d):
+    return normal.logpdf(d.y, p.mu, p.sigma) + normal.logpdf(d.y, 0.0, 1.0)
+
+
+def again(p, d):
+    lp = normal.logpdf(d.y, p.mu, p.sigma)
+    return lp + lp
+
+
+REFUSED = {
+    "weights": (lambda p, d: d.weights * normal.logpdf(d.y, p.mu, p.sigma), "depends on d.y and is no plain call"),
+    "by hand": (lambda p, d: -0.5 * ((d.y - p.mu) / p.sigma) ** 2, "depends on d.y and is no plain call"),
+    "returns": (early, "does not return once, at its end"),
+    "loop": (looped, "depends on d.y and is no plain call"),
+    "own mean": (centred, "a parameter of normal depends on the values of d.y itself"),
+    "in a helper": (in_helper, "a parameter of normal depends on the values of d.y itself"),
+    "all data": (handed_over, "depends, for all that can be told, on the values of d.y"),
+    "changed": (lambda p, d: normal.logpdf(np.log(d.weights + d.y**2), p.mu, p.sigma), "depends on d.y"),
+    "other way round": (lambda p, d: normal.logpdf(p.mu, d.y, p.sigma), "depends on d.y"),
+    "two densities": (twice, "two densities"),
+    "one density twice": (again, "two densities"),
+    "flat": (lambda p, d: flat.logpdf(d.y), "flat knows nothing that draws"),
+    "stars": (lambda p, d: normal.logpdf(d.y, *p.b), "arguments with a star"),
+    "tail": (lambda p, d: normal.logsf(d.y, p.mu, p.sigma), "depends on d.y"),
+    "counted for each": (lambda p, d: normal.logpdf(d.one, p.mu, p.sigma) + 0.0 * d.weights, "counts for each"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_plain_sum_is_refused_with_its_line(case):
+    likelihood, reason = REFUSED[case]
+    name = "one" if case == "counted for each" else "y"
+    why = found({name: likelihood}, name)
+    assert isinstance(why, str)
+    assert reason in why
+    assert f'File "{__file__}", line ' in why
+
+
+def test_nothing_is_known_of_a_likelihood_without_data_or_source():
+    assert "first argument" in found(lambda p, d: normal.logpdf(p.mu, 0.0, 1.0), "likelihood")
+    names = {"normal": normal}
+    exec("def f(p, d):\n    return normal.logpdf(d.y, p.mu, p.sigma)", names)
+    assert "the source of 'f' is not available" in found({"y": names["f"]})
+
+
+def test_two_terms_for_one_entry_are_two_densities():
+    terms = {"y": plain, "more": plain}
+    assert "two terms" in found(terms)
+
+
+def test_the_message_has_the_function_to_write():
+    m = model({"y": early})
+    text = how_to_predict(m.definition, "y", found({"y": early}))
+    assert "def replicate_y(p, d, rng):" in text
+    assert 'predict={"y": replicate_y}' in text
+    assert "since likelihood 'y' cannot be turned round: it does not return once" in text
+
+
+# ---- new data
+
+
+def shape_for(likelihood, name="y", **new):
+    before = model(likelihood)
+    now = model(likelihood)
+    now.set_data(**new)
+    return placeholder_shape(before.definition, now.definition, name)
+
+
+@pytest.mark.parametrize("rows", [1, 4, 6, 9])
+def test_a_response_follows_its_predictors(rows):
+    assert shape_for({"y": lambda p, d: normal.logpdf(d.y, d.X @ p.b, p.sigma)}, X=np.ones((rows, 2))) == (rows,)
+    assert shape_for({"y": compiled}, group=np.zeros(rows, int)) == (rows,)
+
+
+def test_an_axis_that_no_parameter_has_keeps_its_length():
+    assert shape_for({"y": plain}, X=np.ones((9, 2))) == (6,)
+    rows = {"rows": lambda p, d: normal.logpdf(d.rows, p.b, p.sigma)}
+    assert shape_for(rows, "rows", X=np.ones((9, 2))) == (6, 2)
+    assert shape_for({"one": lambda p, d: normal.logpdf(d.one, p.mu, p.sigma)}, "one", X=np.ones((9, 2))) == ()
+    vectors = {"rows": lambda p, d: mvnormal.logpdf_chol(d.rows, d.X, d.L)}
+    assert shape_for(vectors, "rows", X=np.ones((9, 2))) == (9, 2)
+
+
+def test_a_response_is_to_be_given_where_its_length_is_part_of_the_model():
+    with pytest.raises(ModelError, match="give 'y' with the new data"):
+        shape_for({"y": early}, X=np.ones((9, 2)))
+    with pytest.raises(ModelError, match="give 'y' with the new data"):
+        shape_for({"y": by_length}, X=np.ones((9, 2)))
+
+
+def by_length(p, d):
+    eta = np.zeros(d.y.size) + d.X @ p.b
+    return normal.logpdf(d.y, eta, p.sigma)
