@@ -159,12 +159,13 @@ def family_call(node: ast.AST, scope: Scope) -> FamilyCall | None:
     Underivable
         If its arguments are not those of the density.
     """
-    density: Any = scope.resolve(node.func) if isinstance(node, ast.Call) else None
+    density = scope.resolve(getattr(node, "func", node))
     if not isinstance(node, ast.Call) or not isinstance(density, (Density, Composed, Regression)):
         return None
     given = _bound(node, density, scope)
     if isinstance(density, Regression):
         return _regression(node, density, given)
+    core = len(density.signature[0]) if isinstance(density, Composed) else int(density.cores[0])
     if isinstance(node.func, ast.Attribute):
         owner, name = node.func.value, node.func.attr
         module, what = scope.resolve(owner), "an object that is no family"
@@ -176,7 +177,6 @@ def family_call(node: ast.AST, scope: Scope) -> FamilyCall | None:
     if not name.startswith(("logpdf", "logpmf")):
         return None
     target = given.pop(next(iter(given)))
-    core = len(density.signature[0]) if isinstance(density, Composed) else density.cores[0]
     return FamilyCall(node, module, target, given, owner, name, core)
 
 

@@ -67,11 +67,6 @@ def _compiled(text: str, name: str, free: list[str], plain: types.FunctionType) 
     return next(c for c in outer.co_consts if isinstance(c, types.CodeType))
 
 
-def text_of(function: types.FunctionType) -> str:
-    """Return the source of a function that was made here."""
-    return "".join(linecache.getlines(function.__code__.co_filename))
-
-
 def returning(node: ast.expr) -> ast.Return:
     """Return the statement that returns an expression."""
     return ast.Return(copy.deepcopy(node))

@@ -14,7 +14,7 @@ from nbinfer.model.definition import called_term
 from nbinfer.model.generative.families import FamilyCall, free_name
 from nbinfer.model.generative.functions import made, returning, tuple_of
 from nbinfer.model.generative.scope import Underivable
-from nbinfer.model.generative.shapes import evaluated, look
+from nbinfer.model.generative.shapes import check_shape, evaluated, look
 from nbinfer.model.generative.sums import Part, Sum
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _of_entry(definition: Definition, total: Sum, name: str) -> Prediction:
     if call.generator is None:
         raise total.fail(f"{call.name} knows nothing that draws", leaf.node)
     shape = definition.data[name].array.shape
-    _check_shape(total, leaf, shape, f"d.{name}")
+    check_shape(total, leaf, shape, f"d.{name}")
     lengths = [_length(call.target, axis - len(shape)) for axis in range(len(shape))]
     arguments, needs = call.arguments(total, lengths)
     statements = total.needed(arguments, total.before(leaf))
@@ -156,20 +156,6 @@ def _check_others(total: Sum, name: str, others: list[Part]) -> None:
         if read is not None:
             wanted = f"no plain call such as normal.logpdf(d.{name}, ...)"
             raise total.fail(f"what is added here depends on d.{name} and is {wanted}", leaf.node)
-
-
-def _check_shape(total: Sum, leaf: Part, shape: tuple[int, ...], what: str) -> None:
-    """Require that each draw counts once."""
-    call = leaf.call
-    assert call is not None
-    if call.is_sum:
-        return
-    if leaf.repeated is not None:
-        raise total.fail(f"it is added to an array of shape {leaf.repeated}, and counts for each element", leaf.node)
-    if leaf.shape != shape[: len(shape) - call.core]:
-        raise total.fail(
-            f"it has shape {leaf.shape}, and {what} has shape {shape}: draws are not independent", leaf.node
-        )
 
 
 def _length(target: ast.expr, axis: int) -> ast.expr:

@@ -12,7 +12,7 @@ from nbinfer.model.evaluate import call, retrying
 from nbinfer.model.generative.families import free_name
 from nbinfer.model.generative.functions import made, returning, tuple_of
 from nbinfer.model.generative.scope import Underivable
-from nbinfer.model.generative.sums import Sum
+from nbinfer.model.generative.sums import Part, Sum
 
 if TYPE_CHECKING:
     from nbinfer.model.definition import Definition
@@ -60,3 +60,34 @@ def evaluated(definition: Definition, function: Any, values: Mapping[str, Any] |
         return retrying(lambda q: call(function, *definition.arguments(definition.constrain(q))), definition.dim)
     except Exception as error:
         raise Underivable(f"in plain Python it raises {type(error).__name__}: {error}") from error
+
+
+def check_shape(total: Sum, leaf: Part, shape: tuple[int, ...], what: str) -> None:
+    """Require that a family call has one value for each draw, which counts once.
+
+    Parameters
+    ----------
+    total : Sum
+        What it is part of.
+    leaf : Part
+        The call.
+    shape : tuple of int
+        Of what it is the density of.
+    what : str
+        How messages call that.
+
+    Raises
+    ------
+    Underivable
+        If it has not.
+    """
+    call = leaf.call
+    assert call is not None
+    if call.is_sum:
+        return
+    if leaf.repeated is not None:
+        raise total.fail(f"it is added to an array of shape {leaf.repeated}, and counts for each element", leaf.node)
+    if leaf.shape != shape[: len(shape) - call.core]:
+        raise total.fail(
+            f"it has shape {leaf.shape}, and {what} has shape {shape}: draws are not independent", leaf.node
+        )
