@@ -16,11 +16,10 @@ from nbinfer.mcmc import sample
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.model.definition import Definition
-from nbinfer.model.generative.predictions import how_to_predict, predictions_of
 from nbinfer.model.generative.priors import PriorDraws, prior_draws_of
 from nbinfer.model.layout import Parameter
 from nbinfer.predictive.draws import Draws, named
-from nbinfer.predictive.functions import label_in, observed_shapes
+from nbinfer.predictive.functions import label_in, observed_shapes, prediction_functions, wanted
 from nbinfer.predictive.over import evaluate
 from nbinfer.predictive.prior_trace import Prior
 from nbinfer.random import key_of, seed_sequences
@@ -181,22 +180,12 @@ class _Run:
 
 def _wanted(definition: Definition, names: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the functions of derived quantities and of predictions to evaluate."""
-    known = predictions_of(definition)
-    chosen = [*definition.derived, *known] if names is None else words("vars", names)
-    unknown = [n for n in chosen if n not in known and n not in definition.derived and n not in definition.parameters]
-    if unknown:
-        there = listed([*definition.parameters, *definition.derived, *known])
-        raise ModelError(
-            f"vars names {listed(map(repr, unknown))}, which {definition.title} does not have; it has {there}"
-        )
-    missing = {n: reason for n, reason in known.items() if n in chosen and isinstance(reason, str)}
-    for name, reason in missing.items():
-        message = how_to_predict(definition, name, reason)
-        if names is not None:
-            raise ModelError(message)
-        warnings.warn(message, NbinferWarning, stacklevel=3)
-    predictions = {n: f for n, f in known.items() if n in chosen and n not in missing}
-    return {n: f for n, f in definition.derived.items() if n in chosen}, predictions
+    if names is None:
+        return dict(definition.derived), prediction_functions(definition, required=False)
+    chosen = [name for name in words("vars", names) if name not in definition.parameters]
+    functions = wanted(definition, chosen) if chosen else {}
+    derived = {name: f for name, f in functions.items() if name in definition.derived}
+    return derived, {name: f for name, f in functions.items() if name not in derived}
 
 
 def _check(definition: Definition, found: PriorDraws) -> None:

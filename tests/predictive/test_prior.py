@@ -220,7 +220,7 @@ def test_a_prior_that_is_sampled_has_its_moments():
 
 
 def test_names_are_checked():
-    with pytest.raises(ModelError, match="vars names 'z', which the model does not have; it has a, y"):
+    with pytest.raises(ModelError, match="vars names 'z', which the model neither predicts nor derives; it has y"):
         nb.sample_prior_predictive(3, small(), ["a", "z"], progressbar=False)
     with pytest.raises(TypeError, match="vars and var_names are the same option"):
         nb.sample_prior_predictive(3, small(), "a", var_names="a", progressbar=False)

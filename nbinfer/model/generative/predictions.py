@@ -13,7 +13,7 @@ from nbinfer.errors import ModelError
 from nbinfer.model.definition import called_term
 from nbinfer.model.generative.families import FamilyCall, free_name
 from nbinfer.model.generative.functions import made, returning, tuple_of
-from nbinfer.model.generative.scope import Underivable
+from nbinfer.model.generative.scope import Scope, Underivable
 from nbinfer.model.generative.shapes import check_shape, evaluated, look
 from nbinfer.model.generative.sums import Part, Sum
 
@@ -187,6 +187,15 @@ def _written(
 
 
 # ---- new data
+
+
+def reads_values(function: Any, name: str) -> bool:
+    """Tell whether a function of parameters and data may read the values of an entry, and not only its shape."""
+    try:
+        scope = Scope(function)
+    except Underivable:
+        return True
+    return any(_is_of(read, name) for read in scope.reads(scope.body, scope.arguments[1]))
 
 
 def placeholder_shape(before: Definition, now: Definition, name: str) -> tuple[int, ...]:
