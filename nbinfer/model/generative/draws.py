@@ -69,7 +69,7 @@ def draw_within(definition: Definition, p: Parameter, total: Sum, leaf: Part) ->
     assert call is not None
     if call.generator is None:
         raise total.fail(f"{call.name} knows nothing that draws", leaf.node)
-    check_shape(total, leaf, p.shape, f"p.{p.name}")
+    check_shape(definition, total, leaf, p.shape, f"p.{p.name}")
     lengths: list[ast.expr] = [ast.Constant(length) for length in p.shape]
     arguments, needs = call.arguments(total, lengths)
     statements = total.needed(arguments, total.before(leaf))

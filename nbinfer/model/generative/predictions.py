@@ -14,7 +14,7 @@ from nbinfer.model.definition import called_term
 from nbinfer.model.generative.families import FamilyCall, free_name
 from nbinfer.model.generative.functions import made, returning, tuple_of
 from nbinfer.model.generative.scope import Scope, Underivable
-from nbinfer.model.generative.shapes import check_shape, evaluated, look
+from nbinfer.model.generative.shapes import check_shape, evaluated
 from nbinfer.model.generative.sums import Part, Sum
 
 if TYPE_CHECKING:
@@ -83,7 +83,6 @@ def _of_term(definition: Definition, term: str, function: Any) -> dict[str, Pred
     own = [term] if term in definition.data else []
     try:
         total = Sum(function)
-        look(total, definition)
         entries = list(dict.fromkeys([*own, *_entries(total)]))
         if not entries:
             raise Underivable(_no_entry(total), total.source.place(total.result))
@@ -133,7 +132,7 @@ def _of_entry(definition: Definition, total: Sum, name: str) -> Prediction:
     if call.generator is None:
         raise total.fail(f"{call.name} knows nothing that draws", leaf.node)
     shape = definition.data[name].array.shape
-    check_shape(total, leaf, shape, f"d.{name}")
+    check_shape(definition, total, leaf, shape, f"d.{name}")
     lengths = [_length(call.target, axis - len(shape)) for axis in range(len(shape))]
     arguments, needs = call.arguments(total, lengths)
     statements = total.needed(arguments, total.before(leaf))

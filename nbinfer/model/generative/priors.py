@@ -11,7 +11,6 @@ from nbinfer.errors import ModelError
 from nbinfer.model.generative.draws import draw_within, uniform_draw
 from nbinfer.model.generative.families import IMPROPER
 from nbinfer.model.generative.scope import Read, Scope, Underivable
-from nbinfer.model.generative.shapes import look
 from nbinfer.model.generative.sums import Part, Sum
 
 if TYPE_CHECKING:
@@ -107,7 +106,6 @@ def _read(definition: Definition) -> tuple[dict[str, list[tuple[Sum, Part]]], li
             continue
         try:
             total = Sum(function)
-            look(total, definition)
         except Underivable as reason:
             others.append(_Term(_all_read(function, definition), f"{label} cannot be turned round: {reason}"))
             continue

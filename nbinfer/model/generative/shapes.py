@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 
 def look(total: Sum, definition: Definition) -> None:
-    """Find the shape of each part, and which parts count more than once.
+    """Find the shape of each part, and which parts count more than once, unless they are known.
 
     Raises
     ------
     Underivable
         If the function raises, or a part has no shape.
     """
+    if total.is_known:
+        return
     if len(total.summands) == 1 and not total.summands[0].inner:  # the function's own value is that of the part
         total.look([np.shape(evaluated(definition, total.source.function))])
         return
@@ -62,11 +64,13 @@ def evaluated(definition: Definition, function: Any, values: Mapping[str, Any] |
         raise Underivable(f"in plain Python it raises {type(error).__name__}: {error}") from error
 
 
-def check_shape(total: Sum, leaf: Part, shape: tuple[int, ...], what: str) -> None:
+def check_shape(definition: Definition, total: Sum, leaf: Part, shape: tuple[int, ...], what: str) -> None:
     """Require that a family call has one value for each draw, which counts once.
 
     Parameters
     ----------
+    definition : Definition
+        Of the model, whose function is run once in plain Python.
     total : Sum
         What it is part of.
     leaf : Part
@@ -85,6 +89,7 @@ def check_shape(total: Sum, leaf: Part, shape: tuple[int, ...], what: str) -> No
     assert call is not None
     if call.is_sum:
         return
+    look(total, definition)
     if leaf.repeated is not None:
         raise total.fail(f"it is added to an array of shape {leaf.repeated}, and counts for each element", leaf.node)
     if leaf.shape != shape[: len(shape) - call.core]:

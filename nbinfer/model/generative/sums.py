@@ -57,6 +57,8 @@ class Sum(Scope):
         Those that are not part of the sum, with their positions.
     result : ast.expr
         What is returned.
+    is_known : bool
+        Whether the shapes of its parts are.
 
     Raises
     ------
@@ -71,6 +73,7 @@ class Sum(Scope):
         if returns or not isinstance(last, ast.Return) or last.value is None:
             raise self.fail("it does not return once, at its end", (returns or self.source.body)[0])
         self.result = last.value
+        self.is_known = False
         self.statements: list[tuple[int, ast.stmt]] = []
         self._sums: dict[str, list[Part]] = {}
         names = self._sum_names()
@@ -156,6 +159,7 @@ class Sum(Scope):
         for part, shape in zip(self.all_parts(), shapes, strict=True):
             part.shape = shape
         _find_repeated(self.summands)
+        self.is_known = True
 
     def all_parts(self) -> list[Part]:
         """Return every part once."""

@@ -408,3 +408,14 @@ def test_a_response_is_to_be_given_where_its_length_is_part_of_the_model():
 def by_length(p, d):
     eta = np.zeros(d.y.size) + d.X @ p.b
     return normal.logpdf(d.y, eta, p.sigma)
+
+
+def test_a_likelihood_without_a_family_call_is_not_run():
+    calls = []
+
+    def likelihood(p, d):
+        calls.append(p)
+        return -0.5 * ((d.y - p.mu) / p.sigma) ** 2
+
+    assert isinstance(found({"y": likelihood}), str)
+    assert not calls
