@@ -9,6 +9,7 @@ from scipy import stats
 import nbinfer as nb
 from nbinfer.distributions import exponential, flat, gamma, normal, poisson
 from nbinfer.errors import ModelError, NbinferWarning
+from nbinfer.model.generative.priors import prior_draws_of
 from nbinfer.predictive import prior as room
 from nbinfer.predictive.prior_trace import Prior
 from nbinfer.trace.groups import TraceGroup
@@ -112,6 +113,20 @@ def test_all_elements_are_drawn_anew_for_each_draw():
         assert len(np.unique(t[name])) == t[name].size
     columns = np.column_stack([t[name][0].reshape(2000, -1) for name in ("mu", "tau", "slope", "even")])
     assert np.abs(np.corrcoef(columns.T) - np.eye(5)).max() < 4.5 / np.sqrt(2000)
+
+
+def test_a_wrong_order_is_seen(monkeypatch):
+    def turned(definition):
+        found = prior_draws_of(definition)
+        return found._replace(stages=found.stages[::-1])
+
+    def nested(p, d):
+        return normal.logpdf(p.b, p.a, 1.0) + normal.logpdf(p.a, 0.0, 1.0)
+
+    m = nb.Model({"b": nb.real(), "a": nb.real()}, prior=nested, likelihood=lambda p, d: 0.0)
+    monkeypatch.setattr(room, "prior_draws_of", turned)
+    with pytest.raises(ValueError, match="normal: mu must be a finite number, got nan"):
+        nb.sample_prior_predictive(3, m, [], random_seed=1, progressbar=False)
 
 
 # ---- functions that are given

@@ -11,12 +11,16 @@ import pytest
 import nbinfer as nb
 from nbinfer.distributions import (
     bernoulli,
+    car,
     categorical,
     flat,
     gaussian_random_walk,
     glm,
     mixture,
+    multinomial,
     mvnormal,
+    mvstudent_t,
+    negative_binomial,
     normal,
     ordered_logistic,
     poisson,
@@ -39,6 +43,8 @@ DATA = {
     "X": X,
     "group": np.array([0, 1, 2, 0, 1, 2]),
     "weights": np.ones(6),
+    "counts": np.array([[4, 0], [3, 1], [2, 2], [1, 3], [0, 4], [2, 2]]),
+    "W": np.ones((6, 6)) - np.eye(6),
     "L": np.array([[1.0, 0.0], [0.5, 2.0]]),
 }
 SUPPORTS = {"b": nb.real(2), "mu": nb.real(), "sigma": nb.positive(), "a": nb.real(3), "w": nb.simplex(2)}
@@ -133,6 +139,11 @@ def of_two(p, d):
     return np.sum(normal.logpdf(d.y, p.mu, p.sigma)) + np.sum(poisson.logpmf(d.k, p.sigma))
 
 
+def probabilities(eta):
+    odds = np.exp(eta)
+    return odds / odds.sum(axis=1).reshape(-1, 1)
+
+
 SHAPE = (6,)
 EQUAL = {
     "plain": (plain, "y", lambda p, d, rng: normal.random(rng, p.mu, p.sigma, SHAPE)),
@@ -209,6 +220,41 @@ EQUAL = {
         lambda p, d: gaussian_random_walk.logpdf(d.y, p.mu, p.sigma, 0.0, 1.0),
         "y",
         lambda p, d, rng: gaussian_random_walk.random(rng, p.mu, p.sigma, 0.0, 1.0, 6),
+    ),
+    "rows of softmax": (
+        lambda p, d: categorical.logpmf_logit(d.k, d.rows * p.mu),
+        "k",
+        lambda p, d, rng: categorical.random(rng, probabilities(d.rows * p.mu), SHAPE),
+    ),
+    "counts": (
+        lambda p, d: multinomial.logpmf(d.counts, 4, p.w),
+        "counts",
+        lambda p, d, rng: multinomial.random(rng, 4, p.w, SHAPE),
+    ),
+    "vectors with tails": (
+        lambda p, d: mvstudent_t.logpdf_chol(d.rows, 5.0, p.b, d.L),
+        "rows",
+        lambda p, d, rng: mvstudent_t.random_chol(rng, 5.0, p.b, d.L, SHAPE),
+    ),
+    "places": (
+        lambda p, d: car.logpdf_eigen(d.y, np.zeros(6), d.W, np.linspace(-0.2, 1.0, 6), 0.5, p.sigma),
+        "y",
+        lambda p, d, rng: car.random(rng, np.zeros(6), d.W, 0.5, p.sigma),
+    ),
+    "negative binomial regression": (
+        lambda p, d: glm.negative_binomial(d.k, d.X, p.b, p.sigma),
+        "k",
+        lambda p, d, rng: negative_binomial.random(rng, np.exp(d.X @ p.b), p.sigma, SHAPE),
+    ),
+    "logistic regression": (
+        lambda p, d: glm.logistic(d.k, d.X, p.b),
+        "k",
+        lambda p, d, rng: bernoulli.random(rng, 1.0 / (1.0 + np.exp(-(d.X @ p.b))), SHAPE),
+    ),
+    "softmax regression": (
+        lambda p, d: glm.softmax(d.k, d.X, np.ones((2, 3)) * p.a),
+        "k",
+        lambda p, d, rng: categorical.random(rng, probabilities(d.X @ (np.ones((2, 3)) * p.a)), SHAPE),
     ),
     "linear": (
         lambda p, d: glm.linear(d.y, d.X, p.b, p.sigma, offset=d.weights, intercept=p.mu),
