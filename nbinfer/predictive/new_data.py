@@ -77,8 +77,9 @@ def _with_placeholders(
             if name in old.predict:  # it knows its own lengths
                 continue
             raise
-        if shape != data[name].array.shape:
-            data = {**data, name: data[name]._replace(array=np.zeros(shape, data[name].array.dtype))}
+        if shape != data[name].array.shape or data[name].feed is not None:
+            array = np.zeros(shape, data[name].array.dtype)
+            data = {**data, name: data[name]._replace(array=array, feed=None, shape_of_all=None)}
     return dataclasses.replace(old, data=data)
 
 

@@ -127,9 +127,13 @@ def sample_prior_predictive(
         values = _drawn(run, found)
     more = run.evaluate(values, derived | predictions)
     predicted = {name: array for name, array in more.items() if name in predictions}
+    axes, whole = definition.axes.of(predicted), definition.axes.of([*values, *more])
+    arrays = {name: array[None] for name, array in predicted.items()}
     return Prior(
         {name: array[None] for name, array in (values | more).items() if name not in predicted},
-        predictive=TraceGroup("prior_predictive", {n: a[None] for n, a in predicted.items()}) if predicted else None,
+        predictive=TraceGroup("prior_predictive", arrays, dims=axes.dims, coords=axes.coords) if predicted else None,
+        dims=whole.dims,
+        coords=whole.coords,
         observed_data={name: definition.data[name].array for name in predicted if name in definition.data},
         attrs=attrs,
     )

@@ -262,6 +262,13 @@ def test_a_density_that_leaves_hardly_anything_of_a_family_raises():
 # ---- the trace
 
 
+def test_axes_have_the_names_of_the_model():
+    m = small(dims={"y": ["year"]}, coords={"year": [2001, 2002, 2003]})
+    t = nb.sample_prior_predictive(3, m, random_seed=1, progressbar=False)
+    assert t.predictive.dims == t.dims == {"y": ["year"]}
+    assert list(t.coords["year"]) == [2001, 2002, 2003]
+
+
 def made():
     predictive = TraceGroup("prior_predictive", {"y": np.arange(12.0).reshape(1, 4, 3)})
     return Prior({"mu": np.arange(4.0)[None]}, predictive=predictive, observed_data={"y": np.zeros(3)})
