@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         sample_posterior_predictive,
         sample_ppc,
         sample_ppc_w,
+        sample_prior_predictive,
         simulate,
         waic,
     )
@@ -230,6 +231,7 @@ __all__ = [
     "sample_posterior_predictive",
     "sample_ppc",
     "sample_ppc_w",
+    "sample_prior_predictive",
     "sgd",
     "shared",
     "simplex",
@@ -247,7 +249,7 @@ __all__ = [
 #: Rooms that are imported when asked for, by what they have; all else is of `nbinfer.variational`.
 _ROOMS = dict.fromkeys(("check_grad", "custom_vjp", "grad", "value_and_grad"), "autodiff")
 _ROOMS |= dict.fromkeys(
-    ("sample_posterior_predictive", "sample_ppc", "sample_ppc_w", "simulate"),
+    ("sample_posterior_predictive", "sample_ppc", "sample_ppc_w", "sample_prior_predictive", "simulate"),
     "predictive",
 )
 _ROOMS |= dict.fromkeys(("compare", "compute_log_likelihood", "compute_log_prior", "loo", "waic"), "predictive")

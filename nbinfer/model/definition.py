@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from nbinfer.streaming import Feed
 
 
+#: How messages call functions that draw, on which no density and no draw of a run depends.
+DRAWING = ("predict ", "prior_draw ")
+
+
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Definition(Points):
     """Parameters, data and a density over them; none of it changes.
@@ -57,7 +61,7 @@ class Definition(Points):
         Log prior density, in one function or in named terms.
     logp_function, logp_grad, grad : callable or None
         Functions of the density, as `Model` describes them.
-    likelihood, derived, predict, conditional : mapping of str to callable
+    likelihood, derived, predict, prior_draw, conditional : mapping of str to callable
         As well.
     total_size : mapping of str to float or tuple
         For likelihood terms over a sample of the data, the number of observations they stand for.
@@ -81,6 +85,7 @@ class Definition(Points):
     likelihood: Mapping[str, Any] = field(default_factory=dict)
     derived: Mapping[str, Any] = field(default_factory=dict)
     predict: Mapping[str, Any] = field(default_factory=dict)
+    prior_draw: Mapping[str, Any] = field(default_factory=dict)
     conditional: Mapping[str, Any] = field(default_factory=dict)
     total_size: Mapping[str, Total] = field(default_factory=dict)
     allow_nan: tuple[str, ...] = ()
@@ -160,7 +165,8 @@ class Definition(Points):
         result = [(label, f) for label, f in single if f is not None]
         result += [(self.called_piece(name), f) for name, f in self.terms.items()]
         result += [(f"derived {name!r}", f) for name, f in self.derived.items()]
-        return result + [(f"predict {name!r}", f) for name, f in self.predict.items()]
+        result += [(f"predict {name!r}", f) for name, f in self.predict.items()]
+        return result + [(f"prior_draw {name!r}", f) for name, f in self.prior_draw.items()]
 
     @property
     def functions(self) -> list[tuple[str, Any]]:

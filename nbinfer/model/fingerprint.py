@@ -7,7 +7,7 @@ from typing import Any
 from nbinfer.compile.files import file_digest
 from nbinfer.compile.fingerprint import written
 from nbinfer.model.data import Datum, content_key
-from nbinfer.model.definition import Definition
+from nbinfer.model.definition import DRAWING, Definition
 
 #: Stands for what cannot be known, such as the text of a C function; it is compared with nothing.
 UNKNOWN = "?"
@@ -18,7 +18,7 @@ def parts_of(definition: Definition) -> dict[str, str]:
 
     Of a function that is its bytecode, constants, defaults and what it reaches, closures and globals among them; not
     its name, place or comments. Of data it is name, type, shape and every byte; of a parameter its support and shape.
-    Functions that predict are left out: no draw depends on them.
+    Functions that predict, or draw from the prior, are left out: no draw depends on them.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def parts_of(definition: Definition) -> dict[str, str]:
         parts[f"parameter {p.name!r}"] = f"{support}, shape {p.shape} #{digest[:12]}"
     conditional = [(f"conditional {name!r}", f) for name, f in definition.conditional.items()]
     for label, function in [*definition.functions, *conditional]:
-        if not label.startswith("predict "):
+        if not label.startswith(DRAWING):
             parts[f"function {label}"] = of_object(function)
     parts |= {f"data {name!r}": _of_datum(datum) for name, datum in definition.data.items()}
     parts |= {f"total_size {name!r}": repr(total) for name, total in definition.total_size.items()}

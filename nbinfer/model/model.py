@@ -16,7 +16,7 @@ from nbinfer.model.bound import Bound
 from nbinfer.model.code.extras import conditionals
 from nbinfer.model.data import check_name
 from nbinfer.model.default import Default
-from nbinfer.model.definition import Definition
+from nbinfer.model.definition import DRAWING, Definition
 from nbinfer.model.evaluate import check_arguments
 from nbinfer.model.gaps import shown
 from nbinfer.model.layout import Layout
@@ -68,7 +68,12 @@ class Model(Points, Default):
         ``f(p, d)``: quantities stored with the draws. What is an integer or a truth value at every point, as Numba
         infers it, is stored as int64 or bool; everything else as float64.
     predict : mapping of str to callable, optional
-        ``f(p, d, rng)``: draws of observed data given parameters.
+        ``f(p, d, rng)``: draws of observed data given parameters. They are derived where a likelihood term is a sum of
+        calls such as ``normal.logpdf(d.y, ...)``.
+    prior_draw : mapping of str to callable, optional
+        By parameter, ``f(p, d, rng)``: a draw of it from the prior. Its ``p`` has a meaning for other parameters only,
+        which are drawn before it as far as it reads them. They are derived where the prior is a sum of calls such as
+        ``normal.logpdf(p.mu, ...)``, one for each parameter.
     total_size : mapping of str to float or list, optional
         For a likelihood term over a sample of the data, the number of observations it stands for: that of rows, or a
         list with one for each leading axis, where None is for an axis that is whole, and what follows an Ellipsis is of
@@ -116,6 +121,7 @@ class Model(Points, Default):
         data: Mapping[str, Any] | None = None,
         derived: Mapping[str, Callable[..., Any]] | None = None,
         predict: Mapping[str, Callable[..., Any]] | None = None,
+        prior_draw: Mapping[str, Callable[..., Any]] | None = None,
         total_size: Mapping[str, Any] | float | list[Any] | None = None,
         conditional: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None,
         allow_nan: Collection[str] = (),
@@ -126,6 +132,7 @@ class Model(Points, Default):
     ) -> None:
         allowed = tuple(words("allow_nan", allow_nan))
         layout, entries, imputed = laid_out(Layout(parameters), data, allowed, missing)
+        terms = {"likelihood": likelihood} if callable(likelihood) else likelihood
         definition = NamedDefinition(
             name=name,
             layout=layout,
@@ -134,11 +141,9 @@ class Model(Points, Default):
             logp_function=logp,
             logp_grad=logp_grad,
             grad=grad,
-            likelihood=_functions({"likelihood": likelihood} if callable(likelihood) else likelihood, "likelihood"),
-            derived=_functions(derived, "derived"),
-            predict=_functions(predict, "predict"),
             allow_nan=allowed,
             imputed=imputed,
+            **_mappings(likelihood=terms, derived=derived, predict=predict, prior_draw=prior_draw),
         )
         self.definition: Definition = _completed(definition, conditional, total_size, dims, coords)
 
@@ -199,6 +204,7 @@ class Model(Points, Default):
     grad = _given("grad", "The gradient in a function of its own, if it was written so.")
     derived = _given("derived", "Functions of derived quantities by name.")
     predict = _given("predict", "Functions that draw observed data, by name.")
+    prior_draw = _given("prior_draw", "Functions that draw parameters from the prior, by name.")
     conditional = _given("conditional", "Log densities of what depends on one element, by variable.")
     total_size = _given("total_size", "Number of observations that likelihood terms stand for, by term.")
     allow_nan = _given("allow_nan", "Data entries that may hold NaN.")
@@ -327,6 +333,10 @@ def _completed(definition: Definition, conditional: Any, total_size: Any, dims: 
     return found
 
 
+def _mappings(**given: Any) -> dict[str, Any]:
+    return {what: _functions(functions, what) for what, functions in given.items()}
+
+
 def _functions(functions: Any, what: str) -> dict[str, Any]:
     if functions is None:
         return {}
@@ -351,12 +361,16 @@ def _check_functions(definition: Definition) -> None:
     if not definition.has_terms and definition.logp_grad is None:
         raise ModelError("a model needs a density: pass prior and likelihood, or logp, or logp_grad")
     for label, function in definition.labelled:
-        third = ("grad",) if label in ("logp_grad", "grad") else ("rng",) if label.startswith("predict") else ()
+        third = ("grad",) if label in ("logp_grad", "grad") else ("rng",) if label.startswith(DRAWING) else ()
         check_arguments(function, label, ("p", "d", *third))
     for name in definition.likelihood:
         check_name(name, "the likelihood name")
     for name in definition.named_prior:
         check_name(name, "the name of a prior term")
+    for name in definition.prior_draw:
+        if name not in definition.parameters:
+            parameters = ", ".join(definition.parameters)
+            raise ModelError(f"prior_draw names {name!r}, which is no parameter; they are {parameters}")
     for name in definition.derived:
         check_name(name, "the derived quantity")
         if name in definition.parameters:

@@ -15,7 +15,7 @@ from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
 from nbinfer.model.code.derived import NAME, data_type, derive_bounds, parameter_types, units_key
 from nbinfer.model.code.plan import Derived, Plan, Term
-from nbinfer.model.definition import CompiledDefinition
+from nbinfer.model.definition import DRAWING, CompiledDefinition
 from nbinfer.model.evaluate import Facts, call, check_nothing, check_number, check_term
 from nbinfer.model.missing import filled
 from nbinfer.model.observe import check_sum, describe, look_where_finite
@@ -131,7 +131,7 @@ class NamedDefinition(CompiledDefinition):
         return Facts(terms, {name: describe(self, name, values, q) for name in self.derived}, bounds)
 
     def content(self, written: bool) -> str:
-        left_out = ("predict",) if written else ("predict", "logp_grad", "grad")
+        left_out = DRAWING if written else (*DRAWING, "logp_grad", "grad")
         functions = [(label, f) for label, f in self.functions if not label.startswith(left_out)]
         data = self.data.values()
         units = units_key(data) if self.layout.dependent or not written else []

@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from nbinfer.arguments import words
-from nbinfer.errors import ModelError
+from nbinfer.errors import ModelError, NbinferWarning
 from nbinfer.model.definition import Definition
+from nbinfer.model.generative.predictions import how_to_predict, predictions_of
 from nbinfer.trace.names import listed
 
 
-def prediction_functions(definition: Definition) -> dict[str, Callable[..., Any]]:
+def prediction_functions(
+    definition: Definition, asked: Collection[str] = (), required: bool = True
+) -> dict[str, Callable[..., Any]]:
     """Return the functions ``f(p, d, rng)`` by which a model draws what is observed, by name.
+
+    Parameters
+    ----------
+    definition : Definition
+        Of the model: they are those that it was given, and those derived from its likelihood.
+    asked : collection of str
+        Names that somebody asks for. Default: all, with a warning about observed data that nothing predicts.
+    required : bool
+        Whether there must be one.
 
     Raises
     ------
     ModelError
-        If there is none; it prints the one to write.
+        If there is none, or one that is asked for is missing; it prints the one to write.
     """
-    if not definition.predict:
-        raise ModelError(f"{definition.title} has no function that predicts; {to_write(definition)}")
-    return dict(definition.predict)
-
-
-def to_write(definition: Definition) -> str:
-    """Print the functions that a model lacks to predict its observed data."""
-    observed = [name for name in definition.data if name in definition.likelihood] or ["y"]
-    lines = ["write one that draws what is observed, and pass it to the model:", ""]
-    for name in observed:
-        shape = f", size=d.{name}.shape" if name in definition.data else ""
-        lines += [f"    def predict_{name}(p, d, rng):", f"        return normal.random(rng, mu, sigma{shape})", ""]
-    given = ", ".join(f"{name!r}: predict_{name}" for name in observed)
-    return "\n".join([*lines, f"    nb.Model(..., predict={{{given}}})"])
+    known = predictions_of(definition)
+    missing = {name: how_to_predict(definition, name, f) for name, f in known.items() if isinstance(f, str)}
+    found: dict[str, Callable[..., Any]] = {name: f for name, f in known.items() if name not in missing}
+    if not known and required:
+        why = "it has no likelihood to derive one from"
+        observed = next((name for name in definition.data if name == "y"), "y")
+        raise ModelError(how_to_predict(definition, observed, why))
+    lacking = [message for name, message in missing.items() if name in asked]
+    if lacking or (required and not found):
+        raise ModelError("\n".join(lacking or missing.values()))
+    if missing and not asked:
+        warnings.warn("\n".join(missing.values()), NbinferWarning, stacklevel=4)
+    return found
 
 
 def wanted(definition: Definition, vars: Any) -> dict[str, Callable[..., Any]]:
@@ -44,7 +56,7 @@ def wanted(definition: Definition, vars: Any) -> dict[str, Callable[..., Any]]:
     if not names:
         raise ModelError("vars must name what to predict, got nothing")
     if any(name not in known for name in names):
-        known |= prediction_functions(definition)
+        known |= prediction_functions(definition, names)
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ModelError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,24 @@ from nbinfer.model.code.of_draws import takes_generator
 from nbinfer.model.data import Datum, check_nan, convert
 from nbinfer.model.definition import Definition
 from nbinfer.model.evaluate import call
+from nbinfer.model.generative.predictions import placeholder_shape, reads_values
 from nbinfer.model.missing import index_of
 from nbinfer.trace.names import listed
 
 _OUT_OF_BOUNDS = re.compile(r"index (-?\d+) is out of bounds for axis \d+ with size (\d+)")
 
 
-def with_new_data(definition: Definition, data: Any) -> Definition:
+def with_new_data(definition: Definition, data: Any, functions: Mapping[str, Callable[..., Any]]) -> Definition:
     """Return a definition with other data, of the same types and numbers of dimensions, and without gaps.
+
+    Parameters
+    ----------
+    definition : Definition
+        With the model's data.
+    data : mapping of str to array_like
+        The new entries.
+    functions : mapping of str to callable
+        That will run with them: observed entries that they predict get the lengths that predictions will have.
 
     Raises
     ------
@@ -38,7 +48,7 @@ def with_new_data(definition: Definition, data: Any) -> Definition:
             f"{listed(definition.data)}"
         )
     new = {name: _converted(definition, definition.data[name], value) for name, value in given.items()}
-    return _without_old_gaps(definition, {**definition.data, **new})
+    return _with_placeholders(definition, {**definition.data, **new}, given, functions)
 
 
 def _without_old_gaps(definition: Definition, data: Mapping[str, Datum]) -> Definition:
@@ -59,10 +69,32 @@ def _converted(definition: Definition, old: Datum, value: Any) -> Datum:
     return new
 
 
+def _with_placeholders(
+    old: Definition, data: dict[str, Datum], given: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]
+) -> Definition:
+    """Return a definition where entries that are predicted, and were not given, have the lengths of predictions.
+
+    Where a function that the user wrote reads the values of the entry of its name, the entry stays.
+    """
+    new = _without_old_gaps(old, data)
+    for name, f in functions.items():
+        if name not in data or name in given or (name in old.predict and reads_values(f, name)):
+            continue
+        try:
+            shape = placeholder_shape(old, new, name)
+        except ModelError:
+            if name in old.predict:  # it knows its own lengths
+                continue
+            raise
+        if shape != data[name].array.shape or data[name].feed is not None:
+            array = np.zeros(shape, data[name].array.dtype)
+            data = {**data, name: data[name]._replace(array=array, feed=None, shape_of_all=None)}
+    return _without_old_gaps(old, data)
+
+
 def check_reading(
     old: Definition,
     new: Definition,
-    given: Mapping[str, Any],
     functions: Mapping[str, Callable[..., Any]],
     label: Callable[[str], str],
     values: Mapping[str, Any],
@@ -75,8 +107,6 @@ def check_reading(
     ----------
     old, new : Definition
         With the model's data, and with others.
-    given : mapping
-        The new entries.
     functions : mapping of str to callable
     label : callable
         From a name to how messages call the function.
@@ -95,6 +125,7 @@ def check_reading(
     IndexError
         If an entry holds an index that is out of range.
     """
+    given = [name for name in new.data if new.data[name] is not old.data[name]]
     left = _left_behind(old, new, given)
     shapes = {name: new.data[name].array.shape for name in given}
     for name, f in functions.items():
@@ -110,7 +141,7 @@ def check_reading(
     return shapes
 
 
-def _left_behind(old: Definition, new: Definition, given: Mapping[str, Any]) -> dict[str, str]:
+def _left_behind(old: Definition, new: Definition, given: Collection[str]) -> dict[str, str]:
     """Return the entries that belong with others that have another length now, and what to say of each."""
     batches = [name for name, datum in new.data.items() if datum.feed is not None]
     found = {name: f"reads data {name!r}, which comes in batches: give it, too" for name in batches}

@@ -39,7 +39,8 @@ def sample_posterior_predictive(
     trace : Trace
         Draws of the model's parameters: from `sample`, a file, or ``approx.sample``.
     model : Model, optional
-        With functions that predict. Default: that of the enclosing ``with`` block.
+        With functions that predict, given or derived from its likelihood. Default: that of the enclosing ``with``
+        block.
     vars : str or sequence of str, optional
         What to predict. Derived quantities may be among them, computed with the data that count here. Default: all that
         the model predicts.
@@ -53,7 +54,7 @@ def sample_posterior_predictive(
         Threads at most. Default: as many as there are cores.
     data : mapping of str to array_like, optional
         New values of some of the model's data, of the same types and numbers of dimensions and of any lengths. Only
-        what the predictions read need be given.
+        what the predictions read need be given, and not what is observed: its lengths follow.
     coords : mapping of str to array_like, optional
         Labels along axes of the new data and of what is predicted for them, by the names in the model's ``dims``.
         Without any, axes that keep their length keep the model's labels; others are numbered.
@@ -99,12 +100,12 @@ def sample_posterior_predictive(
         raise TypeError("vars and var_names are the same option; pass vars.")
     own = named(the_model(model), whole=data is None)
     functions = wanted(own, var_names if vars is None else vars)
-    definition = own if data is None else with_new_data(own, data)
+    definition = own if data is None else with_new_data(own, data, functions)
     draws = draws_of(own, trace)
     items = draws.items()
     axes = own.axes
     if data is not None:
-        shapes = check_reading(own, definition, data, functions, label_in(own), draws.point(*items[["row", "draw"]][0]))
+        shapes = check_reading(own, definition, functions, label_in(own), draws.point(*items[["row", "draw"]][0]))
         axes = axes.replaced(shapes, coords)
     elif coords is not None:
         raise ModelError("coords are labels of new data, and no data are given; those of the model are its own")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
+from nbinfer.distributions import normal
 from nbinfer.errors import ComparisonWarning, ModelError
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
@@ -88,3 +89,32 @@ def test_log_likelihoods_are_those_of_observed_elements():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ComparisonWarning)
         assert nb.loo(drawn(), model_of_terms()).n == 4
+
+
+def apart_prior(p, d):
+    return normal.logpdf(p.mu, 0.0, 5.0)
+
+
+def of_line(p, d):
+    return normal.logpdf(d.y, p.mu * d.x, 1.0)
+
+
+def line():
+    data = {"x": np.arange(4.0), "y": [0.5, np.nan, 2.5, np.nan]}
+    return nb.Model({"mu": nb.real()}, prior=apart_prior, likelihood={"y": of_line}, data=data,
+                    missing={"y": nb.real()})  # fmt: skip
+
+
+def test_the_prior_predicts_whole_data_and_has_no_imputed_values():
+    draws = nb.sample_prior_predictive(50, line(), random_seed=1, progressbar=False)
+    assert list(draws.posterior) == ["mu"]
+    assert draws["y"].shape == (1, 50, 4)
+    np.testing.assert_array_equal(draws.observed_data["y"], [0.5, np.nan, 2.5, np.nan])
+
+
+def test_derived_predictions_for_new_predictors():
+    trace = nb.sample(line(), 20, 20, chains=2, random_seed=1, progressbar=False)
+    for x in ([1.0], np.arange(9.0)):
+        new = nb.sample_posterior_predictive(trace, line(), data={"x": x}, progressbar=False)
+        assert new["y"].shape == (2, 20, len(x))
+    assert nb.sample_posterior_predictive(trace, line(), progressbar=False)["y"].shape == (2, 20, 4)

@@ -128,7 +128,7 @@ def replicate(p, d, rng):
 
 def test_a_model_that_predicts_nothing_is_told_what_to_write():
     model = nb.Model({"mu": nb.real()}, likelihood={"y": lambda p, d: -((d.y - p.mu) ** 2)}, data={"y": Y})
-    with pytest.raises(ModelError, match=r"(?s)def predict_y\(p, d, rng\).*size=d.y.shape.*predict={'y': predict_y}"):
+    with pytest.raises(ModelError, match=r'(?s)def replicate_y\(p, d, rng\).*d\.y\.shape.*predict={"y": replicate_y}'):
         nb.sample_posterior_predictive(draws(), model)
 
 

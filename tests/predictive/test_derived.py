@@ -1,0 +1,83 @@
+"""Predictions that nobody wrote: derived from the likelihood, also for data of other lengths."""
+
+import functools
+
+import numpy as np
+import pytest
+
+import nbinfer as nb
+from nbinfer.distributions import normal, poisson
+from nbinfer.errors import ModelError, NbinferWarning
+from tests.predictive.small import GROUP, X, Y, draws, mean, predict
+
+
+def nothing(p, d):
+    return 0.0
+
+
+def of_y(p, d):
+    return normal.logpdf(d.y, mean(p, d), p.sigma)
+
+
+def of_count(p, d):
+    return poisson.logpmf(d.count, p.sigma)
+
+
+SUPPORTS = {"alpha": nb.real(3), "beta": nb.real(2), "sigma": nb.positive()}
+DATA = {"x": X, "group": GROUP, "y": Y, "count": 3}
+
+
+def model(**more):
+    return nb.Model(SUPPORTS, **{"prior": nothing, "likelihood": {"y": of_y, "count": of_count}, "data": DATA, **more})
+
+
+@functools.cache
+def derived():
+    return model()
+
+
+def predicted(of, **more):
+    return nb.sample_posterior_predictive(draws(), of, random_seed=3, progressbar=False, **more)
+
+
+def test_derived_predictions_are_those_that_one_writes():
+    def count(p, d, rng):
+        return poisson.random(rng, p.sigma)
+
+    own, given = predicted(derived()), predicted(model(likelihood=nothing, predict={"y": predict, "count": count}))
+    assert list(own) == ["y", "count"]
+    for name in own:
+        np.testing.assert_array_equal(own[name], given[name])
+        assert own[name].dtype == given[name].dtype
+
+
+def test_new_data_need_no_response():
+    for rows in (1, 4):
+        found = predicted(derived(), data={"x": np.ones((rows, 2)), "group": np.zeros(rows, int)}, vars="y")
+        assert found["y"].shape == (2, 40, rows)
+        assert sorted(found.data) == ["group", "x"]
+        z = (found["y"] - draws()["alpha"][..., :1] - draws()["beta"].sum(-1)[..., None]) / draws()["sigma"][..., None]
+        assert abs(z.mean()) < 4.0 / np.sqrt(z.size)
+
+
+def test_a_function_that_asks_the_response_for_its_length_alone_needs_none_either():
+    def by_length(p, d, rng):
+        return normal.random(rng, mean(p, d), p.sigma, d.y.shape)
+
+    def by_values(p, d, rng):
+        return d.y + normal.random(rng, mean(p, d), p.sigma)
+
+    data = {"x": np.ones((2, 2)), "group": [0, 1]}
+    assert predicted(model(predict={"y": by_length}), data=data, vars="y")["y"].shape == (2, 40, 2)
+    with pytest.raises(ModelError, match="reads data 'y', which has 6 rows as 'group' had"):
+        predicted(model(predict={"y": by_values}), data=data, vars="y")
+
+
+def test_what_is_not_predicted_is_told():
+    weighted = model(likelihood={"y": lambda p, d: 2.0 * of_y(p, d), "count": of_count})
+    with pytest.raises(ModelError, match=r"has no prediction of 'y'.*\n.*in <lambda>\n(.*\n)+.*def replicate_y"):
+        predicted(weighted, vars="y")
+    with pytest.warns(NbinferWarning, match="def replicate_y"):
+        assert list(predicted(weighted)) == ["count"]
+    point = {"alpha": np.zeros(3), "beta": np.zeros(2), "sigma": 1.0}
+    assert list(nb.simulate(derived(), point, rng=1)) == ["y", "count"]
