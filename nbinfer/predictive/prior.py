@@ -120,7 +120,7 @@ def sample_prior_predictive(
     run = _Run(definition, int(samples), key_of(sequence), progressbar, cores)
     found = prior_draws_of(definition)
     _check(definition, found)
-    attrs: dict[str, Any] = {"kind": "prior", "seed": sequence.entropy}
+    attrs: dict[str, Any] = {"seed": sequence.entropy}
     if found.reasons:
         values = _sampled(definition, found.reasons, int(samples), sequence, progressbar, cores)
         attrs["sampled"] = True

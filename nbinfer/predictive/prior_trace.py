@@ -8,9 +8,7 @@ from typing import Any
 from numpy.typing import ArrayLike, NDArray
 
 from nbinfer.trace import Trace
-from nbinfer.trace.arviz import group_attributes
 from nbinfer.trace.groups import TraceGroup
-from nbinfer.trace.rows import Selection
 
 
 class Prior(Trace):
@@ -21,14 +19,9 @@ class Prior(Trace):
     draws : mapping of str to ndarray, shape (chain, draw, ...)
         Of parameters and derived quantities.
     predictive : TraceGroup, optional
-        What is predicted from each draw.
+        What is predicted from each draw. It is found by its names as well, ``prior["y"]``.
     **more
         As of `Trace`.
-
-    Attributes
-    ----------
-    predictive : TraceGroup or None
-        Predictions, of kind "prior_predictive". They are found by their names as well: ``prior["y"]``.
 
     Examples
     --------
@@ -40,12 +33,19 @@ class Prior(Trace):
     >>> prior
     Prior: 1 chain × 4 draws
       mu  scalar  float64
-    Predicted: y (3,)
+    Groups: prior_predictive (y)
     """
 
     def __init__(self, draws: Mapping[str, ArrayLike], *, predictive: TraceGroup | None = None, **more: Any) -> None:
         super().__init__(draws, **more)
-        self.predictive = predictive
+        self.attrs["kind"] = "prior"
+        if predictive is not None:
+            self.add_group(predictive)
+
+    @property
+    def predictive(self) -> TraceGroup | None:
+        """Predictions, of kind "prior_predictive"; None if there are none."""
+        return self.groups.get("prior_predictive")
 
     @property
     def group(self) -> TraceGroup:
@@ -54,57 +54,12 @@ class Prior(Trace):
         group.attrs |= self.attrs
         return group
 
-    def to_arviz(self) -> Any:
-        """Convert to what ArviZ works with; needs ``pip install nbinfer[arviz]``.
-
-        Returns
-        -------
-        tree : xarray.DataTree
-            With the groups ``prior``, ``prior_predictive`` and ``observed_data``, as far as there are any.
-        """
-        try:
-            from arviz_base import from_dict
-        except ImportError as error:
-            raise ImportError(
-                "to_arviz needs arviz-base, which is not installed; get it with `pip install nbinfer[arviz]`"
-            ) from error
-        groups: dict[str, Any] = {"prior": dict(self.posterior), "prior_predictive": dict(self.predictive or {})}
-        groups["observed_data"] = self.observed_data
-        groups = {name: values for name, values in groups.items() if values}
-        return from_dict(
-            groups,
-            sample_dims=["chain", "draw"],
-            check_conventions=False,
-            coords={"chain": self.chains} | self.coords,
-            dims=self.dims,
-            attrs=group_attributes(self.attrs, None, groups),
-        )
-
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *(name for name in self.predictive or {} if name.isidentifier())]
 
     def __repr__(self) -> str:
-        lines = [super().__repr__().replace("Trace:", "Prior:", 1)]
-        if self.predictive:
-            predicted = (f"{name} {array.shape[2:] or 'scalar'}" for name, array in self.predictive.items())
-            lines.append(f"Predicted: {', '.join(predicted)}")
-        return "\n".join(lines)
+        return super().__repr__().replace("Trace:", "Prior:", 1)
 
     def _stored(self, name: str) -> NDArray[Any] | None:
         array = super()._stored(name)
         return self.predictive.get(name) if array is None and self.predictive is not None else array
-
-    def _sliced(self, rows: slice) -> Trace:
-        shorter = super()._sliced(rows)
-        if isinstance(shorter, Prior) and self.predictive is not None:
-            chosen, old = Selection(self.draws_done, rows), self.predictive
-            shorter.predictive = TraceGroup(
-                old.kind,
-                {name: chosen.of(array) for name, array in old.items()},
-                chain_ids=old.chain_ids,
-                dims=old.dims,
-                coords=old.coords,
-                attrs=old.attrs,
-                data=old.data,
-            )
-        return shorter

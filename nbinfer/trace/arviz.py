@@ -38,6 +38,8 @@ def to_arviz(trace: Trace) -> Any:
     tree = {group: _dataset(xarray, *parts) for group, parts in _parts(trace).items()}
     for group in tree.keys() & {*DRAWN, *trace.groups}:
         _declare_fill(tree[group], trace.draws_done)
+    if trace.attrs.get("kind") == "prior":
+        tree = {"prior" if group == "posterior" else group: dataset for group, dataset in tree.items()}
     attrs = group_attributes(trace.attrs, None, ())["/"]
     kept = {name: value for name, value in trace.attrs.items() if not _is_plain(value)}
     return xarray.DataTree.from_dict({"/": xarray.Dataset(attrs=attrs | _told(kept)), **tree})

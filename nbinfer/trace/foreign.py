@@ -37,8 +37,8 @@ def from_arviz(source: Any) -> Trace:
     Parameters
     ----------
     source : xarray.DataTree, xarray.Dataset, InferenceData, str or PathLike
-        With a group ``posterior`` whose variables have axes chain and draw; a dataset is that group. Or the name of a
-        file of these.
+        With a group ``posterior``, or at least ``prior``, whose variables have axes chain and draw; a dataset is that
+        group. Or the name of a file of these.
 
     Returns
     -------
@@ -70,6 +70,8 @@ def from_arviz(source: Any) -> Trace:
     if isinstance(source, str | os.PathLike):
         return _of_file(path_of("source", source))
     groups = _groups(source)
+    if "posterior" not in groups and "prior" in groups:
+        groups["posterior"] = groups.pop("prior")
     if "posterior" not in groups:
         raise ValueError(f"source must have a group 'posterior', got {listed(map(repr, groups))}.")
     of_groups = {name for kind in KINDS for name in (kind, kind + WITH_DATA)}

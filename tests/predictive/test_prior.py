@@ -285,7 +285,7 @@ def test_predictions_are_found_by_name_and_go_with_their_draws():
     assert t.copy().predictive is t.predictive
     with pytest.raises(KeyError, match="z"):
         t["z"]
-    assert repr(t) == "Prior: 1 chain × 4 draws\n  mu  scalar  float64\nPredicted: y (3,)"
+    assert repr(t) == "Prior: 1 chain × 4 draws\n  mu  scalar  float64\nGroups: prior_predictive (y)"
     assert t.group.kind == "prior"
     assert list(t.group) == ["mu"]
 
@@ -295,3 +295,14 @@ def test_groups_for_arviz_are_those_of_the_prior():
     tree = made().to_arviz()
     assert sorted(tree.children) == ["observed_data", "prior", "prior_predictive"]
     assert tree["prior_predictive"]["y"].shape == (1, 4, 3)
+
+
+def test_groups_go_along_and_come_back(tmp_path):
+    t = nb.sample_prior_predictive(6, small(), random_seed=1, progressbar=False)
+    assert t[2:]["y"].tobytes() == np.ascontiguousarray(t["y"][:, 2:]).tobytes()
+    t.save(tmp_path / "prior.nc")
+    for again in (nb.load(tmp_path / "prior.nc"), nb.from_arviz(t.to_arviz())):
+        np.testing.assert_array_equal(again["a"], t["a"])
+        np.testing.assert_array_equal(again.groups["prior_predictive"]["y"], t["y"])
+        assert {"prior", "prior_predictive", "observed_data"} <= set(again.to_arviz().children)
+        assert "posterior" not in again.to_arviz().children
