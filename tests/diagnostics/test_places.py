@@ -6,6 +6,8 @@ import pytest
 from nbinfer.diagnostics import Kind, check
 from tests.diagnostics.runs import a_run
 
+pytestmark = pytest.mark.nojit
+
 SHAPE = (4, 600)
 
 

@@ -17,7 +17,7 @@ from nbinfer.mcmc import elsewhere
 from tests.mcmc.kept import Keeping
 from tests.mcmc.test_resume_errors import version
 
-pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.NbinferWarning")
+pytestmark = [pytest.mark.nojit, pytest.mark.filterwarnings("ignore::nbinfer.errors.NbinferWarning")]
 
 SETTINGS = {"draws": 30, "tune": 20, "chains": 3, "random_seed": 1, "progressbar": False}
 

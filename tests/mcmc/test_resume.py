@@ -13,7 +13,7 @@ from nbinfer.mcmc.recipe import read_recipe, steps_of
 from nbinfer.mcmc.resuming import Resuming
 from tests.mcmc.kept import Keeping, assert_same, damaged, dead, whole
 
-pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+pytestmark = [pytest.mark.nojit, pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")]
 
 TUNE, DRAWS = (60, 40) if JIT else (16, 10)
 

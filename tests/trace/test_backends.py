@@ -20,7 +20,7 @@ BACKENDS = {
 #: What differs from run to run.
 OF_THE_MOMENT = {"created_at", "sampling_time"}
 
-pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.NbinferWarning")
+pytestmark = [pytest.mark.nojit, pytest.mark.filterwarnings("ignore::nbinfer.errors.NbinferWarning")]
 
 
 def logp(p, d):

@@ -10,7 +10,7 @@ import nbinfer as nb
 from nbinfer.compile import JIT
 from tests.variational.checkpoint.test_resume_fits import assert_same, mean, model
 
-pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.NbinferWarning")
+pytestmark = [pytest.mark.nojit, pytest.mark.filterwarnings("ignore::nbinfer.errors.NbinferWarning")]
 
 OPTIONS = {"random_seed": 4, "progressbar": False}
 

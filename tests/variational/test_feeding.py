@@ -24,7 +24,7 @@ from tests.variational.streamed import (
     two_prior,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+pytestmark = [pytest.mark.nojit, pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")]
 
 STEPS = {"obj_optimizer": nb.adam(learning_rate=lambda i: 0.02 / (1.0 + i / 300.0)), "progressbar": False}
 

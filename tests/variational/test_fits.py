@@ -25,7 +25,7 @@ from tests.variational.targets import (
     several,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+pytestmark = [pytest.mark.nojit, pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")]
 
 long = pytest.mark.nojit
 

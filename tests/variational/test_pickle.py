@@ -7,6 +7,8 @@ import pytest
 
 import nbinfer as nb
 
+pytestmark = pytest.mark.nojit
+
 METHODS = ["advi", "fullrank_advi", "low_rank_advi", "svgd", "nfvi=scale-loc", "pathfinder", "dadvi", "bam"]
 
 

@@ -7,7 +7,7 @@ import nbinfer as nb
 from nbinfer.errors import StreamingError
 from tests.variational.streamed import Y, advi, alike, conjugate
 
-pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+pytestmark = [pytest.mark.nojit, pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")]
 
 
 def test_what_is_said_is_by_all_data_in_memory():

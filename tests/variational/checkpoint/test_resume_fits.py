@@ -12,6 +12,7 @@ from nbinfer.trace.disk import HDF5Store
 from nbinfer.variational.checkpoint import keeping
 
 pytestmark = [
+    pytest.mark.nojit,
     pytest.mark.filterwarnings("ignore::nbinfer.errors.NbinferWarning"),
     pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning"),
 ]

@@ -13,7 +13,7 @@ from nbinfer.variational.families.family import Extent, inverse_softplus
 from nbinfer.variational.flows import NormalizingFlowFamily, PythonFlow, register_flow, registry
 from tests.variational.targets import SIGMA, gaussian, several
 
-pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+pytestmark = [pytest.mark.nojit, pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")]
 
 #: The evidence lower bound of the best normal distribution for the banana.
 BEST_GAUSSIAN = -0.5606594427
