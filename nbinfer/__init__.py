@@ -34,6 +34,7 @@ from nbinfer.mcmc import (
     resume,
     sample,
 )
+from nbinfer.mcmc.groups import COMPUTING as _COMPUTING
 from nbinfer.model import Model
 from nbinfer.model.support.supports import (
     binary,
@@ -261,6 +262,17 @@ def _compute(*args: Any) -> None:
 
 
 _COMPUTED.append(_compute)
+
+
+def _check_group(*args: Any) -> None:
+    importlib.import_module("nbinfer.predictive.at_once").check(*args)
+
+
+def _compute_group(*args: Any, **options: Any) -> Any:
+    return importlib.import_module("nbinfer.predictive.at_once").compute(*args, **options)
+
+
+_COMPUTING.append((_check_group, _compute_group))
 
 
 def __getattr__(name: str) -> Any:

@@ -21,6 +21,7 @@ from nbinfer.mcmc.arguments import (
 )
 from nbinfer.mcmc.assign import assign, listed, separated
 from nbinfer.mcmc.going_on import going_on, later
+from nbinfer.mcmc.groups import checked_groups, with_groups
 from nbinfer.mcmc.hamiltonian.init import check_scope, checked, initial_metric, initialised
 from nbinfer.mcmc.running import Running
 from nbinfer.mcmc.sampling import Sampling
@@ -54,6 +55,7 @@ def sample(
     max_seconds: float | None = None,
     max_evals: int | None = None,
     executor: Executor | None = None,
+    groups: str | Sequence[str] | None = None,
 ) -> Trace:
     """Draw from the posterior of a model.
 
@@ -119,6 +121,9 @@ def sample(
         Draws the chains in other processes: one of `concurrent.futures`, or what has a ``submit`` like theirs. The
         draws are those that there would be without. Chains of a worker that has died are drawn again. The functions of
         the model must be at the top of a module, so that they can be pickled. Default: threads of this process.
+    groups : str or sequence of str, optional
+        What to compute of the draws at once, beside them in ``trace.groups``: 'log_likelihood', 'log_prior',
+        'posterior_predictive'. What a model does not have is refused before the run.
 
     Returns
     -------
@@ -190,6 +195,7 @@ def sample(
     sequences = seed_sequences(random_seed, len(numbers))
     sequences = sequences if before is None else later(sequences, before)
     backend, kept = destination(model, trace)
+    kinds = checked_groups(groups, model, kept)
 
     assign(model, given, options)  # what is wrong with steps shows before an initialiser runs
     initial = initialised(init, model, sequences, numbers, n_init, progressbar, start)
@@ -201,4 +207,7 @@ def sample(
     )  # fmt: skip
     display = display_of_chains(progressbar, numbers, most, most + draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C
-    return finished(Running(sampling, 1 if sampling.bound.serial else cores, display, limits, executor, before))
+    run = Running(sampling, 1 if sampling.bound.serial else cores, display, limits, executor, before)
+    if not kinds:  # nothing comes after the run that Ctrl-C could hit
+        return finished(run)
+    return with_groups(finished(run), model, kinds, random_seed=sequences[0], cores=cores, progressbar=progressbar)

@@ -78,8 +78,7 @@ def compute_log_likelihood(
     (2, 500, 3)
     """
     definition = named(the_model(model))
-    terms = _chosen(definition.likelihood, vars, var_names, f"likelihood terms of {definition.title}")
-    _require_pointwise(definition, terms)
+    terms = check_log_likelihood(the_model(model), vars, var_names)
     values = over_draws(
         the_model(model),
         trace,
@@ -133,8 +132,7 @@ def compute_log_prior(
         If the model has no prior of its own, or the trace is of another model.
     """
     definition = named(the_model(model))
-    whole = {} if definition.named_prior or definition.prior is None else {"prior": definition.prior}
-    terms = _chosen({**whole, **definition.named_prior}, vars, var_names, f"prior terms of {definition.title}")
+    terms = check_log_prior(the_model(model), vars, var_names)
     values = over_draws(
         the_model(model),
         trace,
@@ -145,6 +143,21 @@ def compute_log_prior(
         what="log prior",
     )
     return TraceGroup("log_prior", values, chain_ids=trace.chain_ids)
+
+
+def check_log_likelihood(model: Model, vars: Any = None, var_names: Any = None) -> dict[str, Callable[..., Any]]:
+    """Return the likelihood terms that are wanted, of which each has a value for each observation."""
+    definition = named(model)
+    terms = _chosen(definition.likelihood, vars, var_names, f"likelihood terms of {definition.title}")
+    _require_pointwise(definition, terms)
+    return terms
+
+
+def check_log_prior(model: Model, vars: Any = None, var_names: Any = None) -> dict[str, Callable[..., Any]]:
+    """Return the prior terms that are wanted."""
+    definition = named(model)
+    whole = {} if definition.named_prior or definition.prior is None else {"prior": definition.prior}
+    return _chosen({**whole, **definition.named_prior}, vars, var_names, f"prior terms of {definition.title}")
 
 
 def observed_values(definition: Any, name: str) -> NDArray[Any] | None:
