@@ -99,7 +99,11 @@ def test_where_the_skipped_draws_are_counted():
     ("trace", "error", "message"),
     [
         ("nowhere/run.nc", FileNotFoundError, "there is no folder"),
-        ("there.nc", FileExistsError, r"exists; choose another name, or pass overwrite=True"),
+        (
+            "there.nc",
+            FileExistsError,
+            r"exists; choose another name: nb.HDF5\(.*, overwrite=True\) replaces it, nb.resume",
+        ),
         ("run.txt", ValueError, r"named \.nc or \.h5 or \.hdf5 at its end, got 'run.txt'"),
         (nb.HDF5("run.nc", vars=["nu"]), ValueError, "trace names 'nu', which the model lacks"),
         ("mu", TypeError, r"the name of a file such as 'run\.nc'"),

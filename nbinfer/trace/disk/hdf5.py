@@ -55,7 +55,8 @@ class HDF5(Backend):
 
     def check(self) -> None:
         """Raise if the file exists or its folder is none that can be written to."""
-        check_path(self.path, self.overwrite)
+        remedy = f"nb.HDF5({str(self.path)!r}, overwrite=True) replaces it, nb.resume goes on with a run that it holds"
+        check_path(self.path, self.overwrite, remedy)
 
     def admit(self, names: Sequence[str]) -> None:
         """Raise ValueError if there is a name that no netCDF file can hold."""

@@ -55,8 +55,8 @@ _GROUPS = {*DRAWN, *DATA, STATE}
 TRACE = "trace"
 
 
-def check_path(path: Path, overwrite: bool) -> None:
-    """Raise what keeps a file from being made."""
+def check_path(path: Path, overwrite: bool, remedy: str = "overwrite=True replaces it") -> None:
+    """Raise what keeps a file from being made; the remedy is for one that exists."""
     if importlib.util.find_spec("fcntl") is None:
         raise NotImplementedError("files need a system with POSIX locks, Linux or macOS; keep the draws in memory.")
     folder = path.absolute().parent
@@ -65,7 +65,7 @@ def check_path(path: Path, overwrite: bool) -> None:
     if path.is_dir():
         raise IsADirectoryError(f"path: {path} is a folder; pass the name of a file.")
     if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists; choose another name, or pass overwrite=True to replace it.")
+        raise FileExistsError(f"{path} exists; choose another name: {remedy}.")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(f"the folder {folder} cannot be written to; choose another one for {path.name}.")
 
