@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import path_of
-from nbinfer.errors import NbinferWarning, unseen
+from nbinfer.errors import ModelError, NbinferWarning, unseen
+from nbinfer.model.axes import labels_of
 from nbinfer.trace import about
 from nbinfer.trace.arviz import DATA, DRAWN, WARM_UP, WITH_DATA, attributes_of, required
 from nbinfer.trace.axes import is_count, not_by_custom
@@ -141,7 +142,7 @@ class _Part:
             if variable.name not in strange:
                 self._take(name, variable, leading)
         axes = {axis for of in self.dims.values() for axis in of}
-        self.coords = {axis: _labels(dataset.coords[axis].values) for axis in axes if axis in dataset.coords}
+        self.coords = {axis: _labels(axis, dataset.coords[axis].values) for axis in axes if axis in dataset.coords}
         self.coords = {axis: v for axis, v in self.coords.items() if not is_count(v)}
         self.labels = {axis: dataset.coords[axis].values for axis in leading if axis in dataset.coords}
         self.attrs = attributes_of(dataset.attrs)
@@ -226,9 +227,13 @@ def _as_stored(array: NDArray[Any], encoding: Mapping[str, Any]) -> NDArray[Any]
     return whole
 
 
-def _labels(labels: NDArray[Any]) -> NDArray[Any]:
-    texts = labels.dtype.kind in "OT" and all(isinstance(label, str) for label in labels.tolist())
-    return np.array(labels.tolist(), np.str_) if texts else labels
+def _labels(axis: str, labels: NDArray[Any]) -> NDArray[Any]:
+    """Return labels; numbers instead of those that a trace cannot have."""
+    try:
+        return labels_of(axis, labels)
+    except ModelError:
+        _say_left_out("labels that are no numbers, texts or dates", [axis])
+        return np.arange(len(labels))
 
 
 def _say_left_out(what: str, names: Sequence[str]) -> None:
