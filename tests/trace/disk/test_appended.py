@@ -131,6 +131,18 @@ def test_the_trace_of_a_run_is_in_its_file(path):
     assert list(nb.load(path).groups) == ["prior"]
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_file_that_this_process_has_open_is_read_and_added_to(path, engine):
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip({"netcdf4": "netCDF4"}.get(engine, engine))
+    make().save(path)
+    with xarray.open_datatree(path, engine=engine) as tree:
+        trace = nb.load(path)
+        trace.add_group(group_of(trace))
+        assert list(nb.load(path).groups) == ["posterior_predictive"]
+        np.testing.assert_array_equal(tree["posterior"]["theta"].values, trace["theta"])
+
+
 def test_only_the_trace_itself_is_in_the_file(path):
     make().save(path)
     trace = nb.load(path)
