@@ -274,6 +274,10 @@ class HDF5Store(Store):
         """What takes groups for the trace of the run."""
         return GroupFile(self.path, self.run_id)
 
+    def groups_beside(self) -> dict[str, TraceGroup]:
+        """Return the groups that the file has beside the draws, from before the run went on."""
+        return self.file.groups() if self.beside else {}
+
     def close(self, finished: bool = True) -> None:
         """Write what the run has left, and let others write to the file."""
         with self._turn:

@@ -128,7 +128,9 @@ def test_the_trace_of_a_run_is_in_its_file(path):
     with pytest.warns(NbinferWarning, match="loses the groups log_likelihood, which are of fewer draws"):
         more = nb.resume(path, model, draws=320, progressbar=False)
     assert more["theta"].shape == (2, 320, 2)
-    assert list(nb.load(path).groups) == ["prior"]
+    assert list(nb.load(path).groups) == list(more.groups) == ["prior"]
+    more.add_group(TraceGroup("prior", {"y": y[:1] + 1.0}), overwrite=True)
+    assert nb.load(path).groups["prior"]["y"].tobytes() == (y[:1] + 1.0).tobytes()
 
 
 @pytest.mark.parametrize("engine", ENGINES)
