@@ -24,6 +24,7 @@ from nbinfer.trace.disk.load import counts, load
 from nbinfer.trace.disk.store import TRACE
 from nbinfer.trace.groups import KINDS, TraceGroup
 from nbinfer.trace.names import listed
+from nbinfer.trace.prior import class_of
 from nbinfer.trace.rows import as_far_as, fill_value
 from nbinfer.trace.trace import Trace
 
@@ -193,7 +194,7 @@ def _of_run(parts: Mapping[str, _Part], state: Any) -> Trace | None:
     for name in (*DRAWN, *WARM_UP):
         done = tune_done if name in WARM_UP else draws_done
         arrays[name] = {n: as_far_as(a.copy(), done) for n, a in parts[name].values.items()} if name in parts else {}
-    trace = Trace(**arrays, draws_done=draws_done, tune_done=tune_done, **about.arguments_of(known))
+    trace = class_of(known["attrs"])(**arrays, draws_done=draws_done, tune_done=tune_done, **about.arguments_of(known))
     trace.report = about.report_of(known, trace)
     return trace
 
@@ -203,7 +204,7 @@ def _trace(parts: Mapping[str, _Part], of_all: Mapping[str, Any]) -> Trace:
     done, interrupted = attrs.pop("draws_done", None), bool(attrs.pop("interrupted", False))
     known = [parts[name] for name in (*DRAWN, *WARM_UP, *DATA) if name in parts]
     arrays: dict[str, Any] = {name: parts[name].values for name in (*DRAWN, *WARM_UP, *DATA) if name in parts}
-    trace = Trace(
+    trace = class_of(attrs)(
         **arrays,
         chain_ids=parts["posterior"].numbers("chain"),
         dims={name: axes for part in reversed(known) for name, axes in part.dims.items()},
