@@ -74,7 +74,9 @@ def test_what_does_not_fit_is_refused_at_once(dims, coords, message):
     ("dims", "coords", "message"),
     [
         ({"eta": [1]}, None, r"dims\['eta'\] must be a str or several"), (["eta"], None, "dims must be a mapping"),
-        ({"eta": ["s"]}, {"s": 3}, "must be a sequence of labels"), ({"eta": ["s"]}, {"s": {1, 2, 3}}, "has no order"), (None, ["s"], "coords must be a mapping"),
+        ({"eta": ["s"]}, {"s": 3}, "must be a sequence of labels"),
+        ({"eta": ["s"]}, {"s": {1, 2, 3}}, "has no order"),
+        (None, ["s"], "coords must be a mapping"),
     ],
 )  # fmt: skip
 def test_what_is_no_name_at_all_is_refused(dims, coords, message):

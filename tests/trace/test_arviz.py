@@ -48,11 +48,7 @@ def test_names_and_labels_of_axes(tree_of):
 def test_attributes_are_on_the_groups(tree_of):
     seed = 2**100
     attrs = {"seed": seed, "sampling_time": 0.25, "model": None, "seeds": [1, 2], "both": [1, seed], "odd": {"a": 1}}
-    attrs |= {
-        "table": [[1, 2], [3, 4]],
-        "ragged": [["a"], 1],
-        "square": np.eye(2),
-    }  # no attribute of netCDF has two axes
+    attrs |= {"table": [[1, 2], [3, 4]], "ragged": [["a"], 1], "square": np.eye(2)}  # netCDF has no such attributes
     tree = tree_of(make(tune=2, attrs=attrs, observed_data={"y": [1]}))
     for group in [tree, *(tree[name] for name in GROUPS)]:
         assert group.attrs["inference_library"] == group.attrs["creation_library"] == "nbinfer"

@@ -81,7 +81,8 @@ def test_names_that_netcdf_forbids_are_refused(path, names, message):
 
 def test_what_else_a_trace_knows_comes_back(path):
     attrs = {
-        "seed": 2**100, "text": "ü" * 100_000, "none": None, "flag": True, "list": [1, 2.5, "x", None], "nested": [["a"], 1],
+        "seed": 2**100, "text": "ü" * 100_000, "none": None, "flag": True, "list": [1, 2.5, "x", None],
+        "nested": [["a"], 1],
         "array": np.arange(3.0), "nan": np.nan, "number": np.int32(3), "mapping": {"a": [1]}, "object": Ellipsis,
     }  # fmt: skip
     dims, coords = {"theta": ["row", "column"]}, {"row": ["u", "ü" * 300], "column": [1, 2, 3]}
