@@ -69,6 +69,11 @@ def observed_part(definition: Definition, term: str, values: NDArray[Any]) -> ND
     return part
 
 
+def observed_axis(name: str) -> str:
+    """Return what the axis of the observed elements of an entry with gaps is called."""
+    return f"{name}_observed_at"
+
+
 def axes_of_terms(definition: Definition, shapes: Mapping[str, tuple[int, ...]]) -> Axes:
     """Return names of axes and labels along them of log densities, term by term.
 
@@ -83,12 +88,13 @@ def axes_of_terms(definition: Definition, shapes: Mapping[str, tuple[int, ...]])
     """
     known = {name: p.shape for name, p in definition.parameters.items()}
     known |= {name: datum.array.shape for name, datum in definition.data.items()}
-    dims, coords = {}, dict(definition.axes.coords)
+    dims: dict[str, tuple[str, ...]] = {}
+    coords = dict(definition.axes.coords)
     for term, shape in shapes.items():
         name = term if term in definition.parameters else _about(definition, term)
         cells = observed_cells(definition, name)
         if cells is not None and shape == (cells.sum(),):
-            axis = f"{name}_observed_at"
+            axis = observed_axis(name)
             dims[term], coords[axis] = (axis,), _labels(definition.axes, name, np.flatnonzero(cells), cells.shape)
         elif term in definition.axes.dims and shape == known.get(term, ())[: len(shape)]:
             dims[term] = definition.axes.dims[term][: len(shape)]

@@ -118,3 +118,22 @@ def test_derived_predictions_for_new_predictors():
         new = nb.sample_posterior_predictive(trace, line(), data={"x": x}, progressbar=False)
         assert new["y"].shape == (2, 20, len(x))
     assert nb.sample_posterior_predictive(trace, line(), progressbar=False)["y"].shape == (2, 20, 4)
+
+
+def test_observations_are_added_up_where_the_same_are_missing():
+    terms = {"x": lambda p, d: -0.5 * (d.x - p.mu) ** 2, "y": lambda p, d: -0.5 * (d.y - p.mu) ** 2}
+    supports = {"x": nb.real(), "y": nb.real()}
+    draws = {"mu": np.zeros((2, 20)), "x_missing": np.zeros((2, 20, 1)), "y_missing": np.zeros((2, 20, 1))}
+    both = {"var_name": ["x", "y"], "progressbar": False}
+    for there, x in ((True, [1.0, np.nan, 3.0]), (False, [np.nan, 2.0, 3.0]), (False, [1.0, 2.0, np.nan])):
+        made = nb.Model({"mu": nb.real()}, likelihood=terms, data={"x": x, "y": [1.0, np.nan, 2.0]}, missing=supports)
+        trace = nb.Trace(draws)
+        group = nb.compute_log_likelihood(trace, made, progressbar=False)
+        for source, of in ((trace, made), (group, None)):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ComparisonWarning)
+                if there:
+                    assert nb.loo(source, of, **both).pointwise.shape == (2,)
+                    continue
+                with pytest.raises(ValueError, match="adds up x and y, of which different values are missing"):
+                    nb.loo(source, of, **both)
