@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
-from nbinfer.distributions import normal
+from nbinfer.distributions import normal, poisson
 from nbinfer.errors import ComparisonWarning, ModelError
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
@@ -70,7 +70,7 @@ def test_workers_fill_memory_of_their_own():
 
 def test_new_data_have_no_gaps():
     assert predicted(data={"y": np.zeros((1, 4))})["y"].shape == (2, 60, 1, 4)
-    with pytest.raises(ModelError, match="data 'y' must not hold NaN"):
+    with pytest.raises(ModelError, match="data 'y' must have no gaps, got"):
         predicted(data={"y": Y})
     with pytest.raises(ModelError, match="data names 'y_missing_index'"):
         predicted(data={"y_missing_index": [1]})
@@ -137,3 +137,23 @@ def test_observations_are_added_up_where_the_same_are_missing():
                     continue
                 with pytest.raises(ValueError, match="adds up x and y, of which different values are missing"):
                     nb.loo(source, of, **both)
+
+
+@pytest.mark.parametrize("y", [[1.0, np.nan], [1.0, None], np.ma.masked_array([1.0, 2.0], [0, 1])])
+def test_gaps_of_new_data_are_told(y):
+    made = nb.Model({"mu": nb.real()}, likelihood={"y": lambda p, d: normal.logpdf(d.y, p.mu, 1.0)},
+                    data={"y": [1.0, np.nan, 2.0]}, missing={"y": nb.real()})  # fmt: skip
+    trace = nb.Trace({"mu": np.zeros((1, 5)), "y_missing": np.zeros((1, 5, 1))})
+    with pytest.raises(
+        ModelError, match="data 'y' must have no gaps, got 1: draws have values for those of the model's"
+    ):
+        nb.sample_posterior_predictive(trace, made, data={"y": y}, progressbar=False)
+
+
+def test_new_data_may_be_whole_numbers_in_any_form():
+    made = nb.Model({"mu": nb.positive()}, likelihood={"y": lambda p, d: poisson.logpmf(d.y, p.mu)},
+                    data={"y": [1.0, np.nan, 2.0]}, missing={"y": nb.integer(0, 9)})  # fmt: skip
+    trace = nb.Trace({"mu": np.ones((1, 5)), "y_missing": np.zeros((1, 5, 1), np.int64)})
+    given = nb.sample_posterior_predictive(trace, made, data={"y": [1.0, 2.0]}, progressbar=False)
+    assert given["y"].shape == (1, 5, 2)
+    assert given.data["y"].dtype == np.int64
