@@ -102,6 +102,7 @@ class Running(Task[Trace]):
             self._sampling.close(trace, "error" if self.error else ended)
             if self._before is None:
                 trace.lies_in(self._sampling.store.file)
+                trace.groups |= self._sampling.store.groups_beside()
         except Exception as error:
             self.error = self.error or error
 

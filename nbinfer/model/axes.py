@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,7 +61,10 @@ class Axes(NamedTuple):
         for axis in mapping("coords", coords):
             if axis not in every:
                 raise ModelError(f"coords labels {axis!r}, which is no axis in dims; these are {_listed(axis, every)}")
-        return Axes(axes, {axis: labels_of(axis, labels) for axis, labels in mapping("coords", coords).items()})
+        labels = {axis: labels_of(axis, given) for axis, given in mapping("coords", coords).items()}
+        for axis, along in labels.items():
+            _check_different(axis, along)
+        return Axes(axes, labels)
 
     def check(self, shapes: Shapes) -> None:
         """Raise ModelError if arrays of some shapes cannot have these axes.
@@ -76,7 +80,10 @@ class Axes(NamedTuple):
             if axes is None or shape is None:
                 continue
             if len(axes) != len(shape):
-                raise ModelError(f"dims names {len(axes)} of {name!r}, {_quoted(axes)}, and it has shape {shape}")
+                raise ModelError(
+                    f"dims names {len(axes)} of {name!r}, {_quoted(axes) or 'none'}, and it has shape {shape}; name "
+                    f"{len(shape)}"
+                )
             for axis, length in zip(axes, shape, strict=True):
                 if length is not None:
                     expected, who = known.setdefault(axis, (length, f"{name!r} has {length}"))
@@ -119,22 +126,46 @@ def labels_of(axis: str, values: Any) -> NDArray[Any]:
     Raises
     ------
     ModelError
-        If they are of another kind or of several, or two are the same.
+        If they are of another kind, or of several.
+    TypeError
+        If they are no sequence.
     """
+    if isinstance(values, set | frozenset):
+        raise TypeError(f"coords[{axis!r}] must be a sequence of labels, got a set, which has no order")
     items = several(f"coords[{axis!r}]", values, "a sequence of labels")
-    labels = np.asarray(values if hasattr(values, "__array__") else items)
+    try:
+        labels = np.asarray(values if hasattr(values, "__array__") else items)
+    except ValueError:  # of lists of several lengths
+        labels = np.empty((0, 0))
     if labels.dtype.kind in "OT" and all(isinstance(label, str) for label in items):
         labels = np.array(items, np.str_)
+    elif labels.dtype.kind == "O" and all(isinstance(label, date) for label in items):
+        labels = _dates(items, labels)
     mixed = labels.dtype.kind == "U" and not all(isinstance(label, str) for label in items)
     if labels.ndim != 1 or mixed or labels.dtype.kind not in "biufUM":
-        raise ModelError(f"coords[{axis!r}] must be numbers, texts or dates in one dimension, got {_some(items)}")
+        raise ModelError(
+            f"coords[{axis!r}] must be numbers, texts or dates without a time zone, in one dimension, got "
+            f"{_some(items)}; texts will do for anything, [str(label) for label in ...]"
+        )
+    return labels
+
+
+def _dates(items: list[Any], labels: NDArray[Any]) -> NDArray[Any]:
+    """Return dates and times of Python as those of NumPy; those with a time zone, which NumPy has not, as they are."""
+    if any(getattr(item, "tzinfo", None) is not None for item in items):
+        return labels
+    return np.array(items, "M8[us]" if any(isinstance(item, datetime) for item in items) else "M8[D]")
+
+
+def _check_different(axis: str, labels: NDArray[Any]) -> None:
     first: dict[Any, int] = {}
     for place, label in enumerate(labels.tolist()):
+        if label is None or label != label:
+            raise ModelError(f"coords[{axis!r}] has no label at {place}, {labels[place]}; labels tell places apart")
         if first.setdefault(label, place) != place:
             raise ModelError(
                 f"coords[{axis!r}] has {label!r} twice, at {first[label]} and {place}; labels tell places apart"
             )
-    return labels
 
 
 def _check_axis(name: str, axis: str, axes: tuple[str, ...], known: list[str]) -> None:

@@ -211,7 +211,9 @@ class Definition(Points):
         """Raise ModelError if a total size is too small, or of what is imputed; or axes fit no parameters and data."""
         check_scales(self)
         whole = {name: d.array.shape if d.feed is None else d.shape_of_all for name, d in self.data.items()}
-        self.axes.check({name: p.shape for name, p in self.parameters.items()} | whole)
+        shapes = {name: p.shape for name, p in self.parameters.items()} | whole
+        self.axes.check(shapes)
+        self.named_axes.check(shapes)  # those of gaps need the others right
         for name, total in self.total_size.items():
             if name in self.named_prior and name in self.parameters:
                 factor(name, total, self.parameters[name].shape)
@@ -352,7 +354,7 @@ class CompiledDefinition(Definition):
     def bind(self, chains: int, weighted: bool = False) -> Bound:
         self.needs_all_data()
         facts = with_kinds(self, self.facts())
-        self.axes.check({name: shape for name, (shape, _) in facts.derived.items()})
+        self.named_axes.check({name: shape for name, (shape, _) in facts.derived.items()})
         terms = {name: shape for name, shape in facts.terms.items() if name in self.likelihood}
         check_shapes(terms, {name: datum.array.shape for name, datum in self.data.items()}, self.parameters)
         return CompiledBound(self, chains, facts, weighted)

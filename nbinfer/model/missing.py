@@ -117,7 +117,8 @@ def checked(
             )
         if name in allow_nan:
             raise ModelError(f"missing and allow_nan both name {name!r}: its NaN are either imputed or data; drop one")
-        for taken, there, kind in ((parameter_of(name), parameters, "parameter"), (index_of(name), entries, "data")):
+        of_it = parameter_of(name), index_of(name)
+        for taken, there, kind in [(of_it[0], parameters, "parameter"), *((n, entries, "data") for n in of_it)]:
             if taken in there:
                 raise ModelError(f"the {kind} name {taken!r} is that of what {name!r} lacks; call it otherwise")
     return found

@@ -21,8 +21,10 @@ from nbinfer.diagnostics.quantities import read
 from nbinfer.errors import ComparisonWarning
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
+from nbinfer.model.gaps import observed_axis
 from nbinfer.predictive.densities import compute_log_likelihood, observed_values
 from nbinfer.trace import Trace
+from nbinfer.trace.axes import labels_along
 from nbinfer.trace.names import listed
 
 
@@ -256,6 +258,7 @@ def _pointwise(
     if len({array.shape for array in arrays}) > 1:
         shapes = listed(f"{name} {array.shape[2:]}" for name, array in zip(names, arrays, strict=True))
         raise ValueError(f"var_name names variables of different shapes, {shapes}: what is one observation of all?")
+    _check_places(group, names)
     values = [_known(observed.get(name), array.shape[2:]) for name, array in zip(names, arrays, strict=True)]
     known = [value for value in values if value is not None]
     facts = {
@@ -277,6 +280,21 @@ def _chosen(there: Mapping[str, Any], var_name: Any) -> list[str]:
             f"those of one shape, var_name={names!r}."
         )
     return names
+
+
+def _check_places(group: Any, names: list[str]) -> None:
+    """Raise ValueError if variables that are to be added up lack the values of different observations."""
+    axes = [observed_axis(name) for name in names]
+    if len(names) < 2 or not any(axis in of for axis in axes for of in getattr(group, "dims", {}).values()):
+        return
+    length = group[names[0]].shape[-1]
+    first, *others = [labels_along(axis, length, group.coords) for axis in axes]
+    for name, places in zip(names[1:], others, strict=True):
+        if not np.array_equal(first, places):
+            raise ValueError(
+                f"var_name adds up {names[0]} and {name}, of which different values are missing: those that are left "
+                f"do not belong together. Choose one, var_name={names[0]!r}."
+            )
 
 
 def _in_common(trace: Any, values: NDArray[Any]) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from nbinfer.model import Model
 from nbinfer.model.axes import Axes
 from nbinfer.predictive.over import over_draws
 from nbinfer.trace import Trace
+from nbinfer.trace.axes import check_axes
 from nbinfer.trace.names import listed
 
 
@@ -36,11 +37,12 @@ def compute(
     axes = Axes({**known, **Axes.given(dims, None, wanted).dims}, {**model.coords, **trace.coords})
     if not wanted:
         return
-    values = over_draws(
-        model, trace, wanted, random_seed=random_seed, cores=cores, progressbar=progressbar, label=_label
-    )
     axes = axes.of(wanted)
-    axes.check({name: array.shape[2:] for name, array in values.items()})
+    check_axes([*trace.posterior, *wanted], {**trace.dims, **axes.dims})
+    values = over_draws(
+        model, trace, wanted, random_seed=random_seed, cores=cores, progressbar=progressbar, label=_label,
+        check=axes.check,
+    )  # fmt: skip
     trace.add_values(values, overwrite=True)
     trace.dims |= {name: list(of) for name, of in axes.dims.items()}
     trace.coords |= axes.coords

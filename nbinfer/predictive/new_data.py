@@ -16,7 +16,7 @@ from nbinfer.model.data import Datum, check_nan, convert
 from nbinfer.model.definition import Definition
 from nbinfer.model.evaluate import call
 from nbinfer.model.generative.predictions import placeholder_shape, reads_values
-from nbinfer.model.missing import index_of
+from nbinfer.model.missing import index_of, read
 from nbinfer.trace.names import listed
 
 _OUT_OF_BOUNDS = re.compile(r"index (-?\d+) is out of bounds for axis \d+ with size (\d+)")
@@ -59,6 +59,13 @@ def _without_old_gaps(definition: Definition, data: Mapping[str, Datum]) -> Defi
 
 
 def _converted(definition: Definition, old: Datum, value: Any) -> Datum:
+    if old.name in definition.imputed:
+        value, places = read(old.name, value, definition.imputed[old.name])
+        if places.size:
+            raise ModelError(
+                f"data {old.name!r} must have no gaps, got {places.size}: draws have values for those of the model's "
+                f"own data only. Leave {old.name} out where it is predicted, or fill them"
+            )
     new = convert(old.name, value, True)
     if new.kind == "int64" and old.kind == "float64":
         new = new._replace(array=new.array.astype(np.float64))

@@ -231,6 +231,7 @@ def evaluate(
     progressbar: bool = True,
     label: Callable[[str], str] = repr,
     shapes: Mapping[str, tuple[int, ...]] = _NOTHING,
+    check: Callable[[Mapping[str, tuple[int, ...]]], None] | None = None,
     what: str = "draws",
 ) -> Evaluated:
     """Evaluate functions at items.
@@ -250,6 +251,8 @@ def evaluate(
     label : callable
     shapes : mapping of str to tuple of int
         As of `Work`.
+    check : callable, optional
+        Gets the shape of what each function returns, and may raise, before anything is computed.
     what : str
         What the progress bar is called.
 
@@ -260,6 +263,8 @@ def evaluate(
     flag("progressbar", progressbar)
     threads = cores_for(cores)
     work = Work(definition, draws, functions, items, key, label, shapes)
+    if check is not None:
+        check({output.name: output.shape for output in work.outputs})
     return work.run(places, threads, display_for(progressbar, [what], len(items), "draw", lambda line: ""))
 
 
@@ -272,6 +277,7 @@ def over_draws(
     cores: int | None = None,
     progressbar: bool = True,
     label: Callable[[str], str] = repr,
+    check: Callable[[Mapping[str, tuple[int, ...]]], None] | None = None,
     what: str = "draws",
 ) -> dict[str, NDArray[Any]]:
     """Evaluate functions at every draw of a trace.
@@ -292,6 +298,8 @@ def over_draws(
         Whether to show progress.
     label : callable
         From a name to how messages call the function.
+    check : callable, optional
+        Gets the shape of what each function returns, and may raise, before anything is computed.
     what : str
         What the progress bar is called.
 
@@ -323,6 +331,7 @@ def over_draws(
         cores=cores,
         progressbar=progressbar,
         label=label,
+        check=check,
         what=what,
     )
     if not done.all():

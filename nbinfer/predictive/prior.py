@@ -22,10 +22,10 @@ from nbinfer.model.layout import Parameter
 from nbinfer.predictive.draws import Draws, named
 from nbinfer.predictive.functions import label_in, observed_shapes, prediction_functions, wanted
 from nbinfer.predictive.over import evaluate
-from nbinfer.predictive.prior_trace import Prior
 from nbinfer.random import key_of, seed_sequences
 from nbinfer.trace.groups import TraceGroup
 from nbinfer.trace.names import listed
+from nbinfer.trace.prior import Prior
 
 #: Of the run that samples a prior from which nothing can be drawn: its chains, and the least draws of each.
 _CHAINS, _LEAST = 4, 1000

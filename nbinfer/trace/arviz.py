@@ -169,8 +169,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, int):  # a seed may have 128 bits
         return int(value) if -(2**63) <= value < 2**63 else str(value)
     if isinstance(value, np.ndarray):
-        return value if value.dtype.kind in "iuf" else str(value.tolist())
+        return value if value.dtype.kind in "iuf" and value.ndim < 2 else str(value.tolist())
     if isinstance(value, list | tuple):
-        plain = [_plain(item) for item in value]
+        plain = [str(item) if isinstance(item, list | tuple) else _plain(item) for item in value]
         return plain if len({isinstance(item, str) for item in plain}) <= 1 else [str(item) for item in plain]
     return str(value)

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import mapping, words
+from nbinfer.model.axes import labels_of
 
 Dims = Mapping[str, Sequence[str]]
 
 
 def checked(
-    dims: Any, coords: Any, shapes: Mapping[str, tuple[int, ...]]
+    dims: Any, coords: Any, *groups: Mapping[str, tuple[int, ...]]
 ) -> tuple[dict[str, list[str]], dict[str, Any]]:
-    """Return names and labels of axes, as dictionaries; raise ValueError if arrays of some shapes cannot have them."""
+    """Return names and labels of axes, as dictionaries; raise ValueError if arrays of some shapes cannot have them.
+
+    Parameters
+    ----------
+    dims, coords : mapping or None
+        As of a trace.
+    *groups : mapping of str to tuple of int
+        Shapes of arrays, without chain and draw, by name.
+    """
     named = {name: words("dims", axes) for name, axes in mapping("dims", dims).items()}
-    labels = dict(mapping("coords", coords))
-    for name, shape in shapes.items():
+    labels = {axis: labels_of(axis, given) for axis, given in mapping("coords", coords).items()}
+    for group in groups:
+        check_axes(group, named)
+    for name, shape in {name: shape for group in groups for name, shape in group.items()}.items():
         axes = named.get(name, [])
         if len(axes) > len(shape):
             raise ValueError(f"dims names {', '.join(axes)} of {name!r}, which has {len(shape)} axes of its own")
@@ -29,6 +40,15 @@ def checked(
                     f"coords[{axis!r}] must have as many labels as {name!r} is long, {length}, got {len(labels[axis])}"
                 )
     return named, labels
+
+
+def check_axes(group: Iterable[str], dims: Dims) -> None:
+    """Raise ValueError if one array of a group is called like an axis of another: no file and no dataset has both."""
+    names = list(group)
+    for name in names:
+        for axis in dims.get(name, ()):
+            if axis in names:
+                raise ValueError(f"dims[{name!r}] has {axis!r}, the name of a variable beside it; call it otherwise")
 
 
 def axes_of(name: str, count: int, dims: Dims) -> list[str]:

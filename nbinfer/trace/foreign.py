@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import path_of
-from nbinfer.errors import NbinferWarning, unseen
+from nbinfer.errors import ModelError, NbinferWarning, unseen
+from nbinfer.model.axes import labels_of
 from nbinfer.trace import about
 from nbinfer.trace.arviz import DATA, DRAWN, WARM_UP, WITH_DATA, attributes_of, required
 from nbinfer.trace.axes import is_count, not_by_custom
@@ -23,6 +24,7 @@ from nbinfer.trace.disk.load import counts, load
 from nbinfer.trace.disk.store import TRACE
 from nbinfer.trace.groups import KINDS, TraceGroup
 from nbinfer.trace.names import listed
+from nbinfer.trace.prior import class_of
 from nbinfer.trace.rows import as_far_as, fill_value
 from nbinfer.trace.trace import Trace
 
@@ -141,7 +143,7 @@ class _Part:
             if variable.name not in strange:
                 self._take(name, variable, leading)
         axes = {axis for of in self.dims.values() for axis in of}
-        self.coords = {axis: _labels(dataset.coords[axis].values) for axis in axes if axis in dataset.coords}
+        self.coords = {axis: _labels(axis, dataset.coords[axis].values) for axis in axes if axis in dataset.coords}
         self.coords = {axis: v for axis, v in self.coords.items() if not is_count(v)}
         self.labels = {axis: dataset.coords[axis].values for axis in leading if axis in dataset.coords}
         self.attrs = attributes_of(dataset.attrs)
@@ -192,7 +194,7 @@ def _of_run(parts: Mapping[str, _Part], state: Any) -> Trace | None:
     for name in (*DRAWN, *WARM_UP):
         done = tune_done if name in WARM_UP else draws_done
         arrays[name] = {n: as_far_as(a.copy(), done) for n, a in parts[name].values.items()} if name in parts else {}
-    trace = Trace(**arrays, draws_done=draws_done, tune_done=tune_done, **about.arguments_of(known))
+    trace = class_of(known["attrs"])(**arrays, draws_done=draws_done, tune_done=tune_done, **about.arguments_of(known))
     trace.report = about.report_of(known, trace)
     return trace
 
@@ -202,7 +204,7 @@ def _trace(parts: Mapping[str, _Part], of_all: Mapping[str, Any]) -> Trace:
     done, interrupted = attrs.pop("draws_done", None), bool(attrs.pop("interrupted", False))
     known = [parts[name] for name in (*DRAWN, *WARM_UP, *DATA) if name in parts]
     arrays: dict[str, Any] = {name: parts[name].values for name in (*DRAWN, *WARM_UP, *DATA) if name in parts}
-    trace = Trace(
+    trace = class_of(attrs)(
         **arrays,
         chain_ids=parts["posterior"].numbers("chain"),
         dims={name: axes for part in reversed(known) for name, axes in part.dims.items()},
@@ -226,9 +228,13 @@ def _as_stored(array: NDArray[Any], encoding: Mapping[str, Any]) -> NDArray[Any]
     return whole
 
 
-def _labels(labels: NDArray[Any]) -> NDArray[Any]:
-    texts = labels.dtype.kind in "OT" and all(isinstance(label, str) for label in labels.tolist())
-    return np.array(labels.tolist(), np.str_) if texts else labels
+def _labels(axis: str, labels: NDArray[Any]) -> NDArray[Any]:
+    """Return labels; numbers instead of those that a trace cannot have."""
+    try:
+        return labels_of(axis, labels)
+    except ModelError:
+        _say_left_out("labels that are no numbers, texts or dates", [axis])
+        return np.arange(len(labels))
 
 
 def _say_left_out(what: str, names: Sequence[str]) -> None:

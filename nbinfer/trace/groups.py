@@ -88,9 +88,9 @@ class TraceGroup(Mapping[str, NDArray[Any]]):
             given = numbers(draw_ids, len(self.draw_ids), "draw_ids")
             self.draw_ids = self.draw_ids if given == list(self.draw_ids) else given
         self.data = plain("data", data)
-        shapes = {name: array.shape for name, array in self.data.items()}
-        shapes |= {name: array.shape[2:] for name, array in self._values.items()}
-        self.dims, self.coords = checked(dims, coords, shapes)
+        data_shapes = {name: array.shape for name, array in self.data.items()}
+        shapes = {name: array.shape[2:] for name, array in self._values.items()}
+        self.dims, self.coords = checked(dims, coords, data_shapes, shapes)
         self.attrs = schema_attributes() | dict(mapping_of("attrs", attrs))
 
     def __getitem__(self, name: str) -> NDArray[Any]:

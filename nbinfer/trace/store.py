@@ -178,6 +178,10 @@ class Store(ABC):
         """What takes groups for the trace of the run, once it is finished; None: memory does."""
         return None
 
+    def groups_beside(self) -> dict[str, Any]:
+        """Return the groups that there are beside the draws already, once it is finished."""
+        return {}
+
     def extended(self, draws: int) -> Store:
         """Return a store with what is in this one, and room for more draws; this one is used no more.
 

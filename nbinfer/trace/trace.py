@@ -130,11 +130,9 @@ class Trace(Passing):
         self.report, self.metric = None, metric
         self.groups: dict[str, TraceGroup] = {}
         self._file: GroupFile | None = None
-        shapes = {
-            name: array.shape for data in (self.constant_data, self.observed_data) for name, array in data.items()
-        }
-        shapes |= {name: array.shape[2:] for name, array in self.posterior.items()}
-        self.dims, self.coords = checked(dims, coords, shapes)
+        data = [{name: array.shape for name, array in of.items()} for of in (self.constant_data, self.observed_data)]
+        drawn_shapes = {name: array.shape[2:] for name, array in self.posterior.items()}
+        self.dims, self.coords = checked(dims, coords, *data, drawn_shapes)
 
     def __len__(self) -> int:
         return int(self.draws_done[self._last])
@@ -211,7 +209,7 @@ class Trace(Passing):
         Raises
         ------
         ValueError
-            If a name exists and ``overwrite`` is false, or a length does not fit.
+            If a name exists and ``overwrite`` is false, or is that of an axis, or a shape does not fit.
         """
         flag("overwrite", overwrite)
         values = mapping("values", values)
@@ -219,10 +217,12 @@ class Trace(Passing):
         if taken and not overwrite:
             raise ValueError(f"the trace already has {listed(taken)}; pass overwrite=True to replace it")
         draws = rows_of(self)
-        self.posterior |= {
+        whole = self.posterior | {
             name: fitted(name, array_of(f"values[{name!r}]", array), draws, self.draws_done)
             for name, array in values.items()
         }
+        checked(self.dims, self.coords, {name: array.shape[2:] for name, array in whole.items()})
+        self.posterior = whole
 
     def remove_values(self, name: str) -> None:
         """Remove a variable.

@@ -59,6 +59,10 @@ def test_a_model_knows_its_axes():
         ({"eta": ["s"]}, {"s": ["a", "b", "a"]}, "'a' twice, at 0 and 2"),
         ({"eta": ["s"]}, {"s": ["a", 2, None]}, "must be numbers, texts or dates"),
         ({"eta": ["s"]}, {"s": [["a"], ["b"], ["c"]]}, "in one dimension"),
+        ({"eta": ["s"]}, {"s": [["a"], ["b", "c"], []]}, "in one dimension"),
+        ({"eta": ["s"]}, {"s": [1.0, np.nan, np.nan]}, r"coords\['s'\] has no label at 1, nan"),
+        ({"eta": ["s"]}, {"s": np.array(["2020", "2021", "NaT"], "M8[Y]")}, "no label at 2, NaT"),
+        ({"eta": ["s"]}, {"s": [datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)] * 3}, "without a time zone"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_at_once(dims, coords, message):
@@ -70,7 +74,9 @@ def test_what_does_not_fit_is_refused_at_once(dims, coords, message):
     ("dims", "coords", "message"),
     [
         ({"eta": [1]}, None, r"dims\['eta'\] must be a str or several"), (["eta"], None, "dims must be a mapping"),
-        ({"eta": ["s"]}, {"s": 3}, "must be a sequence of labels"), (None, ["s"], "coords must be a mapping"),
+        ({"eta": ["s"]}, {"s": 3}, "must be a sequence of labels"),
+        ({"eta": ["s"]}, {"s": {1, 2, 3}}, "has no order"),
+        (None, ["s"], "coords must be a mapping"),
     ],
 )  # fmt: skip
 def test_what_is_no_name_at_all_is_refused(dims, coords, message):
@@ -102,6 +108,7 @@ def test_of_derived_quantities_the_first_look_tells():
     [
         (range(3), "i"), ([0.5, 1.5], "f"), ([True, False], "b"), (np.array(["a", "b"], object), "U"),
         (np.array(["2020-01-01", "2020-01-02"], "M8[D]"), "M"), ([np.str_("a"), "b"], "U"),
+        ([datetime.date(2020, 1, 1), datetime.date(2020, 1, 2)], "M"), ([datetime.datetime(2020, 1, 1, 12)], "M"),
     ],
 )  # fmt: skip
 def test_labels_are_numbers_texts_or_dates(given, kind):

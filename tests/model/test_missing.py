@@ -333,6 +333,10 @@ def test_what_cannot_be_imputed_is_refused():
     refused(r"missing names 'y', which is a number", NAN, missing=real)
     refused(r"the parameter name 'y_missing' is that of what 'y' lacks", missing=real,
             supports={"mu": nb.real(), "s": nb.positive(), "y_missing": nb.real(2)})  # fmt: skip
+    refused(r"the data name 'y_missing' is that of what 'y' lacks", missing=real, data={"y": Y, "y_missing": [1.0]})
+    refused(
+        "axis 'y_missing_at' must have one length: coords labels", missing=real, dims={"y": ["row", "y_missing_at"]}
+    )
     refused(r"the data name 'y_missing_index' is that of what 'y' lacks", missing=real,
             data={"y": Y, "y_missing_index": [1]})  # fmt: skip
     refused(r"total_size\['y'\] scales a term in which values of 'y' are missing", missing=real, total_size=100)

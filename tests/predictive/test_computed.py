@@ -96,6 +96,7 @@ def test_what_does_not_go_is_told_and_nothing_is_added(model, bare):
         ({"z": 3}, {}, TypeError, r"functions\['z'\] must be a function"),
         ({"z": theta}, {"dims": {"z": ["part", "more"]}}, ModelError, "dims names 2 of 'z'"),
         ({"z": theta}, {"dims": {"w": ["part"]}}, ModelError, "dims names 'w'"),
+        ({"z": theta}, {"dims": {"z": ["mu"]}}, ValueError, r"dims\['z'\] has 'mu', the name of a variable"),
         ({"z": wrong}, {}, ModelError, r"functions\['z'\] must return float64 of shape"),
     ]:
         with pytest.raises(error, match=message):
@@ -105,3 +106,12 @@ def test_what_does_not_go_is_told_and_nothing_is_added(model, bare):
     with pytest.raises(ModelError, match="Is it a trace of another model"):
         Trace({"x": np.zeros((1, 2))}).compute(model, {"z": theta}, progressbar=False)
     assert bare.varnames == names
+
+
+def test_axes_are_checked_before_anything_is_computed(model, bare, monkeypatch):
+    def run(*args, **kwargs):
+        raise AssertionError
+
+    monkeypatch.setattr("nbinfer.predictive.over.Work.run", run)
+    with pytest.raises(ModelError, match="dims names 2 of 'z'"):
+        bare.compute(model, {"z": theta}, dims={"z": ["part", "more"]}, progressbar=False)

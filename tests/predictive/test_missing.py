@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
-from nbinfer.distributions import normal
+from nbinfer.distributions import normal, poisson
 from nbinfer.errors import ComparisonWarning, ModelError
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
@@ -70,7 +70,7 @@ def test_workers_fill_memory_of_their_own():
 
 def test_new_data_have_no_gaps():
     assert predicted(data={"y": np.zeros((1, 4))})["y"].shape == (2, 60, 1, 4)
-    with pytest.raises(ModelError, match="data 'y' must not hold NaN"):
+    with pytest.raises(ModelError, match="data 'y' must have no gaps, got"):
         predicted(data={"y": Y})
     with pytest.raises(ModelError, match="data names 'y_missing_index'"):
         predicted(data={"y_missing_index": [1]})
@@ -118,3 +118,42 @@ def test_derived_predictions_for_new_predictors():
         new = nb.sample_posterior_predictive(trace, line(), data={"x": x}, progressbar=False)
         assert new["y"].shape == (2, 20, len(x))
     assert nb.sample_posterior_predictive(trace, line(), progressbar=False)["y"].shape == (2, 20, 4)
+
+
+def test_observations_are_added_up_where_the_same_are_missing():
+    terms = {"x": lambda p, d: -0.5 * (d.x - p.mu) ** 2, "y": lambda p, d: -0.5 * (d.y - p.mu) ** 2}
+    supports = {"x": nb.real(), "y": nb.real()}
+    draws = {"mu": np.zeros((2, 20)), "x_missing": np.zeros((2, 20, 1)), "y_missing": np.zeros((2, 20, 1))}
+    both = {"var_name": ["x", "y"], "progressbar": False}
+    for there, x in ((True, [1.0, np.nan, 3.0]), (False, [np.nan, 2.0, 3.0]), (False, [1.0, 2.0, np.nan])):
+        made = nb.Model({"mu": nb.real()}, likelihood=terms, data={"x": x, "y": [1.0, np.nan, 2.0]}, missing=supports)
+        trace = nb.Trace(draws)
+        group = nb.compute_log_likelihood(trace, made, progressbar=False)
+        for source, of in ((trace, made), (group, None)):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ComparisonWarning)
+                if there:
+                    assert nb.loo(source, of, **both).pointwise.shape == (2,)
+                    continue
+                with pytest.raises(ValueError, match="adds up x and y, of which different values are missing"):
+                    nb.loo(source, of, **both)
+
+
+@pytest.mark.parametrize("y", [[1.0, np.nan], [1.0, None], np.ma.masked_array([1.0, 2.0], [0, 1])])
+def test_gaps_of_new_data_are_told(y):
+    made = nb.Model({"mu": nb.real()}, likelihood={"y": lambda p, d: normal.logpdf(d.y, p.mu, 1.0)},
+                    data={"y": [1.0, np.nan, 2.0]}, missing={"y": nb.real()})  # fmt: skip
+    trace = nb.Trace({"mu": np.zeros((1, 5)), "y_missing": np.zeros((1, 5, 1))})
+    with pytest.raises(
+        ModelError, match="data 'y' must have no gaps, got 1: draws have values for those of the model's"
+    ):
+        nb.sample_posterior_predictive(trace, made, data={"y": y}, progressbar=False)
+
+
+def test_new_data_may_be_whole_numbers_in_any_form():
+    made = nb.Model({"mu": nb.positive()}, likelihood={"y": lambda p, d: poisson.logpmf(d.y, p.mu)},
+                    data={"y": [1.0, np.nan, 2.0]}, missing={"y": nb.integer(0, 9)})  # fmt: skip
+    trace = nb.Trace({"mu": np.ones((1, 5)), "y_missing": np.zeros((1, 5, 1), np.int64)})
+    given = nb.sample_posterior_predictive(trace, made, data={"y": [1.0, 2.0]}, progressbar=False)
+    assert given["y"].shape == (1, 5, 2)
+    assert given.data["y"].dtype == np.int64

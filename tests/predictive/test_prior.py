@@ -11,8 +11,8 @@ from nbinfer.distributions import exponential, flat, gamma, normal, poisson
 from nbinfer.errors import ModelError, NbinferWarning
 from nbinfer.model.generative.priors import prior_draws_of
 from nbinfer.predictive import prior as room
-from nbinfer.predictive.prior_trace import Prior
 from nbinfer.trace.groups import TraceGroup
+from nbinfer.trace.prior import Prior
 
 X = np.array([-1.0, 0.0, 2.0])
 
@@ -290,6 +290,13 @@ def test_predictions_are_found_by_name_and_go_with_their_draws():
     assert list(t.group) == ["mu"]
 
 
+def test_priors_can_be_put_together():
+    t = made()
+    t.append(made())
+    assert isinstance(t, Prior)
+    assert t["y"].tolist() == np.concatenate([made()["y"]] * 2, axis=1).tolist()
+
+
 def test_groups_for_arviz_are_those_of_the_prior():
     pytest.importorskip("arviz_base")
     tree = made().to_arviz()
@@ -302,7 +309,9 @@ def test_groups_go_along_and_come_back(tmp_path):
     assert t[2:]["y"].tobytes() == np.ascontiguousarray(t["y"][:, 2:]).tobytes()
     t.save(tmp_path / "prior.nc")
     for again in (nb.load(tmp_path / "prior.nc"), nb.from_arviz(t.to_arviz())):
+        assert isinstance(again, Prior)
         np.testing.assert_array_equal(again["a"], t["a"])
+        np.testing.assert_array_equal(again["y"], t["y"])
         np.testing.assert_array_equal(again.groups["prior_predictive"]["y"], t["y"])
         assert {"prior", "prior_predictive", "observed_data"} <= set(again.to_arviz().children)
         assert "posterior" not in again.to_arviz().children

@@ -48,6 +48,7 @@ def test_names_and_labels_of_axes(tree_of):
 def test_attributes_are_on_the_groups(tree_of):
     seed = 2**100
     attrs = {"seed": seed, "sampling_time": 0.25, "model": None, "seeds": [1, 2], "both": [1, seed], "odd": {"a": 1}}
+    attrs |= {"table": [[1, 2], [3, 4]], "ragged": [["a"], 1], "square": np.eye(2)}  # netCDF has no such attributes
     tree = tree_of(make(tune=2, attrs=attrs, observed_data={"y": [1]}))
     for group in [tree, *(tree[name] for name in GROUPS)]:
         assert group.attrs["inference_library"] == group.attrs["creation_library"] == "nbinfer"
@@ -56,6 +57,9 @@ def test_attributes_are_on_the_groups(tree_of):
         assert group.attrs["seed"] == str(seed)  # more than a file could hold
         assert group.attrs["seeds"] == [1, 2]
         assert group.attrs["both"] == ["1", str(seed)]
+        assert group.attrs["table"] == ["[1, 2]", "[3, 4]"]
+        assert group.attrs["ragged"] == ["['a']", "1"]
+        assert group.attrs["square"] == "[[1.0, 0.0], [0.0, 1.0]]"
         assert "model" not in group.attrs
     assert tree["posterior"].attrs["sample_dims"] == ["chain", "draw"]
     assert tree["posterior"].attrs["created_at"] == tree["sample_stats"].attrs["created_at"]

@@ -82,6 +82,16 @@ def test_what_does_not_fit_a_trace_is_refused():
         make(dims={"theta": ["a", "b", "c"]})
     with pytest.raises(ValueError, match=r"coords\['a'\] must have as many labels as 'theta' is long, 2, got 3"):
         make(dims={"theta": ["a"]}, coords={"a": LABELS})
+    with pytest.raises(ValueError, match=r"dims\['theta'\] has 'mu', the name of a variable beside it"):
+        make(dims={"theta": ["mu"]})
+    with pytest.raises(ValueError, match=r"coords\['a'\] must be numbers, texts or dates"):
+        make(dims={"theta": ["a"]}, coords={"a": [(1, 2), (3, 4)]})
+    trace = make(dims={"theta": ["a"]})
+    with pytest.raises(ValueError, match=r"dims\['theta'\] has 'a', the name of a variable beside it"):
+        trace.add_values({"a": trace["mu"]})
+    with pytest.raises(ValueError, match=r"coords\['a'\] must have as many labels as 'theta' is long, 5, got 2"):
+        make(dims={"theta": ["a"]}, coords={"a": ["u", "v"]}).add_values({"theta": np.zeros((3, 10, 5, 1))}, True)
+    assert list(trace.posterior) == ["mu", "theta", "k"]
     with pytest.raises(ValueError, match="as 'y' is long, 2"):
         Trace({"x": np.zeros((1, 2))}, observed_data={"y": [1, 2]}, dims={"y": ["a"]}, coords={"a": LABELS})
 
@@ -99,3 +109,14 @@ def test_labels_in_files(tmp_path, labels, engine):
     assert found.dtype.kind == np.asarray(labels).dtype.kind
     np.testing.assert_array_equal(found, np.asarray(labels))
     np.testing.assert_array_equal(nb.load(tmp_path / "trace.nc").coords["row"], np.asarray(labels))
+
+
+def test_labels_of_pandas_in_files(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    for labels in (pandas.Index(["u", "v"]), pandas.Categorical(["u", "v"]), pandas.date_range("2020", periods=2)):
+        trace = make(dims={"theta": ["row"]}, coords={"row": labels})
+        trace.add_group(nb.TraceGroup("prior", {"x": np.zeros((1, 3, 2))}, dims={"x": ["row"]}, coords={"row": labels}))
+        trace.save(tmp_path / "trace.nc", overwrite=True)
+        found = nb.load(tmp_path / "trace.nc")
+        np.testing.assert_array_equal(found.coords["row"], trace.coords["row"])
+        np.testing.assert_array_equal(found.groups["prior"].coords["row"], trace.coords["row"])

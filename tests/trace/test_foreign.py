@@ -219,6 +219,9 @@ def test_what_cannot_be_taken_is_told():
     dataset = make().to_xarray().assign(text=(("chain", "draw"), np.full((3, 10), "a")))
     with pytest.warns(NbinferWarning, match="left out variables of posterior that are no numbers: text"):
         assert "text" not in from_arviz(dataset)
+    pairs = make(dims={"theta": ["row"]}).to_xarray().assign_coords(row=np.array([1, 2], "m8[D]"))
+    with pytest.warns(NbinferWarning, match="left out labels that are no numbers, texts or dates: row"):
+        assert from_arviz(pairs).coords == {}
     strange = xarray.DataTree.from_dict({"posterior": make().to_xarray(), "more": make().to_xarray()})
     with pytest.warns(NbinferWarning, match="left out groups: more"):
         from_arviz(strange)

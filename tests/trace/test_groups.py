@@ -54,7 +54,12 @@ def test_a_group_is_a_mapping():
         ({"chain_ids": [0]}, "chain_ids must be 2 different integers"),
         ({"draw_ids": [1, 1, 2]}, "draw_ids must be 3 different integers"),
         ({"dims": {"y": ["a"]}}, "dims names a of 'y', which has 0 axes"),
-        ({"values": {"y": np.zeros((2, 3, 4))}, "dims": {"y": ["a"]}, "coords": {"a": "xy"}}, "is long, 4, got 2"),
+        ({"values": {"y": np.zeros((2, 3, 4)), "a": np.zeros((2, 3))}, "dims": {"y": ["a"]}}, "a variable beside it"),
+        ({"data": {"X": [1, 2], "a": 3}, "dims": {"X": ["a"]}}, r"dims\['X'\] has 'a', the name of a variable"),
+        (
+            {"values": {"y": np.zeros((2, 3, 4))}, "dims": {"y": ["a"]}, "coords": {"a": ["x", "y"]}},
+            "is long, 4, got 2",
+        ),
     ],
 )
 def test_what_is_no_group_is_refused(kwargs, message):

@@ -107,7 +107,7 @@ def test_labels_and_data_come_along():
     ]
     merged = merge_traces(parts)
     assert merged.dims == {"theta": ["a", "b"]}
-    assert merged.coords == {"a": [1, 2]}
+    assert merged.coords["a"].tolist() == [1, 2]
     assert merged.observed_data.keys() == {"y", "z"}
 
 

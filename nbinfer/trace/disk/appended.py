@@ -48,10 +48,14 @@ class GroupFile:
         try:
             self._check(group.kind, overwrite)
             self._append(group)
-            with open(self.path, "rb") as file:
-                return groups_of(contents(self.path), Space(file, mmap.ACCESS_READ))[group.kind]
+            return self.groups()[group.kind]
         finally:
             lock.release()
+
+    def groups(self) -> dict[str, TraceGroup]:
+        """Return the groups that the file has."""
+        with open(self.path, "rb") as file:
+            return groups_of(contents(self.path), Space(file, mmap.ACCESS_READ))
 
     def _check(self, kind: str, overwrite: bool) -> None:
         found = contents(self.path)

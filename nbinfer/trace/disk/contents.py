@@ -66,7 +66,9 @@ def contents(path: Path) -> Contents:
     import h5py
 
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        # through a file of our own: of one that is open in this process already the library would share the state,
+        # which is stale once a group was added, or refuse it, if that was opened with a lock
+        with open(path, "rb") as raw, h5py.File(raw, "r") as file:
             _check_version(path, file.attrs)
             found = Contents(
                 {name: int(file[STATE].attrs[name]) for name in SIZES}, str(file.attrs["run_id"]), {}, {}, {}

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from nbinfer.arguments import flag, path_of
 from nbinfer.trace.backend import Backend
 from nbinfer.trace.disk.layout import check_names
-from nbinfer.trace.disk.store import HDF5Store, check_path
+from nbinfer.trace.disk.paths import check_path
+from nbinfer.trace.disk.store import HDF5Store
 
 #: What the name of such a file ends with.
 SUFFIXES = (".nc", ".h5", ".hdf5")

@@ -22,6 +22,7 @@ from nbinfer.trace.disk.places import ARRAYS, check_places
 from nbinfer.trace.disk.shown import DATA, arrays_shown
 from nbinfer.trace.disk.space import Space
 from nbinfer.trace.disk.store import TRACE
+from nbinfer.trace.prior import class_of
 from nbinfer.trace.rows import Counts
 from nbinfer.trace.store import DONE, SKIPPED, MemoryStore
 from nbinfer.trace.trace import Trace
@@ -59,7 +60,7 @@ def _trace(found: Contents, space: Space, known: Mapping[str, Any]) -> Trace:
     tune_done, draws_done = counts(found.sizes, None if place is None else space.array(place), known)
     groups: dict[str, Any] = arrays_shown(space, found.extents, tune_done, draws_done)
     groups |= {group: {n: space.array(e) for n, e in found.extents.get(group, {}).items()} for group in DATA}
-    trace = Trace(
+    trace = class_of(known["attrs"])(
         **groups,
         draws_done=draws_done,
         tune_done=tune_done,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from nbinfer.arguments import flag, path_of
 from nbinfer.trace.disk.layout import check_names
+from nbinfer.trace.disk.paths import check_path
 from nbinfer.trace.disk.shown import DRAWN
-from nbinfer.trace.disk.store import HDF5Store, check_path
+from nbinfer.trace.disk.store import HDF5Store
 
 if TYPE_CHECKING:
     from nbinfer.trace.trace import Trace

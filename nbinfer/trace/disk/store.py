@@ -12,7 +12,6 @@ file is needed to mend it.
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import os
 import threading
@@ -38,6 +37,7 @@ from nbinfer.trace.disk.contents import BESIDE, contents
 from nbinfer.trace.disk.layout import FINISHED, NOTES, SIZES, STATE, VERSION, Draft, update_attributes
 from nbinfer.trace.disk.lock import Lock
 from nbinfer.trace.disk.overlay import mend
+from nbinfer.trace.disk.paths import check_path
 from nbinfer.trace.disk.places import ARRAYS, check_places, places_of
 from nbinfer.trace.disk.shown import DATA, DRAWN, arrays_shown
 from nbinfer.trace.disk.space import Extent, Space
@@ -53,21 +53,6 @@ _GROUPS = {*DRAWN, *DATA, STATE}
 
 #: The text about the trace.
 TRACE = "trace"
-
-
-def check_path(path: Path, overwrite: bool, remedy: str = "overwrite=True replaces it") -> None:
-    """Raise what keeps a file from being made; the remedy is for one that exists."""
-    if importlib.util.find_spec("fcntl") is None:
-        raise NotImplementedError("files need a system with POSIX locks, Linux or macOS; keep the draws in memory.")
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder} for {path.name}; make it first.")
-    if path.is_dir():
-        raise IsADirectoryError(f"path: {path} is a folder; pass the name of a file.")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists; choose another name: {remedy}.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(f"the folder {folder} cannot be written to; choose another one for {path.name}.")
 
 
 class HDF5Store(Store):
@@ -288,6 +273,10 @@ class HDF5Store(Store):
     def file(self) -> GroupFile:
         """What takes groups for the trace of the run."""
         return GroupFile(self.path, self.run_id)
+
+    def groups_beside(self) -> dict[str, TraceGroup]:
+        """Return the groups that the file has beside the draws, from before the run went on."""
+        return self.file.groups() if self.beside else {}
 
     def close(self, finished: bool = True) -> None:
         """Write what the run has left, and let others write to the file."""

@@ -128,7 +128,21 @@ def test_the_trace_of_a_run_is_in_its_file(path):
     with pytest.warns(NbinferWarning, match="loses the groups log_likelihood, which are of fewer draws"):
         more = nb.resume(path, model, draws=320, progressbar=False)
     assert more["theta"].shape == (2, 320, 2)
-    assert list(nb.load(path).groups) == ["prior"]
+    assert list(nb.load(path).groups) == list(more.groups) == ["prior"]
+    more.add_group(TraceGroup("prior", {"y": y[:1] + 1.0}), overwrite=True)
+    assert nb.load(path).groups["prior"]["y"].tobytes() == (y[:1] + 1.0).tobytes()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_file_that_this_process_has_open_is_read_and_added_to(path, engine):
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip({"netcdf4": "netCDF4"}.get(engine, engine))
+    make().save(path)
+    with xarray.open_datatree(path, engine=engine) as tree:
+        trace = nb.load(path)
+        trace.add_group(group_of(trace))
+        assert list(nb.load(path).groups) == ["posterior_predictive"]
+        np.testing.assert_array_equal(tree["posterior"]["theta"].values, trace["theta"])
 
 
 def test_only_the_trace_itself_is_in_the_file(path):

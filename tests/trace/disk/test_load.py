@@ -82,6 +82,7 @@ def test_names_that_netcdf_forbids_are_refused(path, names, message):
 def test_what_else_a_trace_knows_comes_back(path):
     attrs = {
         "seed": 2**100, "text": "ü" * 100_000, "none": None, "flag": True, "list": [1, 2.5, "x", None],
+        "nested": [["a"], 1],
         "array": np.arange(3.0), "nan": np.nan, "number": np.int32(3), "mapping": {"a": [1]}, "object": Ellipsis,
     }  # fmt: skip
     dims, coords = {"theta": ["row", "column"]}, {"row": ["u", "ü" * 300], "column": [1, 2, 3]}
@@ -89,7 +90,7 @@ def test_what_else_a_trace_knows_comes_back(path):
     found = through(trace, path)
     assert_same(found, trace)
     assert found.dims == dims
-    assert found.coords == coords
+    assert {axis: labels.tolist() for axis, labels in found.coords.items()} == coords
     assert found.attrs["object"] == "Ellipsis"
     assert found.attrs["array"].tolist() == [0, 1, 2]
     assert np.isnan(found.attrs["nan"])

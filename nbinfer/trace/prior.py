@@ -7,8 +7,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from nbinfer.trace import Trace
 from nbinfer.trace.groups import TraceGroup
+from nbinfer.trace.trace import Trace
 
 
 class Prior(Trace):
@@ -16,11 +16,13 @@ class Prior(Trace):
 
     Parameters
     ----------
-    draws : mapping of str to ndarray, shape (chain, draw, ...)
+    posterior : mapping of str to ndarray, shape (chain, draw, ...)
         Of parameters and derived quantities.
+    *more
+        As of `Trace`.
     predictive : TraceGroup, optional
         What is predicted from each draw. It is found by its names as well, ``prior["y"]``.
-    **more
+    **named
         As of `Trace`.
 
     Examples
@@ -36,8 +38,10 @@ class Prior(Trace):
     Groups: prior_predictive (y)
     """
 
-    def __init__(self, draws: Mapping[str, ArrayLike], *, predictive: TraceGroup | None = None, **more: Any) -> None:
-        super().__init__(draws, **more)
+    def __init__(
+        self, posterior: Mapping[str, ArrayLike], *more: Any, predictive: TraceGroup | None = None, **named: Any
+    ) -> None:
+        super().__init__(posterior, *more, **named)
         self.attrs["kind"] = "prior"
         if predictive is not None:
             self.add_group(predictive)
@@ -63,3 +67,8 @@ class Prior(Trace):
     def _stored(self, name: str) -> NDArray[Any] | None:
         array = super()._stored(name)
         return self.predictive.get(name) if array is None and self.predictive is not None else array
+
+
+def class_of(attrs: Mapping[str, Any]) -> type[Trace]:
+    """Return what class a trace with some attributes is of."""
+    return Prior if attrs.get("kind") == "prior" else Trace
