@@ -27,6 +27,10 @@ _REMEDIES = (
     (r"Untyped global name '(\w+)'", "Pass {0} as data, or make it a number, an array or a compiled function."),
     (r"NameError: name '(\w+)'|name '(\w+)' is not defined", "Define {0} before the model is used."),
     (r"Unknown attribute '(\w+)' of type (Parameters|Data|Gradients|Before_\w+)", "{1} has no field {0}; {fields}"),
+    (
+        r"NumPyRandomGeneratorType_(\w+)",
+        "Compiled, rng.{0} takes numbers; families take arrays, for example normal.random(rng, mu, sigma).",
+    ),
     (r"Cannot unify", "Give the variable one type on all paths, for example 0.0 instead of 0."),
     (r"[Uu]nsupported|not supported|No implementation of function|Unknown attribute", None),
 )

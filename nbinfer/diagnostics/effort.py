@@ -10,7 +10,6 @@ import numpy as np
 
 from nbinfer.diagnostics.of_samplers import Statistics
 from nbinfer.diagnostics.problem import Kind, Problem, two_digits
-from nbinfer.diagnostics.quantities import labels
 
 #: Gradients of the median draw that are many.
 MANY_GRADIENTS = 100
@@ -113,7 +112,7 @@ def _most_correlated(posterior: Mapping[str, np.ndarray], names: Sequence[str], 
     chain, draw = places[:: 1 + len(places) // _MOST_DRAWS].T
     chosen = [name for name in names if posterior[name].dtype.kind == "f"]
     rows = [posterior[name][chain, draw].reshape(len(chain), -1).T for name in chosen]
-    every = [label for name in chosen for label in labels(name, posterior[name].shape[2:])]
+    every = [label for name in chosen for label in stats.labels(name)]
     if not 2 <= len(every) <= _MOST_ELEMENTS:
         return ""
     with np.errstate(all="ignore"):

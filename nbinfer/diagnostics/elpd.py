@@ -54,7 +54,7 @@ class ELPD:
     elpd_loo    -17.89  3.13
     p_loo         1.41
     <BLANKLINE>
-    Pareto k of every observation is good, at most 0.70.
+    Pareto k of every observation is good: at most 0.31, and the limit is 0.70.
     """
 
     kind: str
@@ -135,7 +135,8 @@ class ELPD:
         if self.pareto_k is None:
             return [self.problem or f"p_waic of every observation is at most {LARGEST_P}."]
         if not self.n_bad:
-            return [f"Pareto k of every observation is good, at most {self.good_k:.2f}."]
+            largest = f"{self.pareto_k.max(initial=-np.inf):.2f}"
+            return [f"Pareto k of every observation is good: at most {largest}, and the limit is {self.good_k:.2f}."]
         k, limit = self.pareto_k, f"{self.good_k:.2f}"
         counts = {
             f"good      (-inf, {limit}]": k <= self.good_k,

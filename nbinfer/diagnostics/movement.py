@@ -10,7 +10,7 @@ import numpy as np
 from nbinfer.diagnostics.measure import MIN_DRAWS
 from nbinfer.diagnostics.of_draws import RHAT_LIMIT
 from nbinfer.diagnostics.problem import Kind, Problem, sentence
-from nbinfer.diagnostics.quantities import Measured, Run, join, labels, listed
+from nbinfer.diagnostics.quantities import Measured, Run, join, listed
 from nbinfer.diagnostics.rhat import largest_rhat
 
 _NAMED = 3
@@ -59,7 +59,7 @@ def stuck(
             bad = still & (largest_rhat(measured[name].records).ravel() > RHAT_LIMIT)
             constant += _names(name, run, agrees)
         found = np.flatnonzero(bad.any(axis=0))
-        every = labels(name, run.posterior[name].shape[2:]) if found.size else []
+        every = run.labels(name) if found.size else []
         for element in found:
             where = tuple(compress(chains, bad[:, element]))
             by_chains.setdefault(where, []).append(every[element])
@@ -107,7 +107,7 @@ def _names(name: str, run: Run, chosen: np.ndarray) -> list[str]:
     """Name the chosen elements of a variable; the variable itself if that is all of them."""
     if chosen.all():
         return [name]
-    every = labels(name, run.posterior[name].shape[2:])
+    every = run.labels(name)
     return [every[i] for i in np.flatnonzero(chosen)]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from nbinfer.diagnostics.measure import MIN_DRAWS
 from nbinfer.diagnostics.problem import Kind, Problem, of, round_down, sentence
-from nbinfer.diagnostics.quantities import Measured, Run, labels
+from nbinfer.diagnostics.quantities import Measured, Run
 from nbinfer.diagnostics.rhat import largest_rhat
 
 RHAT_LIMIT = 1.01
@@ -28,7 +28,7 @@ class Quantities:
 
     def __init__(self, run: Run, measured: dict[str, Measured]) -> None:
         records = [m.records.reshape(-1) for m in measured.values()]
-        self._shapes = {name: m.records.shape for name, m in measured.items()}
+        self._run, self._names = run, list(measured)
         self._chains, self._draws = len(run.used), run.draws
         self._records = np.concatenate(records) if records else np.zeros(0, float)
         self._varies = np.zeros(0, bool)
@@ -38,7 +38,7 @@ class Quantities:
 
     def _worst(self, values: np.ndarray, form: str) -> str:
         """Name the quantities of the largest values, or of the smallest if they come with a minus sign."""
-        names = [label for name, shape in self._shapes.items() for label in labels(name, shape)]
+        names = [label for name in self._names for label in self._run.labels(name)]
         worst = np.argsort(-values, kind="stable")[:_WORST]
         return ", ".join(f"{names[i]} {format(abs(values[i]), form)}" for i in worst if not np.isnan(values[i]))
 

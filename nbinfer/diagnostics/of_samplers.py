@@ -44,6 +44,8 @@ class Statistics:
         Finished draws after tuning; the last draws of warm-up, where the metric has settled.
     chain_ids : tuple of int
         What the chains are called.
+    labels : function
+        ``f(name)`` names the entries of a variable.
     tuned : int
         Draws of the longest warm-up; 0 also if nobody knows.
     """
@@ -51,7 +53,7 @@ class Statistics:
     def __init__(self, trace: Any, run: Run) -> None:
         self._stats = getattr(trace, "sample_stats", None) or {}
         self._warm = getattr(trace, "warmup_sample_stats", None) or {}
-        self.chain_ids = run.chain_ids
+        self.chain_ids, self.labels = run.chain_ids, run.labels
         self.kept = Kept.span(0, np.array(run.done or (), np.int64))
         for tune in _columns(self._stats, "tune")[:1]:  # all samplers tune together
             self.kept = Kept(self.kept.mask & (tune[:, : self.kept.mask.shape[1]] != 1))

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from nbinfer.diagnostics.of_samplers import BFMI_LIMIT, HIGHEST_TARGET, Statistics, lowest_bfmi
-from nbinfer.diagnostics.quantities import labels
 
 # Of 130 runs of four funnels, correlations were 0.81 at least and ratios 3.9; of 340 others, ratios were 2.1 at most.
 #: Rank correlation of a scale with the spread that it sets, and how many times as wide that is in the tenth of the
@@ -60,7 +59,7 @@ def funnel(draws: Draws, stats: Statistics, diverging: np.ndarray) -> str:
     if not diverging.any() and not lacks_energy:
         return ""
     pooled = _pooled(draws, stats)
-    scales, spreads = list(_scales(pooled))[:_MOST_SCALES], list(_spreads(pooled))[:_MOST_SPREADS]
+    scales, spreads = list(_scales(pooled, stats))[:_MOST_SCALES], list(_spreads(pooled))[:_MOST_SPREADS]
     if not scales or not spreads:
         return ""
     ranks, of_spreads = _ranks([scale.values for scale in scales]), _ranks([spread.values for spread in spreads])
@@ -111,11 +110,11 @@ def _pooled(draws: Draws, stats: Statistics) -> dict[str, np.ndarray]:
     return {name: values for name, values in pooled.items() if len(values) > 1 and np.isfinite(values).all()}
 
 
-def _scales(pooled: Draws) -> Iterator[_Scale]:
+def _scales(pooled: Draws, stats: Statistics) -> Iterator[_Scale]:
     for name, values in pooled.items():
         flat = values.reshape(len(values), -1)
         if flat.shape[1] <= _FEW:
-            for i, label in enumerate(labels(name, values.shape[1:])):
+            for i, label in enumerate(stats.labels(name)):
                 yield _Scale(label, name, i, flat[:, i])
 
 
@@ -230,10 +229,10 @@ def _still(stats: Statistics) -> _Stay | None:
 
 def _place(draws: Draws, stats: Statistics, stay: _Stay) -> tuple[str, str]:
     """Say where a stay is by the values of what is farthest from the usual, and name that; empty if nothing is."""
-    usual = {scale.label: scale.values for scale in _scales(_pooled(draws, stats))}
+    usual = {scale.label: scale.values for scale in _scales(_pooled(draws, stats), stats)}
     there = {name: values[stay.chain, stay.first : stay.last + 1] for name, values in draws.items()}
     found: list[tuple[float, str, np.ndarray]] = []
-    for inside in _scales(there):
+    for inside in _scales(there, stats):
         values = usual.get(inside.label)
         if values is not None and values.std() > 0.0:
             found.append((abs(inside.values.mean() - values.mean()) / values.std(), inside.label, inside.values))

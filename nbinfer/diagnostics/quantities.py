@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -28,11 +28,18 @@ class Run:
         Finished draws of each chain; None: all there are, and variables differ in how many.
     chain_ids : tuple of int
         What the chains are called.
+    along : mapping of str to sequence
+        Labels along the axes of variables, of those that have any.
     """
 
     posterior: dict[str, np.ndarray]
     done: tuple[int, ...] | None
     chain_ids: tuple[int, ...]
+    along: Mapping[str, Sequence[Sequence[Any]] | None] = field(default_factory=dict)
+
+    def labels(self, name: str) -> list[str]:
+        """Name the entries of a variable, by their labels if it has any."""
+        return labels(name, self.posterior[name].shape[2:], self.along.get(name))
 
     @cached_property
     def used(self) -> list[int]:
@@ -80,7 +87,8 @@ def read(trace: Any) -> Run:
         done = [draws] * chains
     done = tuple(int(n) for n in done)
     chain_ids = getattr(trace, "chain_ids", None)
-    return Run(posterior, done, tuple(range(len(done)) if chain_ids is None else map(int, chain_ids)))
+    chain_ids = tuple(range(len(done)) if chain_ids is None else map(int, chain_ids))
+    return Run(posterior, done, chain_ids, {name: along(trace, name, x.shape[2:]) for name, x in posterior.items()})
 
 
 def labels(name: str, shape: tuple[int, ...], along: Sequence[Sequence[Any]] | None = None) -> list[str]:

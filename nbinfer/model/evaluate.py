@@ -47,6 +47,9 @@ def call(function: Any, *args: Any) -> Any:
             return in_python(function)(*args)
     except Exception as error:
         raise_if_written(error)
+        fields = getattr(getattr(error, "obj", None), "_fields", ())
+        if isinstance(error, AttributeError) and fields:
+            error.add_note(f"{type(error.obj).__name__} has {', '.join(fields)}")
         raise
 
 

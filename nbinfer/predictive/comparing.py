@@ -247,9 +247,9 @@ def _pointwise(
     if isinstance(trace, Trace):
         group = getattr(trace, "groups", {}).get("log_likelihood") if model is None else None
         if group is None:
-            definition = the_model(model).definition
-            names = _chosen(definition.likelihood, var_name)
-            group = compute_log_likelihood(trace, model, names, progressbar=progressbar, cores=cores)
+            definition = _model_of(model).definition
+            names = _chosen(definition.likelihood, var_name) if definition.likelihood else []  # refused, and why
+            group = compute_log_likelihood(trace, model, names or None, progressbar=progressbar, cores=cores)
             observed = {name: observed_values(definition, name) for name in names}
     else:
         instance("trace", trace, Mapping, "a Trace, or a mapping from names to log likelihoods (chain, draw, ...)")
@@ -267,6 +267,15 @@ def _pointwise(
         "chain_ids": getattr(group, "chain_ids", None),
     }
     return arrays[0] if len(arrays) == 1 else np.sum(arrays, axis=0), facts
+
+
+def _model_of(model: Any) -> Model:
+    try:
+        return the_model(model)
+    except TypeError as error:
+        if model is None:
+            error.add_note("or attach its log likelihoods, trace.add_group(nb.compute_log_likelihood(trace, model))")
+        raise
 
 
 def _chosen(there: Mapping[str, Any], var_name: Any) -> list[str]:

@@ -92,7 +92,7 @@ def draws_of(definition: Definition, trace: Any, argument: str = "trace") -> Dra
     TypeError, ModelError
         If that is no trace, or one of another model, or has no finished draw.
     """
-    instance(argument, trace, Trace, "a Trace (nb.sample, approx.sample, nb.load)")
+    instance(argument, trace, Trace, "a Trace (nb.sample, approx.sample, nb.load, nb.from_arviz)")
     parameters = definition.parameters
     wrong = [f"it lacks {listed(repr(n) for n in parameters if n not in trace.posterior)}"]
     wrong = [] if all(name in trace.posterior for name in parameters) else wrong

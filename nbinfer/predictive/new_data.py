@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.arguments import mapping
 from nbinfer.errors import ModelError
 from nbinfer.model.code.of_draws import takes_generator
-from nbinfer.model.data import Datum, check_nan, convert
+from nbinfer.model.data import Datum, check_nan, convert, entries_of
 from nbinfer.model.definition import Definition
 from nbinfer.model.evaluate import call
-from nbinfer.model.generative.predictions import placeholder_shape, reads_values
+from nbinfer.model.generative.predictions import Prediction, derived, placeholder_shape, reads_values
 from nbinfer.model.missing import index_of, read
 from nbinfer.trace.names import listed
 
@@ -36,16 +35,16 @@ def with_new_data(definition: Definition, data: Any, functions: Mapping[str, Cal
 
     Raises
     ------
-    ModelError, TypeError
+    ModelError
         If an entry is unknown, or another kind of thing.
     """
-    given = mapping("data", data)
+    given = entries_of(data)
     places = [index_of(name) for name in definition.missing]
     unknown = [name for name in given if name not in definition.data or name in places]
     if unknown:
         raise ModelError(
             f"data names {listed(map(repr, unknown))}, which {definition.title} has no data of; it has "
-            f"{listed(definition.data)}"
+            f"{listed(name for name in definition.data if name not in places)}"
         )
     new = {name: _converted(definition, definition.data[name], value) for name, value in given.items()}
     return _with_placeholders(definition, {**definition.data, **new}, given, functions)
@@ -70,7 +69,9 @@ def _converted(definition: Definition, old: Datum, value: Any) -> Datum:
     if new.kind == "int64" and old.kind == "float64":
         new = new._replace(array=new.array.astype(np.float64))
     if new.feed is not None or new.key != old.key:
-        raise ModelError(f"data {old.name!r} must be like {old!r}, with any lengths, got {new!r}; convert it")
+        same = new.array.ndim == old.array.ndim
+        remedy = "convert it" if same else f"it must have {old.array.ndim} axes, also for one row"
+        raise ModelError(f"data {old.name!r} must be like {old!r}, with any lengths, got {new!r}; {remedy}")
     if old.name not in definition.allow_nan:
         check_nan(old.name, new.array)
     return new
@@ -92,11 +93,25 @@ def _with_placeholders(
         except ModelError:
             if name in old.predict:  # it knows its own lengths
                 continue
+            _look_for_the_cause(old, new, name)
             raise
         if shape != data[name].array.shape or data[name].feed is not None:
             array = np.zeros(shape, data[name].array.dtype)
             data = {**data, name: data[name]._replace(array=array, feed=None, shape_of_all=None)}
     return _without_old_gaps(old, data)
+
+
+def _look_for_the_cause(old: Definition, new: Definition, name: str) -> None:
+    """Raise what is wrong with new data, where it is for this that an entry has no shape with them."""
+    prediction = derived(old).get(name)
+    if isinstance(prediction, Prediction):
+        values = old.constrain(np.zeros(old.dim))
+        lengths = {name: f"has the lengths of {name!r} in it: give it with the new data; only its shape counts"}
+
+        def computed(p: Any, d: Any) -> int:
+            return len(prediction.parameters(p, d))
+
+        check_reading(old, new, {name: computed}, lambda name: f"predict {name!r}", values, lengths)
 
 
 def check_reading(
@@ -105,6 +120,7 @@ def check_reading(
     functions: Mapping[str, Callable[..., Any]],
     label: Callable[[str], str],
     values: Mapping[str, Any],
+    refused: Mapping[str, str] = {},
 ) -> dict[str, tuple[int, ...]]:
     """Run functions once with new data, and see that they read no entry that should have been given, too.
 
@@ -119,6 +135,8 @@ def check_reading(
         From a name to how messages call the function.
     values : mapping
         Of all parameters.
+    refused : mapping of str to str
+        More entries that must not be read, and what to say then.
 
     Returns
     -------
@@ -133,7 +151,7 @@ def check_reading(
         If an entry holds an index that is out of range.
     """
     given = [name for name in new.data if new.data[name] is not old.data[name]]
-    left = _left_behind(old, new, given)
+    left = {**_left_behind(old, new, given), **refused}
     shapes = {name: new.data[name].array.shape for name in given}
     for name, f in functions.items():
         p, data = new.arguments(values)
@@ -144,6 +162,10 @@ def check_reading(
             message = index_message(error, {entry: new.data[entry] for entry in given})
             if message:
                 raise IndexError(f"{label(name)}: {message}") from None
+            raise
+        except ValueError as error:
+            shown = listed(f"{entry} {new.data[entry].array.shape}" for entry in given)
+            error.add_note(f"in {label(name)} with the new data {shown}")
             raise
     return shapes
 

@@ -120,7 +120,7 @@ class TraceGroup(Mapping[str, NDArray[Any]]):
 
 def check_fit(group: TraceGroup, trace: Trace) -> None:
     """Raise if a group has no place beside the draws of a trace."""
-    instance("group", group, TraceGroup, "a TraceGroup")
+    instance("group", group, TraceGroup, "a TraceGroup, such as TraceGroup(kind, {name: array})")
     draws = rows_of(trace)
     strangers = [chain for chain in group.chain_ids if chain not in trace.chain_ids]
     late = [draw for draw in group.draw_ids if draw >= draws]

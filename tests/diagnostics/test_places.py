@@ -72,7 +72,10 @@ def test_a_funnel_is_told_with_its_scale_and_what_it_spreads(rng, kind):
 def test_the_scale_may_be_a_logarithm_an_element_or_a_precision(rng):
     v = 3.0 * rng.normal(size=(*SHAPE, 2))
     x = np.exp(0.5 * v[..., 1:]) * rng.normal(size=(*SHAPE, 5))
-    assert "x closes in where v[1] is small" in message(run_of(at_the_lowest(v[..., 1]), v=v, x=x))
+    run = run_of(at_the_lowest(v[..., 1]), v=v, x=x)
+    assert "x closes in where v[1] is small" in message(run)
+    run.dims, run.coords = {"v": ["part"]}, {"part": ["a", "b"]}
+    assert "x closes in where v[b] is small" in message(run)
     precision = np.exp(-v[..., 1])
     text = message(run_of(at_the_lowest(-precision), precision=precision, x=x))
     assert "x closes in where precision is large, and there chains diverge (half of the times above " in text

@@ -122,6 +122,15 @@ def test_rhat():
     assert problem.count == 4
     assert problem.message.count(", ") == 2  # the worst three
     assert "theta[1]" not in problem.message
+
+
+def test_entries_bear_the_labels_of_their_axes():
+    run = a_run(draws=DRAWS, dims={"theta": ["part"]}, coords={"part": ["a", "b"]})
+    run.posterior["theta"][2, :, 1] += 1
+    assert "(theta[b] 1." in next(p for p in check(run).problems if p.kind is Kind.CONVERGENCE).message
+    run.posterior["theta"][..., 0] = np.arange(4)[:, None]
+    run.attrs["parameters"] = ["theta"]
+    assert "theta[a]" in next(p for p in check(run).problems if p.kind is Kind.NOT_MOVED).message
     run.posterior = {"stuck": np.repeat([[1.0], [2.0], [3.0], [4.0]], DRAWS, axis=1)}
     assert "stuck inf" in check(run).problems[0].message
 

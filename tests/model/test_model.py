@@ -229,6 +229,13 @@ def test_the_users_own_exception_comes_out():
         bind(logp=broken)
 
 
+def test_a_name_that_parameters_or_data_have_not_comes_with_those_that_they_have():
+    for density, note in ((lambda p, d: p.c, "Parameters has a, b"), (lambda p, d: d.c, "Data has y")):
+        with pytest.raises(AttributeError, match="no attribute 'c'") as caught:
+            nb.Model({"a": nb.real(), "b": nb.real()}, logp=density, data={"y": 1.0}).bind()
+        assert caught.value.__notes__ == [note]
+
+
 def test_numerical_trouble_at_the_initial_point_is_no_error():
     def pole(p, d):
         if p.a == 0.0:

@@ -97,6 +97,16 @@ def test_several_observed_variables(trace, both, flat):
         nb.loo({"y": group["y"], "z": group["z"][..., 1:]}, None, ["y", "z"])
 
 
+def test_a_model_without_terms_and_a_trace_without_model_are_told_what_helps(trace, flat):
+    fused = nb.Model({"mu": nb.real()}, logp=lambda p, d: -(p.mu**2))
+    with pytest.raises(ModelError, match=r"there are no likelihood terms.*: give it prior=\.\.\. and likelihood="):
+        nb.loo(trace, fused)
+    with pytest.raises(TypeError, match="no model given") as caught:
+        nb.compare({"a": (trace, flat), "b": trace}, progressbar=False)
+    assert "add_group(nb.compute_log_likelihood(trace, model))" in caught.value.__notes__[0]
+    assert caught.value.__notes__[1] == "in model 'b'"
+
+
 def test_only_draws_that_all_chains_have_count(trace, flat):
     done = [DRAWS, 300, 2, DRAWS]  # the third chain is too short to count
     ragged = nb.Trace({"mu": trace["mu"]}, draws_done=done, interrupted=True)

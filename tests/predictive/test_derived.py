@@ -73,6 +73,31 @@ def test_a_function_that_asks_the_response_for_its_length_alone_needs_none_eithe
         predicted(model(predict={"y": by_values}), data=data, vars="y")
 
 
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        ({"x": X[:2]}, ModelError, "predict 'y' reads data 'group', which has 6 rows as 'x' had; 'x' now has 2: give"),
+        ({"x": X[:2], "group": [0, 3]}, IndexError, "predict 'y': data 'group' holds 3 in row 1, an index into 3"),
+        ({"x": np.ones((2, 3)), "group": [0, 1]}, ValueError, "^matmul"),
+    ],
+)
+def test_where_a_response_has_no_length_new_data_are_to_blame(data, error, message):
+    with pytest.raises(error, match=message) as caught:
+        predicted(derived(), data=data)
+    assert message != "^matmul" or caught.value.__notes__ == ["in predict 'y' with the new data x (2, 3), group (2,)"]
+
+
+def test_a_response_whose_own_length_is_in_its_mean_must_be_given():
+    def by_length(p, d):
+        return normal.logpdf(d.y, mean(p, d) + np.zeros(d.y.size), p.sigma)
+
+    own = model(likelihood={"y": by_length})
+    data = {"x": X[:2], "group": [0, 1]}
+    with pytest.raises(ModelError, match="predict 'y' has the lengths of 'y' in it: give it"):
+        predicted(own, data=data)
+    assert predicted(own, data={**data, "y": np.zeros(2)})["y"].shape == (2, 40, 2)
+
+
 def test_what_is_not_predicted_is_told():
     weighted = model(likelihood={"y": lambda p, d: 2.0 * of_y(p, d), "count": of_count})
     with pytest.raises(ModelError, match=r"has no prediction of 'y'.*\n.*in <lambda>\n(.*\n)+.*def replicate_y"):

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pandas
 import pytest
 
 import nbinfer as nb
@@ -89,7 +90,11 @@ def test_the_model_s_own_data_given_anew_change_nothing():
     ("data", "error", "message"),
     [
         ({"z": 1.0}, ModelError, "data names 'z', which model 'regression' has no data of; it has x, group, y"),
-        ({"x": X[0]}, ModelError, r"data 'x' must be like float64 \(6, 2\), with any lengths, got float64 \(2,\)"),
+        (
+            {"x": X[0]},
+            ModelError,
+            r"data 'x' must be like float64 \(6, 2\), with any lengths, got float64 \(2,\); .* 2 axes",
+        ),
         ({"group": [0.5]}, ModelError, "data 'group' must be like int64"),
         ({"x": X * np.nan}, ModelError, "data 'x' must not hold NaN"),
         ({"x": X[:2]}, ModelError, "predict 'y' reads data 'group', which has 6 rows as 'x' had; 'x' now has 2: give"),
@@ -98,7 +103,8 @@ def test_the_model_s_own_data_given_anew_change_nothing():
             IndexError,
             "predict 'y': data 'group' holds 3 in row 1, an index into 3 elements: it must be below 3",
         ),
-        ([1.0], TypeError, "data must be a mapping"),
+        ([1.0], ModelError, "data must be a mapping"),
+        (pandas.DataFrame({"group": [0]}), ModelError, r"got a table; write data=\{'y': table\['y'\]\}"),
     ],
 )
 def test_new_data_that_will_not_do_are_told(data, error, message):

@@ -356,6 +356,9 @@ def integer(lo: int, hi: int, shape: Shape = ()) -> Support:
     support : Support
     """
     full = _shape(shape, "integer")
+    given: Any = hi
+    if given is None or (isinstance(given, float) and given == np.inf):
+        raise ModelError(f"integer needs an upper bound, got hi = {hi}; choose one that is out of reach, such as 1000")
     lo, hi = _integer(lo, "integer", "lo", -_LARGEST), _integer(hi, "integer", "hi", -_LARGEST)
     if not lo < hi <= _LARGEST:
         raise ModelError(f"integer needs lo < hi <= 2**53, got lo = {lo} and hi = {hi}")

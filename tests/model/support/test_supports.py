@@ -158,6 +158,8 @@ def test_a_bound_is_copied():
         (lambda: s.unit_vector(1), "k must be at least 2"),
         (lambda: s.categorical(1), "k must be at least 2"),
         (lambda: s.integer(3, 3), "lo < hi"),
+        (lambda: s.integer(0, None), "needs an upper bound, got hi = None; choose one that is out of reach"),
+        (lambda: s.integer(0, np.inf), "needs an upper bound, got hi = inf"),
         (lambda: s.integer(0, 2**60), "lo < hi <= 2"),
     ],
 )
