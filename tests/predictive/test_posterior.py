@@ -96,7 +96,12 @@ def test_the_model_s_own_data_given_anew_change_nothing():
         (
             {"x": X[:2], "group": [0, 3]},
             IndexError,
-            "predict 'y': data 'group' holds 3 in row 1, an index into 3 elements: it must be below 3",
+            "predict 'y': data 'group' holds 3 in row 1, an index into 3 elements: it must be from 0 to 2",
+        ),
+        (
+            {"x": X[:2], "group": [-4, 0]},
+            IndexError,
+            "predict 'y': data 'group' holds -4 in row 0, an index into 3 elements: it must be from 0 to 2",
         ),
         ([1.0], TypeError, "data must be a mapping"),
     ],
