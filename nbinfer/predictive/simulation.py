@@ -10,9 +10,9 @@ import numpy as np
 from nbinfer.arguments import mapping
 from nbinfer.errors import ModelError
 from nbinfer.model import Model
-from nbinfer.model.code.of_draws import takes_generator
+from nbinfer.model.code.of_draws import called, takes_generator
 from nbinfer.model.default import the_model
-from nbinfer.model.evaluate import call, describe_derived
+from nbinfer.model.evaluate import describe_derived
 from nbinfer.predictive.draws import named
 from nbinfer.predictive.functions import label_in, observed_shapes, prediction_functions
 
@@ -58,7 +58,7 @@ def simulate(model: Model | None, point: Mapping[str, Any], rng: Any = None) -> 
     shapes = observed_shapes(definition, definition.data)
     found = {}
     for name, f in functions.items():
-        value = call(f, *definition.arguments(values), *([generator] if takes_generator(f) else []))
+        value = called(f, (*definition.arguments(values), generator)[: 3 if takes_generator(f) else 2], label(name))
         shape, _ = describe_derived(value, label(name))
         if shape != shapes.get(name, shape):
             raise ModelError(f"{label(name)} must return the shape of data {name!r}, {shapes[name]}, got {shape}")

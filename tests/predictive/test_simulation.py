@@ -31,3 +31,9 @@ def test_bad_arguments_are_told():
         nb.simulate(regression(), POINT, "seed")
     with pytest.raises(TypeError, match="point must be a mapping"):
         nb.simulate(regression(), [1.0], 1)
+
+
+def test_random_numbers_that_follow_no_seed_are_refused():
+    careless = nb.Model({"mu": nb.real()}, logp=lambda p, d: 0.0, predict={"y": lambda p, d, rng: np.random.normal()})
+    with pytest.raises(ModelError, match="predict 'y' must draw from rng, the third argument"):
+        nb.simulate(careless, {"mu": 1.0}, 1)
