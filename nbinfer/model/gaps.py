@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def observed_part(definition: Definition, term: str, values: NDArray[Any]) -> ND
     ModelError
         If the term has another shape than its data, so that nobody knows which values are of missing ones.
     """
-    name = next(iter(definition.missing), term) if term not in definition.data else term
+    name = _about(definition, term)
     cells = observed_cells(definition, name)
     if cells is None or (name != term and values.shape[2:] != cells.shape):
         return values
@@ -66,6 +67,37 @@ def observed_part(definition: Definition, term: str, values: NDArray[Any]) -> ND
         )
     part: NDArray[Any] = values[:, :, cells]
     return part
+
+
+def axes_of_terms(definition: Definition, shapes: Mapping[str, tuple[int, ...]]) -> Axes:
+    """Return names of axes and labels along them of log densities, term by term.
+
+    They are those of the data or the parameter that a term is named after, as far as its shape is theirs: a density of
+    whole rows has the axis of the rows. Of data with gaps, ``y``, the observed elements lie along ``y_observed_at``.
+
+    Parameters
+    ----------
+    definition : Definition
+    shapes : mapping of str to tuple of int
+        Of one draw of each term.
+    """
+    known = {name: p.shape for name, p in definition.parameters.items()}
+    known |= {name: datum.array.shape for name, datum in definition.data.items()}
+    dims, coords = {}, dict(definition.axes.coords)
+    for term, shape in shapes.items():
+        name = term if term in definition.parameters else _about(definition, term)
+        cells = observed_cells(definition, name)
+        if cells is not None and shape == (cells.sum(),):
+            axis = f"{name}_observed_at"
+            dims[term], coords[axis] = (axis,), _labels(definition.axes, name, np.flatnonzero(cells), cells.shape)
+        elif term in definition.axes.dims and shape == known.get(term, ())[: len(shape)]:
+            dims[term] = definition.axes.dims[term][: len(shape)]
+    return Axes(dims, coords).of(shapes)
+
+
+def _about(definition: Definition, term: str) -> str:
+    """Return the entry that a likelihood term is about."""
+    return next(iter(definition.missing), term) if term not in definition.data else term
 
 
 def shown(definition: Definition, name: str) -> NDArray[Any]:
@@ -99,11 +131,16 @@ def axes(definition: Definition) -> Axes:
         if parameter_of(name) in dims:
             continue
         dims[parameter_of(name)] = dims[index_of(name)] = (axis,)
-        names, index = given.dims.get(name, ("",) * len(shape)), np.unravel_index(places, shape)
-        labels = [given.coords[n][at] if n in given.coords else at for n, at in zip(names, index, strict=True)]
-        texts = [f"({', '.join(map(str, place))})" for place in zip(*labels, strict=True)]
-        coords[axis] = labels[0] if len(shape) == 1 else np.array(texts)
+        coords[axis] = _labels(given, name, places, shape)
     return Axes(dims, coords)
+
+
+def _labels(given: Axes, name: str, places: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return what some places of an entry, counted through all axes, are called."""
+    names, index = given.dims.get(name, ("",) * len(shape)), np.unravel_index(places, shape)
+    labels = [given.coords[n][at] if n in given.coords else at for n, at in zip(names, index, strict=True)]
+    texts = [f"({', '.join(map(str, place))})" for place in zip(*labels, strict=True)]
+    return labels[0] if len(shape) == 1 else np.array(texts)
 
 
 def without_missing(definition: Definition) -> Definition:

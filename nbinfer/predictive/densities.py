@@ -12,8 +12,8 @@ from nbinfer.arguments import words
 from nbinfer.errors import ModelError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
-from nbinfer.model.definition import CompiledDefinition, called_term
-from nbinfer.model.gaps import observed_part, shown
+from nbinfer.model.definition import CompiledDefinition, Definition, called_term
+from nbinfer.model.gaps import axes_of_terms, observed_part, shown
 from nbinfer.predictive.draws import named
 from nbinfer.predictive.over import over_draws
 from nbinfer.trace import Trace
@@ -52,6 +52,8 @@ def compute_log_likelihood(
     group : TraceGroup
         Arrays (chain, draw, ...) by the name of the term, of kind "log_likelihood": what the term returns, as it is.
         Neither ``total_size`` nor any other weight is in it. It belongs to no trace yet: ``trace.add_group(group)``.
+        Axes are named as those of the data; of data with gaps, whose missing elements have no likelihood, the observed
+        elements of ``y`` lie along ``y_observed_at``, labelled by their places.
         Rows that a chain has not reached hold `nbinfer.trace.fill_value`. The arrays, 8 bytes a number, are all the
         memory it takes.
 
@@ -89,7 +91,7 @@ def compute_log_likelihood(
         what="log likelihood",
     )
     values = {name: observed_part(definition, name, array) for name, array in values.items()}
-    return TraceGroup("log_likelihood", values, chain_ids=trace.chain_ids)
+    return _group("log_likelihood", definition, values, trace)
 
 
 def compute_log_prior(
@@ -142,7 +144,7 @@ def compute_log_prior(
         label=definition.called_piece,
         what="log prior",
     )
-    return TraceGroup("log_prior", values, chain_ids=trace.chain_ids)
+    return _group("log_prior", definition, values, trace)
 
 
 def check_log_likelihood(model: Model, vars: Any = None, var_names: Any = None) -> dict[str, Callable[..., Any]]:
@@ -163,6 +165,11 @@ def check_log_prior(model: Model, vars: Any = None, var_names: Any = None) -> di
 def observed_values(definition: Any, name: str) -> NDArray[Any] | None:
     """Return the observed values that a likelihood term is named after; None if there are none of its name."""
     return shown(definition, name) if name in definition.data else None
+
+
+def _group(kind: str, definition: Definition, values: Mapping[str, NDArray[Any]], trace: Trace) -> TraceGroup:
+    axes = axes_of_terms(definition, {name: array.shape[2:] for name, array in values.items()})
+    return TraceGroup(kind, values, chain_ids=trace.chain_ids, dims=axes.dims, coords=axes.coords)
 
 
 def _chosen(terms: Mapping[str, Any], vars: Any, var_names: Any, what: str) -> dict[str, Callable[..., Any]]:

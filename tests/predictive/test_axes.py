@@ -38,6 +38,52 @@ def test_those_of_the_model(model, trace):
     assert trace.groups["posterior_predictive"].is_of([2, 5], 50)
 
 
+def nothing(p, d):
+    return 0.0
+
+
+def of_each(p, d):
+    return -0.5 * (d.y - p.mu) ** 2
+
+
+def of_rows(p, d):
+    return -0.5 * np.sum((d.y - p.mu) ** 2, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("y", "term", "axes", "labels"),
+    [
+        ([1.0, 2.0, 3.0], of_each, ["obs"], ["a", "b", "c"]),
+        (np.ones((3, 2)), of_each, ["obs", "kind"], ["a", "b", "c"]),
+        (np.ones((3, 2)), of_rows, ["obs"], ["a", "b", "c"]),
+        ([1.0, np.nan, 3.0], of_each, ["y_observed_at"], ["a", "c"]),
+        ([[1.0, 2.0], [3.0, 4.0], [np.nan, 6.0]], of_each, ["y_observed_at"],
+         ["(a, 0)", "(a, 1)", "(b, 0)", "(b, 1)", "(c, 1)"]),
+    ],
+    ids=["each", "cells", "rows", "gap", "gap in cells"],
+)  # fmt: skip
+def test_log_likelihoods_have_those_of_the_data(y, term, axes, labels, tmp_path):
+    names = {"y": ["obs", "kind"][: np.ndim(y)]}
+    gaps = {"y": nb.real()} if np.isnan(y).any() else None
+    model = nb.Model({"mu": nb.real()}, prior=nothing, likelihood={"y": term}, data={"y": y}, missing=gaps, dims=names,
+                     coords={"obs": ["a", "b", "c"]})  # fmt: skip
+    trace = Trace({"mu": np.zeros((2, 50))} | ({"y_missing": np.zeros((2, 50, 1))} if gaps else {}))
+    group = nb.compute_log_likelihood(trace, model, progressbar=False)
+    assert group.dims == {"y": axes}
+    assert group.coords[axes[0]].tolist() == labels
+    trace.add_group(group)
+    trace.save(tmp_path / "trace.nc")
+    assert nb.load(tmp_path / "trace.nc").groups["log_likelihood"].dims == group.dims
+
+
+def test_log_priors_have_those_of_the_parameter():
+    model = nb.Model({"mu": nb.real(2), "sd": nb.positive()}, dims={"mu": ["kind"]}, coords={"kind": ["a", "b"]},
+                     prior={"mu": lambda p, d: -p.mu**2, "sd": lambda p, d: -p.sd})  # fmt: skip
+    group = nb.compute_log_prior(Trace({"mu": np.zeros((2, 50, 2)), "sd": np.ones((2, 50))}), model, progressbar=False)
+    assert group.dims == {"mu": ["kind"]}
+    assert group.coords["kind"].tolist() == ["a", "b"]
+
+
 @pytest.mark.parametrize(("coords", "labels"), [(None, None), ({"obs": [7.5, 8.5]}, [7.5, 8.5])])
 def test_those_of_new_data(model, trace, coords, labels, tmp_path):
     group = nb.sample_posterior_predictive(
