@@ -51,8 +51,9 @@ def loo(
         Which observed variable. Of several of one shape the log likelihoods are added up, entry by entry: what is left
         out is one entry of all of them. Needed if there is more than one.
     reff : float or array_like, shape (*shape), optional
-        Effective draws per draw. Default: of each observation those of its likelihood. ArviZ takes one number for all,
-        the mean over the parameters; its numbers are the same for the same `reff`.
+        Effective draws per draw, which say where the tail of the weights begins. Default: of each observation those of
+        its likelihood, ``ess_mean(exp(log_likelihood)) / draws``, as in the R package loo. ArviZ takes another default,
+        see Notes.
     progressbar : bool
         Whether to show progress where log likelihoods are computed.
     cores : int, optional
@@ -80,6 +81,15 @@ def loo(
     --------
     compare : Several models side by side.
     waic : A cheaper estimate, which does not know when it fails.
+
+    Notes
+    -----
+    The numbers are ArviZ's for the same `reff`. Its default is one number for all observations, the mean over all
+    elements of all variables in the group "posterior", derived quantities included; of a single chain 1. With that the
+    estimate is its own to all digits::
+
+        ess = [np.ravel(nb.diagnostics.ess_mean(values)) for values in trace.posterior.values()]
+        reff = np.concatenate(ess).mean() / (chains * draws)
 
     References
     ----------
