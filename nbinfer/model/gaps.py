@@ -83,7 +83,8 @@ def axes_of_terms(definition: Definition, shapes: Mapping[str, tuple[int, ...]])
     """
     known = {name: p.shape for name, p in definition.parameters.items()}
     known |= {name: datum.array.shape for name, datum in definition.data.items()}
-    dims, coords = {}, dict(definition.axes.coords)
+    dims: dict[str, tuple[str, ...]] = {}
+    coords = dict(definition.axes.coords)
     for term, shape in shapes.items():
         name = term if term in definition.parameters else _about(definition, term)
         cells = observed_cells(definition, name)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, count, words
+from nbinfer.arguments import MOST, count
 from nbinfer.errors import ModelError, NbinferWarning
 from nbinfer.mcmc import sample
 from nbinfer.model import Model
@@ -20,7 +20,7 @@ from nbinfer.model.gaps import shown, without_missing
 from nbinfer.model.generative.priors import PriorDraws, prior_draws_of
 from nbinfer.model.layout import Parameter
 from nbinfer.predictive.draws import Draws, named
-from nbinfer.predictive.functions import label_in, observed_shapes, prediction_functions, wanted
+from nbinfer.predictive.functions import label_in, observed_shapes, prediction_functions, spelled, wanted
 from nbinfer.predictive.over import evaluate
 from nbinfer.predictive.prior_trace import Prior
 from nbinfer.random import key_of, seed_sequences
@@ -111,11 +111,10 @@ def sample_prior_predictive(
     ((1, 100), (1, 100, 3))
     """
     count("samples", samples, 1, MOST)
-    if vars is not None and var_names is not None:
-        raise TypeError("vars and var_names are the same option; pass vars.")
+    argument, names = spelled(vars, var_names)
     own = the_model(model)
     definition = without_missing(named(own))
-    derived, predictions = _wanted(definition, var_names if vars is None else vars)
+    derived, predictions = _wanted(definition, names, argument)
     (sequence,) = seed_sequences(random_seed, 1)
     run = _Run(definition, int(samples), key_of(sequence), progressbar, cores)
     found = prior_draws_of(definition)
@@ -183,12 +182,12 @@ class _Run:
 # ---- what is wanted, and whether it can be
 
 
-def _wanted(definition: Definition, names: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _wanted(definition: Definition, names: list[str] | None, argument: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the functions of derived quantities and of predictions to evaluate."""
     if names is None:
         return dict(definition.derived), prediction_functions(definition, required=False)
-    chosen = [name for name in words("vars", names) if name not in definition.parameters]
-    functions = wanted(definition, chosen) if chosen else {}
+    chosen = [name for name in names if name not in definition.parameters]
+    functions = wanted(definition, chosen, argument) if chosen else {}
     derived = {name: f for name, f in functions.items() if name in definition.derived}
     return derived, {name: f for name, f in functions.items() if name not in derived}
 

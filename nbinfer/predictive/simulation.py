@@ -38,7 +38,7 @@ def simulate(model: Model | None, point: Mapping[str, Any], rng: Any = None) -> 
     ------
     ModelError
         If the model predicts nothing, or `point` is none of its own.
-    TypeError
+    TypeError, ValueError
         If `rng` is no generator, and none can be made of it.
 
     Examples
@@ -69,4 +69,6 @@ def simulate(model: Model | None, point: Mapping[str, Any], rng: Any = None) -> 
 def _generator(rng: Any) -> np.random.Generator:
     if isinstance(rng, bool) or not (rng is None or isinstance(rng, int | np.integer | np.random.Generator)):
         raise TypeError(f"rng must be a numpy Generator or an int, got {type(rng).__name__}.")
+    if isinstance(rng, int | np.integer) and rng < 0:
+        raise ValueError(f"rng must be an int from 0 on, or a numpy Generator, got {rng}.")
     return np.random.default_rng(rng)

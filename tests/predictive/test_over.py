@@ -195,10 +195,9 @@ def test_an_error_has_no_mask_for_a_trace(model, one_bad_draw):
 
 
 def test_random_numbers_that_follow_no_seed_are_refused(model, trace):
-    with pytest.raises(ModelError, match="predict 'y' must draw from rng.*got numbers of np.random"):
-        over_draws(
-            model, trace, {"y": lambda p, d: np.random.normal()}, label="predict {!r}".format, progressbar=False
-        )
+    functions = {"y": lambda p, d: np.random.normal()}  # noqa: NPY002
+    with pytest.raises(ModelError, match=r"predict 'y' must draw from rng.*got numbers of np\.random"):
+        over_draws(model, trace, functions, label="predict {!r}".format, progressbar=False)
 
 
 def test_another_shape_is_told_with_the_draw(model, one_bad_draw):

@@ -148,6 +148,8 @@ def test_a_prediction_has_the_shape_of_its_data():
 def test_unknown_variables_and_options_are_told():
     with pytest.raises(ModelError, match="vars names 'z', which model 'regression' neither predicts nor derives"):
         predicted(vars=["y", "z"])
+    with pytest.raises(ModelError, match="var_names names 'z', which model"):
+        predicted(var_names=np.array(["y", "z"]))
     with pytest.raises(TypeError, match="vars and var_names are the same"):
         predicted(vars="y", var_names="y")
     with pytest.raises(TypeError, match="no model given"):

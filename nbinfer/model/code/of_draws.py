@@ -110,7 +110,7 @@ def called(f: Any, arguments: Sequence[Any], label: str) -> Any:
 
 def _hidden() -> tuple[int, int, bytes]:
     """Return the state that ``np.random.normal`` and the like share."""
-    state: Any = np.random.get_state(legacy=False)
+    state: Any = np.random.get_state(legacy=False)  # noqa: NPY002
     return state["has_gauss"], state["state"]["pos"], state["state"]["key"].tobytes()
 
 
