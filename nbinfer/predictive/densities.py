@@ -150,6 +150,7 @@ def compute_log_prior(
 def check_log_likelihood(model: Model, vars: Any = None, var_names: Any = None) -> dict[str, Callable[..., Any]]:
     """Return the likelihood terms that are wanted, of which each has a value for each observation."""
     definition = named(model)
+    require_terms(definition)
     terms = _chosen(definition.likelihood, vars, var_names, f"likelihood terms of {definition.title}")
     _require_pointwise(definition, terms)
     return terms
@@ -158,8 +159,19 @@ def check_log_likelihood(model: Model, vars: Any = None, var_names: Any = None) 
 def check_log_prior(model: Model, vars: Any = None, var_names: Any = None) -> dict[str, Callable[..., Any]]:
     """Return the prior terms that are wanted."""
     definition = named(model)
+    if definition.prior is None and not definition.named_prior:
+        raise ModelError(f"there are no prior terms of {definition.title}: give it prior=... and likelihood=...")
     whole = {} if definition.named_prior or definition.prior is None else {"prior": definition.prior}
     return _chosen({**whole, **definition.named_prior}, vars, var_names, f"prior terms of {definition.title}")
+
+
+def require_terms(definition: Definition) -> None:
+    """Raise ModelError if a model has no likelihood terms."""
+    if not definition.likelihood:
+        raise ModelError(
+            f"there are no likelihood terms of {definition.title}: give it prior=... and likelihood={{'y': ...}} "
+            "instead of one function logp"
+        )
 
 
 def observed_values(definition: Any, name: str) -> NDArray[Any] | None:
@@ -175,10 +187,6 @@ def _group(kind: str, definition: Definition, values: Mapping[str, NDArray[Any]]
 def _chosen(terms: Mapping[str, Any], vars: Any, var_names: Any, what: str) -> dict[str, Callable[..., Any]]:
     """Return the terms that are wanted, by one of two spellings."""
     argument, wanted = spelled(vars, var_names)
-    if not terms:
-        raise ModelError(
-            f"there are no {what}: give it prior=... and likelihood={{'y': ...}} instead of one function logp"
-        )
     names = list(terms) if wanted is None else wanted
     unknown = [name for name in names if name not in terms]
     if unknown or not names:
