@@ -33,11 +33,11 @@ def mapping(name: str, value: Any) -> Mapping[Any, Any]:
 def words(name: str, value: Any) -> list[str]:
     """Require a str or several of them; return a list."""
     if isinstance(value, str):
-        return [value]
+        return [str(value)]
     items = several(name, value, "a str or several of them")
     if not all(isinstance(item, str) for item in items):
         raise TypeError(f"{name} must be a str or several of them, got {_shown(value)}.")
-    return items
+    return [str(item) for item in items]
 
 
 def several(name: str, value: Any, wanted: str = "a sequence") -> list[Any]:

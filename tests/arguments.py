@@ -29,6 +29,7 @@ from nbinfer.distributions import mvnormal, normal, truncated_normal
 from nbinfer.engine.driver import run_here
 from tests.arguments_of_comparison import comparing
 from tests.arguments_of_fits import fits
+from tests.arguments_of_predictions import predicting
 from tests.mcmc.kept import Kept, begun
 
 MEMORY = 6 << 30  # bytes of a child
@@ -266,7 +267,7 @@ def catalogue():
     ]:
         calls[name] = (getattr(dg, name), {"x": draws} | ({"p": 0.5} if "quantile" in name else {}))
     calls["bfmi"] = (dg.bfmi, {"energy": draws})
-    return calls | fits(model, trace) | batches(draws) | comparing()
+    return calls | fits(model, trace) | batches(draws) | comparing() | predicting()
 
 
 def batches(rows):

@@ -92,6 +92,10 @@ class Task(Generic[Result]):
         """Set what is missing of result and error while the work goes on, or after it failed; may be repeated."""
         raise NotImplementedError
 
+    def tell(self, error: BaseException) -> None:
+        """Let an error that is raised have the result, where it is worth having."""
+        error.__dict__["trace"] = self.result
+
     def say(self, message: str, category: type[Warning]) -> None:
         """Have the waiting thread issue a warning, once."""
         if (message, category) not in self._messages:
@@ -119,7 +123,7 @@ class Task(Generic[Result]):
             self.leave()
         self._issue_warnings()
         if self.error is not None:
-            self.error.__dict__["trace"] = self.result
+            self.tell(self.error)
             raise self.error
         assert self.result is not None
         return self.result
@@ -139,7 +143,7 @@ class Task(Generic[Result]):
             return False
         if not isinstance(press, KeyboardInterrupt):
             if self.error is not None:  # one error is raised at the end, others now
-                press.__dict__["trace"] = self.result
+                self.tell(press)
                 return False
             self.error = press
         self.left = self.left or again

@@ -26,8 +26,13 @@ class Default:
         _BLOCKS.stack.pop()
 
 
-def default_model() -> Model:
+def default_model(argument: str = "model") -> Model:
     """Return the model of the innermost ``with model:`` block of this thread.
+
+    Parameters
+    ----------
+    argument : str
+        What messages call what was not given.
 
     Raises
     ------
@@ -36,14 +41,16 @@ def default_model() -> Model:
     """
     stack = getattr(_BLOCKS, "stack", [])
     if not stack:
-        raise TypeError("no model given: pass model=..., or call this inside a `with model:` block")
+        raise TypeError(f"no model given: pass {argument}=..., or call this inside a `with model:` block")
     return stack[-1]  # type: ignore[no-any-return]
 
 
-def the_model(model: Any) -> Model:
+def the_model(model: Any, argument: str = "model") -> Model:
     """Return the model, or that of the enclosing ``with`` block if none is given."""
     if model is None:
-        return default_model()
+        return default_model(argument)
     if not isinstance(model, Default):
-        raise TypeError(f"model must be an nbinfer.Model, got {type(model).__name__}. Wrap a function in Model.flat.")
+        raise TypeError(
+            f"{argument} must be an nbinfer.Model, got {type(model).__name__}. Wrap a function in Model.flat."
+        )
     return model  # type: ignore[return-value]

@@ -72,7 +72,7 @@ def laid_out(
     imputed : dict of str to Support
         Of one missing value, by entry.
     """
-    if not missing:
+    if not mapping("missing", missing):
         return layout, convert_all(data, allow_nan), {}
     imputed = checked(missing, entries_of(data), layout.parameters, allow_nan)
     gaps = {name: read(name, entries_of(data)[name], support) for name, support in imputed.items()}

@@ -17,14 +17,15 @@ from nbinfer.diagnostics import cross_validation
 from nbinfer.diagnostics.comparison import Comparison
 from nbinfer.diagnostics.comparison import compare as compare_elpds
 from nbinfer.diagnostics.elpd import ELPD
-from nbinfer.diagnostics.quantities import read
+from nbinfer.diagnostics.quantities import Run
 from nbinfer.errors import ComparisonWarning
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.model.gaps import observed_axis
-from nbinfer.predictive.densities import compute_log_likelihood, observed_values
+from nbinfer.predictive.densities import compute_log_likelihood, observed_values, require_terms
 from nbinfer.trace import Trace
 from nbinfer.trace.axes import labels_along
+from nbinfer.trace.groups import TraceGroup
 from nbinfer.trace.names import listed
 
 
@@ -45,7 +46,8 @@ def loo(
     Parameters
     ----------
     trace : Trace, or mapping of str to array_like, shape (chain, draw, *shape)
-        Draws of the model's parameters; or the log likelihoods themselves, as from `compute_log_likelihood`.
+        Draws of the model's parameters; or the log likelihoods themselves, as from `compute_log_likelihood`. Where
+        chains differ in length, the draws that all of them have count.
     model : Model, optional
         What the log likelihoods are computed of. Default: the group "log_likelihood" of the trace, if it has one, else
         the model of the enclosing ``with`` block.
@@ -53,8 +55,9 @@ def loo(
         Which observed variable. Of several of one shape the log likelihoods are added up, entry by entry: what is left
         out is one entry of all of them. Needed if there is more than one.
     reff : float or array_like, shape (*shape), optional
-        Effective draws per draw. Default: of each observation those of its likelihood. ArviZ takes one number for all,
-        the mean over the parameters; its numbers are the same for the same `reff`.
+        Effective draws per draw, which say where the tail of the weights begins. Default: of each observation those of
+        its likelihood, ``ess_mean(exp(log_likelihood)) / draws``, as in the R package loo. ArviZ takes another default,
+        see Notes.
     progressbar : bool
         Whether to show progress where log likelihoods are computed.
     cores : int, optional
@@ -82,6 +85,15 @@ def loo(
     --------
     compare : Several models side by side.
     waic : A cheaper estimate, which does not know when it fails.
+
+    Notes
+    -----
+    The numbers are ArviZ's for the same `reff`. Its default is one number for all observations, the mean over all
+    elements of all variables in the group "posterior", derived quantities included; of a single chain 1. With that the
+    estimate is its own to all digits::
+
+        ess = [np.ravel(nb.diagnostics.ess_mean(values)) for values in trace.posterior.values()]
+        reff = np.concatenate(ess).mean() / (chains * draws)
 
     References
     ----------
@@ -248,13 +260,17 @@ def _pointwise(
         group = getattr(trace, "groups", {}).get("log_likelihood") if model is None else None
         if group is None:
             definition = _model_of(model).definition
-            names = _chosen(definition.likelihood, var_name) if definition.likelihood else []  # refused, and why
-            group = compute_log_likelihood(trace, model, names or None, progressbar=progressbar, cores=cores)
+            require_terms(definition)
+            names = _chosen(definition.likelihood, var_name)
+            group = compute_log_likelihood(trace, model, names, progressbar=progressbar, cores=cores)
             observed = {name: observed_values(definition, name) for name in names}
     else:
         instance("trace", trace, Mapping, "a Trace, or a mapping from names to log likelihoods (chain, draw, ...)")
     names = _chosen(group, var_name)
-    arrays = [_in_common(trace, np.asarray(group[name])) for name in names]
+    arrays = [np.asarray(group[name]) for name in names]
+    used, draws = _in_common(trace, arrays)
+    arrays = [array if draws is None else array[used, :draws] for array in arrays]
+    chain_ids = getattr(group, "chain_ids", None)
     if len({array.shape for array in arrays}) > 1:
         shapes = listed(f"{name} {array.shape[2:]}" for name, array in zip(names, arrays, strict=True))
         raise ValueError(f"var_name names variables of different shapes, {shapes}: what is one observation of all?")
@@ -264,7 +280,7 @@ def _pointwise(
     facts = {
         "name": " + ".join(names),
         "observed": None if len(known) < len(names) else known[0] if len(names) == 1 else np.stack(known),
-        "chain_ids": getattr(group, "chain_ids", None),
+        "chain_ids": chain_ids if chain_ids is None or draws is None else [chain_ids[chain] for chain in used],
     }
     return arrays[0] if len(arrays) == 1 else np.sum(arrays, axis=0), facts
 
@@ -306,12 +322,25 @@ def _check_places(group: Any, names: list[str]) -> None:
             )
 
 
-def _in_common(trace: Any, values: NDArray[Any]) -> NDArray[Any]:
-    """Return the draws that all chains have, of chains that have some."""
-    if not isinstance(trace, Trace):
-        return values
-    run = read(trace)
-    return values if not run.is_ragged else values[run.used, : run.draws]
+def _in_common(trace: Any, arrays: Sequence[NDArray[Any]]) -> tuple[Sequence[int], int | None]:
+    """Return which chains have draws, and how many all of them have; None, if all have the same number."""
+    if isinstance(trace, Trace):
+        done = trace.draws_done
+    elif isinstance(trace, TraceGroup) and _nothing(arrays, slice(-1, None)).any():
+        beyond = _nothing(arrays, slice(None))[:, ::-1].cumprod(axis=1)  # rows that a chain has not reached
+        done = beyond.shape[1] - beyond.sum(axis=1)
+    else:
+        return [], None
+    run = Run({}, tuple(done.tolist()), ())
+    return run.used, run.draws if run.is_ragged else None
+
+
+def _nothing(arrays: Sequence[NDArray[Any]], rows: slice) -> NDArray[np.bool_]:
+    """Return for some rows of each chain whether all values are NaN, shape (chain, row)."""
+    nothing = np.ones((len(arrays[0]), len(range(arrays[0].shape[1])[rows])), bool)
+    for array in arrays:
+        nothing &= np.isnan(array[:, rows]).reshape(*nothing.shape, -1).all(axis=2)
+    return nothing
 
 
 def _known(observed: Any, shape: tuple[int, ...]) -> NDArray[Any] | None:

@@ -8,13 +8,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from nbinfer.arguments import words
 from nbinfer.errors import ModelError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.model.definition import CompiledDefinition, Definition, called_term
 from nbinfer.model.gaps import axes_of_terms, observed_part, shown
 from nbinfer.predictive.draws import named
+from nbinfer.predictive.functions import spelled
 from nbinfer.predictive.over import over_draws
 from nbinfer.trace import Trace
 from nbinfer.trace.groups import TraceGroup
@@ -150,6 +150,7 @@ def compute_log_prior(
 def check_log_likelihood(model: Model, vars: Any = None, var_names: Any = None) -> dict[str, Callable[..., Any]]:
     """Return the likelihood terms that are wanted, of which each has a value for each observation."""
     definition = named(model)
+    require_terms(definition)
     terms = _chosen(definition.likelihood, vars, var_names, f"likelihood terms of {definition.title}")
     _require_pointwise(definition, terms)
     return terms
@@ -158,8 +159,19 @@ def check_log_likelihood(model: Model, vars: Any = None, var_names: Any = None) 
 def check_log_prior(model: Model, vars: Any = None, var_names: Any = None) -> dict[str, Callable[..., Any]]:
     """Return the prior terms that are wanted."""
     definition = named(model)
+    if definition.prior is None and not definition.named_prior:
+        raise ModelError(f"there are no prior terms of {definition.title}: give it prior=... and likelihood=...")
     whole = {} if definition.named_prior or definition.prior is None else {"prior": definition.prior}
     return _chosen({**whole, **definition.named_prior}, vars, var_names, f"prior terms of {definition.title}")
+
+
+def require_terms(definition: Definition) -> None:
+    """Raise ModelError if a model has no likelihood terms."""
+    if not definition.likelihood:
+        raise ModelError(
+            f"there are no likelihood terms of {definition.title}: give it prior=... and likelihood={{'y': ...}} "
+            "instead of one function logp"
+        )
 
 
 def observed_values(definition: Any, name: str) -> NDArray[Any] | None:
@@ -174,17 +186,11 @@ def _group(kind: str, definition: Definition, values: Mapping[str, NDArray[Any]]
 
 def _chosen(terms: Mapping[str, Any], vars: Any, var_names: Any, what: str) -> dict[str, Callable[..., Any]]:
     """Return the terms that are wanted, by one of two spellings."""
-    if vars is not None and var_names is not None:
-        raise TypeError("vars and var_names are the same option; pass vars.")
-    label, wanted = ("vars", vars) if var_names is None else ("var_names", var_names)
-    if not terms:
-        raise ModelError(
-            f"there are no {what}: give it prior=... and likelihood={{'y': ...}} instead of one function logp"
-        )
-    names = list(terms) if wanted is None else words(label, wanted)
+    argument, wanted = spelled(vars, var_names)
+    names = list(terms) if wanted is None else wanted
     unknown = [name for name in names if name not in terms]
     if unknown or not names:
-        raise ModelError(f"{label} must name {what}, {listed(map(repr, terms))}; got {listed(map(repr, names))}")
+        raise ModelError(f"{argument} must name {what}, {listed(map(repr, terms))}; got {listed(map(repr, names))}")
     return {name: terms[name] for name in names}
 
 

@@ -47,21 +47,28 @@ def prediction_functions(
     return found
 
 
-def wanted(definition: Definition, vars: Any) -> dict[str, Callable[..., Any]]:
+def spelled(vars: Any, var_names: Any) -> tuple[str, list[str] | None]:
+    """Return by which of two spellings names are given, and these; None where neither is."""
+    if vars is not None and var_names is not None:
+        raise TypeError("vars and var_names are the same option; pass vars.")
+    argument, given = ("vars", vars) if var_names is None else ("var_names", var_names)
+    return argument, None if given is None else words(argument, given)
+
+
+def wanted(definition: Definition, names: list[str] | None, argument: str = "vars") -> dict[str, Callable[..., Any]]:
     """Return the functions to evaluate: all that predict, or those named, derived quantities among them."""
-    if vars is None:
+    if names is None:
         return prediction_functions(definition)
-    names = words("vars", vars)
     known: dict[str, Callable[..., Any]] = dict(definition.derived)
     if not names:
-        raise ModelError("vars must name what to predict, got nothing")
+        raise ModelError(f"{argument} must name what to predict, got nothing")
     if any(name not in known for name in names):
         known |= prediction_functions(definition, names)
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ModelError(
-            f"vars names {listed(map(repr, unknown))}, which {definition.title} neither predicts nor derives; it has "
-            f"{listed(known)}"
+            f"{argument} names {listed(map(repr, unknown))}, which {definition.title} neither predicts nor derives; it "
+            f"has {listed(known)}"
         )
     return {name: known[name] for name in names}
 

@@ -90,7 +90,7 @@ def _with_placeholders(
             continue
         try:
             shape = placeholder_shape(old, new, name)
-        except ModelError:
+        except (ModelError, IndexError):
             if name in old.predict:  # it knows its own lengths
                 continue
             _look_for_the_cause(old, new, name)
@@ -158,15 +158,10 @@ def check_reading(
         rng = [np.random.Generator(np.random.Philox(key=5))] if takes_generator(f) else []
         try:
             shapes[name] = np.shape(call(f, p, _guarded(data, left, label(name)), *rng))
-        except IndexError as error:
-            message = index_message(error, {entry: new.data[entry] for entry in given})
-            if message:
-                raise IndexError(f"{label(name)}: {message}") from None
-            raise
-        except ValueError as error:
+        except Exception as error:
             shown = listed(f"{entry} {new.data[entry].array.shape}" for entry in given)
             error.add_note(f"in {label(name)} with the new data {shown}")
-            raise
+            raise _explained(error, label(name), {entry: new.data[entry] for entry in given}) from None
     return shapes
 
 
@@ -199,14 +194,15 @@ def _guarded(data: Any, left: Mapping[str, str], label: str) -> Any:
     return type(kind.__name__, (kind,), {"__slots__": (), **guards})(*data)
 
 
-def index_message(error: IndexError, data: Mapping[str, Datum]) -> str:
-    """Say which entry of the data holds an index that is out of range, and in which row; '' if none does."""
-    found = _OUT_OF_BOUNDS.search(str(error))
-    if found is None:
-        return ""
-    index, size = int(found[1]), int(found[2])
-    for name, datum in data.items():
+def _explained(error: Exception, label: str, data: Mapping[str, Datum]) -> Exception:
+    """Return an error that says which entry of the data holds an index out of range, and in which row, if one does."""
+    found = _OUT_OF_BOUNDS.search(str(error)) if isinstance(error, IndexError) else None
+    index, size = (int(found[1]), int(found[2])) if found else (0, 0)
+    for name, datum in data.items() if found else ():
         if datum.kind == "int64" and (datum.array == index).any():
             place = "" if datum.scalar else f" in row {', '.join(map(str, np.argwhere(datum.array == index)[0]))}"
-            return f"data {name!r} holds {index}{place}, an index into {size} elements: it must be below {size}"
-    return ""
+            return IndexError(
+                f"{label}: data {name!r} holds {index}{place}, an index into {size} elements: it must be from 0 to "
+                f"{size - 1}"
+            )
+    return error

@@ -195,6 +195,9 @@ class _Running(Task[NDArray[np.bool_]]):
     def leave(self) -> None:
         self.result = self._sweeping.finished
 
+    def tell(self, error: BaseException) -> None:
+        """Add nothing: which draws are finished is of no use without their values."""
+
 
 class _Together:
     """One line for all jobs of a sweep, which counts items."""

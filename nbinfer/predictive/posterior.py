@@ -13,7 +13,7 @@ from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.model.definition import Definition
 from nbinfer.predictive.draws import Draws, draws_of, named
-from nbinfer.predictive.functions import label_in, observed_shapes, wanted
+from nbinfer.predictive.functions import label_in, observed_shapes, spelled, wanted
 from nbinfer.predictive.new_data import check_reading, with_new_data
 from nbinfer.predictive.over import Evaluated, evaluate, key_for, say_interrupted
 from nbinfer.trace import Trace
@@ -96,10 +96,9 @@ def sample_posterior_predictive(
     >>> predicted["y"].shape
     (4, 500, 1)
     """
-    if vars is not None and var_names is not None:
-        raise TypeError("vars and var_names are the same option; pass vars.")
+    argument, names = spelled(vars, var_names)
     own = named(the_model(model), whole=data is None)
-    functions = wanted(own, var_names if vars is None else vars)
+    functions = wanted(own, names, argument)
     definition = own if data is None else with_new_data(own, data, functions)
     draws = draws_of(own, trace)
     items = draws.items()

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, count, mapping, numbers, several
+from nbinfer.arguments import MOST, count, numbers, several
 from nbinfer.errors import ModelError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.model.definition import Definition
 from nbinfer.predictive.draws import Draws, draws_of, items, named
-from nbinfer.predictive.functions import prediction_functions, wanted
+from nbinfer.predictive.functions import prediction_functions, spelled, wanted
 from nbinfer.predictive.over import key_for, say_interrupted
 from nbinfer.predictive.posterior import predicted
 from nbinfer.random import Purpose, generator
@@ -26,6 +26,7 @@ Samples = dict[str, NDArray[Any]]
 
 #: Bits of the number of a draw in a stream; those above tell repeats of it apart.
 _DRAW_BITS = 40
+_MOST_REPEATS = 1 << 63 - _DRAW_BITS
 
 
 def sample_ppc(
@@ -73,7 +74,7 @@ def sample_ppc(
     sample_ppc_w : Of several models.
     """
     definition = named(the_model(model))
-    functions = wanted(definition, vars)
+    functions = wanted(definition, spelled(vars, None)[1])
     repeats = _sizes(size)
     draws, key, each = draws_of(definition, trace), key_for(random_seed), math.prod(repeats)
     rows, in_chain = draws.finished
@@ -154,7 +155,7 @@ def sample_ppc_w(
     weights hold exactly in expectation.
     """
     traces_, models_, weights_ = _matched(traces, models, weights)
-    definitions = [named(the_model(model)) for model in models_]
+    definitions = [named(the_model(model, "models")) for model in models_]
     functions = [prediction_functions(definition) for definition in definitions]
     _check_alike(definitions, functions)
     labels = [f"traces[{name!r}]" for name in (traces if isinstance(traces, Mapping) else range(len(traces_)))]
@@ -222,7 +223,9 @@ def _sizes(size: Any) -> tuple[int, ...]:
         return ()
     found = several("size", size, "an int or several") if isinstance(size, Sequence) else [size]
     for length in found:
-        count("size", length, 1, MOST)
+        count("size", length, 1, _MOST_REPEATS)
+    if math.prod(map(int, found)) > _MOST_REPEATS:
+        raise ValueError(f"size must be {_MOST_REPEATS} predictions from a draw at most, got {size}.")
     return tuple(int(length) for length in found)
 
 
@@ -249,7 +252,8 @@ def _matched(traces: Any, models: Any, weights: Any) -> tuple[list[Any], list[An
 
 
 def _by_name(argument: str, values: Any, names: Sequence[str]) -> list[Any]:
-    values = mapping(argument, values)
+    if not isinstance(values, Mapping):
+        raise TypeError(f"{argument} must be a mapping, as traces is, got {type(values).__name__}.")
     if set(values) != set(names):
         raise ValueError(f"{argument} must have the names of traces, {listed(names)}, got {listed(values)}.")
     return [values[name] for name in names]

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, count, words
+from nbinfer.arguments import MOST, count
+from nbinfer.diagnostics.rhat import rhat
 from nbinfer.errors import ModelError, NbinferWarning
 from nbinfer.mcmc import sample
 from nbinfer.model import Model
@@ -20,15 +21,19 @@ from nbinfer.model.gaps import shown, without_missing
 from nbinfer.model.generative.priors import PriorDraws, prior_draws_of
 from nbinfer.model.layout import Parameter
 from nbinfer.predictive.draws import Draws, named
-from nbinfer.predictive.functions import label_in, observed_shapes, prediction_functions, wanted
+from nbinfer.predictive.functions import label_in, observed_shapes, prediction_functions, spelled, wanted
 from nbinfer.predictive.over import evaluate
 from nbinfer.random import key_of, seed_sequences
+from nbinfer.trace import Trace
 from nbinfer.trace.groups import TraceGroup
 from nbinfer.trace.names import listed
 from nbinfer.trace.prior import Prior
 
 #: Of the run that samples a prior from which nothing can be drawn: its chains, and the least draws of each.
 _CHAINS, _LEAST = 4, 1000
+
+#: R-hat above which chains of that run are of no distribution that is known.
+_APART = 1.1
 
 
 def sample_prior_predictive(
@@ -75,8 +80,9 @@ def sample_prior_predictive(
     ------
     ModelError
         If a parameter's prior is no probability distribution: flat, or without any term where its support is not
-        bounded; if the prior is not apart from the likelihood; if `prior_draw` has functions for some parameters and
-        those of others are not known; if `vars` names what cannot be predicted.
+        bounded, or such that chains which sample it do not agree; if the prior is not apart from the likelihood; if
+        `prior_draw` has functions for some parameters and those of others are not known; if `vars` names what cannot
+        be predicted.
     ValueError, TypeError
         If an argument is wrong; or from 10,000 draws of a family none was within the support of its parameter.
 
@@ -111,11 +117,10 @@ def sample_prior_predictive(
     ((1, 100), (1, 100, 3))
     """
     count("samples", samples, 1, MOST)
-    if vars is not None and var_names is not None:
-        raise TypeError("vars and var_names are the same option; pass vars.")
+    argument, names = spelled(vars, var_names)
     own = the_model(model)
     definition = without_missing(named(own))
-    derived, predictions = _wanted(definition, var_names if vars is None else vars)
+    derived, predictions = _wanted(definition, names, argument)
     (sequence,) = seed_sequences(random_seed, 1)
     run = _Run(definition, int(samples), key_of(sequence), progressbar, cores)
     found = prior_draws_of(definition)
@@ -183,12 +188,12 @@ class _Run:
 # ---- what is wanted, and whether it can be
 
 
-def _wanted(definition: Definition, names: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _wanted(definition: Definition, names: list[str] | None, argument: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the functions of derived quantities and of predictions to evaluate."""
     if names is None:
         return dict(definition.derived), prediction_functions(definition, required=False)
-    chosen = [name for name in words("vars", names) if name not in definition.parameters]
-    functions = wanted(definition, chosen) if chosen else {}
+    chosen = [name for name in names if name not in definition.parameters]
+    functions = wanted(definition, chosen, argument) if chosen else {}
     derived = {name: f for name, f in functions.items() if name in definition.derived}
     return derived, {name: f for name, f in functions.items() if name not in derived}
 
@@ -285,8 +290,21 @@ def _sampled(
     )
     draws = max(_LEAST, -(-samples // _CHAINS))
     trace = sample(Model.of(alone), draws, chains=_CHAINS, cores=cores, random_seed=sequence, progressbar=progressbar)
+    _check_agreement(definition, trace, draws)
     chosen = slice(0, None, _CHAINS * draws // samples)  # far apart, so that they are nearly independent
     return {name: np.ascontiguousarray(trace.get_values(name)[chosen][:samples]) for name in definition.parameters}
+
+
+def _check_agreement(definition: Definition, trace: Trace, draws: int) -> None:
+    """Refuse draws of chains that are in different places, as they are without a distribution to agree on."""
+    apart = {name: float(np.nan_to_num(np.max(rhat(trace.posterior[name])))) for name in definition.parameters}
+    worst = max(apart, key=apart.__getitem__)
+    if apart[worst] > _APART:
+        raise ModelError(
+            f"the prior of {definition.title} cannot be sampled: after {draws} draws the chains of {worst!r} disagree "
+            f"(R-hat {apart[worst]:.3g}), as they do where a prior is no probability distribution. Give {worst!r} a "
+            f"proper prior, or a function that draws it, prior_draw={{{worst!r}: f}}"
+        )
 
 
 def _constant(p: Any, d: Any) -> float:

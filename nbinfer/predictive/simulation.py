@@ -10,9 +10,9 @@ import numpy as np
 from nbinfer.arguments import mapping
 from nbinfer.errors import ModelError
 from nbinfer.model import Model
-from nbinfer.model.code.of_draws import takes_generator
+from nbinfer.model.code.of_draws import called, takes_generator
 from nbinfer.model.default import the_model
-from nbinfer.model.evaluate import call, describe_derived
+from nbinfer.model.evaluate import describe_derived
 from nbinfer.predictive.draws import named
 from nbinfer.predictive.functions import label_in, observed_shapes, prediction_functions
 
@@ -38,7 +38,7 @@ def simulate(model: Model | None, point: Mapping[str, Any], rng: Any = None) -> 
     ------
     ModelError
         If the model predicts nothing, or `point` is none of its own.
-    TypeError
+    TypeError, ValueError
         If `rng` is no generator, and none can be made of it.
 
     Examples
@@ -58,7 +58,7 @@ def simulate(model: Model | None, point: Mapping[str, Any], rng: Any = None) -> 
     shapes = observed_shapes(definition, definition.data)
     found = {}
     for name, f in functions.items():
-        value = call(f, *definition.arguments(values), *([generator] if takes_generator(f) else []))
+        value = called(f, (*definition.arguments(values), generator)[: 3 if takes_generator(f) else 2], label(name))
         shape, _ = describe_derived(value, label(name))
         if shape != shapes.get(name, shape):
             raise ModelError(f"{label(name)} must return the shape of data {name!r}, {shapes[name]}, got {shape}")
@@ -69,4 +69,6 @@ def simulate(model: Model | None, point: Mapping[str, Any], rng: Any = None) -> 
 def _generator(rng: Any) -> np.random.Generator:
     if isinstance(rng, bool) or not (rng is None or isinstance(rng, int | np.integer | np.random.Generator)):
         raise TypeError(f"rng must be a numpy Generator or an int, got {type(rng).__name__}.")
+    if isinstance(rng, int | np.integer) and rng < 0:
+        raise ValueError(f"rng must be an int from 0 on, or a numpy Generator, got {rng}.")
     return np.random.default_rng(rng)

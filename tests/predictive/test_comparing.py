@@ -81,6 +81,41 @@ def test_loo_of_a_tree_is_arviz_s(trace, flat):
     np.testing.assert_allclose(ours.pareto_k, theirs.pareto_k.values, atol=1e-8)
 
 
+@pytest.mark.parametrize("chains", [CHAINS, 1])
+def test_the_default_of_arviz_is_had_as_the_docstring_says(trace, flat, chains):
+    arviz = pytest.importorskip("arviz_stats.loo")
+    some = nb.Trace({name: values[:chains] for name, values in trace.posterior.items()})
+    some.add_group(nb.compute_log_likelihood(some, flat, progressbar=False))
+    ess = [np.ravel(nb.diagnostics.ess_mean(values)) for values in some.posterior.values()]
+    reff = np.concatenate(ess).mean() / (chains * DRAWS) if chains > 1 else 1.0
+    theirs, ours = arviz.loo(some.to_arviz(), pointwise=True), nb.loo(some, reff=reff)
+    assert ours.elpd == pytest.approx(float(theirs.elpd), abs=1e-8)
+    assert ours.se == pytest.approx(float(theirs.se), abs=1e-8)
+    np.testing.assert_allclose(ours.pointwise, theirs.elpd_i.values, atol=1e-8)
+    np.testing.assert_allclose(ours.pareto_k, theirs.pareto_k.values, atol=1e-8)
+    assert nb.loo(some).elpd == pytest.approx(float(theirs.elpd), abs=1e-2)
+
+
+def test_a_group_of_chains_of_unequal_length_is_taken_as_its_trace_is(trace, flat):
+    done = np.array([DRAWS, 0, DRAWS - 7, DRAWS - 3])
+    values = {name: array.copy() for name, array in trace.posterior.items()}
+    ragged = nb.Trace(values, draws_done=done, chain_ids=[3, 1, 0, 2], interrupted=True)
+    group = nb.compute_log_likelihood(ragged, flat, progressbar=False)
+    found = nb.loo(ragged, flat, progressbar=False)
+    assert found.n_draws == 3 * (DRAWS - 7)
+    np.testing.assert_array_equal(nb.loo(group).pointwise, found.pointwise)
+    group["y"][3, 5, 2] = np.nan
+    with pytest.raises(ValueError, match=r"y\[2\] at 1 draw, first at draw 5 of chain 2"):
+        nb.loo(group)
+
+
+def test_a_model_without_likelihood_terms_is_told(trace):
+    whole = nb.Model({"mu": nb.real()}, logp=lambda p, d: -(p.mu**2))
+    for estimate in (nb.loo, nb.waic):
+        with pytest.raises(ModelError, match=r"no likelihood terms of the model: give it .*instead of one function"):
+            estimate(trace, whole)
+
+
 def test_several_observed_variables(trace, both, flat):
     with pytest.raises(ValueError, match=r"several observed variables, y, z: choose one, var_name='y', or add up"):
         nb.loo(trace, both)

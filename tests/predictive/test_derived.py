@@ -60,6 +60,19 @@ def test_new_data_need_no_response():
         assert abs(z.mean()) < 4.0 / np.sqrt(z.size)
 
 
+def test_an_index_out_of_range_is_told_with_entry_and_row():
+    wanted = "predict 'y': data 'group' holds 3 in row 1, an index into 3 elements"
+    with pytest.raises(IndexError, match=wanted):
+        predicted(derived(), data={"x": X[:2], "group": [0, 3]}, vars="y")
+
+
+def test_new_data_that_do_not_fit_together_are_told_with_the_function():
+    with pytest.raises(ValueError, match="do not broadcast") as caught:
+        predicted(derived(), data={"x": X[:2], "group": [0, 1], "y": np.zeros(3)}, vars="y")
+    (note,) = caught.value.__notes__
+    assert note.startswith("in predict 'y' with the new data x (2, 2), group (2,)")
+
+
 def test_a_function_that_asks_the_response_for_its_length_alone_needs_none_either():
     def by_length(p, d, rng):
         return normal.random(rng, mean(p, d), p.sigma, d.y.shape)

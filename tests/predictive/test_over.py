@@ -150,6 +150,17 @@ def test_arrays_lie_in_memory_as_they_like(model, trace, found):
     np.testing.assert_array_equal(values["table"], found["table"])
 
 
+def test_a_default_is_no_generator(model, trace):
+    functions = {f"above_{limit}": lambda p, d, limit=limit: p.mu > limit for limit in (0.0, 1.0)}
+    values = over_draws(model, trace, functions, progressbar=False)
+    np.testing.assert_array_equal(values["above_1.0"][0], trace["mu"][0] > 1.0)
+
+
+def test_a_generator_may_have_a_default(model, trace):
+    values = over_draws(model, trace, {"z": lambda p, d, rng=None: rng.normal()}, random_seed=1, progressbar=False)
+    assert np.unique(values["z"][0]).size == DRAWS
+
+
 # ---- what fails
 
 
@@ -175,6 +186,18 @@ def test_what_a_function_raises_comes_out_with_the_draw(model, one_bad_draw):
     with pytest.raises(ValueError, match="mu is too large") as caught:
         over_draws(model, one_bad_draw, {"picky": picky}, label="predict {!r}".format, progressbar=False)
     assert "in predict 'picky' at draw 40 of chain 7, where mu = 4" in caught.value.__notes__[0]
+
+
+def test_an_error_has_no_mask_for_a_trace(model, one_bad_draw):
+    with pytest.raises(ValueError, match="mu is too large") as caught:
+        over_draws(model, one_bad_draw, {"picky": picky}, progressbar=False)
+    assert not hasattr(caught.value, "trace")
+
+
+def test_random_numbers_that_follow_no_seed_are_refused(model, trace):
+    functions = {"y": lambda p, d: np.random.normal()}  # noqa: NPY002
+    with pytest.raises(ModelError, match=r"predict 'y' must draw from rng.*got numbers of np\.random"):
+        over_draws(model, trace, functions, label="predict {!r}".format, progressbar=False)
 
 
 def test_another_shape_is_told_with_the_draw(model, one_bad_draw):

@@ -101,7 +101,12 @@ def test_the_model_s_own_data_given_anew_change_nothing():
         (
             {"x": X[:2], "group": [0, 3]},
             IndexError,
-            "predict 'y': data 'group' holds 3 in row 1, an index into 3 elements: it must be below 3",
+            "predict 'y': data 'group' holds 3 in row 1, an index into 3 elements: it must be from 0 to 2",
+        ),
+        (
+            {"x": X[:2], "group": [-4, 0]},
+            IndexError,
+            "predict 'y': data 'group' holds -4 in row 0, an index into 3 elements: it must be from 0 to 2",
         ),
         ([1.0], ModelError, "data must be a mapping"),
         (pandas.DataFrame({"group": [0]}), ModelError, r"got a table; write data=\{'y': table\['y'\]\}"),
@@ -149,6 +154,8 @@ def test_a_prediction_has_the_shape_of_its_data():
 def test_unknown_variables_and_options_are_told():
     with pytest.raises(ModelError, match="vars names 'z', which model 'regression' neither predicts nor derives"):
         predicted(vars=["y", "z"])
+    with pytest.raises(ModelError, match="var_names names 'z', which model"):
+        predicted(var_names=np.array(["y", "z"]))
     with pytest.raises(TypeError, match="vars and var_names are the same"):
         predicted(vars="y", var_names="y")
     with pytest.raises(TypeError, match="no model given"):

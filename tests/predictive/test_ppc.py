@@ -44,6 +44,8 @@ def test_bad_arguments_are_told():
         nb.sample_ppc(draws(), 0, regression())
     with pytest.raises(ValueError, match="size must be an int from 1"):
         nb.sample_ppc(draws(), 5, regression(), size=0)
+    with pytest.raises(ValueError, match="size must be 8388608 predictions from a draw at most"):
+        nb.sample_ppc(draws(), 5, regression(), size=(2**12, 2**12))
     with pytest.raises(TypeError, match="progressbar must be True or False"):
         nb.sample_ppc(draws(), 5, regression(), progressbar=None)
 
@@ -135,6 +137,10 @@ def test_models_that_do_not_go_together_are_told(pair):
     def differing(**changes):
         return nb.Model.of(dataclasses.replace(b.definition, **changes))
 
+    with pytest.raises(TypeError, match=r"no model given: pass models=\.\.\."):
+        nb.sample_ppc_w(traces, 10)
+    with pytest.raises(TypeError, match="models must be a mapping, as traces is, got list"):
+        nb.sample_ppc_w({"a": traces[0], "b": traces[1]}, 10, [a, b])
     with pytest.raises(ValueError, match="got 1 models"):
         nb.sample_ppc_w(traces, 10, [a])
     with pytest.raises(ValueError, match="must predict the same variables, got y of model 'a' and z of model 'b'"):

@@ -194,11 +194,11 @@ def tied_model():
 
 
 def test_what_cannot_be_drawn_is_sampled_without_the_likelihood_and_says_so(monkeypatch):
-    seen = []
+    seen, mixed = [], np.random.default_rng(0).normal(size=(4, 1000))
 
     def pretend(alone, draws, **options):
         seen.append((alone, draws, options))
-        return nb.Trace({name: np.arange(4.0 * draws).reshape(4, draws) for name in "ab"})
+        return nb.Trace({"a": mixed, "b": mixed})
 
     monkeypatch.setattr(room, "sample", pretend)
     with pytest.warns(NbinferWarning, match=r"is sampled by nb.sample.* 'a', 'b'.*\n.*in soft\n.*p.a \+ p.b"):
@@ -207,13 +207,21 @@ def test_what_cannot_be_drawn_is_sampled_without_the_likelihood_and_says_so(monk
     assert alone.logp(point) == pytest.approx(soft(alone.layout.as_tuple(point), None))
     assert draws == 1000
     assert options["random_seed"].entropy == 3
-    assert t["a"].tolist() == [np.arange(0.0, 4000.0, 200.0).tolist()]
+    assert t["a"].tolist() == [mixed.ravel()[::200].tolist()]
     assert t.attrs["sampled"]
     assert not draws_are_sampled(draws_of_small())
 
 
 def draws_of_small():
     return nb.sample_prior_predictive(5, small(), [], random_seed=3, progressbar=False)
+
+
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.NbinferWarning")
+def test_a_prior_whose_chains_wander_off_is_refused(monkeypatch):
+    walks = np.random.default_rng(0).normal(size=(2, 4, 1000)).cumsum(axis=2)
+    monkeypatch.setattr(room, "sample", lambda *_, **__: nb.Trace(dict(zip("ab", walks, strict=True))))
+    with pytest.raises(ModelError, match=r"after 1000 draws the chains of '[ab]' disagree \(R-hat .* a proper prior"):
+        nb.sample_prior_predictive(10, tied_model(), random_seed=1, progressbar=False)
 
 
 def draws_are_sampled(trace):

@@ -27,7 +27,16 @@ def test_what_else_a_point_holds_does_not_count():
 def test_bad_arguments_are_told():
     with pytest.raises(ModelError, match="missing: sigma"):
         nb.simulate(regression(), {name: POINT[name] for name in ("alpha", "beta")}, 1)
+    with pytest.raises(ValueError, match="rng must be an int from 0 on, or a numpy Generator, got -1"):
+        nb.simulate(regression(), POINT, -1)
     with pytest.raises(TypeError, match="rng must be a numpy Generator or an int, got str"):
         nb.simulate(regression(), POINT, "seed")
     with pytest.raises(TypeError, match="point must be a mapping"):
         nb.simulate(regression(), [1.0], 1)
+
+
+def test_random_numbers_that_follow_no_seed_are_refused():
+    predict = {"y": lambda p, d, rng: np.random.normal()}  # noqa: NPY002
+    careless = nb.Model({"mu": nb.real()}, logp=lambda p, d: 0.0, predict=predict)
+    with pytest.raises(ModelError, match="predict 'y' must draw from rng, the third argument"):
+        nb.simulate(careless, {"mu": 1.0}, 1)

@@ -19,7 +19,7 @@ from nbinfer.compile.keys import sources
 from nbinfer.compile.modules import generated_module
 from nbinfer.compile.python_functions import python_function
 from nbinfer.compile.users import compilable
-from nbinfer.errors import CompileError
+from nbinfer.errors import CompileError, ModelError
 from nbinfer.model.code import generate, shells
 from nbinfer.model.code.kinds import kind_at_every_point
 from nbinfer.model.code.plan import Plan, fill, function, view
@@ -66,8 +66,9 @@ class Output(NamedTuple):
 
 
 def takes_generator(f: Any) -> bool:
-    """Tell whether a function takes ``(p, d, rng)``, and not ``(p, d)`` alone."""
-    return bool(python_function(f).__code__.co_argcount > 2)
+    """Tell whether a function takes ``(p, d, rng)``, and not ``(p, d)`` alone, or with a default of another name."""
+    code, defaults = python_function(f).__code__, python_function(f).__defaults__ or ()
+    return bool(code.co_argcount - len(defaults) > 2 or code.co_varnames[2 : code.co_argcount][:1] == ("rng",))
 
 
 def words_of(outputs: Sequence[Output]) -> list[int]:
@@ -86,13 +87,31 @@ def observe(
     Raises
     ------
     ModelError
-        If that is no number and no array of numbers.
+        If that is no number and no array of numbers, or made from ``np.random``.
     """
     arguments = (*definition.arguments(values), rng)[: 3 if takes_generator(f) else 2]
-    shape, kind = describe_derived(call(f, *arguments), label)
+    shape, kind = describe_derived(called(f, arguments, label), label)
     keys = [[d.key for d in definition.data.values()], list(definition.layout.keys())]
     key = file_digest(fingerprint(f, *keys), sources("nbinfer.model.code.kinds"))
     return Output(name, f, label, shape, kind_at_every_point(f, lambda: arguments, kind, key))
+
+
+def called(f: Any, arguments: Sequence[Any], label: str) -> Any:
+    """Call a function in plain Python, and require that no randomness of its own comes in."""
+    before = _hidden()
+    value = call(f, *arguments)
+    if _hidden() != before:
+        raise ModelError(
+            f"{label} must draw from rng, the third argument of f(p, d, rng), got numbers of np.random: they follow no "
+            "seed. Write rng.normal(...) instead of np.random.normal(...)"
+        )
+    return value
+
+
+def _hidden() -> tuple[int, int, bytes]:
+    """Return the state that ``np.random.normal`` and the like share."""
+    state: Any = np.random.get_state(legacy=False)  # noqa: NPY002
+    return state["has_gauss"], state["state"]["pos"], state["state"]["key"].tobytes()
 
 
 class Contexts:

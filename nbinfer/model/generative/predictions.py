@@ -220,6 +220,8 @@ def placeholder_shape(before: Definition, now: Definition, name: str) -> tuple[i
     ------
     ModelError
         If it is not known how the entry comes about, or its own length is part of that; the message says to give it.
+    IndexError
+        If the new data hold an index that is out of range.
     """
     prediction = derived(before).get(name, "the model has no likelihood term for it")
     remedy = f"give {name!r} with the new data; only its shape counts"
@@ -229,6 +231,8 @@ def placeholder_shape(before: Definition, now: Definition, name: str) -> tuple[i
     try:
         seen = [_common(definition, prediction) for definition in (before, now)]
     except (Underivable, ValueError) as reason:
+        if isinstance(reason.__cause__, IndexError):
+            raise reason.__cause__ from None
         raise ModelError(f"the shape of {name!r} with new data is not known: {reason}\n{remedy}") from None
     outer = old[: len(old) - prediction.core]
     shape = list(outer)
