@@ -211,7 +211,7 @@ def test_what_encoders_may_not_return(mu, error, text):
 def test_an_encoder_that_raises_is_named():
     with pytest.raises(AttributeError) as caught:
         local(one_factor(6), {"mu": lacking, "rho": to_rho})
-    assert "the encoder of z for 'mu' (lacking), which is given the data x, a" in caught.value.__notes__[0]
+    assert "the encoder of z for 'mu' (lacking), which is given the data x, a" in caught.value.__notes__[-1]
 
 
 def test_encoders_that_nobody_trains_are_warned_about():
