@@ -257,7 +257,7 @@ def _pointwise(
     """Return log likelihoods of the draws that all chains have, and what else an estimate is told."""
     observed, group = getattr(trace, "observed_data", {}), trace
     if isinstance(trace, Trace):
-        group = getattr(trace, "groups", {}).get("log_likelihood") if model is None else None
+        group = trace.groups.get("log_likelihood") if model is None else None
         if group is None:
             definition = _model_of(model).definition
             require_terms(definition)
