@@ -28,7 +28,8 @@ class Place(NamedTuple):
     text: str
 
     def __str__(self) -> str:
-        return f'  File "{self.file}", line {self.line}, in {self.function}\n    {self.text}'
+        where = f'File "{self.file}", line {self.line}, in {self.function}'
+        return f"  {where}\n    {self.text}" if self.text else where
 
 
 class ADError(NbinferError, TypeError):
@@ -45,7 +46,9 @@ class ADError(NbinferError, TypeError):
     def __init__(self, message: str, place: Place | None = None) -> None:
         self.message = message
         self.place = place
-        super().__init__(f"{message}\n{place}" if place else message)
+        # Without a line of text, the place says little: it stays in one line.
+        bare = place is not None and not place.text
+        super().__init__(f"{message} ({place!s})" if bare else f"{message}\n{place}" if place else message)
 
     @property
     def file(self) -> str | None:
