@@ -32,6 +32,13 @@ class Place(NamedTuple):
         return f"  {where}\n    {self.text}" if self.text else where
 
 
+def placed(message: str, place: Place | None) -> str:
+    """Return a message with the lines that show its place; in one line where there is no text to show."""
+    if place is None:
+        return message
+    return f"{message}\n{place}" if place.text else f"{message} ({place})"
+
+
 class ADError(NbinferError, TypeError):
     """A function lies outside the subset that can be differentiated.
 
@@ -46,9 +53,7 @@ class ADError(NbinferError, TypeError):
     def __init__(self, message: str, place: Place | None = None) -> None:
         self.message = message
         self.place = place
-        # Without a line of text, the place says little: it stays in one line.
-        bare = place is not None and not place.text
-        super().__init__(f"{message} ({place!s})" if bare else f"{message}\n{place}" if place else message)
+        super().__init__(placed(message, place))
 
     @property
     def file(self) -> str | None:

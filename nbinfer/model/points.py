@@ -113,7 +113,15 @@ class Points:
         Returns
         -------
         logp : float
-            Evaluated in plain Python: exceptions of the model's functions come out.
+            Exceptions of the model's functions come out.
+
+        Notes
+        -----
+        The first calls run in plain Python, at once. After fifty, machine code takes over if an earlier run has made
+        it; after ten thousand it is made, which a line in the log says. Values are the same up to rounding, and it
+        takes 3 microseconds and less than half of one for each name. Points of other types than floats, ints and
+        contiguous float64 arrays, points where the density is not finite, and models with bounds that are functions,
+        with batches, or with `logp_grad` alone stay in plain Python.
         """
         return self.density_of(self.layout.check(point, self.data_tuple, partial=False))
 
