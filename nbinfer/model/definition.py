@@ -324,6 +324,10 @@ class CompiledDefinition(Definition):
         found = self._at_points(point)
         return super().logp(point) if found is None else found
 
+    def density_at(self, values: Mapping[str, Any]) -> float:
+        found = self._at_points(values)
+        return self.density_of(values) if found is None else found
+
     @cached_property
     def _at_points(self) -> AtPoints:
         return AtPoints(self)

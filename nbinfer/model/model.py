@@ -283,6 +283,9 @@ class Model(Points, Default):
     def density_of(self, values: Mapping[str, Any]) -> float:
         return self.definition.density_of(values)
 
+    def density_at(self, values: Mapping[str, Any]) -> float:
+        return self.definition.density_at(values)
+
     def logp(self, point: Mapping[str, Any]) -> float:
         return self.definition.logp(point)
 

@@ -29,6 +29,10 @@ class Points:
         """Return the log density of checked constrained values, in plain Python."""
         raise NotImplementedError
 
+    def density_at(self, values: Mapping[str, Any]) -> float:
+        """Return what `density_of` does, by machine code if there is some, see `logp`."""
+        return self.density_of(values)
+
     def derived_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the derived quantities at constrained values, in plain Python."""
         return {}
@@ -134,7 +138,7 @@ class Points:
             values, log_jacobian = self.layout.image(q, self.data_tuple, discrete, self.scales)
         except BoundsError:
             return -np.inf
-        return log_jacobian + self.density_of(values)
+        return log_jacobian + self.density_at(values)
 
     def log_jacobian(self, q: Any, discrete: np.ndarray | None = None) -> float:
         """Return the log of the absolute Jacobian determinant of the transforms at an unconstrained position.

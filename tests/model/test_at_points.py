@@ -108,6 +108,16 @@ def test_equals_plain_python(compiled):
         assert compiled.logp(point) == pytest.approx(plain(compiled, point), rel=1e-12)
 
 
+def test_unconstrained_positions(compiled):
+    rng = np.random.default_rng(2)
+    for _ in range(5):
+        q, discrete = rng.normal(size=compiled.dim), np.array([4, 0, 1])
+        values, log_jacobian = compiled.layout.image(q, compiled.data_tuple, discrete)
+        assert compiled.definition._at_points(values) is not None
+        expected = log_jacobian + compiled.density_of(values)
+        assert compiled.logp_unconstrained(q, discrete) == pytest.approx(expected, rel=1e-12)
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_whatever_the_values_are(compiled, name):
     point = POINT | OTHERS[name]
