@@ -202,6 +202,7 @@ def is_source_of(node: _Node, code: types.CodeType) -> bool:
     if isinstance(node, ast.FunctionDef):
         bare = copy.copy(node)
         bare.decorator_list = []
+        bare.type_params = []  # which have a scope of their own
     # Free variables must be some function's own; a function that calls itself may be a global one.
     around: Any = ast.parse(f"def around({', '.join(code.co_freevars)}): pass").body[0]
     own = [] if code.co_name in (*code.co_freevars, "<lambda>") else [ast.Global([code.co_name])]
