@@ -50,7 +50,7 @@ def _raw(function: types.FunctionType) -> Iterator[tuple[int, str]]:
         yield 1, "".join(inspect.findsource(code)[0])
     yield 1, _of_loader(names)
     if names.get("__name__") == "__main__" and code.co_filename.startswith("<"):
-        for text in (*_arguments(), _standard_input()):
+        for text in (*_arguments(), _standard_input(), *_bodies_of_magic()):
             yield 1, text
         for text in _typed(code.co_name):
             yield code.co_firstlineno, text
@@ -86,6 +86,14 @@ def _standard_input() -> str:
         return os.pread(0, status.st_size, 0).decode(errors="replace")
     except (OSError, AttributeError):
         return ""
+
+
+def _bodies_of_magic() -> list[str]:
+    """Return what stood below ``%%time`` and its like in cells of IPython, the last first."""
+    ipython = sys.modules.get("IPython")
+    shell = getattr(ipython, "get_ipython", lambda: None)()
+    cells = getattr(getattr(shell, "history_manager", None), "input_hist_raw", [])
+    return [cell.partition("\n")[2] for cell in reversed(cells) if cell.startswith("%%")]
 
 
 def _typed(name: str) -> Iterator[str]:

@@ -160,6 +160,17 @@ def test_notebook_cells(tmp_path):
     check(run("-c", shell, cwd=tmp_path), LINE - 1)  # IPython leaves out empty lines at the top
 
 
+def test_cells_with_magic(tmp_path):
+    pytest.importorskip("IPython")
+    cell = f"%%time\n{PROGRAM}"
+    shell = (
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        f"InteractiveShell.instance().run_cell({cell!r}, store_history=True)\n"
+    )
+    lines = run("-c", shell, cwd=tmp_path)
+    check(lines[: len(WANTED) + 1])
+
+
 def test_cells_in_the_line_cache():
     file = "<cell 1>"
     linecache.cache[file] = (len(FUNCTIONS), None, FUNCTIONS.splitlines(True), file)
