@@ -333,8 +333,8 @@ class Bound:
                 continue
             added = "Gradients are added into grad (+=), on the constrained scale, without the Jacobian"
             raise ModelError(
-                f"{self.definition.written} of {self.definition.title} is wrong for {worst.name}: it wrote "
-                f"{worst.gradient:.10g}, central differences give {worst.difference:.10g}. "
+                f"{self.definition.written or 'the gradient'} of {self.definition.title} is wrong for {worst.name}: "
+                f"it wrote {worst.gradient:.10g}, central differences give {worst.difference:.10g}. "
                 f"{added if self.definition.is_named else 'It fills grad'}; model.check_grad() lists every coordinate."
             )
 

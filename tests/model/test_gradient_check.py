@@ -1,5 +1,7 @@
 """A gradient that was written by hand is compared with differences before anything uses it."""
 
+import ctypes
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,20 @@ def test_a_wrong_coordinate_is_named(name):
     start, of = (MODE, "b") if "a" in model.parameters else ({"x": np.ones(3)}, "x")
     with pytest.raises(ModelError, match=WRONG.format(of)):
         model.bind(1).check_gradient(model.unconstrain(start))
+
+
+@pytest.mark.nojit  # C functions have no address there
+def test_a_c_function():
+    doubles = ctypes.POINTER(ctypes.c_double)
+
+    @ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64, doubles, doubles, ctypes.c_void_p)
+    def wrong_in_c(n, q, grad, context):
+        if grad:
+            grad[0], grad[1] = -q[0], q[1]
+        return -0.5 * (q[0] ** 2 + q[1] ** 2)
+
+    with pytest.raises(ModelError, match=r"^the gradient of the model is wrong for x\[1\]"):
+        nb.Model.flat(wrong_in_c, 2).bind(1).check_gradient(np.zeros(2))
 
 
 @pytest.mark.filterwarnings("ignore:.*is a Python callable")
