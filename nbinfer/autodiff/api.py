@@ -18,11 +18,16 @@ from nbinfer.autodiff.check import Check, compare
 from nbinfer.autodiff.compiled import Compiled
 from nbinfer.autodiff.errors import ADError, DerivativeWarning
 from nbinfer.autodiff.generated import Generated, Leaf, Tuple, Type, python_function
+from nbinfer.autodiff.shortcut import MOST, Shortcut, shortcut
 from nbinfer.autodiff.store import find
 from nbinfer.compile.forks import cached_property
 from nbinfer.errors import unseen
 
 __all__ = ["check_grad", "value_and_grad"]
+
+#: Found faster than an attribute of a module.
+_ARRAY = np.ndarray
+_NO_SHORTCUT: tuple[Shortcut | None, Generated | None] = (None, None)
 
 
 class _Call:
@@ -124,17 +129,34 @@ class ValueAndGrad:
         self.function = function
         self.argnums = argnums
         self._active = _positions(argnums)
+        self._several = isinstance(argnums, Sequence)
         self._name = getattr(function, "__name__", "function").replace("<lambda>", "function")
         self.__doc__ = f"Value and gradient of {self._name}."
         self._known: dict[Any, Compiled] = {}
+        self._shortcuts: dict[Any, tuple[Shortcut | None, Generated | None]] = {}
         self._last: Generated | None = None
 
     def __call__(self, *args: Any) -> tuple[float, Any]:
+        kinds = tuple([(x.dtype, x.shape) if type(x) is _ARRAY else type(x) for x in args])
+        short, generated = self._shortcuts.get(kinds, _NO_SHORTCUT)
+        known = None if short is None else short(args)
+        if known is not None:
+            self._last = generated
+            return known
         value, call = self._evaluate(args)
-        gradients = [call.gradient_like(args[k], call.gradients) for k in sorted(self._active)]
         order = sorted(self._active)
+        gradients = [call.gradient_like(args[k], call.gradients) for k in order]
         found = tuple(gradients[order.index(k)] for k in self._active)
-        return value, found if isinstance(self.argnums, Sequence) else found[0]
+        self._remember(kinds, args, self._known[call.key])
+        return value, found if self._several else found[0]
+
+    def _remember(self, kinds: Any, args: Sequence[Any], compiled: Compiled) -> None:
+        """Note the short way for the next call with arguments of these types and shapes."""
+        if kinds not in self._shortcuts:
+            if len(self._shortcuts) >= MOST:
+                self._shortcuts = {}
+            short = shortcut(compiled, args, self._active, self._several)
+            self._shortcuts[kinds] = short, compiled.generated
 
     def _evaluate(self, args: Sequence[Any]) -> tuple[float, _Call]:
         """Return the value, and the call with its gradients."""

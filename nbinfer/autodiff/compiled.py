@@ -66,6 +66,16 @@ class Compiled:
             raise RuntimeError(f"{self.generated.name} fails in compiled code, and does not in plain Python")
         return float(value)
 
+    @property
+    def captured(self) -> list[np.ndarray]:
+        """Arrays that the function takes after all others."""
+        return self._like[len(self._like) - len(self.generated.arrays) :]
+
+    @property
+    def address(self) -> int:
+        """Of the C function."""
+        return self._entry.address
+
     @cached_property
     def _whole(self) -> Generated:
         """The function with its globals."""
@@ -80,7 +90,7 @@ class Compiled:
         return 1 + sum(1 + np.ndim(x) for x in self._like)
 
     @cached_property
-    def _entry(self) -> Callable[[int], Any]:
+    def _entry(self) -> Entry:
         views, word = [], 1
         for x in self._like:
             views.append(_view(x, word))

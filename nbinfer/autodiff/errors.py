@@ -28,7 +28,15 @@ class Place(NamedTuple):
     text: str
 
     def __str__(self) -> str:
-        return f'  File "{self.file}", line {self.line}, in {self.function}\n    {self.text}'
+        where = f'File "{self.file}", line {self.line}, in {self.function}'
+        return f"  {where}\n    {self.text}" if self.text else where
+
+
+def placed(message: str, place: Place | None) -> str:
+    """Return a message with the lines that show its place; in one line where there is no text to show."""
+    if place is None:
+        return message
+    return f"{message}\n{place}" if place.text else f"{message} ({place})"
 
 
 class ADError(NbinferError, TypeError):
@@ -45,7 +53,7 @@ class ADError(NbinferError, TypeError):
     def __init__(self, message: str, place: Place | None = None) -> None:
         self.message = message
         self.place = place
-        super().__init__(f"{message}\n{place}" if place else message)
+        super().__init__(placed(message, place))
 
     @property
     def file(self) -> str | None:

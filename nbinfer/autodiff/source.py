@@ -4,20 +4,20 @@ from __future__ import annotations
 import __future__
 
 import ast
+import bisect
 import builtins
 import copy
 import dis
 import functools
 import inspect
-import linecache
 import operator
-import textwrap
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from nbinfer.autodiff.errors import ADError, Place
 from nbinfer.autodiff.generated import python_function
+from nbinfer.autodiff.texts import texts
 
 
 class Uses:
@@ -122,7 +122,9 @@ class Source:
         return self.uses.setdefault(name, Uses())
 
 
-_SOURCES: dict[types.CodeType, tuple[ast.FunctionDef | ast.Lambda, int, list[str]]] = {}
+_Node = ast.FunctionDef | ast.Lambda
+
+_SOURCES: dict[types.CodeType, tuple[_Node, int, list[str]]] = {}
 
 
 def read_source(function: Callable[..., Any]) -> Source:
@@ -140,69 +142,78 @@ def read_source(function: Callable[..., Any]) -> Source:
     return Source(plain, *found)
 
 
-def _find(function: types.FunctionType) -> tuple[ast.FunctionDef | ast.Lambda, int, list[str]]:
+def _find(function: types.FunctionType) -> tuple[_Node, int, list[str]]:
     # By its code alone: attributes of the function may lead to another one, which it wraps.
     code = function.__code__
     place = Place(code.co_filename, code.co_firstlineno, function.__name__, "")
-    try:
-        found = _find_lambda(code) if code.co_name == "<lambda>" else _find_definition(code)
-    except (OSError, TypeError, SyntaxError, IndexError):
-        raise ADError(
-            f"the source of {code.co_name!r} is not available (typed in or made by exec?); "
-            "put the function in a file, or give the gradient yourself",
-            place,
-        ) from None
-    if not is_source_of(found[0], code):
+    others = False
+    for first, lines in texts(function):
+        for node in _candidates("\n".join(lines), code, first):
+            if is_source_of(node, code):
+                return node, first, lines
+            others = True
+    if others:
         raise ADError(
             f"the source of {code.co_name!r} has changed since it was loaded; load it again, or start Python anew",
             place,
         )
-    return found
+    raise ADError(
+        f"the source of {code.co_name!r} is kept nowhere, as of what exec makes or a pipe brings; "
+        "put the function in a file, or give the gradient yourself",
+        place,
+    )
 
 
-def _find_definition(code: types.CodeType) -> tuple[ast.FunctionDef, int, list[str]]:
-    raw, first = inspect.getsourcelines(code)
-    lines = textwrap.dedent("".join(raw)).splitlines()
-    node = ast.parse("\n".join(lines)).body[0]
-    if not isinstance(node, ast.FunctionDef) or node.name != code.co_name:
-        raise OSError
-    return node, max(first, 1), lines
+def _candidates(text: str, code: types.CodeType, first: int) -> list[_Node]:
+    """List the functions of a text that may be what some code was made of, the nearest to its line first."""
+    found = [node for node in _functions(text) if _name(node) == code.co_name]
+    return sorted(found, key=lambda node: abs(_line(node) + first - 1 - code.co_firstlineno))
 
 
-def _find_lambda(code: types.CodeType) -> tuple[ast.Lambda, int, list[str]]:
+@functools.lru_cache(8)
+def _functions(text: str) -> list[_Node]:
+    """List all functions of a text; none if it is not Python."""
     try:
-        lines = [line.rstrip("\n") for line in inspect.findsource(code)[0]]
-        tree = ast.parse("\n".join(lines))
-    except (OSError, TypeError, SyntaxError):
-        lines = [line.rstrip("\n") for line in linecache.getlines(code.co_filename)]
-        tree = ast.parse("\n".join(lines))
-    found = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Lambda)
-        and node.lineno == code.co_firstlineno
-        and [a.arg for a in node.args.args] == list(code.co_varnames[: code.co_argcount])
-    ]
-    if len(found) > 1:
-        found = [node for node in found if _same_position(code, node)]
-        found = [node for node in found if not any(inner in found for inner in list(ast.walk(node))[1:])]
-    if len(found) != 1:
-        raise OSError
-    return found[0], 1, lines
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return []
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda)]
 
 
-def is_source_of(node: ast.FunctionDef | ast.Lambda, code: types.CodeType) -> bool:
+def _parameters(code: types.CodeType) -> list[str]:
+    """List the names of a function's parameters, those of ``*args`` and ``**named`` last."""
+    rest = bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    return list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + rest])
+
+
+def _name(node: _Node) -> str:
+    return "<lambda>" if isinstance(node, ast.Lambda) else node.name
+
+
+def _line(node: _Node) -> int:
+    """Return the line that code of a function counts as its first: that of its first decorator."""
+    decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
+    return min([node.lineno, *(d.lineno for d in decorators)])
+
+
+def is_source_of(node: _Node, code: types.CodeType) -> bool:
     """Tell whether a piece of text, which may have been edited meanwhile, is what some code was made of."""
     bare: Any = ast.Expr(node) if isinstance(node, ast.Lambda) else None
     if isinstance(node, ast.FunctionDef):
         bare = copy.copy(node)
         bare.decorator_list = []
-    # Free variables must be some function's own.
+        bare.type_params = []  # which have a scope of their own
+    # Free variables must be some function's own; a function that calls itself may be a global one.
     around: Any = ast.parse(f"def around({', '.join(code.co_freevars)}): pass").body[0]
-    around.body = [ast.copy_location(bare, node)]
+    own = [] if code.co_name in (*code.co_freevars, "<lambda>") else [ast.Global([code.co_name])]
+    around.body = [*own, ast.copy_location(bare, node)]
     module = ast.fix_missing_locations(ast.Module([around], []))
-    made = compile(module, code.co_filename, "exec", code.co_flags & _FUTURES, dont_inherit=True).co_consts[0]
-    return any(_is_same(other, code) for other in made.co_consts if isinstance(other, types.CodeType))
+    if _REWRITTEN in code.co_names:
+        module = _with_asserts_rewritten(module)
+    made = compile(module, code.co_filename, "exec", code.co_flags & _FUTURES, dont_inherit=True)
+    within = [inner for part in made.co_consts if isinstance(part, types.CodeType) for inner in part.co_consts]
+    wanted = _steps(code)
+    return any(_steps(inner) == wanted for inner in within if isinstance(inner, types.CodeType))
 
 
 #: Flags of code that stem from imports from ``__future__``.
@@ -213,30 +224,29 @@ _FUTURES = functools.reduce(
 #: What depends on what stands around a function.
 _AROUND = {"CACHE", "EXTENDED_ARG", "NOP", "PRECALL", "PUSH_NULL", "RESUME"}
 
-
-def _is_same(made: types.CodeType, code: types.CodeType) -> bool:
-    """Compare code with what a text was compiled to. Tools that watch a program add names, and take none away."""
-    if set(made.co_names) < set(code.co_names):
-        return made.co_name == code.co_name
-    return list(_steps(made)) == list(_steps(code))
+#: A name that pytest gives code whose assertions it has rewritten.
+_REWRITTEN = "@pytest_ar"
 
 
-def _steps(code: types.CodeType) -> Iterator[Any]:
+def _with_asserts_rewritten(module: ast.Module) -> ast.Module:
+    """Do to a text what pytest has done to it."""
+    from _pytest.assertion.rewrite import rewrite_asserts
+
+    module = copy.deepcopy(module)
+    rewrite_asserts(module, b"")
+    return module
+
+
+def _steps(code: types.CodeType) -> list[Any]:
     """List what code does, without what line numbers and names of modules make of it."""
-    yield code.co_name, code.co_varnames[: code.co_argcount]
-    for step in dis.get_instructions(code):
+    steps: list[Any] = [(code.co_name, code.co_argcount, _parameters(code))]
+    counted = [step for step in dis.get_instructions(code) if step.opname not in _AROUND]
+    offsets = [step.offset for step in counted]
+    for step in counted:
         if isinstance(step.argval, types.CodeType):
-            yield from _steps(step.argval)
-        elif step.opname not in _AROUND:
-            is_jump = step.opcode in dis.hasjrel or step.opcode in dis.hasjabs
-            # A text of several lines has lost its indentation.
-            value = "" if is_jump or (isinstance(step.argval, str) and "\n" in step.argval) else step.argval
-            yield step.opname.replace("LOAD_METHOD", "LOAD_ATTR"), type(value), repr(value)
-
-
-def _same_position(code: types.CodeType, node: ast.Lambda) -> bool:
-    """Tell whether the code of a lambda lies within a node of the tree."""
-    end = (node.end_lineno or node.lineno, node.end_col_offset or 0)
-    spans = [p for p in code.co_positions() if p[0] and p[2] is not None and p[2] != p[3]]
-    inside = [(line, column) for line, _, column, _ in spans if line is not None and column is not None]
-    return bool(inside) and all((node.lineno, node.col_offset) <= at <= end for at in inside)
+            steps += _steps(step.argval)
+            continue
+        is_jump = step.opcode in dis.hasjrel or step.opcode in dis.hasjabs
+        value = bisect.bisect_left(offsets, step.argval) if is_jump else step.argval
+        steps.append((step.opname.replace("LOAD_METHOD", "LOAD_ATTR"), type(value), repr(value)))
+    return steps

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nbinfer.autodiff.check import Check, compare_all, directional_excess
+from nbinfer.autodiff.check import Check, Comparison, compare_all, directional_excess
 from nbinfer.compile import address_of, aligned
 from nbinfer.errors import ModelError
 
@@ -170,6 +170,17 @@ class Bound:
             f"density for each gradient and fewer digits, because {why}"
         )
 
+    @property
+    def unused_gradient(self) -> str:
+        """What to say of a written gradient that a run leaves aside; '' if there is none."""
+        if not (self.definition.is_written and self._weighs_terms and self.has_gradient == "derived"):
+            return ""
+        written = self.definition.written
+        return (
+            f"{written} of {self.definition.title} is not used: total_size gives terms weights other than one, which "
+            f"{written} cannot know, and the gradient is derived instead. Leave {written} out."
+        )
+
     def value_and_grad(self, q: Any, discrete: np.ndarray | None = None) -> tuple[float, np.ndarray]:
         """Return the log density with its Jacobian, and its gradient.
 
@@ -302,7 +313,11 @@ class Bound:
         return ", ".join(written)
 
     def check_gradient(self, q: Any, discrete: np.ndarray | None = None) -> None:
-        """Compare a written gradient with central differences: along one direction, on failure along each coordinate.
+        """Compare a written gradient with central differences, at a position and away from it.
+
+        It takes two directional derivatives, five evaluations each; on failure every coordinate. Away from the
+        position, since a wrong term may vanish where a run starts: at the mode, or where coordinates are 0. What
+        disagrees there only, as at a kink, is no mistake: it must disagree next to it, too.
 
         Raises
         ------
@@ -312,18 +327,29 @@ class Bound:
         if self.has_gradient != "written":
             return
         position = self.definition.layout.position(q)
-        value = functools.partial(self.value, discrete=discrete)
-        error = directional_excess(value, functools.partial(self.value_and_grad, discrete=discrete), position)
-        if error is None or error <= 1.0:
-            return
-        worst = self.compare(position, discrete).worst
-        if worst is not None and worst.excess > 1.0:
+        for at, beside in ((position, _moved(position, 1e-3)), (_moved(position, 0.25), None)):
+            worst = self._disagreement(at, discrete)
+            if worst is None or (beside is not None and self._agrees(beside, discrete)):
+                continue
             added = "Gradients are added into grad (+=), on the constrained scale, without the Jacobian"
             raise ModelError(
-                f"{self.definition.written} of {self.definition.title} is wrong for {worst.name}: it wrote "
-                f"{worst.gradient:.10g}, central differences give {worst.difference:.10g}. "
+                f"{self.definition.written or 'the gradient'} of {self.definition.title} is wrong for {worst.name}: "
+                f"it wrote {worst.gradient:.10g}, central differences give {worst.difference:.10g}. "
                 f"{added if self.definition.is_named else 'It fills grad'}; model.check_grad() lists every coordinate."
             )
+
+    def _disagreement(self, position: np.ndarray, discrete: np.ndarray | None) -> Comparison | None:
+        """Return the coordinate of the gradient that is wrong most of all, None if none is, or nothing can be said."""
+        value = functools.partial(self.value, discrete=discrete)
+        excess = directional_excess(value, functools.partial(self.value_and_grad, discrete=discrete), position)
+        if excess is None or excess <= 1.0:
+            return None
+        worst = self.compare(position, discrete).worst
+        return worst if worst is not None and worst.excess > 1.0 else None
+
+    def _agrees(self, position: np.ndarray, discrete: np.ndarray | None) -> bool:
+        """Tell whether the density is finite at a position, and no coordinate of its gradient wrong."""
+        return bool(np.isfinite(self.value(position, discrete))) and self._disagreement(position, discrete) is None
 
     def compare(self, q: Any, discrete: np.ndarray | None = None) -> Check:
         """Compare each coordinate of the gradient with central differences."""
@@ -331,3 +357,9 @@ class Bound:
         position = self.definition.layout.position(q)
         value = functools.partial(self.value, discrete=discrete)
         return compare_all(value, self.value_and_grad(position, discrete)[1], position, names)
+
+
+def _moved(position: np.ndarray, by: float) -> np.ndarray:
+    """Return a position that lies off another one in every coordinate, by some fraction of its size or of 1."""
+    part = np.random.Generator(np.random.Philox(key=4)).uniform(-1.0, 1.0, position.size)
+    return np.asarray(position + by * (part + np.copysign(0.5, part)) * np.maximum(1.0, np.abs(position)))

@@ -21,6 +21,7 @@ from nbinfer.compile.keys import sources
 from nbinfer.compile.python_functions import python_function
 from nbinfer.compile.store import Place
 from nbinfer.errors import ModelError
+from nbinfer.model.at_points import AtPoints
 from nbinfer.model.axes import Axes
 from nbinfer.model.bound import Bound
 from nbinfer.model.code.kinds import with_kinds
@@ -318,6 +319,18 @@ class Definition(Points):
 
 class CompiledDefinition(Definition):
     """A density in Python functions that are compiled."""
+
+    def logp(self, point: Mapping[str, Any]) -> float:
+        found = self._at_points(point)
+        return super().logp(point) if found is None else found
+
+    def density_at(self, values: Mapping[str, Any]) -> float:
+        found = self._at_points(values)
+        return self.density_of(values) if found is None else found
+
+    @cached_property
+    def _at_points(self) -> AtPoints:
+        return AtPoints(self)
 
     def observe(self, q: np.ndarray) -> Facts:
         """Run the functions once in plain Python at a position, and check what they return."""

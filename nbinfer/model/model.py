@@ -283,6 +283,12 @@ class Model(Points, Default):
     def density_of(self, values: Mapping[str, Any]) -> float:
         return self.definition.density_of(values)
 
+    def density_at(self, values: Mapping[str, Any]) -> float:
+        return self.definition.density_at(values)
+
+    def logp(self, point: Mapping[str, Any]) -> float:
+        return self.definition.logp(point)
+
     def derived_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return self.definition.derived_values(values)
 

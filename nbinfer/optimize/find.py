@@ -189,6 +189,7 @@ def find_map(
     count("maxeval", maxeval, 1, 2**62)
     bound = model.bind(1)
     (begin,) = starting_points(bound, model, start, False, [np.zeros(2, np.uint64)], [0], disperse=False)
+    bound.check_gradient(begin.position, begin.discrete)
     coordinates = _coordinates(bound, vars)
     objective = _Objective(bound, begin, coordinates, include_jacobian, maxeval)
     display = counter_for(progressbar, "evaluation")
@@ -307,7 +308,9 @@ def guess_scaling(
 
 def _at(point: Any, vars: Any, model: Model | None) -> tuple[Any, Floats, curvature.Integers, curvature.Integers]:
     bound = the_model(model).bind(1)
-    return bound, *curvature.position(bound, point), _coordinates(bound, vars)
+    q, discrete = curvature.position(bound, point)
+    bound.check_gradient(q, discrete)
+    return bound, q, discrete, _coordinates(bound, vars)
 
 
 def _coordinates(bound: Any, vars: Any) -> NDArray[np.int64]:

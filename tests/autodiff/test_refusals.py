@@ -26,7 +26,7 @@ def test_missing_source():
     names = {}
     exec("def f(x):\n    return x[0]\n", names)
     with pytest.raises(
-        ADError, match=r"'f' is not available.*put the function in a file, or give the gradient"
+        ADError, match=r"'f' is kept nowhere.*put the function in a file, or give the gradient"
     ) as caught:
         value_and_grad(names["f"])(X)
     assert (caught.value.file, caught.value.line) == ("<string>", 1)

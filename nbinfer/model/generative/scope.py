@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from nbinfer.autodiff.errors import ADError, Place
+from nbinfer.autodiff.errors import ADError, Place, placed
 from nbinfer.autodiff.source import Source, read_source
 from nbinfer.compile.origin import home
 
@@ -32,7 +32,7 @@ class Underivable(Exception):
     """
 
     def __init__(self, why: str, place: Place | None = None) -> None:
-        super().__init__(f"{why}\n{place}" if place else why)
+        super().__init__(placed(why, place))
 
 
 class Read(NamedTuple):

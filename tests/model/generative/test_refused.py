@@ -87,7 +87,7 @@ def test_nothing_is_known_of_a_likelihood_without_data_or_source():
     assert "first argument" in found(lambda p, d: normal.logpdf(p.mu, 0.0, 1.0), "likelihood")
     names = {"normal": normal}
     exec("def f(p, d):\n    return normal.logpdf(d.y, p.mu, p.sigma)", names)
-    assert "the source of 'f' is not available" in found({"y": names["f"]})
+    assert "the source of 'f' is kept nowhere" in found({"y": names["f"]})
 
 
 def test_two_terms_for_one_entry_are_two_densities():
