@@ -27,6 +27,11 @@ EXAMPLES = [
     "".join(blocks("docs/files.md", "python")),
     "".join(blocks("docs/prediction.md", "python")),
     "".join(blocks("docs/names.md", "python")),
+    "".join(blocks("docs/models.md", "python")),
+    "".join(blocks("docs/slow-runs.md", "python")),
+    "".join(blocks("docs/coming-from-stan.md", "python")),
+    "".join(blocks("docs/coming-from-numpyro.md", "python")),
+    "".join(blocks("docs/coming-from-emcee.md", "python")),
     blocks("docs/coming-from-pymc.md", "python")[1],
 ]
 
