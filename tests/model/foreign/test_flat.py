@@ -262,6 +262,22 @@ def test_an_exception_of_a_python_callable_is_kept_and_replayed():
     assert bound.failure(1) is None
 
 
+def test_ctrl_c_inside_a_callable_is_no_value():
+    calls = []
+
+    def pressed_later(x):
+        calls.append(0)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return 0.0
+
+    bound = nb.Model.flat(pressed_later, 2, compile=False).bind()
+    calls[:] = [0]
+    with pytest.raises(KeyboardInterrupt):
+        bound.values_and_grads(np.zeros((2, 2)), gradient=False)
+    assert bound.failed_chains == []
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
