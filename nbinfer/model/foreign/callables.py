@@ -107,7 +107,12 @@ class CallableBound(ForeignBound):
         return chain
 
     def _density(self, *args: int) -> float:
-        return float(self._evaluate(*args))
+        value = self._evaluate(*args)
+        error = self.errors[args[-1]]
+        if error is not None and not isinstance(error, Exception):  # Ctrl-C says nothing of the density
+            self.clear_failure(args[-1])
+            raise error
+        return float(value)
 
     @property
     def failed_chains(self) -> list[int]:

@@ -262,6 +262,16 @@ def test_an_exception_of_a_python_callable_is_kept_and_replayed():
     assert bound.failure(1) is None
 
 
+def test_ctrl_c_inside_a_callable_is_no_value():
+    def pressed(x):
+        raise KeyboardInterrupt
+
+    bound = nb.Model.flat(pressed, 2, compile=False).bind()
+    with pytest.raises(KeyboardInterrupt):
+        bound.values_and_grads(np.zeros((1, 2)), gradient=False)
+    assert bound.failed_chains == []
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
