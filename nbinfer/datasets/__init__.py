@@ -5,10 +5,12 @@ from __future__ import annotations
 from io import BytesIO
 
 from nbinfer.arguments import instance
+from nbinfer.spelling import public
 
 __all__ = ["get_data"]
 
 
+@public
 def get_data(filename: str) -> BytesIO:
     r"""Open a data file of the package.
 

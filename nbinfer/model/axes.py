@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nbinfer.arguments import mapping, several, words
 from nbinfer.errors import ModelError
+from nbinfer.spelling import meant
 
 #: Lengths by name; None for one that is not known, and for a shape that is not.
 Shapes = Mapping[str, tuple[int | None, ...] | None]
@@ -180,10 +181,8 @@ def _check_axis(name: str, axis: str, axes: tuple[str, ...], known: list[str]) -
 
 
 def _listed(name: str, known: list[str]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(str(name), known, n=1)
-    return (_quoted(known) or "none") + (f". Did you mean {close[0]!r}?" if close else "")
+    near = meant(name, known)
+    return (_quoted(known) or "none") + (f".{near}" if near else "")
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from nbinfer.compile.forks import hold_at_forks
 from nbinfer.compile.in_python import in_python
 from nbinfer.compile.pool import turn
 from nbinfer.compile.python_functions import python_function
-from nbinfer.errors import ModelError, NbinferWarning
+from nbinfer.errors import ModelError, NbinferWarning, calls_above
 
 _LOCK = hold_at_forks(threading.RLock())
 
@@ -100,7 +100,7 @@ def _warn_of_broadcast(name: str, shape: tuple[int, ...], known: Mapping[str, tu
                     f"shape {known[a]} was broadcast against {b!r} of shape {known[b]}; if that is not meant, use "
                     f"{a}.ravel()",
                     NbinferWarning,
-                    stacklevel=2,
+                    stacklevel=calls_above(),
                 )
                 return
 

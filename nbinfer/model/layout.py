@@ -16,6 +16,7 @@ from nbinfer.errors import ModelError
 from nbinfer.model.data import check_name
 from nbinfer.model.support.bounds import BoundsError, evaluate
 from nbinfer.model.support.support import Support
+from nbinfer.spelling import nearest
 
 _NOTHING: Mapping[str, float] = MappingProxyType({})
 
@@ -208,10 +209,8 @@ class Layout:
         wrong = []
         for name in point:
             if name not in self.parameters:
-                import difflib
-
-                near = difflib.get_close_matches(str(name), self.parameters, 1)
-                hint = f" (did you mean {near[0]!r}?)" if near else f"; they are {', '.join(self.parameters)}"
+                near = nearest(name, self.parameters)
+                hint = f" (did you mean {near!r}?)" if near else f"; they are {', '.join(self.parameters)}"
                 wrong.append(f"{name!r} is no parameter{hint}")
         missing = [name for name in self.parameters if name not in point]
         if missing and not partial:

@@ -25,6 +25,7 @@ from nbinfer.model.named import NamedDefinition
 from nbinfer.model.points import Points
 from nbinfer.model.support.support import Support
 from nbinfer.model.total_size import checked
+from nbinfer.spelling import public
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.check import Check
@@ -35,6 +36,7 @@ def _given(name: str, doc: str) -> Any:
     return property(operator.attrgetter(f"definition.{name}"), doc=doc)
 
 
+@public
 class Model(Points, Default):
     """A Bayesian model: a log density over named parameters.
 

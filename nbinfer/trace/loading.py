@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from nbinfer.arguments import path_of
+from nbinfer.spelling import public
 from nbinfer.trace import disk
 from nbinfer.trace.records import sqlite, text
 from nbinfer.trace.trace import Trace
@@ -14,6 +15,7 @@ _HEAD_OF_SQLITE = b"SQLite format 3\x00"
 _SUFFIXES = (*disk.SUFFIXES, ".sqlite")
 
 
+@public
 def load(path: str | os.PathLike[str]) -> Trace:
     """Return the trace that a file holds, or a folder of text.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.spelling import public
 from nbinfer.trace.reading import Reader
 from nbinfer.trace.rows import Counts
 
@@ -24,6 +25,7 @@ SETTLED: list[Callable[[Any, int | None, dict[str, Any]], Any]] = []
 COMPUTED: list[Callable[..., None]] = []
 
 
+@public
 class Passing(Reader):
     """The part of a trace that makes something else of it."""
 
