@@ -54,6 +54,23 @@ _ELSEWHERE: Mapping[str, str] = {
     "prob": "hdi_prob ci_prob hpd_prob cred_mass",
 }
 
+#: What to do where others have an option, and we have none.
+_INSTEAD: Mapping[str, str] = {
+    "learning_rate": "it is the optimiser's, obj_optimizer=nb.adam(learning_rate=...)",
+    "lr": "it is the optimiser's, obj_optimizer=nb.adam(learning_rate=...)",
+    "return_inferencedata": "trace.to_arviz() makes one of any trace",
+    "compute_convergence_checks": "they are always made, and trace.report has them",
+    "live_plot": "the progress bar shows all chains",
+    "live_plot_kwargs": "the progress bar shows all chains",
+    "callback": "nb.iter_sample hands out each draw",
+    "mp_ctx": "chains run in threads; executor= takes processes",
+    "mode": "it chose Theano's way to compile, and Numba compiles everything",
+    "compile_kwargs": "Numba compiles everything in one way",
+    "thin": "every tenth draw of a trace is trace[::10]; nb.HDF5(path, thin=10) keeps no others",
+    "thinning": "every tenth draw of a trace is trace[::10]; nb.HDF5(path, thin=10) keeps no others",
+    "transform": "the support says it: nb.positive(), nb.interval(0, 1)",
+}
+
 
 def nearest(name: Any, known: Iterable[Any]) -> str | None:
     """Return which of some names was meant by another one, or None if none is near.
@@ -117,7 +134,8 @@ def no_option(label: str, name: str, known: Iterable[str]) -> TypeError:
     names = list(known)
     called = (ours for ours in names if name in _ELSEWHERE.get(ours, "").split())
     near = next(called, None) or nearest(name, names)
-    hint = f"did you mean {near!r}?" if near is not None else f"it has {', '.join(names) or 'none'}."
+    instead = _INSTEAD.get(name, f"it has {', '.join(names) or 'none'}")
+    hint = f"did you mean {near!r}?" if near is not None else f"{instead}."
     return TypeError(f"{label} has no option {name!r}; {hint}")
 
 

@@ -89,7 +89,12 @@ class Axes(NamedTuple):
                 if length is not None:
                     expected, who = known.setdefault(axis, (length, f"{name!r} has {length}"))
                     if length != expected:
-                        raise ModelError(f"axis {axis!r} must have one length: {who} along it, {name!r} has {length}")
+                        hint = ""
+                        if axis in self.coords:
+                            hint = f"; pass as many labels, or leave coords[{axis!r}] out if the length is to change"
+                        raise ModelError(
+                            f"axis {axis!r} must have one length: {who} along it, {name!r} has {length}{hint}"
+                        )
 
     def of(self, names: Iterable[str]) -> Axes:
         """Return what concerns some variables."""

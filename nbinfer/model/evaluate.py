@@ -16,6 +16,7 @@ from nbinfer.compile.in_python import in_python
 from nbinfer.compile.pool import turn
 from nbinfer.compile.python_functions import python_function
 from nbinfer.errors import ModelError, NbinferWarning, calls_above
+from nbinfer.spelling import meant
 
 _LOCK = hold_at_forks(threading.RLock())
 
@@ -49,7 +50,8 @@ def call(function: Any, *args: Any) -> Any:
         raise_if_written(error)
         fields = getattr(getattr(error, "obj", None), "_fields", ())
         if isinstance(error, AttributeError) and fields:
-            error.add_note(f"{type(error.obj).__name__} has {', '.join(fields)}")
+            error.args = (f"{error}; it has {', '.join(fields)}.{meant(error.name, fields)}",)
+            error.name = None  # or Python says a second time what may have been meant
         raise
 
 

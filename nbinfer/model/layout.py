@@ -99,7 +99,7 @@ class Layout:
             count = math.prod(support.shape)
             moved = 0 if support.is_identity or support.discrete else count
             constants = support.constants.size if moved else 0
-            before = _named_tuple(f"Before_{name}", self.parameters) if support.bounds else None
+            before = named_tuple(f"Before_{name}", self.parameters) if support.bounds else None
             sizes = [support.size, moved, count if support.discrete else 0, constants, constants if before else 0]
             places = [slice(start, start + size) for start, size in zip(starts, sizes, strict=True)]
             self.parameters[name] = Parameter(name, support, before, *places)
@@ -109,7 +109,7 @@ class Layout:
         for parameter in self.parameters.values():
             if parameter.c.stop > parameter.c.start:
                 self.constants[parameter.c] = parameter.support.constants
-        self.tuple_class = _named_tuple("Parameters", self.parameters)
+        self.tuple_class = named_tuple("Parameters", self.parameters)
 
     def __reduce__(self) -> Any:
         # Classes of named tuples are made with it, and have no name by which to find them.
@@ -303,7 +303,8 @@ class Layout:
         return [(sources(Support.__module__),), *parameters]
 
 
-def _named_tuple(name: str, fields: Iterable[str]) -> Any:
+def named_tuple(name: str, fields: Iterable[str]) -> Any:
+    """Make the class of a named tuple."""
     return collections.namedtuple(name, tuple(fields))
 
 

@@ -253,7 +253,7 @@ class Passing(Reader):
         Parameters
         ----------
         path : str or PathLike
-            Name of the file, by custom ending in ``.nc``.
+            Name of the file, by custom ending in ``.nc``; it is HDF5 whatever its name, and nothing is added to that.
         overwrite : bool
             Whether a file of that name is replaced, once the new one is whole.
 
