@@ -164,7 +164,8 @@ def _names(
     if trace is None:
         return None
     if isinstance(trace, str) or not isinstance(trace, Sequence) or not all(isinstance(n, str) for n in trace):
-        raise TypeError(f"trace must be a list of names to keep{also}, got {trace!r}.")
+        near = meant(trace, NAMED) if isinstance(trace, str) and also else ""
+        raise TypeError(f"trace must be a list of names to keep{also}, got {trace!r}.{near}")
     return list(trace)
 
 

@@ -183,6 +183,8 @@ class Model(Points, Default):
             Number of coordinates.
         data : mapping, array or number, optional
             A mapping arrives as a named tuple, an array as it is.
+        logp : callable or C function, optional
+            Another name of `f`.
         grad : callable, optional
             ``grad(x, grad, data)`` fills ``grad`` with the gradient of ``logp(x, data)`` and returns nothing. It is
             called where the density is finite.
@@ -191,8 +193,6 @@ class Model(Points, Default):
         compile : bool
             False: call ``f`` and `grad` as Python callables, which may be anything; serial and slow. They get a copy of
             the position, and `data` itself, which they may change.
-        logp : callable or C function, optional
-            Another name of `f`.
         name : str, optional
             For messages.
         """

@@ -56,6 +56,6 @@ def load(path: str | os.PathLike[str]) -> Trace:
         with where.open("rb") as file:
             if file.read(len(_HEAD_OF_SQLITE)) == _HEAD_OF_SQLITE:
                 return sqlite.load(where)
-    elif near := [path.name for path in map(where.with_suffix, _SUFFIXES) if path.exists()]:
+    elif near := [path.name for path in map(where.with_suffix, ("", *_SUFFIXES)) if path.is_file()]:
         raise FileNotFoundError(f"path: there is no file {where}; did you mean {' or '.join(map(repr, near))}?")
     return disk.load(where)
