@@ -95,7 +95,8 @@ def sample(
     start : mapping or sequence of mappings, optional
         Constrained values by name, for all chains or one mapping per chain. Of what is missing, coordinates come from
         the initial point, discrete values from all over their support. It takes the place of what `init` begins at,
-        whose metric holds all the same. From a given start nothing climbs; it is not jittered, but coordinates that are missing are where the density is zero.
+        whose metric holds all the same. From a given start nothing climbs; it is not jittered, but coordinates that are
+        missing are where the density is zero.
     trace : sequence of str, str, PathLike, back end, object or Trace, optional
         Names of the parameters and derived quantities to keep; default: all. Or where draws go: the name of a file
         ending in .nc, .h5 or .hdf5, 'text', 'sqlite', an `HDF5`, `Text` or `SQLite`, which have names as well, or an

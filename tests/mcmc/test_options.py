@@ -82,8 +82,7 @@ REFUSED = {
         continuous,
         {"step": nb.NUTS(target_accept=0.8), "target_accept": 0.9},
         ValueError,
-        r"target_accept=0.9 is an option of NUTS, and step has NUTS\(target_accept=0.8\); set it there, "
-        r"step=nb.NUTS\(target_accept=0.9\)",
+        r"of NUTS, and step has NUTS\(target_accept=0.8\); set it there, step=nb.NUTS\(target_accept=0.9\)",
     ),
     "twice": (
         continuous,

@@ -119,7 +119,7 @@ def test_families_are_no_functions(family, message):
 def test_families_by_other_names():
     with pytest.raises(AttributeError, match=r"no attribute 'nrmal'\. Did you mean 'normal'\?"):
         distributions.nrmal  # noqa: B018
-    with pytest.raises(AttributeError, match="from nbinfer.distributions import half_normal"):
+    with pytest.raises(AttributeError, match=r"from nbinfer\.distributions import half_normal"):
         nb.HalfNormal  # noqa: B018
     with pytest.raises(AttributeError, match=r"no attribute 'smple'\. Did you mean 'sample'\?"):
         nb.smple  # noqa: B018
