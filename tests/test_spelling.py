@@ -33,6 +33,9 @@ ELSEWHERE = {
 }
 
 
+REMEDY = "Write the name of what 1 is before it, or leave first= out."
+
+
 @public
 def joined(first, second=2, *, third=3):
     """Join."""
@@ -88,8 +91,7 @@ def test_names_of_others(name, word, ours):
         ),
         (
             lambda: joined(1, first=2),
-            "joined() gets first twice: 1 without a name, and first=. Write the name of what 1 is before "
-            "it, or leave first= out.",
+            f"joined() gets first twice: 1 without a name, and first=. {REMEDY}",
         ),
         (lambda: Counter(strat=1), "Counter() has no option 'strat'; did you mean 'start'?"),
         (lambda: Counter().by(stpe=1), "Counter.by() has no option 'stpe'; did you mean 'step'?"),

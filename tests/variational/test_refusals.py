@@ -161,7 +161,7 @@ def test_methods_by_name():
         fit(several(), seed=1)
     with pytest.raises(TypeError, match=r"fit\(\) has no option 'obj_optimiser'; did you mean 'obj_optimizer'"):
         nb.ADVI(several()).fit(3, obj_optimiser=nb.adam())
-    with pytest.raises(ValueError, match="unknown method 'advvi'; .* Did you mean 'advi'"):
+    with pytest.raises(ValueError, match=r"unknown method 'advvi'; .* Did you mean 'advi'"):
         fit(several(), method="advvi")
     with pytest.raises(TypeError, match=r"such as nb.adamax\(learning_rate=0.01\), got 'adamx'"):
         fit(several(), obj_optimizer="adamx")
