@@ -78,7 +78,8 @@ def with_named(
 
 def options_of(method: type[StepMethod]) -> list[str]:
     """Return the options of a step, without what it samples."""
-    return [field.name for field in dataclasses.fields(method) if field.init and field.name not in ("vars", "model")]
+    fields = [field.name for field in dataclasses.fields(method) if field.init]
+    return [name for name in fields if name not in ("vars", "model", "mode")]
 
 
 def _nobodys(
