@@ -50,8 +50,8 @@ def call(function: Any, *args: Any) -> Any:
         raise_if_written(error)
         fields = getattr(getattr(error, "obj", None), "_fields", ())
         if isinstance(error, AttributeError) and fields:
-            error.args = (f"{error}; it has {', '.join(fields)}.{meant(error.name, fields)}",)
-            error.name = None  # or Python says a second time what may have been meant
+            near = meant(error.name, fields)
+            error.add_note(f"{type(error.obj).__name__} has {', '.join(fields)}{f'.{near}' if near else ''}")
         raise
 
 
