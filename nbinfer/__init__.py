@@ -53,6 +53,8 @@ from nbinfer.model.support.supports import (
     unit_vector,
     upper,
 )
+from nbinfer.spelling import meant as _meant
+from nbinfer.spelling import nearest as _nearest
 from nbinfer.streaming import GeneratorAdapter, Minibatch, align_minibatches, generator
 from nbinfer.trace import HDF5, MultiTrace, SQLite, Text, Trace, TraceGroup, from_arviz, load, merge_traces, trace_cov
 from nbinfer.trace.passing import COMPUTED as _COMPUTED
@@ -275,10 +277,19 @@ def _compute_group(*args: Any, **options: Any) -> Any:
 _COMPUTING.append((_check_group, _compute_group))
 
 
+def _hint(name: str) -> str:
+    """Say where something is that is not here, or what may have been meant."""
+    families = importlib.import_module("nbinfer.distributions").__all__
+    near = _nearest(name, families)
+    if near is not None and near.replace("_", "") == name.lower().replace("_", ""):
+        return f" Families are modules: from nbinfer.distributions import {near}."
+    return _meant(name, __all__)
+
+
 def __getattr__(name: str) -> Any:
     """Import what else there is when asked for it: who samples fits nothing, and derives nothing anew."""
     if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{_hint(name)}")
     return getattr(importlib.import_module(f"nbinfer.{_ROOMS.get(name, 'variational')}"), name)
 
 

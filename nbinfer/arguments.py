@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.spelling import meant, shown
+
 #: What a count may be at most: more draws than any memory holds, and far from where int64 ends.
 MOST = 2**48
 
@@ -17,7 +19,7 @@ MOST = 2**48
 def flag(name: str, value: Any) -> bool:
     """Require True or False."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, got {_shown(value)}.")
+        raise TypeError(f"{name} must be True or False, got {shown(value)}.")
     return bool(value)
 
 
@@ -36,21 +38,22 @@ def words(name: str, value: Any) -> list[str]:
         return [str(value)]
     items = several(name, value, "a str or several of them")
     if not all(isinstance(item, str) for item in items):
-        raise TypeError(f"{name} must be a str or several of them, got {_shown(value)}.")
+        raise TypeError(f"{name} must be a str or several of them, got {shown(value)}.")
     return [str(item) for item in items]
 
 
 def several(name: str, value: Any, wanted: str = "a sequence") -> list[Any]:
     """Require a sequence of something; return a list."""
     if not isinstance(value, Iterable) or isinstance(value, str | bytes) or getattr(value, "shape", None) == ():
-        raise TypeError(f"{name} must be {wanted}, got {_shown(value)}.")
+        raise TypeError(f"{name} must be {wanted}, got {shown(value)}.")
     return list(value)
 
 
 def choice(name: str, value: Any, choices: Collection[str]) -> None:
     """Require one of several words."""
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"unknown {name} {_shown(value)}; choose {', '.join(map(repr, choices))}.")
+        near = meant(value, choices) if isinstance(value, str) else ""
+        raise ValueError(f"unknown {name} {shown(value)}; choose {', '.join(map(repr, choices))}.{near}")
 
 
 def numbers(name: str, value: Any) -> NDArray[np.float64]:
@@ -58,7 +61,7 @@ def numbers(name: str, value: Any) -> NDArray[np.float64]:
     try:
         return np.array(value, np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise TypeError(f"{name} must be numbers, got {_shown(value)}.") from None
+        raise TypeError(f"{name} must be numbers, got {shown(value)}.") from None
 
 
 def array(name: str, value: Any) -> NDArray[Any]:
@@ -66,13 +69,13 @@ def array(name: str, value: Any) -> NDArray[Any]:
     try:
         return np.asanyarray(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must be an array, got {_shown(value)}.") from None
+        raise TypeError(f"{name} must be an array, got {shown(value)}.") from None
 
 
 def between(name: str, value: Any, low: float, high: float) -> None:
     """Require a number in an open interval."""
     if not is_number(value) or not low < value < high:
-        raise ValueError(f"{name} must lie between {low:g} and {high:g}, got {_shown(value)}.")
+        raise ValueError(f"{name} must lie between {low:g} and {high:g}, got {shown(value)}.")
 
 
 def is_number(value: Any) -> bool:
@@ -83,19 +86,19 @@ def is_number(value: Any) -> bool:
 def positive(name: str, value: Any, finite: bool = True) -> None:
     """Require a positive number."""
     if not is_number(value) or not value > 0 or (finite and value == np.inf):
-        raise ValueError(f"{name} must be positive{' and finite' if finite else ''}, got {_shown(value)}.")
+        raise ValueError(f"{name} must be positive{' and finite' if finite else ''}, got {shown(value)}.")
 
 
 def from_zero(name: str, value: Any) -> None:
     """Require a finite number that is not negative."""
     if not is_number(value) or not 0 <= value < np.inf:
-        raise ValueError(f"{name} must be a finite number from 0 on, got {_shown(value)}.")
+        raise ValueError(f"{name} must be a finite number from 0 on, got {shown(value)}.")
 
 
 def count(name: str, value: Any, least: int, most: int) -> None:
     """Require an int within limits."""
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or not least <= value <= most:
-        raise ValueError(f"{name} must be an int from {least} to {most}, got {_shown(value)}.")
+        raise ValueError(f"{name} must be an int from {least} to {most}, got {shown(value)}.")
 
 
 def instance(name: str, value: Any, kinds: type | tuple[type, ...], wanted: str) -> Any:
@@ -108,17 +111,11 @@ def instance(name: str, value: Any, kinds: type | tuple[type, ...], wanted: str)
 def path_of(name: str, value: Any) -> Path:
     """Require the name of a file."""
     if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str) or not os.fspath(value):
-        raise TypeError(f"{name} must be the name of a file, a str or a PathLike, got {_shown(value)}.")
+        raise TypeError(f"{name} must be the name of a file, a str or a PathLike, got {shown(value)}.")
     return Path(value)
 
 
 def function(name: str, value: Any) -> None:
     """Require something that can be called."""
     if not callable(value):
-        raise TypeError(f"{name} must be a function, got {_shown(value)}.")
-
-
-def _shown(value: Any) -> str:
-    """Return what came in at most so many characters."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+        raise TypeError(f"{name} must be a function, got {shown(value)}.")

@@ -1,6 +1,7 @@
 """Exceptions and warnings of nbinfer."""
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -117,3 +118,11 @@ def unseen() -> Iterator[None]:
         raise
     except Exception:
         return
+
+
+def calls_above() -> int:
+    """Return the `stacklevel` of a warning, issued by the function that asks, that points at the user's line."""
+    depth, frame = 1, sys._getframe(1)
+    while frame.f_globals.get("__name__", "").partition(".")[0] == "nbinfer" and frame.f_back is not None:
+        depth, frame = depth + 1, frame.f_back
+    return depth

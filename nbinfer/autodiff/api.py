@@ -22,6 +22,7 @@ from nbinfer.autodiff.shortcut import MOST, Shortcut, shortcut
 from nbinfer.autodiff.store import find
 from nbinfer.compile.forks import cached_property
 from nbinfer.errors import unseen
+from nbinfer.spelling import public
 
 __all__ = ["check_grad", "value_and_grad"]
 
@@ -264,6 +265,7 @@ def warn(generated: Generated) -> None:
             warnings.warn_explicit(text, DerivativeWarning, note.file, note.line, registry=_SHOWN)
 
 
+@public
 def value_and_grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> ValueAndGrad:
     """Differentiate a function of numbers and arrays.
 
@@ -301,6 +303,7 @@ def value_and_grad(function: Callable[..., Any], argnums: int | Sequence[int] = 
     return ValueAndGrad(function, argnums)
 
 
+@public
 def check_grad(function: Callable[..., Any], x: Any, *data: Any) -> Check:
     """Compare the derived gradient of a function with finite differences.
 

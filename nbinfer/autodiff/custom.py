@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from nbinfer.autodiff.generated import python_function
 from nbinfer.compile import python_functions
+from nbinfer.spelling import public
 
 __all__ = ["custom_vjp"]
 
@@ -22,6 +23,7 @@ class CustomRule(NamedTuple):
 _REGISTRY: dict[Any, CustomRule] = {}
 
 
+@public
 def custom_vjp(partials: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give the derivative of a function of numbers, where the engine cannot derive it or you know better.
 

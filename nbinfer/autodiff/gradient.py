@@ -11,6 +11,7 @@ import numpy as np
 from nbinfer.autodiff.api import ValueAndGrad, value_and_grad
 from nbinfer.autodiff.entries import check_entries, named_entries
 from nbinfer.autodiff.errors import ADError
+from nbinfer.spelling import public
 
 
 class ValueAndGradByEntries(ValueAndGrad):
@@ -82,6 +83,7 @@ class Grad:
         return self._both.explain()
 
 
+@public
 def grad(
     function: Any, argnums: int | Sequence[int] = 0, *, wrt: str | Sequence[str] | None = None
 ) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from nbinfer.compile.numba_internals import is_error
 from nbinfer.compile.python_functions import python_function
+from nbinfer.spelling import meant
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _PLACES = re.compile(
@@ -25,6 +26,7 @@ _REMEDIES = (
     (r"<module 'scipy", "Compiled code knows nothing of SciPy: use nbinfer.vectormath, nbinfer.distributions or math."),
     (r"Untyped global name '(\w+)'.*<class 'function'>", "Decorate {0} with numba.njit."),
     (r"Untyped global name '(\w+)'", "Pass {0} as data, or make it a number, an array or a compiled function."),
+    (r"Invalid use of Module\(<module '([\w.]+)'", "{0} is a module; call a function of it, such as logpdf."),
     (r"NameError: name '(\w+)'|name '(\w+)' is not defined", "Define {0} before the model is used."),
     (r"Unknown attribute '(\w+)' of type (Parameters|Data|Gradients|Before_\w+)", "{1} has no field {0}; {fields}"),
     (
@@ -73,10 +75,13 @@ def readable(
     message : str or None
         Which function, where, why, and what to do; None if the error is not Numba's.
     """
-    if not is_error(error):
+    in_module = _lacking(error)
+    if not is_error(error) and in_module is None:
         return None
     text = _ANSI.sub("", str(error))
     places = [(m["path"] or m["file"], int(m["line"] or m["number"])) for m in _PLACES.finditer(text)]
+    if in_module is not None:
+        places, otherwise = _places_of_inference(error), in_module
     label, path, line = _locate(places, labelled)
     reason = _reason(text)
     where = f" ({path}, line {line})" if path else ""
@@ -108,11 +113,27 @@ def _inference(error: BaseException) -> list[tuple[str, int]]:
 
     It then stumbles over an attribute of None, and only the frames of its type inference know the line.
     """
+    return _places_of_inference(error) if _raised_in(error) == "npydecl.py" else []
+
+
+def _lacking(error: BaseException) -> str | None:
+    """Say what a module has that lacks what is asked of it, if that is what stops Numba; it knows no such error."""
+    if not isinstance(error, AttributeError) or _raised_in(error) != "context.py":
+        return None
+    known = [name for name in getattr(error.obj, "__dict__", {}) if not name.startswith("_")]
+    return f"Name something that {getattr(error.obj, '__name__', error.obj)} has.{meant(error.name, known)}"
+
+
+def _raised_in(error: BaseException) -> str:
+    """Return the name of the file that raised an exception."""
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return Path(files[-1]).name if files else ""
+
+
+def _places_of_inference(error: BaseException) -> list[tuple[str, int]]:
+    """Return the lines that type inference was at when it failed, innermost first."""
     found: list[tuple[str, int]] = []
-    frames = list(traceback.walk_tb(error.__traceback__))
-    if not frames or Path(frames[-1][0].f_code.co_filename).name != "npydecl.py":
-        return []
-    for frame, _ in frames:
+    for frame, _ in traceback.walk_tb(error.__traceback__):
         place = getattr(frame.f_locals.get("self"), "loc", None)
         if place is not None:
             found.insert(0, (place.filename, place.line))
@@ -172,5 +193,6 @@ def _remedy(reason: str, fields: Mapping[str, Sequence[str]]) -> str | None:
                 break
             groups = [g for g in match.groups() if g]
             names = fields.get(groups[1], ()) if len(groups) > 1 else ()
-            return remedy.format(*groups, fields=f"it has {', '.join(names) or 'none'}.")
+            near = meant(groups[0], names) if names else ""
+            return remedy.format(*groups, fields=f"it has {', '.join(names) or 'none'}.{near}")
     return None

@@ -5,10 +5,12 @@ from __future__ import annotations
 from io import BytesIO
 
 from nbinfer.arguments import instance
+from nbinfer.spelling import meant, public
 
 __all__ = ["get_data"]
 
 
+@public
 def get_data(filename: str) -> BytesIO:
     r"""Open a data file of the package.
 
@@ -38,5 +40,8 @@ def get_data(filename: str) -> BytesIO:
     files = {f.name: f for f in resources.files("nbinfer.datasets").iterdir() if f.name.endswith(".csv")}
     instance("filename", filename, str, "a str")
     if filename not in files:
-        raise ValueError(f"filename: there is no data file {filename!r}; choose one of {', '.join(sorted(files))}.")
+        near = meant(filename, files)
+        raise ValueError(
+            f"filename: there is no data file {filename!r}; choose one of {', '.join(sorted(files))}.{near}"
+        )
     return BytesIO(files[filename].read_bytes())

@@ -7,8 +7,10 @@ from numpy.typing import ArrayLike
 
 from nbinfer.arguments import numbers
 from nbinfer.diagnostics.measure import MIN_DRAWS
+from nbinfer.spelling import public
 
 
+@public
 def bfmi(energy: ArrayLike) -> np.ndarray:
     """Compute the estimated Bayesian fraction of missing information (E-BFMI) of each chain.
 

@@ -9,8 +9,10 @@ from numpy.typing import ArrayLike
 
 from nbinfer.arguments import between, choice
 from nbinfer.diagnostics.measure import MIN_DRAWS, as_chains, measure, plain
+from nbinfer.spelling import public
 
 
+@public
 def ess_bulk(x: ArrayLike) -> Any:
     """Compute the bulk effective sample size: how many independent draws the centre of the distribution is worth.
 
@@ -31,6 +33,7 @@ def ess_bulk(x: ArrayLike) -> Any:
     return plain(measure(x)["ess_bulk"])
 
 
+@public
 def ess_tail(x: ArrayLike) -> Any:
     """Compute the tail effective sample size: the smaller of those of the 5 % and the 95 % quantile.
 
@@ -48,6 +51,7 @@ def ess_tail(x: ArrayLike) -> Any:
     return plain(measure(x)["ess_tail"])
 
 
+@public
 def ess_mean(x: ArrayLike) -> Any:
     """Compute the effective sample size for the mean, without rank normalisation.
 
@@ -64,6 +68,7 @@ def ess_mean(x: ArrayLike) -> Any:
     return plain(measure(x, brief=True)["ess_mean"])
 
 
+@public
 def ess_quantile(x: ArrayLike, p: float) -> Any:
     """Compute the effective sample size for a quantile.
 
@@ -88,6 +93,7 @@ def ess_quantile(x: ArrayLike, p: float) -> Any:
     return plain(_where_finite(draws, measure(below, brief=True)["ess_mean"]))
 
 
+@public
 def mcse_mean(x: ArrayLike) -> Any:
     """Compute the Monte Carlo standard error of the mean.
 
@@ -105,6 +111,7 @@ def mcse_mean(x: ArrayLike) -> Any:
     return plain(np.asarray(records["sd"] / np.sqrt(records["ess_mean"])))
 
 
+@public
 def mcse_sd(x: ArrayLike, method: Literal["delta", "posterior"] = "delta") -> Any:
     """Compute the Monte Carlo standard error of the standard deviation.
 
@@ -137,6 +144,7 @@ def mcse_sd(x: ArrayLike, method: Literal["delta", "posterior"] = "delta") -> An
     return plain(_where_finite(draws, np.asarray(mcse)))
 
 
+@public
 def mcse_quantile(x: ArrayLike, p: float) -> Any:
     """Compute the Monte Carlo standard error of a quantile.
 

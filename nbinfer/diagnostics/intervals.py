@@ -7,8 +7,10 @@ from numpy.typing import ArrayLike
 
 from nbinfer.arguments import between
 from nbinfer.diagnostics.measure import measure
+from nbinfer.spelling import public
 
 
+@public
 def hdi(x: ArrayLike, prob: float = 0.95) -> np.ndarray:
     """Compute the shortest interval that holds a fraction `prob` of the draws of all chains.
 

@@ -26,6 +26,7 @@ from nbinfer.diagnostics.problem import Kind, Problem, plural
 from nbinfer.diagnostics.quantities import Measured, Run, cut_note, join, measure_run, read, spaced_note
 from nbinfer.diagnostics.remedy import Remedy
 from nbinfer.errors import ConvergenceWarning, unseen
+from nbinfer.spelling import public
 
 #: Draws of a chain that a verdict rests on: sorting them all would take several times as long as to make them, and more
 #: memory than a run to a file has.
@@ -85,6 +86,7 @@ class Report:
                 warnings.warn(problem.message, ConvergenceWarning, stacklevel=stacklevel + 1)
 
 
+@public
 def check(
     trace: Any,
     *,

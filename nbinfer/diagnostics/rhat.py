@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nbinfer.diagnostics.measure import measure, plain
+from nbinfer.spelling import public
 
 
+@public
 def rhat(x: ArrayLike) -> Any:
     """Compute the rank-normalised split R-hat.
 

@@ -13,10 +13,12 @@ from nbinfer.arguments import between, choice, words
 from nbinfer.diagnostics.measure import Measure
 from nbinfer.diagnostics.quantities import along, cut_note, labels, measure_run, read
 from nbinfer.diagnostics.rhat import largest_rhat
+from nbinfer.spelling import meant, public
 
 _KINDS = ("all", "stats", "diagnostics")
 
 
+@public
 class Summary:
     """Statistics and diagnostics of quantities, one row each.
 
@@ -145,6 +147,7 @@ class Summary:
         return "\n".join(lines)
 
 
+@public
 def summary(
     trace: Any,
     var_names: str | Sequence[str] | None = None,
@@ -202,8 +205,8 @@ def summary(
     names = list(run.posterior) if var_names is None else words("var_names", var_names)
     unknown = [name for name in names if name not in run.posterior]
     if unknown:
-        wanted, known = ", ".join(map(repr, unknown)), ", ".join(run.posterior)
-        raise ValueError(f"var_names has unknown {wanted}; the trace has {known or 'no variables'}.")
+        wanted, known = ", ".join(map(repr, unknown)), ", ".join(run.posterior) or "no variables"
+        raise ValueError(f"var_names has unknown {wanted}; the trace has {known}.{meant(unknown[0], run.posterior)}")
 
     measured = measure_run(run, names, prob, getattr(getattr(trace, "report", None), "measured", None))
     parts = [m.records.reshape(-1) for m in measured.values()]

@@ -10,6 +10,8 @@ they have a closed form. ``random`` takes a NumPy Generator first. ``check`` rai
 import importlib
 from typing import Any
 
+from nbinfer.spelling import meant
+
 __all__ = [
     "ar",
     "asymmetric_laplace",
@@ -76,7 +78,7 @@ _COMBINATORS = ("censored", "mixture", "truncated")
 def __getattr__(name: str) -> Any:
     """Import a family when it is first named: all of them take more than 20 ms."""
     if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{meant(name, __all__)}")
     if name in _COMBINATORS:
         return getattr(importlib.import_module(f"{__name__}.combinators"), name)
     return importlib.import_module(f"{__name__}.{name}")

@@ -7,7 +7,9 @@ raises, the check that compiled draws make before they draw, and the names in me
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,6 +91,26 @@ SIMPLEX = Condition("probabilities that sum to 1 along the last axis", _is_simpl
 ORDERED = Condition("finite and increasing along the last axis", _is_increasing, core=1)
 
 
+class FamilyModule(ModuleType):
+    """What the module of a family is, so that ``normal(0.0, 1.0)`` can say what to write instead."""
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """Refuse to be called.
+
+        Raises
+        ------
+        TypeError
+            Always; with the functions that there are.
+        """
+        name = self.__name__.removeprefix(f"{__package__}.")
+        calls = [
+            f"{name}.{part}({', '.join(inspect.signature(getattr(self, part)).parameters)})"
+            for part in ("logpdf", "logpmf", "random")
+            if hasattr(self, part)
+        ]
+        raise TypeError(f"{name} is a module, which cannot be called; write {' or '.join(calls)}.")
+
+
 class Check:
     """The parameters of a family: called with them, it raises if one is not what it must be.
 
@@ -119,6 +141,9 @@ class Check:
         ]
         named = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in parameters]
         self.__signature__ = inspect.Signature(named)
+        module = sys.modules.get(f"{__package__}.{family}")
+        if type(module) is ModuleType:
+            module.__class__ = FamilyModule
 
     def also(self, wanted: str, test: Callable[..., Any], names: Sequence[str] = ()) -> Check:
         """Add a condition on parameters, by default those that the arguments of `test` name; `wanted` says it all."""

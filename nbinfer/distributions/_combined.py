@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from types import ModuleType
 from typing import Any
 
 from nbinfer.compile.forks import cached_property
-from nbinfer.distributions._check import Check, Condition
+from nbinfer.distributions._check import Check, Condition, FamilyModule
 from nbinfer.distributions._function import Density, Generator
 
 #: Names of parameters, a test of them, and what to say where it fails.
 Test = tuple[tuple[str, ...], Callable[..., Any], str]
 
 
-class Family(ModuleType):
+class Family(FamilyModule):
     """A family of distributions; compiled code and models know modules, so that it is one.
 
     Parameters

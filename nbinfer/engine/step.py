@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from nbinfer.compile import Entry
 from nbinfer.engine.state import Memory, State
+from nbinfer.spelling import public
 
 
 class Competence(enum.IntEnum):
@@ -158,6 +159,7 @@ def fill_conditionals(table: NDArray[np.int64], around: Around, site: Site) -> N
 STEPPER: list[Callable[..., Any]] = []
 
 
+@public
 @dataclass(frozen=True)
 class StepMethod:  # numpydoc ignore=PR02
     """Base of the step methods.

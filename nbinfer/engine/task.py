@@ -15,7 +15,7 @@ import threading
 import warnings
 from typing import Any, Generic, TypeVar
 
-from nbinfer.errors import unseen
+from nbinfer.errors import calls_above, unseen
 
 _POLL = 0.05  # seconds between two looks at what there is to say
 _LEVELS = 3
@@ -52,11 +52,6 @@ class Task(Generic[Result]):
 
     A subclass says what the work is, how it is stopped, and what it is worth if nobody waits for its end.
 
-    Parameters
-    ----------
-    depth : int
-        Where warnings point: 1 at the line that makes the task, 2 at the caller of its function, and so on.
-
     Attributes
     ----------
     result : object or None
@@ -67,14 +62,14 @@ class Task(Generic[Result]):
         Whether nobody waits any more.
     """
 
-    def __init__(self, depth: int) -> None:
+    def __init__(self) -> None:
         self.result: Result | None = None
         self.error: BaseException | None = None
         self.left = False
         self._done = self._asked = False
         self._messages: list[tuple[str, type[Warning]]] = []
         self._said = 0
-        self._place = _place(depth + 1)
+        self._place = _place()
         self._wake = threading.Lock()
         self._wake.acquire()
         context = contextvars.copy_context()  # np.errstate is one
@@ -162,11 +157,9 @@ class Task(Generic[Result]):
                 self.stop()
 
 
-def _place(depth: int) -> tuple[str, int, str, dict[Any, Any]]:
-    """Return what `warnings.warn` finds out about a line so many calls up."""
-    frame = sys._getframe(1)
-    while depth and frame.f_back is not None:
-        frame, depth = frame.f_back, depth - 1
+def _place() -> tuple[str, int, str, dict[Any, Any]]:
+    """Return what `warnings.warn` finds out about the user's line."""
+    frame = sys._getframe(calls_above() - 1)
     names = frame.f_globals
     registry = names.setdefault("__warningregistry__", {})
     return frame.f_code.co_filename, frame.f_lineno, names.get("__name__", "<string>"), registry

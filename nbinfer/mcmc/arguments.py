@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -11,8 +11,9 @@ import numpy as np
 
 from nbinfer.arguments import MOST, is_number
 from nbinfer.engine.driver import available_cores
-from nbinfer.model import Model, default_model
+from nbinfer.model import Model
 from nbinfer.model.default import the_model
+from nbinfer.spelling import meant
 from nbinfer.trace.backend import Backend, Memory
 from nbinfer.trace.disk import HDF5, SUFFIXES
 from nbinfer.trace.records import Handed, SQLite, Text
@@ -20,19 +21,17 @@ from nbinfer.trace.records import Handed, SQLite, Text
 #: Iterations of warm-up, at most where it ends as soon as it may.
 MOST_TUNE = 1000
 
-#: How names of files end that mean `HDF5`.
-
 #: Back ends that have names; they write to a file, or a folder, called "mcmc" where the process is.
 NAMED: Mapping[str, type[Backend]] = {"text": Text, "sqlite": SQLite, "hdf5": HDF5}
 
 
-def model_and_draws(model: Any, draws: Any) -> tuple[Model, Any]:
-    """Return the model, which may be left out, and the number of draws, which may stand in its place."""
-    if isinstance(model, int | np.integer) and not isinstance(model, bool):
-        model, draws = default_model(), model
-    model = the_model(model)
-    model.definition.needs_all_data()
-    return model, draws
+def ready(model: Any, steps: Iterable[Any] = ()) -> Model:
+    """Return the model of a run; if none is given, that of a step that knows its own, or of the ``with`` block."""
+    if model is None:
+        model = next((of for of in (getattr(step, "model", None) for step in steps) if of is not None), None)
+    chosen = the_model(model)
+    chosen.definition.needs_all_data()
+    return chosen
 
 
 def is_whole(value: Any) -> bool:
@@ -65,8 +64,15 @@ class WarmUp(NamedTuple):
     auto: bool
 
 
+def is_tune(value: Any) -> bool:
+    """Tell whether a value can be meant for `tune`."""
+    return is_number(value) or (isinstance(value, str) and value == "auto")
+
+
 def warm_up(tune: Any) -> WarmUp:
-    """Return what `tune` asks for: a number of iterations, or as many as it takes."""
+    """Return what `tune` asks for: a number of iterations, or as many as it takes; None is the default."""
+    if tune is None:
+        return WarmUp(MOST_TUNE, False)
     if isinstance(tune, str):
         if tune != "auto":
             raise ValueError(f"tune must be a number of iterations or 'auto', got {tune!r}.")
@@ -117,21 +123,6 @@ def limits_for(max_seconds: Any, max_evals: Any) -> Limits:
     return Limits(max_seconds, max_evals)
 
 
-def options_for(nuts_kwargs: Any, step_kwargs: Any) -> dict[str, dict[str, Any]]:
-    """Return what the user sets on steps that are assigned automatically."""
-    if nuts_kwargs is not None and step_kwargs is not None:
-        raise ValueError("pass nuts_kwargs or step_kwargs, not both.")
-    given = {"nuts": nuts_kwargs} if nuts_kwargs is not None else step_kwargs if step_kwargs is not None else {}
-    name = "nuts_kwargs" if nuts_kwargs is not None else "step_kwargs"
-    if not isinstance(given, Mapping):
-        raise TypeError(f"{name} must be a mapping, got {type(given).__name__}.")
-    for key, value in given.items():
-        if not isinstance(value, Mapping):
-            what = name if nuts_kwargs is not None else f"step_kwargs[{key!r}]"
-            raise TypeError(f"{what} must be a mapping, got {type(value).__name__}.")
-    return {key: dict(value) for key, value in given.items()}
-
-
 def destination(model: Model, trace: Any) -> tuple[Backend, set[str] | None]:
     """Return the back end that `trace` means, and the names that it keeps; None for all."""
     backend = _backend(trace) or Memory(_names(trace))
@@ -173,7 +164,8 @@ def _names(
     if trace is None:
         return None
     if isinstance(trace, str) or not isinstance(trace, Sequence) or not all(isinstance(n, str) for n in trace):
-        raise TypeError(f"trace must be a list of names to keep{also}, got {trace!r}.")
+        near = meant(trace, NAMED) if isinstance(trace, str) and also else ""
+        raise TypeError(f"trace must be a list of names to keep{also}, got {trace!r}.{near}")
     return list(trace)
 
 
@@ -184,5 +176,6 @@ def _known(model: Model, names: list[str] | None) -> set[str] | None:
     known = [*model.parameters, *model.derived]
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise ValueError(f"trace names {unknown[0]!r}, which the model lacks; it has {', '.join(known)}.")
+        near = meant(unknown[0], known)
+        raise ValueError(f"trace names {unknown[0]!r}, which the model lacks; it has {', '.join(known)}.{near}")
     return set(names)

@@ -13,6 +13,7 @@ from nbinfer.mcmc.hamiltonian.hmc import HamiltonianMC
 from nbinfer.mcmc.hamiltonian.nuts import NUTS
 from nbinfer.mcmc.walks.metropolis import Metropolis
 from nbinfer.mcmc.walks.slice import Slice
+from nbinfer.spelling import meant, no_option, public
 
 Options: TypeAlias = Mapping[str, Mapping[str, Any]]
 
@@ -28,6 +29,7 @@ AUTOMATIC: tuple[type[StepMethod], ...] = (
 )
 
 
+@public
 @dataclasses.dataclass(frozen=True)
 class CompoundStep:  # numpydoc ignore=PR02
     """Several step methods that are applied one after the other in each draw.
@@ -51,6 +53,13 @@ class CompoundStep:  # numpydoc ignore=PR02
     def on(self, model: Any = None, **options: Any) -> Any:
         """Put these methods to work on one chain of a model, see `StepMethod.on`."""
         return STEPPER[0](self, model, **options)
+
+
+def is_step(value: Any) -> bool:
+    """Tell whether a value is a step method, or several."""
+    if isinstance(value, list | tuple):
+        return bool(value) and all(map(is_step, value))
+    return isinstance(value, StepMethod | CompoundStep) or (isinstance(value, type) and issubclass(value, StepMethod))
 
 
 def listed(step: Any, name: str = "step") -> list[StepMethod]:
@@ -122,7 +131,10 @@ def assign(
         if name not in used:
             found = ", ".join(sorted(used)) or "none"
             hint = "set them on the steps that you pass" if given else f"there is {found}"
-            raise ValueError(f"options for {name!r} fit no step that is assigned automatically in this run; {hint}.")
+            raise ValueError(
+                f"options for {name!r} fit no step that is assigned automatically in this run; {hint}."
+                f"{meant(name, used)}"
+            )
     return assigned + rest
 
 
@@ -150,7 +162,10 @@ def _named(model: Any, method: StepMethod, taken: dict[str, StepMethod], has_gra
                 f"vars of {label} must be the name of a variable or several names, got {name!r} among them."
             )
         if name not in model.parameters:
-            raise ValueError(f"{label}: {name!r} is no variable of the model; it has {', '.join(model.parameters)}.")
+            raise ValueError(
+                f"{label}: {name!r} is no variable of the model; it has {', '.join(model.parameters)}."
+                f"{meant(name, model.parameters)}"
+            )
         if taken.get(name) is method:
             raise ValueError(f"{label} names {name!r} twice; once will do.")
         if name in taken:
@@ -202,15 +217,11 @@ def _automatic(
 
 def _configured(method: type[StepMethod], options: Mapping[str, Any]) -> StepMethod:
     """Make a step of the options that a user gives by its name."""
-    from difflib import get_close_matches
-
     label = method.__name__
     known = [field.name for field in dataclasses.fields(method) if field.init]
     for name in options:
         if name not in known:
-            close = get_close_matches(str(name), known, n=1)
-            hint = f" (did you mean {close[0]!r}?)" if close else f"; it has {', '.join(known)}"
-            raise TypeError(f"{label} has no option {name!r}{hint}.")
+            raise no_option(label, name, known)
     if options.get("vars") is not None:
         raise ValueError(
             f"vars in the options of {label} would leave variables without a step; pass step={label}(vars=...)."

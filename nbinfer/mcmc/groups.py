@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from nbinfer.arguments import choice, words
-from nbinfer.errors import NbinferWarning
+from nbinfer.errors import NbinferWarning, calls_above
 from nbinfer.model import Model
 from nbinfer.trace import Trace
 from nbinfer.trace.names import listed
@@ -57,7 +57,7 @@ def with_groups(trace: Trace, model: Model, kinds: Collection[str], **options: A
         try:
             trace.add_group(COMPUTING[0][1](kind, trace, model, **options), overwrite=True)
         except KeyboardInterrupt:
-            warnings.warn(f"interrupted: the trace has no group {kind!r}.", NbinferWarning, stacklevel=3)
+            warnings.warn(f"interrupted: the trace has no group {kind!r}.", NbinferWarning, calls_above())
             break
         except Exception as error:
             error.trace = trace  # type: ignore[attr-defined]

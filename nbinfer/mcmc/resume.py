@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
-from nbinfer.arguments import flag, path_of
+from nbinfer.arguments import flag, is_number, path_of
 from nbinfer.engine.chains import display_of_chains
 from nbinfer.engine.recipe import check_model, is_of_fit
 from nbinfer.engine.task import finished
@@ -16,11 +17,17 @@ from nbinfer.mcmc.assign import listed
 from nbinfer.mcmc.recipe import read_recipe, steps_of
 from nbinfer.mcmc.resuming import Resuming, counted_in
 from nbinfer.mcmc.running import Running
-from nbinfer.model.default import the_model
+from nbinfer.model.default import is_model, the_model
+from nbinfer.spelling import public_by_kind
 from nbinfer.trace.disk import HDF5Store
 from nbinfer.trace.store import Store
 
 
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str | os.PathLike | Store)
+
+
+@public_by_kind(model=is_model, path=_is_path, draws=is_number)
 def resume(
     path: Any,
     model: Any = None,
@@ -43,7 +50,8 @@ def resume(
     path : str or PathLike
         The file that the run, or the `checkpoint` of the fit, writes to.
     model : Model, optional
-        That of the run: a file keeps no code. Default: the model of the enclosing ``with`` block.
+        That of the run: a file keeps no code. It may stand before the path. Default: the model of the enclosing
+        ``with`` block.
     draws : int, optional
         Draws kept per chain, those that are there included. Default: as many as were planned; not fewer.
     n : int, optional

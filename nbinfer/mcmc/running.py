@@ -47,7 +47,7 @@ class Running(Task[Trace]):
         executor: Executor | None = None,
         before: Trace | None = None,
     ) -> None:
-        super().__init__(depth=2)
+        super().__init__()
         self._sampling, self._cores, self._display, self._limits = sampling, cores, display, limits
         self._executor, self._before = executor, before
         self._begin = time.perf_counter()

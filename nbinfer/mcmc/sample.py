@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nbinfer.arguments import flag
+from nbinfer.arguments import flag, is_number
 from nbinfer.engine.chains import display_of_chains
 from nbinfer.engine.task import finished
 from nbinfer.engine.team import work
@@ -14,18 +14,21 @@ from nbinfer.mcmc.arguments import (
     check_count,
     cores_for,
     destination,
+    is_tune,
     limits_for,
-    model_and_draws,
-    options_for,
+    ready,
     warm_up,
 )
-from nbinfer.mcmc.assign import assign, listed, separated
+from nbinfer.mcmc.assign import assign, is_step, listed, separated
 from nbinfer.mcmc.going_on import going_on, later
 from nbinfer.mcmc.groups import checked_groups, with_groups
 from nbinfer.mcmc.hamiltonian.init import check_scope, checked, initial_metric, initialised
+from nbinfer.mcmc.options import options_for, with_named
 from nbinfer.mcmc.running import Running
 from nbinfer.mcmc.sampling import Sampling
+from nbinfer.model.default import is_model
 from nbinfer.random import seed_sequences
+from nbinfer.spelling import public_by_kind
 from nbinfer.trace import Trace
 from nbinfer.trace.backend import Backend
 
@@ -33,12 +36,13 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
 
+@public_by_kind(model=is_model, draws=is_number, tune=is_tune, step=is_step)
 def sample(
     model: Any = None,
     draws: int = 1000,
-    tune: int | str = 1000,
+    tune: int | str | None = 1000,
     *,
-    chains: int = 4,
+    chains: int | None = 4,
     cores: int | None = None,
     step: Any = None,
     init: str = "auto",
@@ -56,21 +60,23 @@ def sample(
     max_evals: int | None = None,
     executor: Executor | None = None,
     groups: str | Sequence[str] | None = None,
+    **options: Any,
 ) -> Trace:
     """Draw from the posterior of a model.
 
     Parameters
     ----------
     model : Model, optional
-        Default: the model of the enclosing ``with`` block. An int in this place means `draws`.
+        Default: that of a step which has one, or of the enclosing ``with`` block. Without their names, model, draws,
+        tune and step may stand in any order, ``sample(500, nb.Slice())``, as long as draws come before tune.
     draws : int
         Draws kept per chain.
-    tune : int or 'auto'
-        Iterations of warm-up per chain, which come on top. With 'auto' a chain ends it once metric and step size have
-        settled, or after 1000; `trace.tune_done` tells when. That is for NUTS or HamiltonianMC alone, with a metric
-        that is learnt in warm-up; whatever else there is takes 1000, and so does init='map' or 'nuts'.
-    chains : int
-        Number of independent chains.
+    tune : int, 'auto' or None
+        Iterations of warm-up per chain, which come on top. None is 1000. With 'auto' a chain ends it once metric and
+        step size have settled, or after 1000; `trace.tune_done` tells when. That is for NUTS or HamiltonianMC alone,
+        with a metric that is learnt in warm-up; whatever else there is takes 1000, and so does init='map' or 'nuts'.
+    chains : int or None
+        Number of independent chains. None is 4.
     cores : int, optional
         Chains that run at the same time. Default: as many as there are chains and cores. No result depends on it.
     step : step method or sequence of step methods, optional
@@ -88,8 +94,9 @@ def sample(
         Draws of the run that init='nuts' makes first; iterations of a fit at most.
     start : mapping or sequence of mappings, optional
         Constrained values by name, for all chains or one mapping per chain. Of what is missing, coordinates come from
-        the initial point, discrete values from all over their support. From a given start nothing climbs; it is not
-        jittered, but coordinates that are missing are where the density is zero.
+        the initial point, discrete values from all over their support. It takes the place of what `init` begins at,
+        whose metric holds all the same. From a given start nothing climbs; it is not jittered, but coordinates that are
+        missing are where the density is zero.
     trace : sequence of str, str, PathLike, back end, object or Trace, optional
         Names of the parameters and derived quantities to keep; default: all. Or where draws go: the name of a file
         ending in .nc, .h5 or .hdf5, 'text', 'sqlite', an `HDF5`, `Text` or `SQLite`, which have names as well, or an
@@ -124,6 +131,9 @@ def sample(
     groups : str or sequence of str, optional
         What to compute of the draws at once, beside them in ``trace.groups``: 'log_likelihood', 'log_prior',
         'posterior_predictive'. What a model does not have is refused before the run.
+    **options : object
+        Options of the steps that are assigned automatically, ``target_accept=0.9``; or of one of them by its
+        lower-case name, ``nuts={'target_accept': 0.9}``, as it must be where two have an option of that name.
 
     Returns
     -------
@@ -170,19 +180,20 @@ def sample(
     >>> trace["x"].shape
     (4, 500)
     """
-    model, draws = model_and_draws(model, draws)
+    given = listed(step)  # once: an iterator is empty afterwards
+    model = ready(model, given)
     check_count("draws", draws, 1)
     most, auto = warm_up(tune)
+    chains = 4 if chains is None else chains
     check_count("chains", chains, 1)
     check_count("chain_idx", chain_idx, 0)
     check_count("n_init", n_init, 2)
     flag("progressbar", progressbar)
     flag("discard_tuned_samples", discard_tuned_samples)
     cores = cores_for(cores, njobs, chains)
-    options = options_for(nuts_kwargs, step_kwargs)
     init = checked(init)
-    given = listed(step)  # once: an iterator is empty afterwards
     check_scope(init, model, given)
+    settings = with_named(options_for(nuts_kwargs, step_kwargs), options, model, given, sample)
     limits = limits_for(max_seconds, max_evals)
     if executor is not None:
         from nbinfer.engine.elsewhere import check_executor
@@ -197,9 +208,9 @@ def sample(
     backend, kept = destination(model, trace)
     kinds = checked_groups(groups, model, kept)
 
-    assign(model, given, options)  # what is wrong with steps shows before an initialiser runs
+    assign(model, given, settings)  # what is wrong with steps shows before an initialiser runs
     initial = initialised(init, model, sequences, numbers, n_init, progressbar, start)
-    assigned = separated(assign(model, given, options, {"nuts": initial_metric(initial, options.get("nuts", {}))}))
+    assigned = separated(assign(model, given, settings, {"nuts": initial_metric(initial, settings.get("nuts", {}))}))
     sampling = Sampling(
         model, assigned, draws=draws, tune=most, numbers=numbers, sequences=sequences, jitter=initial.jitter,
         climb=initial.climb, start=initial.start if start is None else start, kept=kept, discard=discard_tuned_samples,

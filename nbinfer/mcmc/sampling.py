@@ -21,7 +21,7 @@ from nbinfer.engine.jobs import Words
 from nbinfer.engine.recipe import NOTE, entropy_of, with_versions
 from nbinfer.engine.starts import starting_points
 from nbinfer.engine.step import StepMethod, site_of
-from nbinfer.errors import SamplingError, unseen
+from nbinfer.errors import SamplingError, calls_above, unseen
 from nbinfer.mcmc.metric.reading import metrics_of
 from nbinfer.mcmc.recipe import Assigned, Run, recipe_of
 from nbinfer.model import Model
@@ -286,7 +286,7 @@ class Sampling:
 def _warn_of_gradient(bound: Any) -> None:
     for message, category in gradient_warnings(bound):
         with unseen():
-            warnings.warn(message, category, stacklevel=4)
+            warnings.warn(message, category, stacklevel=calls_above())
 
 
 def divergence_error(trace: Trace) -> SamplingError | None:

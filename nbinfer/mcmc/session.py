@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.arguments import mapping
+from nbinfer.arguments import is_number, mapping
 from nbinfer.engine.driver import run_here
 from nbinfer.engine.step import STEPPER
 from nbinfer.errors import SamplingError
-from nbinfer.mcmc.arguments import check_count, kept_names, model_and_draws, warm_up
-from nbinfer.mcmc.assign import assign, separated
+from nbinfer.mcmc.arguments import check_count, kept_names, ready, warm_up
+from nbinfer.mcmc.assign import assign, is_step, listed, separated
 from nbinfer.mcmc.sampling import Sampling
+from nbinfer.model.default import is_model
 from nbinfer.random import seed_sequences
+from nbinfer.spelling import public, public_by_kind
 from nbinfer.trace import Trace
 
 #: Warm-up of a stepper lasts until it is told to end.
@@ -32,13 +34,14 @@ def _advance(sampling: Sampling, until: int) -> None:
         raise SamplingError(f"stopped at the first divergence, as on_error='raise' asks, near {point}.")
 
 
+@public_by_kind(model=is_model, draws=is_number, step=is_step)
 def iter_sample(
     draws: int,
     step: Any = None,
     start: Mapping[str, Any] | None = None,
     trace: Sequence[str] | None = None,
     chain: int = 0,
-    tune: int | str = 1000,
+    tune: int | str | None = 1000,
     model: Any = None,
     random_seed: Any = None,
 ) -> Iterator[Trace]:
@@ -56,10 +59,11 @@ def iter_sample(
         Names of the parameters and derived quantities to keep. Default: all.
     chain : int
         Number of the chain. The draws are those of this chain in a call of `sample` with the same seed.
-    tune : int or 'auto'
-        Iterations of warm-up before the first draw; 'auto' is 1000 here.
+    tune : int, 'auto' or None
+        Iterations of warm-up before the first draw; 'auto' and None are 1000 here.
     model : Model, optional
-        Default: the model of the enclosing ``with`` block.
+        Default: that of a step which has one, or of the enclosing ``with`` block. Without their names, model, draws and
+        step may stand in any order.
     random_seed : None, int, SeedSequence or Generator
         As in `sample`.
 
@@ -83,11 +87,12 @@ def iter_sample(
     >>> len(trace) < 100
     True
     """
-    model, draws = model_and_draws(model, draws)
+    given = listed(step)
+    model = ready(model, given)
     check_count("draws", draws, 1)
     tune = warm_up(tune).tune
     check_count("chain", chain, 0)
-    assigned = separated(assign(model, step))
+    assigned = separated(assign(model, given))
     if any(method.population for method, _ in assigned):
         raise ValueError("iter_sample draws one chain, and this step needs several; use sample.")
     sampling = Sampling(
@@ -112,6 +117,7 @@ def iter_sample(
         yield sampling.trace(time.perf_counter() - begun)[:draw]
 
 
+@public
 class Stepper:
     """A step method, or several, at work on one chain of a model; made by ``method.on(model)``.
 
@@ -148,7 +154,7 @@ class Stepper:
         tune: int | str = 1000,
         random_seed: Any = None,
     ) -> None:
-        self.model, _ = model_and_draws(model, 1)
+        self.model = ready(model)
         tune = warm_up(tune).tune
         assigned = separated(assign(self.model, step))
         if any(method.population for method, _ in assigned):

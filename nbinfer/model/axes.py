@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nbinfer.arguments import mapping, several, words
 from nbinfer.errors import ModelError
+from nbinfer.spelling import meant
 
 #: Lengths by name; None for one that is not known, and for a shape that is not.
 Shapes = Mapping[str, tuple[int | None, ...] | None]
@@ -88,7 +89,12 @@ class Axes(NamedTuple):
                 if length is not None:
                     expected, who = known.setdefault(axis, (length, f"{name!r} has {length}"))
                     if length != expected:
-                        raise ModelError(f"axis {axis!r} must have one length: {who} along it, {name!r} has {length}")
+                        hint = ""
+                        if axis in self.coords:
+                            hint = f"; pass as many labels, or leave coords[{axis!r}] out if the length is to change"
+                        raise ModelError(
+                            f"axis {axis!r} must have one length: {who} along it, {name!r} has {length}{hint}"
+                        )
 
     def of(self, names: Iterable[str]) -> Axes:
         """Return what concerns some variables."""
@@ -180,10 +186,8 @@ def _check_axis(name: str, axis: str, axes: tuple[str, ...], known: list[str]) -
 
 
 def _listed(name: str, known: list[str]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(str(name), known, n=1)
-    return (_quoted(known) or "none") + (f". Did you mean {close[0]!r}?" if close else "")
+    near = meant(name, known)
+    return (_quoted(known) or "none") + (f".{near}" if near else "")
 
 
 def _quoted(names: Iterable[str]) -> str:

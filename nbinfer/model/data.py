@@ -11,6 +11,7 @@ import numpy as np
 
 from nbinfer.compile import address_of
 from nbinfer.errors import ModelError, StreamingError
+from nbinfer.spelling import meant
 from nbinfer.streaming import Feed, GeneratorAdapter, GeneratorData
 
 _KINDS = {"b": "bool", "i": "int64", "u": "int64", "f": "float64"}
@@ -234,7 +235,7 @@ def convert_all(data: Any, allow_nan: Collection[str]) -> dict[str, Datum]:
         check_name(name, "the data name")
     unknown = sorted(set(allow_nan) - set(data))
     if unknown:
-        raise ModelError(f"allow_nan names no data: {unknown}; data are {sorted(data)}")
+        raise ModelError(f"allow_nan names no data: {unknown}; data are {sorted(data)}.{meant(unknown[0], data)}")
     return {name: convert(name, value, name in allow_nan) for name, value in data.items()}
 
 
@@ -242,7 +243,7 @@ def replace(old: Mapping[str, Datum], new: Mapping[str, Any], allow_nan: Collect
     """Exchange some entries for others of the same type; new shapes are welcome."""
     unknown = sorted(set(new) - set(old))
     if unknown:
-        raise ModelError(f"set_data got unknown names {unknown}; data are {sorted(old)}")
+        raise ModelError(f"set_data got unknown names {unknown}; data are {sorted(old)}.{meant(unknown[0], old)}")
     result = dict(old)
     for name, value in new.items():
         datum = convert(name, value, name in allow_nan)

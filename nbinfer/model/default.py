@@ -45,6 +45,11 @@ def default_model(argument: str = "model") -> Model:
     return stack[-1]  # type: ignore[no-any-return]
 
 
+def is_model(value: Any) -> bool:
+    """Tell whether a value is a model."""
+    return isinstance(value, Default)
+
+
 def the_model(model: Any, argument: str = "model") -> Model:
     """Return the model, or that of the enclosing ``with`` block if none is given."""
     if model is None:

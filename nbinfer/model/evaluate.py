@@ -15,7 +15,8 @@ from nbinfer.compile.forks import hold_at_forks
 from nbinfer.compile.in_python import in_python
 from nbinfer.compile.pool import turn
 from nbinfer.compile.python_functions import python_function
-from nbinfer.errors import ModelError, NbinferWarning
+from nbinfer.errors import ModelError, NbinferWarning, calls_above
+from nbinfer.spelling import meant
 
 _LOCK = hold_at_forks(threading.RLock())
 
@@ -49,7 +50,8 @@ def call(function: Any, *args: Any) -> Any:
         raise_if_written(error)
         fields = getattr(getattr(error, "obj", None), "_fields", ())
         if isinstance(error, AttributeError) and fields:
-            error.add_note(f"{type(error.obj).__name__} has {', '.join(fields)}")
+            near = meant(error.name, fields)
+            error.add_note(f"{type(error.obj).__name__} has {', '.join(fields)}{f'.{near}' if near else ''}")
         raise
 
 
@@ -100,7 +102,7 @@ def _warn_of_broadcast(name: str, shape: tuple[int, ...], known: Mapping[str, tu
                     f"shape {known[a]} was broadcast against {b!r} of shape {known[b]}; if that is not meant, use "
                     f"{a}.ravel()",
                     NbinferWarning,
-                    stacklevel=2,
+                    stacklevel=calls_above(),
                 )
                 return
 

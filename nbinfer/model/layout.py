@@ -16,6 +16,7 @@ from nbinfer.errors import ModelError
 from nbinfer.model.data import check_name
 from nbinfer.model.support.bounds import BoundsError, evaluate
 from nbinfer.model.support.support import Support
+from nbinfer.spelling import nearest
 
 _NOTHING: Mapping[str, float] = MappingProxyType({})
 
@@ -98,7 +99,7 @@ class Layout:
             count = math.prod(support.shape)
             moved = 0 if support.is_identity or support.discrete else count
             constants = support.constants.size if moved else 0
-            before = _named_tuple(f"Before_{name}", self.parameters) if support.bounds else None
+            before = named_tuple(f"Before_{name}", self.parameters) if support.bounds else None
             sizes = [support.size, moved, count if support.discrete else 0, constants, constants if before else 0]
             places = [slice(start, start + size) for start, size in zip(starts, sizes, strict=True)]
             self.parameters[name] = Parameter(name, support, before, *places)
@@ -108,7 +109,7 @@ class Layout:
         for parameter in self.parameters.values():
             if parameter.c.stop > parameter.c.start:
                 self.constants[parameter.c] = parameter.support.constants
-        self.tuple_class = _named_tuple("Parameters", self.parameters)
+        self.tuple_class = named_tuple("Parameters", self.parameters)
 
     def __reduce__(self) -> Any:
         # Classes of named tuples are made with it, and have no name by which to find them.
@@ -208,10 +209,8 @@ class Layout:
         wrong = []
         for name in point:
             if name not in self.parameters:
-                import difflib
-
-                near = difflib.get_close_matches(str(name), self.parameters, 1)
-                hint = f" (did you mean {near[0]!r}?)" if near else f"; they are {', '.join(self.parameters)}"
+                near = nearest(name, self.parameters)
+                hint = f" (did you mean {near!r}?)" if near else f"; they are {', '.join(self.parameters)}"
                 wrong.append(f"{name!r} is no parameter{hint}")
         missing = [name for name in self.parameters if name not in point]
         if missing and not partial:
@@ -304,7 +303,8 @@ class Layout:
         return [(sources(Support.__module__),), *parameters]
 
 
-def _named_tuple(name: str, fields: Iterable[str]) -> Any:
+def named_tuple(name: str, fields: Iterable[str]) -> Any:
+    """Make the class of a named tuple."""
     return collections.namedtuple(name, tuple(fields))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import operator
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbinfer.arguments import words
-from nbinfer.errors import ModelError
+from nbinfer.arguments import is_number, words
+from nbinfer.errors import ModelError, NbinferWarning, calls_above
 from nbinfer.model.axes import Axes
 from nbinfer.model.bound import Bound
 from nbinfer.model.code.extras import conditionals
@@ -25,6 +26,7 @@ from nbinfer.model.named import NamedDefinition
 from nbinfer.model.points import Points
 from nbinfer.model.support.support import Support
 from nbinfer.model.total_size import checked
+from nbinfer.spelling import meant, nearest, public, public_by_kind
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.check import Check
@@ -35,6 +37,7 @@ def _given(name: str, doc: str) -> Any:
     return property(operator.attrgetter(f"definition.{name}"), doc=doc)
 
 
+@public
 class Model(Points, Default):
     """A Bayesian model: a log density over named parameters.
 
@@ -155,11 +158,13 @@ class Model(Points, Default):
         return model
 
     @staticmethod
+    @public_by_kind(dim=is_number)
     def flat(
-        f: Any,
-        dim: int,
+        f: Any = None,
+        dim: int | None = None,
         data: Any = None,
         *,
+        logp: Any = None,
         grad: Any = None,
         context: Any = None,
         compile: bool = True,
@@ -178,6 +183,8 @@ class Model(Points, Default):
             Number of coordinates.
         data : mapping, array or number, optional
             A mapping arrives as a named tuple, an array as it is.
+        logp : callable or C function, optional
+            Another name of `f`.
         grad : callable, optional
             ``grad(x, grad, data)`` fills ``grad`` with the gradient of ``logp(x, data)`` and returns nothing. It is
             called where the density is finite.
@@ -191,6 +198,9 @@ class Model(Points, Default):
         """
         from nbinfer.model.foreign.define import flat_definition  # most scripts do without
 
+        if logp is not None and f is not None:
+            raise TypeError("f and logp are the same argument; pass one of them.")
+        f = logp if f is None else f
         return Model.of(flat_definition(f, dim, data, grad=grad, context=context, compile=compile, name=name))
 
     name = _given("name", "Name, for messages.")
@@ -336,7 +346,22 @@ def _completed(definition: Definition, conditional: Any, total_size: Any, dims: 
         axes=Axes.given(dims, coords, definition.names_of_arrays),
     )
     found.check_sizes()
+    _warn_of_terms(found)
     return found
+
+
+def _warn_of_terms(definition: Definition) -> None:
+    """Warn of a likelihood term whose name may be a misspelt one of data, which then nothing observes."""
+    free = [name for name in definition.data if name not in definition.terms and name not in definition.predict]
+    loose = [name for name in definition.likelihood if name not in (*definition.data, "likelihood")]
+    for name in loose:
+        near = nearest(name, free)
+        if near is not None and [nearest(other, free) for other in loose].count(near) == 1:
+            warnings.warn(
+                f"likelihood {name!r} is no name of data, so that {near!r} is not predicted.{meant(name, free)}",
+                NbinferWarning,
+                calls_above(),
+            )
 
 
 def _mappings(**given: Any) -> dict[str, Any]:

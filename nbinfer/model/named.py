@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,6 +16,7 @@ from nbinfer.model.code.derived import NAME, data_type, derive_bounds, parameter
 from nbinfer.model.code.plan import Derived, Plan, Term
 from nbinfer.model.definition import DRAWING, CompiledDefinition
 from nbinfer.model.evaluate import Facts, call, check_nothing, check_number, check_term
+from nbinfer.model.layout import named_tuple
 from nbinfer.model.missing import filled
 from nbinfer.model.observe import check_sum, describe, look_where_finite
 from nbinfer.model.support.bounds import BoundsError
@@ -36,7 +36,9 @@ class NamedDefinition(CompiledDefinition):
 
     @cached_property
     def _gradient_class(self) -> Any:
-        return collections.namedtuple("Gradients", [p.name for p in self.layout.continuous])
+        made = named_tuple("Gradients", (p.name for p in self.layout.continuous))
+        made.__setattr__ = _assigned
+        return made
 
     def arguments(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         return (self.layout.as_tuple(values), filled(self.data_tuple, self.missing, values))
@@ -176,3 +178,11 @@ class NamedDefinition(CompiledDefinition):
             parts = ["forward", "pullback", *(["settle", "sensitivity"] if p.support.bounds else [])]
             found |= {f"{part}_{p.name}": getattr(p.support, part) for part in parts}
         return found
+
+
+def _assigned(grad: Any, name: str, value: Any) -> None:
+    """Refuse ``grad.mu = ...``, and ``grad.mu += ...``, which is that, too."""
+    where = "[()]" if not np.shape(getattr(grad, name, 0.0)) else "[:]"
+    raise AttributeError(
+        f"grad.{name} cannot be assigned, it is an array to write into: grad.{name}{where} += ... adds to it"
+    )

@@ -9,8 +9,10 @@ import numpy as np
 
 from nbinfer.model.layout import Layout, Parameter
 from nbinfer.model.support.bounds import BoundsError
+from nbinfer.spelling import public
 
 
+@public
 class Points:
     """What can be said of points, wherever there are parameters, data and a density.
 

@@ -13,11 +13,12 @@ from nbinfer.arguments import choice, count, flag, function, is_number, words
 from nbinfer.engine.progress import counter_for
 from nbinfer.engine.starts import Start, starting_points
 from nbinfer.engine.step import site_of
-from nbinfer.errors import ConvergenceWarning, unseen
+from nbinfer.errors import ConvergenceWarning, calls_above, unseen
 from nbinfer.model import Model
 from nbinfer.model.code.generate import DIFFERENCE_STEP
-from nbinfer.model.default import the_model
+from nbinfer.model.default import is_model, the_model
 from nbinfer.optimize import curvature
+from nbinfer.spelling import check_options, public_by_kind
 
 Floats = NDArray[np.float64]
 
@@ -112,6 +113,7 @@ def _pulled_back(layout: Any, q: Floats) -> Floats:
     return grad
 
 
+@public_by_kind(model=is_model)
 def find_map(
     model: Model | None = None,
     start: Mapping[str, Any] | None = None,
@@ -209,7 +211,7 @@ def find_map(
             f"log density is {objective.slope:.2g}: {ended}."
         )
         with unseen():
-            warnings.warn(said, ConvergenceWarning, stacklevel=2)
+            warnings.warn(said, ConvergenceWarning, calls_above())
     values = model.constrain(objective.best, objective.discrete)
     point = values | model.derived_values(values)
     return (point, raw) if return_raw else point
@@ -217,13 +219,19 @@ def find_map(
 
 def _minimise(objective: _Objective, start: Floats, method: str, options: Any, show: Any) -> tuple[Any, str]:
     """Run SciPy's method; return its result, and why it ended if not at a minimum."""
-    from scipy.optimize import minimize
+    from scipy.optimize import OptimizeWarning, minimize
 
     uses_gradient, precise = METHODS[method]
     target = objective.with_grad if uses_gradient else objective.value
     jac = uses_gradient or None
     try:
-        raw = minimize(target, start, method=method, jac=jac, callback=show, options={**precise, **options})
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "Unknown solver options", OptimizeWarning)
+            raw = minimize(target, start, method=method, jac=jac, callback=show, options={**precise, **options})
+    except OptimizeWarning as error:  # before the first evaluation
+        unknown = str(error).partition(": ")[2].split(", ")
+        check_options("find_map()", unknown, find_map)
+        raise
     except _Enough:
         return None, f"maxeval={objective.evaluations} evaluations were not enough"
     except StopIteration:
@@ -235,6 +243,7 @@ def _minimise(objective: _Objective, start: Floats, method: str, options: Any, s
     return raw, "" if raw.success or flat or raw.status == 99 else str(raw.message)
 
 
+@public_by_kind(model=is_model)
 def find_hessian(
     point: Mapping[str, Any], vars: str | Sequence[str] | None = None, model: Model | None = None
 ) -> Floats:
@@ -268,6 +277,7 @@ def find_hessian(
     return curvature.hessian(*_at(point, vars, model))
 
 
+@public_by_kind(model=is_model)
 def guess_scaling(
     point: Mapping[str, Any],
     vars: str | Sequence[str] | None = None,

@@ -18,17 +18,19 @@ from nbinfer.diagnostics.comparison import Comparison
 from nbinfer.diagnostics.comparison import compare as compare_elpds
 from nbinfer.diagnostics.elpd import ELPD
 from nbinfer.diagnostics.quantities import Run
-from nbinfer.errors import ComparisonWarning
+from nbinfer.errors import ComparisonWarning, calls_above
 from nbinfer.model import Model
-from nbinfer.model.default import the_model
+from nbinfer.model.default import is_model, the_model
 from nbinfer.model.gaps import observed_axis
 from nbinfer.predictive.densities import compute_log_likelihood, observed_values, require_terms
+from nbinfer.spelling import public, public_by_kind
 from nbinfer.trace import Trace
 from nbinfer.trace.axes import labels_along
 from nbinfer.trace.groups import TraceGroup
 from nbinfer.trace.names import listed
 
 
+@public_by_kind(model=is_model)
 def loo(
     trace: Any,
     model: Model | None = None,
@@ -117,6 +119,7 @@ def loo(
     return found
 
 
+@public_by_kind(model=is_model)
 def waic(
     trace: Any,
     model: Model | None = None,
@@ -164,6 +167,7 @@ def waic(
     return found
 
 
+@public
 def compare(
     models: Mapping[str, Any],
     method: str = "stacking",
@@ -248,7 +252,7 @@ def _loo(trace: Any, model: Any, var_name: Any, reff: Any, progressbar: bool, co
 def _warn(problems: Sequence[str]) -> None:
     """Warn the caller's caller of what is wrong, if anything is."""
     if any(problems):
-        warnings.warn("\n".join(filter(None, problems)), ComparisonWarning, stacklevel=3)
+        warnings.warn("\n".join(filter(None, problems)), ComparisonWarning, calls_above())
 
 
 def _pointwise(

@@ -9,6 +9,7 @@ from nbinfer.arguments import flag, function, instance, mapping, words
 from nbinfer.model import Model
 from nbinfer.model.axes import Axes
 from nbinfer.predictive.over import over_draws
+from nbinfer.spelling import meant
 from nbinfer.trace import Trace
 from nbinfer.trace.axes import check_axes
 from nbinfer.trace.names import listed
@@ -61,7 +62,7 @@ def _functions(model: Model, functions: Any, trace: Trace) -> Mapping[str, Calla
     if unknown:
         raise ValueError(
             f"functions names {listed(map(repr, unknown))}, and the model derives {listed(model.derived)}; pass "
-            "{name: f(p, d)} for something else."
+            f"{{name: f(p, d)}} for something else.{meant(unknown[0], model.derived)}"
         )
     return {name: model.derived[name] for name in names}
 

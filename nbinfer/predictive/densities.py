@@ -10,17 +10,19 @@ from numpy.typing import NDArray
 
 from nbinfer.errors import ModelError
 from nbinfer.model import Model
-from nbinfer.model.default import the_model
+from nbinfer.model.default import is_model, the_model
 from nbinfer.model.definition import CompiledDefinition, Definition, called_term
 from nbinfer.model.gaps import axes_of_terms, observed_part, shown
 from nbinfer.predictive.draws import named
 from nbinfer.predictive.functions import spelled
 from nbinfer.predictive.over import over_draws
+from nbinfer.spelling import meant, public_by_kind
 from nbinfer.trace import Trace
 from nbinfer.trace.groups import TraceGroup
 from nbinfer.trace.names import listed
 
 
+@public_by_kind(model=is_model)
 def compute_log_likelihood(
     trace: Trace,
     model: Model | None = None,
@@ -94,6 +96,7 @@ def compute_log_likelihood(
     return _group("log_likelihood", definition, values, trace)
 
 
+@public_by_kind(model=is_model)
 def compute_log_prior(
     trace: Trace,
     model: Model | None = None,
@@ -190,7 +193,10 @@ def _chosen(terms: Mapping[str, Any], vars: Any, var_names: Any, what: str) -> d
     names = list(terms) if wanted is None else wanted
     unknown = [name for name in names if name not in terms]
     if unknown or not names:
-        raise ModelError(f"{argument} must name {what}, {listed(map(repr, terms))}; got {listed(map(repr, names))}")
+        near = meant(unknown[0], terms) if unknown else ""
+        raise ModelError(
+            f"{argument} must name {what}, {listed(map(repr, terms))}; got {listed(map(repr, names)) or 'none'}.{near}"
+        )
     return {name: terms[name] for name in names}
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from nbinfer.arguments import words
-from nbinfer.errors import ModelError, NbinferWarning
+from nbinfer.errors import ModelError, NbinferWarning, calls_above
 from nbinfer.model.definition import Definition
 from nbinfer.model.generative.predictions import how_to_predict, predictions_of
+from nbinfer.spelling import meant
 from nbinfer.trace.names import listed
 
 
@@ -43,7 +44,7 @@ def prediction_functions(
     if lacking or (required and not found):
         raise ModelError("\n".join(lacking or missing.values()))
     if missing and not asked:
-        warnings.warn("\n".join(missing.values()), NbinferWarning, stacklevel=4)
+        warnings.warn("\n".join(missing.values()), NbinferWarning, calls_above())
     return found
 
 
@@ -68,7 +69,7 @@ def wanted(definition: Definition, names: list[str] | None, argument: str = "var
     if unknown:
         raise ModelError(
             f"{argument} names {listed(map(repr, unknown))}, which {definition.title} neither predicts nor derives; it "
-            f"has {listed(known)}"
+            f"has {listed(known)}.{meant(unknown[0], known)}"
         )
     return {name: known[name] for name in names}
 

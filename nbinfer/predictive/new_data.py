@@ -16,6 +16,7 @@ from nbinfer.model.definition import Definition
 from nbinfer.model.evaluate import call
 from nbinfer.model.generative.predictions import Prediction, derived, placeholder_shape, reads_values
 from nbinfer.model.missing import index_of, read
+from nbinfer.spelling import meant
 from nbinfer.trace.names import listed
 
 _OUT_OF_BOUNDS = re.compile(r"index (-?\d+) is out of bounds for axis \d+ with size (\d+)")
@@ -44,7 +45,7 @@ def with_new_data(definition: Definition, data: Any, functions: Mapping[str, Cal
     if unknown:
         raise ModelError(
             f"data names {listed(map(repr, unknown))}, which {definition.title} has no data of; it has "
-            f"{listed(name for name in definition.data if name not in places)}"
+            f"{listed(name for name in definition.data if name not in places)}.{meant(unknown[0], definition.data)}"
         )
     new = {name: _converted(definition, definition.data[name], value) for name, value in given.items()}
     return _with_placeholders(definition, {**definition.data, **new}, given, functions)

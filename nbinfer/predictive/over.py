@@ -20,7 +20,7 @@ from nbinfer.arguments import MOST, count, flag
 from nbinfer.engine.driver import Outcome, available_cores, run
 from nbinfer.engine.progress import Display, display_for
 from nbinfer.engine.task import Task, finished
-from nbinfer.errors import ModelError, NbinferWarning
+from nbinfer.errors import ModelError, NbinferWarning, calls_above
 from nbinfer.model import Model
 from nbinfer.model.code.of_draws import OTHER, Contexts, Output, functions_of_draws, observe
 from nbinfer.model.definition import Definition
@@ -181,7 +181,7 @@ class _Running(Task[NDArray[np.bool_]]):
     """Run a sweep; what comes of it is which items are finished."""
 
     def __init__(self, sweeping: Sweeping, cores: int, display: Display, held: Sequence[Any]) -> None:
-        super().__init__(depth=1)
+        super().__init__()
         self._sweeping, self._cores, self._held = sweeping, cores, held
         self._display = _Together(display, len(sweeping.items))
 
@@ -349,4 +349,4 @@ def key_for(random_seed: Any) -> NDArray[np.uint64]:
 
 def say_interrupted(done: NDArray[np.bool_], what: str) -> None:
     """Warn the caller's caller that Ctrl-C has ended a sweep, and say what there is."""
-    warnings.warn(f"interrupted: {int(done.sum())} of {len(done)} {what}.", NbinferWarning, stacklevel=3)
+    warnings.warn(f"interrupted: {int(done.sum())} of {len(done)} {what}.", NbinferWarning, calls_above())

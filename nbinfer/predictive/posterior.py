@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 
 from nbinfer.errors import ModelError
 from nbinfer.model import Model
-from nbinfer.model.default import the_model
+from nbinfer.model.default import is_model, the_model
 from nbinfer.model.definition import Definition
 from nbinfer.predictive.draws import Draws, draws_of, named
 from nbinfer.predictive.functions import label_in, observed_shapes, spelled, wanted
 from nbinfer.predictive.new_data import check_reading, with_new_data
 from nbinfer.predictive.over import Evaluated, evaluate, key_for, say_interrupted
+from nbinfer.spelling import public_by_kind
 from nbinfer.trace import Trace
 from nbinfer.trace.groups import TraceGroup
 
 
+@public_by_kind(model=is_model)
 def sample_posterior_predictive(
     trace: Trace,
     model: Model | None = None,

@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, count, numbers, several
+from nbinfer.arguments import MOST, count, is_number, numbers, several
 from nbinfer.errors import ModelError
 from nbinfer.model import Model
-from nbinfer.model.default import the_model
+from nbinfer.model.default import is_model, the_model
 from nbinfer.model.definition import Definition
 from nbinfer.predictive.draws import Draws, draws_of, items, named
 from nbinfer.predictive.functions import prediction_functions, spelled, wanted
 from nbinfer.predictive.over import key_for, say_interrupted
 from nbinfer.predictive.posterior import predicted
 from nbinfer.random import Purpose, generator
+from nbinfer.spelling import public, public_by_kind
 from nbinfer.trace import Trace
 from nbinfer.trace.names import listed
 
@@ -29,6 +30,7 @@ _DRAW_BITS = 40
 _MOST_REPEATS = 1 << 63 - _DRAW_BITS
 
 
+@public_by_kind(model=is_model, samples=is_number)
 def sample_ppc(
     trace: Trace,
     samples: int | None = None,
@@ -102,6 +104,7 @@ def sample_ppc(
     return {name: array[whole] for name, array in shaped.items()}
 
 
+@public
 def sample_ppc_w(
     traces: Sequence[Trace] | Mapping[str, Trace],
     samples: int | None = None,

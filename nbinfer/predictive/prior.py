@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, count
+from nbinfer.arguments import MOST, count, is_number
 from nbinfer.diagnostics.rhat import rhat
-from nbinfer.errors import ModelError, NbinferWarning
+from nbinfer.errors import ModelError, NbinferWarning, calls_above
 from nbinfer.mcmc import sample
 from nbinfer.model import Model
-from nbinfer.model.default import the_model
+from nbinfer.model.default import is_model, the_model
 from nbinfer.model.definition import Definition
 from nbinfer.model.gaps import shown, without_missing
 from nbinfer.model.generative.priors import PriorDraws, prior_draws_of
@@ -24,6 +24,7 @@ from nbinfer.predictive.draws import Draws, named
 from nbinfer.predictive.functions import label_in, observed_shapes, prediction_functions, spelled, wanted
 from nbinfer.predictive.over import evaluate
 from nbinfer.random import key_of, seed_sequences
+from nbinfer.spelling import public_by_kind
 from nbinfer.trace import Trace
 from nbinfer.trace.groups import TraceGroup
 from nbinfer.trace.names import listed
@@ -36,6 +37,7 @@ _CHAINS, _LEAST = 4, 1000
 _APART = 1.1
 
 
+@public_by_kind(model=is_model, samples=is_number)
 def sample_prior_predictive(
     samples: int = 500,
     model: Model | None = None,
@@ -275,7 +277,7 @@ def _sampled(
         f"known that draws {listed(map(repr, reasons))}. Of {first!r}: {why}\n"
         f"For independent draws pass functions f(p, d, rng), prior_draw={{{first!r}: f}}",
         NbinferWarning,
-        stacklevel=3,
+        stacklevel=calls_above(),
     )
     kept = {name: total for name, total in definition.total_size.items() if name in definition.named_prior}
     alone = dataclasses.replace(

@@ -11,12 +11,14 @@ from nbinfer.arguments import mapping
 from nbinfer.errors import ModelError
 from nbinfer.model import Model
 from nbinfer.model.code.of_draws import called, takes_generator
-from nbinfer.model.default import the_model
+from nbinfer.model.default import is_model, the_model
 from nbinfer.model.evaluate import describe_derived
 from nbinfer.predictive.draws import named
 from nbinfer.predictive.functions import label_in, observed_shapes, prediction_functions
+from nbinfer.spelling import public_by_kind
 
 
+@public_by_kind(model=is_model)
 def simulate(model: Model | None, point: Mapping[str, Any], rng: Any = None) -> dict[str, Any]:
     """Draw what a model predicts at one point, once; nothing is compiled.
 

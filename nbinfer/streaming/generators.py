@@ -9,6 +9,7 @@ import numpy as np
 
 from nbinfer.arguments import array, is_number
 from nbinfer.errors import StreamingError
+from nbinfer.spelling import public
 from nbinfer.streaming.feed import Feed
 
 #: Arrays of an item by key; one that is no tuple and no dict has a single array, under this key.
@@ -16,6 +17,7 @@ Parts = dict[Any, np.ndarray]
 _WHOLE = None
 
 
+@public
 class GeneratorAdapter:
     """A generator of arrays of one kind, whose first item is known before it is asked for.
 
@@ -92,6 +94,7 @@ class GeneratorAdapter:
         return {key: conform(found[key], like, _named(name, key)) for key, like in self._example.items()}
 
 
+@public
 class GeneratorData(Feed):
     """Data of which an iteration of a fit sees what a generator yields next; see `generator`.
 
@@ -237,6 +240,7 @@ class GeneratorPart(Feed):
         return self._source.describe()
 
 
+@public
 def generator(gen: Any, default: Any = None) -> GeneratorData:
     """Make an entry of a model's data of a generator: each iteration of a fit asks it for the next batch.
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from nbinfer.arguments import MOST, count, function, instance, several
-from nbinfer.errors import NbinferWarning, StreamingError
+from nbinfer.errors import NbinferWarning, StreamingError, calls_above
 from nbinfer.random import key_of, seed_sequences
+from nbinfer.spelling import public
 from nbinfer.streaming.axes import sampled_axes, static_slices
 from nbinfer.streaming.feed import Feed
 from nbinfer.streaming.gather import Gather, can_gather, indices
@@ -30,6 +31,7 @@ from nbinfer.streaming.sources import (
 _ALL: weakref.WeakSet[Minibatch] = weakref.WeakSet()
 
 
+@public
 class Minibatch(Feed):
     """Data of which an iteration of a fit sees a batch, drawn with replacement.
 
@@ -137,7 +139,7 @@ class Minibatch(Feed):
                     f"{self.name} draws {axis.size} indices, with replacement, of {length}: a batch has more than all "
                     "there is. Take a smaller batch_size, or the data themselves.",
                     NbinferWarning,
-                    stacklevel=3,
+                    stacklevel=calls_above(),
                 )
 
     # ---- as a feed
@@ -425,6 +427,7 @@ class Minibatch(Feed):
         return f"<{self.name}: batches of shape {self.shape} of {self._shape_of_all}, {self.dtype}>"
 
 
+@public
 def align_minibatches(batches: Iterable[Minibatch] | None = None) -> None:
     """Have Minibatches begin again with their first batch, so that `eval` of all of them gives the same rows.
 

@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from nbinfer.arguments import words
+from nbinfer.spelling import public
 from nbinfer.trace.rows import whole_number
 from nbinfer.trace.store import MemoryStore, Store
 
 
+@public
 class Backend(ABC):
     """Where draws go, and which of them.
 

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import words
+from nbinfer.spelling import public
 from nbinfer.trace.names import UnknownNameError, unknown
 
 if TYPE_CHECKING:
     from nbinfer.trace.trace import Trace
 
 
+@public
 def trace_cov(trace: Trace, vars: str | Sequence[str] | None = None, model: Any = None) -> NDArray[np.float64]:
     """Return the covariance matrix of the draws of some variables.
 

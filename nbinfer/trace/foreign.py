@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import path_of
-from nbinfer.errors import ModelError, NbinferWarning, unseen
+from nbinfer.errors import ModelError, NbinferWarning, calls_above, unseen
 from nbinfer.model.axes import labels_of
+from nbinfer.spelling import public
 from nbinfer.trace import about
 from nbinfer.trace.arviz import DATA, DRAWN, WARM_UP, WITH_DATA, attributes_of, required
 from nbinfer.trace.axes import is_count, not_by_custom
@@ -29,6 +30,7 @@ from nbinfer.trace.rows import as_far_as, fill_value
 from nbinfer.trace.trace import Trace
 
 
+@public
 def from_arviz(source: Any) -> Trace:
     """Make a trace of a result of ArviZ or xarray, with all groups that a trace can have.
 
@@ -240,4 +242,4 @@ def _labels(axis: str, labels: NDArray[Any]) -> NDArray[Any]:
 def _say_left_out(what: str, names: Sequence[str]) -> None:
     if names:
         with unseen():
-            warnings.warn(f"from_arviz has left out {what}: {listed(names)}.", NbinferWarning, stacklevel=4)
+            warnings.warn(f"from_arviz has left out {what}: {listed(names)}.", NbinferWarning, calls_above())

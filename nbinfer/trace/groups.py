@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from nbinfer.arguments import choice, instance
 from nbinfer.arguments import mapping as mapping_of
-from nbinfer.errors import NbinferWarning, unseen
+from nbinfer.errors import NbinferWarning, calls_above, unseen
+from nbinfer.spelling import public
 from nbinfer.trace.axes import checked
 from nbinfer.trace.checks import Arrays, adopted, common_shape, numbers, plain, rows_of, schema_attributes
 from nbinfer.trace.names import UnknownNameError, has, listed, unknown
@@ -27,6 +28,7 @@ KINDS = ("posterior_predictive", "predictions", "prior", "prior_predictive", "lo
 OF_DRAWS = ("posterior_predictive", "log_likelihood", "log_prior")
 
 
+@public
 class TraceGroup(Mapping[str, NDArray[Any]]):
     """Arrays (chain, draw, ...) by name that belong to the draws of a trace.
 
@@ -184,4 +186,4 @@ def _say_lost(kinds: Iterable[str], why: str) -> None:
     names = list(kinds)
     if names:
         with unseen():
-            warnings.warn(f"the new trace has no group {listed(names)}: {why}.", NbinferWarning, stacklevel=3)
+            warnings.warn(f"the new trace has no group {listed(names)}: {why}.", NbinferWarning, calls_above())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from nbinfer.arguments import path_of
+from nbinfer.spelling import public
 from nbinfer.trace import disk
 from nbinfer.trace.records import sqlite, text
 from nbinfer.trace.trace import Trace
@@ -14,6 +15,7 @@ _HEAD_OF_SQLITE = b"SQLite format 3\x00"
 _SUFFIXES = (*disk.SUFFIXES, ".sqlite")
 
 
+@public
 def load(path: str | os.PathLike[str]) -> Trace:
     """Return the trace that a file holds, or a folder of text.
 
@@ -54,6 +56,6 @@ def load(path: str | os.PathLike[str]) -> Trace:
         with where.open("rb") as file:
             if file.read(len(_HEAD_OF_SQLITE)) == _HEAD_OF_SQLITE:
                 return sqlite.load(where)
-    elif near := [path.name for path in map(where.with_suffix, _SUFFIXES) if path.exists()]:
+    elif near := [path.name for path in map(where.with_suffix, ("", *_SUFFIXES)) if path.is_file()]:
         raise FileNotFoundError(f"path: there is no file {where}; did you mean {' or '.join(map(repr, near))}?")
     return disk.load(where)

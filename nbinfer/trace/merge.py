@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import several
+from nbinfer.spelling import public
 from nbinfer.trace.groups import joined_groups
 from nbinfer.trace.metric import joined_metrics
 from nbinfer.trace.names import listed
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 Group = Mapping[str, NDArray[Any]]
 
 
+@public
 def merge_traces(traces: Iterable[Trace]) -> Trace:
     """Put the chains of several traces side by side.
 

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from nbinfer.diagnostics.problem import plural, two_digits
 from nbinfer.diagnostics.quantities import labels
+from nbinfer.spelling import public
 from nbinfer.trace.names import listed
 
 Floats = NDArray[np.float64]
 
 
+@public
 class Metric:
     """The metric of a Hamiltonian step, as each chain ended with it.
 

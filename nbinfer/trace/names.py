@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nbinfer.errors import NbinferError
+from nbinfer.spelling import meant
 
 #: Older spellings of statistics, understood wherever a statistic is asked for by name.
 OLD_STATISTICS = {
@@ -62,12 +63,8 @@ def unknown(kind: str, name: object, known: Iterable[str], argument: str = "", o
     message : str
         One or two sentences.
     """
-    from difflib import get_close_matches
-
     names = list(known)
-    close = get_close_matches(str(name), names, n=3)
-    hint = f" Did you mean {' or '.join(repr(match) for match in close)}?" if close else ""
-    return f"{argument}{owner} has no {kind} {name!r}; it has {listed(names)}.{hint}"
+    return f"{argument}{owner} has no {kind} {name!r}; it has {listed(names)}.{meant(name, names)}"
 
 
 def statistic(name: Any, known: Mapping[str, Any]) -> Any:

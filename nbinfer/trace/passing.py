@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.spelling import public
 from nbinfer.trace.reading import Reader
 from nbinfer.trace.rows import Counts
 
@@ -24,6 +25,7 @@ SETTLED: list[Callable[[Any, int | None, dict[str, Any]], Any]] = []
 COMPUTED: list[Callable[..., None]] = []
 
 
+@public
 class Passing(Reader):
     """The part of a trace that makes something else of it."""
 
@@ -251,7 +253,7 @@ class Passing(Reader):
         Parameters
         ----------
         path : str or PathLike
-            Name of the file, by custom ending in ``.nc``.
+            Name of the file, by custom ending in ``.nc``; it is HDF5 whatever its name, and nothing is added to that.
         overwrite : bool
             Whether a file of that name is replaced, once the new one is whole.
 

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import flag, several
+from nbinfer.spelling import public
 from nbinfer.trace.names import UnknownNameError, has, listed, statistic, unknown
 from nbinfer.trace.rows import Counts, whole_number
 
 
+@public
 class Reader:
     """The part of a trace that looks things up and changes nothing."""
 

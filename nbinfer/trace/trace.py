@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nbinfer.arguments import array as array_of
 from nbinfer.arguments import flag, instance, mapping
+from nbinfer.spelling import public
 from nbinfer.trace.axes import checked
 from nbinfer.trace.checks import adopted, counts, fitted, numbers, plain, rows_of, schema_attributes, sizes
 from nbinfer.trace.groups import TraceGroup, check_fit, chosen_groups
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from nbinfer.trace.disk.appended import GroupFile
 
 
+@public
 class Trace(Passing):
     """Draws of several chains, their statistics, and how they came about.
 

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from nbinfer.model import Model
+from nbinfer.model.default import is_model
+from nbinfer.spelling import public, public_by_kind
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.inference import Inference
 from nbinfer.variational.operators import KL
 from nbinfer.variational.single_group import FullRank, LowRank, MeanField, NormalizingFlow
 
 
+@public
 class KLqp(Inference):
     """Make the Kullback-Leibler divergence of an approximation from the posterior small [1]_.
 
@@ -35,6 +38,7 @@ class KLqp(Inference):
         super().__init__(KL, approx, None, beta=beta, estimator=estimator)
 
 
+@public
 class ADVI(KLqp):
     """Automatic differentiation variational inference with independent normal numbers [1]_.
 
@@ -71,6 +75,7 @@ class ADVI(KLqp):
     (1.0, 0.5)
     """
 
+    @public_by_kind(model=is_model)
     def __init__(
         self,
         local_rv: Any = None,
@@ -85,6 +90,7 @@ class ADVI(KLqp):
         super().__init__(MeanField(local_rv, model, random_seed, start, start_sigma), beta, estimator)
 
 
+@public
 class FullRankADVI(KLqp):
     """Automatic differentiation variational inference with one normal distribution [1]_.
 
@@ -112,6 +118,7 @@ class FullRankADVI(KLqp):
        variational inference", NeurIPS (2017).
     """
 
+    @public_by_kind(model=is_model)
     def __init__(
         self,
         local_rv: Any = None,
@@ -153,6 +160,7 @@ class FullRankADVI(KLqp):
         return made
 
 
+@public
 class LowRankADVI(KLqp):
     """Automatic differentiation variational inference with a diagonal and a few directions, see `LowRank`.
 
@@ -176,6 +184,7 @@ class LowRankADVI(KLqp):
         Number of directions. Default: 5, or as many as there are coordinates.
     """
 
+    @public_by_kind(model=is_model)
     def __init__(
         self,
         local_rv: Any = None,
@@ -195,6 +204,7 @@ class LowRankADVI(KLqp):
         )
 
 
+@public
 class NFVI(KLqp):
     """Variational inference with normalizing flows [1]_.
 
@@ -233,6 +243,7 @@ class NFVI(KLqp):
     'coupling-coupling-coupling-coupling-scale-loc'
     """
 
+    @public_by_kind(model=is_model)
     def __init__(
         self,
         flow: str = "scale-loc",

@@ -13,6 +13,7 @@ from nbinfer.diagnostics.psis import psis
 from nbinfer.errors import StreamingError
 from nbinfer.model import Model
 from nbinfer.random import generator, key_of, seed_sequences
+from nbinfer.spelling import public
 from nbinfer.trace import Trace
 from nbinfer.variational import nodes
 from nbinfer.variational.draws import Draws
@@ -24,6 +25,7 @@ from nbinfer.variational.whole import to_predict, with_all_data
 _CANDIDATES = 4
 
 
+@public
 class Approximation(Scored):  # numpydoc ignore=PR02
     """A distribution that stands for a posterior, made of groups of parameters.
 

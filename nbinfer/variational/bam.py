@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from nbinfer.arguments import MOST, count, positive
 from nbinfer.errors import ParametrizationError
 from nbinfer.model import Model
+from nbinfer.model.default import is_model
+from nbinfer.spelling import public, public_by_kind
 from nbinfer.variational.batches import FORMS, Matching, MatchingUpdates
 from nbinfer.variational.fitting import Settings
 from nbinfer.variational.inference import Inference
@@ -77,6 +79,7 @@ class MatchingObjective(ObjectiveFunction):
         return MatchingUpdates(self, approx.fitting(settings, moved, more_replacements), moved, more_updates)
 
 
+@public
 class ScoreDivergence(Operator):
     """The mean square of the difference between the gradients of log q and log p, in standard units of q [1]_.
 
@@ -132,6 +135,7 @@ class ScoreDivergence(Operator):
         return self._learning_rate or (lambda i: first / (i + 1.0))
 
 
+@public
 class BaM(Inference):
     """Batch and match: a normal distribution whose gradients agree with the posterior's at batches of its draws [1]_.
 
@@ -185,6 +189,7 @@ class BaM(Inference):
            [0.9, 1. ]]))
     """
 
+    @public_by_kind(model=is_model)
     def __init__(
         self,
         local_rv: Any = None,

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nbinfer.arguments import MOST, choice, count, function, positive, several
 from nbinfer.engine.written import kept
+from nbinfer.spelling import public
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +35,7 @@ def _absolute(now: Floats, before: Floats) -> Floats:
 _DIFFERENCES: dict[str, Callable[[Floats, Floats], Floats]] = {"relative": _relative, "absolute": _absolute}
 
 
+@public
 @kept
 class CheckParametersConvergence:
     """End a fit when its parameters change little.
@@ -89,6 +91,7 @@ class CheckParametersConvergence:
             raise StopIteration(f"Convergence achieved at {i}")
 
 
+@public
 @kept
 class Tracker:
     """Keep what functions give, each time the tracker is called.

@@ -10,8 +10,10 @@ import numpy as np
 
 from nbinfer.arguments import MOST, count, is_number
 from nbinfer.model import Model
+from nbinfer.model.default import is_model
 from nbinfer.optimize.lbfgs import Outcome
 from nbinfer.random import key_of
+from nbinfer.spelling import public, public_by_kind
 from nbinfer.variational import fixed_noise
 from nbinfer.variational.densities import FITTING
 from nbinfer.variational.fitting import Settings
@@ -114,6 +116,7 @@ class SampleAverageObjective(ObjectiveFunction):
         return SampleAverageUpdates(self, fitting, moved, more_updates)
 
 
+@public
 class SampleAverageKL(KL):
     """The Kullback-Leibler divergence at noise that stays the same, so that it is a function like any other [1]_.
 
@@ -176,6 +179,7 @@ class SampleAverageKL(KL):
         return SampleAverage(noise=rows, antithetic=self.noise is None, tolerance=self.tolerance)
 
 
+@public
 class DADVI(Inference):
     """Deterministic ADVI: the bound at noise that stays the same, made large by L-BFGS until it is at its maximum [1]_.
 
@@ -234,6 +238,7 @@ class DADVI(Inference):
     (True, array([0.436, 0.436]), array([1., 1.]))
     """
 
+    @public_by_kind(model=is_model)
     def __init__(
         self,
         local_rv: Any = None,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.errors import ParametrizationError
+from nbinfer.spelling import public
 from nbinfer.variational.values import Shared
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
+@public
 class TestFunction:
     """A function of draws that an operator is applied to, maybe with parameters.
 

@@ -15,6 +15,7 @@ from nbinfer.errors import BatchedGroupError, GroupError, LocalGroupError, Param
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.random import generator, key_of
+from nbinfer.spelling import meant, public
 from nbinfer.variational.densities import Densities
 from nbinfer.variational.families import registry
 from nbinfer.variational.families.family import Extent, Family
@@ -28,6 +29,7 @@ from nbinfer.variational.values import Shared, given_value
 Floats = NDArray[np.float64]
 
 
+@public
 class Group(Labelled):
     """Parameters of a model that one family approximates.
 
@@ -187,8 +189,9 @@ class Group(Labelled):
             raise GroupError("a group needs at least one parameter, got none.")
         unknown = [name for name in self.names if name not in model.parameters]
         if unknown:
+            near = meant(unknown[0], model.parameters)
             raise GroupError(
-                f"group names {unknown[0]!r}, which the model lacks; it has {', '.join(model.parameters)}."
+                f"group names {unknown[0]!r}, which the model lacks; it has {', '.join(model.parameters)}.{near}"
             )
         if len(set(self.names)) < len(self.names):
             raise GroupError(f"group names a parameter twice: {', '.join(self.names)}.")

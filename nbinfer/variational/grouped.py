@@ -13,6 +13,7 @@ from nbinfer.errors import GroupError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.random import seed_sequences
+from nbinfer.spelling import public
 from nbinfer.variational.group import Group
 from nbinfer.variational.labels import Labelled
 from nbinfer.variational.starts import refuse_discrete
@@ -21,6 +22,7 @@ from nbinfer.variational.values import Shared
 Floats = NDArray[np.float64]
 
 
+@public
 class Grouped(Labelled):
     """What an approximation knows of its groups; see `Approximation`.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -18,13 +17,14 @@ from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.progress import display_for
 from nbinfer.engine.task import finished
 from nbinfer.errors import NbinferWarning
+from nbinfer.spelling import check_options, public
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.callbacks import listed
 from nbinfer.variational.checkpoint.keeping import Checkpoint, file_for
 from nbinfer.variational.checkpoint.recipe import Given, recipe_of
 from nbinfer.variational.elsewhere import RunElsewhere, part_of
 from nbinfer.variational.local import doubts
-from nbinfer.variational.objective import check_function_options
+from nbinfer.variational.objective import ObjectiveFunction, check_function_options
 from nbinfer.variational.operators import Operator
 from nbinfer.variational.running import Run, described
 from nbinfer.variational.steps import ObjectiveUpdates
@@ -32,6 +32,7 @@ from nbinfer.variational.steps import ObjectiveUpdates
 Floats = NDArray[np.float64]
 
 
+@public
 class Inference:
     """Fit an approximation by making an operator's objective small.
 
@@ -149,6 +150,7 @@ class Inference:
         Ctrl-C ends the fit and returns what there is. What a callback or a function of the model raises arrives here,
         and the approximation keeps its state.
         """
+        check_options("fit()", kwargs, type(self).fit, type(self.objective).updates, ObjectiveFunction.updates)
         check_function_options(fn_kwargs)
         count("n", n, 0, MOST)
         if executor is not None and checkpoint is not None:
@@ -350,8 +352,7 @@ class Inference:
         until = int(fitting.fit.done) + n
         describe = functools.partial(described, fitting)
         display = display_for(progressbar, [self.approx.short_title], until, "it", describe)
-        depth = calls_above()
-        given = self.approx, updates, self._callbacks, until, display, judged, depth, checkpoint, seconds
+        given = self.approx, updates, self._callbacks, until, display, judged, checkpoint, seconds
         task = Run(*given) if executor is None or part is None else RunElsewhere(executor, part, *given)
         while self._notes:  # once, not when a fit is refined
             task.say(*self._notes.pop(0))
@@ -363,11 +364,3 @@ def limit(name: str, seconds: Any) -> float | None:
     if seconds is not None:
         positive(name, seconds)
     return None if seconds is None else float(seconds)
-
-
-def calls_above() -> int:
-    """Return how many calls above that of `Inference.run` the user's line is: warnings point there."""
-    depth, frame = 1, sys._getframe(1)
-    while frame.f_globals.get("__name__", "").startswith("nbinfer.") and frame.f_back is not None:
-        depth, frame = depth + 1, frame.f_back
-    return depth

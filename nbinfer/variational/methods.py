@@ -6,15 +6,17 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nbinfer.arguments import MOST, count, instance, mapping
+from nbinfer.arguments import MOST, count, instance, is_number, mapping
 from nbinfer.engine.written import text_of
 from nbinfer.model import Model
-from nbinfer.model.default import the_model
+from nbinfer.model.default import is_model, the_model
+from nbinfer.spelling import check_options, meant, public, public_by_kind
 from nbinfer.variational.advi import ADVI, NFVI, FullRankADVI, LowRankADVI
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.bam import BaM
 from nbinfer.variational.dadvi import DADVI
 from nbinfer.variational.inference import Inference
+from nbinfer.variational.objective import ObjectiveFunction
 from nbinfer.variational.pathfinder.method import Pathfinder
 from nbinfer.variational.stein.methods import ASVGD, SVGD
 
@@ -36,6 +38,11 @@ _IN_TURN = "advi->fullrank_advi"
 _OF_ONE_FIT = ("checkpoint", "max_seconds", "executor")
 
 
+def _is_method(value: Any) -> bool:
+    return isinstance(value, str | Inference) or (isinstance(value, type) and issubclass(value, Inference))
+
+
+@public_by_kind(model=is_model, n=is_number, method=_is_method)
 def fit(
     n: int = 10_000,
     local_rv: Any = None,
@@ -106,9 +113,9 @@ def fit(
     >>> float(trace["x"].mean().round(1)), float(trace["x"].std().round(1))
     (1.0, 0.5)
     """
-    if isinstance(n, Model):
-        raise TypeError("n, the number of iterations, comes first; pass model=....")
     count("n", n, 0, MOST)
+    if isinstance(method, str):
+        check_options("fit()", kwargs, fit, Inference.fit, ObjectiveFunction.updates)
     given = {"local_rv": local_rv, "model": model, "random_seed": random_seed, "start": start}
     given["start_sigma"] = start_sigma
     options = dict(mapping("inf_kwargs", inf_kwargs))
@@ -182,7 +189,9 @@ def _check_options(options: Mapping[str, Any], classes: Sequence[type[Inference]
         known = [name for name in inspect.signature(kind).parameters if name not in given]
         for name in options:
             if name not in known:
-                raise TypeError(f"inf_kwargs names {name!r}; {kind.__name__} takes {', '.join(known)}.")
+                raise TypeError(
+                    f"inf_kwargs names {name!r}; {kind.__name__} takes {', '.join(known)}.{meant(name, known)}"
+                )
 
 
 def _checked(method: Any) -> tuple[str, str | None]:
@@ -191,11 +200,15 @@ def _checked(method: Any) -> tuple[str, str | None]:
         raise TypeError(f"method must be a name, a class or an Inference object, got {type(method).__name__}.")
     name, sign, formula = (part.strip() for part in method.lower().partition("="))
     if name not in (*METHODS, _IN_TURN) or (sign and name != "nfvi"):
-        known = ", ".join(map(repr, (*METHODS, _IN_TURN)))
-        raise ValueError(f"unknown method {method!r}; choose {known}, or 'nfvi=' and a formula of flows.")
+        known = (*METHODS, _IN_TURN)
+        raise ValueError(
+            f"unknown method {method!r}; choose {', '.join(map(repr, known))}, or 'nfvi=' and a formula of flows."
+            f"{meant(name, known)}"
+        )
     return name, formula if sign else None
 
 
+@public
 def sample_approx(approx: Approximation, draws: int = 100, include_transformed: bool = True, **kwargs: Any) -> Any:
     """Draw parameters and derived quantities from an approximation.
 
@@ -215,4 +228,5 @@ def sample_approx(approx: Approximation, draws: int = 100, include_transformed: 
     trace : Trace
     """
     instance("approx", approx, Approximation, "an Approximation")
+    check_options("sample_approx()", kwargs, sample_approx, Approximation.sample)
     return approx.sample(draws, include_transformed, **kwargs)

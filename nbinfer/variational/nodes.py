@@ -15,6 +15,7 @@ from nbinfer.errors import ModelError
 from nbinfer.model import Model
 from nbinfer.model.layout import Parameter
 from nbinfer.model.missing import filled
+from nbinfer.spelling import meant
 from nbinfer.streaming import Feed
 
 
@@ -91,8 +92,9 @@ def evaluated(
     fields = getattr(data, "_fields", ())
     unknown = [name for name in given if name not in model.parameters and name not in fields]
     if unknown:
-        known = ", ".join([*model.parameters, *fields])
-        raise ValueError(f"more_replacements names {unknown[0]!r}, which is none of {known}.")
+        known = [*model.parameters, *fields]
+        near = meant(unknown[0], known)
+        raise ValueError(f"more_replacements names {unknown[0]!r}, which is none of {', '.join(known)}.{near}")
     if fields:
         data = data._replace(**{name: value for name, value in given.items() if name in fields})
     of_parameters = {name: value for name, value in given.items() if name in model.parameters}
@@ -132,8 +134,10 @@ def with_data(model: Model, replacements: Mapping[str, Any] | None) -> Model:
         return model
     unknown = [name for name in given if name not in model.definition.data]
     if unknown:
-        known = ", ".join(model.definition.data) or "none"
-        raise ValueError(f"more_replacements names {unknown[0]!r}, which is no data of the model; there are {known}.")
+        known, near = ", ".join(model.definition.data) or "none", meant(unknown[0], model.definition.data)
+        raise ValueError(
+            f"more_replacements names {unknown[0]!r}, which is no data of the model; there are {known}.{near}"
+        )
     other = Model.of(model.definition)
     other.set_data(**given)
     check_shapes("more_replacements", model.parameters, other.parameters)

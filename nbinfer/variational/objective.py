@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbinfer.arguments import MOST, count, flag, mapping, positive, several
-from nbinfer.errors import ExplicitInferenceError, NbinferWarning, ParametrizationError, unseen
+from nbinfer.errors import ExplicitInferenceError, NbinferWarning, ParametrizationError, calls_above, unseen
+from nbinfer.spelling import public
 from nbinfer.variational import nodes
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.course import Course
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from nbinfer.variational.operators import Operator
 
 
+@public
 class ObjectiveFunction:
     """An operator applied to a test function; made by calling the operator.
 
@@ -108,7 +110,9 @@ class ObjectiveFunction:
         """
         if self.tf is None and (tf_n_mc is not None or more_tf_params):
             with unseen():
-                warnings.warn("tf_n_mc and more_tf_params are of no use without a test function.", NbinferWarning, 2)
+                warnings.warn(
+                    "tf_n_mc and more_tf_params are of no use without a test function.", NbinferWarning, calls_above()
+                )
         for name, number in (("obj_n_mc", obj_n_mc), ("tf_n_mc", tf_n_mc)):
             if number is not None:
                 count(name, number, 1, MOST)

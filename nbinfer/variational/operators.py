@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import choice, instance, positive
-from nbinfer.errors import AEVBInferenceError, NbinferWarning, ParametrizationError, unseen
+from nbinfer.errors import AEVBInferenceError, NbinferWarning, ParametrizationError, calls_above, unseen
 from nbinfer.model import Model
+from nbinfer.spelling import public
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.densities import needs_terms
 from nbinfer.variational.functions import TestFunction
@@ -26,6 +27,7 @@ from nbinfer.variational.objective import ObjectiveFunction
 Floats = NDArray[np.float64]
 
 
+@public
 class Operator:
     """Base of the operators.
 
@@ -164,7 +166,7 @@ class Operator:
             raise ParametrizationError(f"{name} is applied to a test function, got none.")
         if not self.has_test_function and f is not None:
             with unseen():
-                warnings.warn(f"{name} needs no test function; it is not used.", NbinferWarning, stacklevel=2)
+                warnings.warn(f"{name} needs no test function; it is not used.", NbinferWarning, calls_above())
             f = None
         function = f if f is None or isinstance(f, TestFunction) else TestFunction.from_function(f)
         if function is not None:
@@ -172,6 +174,7 @@ class Operator:
         return self.objective_class(self, function)
 
 
+@public
 class KL(Operator):
     """The Kullback-Leibler divergence of q from the posterior, up to the evidence.
 

@@ -24,8 +24,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbinfer.arguments import MOST, between, count, instance, positive
+from nbinfer.arguments import MOST, between, choice, count, instance, positive
 from nbinfer.engine.written import kept
+from nbinfer.spelling import public
 from nbinfer.variational.optimizers.averaged import AveragedAdam
 from nbinfer.variational.optimizers.watched import Watched
 from nbinfer.variational.optimizers.wrappers import rule_of
@@ -76,6 +77,7 @@ class Settled(NamedTuple):
     inefficiency: float
 
 
+@public
 @kept
 @dataclass(frozen=True)
 class RAABBVI:  # numpydoc ignore=PR02
@@ -204,8 +206,7 @@ class RAABBVI:  # numpydoc ignore=PR02
 def rule_of_convergence(convergence: Any) -> RAABBVI | None:
     """Return the rule that an argument means."""
     if isinstance(convergence, str):
-        if convergence.strip().lower() != "raabbvi":
-            raise ValueError(f"unknown convergence {convergence!r}; choose 'raabbvi'.")
+        choice("convergence", convergence.strip().lower(), ("raabbvi",))
         return RAABBVI()
     if convergence is None:
         return None

@@ -33,8 +33,6 @@ class Run(Task[Approximation]):
     display : Display
     judged : bool
         Whether to find k-hat afterwards, and to warn.
-    depth : int
-        See `Task`.
     checkpoint : Checkpoint, optional
         The file of the fit.
     seconds : float, optional
@@ -49,11 +47,10 @@ class Run(Task[Approximation]):
         until: int,
         display: Display,
         judged: bool,
-        depth: int,
         checkpoint: Checkpoint | None = None,
         seconds: float | None = None,
     ) -> None:
-        super().__init__(depth)
+        super().__init__()
         self._checkpoint, self._seconds = checkpoint, seconds
         self._approx, self._updates, self._callbacks = approx, updates, callbacks
         self._until, self._display, self._judged = until, display, judged

@@ -12,6 +12,7 @@ from nbinfer.arguments import MOST, count, flag
 from nbinfer.diagnostics.psis import RELIABLE, Psis, psis
 from nbinfer.model import Model
 from nbinfer.random import key_of, seed_sequences
+from nbinfer.spelling import public
 from nbinfer.variational import draws as drawing
 from nbinfer.variational import nodes
 from nbinfer.variational.densities import PLAIN, PRIOR, Densities, needs_terms
@@ -35,6 +36,7 @@ KHAT_DRAWS, ALARM_DRAWS, DOUBT_DRAWS, CLEAR = 1000, 4000, 16_000, 1.0
 LATE = 1000
 
 
+@public
 class Scored(Grouped):
     """What an approximation knows by its draws; see `Approximation`.
 

@@ -13,6 +13,7 @@ from nbinfer.errors import LocalGroupError, ParametrizationError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.random import Purpose, generator, key_of, seed_sequences
+from nbinfer.spelling import public
 from nbinfer.variational import nodes
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.families import registry
@@ -46,6 +47,7 @@ def refuse_local(local_rv: Any, who: str) -> None:
         raise LocalGroupError(f"local_rv: {who} has no local parameters; take nb.ADVI or another fit of KL for these.")
 
 
+@public
 class SingleGroupApproximation(Approximation):
     """An approximation of one group, whose attributes it has, too.
 
@@ -91,6 +93,7 @@ class SingleGroupApproximation(Approximation):
         raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
 
 
+@public
 class MeanField(SingleGroupApproximation):  # numpydoc ignore=PR02
     """Independent normal numbers on the unconstrained scale [1]_.
 
@@ -117,6 +120,7 @@ class MeanField(SingleGroupApproximation):  # numpydoc ignore=PR02
     vfam = "mean_field"
 
 
+@public
 class FullRank(SingleGroupApproximation):  # numpydoc ignore=PR02
     """One normal distribution with any covariance on the unconstrained scale [1]_.
 
@@ -143,6 +147,7 @@ class FullRank(SingleGroupApproximation):  # numpydoc ignore=PR02
     vfam = "full_rank"
 
 
+@public
 class LowRank(SingleGroupApproximation):  # numpydoc ignore=PR02
     """A normal distribution whose covariance is a diagonal and a few directions [1]_.
 
@@ -170,6 +175,7 @@ class LowRank(SingleGroupApproximation):  # numpydoc ignore=PR02
     vfam = "low_rank"
 
 
+@public
 class NormalizingFlow(SingleGroupApproximation):
     """Standard normal numbers, pushed through the layers of a formula [1]_.
 
@@ -242,6 +248,7 @@ def of_family(vfam: Any, choices: Sequence[str], rank: int | None, *given: Any) 
     return kinds[name](*given, **options)
 
 
+@public
 class Empirical(SingleGroupApproximation):
     """Draws that there are already, each as likely as any other.
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nbinfer.arguments import is_number, mapping, numbers
 from nbinfer.errors import ParametrizationError
 from nbinfer.model import Model
+from nbinfer.spelling import meant
 
 Floats = NDArray[np.float64]
 
@@ -51,6 +52,7 @@ def first_moments(model: Model, start: Any, start_sigma: Any) -> tuple[Floats, F
         if name not in model.parameters:
             raise ParametrizationError(
                 f"start_sigma names {name!r}, which the model lacks; it has {', '.join(model.parameters)}."
+                f"{meant(name, model.parameters)}"
             )
         parameter = model.parameters[name]
         given = numbers(f"start_sigma[{name!r}]", value)

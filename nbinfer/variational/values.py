@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nbinfer.arguments import numbers
 from nbinfer.errors import ParametrizationError
+from nbinfer.spelling import public
 
 
 class Shared:
@@ -105,6 +106,7 @@ def given_value(name: str, value: Any, shape: tuple[int, ...], whose: str = "") 
     return found
 
 
+@public
 def shared(value: ArrayLike, name: str | None = None) -> Shared:
     """Make a value that optimisers may change.
 

@@ -80,7 +80,7 @@ class Plain(Task):
     """Work in plain Python; `worth` is what it has at any time."""
 
     def __init__(self, work, worth="draws"):
-        super().__init__(depth=1)
+        super().__init__()
         self.function, self.worth, self.stopped = work, worth, threading.Event()
 
     def work(self):

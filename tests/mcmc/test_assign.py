@@ -122,7 +122,7 @@ def test_a_compound_takes_steps_only():
         (
             {"nuts": {"target_acept": 0.9}},
             TypeError,
-            "NUTS has no option 'target_acept' (did you mean 'target_accept'?)",
+            "NUTS has no option 'target_acept'; did you mean 'target_accept'?",
         ),
         ({"nuts": {"vars": ["x"]}}, ValueError, r"pass step=NUTS\(vars=\.\.\.\)"),
     ],

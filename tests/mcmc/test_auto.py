@@ -153,7 +153,7 @@ def test_draw_by_draw_it_is_a_thousand():
         ("1000", ValueError, "tune must be a number of iterations or 'auto', got '1000'"),
         (-1, ValueError, "tune must be at least 0, got -1"),
         (1.5, TypeError, "tune must be an int or 'auto', got 1.5"),
-        (None, TypeError, "tune must be an int or 'auto', got None"),
+        ([], TypeError, r"tune must be an int or 'auto', got \[\]"),
         (True, TypeError, "tune must be an int or 'auto', got True"),
     ],
 )

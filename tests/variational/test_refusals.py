@@ -156,8 +156,15 @@ def test_methods_by_name():
         nb.fit(3, method=inference, start={"a": 1.0})
     with pytest.raises(TypeError, match=r"local_rv\['a'\] must map parameters of a family to encoders"):
         fit(several(), local_rv={"a": 1})
-    with pytest.raises(TypeError, match="n, the number of iterations, comes first; pass model="):
-        nb.fit(several(), 10)
+    assert isinstance(nb.fit(several(), 3, "fullrank_advi", progressbar=False), nb.FullRank)
+    with pytest.raises(TypeError, match=r"fit\(\) has no option 'seed'; did you mean 'random_seed'"):
+        fit(several(), seed=1)
+    with pytest.raises(TypeError, match=r"fit\(\) has no option 'obj_optimiser'; did you mean 'obj_optimizer'"):
+        nb.ADVI(several()).fit(3, obj_optimiser=nb.adam())
+    with pytest.raises(ValueError, match=r"unknown method 'advvi'; .* Did you mean 'advi'"):
+        fit(several(), method="advvi")
+    with pytest.raises(TypeError, match=r"such as nb.adamax\(learning_rate=0.01\), got 'adamx'"):
+        fit(several(), obj_optimizer="adamx")
     with pytest.raises(TypeError, match="inf_kwargs names 'start', an argument of fit"):
         fit(several(), inf_kwargs={"start": {"a": 1.0}})
     with pytest.raises(TypeError, match="inf_kwargs names 'betta'; ADVI takes beta, estimator"):

@@ -19,6 +19,7 @@ from nbinfer.mcmc.discrete import sweep as sweeps
 from nbinfer.mcmc.discrete.sweep import SWEEP, Sweep
 from nbinfer.mcmc.walks.metropolis import SCALING, Scaling, checked_scaling, initial_scaling, tune
 from nbinfer.random import uniform
+from nbinfer.spelling import public
 
 _OK, _BAD_CONDITIONAL = int(Status.OK), int(Status.BAD_CONDITIONAL)
 
@@ -73,6 +74,7 @@ def _two_valued(parameter: Any) -> bool:
     return bool(np.all(highest - lowest == 1))
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class BinaryMetropolis(StepMethod):  # numpydoc ignore=PR02
     """Configure Metropolis for variables of two values.
@@ -163,6 +165,7 @@ def flip_each(chain_address: int, own_address: int) -> int:
     return _OK
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class BinaryGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
     """Configure Gibbs sweeps over variables of two values.

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import choice
 from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
 from nbinfer.engine.chain import Chain
 from nbinfer.engine.job import Status
@@ -21,6 +22,7 @@ from nbinfer.engine.step import Around, Competence, Site, StepMethod
 from nbinfer.mcmc.discrete import sweep as sweeps
 from nbinfer.mcmc.discrete.sweep import SWEEP, Sweep
 from nbinfer.random import uniform
+from nbinfer.spelling import public
 
 _OK, _BAD_CONDITIONAL = int(Status.OK), int(Status.BAD_CONDITIONAL)
 
@@ -125,6 +127,7 @@ def step(chain_address: int, own_address: int) -> int:
     return _OK
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class CategoricalGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
     """Configure Gibbs sweeps over categorical and binary variables.
@@ -158,9 +161,7 @@ class CategoricalGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
 
     def __post_init__(self) -> None:
         sweeps.check_order(type(self).__name__, self.order)
-        proposal: Any = self.proposal
-        if not isinstance(proposal, str) or proposal not in ("uniform", "proportional"):
-            raise ValueError(f"unknown proposal {self.proposal!r}; choose 'uniform' or 'proportional'.")
+        choice("proposal", self.proposal, ("uniform", "proportional"))
 
     @staticmethod
     def competence(parameter: Any, has_gradient: bool = True) -> Competence:

@@ -19,6 +19,7 @@ from nbinfer.model.code.extras import DRAWABLE, check_draw
 from nbinfer.model.evaluate import call
 from nbinfer.model.support.bounds import BoundsError
 from nbinfer.random import generator_functions
+from nbinfer.spelling import public
 
 
 def _count(step: Any, site: Site) -> int:
@@ -81,6 +82,7 @@ def step(chain_address: int, own_address: int) -> int:
     return _OK
 
 
+@public
 @dataclass(frozen=True)
 class GibbsStep(StepMethod):  # numpydoc ignore=PR02
     """Configure draws from a full conditional.

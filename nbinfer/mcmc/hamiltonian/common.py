@@ -35,6 +35,7 @@ from nbinfer.mcmc.metric.guessed import GuessedPotential
 from nbinfer.mcmc.metric.kernel import Adaptation, Metric
 from nbinfer.mcmc.metric.potential import QuadPotential
 from nbinfer.random import uniform
+from nbinfer.spelling import public
 from nbinfer.trace.metric import Metric as Learnt
 
 #: What every Hamiltonian step keeps, and the statistics that each has first.
@@ -183,6 +184,7 @@ def search_step_size(chain: Record, own: Record, points: int) -> None:
     step_sizes.restart(averaging, size)
 
 
+@public
 @dataclass(frozen=True)
 class HamiltonianStep(StepMethod):  # numpydoc ignore=PR01
     """Base of the Hamiltonian steps: their common options, which `NUTS` and `HamiltonianMC` describe."""

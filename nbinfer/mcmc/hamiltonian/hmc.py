@@ -20,6 +20,7 @@ from nbinfer.mcmc.hamiltonian.phase import FIELDS, from_chain, momentum_of, poin
 from nbinfer.mcmc.metric import kernel as metrics
 from nbinfer.mcmc.metric.kernel import Metric
 from nbinfer.random import uniform
+from nbinfer.spelling import public
 
 HMC = State(
     base=HAMILTONIAN,
@@ -102,6 +103,7 @@ def _report(own: Record, size: float, accept: float, accepted: bool) -> None:
     row.path_length = own.n_steps * size
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
     """Configure Hamiltonian Monte Carlo [1]_ with trajectories of one length.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbinfer.arguments import count, flag
+from nbinfer.arguments import count, flag, is_number
 from nbinfer.engine.chains import Chains, Placed, display_of_chains
 from nbinfer.engine.driver import run
 from nbinfer.engine.starts import starting_points
@@ -18,11 +18,12 @@ from nbinfer.mcmc.metric.adaptive import FisherFrom, QuadPotentialDiagAdapt, Qua
 from nbinfer.mcmc.metric.definite import not_definite
 from nbinfer.mcmc.metric.potential import QuadPotential, QuadPotentialDiag, QuadPotentialFull
 from nbinfer.model import Model
-from nbinfer.model.default import the_model
+from nbinfer.model.default import is_model, the_model
 from nbinfer.model.foreign.entries import record_position
 from nbinfer.optimize.curvature import hessian, position
 from nbinfer.optimize.find import find_map
 from nbinfer.random import Purpose, generator, key_of, seed_sequences
+from nbinfer.spelling import check_options, meant, public_by_kind
 from nbinfer.trace.columns import Column
 from nbinfer.trace.store import MemoryStore
 
@@ -76,9 +77,10 @@ def checked(init: Any) -> str:
     """
     if not isinstance(init, str):
         raise TypeError(f"init must be a str, got {type(init).__name__}.")
-    known = ", ".join(map(repr, [*SIMPLE, *_WHOLE]))
-    if init.lower() not in (*SIMPLE, *_WHOLE):
-        raise NotImplementedError(f"init={init!r} is not known; choose {known}.")
+    known = (*SIMPLE, *_WHOLE)
+    if init.lower() not in known:
+        choices = ", ".join(map(repr, known))
+        raise NotImplementedError(f"init={init!r} is not known; choose {choices}.{meant(init, known)}")
     return init.lower()
 
 
@@ -268,6 +270,11 @@ def _from_run(
     return Initial(start, False, False, QuadPotentialFull(covariance))
 
 
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+@public_by_kind(model=is_model, init=_is_word, chains=is_number, n_init=is_number)
 def init_nuts(
     init: str = "auto",
     chains: int = 1,
@@ -334,6 +341,7 @@ def init_nuts(
     (2, 500)
     """
     name = checked(init)
+    check_options("init_nuts()", kwargs, init_nuts, NUTS)
     model = the_model(model)
     model.definition.needs_all_data()
     count("chains", chains, 1, 2**31)

@@ -20,6 +20,7 @@ from nbinfer.mcmc.hamiltonian.integrators import integrator_number
 from nbinfer.mcmc.hamiltonian.phase import to_chain
 from nbinfer.mcmc.hamiltonian.tree import TREE, Tree
 from nbinfer.mcmc.metric.kernel import Metric
+from nbinfer.spelling import public
 
 NUTS_STATE = State(
     base=HAMILTONIAN,
@@ -84,6 +85,7 @@ def _report(own: Record, tree: Record, slot: int) -> None:
     row.reached_max_treedepth = tree.unfinished
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
     """Configure the No-U-Turn Sampler [1]_, with a multinomial choice from the trajectory [2]_.

@@ -18,6 +18,7 @@ from nbinfer.mcmc.metric.definite import coordinates, positive_diagonal, symmetr
 from nbinfer.mcmc.metric.kernel import Adaptation
 from nbinfer.mcmc.metric.low_rank import most_of, window_of
 from nbinfer.mcmc.metric.potential import Floats, QuadPotential
+from nbinfer.spelling import public
 
 
 class _Learnt(QuadPotential):
@@ -56,6 +57,7 @@ class _Learnt(QuadPotential):
         return estimator[self._size :], float(getattr(metric, f"count_{which}")), metric
 
 
+@public
 class QuadPotentialDiagAdapt(_Learnt):
     """A diagonal metric of variances, learnt from the draws.
 
@@ -111,6 +113,7 @@ class QuadPotentialDiagAdapt(_Learnt):
             )
 
 
+@public
 class QuadPotentialDiagAdaptGrad(QuadPotentialDiagAdapt):  # numpydoc ignore=PR02
     """A diagonal metric of variances, and after 150 draws of 1 / (mean absolute gradient)².
 
@@ -133,6 +136,7 @@ class QuadPotentialDiagAdaptGrad(QuadPotentialDiagAdapt):  # numpydoc ignore=PR0
     adaptation = Adaptation.SLOPES
 
 
+@public
 class QuadPotentialFullAdapt(_Learnt):
     """A dense metric of the covariance, learnt from the draws.
 

@@ -8,8 +8,10 @@ from nbinfer.arguments import flag, numbers
 from nbinfer.mcmc.metric.definite import positive_diagonal, symmetric_and_positive
 from nbinfer.mcmc.metric.functional import QuadPotentialSparse
 from nbinfer.mcmc.metric.potential import QuadPotential, QuadPotentialDiag, QuadPotentialFull, QuadPotentialFullInv
+from nbinfer.spelling import public
 
 
+@public
 def quad_potential(C: Any, is_cov: bool) -> QuadPotential:
     """Return the metric that a scaling means.
 

@@ -11,8 +11,10 @@ from nbinfer.errors import PositiveDefiniteError
 from nbinfer.mcmc.metric.definite import positive_diagonal
 from nbinfer.mcmc.metric.kernel import DIRECTIONS
 from nbinfer.mcmc.metric.potential import Floats, QuadPotential
+from nbinfer.spelling import public
 
 
+@public
 class QuadPotentialLowRank(QuadPotential):
     """A fixed metric: a diagonal, stretched along a few directions.
 

@@ -24,6 +24,7 @@ from nbinfer.mcmc.metric.definite import coordinates
 from nbinfer.mcmc.metric.potential import Floats, QuadPotential
 from nbinfer.model.evaluate import call, check_arguments
 from nbinfer.random import fill_normal, generator_functions
+from nbinfer.spelling import public
 
 _SIGNATURE = "int64(int64, intp, intp, intp)"
 
@@ -82,6 +83,7 @@ def sparse_momentum(n: int, stream: int, out: int, data: int) -> int:
     return 0
 
 
+@public
 class QuadPotentialSparse(_Functional):
     """A fixed metric given by a sparse covariance.
 
@@ -173,6 +175,7 @@ def momentum(n, stream, out, given):
 '''
 
 
+@public
 class QuadPotentialFunctions(_Functional):
     """A fixed metric of your own.
 

@@ -25,6 +25,7 @@ from nbinfer.mcmc.metric import kernel as metrics
 from nbinfer.mcmc.metric.definite import positive_diagonal, symmetric_and_positive
 from nbinfer.mcmc.metric.kernel import METRIC, Adaptation, Metric
 from nbinfer.random import key_of, new_stream, seed_sequences
+from nbinfer.spelling import public
 
 Floats = NDArray[np.float64]
 
@@ -49,6 +50,7 @@ def _learn(metric: int, schedule: int, draw: int, position: int, grad: int) -> i
     return 0
 
 
+@public
 @kept
 class QuadPotential:
     """Base of the metrics.
@@ -232,6 +234,7 @@ class QuadPotential:
         return np.ones(n), np.ones(n)
 
 
+@public
 class QuadPotentialDiag(QuadPotential):
     """A fixed diagonal metric.
 
@@ -256,6 +259,7 @@ class QuadPotentialDiag(QuadPotential):
         return self._v, self._v**-0.5
 
 
+@public
 class QuadPotentialFull(QuadPotential):
     """A fixed dense metric, given by a covariance.
 
@@ -284,6 +288,7 @@ class QuadPotentialFull(QuadPotential):
         return self._cov, self._factor
 
 
+@public
 class QuadPotentialFullInv(QuadPotentialFull):
     """A fixed dense metric, given by a mass matrix, which is a precision.
 

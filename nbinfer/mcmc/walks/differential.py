@@ -31,6 +31,7 @@ from nbinfer.mcmc.walks.proposals import (
     proposal_for,
 )
 from nbinfer.random import uniform
+from nbinfer.spelling import public
 
 DIFFERENCE = State(
     fields={
@@ -242,6 +243,7 @@ class _Differential(StepMethod):
         own.peers, own.n_peers, own.itself = around.peers
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class DEMetropolis(_Differential):  # numpydoc ignore=PR02
     """Configure differential evolution among the chains of a run [1]_.
@@ -286,6 +288,7 @@ class DEMetropolis(_Differential):  # numpydoc ignore=PR02
             raise ValueError(f"DEMetropolis needs at least 3 chains, got {site.bound.chains}; pass chains=.")
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class DEMetropolisZ(_Differential):  # numpydoc ignore=PR02
     """Configure differential evolution by the past of each chain [1]_.

@@ -21,6 +21,7 @@ from nbinfer.engine.state import Memory, State, floats, per_coordinate
 from nbinfer.engine.step import Competence, Site, StepMethod
 from nbinfer.mcmc.metric.definite import symmetric_and_positive
 from nbinfer.random import fill_normal, uniform
+from nbinfer.spelling import public
 
 ELLIPSE = State(
     parts={
@@ -115,6 +116,7 @@ def step(chain_address: int, own_address: int) -> int:
     return _OK
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class EllipticalSlice(StepMethod):  # numpydoc ignore=PR02
     """Configure elliptical slice sampling [1]_.

@@ -20,6 +20,7 @@ from nbinfer.mcmc.settings import check_interval, check_tune
 from nbinfer.mcmc.walks import proposals
 from nbinfer.mcmc.walks.proposals import USERS, PoissonProposal, Proposal, UsersProposal, proposal_for
 from nbinfer.random import generator_functions, start, uniform
+from nbinfer.spelling import public
 
 #: How far a random walk goes, and how that is tuned.
 SCALING = State(
@@ -208,6 +209,7 @@ def step(chain_address: int, own_address: int) -> int:
     return _OK
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class Metropolis(StepMethod):  # numpydoc ignore=PR02
     """Configure random-walk Metropolis [1]_.

@@ -24,6 +24,7 @@ from nbinfer.engine.written import kept
 from nbinfer.mcmc.metric.definite import symmetric_and_positive
 from nbinfer.model.evaluate import check_arguments
 from nbinfer.random import fill_normal, poisson, uniform
+from nbinfer.spelling import meant, public
 
 NORMAL, UNIFORM, CAUCHY, LAPLACE, POISSON, MULTIVARIATE, USERS = range(7)
 
@@ -82,6 +83,7 @@ def fill(kind: int, stream: int, scale: int, factor: float, out_address: int, co
             out[i] = sign * (poisson(stream, reach) - reach)
 
 
+@public
 @kept
 class Proposal:
     """Base of the proposals that kernels know.
@@ -117,6 +119,7 @@ class Proposal:
         return s
 
 
+@public
 class NormalProposal(Proposal):
     """Normal deviates with standard deviation `s`."""
 
@@ -126,6 +129,7 @@ class NormalProposal(Proposal):
         return rng.normal(0.0, self.s)
 
 
+@public
 class UniformProposal(Proposal):
     """Deviates that are uniform between -`s` and `s`."""
 
@@ -135,6 +139,7 @@ class UniformProposal(Proposal):
         return rng.uniform(-self.s, self.s)
 
 
+@public
 class CauchyProposal(Proposal):
     """Cauchy deviates with scale `s`."""
 
@@ -144,6 +149,7 @@ class CauchyProposal(Proposal):
         return self.s * rng.standard_cauchy(np.shape(self.s))
 
 
+@public
 class LaplaceProposal(Proposal):
     """Laplace deviates with scale `s`."""
 
@@ -153,6 +159,7 @@ class LaplaceProposal(Proposal):
         return rng.laplace(0.0, self.s)
 
 
+@public
 class PoissonProposal(Proposal):
     """Poisson numbers with mean `s`, less their mean, with a random sign: for discrete variables.
 
@@ -166,6 +173,7 @@ class PoissonProposal(Proposal):
         return rng.choice([-1.0, 1.0], np.shape(self.s)) * (rng.poisson(self.s) - self.s)
 
 
+@public
 class MultivariateNormalProposal(Proposal):
     """Normal deviates with covariance matrix `s`."""
 
@@ -256,6 +264,7 @@ def proposal_for(proposal_dist: Any, s: ArrayLike | None) -> Proposal:
         if proposal_dist.lower() not in PROPOSALS:
             raise ValueError(
                 f"unknown proposal {proposal_dist!r}; choose {', '.join(map(repr, PROPOSALS))} as proposal_dist."
+                f"{meant(proposal_dist, PROPOSALS)}"
             )
         return PROPOSALS[proposal_dist.lower()](scale)
     if isinstance(proposal_dist, type) and issubclass(proposal_dist, Proposal):

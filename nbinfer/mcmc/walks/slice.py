@@ -21,6 +21,7 @@ from nbinfer.engine.state import Memory, State, floats, integers, per_coordinate
 from nbinfer.engine.step import Around, Competence, Site, StepMethod, fill_conditionals, pair_per_coordinate
 from nbinfer.mcmc.settings import check_tune
 from nbinfer.random import uniform
+from nbinfer.spelling import public
 
 SLICES = State(
     fields={
@@ -124,6 +125,7 @@ def step(chain_address: int, own_address: int) -> int:
     return _OK
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class Slice(StepMethod):  # numpydoc ignore=PR02
     """Configure slice sampling [1]_.

@@ -18,6 +18,7 @@ from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, floats, per_coordinate
 from nbinfer.engine.step import Around, Competence, Site, StepMethod
 from nbinfer.random import uniform
+from nbinfer.spelling import public
 
 STRETCH = State(
     fields={
@@ -63,6 +64,7 @@ def step(chain_address: int, own_address: int) -> int:
     return _OK
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class StretchMove(StepMethod):  # numpydoc ignore=PR02
     """Configure the affine-invariant ensemble sampler, emcee's stretch move [1]_.

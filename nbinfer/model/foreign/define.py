@@ -21,7 +21,7 @@ from nbinfer.model.support.supports import real
 
 
 def flat_definition(
-    f: Any, dim: int, data: Any, *, grad: Any, context: Any, compile: bool, name: str | None
+    f: Any, dim: Any, data: Any, *, grad: Any, context: Any, compile: bool, name: str | None
 ) -> Definition:
     """Define the density that `Model.flat` describes."""
     flag("compile", compile)

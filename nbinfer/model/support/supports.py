@@ -20,11 +20,13 @@ from nbinfer.arguments import MOST
 from nbinfer.errors import ModelError
 from nbinfer.model.support.bounds import common_shape, fill, read, write_bounded, write_call
 from nbinfer.model.support.support import Support
+from nbinfer.spelling import public
 
 Shape: TypeAlias = int | tuple[int, ...]
 Function: TypeAlias = Callable[[Any, Any], Any]
 
 
+@public
 def real(shape: Shape = ()) -> Support:
     """All real numbers.
 
@@ -40,6 +42,7 @@ def real(shape: Shape = ()) -> Support:
     return _free("real", shape)
 
 
+@public
 def positive(shape: Shape = ()) -> Support:
     r"""Numbers above zero: :math:`x = e^u`.
 
@@ -55,6 +58,7 @@ def positive(shape: Shape = ()) -> Support:
     return _free("positive", shape)
 
 
+@public
 def lower(a: ArrayLike | Function, shape: Shape | None = None) -> Support:
     r"""Numbers above a bound: :math:`x = a + e^u`.
 
@@ -97,6 +101,7 @@ def lower(a: ArrayLike | Function, shape: Shape | None = None) -> Support:
     return _bounded("lower", {"a": a}, shape)
 
 
+@public
 def upper(b: ArrayLike | Function, shape: Shape | None = None) -> Support:
     r"""Numbers below a bound: :math:`x = b - e^u`.
 
@@ -140,6 +145,7 @@ def upper(b: ArrayLike | Function, shape: Shape | None = None) -> Support:
     return _bounded("upper", {"b": b}, shape)
 
 
+@public
 def interval(a: ArrayLike | Function, b: ArrayLike | Function, shape: Shape | None = None) -> Support:
     r"""Numbers between two bounds: :math:`x = a + (b-a)/(1+e^{-u})`.
 
@@ -186,6 +192,7 @@ def interval(a: ArrayLike | Function, b: ArrayLike | Function, shape: Shape | No
     return _bounded("interval", {"a": a, "b": b}, shape)
 
 
+@public
 def unit(shape: Shape = ()) -> Support:
     r"""Numbers between 0 and 1: :math:`x = 1/(1+e^{-u})`.
 
@@ -202,6 +209,7 @@ def unit(shape: Shape = ()) -> Support:
     return dataclasses.replace(interval(0.0, 1.0, full), name="unit", typed=write_call("unit", full))
 
 
+@public
 def simplex(k: int, shape: Shape = ()) -> Support:
     """Vectors of ``k`` positive numbers that sum to one; coordinates by the isometric log-ratio transform.
 
@@ -219,6 +227,7 @@ def simplex(k: int, shape: Shape = ()) -> Support:
     return _structured("simplex", k, shape, 2, lambda k: k - 1)
 
 
+@public
 def ordered(k: int, shape: Shape = ()) -> Support:
     """Vectors of ``k`` increasing numbers.
 
@@ -236,6 +245,7 @@ def ordered(k: int, shape: Shape = ()) -> Support:
     return _structured("ordered", k, shape, 1, lambda k: k)
 
 
+@public
 def positive_ordered(k: int, shape: Shape = ()) -> Support:
     """Vectors of ``k`` increasing positive numbers.
 
@@ -253,6 +263,7 @@ def positive_ordered(k: int, shape: Shape = ()) -> Support:
     return _structured("positive_ordered", k, shape, 1, lambda k: k)
 
 
+@public
 def unit_vector(k: int, shape: Shape = ()) -> Support:
     """Vectors of ``k`` numbers of Euclidean length one; uniform on the sphere under a constant density.
 
@@ -272,6 +283,7 @@ def unit_vector(k: int, shape: Shape = ()) -> Support:
     return _structured("unit_vector", k, shape, 2, lambda k: k)
 
 
+@public
 def cholesky_corr(k: int, shape: Shape = ()) -> Support:
     """Cholesky factors of correlation matrices: lower triangular, positive diagonal, rows of length one.
 
@@ -289,6 +301,7 @@ def cholesky_corr(k: int, shape: Shape = ()) -> Support:
     return _structured("cholesky_corr", k, shape, 2, lambda k: k * (k - 1) // 2, matrix=True)
 
 
+@public
 def covariance(k: int, shape: Shape = ()) -> Support:
     """Symmetric positive definite matrices.
 
@@ -306,6 +319,7 @@ def covariance(k: int, shape: Shape = ()) -> Support:
     return _structured("covariance", k, shape, 2, lambda k: k * (k + 1) // 2, matrix=True)
 
 
+@public
 def binary(shape: Shape = ()) -> Support:
     """0 or 1.
 
@@ -322,6 +336,7 @@ def binary(shape: Shape = ()) -> Support:
     return _discrete("binary", 0, 1, full, write_call("binary", full))
 
 
+@public
 def categorical(k: int, shape: Shape = ()) -> Support:
     """0, 1, ..., k - 1.
 
@@ -341,6 +356,7 @@ def categorical(k: int, shape: Shape = ()) -> Support:
     return _discrete("categorical", 0, k - 1, full, write_call("categorical", full, k))
 
 
+@public
 def integer(lo: int, hi: int, shape: Shape = ()) -> Support:
     """Integers from ``lo`` to ``hi``, both included.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from nbinfer.errors import NbinferWarning, unseen
+from nbinfer.errors import NbinferWarning, calls_above, unseen
 from nbinfer.trace.arviz import WITH_DATA, attributes_of, parts_of_group
 from nbinfer.trace.axes import is_count, not_by_custom
 from nbinfer.trace.disk.contents import Beside, Contents
@@ -48,7 +48,7 @@ def groups_of(found: Contents, space: Space) -> dict[str, TraceGroup]:
             except (ValueError, TypeError) as error:
                 with unseen():
                     text = f"{space.file.name} has a group {kind!r} that is none of a trace, and is left out: {error}"
-                    warnings.warn(text, NbinferWarning, stacklevel=4)
+                    warnings.warn(text, NbinferWarning, calls_above())
     return groups
 
 
@@ -79,5 +79,5 @@ def kept(groups: Mapping[str, TraceGroup], path: Path) -> dict[str, TraceGroup]:
     if lost:
         with unseen():
             text = f"{path} loses the groups {listed(lost)}, which are of fewer draws; compute them anew."
-            warnings.warn(text, NbinferWarning, stacklevel=5)
+            warnings.warn(text, NbinferWarning, calls_above())
     return {kind: group for kind, group in groups.items() if kind not in lost}

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from nbinfer.arguments import flag, path_of
+from nbinfer.spelling import public
 from nbinfer.trace.backend import Backend
 from nbinfer.trace.disk.layout import check_names
 from nbinfer.trace.disk.paths import check_path
@@ -15,6 +16,7 @@ from nbinfer.trace.disk.store import HDF5Store
 SUFFIXES = (".nc", ".h5", ".hdf5")
 
 
+@public
 class HDF5(Backend):
     """A file that takes the draws while they are made, and can go on after whatever ended the run.
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import instance, several
+from nbinfer.spelling import public
 from nbinfer.trace.backend import Backend
 from nbinfer.trace.disk.lock import Lock
 from nbinfer.trace.records.pages import Kinds, Rows, kinds_of, notes_of
@@ -34,6 +35,7 @@ _BLOCK = 4096  # rows handed on at once
 Part = tuple[int, Mapping[str, Rows]]
 
 
+@public
 class Records(Backend):  # numpydoc ignore=PR02
     """Where draws go row by row: a contract beyond that of `Backend`.
 

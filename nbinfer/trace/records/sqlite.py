@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from nbinfer.arguments import path_of, words
 from nbinfer.errors import BackendError
+from nbinfer.spelling import meant, public
 from nbinfer.trace.names import listed
 from nbinfer.trace.records.pages import Kind, Kinds, Page, RowsOf, assembled, check_kinds, flat_names
 from nbinfer.trace.records.recorded import Part, Records, check_place, hand_over
@@ -39,6 +40,7 @@ _TYPES = tuple(np.dtype(code).name for code in "?bhiqBHIefd")
 _MOST = 1997  # values in a row: SQLite's tables have 2000 columns at most
 
 
+@public
 class SQLite(Records):
     """Draws in a database: one file, a table for each variable.
 
@@ -288,7 +290,9 @@ def _write_page(base: sqlite3.Connection, page: Page) -> None:
 def _chosen(kinds: Mapping[str, Kind], names: Sequence[str]) -> dict[str, Kind]:
     unknown = [name for name in names if name not in kinds]
     if unknown:
-        raise ValueError(f"vars names {unknown[0]!r}, which is not in the file; it has {listed(kinds)}.")
+        raise ValueError(
+            f"vars names {unknown[0]!r}, which is not in the file; it has {listed(kinds)}.{meant(unknown[0], kinds)}"
+        )
     return {name: kinds[name] for name in names}
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from nbinfer.arguments import path_of
 from nbinfer.errors import BackendError
+from nbinfer.spelling import public
 from nbinfer.trace.records.pages import Kind, Kinds, Page, assembled, check_kinds, flat_names
 from nbinfer.trace.records.recorded import Part, Records, check_place, hand_over, naming
 from nbinfer.trace.trace import Trace
@@ -37,6 +38,7 @@ _SIGNS = ',"\r\n'
 _FLAGS = {"True", "False"}
 
 
+@public
 class Text(Records):
     """Draws as text: a folder with CSV files, one for each chain.
 

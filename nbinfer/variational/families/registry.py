@@ -7,6 +7,7 @@ from typing import Any
 
 from nbinfer.arguments import mapping
 from nbinfer.errors import ParametrizationError
+from nbinfer.spelling import meant
 from nbinfer.variational.families.empirical import EmpiricalFamily
 from nbinfer.variational.families.family import Family
 from nbinfer.variational.families.full_rank import FullRankFamily
@@ -73,7 +74,7 @@ def by_name(name: Any) -> type[Family]:
         return NormalizingFlowFamily
     raise ParametrizationError(
         f"unknown vfam {name!r}; choose {', '.join(map(repr, _BY_NAME))}, or a formula such as 'scale-hh*4-loc' of the "
-        f"flows {known_flows()}."
+        f"flows {known_flows()}.{meant(name, _BY_NAME)}"
     )
 
 

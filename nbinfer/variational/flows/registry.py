@@ -8,6 +8,7 @@ from typing import Any
 
 from nbinfer.arguments import mapping
 from nbinfer.errors import ParametrizationError
+from nbinfer.spelling import meant, public
 from nbinfer.variational.flows.affine import LocFlow, ScaleFlow
 from nbinfer.variational.flows.coupling import CouplingFlow
 from nbinfer.variational.flows.flow import AbstractFlow
@@ -19,6 +20,7 @@ _BY_NAME: dict[str, type[AbstractFlow]] = {}
 _BY_PARAMETERS: dict[frozenset[str], type[AbstractFlow]] = {}
 
 
+@public
 def register_flow(flow: type[AbstractFlow]) -> type[AbstractFlow]:
     """Have a flow found by its word in formulas, and by the names of its parameters; serves as a decorator.
 
@@ -77,7 +79,7 @@ def flow_for_short_name(name: str) -> type[AbstractFlow]:
     given: Any = name
     found = _BY_NAME.get(given) if isinstance(given, str) else None
     if found is None:
-        raise ParametrizationError(f"unknown flow {name!r}; choose {known_flows()}.")
+        raise ParametrizationError(f"unknown flow {name!r}; choose {known_flows()}.{meant(name, _BY_NAME)}")
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from nbinfer.arguments import between, positive
 from nbinfer.compile import entry, floats_at, record_at
 from nbinfer.engine.state import Memory, State, floats
+from nbinfer.spelling import public
 from nbinfer.variational.optimizers.descent import Descent, Extent, per_parameter
 from nbinfer.variational.optimizers.rule import Rate, Rule
 from nbinfer.variational.optimizers.updates import apply
@@ -58,6 +59,7 @@ class AveragedAdam(Rule):
         own.beta1, own.epsilon = self.beta1, self.epsilon
 
 
+@public
 def averaged_adam(
     loss_or_grads: Any = None,
     params: Sequence[Any] | None = None,

@@ -9,6 +9,7 @@ from typing import Any
 from nbinfer.arguments import function as require_function
 from nbinfer.compile import floats_at, record_at
 from nbinfer.compile.forks import cached_property
+from nbinfer.spelling import public
 from nbinfer.variational.optimizers.descent import Descent
 from nbinfer.variational.optimizers.rule import Rate, Rule
 from nbinfer.variational.optimizers.rules import SGD
@@ -38,6 +39,7 @@ class Custom(Rule):
         return PythonEntry(self._update)
 
 
+@public
 def custom(update: Callable[..., Any], learning_rate: Rate = 1e-3) -> Rule:
     """Make an optimiser of a Python function: slower than those here by a few microseconds for each step.
 

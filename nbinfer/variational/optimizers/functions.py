@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from nbinfer.spelling import public
 from nbinfer.variational.optimizers.momentum import Momentum, NesterovMomentum
 from nbinfer.variational.optimizers.rule import Rate
 from nbinfer.variational.optimizers.rules import (
@@ -19,6 +20,7 @@ from nbinfer.variational.optimizers.rules import (
 from nbinfer.variational.optimizers.updates import apply
 
 
+@public
 def sgd(
     loss_or_grads: Any = None,
     params: Sequence[Any] | None = None,
@@ -53,6 +55,7 @@ def sgd(
     return apply(Sgd(learning_rate), loss_or_grads, params)
 
 
+@public
 def momentum(
     loss_or_grads: Any = None,
     params: Sequence[Any] | None = None,
@@ -90,6 +93,7 @@ def momentum(
     return apply(Momentum(learning_rate, momentum), loss_or_grads, params)
 
 
+@public
 def nesterov_momentum(
     loss_or_grads: Any = None,
     params: Sequence[Any] | None = None,
@@ -131,6 +135,7 @@ def nesterov_momentum(
     return apply(NesterovMomentum(learning_rate, momentum), loss_or_grads, params)
 
 
+@public
 def adagrad(
     loss_or_grads: Any = None,
     params: Sequence[Any] | None = None,
@@ -173,6 +178,7 @@ def adagrad(
     return apply(Adagrad(learning_rate, epsilon), loss_or_grads, params)
 
 
+@public
 def adagrad_window(
     loss_or_grads: Any = None,
     params: Sequence[Any] | None = None,
@@ -213,6 +219,7 @@ def adagrad_window(
     return apply(AdagradWindow(learning_rate, epsilon, n_win), loss_or_grads, params)
 
 
+@public
 def rmsprop(
     loss_or_grads: Any = None,
     params: Sequence[Any] | None = None,
@@ -257,6 +264,7 @@ def rmsprop(
     return apply(Rmsprop(learning_rate, rho, epsilon), loss_or_grads, params)
 
 
+@public
 def adadelta(
     loss_or_grads: Any = None,
     params: Sequence[Any] | None = None,
@@ -302,6 +310,7 @@ def adadelta(
     return apply(Adadelta(learning_rate, rho, epsilon), loss_or_grads, params)
 
 
+@public
 def adam(
     loss_or_grads: Any = None,
     params: Sequence[Any] | None = None,
@@ -350,6 +359,7 @@ def adam(
     return apply(Adam(learning_rate, beta1, beta2, epsilon), loss_or_grads, params)
 
 
+@public
 def adamax(
     loss_or_grads: Any = None,
     params: Sequence[Any] | None = None,

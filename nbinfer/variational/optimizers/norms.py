@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nbinfer.arguments import flag, numbers, positive, several
 from nbinfer.compile import floats_at, kernel
+from nbinfer.spelling import public
 
 #: Beside a norm in a denominator.
 EPSILON = 1e-7
@@ -30,6 +31,7 @@ def shrink(address: int, n: int, largest: float) -> float:
     return norm
 
 
+@public
 def norm_constraint(
     tensor_var: ArrayLike, max_norm: float, norm_axes: int | Sequence[int] | None = None, epsilon: float = EPSILON
 ) -> NDArray[np.float64]:
@@ -87,6 +89,7 @@ def _checked_axes(norm_axes: Any, ndim: int) -> tuple[int, ...]:
     return tuple(int(axis) for axis in axes)
 
 
+@public
 def total_norm_constraint(
     tensor_vars: Sequence[ArrayLike], max_norm: float, epsilon: float = EPSILON, return_norm: bool = False
 ) -> Any:

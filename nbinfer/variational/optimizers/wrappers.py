@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from nbinfer.spelling import nearest, public
 from nbinfer.variational.optimizers.momentum import Momentum, NesterovMomentum
 from nbinfer.variational.optimizers.rule import Rule
 from nbinfer.variational.optimizers.updates import Updates
 
+#: Of the optimisers that `nbinfer` has, for who writes them as a str.
+_NAMES = ("adam", "adamax", "adagrad", "adagrad_window", "adadelta", "rmsprop", "sgd", "momentum", "nesterov_momentum")
 
+
+@public
 def apply_momentum(updates: Any, params: Sequence[Any] | None = None, momentum: float = 0.9) -> Any:
     """Give a rule momentum.
 
@@ -41,6 +46,7 @@ def apply_momentum(updates: Any, params: Sequence[Any] | None = None, momentum: 
     return _wrapped(Momentum, updates, params, momentum)
 
 
+@public
 def apply_nesterov_momentum(updates: Any, params: Sequence[Any] | None = None, momentum: float = 0.9) -> Any:
     """Give a rule Nesterov's momentum.
 
@@ -84,5 +90,7 @@ def rule_of(name: str, value: Any) -> Rule:
     """Return the rule that an argument means: a rule, or one of the functions here, whose defaults then hold."""
     found = value if isinstance(value, Rule | Updates) or not callable(value) else value()
     if not isinstance(found, Rule):
-        raise TypeError(f"{name} must be an optimiser such as nb.adam(learning_rate=0.01), got {type(value).__name__}.")
+        near = (nearest(value, _NAMES) if isinstance(value, str) else None) or "adam"
+        got = repr(value) if isinstance(value, str) else type(value).__name__
+        raise TypeError(f"{name} must be an optimiser such as nb.{near}(learning_rate=0.01), got {got}.")
     return found

@@ -16,10 +16,11 @@ from nbinfer.engine.task import finished
 from nbinfer.engine.team import work
 from nbinfer.errors import AEVBInferenceError, FitError
 from nbinfer.model import Model
-from nbinfer.model.default import the_model
+from nbinfer.model.default import is_model, the_model
 from nbinfer.random import key_of, seed_sequences
+from nbinfer.spelling import public, public_by_kind
 from nbinfer.variational.callbacks import listed
-from nbinfer.variational.inference import Inference, calls_above
+from nbinfer.variational.inference import Inference
 from nbinfer.variational.local import refuse_subsampled
 from nbinfer.variational.objective import check_function_options
 from nbinfer.variational.operators import KL
@@ -32,6 +33,7 @@ from nbinfer.variational.starts import first_moments
 _MOST = 2**24
 
 
+@public
 class Pathfinder(Inference):
     """Fit normal distributions along the ways of several searches for the maximum, and mix the best of each [1]_.
 
@@ -96,6 +98,7 @@ class Pathfinder(Inference):
 
     approx: PathMixture
 
+    @public_by_kind(model=is_model)
     def __init__(
         self,
         local_rv: Any = None,
@@ -243,7 +246,7 @@ class Pathfinder(Inference):
         display = display_for(progressbar, [f"path {number}" for number in paths.every.number], n, "it", _described)
         cores = 1 if bound.serial else self._cores or available_cores()
         settings = Settings(n, cores, self._n_draws, key, self._score, judged)
-        task = Search(self.approx, paths, settings, display, calls_above())
+        task = Search(self.approx, paths, settings, display)
         for message, category in gradient_warnings(bound):
             task.say(message, category)
         return finished(task)

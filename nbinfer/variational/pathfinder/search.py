@@ -61,8 +61,8 @@ class Settings(NamedTuple):
 class Search(Task[PathMixture]):
     """The paths of a fit, and what is made of them."""
 
-    def __init__(self, approx: PathMixture, paths: Paths, settings: Settings, display: Display, depth: int) -> None:
-        super().__init__(depth)
+    def __init__(self, approx: PathMixture, paths: Paths, settings: Settings, display: Display) -> None:
+        super().__init__()
         self._approx, self._paths, self._settings, self._display = approx, paths, settings, display
         self._halted = False
 

@@ -17,6 +17,7 @@ from nbinfer.arguments import between, positive
 from nbinfer.compile import Entry, address_of, entry, floats_at, kernel, record_at
 from nbinfer.engine.state import BLOCK, Memory, Plan, State
 from nbinfer.engine.written import kept
+from nbinfer.spelling import public
 from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.stein.state import Tile
 from nbinfer.vectormath import exp, log
@@ -26,6 +27,7 @@ Floats = NDArray[np.float64]
 _exp, _log = exp.numbers, log.numbers
 
 
+@public
 @kept
 class Kernel(TestFunction):
     """Base of kernels, positive definite functions of pairs of points; a subclass says its values."""
@@ -72,6 +74,7 @@ def _squared(z: Floats) -> Floats:
     return found
 
 
+@public
 class RadialKernel(Kernel):
     """Base of kernels of the distance; a subclass has a C function, and what that keeps.
 
@@ -166,6 +169,7 @@ def weigh_rbf(tile_address: int, own_address: int) -> int:
     return 0
 
 
+@public
 class RBF(RadialKernel):  # numpydoc ignore=PR02
     """The Gaussian kernel, ``exp(-r² / (2 h))``.
 
@@ -211,6 +215,7 @@ def weigh_imq(tile_address: int, own_address: int) -> int:
     return 0
 
 
+@public
 class IMQ(RadialKernel):
     """The inverse multiquadric kernel, ``(1 + r² / (2 h))`` to a negative power: its tails reach far.
 

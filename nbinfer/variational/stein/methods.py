@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nbinfer.arguments import MOST, count, from_zero, mapping
-from nbinfer.errors import AEVBInferenceError, NbinferWarning, ParametrizationError, unseen
+from nbinfer.errors import AEVBInferenceError, NbinferWarning, ParametrizationError, calls_above, unseen
 from nbinfer.model import Model
+from nbinfer.model.default import is_model
+from nbinfer.spelling import public, public_by_kind
 from nbinfer.variational.approximation import Approximation
-from nbinfer.variational.inference import Inference, calls_above
+from nbinfer.variational.inference import Inference
 from nbinfer.variational.operators import Operator
 from nbinfer.variational.single_group import Empirical, FullRank
 from nbinfer.variational.stein.kernels import rbf
@@ -20,6 +22,7 @@ from nbinfer.variational.stein.operator import KSD
 DRAWS = 500
 
 
+@public
 class ImplicitGradient(Inference):
     """Fit any approximation by the Stein gradient at its draws, which needs no density of theirs [1]_.
 
@@ -53,6 +56,7 @@ class ImplicitGradient(Inference):
         super().__init__(estimator, approx, kernel, **kwargs)
 
 
+@public
 class SVGD(ImplicitGradient):
     """Stein variational gradient descent: particles that climb the density and keep apart [1]_.
 
@@ -110,6 +114,7 @@ class SVGD(ImplicitGradient):
     (1.0, 0.48)
     """
 
+    @public_by_kind(model=is_model)
     def __init__(
         self,
         n_particles: int = 100,
@@ -137,6 +142,7 @@ class SVGD(ImplicitGradient):
         super().__init__(approx, estimator, kernel, temperature=temperature, cores=cores)
 
 
+@public
 class ASVGD(ImplicitGradient):
     """Amortised Stein variational gradient descent: the gradient of SVGD, at draws of an approximation [1]_.
 
@@ -182,6 +188,7 @@ class ASVGD(ImplicitGradient):
        UAI (2017).
     """
 
+    @public_by_kind(model=is_model)
     def __init__(
         self,
         approx: Any = None,

@@ -13,6 +13,7 @@ from nbinfer.engine.driver import Outcome, available_cores, run_for_now
 from nbinfer.engine.progress import Display
 from nbinfer.engine.team import work
 from nbinfer.errors import ParametrizationError
+from nbinfer.spelling import public
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.group import Group
@@ -62,6 +63,7 @@ class SteinUpdates(ObjectiveUpdates):
         return Verdict() if found is None else verdict_on(*found)
 
 
+@public
 class KSDObjective(ObjectiveFunction):
     """The direction that the operator knows, pulled back to parameters; made by calling the operator.
 
@@ -163,6 +165,7 @@ def _check_particles(rows: Floats, spread: bool) -> None:
         )
 
 
+@public
 class KSD(Operator):
     """The kernel Stein discrepancy of q from the posterior, by the direction in which it falls [1]_.
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nbinfer.arguments import MOST, count, flag, instance, positive
 from nbinfer.errors import ParametrizationError
+from nbinfer.spelling import public
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.stein.kernels import RadialKernel, rbf
 
@@ -37,6 +38,7 @@ def joint_histogram(approx: Approximation) -> Floats:
     return found
 
 
+@public
 class Stein:
     r"""The direction in which particles, or draws, come to the posterior fastest, as a kernel sees it [1]_.
 

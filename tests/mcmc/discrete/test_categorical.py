@@ -81,7 +81,7 @@ def test_the_law_catches(name, tmp_path):
 
 
 def test_bad_options():
-    with pytest.raises(ValueError, match="unknown proposal 'greedy'; choose 'uniform' or 'proportional'"):
+    with pytest.raises(ValueError, match="unknown proposal 'greedy'; choose 'uniform', 'proportional'"):
         CategoricalGibbsMetropolis(proposal="greedy")
     with pytest.raises(ValueError, match="permutation"):
         CategoricalGibbsMetropolis(order=[1, 1])
