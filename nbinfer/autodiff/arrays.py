@@ -69,7 +69,8 @@ class ArrayBuilder(Builder):
                     result[axis] = size
                 else:
                     self.fit(common, size)
-                    if size.constant not in (None, 1):
+                    known = size.constant not in (None, 1) or size.number in self.pieces
+                    if known and common.number not in self.pieces:
                         result[axis] = size
         return [size for size in result if size is not None]
 

@@ -34,11 +34,17 @@ class Builder(ScalarBuilder):
     ----------
     at_most_one : set of int
         Numbers of the sizes that cannot be more than 1, so that they broadcast.
+    pieces : dict of int to tuple of Value
+        By numbers of sizes, the sizes of the pieces that an axis is joined of: loops over it go piece by piece.
+    places : dict
+        By sizes of pieces and an index into the whole: which piece it belongs to, and where in that it is.
     """
 
     def __init__(self, facts: dict[Hashable, Any]) -> None:
         super().__init__(facts)
         self.at_most_one: set[int] = set()
+        self.pieces: dict[int, tuple[Value, ...]] = {}
+        self.places: dict[Hashable, tuple[int, Value]] = {}
 
     def custom(self, function: str, pullback: str, args: Sequence[Value]) -> Value:
         """Apply a scalar function whose derivative the user gave."""
@@ -277,12 +283,33 @@ class Builder(ScalarBuilder):
         def level(axis: int, index: list[Value], carried: list[Value]) -> list[Value]:
             if axis == len(dims):
                 return body(index, carried)
+
+            def inner(i: Value, c: list[Value]) -> list[Value]:
+                return level(axis + 1, [*index, i], c)
+
+            if dims[axis].number in self.pieces:
+                return self._piecewise(self.pieces[dims[axis].number], carried, inner)
             zero, one = self.constant(0), self.constant(1)
-            return self.loop(
-                zero, dims[axis], one, carried, lambda i, c: level(axis + 1, [*index, i], c), "ijkl"[axis % 4]
-            )
+            return self.loop(zero, dims[axis], one, carried, inner, "ijkl"[axis % 4])
 
         return level(0, [], list(inits))
+
+    def _piecewise(
+        self, sizes: tuple[Value, ...], carried: list[Value], body: Callable[[Value, list[Value]], list[Value]]
+    ) -> list[Value]:
+        """Build one loop for each piece of an axis; a piece of one element needs none."""
+        whole, zero, one = tuple(map(self.ident, sizes)), self.constant(0), self.constant(1)
+        offset = zero
+        for k, size in enumerate(sizes):
+
+            def inner(i: Value, c: list[Value], k: int = k, offset: Value = offset) -> list[Value]:
+                index = self.scalar("add", offset, i)
+                self.places[whole, self.ident(index)] = k, i
+                return body(index, c)
+
+            carried = inner(zero, carried) if size.constant == 1 else self.loop(zero, size, one, carried, inner)
+            offset = self.scalar("add", offset, size)
+        return carried
 
     def side(self, build: Callable[[], Any]) -> tuple[Block, Any]:
         """Build one side of a branch."""

@@ -12,7 +12,9 @@ import numpy as np
 
 from nbinfer import vectormath
 from nbinfer.autodiff import array_functions as _arrays  # noqa: F401  (these fill the table)
+from nbinfer.autodiff import making as _making  # noqa: F401
 from nbinfer.autodiff import reductions as _reductions  # noqa: F401
+from nbinfer.autodiff import sums_of_products as _products  # noqa: F401
 from nbinfer.autodiff.custom import CustomRule, find_custom
 from nbinfer.autodiff.expressions import Method, Record
 from nbinfer.autodiff.ir import Value
@@ -44,6 +46,11 @@ _METHODS: dict[str, Any] = {
     "astype": "astype",
     "item": "item",
     "transpose": np.transpose,
+    "reshape": np.reshape,
+    "swapaxes": np.swapaxes,
+    "squeeze": np.squeeze,
+    "repeat": np.repeat,
+    "cumprod": np.cumprod,
     "trace": np.trace,
     "diagonal": np.diagonal,
 }

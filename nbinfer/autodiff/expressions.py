@@ -101,6 +101,15 @@ class Expressions(ArrayBuilder):
         self.captured.append(value)
         return value
 
+    def fixed(self, array: np.ndarray) -> Value:
+        """Return an array that is known in advance: generated code finds it among its globals."""
+        for known in self.names.values():
+            if isinstance(known, np.ndarray) and known.dtype == array.dtype and known.shape == array.shape:
+                if known.tobytes() == array.tobytes():
+                    array = known
+                    break
+        return self._captured(array, "fixed")
+
     def global_name(self, hint: str) -> str:
         """Return a name for a global of the generated code."""
         if hint.startswith(("_", *PREFIXES)) or hint in ("np", "math", *vars(builtins)):
@@ -123,6 +132,10 @@ class Expressions(ArrayBuilder):
             return x
         if isinstance(x, tuple) and x and all(is_number(item) for item in x):
             return self.pack(x)
+        if isinstance(x, tuple) and x and all(isinstance(item, (Value, Lazy, tuple)) for item in x):
+            from nbinfer.autodiff.joining import array_of
+
+            return array_of(self, x)
         if isinstance(x, Lost):
             raise self.error(x.message)
         raise self.error(f"{_describe(x)} cannot be used in arithmetic; use numbers and arrays")
@@ -306,7 +319,9 @@ class Expressions(ArrayBuilder):
         function = self.evaluate(node.func, env)
         args: list[Any] = []
         for arg in node.args:
-            if isinstance(arg, ast.Starred):
+            if isinstance(arg, ast.List | ast.Tuple) and not any(isinstance(item, ast.Starred) for item in arg.elts):
+                args.append(self._written_list(arg, env))
+            elif isinstance(arg, ast.Starred):
                 items = self.evaluate(arg.value, env)
                 if not isinstance(items, tuple):
                     raise self.error("* in a call takes a tuple here")
@@ -318,6 +333,12 @@ class Expressions(ArrayBuilder):
         named = {k.arg: self.evaluate(k.value, env) for k in node.keywords if k.arg is not None}
         self.node = node
         return self.call_function(function, args, named, node)
+
+    def _written_list(self, node: ast.expr, env: Environment) -> Any:
+        """Read a list that is written as an argument."""
+        if isinstance(node, ast.List | ast.Tuple):
+            return tuple(self._written_list(item, env) for item in node.elts)
+        return self.evaluate(node, env)
 
     def _subscript(self, node: ast.Subscript, env: Environment) -> Any:
         owner = self.evaluate(node.value, env)
