@@ -96,20 +96,6 @@ def _float_power(b: Frontend, x: Any, y: Any) -> Any:
     return b.apply("pow", b.apply("float", b.operand(x)), b.operand(y))
 
 
-@handles(np.where)
-def _where(b: Frontend, condition: Any, x: Any = None, y: Any = None) -> Any:
-    if x is None or y is None:
-        raise b.error("np.where takes three arguments here; pass integer positions as data")
-    return b.where(b.operand(condition), b.operand(x), b.operand(y))
-
-
-@handles(np.clip)
-def _clip(b: Frontend, x: Any, lower: Any, upper: Any) -> Any:
-    result = b.fresh(b.operand(x))
-    result = result if lower is None else b.apply("maximum", result, b.operand(lower))
-    return result if upper is None else b.apply("minimum", result, b.operand(upper))
-
-
 @handles(vectormath.pick.py_func)
 def _pick(b: Frontend, rows: Any, k: Any) -> Any:
     """Gather one element of each row; no derivative and no memory is touched where there is none."""

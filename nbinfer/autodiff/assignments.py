@@ -11,6 +11,7 @@ from nbinfer.autodiff.expressions import Environment, Record
 from nbinfer.autodiff.indexing import complete, view, within
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy, is_array, is_number
+from nbinfer.autodiff.positions import scatter, unmasked
 from nbinfer.autodiff.sequences import List, Table, as_tuple, call_method, read_item, write_item
 from nbinfer.autodiff.spellings import BINARY
 
@@ -69,9 +70,9 @@ class Assignments(Binding):
             self.change(array)
         if isinstance(array, Lazy) or is_result(array):
             raise self.error("cannot write to the result of an expression; make an array with np.empty and fill it")
-        parts = complete(self, array, parts)
-        if any(is_array(p) or p is None or (isinstance(p, Value) and p.kind != "i") for p in parts):
-            raise self.error("write to elements and slices only; for an array of positions write a loop")
+        parts = complete(self, array, unmasked(self, array, parts))
+        if any(p is None or (isinstance(p, Value | Lazy) and p.kind != "i") for p in parts):
+            raise self.error("write to integer positions, slices and masks; put new axes on the other side")
         return array, within(self, array, parts)
 
     def _write(self, target: ast.Subscript, value: Any, env: Environment) -> None:
@@ -84,8 +85,16 @@ class Assignments(Binding):
         value = self.operand(value)
         if all(is_number(p) for p in parts):
             self.store(array, parts, self.number(value, "what is written to an element"))
+        elif any(is_array(p) for p in parts):
+            self._scatter(array, parts, value)
         else:
             self.assign(view(self, array, parts), value)
+
+    def _scatter(self, array: Value, parts: list[Any], value: Any, rule: str = "") -> None:
+        if any(isinstance(part, slice) for part in parts):
+            full = slice(None, None, None)
+            array = view(self, array, [part if isinstance(part, slice) else full for part in parts])
+        scatter(self, array, parts, value, rule)
 
     def _do_augassign(self, node: ast.AugAssign, env: Environment) -> None:
         """Add to a name, an element or a slice; or change it by another operator."""
@@ -117,6 +126,9 @@ class Assignments(Binding):
             return
         array, parts = self._place(target, holder, parts)
         assert array.storage is not None
+        if any(is_array(p) for p in parts):
+            self._scatter(array, parts, self.operand(self.evaluate(node.value, env)), BINARY[type(node.op)])
+            return
         if not all(is_number(p) for p in parts):
             part = view(self, array, parts)
             self.assign(part, self.operand(self.evaluate(node.value, env)), BINARY[type(node.op)])

@@ -12,8 +12,10 @@ import numpy as np
 
 from nbinfer import vectormath
 from nbinfer.autodiff import array_functions as _arrays  # noqa: F401  (these fill the table)
+from nbinfer.autodiff import choosing as _choosing  # noqa: F401
 from nbinfer.autodiff import making as _making  # noqa: F401
 from nbinfer.autodiff import reductions as _reductions  # noqa: F401
+from nbinfer.autodiff import sorting as _sorting  # noqa: F401
 from nbinfer.autodiff import sums_of_products as _products  # noqa: F401
 from nbinfer.autodiff.custom import CustomRule, find_custom
 from nbinfer.autodiff.expressions import Method, Record
@@ -52,6 +54,16 @@ _METHODS: dict[str, Any] = {
     "squeeze": np.squeeze,
     "repeat": np.repeat,
     "cumprod": np.cumprod,
+    "clip": np.clip,
+    "all": np.all,
+    "any": np.any,
+    "argmax": np.argmax,
+    "argmin": np.argmin,
+    "argsort": np.argsort,
+    "searchsorted": np.searchsorted,
+    "nonzero": np.nonzero,
+    "take": np.take,
+    "ptp": np.ptp,
     "trace": np.trace,
     "diagonal": np.diagonal,
 }

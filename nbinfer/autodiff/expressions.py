@@ -376,6 +376,7 @@ class Expressions(ArrayBuilder):
                 parts.append(slice(*(None if b is None else self.number(b, "a bound of a slice") for b in bounds)))
             else:
                 part = self.evaluate(item, env)
+                part = self.operand(as_tuple(part)) if isinstance(part, List) else part
                 parts += part if isinstance(part, tuple) else [part]
         return parts
 

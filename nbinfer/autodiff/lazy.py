@@ -60,6 +60,10 @@ class Lazy:
         Whether it holds truths about active values.
     stored_as : Value or None
         Where it was stored, if it was.
+    found : tuple of Block and list, or None
+        Where positions of what is true in it were computed, and these.
+    distinct : bool
+        Whether it holds positions of which no two are the same, all within the axis that they are used for.
     held : Held or None
         The names it has.
     date : tuple or None
@@ -92,6 +96,8 @@ class Lazy:
         self.transposed = transposed
         self.decided_by_active = False
         self.stored_as: Value | None = None
+        self.found: tuple[Block, list[Lazy]] | None = None
+        self.distinct = False
         self.held: Held | None = None
         self.date: tuple[Hashable, dict[Storage, int]] | None = None
         self.hint = ""

@@ -204,8 +204,8 @@ def _running(rule: str, neutral: float) -> Handler:
     return running
 
 
-HANDLERS[np.cumsum] = HANDLERS[np.add.accumulate] = _running("add", 0.0)
-HANDLERS[np.cumprod] = HANDLERS[np.multiply.accumulate] = _running("mul", 1.0)
+HANDLERS[np.cumsum] = _running("add", 0.0)
+HANDLERS[np.cumprod] = _running("mul", 1.0)
 
 
 @handles(np.diff)
@@ -246,11 +246,10 @@ def is_cheap(x: Any) -> bool:
 
 
 def _folding(reduce: Handler) -> Handler:
-    """Return what ``.reduce`` of a function of two numbers stands for: along the first axis, if not told otherwise."""
+    """Return what a method of a function of two numbers stands for: along the first axis, if not told otherwise."""
 
-    def fold(b: Frontend, array: Any, axis: Any = 0, keepdims: Any = False) -> Any:
-        axis = b.constant(axis) if isinstance(axis, int) else axis
-        return reduce(b, array, axis, keepdims)
+    def fold(b: Frontend, array: Any, axis: Any = 0, **named: Any) -> Any:
+        return reduce(b, array, b.constant(axis) if isinstance(axis, int) else axis, **named)
 
     return fold
 
@@ -259,11 +258,9 @@ HANDLERS[np.add.reduce] = _folding(_sum)
 HANDLERS[np.multiply.reduce] = _folding(_prod)
 HANDLERS[np.maximum.reduce] = _folding(HANDLERS[np.max])
 HANDLERS[np.minimum.reduce] = _folding(HANDLERS[np.min])
-
-
-@handles(np.logaddexp.reduce)
-def _logaddexp_reduce(b: Frontend, array: Any, axis: Any = 0) -> Any:
-    return _logsumexp(b, array, b.constant(axis) if isinstance(axis, int) else axis)
+HANDLERS[np.logaddexp.reduce] = _folding(_logsumexp)
+HANDLERS[np.add.accumulate] = _folding(HANDLERS[np.cumsum])
+HANDLERS[np.multiply.accumulate] = _folding(HANDLERS[np.cumprod])
 
 
 HANDLERS[math.fsum] = lambda b, x: b.sum(b.operand(x), b.constant(0))

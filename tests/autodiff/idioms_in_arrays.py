@@ -343,7 +343,7 @@ def spread_along_axis(x):
 
 
 def extremes_along_axis(x):
-    a = TABLE * x[:4] + x[:3, None]
+    a = TABLE * x[:4] + 2.0 * x[:3, None]
     return np.sum(np.max(a, axis=0) * x[:4]) + np.sum(a.min(axis=1, keepdims=True)) + np.ptp(x)
 
 
