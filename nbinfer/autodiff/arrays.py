@@ -256,7 +256,7 @@ class ArrayBuilder(Builder):
         result = []
         for a in given:
             number = a.constant if isinstance(a, Value) else None
-            if number is None or not -x.ndim <= number < x.ndim:
+            if not isinstance(number, int) or not -x.ndim <= number < x.ndim:
                 raise self.error("axis must be a number known in advance, less than the number of axes")
             result.append(number % x.ndim)
         return result

@@ -16,7 +16,7 @@ from nbinfer.autodiff.joining import array_of
 from nbinfer.autodiff.lazy import Lazy, is_array, is_number
 from nbinfer.autodiff.positions import Chosen, positions, unmasked, write_all
 from nbinfer.autodiff.registry import HANDLERS, Handler, handles
-from nbinfer.autodiff.shapes import axis_of, expanded, flat
+from nbinfer.autodiff.shapes import axis_of, expanded, flat, size_of
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.frontend import Frontend
@@ -104,9 +104,9 @@ HANDLERS[np.triu] = _triangle("ge")
 
 def _triangle_positions(rule: str) -> Handler:
     def places(b: Frontend, n: Any, k: Any = 0, m: Any = None) -> Any:
-        rows = b.number(n, "n")
-        columns = rows if m is None else b.number(m, "m")
-        shift = b.constant(k) if isinstance(k, int) else b.number(k, "k")
+        rows = size_of(b, n)
+        columns = rows if m is None else size_of(b, m)
+        shift = b.constant(k) if isinstance(k, int) else size_of(b, k)
         inside = Lazy(
             b,
             [rows, columns],
@@ -148,7 +148,7 @@ def _take(b: Frontend, a: Any, indices: Any, axis: Any = None) -> Any:
 
 @handles(np.extract)
 def _extract(b: Frontend, condition: Any, arr: Any) -> Any:
-    return subscript(b, flat(b, b.operand(arr)), [flat(b, b.operand(condition))])
+    return subscript(b, flat(b, b.operand(arr)), [flat(b, b.apply("bool", b.operand(condition)))])
 
 
 def _at(rule: str) -> Handler:
@@ -158,13 +158,16 @@ def _at(rule: str) -> Handler:
             b.change(a)
         if not isinstance(a, Value) or not is_array(a) or is_result(a):
             raise b.error("only memory can be added to: make an array with np.zeros first")
+        values = b.operand(values)
         parts = unmasked(b, a, list(indices) if isinstance(indices, tuple) else [indices])
         parts = within(b, a, complete(b, a, parts))
-        if any(isinstance(part, slice) for part in parts if part != _FULL):
-            raise b.error("np.add.at takes integer positions here, without slices")
-        if all(is_number(part) for part in parts):
+        if any(part is None or (isinstance(part, slice) and part != _FULL) for part in parts):
+            raise b.error("np.add.at takes integer positions here, without slices and new axes")
+        if not any(map(is_array, parts)):
+            if not is_number(parts[0]):
+                raise b.error("np.add.at takes integer positions here; for all of an array write +=")
             parts[0] = expanded(b, parts[0], 0)
-        write_all(b, a, Chosen(b, parts, b.dims_of(a)), b.operand(values), SIGNS[rule])
+        write_all(b, a, Chosen(b, parts, b.dims_of(a)), values, SIGNS[rule])
 
     return accumulate
 

@@ -161,6 +161,8 @@ def _moveaxis(b: Frontend, a: Any, source: Any, destination: Any) -> Any:
 @handles(np.flip)
 def _flip(b: Frontend, m: Any, axis: Any = None) -> Any:
     x = b.operand(m)
+    if is_number(x):
+        return x
     turned = b.axes(x, axis)
     backward = slice(None, None, b.constant(-1))
     return subscript(b, x, [backward if k in turned else _FULL for k in range(x.ndim)])
@@ -350,10 +352,12 @@ def _roll(b: Frontend, a: Any, shift: Any, axis: Any = None) -> Any:
     from nbinfer.autodiff.joining import join
 
     x = b.operand(a)
+    if is_number(x) or b.number(shift, "shift").kind != "i":
+        raise b.error("np.roll takes an array, and an integer by which it is shifted")
     if axis is None and x.ndim > 1:
         return reshaped(b, _roll(b, flat(b, x), shift), b.dims_of(x))
     place = 0 if axis is None else axis_of(b, axis, x.ndim)
     size = b.dims_of(x)[place]
-    cut = b.scalar("sub", size, b.scalar("mod", b.number(shift, "shift"), b.scalar("max", size, b.constant(1))))
+    cut = b.scalar("sub", size, b.scalar("mod", shift, b.scalar("max", size, b.constant(1))))
     parts = [subscript(b, x, [*[_FULL] * place, part]) for part in (slice(cut, None, None), slice(None, cut, None))]
     return join(b, [b.lazy(part) for part in parts], place)

@@ -192,7 +192,7 @@ def append_array(x):
 
 
 def cut_points(x):
-    cuts = np.concatenate((np.array([-1e9]), np.cumsum(np.exp(x[:3])), np.array([1e9])))
+    cuts = np.concatenate((np.array([-9.0]), np.cumsum(np.exp(x[:3])), np.array([9.0])))
     return np.sum(1.0 / (1.0 + np.exp(-cuts[1:])) - 1.0 / (1.0 + np.exp(-cuts[:-1])) ** 2)
 
 
