@@ -22,7 +22,7 @@ from nbinfer.autodiff.expressions import Method, Record
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy
 from nbinfer.autodiff.opaque import call_compiled
-from nbinfer.autodiff.registry import HANDLERS
+from nbinfer.autodiff.registry import HANDLERS, TELL_LISTS
 from nbinfer.autodiff.rules import RULES
 from nbinfer.autodiff.sequences import List, Table, as_tuple, call_method
 from nbinfer.autodiff.spellings import FUNCTIONS
@@ -75,8 +75,9 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
         return call_method(b, function.owner, function.name, args)
     if isinstance(function, Method):
         if function.name not in _METHODS:
-            raise b.error(f"the method .{function.name} is not supported")
-        return HANDLERS[_METHODS[function.name]](b, function.owner, *map(as_tuple, args), **named)
+            raise b.error(f"the method .{function.name} is not supported; write it with loops and NumPy's functions")
+        handler = HANDLERS[_METHODS[function.name]]
+        return _handled(b, f"the method .{function.name}", handler, [function.owner, *args], named)
     plain = _own(python_function(function))
     rule = find_custom(plain)
     if rule is not None:
@@ -91,17 +92,24 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
         truths = scalar_rule in ("and", "or", "xor", "not")
         return b.apply(scalar_rule, *(b.apply("bool", b.operand(x)) if truths else b.operand(x) for x in args))
     if handler is not None:
-        try:
-            inspect.signature(handler).bind(b, *args, **named)
-        except TypeError as reason:
-            raise b.error(f"{_name(function)}: {reason}, among the arguments that are supported") from None
-        return handler(b, *map(as_tuple, args), **{name: as_tuple(x) for name, x in named.items()})
+        return _handled(b, _name(function), handler, args, named, plain in TELL_LISTS)
     if scalar_rule is not None:
         count = _arity(scalar_rule)
         raise b.error(f"{_name(function)} takes {count} argument{'s' * (count > 1)} here, by position")
     if isinstance(plain, types.FunctionType) and not _foreign(plain):
         return _user_function(b, function, args, named)
     raise b.error(f"{_name(function)!r} has no derivative rule; {_instead(function)}")
+
+
+def _handled(b: Frontend, name: str, handler: Any, args: list[Any], named: dict[str, Any], lists: bool = False) -> Any:
+    """Apply what stands for a function; lists count as tuples unless it tells them apart."""
+    try:
+        inspect.signature(handler).bind(b, *args, **named)
+    except TypeError as reason:
+        raise b.error(f"{name}: {reason}, among the arguments that are supported") from None
+    if lists:
+        return handler(b, *args, **named)
+    return handler(b, *map(as_tuple, args), **{key: as_tuple(x) for key, x in named.items()})
 
 
 def _instead(function: Any) -> str:

@@ -15,7 +15,8 @@ from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.joining import array_of
 from nbinfer.autodiff.lazy import Lazy, is_array, is_number
 from nbinfer.autodiff.positions import Chosen, positions, unmasked, write_all
-from nbinfer.autodiff.registry import HANDLERS, Handler, handles
+from nbinfer.autodiff.registry import HANDLERS, TELL_LISTS, Handler, handles
+from nbinfer.autodiff.sequences import List, as_tuple
 from nbinfer.autodiff.shapes import axis_of, expanded, flat, size_of
 
 if TYPE_CHECKING:
@@ -158,8 +159,9 @@ def _at(rule: str) -> Handler:
             b.change(a)
         if not isinstance(a, Value) or not is_array(a) or is_result(a):
             raise b.error("only memory can be added to: make an array with np.zeros first")
-        values = b.operand(values)
-        parts = unmasked(b, a, list(indices) if isinstance(indices, tuple) else [indices])
+        values = b.operand(as_tuple(values))
+        places = list(indices) if isinstance(indices, tuple) else [indices]
+        parts = unmasked(b, a, [b.operand(as_tuple(part)) if isinstance(part, List) else part for part in places])
         parts = within(b, a, complete(b, a, parts))
         if any(part is None or (isinstance(part, slice) and part != _FULL) for part in parts):
             raise b.error("np.add.at takes integer positions here, without slices and new axes")
@@ -174,6 +176,7 @@ def _at(rule: str) -> Handler:
 
 HANDLERS[np.add.at] = _at("add")
 HANDLERS[np.subtract.at] = _at("sub")
+TELL_LISTS += [np.add.at, np.subtract.at]
 
 
 def rows_refused(b: Frontend, name: str) -> ADError:
