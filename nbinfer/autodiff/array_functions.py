@@ -14,7 +14,6 @@ from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy, is_number
 from nbinfer.autodiff.making import eye
 from nbinfer.autodiff.registry import HANDLERS, Handler, handles
-from nbinfer.autodiff.shapes import flat
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.frontend import Frontend

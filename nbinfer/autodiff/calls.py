@@ -76,8 +76,8 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
     if isinstance(function, Method):
         if function.name not in _METHODS:
             raise b.error(f"the method .{function.name} is not supported; write it with loops and NumPy's functions")
-        handler = HANDLERS[_METHODS[function.name]]
-        return _handled(b, f"the method .{function.name}", handler, [function.owner, *args], named)
+        meant = HANDLERS[_METHODS[function.name]]
+        return _handled(b, f"the method .{function.name}", meant, [function.owner, *args], named)
     plain = _own(python_function(function))
     rule = find_custom(plain)
     if rule is not None:

@@ -109,10 +109,10 @@ class Expressions(ArrayBuilder):
     def fixed(self, array: np.ndarray) -> Value:
         """Return an array that is known in advance: generated code finds it among its globals."""
         for known in self.names.values():
-            if isinstance(known, np.ndarray) and known.dtype == array.dtype and known.shape == array.shape:
-                if known.tobytes() == array.tobytes():
-                    array = known
-                    break
+            same = isinstance(known, np.ndarray) and (known.dtype, known.shape) == (array.dtype, array.shape)
+            if same and known.tobytes() == array.tobytes():
+                array = known
+                break
         return self._captured(array, "fixed")
 
     def global_name(self, hint: str) -> str:
@@ -141,7 +141,7 @@ class Expressions(ArrayBuilder):
         if isinstance(x, tuple) and x and all(isinstance(item, (Value, Lazy, tuple)) for item in x):
             from nbinfer.autodiff.joining import array_of
 
-            return array_of(self, x)
+            return array_of(self, x)  # type: ignore[arg-type]
         if isinstance(x, Lost):
             raise self.error(x.message)
         raise self.error(f"{_describe(x)} cannot be used in arithmetic; use numbers and arrays")

@@ -28,10 +28,10 @@ def array_of(b: Frontend, x: Any, dtype: Any = None) -> Any:
     known = _constants(x)
     if known is not None:
         try:
-            array = np.array(known, None if kind is None else {"f": float, "i": np.int64, "b": bool}[kind])
+            fixed = np.array(known, None if kind is None else {"f": float, "i": np.int64, "b": bool}[kind])
         except ValueError:
             raise b.error("the rows of an array must have the same length") from None
-        return b.fresh(b.fixed(array))
+        return b.fresh(b.fixed(fixed))
     if all(is_number(item) for item in x):
         array = b.pack(x)
     else:
@@ -206,10 +206,10 @@ def _at_least(b: Frontend, x: Any, axes: int) -> Lazy:
     """Put axes of one element before those of an array."""
     if is_number(x):
         x = expanded(b, x, 0)
-    x = b.lazy(x)
-    while x.ndim < axes:
-        x = expanded(b, x, 0)
-    return x
+    result = b.lazy(x)
+    while result.ndim < axes:
+        result = expanded(b, result, 0)
+    return result
 
 
 @handles(np.atleast_1d)

@@ -145,9 +145,9 @@ def _linspace(b: Frontend, start: Any, stop: Any, num: Any = 50, endpoint: Any =
     closed = endpoint if isinstance(endpoint, bool) else endpoint.constant
     if closed is None:
         raise b.error("endpoint must be True or False")
-    known = [x.constant for x in (first, last, count)]
-    if None not in known:
-        return b.fresh(b.fixed(np.linspace(*known, endpoint=closed)))
+    if None not in [x.constant for x in (first, last, count)]:
+        known = np.linspace(first.constant, last.constant, count.constant, endpoint=bool(closed))
+        return b.fresh(b.fixed(known))
     steps = b.scalar("max", b.scalar("sub", count, b.constant(1)), b.constant(1)) if closed else count
     first, last = b.to_float(first), b.to_float(last)
     step = b.scalar("div", b.scalar("sub", last, first), b.scalar("float", steps))

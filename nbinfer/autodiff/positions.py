@@ -122,7 +122,8 @@ class Chosen:
 
 def scatter(b: ArrayBuilder, array: Value, parts: Sequence[Any], value: Operand, rule: str = "") -> None:
     """Write to the places that arrays of integers choose, or combine with what is there: where one is chosen twice,
-    the last write counts, and each sees what was there before all of them, as in NumPy."""
+    the last write counts, and each sees what was there before all of them, as in NumPy.
+    """
     chosen = Chosen(b, parts, b.dims_of(array))
     if rule and not (chosen.distinct and rule in SIGNS):
         before = Lazy(b, chosen.dims, lambda index: b.load(array, chosen.own(index)), array.kind, active=array.active)

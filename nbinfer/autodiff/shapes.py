@@ -333,7 +333,7 @@ def _counted_out(b: Frontend, repeats: Lazy, size: Value) -> Value:
 
 
 @handles(np.tile)
-def _tile(b: Frontend, A: Any, reps: Any) -> Any:  # noqa: N803  (NumPy's name)
+def _tile(b: Frontend, A: Any, reps: Any) -> Any:
     x = b.operand(A)
     source, times = b.lazy(expanded(b, x, 0) if is_number(x) else x), sizes_of(b, reps)
     times = [b.constant(1)] * (source.ndim - len(times)) + times

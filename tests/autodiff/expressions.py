@@ -366,8 +366,9 @@ class Expressions:
             form = self.r.choice(("np.array([{}])", "np.stack(({}))", "np.vstack([{}])", "np.column_stack(({}))"))
             if self.r.random() < 0.2:
                 size = 3 if rows * columns == 9 else 4
-                return f"np.outer({', '.join(self.vector(scope, size, 3) for _ in '12')}).ravel()[:{rows * columns}]" + (
-                    f".reshape({rows}, {columns})" if size * size >= rows * columns else ""
+                return (
+                    f"np.outer({', '.join(self.vector(scope, size, 3) for _ in '12')}).ravel()[:{rows * columns}]"
+                    + (f".reshape({rows}, {columns})" if size * size >= rows * columns else "")
                 )
             count, size = (columns, rows) if "column" in form else (rows, columns)
             return form.format(", ".join(self.vector(scope, size, 3) for _ in range(count)))

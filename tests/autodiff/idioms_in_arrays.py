@@ -277,7 +277,11 @@ def flip(x):
 
 
 def roll(x):
-    return np.sum(np.roll(x, 1) * x) + np.sum(np.roll(x, -2) * np.arange(6.0)) + np.sum(np.roll(TABLE, 1, axis=0)[0] * x[:4])
+    return (
+        np.sum(np.roll(x, 1) * x)
+        + np.sum(np.roll(x, -2) * np.arange(6.0))
+        + np.sum(np.roll(TABLE, 1, axis=0)[0] * x[:4])
+    )
 
 
 def squeeze(x):
