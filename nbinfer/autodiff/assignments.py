@@ -11,7 +11,7 @@ from nbinfer.autodiff.expressions import Environment, Record
 from nbinfer.autodiff.indexing import complete, view, within
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy, is_array, is_number
-from nbinfer.autodiff.positions import scatter, unmasked
+from nbinfer.autodiff.positions import scatter, unmasked, write_where
 from nbinfer.autodiff.sequences import List, Table, as_tuple, call_method, read_item, write_item
 from nbinfer.autodiff.spellings import BINARY
 
@@ -63,6 +63,14 @@ class Assignments(Binding):
 
     def _place(self, target: ast.Subscript, array: Any, parts: list[Any]) -> tuple[Value, list[Any]]:
         """Return the array that is written to, and where: a number or a slice for each axis."""
+        array = self._memory(target, array)
+        parts = complete(self, array, unmasked(self, array, parts))
+        if any(p is None or (isinstance(p, Value | Lazy) and p.kind != "i") for p in parts):
+            raise self.error("write to integer positions, slices and masks; put new axes on the other side")
+        return array, within(self, array, parts)
+
+    def _memory(self, target: ast.Subscript, array: Any) -> Value:
+        """Require an array that may be written to."""
         self.node = target
         if not is_array(array):
             raise self.error("only arrays can be written to by index")
@@ -70,10 +78,12 @@ class Assignments(Binding):
             self.change(array)
         if isinstance(array, Lazy) or is_result(array):
             raise self.error("cannot write to the result of an expression; make an array with np.empty and fill it")
-        parts = complete(self, array, unmasked(self, array, parts))
-        if any(p is None or (isinstance(p, Value | Lazy) and p.kind != "i") for p in parts):
-            raise self.error("write to integer positions, slices and masks; put new axes on the other side")
-        return array, within(self, array, parts)
+        return array  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _is_mask(array: Any, parts: list[Any]) -> bool:
+        """Tell whether what stands between brackets is one mask of all elements."""
+        return is_array(array) and len(parts) == 1 and is_array(parts[0]) and parts[0].kind == "b" and parts[0].ndim == array.ndim
 
     def _write(self, target: ast.Subscript, value: Any, env: Environment) -> None:
         holder, parts = self.evaluate(target.value, env), self.index(target.slice, env)
@@ -81,8 +91,11 @@ class Assignments(Binding):
         if isinstance(holder, List | Table):
             write_item(self, holder, parts, value)
             return
-        array, parts = self._place(target, holder, parts)
         value = self.operand(value)
+        if self._is_mask(holder, parts) and is_number(value):
+            write_where(self, self._memory(target, holder), parts[0], value)
+            return
+        array, parts = self._place(target, holder, parts)
         if all(is_number(p) for p in parts):
             self.store(array, parts, self.number(value, "what is written to an element"))
         elif any(is_array(p) for p in parts):
@@ -123,6 +136,14 @@ class Assignments(Binding):
         if isinstance(holder, List | Table):
             value = self.binary(type(node.op), read_item(self, holder, parts), self.evaluate(node.value, env))
             write_item(self, holder, parts, value)
+            return
+        if self._is_mask(holder, parts):
+            value = self.operand(self.evaluate(node.value, env))
+            if is_number(value):
+                write_where(self, self._memory(target, holder), parts[0], value, BINARY[type(node.op)])
+                return
+            array, parts = self._place(target, holder, parts)
+            self._scatter(array, parts, value, BINARY[type(node.op)])
             return
         array, parts = self._place(target, holder, parts)
         assert array.storage is not None

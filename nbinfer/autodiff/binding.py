@@ -39,6 +39,8 @@ class Binding(Expressions):
             value.hint = name if value.hint in ("v", "a", "s", "pack", "product") else value.hint
         if not is_array(value):
             return value
+        if isinstance(value, Value) and value.storage is not None:
+            value.storage.named = True
         if is_result(value) and self._is_written(value, uses):
             array = self.alloc(self.dims_of(value), value.kind, "empty", name)
             self.assign(array, value)

@@ -107,7 +107,7 @@ def _whole(b: Frontend, sizes: Sequence[Value]) -> Value:
 
 def _piece(b: Frontend, sizes: Sequence[Value], index: Value, at: Callable[[int, Value], Value]) -> Value:
     """Compute an element of the piece that an index into the whole belongs to."""
-    found = b.places.get((tuple(map(b.ident, sizes)), b.ident(index)))
+    found = b.place_in("joined", sizes, index)
     if found is not None:
         return at(*found)
 

@@ -133,6 +133,30 @@ def scatter(b: ArrayBuilder, array: Value, parts: Sequence[Any], value: Operand,
     write_all(b, array, chosen, value, SIGNS.get(rule, 0))
 
 
+def write_where(b: ArrayBuilder, array: Value, mask: Operand, number: Value, rule: str = "") -> None:
+    """Write a number where a mask of the same shape is true, or combine it with what is there."""
+    source = b.lazy(mask)
+    if array.storage in source.reads:
+        source = b.lazy(b.stored(source))
+    dims = b.dims_of(array)
+    for size, own in zip(dims, source.dims, strict=True):
+        b.check_equal(size, own)
+
+    def body(index: Index, carried: Index) -> Index:
+        def write() -> None:
+            sign = SIGNS.get(rule, 0)
+            value = b.scalar(rule, b.load(array, index), number) if rule and not sign else number
+            b.store(array, index, value, sign)
+
+        condition = source.at(index)
+        then, _ = b.side(write)
+        other, _ = b.side(lambda: None)
+        b.join(condition, then, other, [])
+        return []
+
+    b.nest(dims, [], body)
+
+
 def write_all(b: ArrayBuilder, array: Value, chosen: Chosen, value: Operand, sign: int) -> None:
     """Write to the places that were chosen, one after the other, or add with a sign."""
     places = [part for part in chosen.arrays if array.storage in part.reads]

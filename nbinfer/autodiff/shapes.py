@@ -205,7 +205,47 @@ def flat(b: Frontend, x: Any) -> Any:
     """Make one axis of all."""
     if is_array(x) and x.ndim == 1:
         return x
-    return expanded(b, x, 0) if is_number(x) else reshaped(b, x, [b.constant(-1)])
+    if is_number(x):
+        return expanded(b, x, 0)
+    source = b.lazy(x)
+    return reshaped(b, x, [b.constant(-1)]) if is_live(x) else merged(b, source, [list(range(source.ndim))])
+
+
+def merged(b: Frontend, x: Lazy, groups: Sequence[Sequence[int]]) -> Lazy:
+    """Make one axis of each group of neighbouring axes."""
+    dims = []
+    for group in groups:
+        sizes = [x.dims[k] for k in group]
+        total = _product(b, sizes)
+        if len([size for size in sizes if size.constant != 1]) > 1:
+            total = total if total.constant is None else b.value("n", "i", b.top, constant=total.constant)
+            b.factors[total.number] = tuple(sizes)
+        dims.append(total)
+
+    def own(index: Index) -> Index:
+        found: list[Value] = []
+        for place, group in zip(index, groups, strict=True):
+            found += _apart(b, place, [x.dims[k] for k in group])
+        return found
+
+    result = rearranged(b, x, dims, own, is_view=False, positional=True)
+    result.cost += 2
+    return result
+
+
+def _apart(b: Frontend, place: Value, sizes: Sequence[Value]) -> Index:
+    """Return the index along each of the axes that one was made of."""
+    known: Index | None = b.place_in("nested", sizes, place)
+    if known is not None:
+        return known
+    long = [k for k, size in enumerate(sizes) if size.constant != 1]
+    found = [b.constant(0)] * len(sizes)
+    for k in long[:0:-1]:
+        found[k] = b.scalar("mod", place, sizes[k])
+        place = b.scalar("floordiv", place, sizes[k])
+    if long:
+        found[long[0]] = place
+    return found
 
 
 def reshaped(b: Frontend, x: Any, dims: Sequence[Value]) -> Any:
@@ -220,14 +260,7 @@ def reshaped(b: Frontend, x: Any, dims: Sequence[Value]) -> Any:
         source, long, live = b.lazy(_in_a_row(b, source)), [0], False
 
     def own(index: Index) -> Index:
-        place = _place(b, index, dims)
-        found: list[Value] = [b.constant(0)] * source.ndim
-        for k in long[:0:-1]:
-            found[k] = b.scalar("mod", place, source.dims[k])
-            place = b.scalar("floordiv", place, source.dims[k])
-        if long:
-            found[long[0]] = place
-        return found
+        return _apart(b, b.position(index, dims), source.dims)
 
     return rearranged(b, source, dims, own, is_view=True, positional=len(long) > 1 or len(dims) > 1)
 
@@ -268,15 +301,6 @@ def _product(b: Frontend, sizes: Sequence[Value]) -> Value:
     return total
 
 
-def _place(b: Frontend, index: Index, dims: Sequence[Value]) -> Value:
-    """Return the position of an element in memory."""
-    place = b.constant(0)
-    for i, size in zip(index, dims, strict=True):
-        if size.constant != 1:
-            place = b.scalar("add", b.scalar("mul", place, size), i)
-    return place
-
-
 def _is_contiguous(x: Any) -> bool:
     """Tell whether memory that may be written to lies in a row, so that NumPy gives it another shape in place."""
     if not isinstance(x, Value):
@@ -292,7 +316,7 @@ def _in_a_row(b: Frontend, source: Lazy) -> Value:
     row = b.alloc([_product(b, source.dims)], source.kind, "empty", source.hint or "row", mutable=False)
 
     def body(index: Index, carried: Index) -> Index:
-        b.store(row, [_place(b, index, source.dims)], source.at(index), first=True)
+        b.store(row, [b.position(index, source.dims)], source.at(index), first=True)
         return []
 
     b.nest(source.dims, [], body)
@@ -310,8 +334,8 @@ def _repeat(b: Frontend, a: Any, repeats: Any, axis: Any = None) -> Any:
     size = size_of(b, repeats)
     longer = [*source.dims[: place + 1], size, *source.dims[place + 1 :]]
     each = spread_to(b, expanded(b, source, place + 1), longer)
-    dims = [*source.dims[:place], b.scalar("mul", source.dims[place], size), *source.dims[place + 1 :]]
-    return reshaped(b, each, dims)
+    axes = list(range(each.ndim))
+    return merged(b, each, [*([k] for k in axes[:place]), [place, place + 1], *([k] for k in axes[place + 2 :])])
 
 
 def _counted_out(b: Frontend, repeats: Lazy, size: Value) -> Value:
@@ -339,12 +363,11 @@ def _tile(b: Frontend, A: Any, reps: Any) -> Any:
     times = [b.constant(1)] * (source.ndim - len(times)) + times
     while source.ndim < len(times):
         source = expanded(b, source, 0)
-    dims = [b.scalar("mul", n, size) for n, size in zip(times, source.dims, strict=True)]
     blocks: Any = source
     for k in range(source.ndim):
         blocks = expanded(b, blocks, 2 * k)
     both = [size for pair in zip(times, source.dims, strict=True) for size in pair]
-    return reshaped(b, spread_to(b, blocks, both), dims)
+    return merged(b, spread_to(b, blocks, both), [[k, k + 1] for k in range(0, len(both), 2)])
 
 
 @handles(np.roll)

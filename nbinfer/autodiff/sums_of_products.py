@@ -10,7 +10,7 @@ import numpy as np
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Index, Lazy, is_number
 from nbinfer.autodiff.registry import HANDLERS, Handler, handles
-from nbinfer.autodiff.shapes import expanded, flat, rearranged, reshaped
+from nbinfer.autodiff.shapes import expanded, flat, merged, rearranged
 from nbinfer.autodiff.spellings import FUNCTIONS
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ def _kron(b: Frontend, x: Any, y: Any) -> Any:
         left = expanded(b, left, 0)
     while right.ndim < left.ndim:
         right = expanded(b, right, 0)
-    dims = [b.scalar("mul", m, n) for m, n in zip(left.dims, right.dims, strict=True)]
-    for axis in range(len(dims)):
+    ndim = left.ndim
+    for axis in range(ndim):
         left, right = expanded(b, left, 2 * axis + 1), expanded(b, right, 2 * axis)
-    return reshaped(b, b.apply("mul", left, right), dims)
+    return merged(b, b.lazy(b.apply("mul", left, right)), [[k, k + 1] for k in range(0, 2 * ndim, 2)])
 
 
 @handles(np.tensordot)
