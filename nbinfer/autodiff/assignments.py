@@ -6,11 +6,11 @@ import ast
 from typing import Any
 
 from nbinfer.autodiff.arrays import SIGNS
-from nbinfer.autodiff.binding import Binding, is_live, is_result
+from nbinfer.autodiff.binding import Binding
 from nbinfer.autodiff.expressions import Environment, Record
 from nbinfer.autodiff.indexing import complete, view, within
 from nbinfer.autodiff.ir import Value
-from nbinfer.autodiff.lazy import Lazy, is_array, is_number
+from nbinfer.autodiff.lazy import Lazy, is_array, is_live, is_number, is_result
 from nbinfer.autodiff.positions import scatter, unmasked, write_where
 from nbinfer.autodiff.sequences import List, Table, as_tuple, call_method, read_item, write_item
 from nbinfer.autodiff.spellings import BINARY
@@ -83,7 +83,13 @@ class Assignments(Binding):
     @staticmethod
     def _is_mask(array: Any, parts: list[Any]) -> bool:
         """Tell whether what stands between brackets is one mask of all elements."""
-        return is_array(array) and len(parts) == 1 and is_array(parts[0]) and parts[0].kind == "b" and parts[0].ndim == array.ndim
+        return (
+            is_array(array)
+            and len(parts) == 1
+            and is_array(parts[0])
+            and parts[0].kind == "b"
+            and parts[0].ndim == array.ndim
+        )
 
     def _write(self, target: ast.Subscript, value: Any, env: Environment) -> None:
         holder, parts = self.evaluate(target.value, env), self.index(target.slice, env)

@@ -11,7 +11,7 @@ from typing import Any
 
 from nbinfer.autodiff.expressions import Expressions
 from nbinfer.autodiff.ir import Value
-from nbinfer.autodiff.lazy import EXPENSIVE, Held, Lazy, is_array, owner
+from nbinfer.autodiff.lazy import EXPENSIVE, Held, Lazy, is_array, is_live, is_result, owner
 from nbinfer.autodiff.sequences import List, Table
 from nbinfer.autodiff.source import Uses
 
@@ -91,18 +91,6 @@ class Binding(Expressions):
         held = held_by(value)
         if held is not None and (held.names > 1 or held.block is not self.block):
             self.change(value)
-
-
-def is_result(x: Any) -> bool:
-    """Tell whether an array is what an expression made, or a view of that: no argument, no memory to write to."""
-    source = owner(x)
-    return isinstance(source, Lazy) or not (source.storage.mutable or source.storage.root.op is None)
-
-
-def is_live(x: Any) -> bool:
-    """Tell whether an array is a view of memory that the program may write to."""
-    source = owner(x)
-    return isinstance(source, Value) and source.storage is not None and source.storage.mutable
 
 
 def held_by(x: Any) -> Held | None:

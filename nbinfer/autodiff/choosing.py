@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nbinfer.autodiff.arrays import SIGNS
-from nbinfer.autodiff.binding import is_result
 from nbinfer.autodiff.errors import ADError
 from nbinfer.autodiff.indexing import complete, subscript, within
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.joining import array_of
-from nbinfer.autodiff.lazy import Lazy, is_array, is_number
+from nbinfer.autodiff.lazy import Lazy, is_array, is_number, is_result
 from nbinfer.autodiff.positions import Chosen, positions, unmasked, write_all
 from nbinfer.autodiff.registry import HANDLERS, TELL_LISTS, Handler, handles
 from nbinfer.autodiff.sequences import List, as_tuple

@@ -162,3 +162,15 @@ def owner(x: Any) -> Any:
     while isinstance(x, Lazy) and x.base is not None:
         x = x.base
     return x
+
+
+def is_result(x: Any) -> bool:
+    """Tell whether an array is what an expression made, or a view of that: no argument, no memory to write to."""
+    source = owner(x)
+    return isinstance(source, Lazy) or not (source.storage.mutable or source.storage.root.op is None)
+
+
+def is_live(x: Any) -> bool:
+    """Tell whether an array is a view of memory that the program may write to."""
+    source = owner(x)
+    return isinstance(source, Value) and source.storage is not None and source.storage.mutable

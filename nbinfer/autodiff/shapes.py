@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbinfer.autodiff.binding import is_live
 from nbinfer.autodiff.indexing import element, subscript
 from nbinfer.autodiff.ir import Value, View
-from nbinfer.autodiff.lazy import Index, Lazy, is_array, is_number
+from nbinfer.autodiff.lazy import Index, Lazy, is_array, is_live, is_number
 from nbinfer.autodiff.registry import HANDLERS, handles
 
 if TYPE_CHECKING:
