@@ -15,6 +15,7 @@ from nbinfer.autodiff import array_functions as _arrays  # noqa: F401  (these fi
 from nbinfer.autodiff import choosing as _choosing  # noqa: F401
 from nbinfer.autodiff import making as _making  # noqa: F401
 from nbinfer.autodiff import reductions as _reductions  # noqa: F401
+from nbinfer.autodiff import repeating as _repeating  # noqa: F401
 from nbinfer.autodiff import sorting as _sorting  # noqa: F401
 from nbinfer.autodiff import sums_of_products as _products  # noqa: F401
 from nbinfer.autodiff.custom import CustomRule, find_custom

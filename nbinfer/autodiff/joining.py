@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nbinfer.autodiff.indexing import subscript
 from nbinfer.autodiff.ir import Value, promote
 from nbinfer.autodiff.lazy import Index, Lazy, is_array, is_number, varies
 from nbinfer.autodiff.registry import HANDLERS, handles
@@ -149,8 +150,6 @@ def _parts(b: Frontend, parts: Any, name: str) -> list[Lazy]:
         size = b.dims_of(parts)[0].constant
         if size is None:
             raise b.error(f"{name} takes a tuple of arrays, or an array whose length is known; write np.reshape")
-        from nbinfer.autodiff.indexing import subscript
-
         parts = tuple(subscript(b, parts, [b.constant(k)]) for k in range(size))
     if not isinstance(parts, tuple) or not parts:
         raise b.error(f"{name} takes a tuple of arrays")
