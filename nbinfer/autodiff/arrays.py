@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nbinfer.autodiff.builder import Builder
-from nbinfer.autodiff.ir import Value, promote
+from nbinfer.autodiff.ir import Alloc, Value, promote
 from nbinfer.autodiff.lazy import EXPENSIVE, Index, Lazy, Operand, is_number, owner, varies
 from nbinfer.autodiff.rules import CHOICES, RULES
 
@@ -15,6 +15,9 @@ from nbinfer.autodiff.rules import CHOICES, RULES
 _LEAST: dict[str, Any] = {"f": -math.inf, "i": 1 - 2**63, "b": False}
 _MOST: dict[str, Any] = {"f": math.inf, "i": 2**63 - 1, "b": True}
 
+
+#: What new memory holds.
+_FILLED = {"zeros": 0, "ones": 1}
 
 _OF_BITS = ("bitand", "bitor", "bitxor", "lshift", "rshift")
 
@@ -36,6 +39,9 @@ class ArrayBuilder(Builder):
             raise self.error("an array is needed here, not a number")
         reads = frozenset({x.storage}) if x.storage.mutable else frozenset()
         dims = [self.dim(x, axis) for axis in range(x.ndim)]
+        if isinstance(x.op, Alloc) and x.op.how in _FILLED and not (x.storage.named or x.storage.stores):
+            filling = self.constant({"f": float, "i": int, "b": bool}[x.kind](_FILLED[x.op.how]))
+            return Lazy(self, dims, lambda index: filling, x.kind, varies=x.varies)
         result = Lazy(
             self,
             dims,
@@ -69,7 +75,8 @@ class ArrayBuilder(Builder):
                     result[axis] = size
                 else:
                     self.fit(common, size)
-                    if size.constant not in (None, 1):
+                    known = size.constant not in (None, 1) or self.is_composed(size)
+                    if known and not self.is_composed(common):
                         result[axis] = size
         return [size for size in result if size is not None]
 
@@ -255,7 +262,7 @@ class ArrayBuilder(Builder):
         result = []
         for a in given:
             number = a.constant if isinstance(a, Value) else None
-            if number is None or not -x.ndim <= number < x.ndim:
+            if not isinstance(number, int) or not -x.ndim <= number < x.ndim:
                 raise self.error("axis must be a number known in advance, less than the number of axes")
             result.append(number % x.ndim)
         return result

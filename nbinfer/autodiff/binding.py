@@ -11,7 +11,8 @@ from typing import Any
 
 from nbinfer.autodiff.expressions import Expressions
 from nbinfer.autodiff.ir import Value
-from nbinfer.autodiff.lazy import EXPENSIVE, Held, Lazy, is_array, owner
+from nbinfer.autodiff.lazy import EXPENSIVE, Held, Lazy, is_array, is_live, is_result, owner
+from nbinfer.autodiff.sequences import List, Table
 from nbinfer.autodiff.source import Uses
 
 
@@ -29,10 +30,17 @@ class Binding(Expressions):
     def _bind(self, name: str, uses: Uses, value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(self._bind(f"{name}_{k}", Uses(), item) for k, item in enumerate(value))
+        if isinstance(value, List):
+            value.items[:] = self._bind(name, uses, tuple(value.items))
+        if isinstance(value, Table):
+            bound = self._bind(name, uses, tuple(value.items.values()))
+            value.items.update(zip(value.items, bound, strict=True))
         if isinstance(value, Value) and value.constant is None and not value.access:
             value.hint = name if value.hint in ("v", "a", "s", "pack", "product") else value.hint
         if not is_array(value):
             return value
+        if isinstance(value, Value) and value.storage is not None:
+            value.storage.named = True
         if is_result(value) and self._is_written(value, uses):
             array = self.alloc(self.dims_of(value), value.kind, "empty", name)
             self.assign(array, value)
@@ -83,18 +91,6 @@ class Binding(Expressions):
         held = held_by(value)
         if held is not None and (held.names > 1 or held.block is not self.block):
             self.change(value)
-
-
-def is_result(x: Any) -> bool:
-    """Tell whether an array is what an expression made, or a view of that: no argument, no memory to write to."""
-    source = owner(x)
-    return isinstance(source, Lazy) or not (source.storage.mutable or source.storage.root.op is None)
-
-
-def is_live(x: Any) -> bool:
-    """Tell whether an array is a view of memory that the program may write to."""
-    source = owner(x)
-    return isinstance(source, Value) and source.storage is not None and source.storage.mutable
 
 
 def held_by(x: Any) -> Held | None:

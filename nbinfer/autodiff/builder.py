@@ -34,11 +34,21 @@ class Builder(ScalarBuilder):
     ----------
     at_most_one : set of int
         Numbers of the sizes that cannot be more than 1, so that they broadcast.
+    pieces : dict of int to tuple of Value
+        By numbers of sizes, the sizes of the pieces that an axis is joined of: loops over it go piece by piece.
+    factors : dict of int to tuple of Value
+        By numbers of sizes, those of the axes that an axis is made of, one within the other: loops over it are nested.
+    places : dict
+        By sizes of pieces and an index into the whole, which piece it belongs to, and where in that it is; by sizes of
+        axes, the index along each.
     """
 
     def __init__(self, facts: dict[Hashable, Any]) -> None:
         super().__init__(facts)
         self.at_most_one: set[int] = set()
+        self.pieces: dict[int, tuple[Value, ...]] = {}
+        self.factors: dict[int, tuple[Value, ...]] = {}
+        self.places: dict[Hashable, Any] = {}
 
     def custom(self, function: str, pullback: str, args: Sequence[Value]) -> Value:
         """Apply a scalar function whose derivative the user gave."""
@@ -277,12 +287,63 @@ class Builder(ScalarBuilder):
         def level(axis: int, index: list[Value], carried: list[Value]) -> list[Value]:
             if axis == len(dims):
                 return body(index, carried)
+
+            def inner(i: Value, c: list[Value]) -> list[Value]:
+                return level(axis + 1, [*index, i], c)
+
+            if dims[axis].number in self.pieces:
+                return self._piecewise(self.pieces[dims[axis].number], carried, inner)
+            if dims[axis].number in self.factors:
+                return self._nested(self.factors[dims[axis].number], carried, inner)
             zero, one = self.constant(0), self.constant(1)
-            return self.loop(
-                zero, dims[axis], one, carried, lambda i, c: level(axis + 1, [*index, i], c), "ijkl"[axis % 4]
-            )
+            return self.loop(zero, dims[axis], one, carried, inner, "ijkl"[axis % 4])
 
         return level(0, [], list(inits))
+
+    def is_composed(self, size: Value) -> bool:
+        """Tell whether a size is that of an axis that is made of others."""
+        return size.number in self.pieces or size.number in self.factors
+
+    def place_in(self, made: str, sizes: Sequence[Value], index: Value) -> Any:
+        """Return where an index into an axis that is made of others leads; None where no loop over it told."""
+        return self.places.get((made, *map(self.ident, sizes), self.ident(index)))
+
+    def position(self, index: Sequence[Value], dims: Sequence[Value]) -> Value:
+        """Return the position of an element in a row of all."""
+        position = self.constant(0)
+        for i, size in zip(index, dims, strict=True):
+            if size.constant != 1:
+                position = self.scalar("add", self.scalar("mul", position, size), i)
+        return position
+
+    def _nested(
+        self, sizes: tuple[Value, ...], carried: list[Value], body: Callable[[Value, list[Value]], list[Value]]
+    ) -> list[Value]:
+        """Build the loops of an axis that is made of others, one within the other."""
+
+        def inner(own: list[Value], c: list[Value]) -> list[Value]:
+            index = self.position(own, sizes)
+            self.places["nested", *map(self.ident, sizes), self.ident(index)] = own
+            return body(index, c)
+
+        return self.nest(sizes, carried, inner)
+
+    def _piecewise(
+        self, sizes: tuple[Value, ...], carried: list[Value], body: Callable[[Value, list[Value]], list[Value]]
+    ) -> list[Value]:
+        """Build one loop for each piece of an axis; a piece of one element needs none."""
+        zero, one = self.constant(0), self.constant(1)
+        offset = zero
+        for k, size in enumerate(sizes):
+
+            def inner(i: Value, c: list[Value], k: int = k, offset: Value = offset) -> list[Value]:
+                index = self.scalar("add", offset, i)
+                self.places["joined", *map(self.ident, sizes), self.ident(index)] = k, i
+                return body(index, c)
+
+            carried = inner(zero, carried) if size.constant == 1 else self.loop(zero, size, one, carried, inner)
+            offset = self.scalar("add", offset, size)
+        return carried
 
     def side(self, build: Callable[[], Any]) -> tuple[Block, Any]:
         """Build one side of a branch."""

@@ -12,14 +12,20 @@ import numpy as np
 
 from nbinfer import vectormath
 from nbinfer.autodiff import array_functions as _arrays  # noqa: F401  (these fill the table)
+from nbinfer.autodiff import choosing as _choosing  # noqa: F401
+from nbinfer.autodiff import making as _making  # noqa: F401
 from nbinfer.autodiff import reductions as _reductions  # noqa: F401
+from nbinfer.autodiff import repeating as _repeating  # noqa: F401
+from nbinfer.autodiff import sorting as _sorting  # noqa: F401
+from nbinfer.autodiff import sums_of_products as _products  # noqa: F401
 from nbinfer.autodiff.custom import CustomRule, find_custom
 from nbinfer.autodiff.expressions import Method, Record
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy
 from nbinfer.autodiff.opaque import call_compiled
-from nbinfer.autodiff.registry import HANDLERS
+from nbinfer.autodiff.registry import HANDLERS, TELL_LISTS
 from nbinfer.autodiff.rules import RULES
+from nbinfer.autodiff.sequences import List, Table, as_tuple, call_method
 from nbinfer.autodiff.spellings import FUNCTIONS
 from nbinfer.compile.origin import home
 from nbinfer.compile.python_functions import is_dispatcher, python_function
@@ -44,6 +50,21 @@ _METHODS: dict[str, Any] = {
     "astype": "astype",
     "item": "item",
     "transpose": np.transpose,
+    "reshape": np.reshape,
+    "swapaxes": np.swapaxes,
+    "squeeze": np.squeeze,
+    "repeat": np.repeat,
+    "cumprod": np.cumprod,
+    "clip": np.clip,
+    "all": np.all,
+    "any": np.any,
+    "argmax": np.argmax,
+    "argmin": np.argmin,
+    "argsort": np.argsort,
+    "searchsorted": np.searchsorted,
+    "nonzero": np.nonzero,
+    "take": np.take,
+    "ptp": np.ptp,
     "trace": np.trace,
     "diagonal": np.diagonal,
 }
@@ -51,10 +72,13 @@ _METHODS: dict[str, Any] = {
 
 def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> Any:
     """Apply a function to values of the program."""
+    if isinstance(function, Method) and isinstance(function.owner, List | Table):
+        return call_method(b, function.owner, function.name, args)
     if isinstance(function, Method):
         if function.name not in _METHODS:
-            raise b.error(f"the method .{function.name} is not supported")
-        return HANDLERS[_METHODS[function.name]](b, function.array, *args, **named)
+            raise b.error(f"the method .{function.name} is not supported; write it with loops and NumPy's functions")
+        meant = HANDLERS[_METHODS[function.name]]
+        return _handled(b, f"the method .{function.name}", meant, [function.owner, *args], named)
     plain = _own(python_function(function))
     rule = find_custom(plain)
     if rule is not None:
@@ -69,17 +93,24 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
         truths = scalar_rule in ("and", "or", "xor", "not")
         return b.apply(scalar_rule, *(b.apply("bool", b.operand(x)) if truths else b.operand(x) for x in args))
     if handler is not None:
-        try:
-            inspect.signature(handler).bind(b, *args, **named)
-        except TypeError as reason:
-            raise b.error(f"{_name(function)}: {reason}, among the arguments that are supported") from None
-        return handler(b, *args, **named)
+        return _handled(b, _name(function), handler, args, named, plain in TELL_LISTS)
     if scalar_rule is not None:
         count = _arity(scalar_rule)
         raise b.error(f"{_name(function)} takes {count} argument{'s' * (count > 1)} here, by position")
     if isinstance(plain, types.FunctionType) and not _foreign(plain):
         return _user_function(b, function, args, named)
     raise b.error(f"{_name(function)!r} has no derivative rule; {_instead(function)}")
+
+
+def _handled(b: Frontend, name: str, handler: Any, args: list[Any], named: dict[str, Any], lists: bool = False) -> Any:
+    """Apply what stands for a function; lists count as tuples unless it tells them apart."""
+    try:
+        inspect.signature(handler).bind(b, *args, **named)
+    except TypeError as reason:
+        raise b.error(f"{name}: {reason}, among the arguments that are supported") from None
+    if lists:
+        return handler(b, *args, **named)
+    return handler(b, *map(as_tuple, args), **{key: as_tuple(x) for key, x in named.items()})
 
 
 def _instead(function: Any) -> str:
@@ -134,6 +165,8 @@ def _user_function(b: Frontend, function: Any, args: list[Any], named: dict[str,
 def _active(x: Any) -> bool:
     if isinstance(x, Record):
         return any(map(_active, x.fields.values()))
+    if isinstance(x, List | Table):
+        return True  # compiled functions take no lists
     if isinstance(x, tuple):
         return any(map(_active, x))
     return isinstance(x, (Value, Lazy)) and x.active

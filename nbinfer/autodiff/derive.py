@@ -21,6 +21,7 @@ def derive(
     logp: Callable[..., Any] | None = None,
     name: str = "logp_grad",
     active: Collection[str] = (),
+    gradient: bool = True,
 ) -> Generated:
     """Write ``logp_grad(p, d, grad, weights)`` of a model.
 
@@ -44,6 +45,8 @@ def derive(
         Of the function.
     active : collection of str
         Fields of ``d`` that have a gradient, too: it is added into another argument, the named tuple ``slopes``.
+    gradient : bool
+        Whether to differentiate; if not, it writes ``name(p, d, weights)``, which returns the value alone.
 
     Returns
     -------
@@ -55,12 +58,21 @@ def derive(
     ADError
         If a function lies outside the subset that can be differentiated.
     """
-    args = (structure(parameters, "p", "grad"), _data(data, active))
+    args: tuple[Any, ...] = (structure(parameters, "p", "grad"), _data(data, active))
+    args = args if gradient else tuple(map(_without_gradient, args))
     whole = logp if logp is not None else prior
     found = [] if whole is None else [("logp" if logp is not None else "prior", whole, False)]
     found += [(key, function, True) for key, function in (terms or {}).items()]
     listed = [Term(key, function, args, f"weights[{k}]", sums) for k, (key, function, sums) in enumerate(found)]
-    return generate(name, f"p, d, grad, weights{', slopes' if active else ''}", listed)
+    signature = f"p, d, grad, weights{', slopes' if active else ''}"
+    return generate(name, signature if gradient else "p, d, weights", listed)
+
+
+def _without_gradient(node: Any) -> Any:
+    """Describe inputs that vary as they do, but by which nothing is differentiated."""
+    if isinstance(node, Tuple):
+        return node._replace(fields={name: _without_gradient(field) for name, field in node.fields.items()})
+    return node._replace(gradient="", varies=node.varies or bool(node.gradient))
 
 
 def _data(types: Mapping[str, Type], active: Collection[str]) -> Tuple:
@@ -68,7 +80,9 @@ def _data(types: Mapping[str, Type], active: Collection[str]) -> Tuple:
     return structure(types, "d", "slopes", active) if active else structure(types, "d")
 
 
-def derive_flat(function: Callable[..., Any], data: Any = None, *, name: str = "logp_grad") -> Generated:
+def derive_flat(
+    function: Callable[..., Any], data: Any = None, *, name: str = "logp_grad", gradient: bool = True
+) -> Generated:
     """Write ``logp_grad(x, grad, data)`` of a function of a flat position; it adds to `grad` and returns the value.
 
     Parameters
@@ -79,6 +93,8 @@ def derive_flat(function: Callable[..., Any], data: Any = None, *, name: str = "
         Types of the data: of an array or number, of a tuple, of a named tuple. None if the function takes none.
     name : str
         Of the function.
+    gradient : bool
+        Whether to differentiate; if not, `grad` is no argument, and the value all that is computed.
 
     Returns
     -------
@@ -86,8 +102,10 @@ def derive_flat(function: Callable[..., Any], data: Any = None, *, name: str = "
         The function; without data its head is ``logp_grad(x, grad)``.
     """
     position = Leaf(Type("float", 1), "x", "grad")
+    position = position if gradient else _without_gradient(position)
+    head = "x, grad" if gradient else "x"
     if data is None:
-        return generate(name, "x, grad", [Term(name, function, (position,))])
+        return generate(name, head, [Term(name, function, (position,))])
     node: Any
     if isinstance(data, Type):
         node = Leaf(data, "data")
@@ -95,7 +113,7 @@ def derive_flat(function: Callable[..., Any], data: Any = None, *, name: str = "
         node = structure(data, "data")
     else:
         node = Tuple({str(k): Leaf(t, f"data[{k}]") for k, t in enumerate(data)}, named=False)
-    return generate(name, "x, grad, data", [Term(name, function, (position, node))])
+    return generate(name, f"{head}, data", [Term(name, function, (position, node))])
 
 
 def derive_pullback(

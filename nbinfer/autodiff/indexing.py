@@ -9,6 +9,7 @@ from nbinfer.autodiff.bounds import distance
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Index, Lazy, Operand, is_array, is_number, owner, varies
 from nbinfer.autodiff.memory import loop_around
+from nbinfer.autodiff.positions import Chosen, unmasked
 
 _FULL = slice(None, None, None)
 
@@ -18,13 +19,8 @@ _CHEAP = 2
 
 def subscript(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Any:
     """Read ``array[parts]``: a number, a view or an array expression."""
-    parts = complete(b, array, parts)
+    parts = complete(b, array, unmasked(b, array, parts))
     for part in parts:
-        if isinstance(part, (Value, Lazy)) and part.kind == "b":
-            raise b.error(
-                "boolean masks are not supported; write np.where(mask, a, b), "
-                "or pass the integer positions np.flatnonzero(mask) as data"
-            )
         if isinstance(part, (Value, Lazy)) and part.kind == "f":
             raise b.error("an index must be an integer, not a float")
     parts = within(b, array, parts)
@@ -60,6 +56,9 @@ def within(b: ArrayBuilder, array: Operand, parts: list[Any]) -> list[Any]:
     for part in parts:
         axis += part is not None
         if not isinstance(part, (Value, Lazy)) or b.reads_own:
+            checked.append(part)
+            continue
+        if isinstance(part, Lazy) and part.distinct:
             checked.append(part)
             continue
         size: Value = b.dims_of(array)[axis]
@@ -208,8 +207,9 @@ def _basic(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Operand:
         return Lazy(b, units, lambda index: number, number.kind, active=number.active, varies=number.varies)
     if isinstance(array, Lazy) and not all(part == _FULL for part in plain):
         whole = all(part == _FULL or is_number(part) for part in plain)
+        front = not array.positional or all(not is_number(part) or part.constant is not None for part in plain)
         live = bool(array.reads) and isinstance(owner(array), Value)  # a part shares memory, too
-        array = _pick(b, array, plain) if live or (whole and not array.positional) else view(b, b.stored(array), plain)
+        array = _pick(b, array, plain) if live or (whole and front) else view(b, b.stored(array), plain)
     elif isinstance(array, Value):
         array = view(b, array, plain)
     if None not in parts:
@@ -303,37 +303,53 @@ def _span(b: ArrayBuilder, part: slice, size: Value) -> tuple[Value, Value, Valu
 
 
 def _gather(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Lazy:
-    """Index with arrays of integers, which broadcast; other axes are slices."""
-    if None in parts:
-        raise b.error("a new axis beside an array of integers is not supported; index in two steps")
-    if isinstance(array, Lazy) and (array.positional or array.cost > _CHEAP):
+    """Index with arrays of integers, which broadcast; other axes are slices and new axes."""
+    plain = [part for part in parts if part is not None]
+    distinct = all(part.distinct for part in plain if isinstance(part, Lazy))
+    if isinstance(array, Lazy) and not distinct and (array.positional or array.cost > _CHEAP):
         array = b.stored(array)
-    if any(isinstance(part, slice) and part != _FULL for part in parts):
+    if any(isinstance(part, slice) and part != _FULL for part in plain):
         stored = b.stored(array)
-        array = view(b, stored, [part if isinstance(part, slice) else _FULL for part in parts])
+        array = view(b, stored, [part if isinstance(part, slice) else _FULL for part in plain])
     source = b.lazy(array)
-    advanced = [axis for axis, part in enumerate(parts) if not isinstance(part, slice)]
-    if advanced != list(range(advanced[0], advanced[-1] + 1)):
-        raise b.error("arrays of integers on both sides of a slice are not supported; index in two steps")
-    chosen = {axis: parts[axis] if is_number(parts[axis]) else b.lazy(parts[axis]) for axis in advanced}
-    arrays = [part for part in chosen.values() if isinstance(part, Lazy)]
-    picked = b.broadcast([part.dims for part in arrays])
-    first, width = advanced[0], len(picked)
-    before = source.dims[:first]
-    after = source.dims[advanced[-1] + 1 :]
-
-    def at(index: Index) -> Value:
-        middle = index[first : first + width]
-        own = [part.at(b.spread(part, middle, picked)) if isinstance(part, Lazy) else part for part in chosen.values()]
-        return source.at([*index[:first], *own, *index[first + width :]])
-
-    return Lazy(
+    chosen = Chosen(b, plain, source.dims)
+    result = Lazy(
         b,
-        [*before, *picked, *after],
-        at,
+        chosen.dims,
+        lambda index: source.at(chosen.own(index)),
         source.kind,
         active=source.active,
-        varies=source.varies or any(map(varies, chosen.values())),
-        cost=source.cost + sum(part.cost for part in arrays),
-        reads=source.reads.union(*(part.reads for part in arrays)),
+        varies=source.varies or any(map(varies, [*chosen.arrays, *filter(is_number, plain)])),
+        cost=source.cost + sum(part.cost for part in chosen.arrays),
+        reads=source.reads.union(*(part.reads for part in chosen.arrays)),
+    )
+    return _with_new_axes(b, result, parts, chosen) if None in parts else result
+
+
+def _with_new_axes(b: ArrayBuilder, x: Lazy, parts: list[Any], chosen: Chosen) -> Lazy:
+    """Put axes of one element where indices say so, beside what arrays of integers choose."""
+    kept: list[int | None] = []  # axes of the result
+    pending = list(range(chosen.first, chosen.first + chosen.width))
+    rest = iter([axis for axis in range(x.ndim) if axis not in pending])
+    advanced = [k for k, part in enumerate(parts) if part is not None and not isinstance(part, slice)]
+    if any(part is None or isinstance(part, slice) for part in parts[advanced[0] : advanced[-1] + 1]):
+        raise b.error("a new axis between arrays of integers is not supported; index in two steps")
+    for k, part in enumerate(parts):
+        if part is None:
+            kept.append(None)
+        elif isinstance(part, slice):
+            kept.append(next(rest))
+        elif k == advanced[0]:
+            kept += pending
+    own = [k for k, axis in enumerate(kept) if axis is not None]
+    dims = [b.constant(1) if axis is None else x.dims[axis] for axis in kept]
+    return Lazy(
+        b,
+        dims,
+        lambda index: x.at([index[k] for k in own]),
+        x.kind,
+        active=x.active,
+        varies=x.varies,
+        cost=x.cost,
+        reads=x.reads,
     )

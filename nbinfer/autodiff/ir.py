@@ -35,9 +35,11 @@ class Storage:
         Whether its elements may depend on parameters, discrete ones included.
     held : object
         The names of an array that an expression made, as in `lazy`.
+    named : bool
+        Whether somebody may know it by a name.
     """
 
-    __slots__ = ("active", "block", "decided", "held", "key", "mutable", "reads", "root", "stores", "varies")
+    __slots__ = ("active", "block", "decided", "held", "key", "mutable", "named", "reads", "root", "stores", "varies")
     root: Value
 
     def __init__(self, active: bool, mutable: bool, block: Block, key: Any = None, varies: bool = False) -> None:
@@ -48,6 +50,7 @@ class Storage:
         self.key = key
         self.decided = False
         self.held: Any = None
+        self.named = False
         self.stores: list[Store] = []
         self.reads: list[Op] = []
 

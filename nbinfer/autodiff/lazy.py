@@ -60,6 +60,10 @@ class Lazy:
         Whether it holds truths about active values.
     stored_as : Value or None
         Where it was stored, if it was.
+    found : tuple of Block and list, or None
+        Where positions of what is true in it were computed, and these.
+    distinct : bool
+        Whether it holds positions of which no two are the same, all within the axis that they are used for.
     held : Held or None
         The names it has.
     date : tuple or None
@@ -92,6 +96,8 @@ class Lazy:
         self.transposed = transposed
         self.decided_by_active = False
         self.stored_as: Value | None = None
+        self.found: tuple[Block, list[Lazy]] | None = None
+        self.distinct = False
         self.held: Held | None = None
         self.date: tuple[Hashable, dict[Storage, int]] | None = None
         self.hint = ""
@@ -156,3 +162,15 @@ def owner(x: Any) -> Any:
     while isinstance(x, Lazy) and x.base is not None:
         x = x.base
     return x
+
+
+def is_result(x: Any) -> bool:
+    """Tell whether an array is what an expression made, or a view of that: no argument, no memory to write to."""
+    source = owner(x)
+    return isinstance(source, Lazy) or not (source.storage.mutable or source.storage.root.op is None)
+
+
+def is_live(x: Any) -> bool:
+    """Tell whether an array is a view of memory that the program may write to."""
+    source = owner(x)
+    return isinstance(source, Value) and source.storage is not None and source.storage.mutable

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nbinfer.autodiff.binding import is_live
 from nbinfer.autodiff.ir import Value, View
-from nbinfer.autodiff.lazy import Lazy, varies
+from nbinfer.autodiff.lazy import Lazy, is_live, varies
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.frontend import Frontend

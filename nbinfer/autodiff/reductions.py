@@ -9,8 +9,9 @@ import numpy as np
 
 from nbinfer import vectormath
 from nbinfer.autodiff.ir import Value
-from nbinfer.autodiff.lazy import Lazy, is_array
+from nbinfer.autodiff.lazy import EXPENSIVE, Lazy, is_array, is_number
 from nbinfer.autodiff.registry import HANDLERS, Handler, handles
+from nbinfer.autodiff.shapes import axis_of, expanded, flat, spread_to
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.frontend import Frontend
@@ -18,9 +19,25 @@ if TYPE_CHECKING:
 # Reductions -----------------------------------------------------------------------------------------------------------
 
 
+#: None, a number or a tuple of numbers.
+Axes = Any
+
+
+def _kept(b: Frontend, x: Any, result: Any, axis: Axes, keepdims: Any) -> Any:
+    """Put axes of one element where a reduction took axes away, if that is asked."""
+    wanted = keepdims.constant if isinstance(keepdims, Value) else keepdims
+    if wanted is None:
+        raise b.error("keepdims must be True or False")
+    if wanted and not is_number(x):
+        for place in sorted(b.axes(x, axis)):
+            result = expanded(b, result, place)
+    return result
+
+
 @handles(np.sum)
-def _sum(b: Frontend, x: Any, axis: Any = None) -> Any:
-    return b.sum(b.operand(x), axis)
+def _sum(b: Frontend, x: Any, axis: Axes = None, keepdims: Any = False) -> Any:
+    x = b.operand(x)
+    return _kept(b, x, b.sum(x, axis), axis, keepdims)
 
 
 @handles(sum)
@@ -34,35 +51,69 @@ def _builtin_sum(b: Frontend, x: Any) -> Any:
 
 
 @handles(np.mean)
-def _mean(b: Frontend, x: Any, axis: Any = None) -> Any:
+def _mean(b: Frontend, x: Any, axis: Axes = None, keepdims: Any = False) -> Any:
     x = b.operand(x)
-    return b.apply("div", b.sum(x, axis), b.scalar("float", b.count(x, axis)))
+    mean = b.apply("div", b.sum(x, axis), b.scalar("float", b.count(x, axis)))
+    return _kept(b, x, mean, axis, keepdims)
+
+
+@handles(np.average)
+def _average(b: Frontend, a: Any, axis: Axes = None, weights: Any = None) -> Any:
+    x = b.operand(a)
+    if weights is None:
+        return _mean(b, x, axis)
+    w = b.operand(weights)
+    if axis is not None and w.ndim == 1:
+        w = b.lazy(w)
+        for _ in range(x.ndim - 1 - b.axes(x, axis)[0]):
+            w = expanded(b, w, w.ndim)
+        w = spread_to(b, w, b.dims_of(x))
+    return b.apply("div", b.sum(b.apply("mul", x, w), axis), b.sum(w, axis))
 
 
 @handles(np.var)
-def _var(b: Frontend, x: Any) -> Any:
+def _var(b: Frontend, x: Any, axis: Axes = None, ddof: Any = 0, keepdims: Any = False) -> Any:
     x = b.operand(x)
-    return _mean(b, b.apply("square", b.apply("sub", x, _mean(b, x))))
+    squares = b.apply("square", b.apply("sub", x, _mean(b, x, axis, keepdims=axis is not None)))
+    freedom = b.number(ddof, "ddof") if isinstance(ddof, Value) else None
+    count = b.scalar("float", b.count(x, axis))
+    count = count if freedom is None else b.scalar("sub", count, freedom)
+    return _kept(b, x, b.apply("div", b.sum(squares, axis), count), axis, keepdims)
 
 
 @handles(np.std)
-def _std(b: Frontend, x: Any) -> Any:
-    return b.scalar("sqrt", _var(b, x))
+def _std(b: Frontend, x: Any, axis: Axes = None, ddof: Any = 0, keepdims: Any = False) -> Any:
+    return b.apply("sqrt", _var(b, x, axis, ddof, keepdims))
 
 
 @handles(np.prod)
-def _prod(b: Frontend, x: Any, axis: Any = None) -> Any:
-    return b.prod(b.operand(x), axis)
+def _prod(b: Frontend, x: Any, axis: Axes = None, keepdims: Any = False) -> Any:
+    x = b.operand(x)
+    return _kept(b, x, b.prod(x, axis), axis, keepdims)
 
 
-@handles(np.max, np.amax)
-def _max(b: Frontend, x: Any, axis: Any = None) -> Any:
-    return b.extreme(b.operand(x), "max", axis)
+def _extreme(rule: str) -> Handler:
+    def extreme(b: Frontend, x: Any, axis: Axes = None, keepdims: Any = False) -> Any:
+        x = b.operand(x)
+        return _kept(b, x, b.extreme(x, rule, axis), axis, keepdims)
+
+    return extreme
 
 
-@handles(np.min, np.amin)
-def _min(b: Frontend, x: Any, axis: Any = None) -> Any:
-    return b.extreme(b.operand(x), "min", axis)
+HANDLERS[np.max] = HANDLERS[np.amax] = _extreme("max")
+HANDLERS[np.min] = HANDLERS[np.amin] = _extreme("min")
+
+
+@handles(np.ptp)
+def _ptp(b: Frontend, a: Any, axis: Axes = None) -> Any:
+    x = b.operand(a)
+    return b.apply("sub", b.extreme(x, "max", axis), b.extreme(x, "min", axis))
+
+
+@handles(np.nansum)
+def _nansum(b: Frontend, a: Any, axis: Axes = None) -> Any:
+    x = b.operand(a)
+    return b.sum(b.where(b.apply("isnan", x), b.constant(0.0), x), axis)
 
 
 def _builtin_extreme(rule: str) -> Handler:
@@ -84,16 +135,23 @@ HANDLERS[max] = _builtin_extreme("max")
 HANDLERS[min] = _builtin_extreme("min")
 
 
-@handles(np.all)
-def _all(b: Frontend, x: Any) -> Value:
-    source = b.apply("bool", b.operand(x))
-    return b.reduce(source, b.axes(source, None), b.constant(True), lambda s, v: b.scalar("and", s, v))  # type: ignore[no-any-return]
+def _truth(rule: str, neutral: bool) -> Handler:
+    def truth(b: Frontend, x: Any, axis: Axes = None) -> Any:
+        source = b.apply("bool", b.operand(x))
+        if is_number(source):
+            return source
+        return b.reduce(source, b.axes(source, axis), b.constant(neutral), lambda s, v: b.scalar(rule, s, v))
+
+    return truth
 
 
-@handles(np.any)
-def _any(b: Frontend, x: Any) -> Value:
-    source = b.apply("bool", b.operand(x))
-    return b.reduce(source, b.axes(source, None), b.constant(False), lambda s, v: b.scalar("or", s, v))  # type: ignore[no-any-return]
+HANDLERS[np.all] = _truth("and", True)
+HANDLERS[np.any] = _truth("or", False)
+
+
+@handles(np.count_nonzero)
+def _count_nonzero(b: Frontend, a: Any, axis: Axes = None) -> Any:
+    return b.sum(b.apply("int", b.apply("bool", b.operand(a))), axis)
 
 
 @handles(vectormath.logsumexp.py_func)
@@ -107,7 +165,7 @@ def _logsumexp(b: Frontend, x: Any, axis: Any = None) -> Any:
     )
     spread = shift
     if axis is not None and is_array(shift):
-        spread = _kept(b, shift, b.axes(x, axis))
+        spread = _kept(b, x, shift, axis, True)
     total = b.sum(b.apply("exp", b.apply("sub", x, spread)), axis)
     return b.apply("add", shift, b.apply("log", total))
 
@@ -122,38 +180,25 @@ def _row_logsumexp(b: Frontend, rows: Any) -> Any:
     return _logsumexp(b, rows, b.constant(-1))
 
 
-def _kept(b: Frontend, x: Any, axes: list[int]) -> Lazy:
-    """Put axes of size 1 where a reduction took axes away."""
-    source = b.lazy(x)
-    dims = list(source.dims)
-    for axis in sorted(axes):
-        dims.insert(axis, b.constant(1))
-    rest = [axis for axis in range(len(dims)) if axis not in axes]
-    return Lazy(
-        b,
-        dims,
-        lambda index: source.at([index[a] for a in rest]),
-        source.kind,
-        active=source.active,
-        cost=source.cost,
-        reads=source.reads,
-    )
-
-
 def _running(rule: str, neutral: float) -> Handler:
-    def running(b: Frontend, x: Any, axis: Any = None) -> Value:
-        source = b.lazy(b.operand(x))
-        if source.ndim != 1:
-            raise b.error("running sums and products take an array of one axis; write a loop")
+    def running(b: Frontend, x: Any, axis: Any = None) -> Any:
+        x = b.operand(x)
+        source = b.lazy(flat(b, x) if axis is None else x)
+        along = 0 if axis is None else axis_of(b, axis, source.ndim)
         out = b.alloc(source.dims, "f" if source.kind == "f" else "i", "empty", "running", mutable=False)
-
-        def body(index: Value, carried: list[Value]) -> list[Value]:
-            following = b.scalar(rule, carried[0], source.at([index]))
-            b.store(out, [index], following, first=True)
-            return [following]
-
         start = b.constant(neutral if source.kind == "f" else int(neutral))
-        b.loop(b.constant(0), source.dims[0], b.constant(1), [start], body)
+
+        def line(rest: list[Value], _: list[Value]) -> list[Value]:
+            def body(index: Value, carried: list[Value]) -> list[Value]:
+                place = [*rest[:along], index, *rest[along:]]
+                following = b.scalar(rule, carried[0], source.at(place))
+                b.store(out, place, following, first=True)
+                return [following]
+
+            b.nest([source.dims[along]], [start], lambda index, carried: body(index[0], carried))
+            return []
+
+        b.nest([*source.dims[:along], *source.dims[along + 1 :]], [], line)
         return out
 
     return running
@@ -164,21 +209,58 @@ HANDLERS[np.cumprod] = _running("mul", 1.0)
 
 
 @handles(np.diff)
-def _diff(b: Frontend, x: Any) -> Lazy:
-    source = b.lazy(b.operand(x))
-    if source.ndim != 1:
-        raise b.error("np.diff takes an array of one axis; write a loop")
-    one = b.constant(1)
+def _diff(b: Frontend, a: Any, n: Any = 1, axis: Any = -1) -> Any:
+    x = b.operand(a)
+    times = n.constant if isinstance(n, Value) else n
+    if not isinstance(times, int) or times < 0:
+        raise b.error("n of np.diff must be a number known in advance")
+    along, one = axis_of(b, axis, x.ndim), b.constant(1)
+    for _ in range(times):
+        source = b.lazy(x if is_cheap(x) else b.stored(x))
+        x = _difference(b, source, along, one)
+    return x
+
+
+def _difference(b: Frontend, source: Lazy, along: int, one: Value) -> Lazy:
+    def at(index: list[Value]) -> Value:
+        beyond = [*index[:along], b.scalar("add", index[along], one), *index[along + 1 :]]
+        return b.scalar("sub", source.at(beyond), source.at(index))
+
+    dims = [*source.dims[:along], b.scalar("sub", source.dims[along], one), *source.dims[along + 1 :]]
     return Lazy(
         b,
-        [b.scalar("sub", source.dims[0], one)],
-        lambda index: b.scalar("sub", source.at([b.scalar("add", index[0], one)]), source.at(index)),
+        dims,
+        at,
         source.kind,
         active=source.active,
+        varies=source.varies,
         cost=2 * source.cost + 1,
         reads=source.reads,
         positional=True,
     )
+
+
+def is_cheap(x: Any) -> bool:
+    """Tell whether elements that are needed twice may be computed twice."""
+    return not isinstance(x, Lazy) or x.cost < EXPENSIVE
+
+
+def _folding(reduce: Handler) -> Handler:
+    """Return what a method of a function of two numbers stands for: along the first axis, if not told otherwise."""
+
+    def fold(b: Frontend, array: Any, axis: Any = 0, **named: Any) -> Any:
+        return reduce(b, array, b.constant(axis) if isinstance(axis, int) else axis, **named)
+
+    return fold
+
+
+HANDLERS[np.add.reduce] = _folding(_sum)
+HANDLERS[np.multiply.reduce] = _folding(_prod)
+HANDLERS[np.maximum.reduce] = _folding(HANDLERS[np.max])
+HANDLERS[np.minimum.reduce] = _folding(HANDLERS[np.min])
+HANDLERS[np.logaddexp.reduce] = _folding(_logsumexp)
+HANDLERS[np.add.accumulate] = _folding(HANDLERS[np.cumsum])
+HANDLERS[np.multiply.accumulate] = _folding(HANDLERS[np.cumprod])
 
 
 HANDLERS[math.fsum] = lambda b, x: b.sum(b.operand(x), b.constant(0))

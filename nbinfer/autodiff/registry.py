@@ -8,6 +8,9 @@ from typing import Any
 Handler = Callable[..., Any]
 HANDLERS: dict[Any, Handler] = {}
 
+#: Functions for which lists are not tuples: indices, where NumPy tells them apart.
+TELL_LISTS: list[Any] = []
+
 
 def handles(*functions: Any) -> Callable[[Handler], Handler]:
     """Mark what stands for a function; it takes the frontend first."""

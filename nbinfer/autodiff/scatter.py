@@ -135,7 +135,7 @@ def _shift(op: Load, loop: For | None) -> int | None:
     It is None if that is not known, or if somebody writes to the memory.
     """
     array, start = op.array, 0
-    if loop is None or op.block is not loop.body or op.hoisted or not _is_fixed(array) or array.ndim != 1:
+    if loop is None or op.block is not loop.body or op.hoisted or not _is_fixed(array, loop) or array.ndim != 1:
         return None
     while isinstance(array.op, View):
         match, (array, *parts) = _FROM.fullmatch(array.op.pattern), array.op.args
@@ -159,7 +159,7 @@ def scattered(op: Load, loop: For) -> str:
 
     It is '' unless an index array names the element, and nobody writes to either array.
     """
-    if op.block is not loop.body or op.hoisted or not _is_fixed(op.array):
+    if op.block is not loop.body or op.hoisted or not _is_fixed(op.array, loop):
         return ""
     if all(_is_regular(i, loop) for i in op.index):
         return ""
@@ -171,13 +171,19 @@ def _place(index: Value, loop: For) -> str:
     if _is_regular(index, loop):
         return index.name
     read = index.op
-    if not isinstance(read, Load) or not _is_fixed(read.array) or not all(_is_regular(i, loop) for i in read.index):
+    if (
+        not isinstance(read, Load)
+        or not _is_fixed(read.array, loop)
+        or not all(_is_regular(i, loop) for i in read.index)
+    ):
         return ""
     return f"{read.array.name}[{', '.join(i.name for i in read.index)}]"
 
 
-def _is_fixed(array: Value) -> bool:
-    return array.storage is not None and not array.storage.mutable
+def _is_fixed(array: Value, loop: For) -> bool:
+    """Tell whether nobody writes to an array from before a loop until its end: each turn finds the same."""
+    storage = array.storage
+    return storage is not None and not storage.mutable and storage.block.depth < loop.body.depth
 
 
 def _is_regular(index: Value, loop: For) -> bool:

@@ -344,6 +344,10 @@ class CompiledDefinition(Definition):
         """Derive what code needs: the gradient unless it is written, and the pullbacks of bounds that are functions."""
         raise NotImplementedError
 
+    def derive_value(self) -> Generated:
+        """Generate the density alone, for functions that Numba does not compile as they are."""
+        raise NotImplementedError
+
     def plan(self, facts: Facts, written: bool) -> Plan:
         """Tell what goes into a module."""
         raise NotImplementedError

@@ -45,7 +45,9 @@ def call(function: Any, *args: Any) -> Any:
     """Call a user's function in plain Python; what writes to parameters or data gets an error that says so."""
     try:
         with plain_python():
-            return in_python(function)(*args)
+            value = in_python(function)(*args)
+        # What NumPy makes of numbers, as np.where does, is a number.
+        return value[()] if isinstance(value, np.ndarray) and value.shape == () else value
     except Exception as error:
         raise_if_written(error)
         fields = getattr(getattr(error, "obj", None), "_fields", ())

@@ -12,7 +12,7 @@ from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.forks import cached_property
 from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
-from nbinfer.model.code.derived import NAME, data_type, derive_bounds, parameter_types, units_key
+from nbinfer.model.code.derived import NAME, VALUE_NAME, data_type, derive_bounds, parameter_types, units_key
 from nbinfer.model.code.plan import Derived, Plan, Term
 from nbinfer.model.definition import DRAWING, CompiledDefinition
 from nbinfer.model.evaluate import Facts, call, check_nothing, check_number, check_term
@@ -23,7 +23,7 @@ from nbinfer.model.support.bounds import BoundsError
 from nbinfer.model.total_size import factor
 
 if TYPE_CHECKING:
-    from nbinfer.autodiff import Generated
+    from nbinfer.autodiff import Generated, Type
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -143,15 +143,26 @@ class NamedDefinition(CompiledDefinition):
     def derive(self, written: bool) -> list[Generated]:
         from nbinfer.autodiff.derive import derive
 
-        data = {name: data_type(datum) for name, datum in self.data.items()}
-        bounds = derive_bounds(self.layout, data, () if written else self.active)
+        bounds = derive_bounds(self.layout, self._types[1], () if written else self.active)
         if written:
             return bounds
-        types, prior = parameter_types(self.layout), None if self.named_prior else self.prior
-        density = derive(
-            types, data, prior=prior, terms=self.terms, logp=self.logp_function, name=NAME, active=self.active
-        )
-        return [density, *bounds]
+        return [derive(*self._types, **self._density, name=NAME, active=self.active), *bounds]
+
+    def derive_value(self) -> Generated:
+        from nbinfer.autodiff.derive import derive
+
+        return derive(*self._types, **self._density, name=VALUE_NAME, active=self.active, gradient=False)
+
+    @property
+    def _types(self) -> tuple[dict[str, Type], dict[str, Type]]:
+        """Types of parameters and of data."""
+        return parameter_types(self.layout), {name: data_type(datum) for name, datum in self.data.items()}
+
+    @property
+    def _density(self) -> dict[str, Any]:
+        """The functions that make up the density, as a derivation takes them."""
+        prior = None if self.named_prior else self.prior
+        return {"prior": prior, "terms": self.terms, "logp": self.logp_function}
 
     def plan(self, facts: Facts, written: bool) -> Plan:
         terms = [Term(self._in_module(name), facts.terms.get(name) is not None) for name in self.weighed]

@@ -54,8 +54,23 @@ def _clip(z: Any, lower: Any, upper: Any) -> Any:
     return z if upper is None else _smaller(z, upper)
 
 
-def _variance(z: Any) -> Any:
-    return np.mean((z - np.mean(z)) ** 2)
+def _variance(z: Any, axis: Any = None, ddof: int = 0) -> Any:
+    squares = (z - np.mean(z, axis=axis, keepdims=True)) ** 2
+    return np.sum(squares, axis=axis) / (np.size(z) // np.size(np.sum(z, axis=axis)) - ddof)
+
+
+def _real_nan_to_num(z: Any) -> Any:
+    return np.where(np.isnan(np.real(z)), 0.0, z)[()]
+
+
+def _reducing(function: Callable[..., Any], reduce: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a function of two numbers a method `reduce`, as NumPy's have."""
+
+    def reducing(*args: Any) -> Any:
+        return function(*args)
+
+    reducing.reduce = lambda z, axis=0: reduce(z, axis=axis)  # type: ignore[attr-defined]
+    return reducing
 
 
 def _log_sum(z: Any, axis: Any = None) -> Any:
@@ -175,7 +190,7 @@ NUMPY = types.SimpleNamespace(
         "eye": np.eye,
         "abs": _absolute,
         "sign": lambda z: np.sign(np.real(z)),
-        "maximum": _larger,
+        "maximum": _reducing(_larger, np.max),
         "minimum": _smaller,
         "clip": _clip,
         "fmax": _larger,
@@ -188,7 +203,8 @@ NUMPY = types.SimpleNamespace(
         "fix": lambda z: np.fix(np.real(z)),
         "float64": lambda z: z,
         "var": _variance,
-        "std": lambda z: np.sqrt(_variance(z)),
+        "std": lambda z, *axis, **named: np.sqrt(_variance(z, *axis, **named)),
+        "nan_to_num": _real_nan_to_num,
         "vdot": np.dot,
         "float_power": lambda a, b: a**b,
         "amax": np.max,
@@ -199,7 +215,7 @@ NUMPY = types.SimpleNamespace(
             solve=np.linalg.solve,
             inv=np.linalg.inv,
             slogdet=_slogdet,
-            norm=lambda z: np.sqrt(np.sum(z * z)),
+            norm=lambda z, axis=None: np.sqrt(np.sum(z * z, axis=axis)),
         ),
     }
 )

@@ -257,7 +257,11 @@ class Expressions:
 
         def product() -> str:
             other = self.r.choice((3, 4))
-            form = self.r.choice(("({} @ {})", "np.dot({}, {})", "{}.dot({})", "np.matmul({}, {})"))
+            form = self.r.choice(("({} @ {})", "np.dot({}, {})", "{}.dot({})", "np.matmul({}, {})", "np.einsum({})"))
+            if form == "np.einsum({})":
+                m, w = self.matrix(scope, (size, other), depth + 1), self.vector(scope, other, depth + 1)
+                letters = self.r.choice((f"'ij,j->i', {m}, {w}", f"'j,ij', {w}, {m}", f"'ab,b->a', np.sin({m}), {w}"))
+                return form.format(letters)
             if self.r.random() < 0.5:
                 m = self.matrix(scope, (size, other), depth + 1)
                 return form.format(m, self.vector(scope, other, depth + 1))
@@ -353,7 +357,21 @@ class Expressions:
         def product() -> str:
             other = self.r.choice((3, 4))
             left = self.matrix(scope, (rows, other), depth + 1)
+            if self.r.random() < 0.3:
+                return f"np.einsum('ij,jk->ik', {left}, {self.matrix(scope, (other, columns), depth + 1)})"
             return f"({left} @ {self.matrix(scope, (other, columns), depth + 1)})"
+
+        def made() -> str:
+            """Write rows or columns beside each other, or a vector in this shape."""
+            form = self.r.choice(("np.array([{}])", "np.stack(({}))", "np.vstack([{}])", "np.column_stack(({}))"))
+            if self.r.random() < 0.2:
+                size = 3 if rows * columns == 9 else 4
+                return (
+                    f"np.outer({', '.join(self.vector(scope, size, 3) for _ in '12')}).ravel()[:{rows * columns}]"
+                    + (f".reshape({rows}, {columns})" if size * size >= rows * columns else "")
+                )
+            count, size = (columns, rows) if "column" in form else (rows, columns)
+            return form.format(", ".join(self.vector(scope, size, 3) for _ in range(count)))
 
         def factor() -> str | None:
             if rows != columns:
@@ -383,6 +401,7 @@ class Expressions:
             (0.6, factor),
             (0.3, solved),
             (0.7, gathered),
+            (0.7, made),
         )
 
     def definite(self, scope: Scope, size: int, depth: int) -> str:

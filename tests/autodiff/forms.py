@@ -51,6 +51,13 @@ ARRAYS = (
     "np.where(np.logical_not(np.greater({0}, {1})), {0}, {1})",
     "np.where(np.logical_xor({0} > 0.1, np.less_equal({1}, 0.3)), {0}, 0.3)",
     "np.where(np.bitwise_and({0} > 0.1, {1} < 0.3), {0}, {1})", "np.where(np.equal({0}, {1}), 0.5, {0})",
+    "np.array({0})", "np.nan_to_num({0})", "np.select([{0} > 0.1, {1} < 0.3], [{0}, {1}], 0.5)", "np.flip({0})",
+    "np.roll({0}, 1)", "({0}).clip(-0.5, 0.6)", "np.reshape({0}, np.shape({1}))", "np.broadcast_to({0}, np.shape({1}))",
+    "({0}).reshape(-1).reshape(np.shape({1}))", "np.expand_dims({0}, 0)[0]", "np.stack(({0}, {1}))[1]",
+    "np.stack([{0}, {1}], axis=-1)[..., 0]", "np.concatenate(({0}, {1}))[len({0}):]", "np.cumsum({0}, axis=-1)",
+    "np.cumprod(np.cos({0}), axis=0)", "np.mean(np.array([{0}, {1}]), axis=0)", "np.roll({0}, -2, axis=0)",
+    "({0} - np.mean({0}, axis=0, keepdims=True))", "(np.array([{0}, {1}]) ** 2).sum(axis=0)", "np.squeeze({0})",
+    "np.repeat({0}, 2, axis=0)[1::2]", "np.append({0}, {1}, axis=0)[:len({0})]",
     # derivatives that vanish or jump
     "(np.sign({0}) * {1})", "(np.floor({0}) * {1})", "np.mod({0}, 1.3)", "(({0} > 0.2) * {1})", "(np.round({0}) * {1})",
     "(({0}) // 0.7 * {1})", "(np.ceil({0}) * {1})", "(np.rint({0}) * {1})", "(np.trunc(3.0 * {0}) * {1})",
@@ -58,7 +65,16 @@ ARRAYS = (
 )  # fmt: skip
 
 #: Functions of arrays of one axis.
-ALONG = ("np.cumsum({0})", "np.cumprod(np.cos({0}))", "np.ravel({0})", "({0}).flatten()", "({0}).cumsum()")
+ALONG = (
+    "np.cumsum({0})", "np.cumprod(np.cos({0}))", "np.ravel({0})", "({0}).flatten()", "({0}).cumsum()", "np.sort({0})",
+    "({0})[np.argsort({1})]", "np.append({0}[1:], {1}[:1])", "np.diff(np.append(0.3, {0}))", "np.roll({0}, -2)",
+    "np.repeat({0}, 2)[::2]", "np.tile({0}, 2)[len({0}):]", "np.hstack(({0}[:2], 0.3, {1}[2:]))[:len({0})]",
+    "np.column_stack(({0}, {1}))[:, 1]",
+    "(np.column_stack([{0}, np.ones(len({0})), {1}]) @ np.array([0.5, 1.0, -0.3]))",
+    "np.vstack([{0}, {1}]).T[:, 0]", "np.concatenate(([{0}[0]], np.diff({0})))", "np.take({0}, np.argsort({1}))",
+    "np.where({0} > 0.1, np.concatenate(({0}[:1], {1}[1:])), {1})", "np.atleast_1d({0})",
+    "np.repeat({0}, np.arange(len({0})))[:len({0})]",
+)  # fmt: skip
 
 #: Numbers made of arrays of one axis.
 REDUCTIONS = (
@@ -67,6 +83,19 @@ REDUCTIONS = (
     "max({})", "min({})", "{}.max()", "np.sum({}, axis=0)", "np.prod({}[:2])", "np.sum({}[2:0:-1])", "{}.prod()",
     "math.fsum({})", "np.sum({}[-2:])", "np.size({}) * 0.3", "len({}) * 0.3", "np.vdot({0}, {0})", "np.amax({})",
     "np.amin({})", "{}[1:2].item()", "np.std(np.arange(len({0})) + 0.3 * np.tanh({0}))", "np.ndim({}) * 0.3",
+    "np.sum({0}[{0} > 0.1])", "np.prod({0}[{0} < 0.3])", "np.sum(np.sin({0})[np.flatnonzero({0} > 0.0)] ** 2)",
+    "np.sum(np.outer({0}, {0})[{0} > 0.1])", "np.sum(np.column_stack(({0}, {0} ** 2)) * 0.5)", "np.ptp({})",
+    "np.average({0}, weights=0.5 + np.square({0}))", "np.var({}, ddof=1)", "np.max(np.concatenate(({0}, [0.2])))",
+    "np.einsum('i,i->', {0}, {0})", "np.sum(np.vstack(({0}, {0}[::-1]))[:, 1:])", "np.add.reduce({})",
+    "np.maximum.reduce({})", "np.kron({0}, {0})[3]", "np.count_nonzero({} > 0.1) * 0.3", "{0}[np.argmax({0})]",
+    "np.inner({0}, {0})", "np.sum(np.meshgrid({0}, {0})[0][1:])", "np.sum(np.linspace({0}[0], {0}[1], 4) ** 2)",
+    "np.sum({0}, keepdims=True)[0]", "np.sum({0}[[0, 2, 2]])", "np.sum({0}[np.array([[0, 1], [2, 0]])] ** 2)",
+    "{0}[np.searchsorted(np.array([-1.0, 0.5]), 0.2)]", "np.sum({0}[{0} > 0.1] * {0}[{0} > 0.1])",
+    "np.sum({0}[None, :, None] ** 2)", "np.sum({0}[..., None] * {0})", "np.sum(np.diff({}, n=2) ** 2)",
+    "np.sum(np.linspace(0.0, 1.0, 3) * {0}[:3])", "np.sum(np.array([[1.0, 2.0], [0.5, 1.5]]) @ {0}[:2])",
+    "np.sum(np.array([[{0}[0], 0.5], [{0}[1], {0}[2]]]) ** 2)", "np.sum(np.arange(0, 6, 2) * {0}[:3])",
+    "np.sum(np.diag({0})[1])", "np.sum(np.full((2, 3), {0}[:3])[0])", "np.argmin({}) * 0.3", "np.nansum({})",
+    "np.sum(np.extract({0} < 0.1, {0}))", "np.sum(np.bincount([2, 0, 1]) * {0}[:3])",
 )  # fmt: skip
 
 #: Numbers made of matrices.
@@ -74,6 +103,18 @@ MATRIX_REDUCTIONS = (
     "np.sum({})", "np.sum(np.sin({}))", "np.mean({})", "{}.sum()", "np.max({})", "np.trace({})", "np.prod(np.cos({}))",
     "np.linalg.norm({} + 3.0)", "np.sum({}, axis=(0, 1))", "np.sum(np.diag({}))", "np.sum({}[1:, ::2])",
     "np.sum({}[::-1][0])", "np.shape({})[1] * 0.3",
+    "np.einsum('ij->', {})", "np.sum({0}[{0} > 0.1])", "np.sum({}.ravel()[1:7])",
+    "np.sum({0}.reshape(-1, np.shape({0})[0])[1] ** 2)",
+    "np.sum(np.tril({0}) * {0})", "np.sum(np.triu({}, 1)[0])", "np.sum(np.linalg.norm({} + 3.0, axis=0))",
+    "np.sum({}.flatten()[::2])", "np.sum(np.repeat({}, 2, axis=1)[:, 1])", "np.sum(np.tile({}, (2, 1))[3:5])",
+    "np.sum(np.roll({0}, 1, axis=0) * {0})", "np.einsum('ij,ij->', {0}, {0})", "np.sum(np.swapaxes({}, 0, 1)[0])",
+    "np.sum({}[:, [0, 2]])", "np.sum({}[[0, 1], [2, 0]])", "np.sum({}[np.tril_indices(3)])",
+    "np.sum(np.diff({}, axis=0) ** 2)", "np.sum(np.hstack(({0}, {0}[:, :1]))[1])", "np.var({}, axis=0)[1]",
+    "np.sum({0} / (3.0 + {0}.sum(axis=1, keepdims=True) ** 2))", "np.sum({0}[{0}[:, 0] > 0.1, 1])",
+    "np.sum({0}[:, {0}[0] < 0.3])", "np.sum({0}[[0, 2]][:, None] * {0})", "np.sum({}[[0, 1], None])",
+    "np.sum(np.concatenate(({0}, {0}), axis=1)[:, 2])", "np.sum(np.kron({}, np.array([1.0, 0.5]))[0])",
+    "np.sum(np.inner({0}, {0}))", "np.sum({}.transpose(1, 0)[0])", "np.sum(np.cumsum({}))", "np.max(np.ravel({}))",
+    "np.sum(np.stack(({0}, {0} ** 2), axis=1)[:, 1])", "np.sum(np.einsum('ij,kj->ik', {0}, {0}))",
 )  # fmt: skip
 
 #: Numbers made of positive definite matrices.
@@ -86,6 +127,9 @@ DEFINITE_REDUCTIONS = (
 ALONG_AXIS = (
     "np.sum({0}, axis={1})", "{0}.sum(axis={1})", "np.mean({0}, {1})", "np.max({0}, axis={1})", "{0}.min(axis={1})",
     "np.prod(np.cos({0}), axis={1})", "{0}.mean(axis={1})",
+    "np.var({0}, axis={1})", "{0}.std({1}, ddof=1)", "np.ptp({0}, axis={1})", "np.sum(np.cumsum({0}, axis={1}), {1})",
+    "np.sum({0}, axis={1}, keepdims=True).ravel()", "np.average({0}, axis={1})", "np.linalg.norm({0} + 3.0, axis={1})",
+    "np.squeeze({0}.max(axis={1}, keepdims=True), {1})",
 )  # fmt: skip
 
 #: Solutions of linear systems with a positive definite matrix.

@@ -283,4 +283,23 @@ def f(x, k):
     return lp
 """,
     ),
+    Found(
+        "a loop that makes an array adds to its adjoint when that is over",
+        """def f(x, u):
+    lp = 0.0
+    for i in range(4):
+        a = np.full_like(u, x[0])
+        b = (a * x[1], 0.25)
+        lp += b[0][i]
+    return lp
+""",
+    ),
+    Found(
+        "a list of positions is taken for one position along each axis",
+        """def f(x, y):
+    a = x * 1.0
+    np.add.at(a, [0, 2, 0], y)
+    return np.sum(a * a)
+""",
+    ),
 ]

@@ -61,17 +61,6 @@ def loop_step_unknown(x):
     return s
 
 
-def makes_dict(x):
-    d = {}  # here
-    d["a"] = x[0]
-    return d["a"]
-
-
-def makes_list(x):
-    terms = [x[0], x[1]]  # here
-    return terms[0]
-
-
 def comprehension(x):
     return sum([v * v for v in x])  # here
 
@@ -131,10 +120,6 @@ def rebinds_in_branch(x):
     return np.sum(a)  # here
 
 
-def mask(x):
-    return np.sum(x[x > 0])  # here
-
-
 def float_index(x):
     return x[x[0]]  # here
 
@@ -152,7 +137,7 @@ def determinant(x):
 
 
 def unknown_method(x):
-    return x.argsort()[0]  # here
+    return x.partition(1)[0]  # here
 
 
 def unknown_name(x):
@@ -258,18 +243,6 @@ def adds_to_a_diagonal(x):
     return np.sum(e)
 
 
-def writes_to_positions(x):
-    a = np.zeros(3)
-    a[POSITIONS] = x  # here
-    return np.sum(a)
-
-
-def writes_by_mask(x):
-    a = np.zeros(3)
-    a[x > 0] = 1.0  # here
-    return np.sum(a * x)
-
-
 def ternary_of_arrays(x):
     v = x if x[0] > 0 else 2.0 * x  # here
     return np.sum(v)
@@ -360,8 +333,6 @@ CASES = {
     loop_enumerate: "for i in range",
     loop_else: "for ... else",
     loop_step_unknown: "known in advance",
-    makes_dict: "separate variables",
-    makes_list: "np.empty",
     comprehension: "np.empty",
     generator: "a loop that adds",
     tries: "return -math.inf",
@@ -372,12 +343,11 @@ CASES = {
     adds_to_argument: "x = ... instead",
     rebinds_in_loop: r"write a\[:\] =",
     rebinds_in_branch: "np.where",
-    mask: "np.where",
     float_index: "must be an integer",
     too_many_indices: "2 indices into an array of 1 axes",
     unknown_function: "custom_vjp",
     determinant: "slogdet",
-    unknown_method: "argsort",
+    unknown_method: "partition",
     unknown_name: "undefined_name",
     recursion: "loop",
     array_condition: "np.where",
@@ -398,8 +368,6 @@ CASES = {
     writes_to_an_expression: "make an array with np.empty and fill it",
     writes_to_a_diagonal: "result of an expression; make an array",
     adds_to_a_diagonal: r"it is a view; write d = \.\.\. instead",
-    writes_to_positions: "for an array of positions write a loop",
-    writes_by_mask: "write to elements and slices only",
     ternary_of_arrays: "np.where",
     tuple_in_a_loop: "use numbers",
     step_zero: "known in advance, not 0",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.autodiff.array_statements import ArrayWriter
+from tests.autodiff.chosen_statements import ChosenWriter
 from tests.autodiff.scope import Array, Scope
 from tests.autodiff.wild import guarded_statement
 
 
-class Writer(ArrayWriter):
+class Writer(ChosenWriter):
     """Writes statements."""
 
     # Blocks -------------------------------------------------------------------------------------------------------
@@ -30,6 +30,7 @@ class Writer(ArrayWriter):
             (1.4, self.new_array),
             (0.5, self.new_view),
             (1.2, self.change_array),
+            (0.6, self.change_chosen),
             (0.1, self.new_diagonal),
             (0.15, self.integers),
             (0.5, self._integer),

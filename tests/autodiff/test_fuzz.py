@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nbinfer.autodiff import absorbing, arrays, emit, linalg, memory, restoring, scatter
+from nbinfer.autodiff import absorbing, arrays, builder, emit, lazy, linalg, memory, positions, restoring, scatter
 from nbinfer.autodiff.rules import RULES
 from tests.autodiff.found import FOUND, Found
 from tests.autodiff.fuzz import check, run
@@ -71,6 +71,17 @@ def _pass_on_nothing(self: Any, op: Any, neighbours: list[Any], start: int) -> N
     self.lines[start:start] = ["    " * self.indent + f"{name} = 0.0" for n in neighbours for name in n.names]
 
 
+def _first_piece(self: Any, made: str, sizes: Any, index: Any) -> Any:
+    found = self.places.get((made, *map(self.ident, sizes), self.ident(index)))
+    return (0, found[1]) if made == "joined" and found is not None else found
+
+
+def _from_the_second(b: Any, place: Any, count: Any) -> Any:
+    found = lazy.Lazy(b, [count], lambda index: b.load(place, [b.scalar("add", index[0], b.constant(1))]), "i", cost=1)
+    found.distinct = True
+    return found
+
+
 def _no_reverse(name: str) -> Patch:
     def mutate(patch: pytest.MonkeyPatch) -> None:
         primitive = getattr(linalg, name)
@@ -107,6 +118,13 @@ MUTANTS: dict[str, Patch] = {
         emit.Emitter, "_finish", lambda self, loop, begun: None
     ),
     "solve, no derivative by the matrix": _no_reverse("SOLVE"),
+    "of what is joined, the second piece is the first": lambda patch: patch.setattr(
+        builder.Builder, "place_in", _first_piece
+    ),
+    "adding at a position twice adds twice": lambda patch: patch.setattr(
+        positions.Chosen, "distinct", property(lambda self: True, lambda self, value: None), raising=False
+    ),
+    "a mask chooses the position after": lambda patch: patch.setattr(positions, "_first", _from_the_second),
 }
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from nbinfer.autodiff import ADError, grad, value_and_grad
-from tests.autodiff import idioms_in_arrays, idioms_in_statements
+from tests.autodiff import idioms_in_arrays, idioms_in_statements, idioms_of_elements
 from tests.autodiff.idioms import X, idioms_of
 from tests.autodiff.plain import assert_differentiates
 
-MODULES = (idioms_in_statements, idioms_in_arrays)
+MODULES = (idioms_in_statements, idioms_in_arrays, idioms_of_elements)
 ALL = [(module, f) for module in MODULES for f in idioms_of(module)]
 DERIVED = [f for module, f in ALL if f.__name__ not in module.REFUSED]
 

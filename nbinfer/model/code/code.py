@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbinfer.compile import Entry
+from nbinfer.compile import JIT, Entry
 from nbinfer.compile.files import file_digest
 from nbinfer.compile.forks import cached_property
+from nbinfer.compile.keys import sources
 from nbinfer.compile.modules import GeneratedModule, generated_module
+from nbinfer.compile.store import Place
 from nbinfer.errors import CompileError
 from nbinfer.model.code import generate
-from nbinfer.model.code.derived import Derivation, derivation, derive_now
+from nbinfer.model.code.derived import VALUE_NAME, Derivation, derivation, derive_now, own_names
 from nbinfer.model.code.shells import SIGNATURES
 from nbinfer.model.evaluate import raise_if_written
 
@@ -49,23 +51,51 @@ class Code:
         return derivation(self._content, lambda: self._definition.derive(self.written))
 
     @cached_property
-    def _module(self) -> GeneratedModule:
+    def _value(self) -> Derivation:
+        """The density alone, generated."""
+        return derivation(file_digest(self._content, "value"), lambda: [own_names(self._definition.derive_value())])
+
+    def _module(self, value: str = "") -> GeneratedModule:
         plan = self._definition.plan(self._facts, self.written)._replace(derivatives=self.derivation.source)
         if not plan.fuses:
             plan = plan._replace(learnt=())
         names = self._definition.names(self.written) | (self.derivation.names or {})
-        content = file_digest(self._content, self.derivation.content)
-        return generated_module(generate.source(plan), content, names, SIGNATURES)
+        contents = [self._content, self.derivation.content]
+        if value:
+            names, contents = names | (self._value.names or {}), [*contents, self._value.content]
+        return generated_module(generate.source(plan._replace(value=value)), file_digest(*contents), names, SIGNATURES)
+
+    @cached_property
+    def _of_functions(self) -> GeneratedModule:
+        """The module that calls the user's functions for the value."""
+        return self._module()
 
     def entry(self, name: str) -> Entry:
-        """Return one of the C functions, ready to be called; what Numba cannot compile becomes one message."""
-        entry = self._module.entry(name)
+        """Return one of the C functions, ready to be called; what Numba cannot compile becomes one message.
 
+        Numba knows less of NumPy than derivations do: where it refuses a density, the value is generated like the
+        gradient. That it did is kept on disk, so that nobody waits for it twice.
+        """
+        refused = Place("derived", f"{file_digest(self._content, sources('nbinfer.model'), 'refused')}.json")
+        may_generate = name == "value" and not self.written
+        if may_generate and JIT and refused.read_json() and self._value.source:
+            return self._ready(self._module(self._value.source).entry(name))
+        try:
+            return self._ready(self._of_functions.entry(name))
+        except CompileError:
+            if not may_generate or not self.derivation.source or not self._value.source:
+                raise
+            refused.write_json(True)
+        return self._ready(self._module(self._value.source).entry(name))
+
+    def _ready(self, entry: Entry) -> Entry:
         def prepare() -> None:
+            # A derivation read from disk knows its text; to compile it takes what the text refers to.
+            names = entry.py_func.__globals__
             if self.derivation.names is None:
-                # A derivation read from disk knows its text; to compile it takes what the text refers to.
-                found = derive_now(lambda: self._definition.derive(self.written)).names
-                entry.py_func.__globals__.update(found or {})
+                names.update(derive_now(lambda: self._definition.derive(self.written)).names or {})
+            if VALUE_NAME in names and self._value.names is None:
+                names.update(derive_now(lambda: [own_names(self._definition.derive_value())]).names or {})
 
         try:
             entry.load(prepare)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Name of the derived gradient in a model's module.
 NAME = "density_gradient"
+#: Name of the density without gradient, where it is generated like that.
+VALUE_NAME = "density_value"
 #: What derives, and asks for it: with other rules there is another text.
 _BY = "nbinfer.model"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nbinfer.model.code.derived import NAME, pull_name
+from nbinfer.model.code.derived import NAME, VALUE_NAME, pull_name
 from nbinfer.model.code.plan import (
     ARGUMENTS,
     Plan,
@@ -33,7 +33,7 @@ DIFFERENCE_STEP = 6.055454452393343e-06
 
 def source(plan: Plan) -> str:
     """Write the text of a model's module."""
-    parts = [head(plan), plan.derivatives]
+    parts = [head(plan), plan.derivatives, plan.value]
     if plan.terms:
         parts += [_value(plan)]
     parts += [_fused(plan) if plan.fuses else _differences(plan), *c_functions(plan)]
@@ -104,9 +104,13 @@ def _term(plan: Plan, term: Term) -> str:
 
 
 def _value(plan: Plan) -> str:
-    lines = [] if plan.flat else constrain(plan)
+    lines = [] if plan.flat else constrain(plan, shown=not plan.value)
     lines.append("total = 0.0" if plan.flat else "total = log_jacobian")
-    for i, term in enumerate(plan.terms):
+    if plan.value and plan.flat:
+        lines.append(f"total += weights[0] * {VALUE_NAME}(q{', data' if 'data' in plan.flat else ''})")
+    elif plan.value:
+        lines.append(f"total += {VALUE_NAME}(p, data, weights)")
+    for i, term in enumerate(() if plan.value else plan.terms):
         lines += [f"if weights[{i}] != 0.0:", f"    total += weights[{i}] * {_term(plan, term)}"]
     lines.append("return total")
     comment = "Return the log density, with the Jacobian of the transforms."

@@ -62,6 +62,8 @@ class Plan(NamedTuple):
         Whether the only entry of the data is passed as it is, not as a named tuple.
     derivatives : str
         Text of what was derived: the gradient, unless it is `written`, and the pullbacks of bounds; '' if that failed.
+    value : str
+        Text of the density without gradient, generated as that with it; '' to call the functions themselves.
     bounds : mapping
         Of bounds that are functions, by argument and parameter, the shape of what they return; None for a number.
     jacobians : mapping of str to int
@@ -81,6 +83,7 @@ class Plan(NamedTuple):
     flat_gradient: str = ""
     bare_data: bool = False
     derivatives: str = ""
+    value: str = ""
     bounds: Mapping[tuple[str, str], tuple[int, ...] | None] = MappingProxyType({})
     jacobians: Mapping[str, int] = MappingProxyType({})
     learnt: Sequence[str] = ()

@@ -13,7 +13,7 @@ from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.python_functions import python_function
 from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
-from nbinfer.model.code.derived import NAME, data_type, units_key
+from nbinfer.model.code.derived import NAME, VALUE_NAME, data_type, units_key
 from nbinfer.model.code.plan import Plan, Term
 from nbinfer.model.definition import CompiledDefinition
 from nbinfer.model.evaluate import Facts, call, check_nothing, check_number
@@ -89,9 +89,18 @@ class FlatDefinition(CompiledDefinition):
     def derive(self, written: bool) -> list[Generated]:
         from nbinfer.autodiff.derive import derive_flat
 
+        return [derive_flat(self._function[1], self._data_types, name=NAME)]
+
+    def derive_value(self) -> Generated:
+        from nbinfer.autodiff.derive import derive_flat
+
+        return derive_flat(self._function[1], self._data_types, name=VALUE_NAME, gradient=False)
+
+    @property
+    def _data_types(self) -> Any:
+        """Types of the data, as a derivation takes them."""
         types = {name: data_type(datum) for name, datum in self.data.items()}
-        data = (next(iter(types.values())) if self.bare else types) if self.has_data else None
-        return [derive_flat(self._function[1], data, name=NAME)]
+        return (next(iter(types.values())) if self.bare else types) if self.has_data else None
 
     def plan(self, facts: Facts, written: bool) -> Plan:
         terms, data = [Term("logp", False)] if self.has_terms else [], list(self.data.values())

@@ -1,0 +1,170 @@
+"""Reads assignments: to names, to elements and slices, and in place."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from nbinfer.autodiff.arrays import SIGNS
+from nbinfer.autodiff.binding import Binding
+from nbinfer.autodiff.expressions import Environment, Record
+from nbinfer.autodiff.indexing import complete, view, within
+from nbinfer.autodiff.ir import Value
+from nbinfer.autodiff.lazy import Lazy, is_array, is_live, is_number, is_result
+from nbinfer.autodiff.positions import scatter, unmasked, write_where
+from nbinfer.autodiff.sequences import List, Table, as_tuple, call_method, read_item, write_item
+from nbinfer.autodiff.spellings import BINARY
+
+
+class Assignments(Binding):
+    """A builder that reads assignments."""
+
+    def _do_pass(self, node: ast.Pass, env: Environment) -> None:
+        pass
+
+    def _do_assert(self, node: ast.Assert, env: Environment) -> None:
+        """Assertions are about values, which the value alone checks."""
+
+    def _do_expr(self, node: ast.Expr, env: Environment) -> None:
+        if isinstance(node.value, ast.Call):
+            self.evaluate(node.value, env)
+        elif not isinstance(node.value, ast.Constant):
+            raise self.error("an expression without effect; assign its value, or remove it")
+
+    def _do_assign(self, node: ast.Assign, env: Environment) -> None:
+        value = self.evaluate(node.value, env)
+        self.node = node
+        for target in node.targets:
+            self._assign(target, value, env)
+            value = env[target.id] if isinstance(target, ast.Name) else value
+
+    def _do_annassign(self, node: ast.AnnAssign, env: Environment) -> None:
+        if node.value is not None:
+            self._assign(node.target, self.evaluate(node.value, env), env)
+
+    def _assign(self, target: ast.expr, value: Any, env: Environment) -> None:
+        if isinstance(target, ast.Name):
+            env[target.id] = self.bind(target.id, value)
+        elif isinstance(target, ast.Tuple | ast.List):
+            if isinstance(value, Record):
+                value = tuple(value.fields.values())
+            value = as_tuple(value)
+            if is_array(value):
+                raise self.error("an array cannot be unpacked; take its elements by index")
+            if not isinstance(value, tuple) or len(value) != len(target.elts):
+                raise self.error(f"cannot unpack this into {len(target.elts)} names")
+            values = [self.settled(item) for item in value]
+            for part, item in zip(target.elts, values, strict=True):
+                self._assign(part, item, env)
+        elif isinstance(target, ast.Subscript):
+            self._write(target, value, env)
+        else:
+            raise self.error("assign to names and to elements of arrays only")
+
+    def _place(self, target: ast.Subscript, array: Any, parts: list[Any]) -> tuple[Value, list[Any]]:
+        """Return the array that is written to, and where: a number or a slice for each axis."""
+        array = self._memory(target, array)
+        parts = complete(self, array, unmasked(self, array, parts))
+        if any(p is None or (isinstance(p, Value | Lazy) and p.kind != "i") for p in parts):
+            raise self.error("write to integer positions, slices and masks; put new axes on the other side")
+        return array, within(self, array, parts)
+
+    def _memory(self, target: ast.Subscript, array: Any) -> Value:
+        """Require an array that may be written to."""
+        self.node = target
+        if not is_array(array):
+            raise self.error("only arrays can be written to by index")
+        if is_result(array):
+            self.change(array)
+        if isinstance(array, Lazy) or is_result(array):
+            raise self.error("cannot write to the result of an expression; make an array with np.empty and fill it")
+        return array  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _is_mask(array: Any, parts: list[Any]) -> bool:
+        """Tell whether what stands between brackets is one mask of all elements."""
+        return (
+            is_array(array)
+            and len(parts) == 1
+            and is_array(parts[0])
+            and parts[0].kind == "b"
+            and parts[0].ndim == array.ndim
+        )
+
+    def _write(self, target: ast.Subscript, value: Any, env: Environment) -> None:
+        holder, parts = self.evaluate(target.value, env), self.index(target.slice, env)
+        self.node = target
+        if isinstance(holder, List | Table):
+            write_item(self, holder, parts, value)
+            return
+        value = self.operand(value)
+        if self._is_mask(holder, parts) and is_number(value):
+            write_where(self, self._memory(target, holder), parts[0], value)
+            return
+        array, parts = self._place(target, holder, parts)
+        if all(is_number(p) for p in parts):
+            self.store(array, parts, self.number(value, "what is written to an element"))
+        elif any(is_array(p) for p in parts):
+            self._scatter(array, parts, value)
+        else:
+            self.assign(view(self, array, parts), value)
+
+    def _scatter(self, array: Value, parts: list[Any], value: Any, rule: str = "") -> None:
+        if any(isinstance(part, slice) for part in parts):
+            full = slice(None, None, None)
+            array = view(self, array, [part if isinstance(part, slice) else full for part in parts])
+        scatter(self, array, parts, value, rule)
+
+    def _do_augassign(self, node: ast.AugAssign, env: Environment) -> None:
+        """Add to a name, an element or a slice; or change it by another operator."""
+        if type(node.op) not in BINARY:
+            raise self.error("this operator is not supported")
+        if isinstance(node.target, ast.Subscript):
+            self._change_part(node, node.target, env)
+            return
+        if not isinstance(node.target, ast.Name):
+            raise self.error("assign to names and to elements of arrays only")
+        current = self.evaluate(ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target), env)
+        value = self.evaluate(node.value, env)
+        self.node = node
+        if isinstance(current, List) and isinstance(node.op, ast.Add):
+            call_method(self, current, "extend", [value])
+            return
+        if isinstance(current, Value) and is_live(current):
+            self.assign(current, self.operand(value), BINARY[type(node.op)])
+            return
+        if is_array(current):
+            self.replace(node.target.id, current)
+        env[node.target.id] = self.bind(node.target.id, self.binary(type(node.op), current, value))
+
+    def _change_part(self, node: ast.AugAssign, target: ast.Subscript, env: Environment) -> None:
+        holder, parts = self.evaluate(target.value, env), self.index(target.slice, env)
+        if isinstance(holder, List | Table):
+            value = self.binary(type(node.op), read_item(self, holder, parts), self.evaluate(node.value, env))
+            write_item(self, holder, parts, value)
+            return
+        if self._is_mask(holder, parts):
+            value = self.operand(self.evaluate(node.value, env))
+            if is_number(value):
+                write_where(self, self._memory(target, holder), parts[0], value, BINARY[type(node.op)])
+                return
+            array, parts = self._place(target, holder, parts)
+            self._scatter(array, parts, value, BINARY[type(node.op)])
+            return
+        array, parts = self._place(target, holder, parts)
+        assert array.storage is not None
+        if any(is_array(p) for p in parts):
+            self._scatter(array, parts, self.operand(self.evaluate(node.value, env)), BINARY[type(node.op)])
+            return
+        if not all(is_number(p) for p in parts):
+            part = view(self, array, parts)
+            self.assign(part, self.operand(self.evaluate(node.value, env)), BINARY[type(node.op)])
+            return
+        before, stores = self.load(array, parts), len(array.storage.stores)
+        number = self.number(self.operand(self.evaluate(node.value, env)), "what is written to an element")
+        self.node = target
+        sign = SIGNS.get(BINARY[type(node.op)], 0)
+        if sign and len(array.storage.stores) == stores:
+            self.store(array, parts, number, sign)
+        else:  # other than a sum, this is of the number before what the right side has done to the array
+            self.store(array, parts, self.binary(type(node.op), before, number))
