@@ -25,6 +25,10 @@ from nbinfer.random import uniform
 _OK, _BAD_CONDITIONAL = int(Status.OK), int(Status.BAD_CONDITIONAL)
 
 
+#: How many values a range of integers may have to be taken for categories, by the support's name.
+MOST_VALUES = {"binary": np.inf, "categorical": np.inf, "integer": 10}
+
+
 def _most(step: Any, site: Site) -> int:
     """Return the number of categories of the value that has most."""
     return int(np.max(site.highest - site.lowest)) + 1
@@ -127,12 +131,13 @@ def step(chain_address: int, own_address: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class CategoricalGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
-    """Configure Gibbs sweeps over categorical and binary variables.
+    """Configure Gibbs sweeps over categorical and binary variables, and integers of few values.
 
     Parameters
     ----------
     vars : str or sequence of str, optional
-        Names of the variables to sample, each `categorical` or `binary`. Default: all such.
+        Names of the variables to sample, each `categorical`, `binary`, or `integer` with at most ten values. Default:
+        all such.
     proposal : {'uniform', 'proportional'}
         'uniform' proposes any other category and evaluates the density there; 'proportional' evaluates it at all
         categories and proposes by that [1]_.
@@ -164,11 +169,14 @@ class CategoricalGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
 
     @staticmethod
     def competence(parameter: Any, has_gradient: bool = True) -> Competence:
-        """Tell how well this step samples a variable: ideally if that is categorical; if binary, it can."""
-        if parameter.support.name == "categorical":
-            several = parameter.support.constants[-1] > 1
-            return Competence.IDEAL if several else Competence.COMPATIBLE
-        return Competence.COMPATIBLE if parameter.support.name == "binary" else Competence.INCOMPATIBLE
+        """Tell how well this step samples a variable: ideally if it has three values or a few more; of two, it can."""
+        support = parameter.support
+        if not support.discrete:
+            return Competence.INCOMPATIBLE
+        values = support.constants[-1] - support.constants[0] + 1  # the same of all elements
+        if values > MOST_VALUES[support.name]:
+            return Competence.INCOMPATIBLE
+        return Competence.IDEAL if values > 2 else Competence.COMPATIBLE
 
     def check(self, site: Site) -> None:
         """Raise ValueError if the order does not fit the number of values."""

@@ -19,6 +19,7 @@ from nbinfer.engine.step import Around, Competence, Site, StepMethod, fill_condi
 from nbinfer.mcmc.settings import check_interval, check_tune
 from nbinfer.mcmc.walks import proposals
 from nbinfer.mcmc.walks.proposals import USERS, PoissonProposal, Proposal, UsersProposal, proposal_for
+from nbinfer.model.support.checks import NO_END
 from nbinfer.random import generator_functions, start, uniform
 
 #: How far a random walk goes, and how that is tuned.
@@ -72,6 +73,7 @@ Metropolis_, Row = METROPOLIS.record, METROPOLIS.row
 _OK, _RAISED, _BAD_CONDITIONAL = int(Status.OK), int(Status.RAISED), int(Status.BAD_CONDITIONAL)
 _LEAPS, _EARLY_LEAPS = 0.1, 1.0 / 3.0  # shares of proposals that are leaps, after and during warm-up
 _WIDE = 16  # a random walk through a range of more values than these leaps at times
+_LONGEST = 2.0**20  # leap where there is no upper end
 _ACCEPTANCE = 1 << 32  # what this adds to the purpose of a stream makes another
 
 
@@ -153,7 +155,8 @@ def _leap(chain: Record, own: Record) -> None:
     for i in range(own.n + own.k):
         deviate[i] = 0.0
     j = int(uniform(chain.words) * own.k)
-    length = math.floor(math.exp(uniform(chain.words) * math.log(highest[j] - lowest[j] + 1.0)))
+    reach = _LONGEST if highest[j] == NO_END else highest[j] - lowest[j] + 1.0
+    length = math.floor(math.exp(uniform(chain.words) * math.log(reach)))
     deviate[own.n + j] = length if uniform(chain.words) < 0.5 else -length
 
 
@@ -236,7 +239,8 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
     -----
     Continuous variables move in their unconstrained coordinates. Deviates of discrete ones are rounded; what leaves
     their range is rejected. Unless `proposal_dist` says how to move, every tenth proposal for a range of more than
-    sixteen values, in warm-up every third, is a leap of one value, over a distance of any order of magnitude. A model's
+    sixteen values, in warm-up every third, is a leap of one value, over a distance of any order of magnitude, up to a
+    million where the range has no end. A model's
     `conditional` is asked instead of the density where a single element moves.
     Statistics of each draw: accept (the ratio of the densities), accepted, scaling, lp, tune.
 

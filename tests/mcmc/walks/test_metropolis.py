@@ -1,14 +1,18 @@
 """Random-walk Metropolis: invariance under every proposal, tuning, errors."""
 
+import math
+
 import numpy as np
 import pytest
 
 import nbinfer as nb
 from nbinfer import random
 from nbinfer.compile import JIT, address_of, entry, floats_at
+from nbinfer.diagnostics import ess_mean
 from nbinfer.mcmc.walks import metropolis, proposals
 from nbinfer.mcmc.walks.metropolis import Metropolis, Scaling
 from nbinfer.mcmc.walks.proposals import PROPOSALS
+from nbinfer.model.support.checks import NO_END
 from nbinfer.random import key_of, new_stream
 from tests.laws.kit import whole
 from tests.laws.law import assert_caught, assert_invariant, mutant, one_now
@@ -57,18 +61,34 @@ def test_continuous_and_discrete_together():
     assert_invariant(fixed(), EXACT["mixture"]())
 
 
-def wide():
+def wide(highest=25):
     """Two Poisson numbers whose range is much wider than what is likely."""
 
     def draw(rng, count):
         return np.zeros((count, 0)), np.minimum(rng.poisson(POISSON_RATE, (count, 2)), 25)
 
-    return ExactTarget(poisson_density, draw, 0, [2.0, POISSON_RATE, 25.0], [0, 0], [25, 25])
+    return ExactTarget(poisson_density, draw, 0, [2.0, POISSON_RATE, 25.0], [0, 0], [highest] * 2)
 
 
-def test_leaps_leave_the_target_invariant():
-    assert fixed()._leaps(whole(fixed(), wide()).site)
-    assert_invariant(fixed(), wide())
+@pytest.mark.parametrize("highest", [25, NO_END])
+def test_leaps_leave_the_target_invariant(highest):
+    assert fixed()._leaps(whole(fixed(), wide(highest)).site)
+    assert_invariant(fixed(), wide(highest))
+
+
+def counts(p, d):
+    return p.k * math.log(50.0) - math.lgamma(p.k + 1.0)
+
+
+@pytest.mark.nojit
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+def test_counts_without_an_upper_end():
+    """The chains start all over the first hundred counts and mean the posterior."""
+    model = nb.Model({"k": nb.integer(0)}, logp=counts)
+    k = nb.sample(model, 10_000, 500, random_seed=1, progressbar=False)["k"]
+    assert k.min() >= 0
+    assert abs(k.mean() - 50.0) < 4.0 * np.sqrt(50.0 / ess_mean(k))
+    assert abs(k.var() - 50.0) < 5.0
 
 
 MUTANTS = {
@@ -184,7 +204,7 @@ def test_proposals_are_symmetric_in_plain_numpy(name):
 
 
 def coin():
-    return nb.Model({"x": nb.real(2), "k": nb.integer(0, 4)}, logp=lambda p, d: -0.5 * np.sum(p.x**2) - 0.1 * p.k**2)
+    return nb.Model({"x": nb.real(2), "k": nb.integer(0, 40)}, logp=lambda p, d: -0.5 * np.sum(p.x**2) - 0.1 * p.k**2)
 
 
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
