@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
 from nbinfer.engine.chain import Chain
 from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, floats
-from nbinfer.engine.step import Around, Competence, Site, StepMethod
+from nbinfer.engine.step import Around, Competence, Site, StepMethod, support_of
 from nbinfer.mcmc.discrete import sweep as sweeps
 from nbinfer.mcmc.discrete.sweep import SWEEP, Sweep
 from nbinfer.random import uniform
@@ -129,13 +129,13 @@ def step(chain_address: int, own_address: int) -> int:
     return _OK
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class CategoricalGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
     """Configure Gibbs sweeps over categorical and binary variables, and integers of few values.
 
     Parameters
     ----------
-    vars : str or sequence of str, optional
+    vars : str, variable or sequence of them, optional
         Names of the variables to sample, each `categorical`, `binary`, or `integer` with at most ten values. Default:
         all such.
     proposal : {'uniform', 'proportional'}
@@ -143,6 +143,10 @@ class CategoricalGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
         categories and proposes by that [1]_.
     order : 'random' or sequence of int
         In which order the values are visited; 'random' draws a new one in each iteration.
+    model : Model, optional
+        That the variables are of. Default: that of the run.
+    blocked : bool
+        If False, there is one step for each variable.
 
     Notes
     -----
@@ -156,21 +160,23 @@ class CategoricalGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
 
     proposal: str = "uniform"
     order: str | Sequence[int] = "random"
+    model: Any = field(default=None, repr=False, compare=False)
 
     name = "categorical_gibbs_metropolis"
     state = CATEGORIES
     function = step
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         sweeps.check_order(type(self).__name__, self.order)
         proposal: Any = self.proposal
         if not isinstance(proposal, str) or proposal not in ("uniform", "proportional"):
             raise ValueError(f"unknown proposal {self.proposal!r}; choose 'uniform' or 'proportional'.")
 
     @staticmethod
-    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+    def competence(var: Any, has_grad: bool = True) -> Competence:
         """Tell how well this step samples a variable: ideally if it has three values or a few more; of two, it can."""
-        support = parameter.support
+        support = support_of(var)
         if not support.discrete:
             return Competence.INCOMPATIBLE
         values = support.constants[-1] - support.constants[0] + 1  # the same of all elements

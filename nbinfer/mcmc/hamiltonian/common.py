@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from nbinfer.compile import Record, call_step, kernel, record_at
 from nbinfer.compile.forks import cached_property
 from nbinfer.engine.chain import Chain, know_gradient
 from nbinfer.engine.state import Inner, Memory, State
-from nbinfer.engine.step import Around, Competence, Site, StepMethod
+from nbinfer.engine.step import Around, Competence, Site, StepMethod, support_of
 from nbinfer.mcmc.adaptation import step_size as step_sizes
 from nbinfer.mcmc.adaptation import warmup
 from nbinfer.mcmc.adaptation.settling import SETTLING, Settling, watch
@@ -183,29 +182,31 @@ def search_step_size(chain: Record, own: Record, points: int) -> None:
     step_sizes.restart(averaging, size)
 
 
-@dataclass(frozen=True)
 class HamiltonianStep(StepMethod):  # numpydoc ignore=PR01
-    """Base of the Hamiltonian steps: their common options, which `NUTS` and `HamiltonianMC` describe."""
+    """Base of the Hamiltonian steps: their common options, each of which they name in their own order."""
 
-    _: KW_ONLY
-    target_accept: float = 0.8
-    metric: str | QuadPotential | None = None
-    scaling: Any = None
-    is_cov: bool = False
-    potential: QuadPotential | None = None
-    integrator: str = "leapfrog"
-    Emax: float = 1000.0
-    adapt_step_size: bool = True
-    step_scale: float = 0.25
-    gamma: float = 0.05
-    k: float = 0.75
-    t0: float = 10.0
-    step_rand: float | tuple[float, float] | None = None
-    on_error: str = "summary"
+    target_accept: float
+    metric: str | QuadPotential | None
+    scaling: Any
+    is_cov: bool
+    potential: QuadPotential | None
+    integrator: str
+    Emax: float
+    adapt_step_size: bool
+    step_scale: float
+    gamma: float
+    k: float
+    t0: float
+    step_rand: float | tuple[float, float] | None
+    on_error: str
+    dtype: Any
 
     uses_gradient = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.dtype is not None and not _is_float64(self.dtype):
+            raise ValueError(f"dtype must be float64, in which every step computes, got {self.dtype!r}; leave it out.")
         between("target_accept", self.target_accept, 0.0, 1.0)
         positive("Emax", self.Emax, finite=False)
         flag("adapt_step_size", self.adapt_step_size)
@@ -278,9 +279,9 @@ class HamiltonianStep(StepMethod):  # numpydoc ignore=PR01
             raise TypeError(f"step_rand must be None, a number or (low, high), got {self.step_rand!r}.") from None
 
     @staticmethod
-    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+    def competence(var: Any, has_grad: bool = True) -> Competence:
         """Tell how well the step samples a variable: it can if that is continuous and there is a gradient."""
-        suits = not parameter.support.discrete and has_gradient
+        suits = not support_of(var).discrete and has_grad
         return Competence.COMPATIBLE if suits else Competence.INCOMPATIBLE
 
     def check(self, site: Site) -> None:
@@ -311,3 +312,13 @@ class HamiltonianStep(StepMethod):  # numpydoc ignore=PR01
         settling.averaging = own.averaging.address
         if np.any(around.chain.settles):
             settling.watch = watch.address
+
+
+def _is_float64(dtype: Any) -> bool:
+    """Tell whether something names float64; ``floatX``, which Theano's setting filled in, does."""
+    if isinstance(dtype, str) and dtype == "floatX":
+        return True
+    try:
+        return bool(np.dtype(dtype) == np.float64)
+    except TypeError:
+        return False

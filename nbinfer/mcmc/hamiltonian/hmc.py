@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from nbinfer.mcmc.hamiltonian.common import HAMILTONIAN, HamiltonianStep
 from nbinfer.mcmc.hamiltonian.phase import FIELDS, from_chain, momentum_of, point_at, to_chain
 from nbinfer.mcmc.metric import kernel as metrics
 from nbinfer.mcmc.metric.kernel import Metric
+from nbinfer.mcmc.metric.potential import QuadPotential
 from nbinfer.random import uniform
 
 HMC = State(
@@ -102,7 +104,7 @@ def _report(own: Record, size: float, accept: float, accepted: bool) -> None:
     row.path_length = own.n_steps * size
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
     """Configure Hamiltonian Monte Carlo [1]_ with trajectories of one length.
 
@@ -110,8 +112,15 @@ class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
     ----------
     vars : str or sequence of str, optional
         Names of the variables to sample, which must be continuous. Default: all that are.
+    path_length : float
+        Length of a trajectory: it takes ``path_length / step_size`` steps, rounded down, but at least one.
+    step_rand : None, float or (low, high)
+        Multiply each transition's step size by a number from U(1 - x, 1 + x), or from U(low, high). Default
+        (0.85, 1.15): with one length for all, trajectories of some targets end where they began.
     target_accept : float
         Mean acceptance probability that the step size is tuned to, in (0, 1). Default 0.65; PyMC uses the same.
+    blocked : bool
+        If False, there is one step for each variable.
     metric : {'fisher', 'fisher_diag', 'dense', 'diag', 'diag_grad', 'unit'} or QuadPotential, optional
         Learnt from draws and gradients of warm-up, by Fisher divergence: 'fisher', the default, a diagonal, stretched
         along the directions in which the posterior is correlated, at most 128 of them, as soon as the log density
@@ -127,25 +136,25 @@ class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
         PyMC's name for a metric that is an object.
     integrator : {'leapfrog', 'twostage', 'threestage'}
         One, two or three gradients per step.
+    step_scale : float
+        Where the search for a step size begins, ``step_scale / dim**0.25``, which doubles or halves it until one step
+        is accepted as often as is wanted; the first step size, if nothing is adapted or there is no warm-up.
     Emax : float
         A trajectory that ends at an energy higher than the start's by more is a divergence; it is accepted or rejected
         as any other.
     adapt_step_size : bool
         If False, the step size is ``step_scale / dim**0.25`` throughout.
-    step_scale : float
-        Sets the first step size, ``step_scale / dim**0.25``.
     gamma, k, t0 : float
         Constants of dual averaging; k in (0.5, 1]. Here `gamma` is 0.2, four times that of NUTS: one acceptance for
         each transition is a noisier guide than the mean over a tree, and a step size that swings settles too low.
-    step_rand : None, float or (low, high)
-        Multiply each transition's step size by a number from U(1 - x, 1 + x), or from U(low, high). Default
-        (0.85, 1.15): with one length for all, trajectories of some targets end where they began.
     on_error : {'summary', 'warn', 'raise'}
         What to do about divergences: report them once at the end, as they occur, or stop at the first.
-    path_length : float
-        Length of a trajectory: it takes ``path_length / step_size`` steps, rounded down, but at least one.
     max_steps : int
         Steps of a trajectory at most.
+    model : Model, optional
+        That the variables are of. Default: that of the run.
+    dtype : str or dtype, optional
+        float64, in which every step computes; no other.
 
     Raises
     ------
@@ -181,10 +190,24 @@ class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
     """
 
     path_length: float = 2.0
-    max_steps: int = 1024
-    target_accept: float = 0.65
-    gamma: float = 0.2
     step_rand: float | tuple[float, float] | None = (0.85, 1.15)
+    _: KW_ONLY
+    target_accept: float = 0.65
+    metric: str | QuadPotential | None = None
+    scaling: Any = None
+    is_cov: bool = False
+    potential: QuadPotential | None = None
+    integrator: str = "leapfrog"
+    step_scale: float = 0.25
+    Emax: float = 1000.0
+    adapt_step_size: bool = True
+    gamma: float = 0.2
+    k: float = 0.75
+    t0: float = 10.0
+    on_error: str = "summary"
+    max_steps: int = 1024
+    model: Any = field(default=None, repr=False, compare=False)
+    dtype: Any = field(default=None, repr=False, compare=False)
 
     #: How `step_kwargs` names it.
     name = "hmc"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
 from nbinfer.engine.chain import Chain
 from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State
-from nbinfer.engine.step import Competence, Site
+from nbinfer.engine.step import Competence, Site, support_of
 from nbinfer.mcmc.hamiltonian import common as hamiltonian
 from nbinfer.mcmc.hamiltonian import tree as trees
 from nbinfer.mcmc.hamiltonian.common import HAMILTONIAN, HamiltonianStep
@@ -20,6 +20,7 @@ from nbinfer.mcmc.hamiltonian.integrators import integrator_number
 from nbinfer.mcmc.hamiltonian.phase import to_chain
 from nbinfer.mcmc.hamiltonian.tree import TREE, Tree
 from nbinfer.mcmc.metric.kernel import Metric
+from nbinfer.mcmc.metric.potential import QuadPotential
 
 NUTS_STATE = State(
     base=HAMILTONIAN,
@@ -84,16 +85,31 @@ def _report(own: Record, tree: Record, slot: int) -> None:
     row.reached_max_treedepth = tree.unfinished
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
     """Configure the No-U-Turn Sampler [1]_, with a multinomial choice from the trajectory [2]_.
 
     Parameters
     ----------
-    vars : str or sequence of str, optional
+    vars : str, variable or sequence of them, optional
         Names of the variables to sample, which must be continuous. Default: all that are.
+    Emax : float
+        A point whose energy is higher than the start's by more is a divergence, which ends the trajectory. Keep it
+        large: this biases the draws by some exp(-Emax).
     target_accept : float
         Mean acceptance probability that the step size is tuned to, in (0, 1). Default 0.8; Stan and PyMC use the same.
+    gamma, k, t0 : float
+        Constants of dual averaging; k in (0.5, 1].
+    adapt_step_size : bool
+        If False, the step size is ``step_scale / dim**0.25`` throughout.
+    max_treedepth : int
+        Doublings of a trajectory at most.
+    on_error : {'summary', 'warn', 'raise'}
+        What to do about divergences: report them once at the end, as they occur, or stop at the first.
+    early_max_treedepth : int
+        Doublings at most in the first 200 draws of warm-up.
+    blocked : bool
+        If False, there is one step for each variable.
     metric : {'fisher', 'fisher_diag', 'dense', 'diag', 'diag_grad', 'unit'} or QuadPotential, optional
         Learnt from draws and gradients of warm-up, by Fisher divergence: 'fisher', the default, a diagonal, stretched
         along the directions in which the posterior is correlated, at most 128 of them, as soon as the log density
@@ -109,23 +125,17 @@ class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
         PyMC's name for a metric that is an object.
     integrator : {'leapfrog', 'twostage', 'threestage'}
         One, two or three gradients per step.
-    Emax : float
-        A point whose energy is higher than the start's by more is a divergence, which ends the trajectory. Keep it
-        large: this biases the draws by some exp(-Emax).
-    adapt_step_size : bool
-        If False, the step size is ``step_scale / dim**0.25`` throughout.
     step_scale : float
-        Sets the first step size, ``step_scale / dim**0.25``.
-    gamma, k, t0 : float
-        Constants of dual averaging; k in (0.5, 1].
+        Where the search for a step size begins, ``step_scale / dim**0.25``, which doubles or halves it until one step
+        is accepted as often as is wanted; the first step size, if nothing is adapted or there is no warm-up.
     step_rand : None, float or (low, high)
         Multiply each transition's step size by a number from U(1 - x, 1 + x), or from U(low, high).
-    on_error : {'summary', 'warn', 'raise'}
-        What to do about divergences: report them once at the end, as they occur, or stop at the first.
-    max_treedepth, early_max_treedepth : int
-        Doublings of a trajectory at most; the second holds in the first 200 draws of warm-up.
     accept_statistic : {'mean', 'symmetric'}
         What dual averaging sees: the mean of min(1, a) over the trajectory, or of 2 min(1, a) / (1 + a).
+    model : Model, optional
+        That the variables are of. Default: that of the run.
+    dtype : str or dtype, optional
+        float64, in which every step computes; no other.
 
     Raises
     ------
@@ -160,9 +170,26 @@ class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
     (4, 500, 2)
     """
 
+    Emax: float = 1000.0
+    target_accept: float = 0.8
+    gamma: float = 0.05
+    k: float = 0.75
+    t0: float = 10.0
+    adapt_step_size: bool = True
     max_treedepth: int = 10
+    on_error: str = "summary"
     early_max_treedepth: int = 8
+    _: KW_ONLY
+    metric: str | QuadPotential | None = None
+    scaling: Any = None
+    is_cov: bool = False
+    potential: QuadPotential | None = None
+    integrator: str = "leapfrog"
+    step_scale: float = 0.25
+    step_rand: float | tuple[float, float] | None = None
     accept_statistic: str = "mean"
+    model: Any = field(default=None, repr=False, compare=False)
+    dtype: Any = field(default=None, repr=False, compare=False)
 
     #: How `step_kwargs` names it.
     name = "nuts"
@@ -176,9 +203,9 @@ class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
         choice("accept_statistic", self.accept_statistic, ("mean", "symmetric"))
 
     @staticmethod
-    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+    def competence(var: Any, has_grad: bool = True) -> Competence:
         """Tell how well NUTS samples a variable: ideally if it is continuous and there is a gradient."""
-        suits = not parameter.support.discrete and has_gradient
+        suits = not support_of(var).discrete and has_grad
         return Competence.IDEAL if suits else Competence.INCOMPATIBLE
 
     def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:

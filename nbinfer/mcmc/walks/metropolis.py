@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nbinfer.arguments import flag, is_number
+from nbinfer.arguments import is_number
 from nbinfer.compile import Record, call_record, entry, floats_at, ints_at, kernel, record_at, words_at
 from nbinfer.engine.chain import Chain, conditional_at
 from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, address_of_rows, floats, integers, per_discrete
-from nbinfer.engine.step import Around, Competence, Site, StepMethod, fill_conditionals
+from nbinfer.engine.step import Around, Competence, Site, StepMethod, fill_conditionals, support_of
 from nbinfer.mcmc.settings import check_interval, check_tune
 from nbinfer.mcmc.walks import proposals
 from nbinfer.mcmc.walks.proposals import USERS, PoissonProposal, Proposal, UsersProposal, proposal_for
@@ -211,13 +211,13 @@ def step(chain_address: int, own_address: int) -> int:
     return _OK
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Metropolis(StepMethod):  # numpydoc ignore=PR02
     """Configure random-walk Metropolis [1]_.
 
     Parameters
     ----------
-    vars : str or sequence of str, optional
+    vars : str, variable or sequence of them, optional
         Names of the variables to sample, of any kind. Default: all that no other step samples.
     S : float, array_like, shape (n,) or (n, n), optional
         Scale of the proposal, for each unconstrained coordinate and then each discrete value of what moves together; a
@@ -232,6 +232,10 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
         Change the factor during warm-up, so that between a fifth and a half of the proposals are accepted.
     tune_interval : int
         Transitions from one change to the next.
+    model : Model, optional
+        That the variables are of. Default: that of the run.
+    mode : object
+        Ignored, with a warning: it chose how Theano compiles.
     blocked : bool
         Move all variables together; else one after the other, each with a factor of its own.
 
@@ -254,6 +258,9 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
     scaling: float = 1.0
     tune: bool = True
     tune_interval: int = 100
+    model: Any = field(default=None, repr=False, compare=False)
+    mode: Any = field(default=None, repr=False, compare=False)
+    _: KW_ONLY
     blocked: bool = False
 
     name = "metropolis"
@@ -261,18 +268,14 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
     function = step
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         checked_scaling(type(self).__name__, self.scaling, self.tune, self.tune_interval)
-        flag("blocked", self.blocked)
         proposal_for(self.proposal_dist, self.S)
 
-    @property
-    def is_blocked(self) -> bool:
-        """Whether all variables move together."""
-        return bool(self.blocked)
-
     @staticmethod
-    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+    def competence(var: Any, has_grad: bool = True) -> Competence:
         """Tell how well Metropolis samples a variable: it can, whatever the variable is."""
+        support_of(var)
         return Competence.COMPATIBLE
 
     def check(self, site: Site) -> None:
