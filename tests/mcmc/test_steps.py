@@ -8,6 +8,7 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.compile import JIT
+from nbinfer.diagnostics import ess_mean
 from nbinfer.engine.step import Competence
 from nbinfer.engine.written import text_of
 from nbinfer.errors import NbinferWarning
@@ -114,7 +115,7 @@ def test_without_blocks_there_is_one_step_for_each_variable(step):
     trace = nb.sample(two(), draws, warm, step=step, chains=6, random_seed=2, progressbar=False)
     if JIT:
         for x in (trace["x"][..., 0], trace["x"][..., 1], trace["y"]):
-            assert abs(x.mean()) < 5.0 * x.std() / np.sqrt(nb.ess_mean(x))
+            assert abs(x.mean()) < 5.0 * x.std() / np.sqrt(ess_mean(x))
             assert 0.8 < x.std() < 1.2
 
 

@@ -117,10 +117,10 @@ class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
     step_rand : None, float or (low, high)
         Multiply each transition's step size by a number from U(1 - x, 1 + x), or from U(low, high). Default
         (0.85, 1.15): with one length for all, trajectories of some targets end where they began.
-    target_accept : float
-        Mean acceptance probability that the step size is tuned to, in (0, 1). Default 0.65; PyMC uses the same.
     blocked : bool
         If False, there is one step for each variable.
+    target_accept : float
+        Mean acceptance probability that the step size is tuned to, in (0, 1). Default 0.65; PyMC uses the same.
     metric : {'fisher', 'fisher_diag', 'dense', 'diag', 'diag_grad', 'unit'} or QuadPotential, optional
         Learnt from draws and gradients of warm-up, by Fisher divergence: 'fisher', the default, a diagonal, stretched
         along the directions in which the posterior is correlated, at most 128 of them, as soon as the log density

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nbinfer.arguments import is_number
+from nbinfer.arguments import is_number, numbers
 from nbinfer.compile import Record, call_record, entry, floats_at, ints_at, kernel, record_at, words_at
 from nbinfer.engine.chain import Chain, conditional_at
 from nbinfer.engine.job import Status
@@ -59,6 +59,7 @@ METROPOLIS = State(
         "lowest": integers(per_discrete),
         "highest": integers(per_discrete),
         "given": integers(3),  # what a user's proposal is given
+        "weights": floats(_count),  # of a user's deviates, which no scale is put into
         "pair": integers(2),  # function, or 0, and index: the model's `conditional` where one element moves
     },
     work={
@@ -137,9 +138,9 @@ def _propose(chain: Record, own: Record, factor: float) -> int:
     if call_record(own.propose, count, chain.words, own.deviate, own.given) != 0:
         return 1
     start(chain.words, chain.done, chain.number, purpose + _ACCEPTANCE)
-    deviate = floats_at(own.deviate, count)
+    deviate, weights = floats_at(own.deviate, count), floats_at(own.weights, count)
     for i in range(count):
-        deviate[i] *= factor
+        deviate[i] *= factor * weights[i]
     return 0
 
 
@@ -226,10 +227,11 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
         'normal', 'uniform', 'cauchy', 'laplace', 'poisson' or 'multivariate_normal', or a compilable function
         ``f(rng, S, out)`` that fills `out`, shape (n,), with a deviate whose distribution is symmetric about 0; that it
         is cannot be checked. Default: as the shape of `S` says, normal or multivariate normal.
-    scaling : float
-        Factor of the proposals at the start.
+    scaling : float or array_like, shape (n,)
+        Factor of the proposals at the start; or one for each of the elements that `S` is of.
     tune : bool
-        Change the factor during warm-up, so that between a fifth and a half of the proposals are accepted.
+        Change the factor during warm-up, of all elements by as much, so that between a fifth and a half of the
+        proposals are accepted.
     tune_interval : int
         Transitions from one change to the next.
     model : Model, optional
@@ -244,9 +246,9 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
     Continuous variables move in their unconstrained coordinates. Deviates of discrete ones are rounded; what leaves
     their range is rejected. Unless `proposal_dist` says how to move, every tenth proposal for a range of more than
     sixteen values, in warm-up every third, is a leap of one value, over a distance of any order of magnitude, up to a
-    million where the range has no end. A model's
-    `conditional` is asked instead of the density where a single element moves.
-    Statistics of each draw: accept (the ratio of the densities), accepted, scaling, lp, tune.
+    million where the range has no end. A model's `conditional` is asked instead of the density where a single element
+    moves. Statistics of each draw: accept (the ratio of the densities), accepted, scaling (the mean of several), lp,
+    tune.
 
     References
     ----------
@@ -255,7 +257,7 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
 
     S: ArrayLike | None = None
     proposal_dist: str | type[Proposal] | Callable[..., Any] | None = None
-    scaling: float = 1.0
+    scaling: ArrayLike = 1.0
     tune: bool = True
     tune_interval: int = 100
     model: Any = field(default=None, repr=False, compare=False)
@@ -269,7 +271,7 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checked_scaling(type(self).__name__, self.scaling, self.tune, self.tune_interval)
+        checked_scaling(type(self).__name__, self.scaling, self.tune, self.tune_interval, several=True)
         proposal_for(self.proposal_dist, self.S)
 
     @staticmethod
@@ -284,14 +286,18 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
 
     def _proposal(self, site: Site) -> Proposal:
         proposal, count = proposal_for(self.proposal_dist, self.S), _count(self, site)
-        s = proposal.s
+        s, what = proposal.s, f"{count} element{'s' if count != 1 else ''}, {', '.join(site.names)}"
         if isinstance(proposal, PoissonProposal) and len(site.coordinates):
             raise ValueError(
                 f"a Poisson proposal moves on a lattice, and {', '.join(site.names)} is continuous; choose another."
             )
         if s.shape not in ((), (count,), (count, count)):
-            what = f"{count} element{'s' if count != 1 else ''}, {', '.join(site.names)}"
             raise ValueError(f"S has shape {s.shape}, but what moves together has {what}; pass S of shape ({count},).")
+        if np.shape(self.scaling) not in ((), (count,)):
+            raise ValueError(
+                f"scaling has shape {np.shape(self.scaling)}, but what moves together has {what}; pass a number or "
+                f"shape ({count},)."
+            )
         return proposal
 
     def _leaps(self, site: Site) -> bool:
@@ -301,8 +307,12 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
         """Write the settings."""
         proposal = self._proposal(site)
         own.kind, own.n, own.k = proposal.kind, len(site.coordinates), len(site.discrete)
-        own.scale[:] = proposal.s.ravel() if proposal.s.ndim == 2 else proposal.s
-        initial_scaling(own.scaling, self.scaling, np.inf, self.tune_interval if self.tune else 0)
+        factors = np.asarray(self.scaling, np.float64)
+        own.weights[:] = weights = factors / factors.mean()
+        weights = 1.0 if isinstance(proposal, UsersProposal) else weights
+        scale = (proposal.s.T * weights).T  # of a Cholesky factor the rows
+        own.scale[:] = scale.ravel() if proposal.s.ndim == 2 else scale
+        initial_scaling(own.scaling, factors.mean(), np.inf, self.tune_interval if self.tune else 0)
         own.leaps = self._leaps(site)
         for name in ("discrete", "lowest", "highest"):
             getattr(own, name)[:] = getattr(site, name)
@@ -320,9 +330,13 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
             own.given[:, 1:] = proposal.s.ndim, generator_functions()
 
 
-def checked_scaling(label: str, scaling: Any, tune: Any, tune_interval: Any) -> None:
-    """Check the options that random walks share."""
-    if not is_number(scaling) or not 0 < scaling < np.inf:
+def checked_scaling(label: str, scaling: Any, tune: Any, tune_interval: Any, several: bool = False) -> None:
+    """Check the options that random walks share; whether the scaling may be a vector."""
+    if several and not is_number(scaling):
+        factors = numbers("scaling", scaling)
+        if factors.ndim > 1 or not factors.size or not np.all((factors > 0.0) & np.isfinite(factors)):
+            raise ValueError(f"scaling must be a positive number or a vector of them, all finite, got {scaling!r}.")
+    elif not is_number(scaling) or not 0 < scaling < np.inf:
         raise ValueError(f"scaling must be positive and finite, got {scaling!r}.")
     check_tune(label, tune)
     check_interval(tune_interval)

@@ -15,14 +15,19 @@ from nbinfer.mcmc.walks.proposals import PROPOSALS
 from nbinfer.model.support.checks import NO_END
 from nbinfer.random import key_of, new_stream
 from tests.laws.kit import whole
-from tests.laws.law import assert_caught, assert_invariant, mutant, one_now
-from tests.laws.targets import CONTINUOUS, EXACT, POISSON_RATE, ExactTarget, poisson_density
+from tests.laws.law import assert_caught, assert_invariant, move_once, mutant, one_now
+from tests.laws.targets import CONTINUOUS, DENSITY, EXACT, POISSON_RATE, ExactTarget, poisson_density
 
 COVARIANCE = np.array([[1.0, 0.5, 0.0], [0.5, 2.0, -0.3], [0.0, -0.3, 0.5]])
 
 
 def fixed(**options):
     return Metropolis(tune=False, **options)
+
+
+@entry(DENSITY)
+def flat_density(n, position, grad, context):
+    return 0.0
 
 
 def skewless(rng, S, out):
@@ -43,6 +48,56 @@ def test_every_proposal_leaves_every_target_invariant(proposal, name):
     # Long tails go far in five correlated coordinates.
     scale = np.logspace(-2, 2, 5) * 0.15 if name == "ar1" else np.linspace(0.7, 1.5, target.dim)
     assert_invariant(fixed(S=scale, proposal_dist=proposal), target)
+
+
+FACTORS = np.array([0.3, 1.0, 2.0])
+SCALED = {"normal": {}, "multivariate_normal": {"S": COVARIANCE}, "users": {"proposal_dist": skewless, "S": np.ones(3)}}
+
+
+@pytest.mark.parametrize("options", SCALED.values(), ids=SCALED)
+def test_a_scaling_for_each_element(options):
+    """Proposals go as far as each factor says, and the target stays what it is."""
+    target = EXACT["student"]()
+    assert target.dim == 3
+    assert_invariant(fixed(scaling=FACTORS, **options), target)
+    everywhere = ExactTarget(flat_density, lambda rng, count: rng.normal(size=(count, 3)), 3)
+    moved = move_once(fixed(scaling=FACTORS * 2.0, **options), everywhere, np.zeros((20_000 if JIT else 500, 3)))
+    spread = np.sqrt(np.diag(COVARIANCE)) if "S" in options and np.ndim(options["S"]) == 2 else 1.0
+    quartiles = 1.0 / (0.7649 if "proposal_dist" in options else 0.6745)
+    far = quartiles * np.median(np.abs(moved.new_positions), axis=0)
+    np.testing.assert_allclose(far, 2.0 * FACTORS * spread, rtol=0.05 if JIT else 0.2)
+
+
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+def test_a_scaling_for_each_element_is_tuned_as_one():
+    model = nb.Model({"x": nb.real(2)}, logp=lambda p, d: -0.5 * p.x[0] ** 2 - 0.5 * (p.x[1] / 100.0) ** 2)
+    step = Metropolis(scaling=[1.0, 100.0], tune_interval=20)
+    trace = nb.sample(model, 10, 100, step=step, random_seed=1, chains=1, progressbar=False)
+    scaling = trace.warmup_sample_stats["scaling"][0]
+    assert scaling[0] == 50.5
+    assert len(np.unique(scaling)) > 1
+
+
+@pytest.mark.parametrize(
+    ("scaling", "message"),
+    [
+        ([1.0, -1.0], "scaling must be a positive number or a vector of them, all finite, got"),
+        ([1.0, np.nan], "scaling must be a positive number"),
+        ([[1.0]], "scaling must be a positive number"),
+        ([], "scaling must be a positive number"),
+        (-1.0, "scaling must be positive and finite, got -1.0"),
+        (
+            [1.0, 2.0, 3.0],
+            r"scaling has shape \(3,\), but what .* has 2 elements, x; pass a number or shape \(2,",
+        ),
+    ],
+)
+def test_bad_scalings(scaling, message):
+    model = nb.Model({"x": nb.real(2)}, logp=lambda p, d: -0.5 * np.sum(p.x**2))
+    with pytest.raises(ValueError, match=message):
+        nb.sample(model, 10, 10, step=Metropolis(scaling=scaling), progressbar=False)
+    with pytest.raises(TypeError, match="scaling must be numbers, got 'wide'"):
+        Metropolis(scaling="wide")
 
 
 def test_a_covariance_leaves_the_target_invariant():
