@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from nbinfer.arguments import flag
 from nbinfer.compile import Entry
+from nbinfer.compile.forks import cached_property
+from nbinfer.engine.python_entry import PythonEntry
 from nbinfer.engine.state import Memory, State
 from nbinfer.errors import NbinferWarning
 from nbinfer.model import Model
@@ -213,6 +215,7 @@ class StepMethod:  # numpydoc ignore=PR02
     _: KW_ONLY
     blocked: bool = True
 
+    timed = False
     model = cast(Any, None)  # no field here: each step has its own place for it
 
     #: Lower-case name, as `step_kwargs` has it.
@@ -284,6 +287,19 @@ class StepMethod:  # numpydoc ignore=PR02
             With ``astep``, ``step``, ``stop_tuning``, ``reset_tuning``.
         """
         return STEPPER[0](self, self.model if model is None else model, **options)
+
+    @cached_property
+    def called(self) -> list[PythonEntry]:
+        """C functions in plain Python that this step has handed out; they live as long as it does."""
+        return []
+
+    @property
+    def serial(self) -> bool:
+        """Whether the step calls functions in plain Python: its chains then run one after the other."""
+        return False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "called"}
 
     @property
     def settles(self) -> bool:

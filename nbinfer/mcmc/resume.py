@@ -126,7 +126,7 @@ def resume(
         raise
     display = display_of_chains(progressbar, sampling.numbers, sampling.tune, sampling.tune + sampling.draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C
-    return finished(Running(sampling, 1 if sampling.bound.serial else cores, display, limits))
+    return finished(Running(sampling, 1 if sampling.serial else cores, display, limits))
 
 
 def _refuse(store: Store, there: str, values: Mapping[str, Any], whose: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
@@ -20,7 +21,6 @@ from nbinfer.mcmc.hamiltonian.common import HAMILTONIAN, HamiltonianStep
 from nbinfer.mcmc.hamiltonian.phase import FIELDS, from_chain, momentum_of, point_at, to_chain
 from nbinfer.mcmc.metric import kernel as metrics
 from nbinfer.mcmc.metric.kernel import Metric
-from nbinfer.mcmc.metric.potential import QuadPotential
 from nbinfer.random import uniform
 
 HMC = State(
@@ -40,7 +40,7 @@ HMC = State(
 )
 Hmc, Row = HMC.record, HMC.row
 
-_OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
+_OK, _STOPPED, _RAISED = int(Status.OK), int(Status.STOPPED), int(Status.RAISED)
 
 
 @entry("int64(intp, intp)")
@@ -48,6 +48,8 @@ def step(chain_address: int, own_address: int) -> int:
     """Make one transition of a chain."""
     chain, own = record_at(chain_address, Chain), record_at(own_address, Hmc)
     size = hamiltonian.enter(chain_address, own, own.points)
+    if own.vary != 0 and not size > 0.0:
+        return _RAISED
     if not _trajectory(chain, own, size):
         return _STOPPED
     error = own.energy - own.start_energy
@@ -114,14 +116,15 @@ class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
         Names of the variables to sample, which must be continuous. Default: all that are.
     path_length : float
         Length of a trajectory: it takes ``path_length / step_size`` steps, rounded down, but at least one.
-    step_rand : None, float or (low, high)
-        Multiply each transition's step size by a number from U(1 - x, 1 + x), or from U(low, high). Default
+    step_rand : None, float, (low, high) or callable
+        Multiply each transition's step size by a number from U(1 - x, 1 + x), or from U(low, high). Or replace it by
+        what ``f(step_size)``, or ``f(step_size, rng)`` with a NumPy Generator, returns, in plain Python. Default
         (0.85, 1.15): with one length for all, trajectories of some targets end where they began.
     blocked : bool
         If False, there is one step for each variable.
     target_accept : float
         Mean acceptance probability that the step size is tuned to, in (0, 1). Default 0.65; PyMC uses the same.
-    metric : {'fisher', 'fisher_diag', 'dense', 'diag', 'diag_grad', 'unit'} or QuadPotential, optional
+    metric : {'fisher', 'fisher_diag', 'dense', 'diag', 'diag_grad', 'unit'} or object, optional
         Learnt from draws and gradients of warm-up, by Fisher divergence: 'fisher', the default, a diagonal, stretched
         along the directions in which the posterior is correlated, at most 128 of them, as soon as the log density
         has no trend; 'fisher_diag' the diagonal alone, which is nutpie's; 'dense' the same with all directions. Learnt
@@ -132,8 +135,10 @@ class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
         whose curvature is the mass.
     is_cov : bool
         If True, `scaling` is the inverse mass, a covariance.
-    potential : QuadPotential, optional
-        PyMC's name for a metric that is an object.
+    potential : object, optional
+        A metric that is an object: one of nbinfer.mcmc, or any with ``velocity(p)``, ``energy(p, velocity)`` and
+        ``random()``, or ``random(rng)``, and perhaps ``update(sample, grad, tune)``, which are called in plain Python;
+        each chain has a copy of it.
     integrator : {'leapfrog', 'twostage', 'threestage'}
         One, two or three gradients per step.
     step_scale : float
@@ -151,6 +156,8 @@ class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
         What to do about divergences: report them once at the end, as they occur, or stop at the first.
     max_steps : int
         Steps of a trajectory at most.
+    timed : bool
+        Read clocks before and after each transition, which takes a microsecond or less, for three more statistics.
     model : Model, optional
         That the variables are of. Default: that of the run.
     dtype : str or dtype, optional
@@ -171,7 +178,8 @@ class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
     -----
     Statistics of each draw: lp, acceptance_rate, step_size, step_size_bar, n_steps, diverging, energy (at the draw),
     energy_error (at the end of the trajectory, accepted or not), tune, accepted, path_length (of this trajectory:
-    n_steps times the step size after `step_rand`).
+    n_steps times the step size after `step_rand`); and, if `timed`, in seconds, process_time_diff (processor time of
+    the thread that draws the chain), perf_counter_diff, perf_counter_start (as `time.perf_counter` has it).
 
     References
     ----------
@@ -190,13 +198,13 @@ class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
     """
 
     path_length: float = 2.0
-    step_rand: float | tuple[float, float] | None = (0.85, 1.15)
+    step_rand: float | tuple[float, float] | Callable[..., float] | None = (0.85, 1.15)
     _: KW_ONLY
     target_accept: float = 0.65
-    metric: str | QuadPotential | None = None
+    metric: Any = None
     scaling: Any = None
     is_cov: bool = False
-    potential: QuadPotential | None = None
+    potential: Any = None
     integrator: str = "leapfrog"
     step_scale: float = 0.25
     Emax: float = 1000.0
@@ -206,6 +214,7 @@ class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
     t0: float = 10.0
     on_error: str = "summary"
     max_steps: int = 1024
+    timed: bool = False
     model: Any = field(default=None, repr=False, compare=False)
     dtype: Any = field(default=None, repr=False, compare=False)
 

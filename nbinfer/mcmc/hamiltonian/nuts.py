@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
@@ -20,7 +21,6 @@ from nbinfer.mcmc.hamiltonian.integrators import integrator_number
 from nbinfer.mcmc.hamiltonian.phase import to_chain
 from nbinfer.mcmc.hamiltonian.tree import TREE, Tree
 from nbinfer.mcmc.metric.kernel import Metric
-from nbinfer.mcmc.metric.potential import QuadPotential
 
 NUTS_STATE = State(
     base=HAMILTONIAN,
@@ -35,7 +35,7 @@ NUTS_STATE = State(
 Nuts, Row = NUTS_STATE.record, NUTS_STATE.row
 
 _EARLY_DRAWS = 200  # while tuning, so many draws are held to early_max_treedepth
-_OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
+_OK, _STOPPED, _RAISED = int(Status.OK), int(Status.STOPPED), int(Status.RAISED)
 
 
 @entry("int64(intp, intp)")
@@ -44,6 +44,8 @@ def step(chain_address: int, own_address: int) -> int:
     chain, own = record_at(chain_address, Chain), record_at(own_address, Nuts)
     metric, tree = record_at(own.metric, Metric), record_at(own.tree, Tree)
     tree.step_size = hamiltonian.enter(chain_address, own, tree.points)  # slots are free before and after a transition
+    if own.vary != 0 and not tree.step_size > 0.0:
+        return _RAISED
     slot = trees.transition(chain, metric, tree, _max_depth(chain, own))
     if slot < 0:
         return _STOPPED
@@ -110,7 +112,7 @@ class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
         Doublings at most in the first 200 draws of warm-up.
     blocked : bool
         If False, there is one step for each variable.
-    metric : {'fisher', 'fisher_diag', 'dense', 'diag', 'diag_grad', 'unit'} or QuadPotential, optional
+    metric : {'fisher', 'fisher_diag', 'dense', 'diag', 'diag_grad', 'unit'} or object, optional
         Learnt from draws and gradients of warm-up, by Fisher divergence: 'fisher', the default, a diagonal, stretched
         along the directions in which the posterior is correlated, at most 128 of them, as soon as the log density
         has no trend; 'fisher_diag' the diagonal alone, which is nutpie's; 'dense' the same with all directions. Learnt
@@ -121,17 +123,22 @@ class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
         whose curvature is the mass.
     is_cov : bool
         If True, `scaling` is the inverse mass, a covariance.
-    potential : QuadPotential, optional
-        PyMC's name for a metric that is an object.
+    potential : object, optional
+        A metric that is an object: one of nbinfer.mcmc, or any with ``velocity(p)``, ``energy(p, velocity)`` and
+        ``random()``, or ``random(rng)``, and perhaps ``update(sample, grad, tune)``, which are called in plain Python;
+        each chain has a copy of it.
     integrator : {'leapfrog', 'twostage', 'threestage'}
         One, two or three gradients per step.
     step_scale : float
         Where the search for a step size begins, ``step_scale / dim**0.25``, which doubles or halves it until one step
         is accepted as often as is wanted; the first step size, if nothing is adapted or there is no warm-up.
-    step_rand : None, float or (low, high)
-        Multiply each transition's step size by a number from U(1 - x, 1 + x), or from U(low, high).
+    step_rand : None, float, (low, high) or callable
+        Multiply each transition's step size by a number from U(1 - x, 1 + x), or from U(low, high). Or replace it by
+        what ``f(step_size)``, or ``f(step_size, rng)`` with a NumPy Generator, returns, in plain Python.
     accept_statistic : {'mean', 'symmetric'}
         What dual averaging sees: the mean of min(1, a) over the trajectory, or of 2 min(1, a) / (1 + a).
+    timed : bool
+        Read clocks before and after each transition, which takes a microsecond or less, for three more statistics.
     model : Model, optional
         That the variables are of. Default: that of the run.
     dtype : str or dtype, optional
@@ -151,7 +158,8 @@ class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
     Notes
     -----
     Statistics of each draw: lp, acceptance_rate, step_size, step_size_bar, n_steps, diverging, energy, energy_error,
-    tune, max_energy_error, tree_depth, reached_max_treedepth.
+    tune, max_energy_error, tree_depth, reached_max_treedepth; and, if `timed`, in seconds, process_time_diff (processor
+    time of the thread that draws the chain), perf_counter_diff, perf_counter_start (as `time.perf_counter` has it).
 
     References
     ----------
@@ -180,14 +188,15 @@ class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
     on_error: str = "summary"
     early_max_treedepth: int = 8
     _: KW_ONLY
-    metric: str | QuadPotential | None = None
+    metric: Any = None
     scaling: Any = None
     is_cov: bool = False
-    potential: QuadPotential | None = None
+    potential: Any = None
     integrator: str = "leapfrog"
     step_scale: float = 0.25
-    step_rand: float | tuple[float, float] | None = None
+    step_rand: float | tuple[float, float] | Callable[..., float] | None = None
     accept_statistic: str = "mean"
+    timed: bool = False
     model: Any = field(default=None, repr=False, compare=False)
     dtype: Any = field(default=None, repr=False, compare=False)
 

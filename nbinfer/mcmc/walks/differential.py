@@ -24,10 +24,10 @@ from nbinfer.mcmc.walks import proposals
 from nbinfer.mcmc.walks.metropolis import SCALING, Scaling, initial_scaling, tune
 from nbinfer.mcmc.walks.proposals import (
     MULTIVARIATE,
+    USERS,
     PoissonProposal,
     Proposal,
     UniformProposal,
-    UsersProposal,
     proposal_for,
 )
 from nbinfer.random import uniform
@@ -208,7 +208,7 @@ class _Differential(StepMethod):
             if not (name == "lamb" and value is None) and not (is_number(value) and 0 < value < np.inf):
                 raise ValueError(f"{name} must be positive and finite, got {value!r}.")
         check_interval(self.tune_interval)
-        if isinstance(self._proposal, UsersProposal):
+        if self._proposal.kind == USERS:
             raise TypeError(
                 f"proposal_dist of {label} must be a name or a class of nbinfer.mcmc, such as NormalProposal."
             )

@@ -18,7 +18,7 @@ from nbinfer.engine.state import Memory, State, address_of_rows, floats, integer
 from nbinfer.engine.step import Around, Competence, Site, StepMethod, fill_conditionals, support_of
 from nbinfer.mcmc.settings import check_interval, check_tune
 from nbinfer.mcmc.walks import proposals
-from nbinfer.mcmc.walks.proposals import USERS, PoissonProposal, Proposal, UsersProposal, proposal_for
+from nbinfer.mcmc.walks.proposals import USERS, PoissonProposal, Proposal, PythonProposal, UsersProposal, proposal_for
 from nbinfer.model.support.checks import NO_END
 from nbinfer.random import generator_functions, start, uniform
 
@@ -226,7 +226,9 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
     proposal_dist : str, class of `nbinfer.mcmc`, or callable, optional
         'normal', 'uniform', 'cauchy', 'laplace', 'poisson' or 'multivariate_normal', or a compilable function
         ``f(rng, S, out)`` that fills `out`, shape (n,), with a deviate whose distribution is symmetric about 0; that it
-        is cannot be checked. Default: as the shape of `S` says, normal or multivariate normal.
+        is cannot be checked. Or a class of your own, or a function, that is called with `S`, shape (n,) or (n, n), and
+        returns what gives such a deviate when it is called, as ``deviate()`` or ``deviate(rng)``, in plain Python.
+        Default: as the shape of `S` says, normal or multivariate normal.
     scaling : float or array_like, shape (n,)
         Factor of the proposals at the start; or one for each of the elements that `S` is of.
     tune : bool
@@ -282,7 +284,14 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
 
     def check(self, site: Site) -> None:
         """Raise ValueError if S does not fit the number of elements."""
-        self._proposal(site)
+        proposal = self._proposal(site)
+        if isinstance(proposal, PythonProposal):
+            proposal.for_elements(_count(self, site))(np.random.default_rng(0))
+
+    @property
+    def serial(self) -> bool:
+        """Whether proposals are made in plain Python."""
+        return isinstance(proposal_for(self.proposal_dist, self.S), PythonProposal)
 
     def _proposal(self, site: Site) -> Proposal:
         proposal, count = proposal_for(self.proposal_dist, self.S), _count(self, site)
@@ -309,7 +318,7 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
         own.kind, own.n, own.k = proposal.kind, len(site.coordinates), len(site.discrete)
         factors = np.asarray(self.scaling, np.float64)
         own.weights[:] = weights = factors / factors.mean()
-        weights = 1.0 if isinstance(proposal, UsersProposal) else weights
+        weights = 1.0 if proposal.kind == USERS else weights
         scale = (proposal.s.T * weights).T  # of a Cholesky factor the rows
         own.scale[:] = scale.ravel() if proposal.s.ndim == 2 else scale
         initial_scaling(own.scaling, factors.mean(), np.inf, self.tune_interval if self.tune else 0)
@@ -324,7 +333,10 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
         elif _count(self, site) == 1:
             fill_conditionals(own.pair, around, site)
         proposal = self._proposal(site)
-        if isinstance(proposal, UsersProposal):
+        if isinstance(proposal, PythonProposal):
+            self.called.append(proposal.entry(_count(self, site)))
+            own.propose = self.called[-1].address
+        elif isinstance(proposal, UsersProposal):
             own.propose = proposal.function.address
             own.given[:, 0] = address_of_rows(own.scale)
             own.given[:, 1:] = proposal.s.ndim, generator_functions()

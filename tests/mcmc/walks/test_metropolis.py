@@ -104,6 +104,85 @@ def test_a_covariance_leaves_the_target_invariant():
     assert_invariant(fixed(S=COVARIANCE), EXACT["student"]())
 
 
+class Own:
+    """A proposal in plain Python, as users of PyMC write them; its numbers are NumPy's."""
+
+    def __init__(self, s):
+        self.s = s
+
+    def __call__(self):
+        return np.random.normal(scale=self.s)  # noqa: NPY002 - what those users write
+
+
+def own(s):
+    """The same as a function, with the chain's numbers."""
+    return lambda rng: s * rng.standard_t(3.0, s.shape)
+
+
+def skew(s):
+    return lambda rng: s * (rng.exponential(size=s.shape) - 1.0)
+
+
+FEW = 10_000 if JIT else 200
+
+
+@pytest.mark.parametrize("proposal", [Own, own])
+@pytest.mark.parametrize("name", ["student", "poisson"])
+def test_proposals_in_plain_python_leave_targets_invariant(proposal, name):
+    np.random.seed(1)  # noqa: NPY002
+    assert_invariant(fixed(proposal_dist=proposal, S=1.5), EXACT[name](), count=FEW)
+
+
+@pytest.mark.skipif(not JIT, reason="the law needs more draws than plain Python makes")
+def test_the_law_catches_a_proposal_that_is_skewed():
+    assert_caught(fixed(proposal_dist=skew, S=1.5), EXACT["student"](), count=FEW)
+
+
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+def test_a_proposal_in_plain_python_is_reproducible_by_the_generator():
+    def run(seed, **options):
+        step = Metropolis(["x", "k"], proposal_dist=own, scaling=[0.5, 1.0, 2.0], blocked=True)
+        return nb.sample(coin(), 40, 20, step=step, chains=2, random_seed=seed, progressbar=False, **options)["x"]
+
+    np.testing.assert_array_equal(run(1), run(1, cores=1))
+    assert not np.array_equal(run(1), run(2))
+    assert not np.array_equal(run(1)[0], run(1)[1])
+
+
+BAD_OWN = {
+    "no callable": (
+        lambda S: 1.0,
+        TypeError,
+        r"proposal_dist\(S\) must return what gives a deviate when called, got 1.0",
+    ),
+    "another shape": (lambda S: lambda: np.zeros(5), ValueError, r"must have shape \(2,\), got \(5,\)"),
+}
+
+
+@pytest.mark.parametrize("make", BAD_OWN)
+def test_proposals_in_plain_python_are_tried_before_the_run(make):
+    proposal, error, message = BAD_OWN[make]
+    with pytest.raises(error, match=message):
+        nb.sample(coin(), 10, 10, step=Metropolis("x", proposal_dist=proposal), progressbar=False)
+
+
+def test_what_a_proposal_in_plain_python_raises_ends_the_run():
+    def breaks(s):
+        left = [30]
+
+        def deviate():
+            left[0] -= 1
+            if left[0] < 0:
+                raise LookupError("out of numbers")
+            return 0.1 * s
+
+        return deviate
+
+    with pytest.raises(LookupError, match="out of numbers") as caught:
+        nb.sample(coin(), 50, 50, step=Metropolis("x", proposal_dist=breaks), chains=1, progressbar=False)
+    assert len(caught.value.trace) == 0
+
+
 @pytest.mark.parametrize("proposal", [*PROPOSALS, skewless])
 def test_discrete_variables(proposal):
     s = np.eye(2) + 0.5 if proposal == "multivariate_normal" else [1.5, 2.5]
@@ -286,7 +365,7 @@ def test_it_tunes_during_warm_up_only():
         ({"S": np.ones((2, 2, 2))}, ValueError, "a number, a vector or a matrix"),
         ({"proposal_dist": "norml"}, ValueError, "unknown proposal 'norml'; choose 'normal'"),
         (
-            {"proposal_dist": lambda s: 1},
+            {"proposal_dist": lambda rng, S: 1},
             ValueError,
             r"proposal_dist must take 3 arguments, proposal_dist\(rng, S, out\)",
         ),
