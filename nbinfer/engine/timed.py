@@ -1,6 +1,6 @@
 """A step whose transitions are timed: it reads two clocks before and after, and runs the step in between.
 
-That costs as much as a transition of a small model, so that it is done for steps that ask for it alone.
+That may cost more than a transition of a small model, so that it is done for steps that ask for it alone.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
     max_steps : int
         Steps of a trajectory at most.
     timed : bool
-        Read clocks before and after each transition, which takes a microsecond or less, for three more statistics.
+        Read clocks before and after each transition, which may take some microseconds, for three more statistics.
     model : Model, optional
         That the variables are of. Default: that of the run.
     dtype : str or dtype, optional
@@ -176,10 +176,11 @@ class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
 
     Notes
     -----
-    Statistics of each draw: lp, acceptance_rate, step_size, step_size_bar, n_steps, diverging, energy (at the draw),
-    energy_error (at the end of the trajectory, accepted or not), tune, accepted, path_length (of this trajectory:
-    n_steps times the step size after `step_rand`); and, if `timed`, in seconds, process_time_diff (processor time of
-    the thread that draws the chain), perf_counter_diff, perf_counter_start (as `time.perf_counter` has it).
+    Statistics of each draw: lp, acceptance_rate, step_size (before `step_rand`), step_size_bar (of draws after
+    warm-up), n_steps, diverging, energy (at the draw), energy_error (at the end of the trajectory, accepted or not),
+    tune, accepted, path_length (of this trajectory: n_steps times the step size after `step_rand`); and, if `timed`, in
+    seconds, process_time_diff (processor time of the thread that draws the chain), perf_counter_diff,
+    perf_counter_start (as `time.perf_counter` has it).
 
     References
     ----------

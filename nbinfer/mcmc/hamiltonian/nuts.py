@@ -138,7 +138,7 @@ class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
     accept_statistic : {'mean', 'symmetric'}
         What dual averaging sees: the mean of min(1, a) over the trajectory, or of 2 min(1, a) / (1 + a).
     timed : bool
-        Read clocks before and after each transition, which takes a microsecond or less, for three more statistics.
+        Read clocks before and after each transition, which may take some microseconds, for three more statistics.
     model : Model, optional
         That the variables are of. Default: that of the run.
     dtype : str or dtype, optional
@@ -157,9 +157,10 @@ class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
 
     Notes
     -----
-    Statistics of each draw: lp, acceptance_rate, step_size, step_size_bar, n_steps, diverging, energy, energy_error,
-    tune, max_energy_error, tree_depth, reached_max_treedepth; and, if `timed`, in seconds, process_time_diff (processor
-    time of the thread that draws the chain), perf_counter_diff, perf_counter_start (as `time.perf_counter` has it).
+    Statistics of each draw: lp, acceptance_rate, step_size (before `step_rand`), step_size_bar (of draws after
+    warm-up), n_steps, diverging, energy, energy_error, tune, max_energy_error, tree_depth, reached_max_treedepth; and,
+    if `timed`, in seconds, process_time_diff (processor time of the thread that draws the chain), perf_counter_diff,
+    perf_counter_start (as `time.perf_counter` has it).
 
     References
     ----------

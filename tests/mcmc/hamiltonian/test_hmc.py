@@ -56,6 +56,23 @@ def test_every_option_leaves_the_target_invariant(options):
     assert_invariant(fixed("ar1", **options), EXACT["ar1"](), moves=0.3)
 
 
+@pytest.mark.parametrize("method", [nb.NUTS, nb.HamiltonianMC])
+def test_the_first_step_size_is_that_of_the_docstring(method):
+    """step_scale / dim**0.25, where nothing is adapted or there is no warm-up; else the search begins there."""
+    both = {"x": nb.real(16), "y": nb.real()}
+    model = nb.Model(both, logp=lambda p, d: -0.5 * np.sum(p.x**2) - 0.5 * p.y**2)
+    runs = {"adapt_step_size": False, "tune": 3}, {"adapt_step_size": True, "tune": 0}, {"tune": 3}
+    for options in runs:
+        tune = options.pop("tune")
+        step = [method("x", step_scale=0.4, **options), nb.Metropolis("y")]
+        trace = nb.sample(model, 3, tune, step=step, discard_tuned_samples=False, random_seed=1, progressbar=False)
+        if options:
+            np.testing.assert_allclose(trace.sample_stats["step_size"], 0.2)
+        else:
+            doublings = np.log2(trace.warmup_sample_stats["step_size"][:, 0] / 0.2)
+            np.testing.assert_allclose(doublings, np.round(doublings), atol=1e-9)
+
+
 def half_or_more(step_size, rng):
     return step_size * rng.uniform(0.5, 1.5)
 
