@@ -307,7 +307,7 @@ def proposal_for(proposal_dist: Any, s: ArrayLike | None) -> Proposal:
                 f"unknown proposal {proposal_dist!r}; choose {', '.join(map(repr, PROPOSALS))} as proposal_dist."
             )
         return PROPOSALS[proposal_dist.lower()](scale)
-    if proposal_dist in PROPOSALS.values():
+    if isinstance(proposal_dist, type) and proposal_dist in PROPOSALS.values():
         return proposal_dist(scale)  # type: ignore[no-any-return]
     if isinstance(proposal_dist, Proposal) or not callable(proposal_dist):
         hint = "; pass its class, and its scale as S" if isinstance(proposal_dist, Proposal) else ""
