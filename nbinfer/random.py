@@ -302,6 +302,17 @@ def generator(
     return np.random.Generator(np.random.Philox(key=key, counter=[number << 32, draw, chain, purpose]))
 
 
+def generator_aside(stream: int) -> np.random.Generator:
+    """Return a generator for one call of a function in plain Python, and move the stream on, so that the next differs.
+
+    Its numbers depend on where the stream is alone: on seed, chain and draw, and what the draw has used so far.
+    """
+    words = words_at.py_func(stream, STREAM_WORDS)
+    words[0] += _ONE
+    words[6], words[11] = _FOUR, _ZERO
+    return np.random.default_rng(words[:6].tolist())
+
+
 def uniforms(
     keys: Sequence[np.ndarray], draw: int, chains: Sequence[int], purpose: int, count: int
 ) -> NDArray[np.float64]:

@@ -124,7 +124,7 @@ def test_errors_from_within_are_left_alone():
 def test_a_public_function_is_the_same_from_outside():
     assert str(inspect.signature(nb.sample)) == str(inspect.signature(nb.sample.__wrapped__))
     assert "random_seed" in inspect.signature(nb.sample).parameters
-    assert list(inspect.signature(nb.NUTS).parameters)[:2] == ["vars", "target_accept"]
+    assert list(inspect.signature(nb.NUTS).parameters)[:2] == ["vars", "Emax"]
     assert pydoc.render_doc(nb.sample).count("Draw from the posterior of a model.") == 1
     assert pickle.loads(pickle.dumps(nb.sample)) is nb.sample
     assert pickle.loads(pickle.dumps(nb.NUTS(target_accept=0.9))) == nb.NUTS(target_accept=0.9)

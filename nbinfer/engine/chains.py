@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.compile import address_of
+from nbinfer.engine import python_entry
 from nbinfer.engine.chain import CHAIN, NO_LIMIT, Progress, advance
 from nbinfer.engine.failures import Point, raised_by, replayed
 from nbinfer.engine.job import Status
@@ -19,6 +20,7 @@ from nbinfer.engine.state import BLOCK, ROW, Memory, Plan, address_of_rows
 from nbinfer.engine.step import Around, Peers, Site, StepMethod
 from nbinfer.engine.subset import SubsetStep
 from nbinfer.engine.team import move
+from nbinfer.engine.timed import TimedStep
 from nbinfer.errors import SamplingError
 from nbinfer.random import generator
 from nbinfer.trace.columns import Column, tables
@@ -47,8 +49,9 @@ class Placed(NamedTuple):
 
     @property
     def engine(self) -> Any:
-        """What the engine runs: the method itself, or one that hands it its part of the coordinates."""
-        return SubsetStep(self.method) if self.site.is_part else self.method
+        """What the engine runs: the method itself, or one that hands it its part of the coordinates, or times it."""
+        inside = SubsetStep(self.method) if self.site.is_part else self.method
+        return TimedStep(inside) if self.method.timed else inside
 
     def position(self, whole: np.ndarray) -> np.ndarray:
         """Return the part of a position that the step sees."""
@@ -121,6 +124,11 @@ class Chains(Jobs):
 
     def own(self, step: int, chain: int | slice = slice(None)) -> Memory:
         """Return what one of the steps keeps, by name; of all chains or of one."""
+        memory = self._whole(step, chain)
+        return memory.own if self.steps[step].method.timed else memory
+
+    def _whole(self, step: int, chain: int | slice = slice(None)) -> Memory:
+        """Return the same as what the engine runs knows it."""
         return Memory(self._places[step], self.state[chain], self._work[chain])
 
     def begin(
@@ -159,7 +167,7 @@ class Chains(Jobs):
             memory.discrete[:] = np.asarray(discrete)[..., : self.n_discrete]
         self.state[chain, self._first_of_steps :] = 0  # nothing is left of what a step has learnt before
         for k, step in enumerate(self.steps):
-            step.engine.initialise(self.own(k, chain), step.site, self._tune, step.position(position))
+            step.engine.initialise(self._whole(k, chain), step.site, self._tune, step.position(position))
         if self._held is not None:  # addresses were among what was forgotten
             self.wire(*self._held)
 
@@ -179,7 +187,7 @@ class Chains(Jobs):
         every.columns, every.statistic_columns = map(address_of_rows, self._columns)
         every.n_columns, every.n_statistic_columns, every.thin = len(columns), len(statistics), thin
         for k, step in enumerate(self.steps):
-            own = self.own(k)
+            own = self._whole(k)
             step.engine.connect(own, Around(every, self._peers(k)), step.site)
             every.steps[:, 2 * k], every.steps[:, 2 * k + 1] = step.engine.function.address, own.address
 
@@ -216,7 +224,10 @@ class Chains(Jobs):
         return [Phase(move.address, address_of(part), len(part)) for part in np.split(members, [self.half])]
 
     def look(self) -> bool:
-        """Tell of new divergences, and whoever else wants to look."""
+        """Tell of new divergences, and whoever else wants to look; raise what functions in plain Python have raised."""
+        error = python_entry.raised_by(entry for step in self.steps for entry in step.method.called)
+        if error is not None:
+            raise error
         divergences = self.progress["divergences"].copy()
         new, self._seen = np.flatnonzero(divergences > self._seen), divergences
         tell = self.on_divergence

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.model.support.checks import NO_END
 from nbinfer.random import Purpose, generator, uniforms
 
 #: Tries before a chain gives up.
@@ -27,6 +28,8 @@ ENDS = 10
 CLOSEST, FURTHEST = 1e-3, 100.0
 #: A range of more values than data have rows is a stand-in for infinity, and nobody expects its middle.
 _COUNTABLE = 100_000
+#: Where integers have no upper end, first tries go so far from 0, and the last ones so far.
+_NEAR, _FAR = 100.0, 1e6
 #: Later tries raise uniform numbers to a power between this and its inverse, or further where there are many elements …
 _CROWDING = 64.0
 #: … and arrange those of a row in one of these ways: spread evenly or not, ordered or not, crowded or not.
@@ -104,7 +107,7 @@ def discrete_values(layout: Any, key: np.ndarray, number: int, attempt: int) -> 
     values = np.zeros(max(layout.discrete, 1), np.int64)
     for p in layout.parameters.values():
         if p.support.discrete and attempt >= TRIES - ENDS:
-            values[p.z] = p.support.constants.reshape(2, -1)[attempt % 2]
+            values[p.z] = _range(p.support, attempt)[attempt % 2]
         elif p.support.discrete:
             u = (rng.random(p.shape or (1,)) + turn) % 1.0
             power = 1.0
@@ -113,9 +116,16 @@ def discrete_values(layout: Any, key: np.ndarray, number: int, attempt: int) -> 
                 u = _arranged(u, even, order)
                 strength = rng.uniform(-1.0, 1.0)
                 power = max(_CROWDING, 4.0 * p.elements) ** strength if crowded else 1.0
-            lowest, highest = p.support.constants.reshape(2, -1).astype(np.int64)
-            values[p.z] = _on_range(u.ravel(), power, lowest, highest)
+            values[p.z] = _on_range(u.ravel(), power, *_range(p.support, attempt))
     return values
+
+
+def _range(support: Any, attempt: int) -> NDArray[np.int64]:
+    """Return the lowest and the highest values that a try may take: where there is no end, some, and then more."""
+    lowest, highest = support.constants.reshape(2, -1).astype(np.int64)
+    way = np.clip((attempt - ALIKE + 1) / (TRIES - ENDS - ALIKE), 0.0, 1.0)
+    reach = np.maximum(lowest, 0) + int(_NEAR * (_FAR / _NEAR) ** way)
+    return np.array([lowest, np.where(highest == NO_END, reach, highest)])
 
 
 def _radical_inverse(number: int) -> float:

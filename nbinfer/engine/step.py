@@ -10,15 +10,22 @@ test and one export: subclass `StepMethod` and, if variables are to be assigned 
 from __future__ import annotations
 
 import enum
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.arguments import flag
 from nbinfer.compile import Entry
+from nbinfer.compile.forks import cached_property
+from nbinfer.engine.python_entry import PythonEntry
 from nbinfer.engine.state import Memory, State
+from nbinfer.errors import NbinferWarning, calls_above
+from nbinfer.model import Model
+from nbinfer.model.support.support import Support
 from nbinfer.spelling import public
 
 
@@ -155,8 +162,27 @@ def fill_conditionals(table: NDArray[np.int64], around: Around, site: Site) -> N
     table[:] = pairs.ravel()
 
 
+def _name(var: Any) -> Any:
+    """Return the name of a variable that stands for it; anything else as it is."""
+    return var.name if hasattr(var, "support") else var
+
+
 #: What puts methods to work draw by draw. It knows all of them, so that they cannot import it: it comes here by itself.
 STEPPER: list[Callable[..., Any]] = []
+
+
+def support_of(var: Any) -> Support:
+    """Return the support of a variable, or of what may be one.
+
+    Raises
+    ------
+    TypeError
+        If it is neither an entry of ``model.parameters`` nor a support.
+    """
+    support = getattr(var, "support", var)
+    if not isinstance(support, Support):
+        raise TypeError(f"var must be a variable, model.parameters['x'], or a support, nb.real(), got {var!r}.")
+    return support
 
 
 @public
@@ -166,12 +192,24 @@ class StepMethod:  # numpydoc ignore=PR02
 
     Parameters
     ----------
-    vars : str or sequence of str, optional
-        Names of the variables to sample. Default: all that no other step samples and this one can.
+    vars : str, variable or sequence of them, optional
+        Names of the variables to sample; or these themselves, ``model.parameters["x"]`` or the object, ``nb.real()``,
+        that the model was made of. Default: all that no other step samples and this one can.
+    blocked : bool
+        Whether one step moves all its variables together; else there is one for each variable.
+
+    Attributes
+    ----------
+    model : Model or None
+        The model that the variables are of. None: that of the run.
     """
 
-    vars: str | Sequence[str] | None = None
+    vars: Any = None
     _: KW_ONLY
+    blocked: bool = True
+
+    timed = False
+    model = cast(Any, None)  # no field here: each step has its own place for it
 
     #: Lower-case name, as `step_kwargs` has it.
     name: ClassVar[str]
@@ -193,25 +231,36 @@ class StepMethod:  # numpydoc ignore=PR02
         if "state" in vars(cls):
             cls.statistics = cls.state.statistics
 
-    @property
-    def is_blocked(self) -> bool:
-        """Whether one step moves all its variables together; else there is one for each variable."""
-        return True
+    def __post_init__(self) -> None:
+        flag("blocked", self.blocked)
+        if self.model is not None and not isinstance(self.model, Model):
+            raise TypeError(f"model must be a Model, got {type(self.model).__name__}.")
+        if getattr(self, "mode", None) is not None:
+            text = "mode is ignored: it chose Theano's way to compile, and Numba compiles every step; leave it out."
+            warnings.warn(text, NbinferWarning, stacklevel=calls_above())
+        several = isinstance(self.vars, tuple | list) and not hasattr(self.vars, "support")
+        names = type(self.vars)(map(_name, self.vars)) if several else _name(self.vars)
+        object.__setattr__(self, "vars", names)
 
     @staticmethod
-    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+    def competence(var: Any, has_grad: bool = True) -> Competence:
         """Tell how well this method samples a variable.
 
         Parameters
         ----------
-        parameter : Parameter
-            An entry of ``model.parameters``.
-        has_gradient : bool
+        var : Parameter or Support
+            An entry of ``model.parameters``, or what a parameter is made of, such as ``nb.real()``.
+        has_grad : bool
             Whether the model's density has a gradient.
 
         Returns
         -------
         competence : Competence
+
+        Raises
+        ------
+        TypeError
+            If it is no variable.
         """
         raise NotImplementedError
 
@@ -221,7 +270,7 @@ class StepMethod:  # numpydoc ignore=PR02
         Parameters
         ----------
         model : Model, optional
-            Default: the model of the enclosing ``with`` block.
+            Default: that of the step, or of the enclosing ``with`` block.
         **options
             ``start``, ``tune`` and ``random_seed`` of `Stepper`.
 
@@ -230,7 +279,20 @@ class StepMethod:  # numpydoc ignore=PR02
         stepper : Stepper
             With ``astep``, ``step``, ``stop_tuning``, ``reset_tuning``.
         """
-        return STEPPER[0](self, model, **options)
+        return STEPPER[0](self, self.model if model is None else model, **options)
+
+    @cached_property
+    def called(self) -> list[PythonEntry]:
+        """C functions in plain Python that this step has handed out; they live as long as it does."""
+        return []
+
+    @property
+    def serial(self) -> bool:
+        """Whether the step calls functions in plain Python: its chains then run one after the other."""
+        return False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "called"}
 
     @property
     def settles(self) -> bool:

@@ -77,7 +77,9 @@ def _text_of_object(value: Any) -> Text:
         return {"class": name}
     if isinstance(value, StepMethod):
         ours = name.startswith(_OURS)
-        kept = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init} if ours else vars(value)
+        # What is not compared is of no effect on draws, such as the model that a step knows.
+        kept = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init and f.compare}
+        kept = kept if ours else vars(value)
         settings = {field: text_of(setting) for field, setting in kept.items()}
         return {"step": name, "settings": settings} | ({} if ours else _foreign(type(value)))
     made_of = _made_of(value) if isinstance(value, tuple(_kinds)) and name.startswith(_OURS) else None

@@ -13,6 +13,7 @@ from nbinfer.mcmc.hamiltonian.hmc import HamiltonianMC
 from nbinfer.mcmc.hamiltonian.nuts import NUTS
 from nbinfer.mcmc.walks.metropolis import Metropolis
 from nbinfer.mcmc.walks.slice import Slice
+from nbinfer.model.support.support import Support
 from nbinfer.spelling import meant, no_option, public
 
 Options: TypeAlias = Mapping[str, Mapping[str, Any]]
@@ -115,7 +116,7 @@ def assign(
     TypeError
         If `vars` of a method are no names.
     """
-    given = listed(step)
+    given = [by_names(model, method) for method in listed(step)]
     taken: dict[str, StepMethod] = {}
     chosen = [_named(model, method, taken, has_gradient) for method in given]
     open_ended = [method for method, names in zip(given, chosen, strict=True) if names is None]
@@ -138,11 +139,40 @@ def assign(
     return assigned + rest
 
 
+def by_names(model: Any, method: StepMethod) -> StepMethod:
+    """Return a step that knows its variables by their names, where it is given objects that the model was made of.
+
+    Raises
+    ------
+    ValueError
+        If the step is for another model, or an object stands for none of its variables, or for several.
+    """
+    label = type(method).__name__
+    if method.model is not None and method.model is not model:
+        raise ValueError(f"{label} was made for another model than that of the run; pass that one, or no model.")
+    several = isinstance(method.vars, Sequence) and not isinstance(method.vars, str)
+    given = list(method.vars) if several else [method.vars]
+    if not any(isinstance(var, Support) for var in given):
+        return method
+    names = [_name_of(model, label, var) if isinstance(var, Support) else var for var in given]
+    return dataclasses.replace(method, vars=names if several else names[0])
+
+
+def _name_of(model: Any, label: str, support: Support) -> str:
+    """Return the name of the variable that an object is: not just one like it."""
+    names: list[str] = [name for name, p in model.parameters.items() if p.support is support]
+    if len(names) != 1:
+        what = f"is {' and '.join(map(repr, names))} at once" if names else "is not what a variable was made of"
+        known = ", ".join(map(repr, model.parameters))
+        raise ValueError(f"{label}: an object of vars, {support!r}, {what}; pass a name: {known}.")
+    return names[0]
+
+
 def separated(assigned: Iterable[tuple[StepMethod, list[str]]]) -> list[tuple[StepMethod, list[str]]]:
     """Give each variable its own step where a method does not move several together."""
     result: list[tuple[StepMethod, list[str]]] = []
     for method, names in assigned:
-        result += [(method, names)] if method.is_blocked else [(method, [name]) for name in names]
+        result += [(method, names)] if method.blocked else [(method, [name]) for name in names]
     return result
 
 

@@ -13,7 +13,7 @@ from nbinfer.engine.task import finished
 from nbinfer.engine.team import work
 from nbinfer.errors import ResumeError
 from nbinfer.mcmc.arguments import check_count, cores_for, limits_for
-from nbinfer.mcmc.assign import listed
+from nbinfer.mcmc.assign import by_names, listed
 from nbinfer.mcmc.recipe import read_recipe, steps_of
 from nbinfer.mcmc.resuming import Resuming, counted_in
 from nbinfer.mcmc.running import Running
@@ -127,14 +127,14 @@ def resume(
         cores = cores_for(cores, None, store.chains)
         recipe = read_recipe(store.notes)
         check_model(recipe, model.definition)
-        steps = steps_of(recipe, given)
+        steps = steps_of(recipe, [by_names(model, method) for method in given])
         sampling = Resuming(model, recipe, steps, store, _planned(store, draws))
     except BaseException:
         store.discard()
         raise
     display = display_of_chains(progressbar, sampling.numbers, sampling.tune, sampling.tune + sampling.draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C
-    return finished(Running(sampling, 1 if sampling.bound.serial else cores, display, limits))
+    return finished(Running(sampling, 1 if sampling.serial else cores, display, limits))
 
 
 def _refuse(store: Store, there: str, values: Mapping[str, Any], whose: str) -> None:

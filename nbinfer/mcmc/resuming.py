@@ -17,6 +17,7 @@ from nbinfer.engine.driver import Outcome, run_for_now
 from nbinfer.engine.progress import Silent
 from nbinfer.engine.recipe import newer, why_other
 from nbinfer.engine.snapshot import Snapshots
+from nbinfer.engine.timed import TIMED
 from nbinfer.errors import ResumeError
 from nbinfer.mcmc.recipe import Recipe
 from nbinfer.mcmc.sampling import Sampling
@@ -82,9 +83,12 @@ class Again(Store):
         return aligned(self.chains, count, np.int64)[:, :count]
 
     def differs(self, counted: Counted) -> tuple[str, str, int, int] | None:
-        """Return group, name, chain and row of a draw that was counted and is another one in the store, if there is."""
+        """Return group, name, chain and row of a draw that was counted and is another one in the store, if there is.
+
+        How long it took does not count.
+        """
         for group, name, chain, first, rows, there in self._parts(self._store, counted):
-            if rows.tobytes() != there.tobytes():
+            if name not in TIMED.statistics and rows.tobytes() != there.tobytes():
                 row = next(k for k in range(len(rows)) if rows[k].tobytes() != there[k].tobytes())
                 return group, name, chain, first + row
         return None

@@ -218,7 +218,7 @@ def sample(
     )  # fmt: skip
     display = display_of_chains(progressbar, numbers, most, most + draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C
-    run = Running(sampling, 1 if sampling.bound.serial else cores, display, limits, executor, before)
+    run = Running(sampling, 1 if sampling.serial else cores, display, limits, executor, before)
     if not kinds:  # nothing comes after the run that Ctrl-C could hit
         return finished(run)
     return with_groups(finished(run), model, kinds, random_seed=sequences[0], cores=cores, progressbar=progressbar)

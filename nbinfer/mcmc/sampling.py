@@ -153,6 +153,11 @@ class Sampling:
         """Get to where the run is; None: it may begin. A new run is there already."""
         return None
 
+    @property
+    def serial(self) -> bool:
+        """Whether chains run one after the other: the model's density, or a function of a step, is plain Python."""
+        return self.bound.serial or any(method.serial for method in self.methods)
+
     def limit(self, deadline: float, most_evaluations: int | None) -> None:
         """End the run at a time of `time.monotonic`, and each chain after its share of evaluations from here on."""
         chains = self.chains

@@ -13,6 +13,7 @@ from nbinfer.compile import Entry, address_of
 from nbinfer.engine.failures import Point
 from nbinfer.engine.job import Status
 from nbinfer.engine.jobs import Jobs, Phase
+from nbinfer.engine.python_entry import raised_by
 from nbinfer.engine.state import Memory, Place, Plan
 from nbinfer.errors import FitError
 from nbinfer.model import Model
@@ -30,7 +31,6 @@ from nbinfer.variational.local import not_finite, placed
 from nbinfer.variational.nodes import check_shapes, with_data
 from nbinfer.variational.optimizers.descent import Extent as Moving
 from nbinfer.variational.optimizers.rule import Rule
-from nbinfer.variational.python_entry import raised_by
 from nbinfer.variational.values import Shared
 from nbinfer.variational.whole import of_all_data, of_all_rows
 
@@ -408,7 +408,7 @@ class Fitting(Jobs):
             model = Model.of(self.bound.definition)
             return next(group.raised(model) for group in self.groups if isinstance(group, Encoders))
         entries = (entry for group in self.groups for entry in group.family.entries)
-        return raised_by([self.settings.rule.function, *entries])
+        return raised_by([self.settings.rule.function, *entries]) or FitError("a family or an optimiser has failed.")
 
     def failure(self, job: int) -> tuple[BaseException, Point | None]:
         """Return the error that the status means."""

@@ -52,6 +52,15 @@ def test_a_range_that_stands_for_infinity_is_spread_over_orders_of_magnitude():
     assert {-1, 1} <= set(signs)
 
 
+def test_where_there_is_no_end_first_tries_stay_near():
+    for low in (-5, 0, 7):
+        first = np.array([drawn(nb.integer(low), key, number)[0] for key in KEYS for number in range(4)])
+        assert first.min() >= low
+        assert 60 < first.max() <= max(low, 0) + 100
+    last = np.array([drawn(nb.integer(0), key, 0, dispersed.TRIES - dispersed.ENDS - 1)[0] for key in KEYS])
+    assert 10**4 < last.max() <= 10**6
+
+
 def test_the_first_tries_of_coordinates_are_what_they_were():
     for attempt in range(dispersed.ALIKE):
         position = dispersed.coordinates(KEYS[0], 2, attempt, [slice(0, 5)], 5)
@@ -75,6 +84,7 @@ CONSTRAINTS = {
     "counts above the data": (nb.integer(0, 100, shape=20), lambda z: (z >= 40).all()),
     "counts above the data, close": (nb.integer(0, 50), lambda z: z[0] >= 48),
     "counts above the data, no limit": (nb.integer(0, 10**6, shape=20), lambda z: (z >= 40).all()),
+    "counts above the data, no end": (nb.integer(0, shape=20), lambda z: (z >= 400).all()),
     "few ones": (nb.binary(200), lambda z: z.sum() < 5),
     "few zeros": (nb.binary(50), lambda z: z.sum() > 45),
     "as many ones as zeros": (nb.binary(20), lambda z: z.sum() == 10),

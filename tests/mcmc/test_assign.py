@@ -20,7 +20,7 @@ def logp(p, d):
 
 def every():
     return nb.Model(
-        {"x": nb.real(2), "tau": nb.positive(), "z": nb.categorical(3), "b": nb.binary(2), "k": nb.integer(0, 5)},
+        {"x": nb.real(2), "tau": nb.positive(), "z": nb.categorical(3), "b": nb.binary(2), "k": nb.integer(0, 50)},
         logp=logp,
     )
 
@@ -48,6 +48,9 @@ COMPETENCES = {
     "two": [0, 0, 1, 0, 1, 3, 1],
     "b": [0, 0, 1, 0, 1, 3, 1],
     "k": [0, 0, 1, 0, 0, 0, 0],
+    "few": [0, 0, 1, 0, 0, 0, 3],
+    "eleven": [0, 0, 1, 0, 0, 0, 0],
+    "counts": [0, 0, 1, 0, 0, 0, 0],
 }
 
 
@@ -57,8 +60,9 @@ def test_competences_are_those_of_the_documents(name):
         nb.NUTS, nb.HamiltonianMC, nb.Metropolis, nb.Slice,
         nb.BinaryMetropolis, nb.BinaryGibbsMetropolis, nb.CategoricalGibbsMetropolis,
     )  # fmt: skip
-    more = nb.Model({"two": nb.categorical(2)}, logp=lambda p, d: 0.1 * p.two)
-    parameter = (more if name == "two" else every()).parameters[name]
+    supports = {"two": nb.categorical(2), "few": nb.integer(3, 6), "eleven": nb.integer(0, 10), "counts": nb.integer(0)}
+    more = nb.Model(supports, logp=lambda p, d: 0.1 * p.two)
+    parameter = (more if name in supports else every()).parameters[name]
     assert [method.competence(parameter) for method in methods] == [Competence(c) for c in COMPETENCES[name]]
 
 

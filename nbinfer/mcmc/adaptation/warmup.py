@@ -67,6 +67,8 @@ def learn(schedule: Record, metric: Record, draw: int, moved: bool, position: in
     """
     if metric.adaptation == 0 or draw >= schedule.final_start:
         return False
+    if metrics.learn_by_function(metric, position, grad):
+        return False
     first = _learn_by_windows(schedule, metric, draw, moved, position, grad)
     low = record_at(metric.low_rank, LowRank)
     if low.capacity == 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from nbinfer.compile import entry, ints_at, record_at
 from nbinfer.engine.chain import Chain, value_at
 from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, integers, per_discrete
-from nbinfer.engine.step import Around, Competence, Site, StepMethod
+from nbinfer.engine.step import Around, Competence, Site, StepMethod, support_of
 from nbinfer.mcmc.discrete import sweep as sweeps
 from nbinfer.mcmc.discrete.sweep import SWEEP, Sweep
 from nbinfer.mcmc.walks.metropolis import SCALING, Scaling, checked_scaling, initial_scaling, tune
@@ -66,22 +66,23 @@ def flip_some(chain_address: int, own_address: int) -> int:
     return _OK
 
 
-def _two_valued(parameter: Any) -> bool:
+def _two_valued(var: Any) -> bool:
     """Tell whether each element of a variable has two values."""
-    if not parameter.support.discrete:
+    support = support_of(var)
+    if not support.discrete:
         return False
-    lowest, highest = parameter.support.constants.reshape(2, -1)
+    lowest, highest = support.constants.reshape(2, -1)
     return bool(np.all(highest - lowest == 1))
 
 
 @public
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class BinaryMetropolis(StepMethod):  # numpydoc ignore=PR02
     """Configure Metropolis for variables of two values.
 
     Parameters
     ----------
-    vars : str or sequence of str, optional
+    vars : str, variable or sequence of them, optional
         Names of the variables to sample, each `binary`, or with two values. They move together. Default: all such.
     scaling : float
         Each value flips with probability ``1 - 0.5**scaling``, at most 1: beyond it the step would flip nearly
@@ -90,6 +91,10 @@ class BinaryMetropolis(StepMethod):  # numpydoc ignore=PR02
         Change the scaling during warm-up.
     tune_interval : int
         Transitions from one change to the next.
+    model : Model, optional
+        That the variables are of. Default: that of the run.
+    blocked : bool
+        If False, there is one step for each variable.
 
     Notes
     -----
@@ -99,20 +104,22 @@ class BinaryMetropolis(StepMethod):  # numpydoc ignore=PR02
     scaling: float = 1.0
     tune: bool = True
     tune_interval: int = 100
+    model: Any = field(default=None, repr=False, compare=False)
 
     name = "binary_metropolis"
     state = FLIPS
     function = flip_some
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         checked_scaling(type(self).__name__, self.scaling, self.tune, self.tune_interval)
         if self.scaling > 1.0:
             raise ValueError(f"scaling of BinaryMetropolis must be at most 1, got {self.scaling!r}.")
 
     @staticmethod
-    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+    def competence(var: Any, has_grad: bool = True) -> Competence:
         """Tell how well this step samples a variable: it can if that has two values."""
-        return Competence.COMPATIBLE if _two_valued(parameter) else Competence.INCOMPATIBLE
+        return Competence.COMPATIBLE if _two_valued(var) else Competence.INCOMPATIBLE
 
     def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:
         """Write settings and first state."""
@@ -166,16 +173,20 @@ def flip_each(chain_address: int, own_address: int) -> int:
 
 
 @public
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class BinaryGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
     """Configure Gibbs sweeps over variables of two values.
 
     Parameters
     ----------
-    vars : str or sequence of str, optional
+    vars : str, variable or sequence of them, optional
         Names of the variables to sample, each `binary`, or with two values. Default: all such.
     order : 'random' or sequence of int
         In which order the values are visited; 'random' draws a new one in each iteration.
+    model : Model, optional
+        That the variables are of. Default: that of the run.
+    blocked : bool
+        If False, there is one step for each variable.
     transit_p : float
         Probability that a flip is proposed where a value is visited, in (0, 1].
 
@@ -186,6 +197,8 @@ class BinaryGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
     """
 
     order: str | Sequence[int] = "random"
+    model: Any = field(default=None, repr=False, compare=False)
+    _: KW_ONLY
     transit_p: float = 0.8
 
     name = "binary_gibbs_metropolis"
@@ -193,14 +206,15 @@ class BinaryGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
     function = flip_each
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         sweeps.check_order(type(self).__name__, self.order)
         if not is_number(self.transit_p) or not 0.0 < self.transit_p <= 1.0:
             raise ValueError(f"transit_p must lie in (0, 1], got {self.transit_p!r}.")
 
     @staticmethod
-    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+    def competence(var: Any, has_grad: bool = True) -> Competence:
         """Tell how well this step samples a variable: ideally if that has two values."""
-        return Competence.IDEAL if _two_valued(parameter) else Competence.INCOMPATIBLE
+        return Competence.IDEAL if _two_valued(var) else Competence.INCOMPATIBLE
 
     def check(self, site: Site) -> None:
         """Raise ValueError if the order does not fit the number of values."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,17 @@ from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
 from nbinfer.engine.chain import Chain
 from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, floats
-from nbinfer.engine.step import Around, Competence, Site, StepMethod
+from nbinfer.engine.step import Around, Competence, Site, StepMethod, support_of
 from nbinfer.mcmc.discrete import sweep as sweeps
 from nbinfer.mcmc.discrete.sweep import SWEEP, Sweep
 from nbinfer.random import uniform
 from nbinfer.spelling import public
 
 _OK, _BAD_CONDITIONAL = int(Status.OK), int(Status.BAD_CONDITIONAL)
+
+
+#: How many values a range of integers may have to be taken for categories, by the support's name.
+MOST_VALUES = {"binary": np.inf, "categorical": np.inf, "integer": 10}
 
 
 def _most(step: Any, site: Site) -> int:
@@ -128,19 +132,24 @@ def step(chain_address: int, own_address: int) -> int:
 
 
 @public
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class CategoricalGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
-    """Configure Gibbs sweeps over categorical and binary variables.
+    """Configure Gibbs sweeps over categorical and binary variables, and integers of few values.
 
     Parameters
     ----------
-    vars : str or sequence of str, optional
-        Names of the variables to sample, each `categorical` or `binary`. Default: all such.
+    vars : str, variable or sequence of them, optional
+        Names of the variables to sample, each `categorical`, `binary`, or `integer` with at most ten values. Default:
+        all such.
     proposal : {'uniform', 'proportional'}
         'uniform' proposes any other category and evaluates the density there; 'proportional' evaluates it at all
         categories and proposes by that [1]_.
     order : 'random' or sequence of int
         In which order the values are visited; 'random' draws a new one in each iteration.
+    model : Model, optional
+        That the variables are of. Default: that of the run.
+    blocked : bool
+        If False, there is one step for each variable.
 
     Notes
     -----
@@ -154,22 +163,27 @@ class CategoricalGibbsMetropolis(StepMethod):  # numpydoc ignore=PR02
 
     proposal: str = "uniform"
     order: str | Sequence[int] = "random"
+    model: Any = field(default=None, repr=False, compare=False)
 
     name = "categorical_gibbs_metropolis"
     state = CATEGORIES
     function = step
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         sweeps.check_order(type(self).__name__, self.order)
         choice("proposal", self.proposal, ("uniform", "proportional"))
 
     @staticmethod
-    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
-        """Tell how well this step samples a variable: ideally if that is categorical; if binary, it can."""
-        if parameter.support.name == "categorical":
-            several = parameter.support.constants[-1] > 1
-            return Competence.IDEAL if several else Competence.COMPATIBLE
-        return Competence.COMPATIBLE if parameter.support.name == "binary" else Competence.INCOMPATIBLE
+    def competence(var: Any, has_grad: bool = True) -> Competence:
+        """Tell how well this step samples a variable: ideally if it has three values or a few more; of two, it can."""
+        support = support_of(var)
+        if not support.discrete:
+            return Competence.INCOMPATIBLE
+        values = support.constants[-1] - support.constants[0] + 1  # the same of all elements
+        if values > MOST_VALUES[support.name]:
+            return Competence.INCOMPATIBLE
+        return Competence.IDEAL if values > 2 else Competence.COMPATIBLE
 
     def check(self, site: Site) -> None:
         """Raise ValueError if the order does not fit the number of values."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ from nbinfer.compile import call_record, entry, floats_at, ints_at, record_at
 from nbinfer.engine.chain import Chain, know_value
 from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, address_of_rows, floats, integers, per_discrete
-from nbinfer.engine.step import Around, Competence, Site, StepMethod
+from nbinfer.engine.step import Around, Competence, Site, StepMethod, support_of
 from nbinfer.model.code.extras import DRAWABLE, check_draw
 from nbinfer.model.evaluate import call
 from nbinfer.model.support.bounds import BoundsError
+from nbinfer.model.support.support import Support
 from nbinfer.random import generator_functions
 from nbinfer.spelling import public
 
@@ -89,12 +90,16 @@ class GibbsStep(StepMethod):  # numpydoc ignore=PR02
 
     Parameters
     ----------
-    vars : str
-        Name of the variable.
+    vars : str or variable
+        Name of the variable, or itself.
     draw : callable
         ``draw(p, d, rng)`` returns a new value of the variable, a number or an array of its shape, drawn from its
         distribution given everything else in ``p``. ``rng`` is a NumPy Generator; the function is compiled. That it
         draws from the right distribution cannot be checked.
+    model : Model, optional
+        That the variables are of. Default: that of the run.
+    blocked : bool
+        Of no meaning here, where there is one variable.
 
     Notes
     -----
@@ -115,6 +120,7 @@ class GibbsStep(StepMethod):  # numpydoc ignore=PR02
     """
 
     draw: Callable[..., Any] | None = None
+    model: Any = field(default=None, repr=False, compare=False)
 
     name = "gibbs"
     state = GIBBS
@@ -122,15 +128,16 @@ class GibbsStep(StepMethod):  # numpydoc ignore=PR02
     sees_all = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.vars, str):
+        super().__post_init__()
+        if not isinstance(self.vars, str | Support):
             raise TypeError(f"vars: GibbsStep takes the name of one variable, got {self.vars!r}: GibbsStep('z', draw).")
         if not callable(self.draw):
             raise TypeError(f"GibbsStep({self.vars!r}) needs a function draw(p, d, rng), got {self.draw!r}.")
 
     @staticmethod
-    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+    def competence(var: Any, has_grad: bool = True) -> Competence:
         """Tell how well this step samples a variable: it can if compiled draws can be brought to coordinates."""
-        return Competence.COMPATIBLE if parameter.support.name in DRAWABLE else Competence.INCOMPATIBLE
+        return Competence.COMPATIBLE if support_of(var).name in DRAWABLE else Competence.INCOMPATIBLE
 
     def check(self, site: Site) -> None:
         """Raise ValueError if the function, tried once, draws no value of the variable, or others move with it."""

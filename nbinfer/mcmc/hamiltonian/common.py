@@ -6,19 +6,21 @@ in what was learnt from it.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from nbinfer.arguments import between, choice, flag, is_number, positive
-from nbinfer.compile import Record, call_step, kernel, record_at
+from nbinfer.compile import Record, call_step, floats_at, kernel, record_at
 from nbinfer.compile.forks import cached_property
 from nbinfer.engine.chain import Chain, know_gradient
-from nbinfer.engine.state import Inner, Memory, State
-from nbinfer.engine.step import Around, Competence, Site, StepMethod
+from nbinfer.engine.python_entry import PythonEntry, takes
+from nbinfer.engine.state import Inner, Memory, State, floats
+from nbinfer.engine.step import Around, Competence, Site, StepMethod, support_of
+from nbinfer.engine.timed import TIMED
 from nbinfer.mcmc.adaptation import step_size as step_sizes
 from nbinfer.mcmc.adaptation import warmup
 from nbinfer.mcmc.adaptation.settling import SETTLING, Settling, watch
@@ -34,8 +36,8 @@ from nbinfer.mcmc.metric.choose import potential_of
 from nbinfer.mcmc.metric.guessed import GuessedPotential
 from nbinfer.mcmc.metric.kernel import Adaptation, Metric
 from nbinfer.mcmc.metric.potential import QuadPotential
-from nbinfer.random import uniform
-from nbinfer.spelling import public
+from nbinfer.mcmc.metric.users import WANTED, UsersPotential
+from nbinfer.random import generator_aside, uniform
 from nbinfer.trace.metric import Metric as Learnt
 
 #: What every Hamiltonian step keeps, and the statistics that each has first.
@@ -48,6 +50,7 @@ HAMILTONIAN = State(
         "high": "f8",
         "first_step_size": "f8",
         "begun": "i8",  # whether the first transition has been prepared
+        "vary": "i8",  # C function that replaces the step size in `varied` by another; 0: `low` and `high` say it all
         "climb": "i8",  # C function that looks for a better start; 0: the chain begins where it is
     },
     parts={
@@ -56,6 +59,7 @@ HAMILTONIAN = State(
         "averaging": AVERAGING,
         "search": Inner(lambda step: SEARCH),
         "settling": SETTLING,
+        "varied": floats(1),
     },
     statistics={
         "lp": "float64",
@@ -74,7 +78,7 @@ Row = HAMILTONIAN.row
 
 @kernel
 def enter(chain_address: int, own: Record, points: int) -> float:
-    """Prepare a transition; return its step size.
+    """Prepare a transition; return its step size, NaN if a user's function raised.
 
     Parameters
     ----------
@@ -136,7 +140,11 @@ def leave(chain: Record, own: Record, points: int, accept: float, moved: bool, d
 
 @kernel
 def varied(chain: Record, own: Record, size: float) -> float:
-    """Return the step size of one transition: `size` times a number from U(low, high)."""
+    """Return the step size of one transition: `size` times a number from U(low, high); NaN if a function raised."""
+    if own.vary != 0:
+        varied = floats_at(own.varied, 1)
+        varied[0] = size
+        return np.nan if call_step(own.vary, own.varied, chain.words) != 0 else varied[0]
     factor: float = own.low
     if own.low < own.high:
         factor += (own.high - own.low) * uniform(chain.words)
@@ -184,30 +192,34 @@ def search_step_size(chain: Record, own: Record, points: int) -> None:
     step_sizes.restart(averaging, size)
 
 
-@public
-@dataclass(frozen=True)
 class HamiltonianStep(StepMethod):  # numpydoc ignore=PR01
-    """Base of the Hamiltonian steps: their common options, which `NUTS` and `HamiltonianMC` describe."""
+    """Base of the Hamiltonian steps: their common options, each of which they name in their own order."""
 
-    _: KW_ONLY
-    target_accept: float = 0.8
-    metric: str | QuadPotential | None = None
-    scaling: Any = None
-    is_cov: bool = False
-    potential: QuadPotential | None = None
-    integrator: str = "leapfrog"
-    Emax: float = 1000.0
-    adapt_step_size: bool = True
-    step_scale: float = 0.25
-    gamma: float = 0.05
-    k: float = 0.75
-    t0: float = 10.0
-    step_rand: float | tuple[float, float] | None = None
-    on_error: str = "summary"
+    target_accept: float
+    metric: Any
+    scaling: Any
+    is_cov: bool
+    potential: Any
+    integrator: str
+    Emax: float
+    adapt_step_size: bool
+    step_scale: float
+    gamma: float
+    k: float
+    t0: float
+    step_rand: float | tuple[float, float] | Callable[..., float] | None
+    on_error: str
+    timed: bool
+    dtype: Any
 
     uses_gradient = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        if flag("timed", self.timed):
+            object.__setattr__(self, "statistics", {**type(self).statistics, **TIMED.statistics})
+        if self.dtype is not None and not _is_float64(self.dtype):
+            raise ValueError(f"dtype must be float64, in which every step computes, got {self.dtype!r}; leave it out.")
         between("target_accept", self.target_accept, 0.0, 1.0)
         positive("Emax", self.Emax, finite=False)
         flag("adapt_step_size", self.adapt_step_size)
@@ -218,17 +230,32 @@ class HamiltonianStep(StepMethod):  # numpydoc ignore=PR01
         choice("on_error", self.on_error, ("summary", "warn", "raise"))
         integrator_number(self.integrator)
         low, high = self._step_range()
+        if callable(self.step_rand) and not any(takes(self.step_rand, count) for count in (1, 2)):
+            raise TypeError(
+                "step_rand must take the step size, f(step_size), or that and a Generator, f(step_size, rng)."
+            )
         if not 0.0 < low <= high < np.inf:
             raise ValueError(
-                "step_rand must be None, a number in [0, 1) or (low, high) with 0 < low <= high, "
+                "step_rand must be None, a number in [0, 1), (low, high) with 0 < low <= high, or a function, "
                 f"got {self.step_rand!r}."
             )
         self.kinetic  # noqa: B018 - its errors belong here
 
+    @cached_property
+    def called(self) -> list[PythonEntry]:
+        """C functions in plain Python that this step, or its metric, has handed out."""
+        return self.kinetic.called
+
+    @property
+    def serial(self) -> bool:
+        """Whether the step size is varied, or the metric known, by functions in plain Python."""
+        return callable(self.step_rand) or isinstance(self.kinetic, UsersPotential)
+
     @property
     def largest_step_size(self) -> float:
         """What the step size is not raised above; NaN with a metric that is given, where a step has a unit."""
-        return np.nan if self.kinetic.adaptation == Adaptation.NONE else step_sizes.LARGEST_STEP
+        own = self.kinetic.adaptation in (Adaptation.NONE, Adaptation.CALLED)
+        return np.nan if own else step_sizes.LARGEST_STEP
 
     @property
     def settles(self) -> bool:
@@ -256,9 +283,16 @@ class HamiltonianStep(StepMethod):  # numpydoc ignore=PR01
             return NAMED["fisher"]()
         if isinstance(wanted, QuadPotential):
             return wanted
+        if not isinstance(wanted, type) and all(callable(getattr(wanted, name, None)) for name in WANTED):
+            return UsersPotential(wanted)
         if given[0] == "potential" or not isinstance(wanted, str):
             names = " or a name" if given[0] == "metric" else ""
-            remedy = "One of your own is QuadPotentialFunctions(velocity, random)."
+            remedy = (
+                "One of your own is QuadPotentialFunctions(velocity, random), or, in plain Python, any object with "
+                "velocity, energy and random."
+            )
+            if isinstance(wanted, type):
+                remedy = f"Call the class: {given[0]}={wanted.__name__}(...)."
             if isinstance(wanted, Learnt):
                 remedy = "What another run has learnt is scaling=trace.metric.inv_mass(), is_cov=True."
             raise TypeError(
@@ -269,7 +303,7 @@ class HamiltonianStep(StepMethod):  # numpydoc ignore=PR01
         return NAMED[wanted]()
 
     def _step_range(self) -> tuple[float, float]:
-        if self.step_rand is None:
+        if self.step_rand is None or callable(self.step_rand):
             return 1.0, 1.0
         if isinstance(self.step_rand, int | float):
             return 1.0 - self.step_rand, 1.0 + self.step_rand
@@ -277,12 +311,14 @@ class HamiltonianStep(StepMethod):  # numpydoc ignore=PR01
             low, high = self.step_rand
             return float(low), float(high)
         except (TypeError, ValueError):
-            raise TypeError(f"step_rand must be None, a number or (low, high), got {self.step_rand!r}.") from None
+            raise TypeError(
+                f"step_rand must be None, a number, (low, high) or a function, got {self.step_rand!r}."
+            ) from None
 
     @staticmethod
-    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+    def competence(var: Any, has_grad: bool = True) -> Competence:
         """Tell how well the step samples a variable: it can if that is continuous and there is a gradient."""
-        suits = not parameter.support.discrete and has_gradient
+        suits = not support_of(var).discrete and has_grad
         return Competence.COMPATIBLE if suits else Competence.INCOMPATIBLE
 
     def check(self, site: Site) -> None:
@@ -306,6 +342,10 @@ class HamiltonianStep(StepMethod):  # numpydoc ignore=PR01
     def connect(self, own: Memory, around: Around, site: Site) -> None:
         """Write the C functions: of a metric made of them, what climbs where a chain may, what looks at warm-up."""
         self.kinetic.connect(own.metric)
+        if callable(self.step_rand):
+            entry = PythonEntry(functools.partial(_vary, self.step_rand))
+            self.called.append(entry)
+            own.vary = entry.address
         may_climb = np.asarray(around.chain.may_climb) != 0
         own.climb = climb.address * may_climb if may_climb.any() else 0
         settling = own.settling
@@ -313,3 +353,23 @@ class HamiltonianStep(StepMethod):  # numpydoc ignore=PR01
         settling.averaging = own.averaging.address
         if np.any(around.chain.settles):
             settling.watch = watch.address
+
+
+def _vary(step_rand: Callable[..., Any], address: int, stream: int) -> None:
+    """C function in plain Python: replace a step size by what a user's function makes of it."""
+    varied = floats_at.py_func(address, 1)
+    more = () if takes(step_rand, 1) else (generator_aside(stream),)
+    size = step_rand(float(varied[0]), *more)
+    if not is_number(size) or not 0.0 < size < np.inf:
+        raise ValueError(f"step_rand must return a step size, positive and finite, got {size!r}.")
+    varied[0] = size
+
+
+def _is_float64(dtype: Any) -> bool:
+    """Tell whether something names float64; ``floatX``, which Theano's setting filled in, does."""
+    if isinstance(dtype, str) and dtype == "floatX":
+        return True
+    try:
+        return bool(np.dtype(dtype) == np.float64)
+    except TypeError:
+        return False

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +41,7 @@ HMC = State(
 )
 Hmc, Row = HMC.record, HMC.row
 
-_OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
+_OK, _STOPPED, _RAISED = int(Status.OK), int(Status.STOPPED), int(Status.RAISED)
 
 
 @entry("int64(intp, intp)")
@@ -47,6 +49,8 @@ def step(chain_address: int, own_address: int) -> int:
     """Make one transition of a chain."""
     chain, own = record_at(chain_address, Chain), record_at(own_address, Hmc)
     size = hamiltonian.enter(chain_address, own, own.points)
+    if own.vary != 0 and not size > 0.0:
+        return _RAISED
     if not _trajectory(chain, own, size):
         return _STOPPED
     error = own.energy - own.start_energy
@@ -104,7 +108,7 @@ def _report(own: Record, size: float, accept: float, accepted: bool) -> None:
 
 
 @public
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
     """Configure Hamiltonian Monte Carlo [1]_ with trajectories of one length.
 
@@ -112,9 +116,17 @@ class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
     ----------
     vars : str or sequence of str, optional
         Names of the variables to sample, which must be continuous. Default: all that are.
+    path_length : float
+        Length of a trajectory: it takes ``path_length / step_size`` steps, rounded down, but at least one.
+    step_rand : None, float, (low, high) or callable
+        Multiply each transition's step size by a number from U(1 - x, 1 + x), or from U(low, high). Or replace it by
+        what ``f(step_size)``, or ``f(step_size, rng)`` with a NumPy Generator, returns, in plain Python. Default
+        (0.85, 1.15): with one length for all, trajectories of some targets end where they began.
+    blocked : bool
+        If False, there is one step for each variable.
     target_accept : float
         Mean acceptance probability that the step size is tuned to, in (0, 1). Default 0.65; PyMC uses the same.
-    metric : {'fisher', 'fisher_diag', 'dense', 'diag', 'diag_grad', 'unit'} or QuadPotential, optional
+    metric : {'fisher', 'fisher_diag', 'dense', 'diag', 'diag_grad', 'unit'} or object, optional
         Learnt from draws and gradients of warm-up, by Fisher divergence: 'fisher', the default, a diagonal, stretched
         along the directions in which the posterior is correlated, at most 128 of them, as soon as the log density
         has no trend; 'fisher_diag' the diagonal alone, which is nutpie's; 'dense' the same with all directions. Learnt
@@ -125,29 +137,33 @@ class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
         whose curvature is the mass.
     is_cov : bool
         If True, `scaling` is the inverse mass, a covariance.
-    potential : QuadPotential, optional
-        PyMC's name for a metric that is an object.
+    potential : object, optional
+        A metric that is an object: one of nbinfer.mcmc, or any with ``velocity(p)``, ``energy(p, velocity)`` and
+        ``random()``, or ``random(rng)``, and perhaps ``update(sample, grad, tune)``, which are called in plain Python;
+        each chain has a copy of it.
     integrator : {'leapfrog', 'twostage', 'threestage'}
         One, two or three gradients per step.
+    step_scale : float
+        Where the search for a step size begins, ``step_scale / dim**0.25``, which doubles or halves it until one step
+        is accepted as often as is wanted; the first step size, if nothing is adapted or there is no warm-up.
     Emax : float
         A trajectory that ends at an energy higher than the start's by more is a divergence; it is accepted or rejected
         as any other.
     adapt_step_size : bool
         If False, the step size is ``step_scale / dim**0.25`` throughout.
-    step_scale : float
-        Sets the first step size, ``step_scale / dim**0.25``.
     gamma, k, t0 : float
         Constants of dual averaging; k in (0.5, 1]. Here `gamma` is 0.2, four times that of NUTS: one acceptance for
         each transition is a noisier guide than the mean over a tree, and a step size that swings settles too low.
-    step_rand : None, float or (low, high)
-        Multiply each transition's step size by a number from U(1 - x, 1 + x), or from U(low, high). Default
-        (0.85, 1.15): with one length for all, trajectories of some targets end where they began.
     on_error : {'summary', 'warn', 'raise'}
         What to do about divergences: report them once at the end, as they occur, or stop at the first.
-    path_length : float
-        Length of a trajectory: it takes ``path_length / step_size`` steps, rounded down, but at least one.
     max_steps : int
         Steps of a trajectory at most.
+    timed : bool
+        Read clocks before and after each transition, which may take some microseconds, for three more statistics.
+    model : Model, optional
+        That the variables are of. Default: that of the run.
+    dtype : str or dtype, optional
+        float64, in which every step computes; no other.
 
     Raises
     ------
@@ -162,9 +178,11 @@ class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
 
     Notes
     -----
-    Statistics of each draw: lp, acceptance_rate, step_size, step_size_bar, n_steps, diverging, energy (at the draw),
-    energy_error (at the end of the trajectory, accepted or not), tune, accepted, path_length (of this trajectory:
-    n_steps times the step size after `step_rand`).
+    Statistics of each draw: lp, acceptance_rate, step_size (before `step_rand`), step_size_bar (of draws after
+    warm-up), n_steps, diverging, energy (at the draw), energy_error (at the end of the trajectory, accepted or not),
+    tune, accepted, path_length (of this trajectory: n_steps times the step size after `step_rand`); and, if `timed`, in
+    seconds, process_time_diff (processor time of the thread that draws the chain), perf_counter_diff,
+    perf_counter_start (as `time.perf_counter` has it).
 
     References
     ----------
@@ -183,10 +201,25 @@ class HamiltonianMC(HamiltonianStep):  # numpydoc ignore=PR02
     """
 
     path_length: float = 2.0
-    max_steps: int = 1024
+    step_rand: float | tuple[float, float] | Callable[..., float] | None = (0.85, 1.15)
+    _: KW_ONLY
     target_accept: float = 0.65
+    metric: Any = None
+    scaling: Any = None
+    is_cov: bool = False
+    potential: Any = None
+    integrator: str = "leapfrog"
+    step_scale: float = 0.25
+    Emax: float = 1000.0
+    adapt_step_size: bool = True
     gamma: float = 0.2
-    step_rand: float | tuple[float, float] | None = (0.85, 1.15)
+    k: float = 0.75
+    t0: float = 10.0
+    on_error: str = "summary"
+    max_steps: int = 1024
+    timed: bool = False
+    model: Any = field(default=None, repr=False, compare=False)
+    dtype: Any = field(default=None, repr=False, compare=False)
 
     #: How `step_kwargs` names it.
     name = "hmc"

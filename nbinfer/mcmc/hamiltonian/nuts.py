@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
 from nbinfer.engine.chain import Chain
 from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State
-from nbinfer.engine.step import Competence, Site
+from nbinfer.engine.step import Competence, Site, support_of
 from nbinfer.mcmc.hamiltonian import common as hamiltonian
 from nbinfer.mcmc.hamiltonian import tree as trees
 from nbinfer.mcmc.hamiltonian.common import HAMILTONIAN, HamiltonianStep
@@ -35,7 +36,7 @@ NUTS_STATE = State(
 Nuts, Row = NUTS_STATE.record, NUTS_STATE.row
 
 _EARLY_DRAWS = 200  # while tuning, so many draws are held to early_max_treedepth
-_OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
+_OK, _STOPPED, _RAISED = int(Status.OK), int(Status.STOPPED), int(Status.RAISED)
 
 
 @entry("int64(intp, intp)")
@@ -44,6 +45,8 @@ def step(chain_address: int, own_address: int) -> int:
     chain, own = record_at(chain_address, Chain), record_at(own_address, Nuts)
     metric, tree = record_at(own.metric, Metric), record_at(own.tree, Tree)
     tree.step_size = hamiltonian.enter(chain_address, own, tree.points)  # slots are free before and after a transition
+    if own.vary != 0 and not tree.step_size > 0.0:
+        return _RAISED
     slot = trees.transition(chain, metric, tree, _max_depth(chain, own))
     if slot < 0:
         return _STOPPED
@@ -86,17 +89,32 @@ def _report(own: Record, tree: Record, slot: int) -> None:
 
 
 @public
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
     """Configure the No-U-Turn Sampler [1]_, with a multinomial choice from the trajectory [2]_.
 
     Parameters
     ----------
-    vars : str or sequence of str, optional
+    vars : str, variable or sequence of them, optional
         Names of the variables to sample, which must be continuous. Default: all that are.
+    Emax : float
+        A point whose energy is higher than the start's by more is a divergence, which ends the trajectory. Keep it
+        large: this biases the draws by some exp(-Emax).
     target_accept : float
         Mean acceptance probability that the step size is tuned to, in (0, 1). Default 0.8; Stan and PyMC use the same.
-    metric : {'fisher', 'fisher_diag', 'dense', 'diag', 'diag_grad', 'unit'} or QuadPotential, optional
+    gamma, k, t0 : float
+        Constants of dual averaging; k in (0.5, 1].
+    adapt_step_size : bool
+        If False, the step size is ``step_scale / dim**0.25`` throughout.
+    max_treedepth : int
+        Doublings of a trajectory at most.
+    on_error : {'summary', 'warn', 'raise'}
+        What to do about divergences: report them once at the end, as they occur, or stop at the first.
+    early_max_treedepth : int
+        Doublings at most in the first 200 draws of warm-up.
+    blocked : bool
+        If False, there is one step for each variable.
+    metric : {'fisher', 'fisher_diag', 'dense', 'diag', 'diag_grad', 'unit'} or object, optional
         Learnt from draws and gradients of warm-up, by Fisher divergence: 'fisher', the default, a diagonal, stretched
         along the directions in which the posterior is correlated, at most 128 of them, as soon as the log density
         has no trend; 'fisher_diag' the diagonal alone, which is nutpie's; 'dense' the same with all directions. Learnt
@@ -107,27 +125,26 @@ class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
         whose curvature is the mass.
     is_cov : bool
         If True, `scaling` is the inverse mass, a covariance.
-    potential : QuadPotential, optional
-        PyMC's name for a metric that is an object.
+    potential : object, optional
+        A metric that is an object: one of nbinfer.mcmc, or any with ``velocity(p)``, ``energy(p, velocity)`` and
+        ``random()``, or ``random(rng)``, and perhaps ``update(sample, grad, tune)``, which are called in plain Python;
+        each chain has a copy of it.
     integrator : {'leapfrog', 'twostage', 'threestage'}
         One, two or three gradients per step.
-    Emax : float
-        A point whose energy is higher than the start's by more is a divergence, which ends the trajectory. Keep it
-        large: this biases the draws by some exp(-Emax).
-    adapt_step_size : bool
-        If False, the step size is ``step_scale / dim**0.25`` throughout.
     step_scale : float
-        Sets the first step size, ``step_scale / dim**0.25``.
-    gamma, k, t0 : float
-        Constants of dual averaging; k in (0.5, 1].
-    step_rand : None, float or (low, high)
-        Multiply each transition's step size by a number from U(1 - x, 1 + x), or from U(low, high).
-    on_error : {'summary', 'warn', 'raise'}
-        What to do about divergences: report them once at the end, as they occur, or stop at the first.
-    max_treedepth, early_max_treedepth : int
-        Doublings of a trajectory at most; the second holds in the first 200 draws of warm-up.
+        Where the search for a step size begins, ``step_scale / dim**0.25``, which doubles or halves it until one step
+        is accepted as often as is wanted; the first step size, if nothing is adapted or there is no warm-up.
+    step_rand : None, float, (low, high) or callable
+        Multiply each transition's step size by a number from U(1 - x, 1 + x), or from U(low, high). Or replace it by
+        what ``f(step_size)``, or ``f(step_size, rng)`` with a NumPy Generator, returns, in plain Python.
     accept_statistic : {'mean', 'symmetric'}
         What dual averaging sees: the mean of min(1, a) over the trajectory, or of 2 min(1, a) / (1 + a).
+    timed : bool
+        Read clocks before and after each transition, which may take some microseconds, for three more statistics.
+    model : Model, optional
+        That the variables are of. Default: that of the run.
+    dtype : str or dtype, optional
+        float64, in which every step computes; no other.
 
     Raises
     ------
@@ -142,8 +159,10 @@ class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
 
     Notes
     -----
-    Statistics of each draw: lp, acceptance_rate, step_size, step_size_bar, n_steps, diverging, energy, energy_error,
-    tune, max_energy_error, tree_depth, reached_max_treedepth.
+    Statistics of each draw: lp, acceptance_rate, step_size (before `step_rand`), step_size_bar (of draws after
+    warm-up), n_steps, diverging, energy, energy_error, tune, max_energy_error, tree_depth, reached_max_treedepth; and,
+    if `timed`, in seconds, process_time_diff (processor time of the thread that draws the chain), perf_counter_diff,
+    perf_counter_start (as `time.perf_counter` has it).
 
     References
     ----------
@@ -162,9 +181,27 @@ class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
     (4, 500, 2)
     """
 
+    Emax: float = 1000.0
+    target_accept: float = 0.8
+    gamma: float = 0.05
+    k: float = 0.75
+    t0: float = 10.0
+    adapt_step_size: bool = True
     max_treedepth: int = 10
+    on_error: str = "summary"
     early_max_treedepth: int = 8
+    _: KW_ONLY
+    metric: Any = None
+    scaling: Any = None
+    is_cov: bool = False
+    potential: Any = None
+    integrator: str = "leapfrog"
+    step_scale: float = 0.25
+    step_rand: float | tuple[float, float] | Callable[..., float] | None = None
     accept_statistic: str = "mean"
+    timed: bool = False
+    model: Any = field(default=None, repr=False, compare=False)
+    dtype: Any = field(default=None, repr=False, compare=False)
 
     #: How `step_kwargs` names it.
     name = "nuts"
@@ -178,9 +215,9 @@ class NUTS(HamiltonianStep):  # numpydoc ignore=PR02
         choice("accept_statistic", self.accept_statistic, ("mean", "symmetric"))
 
     @staticmethod
-    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+    def competence(var: Any, has_grad: bool = True) -> Competence:
         """Tell how well NUTS samples a variable: ideally if it is continuous and there is a gradient."""
-        suits = not parameter.support.discrete and has_gradient
+        suits = not support_of(var).discrete and has_grad
         return Competence.IDEAL if suits else Competence.INCOMPATIBLE
 
     def initialise(self, own: Memory, site: Site, tune: int, position: np.ndarray) -> None:

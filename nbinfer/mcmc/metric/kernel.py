@@ -36,6 +36,7 @@ class Adaptation(enum.IntEnum):
     FISHER = 2
     DENSE = 3
     SLOPES = 4
+    CALLED = 5  # by a function of the user's
 
 
 #: What the inverse mass is known by: a diagonal, a matrix, two functions, or a diagonal and directions.
@@ -44,7 +45,7 @@ DIAGONAL, MATRIX, FUNCTIONS, DIRECTIONS = range(4)
 
 def estimator_size(n: int, adaptation: Adaptation) -> int:
     """Return the number of float64 of one estimator."""
-    if adaptation == Adaptation.NONE:
+    if adaptation in (Adaptation.NONE, Adaptation.CALLED):
         return 0
     return n + n * n if adaptation == Adaptation.DENSE else 4 * n
 
@@ -64,6 +65,7 @@ METRIC = State(
         "learnt": "f8",  # draws so far, where slopes are counted
         "velocity": "i8",  # C functions ``int64 f(int64 n, intp momentum, intp velocity, intp data)``
         "momentum": "i8",  # and ``int64 f(int64 n, intp stream, intp momentum, intp data)``; 0 is success
+        "update": "i8",  # and ``int64 f(int64 n, intp position, intp grad, intp data)``, which learns from a draw
         "given": "i8",  # their last argument
         "keeps_first": "i8",  # whether the first inverse mass stays, and is not made of a gradient
         "foreground": "i8",  # which of the two is in use
@@ -88,7 +90,7 @@ _SINGULAR = 1e-13
 _LEAST_DRAWS = 3  # before a spread means something
 _SLOPES_FROM, _SLOPE_WINDOW = 150, 100  # draws before absolute gradients are trusted, and between two of their windows
 _ADAPTS_FISHER, _ADAPTS_DENSE = int(Adaptation.FISHER), int(Adaptation.DENSE)
-_ADAPTS_SLOPES = int(Adaptation.SLOPES)
+_ADAPTS_SLOPES, _ADAPTS_CALLED = int(Adaptation.SLOPES), int(Adaptation.CALLED)
 
 
 @kernel
@@ -216,6 +218,15 @@ def initial_metric(metric: Record, grad_address: int) -> None:
         slope = abs(grad[i])
         inv_mass[i] = min(max(1.0 / slope, _SMALLEST), _LARGEST) if slope > 0.0 else 1.0
     refresh_root(metric)
+
+
+@kernel
+def learn_by_function(metric: Record, position: int, grad: int) -> bool:
+    """Have the user's function learn from a draw, if that is how the metric learns; tell whether it is."""
+    if metric.adaptation != _ADAPTS_CALLED:
+        return False
+    call_record(metric.update, metric.n, position, grad, metric.given)
+    return True
 
 
 @kernel

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from nbinfer.arguments import count
 from nbinfer.compile import address_of, entry, record_at
 from nbinfer.compile.forks import cached_property
+from nbinfer.engine.python_entry import PythonEntry
 from nbinfer.engine.state import Inner, Memory, Plan, State
 from nbinfer.engine.written import kept
 from nbinfer.mcmc.adaptation import warmup
@@ -72,12 +73,14 @@ class QuadPotential:
     adaptation: ClassVar[Adaptation] = Adaptation.NONE
     #: 0: diagonal; 1: a matrix; 2: two functions.
     dense: ClassVar[int] = 0
+    #: C functions in plain Python that it has handed out.
+    called: list[PythonEntry]
     #: Arguments that it was made of: positional ones and those by name.
     made_of: tuple[tuple[Any, ...], dict[str, Any]] = (), {}
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
         new = super().__new__(cls)
-        new.made_of = args, options
+        new.made_of, new.called = (args, options), []
         return new
 
     def __init__(self, n: int | None = None, random_seed: int | None = None) -> None:

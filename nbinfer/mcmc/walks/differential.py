@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,16 +18,16 @@ from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
 from nbinfer.engine.chain import Chain, value_at
 from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, floats, per_coordinate
-from nbinfer.engine.step import Around, Competence, Site, StepMethod
+from nbinfer.engine.step import Around, Competence, Site, StepMethod, support_of
 from nbinfer.mcmc.settings import check_interval
 from nbinfer.mcmc.walks import proposals
 from nbinfer.mcmc.walks.metropolis import SCALING, Scaling, initial_scaling, tune
 from nbinfer.mcmc.walks.proposals import (
     MULTIVARIATE,
+    USERS,
     PoissonProposal,
     Proposal,
     UniformProposal,
-    UsersProposal,
     proposal_for,
 )
 from nbinfer.random import uniform
@@ -183,7 +183,7 @@ def step_by_the_past(chain_address: int, own_address: int) -> int:
     return _OK
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class _Differential(StepMethod):
     """What both kinds share."""
 
@@ -193,10 +193,13 @@ class _Differential(StepMethod):
     scaling: float = 0.001
     tune: str | None = None
     tune_interval: int = 100
+    model: Any = field(default=None, repr=False, compare=False)
+    mode: Any = field(default=None, repr=False, compare=False)
 
     state = DIFFERENCE
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         label = type(self).__name__
         tune: Any = self.tune
         if tune is not None and (not isinstance(tune, str) or tune not in ("scaling", "lambda")):
@@ -206,7 +209,7 @@ class _Differential(StepMethod):
             if not (name == "lamb" and value is None) and not (is_number(value) and 0 < value < np.inf):
                 raise ValueError(f"{name} must be positive and finite, got {value!r}.")
         check_interval(self.tune_interval)
-        if isinstance(self._proposal, UsersProposal):
+        if self._proposal.kind == USERS:
             raise TypeError(
                 f"proposal_dist of {label} must be a name or a class of nbinfer.mcmc, such as NormalProposal."
             )
@@ -219,9 +222,9 @@ class _Differential(StepMethod):
         return proposal_for(default if self.proposal_dist is None else self.proposal_dist, self.S)
 
     @staticmethod
-    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+    def competence(var: Any, has_grad: bool = True) -> Competence:
         """Tell how well this step samples a variable: it can if that is continuous."""
-        return Competence.INCOMPATIBLE if parameter.support.discrete else Competence.COMPATIBLE
+        return Competence.INCOMPATIBLE if support_of(var).discrete else Competence.COMPATIBLE
 
     def check(self, site: Site) -> None:
         """Raise ValueError if S does not fit the coordinates."""
@@ -244,13 +247,13 @@ class _Differential(StepMethod):
 
 
 @public
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class DEMetropolis(_Differential):  # numpydoc ignore=PR02
     """Configure differential evolution among the chains of a run [1]_.
 
     Parameters
     ----------
-    vars : str or sequence of str, optional
+    vars : str, variable or sequence of them, optional
         Names of the variables to sample together, which must be continuous. Default: all that no other step samples.
     S : float, array_like, shape (n,) or (n, n), optional
         Scale of the deviate that is added to each difference. Default: 1.
@@ -264,6 +267,12 @@ class DEMetropolis(_Differential):  # numpydoc ignore=PR02
         What to change during warm-up, so that between a fifth and a half of the proposals are accepted.
     tune_interval : int
         Transitions from one change to the next.
+    model : Model, optional
+        That the variables are of. Default: that of the run.
+    mode : object
+        Ignored, with a warning: it chose how Theano compiles.
+    blocked : bool
+        If False, there is one step for each variable.
 
     Notes
     -----
@@ -289,13 +298,13 @@ class DEMetropolis(_Differential):  # numpydoc ignore=PR02
 
 
 @public
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class DEMetropolisZ(_Differential):  # numpydoc ignore=PR02
     """Configure differential evolution by the past of each chain [1]_.
 
     Parameters
     ----------
-    vars : str or sequence of str, optional
+    vars : str, variable or sequence of them, optional
         Names of the variables to sample together, which must be continuous. Default: all that no other step samples.
     S : float, array_like, shape (n,) or (n, n), optional
         Scale of the deviate that is added to each difference. Default: 1.
@@ -309,6 +318,12 @@ class DEMetropolisZ(_Differential):  # numpydoc ignore=PR02
         What to change during warm-up, so that between a fifth and a half of the proposals are accepted.
     tune_interval : int
         Transitions from one change to the next.
+    model : Model, optional
+        That the variables are of. Default: that of the run.
+    mode : object
+        Ignored, with a warning: it chose how Theano compiles.
+    blocked : bool
+        If False, there is one step for each variable.
     tune_drop_fraction : float
         Share of warm-up, from its beginning, that is forgotten when it ends.
 
@@ -324,6 +339,7 @@ class DEMetropolisZ(_Differential):  # numpydoc ignore=PR02
     """
 
     tune: str | None = "lambda"
+    _: KW_ONLY
     tune_drop_fraction: float = 0.9
 
     name = "de_metropolis_z"

@@ -7,7 +7,7 @@ Gaussian's, so that the step is right whatever Gaussian it is told; it is good i
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from nbinfer.compile import Record, entry, floats_at, kernel, load_acquire, reco
 from nbinfer.engine.chain import Chain, value_at
 from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, floats, per_coordinate
-from nbinfer.engine.step import Competence, Site, StepMethod
+from nbinfer.engine.step import Competence, Site, StepMethod, support_of
 from nbinfer.mcmc.metric.definite import symmetric_and_positive
 from nbinfer.random import fill_normal, uniform
 from nbinfer.spelling import public
@@ -117,18 +117,22 @@ def step(chain_address: int, own_address: int) -> int:
 
 
 @public
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class EllipticalSlice(StepMethod):  # numpydoc ignore=PR02
     """Configure elliptical slice sampling [1]_.
 
     Parameters
     ----------
-    vars : str or sequence of str, optional
+    vars : str, variable or sequence of them, optional
         Names of the variables to sample together, which must be continuous. Default: all that no other step samples.
     prior_cov : array_like, shape (n, n), optional
         Covariance of the Gaussian prior of the unconstrained coordinates. The model's density includes that prior.
     prior_chol : array_like, shape (n, n), optional
         Its lower Cholesky factor instead.
+    model : Model, optional
+        That the variables are of. Default: that of the run.
+    blocked : bool
+        If False, there is one step for each variable.
     prior_mean : float or array_like, shape (n,)
         Its mean.
 
@@ -143,6 +147,8 @@ class EllipticalSlice(StepMethod):  # numpydoc ignore=PR02
 
     prior_cov: ArrayLike | None = None
     prior_chol: ArrayLike | None = None
+    model: Any = field(default=None, repr=False, compare=False)
+    _: KW_ONLY
     prior_mean: ArrayLike = 0.0
 
     name = "elliptical_slice"
@@ -150,6 +156,7 @@ class EllipticalSlice(StepMethod):  # numpydoc ignore=PR02
     function = step
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if (self.prior_cov is None) == (self.prior_chol is None):
             which = "both" if self.prior_cov is not None else "neither"
             raise ValueError(f"EllipticalSlice needs prior_cov or prior_chol, got {which}.")
@@ -174,9 +181,9 @@ class EllipticalSlice(StepMethod):  # numpydoc ignore=PR02
         return matrix
 
     @staticmethod
-    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+    def competence(var: Any, has_grad: bool = True) -> Competence:
         """Tell how well this step samples a variable: it can if that is continuous."""
-        return Competence.INCOMPATIBLE if parameter.support.discrete else Competence.COMPATIBLE
+        return Competence.INCOMPATIBLE if support_of(var).discrete else Competence.COMPATIBLE
 
     def check(self, site: Site) -> None:
         """Raise ValueError if the Gaussian does not fit the number of coordinates."""

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nbinfer.arguments import flag, is_number
+from nbinfer.arguments import is_number, numbers
 from nbinfer.compile import Record, call_record, entry, floats_at, ints_at, kernel, record_at, words_at
 from nbinfer.engine.chain import Chain, conditional_at
 from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, address_of_rows, floats, integers, per_discrete
-from nbinfer.engine.step import Around, Competence, Site, StepMethod, fill_conditionals
+from nbinfer.engine.step import Around, Competence, Site, StepMethod, fill_conditionals, support_of
 from nbinfer.mcmc.settings import check_interval, check_tune
 from nbinfer.mcmc.walks import proposals
-from nbinfer.mcmc.walks.proposals import USERS, PoissonProposal, Proposal, UsersProposal, proposal_for
+from nbinfer.mcmc.walks.proposals import USERS, PoissonProposal, Proposal, PythonProposal, UsersProposal, proposal_for
+from nbinfer.model.support.checks import NO_END
 from nbinfer.random import generator_functions, start, uniform
 from nbinfer.spelling import public
 
@@ -59,6 +60,7 @@ METROPOLIS = State(
         "lowest": integers(per_discrete),
         "highest": integers(per_discrete),
         "given": integers(3),  # what a user's proposal is given
+        "weights": floats(_count),  # of a user's deviates, which no scale is put into
         "pair": integers(2),  # function, or 0, and index: the model's `conditional` where one element moves
     },
     work={
@@ -73,6 +75,7 @@ Metropolis_, Row = METROPOLIS.record, METROPOLIS.row
 _OK, _RAISED, _BAD_CONDITIONAL = int(Status.OK), int(Status.RAISED), int(Status.BAD_CONDITIONAL)
 _LEAPS, _EARLY_LEAPS = 0.1, 1.0 / 3.0  # shares of proposals that are leaps, after and during warm-up
 _WIDE = 16  # a random walk through a range of more values than these leaps at times
+_LONGEST = 2.0**20  # leap where there is no upper end
 _ACCEPTANCE = 1 << 32  # what this adds to the purpose of a stream makes another
 
 
@@ -136,9 +139,9 @@ def _propose(chain: Record, own: Record, factor: float) -> int:
     if call_record(own.propose, count, chain.words, own.deviate, own.given) != 0:
         return 1
     start(chain.words, chain.done, chain.number, purpose + _ACCEPTANCE)
-    deviate = floats_at(own.deviate, count)
+    deviate, weights = floats_at(own.deviate, count), floats_at(own.weights, count)
     for i in range(count):
-        deviate[i] *= factor
+        deviate[i] *= factor * weights[i]
     return 0
 
 
@@ -154,7 +157,8 @@ def _leap(chain: Record, own: Record) -> None:
     for i in range(own.n + own.k):
         deviate[i] = 0.0
     j = int(uniform(chain.words) * own.k)
-    length = math.floor(math.exp(uniform(chain.words) * math.log(highest[j] - lowest[j] + 1.0)))
+    reach = _LONGEST if highest[j] == NO_END else highest[j] - lowest[j] + 1.0
+    length = math.floor(math.exp(uniform(chain.words) * math.log(reach)))
     deviate[own.n + j] = length if uniform(chain.words) < 0.5 else -length
 
 
@@ -210,13 +214,13 @@ def step(chain_address: int, own_address: int) -> int:
 
 
 @public
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Metropolis(StepMethod):  # numpydoc ignore=PR02
     """Configure random-walk Metropolis [1]_.
 
     Parameters
     ----------
-    vars : str or sequence of str, optional
+    vars : str, variable or sequence of them, optional
         Names of the variables to sample, of any kind. Default: all that no other step samples.
     S : float, array_like, shape (n,) or (n, n), optional
         Scale of the proposal, for each unconstrained coordinate and then each discrete value of what moves together; a
@@ -224,13 +228,20 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
     proposal_dist : str, class of `nbinfer.mcmc`, or callable, optional
         'normal', 'uniform', 'cauchy', 'laplace', 'poisson' or 'multivariate_normal', or a compilable function
         ``f(rng, S, out)`` that fills `out`, shape (n,), with a deviate whose distribution is symmetric about 0; that it
-        is cannot be checked. Default: as the shape of `S` says, normal or multivariate normal.
-    scaling : float
-        Factor of the proposals at the start.
+        is cannot be checked. Or a class of your own, or a function, that is called with `S`, shape (n,) or (n, n), and
+        returns what gives such a deviate when it is called, as ``deviate()`` or ``deviate(rng)``, in plain Python.
+        Default: as the shape of `S` says, normal or multivariate normal.
+    scaling : float or array_like, shape (n,)
+        Factor of the proposals at the start; or one for each of the elements that `S` is of.
     tune : bool
-        Change the factor during warm-up, so that between a fifth and a half of the proposals are accepted.
+        Change the factor during warm-up, of all elements by as much, so that between a fifth and a half of the
+        proposals are accepted.
     tune_interval : int
         Transitions from one change to the next.
+    model : Model, optional
+        That the variables are of. Default: that of the run.
+    mode : object
+        Ignored, with a warning: it chose how Theano compiles.
     blocked : bool
         Move all variables together; else one after the other, each with a factor of its own.
 
@@ -238,9 +249,10 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
     -----
     Continuous variables move in their unconstrained coordinates. Deviates of discrete ones are rounded; what leaves
     their range is rejected. Unless `proposal_dist` says how to move, every tenth proposal for a range of more than
-    sixteen values, in warm-up every third, is a leap of one value, over a distance of any order of magnitude. A model's
-    `conditional` is asked instead of the density where a single element moves.
-    Statistics of each draw: accept (the ratio of the densities), accepted, scaling, lp, tune.
+    sixteen values, in warm-up every third, is a leap of one value, over a distance of any order of magnitude, up to a
+    million where the range has no end. A model's `conditional` is asked instead of the density where a single element
+    moves. Statistics of each draw: accept (the ratio of the densities), accepted, scaling (the mean of several), lp,
+    tune.
 
     References
     ----------
@@ -249,9 +261,12 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
 
     S: ArrayLike | None = None
     proposal_dist: str | type[Proposal] | Callable[..., Any] | None = None
-    scaling: float = 1.0
+    scaling: ArrayLike = 1.0
     tune: bool = True
     tune_interval: int = 100
+    model: Any = field(default=None, repr=False, compare=False)
+    mode: Any = field(default=None, repr=False, compare=False)
+    _: KW_ONLY
     blocked: bool = False
 
     name = "metropolis"
@@ -259,34 +274,41 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
     function = step
 
     def __post_init__(self) -> None:
-        checked_scaling(type(self).__name__, self.scaling, self.tune, self.tune_interval)
-        flag("blocked", self.blocked)
+        super().__post_init__()
+        checked_scaling(type(self).__name__, self.scaling, self.tune, self.tune_interval, several=True)
         proposal_for(self.proposal_dist, self.S)
 
-    @property
-    def is_blocked(self) -> bool:
-        """Whether all variables move together."""
-        return bool(self.blocked)
-
     @staticmethod
-    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+    def competence(var: Any, has_grad: bool = True) -> Competence:
         """Tell how well Metropolis samples a variable: it can, whatever the variable is."""
+        support_of(var)
         return Competence.COMPATIBLE
 
     def check(self, site: Site) -> None:
         """Raise ValueError if S does not fit the number of elements."""
-        self._proposal(site)
+        proposal = self._proposal(site)
+        if isinstance(proposal, PythonProposal):
+            proposal.for_elements(_count(self, site))(np.random.default_rng(0))
+
+    @property
+    def serial(self) -> bool:
+        """Whether proposals are made in plain Python."""
+        return isinstance(proposal_for(self.proposal_dist, self.S), PythonProposal)
 
     def _proposal(self, site: Site) -> Proposal:
         proposal, count = proposal_for(self.proposal_dist, self.S), _count(self, site)
-        s = proposal.s
+        s, what = proposal.s, f"{count} element{'s' if count != 1 else ''}, {', '.join(site.names)}"
         if isinstance(proposal, PoissonProposal) and len(site.coordinates):
             raise ValueError(
                 f"a Poisson proposal moves on a lattice, and {', '.join(site.names)} is continuous; choose another."
             )
         if s.shape not in ((), (count,), (count, count)):
-            what = f"{count} element{'s' if count != 1 else ''}, {', '.join(site.names)}"
             raise ValueError(f"S has shape {s.shape}, but what moves together has {what}; pass S of shape ({count},).")
+        if np.shape(self.scaling) not in ((), (count,)):
+            raise ValueError(
+                f"scaling has shape {np.shape(self.scaling)}, but what moves together has {what}; pass a number or "
+                f"shape ({count},)."
+            )
         return proposal
 
     def _leaps(self, site: Site) -> bool:
@@ -296,8 +318,12 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
         """Write the settings."""
         proposal = self._proposal(site)
         own.kind, own.n, own.k = proposal.kind, len(site.coordinates), len(site.discrete)
-        own.scale[:] = proposal.s.ravel() if proposal.s.ndim == 2 else proposal.s
-        initial_scaling(own.scaling, self.scaling, np.inf, self.tune_interval if self.tune else 0)
+        factors = np.asarray(self.scaling, np.float64)
+        own.weights[:] = weights = factors / factors.mean()
+        weights = 1.0 if proposal.kind == USERS else weights
+        scale = (proposal.s.T * weights).T  # of a Cholesky factor the rows
+        own.scale[:] = scale.ravel() if proposal.s.ndim == 2 else scale
+        initial_scaling(own.scaling, factors.mean(), np.inf, self.tune_interval if self.tune else 0)
         own.leaps = self._leaps(site)
         for name in ("discrete", "lowest", "highest"):
             getattr(own, name)[:] = getattr(site, name)
@@ -309,15 +335,22 @@ class Metropolis(StepMethod):  # numpydoc ignore=PR02
         elif _count(self, site) == 1:
             fill_conditionals(own.pair, around, site)
         proposal = self._proposal(site)
-        if isinstance(proposal, UsersProposal):
+        if isinstance(proposal, PythonProposal):
+            self.called.append(proposal.entry(_count(self, site)))
+            own.propose = self.called[-1].address
+        elif isinstance(proposal, UsersProposal):
             own.propose = proposal.function.address
             own.given[:, 0] = address_of_rows(own.scale)
             own.given[:, 1:] = proposal.s.ndim, generator_functions()
 
 
-def checked_scaling(label: str, scaling: Any, tune: Any, tune_interval: Any) -> None:
-    """Check the options that random walks share."""
-    if not is_number(scaling) or not 0 < scaling < np.inf:
+def checked_scaling(label: str, scaling: Any, tune: Any, tune_interval: Any, several: bool = False) -> None:
+    """Check the options that random walks share; whether the scaling may be a vector."""
+    if several and not is_number(scaling):
+        factors = numbers("scaling", scaling)
+        if factors.ndim > 1 or not factors.size or not np.all((factors > 0.0) & np.isfinite(factors)):
+            raise ValueError(f"scaling must be a positive number or a vector of them, all finite, got {scaling!r}.")
+    elif not is_number(scaling) or not 0 < scaling < np.inf:
         raise ValueError(f"scaling must be positive and finite, got {scaling!r}.")
     check_tune(label, tune)
     check_interval(tune_interval)

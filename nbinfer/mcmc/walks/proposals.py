@@ -20,10 +20,11 @@ from nbinfer.compile.forks import cached_property
 from nbinfer.compile.modules import generated_module
 from nbinfer.compile.python_functions import python_function
 from nbinfer.compile.users import compilable
+from nbinfer.engine.python_entry import PythonEntry, takes
 from nbinfer.engine.written import kept
 from nbinfer.mcmc.metric.definite import symmetric_and_positive
 from nbinfer.model.evaluate import check_arguments
-from nbinfer.random import fill_normal, poisson, uniform
+from nbinfer.random import fill_normal, generator_aside, poisson, uniform
 from nbinfer.spelling import meant, public
 
 NORMAL, UNIFORM, CAUCHY, LAPLACE, POISSON, MULTIVARIATE, USERS = range(7)
@@ -247,6 +248,54 @@ class UsersProposal(Proposal):
         return generated_module(_USERS.format(scale=scale), fingerprint(names), names, signatures).entry("propose")
 
 
+class PythonProposal(Proposal):
+    """Deviates of an object that a user's class or function makes of the scale, in plain Python.
+
+    Parameters
+    ----------
+    s : ndarray
+        Handed to `make`: a vector of one scale for each element, or a matrix.
+    make : callable
+        ``make(S)`` returns what gives a deviate, called as ``deviate()`` or ``deviate(rng)``.
+    """
+
+    kind = USERS
+
+    def __init__(self, s: ArrayLike, make: Callable[..., Any]) -> None:
+        self.make = make
+        self.s = np.array(s, np.float64)
+
+    def for_elements(self, count: int) -> Callable[[np.random.Generator], NDArray[np.float64]]:
+        """Return what makes a deviate of so many elements.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `make` returns nothing that can be called; or when called, if a deviate has another shape.
+        """
+        deviate = self.make(self.s.copy() if self.s.ndim == 2 else np.broadcast_to(self.s, count).copy())
+        if not callable(deviate):
+            raise TypeError(f"proposal_dist(S) must return what gives a deviate when called, got {deviate!r}.")
+        takes_generator = not takes(deviate, 0)
+
+        def draw(rng: np.random.Generator) -> NDArray[np.float64]:
+            value = np.asarray(deviate(*([rng] if takes_generator else [])), np.float64)
+            if value.shape != (count,) and value.size != 1 != count:
+                raise ValueError(f"a deviate of proposal_dist(S) must have shape ({count},), got {value.shape}.")
+            return value.reshape(count)
+
+        return draw
+
+    def entry(self, count: int) -> PythonEntry:
+        """Return the C function ``int64 propose(int64 n, intp stream, intp out, intp given)``."""
+        draw = self.for_elements(count)
+
+        def propose(n: int, stream: int, out: int, given: int) -> None:
+            floats_at.py_func(out, n)[:] = draw(generator_aside(stream))
+
+        return PythonEntry(propose, 4)
+
+
 def proposal_for(proposal_dist: Any, s: ArrayLike | None) -> Proposal:
     """Return the proposal that `proposal_dist` and `S` of a step mean.
 
@@ -267,13 +316,15 @@ def proposal_for(proposal_dist: Any, s: ArrayLike | None) -> Proposal:
                 f"{meant(proposal_dist, PROPOSALS)}"
             )
         return PROPOSALS[proposal_dist.lower()](scale)
-    if isinstance(proposal_dist, type) and issubclass(proposal_dist, Proposal):
-        return proposal_dist(scale)
+    if isinstance(proposal_dist, type) and proposal_dist in PROPOSALS.values():
+        return proposal_dist(scale)  # type: ignore[no-any-return]
     if isinstance(proposal_dist, Proposal) or not callable(proposal_dist):
         hint = "; pass its class, and its scale as S" if isinstance(proposal_dist, Proposal) else ""
         raise TypeError(
-            "proposal_dist must be a name, a class of nbinfer.mcmc.walks.proposals or a function f(rng, S, out), "
+            "proposal_dist must be a name, a class of nbinfer.mcmc, a class of your own, or a function f(rng, S, out), "
             f"got {type(proposal_dist).__name__}{hint}."
         )
+    if (isinstance(proposal_dist, type) or not takes(proposal_dist, 3)) and takes(proposal_dist, 1):
+        return PythonProposal(scale, proposal_dist)
     check_arguments(proposal_dist, "proposal_dist", ("rng", "S", "out"))
     return UsersProposal(scale, proposal_dist)

@@ -7,7 +7,7 @@ sides (figure 3), then shrunk towards the present point (figure 5).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,15 @@ from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, load_acqu
 from nbinfer.engine.chain import Chain, conditional_at
 from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, floats, integers, per_coordinate
-from nbinfer.engine.step import Around, Competence, Site, StepMethod, fill_conditionals, pair_per_coordinate
+from nbinfer.engine.step import (
+    Around,
+    Competence,
+    Site,
+    StepMethod,
+    fill_conditionals,
+    pair_per_coordinate,
+    support_of,
+)
 from nbinfer.mcmc.settings import check_tune
 from nbinfer.random import uniform
 from nbinfer.spelling import public
@@ -126,18 +134,22 @@ def step(chain_address: int, own_address: int) -> int:
 
 
 @public
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Slice(StepMethod):  # numpydoc ignore=PR02
     """Configure slice sampling [1]_.
 
     Parameters
     ----------
-    vars : str or sequence of str, optional
+    vars : str, variable or sequence of them, optional
         Names of the variables to sample, which must be continuous. Default: all that no other step samples.
     w : float or array_like, shape (n,)
         First width of the interval, for each unconstrained coordinate.
     tune : bool
         During warm-up, make each width the mean of the intervals that points were found in.
+    model : Model, optional
+        That the variables are of. Default: that of the run.
+    blocked : bool
+        If False, there is one step for each variable.
     iter_limit : int, optional
         Turns of each of the loops that find interval and point; more end the run with an error. Default: no limit.
 
@@ -153,6 +165,8 @@ class Slice(StepMethod):  # numpydoc ignore=PR02
 
     w: ArrayLike = 1.0
     tune: bool = True
+    model: Any = field(default=None, repr=False, compare=False)
+    _: KW_ONLY
     iter_limit: float | None = None
 
     name = "slice"
@@ -160,6 +174,7 @@ class Slice(StepMethod):  # numpydoc ignore=PR02
     function = step
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         widths = numbers("w", self.w)
         if widths.ndim > 1 or not np.all((widths > 0.0) & np.isfinite(widths)):
             raise ValueError(f"w must be a positive number or a vector of them, got {self.w!r}.")
@@ -168,11 +183,12 @@ class Slice(StepMethod):  # numpydoc ignore=PR02
             raise ValueError(f"iter_limit must be at least 1, or None, got {self.iter_limit!r}.")
 
     @staticmethod
-    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+    def competence(var: Any, has_grad: bool = True) -> Competence:
         """Tell how well slice sampling samples a variable: preferably if it is a continuous number."""
-        if parameter.support.discrete:
+        support = support_of(var)
+        if support.discrete:
             return Competence.INCOMPATIBLE
-        return Competence.PREFERRED if parameter.shape == () else Competence.COMPATIBLE
+        return Competence.PREFERRED if support.shape == () else Competence.COMPATIBLE
 
     def check(self, site: Site) -> None:
         """Raise ValueError if w does not fit the number of coordinates."""

@@ -6,7 +6,7 @@ Goodman & Weare (2010), equations 7 to 9.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from nbinfer.compile import entry, floats_at, ints_at, record_at
 from nbinfer.engine.chain import Chain, value_at
 from nbinfer.engine.job import Status
 from nbinfer.engine.state import Memory, State, floats, per_coordinate
-from nbinfer.engine.step import Around, Competence, Site, StepMethod
+from nbinfer.engine.step import Around, Competence, Site, StepMethod, support_of
 from nbinfer.random import uniform
 from nbinfer.spelling import public
 
@@ -65,16 +65,20 @@ def step(chain_address: int, own_address: int) -> int:
 
 
 @public
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class StretchMove(StepMethod):  # numpydoc ignore=PR02
     """Configure the affine-invariant ensemble sampler, emcee's stretch move [1]_.
 
     Parameters
     ----------
-    vars : str or sequence of str, optional
+    vars : str, variable or sequence of them, optional
         Names of the variables to sample together, which must be continuous. Default: all that no other step samples.
     a : float
         Largest factor of a stretch; above 1.
+    model : Model, optional
+        That the variables are of. Default: that of the run.
+    blocked : bool
+        If False, there is one step for each variable.
 
     Notes
     -----
@@ -90,6 +94,7 @@ class StretchMove(StepMethod):  # numpydoc ignore=PR02
     """
 
     a: float = 2.0
+    model: Any = field(default=None, repr=False, compare=False)
 
     name = "stretch_move"
     state = STRETCH
@@ -97,13 +102,14 @@ class StretchMove(StepMethod):  # numpydoc ignore=PR02
     population = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not is_number(self.a) or not 1.0 < self.a < np.inf:
             raise ValueError(f"a must be above 1, got {self.a!r}.")
 
     @staticmethod
-    def competence(parameter: Any, has_gradient: bool = True) -> Competence:
+    def competence(var: Any, has_grad: bool = True) -> Competence:
         """Tell how well this step samples a variable: it can if that is continuous."""
-        return Competence.INCOMPATIBLE if parameter.support.discrete else Competence.COMPATIBLE
+        return Competence.INCOMPATIBLE if support_of(var).discrete else Competence.COMPATIBLE
 
     def check(self, site: Site) -> None:
         """Raise ValueError if there are too few walkers."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nbinfer.compile import kernel
 from nbinfer.model.generative.families import FamilyCall
+from nbinfer.model.support.checks import NO_END
 from nbinfer.model.support.support import Support
 
 #: Draws of a row before it is given up.
@@ -144,6 +145,8 @@ def ends(support: Support) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     constants = support.constants
     if support.discrete or support.transform == "interval":
         low, high = constants[:count].copy(), constants[count : 2 * count].copy()
+        if support.discrete:
+            high[high == NO_END] = np.inf
     elif support.transform in ("positive", "positive_ordered"):
         low[:] = 0.0
     elif support.transform == "lower":

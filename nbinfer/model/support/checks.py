@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from nbinfer.model.transforms.elementwise import Floats
 
+#: The highest value of integers that have no upper end: beyond it float64 does not hold every integer.
+NO_END = 1 << 53
+
 #: How far sums, lengths and symmetry may be off; coordinates forget the difference.
 TOLERANCE = 1e-8
 
@@ -92,9 +95,9 @@ def _covariance(x: Floats, constants: Floats) -> str | None:
 
 def _discrete(x: Floats, constants: Floats) -> str | None:
     lowest, highest = constants.reshape((2, *x.shape))
-    return _first(x, x != np.round(x), "be whole") or _first(
-        x, (x < lowest) | (x > highest), f"lie in {lowest.min():.0f} ... {highest.max():.0f}"
-    )
+    least, most = lowest.min(), highest.max()
+    wanted = f"be {least:.0f} or more" if most == NO_END else f"lie in {least:.0f} ... {most:.0f}"
+    return _first(x, x != np.round(x), "be whole") or _first(x, (x < lowest) | (x > highest), wanted)
 
 
 CHECKS: dict[str, Callable[[Floats, Floats], str | None]] = {

@@ -52,7 +52,7 @@ class Support:  # numpydoc ignore=PR02
         Whether values are integers.
     constants : ndarray, float64, one-dimensional, read-only
         What the transform needs beside the coordinates: bounds for each element, or (k, count); NaN in place of bounds
-        that are functions. For discrete supports the lowest values, then the highest.
+        that are functions. For discrete supports the lowest values, then the highest, 2**53 where there is no end.
     transform : str
         What the kernels' names begin with.
     typed : str

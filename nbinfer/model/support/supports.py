@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from nbinfer.arguments import MOST
 from nbinfer.errors import ModelError
 from nbinfer.model.support.bounds import common_shape, fill, read, write_bounded, write_call
+from nbinfer.model.support.checks import NO_END
 from nbinfer.model.support.support import Support
 from nbinfer.spelling import public
 
@@ -357,13 +358,15 @@ def categorical(k: int, shape: Shape = ()) -> Support:
 
 
 @public
-def integer(lo: int, hi: int, shape: Shape = ()) -> Support:
-    """Integers from ``lo`` to ``hi``, both included.
+def integer(lo: int, hi: int | float | None = None, shape: Shape = ()) -> Support:
+    """Integers from ``lo`` to ``hi``, both included, or without an upper end: ``integer(0)`` are counts.
 
     Parameters
     ----------
-    lo, hi : int
-        Lowest and highest value, ``lo < hi``.
+    lo : int
+        Lowest value.
+    hi : int, optional
+        Highest value, ``lo < hi``. Default: there is none, but that float64 holds integers up to 2**53.
     shape : int or tuple of int
         Shape of the value; () is an integer.
 
@@ -372,17 +375,14 @@ def integer(lo: int, hi: int, shape: Shape = ()) -> Support:
     support : Support
     """
     full = _shape(shape, "integer")
-    given: Any = hi
-    if given is None or (isinstance(given, float) and given == np.inf):
-        raise ModelError(f"integer needs an upper bound, got hi = {hi}; choose one that is out of reach, such as 1000")
-    lo, hi = _integer(lo, "integer", "lo", -_LARGEST), _integer(hi, "integer", "hi", -_LARGEST)
-    if not lo < hi <= _LARGEST:
-        raise ModelError(f"integer needs lo < hi <= 2**53, got lo = {lo} and hi = {hi}")
-    return _discrete("integer", lo, hi, full, write_call("integer", full, lo, hi))
-
-
-#: Beyond it float64 does not hold every integer.
-_LARGEST = 1 << 53
+    if isinstance(hi, tuple | list):
+        raise ModelError(f"integer: hi must be an integer, got {hi!r}; a shape goes by name, shape={hi!r}")
+    highest = NO_END if hi is None or (isinstance(hi, float) and hi == np.inf) else hi
+    lo, highest = _integer(lo, "integer", "lo", -NO_END), _integer(highest, "integer", "hi", -NO_END)
+    if not lo < highest <= NO_END:
+        raise ModelError(f"integer needs lo < hi <= 2**53, got lo = {lo} and hi = {highest}")
+    named = (lo,) if highest == NO_END else (lo, highest)
+    return _discrete("integer", lo, highest, full, write_call("integer", full, *named))
 
 
 def _bounded(name: str, given: dict[str, Any], shape: Shape | None) -> Support:

@@ -11,9 +11,9 @@ import numpy as np
 
 from nbinfer.compile import floats_at, record_at
 from nbinfer.compile.forks import cached_property
+from nbinfer.engine.python_entry import PythonEntry
 from nbinfer.engine.state import Memory
 from nbinfer.variational.families.family import ENTROPY, GROUP, Extent, Family, Floats, Group_
-from nbinfer.variational.python_entry import PythonEntry
 
 _ENTROPY = {number: name for name, number in ENTROPY.items()}
 

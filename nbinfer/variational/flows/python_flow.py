@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from nbinfer.compile import floats_at, record_at
+from nbinfer.engine.python_entry import PythonEntry
 from nbinfer.variational.flows.flow import AbstractFlow
 from nbinfer.variational.flows.layer import Floats, Layer_
-from nbinfer.variational.python_entry import PythonEntry
 
 
 class PythonFlow(AbstractFlow):  # numpydoc ignore=PR01

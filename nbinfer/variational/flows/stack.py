@@ -10,10 +10,11 @@ import numpy as np
 
 from nbinfer.compile import address_of, call_step, entry, floats_at, ints_at, kernel, record_at
 from nbinfer.compile.forks import cached_property
+from nbinfer.engine.python_entry import raised_by
 from nbinfer.engine.state import BLOCK, WORK, Inner, Memory, Plan, State, floats, integers
+from nbinfer.errors import FitError
 from nbinfer.variational.families.family import Extent
 from nbinfer.variational.flows.layer import Floats, Layer, Layer_, rows_of
-from nbinfer.variational.python_entry import raised_by
 
 #: A layer in the table of layers: `push`, `pull` and address of its record.
 LAYER_FIELDS = 3
@@ -161,5 +162,5 @@ class Stack:
         points = np.ascontiguousarray(points, np.float64)
         images, logdets = np.zeros(points.shape), np.zeros((len(self.kinds), len(points)))
         if _push_rows(own.address, len(points), address_of(points), address_of(images), address_of(logdets)):
-            raise raised_by([kind.push for kind in self.kinds])
+            raise raised_by([kind.push for kind in self.kinds]) or FitError("a layer has failed.")
         return images, logdets

@@ -9,11 +9,11 @@ from typing import Any
 from nbinfer.arguments import function as require_function
 from nbinfer.compile import floats_at, record_at
 from nbinfer.compile.forks import cached_property
+from nbinfer.engine.python_entry import PythonEntry
 from nbinfer.spelling import public
 from nbinfer.variational.optimizers.descent import Descent
 from nbinfer.variational.optimizers.rule import Rate, Rule
 from nbinfer.variational.optimizers.rules import SGD
-from nbinfer.variational.python_entry import PythonEntry
 
 
 @dataclass(frozen=True)

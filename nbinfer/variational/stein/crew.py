@@ -13,12 +13,12 @@ from nbinfer.compile import Entry, address_of, aligned
 from nbinfer.engine.failures import replayed
 from nbinfer.engine.job import Status
 from nbinfer.engine.jobs import Phase
+from nbinfer.engine.python_entry import PythonEntry
 from nbinfer.engine.state import BLOCK, ROW, WORK, Memory, Plan
 from nbinfer.errors import FitError
 from nbinfer.variational.densities import PLAIN, Densities
 from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.job import FitStatus
-from nbinfer.variational.python_entry import PythonEntry
 from nbinfer.variational.stein.forces import push, push_given
 from nbinfer.variational.stein.kernels import RadialKernel
 from nbinfer.variational.stein.median import choose_bandwidth, measure

@@ -1,17 +1,27 @@
 """Gibbs sweeps over categories: exact transition matrices, invariance, errors."""
 
+import math
+
 import numpy as np
 import pytest
 
 import nbinfer as nb
-from nbinfer.compile import JIT
+from nbinfer.compile import JIT, entry, floats_at, ints_at
 from nbinfer.mcmc.discrete import categorical, sweep
 from nbinfer.mcmc.discrete.categorical import CategoricalGibbsMetropolis
 from tests.laws.law import assert_caught, assert_invariant, mutant, one_now
-from tests.laws.targets import CATEGORIES, EXACT
+from tests.laws.targets import CATEGORIES, DENSITY, EXACT, ExactTarget
 from tests.mcmc.discrete.test_binary import BITS, PI, RANDOM, assert_matrix, sweep_of
 
 P = CATEGORIES
+
+
+@entry(DENSITY)
+def shifted_density(n, position, grad, context):
+    """The density of `category_density`, at values from 7 on."""
+    words = ints_at(context, 2)
+    value = ints_at(words[0], 1)[0] - 7
+    return math.log(floats_at(words[1], 5)[1 + value]) if 0 <= value < 4 else -np.inf
 
 
 def uniform_matrix():
@@ -46,6 +56,14 @@ def test_two_categories_are_flips():
 @pytest.mark.parametrize("target", ["mixture", "ising"])
 def test_one_transition_leaves_the_target_invariant(proposal, target):
     assert_invariant(CategoricalGibbsMetropolis(proposal=proposal), EXACT[target](), moves=0.1)
+
+
+@pytest.mark.parametrize("proposal", ["uniform", "proportional"])
+def test_a_short_range_that_begins_anywhere(proposal):
+    """The exact transition matrix of categories, on the same density from 7 on."""
+    target = ExactTarget(shifted_density, None, 0, [len(P), *P], [7], [6 + len(P)])
+    exact = {"uniform": uniform_matrix(), "proportional": proportional_matrix()}[proposal]
+    assert_matrix(CategoricalGibbsMetropolis(proposal=proposal), target, exact, 7 + np.arange(len(P))[:, None], P)
 
 
 MUTANTS = {
@@ -87,7 +105,7 @@ def test_bad_options():
         CategoricalGibbsMetropolis(order=[1, 1])
 
 
-def test_integers_are_no_categories():
-    model = nb.Model({"k": nb.integer(0, 5)}, logp=lambda p, d: -0.1 * p.k)
-    with pytest.raises(ValueError, match=r"CategoricalGibbsMetropolis cannot sample 'k', which is integer\(0, 5\)"):
+def test_integers_of_many_values_are_no_categories():
+    model = nb.Model({"k": nb.integer(0, 50)}, logp=lambda p, d: -0.1 * p.k)
+    with pytest.raises(ValueError, match=r"CategoricalGibbsMetropolis cannot sample 'k', which is integer\(0, 50\)"):
         nb.sample(model, 10, 10, step=CategoricalGibbsMetropolis("k"), progressbar=False)

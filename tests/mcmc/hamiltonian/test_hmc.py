@@ -56,6 +56,73 @@ def test_every_option_leaves_the_target_invariant(options):
     assert_invariant(fixed("ar1", **options), EXACT["ar1"](), moves=0.3)
 
 
+@pytest.mark.parametrize("method", [nb.NUTS, nb.HamiltonianMC])
+def test_the_first_step_size_is_that_of_the_docstring(method):
+    """step_scale / dim**0.25, where nothing is adapted or there is no warm-up; else the search begins there."""
+    both = {"x": nb.real(16), "y": nb.real()}
+    model = nb.Model(both, logp=lambda p, d: -0.5 * np.sum(p.x**2) - 0.5 * p.y**2)
+    runs = {"adapt_step_size": False, "tune": 3}, {"adapt_step_size": True, "tune": 0}, {"tune": 3}
+    for options in runs:
+        tune = options.pop("tune")
+        step = [method("x", step_scale=0.4, **options), nb.Metropolis("y")]
+        trace = nb.sample(model, 3, tune, step=step, discard_tuned_samples=False, random_seed=1, progressbar=False)
+        if options:
+            np.testing.assert_allclose(trace.sample_stats["step_size"], 0.2)
+        else:
+            doublings = np.log2(trace.warmup_sample_stats["step_size"][:, 0] / 0.2)
+            np.testing.assert_allclose(doublings, np.round(doublings), atol=1e-9)
+
+
+def half_or_more(step_size, rng):
+    return step_size * rng.uniform(0.5, 1.5)
+
+
+def by_numpy(step_size):
+    return step_size * np.random.uniform(0.5, 1.5)  # noqa: NPY002 - what users of PyMC write
+
+
+@pytest.mark.parametrize("step_rand", [by_numpy, half_or_more])
+def test_a_function_of_the_step_size_leaves_the_target_invariant(step_rand):
+    np.random.seed(1)  # noqa: NPY002
+    step = fixed("student", step_rand=step_rand, path_length=1.0)
+    assert_invariant(step, EXACT["student"](), count=10_000 if JIT else 100)
+
+
+@pytest.mark.parametrize("method", [nb.NUTS, nb.HamiltonianMC])
+def test_a_function_replaces_the_step_size(method):
+    """The function that returns what it is given is no function at all; one that halves it is U(1/2, 1/2)."""
+    for function, factors in ((lambda size: size, None), (lambda size: 0.5 * size, (0.5, 0.5))):
+        given, known = (
+            nb.sample(eight_schools(), 20, 30, step=method(step_rand=rand), chains=2, random_seed=1, progressbar=False)
+            for rand in (function, factors)
+        )
+        np.testing.assert_array_equal(given["mu"], known["mu"])
+        np.testing.assert_array_equal(given.sample_stats["n_steps"], known.sample_stats["n_steps"])
+
+
+def test_a_function_of_a_generator_makes_reproducible_runs():
+    def run(**options):
+        step = nb.HamiltonianMC(step_rand=half_or_more, max_steps=8)
+        return nb.sample(eight_schools(), 10, 10, step=step, chains=2, progressbar=False, **options)["mu"]
+
+    np.testing.assert_array_equal(run(random_seed=1), run(random_seed=1, cores=1))
+    assert not np.array_equal(run(random_seed=1), run(random_seed=2))
+
+
+@pytest.mark.parametrize("method", [nb.NUTS, nb.HamiltonianMC])
+@pytest.mark.parametrize(
+    ("function", "error", "message"),
+    [
+        (lambda size: -size, ValueError, "step_rand must return a step size, positive and finite, got -"),
+        (lambda size: None, ValueError, "step_rand must return a step size, positive and finite, got None"),
+        (lambda size: 1 / 0, ZeroDivisionError, "division by zero"),
+    ],
+)
+def test_what_a_function_of_the_step_size_must_return(method, function, error, message):
+    with pytest.raises(error, match=message):
+        nb.sample(eight_schools(), 10, 10, step=method(step_rand=function), random_seed=1, progressbar=False)
+
+
 _DECIDES = "math.exp(min(0.0, -error))\n    accepted"
 MUTANTS = {
     "0.98 of the change of the energy": (_DECIDES, _DECIDES.replace("-error", "-0.98 * error")),
@@ -218,6 +285,8 @@ def test_a_step_for_one_variable_beside_nuts_for_another():
         ({"path_length": np.inf}, ValueError, "path_length must be positive and finite, got inf"),
         ({"max_steps": 0}, ValueError, "max_steps must be an int from 1"),
         ({"max_steps": 2.0}, ValueError, "max_steps must be an int from 1"),
+        ({"step_rand": lambda: 1.0}, TypeError, r"step_rand must take the step size, f\(step_size\), or"),
+        ({"step_rand": "unif"}, TypeError, "step_rand must be None, a number, .* or a function, got 'unif'"),
         ({"step_rand": (1.2, 0.8)}, ValueError, "step_rand must be None, a number in"),
         ({"integrator": "euler"}, ValueError, "unknown integrator 'euler'; choose 'leapfrog'"),
         ({"metric": "full"}, ValueError, "unknown metric 'full'; choose 'fisher'"),

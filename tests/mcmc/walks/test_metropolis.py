@@ -1,24 +1,33 @@
 """Random-walk Metropolis: invariance under every proposal, tuning, errors."""
 
+import math
+
 import numpy as np
 import pytest
 
 import nbinfer as nb
 from nbinfer import random
 from nbinfer.compile import JIT, address_of, entry, floats_at
+from nbinfer.diagnostics import ess_mean
 from nbinfer.mcmc.walks import metropolis, proposals
 from nbinfer.mcmc.walks.metropolis import Metropolis, Scaling
 from nbinfer.mcmc.walks.proposals import PROPOSALS
+from nbinfer.model.support.checks import NO_END
 from nbinfer.random import key_of, new_stream
 from tests.laws.kit import whole
-from tests.laws.law import assert_caught, assert_invariant, mutant, one_now
-from tests.laws.targets import CONTINUOUS, EXACT, POISSON_RATE, ExactTarget, poisson_density
+from tests.laws.law import assert_caught, assert_invariant, move_once, mutant, one_now
+from tests.laws.targets import CONTINUOUS, DENSITY, EXACT, POISSON_RATE, ExactTarget, poisson_density
 
 COVARIANCE = np.array([[1.0, 0.5, 0.0], [0.5, 2.0, -0.3], [0.0, -0.3, 0.5]])
 
 
 def fixed(**options):
     return Metropolis(tune=False, **options)
+
+
+@entry(DENSITY)
+def flat_density(n, position, grad, context):
+    return 0.0
 
 
 def skewless(rng, S, out):
@@ -41,8 +50,137 @@ def test_every_proposal_leaves_every_target_invariant(proposal, name):
     assert_invariant(fixed(S=scale, proposal_dist=proposal), target)
 
 
+FACTORS = np.array([0.3, 1.0, 2.0])
+SCALED = {"normal": {}, "multivariate_normal": {"S": COVARIANCE}, "users": {"proposal_dist": skewless, "S": np.ones(3)}}
+
+
+@pytest.mark.parametrize("options", SCALED.values(), ids=SCALED)
+def test_a_scaling_for_each_element(options):
+    """Proposals go as far as each factor says, and the target stays what it is."""
+    target = EXACT["student"]()
+    assert target.dim == 3
+    assert_invariant(fixed(scaling=FACTORS, **options), target)
+    everywhere = ExactTarget(flat_density, lambda rng, count: rng.normal(size=(count, 3)), 3)
+    moved = move_once(fixed(scaling=FACTORS * 2.0, **options), everywhere, np.zeros((20_000 if JIT else 500, 3)))
+    spread = np.sqrt(np.diag(COVARIANCE)) if "S" in options and np.ndim(options["S"]) == 2 else 1.0
+    quartiles = 1.0 / (0.7649 if "proposal_dist" in options else 0.6745)
+    far = quartiles * np.median(np.abs(moved.new_positions), axis=0)
+    np.testing.assert_allclose(far, 2.0 * FACTORS * spread, rtol=0.05 if JIT else 0.2)
+
+
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+def test_a_scaling_for_each_element_is_tuned_as_one():
+    model = nb.Model({"x": nb.real(2)}, logp=lambda p, d: -0.5 * p.x[0] ** 2 - 0.5 * (p.x[1] / 100.0) ** 2)
+    step = Metropolis(scaling=[1.0, 100.0], tune_interval=20)
+    trace = nb.sample(model, 10, 100, step=step, random_seed=1, chains=1, progressbar=False)
+    scaling = trace.warmup_sample_stats["scaling"][0]
+    assert scaling[0] == 50.5
+    assert len(np.unique(scaling)) > 1
+
+
+@pytest.mark.parametrize(
+    ("scaling", "message"),
+    [
+        ([1.0, -1.0], "scaling must be a positive number or a vector of them, all finite, got"),
+        ([1.0, np.nan], "scaling must be a positive number"),
+        ([[1.0]], "scaling must be a positive number"),
+        ([], "scaling must be a positive number"),
+        (-1.0, "scaling must be positive and finite, got -1.0"),
+        (
+            [1.0, 2.0, 3.0],
+            r"scaling has shape \(3,\), but what .* has 2 elements, x; pass a number or shape \(2,",
+        ),
+    ],
+)
+def test_bad_scalings(scaling, message):
+    model = nb.Model({"x": nb.real(2)}, logp=lambda p, d: -0.5 * np.sum(p.x**2))
+    with pytest.raises(ValueError, match=message):
+        nb.sample(model, 10, 10, step=Metropolis(scaling=scaling), progressbar=False)
+    with pytest.raises(TypeError, match="scaling must be numbers, got 'wide'"):
+        Metropolis(scaling="wide")
+
+
 def test_a_covariance_leaves_the_target_invariant():
     assert_invariant(fixed(S=COVARIANCE), EXACT["student"]())
+
+
+class Own:
+    """A proposal in plain Python, as users of PyMC write them; its numbers are NumPy's."""
+
+    def __init__(self, s):
+        self.s = s
+
+    def __call__(self):
+        return np.random.normal(scale=self.s)  # noqa: NPY002 - what those users write
+
+
+def own(s):
+    """The same as a function, with the chain's numbers."""
+    return lambda rng: s * rng.standard_t(3.0, s.shape)
+
+
+def skew(s):
+    return lambda rng: s * (rng.exponential(size=s.shape) - 1.0)
+
+
+FEW = 10_000 if JIT else 200
+
+
+@pytest.mark.parametrize("proposal", [Own, own])
+@pytest.mark.parametrize("name", ["student", "poisson"])
+def test_proposals_in_plain_python_leave_targets_invariant(proposal, name):
+    np.random.seed(1)  # noqa: NPY002
+    assert_invariant(fixed(proposal_dist=proposal, S=1.5), EXACT[name](), count=FEW)
+
+
+@pytest.mark.skipif(not JIT, reason="the law needs more draws than plain Python makes")
+def test_the_law_catches_a_proposal_that_is_skewed():
+    assert_caught(fixed(proposal_dist=skew, S=1.5), EXACT["student"](), count=FEW)
+
+
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+def test_a_proposal_in_plain_python_is_reproducible_by_the_generator():
+    def run(seed, **options):
+        step = Metropolis(["x", "k"], proposal_dist=own, scaling=[0.5, 1.0, 2.0], blocked=True)
+        return nb.sample(coin(), 40, 20, step=step, chains=2, random_seed=seed, progressbar=False, **options)["x"]
+
+    np.testing.assert_array_equal(run(1), run(1, cores=1))
+    assert not np.array_equal(run(1), run(2))
+    assert not np.array_equal(run(1)[0], run(1)[1])
+
+
+BAD_OWN = {
+    "no callable": (
+        lambda S: 1.0,
+        TypeError,
+        r"proposal_dist\(S\) must return what gives a deviate when called, got 1.0",
+    ),
+    "another shape": (lambda S: lambda: np.zeros(5), ValueError, r"must have shape \(2,\), got \(5,\)"),
+}
+
+
+@pytest.mark.parametrize("make", BAD_OWN)
+def test_proposals_in_plain_python_are_tried_before_the_run(make):
+    proposal, error, message = BAD_OWN[make]
+    with pytest.raises(error, match=message):
+        nb.sample(coin(), 10, 10, step=Metropolis("x", proposal_dist=proposal), progressbar=False)
+
+
+def test_what_a_proposal_in_plain_python_raises_ends_the_run():
+    def breaks(s):
+        left = [30]
+
+        def deviate():
+            left[0] -= 1
+            if left[0] < 0:
+                raise LookupError("out of numbers")
+            return 0.1 * s
+
+        return deviate
+
+    with pytest.raises(LookupError, match="out of numbers") as caught:
+        nb.sample(coin(), 50, 50, step=Metropolis("x", proposal_dist=breaks), chains=1, progressbar=False)
+    assert len(caught.value.trace) == 0
 
 
 @pytest.mark.parametrize("proposal", [*PROPOSALS, skewless])
@@ -57,18 +195,34 @@ def test_continuous_and_discrete_together():
     assert_invariant(fixed(), EXACT["mixture"]())
 
 
-def wide():
+def wide(highest=25):
     """Two Poisson numbers whose range is much wider than what is likely."""
 
     def draw(rng, count):
         return np.zeros((count, 0)), np.minimum(rng.poisson(POISSON_RATE, (count, 2)), 25)
 
-    return ExactTarget(poisson_density, draw, 0, [2.0, POISSON_RATE, 25.0], [0, 0], [25, 25])
+    return ExactTarget(poisson_density, draw, 0, [2.0, POISSON_RATE, 25.0], [0, 0], [highest] * 2)
 
 
-def test_leaps_leave_the_target_invariant():
-    assert fixed()._leaps(whole(fixed(), wide()).site)
-    assert_invariant(fixed(), wide())
+@pytest.mark.parametrize("highest", [25, NO_END])
+def test_leaps_leave_the_target_invariant(highest):
+    assert fixed()._leaps(whole(fixed(), wide(highest)).site)
+    assert_invariant(fixed(), wide(highest))
+
+
+def counts(p, d):
+    return p.k * math.log(50.0) - math.lgamma(p.k + 1.0)
+
+
+@pytest.mark.nojit
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
+def test_counts_without_an_upper_end():
+    """The chains start all over the first hundred counts and mean the posterior."""
+    model = nb.Model({"k": nb.integer(0)}, logp=counts)
+    k = nb.sample(model, 10_000, 500, random_seed=1, progressbar=False)["k"]
+    assert k.min() >= 0
+    assert abs(k.mean() - 50.0) < 4.0 * np.sqrt(50.0 / ess_mean(k))
+    assert abs(k.var() - 50.0) < 5.0
 
 
 MUTANTS = {
@@ -184,7 +338,7 @@ def test_proposals_are_symmetric_in_plain_numpy(name):
 
 
 def coin():
-    return nb.Model({"x": nb.real(2), "k": nb.integer(0, 4)}, logp=lambda p, d: -0.5 * np.sum(p.x**2) - 0.1 * p.k**2)
+    return nb.Model({"x": nb.real(2), "k": nb.integer(0, 40)}, logp=lambda p, d: -0.5 * np.sum(p.x**2) - 0.1 * p.k**2)
 
 
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
@@ -211,7 +365,7 @@ def test_it_tunes_during_warm_up_only():
         ({"S": np.ones((2, 2, 2))}, ValueError, "a number, a vector or a matrix"),
         ({"proposal_dist": "norml"}, ValueError, "unknown proposal 'norml'; choose 'normal'"),
         (
-            {"proposal_dist": lambda s: 1},
+            {"proposal_dist": lambda rng, S: 1},
             ValueError,
             r"proposal_dist must take 3 arguments, proposal_dist\(rng, S, out\)",
         ),

@@ -72,6 +72,7 @@ LAWS = {
     "student_t": (nb.real(), lambda p, d: student_t.logpdf(p.x, 5.0, 0.0, 1.0), stats.t(5.0)),
     "uniform": (nb.interval(-1, 3), lambda p, d: uniform.logpdf(p.x, -1.0, 3.0), stats.uniform(-1.0, 4.0)),
     "poisson": (nb.integer(0, 200), lambda p, d: poisson.logpmf(p.x, 3.0), stats.poisson(3.0)),
+    "counts": (nb.integer(0), lambda p, d: poisson.logpmf(p.x, 3.0), stats.poisson(3.0)),
     "bernoulli": (nb.binary(), lambda p, d: bernoulli.logpmf(p.x, 0.3), stats.bernoulli(0.3)),
     "truncated": (
         nb.lower(1.0),

@@ -97,6 +97,8 @@ def test_only_real_is_the_identity():
         "binary()",
         "categorical(3, shape=2)",
         "integer(-2, 5)",
+        "integer(0)",
+        "integer(0, shape=3)",
     ],
 )
 def test_repr_is_what_was_typed(typed):
@@ -158,8 +160,11 @@ def test_a_bound_is_copied():
         (lambda: s.unit_vector(1), "k must be at least 2"),
         (lambda: s.categorical(1), "k must be at least 2"),
         (lambda: s.integer(3, 3), "lo < hi"),
-        (lambda: s.integer(0, None), "needs an upper bound, got hi = None; choose one that is out of reach"),
-        (lambda: s.integer(0, np.inf), "needs an upper bound, got hi = inf"),
+        (
+            lambda: s.integer(0, (3,)),
+            r"hi must be an integer, got \(3,\); a shape goes by name, shape=\(3,\)",
+        ),
+        (lambda: s.integer(0.5), "lo must be an integer, got 0.5"),
         (lambda: s.integer(0, 2**60), "lo < hi <= 2"),
     ],
 )

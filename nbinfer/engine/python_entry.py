@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,7 +11,6 @@ from nbinfer.compile import JIT
 from nbinfer.compile.forks import cached_property
 from nbinfer.compile.memory import register
 from nbinfer.engine.job import Status
-from nbinfer.errors import FitError
 
 
 class PythonEntry:
@@ -55,11 +55,21 @@ class PythonEntry:
         return int(Status.OK)
 
 
-def raised_by(entries: Iterable[Any]) -> BaseException:
-    """Return what one of some C functions in plain Python has raised, and forget it."""
-    for entry in entries:
-        error = getattr(entry, "error", None)
-        if error is not None:
-            entry.error = None
-            return error  # type: ignore[no-any-return]
-    return FitError("a family or an optimiser has failed.")
+def raised_by(entries: Iterable[Any]) -> BaseException | None:
+    """Return what one of some C functions in plain Python has raised, and forget what all have; None if none has."""
+    broken = [entry for entry in entries if getattr(entry, "error", None) is not None]
+    errors: list[BaseException] = [entry.error for entry in broken]
+    for entry in broken:
+        entry.error = None
+    return errors[0] if errors else None
+
+
+def takes(function: Callable[..., Any], count: int) -> bool:
+    """Tell whether a function can be called with so many arguments; one that cannot be looked into is believed to."""
+    try:
+        inspect.signature(function).bind(*[None] * count)
+    except TypeError:
+        return False
+    except ValueError:
+        return True
+    return True
