@@ -12,6 +12,7 @@ from typing import Any
 from nbinfer.autodiff.expressions import Expressions
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import EXPENSIVE, Held, Lazy, is_array, owner
+from nbinfer.autodiff.sequences import List, Table
 from nbinfer.autodiff.source import Uses
 
 
@@ -29,6 +30,11 @@ class Binding(Expressions):
     def _bind(self, name: str, uses: Uses, value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(self._bind(f"{name}_{k}", Uses(), item) for k, item in enumerate(value))
+        if isinstance(value, List):
+            value.items[:] = self._bind(name, uses, tuple(value.items))
+        if isinstance(value, Table):
+            bound = self._bind(name, uses, tuple(value.items.values()))
+            value.items.update(zip(value.items, bound, strict=True))
         if isinstance(value, Value) and value.constant is None and not value.access:
             value.hint = name if value.hint in ("v", "a", "s", "pack", "product") else value.hint
         if not is_array(value):

@@ -20,6 +20,7 @@ from nbinfer.autodiff.lazy import Lazy
 from nbinfer.autodiff.opaque import call_compiled
 from nbinfer.autodiff.registry import HANDLERS
 from nbinfer.autodiff.rules import RULES
+from nbinfer.autodiff.sequences import List, Table, as_tuple, call_method
 from nbinfer.autodiff.spellings import FUNCTIONS
 from nbinfer.compile.origin import home
 from nbinfer.compile.python_functions import is_dispatcher, python_function
@@ -51,10 +52,12 @@ _METHODS: dict[str, Any] = {
 
 def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> Any:
     """Apply a function to values of the program."""
+    if isinstance(function, Method) and isinstance(function.owner, List | Table):
+        return call_method(b, function.owner, function.name, args)
     if isinstance(function, Method):
         if function.name not in _METHODS:
             raise b.error(f"the method .{function.name} is not supported")
-        return HANDLERS[_METHODS[function.name]](b, function.array, *args, **named)
+        return HANDLERS[_METHODS[function.name]](b, function.owner, *map(as_tuple, args), **named)
     plain = _own(python_function(function))
     rule = find_custom(plain)
     if rule is not None:
@@ -73,7 +76,7 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
             inspect.signature(handler).bind(b, *args, **named)
         except TypeError as reason:
             raise b.error(f"{_name(function)}: {reason}, among the arguments that are supported") from None
-        return handler(b, *args, **named)
+        return handler(b, *map(as_tuple, args), **{name: as_tuple(x) for name, x in named.items()})
     if scalar_rule is not None:
         count = _arity(scalar_rule)
         raise b.error(f"{_name(function)} takes {count} argument{'s' * (count > 1)} here, by position")
@@ -134,6 +137,8 @@ def _user_function(b: Frontend, function: Any, args: list[Any], named: dict[str,
 def _active(x: Any) -> bool:
     if isinstance(x, Record):
         return any(map(_active, x.fields.values()))
+    if isinstance(x, List | Table):
+        return True  # compiled functions take no lists
     if isinstance(x, tuple):
         return any(map(_active, x))
     return isinstance(x, (Value, Lazy)) and x.active

@@ -13,6 +13,7 @@ import numpy as np
 from nbinfer.autodiff.arrays import ArrayBuilder
 from nbinfer.autodiff.ir import Storage, Value
 from nbinfer.autodiff.lazy import Lazy, Operand, is_array, is_number
+from nbinfer.autodiff.sequences import List, Table, as_tuple, joined, key_of, read_item, repeated
 from nbinfer.autodiff.spellings import BINARY, COMPARE
 from nbinfer.autodiff.syntax import EXPRESSIONS
 from nbinfer.autodiff.writer import PREFIXES
@@ -37,11 +38,11 @@ class Record:
 
 
 class Method:
-    """A method of an array, about to be called."""
+    """A method of an array, a list or a dictionary, about to be called."""
 
-    def __init__(self, name: str, array: Operand) -> None:
+    def __init__(self, name: str, owner: Any) -> None:
         self.name = name
-        self.array = array
+        self.owner = owner
 
 
 class Lost:
@@ -65,6 +66,10 @@ class Expressions(ArrayBuilder):
     def call_function(self, function: Any, args: list[Any], named: dict[str, Any], node: ast.Call) -> Any:
         """Apply a function to values."""
         raise NotImplementedError
+
+    def known(self, thing: Any) -> Any:
+        """Return what stands for a key: a text, or a number that is known."""
+        return thing if isinstance(thing, str) else self.constant(thing)
 
     # Python objects as values -------------------------------------------------------------------------------------
 
@@ -121,6 +126,7 @@ class Expressions(ArrayBuilder):
         """Require a number or an array."""
         if isinstance(x, (Value, Lazy)):
             return x
+        x = as_tuple(x)
         if isinstance(x, tuple) and x and all(is_number(item) for item in x):
             return self.pack(x)
         if isinstance(x, Lost):
@@ -172,8 +178,11 @@ class Expressions(ArrayBuilder):
 
     def binary(self, operator: type[ast.operator], left: Any, right: Any) -> Any:
         """Apply an operator."""
-        if operator is ast.Add and isinstance(left, tuple) and isinstance(right, tuple):
-            return left + right
+        made = None
+        if operator in (ast.Add, ast.Mult):
+            made = (joined if operator is ast.Add else repeated)(self, left, right)
+        if made is not None:
+            return made
         left, right = self.operand(left), self.operand(right)
         if operator is ast.MatMult:
             return self.dot(left, right)
@@ -269,10 +278,29 @@ class Expressions(ArrayBuilder):
         return rebuild(shape)
 
     def _tuple(self, node: ast.Tuple, env: Environment) -> Any:
-        return tuple(self.evaluate(item, env) for item in node.elts)
+        return tuple(self.items(node.elts, env))
 
     def _list(self, node: ast.List, env: Environment) -> Any:
-        raise self.error("lists are not supported; make an array with np.empty and fill it, or write a tuple")
+        return List(self.items(node.elts, env), self.block)
+
+    def items(self, nodes: Sequence[ast.expr], env: Environment) -> list[Any]:
+        """Evaluate arguments, or what stands in a tuple or a list; ``*`` spreads what follows it."""
+        found: list[Any] = []
+        for node in nodes:
+            if isinstance(node, ast.Starred):
+                some = as_tuple(self.evaluate(node.value, env))
+                if not isinstance(some, tuple):
+                    raise self.error("* takes a tuple or a list here")
+                found += some
+            else:
+                found.append(self.evaluate(node, env))
+        return found
+
+    def _dict(self, node: ast.Dict, env: Environment) -> Any:
+        if any(key is None for key in node.keys):
+            raise self.error("** in a dictionary is not supported; name the keys")
+        keys = [key_of(self, self.evaluate(key, env)) for key in node.keys if key is not None]
+        return Table(dict(zip(keys, self.items(node.values, env), strict=True)), self.block)
 
     def _attribute(self, node: ast.Attribute, env: Environment) -> Any:
         owner = self.evaluate(node.value, env)
@@ -294,6 +322,8 @@ class Expressions(ArrayBuilder):
             if not hasattr(np.ndarray, node.attr):
                 raise self.error(f"an array has no attribute {node.attr!r}")
             return Method(node.attr, owner)
+        if isinstance(owner, List | Table):
+            return Method(node.attr, owner)
         if isinstance(owner, tuple):
             raise self.error(f"a tuple has no attribute {node.attr!r} here")
         try:
@@ -304,15 +334,7 @@ class Expressions(ArrayBuilder):
 
     def _call(self, node: ast.Call, env: Environment) -> Any:
         function = self.evaluate(node.func, env)
-        args: list[Any] = []
-        for arg in node.args:
-            if isinstance(arg, ast.Starred):
-                items = self.evaluate(arg.value, env)
-                if not isinstance(items, tuple):
-                    raise self.error("* in a call takes a tuple here")
-                args += items
-            else:
-                args.append(self.evaluate(arg, env))
+        args = self.items(node.args, env)
         if any(k.arg is None for k in node.keywords):
             raise self.error("** in a call is not supported; name the arguments")
         named = {k.arg: self.evaluate(k.value, env) for k in node.keywords if k.arg is not None}
@@ -324,23 +346,13 @@ class Expressions(ArrayBuilder):
         self.node = node
         if isinstance(owner, Record):
             owner = tuple(owner.fields.values())
-        if isinstance(owner, tuple):
-            return self._item(owner, node, env)
+        if isinstance(owner, tuple | List | Table):
+            return read_item(self, owner, self.index(node.slice, env))
         if not is_array(owner):
             raise self.error(f"{_describe(owner)} cannot be indexed; use arrays and tuples")
         from nbinfer.autodiff.indexing import subscript
 
         return subscript(self, owner, self.index(node.slice, env))
-
-    def _item(self, items: tuple[Any, ...], node: ast.Subscript, env: Environment) -> Any:
-        parts = self.index(node.slice, env)
-        if len(parts) == 1 and isinstance(parts[0], slice):
-            bounds = [None if x is None else getattr(x, "constant", None) for x in _bounds(parts[0])]
-            return items[slice(*bounds)]
-        number = getattr(parts[0], "constant", None)
-        if not isinstance(number, int) or not -len(items) <= number < len(items):
-            raise self.error("an index into a tuple must be a number known in advance; use an array")
-        return items[number]
 
     def index(self, node: ast.expr, env: Environment) -> list[Any]:
         """Evaluate what stands between brackets: values, slices of values, None and Ellipsis."""
@@ -355,17 +367,13 @@ class Expressions(ArrayBuilder):
         return parts
 
 
-def _bounds(s: slice) -> tuple[Any, Any, Any]:
-    return s.start, s.stop, s.step
-
-
 def _describe(thing: Any) -> str:
     if thing is None:
         return "None"
     if isinstance(thing, Record):
         return f"the named tuple {thing.name}"
-    if isinstance(thing, tuple):
-        return "a tuple"
+    if isinstance(thing, tuple | List | Table):
+        return {tuple: "a tuple", List: "a list"}.get(type(thing), "a dictionary")
     if isinstance(thing, Method):
         return f"the method .{thing.name}"
     if isinstance(thing, types.ModuleType):

@@ -7,16 +7,13 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
-from nbinfer.autodiff.arrays import SIGNS
-from nbinfer.autodiff.binding import Binding, is_live, is_result
+from nbinfer.autodiff.assignments import Assignments
 from nbinfer.autodiff.calls import call
 from nbinfer.autodiff.errors import ADError, Place
-from nbinfer.autodiff.expressions import Environment, Lost, Record
-from nbinfer.autodiff.indexing import complete, view, within
+from nbinfer.autodiff.expressions import Environment, Lost
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy, is_array, is_number
 from nbinfer.autodiff.source import Source, Uses, read_source
-from nbinfer.autodiff.spellings import BINARY
 from nbinfer.autodiff.syntax import STATEMENTS, assigned, in_this_loop, leaves, may_write
 from nbinfer.compile import Elementwise
 
@@ -40,7 +37,7 @@ class Frame:
         self.elementwise = elementwise  # expressions with names meet again element by element
 
 
-class Frontend(Binding):
+class Frontend(Assignments):
     """A builder that reads functions."""
 
     def __init__(self, facts: dict[Hashable, Any]) -> None:
@@ -209,106 +206,6 @@ class Frontend(Binding):
         env.update({name: a[name] for name in a if name in b and a[name] is b[name]})
         for name, value in zip(merged, self.join(condition, then, other, pairs), strict=True):
             env[name] = self.bind(name, value)
-
-    def _do_pass(self, node: ast.Pass, env: Environment) -> None:
-        pass
-
-    def _do_assert(self, node: ast.Assert, env: Environment) -> None:
-        """Assertions are about values, which the value alone checks."""
-
-    def _do_expr(self, node: ast.Expr, env: Environment) -> None:
-        if isinstance(node.value, ast.Call):
-            self.evaluate(node.value, env)
-        elif not isinstance(node.value, ast.Constant):
-            raise self.error("an expression without effect; assign its value, or remove it")
-
-    def _do_assign(self, node: ast.Assign, env: Environment) -> None:
-        value = self.evaluate(node.value, env)
-        self.node = node
-        for target in node.targets:
-            self._assign(target, value, env)
-            value = env[target.id] if isinstance(target, ast.Name) else value
-
-    def _do_annassign(self, node: ast.AnnAssign, env: Environment) -> None:
-        if node.value is not None:
-            self._assign(node.target, self.evaluate(node.value, env), env)
-
-    def _assign(self, target: ast.expr, value: Any, env: Environment) -> None:
-        if isinstance(target, ast.Name):
-            env[target.id] = self.bind(target.id, value)
-        elif isinstance(target, ast.Tuple | ast.List):
-            if isinstance(value, Record):
-                value = tuple(value.fields.values())
-            if is_array(value):
-                raise self.error("an array cannot be unpacked; take its elements by index")
-            if not isinstance(value, tuple) or len(value) != len(target.elts):
-                raise self.error(f"cannot unpack this into {len(target.elts)} names")
-            values = [self.settled(item) for item in value]
-            for part, item in zip(target.elts, values, strict=True):
-                self._assign(part, item, env)
-        elif isinstance(target, ast.Subscript):
-            self._write(target, value, env)
-        else:
-            raise self.error("assign to names and to elements of arrays only")
-
-    def _place(self, target: ast.Subscript, env: Environment) -> tuple[Value, list[Any]]:
-        """Return the array that is written to, and where: a number or a slice for each axis."""
-        array = self.evaluate(target.value, env)
-        parts = self.index(target.slice, env)
-        self.node = target
-        if not is_array(array):
-            raise self.error("only arrays can be written to by index")
-        if is_result(array):
-            self.change(array)
-        if isinstance(array, Lazy) or is_result(array):
-            raise self.error("cannot write to the result of an expression; make an array with np.empty and fill it")
-        parts = complete(self, array, parts)
-        if any(is_array(p) or p is None or (isinstance(p, Value) and p.kind != "i") for p in parts):
-            raise self.error("write to elements and slices only; for an array of positions write a loop")
-        return array, within(self, array, parts)
-
-    def _write(self, target: ast.Subscript, value: Any, env: Environment) -> None:
-        array, parts = self._place(target, env)
-        value = self.operand(value)
-        if all(is_number(p) for p in parts):
-            self.store(array, parts, self.number(value, "what is written to an element"))
-        else:
-            self.assign(view(self, array, parts), value)
-
-    def _do_augassign(self, node: ast.AugAssign, env: Environment) -> None:
-        """Add to a name, an element or a slice; or change it by another operator."""
-        if type(node.op) not in BINARY:
-            raise self.error("this operator is not supported")
-        if isinstance(node.target, ast.Subscript):
-            self._change_part(node, node.target, env)
-            return
-        if not isinstance(node.target, ast.Name):
-            raise self.error("assign to names and to elements of arrays only")
-        current = self.evaluate(ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target), env)
-        value = self.evaluate(node.value, env)
-        self.node = node
-        if isinstance(current, Value) and is_live(current):
-            self.assign(current, self.operand(value), BINARY[type(node.op)])
-            return
-        if is_array(current):
-            self.replace(node.target.id, current)
-        env[node.target.id] = self.bind(node.target.id, self.binary(type(node.op), current, value))
-
-    def _change_part(self, node: ast.AugAssign, target: ast.Subscript, env: Environment) -> None:
-        array, parts = self._place(target, env)
-        assert array.storage is not None
-        if not all(is_number(p) for p in parts):
-            part = view(self, array, parts)
-            self.assign(part, self.operand(self.evaluate(node.value, env)), BINARY[type(node.op)])
-            return
-        before, stores = self.load(array, parts), len(array.storage.stores)
-        number = self.number(self.operand(self.evaluate(node.value, env)), "what is written to an element")
-        self.node = target
-        sign = SIGNS.get(BINARY[type(node.op)], 0)
-        if sign and len(array.storage.stores) == stores:
-            self.store(array, parts, number, sign)
-        else:  # other than a sum, this is of the number before what the right side has done to the array
-            self.store(array, parts, self.binary(type(node.op), before, number))
 
     # Loops --------------------------------------------------------------------------------------------------------
 

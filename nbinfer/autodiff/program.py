@@ -19,6 +19,7 @@ from nbinfer.autodiff.ir import Storage, Value
 from nbinfer.autodiff.lazy import is_array, is_number
 from nbinfer.autodiff.linalg import HELPERS as LINALG_HELPERS
 from nbinfer.autodiff.rules import HELPERS
+from nbinfer.autodiff.sequences import List, Table
 from nbinfer.autodiff.source import read_source
 from nbinfer.autodiff.writer import PREFIXES, Names
 from nbinfer.compile.users import compilable
@@ -135,6 +136,8 @@ def _what(result: Any) -> str:
         return "nothing: no return on some path"
     if isinstance(result, Method):
         return f"the method .{result.name}, which is not called"
+    if isinstance(result, List | Table):
+        return "a list" if isinstance(result, List) else "a dictionary"
     return "a tuple" if isinstance(result, (tuple, Record)) else type(result).__name__
 
 

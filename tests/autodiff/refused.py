@@ -61,17 +61,6 @@ def loop_step_unknown(x):
     return s
 
 
-def makes_dict(x):
-    d = {}  # here
-    d["a"] = x[0]
-    return d["a"]
-
-
-def makes_list(x):
-    terms = [x[0], x[1]]  # here
-    return terms[0]
-
-
 def comprehension(x):
     return sum([v * v for v in x])  # here
 
@@ -360,8 +349,6 @@ CASES = {
     loop_enumerate: "for i in range",
     loop_else: "for ... else",
     loop_step_unknown: "known in advance",
-    makes_dict: "separate variables",
-    makes_list: "np.empty",
     comprehension: "np.empty",
     generator: "a loop that adds",
     tries: "return -math.inf",

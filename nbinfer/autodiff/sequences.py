@@ -1,0 +1,148 @@
+"""Lists and dictionaries: what they hold is known while a program is built, so that generated code has none of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nbinfer.autodiff.ir import Block, Value
+
+if TYPE_CHECKING:
+    from nbinfer.autodiff.expressions import Expressions
+
+#: What changes a list or a dictionary.
+CHANGES = "append", "extend", "insert", "pop", "reverse", "update"
+
+
+class List:
+    """A list, which several names may mean.
+
+    Attributes
+    ----------
+    items : list
+        What it holds at the line that is being read.
+    block : Block
+        Where it was made: what changes it must run exactly when that does.
+    """
+
+    def __init__(self, items: list[Any], block: Block) -> None:
+        self.items = items
+        self.block = block
+
+
+class Table:
+    """A dictionary; its keys are known.
+
+    Attributes
+    ----------
+    items : dict
+        What it holds at the line that is being read.
+    block : Block
+        Where it was made: what changes it must run exactly when that does.
+    """
+
+    def __init__(self, items: dict[Any, Any], block: Block) -> None:
+        self.items = items
+        self.block = block
+
+
+def as_tuple(x: Any) -> Any:
+    """Return tuples for lists, with lists inside of them: NumPy makes no difference."""
+    if isinstance(x, List):
+        return tuple(map(as_tuple, x.items))
+    return tuple(map(as_tuple, x)) if isinstance(x, tuple) else x
+
+
+def changeable(b: Expressions, x: List | Table) -> None:
+    """Require what changes a list or a dictionary to run exactly when the line that made it does."""
+    if b.block is not x.block:
+        thing = "list" if isinstance(x, List) else "dictionary"
+        raise b.error(
+            f"a {thing} made outside of this branch or loop is changed in it; what it holds must be known in advance: "
+            "fill an array, or write a comprehension"
+        )
+
+
+def call_method(b: Expressions, x: List | Table, name: str, args: list[Any]) -> Any:
+    """Call a method of a list or a dictionary."""
+    thing = "list" if isinstance(x, List) else "dictionary"
+    if name in CHANGES:
+        changeable(b, x)
+    if isinstance(x, Table):
+        views = {"keys": lambda: tuple(map(b.known, x.items)), "values": lambda: tuple(x.items.values())}
+        views["items"] = lambda: tuple((b.known(key), value) for key, value in x.items.items())
+        if name in views and not args:
+            return views[name]()
+        if name == "get" and 1 <= len(args) <= 2:
+            return x.items.get(key_of(b, args[0]), args[1] if len(args) == 2 else None)
+        if name == "update" and len(args) == 1 and isinstance(args[0], Table):
+            return x.items.update(args[0].items)
+    elif name == "append" and len(args) == 1:
+        return x.items.append(args[0])
+    elif name == "extend" and len(args) == 1 and isinstance(args[0], List | tuple):
+        return x.items.extend(args[0].items if isinstance(args[0], List) else args[0])
+    elif name == "insert" and len(args) == 2:
+        return x.items.insert(known_index(b, args[0], None), args[1])
+    elif name == "pop" and len(args) <= 1 and x.items:
+        return x.items.pop(known_index(b, args[0], len(x.items)) if args else -1)
+    elif name == "reverse" and not args:
+        return x.items.reverse()
+    elif name == "copy" and not args:
+        return List(list(x.items), b.block)
+    raise b.error(f"the method .{name} of a {thing} is not supported here")
+
+
+def key_of(b: Expressions, key: Any) -> Any:
+    """Return the key of a dictionary, which must be known."""
+    key = key.constant if isinstance(key, Value) else key
+    if not isinstance(key, str | int | float | bool):
+        raise b.error("a key of a dictionary must be a text or a number known in advance")
+    return key
+
+
+def known_index(b: Expressions, index: Any, size: int | None) -> int:
+    """Require an index that is known in advance and lies within a size."""
+    number = getattr(index, "constant", None)
+    if not isinstance(number, int) or not (size is None or -size <= number < size):
+        raise b.error("an index into a tuple or a list must be a number known in advance; use an array")
+    return number
+
+
+def read_item(b: Expressions, x: Any, parts: list[Any]) -> Any:
+    """Read a tuple, a list or a dictionary by what stands between brackets."""
+    if isinstance(x, Table):
+        key = key_of(b, parts[0] if len(parts) == 1 else None)
+        if key not in x.items:
+            raise b.error(f"the dictionary has no key {key!r}; its keys: {', '.join(map(repr, x.items)) or 'none'}")
+        return x.items[key]
+    items = x.items if isinstance(x, List) else x
+    if len(parts) == 1 and isinstance(parts[0], slice):
+        bounds = (parts[0].start, parts[0].stop, parts[0].step)
+        part = items[slice(*(None if end is None else known_index(b, end, None) for end in bounds))]
+        return List(part, b.block) if isinstance(x, List) else part
+    return items[known_index(b, parts[0] if len(parts) == 1 else None, len(items))]
+
+
+def write_item(b: Expressions, x: List | Table, parts: list[Any], value: Any) -> None:
+    """Write an item of a list or a dictionary."""
+    changeable(b, x)
+    part = parts[0] if len(parts) == 1 else None
+    if isinstance(x, Table):
+        x.items[key_of(b, part)] = value
+    else:
+        x.items[known_index(b, part, len(x.items))] = value
+
+
+def joined(b: Expressions, left: Any, right: Any) -> Any:
+    """Return the sum of two lists or tuples."""
+    if isinstance(left, List) and isinstance(right, List):
+        return List([*left.items, *right.items], b.block)
+    return left + right if isinstance(left, tuple) and isinstance(right, tuple) else None
+
+
+def repeated(b: Expressions, left: Any, right: Any) -> Any:
+    """Return a list or a tuple times a number, which must be known."""
+    items, count = (left, right) if isinstance(left, List | tuple) else (right, left)
+    if not isinstance(items, List | tuple):
+        return None
+    number = known_index(b, count, None)
+    return List(items.items * number, b.block) if isinstance(items, List) else items * number
