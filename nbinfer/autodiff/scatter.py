@@ -126,7 +126,7 @@ class Scattering(Forward):
             self.line(f"if {self.trips(op)[1]} > 0:")
         for root, first, passed in neighbours:
             for k, name in enumerate(passed):
-                self.line(f"    {root.bar}[{shifted(op.stop, first + k)}] += {name}")
+                self.line(f"    {root.bar}[{shifted(self.stop(op), first + k)}] += {name}")
 
 
 def _shift(op: Load, loop: For | None) -> int | None:
@@ -136,6 +136,8 @@ def _shift(op: Load, loop: For | None) -> int | None:
     """
     array, start = op.array, 0
     if loop is None or op.block is not loop.body or op.hoisted or not _is_fixed(array) or array.ndim != 1:
+        return None
+    if array.block.depth >= loop.body.depth:  # what a turn makes, it must be done with
         return None
     while isinstance(array.op, View):
         match, (array, *parts) = _FROM.fullmatch(array.op.pattern), array.op.args
