@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import sys
@@ -12,13 +13,15 @@ import numpy as np
 
 from nbinfer import vectormath
 from nbinfer.autodiff import array_functions as _arrays  # noqa: F401  (these fill the table)
+from nbinfer.autodiff import folds as _folds  # noqa: F401
 from nbinfer.autodiff import reductions as _reductions  # noqa: F401
+from nbinfer.autodiff.closures import Closure
 from nbinfer.autodiff.custom import CustomRule, find_custom
 from nbinfer.autodiff.expressions import Method, Record
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy
 from nbinfer.autodiff.opaque import call_compiled
-from nbinfer.autodiff.registry import HANDLERS
+from nbinfer.autodiff.registry import HANDLERS, MAKERS
 from nbinfer.autodiff.rules import RULES
 from nbinfer.autodiff.sequences import List, Table, as_tuple, call_method
 from nbinfer.autodiff.spellings import FUNCTIONS
@@ -58,6 +61,10 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
         if function.name not in _METHODS:
             raise b.error(f"the method .{function.name} is not supported")
         return HANDLERS[_METHODS[function.name]](b, function.owner, *map(as_tuple, args), **named)
+    if isinstance(function, Closure):
+        return b.call_closure(function, args, named)
+    if function in MAKERS:
+        return _made(b, function, args, named)
     plain = _own(python_function(function))
     rule = find_custom(plain)
     if rule is not None:
@@ -83,6 +90,21 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
     if isinstance(plain, types.FunctionType) and not _foreign(plain):
         return _user_function(b, function, args, named)
     raise b.error(f"{_name(function)!r} has no derivative rule; {_instead(function)}")
+
+
+def _made(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> Any:
+    """Call a function that makes functions, while the program is built: once for each way to call it."""
+    given = [x.constant if isinstance(x, Value) else x for x in [*args, *named.values()]]
+    if any(x is None or isinstance(x, (Value, Lazy, tuple, Closure)) for x in given):
+        raise b.error(
+            f"{_name(function)} takes families and numbers known in advance; call it at the top of the module"
+        )
+    return _call_once(function, tuple(given[: len(args)]), tuple(zip(named, given[len(args) :], strict=True)))
+
+
+@functools.cache
+def _call_once(function: Any, args: tuple[Any, ...], named: tuple[tuple[str, Any], ...]) -> Any:
+    return function(*args, **dict(named))
 
 
 def _instead(function: Any) -> str:
@@ -137,8 +159,8 @@ def _user_function(b: Frontend, function: Any, args: list[Any], named: dict[str,
 def _active(x: Any) -> bool:
     if isinstance(x, Record):
         return any(map(_active, x.fields.values()))
-    if isinstance(x, List | Table):
-        return True  # compiled functions take no lists
+    if isinstance(x, List | Table | Closure):
+        return True  # compiled functions take none of these
     if isinstance(x, tuple):
         return any(map(_active, x))
     return isinstance(x, (Value, Lazy)) and x.active

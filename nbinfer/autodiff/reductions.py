@@ -23,16 +23,6 @@ def _sum(b: Frontend, x: Any, axis: Any = None) -> Any:
     return b.sum(b.operand(x), axis)
 
 
-@handles(sum)
-def _builtin_sum(b: Frontend, x: Any) -> Any:
-    if isinstance(x, tuple):
-        total = b.constant(0)
-        for item in x:
-            total = b.apply("add", total, b.operand(item))
-        return total
-    return b.sum(b.operand(x), b.constant(0))
-
-
 @handles(np.mean)
 def _mean(b: Frontend, x: Any, axis: Any = None) -> Any:
     x = b.operand(x)
@@ -63,25 +53,6 @@ def _max(b: Frontend, x: Any, axis: Any = None) -> Any:
 @handles(np.min, np.amin)
 def _min(b: Frontend, x: Any, axis: Any = None) -> Any:
     return b.extreme(b.operand(x), "min", axis)
-
-
-def _builtin_extreme(rule: str) -> Handler:
-    def extreme(b: Frontend, *xs: Any) -> Any:
-        if len(xs) == 1 and is_array(xs[0]):
-            return b.extreme(xs[0], rule, nan_wins=False)
-        items = xs[0] if len(xs) == 1 else xs
-        if not isinstance(items, tuple) or not items:
-            raise b.error("max and min take an array or numbers")
-        result = b.number(items[0], "an argument of max or min")
-        for item in items[1:]:
-            result = b.scalar(rule, result, b.number(item, "an argument of max or min"))
-        return result
-
-    return extreme
-
-
-HANDLERS[max] = _builtin_extreme("max")
-HANDLERS[min] = _builtin_extreme("min")
 
 
 @handles(np.all)
@@ -181,5 +152,4 @@ def _diff(b: Frontend, x: Any) -> Lazy:
     )
 
 
-HANDLERS[math.fsum] = lambda b, x: b.sum(b.operand(x), b.constant(0))
 HANDLERS[math.prod] = lambda b, x: b.prod(b.operand(x), b.constant(0))

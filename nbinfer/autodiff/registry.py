@@ -8,6 +8,9 @@ from typing import Any
 Handler = Callable[..., Any]
 HANDLERS: dict[Any, Handler] = {}
 
+#: Functions that make functions of others: they are called while a program is built.
+MAKERS: list[Any] = []
+
 
 def handles(*functions: Any) -> Callable[[Handler], Handler]:
     """Mark what stands for a function; it takes the frontend first."""
