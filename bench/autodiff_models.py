@@ -31,12 +31,13 @@ HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
 class Case(NamedTuple):
-    """A density with its gradient, where to evaluate it, and its data."""
+    """A density with its gradient, where to evaluate it, its data, and for everyday forms the density as a loop."""
 
     logp: Callable[..., float]
     logp_grad: Any
     position: np.ndarray
     data: tuple[np.ndarray, ...]
+    loop: Callable[..., float] | None = None
 
 
 def normal(x, mu, sigma):

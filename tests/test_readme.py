@@ -22,6 +22,7 @@ EXAMPLES = [
     *blocks("docs/embedding.md", "python"),
     *blocks("docs/missing.md", "python"),
     "".join(blocks("docs/index.md", "python")),
+    "".join(blocks("docs/derivatives.md", "python")),
     "".join(blocks("docs/workflow.md", "python")),
     "".join(blocks("docs/variational.md", "python")),
     "".join(blocks("docs/files.md", "python")),

@@ -231,5 +231,7 @@ def _runs_along(index: Value, size: Value) -> bool:
     loop = index.block.loop
     if loop is None or index is not loop.index or loop.start.constant != 0 or loop.step.constant != 1:
         return False
+    if loop.leaves is not None:
+        return False
     stop = loop.stop
     return stop is size or (stop.constant is not None and stop.constant == size.constant)

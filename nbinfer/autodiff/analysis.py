@@ -199,7 +199,7 @@ class Analysis(Chains):
             copies |= more
         tapes = {j for j, phi in enumerate(op.phis) if phi in taken}
         own = {op.index, *op.phis, *(value for value in self.kept if value not in known)}
-        needs: Wanted = (taken - own) | {op.start, op.stop}
+        needs: Wanted = (taken - own) | {op.start, op.ended or op.stop}
         for out, init in zip(op.outs, op.inits, strict=True):
             if self.deferred(out) and not self.deferred(init):
                 needs.add(init)
@@ -284,10 +284,13 @@ class Analysis(Chains):
             carried = carried | tapes
             stores = stores | copies
         kept = self._kept_in(op.body, wanted, skip)
-        if not carried and not stores and not kept:
+        asserts = self.asserts(op.body) and not (reverse and self.has_reverse(op))
+        if not carried and not stores and not kept and not asserts:
             return None
+        if op.ended is not None:
+            carried.add(op.outs.index(op.ended))
         while True:
-            wants = {op.nexts[j] for j in carried} | stores | kept
+            wants = {op.nexts[j] for j in carried} | stores | kept | ({op.leaves} if op.leaves is not None else set())
             body, taken = self.plan(op.body, wants, False, skip)
             more = {j for j, phi in enumerate(op.phis) if phi in taken}
             memory = {s for s in taken if isinstance(s, Storage) and s in self.written(op.body) and s not in skip}

@@ -6,30 +6,44 @@ import ast
 from typing import Any
 
 from nbinfer.autodiff.arrays import SIGNS
-from nbinfer.autodiff.binding import Binding
+from nbinfer.autodiff.closures import Frame
+from nbinfer.autodiff.errors import ADError
 from nbinfer.autodiff.expressions import Environment, Record
-from nbinfer.autodiff.indexing import complete, view, within
+from nbinfer.autodiff.indexing import complete, part_of, view, within
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy, is_array, is_live, is_number, is_result
+from nbinfer.autodiff.merging import Merging
 from nbinfer.autodiff.positions import scatter, unmasked, write_where
 from nbinfer.autodiff.sequences import List, Table, as_tuple, call_method, read_item, write_item
 from nbinfer.autodiff.spellings import BINARY
 
 
-class Assignments(Binding):
+class Assignments(Merging):
     """A builder that reads assignments."""
+
+    #: The functions that are being read, from the outermost to the innermost.
+    frames: list[Frame]
 
     def _do_pass(self, node: ast.Pass, env: Environment) -> None:
         pass
 
     def _do_assert(self, node: ast.Assert, env: Environment) -> None:
-        """Assertions are about values, which the value alone checks."""
+        """Check what the user asserts; what cannot be read is left to Python's own runs."""
+        depth, message = len(self.frames), getattr(node.msg, "value", "")
+        try:
+            condition = self.condition(self.evaluate(node.test, env))
+        except ADError:
+            del self.frames[depth:]
+            return
+        self.check(condition, "AssertionError", message if isinstance(message, str) else "")
 
     def _do_expr(self, node: ast.Expr, env: Environment) -> None:
-        if isinstance(node.value, ast.Call):
+        """Evaluate a call for what it does; to print is left to the functions that compute the value alone."""
+        if not isinstance(node.value, ast.Call):
+            if not isinstance(node.value, ast.Constant):
+                raise self.error("an expression without effect; assign its value, or remove it")
+        elif self.evaluate(node.value.func, env) is not print:
             self.evaluate(node.value, env)
-        elif not isinstance(node.value, ast.Constant):
-            raise self.error("an expression without effect; assign its value, or remove it")
 
     def _do_assign(self, node: ast.Assign, env: Environment) -> None:
         value = self.evaluate(node.value, env)
@@ -49,10 +63,12 @@ class Assignments(Binding):
             if isinstance(value, Record):
                 value = tuple(value.fields.values())
             value = as_tuple(value)
+            names = len(target.elts)
             if is_array(value):
-                raise self.error("an array cannot be unpacked; take its elements by index")
-            if not isinstance(value, tuple) or len(value) != len(target.elts):
-                raise self.error(f"cannot unpack this into {len(target.elts)} names")
+                self.check_equal(self.dims_of(value)[0], self.constant(names))
+                value = tuple(part_of(self, value, self.constant(k)) for k in range(names))
+            if not isinstance(value, tuple) or len(value) != names:
+                raise self.error(f"cannot unpack this into {names} names")
             values = [self.settled(item) for item in value]
             for part, item in zip(target.elts, values, strict=True):
                 self._assign(part, item, env)

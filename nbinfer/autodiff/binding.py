@@ -30,7 +30,7 @@ class Binding(Expressions):
     def _bind(self, name: str, uses: Uses, value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(self._bind(f"{name}_{k}", Uses(), item) for k, item in enumerate(value))
-        if isinstance(value, List):
+        if isinstance(value, List) and value.array is None:
             value.items[:] = self._bind(name, uses, tuple(value.items))
         if isinstance(value, Table):
             bound = self._bind(name, uses, tuple(value.items.values()))
@@ -63,7 +63,7 @@ class Binding(Expressions):
         if held is not None:
             held.names += 1
             if in_place:
-                self.learn(held.key, True)
+                self._make_memory(held)
             return False
         key = self.key("name")
         if in_place or self.facts.get(key):
@@ -81,7 +81,15 @@ class Binding(Expressions):
         """Note that the result of an expression is written to: it must be memory from its first name on."""
         held = held_by(value)
         if held is not None:
-            self.learn(held.key, True)
+            self._make_memory(held)
+
+    def _make_memory(self, held: Held) -> None:
+        own: Held | None = held
+        while own is not None:
+            if own.fixed:
+                raise self.error("a branch made this another name of an array; write to a copy of it, by np.copy")
+            self.learn(own.key, True)
+            own = own.other
 
     def replace(self, name: str, value: Any) -> None:
         """Allow ``+=`` and its like to give a name to a new expression: nobody else sees what changes."""

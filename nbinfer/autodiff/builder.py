@@ -26,6 +26,8 @@ from nbinfer.autodiff.ir import (
 )
 from nbinfer.autodiff.scalars import ScalarBuilder
 
+_OUTSIDE = "IndexError", "index out of bounds"
+
 
 class Builder(ScalarBuilder):
     """A program under construction.
@@ -111,6 +113,10 @@ class Builder(ScalarBuilder):
                 f"cannot write to {name}: only arrays made in the function may be written to; "
                 f"write to a copy, {array.hint}_new = {array.hint}.copy()"
             )
+        if storage.carried is not None:
+            raise self.error(f"{array.hint!r} is rebound in this loop and written to in place; write to a copy")
+        if storage.aliased:
+            raise self.error(f"{array.hint!r} has another name by a branch; give that a copy of it, by np.copy")
         if value.active and array.kind != "f":
             self.notice("a parameter written to an integer array has derivative 0")
         elif value.active and not storage.active:
@@ -221,15 +227,20 @@ class Builder(ScalarBuilder):
         if condition.constant is True:
             return index
         if index is None:
-            self.append(Require([], [condition]))
+            self.append(Require([], [condition], *_OUTSIDE))
             return None
         key = ("required", condition.number, index.number)
         known = self.lookup(key, self.block)
         if known is None:
             known = self.value(index.hint, index.kind, self.block, varies=index.varies)
-            self.append(Require([known], [condition, index]))
+            self.append(Require([known], [condition, index], *_OUTSIDE))
             self.block.known[key] = known
         return known
+
+    def check(self, condition: Value, error: str, message: str) -> None:
+        """Raise an error, named as Python does, unless a condition holds."""
+        if condition.constant is not True:
+            self.append(Require([], [condition], error, message))
 
     def guard(self, condition: Value, result: Value) -> None:
         """Leave the program with a constant if a condition holds."""
@@ -246,35 +257,47 @@ class Builder(ScalarBuilder):
         body: Callable[[Value, list[Value]], list[Value]],
         hint: str = "i",
         hints: Sequence[str] = (),
+        leaves: bool = False,
     ) -> list[Value]:
-        """Build a counted loop; `body` takes the index and what is carried, and returns what is carried on."""
+        """Build a counted loop; `body` takes the index and what is carried, and returns what is carried on.
+
+        If it `leaves`, what it returns last is the condition under which a turn is the last one.
+        """
         key = self.key("loop")
         block = Block("loop", self.block)
-        turns = start.varies or stop.varies
+        if leaves:
+            inits, hints = [*inits, start], [*hints, f"{hint}_end"]
+        turns = start.varies or stop.varies or bool(self.facts.get((key, "leaves")))
         index = self.value(hint, "i", block, varies=turns)
         phis = []
         for j, init in enumerate(inits):
             kind, active, varies = self.facts.get((key, j), (init.kind, init.active, False))
-            phi_hint = hints[j] if hints else "s"
-            varies = varies or init.varies or turns
-            phis.append(
-                self.value(phi_hint, promote(kind, init.kind), block, active=active or init.active, varies=varies)
-            )
+            named = {"active": active or init.active, "varies": varies or init.varies or turns}
+            phis.append(self.value(hints[j] if hints else "s", promote(kind, init.kind), block, **named))
         op = For(start, stop, step, index, phis, list(inits), block)
+        op.leaves = index if leaves else None  # until its condition is known
         with self.at(block):
-            op.nexts = body(index, phis)
-        op.outs = []
-        for j, (phi, following) in enumerate(zip(phis, op.nexts, strict=True)):
-            kind = promote(phi.kind, following.kind)
-            active = kind == "f" and (phi.active or following.active)
-            varies = phi.varies or following.varies
-            if (kind, active, varies) != (phi.kind, phi.active, phi.varies):
-                self.learn((key, j), (kind, active, varies))
-            op.outs.append(self.value(phi.hint, kind, self.block, active=active, varies=varies))
+            op.nexts = body(index, phis[:-1] if leaves else phis)
+            if op.leaves is not None:
+                op.leaves, op.nexts[-1] = op.nexts[-1], self.scalar("add", index, step)
+        if op.leaves is not None and op.leaves.varies:
+            self.learn((key, "leaves"), True)
+        pairs = zip(phis, op.nexts, strict=True)
+        op.outs = [self._carried_out(phi, following, (key, j)) for j, (phi, following) in enumerate(pairs)]
         for out in op.outs:
             out.op = op
         self.append(op)
-        return op.outs
+        op.ended = op.outs[-1] if leaves else None
+        return op.outs[:-1] if leaves else op.outs
+
+    def _carried_out(self, phi: Value, following: Value, key: Hashable) -> Value:
+        """Make what a loop leaves behind of a number that it carries; learn what this is."""
+        kind = promote(phi.kind, following.kind)
+        active = kind == "f" and (phi.active or following.active)
+        varies = phi.varies or following.varies
+        if (kind, active, varies) != (phi.kind, phi.active, phi.varies):
+            self.learn(key, (kind, active, varies))
+        return self.value(phi.hint, kind, self.block, active=active, varies=varies)
 
     def nest(
         self,

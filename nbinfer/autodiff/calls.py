@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import sys
@@ -13,17 +14,19 @@ import numpy as np
 from nbinfer import vectormath
 from nbinfer.autodiff import array_functions as _arrays  # noqa: F401  (these fill the table)
 from nbinfer.autodiff import choosing as _choosing  # noqa: F401
+from nbinfer.autodiff import folds as _folds  # noqa: F401
 from nbinfer.autodiff import making as _making  # noqa: F401
 from nbinfer.autodiff import reductions as _reductions  # noqa: F401
 from nbinfer.autodiff import repeating as _repeating  # noqa: F401
 from nbinfer.autodiff import sorting as _sorting  # noqa: F401
 from nbinfer.autodiff import sums_of_products as _products  # noqa: F401
+from nbinfer.autodiff.closures import Closure
 from nbinfer.autodiff.custom import CustomRule, find_custom
 from nbinfer.autodiff.expressions import Method, Record
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy
 from nbinfer.autodiff.opaque import call_compiled
-from nbinfer.autodiff.registry import HANDLERS, TELL_LISTS
+from nbinfer.autodiff.registry import HANDLERS, MAKERS, TELL_LISTS
 from nbinfer.autodiff.rules import RULES
 from nbinfer.autodiff.sequences import List, Table, as_tuple, call_method
 from nbinfer.autodiff.spellings import FUNCTIONS
@@ -79,6 +82,10 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
             raise b.error(f"the method .{function.name} is not supported; write it with loops and NumPy's functions")
         meant = HANDLERS[_METHODS[function.name]]
         return _handled(b, f"the method .{function.name}", meant, [function.owner, *args], named)
+    if isinstance(function, Closure):
+        return b.call_closure(function, args, named)
+    if function in MAKERS:
+        return _made(b, function, args, named)
     plain = _own(python_function(function))
     rule = find_custom(plain)
     if rule is not None:
@@ -111,6 +118,21 @@ def _handled(b: Frontend, name: str, handler: Any, args: list[Any], named: dict[
     if lists:
         return handler(b, *args, **named)
     return handler(b, *map(as_tuple, args), **{key: as_tuple(x) for key, x in named.items()})
+
+
+def _made(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> Any:
+    """Call a function that makes functions, while the program is built: once for each way to call it."""
+    given = [x.constant if isinstance(x, Value) else x for x in [*args, *named.values()]]
+    if any(x is None or isinstance(x, (Value, Lazy, tuple, Closure)) for x in given):
+        raise b.error(
+            f"{_name(function)} takes families and numbers known in advance; call it at the top of the module"
+        )
+    return _call_once(function, tuple(given[: len(args)]), tuple(zip(named, given[len(args) :], strict=True)))
+
+
+@functools.cache
+def _call_once(function: Any, args: tuple[Any, ...], named: tuple[tuple[str, Any], ...]) -> Any:
+    return function(*args, **dict(named))
 
 
 def _instead(function: Any) -> str:
@@ -165,8 +187,8 @@ def _user_function(b: Frontend, function: Any, args: list[Any], named: dict[str,
 def _active(x: Any) -> bool:
     if isinstance(x, Record):
         return any(map(_active, x.fields.values()))
-    if isinstance(x, List | Table):
-        return True  # compiled functions take no lists
+    if isinstance(x, List | Table | Closure):
+        return True  # compiled functions take none of these
     if isinstance(x, tuple):
         return any(map(_active, x))
     return isinstance(x, (Value, Lazy)) and x.active

@@ -99,7 +99,7 @@ class Chains(Memory):
                 self._use(uses, arg)
             if isinstance(op, For):
                 inner = self._count(op.body)
-                for value in op.nexts:
+                for value in [*op.nexts, *([] if op.leaves is None else [op.leaves])]:
                     self._use(inner, value)
                 for value in op.inits:
                     self._use(uses, value)

@@ -254,6 +254,7 @@ class Emitter(Scattering):
         if not self.analysis.has_reverse(op):
             return
         self._flush()
+        self.backwards.add(op)
         plan = self.analysis.reverse_plan(op)
         moving = [j for j, phi in enumerate(op.phis) if phi.active and phi not in self.analysis.chains]
         for j in moving:

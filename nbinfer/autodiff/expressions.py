@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import math
 import types
 from collections.abc import Sequence
 from typing import Any
@@ -173,9 +174,13 @@ class Expressions(ArrayBuilder):
             return self.constant(node.value)
         return node.value
 
+    def outer_name(self, name: str) -> Any:
+        """Return what a name means in the functions around the one that is read; None if it is not theirs."""
+        raise NotImplementedError
+
     def _name(self, node: ast.Name, env: Environment) -> Any:
-        if node.id in env:
-            found = env[node.id]
+        found = env[node.id] if node.id in env else self.outer_name(node.id)
+        if found is not None or node.id in env:
             if isinstance(found, Lost):
                 raise self.error(found.message)
             return found
@@ -271,30 +276,14 @@ class Expressions(ArrayBuilder):
         return self.merge(condition, then_block, else_block, a, b)
 
     def merge(self, condition: Value, then_block: Any, else_block: Any, a: Any, b: Any) -> Any:
-        """Close a branch whose sides give numbers, or tuples of numbers."""
-        pairs: list[tuple[Value, Value]] = []
-
-        def collect(x: Any, y: Any) -> Any:
-            if isinstance(x, tuple) and isinstance(y, tuple) and len(x) == len(y):
-                return tuple(collect(p, q) for p, q in zip(x, y, strict=True))
-            if not (is_number(x) and is_number(y)):
-                raise self.error("the two sides of a branch must give numbers; choose between arrays with np.where")
-            pairs.append((x, y))
-            return len(pairs) - 1
-
-        shape = collect(a, b)
-        merged = self.join(condition, then_block, else_block, pairs)
-
-        def rebuild(x: Any) -> Any:
-            return tuple(map(rebuild, x)) if isinstance(x, tuple) else merged[x]
-
-        return rebuild(shape)
+        """Close a branch that chooses one value."""
+        raise NotImplementedError
 
     def _tuple(self, node: ast.Tuple, env: Environment) -> Any:
         return tuple(self.items(node.elts, env))
 
     def _list(self, node: ast.List, env: Environment) -> Any:
-        return List(self.items(node.elts, env), self.block)
+        return List(self.items(node.elts, env), self)
 
     def items(self, nodes: Sequence[ast.expr], env: Environment) -> list[Any]:
         """Evaluate arguments, or what stands in a tuple or a list; ``*`` spreads what follows it."""
@@ -309,11 +298,26 @@ class Expressions(ArrayBuilder):
                 found.append(self.evaluate(node, env))
         return found
 
+    def _listcomp(self, node: ast.ListComp, env: Environment) -> Any:
+        return self.comprehended(node, env)
+
+    def _generatorexp(self, node: ast.GeneratorExp, env: Environment) -> Any:
+        return self.comprehended(node, env)
+
+    def _dictcomp(self, node: ast.DictComp, env: Environment) -> Any:
+        pair = ast.copy_location(ast.Tuple([node.key, node.value], ast.Load()), node)
+        pairs = self.comprehended(ast.copy_location(ast.ListComp(pair, node.generators), node), env)
+        return Table({key_of(self, key): value for key, value in pairs.items}, self)
+
+    def comprehended(self, node: ast.ListComp | ast.GeneratorExp, env: Environment) -> Any:
+        """Make a list of a comprehension; leave a generator as it is."""
+        raise NotImplementedError
+
     def _dict(self, node: ast.Dict, env: Environment) -> Any:
         if any(key is None for key in node.keys):
             raise self.error("** in a dictionary is not supported; name the keys")
         keys = [key_of(self, self.evaluate(key, env)) for key in node.keys if key is not None]
-        return Table(dict(zip(keys, self.items(node.values, env), strict=True)), self.block)
+        return Table(dict(zip(keys, self.items(node.values, env), strict=True)), self)
 
     def _attribute(self, node: ast.Attribute, env: Environment) -> Any:
         owner = self.evaluate(node.value, env)
@@ -347,10 +351,13 @@ class Expressions(ArrayBuilder):
 
     def _call(self, node: ast.Call, env: Environment) -> Any:
         function = self.evaluate(node.func, env)
-        args = self.items(node.args, env)
-        if any(k.arg is None for k in node.keywords):
-            raise self.error("** in a call is not supported; name the arguments")
-        named = {k.arg: self.evaluate(k.value, env) for k in node.keywords if k.arg is not None}
+        args = self.items(_as_generators(function, node.args), env)
+        named: dict[str, Any] = {}
+        for keyword in node.keywords:
+            value = self.evaluate(keyword.value, env)
+            if keyword.arg is None and not isinstance(value, Table):
+                raise self.error("** in a call takes a dictionary; name the arguments")
+            named |= {keyword.arg: value} if keyword.arg is not None else value.items
         self.node = node
         return self.call_function(function, args, named, node)
 
@@ -381,6 +388,18 @@ class Expressions(ArrayBuilder):
         return parts
 
 
+def _as_generators(function: Any, nodes: list[ast.expr]) -> list[ast.expr]:
+    """Let what folds the items of a list do without the list."""
+    if (
+        len(nodes) != 1
+        or not isinstance(nodes[0], ast.ListComp)
+        or function not in (sum, max, min, any, all, math.fsum)
+    ):
+        return nodes
+    node: Any = nodes[0]
+    return [ast.copy_location(ast.GeneratorExp(node.elt, node.generators), node)]
+
+
 def _describe(thing: Any) -> str:
     if thing is None:
         return "None"
@@ -388,6 +407,8 @@ def _describe(thing: Any) -> str:
         return f"the named tuple {thing.name}"
     if isinstance(thing, tuple | List | Table):
         return {tuple: "a tuple", List: "a list"}.get(type(thing), "a dictionary")
+    if type(thing).__name__ in ("Generator", "Iterable", "Closure"):
+        return {"Generator": "a generator", "Closure": "a function"}.get(type(thing).__name__, "a range")
     if isinstance(thing, Method):
         return f"the method .{thing.name}"
     if isinstance(thing, types.ModuleType):

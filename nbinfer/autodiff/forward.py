@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from nbinfer.autodiff.analysis import ForPlan
@@ -93,7 +94,7 @@ class Forward(Restoring):
 
     def _require(self, op: Require, plan: Any, shadows: bool) -> None:
         self.line(f"if not {op.args[0].name}:")
-        self.line('    raise IndexError("index out of bounds")')
+        self.line(f"    raise {op.error}({json.dumps(op.message)})")
         for out in op.outs:
             self.line(f"{out.name} = {op.args[1].name}")
 
@@ -132,6 +133,9 @@ class Forward(Restoring):
             self.line(f"{op.phis[j].name} = {self.cast(op.inits[j], op.phis[j].kind)}")
         counter = self.head(op, False)
         size = len(self.lines)
+        for name in self.growing.pop(op, ()):
+            self.line(f"if {counter} == {name}.shape[0]:")
+            self.line(f"    {name} = _grown({name})")
         for j in sorted(plan.tapes):
             self.line(f"tape_{op.phis[j].name}[{counter}] = {op.phis[j].name}")
         self.keep(op, plan.copies, counter)
@@ -141,6 +145,9 @@ class Forward(Restoring):
         if carried:
             left = ", ".join(op.phis[j].name for j in carried)
             self.line(f"{left} = {', '.join(self.cast(op.nexts[j], op.phis[j].kind) for j in carried)}")
+        if op.leaves is not None:
+            self.line(f"if {op.leaves.name}:")
+            self.line("    break")
         if len(self.lines) == size:
             self.line("pass")
         self.tail()

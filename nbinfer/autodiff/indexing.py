@@ -73,7 +73,13 @@ def _number_within(b: ArrayBuilder, index: Any, size: Value) -> Any:
     if _counts_to(index, size):
         return index
     loop, outside = b.block.loop, b.block.parent
-    if loop is not None and outside is not None and loop.step.constant == 1 and size.block.depth <= outside.depth:
+    if (
+        loop is not None
+        and outside is not None
+        and not loop.leaves
+        and loop.step.constant == 1
+        and size.block.depth <= outside.depth
+    ):
         shift = distance(index, loop.index)
         if shift is not None:  # each turn reads here: ask once, about the first and the last
             with b.at(outside):
@@ -109,6 +115,13 @@ def _array_within(b: ArrayBuilder, index: Operand, size: Value) -> Operand:
     all_axes = list(range(inside.ndim))
     b.require(b.reduce(inside, all_axes, b.constant(True), lambda x, y: b.scalar("and", x, y)))
     return index
+
+
+def part_of(b: ArrayBuilder, array: Operand, index: Value) -> Any:
+    """Read what lies at an index along the first axis, which is surely within."""
+    if array.ndim == 1:
+        return element(b, array, [index])
+    return _basic(b, array, [index, *[_FULL] * (array.ndim - 1)])
 
 
 def element(b: ArrayBuilder, array: Operand, index: Index) -> Value:

@@ -13,6 +13,9 @@ from typing import Any
 #: Kinds in the order of promotion: bool, int, float.
 KINDS = "bif"
 
+#: Where a loop stops that its body ends.
+ENDLESS = 2**62
+
 
 class Storage:
     """The memory of an array.
@@ -37,9 +40,27 @@ class Storage:
         The names of an array that an expression made, as in `lazy`.
     named : bool
         Whether somebody may know it by a name.
+    aliased : bool
+        Whether a branch has given it another name, which stands for a copy: nobody may write to it any more.
+    carried : hashable
+        Of an array that a loop rebinds: the place where that is; nobody else may write to it. Otherwise None.
     """
 
-    __slots__ = ("active", "block", "decided", "held", "key", "mutable", "named", "reads", "root", "stores", "varies")
+    __slots__ = (
+        "active",
+        "aliased",
+        "block",
+        "carried",
+        "decided",
+        "held",
+        "key",
+        "mutable",
+        "named",
+        "reads",
+        "root",
+        "stores",
+        "varies",
+    )
     root: Value
 
     def __init__(self, active: bool, mutable: bool, block: Block, key: Any = None, varies: bool = False) -> None:
@@ -51,6 +72,8 @@ class Storage:
         self.decided = False
         self.held: Any = None
         self.named = False
+        self.carried: Any = None
+        self.aliased = False
         self.stores: list[Store] = []
         self.reads: list[Op] = []
 
@@ -312,15 +335,28 @@ class Check(Op):
 
 
 class Require(Op):
-    """Raise IndexError unless a condition holds; ``outs``, if there are any, are the indices for which it does."""
+    """Raise an error unless a condition holds; ``outs``, if there are any, are the indices for which it does."""
 
-    __slots__ = ()
+    __slots__ = ("error", "message")
+
+    def __init__(self, outs: list[Value], args: list[Value], error: str, message: str) -> None:
+        super().__init__(outs, args)
+        self.error = error
+        self.message = message
 
 
 class For(Op):
-    """A counted loop. ``outs[j]`` is the last value of what starts as ``inits[j]`` and becomes ``nexts[j]``."""
+    """A counted loop. ``outs[j]`` is the last value of what starts as ``inits[j]`` and becomes ``nexts[j]``.
 
-    __slots__ = ("body", "index", "inits", "nexts", "phis", "start", "step", "stop")
+    Attributes
+    ----------
+    leaves : Value or None
+        A condition, known at the end of each turn, under which that was the last one.
+    ended : Value or None
+        The output that says where such a loop ended: as `stop` does for one that always runs to its end.
+    """
+
+    __slots__ = ("body", "ended", "index", "inits", "leaves", "nexts", "phis", "start", "step", "stop")
 
     def __init__(
         self, start: Value, stop: Value, step: Value, index: Value, phis: list[Value], inits: list[Value], body: Block
@@ -333,10 +369,17 @@ class For(Op):
         self.phis = phis
         self.inits = inits
         self.nexts: list[Value] = []
+        self.leaves: Value | None = None
+        self.ended: Value | None = None
         self.body = body
         body.loop = self
         for phi in phis:
             phi.op = self
+
+    @property
+    def endless(self) -> bool:
+        """Whether only its body knows when it ends."""
+        return bool(self.stop.constant == ENDLESS)
 
 
 class If(Op):

@@ -83,5 +83,7 @@ def _loops_around(block: Block | None, level: int) -> tuple[For, ...]:
 
 
 def _known_outside(loop: For, outermost: For) -> bool:
-    """Tell whether it is known before a nest of loops begins how often one of them runs."""
+    """Tell whether it is known before a nest of loops begins how often one of them runs, or that is the outermost."""
+    if loop.endless:
+        return loop is outermost
     return all(v.constant is not None or v.block.depth < outermost.body.depth for v in (loop.start, loop.stop))

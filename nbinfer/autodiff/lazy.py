@@ -25,12 +25,18 @@ class Held:
         Where that stands.
     names : int
         How many names it was given, views included.
+    other : Held or None
+        The names of what it may be as well: a branch has chosen.
+    fixed : bool
+        Whether it may be memory that has other names, and so may not be written to.
     """
 
     def __init__(self, key: Hashable, block: Block) -> None:
         self.key = key
         self.block = block
         self.names = 1
+        self.other: Held | None = None
+        self.fixed = False
 
 
 class Lazy:

@@ -84,6 +84,14 @@ def empty(count: int) -> Any:
     return np.empty(max(count, 0))
 
 
+@kernel
+def grown(rows: Any) -> Any:
+    """Return room for twice as many rows, with those that there are."""
+    more = np.empty((2 * rows.shape[0], *rows.shape[1:]), rows.dtype)
+    more[: rows.shape[0]] = rows
+    return more
+
+
 @fast
 def cholesky(A: Any) -> Any:
     """Return the lower L with L @ L.T = A, all NaN if A is not positive definite; reads the lower triangle."""
@@ -199,6 +207,7 @@ _TRIPLES = {
 #: What generated code calls, under these names.
 HELPERS: dict[str, Any] = {
     "_empty": empty,
+    "_grown": grown,
     "_zeros_like": zeros_like,
     "_matvec": matvec,
     "_vecmat": vecmat,

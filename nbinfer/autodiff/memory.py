@@ -6,7 +6,7 @@ from collections.abc import Set
 from typing import Any
 
 from nbinfer.autodiff.bounds import distance, end, end_of_access, place
-from nbinfer.autodiff.ir import Block, For, If, Load, Op, Storage, Store, Value, blocks_of
+from nbinfer.autodiff.ir import Block, For, If, Load, Op, Require, Storage, Store, Value, blocks_of
 
 
 class Memory:
@@ -21,6 +21,7 @@ class Memory:
     def __init__(self) -> None:
         self.live: set[Op] = set()
         self._written: dict[Block, frozenset[Storage]] = {}
+        self._asserts: dict[Block, bool] = {}
         self._hazards: dict[Block, dict[Op, set[Storage]]] = {}
 
     def needs(self, op: Op) -> set[Any]:
@@ -39,6 +40,13 @@ class Memory:
                     found |= self.written(inner)
             self._written[block] = frozenset(found)
         return self._written[block]
+
+    def asserts(self, block: Block) -> bool:
+        """Tell whether a block checks what the user asserts."""
+        if block not in self._asserts:
+            own = any(isinstance(op, Require) and op.error != "IndexError" for op in block.ops)
+            self._asserts[block] = own or any(self.asserts(inner) for op in block.ops for inner in blocks_of(op))
+        return self._asserts[block]
 
     def _forget_dead_accesses(self) -> None:
         """Forget what was written and read by operations on which nothing depends."""

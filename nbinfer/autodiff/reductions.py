@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,16 +37,6 @@ def _kept(b: Frontend, x: Any, result: Any, axis: Axes, keepdims: Any) -> Any:
 def _sum(b: Frontend, x: Any, axis: Axes = None, keepdims: Any = False) -> Any:
     x = b.operand(x)
     return _kept(b, x, b.sum(x, axis), axis, keepdims)
-
-
-@handles(sum)
-def _builtin_sum(b: Frontend, x: Any) -> Any:
-    if isinstance(x, tuple):
-        total = b.constant(0)
-        for item in x:
-            total = b.apply("add", total, b.operand(item))
-        return total
-    return b.sum(b.operand(x), b.constant(0))
 
 
 @handles(np.mean)
@@ -114,25 +103,6 @@ def _ptp(b: Frontend, a: Any, axis: Axes = None) -> Any:
 def _nansum(b: Frontend, a: Any, axis: Axes = None) -> Any:
     x = b.operand(a)
     return b.sum(b.where(b.apply("isnan", x), b.constant(0.0), x), axis)
-
-
-def _builtin_extreme(rule: str) -> Handler:
-    def extreme(b: Frontend, *xs: Any) -> Any:
-        if len(xs) == 1 and is_array(xs[0]):
-            return b.extreme(xs[0], rule, nan_wins=False)
-        items = xs[0] if len(xs) == 1 else xs
-        if not isinstance(items, tuple) or not items:
-            raise b.error("max and min take an array or numbers")
-        result = b.number(items[0], "an argument of max or min")
-        for item in items[1:]:
-            result = b.scalar(rule, result, b.number(item, "an argument of max or min"))
-        return result
-
-    return extreme
-
-
-HANDLERS[max] = _builtin_extreme("max")
-HANDLERS[min] = _builtin_extreme("min")
 
 
 def _truth(rule: str, neutral: bool) -> Handler:
@@ -261,7 +231,3 @@ HANDLERS[np.minimum.reduce] = _folding(HANDLERS[np.min])
 HANDLERS[np.logaddexp.reduce] = _folding(_logsumexp)
 HANDLERS[np.add.accumulate] = _folding(HANDLERS[np.cumsum])
 HANDLERS[np.multiply.accumulate] = _folding(HANDLERS[np.cumprod])
-
-
-HANDLERS[math.fsum] = lambda b, x: b.sum(b.operand(x), b.constant(0))
-HANDLERS[math.prod] = lambda b, x: b.prod(b.operand(x), b.constant(0))

@@ -10,6 +10,8 @@ HANDLERS: dict[Any, Handler] = {}
 
 #: Functions for which lists are not tuples: indices, where NumPy tells them apart.
 TELL_LISTS: list[Any] = []
+#: Functions that make functions of others: they are called while a program is built.
+MAKERS: list[Any] = []
 
 
 def handles(*functions: Any) -> Callable[[Handler], Handler]:

@@ -126,7 +126,7 @@ class Scattering(Forward):
             self.line(f"if {self.trips(op)[1]} > 0:")
         for root, first, passed in neighbours:
             for k, name in enumerate(passed):
-                self.line(f"    {root.bar}[{shifted(op.stop, first + k)}] += {name}")
+                self.line(f"    {root.bar}[{shifted(self.stop(op), first + k)}] += {name}")
 
 
 def _shift(op: Load, loop: For | None) -> int | None:

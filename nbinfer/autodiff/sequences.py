@@ -1,10 +1,14 @@
-"""Lists and dictionaries: what they hold is known while a program is built, so that generated code has none of them."""
+"""Lists and dictionaries: what they hold is known while a program is built, so that generated code has none of them.
+
+A list to which a loop appends once in each turn, or that a comprehension makes, is an array in generated code.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from nbinfer.autodiff.ir import Block, Value
+from nbinfer.autodiff.lazy import is_array, is_number
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.expressions import Expressions
@@ -18,15 +22,29 @@ class List:
 
     Attributes
     ----------
-    items : list
-        What it holds at the line that is being read.
+    array : Value or None
+        The array that it is, if its length is not known.
     block : Block
         Where it was made: what changes it must run exactly when that does.
+    growing : bool
+        Whether a loop is being read that appends to it.
     """
 
-    def __init__(self, items: list[Any], block: Block) -> None:
-        self.items = items
-        self.block = block
+    def __init__(self, items: list[Any], b: Expressions, array: Any = None) -> None:
+        self._items = items
+        self._b = b
+        self.array = array
+        self.block = b.block
+        self.growing = False
+
+    @property
+    def items(self) -> list[Any]:
+        """What it holds at the line that is being read."""
+        if self.growing:
+            raise self._b.error("a list is read in a loop that appends to it; fill an array, or keep what is needed")
+        if self.array is not None:
+            raise self._b.error("the length of this list is not known in advance; make an array of it, by np.array")
+        return self._items
 
 
 class Table:
@@ -40,15 +58,15 @@ class Table:
         Where it was made: what changes it must run exactly when that does.
     """
 
-    def __init__(self, items: dict[Any, Any], block: Block) -> None:
+    def __init__(self, items: dict[Any, Any], b: Expressions) -> None:
         self.items = items
-        self.block = block
+        self.block = b.block
 
 
 def as_tuple(x: Any) -> Any:
-    """Return tuples for lists, with lists inside of them: NumPy makes no difference."""
+    """Return tuples for lists, with lists inside of them, or arrays: NumPy makes no difference."""
     if isinstance(x, List):
-        return tuple(map(as_tuple, x.items))
+        return tuple(map(as_tuple, x.items)) if x.array is None or x.growing else x.array
     return tuple(map(as_tuple, x)) if isinstance(x, tuple) else x
 
 
@@ -65,6 +83,8 @@ def changeable(b: Expressions, x: List | Table) -> None:
 def call_method(b: Expressions, x: List | Table, name: str, args: list[Any]) -> Any:
     """Call a method of a list or a dictionary."""
     thing = "list" if isinstance(x, List) else "dictionary"
+    if name == "append" and len(args) == 1 and isinstance(x, List) and x.growing:
+        return append_in_loop(b, x, args[0])
     if name in CHANGES:
         changeable(b, x)
     if isinstance(x, Table):
@@ -87,8 +107,66 @@ def call_method(b: Expressions, x: List | Table, name: str, args: list[Any]) -> 
     elif name == "reverse" and not args:
         return x.items.reverse()
     elif name == "copy" and not args:
-        return List(list(x.items), b.block)
+        return List(list(x.items), b)
     raise b.error(f"the method .{name} of a {thing} is not supported here")
+
+
+def append_in_loop(b: Expressions, x: List, value: Any) -> None:
+    """Append to a list in a loop that does so once in each turn: it becomes an array."""
+    loop, around = b.block.loop, b.block.parent
+    if loop is None or around is not x.block or loop.leaves is not None or x.array is not None:
+        changeable(b, x)
+        raise b.error(
+            "a list in a loop of unknown length takes one append in each turn, not under if, and no break; "
+            "fill an array instead"
+        )
+    held = x._items
+    with b.at(around):
+        x.array = room(b, b.scalar("add", trips(b, loop), b.constant(len(held))), value, around)
+        for k, item in enumerate(held):
+            put(b, x.array, b.constant(k), item)
+    put(b, x.array, b.scalar("add", turn_of(b, loop), b.constant(len(held))), value)
+
+
+def turn_of(b: Expressions, loop: Any) -> Value:
+    """Return the number of the turn of a loop that is being read, from 0."""
+    passed = b.scalar("sub", loop.index, loop.start)
+    return passed if loop.step.constant == 1 else b.scalar("floordiv", passed, loop.step)
+
+
+def trips(b: Expressions, loop: Any) -> Value:
+    """Return how many turns a loop, or what stands for one, takes."""
+    step = int(loop.step.constant)
+    span = b.scalar("sub", loop.stop, loop.start)
+    if step != 1:
+        span = b.scalar("floordiv", b.scalar("add", span, b.constant(step - (1 if step > 0 else -1))), loop.step)
+    return b.scalar("max", span, b.constant(0))
+
+
+def room(b: Expressions, count: Value, value: Any, around: Block) -> Value:
+    """Make an array for so many numbers or arrays like one that a loop computes."""
+    dims = [] if not is_array(value) else b.dims_of(value)
+    if not (is_array(value) or is_number(value)) or any(size.block.depth > around.depth for size in dims):
+        raise b.error("a list of unknown length holds numbers, or arrays whose shape is known before the loop")
+    return b.alloc([count, *dims], value.kind, "empty", "items", mutable=False)
+
+
+def put(b: Expressions, array: Value, place: Value, value: Any) -> None:
+    """Write an item to the array that a list is."""
+    if is_number(value) and array.ndim == 1:
+        b.store(array, [place], value, first=True)
+    elif is_array(value) and array.ndim == value.ndim + 1:
+        source = b.lazy(value)
+        for size, given in zip(b.dims_of(array)[1:], source.dims, strict=True):
+            b.check_equal(size, given)
+
+        def body(index: list[Value], _: list[Value]) -> list[Value]:
+            b.store(array, [place, *index], source.at(index), first=True)
+            return []
+
+        b.nest(source.dims, [], body)
+    else:
+        raise b.error("a list of unknown length holds numbers only, or arrays of one shape only")
 
 
 def key_of(b: Expressions, key: Any) -> Any:
@@ -114,11 +192,16 @@ def read_item(b: Expressions, x: Any, parts: list[Any]) -> Any:
         if key not in x.items:
             raise b.error(f"the dictionary has no key {key!r}; its keys: {', '.join(map(repr, x.items)) or 'none'}")
         return x.items[key]
+    if isinstance(x, List) and x.array is not None and not x.growing:
+        from nbinfer.autodiff.indexing import subscript
+
+        part = subscript(b, x.array, parts)
+        return List([], b, part) if isinstance(parts[0], slice) else part
     items = x.items if isinstance(x, List) else x
     if len(parts) == 1 and isinstance(parts[0], slice):
         bounds = (parts[0].start, parts[0].stop, parts[0].step)
         part = items[slice(*(None if end is None else known_index(b, end, None) for end in bounds))]
-        return List(part, b.block) if isinstance(x, List) else part
+        return List(part, b) if isinstance(x, List) else part
     return items[known_index(b, parts[0] if len(parts) == 1 else None, len(items))]
 
 
@@ -135,7 +218,7 @@ def write_item(b: Expressions, x: List | Table, parts: list[Any], value: Any) ->
 def joined(b: Expressions, left: Any, right: Any) -> Any:
     """Return the sum of two lists or tuples."""
     if isinstance(left, List) and isinstance(right, List):
-        return List([*left.items, *right.items], b.block)
+        return List([*left.items, *right.items], b)
     return left + right if isinstance(left, tuple) and isinstance(right, tuple) else None
 
 
@@ -145,4 +228,4 @@ def repeated(b: Expressions, left: Any, right: Any) -> Any:
     if not isinstance(items, List | tuple):
         return None
     number = known_index(b, count, None)
-    return List(items.items * number, b.block) if isinstance(items, List) else items * number
+    return List(items.items * number, b) if isinstance(items, List) else items * number

@@ -67,17 +67,28 @@ class Source:
         self.name = function.__name__
         self.file = function.__code__.co_filename
         self.arguments = node.args
-        self.body: list[ast.stmt]
-        if isinstance(node, ast.Lambda):
-            self.body = [ast.copy_location(ast.Return(node.body), node.body)]
-        else:
-            self.body = node.body
+        self.body = _statements(node)
         self._first = first
         self._lines = lines
         self.uses: dict[str, Uses] = {}
         self._count(self.body, False)
         cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         self._cells = dict(cells)
+
+    def inner(self, node: ast.FunctionDef | ast.Lambda) -> Source:
+        """Return a function that is defined in this one."""
+        inner = copy.copy(self)
+        inner.name = getattr(node, "name", "<lambda>")
+        inner.arguments, inner.body, inner.uses = node.args, _statements(node), {}
+        inner._count(inner.body, False)
+        return inner
+
+    def defaults(self) -> dict[str, Any]:
+        """Return the objects that arguments are if they are not given."""
+        positional = [a.arg for a in [*self.arguments.posonlyargs, *self.arguments.args]]
+        given = self.function.__defaults__ or ()
+        found = dict(zip(positional[len(positional) - len(given) :], given, strict=True))
+        return {**found, **(self.function.__kwdefaults__ or {})}
 
     def place(self, node: ast.AST | None) -> Place:
         """Return the line of a node."""
@@ -100,6 +111,7 @@ class Source:
         for statement in statements:
             children = [c for c in ast.iter_child_nodes(statement) if isinstance(c, ast.stmt)]
             read: set[str] = set()
+            repeated = _read_repeatedly(statement)
             for child in ast.iter_child_nodes(statement):
                 if not isinstance(child, ast.stmt):
                     for node in ast.walk(child):
@@ -115,11 +127,28 @@ class Source:
             for name in sorted(read):
                 uses = self._use(name)
                 uses.statements += 1
-                uses.in_loop |= in_loop
-            self._count(children, in_loop or isinstance(statement, ast.For | ast.While))
+                uses.in_loop |= in_loop or name in repeated
+            self._count(children, in_loop or isinstance(statement, ast.For | ast.While | ast.FunctionDef))
 
     def _use(self, name: str) -> Uses:
         return self.uses.setdefault(name, Uses())
+
+
+#: What is evaluated many times, perhaps, by one statement.
+_REPEATED = ast.ListComp | ast.GeneratorExp | ast.DictComp | ast.Lambda
+
+
+def _read_repeatedly(statement: ast.stmt) -> set[str]:
+    """Return the names that comprehensions and lambdas in a statement read."""
+    own = [c for c in ast.iter_child_nodes(statement) if not isinstance(c, ast.stmt)]
+    inner = [n for c in own for n in ast.walk(c) if isinstance(n, _REPEATED)]
+    return {n.id for node in inner for n in ast.walk(node) if isinstance(n, ast.Name)}
+
+
+def _statements(node: ast.FunctionDef | ast.Lambda) -> list[ast.stmt]:
+    if isinstance(node, ast.Lambda):
+        return [ast.copy_location(ast.Return(node.body), node.body)]
+    return node.body
 
 
 _Node = ast.FunctionDef | ast.Lambda

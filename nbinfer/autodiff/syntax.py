@@ -5,15 +5,51 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+from nbinfer.autodiff.sequences import CHANGES
 
-def assigned(node: ast.For, target: str, in_place: bool = True) -> list[str]:
-    """Return the names that a loop assigns, its own counter left out; with or without those of ``+=`` and its like."""
-    changed = [n.target for n in ast.walk(node) if isinstance(n, ast.AugAssign)] if not in_place else []
+
+def assigned(statements: Sequence[ast.stmt], in_place: bool = True) -> list[str]:
+    """Return the names that statements assign; with or without those of ``+=`` and its like."""
     names: list[str] = []
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store) and inner not in changed:
-            names += [inner.id] if inner.id not in (target, *names) else []
-    return names
+    for statement in statements:
+        changed = statement.target if isinstance(statement, ast.AugAssign) and not in_place else None
+        for child in ast.iter_child_nodes(statement):
+            if isinstance(child, ast.stmt):
+                names += assigned([child], in_place) if not isinstance(statement, ast.FunctionDef) else []
+            elif child is not changed:
+                names += targets(child)
+        names += [statement.name] if isinstance(statement, ast.FunctionDef) else []
+    return list(dict.fromkeys(names))
+
+
+def targets(node: ast.AST) -> list[str]:
+    """Return the names that a part of a statement assigns; those of comprehensions and lambdas are their own."""
+    if isinstance(node, ast.Name):
+        return [node.id] if isinstance(node.ctx, ast.Store) else []
+    if isinstance(node, ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp | ast.Lambda):
+        return []
+    return [name for child in ast.iter_child_nodes(node) for name in targets(child)]
+
+
+def in_place(statements: Sequence[ast.stmt]) -> list[str]:
+    """Return the names whose memory statements change: by ``+=`` and its like, or by index."""
+    found: list[str] = []
+    for node in (node for statement in statements for node in ast.walk(statement)):
+        target: ast.AST = node.target if isinstance(node, ast.AugAssign) else node
+        if isinstance(target, ast.Subscript) and not isinstance(target.ctx, ast.Load):
+            while isinstance(target, ast.Subscript):
+                target = target.value
+        elif target is node:
+            continue
+        found += [target.id] if isinstance(target, ast.Name) else []
+    return list(dict.fromkeys(found))
+
+
+def grown(statements: Sequence[ast.stmt]) -> list[str]:
+    """Return the names of what statements append to, or call such a method of."""
+    calls = [n.func for statement in statements for n in ast.walk(statement) if isinstance(n, ast.Call)]
+    owners = [f.value for f in calls if isinstance(f, ast.Attribute) and f.attr in CHANGES]
+    return [owner.id for owner in owners if isinstance(owner, ast.Name)]
 
 
 def in_this_loop(statements: Sequence[ast.stmt]) -> list[ast.stmt]:
@@ -26,11 +62,6 @@ def in_this_loop(statements: Sequence[ast.stmt]) -> list[ast.stmt]:
     return found
 
 
-def leaves(node: ast.If) -> bool:
-    """Tell whether a branch may leave the function or the iteration."""
-    return any(isinstance(s, ast.Return | ast.Continue) for s in in_this_loop([node]))
-
-
 def may_write(node: ast.expr) -> bool:
     """Tell whether an expression hands variables to a function, which may write to them: it is to be evaluated once."""
     calls = [n for n in ast.walk(node) if isinstance(n, ast.Call)]
@@ -40,13 +71,10 @@ def may_write(node: ast.expr) -> bool:
 
 #: What to write instead of a statement.
 STATEMENTS: dict[type[ast.stmt], str] = {
-    ast.While: "while is not supported; write for i in range(n) with an if inside",
-    ast.Break: "break is not supported; put the rest of the body under an if",
     ast.Try: "try is not supported; test for the bad case with if and return -math.inf",
     ast.With: "with is not supported",
     ast.Raise: "raise is not supported; return -math.inf where the density is zero",
     ast.Delete: "del is not supported",
-    ast.FunctionDef: "a function inside the function is not supported; define it at the top of the module",
     ast.ClassDef: "a class inside the function is not supported",
     ast.Global: "global is not supported; pass values as arguments",
     ast.Nonlocal: "nonlocal is not supported; pass values as arguments",
@@ -57,13 +85,8 @@ STATEMENTS: dict[type[ast.stmt], str] = {
 
 #: What to write instead of an expression.
 EXPRESSIONS: dict[type[ast.AST], str] = {
-    ast.Dict: "dictionaries are not supported; use separate variables, or an array with integer positions",
     ast.Set: "sets are not supported; use separate variables",
-    ast.ListComp: "comprehensions are not supported; make an array with np.empty and fill it in a loop",
-    ast.SetComp: "comprehensions are not supported; make an array with np.empty and fill it in a loop",
-    ast.DictComp: "comprehensions are not supported; make an array with np.empty and fill it in a loop",
-    ast.GeneratorExp: "generator expressions are not supported; write a loop that adds to a variable",
-    ast.Lambda: "a lambda inside the function is not supported; define the function at the top of the module",
+    ast.SetComp: "sets are not supported; write a list",
     ast.JoinedStr: "text is not supported in a density",
     ast.NamedExpr: ":= is not supported; write the assignment as a statement of its own",
     ast.Await: "await is not supported",

@@ -85,6 +85,9 @@ def is_vectorised(block: Block) -> bool:
     return all(is_vectorised(inner) for op in block.ops for inner in blocks_of(op))
 
 
+#: What a loop of unknown length fills begins with so many rows, and doubles.
+_FIRST_ROWS = 16
+
 #: A loop of fewer turns makes no vector.
 SHORT = 8
 
@@ -145,6 +148,10 @@ class Writer:
         self.indent = 1
         self.open: list[Open] = []
         self.notes: list[str] = []
+        #: Loops whose reverse is being written, or has been.
+        self.backwards: set[For] = set()
+        #: By endless loops, the tapes that they fill.
+        self.growing: dict[For, list[str]] = {}
         #: Whether what is written stands in a loop that the compiler may make vector code of.
         self.vectorised = False
 
@@ -179,27 +186,30 @@ class Writer:
         names = [d.name for d in dims]
         return names[0] if len(names) == 1 else f"({', '.join(names)})"
 
-    @staticmethod
-    def trips(op: For) -> tuple[bool, str]:
+    def stop(self, op: For) -> Value:
+        """Return where a loop stops: in the reverse sweep, where it did."""
+        return op.ended if op.ended is not None and op in self.backwards else op.stop
+
+    def trips(self, op: For) -> tuple[bool, str]:
         """Tell whether a loop counts from 0 by 1, and how many times it runs (or less than 0)."""
-        step = op.step.constant
+        step, stop = op.step.constant, self.stop(op).name
         if op.start.constant == 0 and step == 1:
-            return True, op.stop.name
+            return True, stop
         if step == 1:
-            return False, f"{op.stop.name} - {op.start.name}"
+            return False, f"{stop} - {op.start.name}"
         if step > 0:
-            return False, f"({op.stop.name} - {op.start.name} + {step - 1}) // {step}"
-        return False, f"({op.start.name} - {op.stop.name} + {-step - 1}) // {-step}"
+            return False, f"({stop} - {op.start.name} + {step - 1}) // {step}"
+        return False, f"({op.start.name} - {stop} + {-step - 1}) // {-step}"
 
-    @classmethod
-    def counter(cls, op: For) -> str:
+    def counter(self, op: For) -> str:
         """Return the name of what counts the trips of a loop from 0."""
-        return op.index.name if cls.trips(op)[0] else f"trip_{op.index.name}"
+        return op.index.name if self.trips(op)[0] else f"trip_{op.index.name}"
 
-    @classmethod
-    def rows(cls, op: For) -> str:
-        """Write how often a loop runs."""
-        count = cls.trips(op)[1]
+    def rows(self, op: For) -> str:
+        """Write how often a loop runs at most; where that is not known, what it fills grows with it."""
+        if op.endless:
+            return str(_FIRST_ROWS)
+        count = self.trips(op)[1]
         return count if count.isdecimal() else f"max({count}, 0)"
 
     @property
@@ -207,7 +217,7 @@ class Writer:
         """Depth of the body of the innermost loop in reverse, or 0."""
         return self.open[-1].depth if self.open else 0
 
-    def make_tape(self, text: str, loops: Iterable[For], *arrays: Value) -> None:
+    def make_tape(self, text: str, loops: Sequence[For], *arrays: Value) -> None:
         """Write the line that makes a tape: before the loops in reverse that change nothing of its size."""
         sizes = [*(end for loop in loops for end in (loop.start, loop.stop) if end.constant is None), *arrays]
         at = Open(0, len(self.lines), self.indent)
@@ -216,12 +226,15 @@ class Writer:
                 break
             at = around
         self.lines.insert(at.line, "    " * at.indent + text)
+        loop = next(iter(loops))
+        if loop.endless:
+            self.growing.setdefault(loop, []).append(text.partition(" ")[0])
         self.open = [o._replace(line=o.line + 1) if o.line >= at.line else o for o in self.open]
 
     def head(self, op: For, backwards: bool) -> str:
         """Begin a loop; return the name of its trip counter."""
         short = op.stop.constant is not None and abs(op.stop.constant) < SHORT
-        self.vectorised = self.vectors and not short and is_vectorised(op.body)
+        self.vectorised = self.vectors and not short and op.leaves is None and is_vectorised(op.body)
         simple, count = self.trips(op)
         counter = self.counter(op)
         if backwards:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.autodiff.registry import MAKERS
 from nbinfer.distributions._check import BOUND, Check
 from nbinfer.distributions._combined import Family, Parts, TwoChecks, adopt, combined, combined_generator, forms
 from nbinfer.distributions._function import density
@@ -373,3 +374,6 @@ def _censored_draw(parts: Parts) -> Any:
         return number(min(max(x, parameters[n]), parameters[last]))
 
     return random
+
+
+MAKERS += [censored, mixture, truncated]

@@ -302,4 +302,15 @@ def f(x, k):
     return np.sum(a * a)
 """,
     ),
+    Found(
+        "neighbours in an array that each turn makes anew",
+        """\
+def f(x, y):
+    lp = 0.0
+    for i in range(2):
+        a = np.linalg.solve(np.outer(y, y) + (1.5 + math.sin(y[i + 1])) * np.eye(3), y)
+        lp += a[i + 1] + x[i]
+    return lp
+""",
+    ),
 ]

@@ -35,7 +35,10 @@ VALUE, GRADIENT, COMPILED = 1e-12, 1e-8, 1e-10
 #: What autodiff promises to refuse, as far as random programs come across it.
 PROMISED = (
     "one side of this branch returns and the other does not",
-    "is rebound in a (loop|branch)",
+    "one side of a branch makes must be known before the branch",
+    "by another name, and it is written to in this loop",
+    "has another name by a branch",
+    "made this another name of an array",
 )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from tests.autodiff.chosen_statements import ChosenWriter
+from tests.autodiff.everyday import EverydayWriter
 from tests.autodiff.scope import Array, Scope
 from tests.autodiff.wild import guarded_statement
 
 
-class Writer(ChosenWriter):
+class Writer(ChosenWriter, EverydayWriter):
     """Writes statements."""
 
     # Blocks -------------------------------------------------------------------------------------------------------
@@ -47,11 +48,18 @@ class Writer(ChosenWriter):
                 (0.4, self.recurrence),
                 (0.5, self.updates),
                 (0.3, self.neighbours),
+                (1.2 if loops < 3 else 0.0, self.loop_over),
+                (0.6 if loops < 3 else 0.0, self.while_loop),
+                (0.5, self.rebound),
+                (0.2, self.pair),
+                (0.5, self.comprehension),
+                (0.5, self.generator),
+                (0.3, self.inner_function),
             ]
-        if returns and loops == 0:
+        if returns:
             ways.append((0.3, self._return_early))
         if continues:
-            ways.append((1.2, self._continue))
+            ways += [(1.0, self._continue), (0.7, self.leave)]
         if scope.wild and "lp" in scope.variables:
             ways.append((4.0, self._guarded))
         way = self.r.choices([w[1] for w in ways], [w[0] for w in ways])[0]
@@ -152,7 +160,7 @@ class Writer(ChosenWriter):
         self.line(indent, f"for {counter} in {head}:")
         inner = scope.inner()
         inner.ints.append((counter, bound))
-        self.block(inner, indent + 1, self.r.randint(1, 4), loops + 1, False, continues=True)
+        self.block(inner, indent + 1, self.r.randint(1, 4), loops + 1, returns, continues=True)
         self._count_in(inner, indent + 1, len(scope.numbers), len(scope.arrays), 0.5)
 
     def _count_in(self, scope: Scope, indent: int, numbers: int, arrays: int, share: float) -> None:
@@ -187,6 +195,8 @@ class Writer(ChosenWriter):
             inner.numbers.append(name)
         self.line(indent, f"for {name} in ({', '.join(items)}):")
         self.line(indent + 1, f"lp += {self.scalar(inner)}" if "lp" in scope.variables else "pass")
+        if self.r.random() < 0.3:
+            self.r.choice((self._continue, self.leave))(inner, indent + 1, loops, False)
         self._change_number(inner, indent + 1, loops, False)
 
     def _if(self, scope: Scope, indent: int, loops: int, returns: bool) -> None:

@@ -14,12 +14,14 @@ from nbinfer.autodiff import ADError, DerivativeWarning, Generated, value_and_gr
 from nbinfer.distributions import normal
 from tests.autodiff.case import Case
 from tests.autodiff.found import FOUND
+from tests.autodiff.idioms import X as X_OF_IDIOMS
 from tests.autodiff.programs import program
+from tests.autodiff.test_idioms import DERIVED
 from tests.autodiff.test_posteriors import data_of, density, parameters_of
 from tests.posteriors import NAMES, load
 
 STATEMENTS = (
-    ast.FunctionDef, ast.Assign, ast.AugAssign, ast.For, ast.If, ast.Return, ast.Pass, ast.Raise, ast.Expr,
+    ast.FunctionDef, ast.Assign, ast.AugAssign, ast.For, ast.If, ast.Break, ast.Return, ast.Pass, ast.Raise, ast.Expr,
 )  # fmt: skip
 EXPRESSIONS = (
     ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Call, ast.Attribute,
@@ -42,7 +44,7 @@ def _is_inside(node: ast.stmt | ast.expr, generated: Generated) -> bool:
     if isinstance(node, ast.For):
         return not node.orelse and ast.unparse(node.iter).startswith("range(")
     if isinstance(node, ast.Raise):
-        return ast.unparse(node).startswith(("raise ValueError('", "raise IndexError('"))
+        return ast.unparse(node).startswith(("raise ValueError('", "raise IndexError('", "raise AssertionError('"))
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Call)
     if isinstance(node, ast.Call):
@@ -56,7 +58,7 @@ def _is_inside(node: ast.stmt | ast.expr, generated: Generated) -> bool:
 
 def _is_known(function: ast.expr, generated: Generated) -> bool:
     if isinstance(function, ast.Name):
-        return function.id in BUILTINS | {"ValueError", "IndexError"} | set(generated.globals)
+        return function.id in BUILTINS | {"ValueError", "IndexError", "AssertionError"} | set(generated.globals)
     if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
         owner, name = function.value.id, function.attr
         return hasattr(math, name) if owner == "math" else owner == "np" and name in ALLOCATIONS
@@ -86,6 +88,11 @@ def test_posteriors(name: str) -> None:
     point = parameters_of(posterior.model, posterior.points[0].values)
     generated = value_and_grad(density(posterior.model)).derive(point, data_of(posterior.model))
     assert list(outside(generated)) == []
+
+
+@pytest.mark.parametrize("function", DERIVED, ids=lambda f: f.__name__)
+def test_everyday_forms(function) -> None:
+    assert list(outside(value_and_grad(function).derive(X_OF_IDIOMS))) == []
 
 
 def test_what_lies_outside_is_noticed() -> None:
