@@ -205,6 +205,14 @@ class Sampling:
             metric=metrics_of(self.chains, self.numbers),
         )
 
+    def error_of(self, outcome: Outcome) -> BaseException | None:
+        """Return what has stopped the chains, with a note on where that was; None if nothing has."""
+        if outcome.error is not None and outcome.job is not None and outcome.point is not None:
+            finished = "; finished draws: error.trace" if self._run.record else ""
+            where = self.bound.describe(*outcome.point)
+            outcome.error.add_note(f"in chain {self.numbers[outcome.job]} at {where}{finished}")
+        return outcome.error
+
     def _progress(self) -> tuple[Counts, Counts]:
         """Return how many draws each chain has counted, and how many of these it did without."""
         return self.chains.progress["done"].copy(), self.chains.progress["skipped"]
