@@ -48,11 +48,26 @@ def call(function: Any, *args: Any) -> Any:
             return in_python(function)(*args)
     except Exception as error:
         raise_if_written(error)
-        fields = getattr(getattr(error, "obj", None), "_fields", ())
-        if isinstance(error, AttributeError) and fields:
-            near = meant(error.name, fields)
-            error.add_note(f"{type(error.obj).__name__} has {', '.join(fields)}{f'.{near}' if near else ''}")
+        note = _of_names(error)
+        if note:
+            error.add_note(note)
         raise
+
+
+def _of_names(error: Exception) -> str:
+    """Say how names are written in functions, to one who writes them otherwise; '' if that is not the matter."""
+    of = getattr(error, "obj", None) if isinstance(error, AttributeError) else None
+    if hasattr(of, "_fields"):
+        near = meant(error.name, of._fields)  # type: ignore[attr-defined]
+        return f"{type(of).__name__} has {', '.join(of._fields)}{f'.{near}' if near else ''}"
+    if isinstance(error, TypeError) and "tuple indices must be" in str(error):
+        return "parameters and data are attributes in a function: p.mu and d.y, not p['mu'] and d['y']"
+    if isinstance(of, np.ndarray) or (isinstance(error, IndexError) and "only integers, slices" in str(error)):
+        return (
+            "data are plain NumPy arrays in a function, whatever they were before; the columns of a data frame are "
+            "entries of their own if it is passed whole: data=frame, and d.y is its column y"
+        )
+    return ""
 
 
 def raise_if_written(error: BaseException) -> None:

@@ -236,6 +236,21 @@ def test_a_name_that_parameters_or_data_have_not_comes_with_those_that_they_have
         assert caught.value.__notes__ == [note]
 
 
+@pytest.mark.parametrize(
+    ("density", "note"),
+    [
+        (lambda p, d: -p["a"], "attributes in a function: p.mu and d.y"),
+        (lambda p, d: d.y["left"] - p.a, "data=frame, and d.y is its column y"),
+        (lambda p, d: d.y.values - p.a, "data are plain NumPy arrays in a function"),
+    ],
+    ids=["p[]", "a column", "pandas"],
+)
+def test_names_as_others_write_them_come_with_how_they_are_written(density, note):
+    with pytest.raises((TypeError, IndexError, AttributeError)) as caught:
+        nb.Model({"a": nb.real()}, logp=density, data={"y": np.ones(2)}).bind()
+    assert note in caught.value.__notes__[0]
+
+
 def test_numerical_trouble_at_the_initial_point_is_no_error():
     def pole(p, d):
         if p.a == 0.0:
