@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbinfer.diagnostics.of_samplers import Statistics
 from nbinfer.diagnostics.places import funnel, held
@@ -33,6 +34,8 @@ class Remedy:
         Of each sampler.
     tune : int, str or None
         What was asked for as warm-up; None: nobody knows.
+    edges : callable, optional
+        From draws that diverged to what says where the density ends beside them.
 
     Attributes
     ----------
@@ -47,8 +50,10 @@ class Remedy:
         names: Sequence[str],
         target_accept: np.ndarray,
         tune: object = None,
+        edges: Callable[[NDArray[np.bool_]], str] | None = None,
     ) -> None:
         self._stats, self._targets, self._tune = stats, target_accept, tune
+        self._edges = edges or (lambda _: "")
         self._said, self.explains = False, ""
         chosen = {name: measured[name] for name in names if measured[name].draws.dtype.kind == "f"}
         rhats = [largest_rhat(m.records.reshape(-1)) for m in chosen.values()]
@@ -75,6 +80,9 @@ class Remedy:
 
     def _look(self, diverging: np.ndarray) -> tuple[str, str]:
         """Return what is to be said, and a name for the cause if it explains more than one problem."""
+        text = self._edges(diverging) if diverging.any() else ""
+        if text:
+            return text, "The end of the density"
         tuned = self._stats.tuned
         if self._tune is not None and tuned < _SHORT and self._rhat > _UNSETTLED:
             return f"Warm-up was too short (tune={tuned}): warm up longer, as with tune=1000.", "The short warm-up"

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.arguments import words
+from nbinfer.arguments import instance, words
+from nbinfer.diagnostics.edges import Edges
 from nbinfer.diagnostics.effort import cost, metrics
 from nbinfer.diagnostics.measure import MIN_DRAWS
 from nbinfer.diagnostics.movement import stuck
@@ -26,6 +27,7 @@ from nbinfer.diagnostics.problem import Kind, Problem, plural
 from nbinfer.diagnostics.quantities import Measured, Run, cut_note, join, measure_run, read, spaced_note
 from nbinfer.diagnostics.remedy import Remedy
 from nbinfer.errors import ConvergenceWarning, unseen
+from nbinfer.model import Model
 from nbinfer.spelling import public
 
 #: Draws of a chain that a verdict rests on: sorting them all would take several times as long as to make them, and more
@@ -94,6 +96,7 @@ def check(
     target_accept: Targets = None,
     largest_step_size: Targets = None,
     parameters: Sequence[str] | None = None,
+    model: Model | None = None,
 ) -> Report:
     """Look for everything that the diagnostics can find wrong with a run.
 
@@ -125,6 +128,8 @@ def check(
         Names of the parameters. The rest is derived from them and may be constant. Default:
         ``trace.attrs["parameters"]``, if there; of draws alone nobody knows, and what is constant is only mentioned
         unless all is.
+    model : Model, optional
+        The model, with which the report also tells where the density ends beside draws that diverged, if it does.
 
     Returns
     -------
@@ -148,7 +153,8 @@ def check(
     stats, quantities = Statistics(trace, run), Quantities(run, measured)
     targets = stats.for_samplers("target_accept", _given(target_accept, of_run, "target_accept"), 1.0)
     limits = stats.for_samplers("largest_step_size", _given(largest_step_size, of_run, "largest_step_size"), np.inf)
-    remedy = Remedy(stats, measured, names, targets, of_run.get("tune"))
+    edges = None if model is None else Edges(instance("model", model, Model, "a Model"), run.posterior, stats).text
+    remedy = Remedy(stats, measured, names, targets, of_run.get("tune"), edges)
 
     notes: list[str] = []
     facts: list[str] = []

@@ -128,7 +128,7 @@ class Running(Task[Trace]):
             value = getattr(self._limits, ended)
             go_on = "; nb.resume goes on" if self._sampling.store.outlives else ""
             self.say(f"{ended}={value:g} has ended the run: {count} of {most} draws are there{go_on}.", NbinferWarning)
-        trace.report = check(trace)
+        trace.report = check(trace, model=self._sampling.model)
         for problem in trace.report.problems:
             self.say(problem.message, ConvergenceWarning)
 

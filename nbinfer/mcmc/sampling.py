@@ -66,6 +66,8 @@ class Sampling:
 
     Attributes
     ----------
+    model : Model
+        As given.
     bound : Bound
     chains : Chains
         Begun and wired.
@@ -128,7 +130,7 @@ class Sampling:
 
     def _prepare(self, model: Model, assigned: Assigned, run: Run) -> None:
         """Bind the model, and place the steps in it."""
-        self._model, self._assigned, self._run = model, assigned, run
+        self.model, self._assigned, self._run = model, assigned, run
         self.numbers, self.tune, self.auto = run.numbers, run.tune, run.auto
         self.methods = [method for method, _ in assigned]
         self.bound = model.bind(len(self.numbers))
@@ -174,7 +176,7 @@ class Sampling:
         first = points[0]
         if gradient:
             self.bound.check_gradient(first.position, first.discrete)
-        if self._model.conditional:
+        if self.model.conditional:
             check_conditionals(self.bound.definition, first.position, first.discrete)
 
     def trace(self, seconds: float) -> Trace:
@@ -195,12 +197,12 @@ class Sampling:
             sample_stats=groups["sample_stats"],
             warmup_posterior=self._of_warm_up(groups["warmup_posterior"], tuned),
             warmup_sample_stats=self._of_warm_up(groups["warmup_sample_stats"], tuned),
-            **self._model.shown,
+            **self.model.shown,
             draws_done=draws_done,
             tune_done=tune_done,
             chain_ids=self.numbers,
             attrs=_attributes(self._run.seeds, seconds, self.methods, tune, self.chains.progress["gradients"])
-            | {"parameters": list(self._model.parameters)},
+            | {"parameters": list(self.model.parameters)},
             interrupted=bool((done < self.tune + self.draws).any()),
             metric=metrics_of(self.chains, self.numbers),
         )
@@ -239,7 +241,7 @@ class Sampling:
         run, store = self._run, self.store
         own = run._replace(numbers=run.numbers[chains], keys=run.keys[chains], seeds=run.seeds[chains])
         blocks = self.chains.state[chains].copy()
-        return self._model, self._assigned, own, blocks, self.draws, store.thin, store.outlives
+        return self.model, self._assigned, own, blocks, self.draws, store.thin, store.outlives
 
     def take(
         self,

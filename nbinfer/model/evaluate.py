@@ -56,7 +56,7 @@ def call(function: Any, *args: Any) -> Any:
 
 def _of_names(error: Exception) -> str:
     """Say how names are written in functions, to one who writes them otherwise; '' if that is not the matter."""
-    of = getattr(error, "obj", None) if isinstance(error, AttributeError) else None
+    of: Any = getattr(error, "obj", None) if isinstance(error, AttributeError) else None
     if hasattr(of, "_fields"):
         near = meant(error.name, of._fields)  # type: ignore[attr-defined]
         return f"{type(of).__name__} has {', '.join(of._fields)}{f'.{near}' if near else ''}"
