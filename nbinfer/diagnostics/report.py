@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,9 @@ MOST_DRAWS = 50_000
 class Report:
     """The diagnostics' verdict on a run; ``print`` shows it.
 
+    It is a collection of its problems: ``for problem in report``, ``len(report)``, and ``if report:`` when there are
+    any.
+
     Attributes
     ----------
     problems : tuple of Problem
@@ -55,6 +58,12 @@ class Report:
         self.notes = tuple(notes)
         self.measured = measured
         self._verdict = verdict
+
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(self.problems)
+
+    def __len__(self) -> int:
+        return len(self.problems)
 
     @property
     def verdict(self) -> str:
@@ -103,7 +112,8 @@ def check(
     Problems are: any divergence; R-hat above 1.01; bulk or tail ESS below 100 a chain; E-BFMI below 0.3; more than 5 %
     of a chain's draws at the tree-depth limit (fewer are mentioned); a mean acceptance that does not fit
     `target_accept`; draws that are not finite; parameters that never moved; fewer than four draws; an interruption.
-    An R-hat or ESS that cannot be computed of draws that vary is the worst of all.
+    An R-hat or ESS that cannot be computed of draws that vary is the worst of all. Of more than ten chains, an ESS of
+    1000 in all will do, and R-hat may be as large as sqrt(1 + 10 / draws).
 
     Where problems come from a short warm-up, from a funnel, or from a region that has held a chain, the first that this
     explains says so, and what helps. Notes tell what the metric has learnt of correlation, and what
@@ -168,9 +178,10 @@ def check(
         quantities.low_ess(remedy.take, facts),
         energy(stats, remedy.take, remedy.longer, facts),
         acceptance(stats, targets, limits, remedy.explains, remedy.longer),
-        treedepth(stats, _given(max_treedepth, of_run, "max_treedepth"), remedy.explains, notes),
     ]
     problems = [problem for problem in found if problem]
+    depth = _given(max_treedepth, of_run, "max_treedepth")
+    problems += [problem for problem in [treedepth(stats, depth, remedy.explains, not problems, notes)] if problem]
     costs = cost(stats, metrics(trace), run.posterior, names, targets, problems, remedy.explains)
     notes += [note for note in (late_divergences(stats, targets), *costs, cut_note(run), spaced_note(measured)) if note]
     verdict = "No problems found" + (f": {', '.join(facts)}." if facts else ".")
