@@ -124,7 +124,7 @@ def _warn_of_broadcast(name: str, shape: tuple[int, ...], known: Mapping[str, tu
 
 def check_arguments(function: Any, label: str, names: tuple[str, ...], called: str = "") -> None:
     """Require something that can be compiled and takes the arguments `names`; messages write it as `called`."""
-    wanted = f"{called or label}({', '.join(names)})"
+    wanted = f"{called or (label if label.isidentifier() else 'f')}({', '.join(names)})"
     if not callable(function):
         raise ModelError(f"{label} must be a function {wanted}, got {type(function).__name__}")
     code = getattr(python_function(function), "__code__", None)
