@@ -30,6 +30,10 @@ _REMEDIES = (
         "Pass {0} as data: with data={0} each column is an entry, and d.y is column y.",
     ),
     (r"Untyped global name '(\w+)'.*<class '[\w.]*Series'>", "Pass {0} as data: data={{'{0}': {0}}}, and read d.{0}."),
+    (
+        r"STORE_GLOBAL|STORE_DEREF",
+        "Compiled code cannot change what is outside of it: what is to be kept is derived=.",
+    ),
     (r"Untyped global name '(\w+)'.*<class 'dict'>", "Pass what is in {0} as data: data={0}, and d.y is {0}['y']."),
     (
         r"reflected (?:list|set)\(.*assigned to variable '(\w+)'",

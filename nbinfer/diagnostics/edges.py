@@ -26,6 +26,8 @@ _MOST, _LEAST, _REACHES, _BUDGET = 16, 4, (0.5, 2.0, 4.0), 3000
 _TOO_LONG = 50.0
 #: Edges are the same place if they differ by less, in standard deviations; halvings that find them.
 _SAME, _HALVINGS = 1e-6, 40
+#: Spread of a logarithm beyond which a step down ends where numbers end, not the density.
+_LOGARITHMS = 50.0
 #: Transforms whose coordinates are one element each.
 _ELEMENTWISE = ("real", "positive", "lower", "upper", "interval")
 
@@ -73,6 +75,7 @@ class Edges:
             (p.name, i, up): self._beside(origins, p, i, scales[p.q.start + i] if up else -scales[p.q.start + i])
             for p, i in elements
             for up in (False, True)
+            if up or p.support.transform != "positive" or scales[p.q.start + i] < _LOGARITHMS
         }
         order = sorted(found, key=lambda key: -len(found[key]))
         often = {key: found[key] for key in order if 2 * len(found[key]) > count}

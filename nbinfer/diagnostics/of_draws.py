@@ -111,7 +111,7 @@ class Quantities:
         short = f"Chains of {self._draws} draws are too short to say much" if self._draws < ESS_PER_CHAIN else ""
         message = (
             f"The effective sample size of {of(count, low.size)} is below {limit}{per_chain} ({'; '.join(worst)}). "
-            f" {short or 'Estimates are noisy and their errors uncertain'}"
+            f"{short or 'Estimates are noisy and their errors uncertain'}"
             f"{sentence(cure()) or ': draw more.'}"
         )
         return Problem(Kind.LOW_ESS, count, (), message)

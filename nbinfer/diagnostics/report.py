@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from nbinfer.diagnostics.of_samplers import (
 from nbinfer.diagnostics.problem import Kind, Problem, plural
 from nbinfer.diagnostics.quantities import Measured, Run, cut_note, join, measure_run, read, spaced_note
 from nbinfer.diagnostics.remedy import Remedy
+from nbinfer.diagnostics.wanderers import flat
 from nbinfer.errors import ConvergenceWarning, unseen
 from nbinfer.model import Model
 from nbinfer.spelling import public
@@ -163,8 +165,8 @@ def check(
     stats, quantities = Statistics(trace, run), Quantities(run, measured)
     targets = stats.for_samplers("target_accept", _given(target_accept, of_run, "target_accept"), 1.0)
     limits = stats.for_samplers("largest_step_size", _given(largest_step_size, of_run, "largest_step_size"), np.inf)
-    edges = None if model is None else Edges(instance("model", model, Model, "a Model"), run.posterior, stats).text
-    remedy = Remedy(stats, measured, names, targets, of_run.get("tune"), edges)
+    shown = None if model is None else partial(_with_model, instance("model", model, Model, "a Model"), run, stats)
+    remedy = Remedy(stats, measured, names, targets, of_run.get("tune"), shown)
 
     notes: list[str] = []
     facts: list[str] = []
@@ -186,6 +188,12 @@ def check(
     notes += [note for note in (late_divergences(stats, targets), *costs, cut_note(run), spaced_note(measured)) if note]
     verdict = "No problems found" + (f": {', '.join(facts)}." if facts else ".")
     return Report(problems, notes, verdict, measured)
+
+
+def _with_model(model: Model, run: Run, stats: Statistics, diverging: np.ndarray) -> tuple[str, str]:
+    """Say what the density shows beside the draws, and a name for that."""
+    edge = Edges(model, run.posterior, stats).text(diverging) if diverging.any() else ""
+    return (edge, "The end of the density") if edge else (flat(model, run.posterior, stats), "That")
 
 
 def _given(value: Any, of_run: Mapping[str, Any], name: str) -> Any:

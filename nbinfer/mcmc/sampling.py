@@ -21,7 +21,7 @@ from nbinfer.engine.jobs import Words
 from nbinfer.engine.recipe import NOTE, entropy_of, with_versions
 from nbinfer.engine.starts import starting_points
 from nbinfer.engine.step import StepMethod, site_of
-from nbinfer.errors import SamplingError, calls_above, unseen
+from nbinfer.errors import NbinferWarning, SamplingError, calls_above, unseen
 from nbinfer.mcmc.metric.reading import metrics_of
 from nbinfer.mcmc.recipe import Assigned, Run, recipe_of
 from nbinfer.model import Model
@@ -176,8 +176,20 @@ class Sampling:
         first = points[0]
         if gradient:
             self.bound.check_gradient(first.position, first.discrete)
+            self._check_repeats(first)
         if self.model.conditional:
             check_conditionals(self.bound.definition, first.position, first.discrete)
+
+    def _check_repeats(self, start: Any) -> None:
+        """Warn if the density is another number when it is asked again, as no function of its arguments is."""
+        twice = [self.bound.value_and_grad(start.position, start.discrete)[0] for _ in range(2)]
+        if twice[0] != twice[1] and np.isfinite(twice).all():
+            said = (
+                f"logp is {twice[0]:.6g} and then {twice[1]:.6g} at the same point: it draws random numbers, or reads "
+                "what changes. What is random is a parameter, and draws of data belong to predict=."
+            )
+            with unseen():
+                warnings.warn(said, NbinferWarning, calls_above())
 
     def trace(self, seconds: float) -> Trace:
         """Return a trace of what is finished, interrupted if more was meant to come.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,9 @@ from nbinfer.errors import ModelError, NbinferWarning, calls_above
 from nbinfer.spelling import meant
 
 _LOCK = hold_at_forks(threading.RLock())
+
+#: Shapes that a message lists.
+_SHOWN = 12
 
 #: Exceptions that say that this point is bad, not that the function is wrong.
 NUMERICAL = (ArithmeticError, np.linalg.LinAlgError)
@@ -48,7 +51,7 @@ def call(function: Any, *args: Any) -> Any:
             return in_python(function)(*args)
     except Exception as error:
         raise_if_written(error)
-        note = _of_names(error)
+        note = _of_names(error) or _of_shapes(error, args)
         if note:
             error.add_note(note)
         raise
@@ -60,6 +63,8 @@ def _of_names(error: Exception) -> str:
     if hasattr(of, "_fields"):
         near = meant(error.name, of._fields)  # type: ignore[attr-defined]
         return f"{type(of).__name__} has {', '.join(of._fields)}{f'.{near}' if near else ''}"
+    if isinstance(error, AttributeError) and "can't set attribute" in str(error):
+        return "parameters and data are read-only in a function: give the new value a name of its own, mu = ..."
     if isinstance(error, TypeError) and "tuple indices must be" in str(error):
         return "parameters and data are attributes in a function: p.mu and d.y, not p['mu'] and d['y']"
     if isinstance(of, np.ndarray) or (isinstance(error, IndexError) and "only integers, slices" in str(error)):
@@ -68,6 +73,22 @@ def _of_names(error: Exception) -> str:
             "entries of their own if it is passed whole: data=frame, and d.y is its column y"
         )
     return ""
+
+
+def _of_shapes(error: Exception, args: Sequence[Any]) -> str:
+    """Say what shapes there are, and how indices count, where arrays do not fit each other."""
+    if isinstance(error, IndexError) and "must be of integer" in str(error):
+        return "indices are integers, and a column with decimals or gaps is none: pass it as such, g.astype(int)"
+    if not isinstance(error, IndexError) and "broadcast" not in str(error) and "mismatch" not in str(error):
+        return ""
+    shapes = [
+        f"{name} {np.shape(value)}"
+        for group in args
+        if hasattr(group, "_fields")
+        for name, value in zip(group._fields, group, strict=True)
+    ]
+    counted = ", and indices count from 0" if isinstance(error, IndexError) else ""
+    return f"shapes are {', '.join(shapes[:_SHOWN])}{', …' if len(shapes) > _SHOWN else ''}{counted}" if shapes else ""
 
 
 def raise_if_written(error: BaseException) -> None:

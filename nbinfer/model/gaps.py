@@ -37,7 +37,7 @@ def observed_cells(definition: Definition, name: str) -> NDArray[np.bool_] | Non
 
 
 def blamed(definition: Definition, bad: NDArray[np.bool_]) -> str:
-    """Say whose NaN, or whose missing values, a term meets that is not finite; '' if there are none.
+    """Say whose NaN, whose missing values, or which empty array a term meets that is not finite; '' if there are none.
 
     Parameters
     ----------
@@ -60,7 +60,8 @@ def blamed(definition: Definition, bad: NDArray[np.bool_]) -> str:
                 f"; missing[{name!r}] is {support!r}, whose values are not whole as those of {name!r} are: "
                 "counts need nb.integer(lo, hi)"
             )
-    return ""
+    empty = [repr(name) for name, datum in definition.data.items() if not datum.array.size]
+    return f"; data {', '.join(empty)} have no elements" if empty else ""
 
 
 def observed_part(definition: Definition, term: str, values: NDArray[Any]) -> NDArray[Any]:

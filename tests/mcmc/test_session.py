@@ -79,6 +79,14 @@ def test_an_exception_of_a_function_has_the_point_and_the_draws_before(tune):
     np.testing.assert_array_equal(of_sample.value.trace["x"][:, : len(trace)], trace["x"])
 
 
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.PerformanceWarning")
+def test_a_density_that_draws_random_numbers_is_told():
+    model = nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * (p.x + 1e-3 * np.random.normal()) ** 2)  # noqa: NPY002
+    with pytest.warns(nb.errors.NbinferWarning, match="at the same point: it draws random numbers") as caught:
+        nb.sample(model, 5, 5, chains=1, progressbar=False)
+    assert all(warning.filename == __file__ for warning in caught)
+
+
 def test_an_exception_in_warm_up_leaves_an_empty_trace():
     with pytest.raises(ValueError, match="beyond") as caught:
         list(nb.iter_sample(5, nb.Slice(), {"x": [1.99, 0.0]}, tune=500, model=raises_beyond(), random_seed=1))
