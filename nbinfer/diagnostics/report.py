@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -158,18 +157,15 @@ def check(
     if run.done is None:
         raise ValueError("all variables of a run must have the same numbers of chains and draws.")
     of_run = getattr(trace, "attrs", None) or {}
-    parameters = of_run.get("parameters", ()) if parameters is None else parameters
-    known = [name for name in words("parameters", parameters) if name in run.posterior] or None
+    given = words("parameters", of_run.get("parameters", ()) if parameters is None else parameters)
+    known = [name for name in given if name in run.posterior] or None
     names = known or list(run.posterior)
     measured = measure_run(run, run.posterior, 0.9, most=MOST_DRAWS)
     stats, quantities = Statistics(trace, run), Quantities(run, measured)
     targets = stats.for_samplers("target_accept", _given(target_accept, of_run, "target_accept"), 1.0)
     limits = stats.for_samplers("largest_step_size", _given(largest_step_size, of_run, "largest_step_size"), np.inf)
-    shown = None if model is None else partial(_with_model, instance("model", model, Model, "a Model"), run, stats)
-    remedy = Remedy(stats, measured, names, targets, of_run.get("tune"), shown)
-
-    notes: list[str] = []
-    facts: list[str] = []
+    remedy = Remedy(stats, measured, names, targets, of_run.get("tune"), _shown_by(model, run, stats))
+    notes, facts = list[str](), list[str]()
     found = [
         _interrupted(trace, run),
         _too_few(run, notes),
@@ -181,19 +177,26 @@ def check(
         energy(stats, remedy.take, remedy.longer, facts),
         acceptance(stats, targets, limits, remedy.explains, remedy.longer),
     ]
-    problems = [problem for problem in found if problem]
     depth = _given(max_treedepth, of_run, "max_treedepth")
-    problems += [problem for problem in [treedepth(stats, depth, remedy.explains, not problems, notes)] if problem]
+    found.append(treedepth(stats, depth, remedy.explains, not any(found), notes))
+    problems = [problem for problem in found if problem]
     costs = cost(stats, metrics(trace), run.posterior, names, targets, problems, remedy.explains)
     notes += [note for note in (late_divergences(stats, targets), *costs, cut_note(run), spaced_note(measured)) if note]
     verdict = "No problems found" + (f": {', '.join(facts)}." if facts else ".")
     return Report(problems, notes, verdict, measured)
 
 
-def _with_model(model: Model, run: Run, stats: Statistics, diverging: np.ndarray) -> tuple[str, str]:
-    """Say what the density shows beside the draws, and a name for that."""
-    edge = Edges(model, run.posterior, stats).text(diverging) if diverging.any() else ""
-    return (edge, "The end of the density") if edge else (flat(model, run.posterior, stats), "That")
+def _shown_by(model: Any, run: Run, stats: Statistics) -> Callable[[np.ndarray], tuple[str, str]] | None:
+    """Return what says, from draws that diverged, what the density shows beside draws, with a name for that."""
+    if model is None:
+        return None
+    instance("model", model, Model, "a Model")
+
+    def said(diverging: np.ndarray) -> tuple[str, str]:
+        edge = Edges(model, run.posterior, stats).text(diverging) if diverging.any() else ""
+        return (edge, "The end of the density") if edge else (flat(model, run.posterior, stats), "That")
+
+    return said
 
 
 def _given(value: Any, of_run: Mapping[str, Any], name: str) -> Any:
