@@ -32,13 +32,13 @@ def mapping(name: str, value: Any) -> Mapping[Any, Any]:
     return value
 
 
-def words(name: str, value: Any) -> list[str]:
+def words(name: str, value: Any, wanted: str = "a str or several of them") -> list[str]:
     """Require a str or several of them; return a list."""
     if isinstance(value, str):
         return [str(value)]
-    items = several(name, value, "a str or several of them")
+    items = several(name, value, wanted)
     if not all(isinstance(item, str) for item in items):
-        raise TypeError(f"{name} must be a str or several of them, got {shown(value)}.")
+        raise TypeError(f"{name} must be {wanted}, got {shown(value)}.")
     return [str(item) for item in items]
 
 

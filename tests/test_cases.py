@@ -14,8 +14,6 @@ CASES = ROOT.parent / "shared" / "cases"
 LATER = {
     "constants_in_densities": "what densities may refer to is a question of its own",
     "compile_time_many_parameters": "compile time is a question of its own",
-    "unclear_argument_errors": "fifteen messages; tests/test_arguments.py tries all callables",
-    "iter_sample_exception_has_no_point": "iter_sample does not say yet where an exception arose",
     "where_of_numbers": "derivatives of np.where between numbers come later",
 }
 

@@ -25,6 +25,20 @@ _MODULE_NAMES = re.compile(r"\b(prior|logp_grad|logp|gradient|likelihood_\w+|der
 _REMEDIES = (
     (r"<module 'scipy", "Compiled code knows nothing of SciPy: use nbinfer.vectormath, nbinfer.distributions or math."),
     (r"Untyped global name '(\w+)'.*<class 'function'>", "Decorate {0} with numba.njit."),
+    (
+        r"Untyped global name '(\w+)'.*<class '[\w.]*DataFrame'>",
+        "Pass {0} as data: with data={0} each column is an entry, and d.y is column y.",
+    ),
+    (r"Untyped global name '(\w+)'.*<class '[\w.]*Series'>", "Pass {0} as data: data={{'{0}': {0}}}, and read d.{0}."),
+    (
+        r"STORE_GLOBAL|STORE_DEREF",
+        "Compiled code cannot change what is outside of it: what is to be kept is derived=.",
+    ),
+    (r"Untyped global name '(\w+)'.*<class 'dict'>", "Pass what is in {0} as data: data={0}, and d.y is {0}['y']."),
+    (
+        r"reflected (?:list|set)\(.*assigned to variable '(\w+)'",
+        "Pass {0} as data: data={{'{0}': {0}}}, and read d.{0}.",
+    ),
     (r"Untyped global name '(\w+)'", "Pass {0} as data, or make it a number, an array or a compiled function."),
     (r"Invalid use of Module\(<module '([\w.]+)'", "{0} is a module; call a function of it, such as logpdf."),
     (r"NameError: name '(\w+)'|name '(\w+)' is not defined", "Define {0} before the model is used."),

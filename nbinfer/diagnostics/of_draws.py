@@ -14,6 +14,13 @@ from nbinfer.diagnostics.rhat import largest_rhat
 
 RHAT_LIMIT = 1.01
 ESS_PER_CHAIN = 100
+#: With more chains than this, the effective sample size is enough when it is enough for so many, and short chains are
+#: no trouble by themselves: R-hat of chains in equilibrium, of n draws each and an autocorrelation time of t, is about
+#: sqrt(1 + 2 (t - 1) / n), however many there are [1]_. A time of 6 passes.
+#:
+#: .. [1] D. Vats and C. Knudson, "Revisiting the Gelman-Rubin diagnostic", Statistical Science 36, 518 (2021).
+MANY = 10
+_SLACK = 10.0
 _WORST = 3
 
 
@@ -61,17 +68,19 @@ class Quantities:
         """Look for chains that disagree; an R-hat that cannot be computed is the largest of all."""
         if not self._varies.any() or self._chains < 2 or self._draws < MIN_DRAWS:
             return None
-        rhat = largest_rhat(self._records)
+        rhat, limit = largest_rhat(self._records), RHAT_LIMIT
+        if self._chains > MANY:
+            limit = max(limit, math.sqrt(1.0 + _SLACK / self._draws))
         rhat[self._varies & np.isnan(rhat)] = np.inf
-        count = int((rhat > RHAT_LIMIT).sum())
+        count = int((rhat > limit).sum())
         if not count:
             if not np.isnan(rhat).all():
                 facts.append(f"R-hat at most {math.ceil(1000 * np.nanmax(rhat) - 1e-9) / 1000:.3f}")
             return None
         short = self._draws < ESS_PER_CHAIN
-        worst = self._worst(np.where(rhat > RHAT_LIMIT, rhat, np.nan), ".3f")
+        worst = self._worst(np.where(rhat > limit, rhat, np.nan), ".3f")
         message = (
-            f"R-hat is above {RHAT_LIMIT} for {of(count, rhat.size)} ({worst}). "
+            f"R-hat is above {limit:.3g} for {of(count, rhat.size)} ({worst}). "
             f"The chains disagree{', or are too short to tell' if short else ''}"
             f"{sentence(cure()) or ': run longer or reparameterise.'}"
         )
@@ -81,7 +90,7 @@ class Quantities:
         """Look for few effective draws; an effective sample size that cannot be computed counts as none."""
         if not self._varies.any() or self._draws < MIN_DRAWS:
             return None
-        limit = ESS_PER_CHAIN * self._chains
+        limit = ESS_PER_CHAIN * min(self._chains, MANY)
         low = np.zeros(self._records.size, bool)
         worst = []
         for kind in ("bulk", "tail"):
@@ -98,10 +107,11 @@ class Quantities:
         count = int(low.sum())
         if not count:
             return None
+        per_chain = f", which is {ESS_PER_CHAIN} per chain" if self._chains <= MANY else ""
         short = f"Chains of {self._draws} draws are too short to say much" if self._draws < ESS_PER_CHAIN else ""
         message = (
-            f"The effective sample size of {of(count, low.size)} is below {limit}, which is {ESS_PER_CHAIN} per chain "
-            f"({'; '.join(worst)}). {short or 'Estimates are noisy and their errors uncertain'}"
+            f"The effective sample size of {of(count, low.size)} is below {limit}{per_chain} ({'; '.join(worst)}). "
+            f"{short or 'Estimates are noisy and their errors uncertain'}"
             f"{sentence(cure()) or ': draw more.'}"
         )
         return Problem(Kind.LOW_ESS, count, (), message)

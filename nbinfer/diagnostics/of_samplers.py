@@ -246,8 +246,10 @@ def _settled(sizes: np.ndarray, accept: np.ndarray, target: float, limit: float)
     return np.asarray((np.mean(sizes >= _AT_LIMIT * limit, axis=1) > _OFTEN) | ~misses_target(accept, target))
 
 
-def treedepth(stats: Statistics, max_treedepth: int | None, explained: str, notes: list[str]) -> Problem | None:
-    """Look for trajectories that were cut at the limit of their depth."""
+def treedepth(
+    stats: Statistics, max_treedepth: int | None, explained: str, alone: bool, notes: list[str]
+) -> Problem | None:
+    """Look for trajectories that were cut at the limit of their depth; `alone`, no other problem was found."""
     reached = stats["reached_max_treedepth"]
     if reached is None:
         return None
@@ -261,7 +263,8 @@ def treedepth(stats: Statistics, max_treedepth: int | None, explained: str, note
     if not chains:
         notes.append(text)
         return None
-    message = f"{text} Sampling is slow, not wrong{sentence(explained) or ': raise max_treedepth or reparameterise.'}"
+    means = "Sampling is slow, not wrong" if alone else "Trajectories end before they have gone far enough"
+    message = f"{text} {means}{sentence(explained) or ': raise max_treedepth or reparameterise.'}"
     return Problem(Kind.TREEDEPTH, count, chains, message)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbinfer.diagnostics.of_samplers import Statistics
 from nbinfer.diagnostics.places import funnel, held
 from nbinfer.diagnostics.quantities import Measured
 from nbinfer.diagnostics.rhat import largest_rhat
+from nbinfer.diagnostics.wanderers import lost, switched
 
 # Of 175 runs of a regression with up to 50 draws of warm-up, those where draws looked like a funnel had an R-hat of 2.1
 # at least; of 90 runs of funnels one had 1.5, the others less.
@@ -17,6 +19,8 @@ from nbinfer.diagnostics.rhat import largest_rhat
 _SHORT, _UNSETTLED = 100, 1.2
 #: Draws tell nothing of places if R-hat is above this, more than this share diverged, or chains are shorter.
 _APART, _MOST, _FEW = 1.8, 0.5, 50
+#: Chains that disagree and have gone further than this are lost; and, squared, those that agree.
+_LOST = 1e15
 
 
 class Remedy:
@@ -33,6 +37,8 @@ class Remedy:
         Of each sampler.
     tune : int, str or None
         What was asked for as warm-up; None: nobody knows.
+    with_model : callable, optional
+        From draws that diverged to what the model shows: what is to be said, and a name for the cause.
 
     Attributes
     ----------
@@ -47,8 +53,10 @@ class Remedy:
         names: Sequence[str],
         target_accept: np.ndarray,
         tune: object = None,
+        with_model: Callable[[NDArray[np.bool_]], tuple[str, str]] | None = None,
     ) -> None:
         self._stats, self._targets, self._tune = stats, target_accept, tune
+        self._with_model = with_model or (lambda _: ("", ""))
         self._said, self.explains = False, ""
         chosen = {name: measured[name] for name in names if measured[name].draws.dtype.kind == "f"}
         rhats = [largest_rhat(m.records.reshape(-1)) for m in chosen.values()]
@@ -75,6 +83,15 @@ class Remedy:
 
     def _look(self, diverging: np.ndarray) -> tuple[str, str]:
         """Return what is to be said, and a name for the cause if it explains more than one problem."""
+        text = lost(self._draws, _LOST if self._rhat > _UNSETTLED else _LOST**2)
+        if text:
+            return text, "That"
+        text, cause = self._with_model(diverging)
+        if text:
+            return text, cause
+        text = switched(self._draws) if self._rhat > _UNSETTLED else ""
+        if text:
+            return text, "The exchange of labels"
         tuned = self._stats.tuned
         if self._tune is not None and tuned < _SHORT and self._rhat > _UNSETTLED:
             return f"Warm-up was too short (tune={tuned}): warm up longer, as with tune=1000.", "The short warm-up"

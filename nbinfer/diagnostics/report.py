@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from nbinfer.arguments import words
+from nbinfer.arguments import instance, words
+from nbinfer.diagnostics.edges import Edges
 from nbinfer.diagnostics.effort import cost, metrics
 from nbinfer.diagnostics.measure import MIN_DRAWS
 from nbinfer.diagnostics.movement import stuck
@@ -25,7 +26,9 @@ from nbinfer.diagnostics.of_samplers import (
 from nbinfer.diagnostics.problem import Kind, Problem, plural
 from nbinfer.diagnostics.quantities import Measured, Run, cut_note, join, measure_run, read, spaced_note
 from nbinfer.diagnostics.remedy import Remedy
+from nbinfer.diagnostics.wanderers import flat
 from nbinfer.errors import ConvergenceWarning, unseen
+from nbinfer.model import Model
 from nbinfer.spelling import public
 
 #: Draws of a chain that a verdict rests on: sorting them all would take several times as long as to make them, and more
@@ -35,6 +38,9 @@ MOST_DRAWS = 50_000
 
 class Report:
     """The diagnostics' verdict on a run; ``print`` shows it.
+
+    It is a collection of its problems: ``for problem in report``, ``len(report)``, and ``if report:`` when there are
+    any.
 
     Attributes
     ----------
@@ -53,6 +59,12 @@ class Report:
         self.notes = tuple(notes)
         self.measured = measured
         self._verdict = verdict
+
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(self.problems)
+
+    def __len__(self) -> int:
+        return len(self.problems)
 
     @property
     def verdict(self) -> str:
@@ -94,13 +106,15 @@ def check(
     target_accept: Targets = None,
     largest_step_size: Targets = None,
     parameters: Sequence[str] | None = None,
+    model: Model | None = None,
 ) -> Report:
     """Look for everything that the diagnostics can find wrong with a run.
 
     Problems are: any divergence; R-hat above 1.01; bulk or tail ESS below 100 a chain; E-BFMI below 0.3; more than 5 %
     of a chain's draws at the tree-depth limit (fewer are mentioned); a mean acceptance that does not fit
     `target_accept`; draws that are not finite; parameters that never moved; fewer than four draws; an interruption.
-    An R-hat or ESS that cannot be computed of draws that vary is the worst of all.
+    An R-hat or ESS that cannot be computed of draws that vary is the worst of all. Of more than ten chains, an ESS of
+    1000 in all will do, and R-hat may be as large as sqrt(1 + 10 / draws).
 
     Where problems come from a short warm-up, from a funnel, or from a region that has held a chain, the first that this
     explains says so, and what helps. Notes tell what the metric has learnt of correlation, and what
@@ -125,6 +139,8 @@ def check(
         Names of the parameters. The rest is derived from them and may be constant. Default:
         ``trace.attrs["parameters"]``, if there; of draws alone nobody knows, and what is constant is only mentioned
         unless all is.
+    model : Model, optional
+        The model, with which the report also tells where the density ends beside draws that diverged, if it does.
 
     Returns
     -------
@@ -141,17 +157,15 @@ def check(
     if run.done is None:
         raise ValueError("all variables of a run must have the same numbers of chains and draws.")
     of_run = getattr(trace, "attrs", None) or {}
-    parameters = of_run.get("parameters", ()) if parameters is None else parameters
-    known = [name for name in words("parameters", parameters) if name in run.posterior] or None
+    given = words("parameters", of_run.get("parameters", ()) if parameters is None else parameters)
+    known = [name for name in given if name in run.posterior] or None
     names = known or list(run.posterior)
     measured = measure_run(run, run.posterior, 0.9, most=MOST_DRAWS)
     stats, quantities = Statistics(trace, run), Quantities(run, measured)
     targets = stats.for_samplers("target_accept", _given(target_accept, of_run, "target_accept"), 1.0)
     limits = stats.for_samplers("largest_step_size", _given(largest_step_size, of_run, "largest_step_size"), np.inf)
-    remedy = Remedy(stats, measured, names, targets, of_run.get("tune"))
-
-    notes: list[str] = []
-    facts: list[str] = []
+    remedy = Remedy(stats, measured, names, targets, of_run.get("tune"), _shown_by(model, run, stats))
+    notes, facts = list[str](), list[str]()
     found = [
         _interrupted(trace, run),
         _too_few(run, notes),
@@ -162,13 +176,27 @@ def check(
         quantities.low_ess(remedy.take, facts),
         energy(stats, remedy.take, remedy.longer, facts),
         acceptance(stats, targets, limits, remedy.explains, remedy.longer),
-        treedepth(stats, _given(max_treedepth, of_run, "max_treedepth"), remedy.explains, notes),
     ]
+    depth = _given(max_treedepth, of_run, "max_treedepth")
+    found.append(treedepth(stats, depth, remedy.explains, not any(found), notes))
     problems = [problem for problem in found if problem]
     costs = cost(stats, metrics(trace), run.posterior, names, targets, problems, remedy.explains)
     notes += [note for note in (late_divergences(stats, targets), *costs, cut_note(run), spaced_note(measured)) if note]
     verdict = "No problems found" + (f": {', '.join(facts)}." if facts else ".")
     return Report(problems, notes, verdict, measured)
+
+
+def _shown_by(model: Any, run: Run, stats: Statistics) -> Callable[[np.ndarray], tuple[str, str]] | None:
+    """Return what says, from draws that diverged, what the density shows beside draws, with a name for that."""
+    if model is None:
+        return None
+    instance("model", model, Model, "a Model")
+
+    def said(diverging: np.ndarray) -> tuple[str, str]:
+        edge = Edges(model, run.posterior, stats).text(diverging) if diverging.any() else ""
+        return (edge, "The end of the density") if edge else (flat(model, run.posterior, stats), "That")
+
+    return said
 
 
 def _given(value: Any, of_run: Mapping[str, Any], name: str) -> Any:

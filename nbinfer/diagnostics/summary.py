@@ -200,9 +200,9 @@ def summary(
     choice("columns", columns, ("default", "documents"))
     if prob is None:
         prob = 0.9 if columns == "default" else 0.95
-    between("prob", prob, 0, 1)
+    between("prob, how much of the trace the interval holds,", prob, 0, 1)
     run = read(trace)
-    names = list(run.posterior) if var_names is None else words("var_names", var_names)
+    names = list(run.posterior) if var_names is None else words("var_names", var_names, "a name in the trace or more")
     unknown = [name for name in names if name not in run.posterior]
     if unknown:
         wanted, known = ", ".join(map(repr, unknown)), ", ".join(run.posterior) or "no variables"

@@ -108,16 +108,16 @@ def run_for_now(jobs: Jobs, until: int, cores: int, display: Display) -> Outcome
     return outcome
 
 
-def run_here(jobs: Jobs, until: int) -> None:
-    """Advance all jobs to piece `until` in this thread; raise what stopped them."""
+def run_here(jobs: Jobs, until: int) -> Outcome:
+    """Advance all jobs to piece `until` in this thread."""
     team = jobs.team(until)
     jobs.stop[0] = 0
     work(address_of(team))
     outcome = Outcome()
     _look(jobs, outcome)
+    outcome.interrupted = bool((jobs.progress["done"] < until).any())
     _look_at_statuses(jobs, outcome)
-    if outcome.error is not None:
-        raise outcome.error
+    return outcome
 
 
 def run_alone(jobs: Jobs, advance: Callable[[int, int], int], until: int, display: Display) -> Outcome:
@@ -187,9 +187,8 @@ def _look(jobs: Jobs, outcome: Outcome) -> None:
     for job in jobs.bound.failed_chains if outcome.error is None else ():
         point = Point(jobs.bound.failure(job), jobs.bound.failed_discrete(job))
         error = replayed(jobs.bound, *point)
-        if error is None or is_arithmetic(error):
-            jobs.bound.clear_failure(job)
-        else:
+        jobs.bound.clear_failure(job)
+        if error is not None and not is_arithmetic(error):
             outcome.error, outcome.job, outcome.point = error, job, point
             jobs.stop[0] = 1
             break

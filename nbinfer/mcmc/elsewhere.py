@@ -94,10 +94,8 @@ def drawn(part: Part) -> Drawn:
     work.load()
     with contextlib.suppress(KeyboardInterrupt):  # whoever pressed it wants what there is
         outcome = run(chains, sampling.tune + sampling.draws, 1, Silent())
-    error = outcome.error
+    error = sampling.error_of(outcome)
     if error is not None:
-        if outcome.job is not None and outcome.point is not None:
-            error.add_note(f"in chain {sampling.numbers[outcome.job]} at {sampling.bound.describe(*outcome.point)}")
         error = that_travels(error)
     # In this order: after Ctrl-C workers may still be on their way.
     left = [] if chains.snapshots is None else [snapshot.blocks for snapshot in reversed(chains.snapshots.left(0))]

@@ -128,7 +128,7 @@ class Running(Task[Trace]):
             value = getattr(self._limits, ended)
             go_on = "; nb.resume goes on" if self._sampling.store.outlives else ""
             self.say(f"{ended}={value:g} has ended the run: {count} of {most} draws are there{go_on}.", NbinferWarning)
-        trace.report = check(trace)
+        trace.report = check(trace, model=self._sampling.model)
         for problem in trace.report.problems:
             self.say(problem.message, ConvergenceWarning)
 
@@ -153,11 +153,9 @@ class Running(Task[Trace]):
 
 def _failure(outcome: Outcome, trace: Trace, sampling: Sampling) -> BaseException | None:
     """Return what stopped a run, or None if that was nothing worse than Ctrl-C."""
-    if outcome.error is not None:
-        if outcome.job is not None and outcome.point is not None:
-            where = sampling.bound.describe(*outcome.point)
-            outcome.error.add_note(f"in chain {sampling.numbers[outcome.job]} at {where}; finished draws: error.trace")
-        return outcome.error
+    error = sampling.error_of(outcome)
+    if error is not None:
+        return error
     diverged = divergence_error(trace) if sampling.chains.stops_at_divergence else None
     if diverged is not None:
         return diverged

@@ -21,7 +21,7 @@ from nbinfer.engine.jobs import Words
 from nbinfer.engine.recipe import NOTE, entropy_of, with_versions
 from nbinfer.engine.starts import starting_points
 from nbinfer.engine.step import StepMethod, site_of
-from nbinfer.errors import SamplingError, calls_above, unseen
+from nbinfer.errors import NbinferWarning, SamplingError, calls_above, unseen
 from nbinfer.mcmc.metric.reading import metrics_of
 from nbinfer.mcmc.recipe import Assigned, Run, recipe_of
 from nbinfer.model import Model
@@ -66,6 +66,8 @@ class Sampling:
 
     Attributes
     ----------
+    model : Model
+        As given.
     bound : Bound
     chains : Chains
         Begun and wired.
@@ -128,7 +130,7 @@ class Sampling:
 
     def _prepare(self, model: Model, assigned: Assigned, run: Run) -> None:
         """Bind the model, and place the steps in it."""
-        self._model, self._assigned, self._run = model, assigned, run
+        self.model, self._assigned, self._run = model, assigned, run
         self.numbers, self.tune, self.auto = run.numbers, run.tune, run.auto
         self.methods = [method for method, _ in assigned]
         self.bound = model.bind(len(self.numbers))
@@ -179,8 +181,20 @@ class Sampling:
         first = points[0]
         if gradient:
             self.bound.check_gradient(first.position, first.discrete)
-        if self._model.conditional:
+            self._check_repeats(first)
+        if self.model.conditional:
             check_conditionals(self.bound.definition, first.position, first.discrete)
+
+    def _check_repeats(self, start: Any) -> None:
+        """Warn if the density is another number when it is asked again, as no function of its arguments is."""
+        twice = [self.bound.value_and_grad(start.position, start.discrete)[0] for _ in range(2)]
+        if twice[0] != twice[1] and np.isfinite(twice).all():
+            said = (
+                f"logp is {twice[0]:.6g} and then {twice[1]:.6g} at the same point: it draws random numbers, or reads "
+                "what changes. What is random is a parameter, and draws of data belong to predict=."
+            )
+            with unseen():
+                warnings.warn(said, NbinferWarning, calls_above())
 
     def trace(self, seconds: float) -> Trace:
         """Return a trace of what is finished, interrupted if more was meant to come.
@@ -200,15 +214,23 @@ class Sampling:
             sample_stats=groups["sample_stats"],
             warmup_posterior=self._of_warm_up(groups["warmup_posterior"], tuned),
             warmup_sample_stats=self._of_warm_up(groups["warmup_sample_stats"], tuned),
-            **self._model.shown,
+            **self.model.shown,
             draws_done=draws_done,
             tune_done=tune_done,
             chain_ids=self.numbers,
             attrs=_attributes(self._run.seeds, seconds, self.methods, tune, self.chains.progress["gradients"])
-            | {"parameters": list(self._model.parameters)},
+            | {"parameters": list(self.model.parameters)},
             interrupted=bool((done < self.tune + self.draws).any()),
             metric=metrics_of(self.chains, self.numbers),
         )
+
+    def error_of(self, outcome: Outcome) -> BaseException | None:
+        """Return what has stopped the chains, with a note on where that was; None if nothing has."""
+        if outcome.error is not None and outcome.job is not None and outcome.point is not None:
+            finished = "; finished draws: error.trace" if self._run.record else ""
+            where = self.bound.describe(*outcome.point)
+            outcome.error.add_note(f"in chain {self.numbers[outcome.job]} at {where}{finished}")
+        return outcome.error
 
     def _progress(self) -> tuple[Counts, Counts]:
         """Return how many draws each chain has counted, and how many of these it did without."""
@@ -236,7 +258,7 @@ class Sampling:
         run, store = self._run, self.store
         own = run._replace(numbers=run.numbers[chains], keys=run.keys[chains], seeds=run.seeds[chains])
         blocks = self.chains.state[chains].copy()
-        return self._model, self._assigned, own, blocks, self.draws, store.thin, store.outlives
+        return self.model, self._assigned, own, blocks, self.draws, store.thin, store.outlives
 
     def take(
         self,

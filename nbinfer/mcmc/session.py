@@ -28,7 +28,9 @@ def _advance(sampling: Sampling, until: int) -> None:
     """Advance the chain to a draw, in this thread; raise what stopped it."""
     chains = sampling.chains
     before = int(chains.progress["divergences"].sum())
-    run_here(chains, until)
+    error = sampling.error_of(run_here(chains, until))
+    if error is not None:
+        raise error
     if chains.stops_at_divergence and chains.progress["divergences"].sum() > before:
         point = sampling.bound.describe(chains[0].position, chains[0].discrete.copy())
         raise SamplingError(f"stopped at the first divergence, as on_error='raise' asks, near {point}.")
@@ -75,7 +77,8 @@ def iter_sample(
     Raises
     ------
     ValueError, TypeError, SamplingError
-        As `sample` does, when the first trace is asked for.
+        As `sample` does, when the first trace is asked for. What ends the loop, an exception of the model's function
+        with the point in its notes or another, has the draws so far as its attribute ``trace``.
 
     Examples
     --------
@@ -106,15 +109,14 @@ def iter_sample(
         kept=kept_names(model, trace),
     )
     begun = time.perf_counter()
-    if tune:
-        _advance(sampling, tune)
-    for draw in range(1, draws + 1):
+    for draw in range(draws + 1):
         try:
             _advance(sampling, tune + draw)
-        except SamplingError as error:
-            error.trace = sampling.trace(time.perf_counter() - begun)[:draw]
+        except BaseException as error:
+            error.__dict__["trace"] = sampling.trace(time.perf_counter() - begun)[:draw]
             raise
-        yield sampling.trace(time.perf_counter() - begun)[:draw]
+        if draw:
+            yield sampling.trace(time.perf_counter() - begun)[:draw]
 
 
 @public

@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import keyword
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from nbinfer.compile import address_of
 from nbinfer.errors import ModelError, StreamingError
+from nbinfer.model.arrays import KINDS, check_nan, columns_of, is_pandas, is_table, plain_array, type_name
 from nbinfer.spelling import meant
 from nbinfer.streaming import Feed, GeneratorAdapter, GeneratorData
-
-_KINDS = {"b": "bool", "i": "int64", "u": "int64", "f": "float64"}
-_REMEDIES = {
-    "O": "convert it to numbers first (a column of categories: its integer codes)",
-    "U": "convert it to numbers, for example integer codes by np.unique(..., return_inverse=True)",
-    "S": "convert it to numbers, for example integer codes by np.unique(..., return_inverse=True)",
-    "T": "convert it to numbers, for example integer codes by np.unique(..., return_inverse=True)",
-    "c": "pass its real and imaginary parts as two entries",
-    "M": "convert it to numbers, for example days since a date",
-    "m": "convert it to numbers by dividing by a time unit",
-    "V": "pass each field as an entry of its own",
-}
-#: How to have missing values imputed.
-_IMPUTE = "Model(..., missing={{{!r}: nb.real()}}) or another support"
 
 
 class Datum(NamedTuple):
@@ -97,28 +84,9 @@ def convert(name: str, value: Any, allow_nan: bool = False) -> Datum:
     """
     if isinstance(value, Feed | GeneratorAdapter):
         return _convert_feed(name, value if isinstance(value, Feed) else GeneratorData(value), allow_nan)
-    if hasattr(value, "__next__"):
-        raise ModelError(f"data {name!r} must be an array or a number, got an iterator; pass nb.generator({name})")
-    if is_masked(value):
-        hidden = np.ma.getmaskarray(value)
-        if hidden.any():
-            raise ModelError(
-                f"data {name!r} must not be masked, got {hidden.sum()} masked elements, the first at index "
-                f"{tuple(int(i) for i in np.argwhere(hidden)[0])}. Have them imputed, {_IMPUTE.format(name)}; or pass "
-                f"the observed values alone, {name}.compressed()"
-            )
-        value = value.data
-    if hasattr(value, "_asdict") or isinstance(value, Mapping):
-        got = _type_name(value)
-        raise ModelError(f"data {name!r} must be an array or a number, got {got}; make each field an entry")
-    array = _pandas_array(name, value) if is_pandas(value) else _plain_array(name, value)
-    if array.dtype.kind not in _KINDS:
-        remedy = _REMEDIES.get(array.dtype.kind, "convert it to float64")
-        raise ModelError(f"data {name!r} must be real numbers, integers or booleans, got dtype {array.dtype}; {remedy}")
-    if array.dtype.kind == "u" and array.size and int(array.max()) > np.iinfo(np.int64).max:
-        raise ModelError(f"data {name!r} must fit int64, got {int(array.max())}; convert it to float64")
+    array = plain_array(name, value)
     scalar = array.ndim == 0
-    array = np.asarray(array, _KINDS[array.dtype.kind], order="C")
+    array = np.asarray(array, KINDS[array.dtype.kind], order="C")
     if not allow_nan:
         check_nan(name, array)
     return Datum(name, array, scalar)
@@ -160,53 +128,6 @@ def convert_batch(name: str, feed: Feed, number: int, batch: np.ndarray, allow_n
     return datum
 
 
-def check_nan(name: str, array: np.ndarray, place: Callable[[tuple[int, ...]], str] = "index {}".format) -> None:
-    """Raise ModelError if there is NaN in an entry; `place` says in words where an element is."""
-    if array.dtype.kind == "f" and np.isnan(array).any():
-        first = place(tuple(int(i) for i in np.argwhere(np.isnan(array))[0]))
-        count = int(np.isnan(array).sum())
-        raise ModelError(
-            f"data {name!r} must not hold NaN, got {count}, the first at {first}. Remove them; impute them, "
-            f"{_IMPUTE.format(name)}; or if the density handles them, allow them with Model(..., allow_nan=[{name!r}])"
-        )
-
-
-def is_masked(value: Any) -> bool:
-    """Tell whether something is a masked array, be it without masked elements."""
-    return isinstance(value, np.ndarray) and hasattr(value, "mask")  # np.ma takes 8 ms to import
-
-
-def is_pandas(value: Any) -> bool:
-    """Tell whether something is a Series or a DataFrame of pandas."""
-    return _root(value) == "pandas" and hasattr(value, "to_numpy")
-
-
-def _pandas_array(name: str, value: Any) -> np.ndarray:
-    array = np.asarray(value)
-    kinds = {getattr(dtype, "kind", "O") for dtype in (value.dtypes if value.ndim == 2 else [value.dtype])}
-    if array.dtype.kind != "O" or not kinds <= set(_KINDS):
-        return array
-    if np.any(value.isna()):  # columns that may lack values: pandas.NA becomes NaN
-        return np.asarray(value.to_numpy(dtype=np.float64, na_value=np.nan))
-    target = np.bool_ if kinds == {"b"} else np.int64 if kinds <= {"i", "u"} else np.float64
-    return np.asarray(value.to_numpy(dtype=target))
-
-
-def _plain_array(name: str, value: Any) -> np.ndarray:
-    try:
-        return np.asarray(value)
-    except (ValueError, TypeError) as error:
-        raise ModelError(f"data {name!r} must be an array of numbers, got {_type_name(value)} ({error})") from None
-
-
-def _root(value: Any) -> str:
-    return type(value).__module__.partition(".")[0]
-
-
-def _type_name(value: Any) -> str:
-    return type(value).__name__
-
-
 def check_name(name: Any, what: str) -> None:
     """Require a name to be usable as the field of a named tuple."""
     if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
@@ -216,27 +137,52 @@ def check_name(name: Any, what: str) -> None:
 
 
 def entries_of(data: Any) -> Mapping[str, Any]:
-    """Return data as a mapping; a named tuple is taken apart."""
+    """Return data as a mapping; a named tuple is taken apart, and so is a table, into its columns."""
     if data is None:
         data = {}
     if hasattr(data, "_asdict"):
         data = data._asdict()
-    if not isinstance(data, Mapping) and not is_pandas(data):
-        raise ModelError(f"data must be a mapping of names to arrays, got {_type_name(data)}; write data={{'y': y}}")
-    if is_pandas(data):
-        raise ModelError("data must be a mapping of names to columns, got a table; write data={'y': table['y']}")
-    return data  # type: ignore[no-any-return]
+    if is_table(data):
+        data = columns_of(data)
+    if not isinstance(data, Mapping):
+        got = f"a {type_name(data)} without columns" if is_pandas(data) else type_name(data)
+        raise ModelError(
+            f"data must be a mapping of names to arrays, or a table with named columns, got {got}; write "
+            "data={'y': y}"
+        )
+    return data
 
 
-def convert_all(data: Any, allow_nan: Collection[str]) -> dict[str, Datum]:
-    """Convert all entries of a mapping (or of one named tuple, which is taken apart)."""
-    data = entries_of(data)
-    for name in data:
+def convert_all(data: Any, allow_nan: Collection[str], instead: Mapping[str, Any] | None = None) -> dict[str, Datum]:
+    """Convert all entries of a mapping, a named tuple or a table; what is given `instead` is in place of some."""
+    entries = {**entries_of(data), **(instead or {})}
+    try:
+        for name in entries:
+            check_name(name, "the data name")
+        unknown = sorted(set(allow_nan) - set(entries))
+        if unknown:
+            raise ModelError(
+                f"allow_nan names no data: {unknown}; data are {sorted(entries)}.{meant(unknown[0], entries)}"
+            )
+        return {name: convert(name, value, name in allow_nan) for name, value in entries.items()}
+    except ModelError as error:
+        if is_table(data):
+            names = [name for name, value in entries.items() if not _is_datum(name, value, name in allow_nan)]
+            error.add_note(
+                f"each column of a table is an entry of the data, and {names} cannot be: leave out what no function "
+                f"reads, data=table.drop({'columns=' if is_pandas(data) else ''}{names}), or change it before"
+            )
+        raise
+
+
+def _is_datum(name: Any, value: Any, allow_nan: bool) -> bool:
+    """Tell whether a column can be an entry."""
+    try:
         check_name(name, "the data name")
-    unknown = sorted(set(allow_nan) - set(data))
-    if unknown:
-        raise ModelError(f"allow_nan names no data: {unknown}; data are {sorted(data)}.{meant(unknown[0], data)}")
-    return {name: convert(name, value, name in allow_nan) for name, value in data.items()}
+        convert(name, value, allow_nan)
+    except ModelError:
+        return False
+    return True
 
 
 def replace(old: Mapping[str, Datum], new: Mapping[str, Any], allow_nan: Collection[str]) -> dict[str, Datum]:

@@ -28,7 +28,7 @@ from nbinfer.model.code.kinds import with_kinds
 from nbinfer.model.compiled import CompiledBound
 from nbinfer.model.data import Datum, content_key
 from nbinfer.model.evaluate import Facts, check_shapes, retrying
-from nbinfer.model.gaps import axes, check_scales
+from nbinfer.model.gaps import axes, blamed, check_scales
 from nbinfer.model.layout import Layout
 from nbinfer.model.missing import index_of
 from nbinfer.model.points import Points
@@ -307,7 +307,7 @@ class Definition(Points):
             if bad.any():
                 index = f" at index {tuple(int(i) for i in np.argwhere(bad)[0])}" if bad.ndim else ""
                 what = f"the {self.called_piece(label)}" if label in self.terms else label
-                return f"{what} is {np.asarray(value)[bad][0]}{index}"
+                return f"{what} is {np.asarray(value)[bad][0]}{index}{blamed(self, bad)}"
         return ""
 
     # ---- memory and machine code

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,9 @@ from nbinfer.errors import ModelError, NbinferWarning, calls_above
 from nbinfer.spelling import meant
 
 _LOCK = hold_at_forks(threading.RLock())
+
+#: Shapes that a message lists.
+_SHOWN = 12
 
 #: Exceptions that say that this point is bad, not that the function is wrong.
 NUMERICAL = (ArithmeticError, np.linalg.LinAlgError)
@@ -50,11 +53,44 @@ def call(function: Any, *args: Any) -> Any:
         return value[()] if isinstance(value, np.ndarray) and value.shape == () else value
     except Exception as error:
         raise_if_written(error)
-        fields = getattr(getattr(error, "obj", None), "_fields", ())
-        if isinstance(error, AttributeError) and fields:
-            near = meant(error.name, fields)
-            error.add_note(f"{type(error.obj).__name__} has {', '.join(fields)}{f'.{near}' if near else ''}")
+        note = _of_names(error) or _of_shapes(error, args)
+        if note:
+            error.add_note(note)
         raise
+
+
+def _of_names(error: Exception) -> str:
+    """Say how names are written in functions, to one who writes them otherwise; '' if that is not the matter."""
+    of: Any = getattr(error, "obj", None) if isinstance(error, AttributeError) else None
+    if hasattr(of, "_fields"):
+        near = meant(error.name, of._fields)  # type: ignore[attr-defined]
+        return f"{type(of).__name__} has {', '.join(of._fields)}{f'.{near}' if near else ''}"
+    if isinstance(error, AttributeError) and "can't set attribute" in str(error):
+        return "parameters and data are read-only in a function: give the new value a name of its own, mu = ..."
+    if isinstance(error, TypeError) and "tuple indices must be" in str(error):
+        return "parameters and data are attributes in a function: p.mu and d.y, not p['mu'] and d['y']"
+    if isinstance(of, np.ndarray) or (isinstance(error, IndexError) and "only integers, slices" in str(error)):
+        return (
+            "data are plain NumPy arrays in a function, whatever they were before; the columns of a data frame are "
+            "entries of their own if it is passed whole: data=frame, and d.y is its column y"
+        )
+    return ""
+
+
+def _of_shapes(error: Exception, args: Sequence[Any]) -> str:
+    """Say what shapes there are, and how indices count, where arrays do not fit each other."""
+    if isinstance(error, IndexError) and "must be of integer" in str(error):
+        return "indices are integers, and a column with decimals or gaps is none: pass it as such, g.astype(int)"
+    if not isinstance(error, IndexError) and "broadcast" not in str(error) and "mismatch" not in str(error):
+        return ""
+    shapes = [
+        f"{name} {np.shape(value)}"
+        for group in args
+        if hasattr(group, "_fields")
+        for name, value in zip(group._fields, group, strict=True)
+    ]
+    counted = ", and indices count from 0" if isinstance(error, IndexError) else ""
+    return f"shapes are {', '.join(shapes[:_SHOWN])}{', …' if len(shapes) > _SHOWN else ''}{counted}" if shapes else ""
 
 
 def raise_if_written(error: BaseException) -> None:
@@ -111,7 +147,7 @@ def _warn_of_broadcast(name: str, shape: tuple[int, ...], known: Mapping[str, tu
 
 def check_arguments(function: Any, label: str, names: tuple[str, ...], called: str = "") -> None:
     """Require something that can be compiled and takes the arguments `names`; messages write it as `called`."""
-    wanted = f"{called or label}({', '.join(names)})"
+    wanted = f"{called or (label if label.isidentifier() else 'f')}({', '.join(names)})"
     if not callable(function):
         raise ModelError(f"{label} must be a function {wanted}, got {type(function).__name__}")
     code = getattr(python_function(function), "__code__", None)

@@ -36,6 +36,34 @@ def observed_cells(definition: Definition, name: str) -> NDArray[np.bool_] | Non
     return cells
 
 
+def blamed(definition: Definition, bad: NDArray[np.bool_]) -> str:
+    """Say whose NaN, whose missing values, or which empty array a term meets that is not finite; '' if there are none.
+
+    Parameters
+    ----------
+    definition : Definition
+    bad : ndarray of bool
+        Where the term is not finite; of shape () for a number.
+    """
+    for name in definition.allow_nan:
+        nan = np.isnan(definition.data[name].array)
+        if nan.any() and (nan.shape != bad.shape or nan[bad].any()):
+            first = tuple(int(i) for i in np.argwhere(nan)[0])
+            return f"; data {name!r} holds {nan.sum()} NaN, the first at index {first}, which a density must leave out"
+    for name, support in definition.imputed.items():
+        cells = observed_cells(definition, name)
+        if cells is None or support.discrete or (cells.shape == bad.shape and cells[bad].all()):
+            continue
+        there = definition.data[name].array[cells]
+        if (there == np.round(there)).all():
+            return (
+                f"; missing[{name!r}] is {support!r}, whose values are not whole as those of {name!r} are: "
+                "counts need nb.integer(lo, hi)"
+            )
+    empty = [repr(name) for name, datum in definition.data.items() if not datum.array.size]
+    return f"; data {', '.join(empty)} have no elements" if empty else ""
+
+
 def observed_part(definition: Definition, term: str, values: NDArray[Any]) -> NDArray[Any]:
     """Return values of a likelihood term, one for each element of its data, without those of missing elements.
 

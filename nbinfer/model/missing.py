@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from nbinfer.arguments import mapping
 from nbinfer.compile import aligned, readonly
 from nbinfer.errors import ModelError
-from nbinfer.model.data import Datum, Table, convert, convert_all, entries_of, is_masked, is_pandas, replace
+from nbinfer.model.arrays import is_gap, is_masked, is_pandas
+from nbinfer.model.data import Datum, Table, convert, convert_all, entries_of, replace
 from nbinfer.model.layout import Layout
 from nbinfer.model.support import supports
 from nbinfer.model.support.support import Support
@@ -77,7 +78,7 @@ def laid_out(
     imputed = checked(missing, entries_of(data), layout.parameters, allow_nan)
     gaps = {name: read(name, entries_of(data)[name], support) for name, support in imputed.items()}
     plain = {name: array for name, (array, _) in gaps.items()}
-    entries = convert_all({**entries_of(data), **plain}, allow_nan) | _with_gaps(gaps)
+    entries = convert_all(data, allow_nan, plain) | _with_gaps(gaps)
     return with_missing(layout, entries, imputed), entries, imputed
 
 
@@ -188,7 +189,7 @@ def _taken_apart(value: Any) -> tuple[NDArray[np.bool_], Any]:
     if array.dtype.kind == "f":
         mask = np.isnan(array) | hidden
     elif array.dtype.kind == "O":
-        mask = np.array([_is_gap(element) for element in array.ravel()], bool).reshape(array.shape) | hidden
+        mask = np.array([is_gap(element) for element in array.ravel()], bool).reshape(array.shape) | hidden
     else:
         mask = np.zeros(array.shape, bool) | hidden
     there = array[~mask]
@@ -197,13 +198,6 @@ def _taken_apart(value: Any) -> tuple[NDArray[np.bool_], Any]:
     if array.dtype.kind == "O":
         plain = np.array(plain.ravel().tolist()).reshape(array.shape)
     return mask, plain
-
-
-def _is_gap(element: Any) -> bool:
-    """Tell whether an object stands for nothing: None, NaN, pandas.NA."""
-    if element is None or type(element).__name__ == "NAType":
-        return True
-    return isinstance(element, float | np.floating) and bool(np.isnan(element))
 
 
 def support_of(name: str, support: Support, places: Places, shape: tuple[int, ...]) -> Support:

@@ -65,8 +65,9 @@ class Model(Points, Default):
     grad : callable, optional
         ``grad(p, d, grad)``: the gradient in a function of its own, beside logp or prior and likelihood. It adds into
         ``grad`` as `logp_grad` does, which it replaces, and returns nothing. It is called where the density is finite.
-    data : mapping of str to array_like, optional
-        Arrays and numbers; `Minibatch` and `generator` for data of which each iteration of a fit sees a batch.
+    data : mapping of str to array_like, or DataFrame, optional
+        Arrays and numbers; of a table the columns. `Minibatch` and `generator` for data of which each iteration of a
+        fit sees a batch.
     derived : mapping of str to callable, optional
         ``f(p, d)``: quantities stored with the draws. What is an integer or a truth value at every point, as Numba
         infers it, is stored as int64 or bool; everything else as float64.

@@ -18,6 +18,7 @@ from nbinfer.model import Model
 from nbinfer.model.code.generate import DIFFERENCE_STEP
 from nbinfer.model.default import is_model, the_model
 from nbinfer.optimize import curvature
+from nbinfer.optimize.words import of_end, of_start, tell_of_flat
 from nbinfer.spelling import check_options, public_by_kind
 
 Floats = NDArray[np.float64]
@@ -205,13 +206,14 @@ def find_map(
         raw, ended = _minimise(objective, begin.position[coordinates], method.lower(), options, show)
     finally:
         display.close()
-    if ended:
-        said = (
-            f"find_map returns the best point of {objective.evaluations} evaluations, where the largest slope of the "
-            f"log density is {objective.slope:.2g}: {ended}."
-        )
+    problem = (
+        of_end(bound, objective, begin.position, coordinates, ended)
+        if ended
+        else of_start(bound, objective, begin.position, coordinates)
+    )
+    if problem:
         with unseen():
-            warnings.warn(said, ConvergenceWarning, calls_above())
+            warnings.warn(problem, ConvergenceWarning, calls_above())
     values = model.constrain(objective.best, objective.discrete)
     point = values | model.derived_values(values)
     return (point, raw) if return_raw else point
@@ -262,7 +264,12 @@ def find_hessian(
     -------
     hessian : ndarray, shape (n, n)
         On the unconstrained scale, with the Jacobian of the transforms: the precision of the normal distribution that
-        fits there. By differences of gradients, 4 n of them.
+        fits there. By differences of gradients, 4 n of them, and 4 for each coordinate whose scale is far from 1.
+
+    Warns
+    -----
+    NbinferWarning
+        If the density does not curve in some coordinates, or has a kink there.
 
     Examples
     --------
@@ -274,7 +281,9 @@ def find_hessian(
     array([[0.25, 0.  ],
            [0.  , 1.  ]])
     """
-    return curvature.hessian(*_at(point, vars, model))
+    found, flat = curvature.hessian(*_at(point, vars, model))
+    tell_of_flat(flat)
+    return found
 
 
 @public_by_kind(model=is_model)
@@ -302,6 +311,11 @@ def guess_scaling(
     scaling : ndarray, shape (n,)
         Absolute values of the diagonal of −∇²logp, a mass: ``NUTS(scaling=scaling)``.
 
+    Warns
+    -----
+    NbinferWarning
+        As `find_hessian` does.
+
     Examples
     --------
     >>> import nbinfer as nb
@@ -313,7 +327,9 @@ def guess_scaling(
     """
     if not is_number(scaling_bound) or not 0.0 < scaling_bound <= 1.0:
         raise ValueError(f"scaling_bound must lie in (0, 1], got {scaling_bound!r}.")
-    return curvature.bounded(curvature.curvatures(*_at(point, vars, model)), scaling_bound)
+    found, flat = curvature.curvatures(*_at(point, vars, model))
+    tell_of_flat(flat)
+    return curvature.bounded(found, scaling_bound)
 
 
 def _at(point: Any, vars: Any, model: Model | None) -> tuple[Any, Floats, curvature.Integers, curvature.Integers]:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from nbinfer.errors import ModelError
+from nbinfer.model.arrays import check_nan
 from nbinfer.model.code.of_draws import takes_generator
-from nbinfer.model.data import Datum, check_nan, convert, entries_of
+from nbinfer.model.data import Datum, convert, entries_of
 from nbinfer.model.definition import Definition
 from nbinfer.model.evaluate import call
 from nbinfer.model.generative.predictions import Prediction, derived, placeholder_shape, reads_values

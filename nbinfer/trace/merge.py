@@ -144,12 +144,37 @@ def _require_alike(traces: Sequence[Trace]) -> None:
             shape, other = array.shape[2:], trace.posterior[name].shape[2:]
             if shape != other:
                 raise ValueError(f"variable {name!r} must have the same shape in all traces, got {shape} and {other}")
+    _require_same_axes(traces)
     for group in ("observed", "constant"):
         seen: dict[str, NDArray[Any]] = {}
         for trace in traces:
             for name, data in getattr(trace, f"{group}_data").items():
                 if not _same(seen.setdefault(name, data), data):
                     raise ValueError(f"{group} data {name!r} must be the same in all traces; these saw different data")
+
+
+def _require_same_axes(traces: Sequence[Trace]) -> None:
+    """Require the names of axes that several traces have, and the labels along them, to be the same in all."""
+    dims: dict[str, Any] = {}
+    coords: dict[str, Any] = {}
+    for trace in traces:
+        for name, axes in trace.dims.items():
+            if tuple(dims.setdefault(name, axes)) != tuple(axes):
+                raise ValueError(
+                    f"the axes of {name!r} must have the same names in all traces, got {listed(dims[name])} and "
+                    f"{listed(axes)}; merge traces of one model"
+                )
+        for axis, labels in trace.coords.items():
+            first = coords.setdefault(axis, labels)
+            if not _same(first, labels):
+                raise ValueError(
+                    f"coords {axis!r} must be the same in all traces, got {_some(first)} and {_some(labels)}: rows "
+                    "with other labels would be taken for the same. Put them in one order before the models are made"
+                )
+
+
+def _some(labels: Any) -> str:
+    return listed([str(label) for label in np.asarray(labels)[:3]]) + (", …" if len(labels) > 3 else "")
 
 
 def _same(one: Any, other: Any) -> bool:

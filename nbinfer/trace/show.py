@@ -59,12 +59,12 @@ def _groups(trace: Trace) -> str | None:
     return f"Groups: {', '.join(found)}" if found else None
 
 
-def _verdict(trace: Trace) -> str | None:
-    """Return the first line of the report."""
+def _verdict(trace: Trace) -> list[str]:
+    """Return the first line of the report, and its problems."""
     if trace.report is None:
-        return None
-    lines = str(trace.report).strip().splitlines()
-    return lines[0] if lines else None
+        return []
+    first, *rest = str(trace.report).strip().splitlines() or [""]
+    return [first, *(line for line in rest if line.startswith("- "))]
 
 
 def _variables(group: Mapping[str, NDArray[Any]]) -> tuple[list[tuple[str, str, str]], str | None]:
@@ -89,7 +89,7 @@ def as_text(trace: Trace) -> str:
     lines += [f"  {rest}" if rest else None]
     if trace.sample_stats:
         lines += [fill("Statistics: " + ", ".join(trace.sample_stats), 100, subsequent_indent="  ")]
-    lines += [_groups(trace), _lengths(trace), _verdict(trace)]
+    lines += [_groups(trace), _lengths(trace), *(fill(line, 100, subsequent_indent="  ") for line in _verdict(trace))]
     return "\n".join(line for line in lines if line)
 
 
@@ -101,7 +101,7 @@ def as_html(trace: Trace) -> str:
     cells = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     table = f"<table><thead><tr><th>variable</th><th>shape</th><th>type</th></tr></thead><tbody>{cells}</tbody></table>"
     statistics = "Statistics: " + ", ".join(trace.sample_stats) if trace.sample_stats else None
-    after = [rest, statistics, _groups(trace), _lengths(trace), _verdict(trace)]
+    after = [rest, statistics, _groups(trace), _lengths(trace), *_verdict(trace)]
     return (
         f"<div><p><strong>{escape(_headline(trace))}</strong></p>{table}"
         + "".join(f"<p>{escape(line)}</p>" for line in after if line)

@@ -213,7 +213,33 @@ def test_tree_depth():
     run.sample_stats["reached_max_treedepth"][2, DRAWS // 20] = True
     problem = only(run)
     assert (problem.kind, problem.count, problem.chains) == (Kind.TREEDEPTH, count + 1, (2,))
-    assert "raise max_treedepth" in problem.message
+    assert "Sampling is slow, not wrong: raise max_treedepth" in problem.message
+    run.posterior["mu"][2] += 20.0
+    message = check(run).problems[-1].message
+    assert "not wrong" not in message
+    assert "Trajectories end before they have gone far enough: raise max_treedepth" in message
+
+
+def test_a_report_is_a_collection_of_its_problems():
+    run = a_run(draws=DRAWS)
+    assert not check(run)
+    assert list(check(run)) == []
+    run.posterior["mu"][2] += 20.0
+    report = check(run)
+    assert report
+    assert tuple(report) == report.problems
+    assert len(report) == len(report.problems) > 0
+
+
+def test_many_short_chains_are_no_trouble_by_themselves():
+    rng = np.random.default_rng(1)
+    draws = rng.normal(size=(200, 50))
+    assert check({"mu": draws}).ok
+    assert kinds({"mu": draws[:10]}) == [Kind.LOW_ESS]
+    apart = draws + 0.5 * rng.normal(size=(200, 1))  # chains that have not mixed
+    assert check({"mu": apart}).problems[0].message.startswith("R-hat is above 1.1 for 1 of 1 quantity")
+    few = check({"mu": draws[:12]}).problems[0].message
+    assert few.startswith("The effective sample size of 1 of 1 quantity is below 1000 (bulk: mu ")
 
 
 def test_not_finite():

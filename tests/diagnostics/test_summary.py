@@ -67,7 +67,7 @@ def test_kinds(draws):
         summary(draws, kind="everything")
     with pytest.raises(ValueError, match="unknown columns 'arviz'"):
         summary(draws, columns="arviz")
-    with pytest.raises(ValueError, match="prob must lie between 0 and 1"):
+    with pytest.raises(ValueError, match=r"prob, how much of the trace .* must lie between 0 and 1, got 95\."):
         summary(draws, prob=95)
 
 

@@ -176,6 +176,14 @@ def test_warnings_are_issued_once_at_the_callers_line():
     assert warning.filename == __file__
 
 
+def test_warnings_of_a_run_within_the_package_are_at_the_users_line():
+    names = {"finished": finished, "Plain": Plain, "saying": saying, "__name__": "nbinfer.predictive.prior"}
+    exec("def ours():\n    return finished(Plain(saying))", names)
+    with pytest.warns(ConvergenceWarning, match="odd") as caught:
+        names["ours"]()
+    assert caught[0].filename == __file__
+
+
 def test_a_warning_that_is_an_error_comes_with_the_draws():
     with pytest.raises(ConvergenceWarning, match="odd") as caught:
         finished(Plain(saying))

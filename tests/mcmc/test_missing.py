@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
-from nbinfer.errors import ResumeError
+from nbinfer.distributions import normal, poisson
+from nbinfer.errors import ResumeError, SamplingError
 from tests.mcmc.kept import assert_same
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.NbinferWarning")
@@ -33,6 +34,37 @@ def test_a_run_is_gone_on_with_and_other_gaps_are_named(tmp_path):
     assert_same(nb.load(path), longer)
     with pytest.raises(ResumeError, match="y_missing_index"):
         nb.resume(path, model(np.array([1.0, np.nan, np.nan, 0.5])), 30, progressbar=False)
+
+
+def counts(p, d):
+    return poisson.logpmf(d.y, p.mu) - p.mu
+
+
+def gaussian(p, d):
+    return normal.logpdf(d.y, p.mu, 1.0)
+
+
+def total(p, d):
+    return np.sum(normal.logpdf(d.y, p.mu, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("density", "data", "gaps", "reason"),
+    [
+        (gaussian, Y, {"allow_nan": ["y"]}, r"at index \(1,\); data 'y' holds 2 NaN, the first at index \(1,\), which"),
+        (total, Y, {"allow_nan": ["y"]}, r"is -inf; data 'y' holds 2 NaN, the first at index \(1,\), which a density"),
+        (
+            counts,
+            Y.round(),
+            {"missing": {"y": nb.real()}},
+            r"missing\['y'\] is real\(\), whose .* nb\.integer",
+        ),
+    ],
+)
+def test_a_start_without_density_tells_of_the_gaps(density, data, gaps, reason):
+    model = nb.Model({"mu": nb.positive()}, likelihood=density, prior=lambda p, d: -p.mu, data={"y": data}, **gaps)
+    with pytest.raises(SamplingError, match=reason):
+        nb.sample(model, step=nb.Slice(), **OPTIONS)
 
 
 @pytest.mark.nojit

@@ -47,6 +47,61 @@ def test_a_population_needs_sample():
         nb.DEMetropolis().on(wide())
 
 
+def beyond(p, d):
+    if p.x[0] > 2.0:
+        raise ValueError("beyond")
+    return -0.5 * np.sum(p.x**2)
+
+
+def beyond_grad(p, d, grad):
+    grad.x[:] -= p.x
+    return beyond(p, d)
+
+
+def raises_beyond():
+    return nb.Model({"x": nb.real(2)}, logp=beyond, logp_grad=beyond_grad)
+
+
+@pytest.mark.parametrize("tune", [0, 3])
+def test_an_exception_of_a_function_has_the_point_and_the_draws_before(tune):
+    traces = []
+    with pytest.raises(ValueError, match="beyond") as caught:
+        traces.extend(nb.iter_sample(500, nb.Metropolis(), tune=tune, model=raises_beyond(), random_seed=6))
+    (note,), trace = caught.value.__notes__, caught.value.trace
+    assert note.startswith("in chain 0 at x = [")
+    assert note.endswith("; finished draws: error.trace")
+    assert float(note.split("[")[1].split()[0].rstrip(",")) > 2.0
+    assert trace["x"].shape == (1, len(traces) + 1, 2)  # where it raised is no place to go to; the draw ends elsewhere
+    assert (trace["x"][..., 0] <= 2.0).all()
+    with pytest.raises(ValueError, match="beyond") as of_sample:
+        nb.sample(raises_beyond(), 500, tune, chains=1, step=nb.Metropolis(), random_seed=6, progressbar=False)
+    assert of_sample.value.__notes__ == caught.value.__notes__
+    np.testing.assert_array_equal(of_sample.value.trace["x"][:, : len(trace)], trace["x"])
+
+
+@pytest.mark.filterwarnings("ignore::nbinfer.errors.PerformanceWarning")
+def test_a_density_that_draws_random_numbers_is_told():
+    model = nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * (p.x + 1e-3 * np.random.normal()) ** 2)  # noqa: NPY002
+    with pytest.warns(nb.errors.NbinferWarning, match="at the same point: it draws random numbers") as caught:
+        nb.sample(model, 5, 5, chains=1, progressbar=False)
+    assert all(warning.filename == __file__ for warning in caught)
+
+
+def test_an_exception_in_warm_up_leaves_an_empty_trace():
+    with pytest.raises(ValueError, match="beyond") as caught:
+        list(nb.iter_sample(5, nb.Slice(), {"x": [1.99, 0.0]}, tune=500, model=raises_beyond(), random_seed=1))
+    assert len(caught.value.trace) == 0
+    assert "in chain 0 at x = [" in caught.value.__notes__[0]
+
+
+def test_an_exception_under_a_stepper_has_the_point():
+    stepper = nb.Slice().on(raises_beyond(), random_seed=1)
+    with pytest.raises(ValueError, match="beyond") as caught:
+        [stepper.step({"x": [1.99, 0.0]}) for _ in range(500)]
+    assert caught.value.__notes__[0].startswith("in chain 0 at x = [2.")
+    assert stepper.step({"x": [0.0, 0.0]})["x"].shape == (2,)  # it goes on from elsewhere
+
+
 def test_a_stepper_repeats_the_chain_of_a_seed():
     one, two = (nb.CompoundStep(STEPS).on(mixture(), random_seed=2) for _ in range(2))
     assert [one.step() for _ in range(5)] == [two.step() for _ in range(5)]

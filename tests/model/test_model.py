@@ -236,6 +236,24 @@ def test_a_name_that_parameters_or_data_have_not_comes_with_those_that_they_have
         assert caught.value.__notes__ == [note]
 
 
+@pytest.mark.parametrize(
+    ("density", "note"),
+    [
+        (lambda p, d: -p["a"], "attributes in a function: p.mu and d.y"),
+        (lambda p, d: d.y["left"] - p.a, "data=frame, and d.y is its column y"),
+        (lambda p, d: np.sum(p.a * d.y + np.ones(3)), "shapes are a (), y (2,)"),
+        (lambda p, d: d.y[2] * p.a, "shapes are a (), y (2,), and indices count from 0"),
+        (lambda p, d: np.arange(3)[d.y].sum() * p.a, "pass it as such, g.astype(int)"),
+        (lambda p, d: d.y.values - p.a, "data are plain NumPy arrays in a function"),
+    ],
+    ids=["p[]", "a column", "shapes", "from one", "floats", "pandas"],
+)
+def test_names_as_others_write_them_come_with_how_they_are_written(density, note):
+    with pytest.raises((TypeError, IndexError, AttributeError, ValueError)) as caught:
+        nb.Model({"a": nb.real()}, logp=density, data={"y": np.ones(2)}).bind()
+    assert note in caught.value.__notes__[0]
+
+
 def test_numerical_trouble_at_the_initial_point_is_no_error():
     def pole(p, d):
         if p.a == 0.0:

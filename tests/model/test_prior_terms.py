@@ -80,7 +80,7 @@ def test_messages_name_the_term():
     [
         ({"prior": {}}, "prior must map names to functions, got none"),
         ({"prior": {"y": x_term}}, "prior and likelihood both have a term 'y'"),
-        ({"prior": {"x": 3}}, r"prior 'x' must be a function prior 'x'\(p, d\), got int"),
+        ({"prior": {"x": 3}}, r"prior 'x' must be a function f\(p, d\), got int"),
         ({"prior": {"a b": x_term}}, "the name of a prior term 'a b' must be a name"),
         ({"prior": 3}, "prior must map names to functions, got int"),
         ({"prior": {"x": x_term}, "total_size": {"s": 3}}, "total_size names 's', which is no term of likelihood or"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
-from nbinfer.errors import ConvergenceWarning, ModelError, SamplingError
+from nbinfer.errors import ConvergenceWarning, ModelError, NbinferWarning, SamplingError
 from nbinfer.optimize.find import METHODS
 from tests.laws.targets import AR1_SCALES, ar1_covariance
 from tests.mcmc.models import eight_schools
@@ -148,6 +148,26 @@ def test_a_density_without_maximum_is_told():
         nb.find_map(model, method="CG", maxeval=200, **QUIET)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "logp", "words"),
+    [
+        ({"x": nb.real()}, rising, "it rises on and on in x and seems to have no maximum"),
+        ({"x": nb.positive()}, lambda p, d: -2.0 * np.log(p.x), "it rises on and on in x and seems to have no maximum"),
+        (
+            {"x": nb.real()},
+            lambda p, d: -np.sqrt(abs(p.x - 0.3)),
+            "There is a kink, or the gradient is another function's",
+        ),
+        ({"x": nb.real()}, lambda p, d: 0.0 * p.x, "did not move: .* in x the density does not fall from there"),
+        ({"x": nb.real()}, lambda p, d: p.x**2, "did not move: the slope is zero where it began, and in x"),
+    ],
+    ids=["a line", "a pole", "a kink", "flat", "a minimum"],
+)
+def test_where_there_is_no_maximum_it_says_why(parameters, logp, words):
+    with pytest.warns(ConvergenceWarning, match=words):
+        nb.find_map(nb.Model(parameters, logp=logp), **QUIET)
+
+
 def test_ctrl_c_keeps_the_best():
     def callback(point, logp):
         raise KeyboardInterrupt
@@ -212,6 +232,26 @@ def test_a_scaling_is_positive_and_bounded():
     np.testing.assert_allclose(nb.guess_scaling({}, model=model, scaling_bound=1e-2), [1e4, 1e-4], rtol=1e-9)
     with pytest.raises(ValueError, match=r"scaling_bound must lie in \(0, 1\], got 2"):
         nb.guess_scaling({}, model=model, scaling_bound=2)
+
+
+@pytest.mark.parametrize(
+    "logp",
+    [lambda p, d: -(p.x**4) - p.y**2, lambda p, d: -abs(p.x) - p.y**2, lambda p, d: p.x - p.y**2],
+    ids=["x**4", "a kink", "a line"],
+)
+def test_no_curvature_is_told(logp):
+    model = nb.Model({"x": nb.real(), "y": nb.real()}, logp=logp)
+    with pytest.warns(NbinferWarning, match="no curvature in x at this point"):
+        found = nb.find_hessian({}, model=model)
+    assert found[1] == pytest.approx([0.0, 2.0])
+    with pytest.warns(NbinferWarning, match="no curvature in x at this point"):
+        nb.guess_scaling({}, model=model)
+
+
+def test_a_curvature_of_zero_is_not_that_of_a_distance():
+    with pytest.warns(NbinferWarning, match="no curvature"):
+        found = nb.find_hessian({}, model=nb.Model({"x": nb.real()}, logp=lambda p, d: -(p.x**4)))
+    assert abs(found[0, 0]) < 1e-8
 
 
 def test_a_gradient_that_is_not_finite_nearby_is_told():

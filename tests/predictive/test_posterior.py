@@ -109,7 +109,7 @@ def test_the_model_s_own_data_given_anew_change_nothing():
             "predict 'y': data 'group' holds -4 in row 0, an index into 3 elements: it must be from 0 to 2",
         ),
         ([1.0], ModelError, "data must be a mapping"),
-        (pandas.DataFrame({"group": [0]}), ModelError, r"got a table; write data=\{'y': table\['y'\]\}"),
+        (pandas.DataFrame({"group": [0]}), ModelError, "'group' now has 1: give 'x', too"),  # columns are entries
     ],
 )
 def test_new_data_that_will_not_do_are_told(data, error, message):

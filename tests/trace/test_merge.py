@@ -130,6 +130,15 @@ def test_what_differs_is_refused_and_nothing_half_done(join):
             join(trace, other)
     with pytest.raises(ValueError, match="observed data 'y' must be the same"):
         join(make(chains=1, observed_data={"y": [1]}), make(chains=1, first_chain=1, observed_data={"y": [2]}))
+    one = make(chains=1, dims={"theta": ["a", "b"]}, coords={"a": ["Lund", "Oslo"]})
+    with pytest.raises(
+        ValueError, match="coords 'a' must be the same in all traces, got Lund, Oslo and Oslo, Lund: rows"
+    ):
+        join(one, make(chains=1, first_chain=1, coords={"a": ["Oslo", "Lund"]}))
+    with pytest.raises(
+        ValueError, match="the axes of 'theta' must have the same names in all traces, got a, b and b, a"
+    ):
+        join(one, make(chains=1, first_chain=1, dims={"theta": ["b", "a"]}))
     assert trace.draws_done.tolist() == [10]
     with pytest.raises(ValueError, match="at least one trace"):
         merge_traces([])

@@ -12,13 +12,15 @@ EQUAL, RAGGED = [10, 10, 10], [10, 7, 4]
 def test_repr_fits_on_a_screen_and_says_what_matters():
     arrays = {f"v{i}": np.zeros((4, 100, i + 1)) for i in range(300)}
     trace = Trace(arrays, {"lp": np.zeros((4, 100))}, tune_done=[50] * 4, attrs={"seed": 1})
-    trace.report = "12 of 400 draws diverged.\nmore"
+    trace.report = f"1 problem found:\n- 12 of 400 draws diverged. {'Words. ' * 20}\nA note."
     text = str(trace)
     assert "4 chains × 100 draws, after 50 of warm-up (not kept)" in text
     assert "v3 " in text
     assert "(4,)" in text
     assert "280 more variables" in text
-    assert text.splitlines()[-1] == "12 of 400 draws diverged."
+    *_, head, problem, rest = text.splitlines()
+    assert (head, problem[:27], rest[:4]) == ("1 problem found:", "- 12 of 400 draws diverged.", "  Wo")
+    assert "<p>- 12 of 400 draws diverged." in trace._repr_html_()
     assert len(text.splitlines()) <= 30
     assert max(map(len, text.splitlines())) <= 100
 

@@ -151,7 +151,7 @@ def _from_map(model: Model, chains: int, progressbar: bool) -> Initial:
     found = find_map(model, include_jacobian=True, progressbar=progressbar)
     point = {name: found[name] for name in model.parameters}
     bound = model.bind(1)
-    precision = hessian(bound, *position(bound, point), np.arange(model.dim))
+    precision, _ = hessian(bound, *position(bound, point), np.arange(model.dim))
     try:
         half = np.linalg.inv(np.linalg.cholesky(precision))
     except np.linalg.LinAlgError:

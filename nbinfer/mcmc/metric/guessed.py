@@ -29,5 +29,5 @@ class GuessedPotential(QuadPotential):
             place = position(site.bound, self.point)
         except ModelError as error:
             raise ModelError(f"the point of scaling does not fit the model: {error}") from None
-        found = curvatures(site.bound, *place, site.coordinates)
+        found, _ = curvatures(site.bound, *place, site.coordinates)
         return QuadPotentialDiag(1.0 / bounded(found, SCALING_BOUND))

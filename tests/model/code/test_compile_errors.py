@@ -48,7 +48,32 @@ def of_scipy(p, d):
     return scipy.special.ellipk(p.a**2 + 1.0)
 
 
+class DataFrame(dict):
+    """What looks like one of pandas."""
+
+
+FRAME, TABLE, VALUES = DataFrame(y=np.ones(2)), {"y": np.ones(2)}, [1.0, 2.0]
+
+
+def of_a_frame(p, d):
+    return np.sum(FRAME["y"]) * p.a
+
+
+def of_a_dict(p, d):
+    return np.sum(TABLE["y"]) * p.a
+
+
+def of_a_list(p, d):
+    total = 0.0
+    for value in VALUES:
+        total += value * p.a
+    return total
+
+
 CASES = [
+    (of_a_frame, 'FRAME["y"]', "Pass FRAME as data: with data=FRAME each column is an entry, and d.y is column y."),
+    (of_a_dict, 'TABLE["y"]', "Pass what is in TABLE as data: data=TABLE, and d.y is TABLE['y']."),
+    (of_a_list, "VALUES", "Pass VALUES as data: data={'VALUES': VALUES}, and read d.VALUES."),
     (of_scipy, "return scipy.special", "use nbinfer.vectormath"),
     (calls_bad, "return np.fft.fft", "a function that logp calls"),
     (unknown_field, "return p.b", "Parameters has no field b; it has a"),

@@ -312,7 +312,7 @@ def test_functions_that_draw_are_checked():
     arguments = {"prior": lambda p, d: 0.0, "likelihood": likelihood}
     with pytest.raises(ModelError, match="prior_draw names 'z', which is no parameter; they are x, y"):
         nb.Model(supports, **arguments, prior_draw={"z": one})
-    with pytest.raises(ModelError, match=r"prior_draw 'x' must take 3 arguments, prior_draw 'x'\(p, d, rng\)"):
+    with pytest.raises(ModelError, match=r"prior_draw 'x' must take 3 arguments, f\(p, d, rng\)"):
         nb.Model(supports, **arguments, prior_draw={"x": lambda p, d: 0.0})
     with pytest.raises(ModelError, match="prior_draw must map names to functions"):
         nb.Model(supports, **arguments, prior_draw=one)
