@@ -37,9 +37,13 @@ class Storage:
         The names of an array that an expression made, as in `lazy`.
     named : bool
         Whether somebody may know it by a name.
+    widths : tuple of int or None
+        Of what the program makes, the sizes of all axes but the first, None where one is not known.
     """
 
-    __slots__ = ("active", "block", "decided", "held", "key", "mutable", "named", "reads", "root", "stores", "varies")
+    __slots__ = (
+        "active", "block", "decided", "held", "key", "mutable", "named", "reads", "root", "stores", "varies", "widths",
+    )  # fmt: skip
     root: Value
 
     def __init__(self, active: bool, mutable: bool, block: Block, key: Any = None, varies: bool = False) -> None:
@@ -51,6 +55,7 @@ class Storage:
         self.decided = False
         self.held: Any = None
         self.named = False
+        self.widths: tuple[int | None, ...] = ()
         self.stores: list[Store] = []
         self.reads: list[Op] = []
 
