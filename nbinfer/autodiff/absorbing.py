@@ -46,6 +46,7 @@ _TAME = {
     "maximum",
     "minimum",
     "float",
+    "inert",
     "tanh",
     "expit",
     "sin",

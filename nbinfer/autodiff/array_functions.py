@@ -11,7 +11,7 @@ from nbinfer import vectormath
 from nbinfer.autodiff import linalg
 from nbinfer.autodiff.expressions import Record
 from nbinfer.autodiff.ir import Value
-from nbinfer.autodiff.lazy import Lazy, is_number
+from nbinfer.autodiff.lazy import Lazy, is_array, is_number
 from nbinfer.autodiff.making import eye
 from nbinfer.autodiff.registry import HANDLERS, Handler, handles
 
@@ -98,25 +98,36 @@ def _float_power(b: Frontend, x: Any, y: Any) -> Any:
 @handles(vectormath.pick.py_func)
 def _pick(b: Frontend, rows: Any, k: Any) -> Any:
     """Gather one element of each row; no derivative and no memory is touched where there is none."""
-    rows = b.stored(b.operand(rows), "rows")
-    source = b.lazy(rows)
-    k = b.operand(k)
+    rows, k = b.operand(rows), b.operand(k)
+    # Of a short row each element is looked at: what is gathered keeps a loop from vectors.
+    is_chosen = (is_array(k) or (b.block.depth > 0 and k.constant is None)) and b.is_short(rows, [rows.ndim - 1])
+    source = b.lazy(rows if is_chosen else b.stored(rows, "rows"))
     outer = Lazy(b, source.dims[:-1], lambda index: b.constant(0.0), "f")
     positions = [k] if is_number(k) else [b.lazy(k)]
 
     def at(index: list[Value]) -> Value:
         number = k if is_number(k) else positions[0].at(b.spread(positions[0], index, dims))
+        row = b.spread(outer, index, dims)
+        if is_chosen:
+            return _chosen(b, [source.at([*row, b.constant(j)]) for j in range(source.dims[-1].constant)], number)
         valid = b.scalar("and", b.scalar("ge", number, b.constant(0)), b.scalar("lt", number, source.dims[-1]))
         valid = b.scalar("and", valid, b.scalar("is_whole", number))
         place = b.scalar("int", b.scalar("select", valid, number, b.constant(0)))
-        found = source.at([*b.spread(outer, index, dims), place])
-        return b.scalar("select", valid, found, b.constant(math.nan))
+        return b.scalar("select", valid, source.at([*row, place]), b.constant(math.nan))
 
     dims = b.broadcast([source.dims[:-1], b.dims_of(k)])
     if not dims:
         return at([])
     cost = source.cost + (0 if is_number(k) else positions[0].cost) + 4
     return Lazy(b, dims, at, "f", active=source.active, cost=cost, reads=source.reads)
+
+
+def _chosen(b: Frontend, row: list[Value], k: Value) -> Value:
+    """Return element k of a few."""
+    found = b.constant(math.nan)
+    for j, x in enumerate(row):
+        found = b.scalar("select", b.scalar("eq", k, b.constant(j)), b.to_float(x), found)
+    return found
 
 
 # Linear algebra -------------------------------------------------------------------------------------------------------

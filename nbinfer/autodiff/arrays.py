@@ -21,6 +21,9 @@ _FILLED = {"zeros": 0, "ones": 1}
 
 _OF_BITS = ("bitand", "bitor", "bitxor", "lshift", "rshift")
 
+#: How many terms of a sum inside of a loop are written out, and what they may cost together.
+_MOST_TERMS, _MOST_COST = 8, 2000
+
 #: Rules that can be done in memory.
 SIGNS = {"add": 1, "sub": -1}
 
@@ -230,6 +233,7 @@ class ArrayBuilder(Builder):
         if self._is_decided(source) and init.kind != "b":
             self.notice("a comparison used as a number has derivative 0")
         kept = [axis for axis in range(source.ndim) if axis not in axes]
+        sizes = [source.dims[axis] for axis in axes]
 
         def total(outer: Index) -> Value:
             def body(inner: Index, carried: Index) -> Index:
@@ -238,7 +242,7 @@ class ArrayBuilder(Builder):
                     index[axis] = i
                 return [step(carried[0], source.at(index))]
 
-            return self.nest([source.dims[axis] for axis in axes], [init], body)[0]
+            return (self.unroll if self.is_unrolled(source, axes) else self.nest)(sizes, [init], body)[0]
 
         if not kept:
             return total([])
@@ -253,6 +257,18 @@ class ArrayBuilder(Builder):
             reads=source.reads,
             positional=source.positional,
         )
+
+    def is_unrolled(self, x: Operand, axes: Sequence[int]) -> bool:
+        """Tell whether a reduction is written out: one of few terms in a loop, of which vectors can be made then."""
+        return (len(axes) < x.ndim or self.block.depth > 0) and self.is_short(x, axes)
+
+    def is_short(self, x: Operand, axes: Sequence[int]) -> bool:
+        """Tell whether what lies along axes can be written out element by element."""
+        sizes = [self.dims_of(x)[axis] for axis in axes]
+        if any(size.constant is None or self.is_composed(size) for size in sizes):
+            return False
+        terms = math.prod(size.constant for size in sizes)
+        return bool(terms <= _MOST_TERMS and terms * self.lazy(x).cost <= _MOST_COST)
 
     def axes(self, x: Operand, axis: Any) -> list[int]:
         """Return the axes that an ``axis=`` argument means."""
@@ -288,8 +304,10 @@ class ArrayBuilder(Builder):
         start = self.constant((_LEAST if rule == "max" else _MOST)[x.kind])
 
         def step(a: Value, b: Value) -> Value:
+            if not nan_wins:
+                return self.scalar(rule, a, b)
             better = self.scalar("gt" if rule == "max" else "lt", b, a)
-            if nan_wins and b.kind == "f":
+            if b.kind == "f":
                 better = self.scalar("or", better, self.scalar("isnan", b))
             return self.select(better, lambda: b, lambda: a)
 

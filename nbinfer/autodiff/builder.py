@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -164,6 +165,7 @@ class Builder(ScalarBuilder):
         storage = Storage(active, mutable, self.block, key)
         storage.decided = bool(self.facts.get(("decided", key)))
         storage.varies = bool(self.facts.get(("varies", key)))
+        storage.widths = tuple(dim.constant for dim in dims[1:])
         out = self.value(hint, kind, self.block, ndim=len(dims), active=active, storage=storage)
         self.append(Alloc(out, list(dims), how))
         for axis, dim in enumerate(dims):
@@ -190,6 +192,8 @@ class Builder(ScalarBuilder):
         """Apply a whole-array function."""
         active, varies = any(a.active for a in args), any(map(value_varies, args))
         storage = Storage(active, False, self.block, varies=varies) if dims else None
+        if storage is not None:
+            storage.widths = tuple(dim.constant for dim in dims[1:])
         out = self.value(
             primitive.name, "f", self.block, ndim=len(dims), active=active, storage=storage, varies=varies and not dims
         )
@@ -366,6 +370,18 @@ class Builder(ScalarBuilder):
 
             carried = inner(zero, carried) if size.constant == 1 else self.loop(zero, size, one, carried, inner)
             offset = self.scalar("add", offset, size)
+        return carried
+
+    def unroll(
+        self,
+        dims: Sequence[Value],
+        inits: Sequence[Value],
+        body: Callable[[list[Value], list[Value]], list[Value]],
+    ) -> list[Value]:
+        """Do what `nest` does without loops; the shape is known."""
+        carried = list(inits)
+        for index in itertools.product(*(range(size.constant) for size in dims)):
+            carried = body([self.constant(i) for i in index], carried)
         return carried
 
     def side(self, build: Callable[[], Any]) -> tuple[Block, Any]:

@@ -196,7 +196,7 @@ class Emitter(Scattering):
         assert storage is not None
         if not storage.active:
             return
-        place = self.element(op.array.bar, op.index)
+        place = self.element(op.array, op.index, bar=True)
         self.add(op.value, f"-{place}" if op.sign < 0 else place, begun)
         if not op.sign and self.analysis.needs_clearing(op):
             self.line(f"{place} = 0.0")

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from nbinfer.autodiff.analysis import ForPlan
+from nbinfer.autodiff.flat import flat_name, is_flat
 from nbinfer.autodiff.ir import (
     Alloc,
     Call,
@@ -21,6 +22,7 @@ from nbinfer.autodiff.ir import (
     Require,
     Scalar,
     Store,
+    Value,
     View,
 )
 from nbinfer.autodiff.restoring import Restoring
@@ -55,12 +57,12 @@ class Forward(Restoring):
         self.line(f"{names} = {op.function}({', '.join(a.name for a in op.args)})")
 
     def _load(self, op: Load, plan: Any, shadows: bool) -> None:
-        self.line(f"{op.out.name} = {self.element(op.array.name, op.index)}")
+        self.line(f"{op.out.name} = {self.element(op.array, op.index)}")
 
     def _store(self, op: Store, plan: Any, shadows: bool) -> None:
         self.note(op)
         sign = {0: "=", 1: "+=", -1: "-="}[op.sign]
-        self.line(f"{self.element(op.array.name, op.index)} {sign} {op.value.name}")
+        self.line(f"{self.element(op.array, op.index)} {sign} {op.value.name}")
 
     def _view(self, op: View, plan: Any, shadows: bool) -> None:
         where = op.pattern.format(*(a.name for a in op.args[1:]))
@@ -74,6 +76,7 @@ class Forward(Restoring):
         self.line(f"{op.out.name} = np.{op.how}({shape}{dtype})")
         if shadows and op.out.active:
             self.line(f"{op.out.bar} = np.zeros({shape})")
+        self._flatten(op.out, shadows)
 
     def _dim(self, op: Dim, plan: Any, shadows: bool) -> None:
         self.line(f"{op.out.name} = {op.args[0].name}.shape[{op.axis}]")
@@ -83,6 +86,13 @@ class Forward(Restoring):
         self.line(f"{outs} = {op.primitive.value.format(*(a.name for a in op.args))}")
         if shadows and op.out.active and op.out.ndim:
             self.line(f"{op.out.bar} = _zeros_like({op.out.name})")
+        self._flatten(op.out, shadows)
+
+    def _flatten(self, array: Value, shadows: bool) -> None:
+        """View an array that was made, and its adjoint, as flat memory, if it is read so."""
+        if is_flat(array):
+            for name in [array.name, *([array.bar] if shadows and array.active else [])]:
+                self.line(f"{flat_name(name)} = _flat({name})")
 
     def _guard(self, op: Guard, plan: Any, shadows: bool) -> None:
         raise NotImplementedError

@@ -44,23 +44,14 @@ class Storage:
         Whether a branch has given it another name, which stands for a copy: nobody may write to it any more.
     carried : hashable
         Of an array that a loop rebinds: the place where that is; nobody else may write to it. Otherwise None.
+    widths : tuple of int or None
+        Of what the program makes, the sizes of all axes but the first, None where one is not known.
     """
 
     __slots__ = (
-        "active",
-        "aliased",
-        "block",
-        "carried",
-        "decided",
-        "held",
-        "key",
-        "mutable",
-        "named",
-        "reads",
-        "root",
-        "stores",
-        "varies",
-    )
+        "active", "aliased", "block", "carried", "decided", "held", "key", "mutable", "named", "reads", "root", "stores",
+        "varies", "widths",
+    )  # fmt: skip
     root: Value
 
     def __init__(self, active: bool, mutable: bool, block: Block, key: Any = None, varies: bool = False) -> None:
@@ -74,6 +65,7 @@ class Storage:
         self.named = False
         self.carried: Any = None
         self.aliased = False
+        self.widths: tuple[int | None, ...] = ()
         self.stores: list[Store] = []
         self.reads: list[Op] = []
 

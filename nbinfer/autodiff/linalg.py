@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nbinfer.autodiff.flat import flat
 from nbinfer.autodiff.products import (
     add_outer,
     matmul,
@@ -208,6 +209,7 @@ _TRIPLES = {
 HELPERS: dict[str, Any] = {
     "_empty": empty,
     "_grown": grown,
+    "_flat": flat,
     "_zeros_like": zeros_like,
     "_matvec": matvec,
     "_vecmat": vecmat,

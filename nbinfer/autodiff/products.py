@@ -12,6 +12,9 @@ import numpy as np
 
 from nbinfer.autodiff.solvers import fast
 
+#: Columns of a product that are too few to be the inner loop.
+_FEW = 8
+
 
 @fast
 def add_matvec(y: Any, A: Any, x: Any) -> None:
@@ -123,36 +126,85 @@ def add_outer(A_bar: Any, x: Any, y: Any) -> None:
 
 
 @fast
+def _are_finite(A: Any) -> bool:
+    count = 0
+    for i in range(A.shape[0]):
+        for j in range(A.shape[1]):
+            count += abs(A[i, j]) < math.inf
+    return count == A.size  # type: ignore[no-any-return]
+
+
+@fast
+def _absorbs(bar: Any, factor: Any) -> bool:
+    """Tell whether some adjoint is 0 and some factor is not finite: then each product has to be looked at."""
+    zeros = 0
+    for i in range(bar.shape[0]):
+        zeros += _count_zeros(bar[i])
+    return zeros > 0 and not _are_finite(factor)
+
+
+@fast
+def add_matmul(C: Any, A: Any, B: Any) -> None:
+    """Add A @ B: row by row, or column by column if there are few, so that inner loops are long."""
+    if B.shape[1] >= _FEW:
+        for i in range(A.shape[0]):
+            add_vecmat(C[i], A[i], B)
+        return
+    column = np.empty(B.shape[0])
+    for j in range(B.shape[1]):
+        column[:] = B[:, j]
+        total = np.zeros(A.shape[0])
+        add_matvec(total, A, column)
+        C[:, j] += total
+
+
+@fast
+def add_transposed_matmul(C: Any, A: Any, B: Any) -> None:
+    """Add A.T @ B: row by row, or column by column if there are few and both factors have more rows."""
+    column = np.empty(A.shape[0])
+    if C.shape[1] >= min(A.shape):
+        for i in range(C.shape[0]):
+            column[:] = A[:, i]
+            add_vecmat(C[i], column, B)
+        return
+    for j in range(C.shape[1]):
+        column[:] = B[:, j]
+        total = np.zeros(C.shape[0])
+        add_vecmat(total, column, A)
+        C[:, j] += total
+
+
+@fast
 def matmul(A: Any, B: Any) -> Any:
     """Return A @ B."""
-    rows, inner, columns = A.shape[0], A.shape[1], B.shape[1]
-    C = np.zeros((rows, columns))
-    for i in range(rows):
-        for k in range(inner):
-            a = A[i, k]
-            for j in range(columns):
-                C[i, j] += a * B[k, j]
+    C = np.zeros((A.shape[0], B.shape[1]))
+    add_matmul(C, A, B)
     return C
 
 
 @fast
 def matmul_reverse_left(A_bar: Any, C_bar: Any, B: Any) -> None:
     """Add C_bar @ B.T."""
+    if not _absorbs(C_bar, B):
+        if B.shape[1] < _FEW:
+            add_matmul(A_bar, C_bar, np.ascontiguousarray(B.T))
+            return
+        for i in range(A_bar.shape[0]):
+            add_matvec(A_bar[i], B, C_bar[i])
+        return
     for i in range(A_bar.shape[0]):
         for k in range(A_bar.shape[1]):
-            total = 0.0
             for j in range(B.shape[1]):
-                total += C_bar[i, j] * B[k, j]
-            if not abs(total) < math.inf:
-                total = 0.0
-                for j in range(B.shape[1]):
-                    total += C_bar[i, j] * B[k, j] if C_bar[i, j] != 0.0 else 0.0
-            A_bar[i, k] += total
+                A_bar[i, k] += C_bar[i, j] * B[k, j] if C_bar[i, j] != 0.0 else 0.0
 
 
 @fast
 def matmul_reverse_right(B_bar: Any, A: Any, C_bar: Any) -> None:
     """Add A.T @ C_bar."""
+    if not _absorbs(C_bar, A):
+        add_transposed_matmul(B_bar, A, C_bar)
+        return
     for i in range(A.shape[0]):
         for k in range(A.shape[1]):
-            _add_scaled(B_bar[k], A[i, k], C_bar[i])
+            for j in range(C_bar.shape[1]):
+                B_bar[k, j] += A[i, k] * C_bar[i, j] if C_bar[i, j] != 0.0 else 0.0

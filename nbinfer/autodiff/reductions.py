@@ -127,15 +127,13 @@ def _count_nonzero(b: Frontend, a: Any, axis: Axes = None) -> Any:
 @handles(vectormath.logsumexp.py_func)
 def _logsumexp(b: Frontend, x: Any, axis: Any = None) -> Any:
     x = b.operand(x)
-    x = b.stored(x) if isinstance(x, Lazy) and x.cost >= 2 else x
-    shift = b.extreme(x, "max", axis, nan_wins=False)
-    # Not a number but a choice: the derivative by the shift is 0, and an infinite one must not be subtracted.
-    shift = b.elementwise(
-        lambda s: b.select(b.scalar("isfinite", s()), s, lambda: b.constant(0.0)), [shift], "f", shift.active, 2
-    )
-    spread = shift
-    if axis is not None and is_array(shift):
-        spread = _kept(b, x, shift, axis, True)
+    axes = b.axes(x, axis)
+    if isinstance(x, Lazy) and x.cost >= 2 and not b.is_unrolled(x, axes):
+        x = b.stored(x)
+    # By how much exponents are shifted does not matter, so the derivative by it is 0; an infinite one is none.
+    largest = b.extreme(b.apply("inert", x), "max", axis, nan_wins=False)
+    shift = b.apply("select", b.apply("isfinite", largest), largest, b.constant(0.0))
+    spread = _kept(b, x, shift, axis, True) if axis is not None and is_array(shift) else shift
     total = b.sum(b.apply("exp", b.apply("sub", x, spread)), axis)
     return b.apply("add", shift, b.apply("log", total))
 

@@ -62,7 +62,7 @@ class Restoring(Writer):
             self.saved.add((op, storage))
             name = self.copy_name(storage, op)
             if isinstance(op, Store):
-                self.line(f"{name} = {self.element(op.array.name, op.index)}")
+                self.line(f"{name} = {self.element(op.array, op.index)}")
             else:
                 array = self.analysis.changed(op, storage)
                 self.line(f"{name} = np.empty({self.sizes(array)}, {DTYPES[array.kind]})")
@@ -72,7 +72,7 @@ class Restoring(Writer):
     def _restore(self, op: Op, storage: Storage) -> None:
         name = self.copy_name(storage, op)
         if isinstance(op, Store):
-            self.line(f"{self.element(op.array.name, op.index)} = {name}")
+            self.line(f"{self.element(op.array, op.index)} = {name}")
         elif isinstance(op, (For, If)):
             array = self.analysis.changed(op, storage)
             self.copy(array, f"{array.name}[{{}}]", f"{name}[{{}}]")
@@ -157,7 +157,7 @@ class Restoring(Writer):
         if op is None:
             return
         name, counter = self._listed(store), self.counter(op)
-        self.line(f"{name}[{counter}] = {self.element(store.array.name, store.index)}")
+        self.line(f"{name}[{counter}] = {self.element(store.array, store.index)}")
         for axis, index in enumerate(store.index):
             if not self._known(index, op):
                 self.line(f"{name}_at_{axis}[{counter}] = {index.name}")

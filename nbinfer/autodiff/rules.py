@@ -316,6 +316,7 @@ _RULES = [
     ),
     Rule("copysign", "math.copysign({0}, {1})", ("math.copysign(1.0, {0}) * math.copysign(1.0, {1})", "0.0"), "f"),
     Rule("float", "float({0})", ("1.0",), "f"),
+    Rule("inert", "{0}"),  # of what the result does not depend on, however it is chosen
     Rule("bool_to_float", "(1.0 if {0} else 0.0)", (), "f"),
     Rule("bool_to_int", "(1 if {0} else 0)", (), "i"),
     Rule("int", "int({0})", (), "i", 1, "int() has derivative 0"),

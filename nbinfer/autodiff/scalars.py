@@ -21,6 +21,7 @@ _SIMPLER = {
     **dict.fromkeys(("add", "sub", "mul"), "_simpler_sum"),
     "div": "_simpler_ratio",
     **dict.fromkeys(("float", "int"), "_simpler_number"),
+    "inert": "_simpler_passing",
     **dict.fromkeys(("floor", "ceil", "round", "trunc", "is_whole"), "_simpler_rounding"),
     **dict.fromkeys(("and", "or"), "_simpler_logic"),
     "where_valid": "_simpler_validity",
@@ -252,6 +253,9 @@ class ScalarBuilder:
         if value.kind == "b":
             return self._number(value, name == "float")
         return value if value.kind == name[0] else None
+
+    def _simpler_passing(self, name: str, value: Value, _: Value) -> Value | None:
+        return None if value.active else value
 
     def _simpler_rounding(self, name: str, value: Value, _: Value) -> Value | None:
         if name == "is_whole":

@@ -95,7 +95,7 @@ class Scattering(Forward):
                 near = self._near[loop].setdefault(op.array.storage.root, {})
                 near.setdefault(shift, []).append(op)
                 return
-            text = f"{self.element(op.array.bar, op.index)} += {op.out.bar}"
+            text = f"{self.element(op.array, op.index, bar=True)} += {op.out.bar}"
             if op.hoisted:  # a loop that never runs must not touch what may not exist
                 self.line(f"if {op.out.bar} != 0.0:")
                 text = "    " + text
@@ -108,7 +108,7 @@ class Scattering(Forward):
             first, last = min(near), max(near)
             if not 0 < last - first <= _FARTHEST:
                 for load in (load for loads in near.values() for load in loads):
-                    self.line(f"{self.element(load.array.bar, load.index)} += {load.out.bar}")
+                    self.line(f"{self.element(load.array, load.index, bar=True)} += {load.out.bar}")
                 continue
             names = [f"near_{root.name}_{op.index.name}_{k}" for k in range(1, last - first + 1)]
             place = f"{root.bar}[{shifted(op.index, first)}] +="

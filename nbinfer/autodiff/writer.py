@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from nbinfer.autodiff.analysis import Analysis
+from nbinfer.autodiff.flat import flat_index, flat_name
 from nbinfer.autodiff.ir import (
     Block,
     Call,
@@ -93,7 +94,8 @@ SHORT = 8
 
 #: Generated code has names of its own that begin so.
 PREFIXES = (
-    "tape_", "early_", "late_", "near_", "saved_", "undo_", "next_", "trip_", "trips_", "total", "weight_", "value",
+    "tape_", "early_", "late_", "near_", "flat_", "saved_", "undo_", "next_", "trip_", "trips_", "total",
+    "weight_", "value",
 )  # fmt: skip
 
 
@@ -176,9 +178,10 @@ class Writer:
         return text if self.vectorised else one_by_one(text)
 
     @staticmethod
-    def element(array: str, index: Sequence[Value]) -> str:
-        """Write an element of an array."""
-        return f"{array}[{', '.join(i.name for i in index)}]"
+    def element(array: Value, index: Sequence[Value], bar: bool = False) -> str:
+        """Write an element of an array, or the adjoint of one."""
+        name, place = array.bar if bar else array.name, flat_index(array, index)
+        return f"{flat_name(name)}[{place}]" if place else f"{name}[{', '.join(i.name for i in index)}]"
 
     @staticmethod
     def shape(dims: Sequence[Value]) -> str:

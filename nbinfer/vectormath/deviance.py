@@ -16,7 +16,7 @@ import numpy as np
 
 from nbinfer.compile import elementwise, fragment
 from nbinfer.vectormath.exponential import exp
-from nbinfer.vectormath.gamma import HALF_LOG_2PI, digamma_error, digamma_part, lgamma_part, stirling_error
+from nbinfer.vectormath.gamma import HALF_LOG_2PI, digamma_error, digamma_part, lgamma_slope, stirling_error
 from nbinfer.vectormath.logarithm import log
 
 _exp = exp.numbers
@@ -25,6 +25,8 @@ _log = log.numbers
 #: Of a k below it k * log(k) is nothing, and a quotient by it might overflow. The larger is taken, and no condition on
 #: what may be the same for a whole loop is set: LLVM would make several loops of it and vectorise none.
 _NOTHING = 1e-100
+#: What is added to an argument before its reciprocal is taken: see `_error`.
+_SHIFT = 0.625
 #: From here downwards the mean is nothing beside its logarithm.
 _LEAST_ETA = -700.0
 
@@ -68,30 +70,48 @@ def minus_deviance_log(k: float, eta: float) -> Any:
     return k * (_log(z) + min(eta - _LEAST_ETA, 0.0)) - divisor * (z - 1.0) + (k - divisor)
 
 
-def _stirling_rest(x: Any) -> Any:
-    import scipy.special
+@fragment
+def _error(u: float) -> Any:
+    """Return what Stirling's formula lacks of lgamma(x), as `stirling_error`, from 1 on, where u = 1 / (x + 0.625)."""
+    p = 0.00017462856476934904
+    p = p * u + 0.00045024607084770207
+    p = p * u - 0.003227883786179159
+    p = p * u + 0.007583976082879059
+    p = p * u - 0.009300977119795151
+    p = p * u + 0.007283066747840369
+    p = p * u - 0.002238911820003774
+    p = p * u + 0.0005066134272065178
+    p = p * u + 0.0016573749828875874
+    p = p * u + 0.0026709780342004095
+    p = p * u + 0.003645275017206879
+    p = p * u + 0.006998912843300063
+    p = p * u + 0.015136718343402793
+    p = p * u + 0.02977430555219443
+    p = p * u + 0.052083333333553423
+    return u * (p * u + 0.08333333333333183)
 
+
+def _stirling_rest(x: Any) -> Any:
     x = np.asarray(x, float)
-    large = x >= 8.0
-    y: Any = np.where(large, x, 8.0)
-    z = np.where(large, 1.0, np.where(x > 0.0, x, 1.0))
-    small = scipy.special.gammaln(z + 1.0) - z * np.log(z) + z
-    value = np.where(large, 0.5 * np.log(y) + HALF_LOG_2PI + stirling_error.py_func(y), small)
+    z: Any = np.where(x > 0.0, np.minimum(x, 1.0), 1.0)
+    y: Any = np.maximum(x, 1.0)
+    small = z * (lgamma_slope.py_func(z) - np.log(z))
+    value = np.where(x < 1.0, small, 0.5 * np.log(y) + (HALF_LOG_2PI + _error.py_func(1.0 / (y + _SHIFT))))
     return np.where(x > 0.0, value, np.where(x == 0.0, 0.0, np.nan))[()]
 
 
 @fragment
-def _large_rest(x: float) -> Any:
-    return 0.5 * _log(x) + (HALF_LOG_2PI + stirling_error(x))
+def _rest(x: float, logarithm: float) -> Any:
+    z = x if x < 1.0 else 1.0
+    small = z * (lgamma_slope(z) - logarithm)
+    return small if x < 1.0 else 0.5 * logarithm + (HALF_LOG_2PI + _error(1.0 / (x + _SHIFT)))
 
 
 @elementwise(_stirling_rest, contract=True)
 def stirling_rest(x: float) -> Any:
     """Return lgamma(x + 1) - x * log(x) + x without cancellation, element by element; NaN where x is negative."""
     x = np.float64(x)
-    z = x if x < 8.0 else 1.0
-    small = lgamma_part(z + 1.0) + (z - z * _log(z if z > 0.0 else 1.0))
-    return small if x < 8.0 else _large_rest(x)
+    return _rest(x, _log(x if x != 0.0 else 1.0))
 
 
 @fragment
@@ -124,10 +144,10 @@ def _stirling_rest_whole(k: Any) -> Any:
 def stirling_rest_whole(k: float) -> Any:
     """Return `stirling_rest` of whole numbers, element by element: sooner, since few are small."""
     k = np.float64(k)
-    return _few(k) if k < 8.0 else _large_rest(k)
+    return _few(k) if k < 8.0 else 0.5 * _log(k) + (HALF_LOG_2PI + stirling_error(k))
 
 
-_md, _rest, _rest_whole = minus_deviance.numbers, stirling_rest.numbers, stirling_rest_whole.numbers
+_md, _rest_of, _rest_whole = minus_deviance.numbers, stirling_rest.numbers, stirling_rest_whole.numbers
 
 
 def _log_polya(k: Any, alpha: Any, n: Any, total: Any) -> Any:
@@ -146,8 +166,19 @@ def log_polya(k: float, alpha: float, n: float, total: float) -> Any:
     """
     k, alpha, n, total = np.float64(k), np.float64(alpha), np.float64(n), np.float64(total)
     drawn = k + alpha
-    value = _md(k, n / (n + total), drawn) + _md(alpha, total / (n + total), drawn)
-    return value + (_rest(drawn) - _rest_whole(k)) - _rest(alpha) + _log(alpha / drawn)
+    one, more, shape = max(k, 1.0), max(drawn, 1.0), max(alpha, 1.0)
+    reciprocal = 1.0 / one
+    share = n / (n + total)
+    z = (share * reciprocal) * drawn
+    value = k * _log(z) - one * (z - 1.0) + (k - one)  # `minus_deviance` of a whole number
+    value = (value if value == value else -share * drawn) + _md(alpha, total / (n + total), drawn)
+    # What `stirling_rest` leaves of drawn, less that of k and of alpha, and log(alpha / drawn), with one logarithm.
+    both = 1.0 / ((one + _SHIFT) * (more + _SHIFT))
+    errors = _error((one + _SHIFT) * both) - _error((more + _SHIFT) * both)
+    logarithm = _log(alpha if alpha < 1.0 else 1.0)
+    shapes = _rest(alpha, logarithm) if alpha < 1.0 else HALF_LOG_2PI + _error(1.0 / (shape + _SHIFT))
+    rest = 0.5 * (_log((alpha / drawn) * reciprocal) + logarithm) + (errors - shapes)
+    return value if k == 0.0 else value + rest
 
 
 def _log_polya_rest(n: Any, total: Any) -> Any:
@@ -160,4 +191,4 @@ def log_polya_rest(n: float, total: float) -> Any:
     """Return what the log probability of Polya's urn has besides the parts of colours, element by element."""
     n, total = np.float64(n), np.float64(total)
     both = n + total
-    return (_rest_whole(n) - _rest(both)) + _rest(total) - _log(total / both)
+    return (_rest_whole(n) - _rest_of(both)) + _rest_of(total) - _log(total / both)

@@ -5,7 +5,8 @@ below, `_reduced` leads to [0.75, 3), where a rational function times what vanis
 digamma) keeps digits near these zeros. Rational functions and series are minimax fits. Negative arguments are
 reflected, which costs as much again: densities, whose arguments are positive, use the ``…_positive`` forms.
 
-Largest errors in units in the last place (ulp), of a million positive numbers: lgamma 3.1, digamma 4.7, trigamma 4.1.
+Largest errors in units in the last place (ulp), of a million positive numbers: lgamma 2.5, digamma 3.5, trigamma 4.1.
+Those above 2 are of the steps of the recurrence, from 3 to 8, which one quotient gathers.
 Of negative arguments the error is as many ulp of the largest term of the reflection, or of 1.
 """
 
@@ -57,15 +58,15 @@ def _near_zeros(z: float) -> tuple[float, float]:
 
 @fragment
 def _near_root(z: float) -> tuple[float, float]:
-    """Return P and Q: digamma(1 + z) = (z - root) * P / Q for z from -0.25 to 2."""
+    """Return P and Q: digamma(1 + z) = (z - root) * (1 + P / Q) for z from -0.25 to 2."""
     p = -2.1022489789427667e-08
-    p = p * z + 3.07195832248606e-06
-    p = p * z + 0.0009337061144057587
-    p = p * z + 0.025924101510655988
-    p = p * z + 0.2496745006525231
-    p = p * z + 1.0438374214133554
-    p = p * z + 1.9199673718479273
-    p = p * z + 1.2503801375034054
+    p = p * z - 0.00020386538463018018
+    p = p * z - 0.007388579061302726
+    p = p * z - 0.08322862915288815
+    p = p * z - 0.3821607090555191
+    p = p * z - 0.7060141557427433
+    p = p * z - 0.29908637767003343
+    p = p * z + 0.2503801375034054
     q = 0.00020693734295266624
     q = q * z + 0.008322285175708485
     q = q * z + 0.10915273066354414
@@ -195,6 +196,12 @@ def _positive(name: str) -> Any:
 
 
 @fragment
+def _vanishing(z: float) -> Any:
+    """Return z * (z - 1), rounded once where the difference is exact, and nearly once elsewhere."""
+    return z * (z - 1.0) if z >= 0.5 else z * z - z
+
+
+@fragment
 def lgamma_part(x: float) -> Any:
     """Return `lgamma_positive`."""
     is_large = not x < 8.0
@@ -202,10 +209,18 @@ def lgamma_part(x: float) -> Any:
     p, q = _near_zeros(z)
     quotient = (1.0 if is_large else p) / (x if is_large else q)
     logarithm = _log(x if is_large else product)
-    small = z * (z - 1.0) * (0.5 + quotient) + (-logarithm if x < 0.75 else logarithm)
+    vanishing = _vanishing(z)
+    small = (0.5 * vanishing + vanishing * quotient) + (-logarithm if x < 0.75 else logarithm)
     error = quotient * _stirling(quotient * quotient)
     large = (x - 0.5) * (logarithm - 1.0) + ((HALF_LOG_2PI - 0.5) + error)
     return large if is_large else small
+
+
+@fragment
+def lgamma_slope(z: float) -> Any:
+    """Return 1 + lgamma(1 + z) / z, from 0 to 1."""
+    p, q = _near_zeros(z)
+    return 1.0 + (z - 1.0) * (0.5 + p / q)
 
 
 @elementwise(_positive("gammaln"), contract=True)
@@ -230,11 +245,14 @@ def digamma_part(x: float) -> Any:
     is_large = not x < 8.0
     z, product, numerator = _reduced(x)
     p, q = _near_root(z)
-    numerator = ((z - _ROOT) - _ROOT_REST) * p * product + numerator * q
+    apart = z - _ROOT
+    lost = (z - apart) - _ROOT if z > 0.5 else z - (apart + _ROOT)  # in that difference
+    above = apart - _ROOT_REST
+    numerator = above * p * product + numerator * q
     quotient = (1.0 if is_large else numerator) / (x if is_large else q * product)
     logarithm = _log(x if is_large else product)  # that of `lgamma_part`: where both are asked for it is one
     large = logarithm - quotient * (0.5 + quotient * _stirling_1(quotient * quotient))
-    value = large if is_large else quotient
+    value = large if is_large else above + (quotient + lost)
     return math.nan if x < 0.0 else value
 
 
@@ -257,24 +275,20 @@ def digamma(x: float) -> Any:
 
 
 @fragment
-def _and_reciprocal(x: float, fraction: tuple[float, float]) -> tuple[float, float]:
-    """Add 1 / x to a fraction of a numerator and a denominator."""
-    numerator, denominator = fraction
-    return numerator * x + denominator, denominator * x
+def _power(x: float, n: int) -> Any:
+    return x * x * (x if n == 3 else 1.0)
 
 
 @fragment
 def _sum_of_powers(x: float, n: int) -> Any:
-    """Return the sum of 1 / (x + k)**n for k from 1 to 7, n being 2 or 3."""
-    fraction = (0.0, 1.0)
-    fraction = _and_reciprocal((x + 1.0) * (x + 1.0) * (x + 1.0 if n == 3 else 1.0), fraction)
-    fraction = _and_reciprocal((x + 2.0) * (x + 2.0) * (x + 2.0 if n == 3 else 1.0), fraction)
-    fraction = _and_reciprocal((x + 3.0) * (x + 3.0) * (x + 3.0 if n == 3 else 1.0), fraction)
-    fraction = _and_reciprocal((x + 4.0) * (x + 4.0) * (x + 4.0 if n == 3 else 1.0), fraction)
-    fraction = _and_reciprocal((x + 5.0) * (x + 5.0) * (x + 5.0 if n == 3 else 1.0), fraction)
-    fraction = _and_reciprocal((x + 6.0) * (x + 6.0) * (x + 6.0 if n == 3 else 1.0), fraction)
-    numerator, denominator = _and_reciprocal((x + 7.0) * (x + 7.0) * (x + 7.0 if n == 3 else 1.0), fraction)
-    return numerator / denominator
+    """Return the sum of 1 / (x + k)**n for k from 1 to 7, n being 2 or 3: pairs, then pairs of these."""
+    a, b, c, d = _power(x + 1.0, n), _power(x + 2.0, n), _power(x + 3.0, n), _power(x + 4.0, n)
+    e, f, g = _power(x + 5.0, n), _power(x + 6.0, n), _power(x + 7.0, n)
+    ab, cd, ef = a * b, c * d, e * f
+    efg = ef * g
+    first = (a + b) * cd + (c + d) * ab
+    second = (e + f) * g + ef
+    return (first * efg + second * (ab * cd)) / ((ab * cd) * efg)
 
 
 def _trigamma(x: Any) -> Any:
@@ -291,11 +305,11 @@ def trigamma(x: float) -> Any:
     y = 1.0 - x if is_negative else x
     is_large = not y < 8.0
     # Below 8 the recurrence goes eight steps up. The first is the largest by far where y is small.
-    first = 1.0 / y
+    first = 2.0**60 / ((2.0**30 * y) * (2.0**30 * y))
     t = 1.0 / (y if is_large else y + 8.0)
     s = t * t
     value = t + s * (0.5 + t * _stirling_2(s))
-    value += 0.0 if is_large else first * first + _sum_of_powers(y, 2)
+    value += 0.0 if is_large else first + _sum_of_powers(y, 2)
     r, _ = _to_nearest_integer(x)
     cosecant = 1.0 / (r * _sine(r * r))
     return cosecant * cosecant - value if is_negative else value

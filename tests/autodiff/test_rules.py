@@ -8,7 +8,7 @@ import scipy.special
 from scipy.special import digamma
 
 from nbinfer import vectormath
-from nbinfer.autodiff import linalg
+from nbinfer.autodiff import linalg, products
 from nbinfer.autodiff.rules import CHOICES, RULES
 from nbinfer.autodiff.spellings import FUNCTIONS
 from tests.autodiff.plain import assert_differentiates, plain_value_and_grad
@@ -244,6 +244,29 @@ def test_values_against_numpy():
     ):
         np.testing.assert_allclose(one.py_func(triangle, B[:, 0]), np.linalg.solve(triangle, B[:, 0]))
         np.testing.assert_allclose(transposed.py_func(triangle, B[:, 0]), np.linalg.solve(triangle.T, B[:, 0]))
+
+
+@pytest.mark.parametrize("shape", [(5, 3, 2), (6, 2, 9), (2, 9, 3), (9, 8, 8)])
+def test_products_of_matrices_in_each_order_of_loops(shape):
+    n, inner, m = shape
+    A, B, bar = RNG.normal(size=(n, inner)), RNG.normal(size=(inner, m)), RNG.normal(size=(n, m))
+    bar[0, 0] = 0.0
+    A_bar, B_bar = np.ones_like(A), np.ones_like(B)
+    np.testing.assert_allclose(products.matmul(A, B), A @ B)
+    products.matmul_reverse_left(A_bar, bar, B)
+    products.matmul_reverse_right(B_bar, A, bar)
+    np.testing.assert_allclose(A_bar, 1.0 + bar @ B.T)
+    np.testing.assert_allclose(B_bar, 1.0 + A.T @ bar)
+
+
+def test_an_adjoint_of_0_absorbs_an_infinite_factor():
+    A, B, bar = np.array([[np.inf, 1.0], [2.0, 3.0]]), np.array([[1.0, np.inf], [2.0, 3.0]]), np.zeros((2, 2))
+    bar[1, 0] = 1.0
+    A_bar, B_bar = np.zeros((2, 2)), np.zeros((2, 2))
+    products.matmul_reverse_left(A_bar, bar, B)
+    products.matmul_reverse_right(B_bar, A, bar)
+    np.testing.assert_array_equal(A_bar, [[0.0, 0.0], [1.0, 2.0]])
+    np.testing.assert_array_equal(B_bar, [[2.0, 0.0], [3.0, 0.0]])
 
 
 def test_failure_is_nan_and_never_an_exception():
