@@ -24,6 +24,9 @@ from nbinfer.autodiff.source import read_source
 from nbinfer.autodiff.writer import PREFIXES, Names
 from nbinfer.compile.users import compilable
 
+#: A name that stands for itself, and is no attribute.
+_WORD = re.compile(r"(?<![.\w])[A-Za-z_]\w*")
+
 #: A program that does not settle after this many builds never will.
 _MOST_BUILDS = 60
 
@@ -97,6 +100,7 @@ def _build(
         b = Frontend(facts)
         b.arguments = tuple(arguments)
         b.vectors = vectors
+        b.values_alone = not any(_has_gradient(term.args) for term in terms)
         inputs = _Inputs(b)
         try:
             results = [_read(b, inputs, term, k) for k, term in enumerate(terms)]
@@ -107,6 +111,14 @@ def _build(
         if not b.stale:
             return b, inputs, results
     raise ADError("the kinds of variables in loops do not settle; give each variable one kind (int or float)")
+
+
+def _has_gradient(node: Any) -> bool:
+    """Tell whether there is a gradient among inputs."""
+    if isinstance(node, Leaf):
+        return bool(node.gradient)
+    parts = node.fields.values() if isinstance(node, Tuple) else node if isinstance(node, tuple) else ()
+    return any(map(_has_gradient, parts))
 
 
 def _read(b: Frontend, inputs: _Inputs, term: Term, position: int) -> tuple[Value, Root]:
@@ -170,7 +182,7 @@ def generate(
     for access, value in inputs.values.items():
         leaf = inputs.leaves[access]
         if value.ndim == 0 and leaf.gradient and value in begun:
-            body.append(f"    {leaf.gradient}[()] += {value.bar}")
+            body.append("    " + leaf.gradient.format(value.bar))
     text = "\n".join(body)
     used = set(re.findall(r"\w+", text))
     arrays = {n: a for n, a in b.names.items() if pass_arrays and n in used and isinstance(a, np.ndarray)}
@@ -190,7 +202,8 @@ def generate(
 def _name(b: Frontend, inputs: _Inputs, arguments: Sequence[str], totals: Sequence[str]) -> None:
     """Give every value of a program its name in generated code."""
     adjoints = [f"{a}_bar" for a in arguments]
-    names = Names([*arguments, *adjoints, *b.names, *HELPERS, *LINALG_HELPERS, *totals])
+    reached = " ".join(f"{leaf.access} {leaf.gradient}" for leaf in inputs.leaves.values())
+    names = Names([*arguments, *adjoints, *b.names, *HELPERS, *LINALG_HELPERS, *totals, *_WORD.findall(reached)])
     for value in inputs.values.values():
         own = value.access in arguments and value.access + "_bar" not in arguments
         value.name = value.access if own and not value.access.startswith(PREFIXES) else names.new(value.hint)
@@ -229,11 +242,18 @@ def _tail(terms: Sequence[Term], results: Sequence[tuple[Value, Root]]) -> list[
 
 
 def structure(
-    types: Mapping[str, Type], access: str, gradient: str = "", active: Collection[str] | None = None
+    types: Mapping[str, Type | Leaf], access: str, gradient: str = "", active: Collection[str] | None = None
 ) -> Tuple:
-    """Describe a named tuple of inputs; only floats have gradients, and of these all, or those that are `active`."""
+    """Describe a named tuple of inputs; only floats have gradients, and of these all, or those that are `active`.
+
+    Where there is a `Leaf`, generated code reaches the input in the way that this says.
+    """
     fields = {}
     for name, t in types.items():
         varies = bool(gradient) and (active is None or name in active)
-        fields[name] = Leaf(t, f"{access}.{name}", f"{gradient}.{name}" if varies and t.kind[0] == "f" else "", varies)
+        if isinstance(t, Leaf):
+            fields[name] = t
+            continue
+        where = f"{gradient}.{name}" if t.ndim else f"{gradient}.{name}[()] += {{}}"
+        fields[name] = Leaf(t, f"{access}.{name}", where if varies and t.kind[0] == "f" else "", varies)
     return Tuple(fields)
