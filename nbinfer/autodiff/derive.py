@@ -69,7 +69,7 @@ def derive(
     found += [(key, function, True) for key, function in (terms or {}).items()]
     listed = [Term(key, function, args, f"weights[{k}]", sums) for k, (key, function, sums) in enumerate(found)]
     arguments = arguments or ("p, d, grad" if gradient else "p, d")
-    return generate(name, f"{arguments}, weights{', slopes' if active and gradient else ''}", listed)
+    return generate(name, f"{arguments}, weights{', slopes' if active and gradient else ''}", listed, gradient=gradient)
 
 
 def _without_gradient(node: Any) -> Any:
@@ -109,7 +109,7 @@ def derive_flat(
     position = position if gradient else _without_gradient(position)
     head = "x, grad" if gradient else "x"
     if data is None:
-        return generate(name, head, [Term(name, function, (position,))])
+        return generate(name, head, [Term(name, function, (position,))], gradient=gradient)
     node: Any
     if isinstance(data, Type):
         node = Leaf(data, "data")
@@ -117,7 +117,7 @@ def derive_flat(
         node = structure(data, "data")
     else:
         node = Tuple({str(k): Leaf(t, f"data[{k}]") for k, t in enumerate(data)}, named=False)
-    return generate(name, f"{head}, data", [Term(name, function, (position, node))])
+    return generate(name, f"{head}, data", [Term(name, function, (position, node))], gradient=gradient)
 
 
 def derive_pullback(

@@ -32,7 +32,6 @@ class Frontend(Loops):
         super().__init__(facts)
         self.frames: list[Frame] = []
         self.steady: dict[str, range] = {}  # by functions that are called as they are, arguments that are always data
-        self.values_alone = False  # whether no input has a gradient
         self.boundscheck = False  # whether a function that was read wants its indices checked
 
     def place(self) -> Place | None:

@@ -93,14 +93,14 @@ class _Inputs:
 
 
 def _build(
-    terms: Sequence[Term], arguments: Sequence[str], vectors: bool
+    terms: Sequence[Term], arguments: Sequence[str], vectors: bool, gradient: bool
 ) -> tuple[Frontend, _Inputs, list[tuple[Value, Root]]]:
     facts: dict[Hashable, Any] = {}
     for _ in range(_MOST_BUILDS):
         b = Frontend(facts)
         b.arguments = tuple(arguments)
         b.vectors = vectors
-        b.values_alone = not any(_has_gradient(term.args) for term in terms)
+        b.values_alone = not gradient
         inputs = _Inputs(b)
         try:
             results = [_read(b, inputs, term, k) for k, term in enumerate(terms)]
@@ -111,14 +111,6 @@ def _build(
         if not b.stale:
             return b, inputs, results
     raise ADError("the kinds of variables in loops do not settle; give each variable one kind (int or float)")
-
-
-def _has_gradient(node: Any) -> bool:
-    """Tell whether there is a gradient among inputs."""
-    if isinstance(node, Leaf):
-        return bool(node.gradient)
-    parts = node.fields.values() if isinstance(node, Tuple) else node if isinstance(node, tuple) else ()
-    return any(map(_has_gradient, parts))
 
 
 def _read(b: Frontend, inputs: _Inputs, term: Term, position: int) -> tuple[Value, Root]:
@@ -154,7 +146,12 @@ def _what(result: Any) -> str:
 
 
 def generate(
-    name: str, signature: str, terms: Sequence[Term], pass_arrays: bool = False, vectors: bool = True
+    name: str,
+    signature: str,
+    terms: Sequence[Term],
+    pass_arrays: bool = False,
+    vectors: bool = True,
+    gradient: bool = True,
 ) -> Generated:
     """Write the function `name(signature)` that adds gradients and returns the weighted sum of the terms.
 
@@ -172,7 +169,7 @@ def generate(
         for a thread among many, nothing is allocated for their sake.
     """
     arguments = [part.strip() for part in signature.split(",")]
-    b, inputs, results = _build(terms, arguments, vectors)
+    b, inputs, results = _build(terms, arguments, vectors, gradient)
     analysis = Analysis(b.top, results)
     _name(b, inputs, arguments, [root.total for _, root in results])
     emitter = Emitter(analysis, vectors)
