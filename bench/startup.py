@@ -6,6 +6,9 @@ constant in its prior.
 
 A second table has what a gradient costs that an earlier process derived and compiled: its first call, beside the first
 call of an empty function of that cache, both in one process.
+
+A third has the whole first ``nb.sample`` of models of 50, 100 and 200 named parameters, new each time, where the engine
+has been compiled before; and that of a model whose arrays alone have other lengths, which compiles nothing.
 """
 
 from __future__ import annotations
@@ -106,6 +109,44 @@ laps = {"empty": ready - begun, "gradient": ended - ready, "numba": "numba" in s
 print("LAPS " + json.dumps(laps), file=sys.stderr)
 """
 
+# Named parameters, each with a term of its own; and a regression whose code is there for any number of coefficients.
+NAMED_SCRIPT = """
+import json, sys, time
+import numpy as np
+import nbinfer as nb
+from nbinfer.compile import Entry
+from nbinfer.distributions import normal
+
+def logp(p, d):
+    s = 0.0
+TERMS
+    return s
+
+model = nb.Model(SUPPORTS, logp=logp)
+begun, busy = time.perf_counter(), time.process_time()
+nb.sample(model, 50, 50, chains=2, random_seed=1, progressbar=False)
+laps = {"whole": time.perf_counter() - begun, "processor": time.process_time() - busy, "compiled": len(Entry.compiled)}
+print("LAPS " + json.dumps(laps), file=sys.stderr)
+"""
+
+#: Bounds: seconds of the whole call with 200 names, and its ratio to that with 50.
+MOST_NAMED, MOST_RATIO = 5.0, 6.0
+
+
+def named_script(names: int, shift: float) -> str:
+    """Return the text of a model of so many named numbers; `shift` makes it a new one."""
+    terms = "\n".join(f"    s += normal.logpdf(p.a{i}, {shift + i}, 1.0)" for i in range(names))
+    supports = "{" + ", ".join(f'"a{i}": nb.real()' for i in range(names)) + "}"
+    return NAMED_SCRIPT.replace("TERMS", terms).replace("SUPPORTS", supports)
+
+
+def sized_script(coefficients: int) -> str:
+    """Return the text of a model of two arrays."""
+    terms = "    s += np.sum(normal.logpdf(p.a, 0.0, 1.0)) + np.sum(normal.logpdf(p.b, p.a, 2.0))"
+    supports = f'{{"a": nb.real({coefficients}), "b": nb.positive({coefficients})}}'
+    return NAMED_SCRIPT.replace("TERMS", terms).replace("SUPPORTS", supports)
+
+
 #: Ways to a gradient, and how to call it.
 CALLS = {
     "of a model": "model.bind(1).value_and_grad(np.zeros(10))",
@@ -183,6 +224,26 @@ def gradients(folder: Path, repeats: int) -> str:
     return table(["", "empty function", "the gradient", "bound", "", "imports Numba"], rows)
 
 
+def first_samples(folder: Path, repeats: int) -> str:
+    """Measure the first `nb.sample` of models of many names, and of other lengths; return the table."""
+    rows, medians = [], {}
+    process(sized_script(5), folder)  # compiles the engine, and the code of the last row
+    for names in (50, 100, 200):
+        found = [process(named_script(names, 0.5 + k), folder)[0] for k in range(repeats)]
+        medians[names] = float(np.median([laps["whole"] for laps in found]))
+        bound = MOST_NAMED if names == 200 else None
+        verdict = "" if bound is None else "holds" if medians[names] <= bound else "MISSED"
+        whole, busy = ([laps[part] for laps in found] for part in ("whole", "processor"))
+        rows.append([f"{names} names", spread(whole), spread(busy), "" if bound is None else f"{bound:g}", verdict])
+    ratio = medians[200] / medians[50]
+    rows.append(["200 to 50", f"{ratio:.2g}", "", f"{MOST_RATIO:g}", "holds" if ratio <= MOST_RATIO else "MISSED"])
+    found = [process(sized_script(6 + k), folder)[0] for k in range(repeats)]
+    verdict = "MISSED" if any(laps["compiled"] for laps in found) else "holds"
+    whole, busy = ([laps[part] for laps in found] for part in ("whole", "processor"))
+    rows.append(["another length", spread(whole), spread(busy), "compiles nothing", verdict])
+    return table(["", "whole call, s", "processor, s", "bound", ""], rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser("python -m bench.startup", description="Process start to printed summary.")
     parser.add_argument("--first", type=int, default=1, help="first runs ever, which take long (%(default)s)")
@@ -204,6 +265,7 @@ def main() -> None:
             kinds.setdefault("new model, 30 coordinates", []).append(run(script(scale, 20), base))
             kinds.setdefault("second run of it", []).append(run(script(scale, 20), base))
         first_calls = gradients(folder / "gradients", options.repeats)
+        of_names = first_samples(base, options.repeats)
     limits = {"first run ever": 40.0, "new model": 2.0, "second run": 0.6, "new model, 30 coordinates": 2.0}
     rows = []
     for kind, runs in kinds.items():
@@ -219,6 +281,7 @@ def main() -> None:
     if not all(r["told"] for r in kinds.get("first run ever", [])):
         print("The first run did NOT say that it compiles.")
     print("\nFirst calls in a process that finds everything in the cache, milliseconds\n" + first_calls)
+    print("\nThe whole first nb.sample, 2 x (50 + 50), of a new model\n" + of_names)
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ class _Call:
             return Leaf(leaf_type, name)
         self.gradients.append(np.zeros(array.shape))
         self._gradient_names.append(self._new(f"{name}_grad"))
-        return Leaf(leaf_type, name, self._gradient_names[-1])
+        return Leaf(leaf_type, name, self._gradient_names[-1] + ("" if array.ndim else "[()] += {}"))
 
     def gradient_like(self, thing: Any, left: list[np.ndarray]) -> Any:
         """Put gradients into the form of an argument: floats for numbers, tuples for tuples."""

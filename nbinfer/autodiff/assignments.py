@@ -33,6 +33,8 @@ class Assignments(Merging):
         try:
             condition = self.condition(self.evaluate(node.test, env))
         except ADError:
+            if self.values_alone:
+                raise
             del self.frames[depth:]
             return
         self.check(condition, "AssertionError", message if isinstance(message, str) else "")
@@ -44,6 +46,8 @@ class Assignments(Merging):
                 raise self.error("an expression without effect; assign its value, or remove it")
         elif self.evaluate(node.value.func, env) is not print:
             self.evaluate(node.value, env)
+        elif self.values_alone:
+            raise self.error("what is printed is left to the function itself")
 
     def _do_assign(self, node: ast.Assign, env: Environment) -> None:
         value = self.evaluate(node.value, env)

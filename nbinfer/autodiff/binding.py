@@ -19,6 +19,9 @@ from nbinfer.autodiff.source import Uses
 class Binding(Expressions):
     """A builder that knows names."""
 
+    #: Whether the value is wanted alone: then nothing that only values show may be left out.
+    values_alone = False
+
     def uses_of(self, name: str) -> Uses:
         """Return how the function that is being read uses a name."""
         raise NotImplementedError

@@ -24,7 +24,7 @@ from nbinfer.autodiff.closures import Closure
 from nbinfer.autodiff.custom import CustomRule, find_custom
 from nbinfer.autodiff.expressions import Method, Record
 from nbinfer.autodiff.ir import Value
-from nbinfer.autodiff.lazy import Lazy
+from nbinfer.autodiff.lazy import Lazy, varies
 from nbinfer.autodiff.opaque import call_compiled
 from nbinfer.autodiff.registry import HANDLERS, MAKERS, TELL_LISTS
 from nbinfer.autodiff.rules import RULES
@@ -179,19 +179,20 @@ def _foreign(function: types.FunctionType) -> bool:
 
 def _user_function(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> Any:
     """Read a function of the user's; a compiled one that cannot be read is called if no argument is active."""
-    if not is_dispatcher(function) or named or any(_active(arg) for arg in args):
+    if not is_dispatcher(function) or named or any(_active(arg, b.values_alone) for arg in args):
         return b.inline(function, args, named)
     return call_compiled(b, function, args)
 
 
-def _active(x: Any) -> bool:
+def _active(x: Any, values_alone: bool) -> bool:
+    """Tell whether an argument is active, or would be if the program had gradients."""
     if isinstance(x, Record):
-        return any(map(_active, x.fields.values()))
+        x = tuple(x.fields.values())
     if isinstance(x, List | Table | Closure):
         return True  # compiled functions take none of these
     if isinstance(x, tuple):
-        return any(map(_active, x))
-    return isinstance(x, (Value, Lazy)) and x.active
+        return any(_active(item, values_alone) for item in x)
+    return isinstance(x, (Value, Lazy)) and (x.active or (values_alone and varies(x)))
 
 
 def _custom(b: Frontend, rule: CustomRule, args: list[Any], named: dict[str, Any]) -> Any:

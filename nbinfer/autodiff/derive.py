@@ -13,9 +13,10 @@ __all__ = ["derive", "derive_call", "derive_data_pullback", "derive_flat", "deri
 
 
 def derive(
-    parameters: Mapping[str, Type],
+    parameters: Mapping[str, Type | Leaf],
     data: Mapping[str, Type],
     *,
+    arguments: str = "",
     prior: Callable[..., Any] | None = None,
     terms: Mapping[str, Callable[..., Any]] | None = None,
     logp: Callable[..., Any] | None = None,
@@ -32,9 +33,12 @@ def derive(
     Parameters
     ----------
     parameters : mapping
-        `Type` of each field of ``p``; integers and booleans are discrete and have no gradient.
+        `Type` of each field of ``p``; integers and booleans are discrete and have no gradient. A `Leaf` where ``p`` and
+        ``grad`` are no named tuples: it says how generated code reaches value and gradient.
     data : mapping
         `Type` of each field of ``d``.
+    arguments : str
+        What the function takes before the weights, in place of ``p, d, grad``.
     prior : callable, optional
         ``prior(p, d)`` that returns a number.
     terms : mapping, optional
@@ -64,8 +68,8 @@ def derive(
     found = [] if whole is None else [("logp" if logp is not None else "prior", whole, False)]
     found += [(key, function, True) for key, function in (terms or {}).items()]
     listed = [Term(key, function, args, f"weights[{k}]", sums) for k, (key, function, sums) in enumerate(found)]
-    signature = f"p, d, grad, weights{', slopes' if active else ''}"
-    return generate(name, signature if gradient else "p, d, weights", listed)
+    arguments = arguments or ("p, d, grad" if gradient else "p, d")
+    return generate(name, f"{arguments}, weights{', slopes' if active and gradient else ''}", listed, gradient=gradient)
 
 
 def _without_gradient(node: Any) -> Any:
@@ -105,7 +109,7 @@ def derive_flat(
     position = position if gradient else _without_gradient(position)
     head = "x, grad" if gradient else "x"
     if data is None:
-        return generate(name, head, [Term(name, function, (position,))])
+        return generate(name, head, [Term(name, function, (position,))], gradient=gradient)
     node: Any
     if isinstance(data, Type):
         node = Leaf(data, "data")
@@ -113,15 +117,16 @@ def derive_flat(
         node = structure(data, "data")
     else:
         node = Tuple({str(k): Leaf(t, f"data[{k}]") for k, t in enumerate(data)}, named=False)
-    return generate(name, f"{head}, data", [Term(name, function, (position, node))])
+    return generate(name, f"{head}, data", [Term(name, function, (position, node))], gradient=gradient)
 
 
 def derive_pullback(
     function: Callable[..., Any],
-    parameters: Mapping[str, Type],
+    parameters: Mapping[str, Type | Leaf],
     data: Mapping[str, Type],
     bar: Type,
     *,
+    arguments: str = "p, d, bar, grad",
     name: str = "pullback",
     active: Collection[str] = (),
 ) -> Generated:
@@ -135,9 +140,11 @@ def derive_pullback(
     function : callable
         ``f(p, d)`` that returns a number or an array, which broadcasts with `bar`.
     parameters, data : mapping
-        `Type` of each field of ``p`` and ``d``.
+        `Type` of each field of ``p`` and ``d``; a `Leaf` as in `derive`.
     bar : Type
         Of `bar`, a number or an array.
+    arguments : str
+        What the function takes, in place of ``p, d, bar, grad``.
     name : str
         Of the generated function.
     active : collection of str
@@ -149,7 +156,7 @@ def derive_pullback(
         The function.
     """
     args = (structure(parameters, "p", "grad"), _data(data, active))
-    signature = f"p, d, bar, grad{', slopes' if active else ''}"
+    signature = f"{arguments}{', slopes' if active else ''}"
     return generate(name, signature, [Term(function.__name__, function, args, bar=Leaf(bar, "bar"))])
 
 

@@ -40,7 +40,7 @@ class Leaf(NamedTuple):
     access : str
         How generated code reads it.
     gradient : str
-        The array to which its derivative is added; '' if it is inactive.
+        The array to which its derivative is added; of a number, the statement that adds ``{}``. '' if it is inactive.
     varies : bool
         Whether it is a parameter, discrete ones included.
     """

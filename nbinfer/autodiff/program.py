@@ -24,6 +24,9 @@ from nbinfer.autodiff.source import read_source
 from nbinfer.autodiff.writer import PREFIXES, Names
 from nbinfer.compile.users import compilable
 
+#: A name that stands for itself, and is no attribute.
+_WORD = re.compile(r"(?<![.\w])[A-Za-z_]\w*")
+
 #: A program that does not settle after this many builds never will.
 _MOST_BUILDS = 60
 
@@ -90,13 +93,14 @@ class _Inputs:
 
 
 def _build(
-    terms: Sequence[Term], arguments: Sequence[str], vectors: bool
+    terms: Sequence[Term], arguments: Sequence[str], vectors: bool, gradient: bool
 ) -> tuple[Frontend, _Inputs, list[tuple[Value, Root]]]:
     facts: dict[Hashable, Any] = {}
     for _ in range(_MOST_BUILDS):
         b = Frontend(facts)
         b.arguments = tuple(arguments)
         b.vectors = vectors
+        b.values_alone = not gradient
         inputs = _Inputs(b)
         try:
             results = [_read(b, inputs, term, k) for k, term in enumerate(terms)]
@@ -142,7 +146,12 @@ def _what(result: Any) -> str:
 
 
 def generate(
-    name: str, signature: str, terms: Sequence[Term], pass_arrays: bool = False, vectors: bool = True
+    name: str,
+    signature: str,
+    terms: Sequence[Term],
+    pass_arrays: bool = False,
+    vectors: bool = True,
+    gradient: bool = True,
 ) -> Generated:
     """Write the function `name(signature)` that adds gradients and returns the weighted sum of the terms.
 
@@ -160,7 +169,7 @@ def generate(
         for a thread among many, nothing is allocated for their sake.
     """
     arguments = [part.strip() for part in signature.split(",")]
-    b, inputs, results = _build(terms, arguments, vectors)
+    b, inputs, results = _build(terms, arguments, vectors, gradient)
     analysis = Analysis(b.top, results)
     _name(b, inputs, arguments, [root.total for _, root in results])
     emitter = Emitter(analysis, vectors)
@@ -170,7 +179,7 @@ def generate(
     for access, value in inputs.values.items():
         leaf = inputs.leaves[access]
         if value.ndim == 0 and leaf.gradient and value in begun:
-            body.append(f"    {leaf.gradient}[()] += {value.bar}")
+            body.append("    " + leaf.gradient.format(value.bar))
     text = "\n".join(body)
     used = set(re.findall(r"\w+", text))
     arrays = {n: a for n, a in b.names.items() if pass_arrays and n in used and isinstance(a, np.ndarray)}
@@ -190,7 +199,8 @@ def generate(
 def _name(b: Frontend, inputs: _Inputs, arguments: Sequence[str], totals: Sequence[str]) -> None:
     """Give every value of a program its name in generated code."""
     adjoints = [f"{a}_bar" for a in arguments]
-    names = Names([*arguments, *adjoints, *b.names, *HELPERS, *LINALG_HELPERS, *totals])
+    reached = " ".join(f"{leaf.access} {leaf.gradient}" for leaf in inputs.leaves.values())
+    names = Names([*arguments, *adjoints, *b.names, *HELPERS, *LINALG_HELPERS, *totals, *_WORD.findall(reached)])
     for value in inputs.values.values():
         own = value.access in arguments and value.access + "_bar" not in arguments
         value.name = value.access if own and not value.access.startswith(PREFIXES) else names.new(value.hint)
@@ -229,11 +239,18 @@ def _tail(terms: Sequence[Term], results: Sequence[tuple[Value, Root]]) -> list[
 
 
 def structure(
-    types: Mapping[str, Type], access: str, gradient: str = "", active: Collection[str] | None = None
+    types: Mapping[str, Type | Leaf], access: str, gradient: str = "", active: Collection[str] | None = None
 ) -> Tuple:
-    """Describe a named tuple of inputs; only floats have gradients, and of these all, or those that are `active`."""
+    """Describe a named tuple of inputs; only floats have gradients, and of these all, or those that are `active`.
+
+    Where there is a `Leaf`, generated code reaches the input in the way that this says.
+    """
     fields = {}
     for name, t in types.items():
         varies = bool(gradient) and (active is None or name in active)
-        fields[name] = Leaf(t, f"{access}.{name}", f"{gradient}.{name}" if varies and t.kind[0] == "f" else "", varies)
+        if isinstance(t, Leaf):
+            fields[name] = t
+            continue
+        where = f"{gradient}.{name}" if t.ndim else f"{gradient}.{name}[()] += {{}}"
+        fields[name] = Leaf(t, f"{access}.{name}", where if varies and t.kind[0] == "f" else "", varies)
     return Tuple(fields)

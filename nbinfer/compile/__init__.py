@@ -11,6 +11,7 @@ from nbinfer.compile.entries import Entry, entry
 from nbinfer.compile.kernels import JIT, Kernel, kernel
 from nbinfer.compile.memory import (
     Record,
+    add_at,
     add_wrapping,
     address_of,
     aligned,
@@ -26,6 +27,7 @@ from nbinfer.compile.memory import (
     load_acquire,
     multiply_wide,
     part,
+    read_at,
     readonly,
     record_at,
     store_release,
@@ -38,6 +40,7 @@ __all__ = [
     "Entry",
     "Kernel",
     "Record",
+    "add_at",
     "add_wrapping",
     "address_of",
     "aligned",
@@ -57,6 +60,7 @@ __all__ = [
     "load_acquire",
     "multiply_wide",
     "part",
+    "read_at",
     "readonly",
     "record_at",
     "store_release",

@@ -9,10 +9,34 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from nbinfer.compile.numba_internals import bit_generator_type, cgutils, impl_ret_borrowed, npy_rng, populate_array
+import nbinfer.compile.indexing_lowered  # noqa: F401  (registers)
+from nbinfer.compile.numba_internals import bit_generator_type, cgutils, impl_ret_borrowed, npy_rng
 
 _INT64 = ir.IntType(64)
 _INT128 = ir.IntType(128)
+
+
+def _array(context, builder, kind, data, shape, **owner):
+    """Build a contiguous array as a value: what Numba writes to memory first, LLVM has to find its way back from."""
+    size = _INT64(context.get_abi_sizeof(context.get_data_type(kind.dtype)))
+    strides: list[ir.Value] = []
+    count = _INT64(1)
+    for length in reversed(shape):
+        strides.insert(0, builder.mul(count, size))
+        count = builder.mul(count, length)
+    fields = {"data": data, "nitems": count, "itemsize": size, **owner}
+    fields |= {
+        name: cgutils.pack_array(builder, of, ty=_INT64) for name, of in (("shape", shape), ("strides", strides))
+    }
+    model = context.data_model_manager[kind]
+    value = ir.Constant(model.get_value_type(), None)
+    for name, field in fields.items():
+        value = builder.insert_value(value, field, model.get_field_position(name))
+    return value
+
+
+def _field(context, builder, kind, array, name):
+    return builder.extract_value(array, context.data_model_manager[kind].get_field_position(name))
 
 
 def _view(kind):
@@ -22,17 +46,8 @@ def _view(kind):
     @intrinsic
     def view(typing, address, count):
         def codegen(context, builder, signature, args):
-            size = context.get_abi_sizeof(context.get_data_type(kind))
-            result = context.make_array(array)(context, builder)
-            populate_array(
-                result,
-                data=builder.inttoptr(args[0], result.data.type),
-                shape=[args[1]],
-                strides=[context.get_constant(types.intp, size)],
-                itemsize=context.get_constant(types.intp, size),
-                meminfo=None,
-            )
-            return result._getvalue()
+            pointer = builder.inttoptr(args[0], context.get_data_type(kind).as_pointer())
+            return _array(context, builder, array, pointer, [args[1]])
 
         return array(types.intp, types.intp), codegen
 
@@ -50,28 +65,35 @@ def part(typing, array, start, shape):
     result = types.Array(array.dtype, len(shape), "C")
 
     def codegen(context, builder, signature, args):
-        source = context.make_array(signature.args[0])(context, builder, args[0])
-        target = context.make_array(result)(context, builder)
-        dims = cgutils.unpack_tuple(builder, args[2], len(shape))
-        item = ir.Constant(_INT64, context.get_abi_sizeof(context.get_data_type(array.dtype)))
-        strides: list[ir.Value] = []
-        stride = item
-        for dim in reversed(dims):
-            strides.insert(0, stride)
-            stride = builder.mul(stride, dim)
-        populate_array(
-            target,
-            data=builder.gep(source.data, [args[1]]),
-            shape=cgutils.pack_array(builder, dims, ty=_INT64),
-            strides=cgutils.pack_array(builder, strides, ty=_INT64),
-            itemsize=item,
-            meminfo=source.meminfo,
-            parent=source.parent,
-        )
-        return impl_ret_borrowed(context, builder, result, target._getvalue())
+        data = _place(context, builder, array, *args[:2])
+        owner = {name: _field(context, builder, array, args[0], name) for name in ("meminfo", "parent")}
+        view = _array(context, builder, result, data, cgutils.unpack_tuple(builder, args[2], len(shape)), **owner)
+        return impl_ret_borrowed(context, builder, result, view)
 
     dims = types.UniTuple(types.intp, len(shape)) if len(shape) else types.Tuple(())
     return result(array, types.intp, dims), codegen
+
+
+def _place(context, builder, array, value, index):
+    return builder.gep(_field(context, builder, array, value, "data"), [index])
+
+
+@intrinsic
+def read_at(typing, array, index):
+    def codegen(context, builder, signature, args):
+        return builder.load(_place(context, builder, array, *args))
+
+    return array.dtype(array, types.intp), codegen
+
+
+@intrinsic
+def add_at(typing, array, index, value):
+    def codegen(context, builder, signature, args):
+        place = _place(context, builder, array, *args[:2])
+        builder.store(builder.fadd(builder.load(place), args[2]), place)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.float64), codegen
 
 
 def _shown(kind):

@@ -102,6 +102,18 @@ def part(array: np.ndarray, start: int, shape: tuple[int, ...]) -> np.ndarray:
 
 
 @twin
+def read_at(array: np.ndarray, index: int) -> Any:
+    """Read an element of a flat array: a quarter of the code of ``array[index]``, and unchecked, not even below 0."""
+    return array[index]
+
+
+@twin
+def add_at(array: np.ndarray, index: int, value: float) -> None:
+    """Add to an element of a flat array of float64; as `read_at`."""
+    array[index] += value
+
+
+@twin
 def readonly(thing: Any) -> Any:
     """View an array, or each array in a tuple, so that nobody can write to it: compiled code that tries is refused."""
     if isinstance(thing, tuple):

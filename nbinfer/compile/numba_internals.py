@@ -13,6 +13,7 @@ import importlib
 import importlib.machinery
 import importlib.util
 import sys
+import types
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +24,6 @@ HOMES = {
     "cgutils": "numba.core.cgutils",
     "impl_ret_borrowed": "numba.core.imputils.impl_ret_borrowed",
     "npy_rng": "numba.core.types.npy_rng",
-    "populate_array": "numba.np.arrayobj.populate_array",
     "bit_generator_type": "numba.np.random.generator_core._bit_gen_type",
     # to read functions
     "build_definitions": "numba.core.ir_utils.build_definitions",
@@ -31,6 +31,7 @@ HOMES = {
     "reconstruct_ssa": "numba.core.ssa.reconstruct_ssa",
     "run_frontend": "numba.core.compiler.run_frontend",
     # to compile
+    "BaseFunction": "numba.core.types.functions.BaseFunction",
     "CFunc": "numba.core.ccallback.CFunc",
     "CompileResult": "numba.core.compiler.CompileResult",
     "compiler_lock": "numba.core.compiler_lock.global_compiler_lock",
@@ -108,7 +109,8 @@ class CFunction:
         compiled: Any = __getattr__("CFunc")(function, __getattr__("normalize_signature")(signature), {}, options)
         # Numba's own cache would notice neither an edited helper nor a changed constant.
         compiled._cache = _Uncached()
-        with __getattr__("compiler_lock"), _only_linked(compiled._targetdescr.target_context.codegen()):
+        codegen = compiled._targetdescr.target_context.codegen()
+        with __getattr__("compiler_lock"), _only_linked(codegen), _remembered_operators():
             compiled.compile()
         self._compiled, self._library = compiled, compiled._library
         self.symbol: str = compiled.native_name
@@ -125,6 +127,27 @@ class CFunction:
     def text(self) -> str:
         """The code as LLVM writes it."""
         return str(self._library._final_module)
+
+
+@contextlib.contextmanager
+def _remembered_operators() -> Iterator[None]:
+    """Find out once what an operator gives for types: Numba does it for each expression, up to four times."""
+    kind = __getattr__("BaseFunction")
+    before, known = kind.get_call_type, {}
+
+    def get_call_type(function: Any, context: Any, args: Any, kws: Any) -> Any:
+        if kws or not isinstance(getattr(function, "typing_key", None), types.BuiltinFunctionType):
+            return before(function, context, args, kws)
+        key = (id(function), id(context), args)
+        if key not in known:
+            known[key] = before(function, context, args, kws), function  # whose identity must not be another's
+        return known[key][0]
+
+    kind.get_call_type = get_call_type
+    try:
+        yield
+    finally:
+        kind.get_call_type = before
 
 
 @contextlib.contextmanager

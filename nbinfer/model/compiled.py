@@ -11,9 +11,10 @@ import numpy as np
 from nbinfer.compile import address_of, aligned
 from nbinfer.errors import ModelError
 from nbinfer.model.bound import Bound
-from nbinfer.model.code import shells
+from nbinfer.model.code import failures, shells
 from nbinfer.model.code.code import Code
 from nbinfer.model.code.extras import conditional_entry, draw_entry
+from nbinfer.model.code.places import words as words_of_places
 from nbinfer.model.code.plan import N_SLOPES, SLOPES
 from nbinfer.model.data import Datum
 from nbinfer.model.missing import tables_of
@@ -45,6 +46,7 @@ class CompiledBound(Bound):
         self._columns[: len(words)] = words
         self.weights = _rows_of(weights, chains + 1)
         self._constants = layout.constants
+        self._places = words_of_places(layout)
         self._tables = tables_of(definition, chains + 1)
         self.tables = _rows_of(self._tables[0].words, chains + 1)
         self._show_data()
@@ -67,10 +69,11 @@ class CompiledBound(Bound):
             (shells.WEIGHTS, shells.N_WEIGHTS, self.weights),
             (shells.CONSTANTS, shells.N_CONSTANTS, self._constants),
             (shells.COLUMNS, shells.N_COLUMNS, self._columns),
+            (shells.PLACES, shells.N_PLACES, self._places),
             (shells.DISCRETE, shells.N_DISCRETE, self._discrete),
             (shells.SCRATCH, shells.N_SCRATCH, self._scratch),
             (SLOPES, N_SLOPES, self._slopes),
-            (shells.FAILURE, None, self._failures),
+            (failures.FAILURE, None, self._failures),
         ):
             rows[:, word] = array.ctypes.data + (np.arange(contexts) * array.strides[0] if array.ndim == 2 else 0)
             if length is not None:
@@ -164,17 +167,17 @@ class CompiledBound(Bound):
         return self._first_context + chain * int(self._rows.strides[0])
 
     def status(self, chain: int) -> int:
-        return address_of(self._rows[chain, shells.STATUS :])
+        return address_of(self._rows[chain, failures.STATUS :])
 
     @property
     def failed_chains(self) -> list[int]:
-        return [int(chain) for chain in np.flatnonzero(self._rows[: self.chains, shells.FAILED])]
+        return [int(chain) for chain in np.flatnonzero(self._rows[: self.chains, failures.FAILED])]
 
     def failure(self, chain: int) -> np.ndarray | None:
-        return self._failures[chain, : self.dim].copy() if self._rows[chain, shells.FAILED] else None
+        return self._failures[chain, : self.dim].copy() if self._rows[chain, failures.FAILED] else None
 
     def clear_failure(self, chain: int) -> None:
-        self._rows[chain, shells.FAILED] = 0
+        self._rows[chain, failures.FAILED] = 0
 
     def discrete(self, chain: int) -> np.ndarray:
         values: np.ndarray = self._placed.get(chain, self._discrete[chain])

@@ -253,16 +253,17 @@ def view_source(datum: Datum, start: int) -> tuple[str, int]:
         Where the next entry's words start.
     """
     if datum.scalar:
-        return {"float64": f"f[{start}]", "int64": f"t[{start}]", "bool": f"t[{start}] != 0"}[datum.kind], start + 1
+        word = f"read_at({'f' if datum.kind == 'float64' else 't'}, {start})"
+        return f"{word} != 0" if datum.kind == "bool" else word, start + 1
     end = start + 1 + datum.array.ndim
-    lengths = [f"t[{i}]" for i in range(start + 1, end)]
+    lengths = [f"read_at(t, {i})" for i in range(start + 1, end)]
     count = " * ".join(lengths)
     if datum.kind == "float64":
-        flat = f"floats_at(t[{start}], {count})"
+        flat = f"floats_at(read_at(t, {start}), {count})"
     elif datum.kind == "int64":
-        flat = f"ints_at(t[{start}], {count})"
+        flat = f"ints_at(read_at(t, {start}), {count})"
     else:
-        flat = f"ints_at(t[{start}], ({count} + 7) // 8).view(np.bool_)[: {count}]"
+        flat = f"ints_at(read_at(t, {start}), ({count} + 7) // 8).view(np.bool_)[: {count}]"
     return (flat if datum.array.ndim == 1 else f"part({flat}, 0, ({', '.join(lengths)}))"), end
 
 

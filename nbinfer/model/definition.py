@@ -358,7 +358,7 @@ class CompiledDefinition(Definition):
 
     def facts(self) -> Facts:
         """Return what one run of the functions shows, which is kept beside the machine code."""
-        content = file_digest(self.content(self.is_written), sources("nbinfer.model"))
+        content = file_digest(self.content(self.is_written), sources("nbinfer.model"), str(self.layout.shapes))
         place = Place("facts", f"{content}-{content_key(self.data.values())}.json")
         known = place.read_json() if JIT else None
         if known is not None:

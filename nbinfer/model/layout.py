@@ -298,9 +298,15 @@ class Layout:
         raise IndexError(index)
 
     def keys(self) -> Iterable[tuple[Any, ...]]:
-        """Return what generated code depends on: transforms, names, kinds of supports, shapes; not the bounds."""
-        parameters = [(p.name, p.support.name, p.shape, p.size, *p.functions) for p in self.parameters.values()]
-        return [(sources(Support.__module__),), *parameters]
+        """Return what generated code depends on: transforms, names, kinds of supports, axes; not lengths and bounds."""
+        axes = [tuple(length == 1 for length in p.shape) for p in self.parameters.values()]
+        listed = zip(self.parameters.values(), axes, strict=True)
+        return [(sources(Support.__module__),), *((p.name, p.support.name, one, *p.functions) for p, one in listed)]
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of the parameters, on which what functions return depends."""
+        return [p.shape for p in self.parameters.values()]
 
 
 def named_tuple(name: str, fields: Iterable[str]) -> Any:

@@ -12,7 +12,8 @@ from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.forks import cached_property
 from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
-from nbinfer.model.code.derived import NAME, VALUE_NAME, data_type, derive_bounds, parameter_types, units_key
+from nbinfer.model.code.derived import NAME, VALUE_NAME, data_type, derive_bounds, parameter_leaves, units_key
+from nbinfer.model.code.places import Places
 from nbinfer.model.code.plan import Derived, Plan, Term
 from nbinfer.model.definition import DRAWING, CompiledDefinition
 from nbinfer.model.evaluate import Facts, call, check_nothing, check_number, check_term
@@ -141,22 +142,28 @@ class NamedDefinition(CompiledDefinition):
         return fingerprint(functions, list(self.layout.keys()), [d.key for d in data], units, *varying)
 
     def derive(self, written: bool) -> list[Generated]:
-        from nbinfer.autodiff.derive import derive
-
-        bounds = derive_bounds(self.layout, self._types[1], () if written else self.active)
-        if written:
-            return bounds
-        return [derive(*self._types, **self._density, name=NAME, active=self.active), *bounds]
+        bounds = derive_bounds(self.layout, self._data_types, () if written else self.active)
+        return bounds if written else [self._derived(NAME, Places(self.layout).reached), *bounds]
 
     def derive_value(self) -> Generated:
+        return self._derived(VALUE_NAME, Places(self.layout).read, gradient=False)
+
+    def _derived(self, name: str, reached: str, gradient: bool = True) -> Generated:
         from nbinfer.autodiff.derive import derive
 
-        return derive(*self._types, **self._density, name=VALUE_NAME, active=self.active, gradient=False)
+        return derive(
+            parameter_leaves(self.layout),
+            self._data_types,
+            arguments=f"{reached}, d",
+            name=name,
+            active=self.active,
+            gradient=gradient,
+            **self._density,
+        )
 
     @property
-    def _types(self) -> tuple[dict[str, Type], dict[str, Type]]:
-        """Types of parameters and of data."""
-        return parameter_types(self.layout), {name: data_type(datum) for name, datum in self.data.items()}
+    def _data_types(self) -> dict[str, Type]:
+        return {name: data_type(datum) for name, datum in self.data.items()}
 
     @property
     def _density(self) -> dict[str, Any]:

@@ -27,14 +27,14 @@ def test_density_and_gradient_follow_calculus():
 
 def misplaced(write):
     """Have statements about gaps be about the first elements."""
-    return lambda p: [line.replace("y[data.y_missing_index[i]]", "y[i]") for line in write(p)]
+    return lambda *p: [line.replace("y[data.y_missing_index[i]]", "y[i]") for line in write(*p)]
 
 
 MUTANTS = {
     "no slopes": (generate, "from_gaps", lambda p: []),
     "slopes of the first elements": (generate, "from_gaps", misplaced(plan.from_gaps)),
     "filled from the front": (plan, "fill", misplaced(plan.fill)),
-    "not filled": (plan, "fill", lambda p: []),
+    "not filled": (plan, "fill", lambda *p: []),
 }
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbinfer.compile import JIT, Entry
+from nbinfer.compile import Entry
 from nbinfer.compile.files import file_digest
 from nbinfer.compile.forks import cached_property
-from nbinfer.compile.keys import sources
 from nbinfer.compile.modules import GeneratedModule, generated_module
-from nbinfer.compile.store import Place
 from nbinfer.errors import CompileError
 from nbinfer.model.code import generate
 from nbinfer.model.code.derived import VALUE_NAME, Derivation, derivation, derive_now, own_names
@@ -70,23 +68,20 @@ class Code:
         """The module that calls the user's functions for the value."""
         return self._module()
 
+    @cached_property
+    def _of_values(self) -> GeneratedModule:
+        """The module with the generated value."""
+        return self._module(self._value.source)
+
     def entry(self, name: str) -> Entry:
         """Return one of the C functions, ready to be called; what Numba cannot compile becomes one message.
 
-        Numba knows less of NumPy than derivations do: where it refuses a density, the value is generated like the
-        gradient. That it did is kept on disk, so that nobody waits for it twice.
+        Where the gradient is derived, the value is generated likewise: the user's function is not compiled then. Numba
+        knows less of Python than derivations do, and named tuples of many parameters take it long.
         """
-        refused = Place("derived", f"{file_digest(self._content, sources('nbinfer.model'), 'refused')}.json")
-        may_generate = name == "value" and not self.written
-        if may_generate and JIT and refused.read_json() and self._value.source:
-            return self._ready(self._module(self._value.source).entry(name))
-        try:
-            return self._ready(self._of_functions.entry(name))
-        except CompileError:
-            if not may_generate or not self.derivation.source or not self._value.source:
-                raise
-            refused.write_json(True)
-        return self._ready(self._module(self._value.source).entry(name))
+        if name == "value" and not self.written and self.derivation.source and self._value.source:
+            return self._ready(self._of_values.entry(name))
+        return self._ready(self._of_functions.entry(name))
 
     def _ready(self, entry: Entry) -> Entry:
         def prepare() -> None:

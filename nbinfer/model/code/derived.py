@@ -13,16 +13,16 @@ from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.keys import sources
 from nbinfer.compile.store import Place
 from nbinfer.compile.users import compilable
+from nbinfer.model.code.places import Places
 from nbinfer.model.data import Datum
 from nbinfer.model.layout import Layout, Parameter
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import Generated, Type
+    from nbinfer.autodiff.generated import Leaf
 
-#: Name of the derived gradient in a model's module.
-NAME = "density_gradient"
-#: Name of the density without gradient, where it is generated like that.
-VALUE_NAME = "density_value"
+#: Names, in a model's module, of the derived gradient, and of the value alone.
+NAME, VALUE_NAME = "density_gradient", "density_value"
 #: What derives, and asks for it: with other rules there is another text.
 _BY = "nbinfer.model"
 
@@ -87,22 +87,23 @@ def derive_now(derive: Callable[[], Sequence[Generated]]) -> Derivation:
 
 
 def derive_bounds(layout: Layout, data: Mapping[str, Type], active: Collection[str] = ()) -> list[Generated]:
-    """Derive, for each bound that is a function, ``pull(p, d, bar, grad)``.
+    """Derive, for each bound that is a function, ``pull(q, ..., grad, d, bar)``.
 
-    It adds to `grad` the derivative of ``sum(bar * f(p, d))``, where `bar` is like the value between the bounds; and to
-    another argument, `slopes`, that by the entries of the data that are `active`.
+    It adds the derivative of ``sum(bar * f(p, d))``, where `bar` is like the value between the bounds; and to another
+    argument, `slopes`, that by the entries of the data that are `active`.
     """
     from nbinfer.autodiff import Type
     from nbinfer.autodiff.derive import derive_pullback
 
-    types = parameter_types(layout)
+    leaves, arguments = parameter_leaves(layout), f"{Places(layout).reached}, d, bar"
     found = []
     for p in layout.dependent:
-        before = {name: types[name] for name in p.before._fields}
+        before = {name: leaves[name] for name in p.before._fields}
         bar = Type("float", len(p.shape), units_of(p.shape))
         for argument, bound in p.functions.items():
             name = pull_name(argument, p)
-            found.append(own_names(derive_pullback(bound, before, data, bar, name=name, active=active)))
+            part = derive_pullback(bound, before, data, bar, arguments=arguments, name=name, active=active)
+            found.append(own_names(part))
     return found
 
 
@@ -118,14 +119,17 @@ def own_names(part: Generated) -> Generated:
     return part._replace(source=source, globals=own(part.globals), arrays=own(part.arrays))
 
 
-def parameter_types(layout: Layout) -> dict[str, Type]:
-    """Return what the fields of ``p`` are to a derivation."""
+def parameter_leaves(layout: Layout) -> dict[str, Leaf]:
+    """Return what the fields of ``p`` are to a derivation, and how derived code reaches them."""
     from nbinfer.autodiff import Type
+    from nbinfer.autodiff.generated import Leaf
 
-    return {
-        p.name: Type("int" if p.support.discrete else "float", len(p.shape), units_of(p.shape))
-        for p in layout.parameters.values()
-    }
+    at, found = Places(layout), {}
+    for p in layout.parameters.values():
+        discrete = p.support.discrete
+        kind = Type("int" if discrete else "float", len(p.shape), units_of(p.shape))
+        found[p.name] = Leaf(kind, at.value(p), "" if discrete else at.added(p), varies=True)
+    return found
 
 
 def data_type(datum: Datum) -> Type:

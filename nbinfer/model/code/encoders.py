@@ -108,8 +108,7 @@ def _encode(plan: Plan, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
     total = sum(map(math.prod, shapes.values()))
     return [
         '"""C function: write what encoders give for the data; 1 if one raised, or its shape is another."""',
-        *shells.unpack(plan, ["t", "f"]),
-        *shells.data_lines(plan),
+        *shells.unpack([], shells.data_lines(plan)),
         f"target = floats_at(out, {total} + 0 * n)",
         "failed = False",
         "try:",
@@ -127,8 +126,7 @@ def _pull(plan: Plan, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
         start += math.prod(shape)
     return [
         '"""C function: add what encoders contribute to the gradients by entries of the data; 1 if one raised."""',
-        *shells.unpack(plan, ["t", "f"]),
-        *shells.data_lines(plan),
+        *shells.unpack([], shells.data_lines(plan)),
         f"bars = floats_at(q, {total} + 0 * n)",
         *slopes(plan),
         "failed = False",

@@ -16,7 +16,8 @@ from nbinfer.compile.modules import generated_module
 from nbinfer.compile.users import compilable
 from nbinfer.errors import CompileError, ModelError
 from nbinfer.model.code import generate, shells
-from nbinfer.model.code.plan import ARGUMENTS, Plan, constants, constrain, function
+from nbinfer.model.code.places import Places, plus, times
+from nbinfer.model.code.plan import Plan, constrain, function
 from nbinfer.model.evaluate import call, check_arguments, raise_if_written
 from nbinfer.model.layout import Parameter
 
@@ -119,21 +120,20 @@ def conditional_entry(definition: CompiledDefinition, facts: Facts, name: str) -
     """
     plan, p = definition.plan(facts, False), definition.parameters[name]
     jacobian = not p.support.discrete or bool(plan.layout.dependent)
-    total = f"users(p, readonly(data), i){' + log_jacobian' if jacobian else ''}"
-    element = function(
-        "element", f"q, i, {ARGUMENTS}", [*constrain(plan, jacobian=jacobian), f"return {total}"], "Evaluate it."
-    )
+    total = f"users(p, readonly(data), which){' + log_jacobian' if jacobian else ''}"
+    body = [*constrain(plan, jacobian=jacobian), f"return {total}"]
+    element = function("element", f"q, which, {plan.arguments}", body, "Evaluate it.")
     lines = [
         '"""C function: the log density of what depends on element i; -inf if it raised."""',
         *_context(plan),
         "failed = False",
         "total = -np.inf",
         "try:",
-        f"    total = element(position, i, {ARGUMENTS})",
+        f"    total = element(position, i, {plan.arguments})",
         "except Exception:",
         "    failed = True",
         "if failed:",
-        *("    " + line for line in shells.note_failure(plan)),
+        f"    {shells.noted(plan)}",
         "return total",
     ]
     text = shells.c_function("conditional", "n, q, i, context", lines)
@@ -150,21 +150,24 @@ def draw_entry(definition: CompiledDefinition, facts: Facts, name: str, draw: An
     plan, p = definition.plan(facts, False), definition.parameters[name]
     body = [*constrain(plan, jacobian=bool(plan.layout.dependent)), "value = users(p, readonly(data), rng)"]
     body = [line.replace("return -np.inf", "return True") for line in body]
-    body += _taken(p)
+    body += _taken(p, plan.places)
     if not p.support.discrete and not p.support.is_identity:
-        body += [f"inverse(image, out, {constants(plan, p)})"]
-    into = function("draw_into", f"q, out, image, rng, {ARGUMENTS}", [*body, "return False"], "Draw; tell of failure.")
-    size = p.elements if p.support.discrete else p.size
+        body += [f"inverse(image, out, {plan.places.constants(p)})"]
+    into = function(
+        "draw_into", f"q, out, image, rng, {plan.arguments}", [*body, "return False"], "Draw; tell of failure."
+    )
+    elements = plan.places.number("elements", p)
+    size = elements if p.support.discrete else plan.places.number("size", p)
     lines = [
         '"""C function: draw a variable from its full conditional; 1 if that failed."""',
         *_context(plan),
         "g = ints_at(given, 3)",
         "rng = generator_at(g[0], g[1])",
         f"out = floats_at(g[2], {size} + 0 * n)",
-        f"image = floats_at(g[2] + {8 * size}, {p.elements} + 0 * n)",
+        f"image = floats_at({plus('g[2]', times('8', size))}, {elements} + 0 * n)",
         "failed = False",
         "try:",
-        f"    failed = draw_into(position, out, image, rng, {ARGUMENTS})",
+        f"    failed = draw_into(position, out, image, rng, {plan.arguments})",
         "except Exception:",
         "    failed = True",
         "return 1 if failed else 0",
@@ -173,12 +176,12 @@ def draw_entry(definition: CompiledDefinition, facts: Facts, name: str, draw: An
     return _entry(definition, plan, [into, text], "draw", "int64(int64, intp, intp, intp)", draw, name)
 
 
-def _taken(p: Parameter) -> list[str]:
+def _taken(p: Parameter, at: Places) -> list[str]:
     """Write statements that take a draw, a number or an array of the variable's shape, to flat memory."""
     target = "out" if p.support.discrete or p.support.is_identity else "image"
     if p.shape == ():
         return [f"{target}[0] = value"]
-    wrong = " or ".join(f"value.shape[{axis}] != {length}" for axis, length in enumerate(p.shape))
+    wrong = " or ".join(f"value.shape[{axis}] != {length}" for axis, length in enumerate(at.shape(p)))
     return [
         f"if value.ndim != {len(p.shape)} or {wrong}:",
         "    return True",
@@ -190,10 +193,7 @@ def _taken(p: Parameter) -> list[str]:
 
 
 def _context(plan: Plan) -> list[str]:
-    return [
-        *shells.unpack(plan, ["t", "f", "weights", "constants", "z", "scratch"]),
-        *shells.data_lines(plan),
-    ]
+    return shells.unpack([*plan.arguments.split(", "), "position"], shells.data_lines(plan))
 
 
 def _entry(
@@ -201,7 +201,6 @@ def _entry(
 ) -> Entry:
     """Compile a module around a user's function."""
     source = "\n\n".join(part.strip("\n") + "\n" for part in [generate.head(plan), *parts])
-    source = source.replace("import floats_at,", "import floats_at, generator_at,")
     names = definition.names(False) | {"users": compilable(users, data=definition.steady)}
     support = definition.parameters[name].support
     if kind == "draw" and not support.discrete:

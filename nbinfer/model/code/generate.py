@@ -9,21 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nbinfer.model.code.derived import NAME, VALUE_NAME, pull_name
-from nbinfer.model.code.plan import (
-    ARGUMENTS,
-    Plan,
-    Term,
-    constants,
-    constrain,
-    empty,
-    flat,
-    from_gaps,
-    function,
-    loop,
-    moved,
-    shifted,
-    view,
-)
+from nbinfer.model.code.places import Places, moved, part, plus, times
+from nbinfer.model.code.plan import Plan, Term, constrain, empty, for_each, from_gaps, function, loop, runs
 from nbinfer.model.code.shells import c_functions
 from nbinfer.model.layout import Parameter
 
@@ -40,6 +27,11 @@ def source(plan: Plan) -> str:
     return "\n\n".join(part.strip("\n") + "\n" for part in parts if part)
 
 
+def _axes(p: Parameter) -> str:
+    """Write which axes a parameter has: lengths other than one are no part of the text."""
+    return f"({', '.join('1' if length == 1 else ':' for length in p.shape)})" if p.shape else ""
+
+
 def _fields(names: Sequence[str]) -> str:
     return "[" + ", ".join(f'"{name}"' for name in names) + "]"
 
@@ -47,7 +39,7 @@ def _fields(names: Sequence[str]) -> str:
 def head(plan: Plan) -> str:
     """Write the beginning of a module: imports, and the classes of what users' functions are given."""
     layout = plan.layout
-    table = "\n".join(f"    {p.name:<16} {p.support.name} {p.shape or ''}".rstrip() for p in layout.parameters.values())
+    table = "\n".join(f"    {p.name:<16} {p.support.name} {_axes(p)}".rstrip() for p in layout.parameters.values())
     classes = []
     if not plan.flat:
         classes.append(f'Parameters = namedtuple("Parameters", {_fields(list(layout.parameters))})')
@@ -66,6 +58,7 @@ def head(plan: Plan) -> str:
 
 The user's functions and the transforms are put among the globals. ``q`` holds coordinates, ``z`` discrete values,
 ``scratch`` constrained values, their gradients, bounds that depend on parameters, their gradients, a position to try.
+``places`` says where in these what lies, unless the types of the parameters do.
 """
 
 import math
@@ -73,7 +66,8 @@ from collections import namedtuple
 
 import numpy as np
 
-from nbinfer.compile import floats_at, ints_at, kernel, part, readonly, store_release
+from nbinfer.compile import add_at, bytes_at, floats_at, generator_at, ints_at, kernel, part, read_at, readonly
+from nbinfer.model.code.failures import note_failure
 
 {newline.join(classes)}
 
@@ -82,14 +76,8 @@ from nbinfer.compile import floats_at, ints_at, kernel, part, readonly, store_re
 
 def _gradients(plan: Plan) -> str:
     """Write the named tuple of gradients: of real parameters in `grad`, of others in scratch memory."""
-    fields = []
-    for p in plan.layout.continuous:
-        if moved(p):
-            place = slice(plan.layout.values + p.x.start, plan.layout.values + p.x.stop)
-            fields.append(view("scratch", place, p.shape, scalar_as_array=True))
-        else:
-            fields.append(view("grad", p.q, p.shape, scalar_as_array=True))
-    return "Gradients(" + ", ".join(fields) + ")"
+    at = plan.places
+    return f"Gradients({', '.join(at.gradient(p) for p in plan.layout.continuous)})"
 
 
 def _shown(form: str) -> str:
@@ -109,21 +97,20 @@ def _value(plan: Plan) -> str:
     if plan.value and plan.flat:
         lines.append(f"total += weights[0] * {VALUE_NAME}(q{', data' if 'data' in plan.flat else ''})")
     elif plan.value:
-        lines.append(f"total += {VALUE_NAME}(p, data, weights)")
+        lines.append(f"total += {VALUE_NAME}({plan.places.read}, data, weights)")
     for i, term in enumerate(() if plan.value else plan.terms):
         lines += [f"if weights[{i}] != 0.0:", f"    total += weights[{i}] * {_term(plan, term)}"]
     lines.append("return total")
     comment = "Return the log density, with the Jacobian of the transforms."
-    return function("log_density", f"q, {ARGUMENTS}", lines, comment)
+    return function("log_density", f"q, {plan.arguments}", lines, comment)
 
 
 def _differences(plan: Plan) -> str:
-    dim = plan.layout.dim
-    call = f"log_density(trial, {ARGUMENTS})"
+    call = f"log_density(trial, {plan.arguments})"
     lines = [
-        f"trial = {flat('scratch', shifted(slice(0, dim), plan.layout.trial_start))}",
-        *loop("trial", 0, dim, "= q[i]"),
-        f"for i in range({dim}):",
+        f"trial = {part('scratch', plan.places.number('trial'), ['q.size'])}",
+        *loop("trial", "0", "q.size", "= q[j]"),
+        "for i in range(q.size):",
         f"    step = {DIFFERENCE_STEP!r} * max(1.0, abs(q[i]))",
         "    above = q[i] + step",
         "    below = q[i] - step",
@@ -133,30 +120,37 @@ def _differences(plan: Plan) -> str:
         f"    difference -= {call}",
         "    trial[i] = q[i]",
         "    grad[i] = difference / (above - below)",
-        f"return log_density(q, {ARGUMENTS})",
+        f"return log_density(q, {plan.arguments})",
     ]
     comment = "Return the log density and overwrite `grad` with central differences."
-    return function("differences", f"q, grad, {ARGUMENTS}", lines, comment)
+    return function("differences", f"q, grad, {plan.arguments}", lines, comment)
 
 
 def _fused(plan: Plan) -> str:
-    layout = plan.layout
-    lines = loop("grad", 0, layout.dim, "= 0.0")
+    at = plan.places
+    lines = loop("grad", "0", "q.size", "= 0.0")
     if not plan.flat:
-        lines += loop("scratch", layout.values, 2 * layout.values, "= 0.0") if layout.values else []
-        lines += [*constrain(plan, shown=bool(plan.written)), f"gradients = {_gradients(plan)}"]
+        lines += _of_values(at, "= 0.0")
+        lines += constrain(plan, shown=bool(plan.written))
+        lines += [f"gradients = {_gradients(plan)}"] if plan.written else []
     lines += [*_evaluation(plan), *from_gaps(plan)]
     # A gradient that knows no weights takes that of the whole; its terms cannot be told apart.
     if len(plan.terms) <= 1 and (plan.flat or plan.written):
-        scaled = loop("grad", 0, layout.dim, "*= weights[0]")
-        scaled += loop("scratch", layout.values, 2 * layout.values, "*= weights[0]") if layout.values else []
+        scaled = [*loop("grad", "0", "q.size", "*= weights[0]"), *_of_values(at, "*= weights[0]")]
         lines += ["if weights[0] != 1.0:", "    total *= weights[0]", *("    " + line for line in scaled)]
     lines += empty(plan)
-    for p in filter(moved, reversed(layout.continuous)):  # bounds add to the gradients of parameters before
-        lines += _pull(plan, p)
+    of_values = [run for run in runs(plan, list(plan.layout.parameters.values())) if moved(run[0])]
+    for run in reversed(of_values):  # bounds add to the gradients of parameters before
+        lines += _pull(plan, at, run)
     lines.append("return total" if plan.flat else "return log_jacobian + total")
     comment = "Return the log density and overwrite `grad` with its gradient."
-    return function("fused", f"q, grad, {ARGUMENTS}{_slopes(plan)}", lines, comment)
+    return function("fused", f"q, grad, {plan.arguments}{_slopes(plan)}", lines, comment)
+
+
+def _of_values(at: Places, statement: str) -> list[str]:
+    """Write a loop over the gradients by constrained values in scratch memory, if there are any."""
+    count = at.number("values")
+    return [] if count == "0" else loop("scratch", count, count, statement)
 
 
 def _slopes(plan: Plan) -> str:
@@ -174,27 +168,26 @@ def _evaluation(plan: Plan) -> list[str]:
         return ["total = 0.0", *terms, "if math.isfinite(total):", gradient]
     if plan.flat:
         return [f"total = {NAME}(q, grad{', data' if 'data' in plan.flat else ''})"]
-    return [f"total = {NAME}(p, data, gradients, weights{_slopes(plan)})"]
+    return [f"total = {NAME}({plan.places.reached}, data, weights{_slopes(plan)})"]
 
 
-def _pull(plan: Plan, p: Parameter) -> list[str]:
+def _pull(plan: Plan, at: Places, run: Sequence[Parameter]) -> list[str]:
     """Write statements that take the gradient of a parameter to its coordinates, and to those its bounds depend on."""
-    layout = plan.layout
-    known = [flat("q", p.q), flat("scratch", p.x), constants(plan, p)]
-    own = shifted(p.x, layout.values)
-    known.append(flat("scratch", own))
+    p, each = run[0], "each" if len(run) > 1 else "0"
+    own = at.flat("scratch", "gradient", p, each=each)
+    known = ", ".join([at.coordinates(p, each), at.constants(p, each), own])
+    size, elements = at.number("size", p), at.number("elements", p)
     # What adds the derivative of the log Jacobian knows no weight: all is divided by it before, and multiplied after.
     weight = f"weights[{plan.jacobians[p.name]}]" if p.name in plan.jacobians else ""
-    lines = loop("scratch", own.start, own.stop, f"/= {weight}") if weight else []
+    lines = loop("scratch", at.number("gradient", p), elements, f"/= {weight}") if weight else []
     if p.support.bounds:
-        place = shifted(p.b, layout.bounds_start + layout.bounds)
-        bars = slice(place.start, place.start + len(p.support.bounds) * p.elements)
-        scaled = loop("scratch", bars.start, bars.stop, f"*= {weight}") if weight else []
-        lines.append(f"sensitivity_{p.name}({', '.join([*known, flat('scratch', place)])})")
-        lines += scaled
+        count, start = times(str(len(p.support.bounds)), elements), at.number("slopes", p)
+        lines.append(f"sensitivity_{p.name}({known}, {part('scratch', start, [count])})")
+        lines += loop("scratch", start, count, f"*= {weight}") if weight else []
         for k, (argument, bound) in enumerate(p.support.bounds):
             if callable(bound):
-                bar = view("scratch", shifted(slice(0, p.elements), place.start + k * p.elements), p.shape)
-                lines.append(f"{pull_name(argument, p)}(p, data, {bar}, gradients{_slopes(plan)})")
-    lines.append(f"pullback_{p.name}({', '.join([*known, flat('grad', p.q)])})")
-    return lines + (loop("grad", p.q.start, p.q.stop, f"*= {weight}") if weight else [])
+                first = plus(start, times(str(k), elements))
+                bar = part("scratch", first, at.shape(p)) if p.shape else f"read_at(scratch, {first})"
+                lines.append(f"{pull_name(argument, p)}({at.reached}, data, {bar}{_slopes(plan)})")
+    lines += for_each(run, f"pullback_{p.name}({known}, {at.flat('grad', 'q', p, 'size', each)})")
+    return lines + (loop("grad", at.number("q", p), size, f"*= {weight}") if weight else [])

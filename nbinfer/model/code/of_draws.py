@@ -22,9 +22,11 @@ from nbinfer.compile.users import compilable
 from nbinfer.errors import CompileError, ModelError
 from nbinfer.model.code import generate, shells
 from nbinfer.model.code.kinds import kind_at_every_point
-from nbinfer.model.code.plan import Plan, fill, function, view
+from nbinfer.model.code.places import words
+from nbinfer.model.code.plan import Plan, fill, function
 from nbinfer.model.definition import Definition
 from nbinfer.model.evaluate import call, describe_derived, raise_if_written
+from nbinfer.model.layout import Parameter
 from nbinfer.model.missing import tables_of
 
 #: ``int64 f(int64 n, intp values, intp given, intp context)``, as what writes rows. It returns `RAISED` if a function
@@ -135,6 +137,9 @@ class Contexts:
         self._rows[:, shells.VERSION] = shells.CONTEXT_VERSION
         self._rows[:, shells.DATA] = [address_of(table.words) for table in self._tables]
         self._rows[:, shells.N_DATA] = len(self._tables[0].words)
+        self._places = words(definition.layout)
+        self._rows[:, shells.PLACES] = address_of(self._places)
+        self._rows[:, shells.N_PLACES] = len(self._places)
         self.addresses = address_of(self._rows) + self._rows.strides[0] * np.arange(workers)
 
 
@@ -155,8 +160,7 @@ def functions_of_draws(definition: Definition, outputs: Sequence[Output]) -> Ent
     plan = Plan(definition.layout, list(definition.data.values()), [], "", [], missing=tuple(definition.missing))
     parts = [generate.head(plan), *_stores(outputs), _evaluate(outputs), _shell(plan)]
     source = "\n\n".join(part.strip("\n") + "\n" for part in parts)
-    source = source.replace("import floats_at,", "import bytes_at, floats_at, generator_at,")
-    source = source.replace("store_release\n", "store_release\nfrom nbinfer.random import enter\n", 1)
+    source = source.replace("import note_failure\n", "import note_failure\nfrom nbinfer.random import enter\n", 1)
     seen: dict[int, Any] = {}
     names = {
         f"user_{k}": compilable(output.function, data=definition.steady, seen=seen) for k, output in enumerate(outputs)
@@ -232,19 +236,19 @@ def _evaluate(outputs: Sequence[Output]) -> str:
 
 
 def _shell(plan: Plan) -> str:
-    start, fields = 0, []
-    for p in plan.layout.parameters.values():
-        array = "integers" if p.support.discrete else "floats"
-        fields.append(view(array, slice(start, start + p.elements), p.shape))
-        start += p.elements
+    at = plan.places
+
+    def value(p: Parameter) -> str:
+        return at.view("integers" if p.support.discrete else "floats", "row", p)
+
+    fields, size = map(value, plan.layout.parameters.values()), at.number("row")
     lines = [
         '"""C function: evaluate functions at a draw."""',
-        *[line for line in shells.unpack(plan, ["t", "f"]) if not line.startswith("position")],
-        *shells.data_lines(plan),
-        f"floats, integers = floats_at(values, {start} + 0 * n), ints_at(values, {start} + 0 * n)",
+        *shells.unpack([name for name in at.read.split(", ") if name == "places"], shells.data_lines(plan)),
+        f"floats, integers = floats_at(values, {size} + 0 * n), ints_at(values, {size} + 0 * n)",
         "words = ints_at(given, n)",
         f"p = readonly(Parameters({', '.join(fields)}))",
-        *fill(plan),
+        *fill(plan, value),
         f"status = {RAISED}",
         "try:",
         "    status = evaluate(p, readonly(data), words)",

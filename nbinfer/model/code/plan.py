@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from nbinfer.model.code.places import Places, moved, plus, times
 from nbinfer.model.data import Datum
 from nbinfer.model.layout import Layout, Parameter
 from nbinfer.model.missing import index_of, parameter_of
-
-#: What the functions of a generated module take beside coordinates and gradient.
-ARGUMENTS = "z, data, weights, constants, scratch"
 
 #: Words of a context row, among those of `nbinfer.model.code.shells`: where gradients by entries of the data go, and
 #: how many numbers these are.
@@ -94,17 +91,18 @@ class Plan(NamedTuple):
         """Whether value and gradient come from one function; else the gradient is made of differences."""
         return bool(self.written or self.derivatives)
 
+    @property
+    def arguments(self) -> str:
+        """What the functions of a generated module take beside coordinates and gradient: what they need."""
+        read = self.places.read.split(", ")
+        needed = {"data", "weights", *read, *(["constants"] if any(map(moved, self.layout.continuous)) else [])}
+        needed |= {"places", "scratch"} if not self.fuses else set()  # a position to try
+        return ", ".join(name for name in ("z", "data", "weights", "constants", "scratch", "places") if name in needed)
 
-def view(array: str, place: slice, shape: tuple[int, ...], scalar_as_array: bool = False) -> str:
-    """Write a view of a piece of a flat array; a number if `shape` is () and it is not to be written to."""
-    if shape == () and not scalar_as_array:
-        return f"{array}[{place.start}]"
-    return f"part({array}, {place.start}, {shape})"
-
-
-def flat(array: str, place: slice) -> str:
-    """Write a view of a piece of a flat array as a flat array."""
-    return f"part({array}, {place.start}, ({place.stop - place.start},))"
+    @property
+    def places(self) -> Places:
+        """Where generated code finds parameters."""
+        return Places(self.layout)
 
 
 def slopes(plan: Plan) -> list[str]:
@@ -127,18 +125,26 @@ def empty(plan: Plan) -> list[str]:
     return [line for name in plan.missing for line in _each_gap(name, f"data.{name}", f"= {_GAPS[kinds[name]]}")]
 
 
-def fill(plan: Plan) -> list[str]:
-    """Write statements that put the values of `p` into the gaps of the data: the memory is the context's own."""
-    return [line for name in plan.missing for line in _each_gap(name, f"data.{name}", f"= p.{parameter_of(name)}[i]")]
+def fill(plan: Plan, where: Callable[[Parameter], str]) -> list[str]:
+    """Write statements that put values into the gaps of the data: the memory is the context's own.
+
+    `where` writes how to reach the value of a parameter.
+    """
+    lines = []
+    for name in plan.missing:
+        lines.append(f"values_of_{name} = {where(plan.layout.parameters[parameter_of(name)])}")
+        lines += _each_gap(name, f"data.{name}", f"= values_of_{name}[i]")
+    return lines
 
 
 def from_gaps(plan: Plan) -> list[str]:
     """Write statements that add, to the gradients of missing values, those by the data where these belong."""
-    lines = []
+    lines, at = [], plan.places
     for name in plan.missing:
-        if not plan.written and not plan.layout.parameters[parameter_of(name)].support.discrete:
-            gradient = f"gradients.{parameter_of(name)}"
-            lines += _each_gap(name, f"slopes.{name}", "", f"{gradient}[i] += ")
+        p = plan.layout.parameters[parameter_of(name)]
+        if not plan.written and not p.support.discrete:
+            lines.append(f"gradient_of_{name} = {at.gradient(p)}")
+            lines += _each_gap(name, f"slopes.{name}", "", f"gradient_of_{name}[i] += ")
     return lines
 
 
@@ -152,82 +158,84 @@ def _each_gap(name: str, array: str, after: str, before: str = "") -> list[str]:
     ]
 
 
-def moved(p: Parameter) -> bool:
-    """Tell whether a parameter has a transform, and thus a place in scratch memory."""
-    return bool(p.x.stop > p.x.start)
-
-
-def shifted(place: slice, by: int) -> slice:
-    """Move a place further along."""
-    return slice(place.start + by, place.stop + by)
-
-
-def constants(plan: Plan, p: Parameter) -> str:
-    """Write the constants of a transform as a flat array: in scratch memory if a bound is a function."""
-    if p.support.bounds:
-        return flat("scratch", shifted(p.b, plan.layout.bounds_start))
-    return flat("constants", p.c)
-
-
 def constrain(plan: Plan, jacobian: bool = True, shown: bool = True) -> list[str]:
-    """Write statements that leave `p`, the named tuple of values, and `log_jacobian`.
+    """Write statements that bring coordinates to values, and leave `log_jacobian`.
 
-    With `shown`, users' functions are to see `p`: they must not write to it.
+    With `shown`, they leave `p` too, the named tuple of values that users' functions see: these must not write to it.
     """
     lines = ["log_jacobian = 0.0"] if jacobian else []
     fields: list[str] = []
-    for p in plan.layout.parameters.values():
+    at = plan.places
+    for run in runs(plan, list(plan.layout.parameters.values())):
+        p = run[0]
         if p.support.bounds:
             lines += _bounds(plan, p, fields)
             # Rows are written where the density is finite: there the bounds leave room.
-            lines += [f"if not settle_{p.name}({constants(plan, p)}):", "    return -np.inf"] if jacobian else []
+            lines += [f"if not settle_{p.name}({at.constants(p)}):", "    return -np.inf"] if jacobian else []
         if moved(p):
-            call = f"forward_{p.name}({flat('q', p.q)}, {flat('scratch', p.x)}, {constants(plan, p)})"
+            each = "each" if len(run) > 1 else "0"
+            call = f"forward_{p.name}({at.coordinates(p, each)}, {at.constants(p, each)})"
             weight = f"weights[{plan.jacobians[p.name]}] * " if p.name in plan.jacobians else ""
-            lines.append(f"log_jacobian += {weight}{call}" if jacobian else call)
-            fields.append(view("scratch", p.x, p.shape))
-        elif p.support.discrete:
-            fields.append(view("z", p.z, p.shape))
+            lines += for_each(run, f"log_jacobian += {weight}{call}" if jacobian else call)
+        fields += map(at.value, run)
+    lines += [f"p = readonly(Parameters({', '.join(fields)}))"] if shown else []
+    return [*empty(plan), *lines, *fill(plan, at.value)]
+
+
+def runs(plan: Plan, parameters: Sequence[Parameter]) -> list[list[Parameter]]:
+    """Take together numbers that follow each other and are transformed alike: one loop brings them all to values."""
+    found: list[list[Parameter]] = []
+    kind = ""
+    for p in parameters:
+        alone = p.shape or not moved(p) or p.support.bounds or p.name in plan.jacobians
+        before, kind = kind, "" if alone else p.support.name
+        if kind and kind == before:
+            found[-1].append(p)
         else:
-            fields.append(view("q", p.q, p.shape))
-    values = f"Parameters({', '.join(fields)})"
-    lines.append(f"p = readonly({values})" if shown else f"p = {values}")
-    return [*empty(plan), *lines, *fill(plan)]
+            found.append([p])
+    return found
+
+
+def for_each(run: Sequence[Parameter], statement: str) -> list[str]:
+    """Write a statement for the parameters of a run, which `each` counts."""
+    return [f"for each in range({len(run)}):", f"    {statement}"] if len(run) > 1 else [statement]
 
 
 def _bounds(plan: Plan, p: Parameter, before: Sequence[str]) -> list[str]:
     """Write statements that lay out the bounds of a parameter from the parameters before it."""
     lines = [f"before_{p.name} = readonly({p.before.__name__}({', '.join(before)}))"]
-    start = plan.layout.bounds_start + p.b.start
+    at = plan.places
+    elements = at.number("elements", p)
     for k, (argument, bound) in enumerate(p.support.bounds):
-        at = start + k * p.elements
+        start = plus(at.number("bounds", p), times(str(k), elements))
         if callable(bound):
             value = f"value_{argument}_{p.name}"
             lines.append(f"{value} = bound_{argument}_{p.name}(before_{p.name}, readonly(data))")
-            lines += _spread(value, plan.bounds[argument, p.name], p.shape, at)
+            lines += _spread(value, plan.bounds[argument, p.name], at.shape(p), start)
         else:
-            lines += loop("scratch", at, at + p.elements, "= constants[j]", p.c.start + k * p.elements)
+            source = plus(at.number("constants", p), times(str(k), elements))
+            lines += loop("scratch", start, elements, "= constants[j]", source)
     return lines
 
 
-def _spread(value: str, got: tuple[int, ...] | None, shape: tuple[int, ...], at: int) -> list[str]:
-    """Write loops that broadcast a number or an array of shape `got` to `shape`, flat in scratch memory from `at` on.
+def _spread(value: str, got: tuple[int, ...] | None, shape: Sequence[str], start: str) -> list[str]:
+    """Write loops that broadcast a number or an array of shape `got` to `shape`, flat in scratch memory from `start`.
 
     NumPy's own broadcasting takes Numba half a second to compile.
     """
     lines = []
+    before = len(shape) - len(got or ())
     for axis, length in enumerate(got or ()):
-        lines.append(f"if {value}.shape[{axis}] != {length}:")
+        lines.append(f"if {value}.shape[{axis}] != {1 if length == 1 else shape[axis + before]}:")
         lines.append('    raise ValueError("the shape of a bound has changed")')
-    place, indent = [str(at)], ""
-    for axis, length in enumerate(shape):
-        lines.append(f"{indent}for i{axis} in range({length}):")
-        below = math.prod(shape[axis + 1 :])
-        place.append(f"i{axis} * {below}" if below > 1 else f"i{axis}")
+    place, indent = [start], ""
+    for axis, wanted in enumerate(shape):
+        lines.append(f"{indent}for i{axis} in range({wanted}):")
+        place.append(times(f"i{axis}", *shape[axis + 1 :]))
         indent += "    "
-    index = ["0" if length == 1 else f"i{axis}" for axis, length in enumerate(got or (), len(shape) - len(got or ()))]
+    index = ["0" if length == 1 else f"i{axis}" for axis, length in enumerate(got or (), before)]
     element = value if got is None else f"{value}[{', '.join(index) or '()'}]"
-    return [*lines, f"{indent}scratch[{' + '.join(place)}] = {element}"]
+    return [*lines, f"{indent}scratch[{plus(*place)}] = {element}"]
 
 
 def function(name: str, arguments: str, lines: Sequence[str], comment: str) -> str:
@@ -236,8 +244,7 @@ def function(name: str, arguments: str, lines: Sequence[str], comment: str) -> s
     return f'@kernel\ndef {name}({arguments}):\n    """{comment}"""\n{body}\n'
 
 
-def loop(target: str, start: int, stop: int, statement: str, shift: int | None = None) -> list[str]:
-    """Write a loop over part of an array: Numba needs seconds for an assignment to a slice."""
-    by = 0 if shift is None else shift - start
-    source = f"i {'+' if by > 0 else '-'} {abs(by)}" if by else "i"
-    return [f"for i in range({start}, {stop}):", f"    {target}[i] {statement.replace('[j]', f'[{source}]')}"]
+def loop(target: str, start: str, count: str, statement: str, source: str = "0") -> list[str]:
+    """Write a loop over part of an array, where [j] counts from `source`: Numba needs seconds to assign to a slice."""
+    statement = statement.replace("[j]", f"[{plus('i', source)}]")
+    return [f"for i in range({count}):", f"    {target}[{plus('i', start)}] {statement}"]

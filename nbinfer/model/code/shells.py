@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from nbinfer.model.code.plan import ARGUMENTS, Plan, constrain, function, loop, moved, slopes
+from nbinfer.model.code.places import minus, moved, plus, times
+from nbinfer.model.code.plan import Plan, constrain, function, loop, slopes
 from nbinfer.model.data import view_source
-from nbinfer.model.layout import Layout
 
 #: Signatures of the C functions of a model, in Numba's notation. ``value`` is the density without a thought of
 #: gradients; where ``density`` is a written gradient alone, there is none.
@@ -17,12 +18,25 @@ SIGNATURES = {
 }
 
 # Words of a context row. Addresses first, then the lengths of what they point to: a literal length in the text would
-# have Numba compile the view anew. STATUS counts evaluations that raised, FAILED is not 0 while FAILURE holds a point.
-VERSION, STATUS, FAILED, FAILURE, DATA, WEIGHTS, CONSTANTS, DISCRETE, SCRATCH, COLUMNS = range(10)
+# have Numba compile the view anew. Three are those of `nbinfer.model.code.failures`.
+VERSION, _, _, _, DATA, WEIGHTS, CONSTANTS, DISCRETE, SCRATCH, COLUMNS = range(10)
 N_DATA, N_WEIGHTS, N_CONSTANTS, N_DISCRETE, N_SCRATCH, N_COLUMNS, ROW_SIZE = range(10, 17)
+PLACES, N_PLACES = 19, 20
 CONTEXT_WORDS = 24
 CONTEXT_VERSION = 1
 
+
+#: The arrays that code finds by a context: how it views them, and the words of address and length.
+_ARRAYS = {
+    "t": ("ints_at", DATA, N_DATA),
+    "f": ("floats_at", DATA, N_DATA),
+    "weights": ("floats_at", WEIGHTS, N_WEIGHTS),
+    "constants": ("floats_at", CONSTANTS, N_CONSTANTS),
+    "z": ("ints_at", DISCRETE, N_DISCRETE),
+    "scratch": ("floats_at", SCRATCH, N_SCRATCH),
+    "columns": ("ints_at", COLUMNS, N_COLUMNS),
+    "places": ("ints_at", PLACES, N_PLACES),
+}
 
 #: Statements that clear the gradients by entries of the data.
 _CLEARED = ["for i in range(slope.size):", "    slope[i] = 0.0"]
@@ -33,9 +47,9 @@ _ROW = "n, q, out_row, context"
 
 def c_functions(plan: Plan) -> list[str]:
     """Write the C functions of a module, and the kernels of rows."""
-    functions = [_shell(plan, "density", _density(plan))]
+    functions = [_shell(plan, "density", *_density(plan))]
     if plan.terms:
-        functions.append(_shell(plan, "value", [f"total = log_density(position, {ARGUMENTS})"]))
+        functions.append(_shell(plan, "value", [], f"log_density(position, {plan.arguments})"))
     return [*functions, _stores(plan), _row(plan), _record(plan)]
 
 
@@ -44,65 +58,50 @@ def c_function(name: str, arguments: str, lines: Sequence[str]) -> str:
     return f"def {name}({arguments}):\n" + "\n".join("    " + line for line in lines) + "\n"
 
 
-def _density(plan: Plan) -> list[str]:
-    """Write the statements that leave `total` and, unless `grad` is 0, the gradient."""
-    call = f"(position, floats_at(grad, n), {ARGUMENTS}{', slopes' if plan.learnt else ''})"
+def _density(plan: Plan) -> tuple[list[str], str]:
+    """Write statements to begin with, and the expression of value and, unless `grad` is 0, the gradient."""
+    call = f"(position, gradient, {plan.arguments}{', slopes' if plan.learnt else ''})"
+    view = "gradient = floats_at(grad, n)"
     if plan.fuses:
-        place = f"row[{SCRATCH}] + {8 * plan.layout.trial_start}"
-        return ["if grad == 0:", f"    grad = {place}", f"total = fused{call}"]
-    value = f"    total = log_density(position, {ARGUMENTS})"
-    return ["if grad == 0:", value, "else:", f"    total = differences{call}"]
+        place = plus(f"read_at(row, {SCRATCH})", times("8", plan.places.number("trial")))
+        return ["if grad == 0:", f"    grad = {place}", view], f"fused{call}"
+    return [view], f"log_density(position, {plan.arguments}) if grad == 0 else differences{call}"
 
 
-def _shell(plan: Plan, name: str, evaluate: Sequence[str]) -> str:
+def _shell(plan: Plan, name: str, before: Sequence[str], evaluation: str) -> str:
     gradient = ", its gradient to `grad` unless that is 0" if name == "density" else ""
+    first = [*slopes(plan), *_CLEARED] if plan.learnt and name == "density" else []
     lines = [
         f'"""C function: the log density at `q`{gradient}; -inf if a function raised."""',
-        *unpack(plan, ["t", "f", "weights", "constants", "z", "scratch"]),
-        *data_lines(plan),
-        *([*slopes(plan), *_CLEARED] if plan.learnt and name == "density" else []),
+        *unpack([*plan.arguments.split(", "), "position"], [*data_lines(plan), *first, *before]),
         "failed = False",
         "total = -np.inf",
         "try:",
-        *("    " + line for line in evaluate),
+        f"    total = {evaluation}",
         "except Exception:",
         "    failed = True",
         "if failed:",
-        *("    " + line for line in note_failure(plan)),
+        f"    {noted(plan)}",
         "    return -np.inf",
         "return total",
     ]
     return c_function(name, "n, q, grad, context", lines)
 
 
-def note_failure(plan: Plan) -> list[str]:
-    """Write statements that count an evaluation that raised, and keep the point of the first."""
-    dim, discrete = plan.layout.dim, plan.layout.discrete
-    return [
-        f"row[{STATUS}] += 1",
-        f"if row[{FAILED}] == 0:",
-        f"    failure = floats_at(row[{FAILURE}], n + {discrete})",
-        *("    " + line for line in loop("failure", 0, dim, "= position[i]")),
-        *("    " + line for line in (loop("failure", dim, dim + discrete, "= z[j]", 0) if discrete else [])),
-        f"    store_release(context + {8 * FAILED}, row[{STATUS}])",
-    ]
+def noted(plan: Plan) -> str:
+    """Write the statement that counts an evaluation that raised, and keeps the point of the first."""
+    z = "z" if plan.layout.discrete else "row"
+    return f"note_failure(context, position, {z}, {plan.places.number('discrete')})"
 
 
-def unpack(plan: Plan, names: Sequence[str]) -> list[str]:
-    """Write statements that turn a context into arrays."""
-    lines = [f"row = ints_at(context, {CONTEXT_WORDS} + 0 * n)"]
-    for name in names:
-        kind, address, length = {
-            "t": ("ints_at", DATA, N_DATA),
-            "f": ("floats_at", DATA, N_DATA),
-            "weights": ("floats_at", WEIGHTS, N_WEIGHTS),
-            "constants": ("floats_at", CONSTANTS, N_CONSTANTS),
-            "z": ("ints_at", DISCRETE, N_DISCRETE),
-            "scratch": ("floats_at", SCRATCH, N_SCRATCH),
-            "columns": ("ints_at", COLUMNS, N_COLUMNS),
-        }[name]
-        lines.append(f"{name} = {kind}(row[{address}], row[{length}])")
-    return [*lines, "position = floats_at(q, n)"]
+def unpack(names: Sequence[str], lines: Sequence[str]) -> list[str]:
+    """Write statements that turn a context into arrays: those of these names, and what else some lines need."""
+    words = set(re.findall(r"\w+", " ".join(lines)))
+    found = [f"row = ints_at(context, {CONTEXT_WORDS} + 0 * n)"]
+    for name, (kind, address, length) in _ARRAYS.items():
+        if name in names or name in words:
+            found.append(f"{name} = {kind}(read_at(row, {address}), read_at(row, {length}))")
+    return [*found, *(["position = floats_at(q, n)"] if "position" in names else []), *lines]
 
 
 def data_lines(plan: Plan) -> list[str]:
@@ -120,12 +119,9 @@ def data_lines(plan: Plan) -> list[str]:
 
 def _row(plan: Plan) -> str:
     """Write the kernel that fills a row; in the shell's ``try``, loops are more than Numba can digest."""
-    layout = plan.layout
-    lines = constrain(plan, jacobian=False)
-    if not plan.derived and not plan.missing:
-        lines = [line for line in lines if not line.startswith("p = ")]
-    for array, source, start, stop in _copies(layout):
-        lines += loop("out", start, stop, f"= {array}[j]", source)
+    lines = constrain(plan, jacobian=False, shown=bool(plan.derived))
+    for array, source, start, count in _copies(plan):
+        lines += loop("out", start, count, f"= {array}[j]", source)
     lines.append("failed = False")
     word = 0
     for derived in plan.derived:
@@ -141,40 +137,39 @@ def _row(plan: Plan) -> str:
             lines.append(f"failed |= {store}({call}, out, columns[{word}:{word + 1 + derived.ndim}])")
         word += 1 + derived.ndim
     comment = "Write parameters and derived quantities; tell whether one of these does not fit its columns."
-    return function("fill_row", f"q, out, {_row_arguments(plan)}", [*lines, "return failed"], comment)
+    return function("fill_row", ", ".join(["q", "out", *_row_arguments(plan)]), [*lines, "return failed"], comment)
 
 
-def _copies(layout: Layout) -> list[tuple[str, int, int, int]]:
-    """Tell which pieces of which arrays make up the parameters of a row, as array, start there, start and stop here."""
-    found: list[tuple[str, int, int, int]] = []
-    here = 0
-    for p in layout.parameters.values():
-        array, place = ("z", p.z) if p.support.discrete else ("scratch", p.x) if moved(p) else ("q", p.q)
-        before = found[-1] if found else ("", 0, 0, 0)
-        if before[0] == array and place.start - before[1] == here - before[2]:
-            found[-1] = (array, before[1], before[2], here + p.elements)  # goes on where that one ends
-        else:
-            found.append((array, place.start, here, here + p.elements))
-        here += p.elements
+def _copies(plan: Plan) -> list[tuple[str, str, str, str]]:
+    """Tell which pieces of which arrays make up the parameters of a row: array, start there, start here, and length."""
+    at, parameters = plan.places, list(plan.layout.parameters.values())
+    arrays = [("z", "z") if p.support.discrete else ("scratch", "x") if moved(p) else ("q", "q") for p in parameters]
+    starts = [k for k in range(len(arrays)) if k == 0 or arrays[k] != arrays[k - 1]]  # others go on where one ends
+    found = []
+    for k, after in zip(starts, [*starts[1:], None], strict=True):
+        here = at.number("row", parameters[k])
+        stop = at.number("row") if after is None else at.number("row", parameters[after])
+        found.append((arrays[k][0], at.number(arrays[k][1], parameters[k]), here, minus(stop, here)))
     return found
 
 
-def _row_arguments(plan: Plan) -> str:
+def _row_arguments(plan: Plan) -> list[str]:
     called = ["data"] if plan.derived or plan.layout.dependent or plan.missing else []
-    return ", ".join([*called, *(["columns"] if plan.derived else []), "constants", "z", "scratch"])
+    others = [name for name in plan.arguments.split(", ") if name not in ("data", "weights")]
+    return [*called, *(["columns"] if plan.derived else []), *others]
 
 
 def _record(plan: Plan) -> str:
     arguments = _row_arguments(plan)
     lines = ['"""C function: a row of parameters and derived quantities; 1 if a function raised or does not fit."""']
-    names = [name for name in arguments.split(", ") if name != "data"]
-    call = f"fill_row(position, out, {arguments})"
-    out = f"out = floats_at(out_row, row[{ROW_SIZE}])"
+    call = f"fill_row({', '.join(['position', 'out', *arguments])})"
+    out = f"out = floats_at(out_row, read_at(row, {ROW_SIZE}))"
+    names = [*arguments, "position"]
     if "data" not in arguments:
-        return c_function("record", _ROW, [*lines, *unpack(plan, names), out, call, "return 0"])
-    lines += [*unpack(plan, ["t", "f", *names]), *data_lines(plan), out]
+        return c_function("record", _ROW, [*lines, *unpack(names, [out]), call, "return 0"])
+    lines += [*unpack(names, [*data_lines(plan), out])]
     lines += ["failed = False", "try:", f"    failed = {call}", "except Exception:", "    failed = True"]
-    lines += ["if failed:", *("    " + line for line in note_failure(plan)), "    return 1", "return 0"]
+    lines += ["if failed:", f"    {noted(plan)}", "    return 1", "return 0"]
     return c_function("record", _ROW, lines)
 
 

@@ -84,7 +84,7 @@ class FlatDefinition(CompiledDefinition):
         units = [] if written else units_key(data)
         function, keys = self._function[1], [d.key for d in data]
         gradient = [self.grad, self.grad_form] if written and self.grad is not None else []
-        return fingerprint(function, self.form, self.bare, self.has_data, self.dim, keys, units, *gradient)
+        return fingerprint(function, self.form, self.bare, self.has_data, keys, units, *gradient)
 
     def derive(self, written: bool) -> list[Generated]:
         from nbinfer.autodiff.derive import derive_flat
