@@ -49,8 +49,8 @@ class Storage:
     """
 
     __slots__ = (
-        "active", "aliased", "block", "carried", "decided", "held", "key", "mutable", "named", "reads", "root", "stores",
-        "varies", "widths",
+        "active", "aliased", "block", "carried", "decided", "held", "key", "mutable", "named", "reads", "root",
+        "stores", "varies", "widths",
     )  # fmt: skip
     root: Value
 
