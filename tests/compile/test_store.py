@@ -61,7 +61,7 @@ for label, model in (
     ("plain", nb.Model({"x": nb.real()}, logp=whole)),
 ):
     code = model.bind(1)._code
-    found["models", label] = code._module.entry("density").place.key
+    found["models", label] = code._of_functions.entry("density").place.key
 print(json.dumps([[*name, key] for name, key in found.items()]))
 """
 

@@ -145,7 +145,7 @@ def test_a_folder_that_vanishes_takes_no_draws_away(tmp_path, monkeypatch):
     folder.mkdir()
     module = sys.modules["nbinfer.mcmc.running"]
     check = module.check
-    monkeypatch.setattr(module, "check", lambda trace: shutil.rmtree(folder, True) or check(trace))
+    monkeypatch.setattr(module, "check", lambda trace, **more: shutil.rmtree(folder, True) or check(trace, **more))
     with pytest.raises(BackendError, match="was moved or removed") as caught:
         run(trace=folder / "run.nc")
     assert not folder.exists()

@@ -118,18 +118,15 @@ def test_discrete_values_reach_the_density():
 
 
 def underivable(p, d):
-    total, i = 0.0, 0
-    while i < 3:
-        total -= 0.5 * (p.a - i) ** 2
-        i += 1
-    return total
+    a = np.median(np.array([p.a]))
+    return -0.5 * (a**2 + (a - 1.0) ** 2 + (a - 2.0) ** 2)
 
 
 def test_what_cannot_be_derived_falls_back_on_differences_and_says_why():
     bound = nb.Model({"a": nb.real()}, logp=underivable).bind()
     assert bound.has_gradient == "finite differences"
     assert "central differences" in bound.gradient_warning
-    assert "while" in bound.gradient_warning
+    assert "median" in bound.gradient_warning
     value, grad = bound.value_and_grad(np.array([0.7]))
     assert value == pytest.approx(underivable(types.SimpleNamespace(a=0.7), None))
     assert grad[0] == pytest.approx(-(0.7 + (0.7 - 1) + (0.7 - 2)), rel=1e-7)

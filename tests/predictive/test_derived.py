@@ -69,7 +69,7 @@ def test_an_index_out_of_range_is_told_with_entry_and_row():
 def test_new_data_that_do_not_fit_together_are_told_with_the_function():
     with pytest.raises(ValueError, match="do not broadcast") as caught:
         predicted(derived(), data={"x": X[:2], "group": [0, 1], "y": np.zeros(3)}, vars="y")
-    (note,) = caught.value.__notes__
+    note = caught.value.__notes__[-1]
     assert note.startswith("in predict 'y' with the new data x (2, 2), group (2,)")
 
 
@@ -97,7 +97,7 @@ def test_a_function_that_asks_the_response_for_its_length_alone_needs_none_eithe
 def test_where_a_response_has_no_length_new_data_are_to_blame(data, error, message):
     with pytest.raises(error, match=message) as caught:
         predicted(derived(), data=data)
-    assert message != "^matmul" or caught.value.__notes__ == ["in predict 'y' with the new data x (2, 3), group (2,)"]
+    assert message != "^matmul" or caught.value.__notes__[-1] == "in predict 'y' with the new data x (2, 3), group (2,)"
 
 
 def test_a_response_whose_own_length_is_in_its_mean_must_be_given():

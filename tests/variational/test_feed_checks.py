@@ -215,7 +215,7 @@ def test_shapes_that_do_not_fit_are_told():
     inference = advi(regression(batches | shorter))
     with pytest.raises(ValueError, match="broadcast") as caught:  # before it begins: batches fit, and rows do not
         inference.fit(1, progressbar=False)
-    assert "here arrays are X (40, 2), group (40,), keep (40,), y (30,)" in caught.value.__notes__[0]
+    assert "X (40, 2), group (40,), keep (40,), y (30,)" in caught.value.__notes__[0]
     assert len(inference.approx.hist) == 0
     rows = [data["X"][:6], data["X"][:5]]
     with pytest.raises(ValueError, match="broadcast") as caught:

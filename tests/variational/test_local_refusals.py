@@ -47,10 +47,7 @@ def looked_up(d):
 
 
 def no_derivative(d):
-    total = 0.0
-    while total < d.a[0]:
-        total += 0.1
-    return total * d.x
+    return np.median(d.a) * d.x
 
 
 @pytest.mark.parametrize(
@@ -134,7 +131,7 @@ def test_what_an_encoder_raises_comes_out():
 
 
 def test_encoders_that_cannot_be_differentiated():
-    with pytest.raises(ADError, match="while"):
+    with pytest.raises(ADError, match="median"):
         fitted(local(one_factor(6), {"mu": no_derivative, "rho": to_rho}), 3)
 
 

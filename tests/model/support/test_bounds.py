@@ -266,19 +266,16 @@ def test_a_weight_leaves_the_bounds_alone(written):
 
 
 def stepwise(p, d):
-    i = 0
-    while i < 3:
-        i += 1
-    return p.a * i
+    return 3.0 * np.median(np.array([p.a]))
 
 
 def test_a_bound_that_cannot_be_derived_leaves_differences():
     supports = {"a": nb.real(), "b": nb.lower(stepwise), "c": nb.interval(start, middle)}
-    with pytest.raises(ModelError, match=r"(?s)the model has a bound that cannot be .* while .*pass the density too"):
+    with pytest.raises(ModelError, match=r"(?s)the model has a bound that cannot be .*median.*pass the density too"):
         nb.Model(supports, logp_grad=by_support_grad).bind()
     bound = nb.Model(supports, logp=by_support, logp_grad=by_support_grad).bind()
     assert bound.has_gradient == "finite differences"
-    assert "cannot be derived: while" in bound.gradient_warning
+    assert "median" in bound.gradient_warning
     assert __file__ in bound.gradient_warning
     q = np.array([0.2, 1.0, 0.3])
     assert bound.value(q) == pytest.approx(bound.definition.logp_unconstrained(q), rel=1e-13)
