@@ -13,7 +13,7 @@ import enum
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,10 @@ from nbinfer.compile.forks import cached_property
 from nbinfer.engine.python_entry import PythonEntry
 from nbinfer.engine.state import Memory, State
 from nbinfer.errors import NbinferWarning, calls_above
-from nbinfer.model import Model
-from nbinfer.model.support.support import Support
 from nbinfer.spelling import public
+
+if TYPE_CHECKING:
+    from nbinfer.model.support.support import Support
 
 
 class Competence(enum.IntEnum):
@@ -179,8 +180,8 @@ def support_of(var: Any) -> Support:
     TypeError
         If it is neither an entry of ``model.parameters`` nor a support.
     """
-    support = getattr(var, "support", var)
-    if not isinstance(support, Support):
+    support: Support = getattr(var, "support", var)
+    if not hasattr(support, "discrete"):  # steps are compiled with all that they import, and models are not for them
         raise TypeError(f"var must be a variable, model.parameters['x'], or a support, nb.real(), got {var!r}.")
     return support
 
@@ -233,7 +234,7 @@ class StepMethod:  # numpydoc ignore=PR02
 
     def __post_init__(self) -> None:
         flag("blocked", self.blocked)
-        if self.model is not None and not isinstance(self.model, Model):
+        if self.model is not None and not hasattr(self.model, "definition"):
             raise TypeError(f"model must be a Model, got {type(self.model).__name__}.")
         if getattr(self, "mode", None) is not None:
             text = "mode is ignored: it chose Theano's way to compile, and Numba compiles every step; leave it out."
