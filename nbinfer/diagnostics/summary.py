@@ -16,6 +16,8 @@ from nbinfer.diagnostics.rhat import largest_rhat
 from nbinfer.spelling import meant, public
 
 _KINDS = ("all", "stats", "diagnostics")
+#: Draws that spread by less than this share of their mean are one number and its rounding, as the diagonal of L Lᵀ is.
+_ROUNDING = 1e-14
 
 
 @public
@@ -232,7 +234,8 @@ def summary(
     axes = {name: along(trace, name, shape) for name, shape in shapes.items()}
     rows = [label for name, shape in shapes.items() for label in labels(name, shape, axes[name])]
     notes = [note for note in (cut_note(run), _finite_note(rows, records["finite"])) if note]
-    return Summary(data, shapes, mcse, notes, axes)
+    constant = records["sd"] <= _ROUNDING * np.abs(records["mean"])
+    return Summary(data, shapes, np.where(constant, 0.0, mcse), notes, axes)
 
 
 def _finite_note(rows: Sequence[str], finite: np.ndarray) -> str | None:

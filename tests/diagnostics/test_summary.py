@@ -204,3 +204,10 @@ def test_nothing_heavy_is_imported():
     for _ in range(2):  # the first may have to compile
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_number_and_its_rounding_have_no_digits_to_show():
+    draws = 1.0 + np.random.default_rng(1).choice([-1.1e-16, 0.0, 2.2e-16], (4, DRAWS))
+    s = summary({"one": draws, "mu": np.random.default_rng(2).normal(size=(4, DRAWS))})
+    assert str(s).splitlines()[1].split()[:2] == ["one", "1"]
+    assert 0.0 < s["mcse_mean", "one"] < 1e-16
