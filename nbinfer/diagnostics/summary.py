@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nbinfer.arguments import between, choice, words
+from nbinfer.arguments import between, choice, of_all
 from nbinfer.diagnostics.measure import Measure
 from nbinfer.diagnostics.quantities import along, cut_note, labels, measure_run, read
 from nbinfer.diagnostics.rhat import largest_rhat
@@ -165,7 +165,7 @@ def summary(
     trace : Trace, or mapping of str to array_like, shape (chain, draw, *shape)
         The draws.
     var_names : str or sequence of str, optional
-        Variables to show. Default: all.
+        Variables to show; or, ``"~mu"``, those to leave out. Default: all.
     kind : {'all', 'stats', 'diagnostics'}
         Columns to show: ``mean, sd, q5, q95``, or ``mcse_mean, ess_bulk, ess_tail, rhat``, or both.
     prob : float, optional
@@ -204,7 +204,7 @@ def summary(
         prob = 0.9 if columns == "default" else 0.95
     between("prob, how much of the trace the interval holds,", prob, 0, 1)
     run = read(trace)
-    names = list(run.posterior) if var_names is None else words("var_names", var_names, "a name in the trace or more")
+    names = of_all("var_names", var_names, run.posterior, "a name in the trace or more")
     unknown = [name for name in names if name not in run.posterior]
     if unknown:
         wanted, known = ", ".join(map(repr, unknown)), ", ".join(run.posterior) or "no variables"

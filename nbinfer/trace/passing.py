@@ -218,7 +218,7 @@ class Passing(Reader):
         Parameters
         ----------
         var_names : str or sequence of str, optional
-            Variables to take. Default: all.
+            Variables to take; or, ``"~mu"``, those to leave out. Default: all.
         statistics : bool
             Whether statistics of the draws follow.
 

@@ -47,8 +47,14 @@ def test_names(draws):
     assert summary(draws, ["theta", "mu"]).rows[-1] == "mu"
     assert summary({"none": np.empty((2, 10, 0)), "x": draws["mu"]}).rows == ("x",)
     assert summary({}).rows == ()
+    assert summary(draws, "~theta").rows == ("mu",)
+    assert summary(draws, ["~theta", "~mu"]).rows == ()
     with pytest.raises(ValueError, match="var_names has unknown 'nu', 'xi'; the trace has mu, theta"):
         summary(draws, ["nu", "mu", "xi"])
+    with pytest.raises(ValueError, match=r"var_names has unknown 'thet'.*Did you mean 'theta'"):
+        summary(draws, "~thet")
+    with pytest.raises(ValueError, match="var_names has unknown '~mu'"):
+        summary(draws, ["theta", "~mu"])
     with pytest.raises(KeyError, match="no column 'median'; there are mean, sd"):
         summary(draws)["median"]
     with pytest.raises(KeyError, match="no row 'theta'; there are mu, theta"):
