@@ -144,12 +144,12 @@ class Passing(Reader):
 
     # Passing it on
 
-    def summary(self, **kwargs: Any) -> Summary:
+    def summary(self, *args: Any, **kwargs: Any) -> Summary:
         """Summarise the draws; see `nbinfer.summary`.
 
         Parameters
         ----------
-        **kwargs
+        *args, **kwargs
             Passed on.
 
         Returns
@@ -159,7 +159,7 @@ class Passing(Reader):
         """
         from nbinfer.diagnostics import summary
 
-        return summary(self, **kwargs)
+        return summary(self, *args, **kwargs)
 
     def to_arviz(self) -> Any:
         """Convert to what ArviZ works with, 0.8 and 1.x; needs xarray, ``pip install nbinfer[arviz]``.
