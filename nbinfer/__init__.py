@@ -277,8 +277,26 @@ def _compute_group(*args: Any, **options: Any) -> Any:
 _COMPUTING.append((_check_group, _compute_group))
 
 
+#: Where the job of a class of PyMC is done that nothing here is called like.
+_DONE_BY = {
+    "Deterministic": "derived={'name': f} of nb.Model",
+    "Potential": "one more term of prior= or logp= of nb.Model",
+    "Data": "data= of nb.Model",
+    "ConstantData": "data= of nb.Model",
+    "MutableData": "data= of nb.Model, and model.set_data",
+    "plot_trace": "ArviZ, of trace.to_arviz()",
+    "plot_posterior": "ArviZ, of trace.to_arviz()",
+    "ess": "nbinfer.diagnostics.ess_bulk, or nb.summary(trace)",
+    "rhat": "nbinfer.diagnostics.rhat, or nb.summary(trace)",
+    "logsumexp": "nbinfer.vectormath.logsumexp",
+    "expit": "nbinfer.vectormath.expit",
+}
+
+
 def _hint(name: str) -> str:
     """Say where something is that is not here, or what may have been meant."""
+    if name in _DONE_BY:
+        return f" What does it is {_DONE_BY[name]}."
     families = importlib.import_module("nbinfer.distributions").__all__
     near = _nearest(name, families)
     if near is not None and near.replace("_", "") == name.lower().replace("_", ""):

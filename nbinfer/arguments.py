@@ -42,6 +42,17 @@ def words(name: str, value: Any, wanted: str = "a str or several of them") -> li
     return [str(item) for item in items]
 
 
+def of_all(name: str, value: Any, known: Iterable[str], wanted: str = "a str or several of them") -> list[str]:
+    """Return names as they come; those of ``"~mu"`` and its like are what is `known` but these. All of it for None."""
+    if value is None:
+        return list(known)
+    names, left_out = words(name, value, wanted), list(known)
+    if not names or not all(word.startswith("~") for word in names):
+        return names
+    without = [word[1:] for word in names]
+    return [word for word in without if word not in left_out] or [word for word in left_out if word not in without]
+
+
 def several(name: str, value: Any, wanted: str = "a sequence") -> list[Any]:
     """Require a sequence of something; return a list."""
     if not isinstance(value, Iterable) or isinstance(value, str | bytes) or getattr(value, "shape", None) == ():

@@ -38,7 +38,12 @@ _ELSEWHERE: Mapping[str, str] = {
     "logp_grad": "value_and_grad dlogp logp_dlogp",
     "parameters": "params variables vars",
     "data": "observed observations obs args",
+    "derived": "deterministic deterministics generated generated_quantities transformed transformed_parameters",
     "dim": "ndim n_dim ndims size",
+    "a": "lower low lo minimum",
+    "b": "upper high hi maximum",
+    "lo": "lower low minimum a",
+    "hi": "upper high maximum b",
     "obj_optimizer": "optimizer optimiser opt optim",
     "obj_n_mc": "n_mc num_particles num_elbo_samples grad_samples n_draws",
     "n_particles": "num_particles particles",
@@ -69,6 +74,7 @@ _INSTEAD: Mapping[str, str] = {
     "thin": "every tenth draw of a trace is trace[::10]; nb.HDF5(path, thin=10) keeps no others",
     "thinning": "every tenth draw of a trace is trace[::10]; nb.HDF5(path, thin=10) keeps no others",
     "transform": "the support says it: nb.positive(), nb.interval(0, 1)",
+    "control": "its entries are options of their own, target_accept=0.9",
 }
 
 
@@ -133,7 +139,7 @@ def no_option(label: str, name: str, known: Iterable[str]) -> TypeError:
     """
     names = list(known)
     called = (ours for ours in names if name in _ELSEWHERE.get(ours, "").split())
-    near = next(called, None) or nearest(name, names)
+    near = next(called, None) or (None if name in _INSTEAD else nearest(name, names))
     instead = _INSTEAD.get(name, f"it has {', '.join(names) or 'none'}")
     hint = f"did you mean {near!r}?" if near is not None else f"{instead}."
     return TypeError(f"{label} has no option {name!r}; {hint}")

@@ -19,7 +19,8 @@ ELSEWHERE = {
     "resume": {"n_jobs": "cores", "filename": "path"},
     "NUTS": {"adapt_delta": "target_accept", "max_tree_depth": "max_treedepth", "dense_mass": "metric"},
     "Slice": {"width": "w", "variables": "vars"},
-    "Model": {"log_prob": "logp", "params": "parameters", "observed": "data"},
+    "Model": {"log_prob": "logp", "params": "parameters", "observed": "data", "deterministic": "derived"},
+    "interval": {"lower": "a", "high": "b"},
     "SVGD": {"num_particles": "n_particles", "seed": "random_seed"},
     "adam": {"lr": "learning_rate", "eps": "epsilon"},
     "summary": {"varnames": "var_names", "cred_mass": "prob"},
@@ -93,6 +94,10 @@ def test_names_of_others(name, word, ours):
             lambda: joined(1, first=2),
             f"joined() gets first twice: 1 without a name, and first=. {REMEDY}",
         ),
+        (
+            lambda: joined(1, control=2),
+            "joined() has no option 'control'; its entries are options of their own, target_accept=0.9.",
+        ),
         (lambda: Counter(strat=1), "Counter() has no option 'strat'; did you mean 'start'?"),
         (lambda: Counter().by(stpe=1), "Counter.by() has no option 'stpe'; did you mean 'step'?"),
         (lambda: Counter.at(strat=1), "Counter.at() has no option 'strat'; did you mean 'start'?"),
@@ -105,6 +110,33 @@ def test_what_a_call_is_told(call, message):
         call()
     assert str(caught.value) == message
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Deterministic", r"What does it is derived={'name': f} of nb\.Model\."),
+        ("Normal", r"Families are modules: from nbinfer\.distributions import normal\."),
+        ("find_MAP", r"Did you mean 'find_map'\?"),
+    ],
+)
+def test_names_that_are_elsewhere(name, message):
+    with pytest.raises(AttributeError, match=rf"module 'nbinfer' has no attribute '{name}'\. {message}$"):
+        getattr(nb, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("multi_normal", "mvnormal"),
+        ("double_exponential", "laplace"),
+        ("std_normal", "normal"),
+        ("HalfCauchy", "half_cauchy"),
+    ],
+)
+def test_families_by_the_names_of_others(name, ours):
+    with pytest.raises(AttributeError, match=rf"Did you mean '{ours}'\?$"):
+        getattr(nb.distributions, name)
 
 
 def test_errors_from_within_are_left_alone():

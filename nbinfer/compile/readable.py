@@ -36,6 +36,10 @@ _REMEDIES = (
     ),
     (r"Untyped global name '(\w+)'.*<class 'dict'>", "Pass what is in {0} as data: data={0}, and d.y is {0}['y']."),
     (
+        r"Untyped global name '(\w+)'.*<class 'numpy.ufunc'>",
+        "Numba does not know the ufunc {0}, maybe SciPy's: use nbinfer.vectormath, nbinfer.distributions or math.",
+    ),
+    (
         r"reflected (?:list|set)\(.*assigned to variable '(\w+)'",
         "Pass {0} as data: data={{'{0}': {0}}}, and read d.{0}.",
     ),

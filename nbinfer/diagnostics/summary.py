@@ -9,13 +9,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nbinfer.arguments import between, choice, words
+from nbinfer.arguments import between, choice, of_all
 from nbinfer.diagnostics.measure import Measure
 from nbinfer.diagnostics.quantities import along, cut_note, labels, measure_run, read
 from nbinfer.diagnostics.rhat import largest_rhat
 from nbinfer.spelling import meant, public
 
 _KINDS = ("all", "stats", "diagnostics")
+#: Draws that spread by less than this share of their mean are one number and its rounding, as the diagonal of L Lᵀ is.
+_ROUNDING = 1e-14
 
 
 @public
@@ -163,7 +165,7 @@ def summary(
     trace : Trace, or mapping of str to array_like, shape (chain, draw, *shape)
         The draws.
     var_names : str or sequence of str, optional
-        Variables to show. Default: all.
+        Variables to show; or, ``"~mu"``, those to leave out. Default: all.
     kind : {'all', 'stats', 'diagnostics'}
         Columns to show: ``mean, sd, q5, q95``, or ``mcse_mean, ess_bulk, ess_tail, rhat``, or both.
     prob : float, optional
@@ -202,7 +204,7 @@ def summary(
         prob = 0.9 if columns == "default" else 0.95
     between("prob, how much of the trace the interval holds,", prob, 0, 1)
     run = read(trace)
-    names = list(run.posterior) if var_names is None else words("var_names", var_names, "a name in the trace or more")
+    names = of_all("var_names", var_names, run.posterior, "a name in the trace or more")
     unknown = [name for name in names if name not in run.posterior]
     if unknown:
         wanted, known = ", ".join(map(repr, unknown)), ", ".join(run.posterior) or "no variables"
@@ -232,7 +234,8 @@ def summary(
     axes = {name: along(trace, name, shape) for name, shape in shapes.items()}
     rows = [label for name, shape in shapes.items() for label in labels(name, shape, axes[name])]
     notes = [note for note in (cut_note(run), _finite_note(rows, records["finite"])) if note]
-    return Summary(data, shapes, mcse, notes, axes)
+    constant = records["sd"] <= _ROUNDING * np.abs(records["mean"])
+    return Summary(data, shapes, np.where(constant, 0.0, mcse), notes, axes)
 
 
 def _finite_note(rows: Sequence[str], finite: np.ndarray) -> str | None:

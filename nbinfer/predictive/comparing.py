@@ -233,6 +233,7 @@ def compare(
         if not isinstance(given, ELPD):
             trace, model = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
             instance(f"models[{name!r}]", trace, (Trace, Mapping), "an ELPD, a Trace, or a Trace and its Model")
+            model = _of_one(name, trace, model)
             try:
                 elpds[name] = _loo(trace, model, var_name, None, progressbar, cores)
             except Exception as error:
@@ -242,6 +243,19 @@ def compare(
     found = compare_elpds(elpds, method, random_seed)
     _warn(problems)
     return found
+
+
+def _of_one(name: str, trace: Any, model: Any) -> Any:
+    """Return the model of one of several traces, None where its log likelihoods are there without one."""
+    if model is not None or not isinstance(trace, Trace) or "log_likelihood" in trace.groups:
+        return model
+    try:
+        return the_model(None)
+    except TypeError:
+        raise TypeError(
+            f"models[{name!r}] is a trace without log likelihoods; pass it with its model, {name!r}: (trace, model), "
+            "or sample it with groups='log_likelihood'"
+        ) from None
 
 
 def _loo(trace: Any, model: Any, var_name: Any, reff: Any, progressbar: bool, cores: int | None) -> ELPD:

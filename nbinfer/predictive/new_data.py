@@ -12,7 +12,7 @@ import numpy as np
 from nbinfer.errors import ModelError
 from nbinfer.model.arrays import check_nan
 from nbinfer.model.code.of_draws import takes_generator
-from nbinfer.model.data import Datum, convert, entries_of
+from nbinfer.model.data import Datum, convert
 from nbinfer.model.definition import Definition
 from nbinfer.model.evaluate import call
 from nbinfer.model.generative.predictions import Prediction, derived, placeholder_shape, reads_values
@@ -23,14 +23,16 @@ from nbinfer.trace.names import listed
 _OUT_OF_BOUNDS = re.compile(r"index (-?\d+) is out of bounds for axis \d+ with size (\d+)")
 
 
-def with_new_data(definition: Definition, data: Any, functions: Mapping[str, Callable[..., Any]]) -> Definition:
+def with_new_data(
+    definition: Definition, given: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]
+) -> Definition:
     """Return a definition with other data, of the same types and numbers of dimensions, and without gaps.
 
     Parameters
     ----------
     definition : Definition
         With the model's data.
-    data : mapping of str to array_like
+    given : mapping of str to array_like
         The new entries.
     functions : mapping of str to callable
         That will run with them: observed entries that they predict get the lengths that predictions will have.
@@ -40,7 +42,6 @@ def with_new_data(definition: Definition, data: Any, functions: Mapping[str, Cal
     ModelError
         If an entry is unknown, or another kind of thing.
     """
-    given = entries_of(data)
     places = [index_of(name) for name in definition.missing]
     unknown = [name for name in given if name not in definition.data or name in places]
     if unknown:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nbinfer.errors import ModelError
 from nbinfer.model import Model
+from nbinfer.model.data import entries_of
 from nbinfer.model.default import is_model, the_model
 from nbinfer.model.definition import Definition
 from nbinfer.predictive.draws import Draws, draws_of, named
@@ -31,7 +32,7 @@ def sample_posterior_predictive(
     random_seed: Any = None,
     progressbar: bool = True,
     cores: int | None = None,
-    data: Mapping[str, Any] | None = None,
+    data: Any = None,
     coords: Mapping[str, Any] | None = None,
 ) -> TraceGroup:
     """Predict what is observed, once at each draw of every chain.
@@ -54,7 +55,7 @@ def sample_posterior_predictive(
         Whether to show progress, on a terminal or in a notebook.
     cores : int, optional
         Threads at most. Default: as many as there are cores.
-    data : mapping of str to array_like, optional
+    data : mapping of str to array_like, or table, optional
         New values of some of the model's data, of the same types and numbers of dimensions and of any lengths. Only
         what the predictions read need be given, and not what is observed: its lengths follow.
     coords : mapping of str to array_like, optional
@@ -100,6 +101,7 @@ def sample_posterior_predictive(
     """
     argument, names = spelled(vars, var_names)
     own = named(the_model(model), whole=data is None)
+    data = None if data is None else entries_of(data)
     functions = wanted(own, names, argument)
     definition = own if data is None else with_new_data(own, data, functions)
     draws = draws_of(own, trace)

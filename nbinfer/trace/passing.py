@@ -144,12 +144,12 @@ class Passing(Reader):
 
     # Passing it on
 
-    def summary(self, **kwargs: Any) -> Summary:
+    def summary(self, *args: Any, **kwargs: Any) -> Summary:
         """Summarise the draws; see `nbinfer.summary`.
 
         Parameters
         ----------
-        **kwargs
+        *args, **kwargs
             Passed on.
 
         Returns
@@ -159,7 +159,7 @@ class Passing(Reader):
         """
         from nbinfer.diagnostics import summary
 
-        return summary(self, **kwargs)
+        return summary(self, *args, **kwargs)
 
     def to_arviz(self) -> Any:
         """Convert to what ArviZ works with, 0.8 and 1.x; needs xarray, ``pip install nbinfer[arviz]``.
@@ -218,7 +218,7 @@ class Passing(Reader):
         Parameters
         ----------
         var_names : str or sequence of str, optional
-            Variables to take. Default: all.
+            Variables to take; or, ``"~mu"``, those to leave out. Default: all.
         statistics : bool
             Whether statistics of the draws follow.
 

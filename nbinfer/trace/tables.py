@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbinfer.arguments import flag, words
+from nbinfer.arguments import flag, of_all
 from nbinfer.diagnostics.quantities import along, labels
 from nbinfer.trace.arviz import required
 from nbinfer.trace.names import UnknownNameError, listed, unknown
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def to_dataframe(trace: Trace, var_names: str | Sequence[str] | None, statistics: bool) -> Any:
     """Return the finished draws, one row each; see `Trace.to_dataframe`."""
     pandas = required("to_dataframe", "pandas")
-    names = trace.varnames if var_names is None else words("var_names", var_names)
+    names = of_all("var_names", var_names, trace.varnames)
     for name in names:
         if name not in trace.posterior:
             raise UnknownNameError(unknown("variable", name, trace.posterior, "var_names: "))

@@ -47,8 +47,14 @@ def test_names(draws):
     assert summary(draws, ["theta", "mu"]).rows[-1] == "mu"
     assert summary({"none": np.empty((2, 10, 0)), "x": draws["mu"]}).rows == ("x",)
     assert summary({}).rows == ()
+    assert summary(draws, "~theta").rows == ("mu",)
+    assert summary(draws, ["~theta", "~mu"]).rows == ()
     with pytest.raises(ValueError, match="var_names has unknown 'nu', 'xi'; the trace has mu, theta"):
         summary(draws, ["nu", "mu", "xi"])
+    with pytest.raises(ValueError, match=r"var_names has unknown 'thet'.*Did you mean 'theta'"):
+        summary(draws, "~thet")
+    with pytest.raises(ValueError, match="var_names has unknown '~mu'"):
+        summary(draws, ["theta", "~mu"])
     with pytest.raises(KeyError, match="no column 'median'; there are mean, sd"):
         summary(draws)["median"]
     with pytest.raises(KeyError, match="no row 'theta'; there are mu, theta"):
@@ -204,3 +210,10 @@ def test_nothing_heavy_is_imported():
     for _ in range(2):  # the first may have to compile
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_number_and_its_rounding_have_no_digits_to_show():
+    draws = 1.0 + np.random.default_rng(1).choice([-1.1e-16, 0.0, 2.2e-16], (4, DRAWS))
+    s = summary({"one": draws, "mu": np.random.default_rng(2).normal(size=(4, DRAWS))})
+    assert str(s).splitlines()[1].split()[:2] == ["one", "1"]
+    assert 0.0 < s["mcse_mean", "one"] < 1e-16

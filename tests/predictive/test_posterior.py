@@ -77,6 +77,17 @@ def test_only_predictors_need_be_given():
     assert regression().data["x"].shape == (6, 2)
 
 
+def test_new_data_may_be_a_table():
+    pandas = pytest.importorskip("pandas")
+    model = nb.Model(
+        {"b": nb.real()}, logp=lambda p, d: -(p.b**2), data={"x": [1.0]}, predict={"y": lambda p, d, rng: p.b * d.x}
+    )
+    trace = nb.Trace({"b": np.ones((2, 3))})
+    found = nb.sample_posterior_predictive(trace, model, data=pandas.DataFrame({"x": [0.5, 2.0]}), progressbar=False)
+    np.testing.assert_array_equal(found["y"][1, 2], [0.5, 2.0])
+    np.testing.assert_array_equal(found.data["x"], [0.5, 2.0])
+
+
 def test_one_row_is_one_row_and_whole_numbers_are_floats_where_these_are_wanted():
     found = predicted(data={"x": [[1, 2]], "group": [1]}, vars="mean")
     np.testing.assert_allclose(found["mean"], means(draws(), np.array([[1.0, 2.0]]), [1]), rtol=1e-13)

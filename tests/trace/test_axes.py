@@ -69,7 +69,7 @@ def test_the_table_has_labels(model):
 
 def test_labels_of_all_kinds_in_the_table():
     dims, coords = {"theta": ["row", "day"]}, {"day": np.array(["2020-01-01", "2020-01-02", "2020-02-01"], "M8[ns]")}
-    rows = make(dims=dims, coords=coords).summary(var_names="theta").rows
+    rows = make(dims=dims, coords=coords).summary("theta").rows
     assert rows[:2] == ("theta[0, 2020-01-01]", "theta[0, 2020-01-02]")
     shifted = make(dims=dims, coords={"row": [1, 2]}).summary(var_names="theta", kind="stats")
     assert shifted.rows[0] == "theta[1, 0]"

@@ -34,6 +34,10 @@ from nbinfer.model.missing import tables_of
 SIGNATURE = shells.SIGNATURES["record"]
 RAISED, OTHER = 1, 2
 
+_OTHERWISE = (
+    "Use what Numba supports of Python and NumPy, loops included; or compute it after the run, of the trace's arrays."
+)
+
 #: Words of `given`: the stream, the functions of its generator, and which function is under way; then those of each
 #: function: where in the stream its numbers begin, where its value goes, and the lengths of that value.
 STREAM, GENERATOR, CURRENT, FIRST = range(4)
@@ -177,7 +181,7 @@ def functions_of_draws(definition: Definition, outputs: Sequence[Output]) -> Ent
 
         raise_if_written(error)
         fields = {"Parameters": list(definition.parameters), "Data": list(definition.data)}
-        message = readable(error, [(output.label, output.function) for output in outputs], fields)
+        message = readable(error, [(output.label, output.function) for output in outputs], fields, _OTHERWISE)
         if message is None:
             raise
     raise CompileError(message)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.special
+from scipy.special import ellipk
 
 import nbinfer.model as nb
 from nbinfer.compile import JIT
@@ -48,6 +49,10 @@ def of_scipy(p, d):
     return scipy.special.ellipk(p.a**2 + 1.0)
 
 
+def of_a_ufunc_of_scipy(p, d):
+    return ellipk(p.a**2 + 1.0)
+
+
 class DataFrame(dict):
     """What looks like one of pandas."""
 
@@ -75,6 +80,7 @@ CASES = [
     (of_a_dict, 'TABLE["y"]', "Pass what is in TABLE as data: data=TABLE, and d.y is TABLE['y']."),
     (of_a_list, "VALUES", "Pass VALUES as data: data={'VALUES': VALUES}, and read d.VALUES."),
     (of_scipy, "return scipy.special", "use nbinfer.vectormath"),
+    (of_a_ufunc_of_scipy, "return ellipk", "the ufunc ellipk, maybe SciPy's: use nbinfer.vectormath"),
     (calls_bad, "return np.fft.fft", "a function that logp calls"),
     (unknown_field, "return p.b", "Parameters has no field b; it has a"),
     (two_types, 'x = "text"', "one type on all paths"),
