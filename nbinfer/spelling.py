@@ -59,6 +59,15 @@ _ELSEWHERE: Mapping[str, str] = {
     "prob": "hdi_prob ci_prob hpd_prob cred_mass",
 }
 
+#: Our functions and classes, each with what does its job elsewhere.
+_JOBS: Mapping[str, str] = {
+    "sample": "MCMC EnsembleSampler run_mcmc",
+    "fit": "SVI Trace_ELBO",
+    "sample_posterior_predictive": "Predictive",
+    "compute_log_likelihood": "log_likelihood",
+    "HamiltonianMC": "HMC",
+}
+
 #: What to do where others have an option, and we have none.
 _INSTEAD: Mapping[str, str] = {
     "learning_rate": "it is the optimiser's, obj_optimizer=nb.adam(learning_rate=...)",
@@ -117,7 +126,8 @@ def meant(name: Any, known: Iterable[Any]) -> str:
     sentence : str
         It begins with a space.
     """
-    near = nearest(name, known)
+    names = [str(one) for one in known]
+    near = next((ours for ours in names if str(name) in _JOBS.get(ours, "").split()), None) or nearest(name, names)
     return f" Did you mean {near!r}?" if near is not None else ""
 
 

@@ -176,6 +176,12 @@ def test_nearest():
     assert nearest(3, known) is None
 
 
+@pytest.mark.parametrize(("word", "ours"), [("MCMC", "sample"), ("SVI", "fit"), ("EnsembleSampler", "sample")])
+def test_what_does_the_job_elsewhere_is_known(word, ours):
+    with pytest.raises(AttributeError, match=f"Did you mean '{ours}'"):
+        getattr(nb, word)
+
+
 def test_warnings_point_at_the_users_line():
     model = nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * p.x**2)
     with warnings.catch_warnings(record=True) as caught:

@@ -78,8 +78,8 @@ class Merging(Binding):
         if isinstance(x, str) and x == y:
             return lambda _: x
         raise Mismatch(
-            "the two sides of a branch give different kinds of things here; "
-            "they must give numbers, or arrays of as many axes, or tuples of as many of these"
+            "the two sides of a branch, or what is before a loop and what it makes, are different kinds of things; "
+            "they must be numbers, or arrays of as many axes, or tuples of as many of these"
         )
 
     def _chosen(self, fork: Fork, x: Any, y: Any) -> Value:

@@ -106,8 +106,8 @@ def loops(arguments: Sequence[Argument], ndim: int, call: str, dtype: str, eleme
     lines, elements = [], []
     for a in arguments:
         first = ndim - a.ndim
-        lines += [f"_{a.name}{k} = _fits({a.name}.shape[{k}], _n{first + k})" for k in range(a.ndim)]
-        index = ", ".join(f"_i{first + k} * _{a.name}{k}" for k in range(a.ndim))
+        lines += [f"_{a.name}_step{k} = _fits({a.name}.shape[{k}], _n{first + k})" for k in range(a.ndim)]
+        index = ", ".join(f"_i{first + k} * _{a.name}_step{k}" for k in range(a.ndim))
         elements.append(a.element(f"{a.name}[{index}]") if a.ndim else a.whole)
     axes = range(ndim)
     lines.append(f"_out = np.empty(({''.join(f'_n{k}, ' for k in axes)}{element}), np.{dtype})")

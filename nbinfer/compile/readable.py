@@ -22,9 +22,13 @@ _END = re.compile(r"^\s*(During:|File \"|There (are|is) \d+ candidate|This error
 _TAIL = re.compile(r" *[Rr]aised from [^\n]* \(\d+\)$")
 _MODULE_NAMES = re.compile(r"\b(prior|logp_grad|logp|gradient|likelihood_\w+|derived_\w+|bound_\w+)\(")
 
+_NO_NUMBA = (
+    "Decorate {0} with numba.njit, if it is yours; what it does in another library is written with loops and NumPy, "
+    "or the density runs as Model.flat(f, dim, compile=False)."
+)
 _REMEDIES = (
     (r"<module 'scipy", "Compiled code knows nothing of SciPy: use nbinfer.vectormath, nbinfer.distributions or math."),
-    (r"Untyped global name '(\w+)'.*<class 'function'>", "Decorate {0} with numba.njit."),
+    (r"Untyped global name '(\w+)'.*<class 'function'>", _NO_NUMBA),
     (
         r"Untyped global name '(\w+)'.*<class '[\w.]*DataFrame'>",
         "Pass {0} as data: with data={0} each column is an entry, and d.y is column y.",

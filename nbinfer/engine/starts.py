@@ -151,12 +151,18 @@ def _given(start: Any, model: Any, chains: int) -> list[Mapping[str, Any] | None
         return [None] * chains
     if isinstance(start, Mapping):
         return [_checked(model, start, "start")] * chains
-    if isinstance(start, Sequence | np.ndarray) and not isinstance(start, str) and getattr(start, "shape", None) != ():
+    several = (
+        isinstance(start, Sequence | np.ndarray) and not isinstance(start, str) and getattr(start, "shape", None) != ()
+    )
+    if several and all(isinstance(s, Mapping) for s in start):
         if len(start) != chains:
             raise ValueError(f"start must be one mapping, or one per chain ({chains}), got {len(start)}.")
-        if all(isinstance(s, Mapping) for s in start):
-            return [_checked(model, s, f"start[{i}]") for i, s in enumerate(start)]
-    raise TypeError(f"start must be a mapping from names to values, or a list of them, got {type(start).__name__}.")
+        return [_checked(model, s, f"start[{i}]") for i, s in enumerate(start)]
+    name = next(iter(model.definition.layout.parameters), "x")
+    raise TypeError(
+        f"start must be a mapping from names to values, such as {{{name!r}: ...}}, or a list of them, one per chain, "
+        f"got {type(start).__name__}."
+    )
 
 
 def _checked(model: Any, point: Mapping[str, Any], what: str) -> Mapping[str, Any]:

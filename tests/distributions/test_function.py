@@ -25,6 +25,12 @@ def total(x, p):
     return x + row_sum(p)
 
 
+@density
+def trials(k, n, i):
+    """Have parameters named as generated text might name its own variables."""
+    return k + n * i
+
+
 @generator(row_check, discrete=True)
 def count(rng, shift, p, size=None):
     """Draw a small integer."""
@@ -123,6 +129,8 @@ def test_compiled_densities_broadcast():
             total(x, p),
             total(0.5, p[0]),
             total(0.5, p),
+            trials(x, mu, 3.0),
+            trials(x, mu, p[:, :2]),
         )
 
     arguments = (np.arange(2.0), np.array([1.0, 2.0]), np.arange(6.0).reshape(2, 3))

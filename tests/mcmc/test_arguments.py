@@ -41,6 +41,7 @@ from tests.mcmc.models import run
         ({"start": {"tau": -1.0}}, ValueError, "tau"),
         ({"start": [{}]}, ValueError, r"one per chain \(4\), got 1"),
         ({"start": 3.0}, TypeError, "start must be a mapping"),
+        ({"start": np.zeros(10)}, TypeError, r"such as {'mu': ...}, or a list of them, one per chain, got ndarray"),
         ({"random_seed": "x"}, TypeError, "random_seed"),
     ],
 )

@@ -17,7 +17,7 @@ from nbinfer.model.code.derived import NAME, VALUE_NAME, data_type, units_key
 from nbinfer.model.code.plan import Plan, Term
 from nbinfer.model.definition import CompiledDefinition
 from nbinfer.model.evaluate import Facts, call, check_nothing, check_number
-from nbinfer.model.foreign.forms import chosen
+from nbinfer.model.foreign.forms import chosen, misread
 from nbinfer.model.observe import look_where_finite
 
 if TYPE_CHECKING:
@@ -58,7 +58,13 @@ class FlatDefinition(CompiledDefinition):
 
     def _run(self, f: Any, form: str, x: Any) -> Any:
         given = {"x": readonly(np.asarray(x)), "grad": np.zeros(self.dim), "data": self._data_argument}
-        return call(f, *chosen(form, given))
+        try:
+            return call(f, *chosen(form, given))
+        except Exception as error:
+            note = misread(f, form)
+            if note:
+                error.add_note(note)
+            raise
 
     def pieces(self, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
         label, f = self._function

@@ -43,7 +43,10 @@ def apply(rule: Rule, loss_or_grads: Any = None, params: Sequence[Any] | None = 
         return rule
     if loss_or_grads is None or params is None:
         missing = "loss_or_grads" if loss_or_grads is None else "params"
-        raise ValueError(f"{rule.name} needs loss_or_grads and params, or neither; {missing} is missing.")
+        raise ValueError(
+            f"{rule.name} needs loss_or_grads and params, or neither; {missing} is missing. "
+            f"Settings go by name: {rule.name}(learning_rate=...)."
+        )
     return Updates(rule, loss_or_grads, params)
 
 

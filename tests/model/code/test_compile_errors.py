@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.special
+from scipy.optimize import brentq
 from scipy.special import ellipk
 
 import nbinfer.model as nb
@@ -75,7 +76,12 @@ def of_a_list(p, d):
     return total
 
 
+def of_a_library(p, d):
+    return brentq(np.cos, 0.0, 3.0) * p.a
+
+
 CASES = [
+    (of_a_library, "brentq", "Decorate brentq with numba.njit, if it is yours; what it does in another library"),
     (of_a_frame, 'FRAME["y"]', "Pass FRAME as data: with data=FRAME each column is an entry, and d.y is column y."),
     (of_a_dict, 'TABLE["y"]', "Pass what is in TABLE as data: data=TABLE, and d.y is TABLE['y']."),
     (of_a_list, "VALUES", "Pass VALUES as data: data={'VALUES': VALUES}, and read d.VALUES."),

@@ -289,6 +289,10 @@ def test_ctrl_c_inside_a_callable_is_no_value():
             lambda: nb.Model.flat(alone, 3, CENTRE),
             r"f must be logp_grad\(x, grad, data\) or logp\(x, data\), got alone\(x\)",
         ),
+        (
+            lambda: nb.Model.flat(lambda x, a, b, c: 0.0, 3, CENTRE),
+            r"got <lambda>\(x, a, b, c\); data come as one argument, logp\(x, d\)",
+        ),
         (lambda: nb.Model.flat(Callable(), 3, CENTRE), "pass compile=False to call it as it is"),
         (lambda: nb.Model.flat(in_c, 3, CENTRE), "gets its data through context="),
         (lambda: nb.Model.flat(fused, 3, context=CENTRE), "context= is for C functions"),
@@ -300,3 +304,12 @@ def test_ctrl_c_inside_a_callable_is_no_value():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ModelError, match=message):
         call()
+
+
+def test_arguments_taken_for_a_gradient_are_told():
+    def line(x, a, b):
+        return -np.sum((np.ones(5) * b - a) ** 2)
+
+    with pytest.raises(ValueError, match="broadcast") as told:
+        nb.Model.flat(line, 3, CENTRE).bind()
+    assert "line(x, a, b) was called as logp_grad(x, grad, data)" in "".join(told.value.__notes__)

@@ -110,7 +110,7 @@ def test_one_loss_moves_several_parameters():
 
 
 def test_half_of_the_arguments_is_an_error():
-    with pytest.raises(ValueError, match="params is missing"):
+    with pytest.raises(ValueError, match=r"params is missing. Settings go by name: adam\(learning_rate=..."):
         optimizers.adam(lambda a: a)
     with pytest.raises(ValueError, match="loss_or_grads is missing"):
         optimizers.adam(params=[shared(1.0)])
