@@ -43,9 +43,7 @@ def logp(p, d):
 def without_derivative(p, d):
     """The same kinds where the gradient is one of differences."""
     square = np.sum(p.x**2) + 0.0 * np.median(p.x)
-    return (
-        -0.5 * square + d.a[index(p, d, 0)] + d.a[np.argmax(p.x) + index(p, d, 1)] + np.sum(d.a[d.g[: index(p, d, 2)]])
-    )
+    return -0.5 * square + d.a[index(p, d, 0)] + d.a[np.argmax(p.x) + index(p, d, 1)] + np.sum(d.a[d.g[: index(p, d, 2)]])
 
 
 def logp_grad(p, d, grad):
