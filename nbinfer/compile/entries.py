@@ -22,6 +22,7 @@ from nbinfer.compile.keys import module_name, platform_tag, sources
 from nbinfer.compile.memory import register
 from nbinfer.compile.numba_internals import CFunction
 from nbinfer.compile.origin import home
+from nbinfer.compile.shortcuts import shortcuts
 from nbinfer.compile.store import Place
 from nbinfer.errors import CompileError, unseen
 
@@ -158,7 +159,8 @@ class Entry:
     def _compile_with_numba(self) -> tuple[tuple[str, bytes, list[str]], bool]:
         """Return machine code, and whether it means anything in another process."""
         options = {k: v for k, v in OPTIONS.items() if k != "nogil"}  # a C function never holds the GIL
-        function = CFunction(self.py_func, self.signature, options)
+        with shortcuts():
+            function = CFunction(self.py_func, self.signature, options)
         if _WRITES in function.externals and _ENVIRONMENT.search(function.text):
             raise CompileError(
                 "Numba cannot compile a function of the model: it prints values, which code without an interpreter "

@@ -13,7 +13,6 @@ import importlib
 import importlib.machinery
 import importlib.util
 import sys
-import types
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,9 +21,11 @@ from typing import Any, NamedTuple
 HOMES = {
     # to write code
     "cgutils": "numba.core.cgutils",
+    "empty_array": "numba.np.arrayobj._empty_nd_impl",
     "impl_ret_borrowed": "numba.core.imputils.impl_ret_borrowed",
     "npy_rng": "numba.core.types.npy_rng",
     "bit_generator_type": "numba.np.random.generator_core._bit_gen_type",
+    "shape_of": "numba.np.arrayobj._parse_shape",
     # to read functions
     "build_definitions": "numba.core.ir_utils.build_definitions",
     "ir": "numba.core.ir",
@@ -38,6 +39,18 @@ HOMES = {
     "lowering_registry": "numba.core.imputils.builtin_registry",
     "normalize_signature": "numba.core.sigutils.normalize_signature",
     "typing_registry": "numba.core.typing.templates.builtin_registry",
+    # to compile it faster
+    "Inst": "numba.core.ir.Inst",
+    "InlineClosureCallPass": "numba.core.inline_closurecall.InlineClosureCallPass",
+    "NRTContext": "numba.core.runtime.context.NRTContext",
+    "PostProcessor": "numba.core.postproc.PostProcessor",
+    "TargetConfig": "numba.core.targetconfig.TargetConfig",
+    "VariableLifetime": "numba.core.postproc.VariableLifetime",
+    "canonicalize_cfg": "numba.core.transforms.canonicalize_cfg",
+    "events": "numba.core.event",
+    "intrinsic_template": "numba.core.typing.templates._IntrinsicTemplate",
+    "overload_template": "numba.core.typing.templates._OverloadFunctionTemplate",
+    "ssa": "numba.core.ssa",
     # to know what something is
     "Dispatcher": "numba.core.dispatcher.Dispatcher",
     "DUFunc": "numba.np.ufunc.dufunc.DUFunc",
@@ -110,7 +123,7 @@ class CFunction:
         # Numba's own cache would notice neither an edited helper nor a changed constant.
         compiled._cache = _Uncached()
         codegen = compiled._targetdescr.target_context.codegen()
-        with __getattr__("compiler_lock"), _only_linked(codegen), _remembered_operators():
+        with __getattr__("compiler_lock"), _only_linked(codegen):
             compiled.compile()
         self._compiled, self._library = compiled, compiled._library
         self.symbol: str = compiled.native_name
@@ -127,27 +140,6 @@ class CFunction:
     def text(self) -> str:
         """The code as LLVM writes it."""
         return str(self._library._final_module)
-
-
-@contextlib.contextmanager
-def _remembered_operators() -> Iterator[None]:
-    """Find out once what an operator gives for types: Numba does it for each expression, up to four times."""
-    kind = __getattr__("BaseFunction")
-    before, known = kind.get_call_type, {}
-
-    def get_call_type(function: Any, context: Any, args: Any, kws: Any) -> Any:
-        if kws or not isinstance(getattr(function, "typing_key", None), types.BuiltinFunctionType):
-            return before(function, context, args, kws)
-        key = (id(function), id(context), args)
-        if key not in known:
-            known[key] = before(function, context, args, kws), function  # whose identity must not be another's
-        return known[key][0]
-
-    kind.get_call_type = get_call_type
-    try:
-        yield
-    finally:
-        kind.get_call_type = before
 
 
 @contextlib.contextmanager
@@ -170,6 +162,8 @@ def _linked_class(base: Any) -> Any:
         """
 
         _in_engine = False
+
+        _optimize_functions = _optimize_bodies
 
         def _optimize_final_module(self) -> None:
             code = self._codegen
@@ -200,6 +194,15 @@ def _linked_class(base: Any) -> Any:
             return super().serialize_using_object_code() if self._in_engine else self.serialize_using_bitcode()
 
     return Linked
+
+
+def _optimize_bodies(library: Any, module: Any) -> None:
+    """Run Numba's passes of functions over those that have a body: most are declarations."""
+    module.data_layout = library._codegen._data_layout
+    passes, builder = library._codegen._function_pass_manager()
+    for function in module.functions:
+        if not function.is_declaration:
+            passes.run(function, builder)
 
 
 class _Unset:

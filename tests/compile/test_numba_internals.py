@@ -5,7 +5,6 @@ It takes seconds, and is run against the oldest Numba allowed as well as the new
 
 import ctypes
 import math
-import operator
 import pickle
 import subprocess
 import sys
@@ -241,22 +240,3 @@ def test_what_was_only_linked_is_linked_again_and_compiled():
         address = objects.load(made.symbol, made.code, made.externals)
         assert ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(address)(2.0) == expected
     assert numba.njit(lambda x: inner(x))(2.0) == 5.0
-
-
-def product(x, y):
-    return x * y + y * x * x - y * y + x * y
-
-
-def test_an_operator_is_resolved_once_for_types(monkeypatch):
-    base, asked = numba_internals.BaseFunction, []
-    before = base.get_call_type
-
-    def noted(function, context, args, kws):
-        asked.append((function.typing_key, args))
-        return before(function, context, args, kws)
-
-    monkeypatch.setattr(base, "get_call_type", noted)
-    CFunction(product, "float64(float64, float64)", {})
-    products = [args for key, args in asked if key is operator.mul]
-    assert len(products) == len(set(products)) > 0
-    assert base.get_call_type is noted
