@@ -55,10 +55,6 @@ _ELSEWHERE: Mapping[str, str] = {
     "sigma": "sd std stddev scale",
     "jitter": "start_sigma",
     "w": "width widths",
-    "lo": "lower low minimum min",
-    "hi": "upper high maximum max",
-    "a": "lower low minimum min",
-    "b": "upper high maximum max",
     "hdi_prob": "hpd_prob cred_mass alpha",
     "prob": "hdi_prob ci_prob hpd_prob cred_mass",
 }
