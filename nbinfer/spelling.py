@@ -131,7 +131,7 @@ def meant(name: Any, known: Iterable[Any]) -> str:
     return f" Did you mean {near!r}?" if near is not None else ""
 
 
-def no_option(label: str, name: str, known: Iterable[str]) -> TypeError:
+def no_option(label: str, name: str, known: Iterable[str], also: Iterable[str] = ()) -> TypeError:
     """Return the error that says that there is no such option.
 
     Parameters
@@ -142,6 +142,8 @@ def no_option(label: str, name: str, known: Iterable[str]) -> TypeError:
         What was written.
     known : iterable of str
         What there is.
+    also : iterable of str
+        What may be meant, too, and is not listed.
 
     Returns
     -------
@@ -149,9 +151,11 @@ def no_option(label: str, name: str, known: Iterable[str]) -> TypeError:
     """
     names = list(known)
     called = (ours for ours in names if name in _ELSEWHERE.get(ours, "").split())
-    near = next(called, None) or (None if name in _INSTEAD else nearest(name, names))
-    instead = _INSTEAD.get(name, f"it has {', '.join(names) or 'none'}")
-    hint = f"did you mean {near!r}?" if near is not None else f"{instead}."
+    near, instead = next(called, None), _INSTEAD.get(name)
+    if near is None and instead is None:  # a word that others have for something is no misspelling of ours
+        near = nearest(name, [*names, *also])
+    there = instead or f"it has {', '.join(names) or 'none'}"
+    hint = f"did you mean {near!r}?" if near is not None else f"{there}."
     return TypeError(f"{label} has no option {name!r}; {hint}")
 
 
@@ -278,6 +282,9 @@ def _by_kind(
     free = [name for name in places[len(own) :] if name not in named and name not in options]
     if len(rest) > len(free):
         return args, options
+    for name, value in zip(free, rest, strict=False):
+        if name in kinds and not kinds[name](value) and any(fits(value) for fits in kinds.values()):
+            raise _too_many(_label(function, args), names_of(function), list(kinds), value)
     return own, named | dict(zip(free, rest, strict=False)) | options
 
 
@@ -315,9 +322,7 @@ def _reason(label: str, signature: Signature, args: Sequence[Any], options: Mapp
         if name in options:
             return _twice(label, name, value)
     if len(args) > len(places):
-        more = [f"{name}=" for name in names if name not in places]
-        hint = f"write its name before it: {', '.join(more)}" if more else "leave it out"
-        return TypeError(f"{label} takes {_first(places)}, got {shown(args[len(places)])} besides; {hint}.")
+        return _too_many(label, names, places, args[len(places)])
     needed = [p.name for p in kinds if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     lacking = [name for name in needed if name not in taken and name not in options]
     return TypeError(f"{label} needs {' and '.join(lacking)}; pass {', '.join(f'{name}=' for name in lacking)}.")
@@ -328,6 +333,13 @@ def _twice(label: str, name: str, value: Any) -> TypeError:
         f"{label} gets {name} twice: {shown(value)} without a name, and {name}=. Write the name of what {shown(value)} "
         f"is before it, or leave {name}= out."
     )
+
+
+def _too_many(label: str, names: Sequence[str], places: Sequence[str], value: Any) -> TypeError:
+    """Say that a value stands where none may without a name."""
+    more = [f"{name}=" for name in names if name not in places]
+    hint = f"write its name before it: {', '.join(more)}" if more else "leave it out"
+    return TypeError(f"{label} takes {_first(places)}, got {shown(value)} besides; {hint}.")
 
 
 def _first(places: Sequence[str]) -> str:

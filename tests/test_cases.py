@@ -12,9 +12,7 @@ CASES = ROOT.parent / "shared" / "cases"
 
 #: Left for later, each with its reason.
 LATER = {
-    "constants_in_densities": "what densities may refer to is a question of its own",
     "compile_time_many_parameters": "compile time is a question of its own",
-    "where_of_numbers": "derivatives of np.where between numbers come later",
 }
 
 PROGRAMS = sorted(path for path in CASES.glob("*.py") if not path.name.startswith("_"))

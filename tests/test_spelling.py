@@ -3,6 +3,7 @@
 import inspect
 import pickle
 import pydoc
+import signal
 import warnings
 
 import pytest
@@ -189,3 +190,26 @@ def test_warnings_point_at_the_users_line():
         nb.ASVGD(model=model)
     (warning,) = [w for w in caught if w.category is NbinferWarning]
     assert warning.filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("call", "hint"),
+    [
+        (lambda: nb.sample(nb.Model({"x": nb.real()}, logp=lambda p, d: -(p.x**2)), thin=2), "nb.HDF5"),
+        (lambda: nb.NUTS(mode="FAST_RUN"), "Numba compiles everything"),
+        (lambda: nb.integer(lower=0), "did you mean 'lo'"),
+        (lambda: nb.interval(0, upper=1), "did you mean 'b'"),
+    ],
+)
+def test_words_of_others_are_not_taken_for_misspellings(call, hint):
+    with pytest.raises(TypeError, match=hint):
+        call()
+
+
+def test_ctrl_c_in_a_public_function_comes_out_as_it_is():
+    @public
+    def pressed(times=1):
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        pressed()

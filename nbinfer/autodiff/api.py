@@ -174,6 +174,11 @@ class ValueAndGrad:
             raise ValueError(f"the shapes of the arguments do not fit: {shapes}") from None
         return value, call
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what other processes, and copies, need: compiled code is at addresses of this one."""
+        kept = {name: value for name, value in vars(self).items() if name != "_plain"}
+        return kept | {"_known": {}, "_shortcuts": {}, "_last": None}
+
     def __repr__(self) -> str:
         return f"value_and_grad({self._name}, argnums={self.argnums})"
 

@@ -413,4 +413,5 @@ def _describe(thing: Any) -> str:
         return f"the method .{thing.name}"
     if isinstance(thing, types.ModuleType):
         return f"the module {thing.__name__}"
-    return f"{getattr(thing, '__name__', repr(thing))}"
+    text = str(getattr(thing, "__name__", repr(thing)))
+    return text if len(text) <= 60 and text.isprintable() else f"what is a {type(thing).__name__}"

@@ -85,7 +85,7 @@ class Remedy:
         """Return what is to be said, and a name for the cause if it explains more than one problem."""
         text = lost(self._draws, _LOST if self._rhat > _UNSETTLED else _LOST**2)
         if text:
-            return text, "That"
+            return text, "The density without an end"
         text, cause = self._with_model(diverging)
         if text:
             return text, cause

@@ -194,7 +194,7 @@ def _shown_by(model: Any, run: Run, stats: Statistics) -> Callable[[np.ndarray],
 
     def said(diverging: np.ndarray) -> tuple[str, str]:
         edge = Edges(model, run.posterior, stats).text(diverging) if diverging.any() else ""
-        return (edge, "The end of the density") if edge else (flat(model, run.posterior, stats), "That")
+        return (edge, "The end of the density") if edge else (flat(model, run.posterior, stats), "The missing prior")
 
     return said
 

@@ -75,7 +75,8 @@ def flat(model: Model, posterior: Draws, stats: Statistics) -> str:
         return ""
     return (
         f"The density does not depend on {_listed(names)} on the scale that is sampled, so that nothing keeps chains "
-        "together: give a prior, or leave it out of the model."
+        "together: give a prior, or leave it out of the model. See, too, whether what is returned is the logarithm of "
+        "the density."
     )
 
 

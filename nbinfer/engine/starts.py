@@ -188,6 +188,8 @@ def _not_finite(
         reason = f"{type(error).__name__}: {error}"
     else:
         reason = bound.explain(*point, search.gradient)
+        if reason == f"logp is {logp:g}":  # that is known; no term has a name
+            reason = f"at {bound.describe(*point)}"
     what = "the gradient of logp" if np.isfinite(logp) else "logp"
     text = f"{what} is not finite at {where} (logp = {logp:g}; {reason}). "
     if tries == 1:
@@ -208,7 +210,9 @@ def _tried(search: _Search, tries: int, outcomes: Mapping[str, int], free: Seque
         ways += [f"{name} all over {parameters[name].support!r}" for name in discrete]
     came = ", ".join(f"{count} × {outcome}" for outcome, count in outcomes.items())
     names = ", ".join(f"{name!r}: …" for name in free[:3]) + (", …" if len(free) > 3 else "")
+    given = [repr(name) for name in parameters if name not in free]
+    other = f", or other values of {', '.join(given[:3])}, which are as start has them" if given else ""
     return (
         f"{tries} tries, with {' and '.join(ways)}, found no better: {came}. "
-        f"Pass start={{{names}}} with values where the density is finite, or look at that term."
+        f"Pass start={{{names}}} with values where the density is finite{other}, or look at that term."
     )

@@ -239,6 +239,7 @@ class StepMethod:  # numpydoc ignore=PR02
         if getattr(self, "mode", None) is not None:
             text = "mode is ignored: it chose Theano's way to compile, and Numba compiles every step; leave it out."
             warnings.warn(text, NbinferWarning, stacklevel=calls_above())
+            object.__setattr__(self, "mode", None)  # copies of the step need not say so again
         several = isinstance(self.vars, tuple | list) and not hasattr(self.vars, "support")
         names = type(self.vars)(map(_name, self.vars)) if several else _name(self.vars)
         object.__setattr__(self, "vars", names)
@@ -280,7 +281,7 @@ class StepMethod:  # numpydoc ignore=PR02
         stepper : Stepper
             With ``astep``, ``step``, ``stop_tuning``, ``reset_tuning``.
         """
-        return STEPPER[0](self, self.model if model is None else model, **options)
+        return STEPPER[0](self, model, **options)
 
     @cached_property
     def called(self) -> list[PythonEntry]:

@@ -101,7 +101,7 @@ def _nobodys(
                 f"is {there}; leave it out, or pass step=nb.{method.__name__}({name}={shown(value)})."
             )
     theirs = [option for method in automatic for option in options_of(method)]
-    return no_option(f"{call.__name__}()", name, [*names_of(call), *theirs])
+    return no_option(f"{call.__name__}()", name, [*names_of(call), *theirs], [method.name for method in AUTOMATIC])
 
 
 def _set(options: Options, step: str, name: str, value: Any, written: str) -> None:

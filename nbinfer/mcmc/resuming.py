@@ -215,7 +215,14 @@ class Resuming(Sampling):
     def _other_draw(self, group: str, name: str, chain: int, row: int) -> ResumeError:
         """Return an error that says which draw comes out another way, and why that may be."""
         where = f"{name!r} of chain {self.numbers[chain]}, {group} row {row}"
-        return ResumeError(f"draws come out another way than they are in the file: {where}; {why_other(self.news)}.")
+        python = [type(method).__name__ for method in self.methods if method.serial]
+        why = why_other(self.news)
+        if python and not self.news:
+            why = (
+                f"{python[0]} calls functions in plain Python, which may have a memory, of their calls or of random "
+                "numbers, and only those without one can be gone on with"
+            )
+        return ResumeError(f"draws come out another way than they are in the file: {where}; {why}.")
 
     def _go_on(self) -> None:
         """Make the chains that write to the store."""

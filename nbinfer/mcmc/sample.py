@@ -22,7 +22,7 @@ from nbinfer.mcmc.arguments import (
 from nbinfer.mcmc.assign import assign, is_step, listed, separated
 from nbinfer.mcmc.going_on import going_on, later
 from nbinfer.mcmc.groups import checked_groups, with_groups
-from nbinfer.mcmc.hamiltonian.init import check_scope, checked, initial_metric, initialised
+from nbinfer.mcmc.hamiltonian.init import check_iterations, check_scope, checked, initial_metric, initialised
 from nbinfer.mcmc.options import options_for, with_named
 from nbinfer.mcmc.running import Running
 from nbinfer.mcmc.sampling import Sampling
@@ -91,7 +91,7 @@ def sample(
         others, which want NUTS for all variables, see `init_nuts`. Discrete values begin all over their support. Where
         the density is zero a chain tries again, a hundred times in all, further out and closer in.
     n_init : int
-        Draws of the run that init='nuts' makes first; iterations of a fit at most.
+        Draws of the run that init='nuts' makes first; iterations of a fit at most. The other initialisers make none.
     start : mapping or sequence of mappings, optional
         Constrained values by name, for all chains or one mapping per chain. Of what is missing, coordinates come from
         the initial point, discrete values from all over their support. It takes the place of what `init` begins at,
@@ -193,6 +193,7 @@ def sample(
     cores = cores_for(cores, njobs, chains)
     init = checked(init)
     check_scope(init, model, given)
+    check_iterations(init, n_init, 200_000)
     settings = with_named(options_for(nuts_kwargs, step_kwargs), options, model, given, sample)
     limits = limits_for(max_seconds, max_evals)
     if executor is not None:

@@ -128,7 +128,7 @@ class Stepper:
     step : step method or sequence of step methods
         What moves the chain. Variables that it leaves over go to the method that samples them best.
     model : Model, optional
-        Default: the model of the enclosing ``with`` block.
+        Default: that of a step which has one, or of the enclosing ``with`` block.
     start : mapping, optional
         Constrained values by name to start from.
     tune : int or 'auto'
@@ -156,9 +156,10 @@ class Stepper:
         tune: int | str = 1000,
         random_seed: Any = None,
     ) -> None:
-        self.model = ready(model)
+        given = listed(step)
+        self.model = ready(model, given)
         tune = warm_up(tune).tune
-        assigned = separated(assign(self.model, step))
+        assigned = separated(assign(self.model, given))
         if any(method.population for method, _ in assigned):
             raise ValueError("this step needs several chains, and a stepper has one; use sample.")
         self._sampling = Sampling(

@@ -42,6 +42,9 @@ def has(group: Mapping[str, Any], name: Any) -> bool:
     return isinstance(name, str) and name in group
 
 
+_TIMES = " NUTS and HamiltonianMC write it if they are asked to: nb.sample(model, timed=True)."
+
+
 def unknown(kind: str, name: object, known: Iterable[str], argument: str = "", owner: str = "the trace") -> str:
     """Say that `name` is not known, what it may have meant, and what there is.
 
@@ -64,7 +67,8 @@ def unknown(kind: str, name: object, known: Iterable[str], argument: str = "", o
         One or two sentences.
     """
     names = list(known)
-    return f"{argument}{owner} has no {kind} {name!r}; it has {listed(names)}.{meant(name, names)}"
+    remedy = _TIMES if name in ("process_time_diff", "perf_counter_diff", "perf_counter_start") else meant(name, names)
+    return f"{argument}{owner} has no {kind} {name!r}; it has {listed(names)}.{remedy}"
 
 
 def statistic(name: Any, known: Mapping[str, Any]) -> Any:

@@ -56,3 +56,21 @@ def test_unknown_field():
 
     with pytest.raises(ADError, match="p has no field 'sigma'; its fields: x"):
         derive({"x": Type("float", 1)}, {}, logp=logp)
+
+
+class Frame:
+    """As long as a table when it is shown."""
+
+    def __repr__(self):
+        return "   y  g\n0  1  0\n"
+
+
+FRAME = Frame()
+
+
+def test_what_is_long_is_named_by_its_type():
+    def logp(p, d):
+        return p.x * FRAME["y"]
+
+    with pytest.raises(ADError, match="what is a Frame cannot be indexed; use arrays and tuples"):
+        derive({"x": Type("float", 0)}, {}, logp=logp)

@@ -1,5 +1,7 @@
 """The short way to compiled code and the long one: same results, same errors, and gradients that nobody shares."""
 
+import copy
+import pickle
 import threading
 
 import numpy as np
@@ -180,3 +182,11 @@ def test_threads():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_copies_and_pickles_compute_the_same():
+    x = np.array([[0.5, -1.0]])
+    value, gradient = OF_MATRIX(x)
+    for other in (pickle.loads(pickle.dumps(OF_MATRIX)), copy.copy(OF_MATRIX), copy.deepcopy(OF_MATRIX)):
+        again, same = other(x)
+        assert (again, same.tolist()) == (value, gradient.tolist())

@@ -58,6 +58,6 @@ def test_a_parameter_that_the_density_does_not_know_is_told():
     run = run_of(a=RNG.normal(size=SHAPE), u=walk)
     report = check(run, model=nb.Model(parameters, logp=one))
     assert "The density does not depend on u[0], u[1] on the scale that is sampled" in report.problems[0].message
-    assert "That explains this." in report.problems[1].message
+    assert "The missing prior explains this." in report.problems[1].message
     known = nb.Model(parameters, logp=lambda p, d: -0.5 * p.a**2 - 1e-9 * np.sum(p.u**2))
     assert "does not depend" not in said(run, model=known)

@@ -242,6 +242,13 @@ def test_a_start_that_is_not_finite_is_named():
         run(half_line(), chains=1, start={"x": -1.0})
 
 
+def test_values_that_are_given_and_have_no_density_are_named():
+    model = nb.Model({"a": nb.real(), "s": nb.real()}, logp=lambda p, d: -p.s - p.a**2 if p.s > 0 else -np.inf)
+    message = r"at a = .*, s = -1\.\).*start=\{'a': …\}.* or other values of 's', which are as start has them, or look"
+    with pytest.raises(SamplingError, match=message):
+        run(model, chains=1, start={"s": -1.0})
+
+
 @nb.custom_vjp(lambda x: (1.0 / x,))
 def steep(x):
     return abs(x)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
+from nbinfer.errors import NbinferWarning, ResumeError
 from nbinfer.mcmc.arguments import warm_up
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
@@ -137,6 +138,7 @@ def test_arguments_without_a_name_go_where_their_type_says():
         (lambda m: nb.sample(m, model=m), "gets model twice"),
         (lambda m: nb.sample(m, 10, nb.Slice(), step=nb.Slice()), "gets step twice"),
         (lambda m: nb.sample(m, 10, 10, 10), "without names no more than model, draws, tune, got 10 besides"),
+        (lambda m: nb.sample(10, 10, 10), "without names no more than model, draws, tune, step, got 10 besides"),
         (lambda m: nb.sample(m, "slice", 10, 10), "without names no more than model, draws, tune"),
         (lambda m: nb.sample(10.0, model=m), "draws must be an int, got 10.0"),
         (lambda m: nb.sample(m, True), "draws must be an int, got True"),
@@ -181,3 +183,57 @@ def test_fits_and_predictions_take_their_model_anywhere():
     with pytest.raises(TypeError, match=r"find_map\(\) has no option 'initvals'; did you mean 'start'"):
         nb.find_map(model, initvals={"x": 1.0})
     assert nb.find_map(model, gtol=1e-8)["x"] == pytest.approx(0.0)
+
+
+def test_a_step_by_its_lower_case_name_that_is_misspelt():
+    with pytest.raises(TypeError, match=r"sample\(\) has no option 'nut'; did you mean 'nuts'"):
+        nb.sample(continuous(), nut={"target_accept": 0.9})
+
+
+def test_a_length_of_an_initialiser_that_makes_no_run_is_refused():
+    for call in (nb.sample, nb.init_nuts):
+        with pytest.raises(ValueError, match=r"n_init=50 is how long .*init='adapt_diag' does neither; leave it out"):
+            call(model=continuous(), init="adapt_diag", n_init=50)
+
+
+def test_several_steps_know_the_model_of_one_of_them():
+    both = nb.CompoundStep([nb.Slice(model=continuous())])
+    assert both.on(random_seed=1).model is both.methods[0].model
+
+
+def test_what_is_ignored_is_said_once():
+    x = nb.real()
+    model = nb.Model({"x": x}, logp=lambda p, d: -0.5 * p.x**2)
+    with pytest.warns(NbinferWarning, match="mode is ignored") as said:
+        run(model, 5, step=nb.Metropolis(x, mode="FAST_RUN"))
+    assert len([w for w in said if "mode is ignored" in str(w.message)]) == 1
+
+
+def test_times_are_found_by_who_looks_for_them():
+    trace = run(continuous(), 5)
+    with pytest.raises(KeyError, match=r"no statistic 'perf_counter_diff'; .* nb.sample\(model, timed=True\)"):
+        trace.get_sampler_stats("perf_counter_diff")
+    assert run(continuous(), 5, timed=True).get_sampler_stats("perf_counter_diff").size == 10
+
+
+class Drifts:
+    """A potential that counts the calls of all its copies."""
+
+    count = 0
+
+    def velocity(self, p):
+        return p
+
+    def energy(self, p, velocity):
+        return 0.5 * p @ velocity
+
+    def random(self, rng):
+        Drifts.count += 1
+        return rng.normal(size=2) * (1.0 + 0.1 * np.sin(Drifts.count))
+
+
+def test_a_run_is_not_gone_on_with_whose_potential_remembers(tmp_path):
+    path = os.fspath(tmp_path / "run.nc")
+    run(continuous(), 10, step=nb.HamiltonianMC(potential=Drifts()), trace=path)
+    with pytest.raises(ResumeError, match="HamiltonianMC calls functions in plain Python, which may have a memory"):
+        nb.resume(path, continuous(), 20, step=nb.HamiltonianMC(potential=Drifts()), progressbar=False)

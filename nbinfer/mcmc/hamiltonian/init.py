@@ -35,6 +35,8 @@ SIMPLE = {
 }
 _VARIATIONAL = ("advi", "advi+adapt_diag", "advi+adapt_diag_grad", "advi_map")
 _WHOLE = ("map", "nuts", "pathfinder", *_VARIATIONAL)
+#: Those that make no draws and no iterations of a fit.
+_AT_ONCE = (*SIMPLE, "map")
 #: How many draws the variances of a fit are worth to a metric that learns on.
 _FIT_WEIGHT = 50
 _FIRST_SIGMA = float(np.log(2.0))
@@ -82,6 +84,16 @@ def checked(init: Any) -> str:
         choices = ", ".join(map(repr, known))
         raise NotImplementedError(f"init={init!r} is not known; choose {choices}.{meant(init, known)}")
     return init.lower()
+
+
+def check_iterations(init: str, n_init: int, default: int) -> None:
+    """Raise ValueError if the length of an initialiser's run is given, and the initialiser makes none."""
+    if n_init != default and init in _AT_ONCE:
+        longer = ", ".join(repr(name) for name in _WHOLE if name not in _AT_ONCE)
+        raise ValueError(
+            f"n_init={n_init} is how long an initialiser draws or fits, and init={init!r} does neither; leave it out, "
+            f"or choose {longer} as init."
+        )
 
 
 def check_scope(init: str, model: Model, step: Sequence[Any]) -> None:
@@ -346,6 +358,7 @@ def init_nuts(
     model.definition.needs_all_data()
     count("chains", chains, 1, 2**31)
     count("n_init", n_init, 2, 2**62)
+    check_iterations(name, n_init, 500_000)
     flag("progressbar", progressbar)
     _all_continuous(init, model)
     ((_, chosen), *_) = assign(model, NUTS(**kwargs))  # what is wrong with the options shows before anything runs

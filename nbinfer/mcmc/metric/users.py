@@ -35,7 +35,8 @@ class UsersPotential(QuadPotential):
     Notes
     -----
     Each chain has a copy, so that none learns from another's draws. Generators among its attributes are replaced, in
-    each copy, by one of the chain's own: copies would draw the same momenta.
+    each copy, by one of the chain's own: copies would draw the same momenta. A run from a file is not gone on with if
+    the object remembers anything, as one does that learns or has a Generator: no file keeps that.
     """
 
     dense = FUNCTIONS

@@ -112,10 +112,13 @@ def test_a_run_whose_draws_could_not_be_written_is_not_taken_for_a_whole_one(tmp
         next(iter(parts))
         raise OSError("no room")
 
+    whole = run(None)
     monkeypatch.setattr(nb.Text, "write", fails)
     with pytest.raises(OSError, match="no room") as failed:
         run(nb.Text(tmp_path / "run"))
     found = nb.load(tmp_path / "run")
     assert found.interrupted
     assert not found.draws_done.any()
-    assert failed.value.trace.draws_done.all()
+    drawn = failed.value.trace  # chains end where they are when the store says so
+    for chain, done in enumerate(drawn.draws_done):
+        np.testing.assert_array_equal(drawn["x"][chain, :done], whole["x"][chain, :done])
