@@ -58,7 +58,7 @@ def within(b: ArrayBuilder, array: Operand, parts: list[Any]) -> list[Any]:
         if not isinstance(part, (Value, Lazy)) or b.reads_own:
             checked.append(part)
             continue
-        if isinstance(part, Lazy) and part.distinct:
+        if _is_distinct(part):
             checked.append(part)
             continue
         size: Value = b.dims_of(array)[axis]
@@ -318,9 +318,15 @@ def _span(b: ArrayBuilder, part: slice, size: Value) -> tuple[Value, Value, Valu
 def _gather(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Lazy:
     """Index with arrays of integers, which broadcast; other axes are slices and new axes."""
     plain = [part for part in parts if part is not None]
-    distinct = all(part.distinct for part in plain if isinstance(part, Lazy))
-    if isinstance(array, Lazy) and not distinct and (array.positional or array.cost > _CHEAP):
-        array = b.stored(array)
+    if isinstance(array, Lazy):
+        indices = [part for part in plain if not isinstance(part, slice)]
+        once = all(_is_distinct(part) for part in indices if is_array(part))
+        counted = all(_counts(part) if is_number(part) else _is_distinct(part) for part in indices)
+        if (array.positional and not counted) or (array.cost > _CHEAP and not once):
+            array = b.stored(array)
+        else:
+            sizes = zip(plain, array.dims, strict=True)
+            plain = [_from_end(b, part, size) if is_number(part) else part for part, size in sizes]
     if any(isinstance(part, slice) and part != _FULL for part in plain):
         stored = b.stored(array)
         array = view(b, stored, [part if isinstance(part, slice) else _FULL for part in plain])
@@ -337,6 +343,11 @@ def _gather(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Lazy:
         reads=source.reads.union(*(part.reads for part in chosen.arrays)),
     )
     return _with_new_axes(b, result, parts, chosen) if None in parts else result
+
+
+def _is_distinct(part: Operand) -> bool:
+    """Tell whether an array of integers holds positions of which no two are the same, counted from the front."""
+    return isinstance(part, Lazy) and part.distinct
 
 
 def _with_new_axes(b: ArrayBuilder, x: Lazy, parts: list[Any], chosen: Chosen) -> Lazy:

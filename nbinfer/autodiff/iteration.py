@@ -186,8 +186,7 @@ def listed(b: Frontend, generator: Generator) -> List:
     arrays: list[Value] = []
 
     def step(item: Any, carried: list[Value]) -> list[Value]:
-        with b.at(around):
-            arrays.append(room(b, size, item, around))
+        arrays.append(room(b, size, item, around))
         put(b, arrays[-1], carried[0] if carried else turn_of(b, b.block.loop), item)
         return [b.scalar("add", number, b.constant(1)) for number in carried]
 

@@ -122,7 +122,9 @@ def append_in_loop(b: Expressions, x: List, value: Any) -> None:
         )
     held = x._items
     with b.at(around):
-        x.array = room(b, b.scalar("add", trips(b, loop), b.constant(len(held))), value, around)
+        size = b.scalar("add", trips(b, loop), b.constant(len(held)))
+    x.array = room(b, size, value, around)
+    with b.at(around):
         for k, item in enumerate(held):
             put(b, x.array, b.constant(k), item)
     put(b, x.array, b.scalar("add", turn_of(b, loop), b.constant(len(held))), value)
@@ -144,11 +146,12 @@ def trips(b: Expressions, loop: Any) -> Value:
 
 
 def room(b: Expressions, count: Value, value: Any, around: Block) -> Value:
-    """Make an array for so many numbers or arrays like one that a loop computes."""
+    """Make an array, outside of a loop, for so many numbers or arrays like one that the loop computes."""
     dims = [] if not is_array(value) else b.dims_of(value)
     if not (is_array(value) or is_number(value)) or any(size.block.depth > around.depth for size in dims):
         raise b.error("a list of unknown length holds numbers, or arrays whose shape is known before the loop")
-    return b.alloc([count, *dims], value.kind, "empty", "items", mutable=False)
+    with b.at(around):
+        return b.alloc([count, *dims], value.kind, "empty", "items", mutable=False)
 
 
 def put(b: Expressions, array: Value, place: Value, value: Any) -> None:
