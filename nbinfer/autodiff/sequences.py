@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nbinfer.autodiff.bounds import least
 from nbinfer.autodiff.ir import Block, Value
 from nbinfer.autodiff.lazy import is_array, is_number
 
@@ -142,7 +143,8 @@ def trips(b: Expressions, loop: Any) -> Value:
     span = b.scalar("sub", loop.stop, loop.start)
     if step != 1:
         span = b.scalar("floordiv", b.scalar("add", span, b.constant(step - (1 if step > 0 else -1))), loop.step)
-    return b.scalar("max", span, b.constant(0))
+    known = least(span)
+    return span if known is not None and known >= 0 else b.scalar("max", span, b.constant(0))
 
 
 def room(b: Expressions, count: Value, value: Any, around: Block) -> Value:
