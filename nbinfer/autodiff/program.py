@@ -162,8 +162,8 @@ def generate(
     terms : sequence of Term
         What it computes; equal subexpressions are shared between terms.
     is_call : bool
-        Write for arguments that are new in each call: every index is checked, and captured arrays are the last arguments
-        of the function, as compiled code keeps a copy of a global array, and its address if it is large.
+        Write for arguments that are new in each call: every index is checked. Captured arrays are the last arguments of
+        the function, as compiled code keeps a copy of a global array, and its address if it is large.
     vectors : bool
         Write for a processor with vector instructions: loops that they fit are worth arrays of their own. Otherwise, as
         for a thread among many, nothing is allocated for their sake.
