@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from nbinfer.autodiff.bounds import trips
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.iteration import Generator, Iterable, few, fold, iterable, listed
 from nbinfer.autodiff.lazy import is_array, is_number
 from nbinfer.autodiff.registry import HANDLERS, Handler, handles
-from nbinfer.autodiff.sequences import List, put, room, trips, turn_of
+from nbinfer.autodiff.sequences import List, put, room, turn_of
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.frontend import Frontend

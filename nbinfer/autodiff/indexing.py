@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from nbinfer.autodiff.arrays import ArrayBuilder
-from nbinfer.autodiff.bounds import distance, least
+from nbinfer.autodiff.bounds import distance, least, trips
 from nbinfer.autodiff.ir import For, Value
 from nbinfer.autodiff.lazy import Index, Lazy, Operand, is_array, is_number, owner, varies
 from nbinfer.autodiff.memory import loop_around
 from nbinfer.autodiff.positions import Chosen, unmasked
-from nbinfer.autodiff.sequences import trips
 
 _FULL = slice(None, None, None)
 
@@ -113,13 +112,15 @@ def _asked_before(b: ArrayBuilder, index: Value, size: Value) -> bool:
 def _range_of(b: ArrayBuilder, loop: For) -> tuple[Value, Value]:
     """Return the least number that a loop counts, and one more than the largest, if it runs at all."""
     step = int(loop.step.constant)
-    if abs(step) == 1:
-        one = b.constant(1)
-        return (loop.start, loop.stop) if step == 1 else tuple(b.scalar("add", x, one) for x in (loop.stop, loop.start))
-    last = b.scalar("sub", trips(b, loop), b.constant(1))
+    one = b.constant(1)
+    if step == 1:
+        return loop.start, loop.stop
+    if step == -1:
+        return b.scalar("add", loop.stop, one), b.scalar("add", loop.start, one)
+    last = b.scalar("sub", trips(b, loop), one)
     last = b.scalar("add", loop.start, b.scalar("mul", last, loop.step))
     low, high = (loop.start, last) if step > 0 else (last, loop.start)
-    return low, b.scalar("add", high, b.constant(1))
+    return low, b.scalar("add", high, one)
 
 
 def _is_counter(index: Value) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nbinfer.autodiff.bounds import trips
 from nbinfer.autodiff.expressions import Environment, Record
 from nbinfer.autodiff.indexing import part_of, view
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import is_array, is_number
 from nbinfer.autodiff.registry import handles
-from nbinfer.autodiff.sequences import List, Table, put, room, trips, turn_of
+from nbinfer.autodiff.sequences import List, Table, put, room, turn_of
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.frontend import Frontend

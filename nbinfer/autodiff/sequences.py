@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nbinfer.autodiff.bounds import least
+from nbinfer.autodiff.bounds import trips
 from nbinfer.autodiff.ir import Block, Value
 from nbinfer.autodiff.lazy import is_array, is_number
 
@@ -135,16 +135,6 @@ def turn_of(b: Expressions, loop: Any) -> Value:
     """Return the number of the turn of a loop that is being read, from 0."""
     passed = b.scalar("sub", loop.index, loop.start)
     return passed if loop.step.constant == 1 else b.scalar("floordiv", passed, loop.step)
-
-
-def trips(b: Expressions, loop: Any) -> Value:
-    """Return how many turns a loop, or what stands for one, takes."""
-    step = int(loop.step.constant)
-    span = b.scalar("sub", loop.stop, loop.start)
-    if step != 1:
-        span = b.scalar("floordiv", b.scalar("add", span, b.constant(step - (1 if step > 0 else -1))), loop.step)
-    known = least(span)
-    return span if known is not None and known >= 0 else b.scalar("max", span, b.constant(0))
 
 
 def room(b: Expressions, count: Value, value: Any, around: Block) -> Value:

@@ -337,4 +337,12 @@ def f(x, y, idx):
     return np.sum(a * (np.outer(x, y) * np.arange(3))[x > -9.0, -2])
 """,
     ),
+    Found(
+        "the last element of a short row is taken from the row before",
+        """\
+def f(x, idx):
+    a = np.outer(np.exp(x), np.array([0.4, 1.1, 0.8]))[idx, -2]
+    return np.sum(a * x)
+""",
+    ),
 ]
