@@ -76,7 +76,7 @@ def _number_within(b: ArrayBuilder, index: Any, size: Value) -> Any:
     inside = b.scalar("lt", index, size)
     if known is None or known < 0:
         inside = b.scalar("and", b.scalar("ge", index, b.scalar("neg", size)), inside)
-    if index.constant is not None or _is_counter(index):  # what is known of these is worth more than the order
+    if index.constant is not None or _follows_counter(index):  # what is known of these is worth more than the order
         b.require(inside)
         return index
     return b.require(inside, index) or index
@@ -84,8 +84,7 @@ def _number_within(b: ArrayBuilder, index: Any, size: Value) -> Any:
 
 def _asked_before(b: ArrayBuilder, index: Value, size: Value) -> bool:
     """Ask before the loops in which each turn reads here, about the first and the last of their turns."""
-    counts = loop_around(index.block)
-    if index.constant is None and (counts is None or distance(index, counts.index) is None):
+    if index.constant is None and not _follows_counter(index):
         return False
     low = high = index
     block, idle = b.block, b.constant(False)
@@ -123,8 +122,9 @@ def _range_of(b: ArrayBuilder, loop: For) -> tuple[Value, Value]:
     return low, b.scalar("add", high, one)
 
 
-def _is_counter(index: Value) -> bool:
-    return index.block.loop is not None and index is index.block.loop.index
+def _follows_counter(index: Value) -> bool:
+    loop = loop_around(index.block)
+    return loop is not None and distance(index, loop.index) is not None
 
 
 def _counts_to(index: Value, size: Value) -> bool:
