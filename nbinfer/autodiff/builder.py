@@ -231,7 +231,10 @@ class Builder(ScalarBuilder):
         if condition.constant is True:
             return index
         if index is None:
-            self.append(Require([], [condition], *_OUTSIDE))
+            asked = ("required", condition.number)
+            if condition.constant is not None or self.lookup(asked, self.block) is None:
+                self.append(Require([], [condition], *_OUTSIDE))
+                self.block.known[asked] = condition
             return None
         key = ("required", condition.number, index.number)
         known = self.lookup(key, self.block)

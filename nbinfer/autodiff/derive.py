@@ -199,4 +199,4 @@ def derive_call(
         Whether it may return an array, whose sum counts.
     """
     term = Term(getattr(function, "__name__", "function"), function, tuple(args), sums=sums)
-    return generate(name, signature, [term], pass_arrays=True)
+    return generate(name, signature, [term], is_call=True)

@@ -93,13 +93,13 @@ class _Inputs:
 
 
 def _build(
-    terms: Sequence[Term], arguments: Sequence[str], vectors: bool, gradient: bool
+    terms: Sequence[Term], arguments: Sequence[str], vectors: bool, gradient: bool, tried: bool
 ) -> tuple[Frontend, _Inputs, list[tuple[Value, Root]]]:
     facts: dict[Hashable, Any] = {}
     for _ in range(_MOST_BUILDS):
         b = Frontend(facts)
         b.arguments = tuple(arguments)
-        b.vectors = vectors
+        b.vectors, b.tried = vectors, tried
         b.values_alone = not gradient
         inputs = _Inputs(b)
         try:
@@ -149,7 +149,7 @@ def generate(
     name: str,
     signature: str,
     terms: Sequence[Term],
-    pass_arrays: bool = False,
+    is_call: bool = False,
     vectors: bool = True,
     gradient: bool = True,
 ) -> Generated:
@@ -161,15 +161,15 @@ def generate(
         The head of the function.
     terms : sequence of Term
         What it computes; equal subexpressions are shared between terms.
-    pass_arrays : bool
-        Make captured arrays the last arguments of the function: compiled code keeps a copy of a global array, and its
-        address if it is large.
+    is_call : bool
+        Write for arguments that are new in each call: every index is checked. Captured arrays are the last arguments of
+        the function, as compiled code keeps a copy of a global array, and its address if it is large.
     vectors : bool
         Write for a processor with vector instructions: loops that they fit are worth arrays of their own. Otherwise, as
         for a thread among many, nothing is allocated for their sake.
     """
     arguments = [part.strip() for part in signature.split(",")]
-    b, inputs, results = _build(terms, arguments, vectors, gradient)
+    b, inputs, results = _build(terms, arguments, vectors, gradient, not is_call)
     analysis = Analysis(b.top, results)
     _name(b, inputs, arguments, [root.total for _, root in results])
     emitter = Emitter(analysis, vectors)
@@ -182,7 +182,7 @@ def generate(
             body.append("    " + leaf.gradient.format(value.bar))
     text = "\n".join(body)
     used = set(re.findall(r"\w+", text))
-    arrays = {n: a for n, a in b.names.items() if pass_arrays and n in used and isinstance(a, np.ndarray)}
+    arrays = {n: a for n, a in b.names.items() if is_call and n in used and isinstance(a, np.ndarray)}
     head = [f"def {name}({', '.join([signature, *arrays])}):", *_head(inputs, terms, used)]
     lines = [line for line in [*head, text, *tail] if line.strip()]
     return Generated(
