@@ -9,7 +9,15 @@ from nbinfer.autodiff import calls as _calls  # noqa: F401  (registers what func
 from nbinfer.autodiff.generated import Generated, Leaf, Tuple, Type
 from nbinfer.autodiff.program import Term, generate, structure
 
-__all__ = ["derive", "derive_call", "derive_data_pullback", "derive_flat", "derive_function", "derive_pullback", "flat_inputs"]
+__all__ = [
+    "derive",
+    "derive_call",
+    "derive_data_pullback",
+    "derive_flat",
+    "derive_function",
+    "derive_pullback",
+    "flat_inputs",
+]
 
 
 def derive(

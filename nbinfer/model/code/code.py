@@ -79,7 +79,8 @@ class Code:
                 lambda stand_ins: self._module(value, stand_ins).entry(name),
                 self._definition.calls(called),
                 file_digest(self._content, called, repr(units_key(self._definition.data.values()))),
-                self._explained,
+                self._definition.functions,
+                self._fields,
                 self._prepare,
             )
         return self._entries[name]
@@ -91,11 +92,10 @@ class Code:
         if VALUE_NAME in names and self._value.names is None:
             names.update(derive_now(lambda: [own_names(self._definition.derive_value())]).names or {})
 
-    def _explained(self, error: BaseException) -> str | None:
-        from nbinfer.compile.readable import readable
-
+    @property
+    def _fields(self) -> dict[str, list[str]]:
+        """What is in the named tuples that functions get, for messages."""
         layout = self._definition.layout
         fields = {"Parameters": list(layout.parameters), "Data": list(self._definition.data)}
         fields["Gradients"] = [p.name for p in layout.continuous]
-        fields |= {p.before.__name__: p.before._fields for p in layout.dependent}
-        return readable(error, self._definition.functions, fields)
+        return fields | {p.before.__name__: list(p.before._fields) for p in layout.dependent}

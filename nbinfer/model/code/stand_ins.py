@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from nbinfer.autodiff.errors import ADError
 from nbinfer.compile import JIT, Entry
 from nbinfer.compile.files import file_digest
@@ -20,11 +22,12 @@ from nbinfer.compile.users import compilable
 from nbinfer.errors import CompileError
 from nbinfer.model.code.derived import Derivation, derive_now, inputs_of, kept, own_names
 from nbinfer.model.evaluate import raise_if_written
-from nbinfer.model.support.bounds import called as words
+from nbinfer.model.support.bounds import called as label_of_bound
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import Generated
     from nbinfer.model.definition import Definition
+    from nbinfer.model.layout import Parameter
 
 _DEFINED = re.compile(r"^def (\w+)\(", re.MULTILINE)
 _NONE = Derivation("", "", (), {})
@@ -74,7 +77,9 @@ class Called(NamedTuple):
         return inferred(self.function, self.example()) is None
 
 
-def called(definition: Definition, name: str, label: str, function: Any, *more: tuple[str, Any, Any]) -> Called:
+def called_with(
+    definition: Definition, name: str, label: str, function: Any, *, rng: bool = False, index: str = ""
+) -> Called:
     """Tell how a module calls a function of parameters and data.
 
     Parameters
@@ -83,35 +88,47 @@ def called(definition: Definition, name: str, label: str, function: Any, *more: 
         Of named parameters.
     name, label, function
         As of `Called`.
-    *more : tuple of (str, Leaf, object)
-        Arguments beyond these: by name, what they are to a derivation, and an example.
+    rng : bool
+        Whether it takes a generator of random numbers, too.
+    index : str
+        What it calls an index that it takes, too.
     """
+    words = ["p", "d", *(["rng"] if rng else []), *([index] if index else [])]
 
     def inputs() -> list[Any]:
-        given = inputs_of(definition.parameters.values(), definition.data, definition.active)
-        return [*given, *(leaf for _, leaf, _ in more)]
+        from nbinfer.autodiff.generated import Leaf, Type
+
+        found = inputs_of(definition.parameters.values(), definition.data, definition.active)
+        found += [Leaf(Type("generator"), "rng")] if rng else []
+        return found + ([Leaf(Type("int"), index, varies=True)] if index else [])
 
     def example() -> tuple[Any, ...]:
-        return *definition.arguments(definition.initial_point()), *(value for *_, value in more)
+        more = [*([np.random.Generator(np.random.Philox(key=5))] if rng else []), *([0] if index else [])]
+        return *definition.arguments(definition.initial_point()), *more
 
-    return Called(name, label, function, ", ".join(["p", "d", *(word for word, *_ in more)]), inputs, example)
+    return Called(name, label, function, ", ".join(words), inputs, example)
 
 
 def bounds_called(definition: Definition) -> list[Called]:
-    """Tell how a module calls bounds that are functions."""
-    layout = definition.layout
+    """Tell how a module calls bounds that are functions: with the parameters before."""
     return [
-        Called(
-            f"bound_{argument}_{p.name}",
-            words(argument, p.name),
-            function,
-            "p, d",
-            lambda p=p: inputs_of([layout.parameters[n] for n in p.before._fields], definition.data, definition.active),
-            lambda p=p: (layout.before(p, definition.initial_point()), definition.data_tuple),
-        )
-        for p in layout.dependent
+        _bound_called(definition, argument, p, function)
+        for p in definition.layout.dependent
         for argument, function in p.functions.items()
     ]
+
+
+def _bound_called(definition: Definition, argument: str, p: Parameter, function: Any) -> Called:
+    layout = definition.layout
+
+    def inputs() -> list[Any]:
+        return inputs_of([layout.parameters[name] for name in p.before._fields], definition.data, definition.active)
+
+    def example() -> tuple[Any, ...]:
+        return layout.before(p, definition.initial_point()), definition.data_tuple
+
+    label = label_of_bound(argument, p.name)
+    return Called(f"bound_{argument}_{p.name}", label, function, "p, d", inputs, example)
 
 
 def inferred(function: Any, arguments: Sequence[Any]) -> Any:
@@ -131,8 +148,10 @@ def loaded(
     build: Callable[[Derivation], Entry],
     calls: Sequence[Called],
     content: str,
-    explain: Callable[[BaseException], str | None],
+    labelled: Sequence[tuple[str, Any]],
+    fields: Mapping[str, Sequence[str]],
     prepare: Callable[[dict[str, Any]], None] | None = None,
+    otherwise: str = "",
 ) -> Entry:
     """Return a C function, ready to be called; of the functions that its module calls, Numba may refuse some.
 
@@ -144,64 +163,65 @@ def loaded(
         All functions that may be generated.
     content : str
         Fingerprint of all that they depend on.
-    explain : callable
-        Says in one message what an exception of Numba's is about; None of any other.
+    labelled, fields
+        As for `nbinfer.compile.readable.readable`.
     prepare : callable, optional
         Completes the globals of the module before it is compiled.
+    otherwise : str
+        What to do where nothing better is known, as for `readable`; '' for what that says of densities.
 
     Raises
     ------
     CompileError
         If Numba refuses a function that cannot be generated: one message with both reasons.
     """
+
+    def refusal(entry: Entry, found: Derivation) -> str:
+        try:
+            entry.load(lambda: _complete(entry.py_func.__globals__, found, calls, prepare))
+        except Exception as error:
+            from nbinfer.compile.readable import readable
+
+            raise_if_written(error)
+            message = readable(error, labelled, fields, **({"otherwise": otherwise} if otherwise else {}))
+            if message is None:
+                raise
+            return message
+        return ""
+
     place = Place("derived", f"{file_digest(content, sources('nbinfer.model'), 'stand-ins')}.json")
-    found, message, reasons = kept(place), "", {}
+    found, message, reasons = kept(place), "", dict[str, str]()
     if found is None:
-        message = _attempt(entry := build(_NONE), _NONE, calls, explain, prepare)
+        entry = build(_NONE)
+        message = refusal(entry, _NONE)
         if not message:
             return entry
         found, reasons = _stand_ins(calls)
         if found.source and JIT:
             place.write_json([found.source, found.content])
     if found.source:
-        message = _attempt(entry := build(found), found, calls, explain, prepare)
+        entry = build(found)
+        message = refusal(entry, found)
         if not message:
             return entry
     raise CompileError("\n".join([message, *_also(reasons, message)]))
 
 
-def _attempt(
-    entry: Entry,
-    found: Derivation,
-    calls: Sequence[Called],
-    explain: Callable[[BaseException], str | None],
-    prepare: Callable[[dict[str, Any]], None] | None,
-) -> str:
-    """Load an entry; return what stops Numba, '' if nothing does."""
-
-    def complete() -> None:
-        # Stand-ins read from disk know their text; to compile it takes what the text refers to.
-        names = entry.py_func.__globals__
-        if prepare is not None:
-            prepare(names)
-        if found.names is None:
-            wanted = set(_DEFINED.findall(found.source))
-            names.update(derive_now(lambda: [own_names(c.generate()) for c in calls if c.name in wanted]).names or {})
-
-    try:
-        entry.load(complete)
-    except Exception as error:
-        raise_if_written(error)
-        message = explain(error)
-        if message is None:
-            raise
-        return message
-    return ""
+def _complete(
+    names: dict[str, Any], found: Derivation, calls: Sequence[Called], prepare: Callable[[dict[str, Any]], None] | None
+) -> None:
+    """Complete the globals of a module; stand-ins that were read from disk know their text alone."""
+    if prepare is not None:
+        prepare(names)
+    if found.names is None:
+        wanted = set(_DEFINED.findall(found.source))
+        names.update(derive_now(lambda: [own_names(c.generate()) for c in calls if c.name in wanted]).names or {})
 
 
 def _stand_ins(calls: Sequence[Called]) -> tuple[Derivation, dict[str, str]]:
     """Generate what Numba refuses; return it, and of what cannot be generated by label why."""
-    parts, reasons = [], {}
+    parts: list[Generated] = []
+    reasons: dict[str, str] = {}
     for called in calls:
         if called.is_refused:
             try:
