@@ -35,7 +35,7 @@ from nbinfer.autodiff.ir import (
     blocks_of,
 )
 from nbinfer.autodiff.keeping import Kept, keepable, operations, still_read
-from nbinfer.autodiff.memory import loops_in
+from nbinfer.autodiff.memory import is_asserted, loops_in
 
 Wanted = set[Any]  # of Value (its value is needed) and Storage (its content is)
 
@@ -258,7 +258,7 @@ class Analysis(Chains):
             elif isinstance(op, (Guard, Check, Require)):
                 chosen = True
             else:
-                chosen = any(out in wanted for out in op.outs)
+                chosen = any(out in wanted for out in op.outs) or is_asserted(op)
             if not chosen:
                 continue
             run.append((op, chosen))

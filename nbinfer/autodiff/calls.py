@@ -22,6 +22,7 @@ from nbinfer.autodiff import sorting as _sorting  # noqa: F401
 from nbinfer.autodiff import sums_of_products as _products  # noqa: F401
 from nbinfer.autodiff.closures import Closure
 from nbinfer.autodiff.custom import CustomRule, find_custom
+from nbinfer.autodiff.drawing import draw, draws
 from nbinfer.autodiff.expressions import Method, Record
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy, varies
@@ -77,6 +78,8 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
     """Apply a function to values of the program."""
     if isinstance(function, Method) and isinstance(function.owner, List | Table):
         return call_method(b, function.owner, function.name, args)
+    if draws(function, args, named):
+        return draw(b, function, args, named)
     if isinstance(function, Method):
         if function.name not in _METHODS:
             raise b.error(f"the method .{function.name} is not supported; write it with loops and NumPy's functions")

@@ -18,7 +18,7 @@ class Type(NamedTuple):
     Attributes
     ----------
     kind : str
-        "float", "int" or "bool"; NumPy's names of dtypes will do.
+        "float", "int" or "bool"; NumPy's names of dtypes will do. "generator" of what random numbers come from.
     ndim : int
         Number of axes; 0 for a number.
     units : tuple of int

@@ -10,6 +10,7 @@ import numpy as np
 
 from nbinfer.autodiff.analysis import Analysis
 from nbinfer.autodiff.chains import Root
+from nbinfer.autodiff.drawing import Random
 from nbinfer.autodiff.emit import Emitter
 from nbinfer.autodiff.errors import ADError, Place
 from nbinfer.autodiff.expressions import Method, Record
@@ -82,7 +83,8 @@ class _Inputs:
         if node.access not in self.values:
             self.values[node.access] = self._make(hint, node)
             self.leaves[node.access] = node
-        return self.values[node.access]
+        value = self.values[node.access]
+        return Random(value) if value.kind == "g" else value
 
     def _make(self, hint: str, leaf: Leaf) -> Value:
         b = self._b
