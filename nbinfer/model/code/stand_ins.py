@@ -232,6 +232,10 @@ def _stand_ins(calls: Sequence[Called]) -> tuple[Derivation, dict[str, str]]:
 
 
 def _also(reasons: Mapping[str, str], message: str) -> list[str]:
-    """Say why what a message is about cannot be generated either."""
-    named = [reason for label, reason in reasons.items() if f" {label} " in message.splitlines()[0]]
-    return [f"Nor can it be generated: {reason}" for reason in (named or list(reasons.values()))[:1]]
+    """Say why what a message is about cannot be generated either; a line that was quoted is not quoted again."""
+    first = message.splitlines()[0]
+    named = [reason for label, reason in reasons.items() if f" {label} " in first or f" {label}:" in first]
+    for reason in (named or list(reasons.values()))[:1]:
+        what, *where = reason.splitlines()
+        return [f"Nor can it be generated: {what}", *(where if where and where[-1].strip() not in message else [])]
+    return []
