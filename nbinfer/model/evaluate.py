@@ -165,8 +165,8 @@ def _unfit(function: Any, wanted: str) -> str:
     if isinstance(function, functools.partial):
         name = getattr(function.func, "__name__", "f")
         given = ", ".join([*map(repr, function.args), *(f"{k}={v!r}" for k, v in function.keywords.items())])
-        given = given if len(given) <= 40 else "..."
-        return f"a functools.partial; write a def {wanted} that calls {name} with its arguments and {given}"
+        more = f" and {given}" if 0 < len(given) <= 40 else ""
+        return f"a functools.partial; write a def {wanted} that calls {name} with its arguments{more}"
     owner = getattr(function, "__self__", None)
     if owner is not None or type(function).__module__ not in ("builtins", "functools"):
         what = f"a method of {type(owner).__name__}" if owner is not None else type(function).__name__

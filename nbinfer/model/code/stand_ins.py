@@ -86,8 +86,10 @@ def called_with(
     ----------
     definition : Definition
         Of named parameters.
-    name, label, function
+    name, label : str
         As of `Called`.
+    function : callable
+        As well.
     rng : bool
         Whether it takes a generator of random numbers, too.
     index : str
@@ -163,8 +165,10 @@ def loaded(
         All functions that may be generated.
     content : str
         Fingerprint of all that they depend on.
-    labelled, fields
-        As for `nbinfer.compile.readable.readable`.
+    labelled : sequence of (str, callable)
+        The user's functions, as for `nbinfer.compile.readable.readable`.
+    fields : mapping of str to sequence of str
+        As well.
     prepare : callable, optional
         Completes the globals of the module before it is compiled.
     otherwise : str

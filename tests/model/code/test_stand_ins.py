@@ -71,21 +71,15 @@ def outputs(definition, *functions):
 
 
 @pytest.mark.nojit
-def test_functions_of_draws():
+def test_functions_of_draws(monkeypatch):
     definition = model().definition
-    entry = functions_of_draws(definition, outputs(definition, mean, draw_all, plain))
+    some = outputs(definition, mean, draw_all, plain)
+    entry = functions_of_draws(definition, some)
     assert entry.address
     text = Path(entry.py_func.__code__.co_filename).read_text()
     assert [f"def user_{k}(" in text for k in range(3)] == [True, True, False]  # Numba takes the last
-
-
-@pytest.mark.nojit
-def test_numba_is_asked_once(monkeypatch):
-    definition = model().definition
-    some = outputs(definition, mean, draw_all, plain)
-    functions_of_draws(definition, some)
     monkeypatch.setattr(Called, "is_refused", property(lambda self: pytest.fail("Numba was asked again")))
-    assert functions_of_draws(definition, some).address
+    assert functions_of_draws(definition, some).address == entry.address
 
 
 @pytest.mark.nojit
@@ -104,6 +98,7 @@ def of_one(p, d, i):
 
 
 @pytest.mark.nojit
+@pytest.mark.slow
 def test_conditionals():
     given = model(conditional={"b": of_one})
     bound = given.definition.bind(1)
