@@ -224,3 +224,23 @@ def repeated(b: Expressions, left: Any, right: Any) -> Any:
         return None
     number = known_index(b, count, None)
     return List(items.items * number, b) if isinstance(items, List) else items * number
+
+
+def contained(b: Expressions, x: Any, items: Any) -> Any:
+    """Tell whether one of some items equals a number or a text."""
+    if isinstance(items, Table):
+        return b.constant(key_of(b, x) in items.items)
+    if is_array(items):
+        raise b.error("'in' an array is not supported; write np.any(array == value)")
+    known = items.items if isinstance(items, List) else items
+    if not isinstance(known, tuple | list | set | frozenset | range):
+        raise b.error("'in' takes what is known item by item: a tuple, a list, or a dictionary")
+    found: Any = b.constant(False)
+    for item in known:
+        item = b.wrap(item, "item")
+        if isinstance(x, str) or isinstance(item, str):
+            same: Any = b.constant(isinstance(x, str) and isinstance(item, str) and x == item)
+        else:
+            same = b.apply("eq", b.number(x, "the left side of 'in'"), b.number(item, "what 'in' looks through"))
+        found = b.apply("or", found, same)
+    return found
