@@ -31,7 +31,9 @@ def form_of(f: Any, has_data: bool) -> str:
 def misread(f: Any, form: str) -> str | None:
     """Tell how a function was called whose second argument is not named like a gradient; None without doubt."""
     code = getattr(python_function(f), "__code__", None)
-    names = () if code is None else code.co_varnames[1 if hasattr(f, "__self__") else 0 : code.co_argcount]
+    if code is None:
+        return None
+    names = code.co_varnames[1 if hasattr(f, "__self__") else 0 : code.co_argcount]
     if "grad" not in form or len(names) < 2 or "grad" in names[1].lower():
         return None
     return f"{code.co_name}({', '.join(names)}) was called as logp_grad({form}), which fills grad; {_ONE_ARGUMENT}"
