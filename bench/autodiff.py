@@ -1,11 +1,11 @@
 """Derived gradients against gradients written by hand: ``python -m bench.autodiff``.
 
-Twelve densities, and everyday forms (see `autodiff_everyday`), each with its value alone, its gradient by hand and its
-derived gradient. All three are C functions
-that a compiled loop calls by address at 64 points in turn, as a sampler would; both gradients are zeroed before each
-call. The three are measured in turn, so that they share whatever disturbs the machine, and the least of the repeats
-counts; all of it is processor time. Before that they are compared with each other. ``--jax PYTHON`` has an interpreter
-that knows JAX evaluate the same densities at the same points, by ``value_and_grad`` in a jitted ``fori_loop``.
+Twelve densities, and everyday forms (see `autodiff_everyday` and `autodiff_idioms`), each with its value alone, its
+gradient by hand and its derived gradient. All three are C functions that a compiled loop calls by address at 64 points
+in turn, as a sampler would; both gradients are zeroed before each call. The three are measured in turn, so that they
+share whatever disturbs the machine, and the least of the repeats counts; all of it is processor time. Before that they
+are compared with each other. ``--jax PYTHON`` has an interpreter that knows JAX evaluate the same densities at the same
+points, by ``value_and_grad`` in a jitted ``fori_loop``.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.autodiff_idioms import pairs
 from bench.autodiff_models import Case
 from nbinfer.autodiff import value_and_grad
 from nbinfer.compile import kernel
@@ -171,5 +172,5 @@ def everyday() -> dict[str, Case]:
     }
     return {
         name: Case(f, derived_kernel(loop, position, data), position, data, loop)
-        for name, (f, loop, position, data) in rows.items()
+        for name, (f, loop, position, data) in {**rows, **pairs()}.items()
     }

@@ -243,13 +243,13 @@ def added_loop(x, g, y):
     return lp
 
 
-def pairs(rows: int | None = None) -> dict[str, Pair]:
-    """Return the pairs by name; `rows` cuts every data set to so many rows."""
+def pairs() -> dict[str, Pair]:
+    """Return the pairs by name."""
     rng = np.random.default_rng(3)
-    n = 1000 if rows is None else max(rows, 20)
+    n = 1000
     u, y, X = rng.normal(size=n), rng.normal(size=n), rng.normal(size=(n, 8))
     g = rng.integers(0, 4, n)
-    x, long = 0.3 * rng.normal(size=8), 0.3 * rng.normal(size=16 if rows is None else 8)
+    x, long = 0.3 * rng.normal(size=8), 0.3 * rng.normal(size=16)
     wide = 0.3 * rng.normal(size=n // 4)
     return {
         "linspace, np.array": Pair(constants_array, constants_loop, x, (y,)),
@@ -257,8 +257,8 @@ def pairs(rows: int | None = None) -> dict[str, Pair]:
         "stack": Pair(stacked_array, stacked_loop, x[:2], (u, y)),
         "append": Pair(sum_to_zero_array, sum_to_zero_loop, wide, (u, y)),
         "concatenate, diff": Pair(walk_array, walk_loop, wide, (y,)),
-        "reshape": Pair(reshaped_array, reshaped_loop, np.tile(long, 2)[:16], (g, y)),
-        "repeat": Pair(repeated_array, repeated_loop, long[: n // 50] if rows is None else x[:0], (y,)),
+        "reshape": Pair(reshaped_array, reshaped_loop, long, (g, y)),
+        "repeat": Pair(repeated_array, repeated_loop, long, (y,)),
         "keepdims, softmax": Pair(softmax_array, softmax_loop, 0.1 * rng.normal(size=32), (X, g)),
         "keepdims, mean": Pair(centred_array, centred_loop, x, (X,)),
         "cumprod": Pair(sticks_array, sticks_loop, wide, ()),

@@ -35,7 +35,7 @@ from nbinfer.autodiff.ir import (
     blocks_of,
 )
 from nbinfer.autodiff.keeping import Kept, keepable, operations, still_read
-from nbinfer.autodiff.memory import loops_in
+from nbinfer.autodiff.memory import is_asserted, loops_in
 
 Wanted = set[Any]  # of Value (its value is needed) and Storage (its content is)
 
@@ -73,7 +73,9 @@ class Analysis(Chains):
     top : Block
         The program.
     results : list of (Value, Root)
-        What it returns, each with the adjoint it starts from.
+        What it adds up and returns, each with the adjoint it starts from.
+    returned : Value, optional
+        What it returns as it is, a number or an array, instead of results.
 
     Attributes
     ----------
@@ -81,11 +83,12 @@ class Analysis(Chains):
         Values that are computed once, and how they are kept.
     """
 
-    def __init__(self, top: Block, results: list[tuple[Value, Root]]) -> None:
+    def __init__(self, top: Block, results: list[tuple[Value, Root]], returned: Value | None = None) -> None:
         super().__init__(results)
+        self._returned = {returned, returned.storage} - {None} if returned is not None else set()
         self.kept: dict[Value, Kept] = {}
         self._reverse_plans: dict[For, ReversePlan] = {}
-        self._prune(top, self.plan(top, {value for value, _ in results}, False)[0])
+        self._prune(top, self.plan(top, {value for value, _ in results} | self._returned, False)[0])
         self._forget_dead_accesses()
         self.find_chains(top)
         sweeps = self._sweeps(top)
@@ -96,7 +99,8 @@ class Analysis(Chains):
 
     def plan_program(self, top: Block) -> list[tuple[Op, Any]]:
         """Choose what of the program to run forward."""
-        return self.plan(top, {value for value, _ in self.results if not self.deferred(value)}, True)[0]
+        results = {value for value, _ in self.results if not self.deferred(value)}
+        return self.plan(top, results | self._returned, True)[0]
 
     def _prune(self, block: Block, run: list[tuple[Op, Any]]) -> None:
         """Drop from a block what no result depends on."""
@@ -254,7 +258,7 @@ class Analysis(Chains):
             elif isinstance(op, (Guard, Check, Require)):
                 chosen = True
             else:
-                chosen = any(out in wanted for out in op.outs)
+                chosen = any(out in wanted for out in op.outs) or is_asserted(op)
             if not chosen:
                 continue
             run.append((op, chosen))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from typing import TYPE_CHECKING, Any
 
 from nbinfer.autodiff.ir import Block, Dim, For, If, Load, Op, Scalar, Store, Value, View
+
+if TYPE_CHECKING:
+    from nbinfer.autodiff.builder import Builder
 
 _OPPOSITE = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq"}
 _MIRRORED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
@@ -79,6 +83,16 @@ def least(value: Value) -> int | None:
 
 def _plus(a: int | None, b: int | None) -> int | None:
     return None if a is None or b is None else a + b
+
+
+def trips(b: Builder, loop: Any) -> Value:
+    """Return how many turns a loop, or what stands for one, takes."""
+    step = int(loop.step.constant)
+    span = b.scalar("sub", loop.stop, loop.start)
+    if step != 1:
+        span = b.scalar("floordiv", b.scalar("add", span, b.constant(step - (1 if step > 0 else -1))), loop.step)
+    known = least(span)
+    return span if known is not None and known >= 0 else b.scalar("max", span, b.constant(0))
 
 
 def end(loop: For, shift: int) -> str:

@@ -75,6 +75,15 @@ class Builder(ScalarBuilder):
                 arg.storage.reads.append(op)
         return outs
 
+    def draw(self, function: str, kind: str, ndim: int, args: Sequence[Value]) -> Value:
+        """Call what draws random numbers: it is called as often, and in that order, as the text says."""
+        (out,) = self.call(function, [(kind, ndim)], args, False)
+        assert isinstance(out.op, Call)
+        out.op.draws = out.varies = True
+        if out.storage is not None:
+            out.storage.varies, out.storage.mutable = True, True
+        return out
+
     # Arrays -------------------------------------------------------------------------------------------------------
 
     def load(self, array: Value, index: Sequence[Value]) -> Value:
@@ -231,7 +240,10 @@ class Builder(ScalarBuilder):
         if condition.constant is True:
             return index
         if index is None:
-            self.append(Require([], [condition], *_OUTSIDE))
+            asked = ("required", condition.number)
+            if condition.constant is not None or self.lookup(asked, self.block) is None:
+                self.append(Require([], [condition], *_OUTSIDE))
+                self.block.known[asked] = condition
             return None
         key = ("required", condition.number, index.number)
         known = self.lookup(key, self.block)

@@ -22,7 +22,9 @@ from nbinfer.autodiff import sorting as _sorting  # noqa: F401
 from nbinfer.autodiff import sums_of_products as _products  # noqa: F401
 from nbinfer.autodiff.closures import Closure
 from nbinfer.autodiff.custom import CustomRule, find_custom
+from nbinfer.autodiff.drawing import draw, draws
 from nbinfer.autodiff.expressions import Method, Record
+from nbinfer.autodiff.instead import instead, name_of
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy, varies
 from nbinfer.autodiff.opaque import call_compiled
@@ -77,6 +79,8 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
     """Apply a function to values of the program."""
     if isinstance(function, Method) and isinstance(function.owner, List | Table):
         return call_method(b, function.owner, function.name, args)
+    if draws(function, args, named):
+        return draw(b, function, args, named)
     if isinstance(function, Method):
         if function.name not in _METHODS:
             raise b.error(f"the method .{function.name} is not supported; write it with loops and NumPy's functions")
@@ -100,13 +104,13 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
         truths = scalar_rule in ("and", "or", "xor", "not")
         return b.apply(scalar_rule, *(b.apply("bool", b.operand(x)) if truths else b.operand(x) for x in args))
     if handler is not None:
-        return _handled(b, _name(function), handler, args, named, plain in TELL_LISTS)
+        return _handled(b, name_of(function), handler, args, named, plain in TELL_LISTS)
     if scalar_rule is not None:
         count = _arity(scalar_rule)
-        raise b.error(f"{_name(function)} takes {count} argument{'s' * (count > 1)} here, by position")
+        raise b.error(f"{name_of(function)} takes {count} argument{'s' * (count > 1)} here, by position")
     if isinstance(plain, types.FunctionType) and not _foreign(plain):
         return _user_function(b, function, args, named)
-    raise b.error(f"{_name(function)!r} has no derivative rule; {_instead(function)}")
+    raise b.error(f"{name_of(function)!r} has no derivative rule; {instead(function)}")
 
 
 def _handled(b: Frontend, name: str, handler: Any, args: list[Any], named: dict[str, Any], lists: bool = False) -> Any:
@@ -125,7 +129,7 @@ def _made(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) ->
     given = [x.constant if isinstance(x, Value) else x for x in [*args, *named.values()]]
     if any(x is None or isinstance(x, (Value, Lazy, tuple, Closure)) for x in given):
         raise b.error(
-            f"{_name(function)} takes families and numbers known in advance; call it at the top of the module"
+            f"{name_of(function)} takes families and numbers known in advance; call it at the top of the module"
         )
     return _call_once(function, tuple(given[: len(args)]), tuple(zip(named, given[len(args) :], strict=True)))
 
@@ -133,18 +137,6 @@ def _made(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) ->
 @functools.cache
 def _call_once(function: Any, args: tuple[Any, ...], named: tuple[tuple[str, Any], ...]) -> Any:
     return function(*args, **dict(named))
-
-
-def _instead(function: Any) -> str:
-    """Return what to write for a function without a rule."""
-    if function is print:
-        return "remove it"
-    package = sys.modules.get("scipy.special")
-    if (getattr(function, "__module__", "") or "").startswith("scipy.stats"):
-        return "use nbinfer.distributions, or write the formula"
-    if package is not None and getattr(package, getattr(function, "__name__", ""), None) is function:
-        return "use nbinfer.vectormath or math, or mark a function of numbers with custom_vjp"
-    return "write it with loops and NumPy, or mark a function of numbers with custom_vjp"
 
 
 def _arity(rule: str) -> int:
@@ -163,14 +155,6 @@ def _own(function: Any) -> Any:
         return function
     own = getattr(vectormath, _SCIPY.get(name, name), None)
     return function if own is None else python_function(own)
-
-
-def _name(function: Any) -> str:
-    module, name = getattr(function, "__module__", "") or "", str(getattr(function, "__name__", repr(function)))
-    package, _, rest = module.partition(".")
-    if package != "numpy":
-        return name
-    return f"np.{rest}.{name}" if rest in ("fft", "linalg", "random") else f"np.{name}"
 
 
 def _foreign(function: types.FunctionType) -> bool:

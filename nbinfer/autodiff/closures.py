@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from nbinfer.autodiff.expressions import Environment
+from nbinfer.autodiff.ir import Block
 from nbinfer.autodiff.source import Source
 
 
@@ -28,6 +29,8 @@ class Frame:
         How many loops of the program are around the line that is read.
     env : dict
         What its names mean at that line.
+    block : Block or None
+        Where the statement stands that is read.
     """
 
     def __init__(self, source: Source, call: Hashable, main: bool, elementwise: bool, outer: Frame | None) -> None:
@@ -38,6 +41,7 @@ class Frame:
         self.outer = outer
         self.turns = 0
         self.env: Environment = {}
+        self.block: Block | None = None
 
 
 class Closure:

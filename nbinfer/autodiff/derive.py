@@ -9,7 +9,15 @@ from nbinfer.autodiff import calls as _calls  # noqa: F401  (registers what func
 from nbinfer.autodiff.generated import Generated, Leaf, Tuple, Type
 from nbinfer.autodiff.program import Term, generate, structure
 
-__all__ = ["derive", "derive_call", "derive_data_pullback", "derive_flat", "derive_pullback"]
+__all__ = [
+    "derive",
+    "derive_call",
+    "derive_data_pullback",
+    "derive_flat",
+    "derive_function",
+    "derive_pullback",
+    "flat_inputs",
+]
 
 
 def derive(
@@ -105,19 +113,23 @@ def derive_flat(
     generated : Generated
         The function; without data its head is ``logp_grad(x, grad)``.
     """
-    position = Leaf(Type("float", 1), "x", "grad")
-    position = position if gradient else _without_gradient(position)
+    args = flat_inputs(data)
+    args = args if gradient else tuple(map(_without_gradient, args))
     head = "x, grad" if gradient else "x"
+    head = head if data is None else f"{head}, data"
+    return generate(name, head, [Term(name, function, args)], gradient=gradient)
+
+
+def flat_inputs(data: Any) -> tuple[Any, ...]:
+    """Describe what a function of a flat position takes, with `data` as in `derive_flat`."""
+    position = Leaf(Type("float", 1), "x", "grad")
     if data is None:
-        return generate(name, head, [Term(name, function, (position,))], gradient=gradient)
-    node: Any
+        return (position,)
     if isinstance(data, Type):
-        node = Leaf(data, "data")
-    elif isinstance(data, Mapping):
-        node = structure(data, "data")
-    else:
-        node = Tuple({str(k): Leaf(t, f"data[{k}]") for k, t in enumerate(data)}, named=False)
-    return generate(name, f"{head}, data", [Term(name, function, (position, node))], gradient=gradient)
+        return position, Leaf(data, "data")
+    if isinstance(data, Mapping):
+        return position, structure(data, "data")
+    return position, Tuple({str(k): Leaf(t, f"data[{k}]") for k, t in enumerate(data)}, named=False)
 
 
 def derive_pullback(
@@ -199,4 +211,29 @@ def derive_call(
         Whether it may return an array, whose sum counts.
     """
     term = Term(getattr(function, "__name__", "function"), function, tuple(args), sums=sums)
-    return generate(name, signature, [term], pass_arrays=True)
+    return generate(name, signature, [term], is_call=True)
+
+
+def derive_function(
+    function: Callable[..., Any], args: Sequence[Any], *, name: str, arguments: str, label: str = ""
+) -> Generated:
+    """Write ``name(arguments)``, which returns what a function returns: for what Numba refuses as it is.
+
+    Parameters
+    ----------
+    function : callable
+        It returns a number or an array.
+    args : sequence of Leaf and Tuple
+        What it takes, in terms of `arguments`.
+    name, arguments : str
+        The head of the generated function.
+    label : str
+        What messages call the function. Default: by its name.
+
+    Returns
+    -------
+    generated : Generated
+        The function; its `kind` is the dtype of what it returns.
+    """
+    term = Term(label or function.__name__, function, tuple(map(_without_gradient, args)), whole=True)
+    return generate(name, arguments, [term], gradient=False)

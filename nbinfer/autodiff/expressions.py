@@ -14,7 +14,7 @@ import numpy as np
 from nbinfer.autodiff.arrays import ArrayBuilder
 from nbinfer.autodiff.ir import Storage, Value
 from nbinfer.autodiff.lazy import Lazy, Operand, is_array, is_number
-from nbinfer.autodiff.sequences import List, Table, as_tuple, joined, key_of, read_item, repeated
+from nbinfer.autodiff.sequences import List, Table, as_tuple, contained, joined, key_of, read_item, repeated
 from nbinfer.autodiff.spellings import BINARY, COMPARE
 from nbinfer.autodiff.syntax import EXPRESSIONS
 from nbinfer.autodiff.writer import PREFIXES
@@ -229,15 +229,17 @@ class Expressions(ArrayBuilder):
         left = self.evaluate(node.left, env)
         result: Any = None
         for op, comparator in zip(node.ops, node.comparators, strict=True):
-            right = self.evaluate(comparator, env)
+            meant = comparator.elts if isinstance(comparator, ast.Set) else None
+            right = self.evaluate(comparator, env) if meant is None else tuple(self.items(meant, env))
             self.node = node
-            if isinstance(op, ast.Is | ast.IsNot):
+            if isinstance(op, ast.In | ast.NotIn):
+                part: Any = contained(self, left, right)
+                part = self.apply("not", part) if isinstance(op, ast.NotIn) else part
+            elif isinstance(op, ast.Is | ast.IsNot):
                 same = left is right
-                part: Any = self.constant(same == isinstance(op, ast.Is))
+                part = self.constant(same == isinstance(op, ast.Is))
             elif isinstance(left, str) or isinstance(right, str):
                 part = self.constant((left == right) == isinstance(op, ast.Eq))
-            elif type(op) not in COMPARE:
-                raise self.error("'in' is not supported; compare with each value")
             else:
                 part = self.apply(COMPARE[type(op)], self.operand(left), self.operand(right))
             result = part if result is None else self.apply("and", result, part)

@@ -42,7 +42,7 @@ def flat_index(array: Value, index: Sequence[Value]) -> str:
     shift, size = 0, 1
     for i, width in zip(reversed(index), reversed(array.storage.widths), strict=False):
         assert width is not None
-        shift, size = shift + i.constant * size, size * width
+        shift, size = shift + i.constant % width * size, size * width  # -1 is the last in its row
     return f"{index[0].name} * {size}" + (f" + {shift}" if shift else "")
 
 

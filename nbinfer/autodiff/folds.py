@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from nbinfer.autodiff.bounds import trips
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.iteration import Generator, Iterable, few, fold, iterable, listed
 from nbinfer.autodiff.lazy import is_array, is_number
 from nbinfer.autodiff.registry import HANDLERS, Handler, handles
-from nbinfer.autodiff.sequences import List, put, room, trips, turn_of
+from nbinfer.autodiff.sequences import List, put, room, turn_of
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.frontend import Frontend
@@ -89,9 +90,9 @@ HANDLERS[all] = _truth("and", True)
 
 
 @handles(math.prod)
-def _product(b: Frontend, x: Any) -> Value:
+def _product(b: Frontend, x: Any) -> Any:
     if is_array(x):
-        return b.number(b.prod(x), "a product")
+        return b.prod(x, b.constant(0))  # of its rows, as a loop over it gives them
 
     def step(item: Any, carried: list[Value]) -> list[Value]:
         return [b.scalar("mul", carried[0], b.number(item, "what is multiplied"))]
@@ -110,11 +111,10 @@ def _collected(make: Callable[[Frontend, tuple[Any, ...]], Any]) -> Handler:
             items = tuple(items.at(b.constant(k)) for k in numbers)
         if isinstance(items, tuple):
             return make(b, items)
-        around, arrays = b.block, []
+        around, arrays, size = b.block, [], trips(b, items)
 
         def step(item: Any, carried: list[Value]) -> list[Value]:
-            with b.at(around):
-                arrays.append(room(b, trips(b, items), item, around))
+            arrays.append(room(b, size, item, around))
             put(b, arrays[0], turn_of(b, b.block.loop), item)
             return []
 

@@ -117,6 +117,13 @@ class Frontend(Loops):
     def _lambda(self, node: ast.Lambda, env: Environment) -> Any:
         return self._closure(node, env)
 
+    def _namedexpr(self, node: ast.NamedExpr, env: Environment) -> Any:
+        frame = self.frames[-1]
+        if env is not frame.env or self.block is not frame.block:
+            raise self.error(":= where it may be left out, or in a comprehension; write the assignment before it")
+        env[node.target.id] = value = self.bind(node.target.id, self.evaluate(node.value, env))
+        return value
+
     def _do_functiondef(self, node: ast.FunctionDef, env: Environment) -> None:
         if node.decorator_list:
             raise self.error("a function inside the function takes no decorator; define it at the top of the module")
@@ -159,7 +166,7 @@ class Frontend(Loops):
             statement = rest.pop(0)
             if isinstance(statement, Label):
                 continue
-            self.node = statement
+            self.node, self.frames[-1].block = statement, self.block
             if isinstance(statement, ast.Return):
                 if statement.value is None:
                     raise self.error("return needs a value: the log density")

@@ -18,7 +18,7 @@ class Type(NamedTuple):
     Attributes
     ----------
     kind : str
-        "float", "int" or "bool"; NumPy's names of dtypes will do.
+        "float", "int" or "bool"; NumPy's names of dtypes will do. "generator" of what random numbers come from.
     ndim : int
         Number of axes; 0 for a number.
     units : tuple of int
@@ -77,6 +77,8 @@ class Generated(NamedTuple):
         Captured arrays that the function takes as its last arguments, instead of finding them among the globals.
     boundscheck : bool
         Whether a function that it was made of was to be compiled with checked indices.
+    kind : str
+        Of a function that returns what another does, the dtype of that: "float64", "int64" or "bool".
     """
 
     name: str
@@ -86,6 +88,7 @@ class Generated(NamedTuple):
     notes: tuple[str, ...]
     arrays: dict[str, np.ndarray]
     boundscheck: bool = False
+    kind: str = ""
 
     @property
     def marked(self) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from nbinfer.autodiff.arrays import ArrayBuilder
-from nbinfer.autodiff.bounds import distance
-from nbinfer.autodiff.ir import Value
+from nbinfer.autodiff.bounds import distance, least, trips
+from nbinfer.autodiff.ir import For, Value
 from nbinfer.autodiff.lazy import Index, Lazy, Operand, is_array, is_number, owner, varies
 from nbinfer.autodiff.memory import loop_around
 from nbinfer.autodiff.positions import Chosen, unmasked
@@ -49,7 +49,7 @@ def within(b: ArrayBuilder, array: Operand, parts: list[Any]) -> list[Any]:
     """Check the integers among indices, one for each axis, where a point may lead them out of the array.
 
     What depends on data alone, on a line that runs whatever the parameters are, plain Python has checked when the model
-    was bound to these data; the engine's own functions look before they read.
+    was bound to these data, if it was; the engine's own functions look before they read.
     """
     checked: list[Any] = []
     axis = -1
@@ -58,11 +58,11 @@ def within(b: ArrayBuilder, array: Operand, parts: list[Any]) -> list[Any]:
         if not isinstance(part, (Value, Lazy)) or b.reads_own:
             checked.append(part)
             continue
-        if isinstance(part, Lazy) and part.distinct:
+        if _is_distinct(part):
             checked.append(part)
             continue
         size: Value = b.dims_of(array)[axis]
-        if not (b.conditional or varies(part) or size.varies):
+        if b.tried and not (b.conditional or varies(part) or size.varies):
             checked.append(part)
             continue
         checked.append(_array_within(b, part, size) if part.ndim else _number_within(b, part, size))
@@ -70,32 +70,61 @@ def within(b: ArrayBuilder, array: Operand, parts: list[Any]) -> list[Any]:
 
 
 def _number_within(b: ArrayBuilder, index: Any, size: Value) -> Any:
-    if _counts_to(index, size):
+    if _counts_to(index, size) or _asked_before(b, index, size):
         return index
-    loop, outside = b.block.loop, b.block.parent
-    if (
-        loop is not None
-        and outside is not None
-        and not loop.leaves
-        and loop.step.constant == 1
-        and size.block.depth <= outside.depth
-    ):
-        shift = distance(index, loop.index)
-        if shift is not None:  # each turn reads here: ask once, about the first and the last
-            with b.at(outside):
-                first, last = (b.scalar("add", end, b.constant(shift)) for end in (loop.start, loop.stop))
-                fits = b.scalar("and", b.scalar("ge", first, b.scalar("neg", size)), b.scalar("le", last, size))
-                b.require(b.scalar("or", b.scalar("ge", loop.start, loop.stop), fits))
-            return index
-    inside = b.scalar("and", b.scalar("ge", index, b.scalar("neg", size)), b.scalar("lt", index, size))
-    if index.constant is not None or _is_counter(index):  # what is known of these is worth more than the order
+    known = least(index)
+    inside = b.scalar("lt", index, size)
+    if known is None or known < 0:
+        inside = b.scalar("and", b.scalar("ge", index, b.scalar("neg", size)), inside)
+    if index.constant is not None or _follows_counter(index):  # what is known of these is worth more than the order
         b.require(inside)
         return index
     return b.require(inside, index) or index
 
 
-def _is_counter(index: Value) -> bool:
-    return index.block.loop is not None and index is index.block.loop.index
+def _asked_before(b: ArrayBuilder, index: Value, size: Value) -> bool:
+    """Ask before the loops in which each turn reads here, about the first and the last of their turns."""
+    if index.constant is None and not _follows_counter(index):
+        return False
+    low = high = index
+    block, idle = b.block, b.constant(False)
+    while (loop := block.loop) is not None and (outside := block.parent) is not None:
+        shift = distance(index, loop.index)
+        known = [size, idle] if shift is not None else [size, idle, low, high]
+        if loop.leaves or any(x.block.depth > outside.depth for x in known):
+            break
+        with b.at(outside):
+            if shift is not None:
+                low, high = (b.scalar("add", end, b.constant(shift)) for end in _range_of(b, loop))
+            idle = b.scalar("or", idle, b.scalar("ge" if loop.step.constant > 0 else "le", loop.start, loop.stop))
+        block = outside
+    if block is b.block:
+        return False
+    if low is index:
+        high = b.scalar("add", index, b.constant(1))
+    with b.at(block):
+        fits = b.scalar("and", b.scalar("ge", low, b.scalar("neg", size)), b.scalar("le", high, size))
+        b.require(b.scalar("or", idle, fits))
+    return True
+
+
+def _range_of(b: ArrayBuilder, loop: For) -> tuple[Value, Value]:
+    """Return the least number that a loop counts, and one more than the largest, if it runs at all."""
+    step = int(loop.step.constant)
+    one = b.constant(1)
+    if step == 1:
+        return loop.start, loop.stop
+    if step == -1:
+        return b.scalar("add", loop.stop, one), b.scalar("add", loop.start, one)
+    last = b.scalar("sub", trips(b, loop), one)
+    last = b.scalar("add", loop.start, b.scalar("mul", last, loop.step))
+    low, high = (loop.start, last) if step > 0 else (last, loop.start)
+    return low, b.scalar("add", high, one)
+
+
+def _follows_counter(index: Value) -> bool:
+    loop = loop_around(index.block)
+    return loop is not None and distance(index, loop.index) is not None
 
 
 def _counts_to(index: Value, size: Value) -> bool:
@@ -110,6 +139,11 @@ def _counts_to(index: Value, size: Value) -> bool:
 
 
 def _array_within(b: ArrayBuilder, index: Operand, size: Value) -> Operand:
+    if isinstance(index, Value) and index.storage is not None and not index.storage.mutable:
+        key = ("within", index.number, b.ident(size))
+        if b.lookup(key, b.block) is not None:
+            return index
+        b.block.known[key] = index
     low = b.apply("ge", index, b.scalar("neg", size))
     inside = b.lazy(b.apply("and", low, b.apply("lt", index, size)))
     all_axes = list(range(inside.ndim))
@@ -318,9 +352,15 @@ def _span(b: ArrayBuilder, part: slice, size: Value) -> tuple[Value, Value, Valu
 def _gather(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Lazy:
     """Index with arrays of integers, which broadcast; other axes are slices and new axes."""
     plain = [part for part in parts if part is not None]
-    distinct = all(part.distinct for part in plain if isinstance(part, Lazy))
-    if isinstance(array, Lazy) and not distinct and (array.positional or array.cost > _CHEAP):
-        array = b.stored(array)
+    if isinstance(array, Lazy):
+        indices = [part for part in plain if not isinstance(part, slice)]
+        once = all(_is_distinct(part) for part in indices if is_array(part))
+        counted = all(_counts(part) if is_number(part) else _is_distinct(part) for part in indices)
+        if (array.positional and not counted) or (array.cost > _CHEAP and not once):
+            array = b.stored(array)
+        else:
+            sizes = zip(plain, array.dims, strict=True)
+            plain = [_from_end(b, part, size) if is_number(part) else part for part, size in sizes]
     if any(isinstance(part, slice) and part != _FULL for part in plain):
         stored = b.stored(array)
         array = view(b, stored, [part if isinstance(part, slice) else _FULL for part in plain])
@@ -337,6 +377,11 @@ def _gather(b: ArrayBuilder, array: Operand, parts: list[Any]) -> Lazy:
         reads=source.reads.union(*(part.reads for part in chosen.arrays)),
     )
     return _with_new_axes(b, result, parts, chosen) if None in parts else result
+
+
+def _is_distinct(part: Operand) -> bool:
+    """Tell whether an array of integers holds positions of which no two are the same, counted from the front."""
+    return isinstance(part, Lazy) and part.distinct
 
 
 def _with_new_axes(b: ArrayBuilder, x: Lazy, parts: list[Any], chosen: Chosen) -> Lazy:

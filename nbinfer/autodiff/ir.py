@@ -214,14 +214,21 @@ class Custom(Op):
 
 
 class Call(Op):
-    """``outs = function(args)`` for a compiled function of inactive values, left as it is."""
+    """``outs = function(args)`` for a compiled function of inactive values, left as it is.
 
-    __slots__ = ("function", "is_tuple")
+    Attributes
+    ----------
+    draws : bool
+        Whether it draws random numbers, so that it is called whether or not anything depends on it.
+    """
+
+    __slots__ = ("draws", "function", "is_tuple")
 
     def __init__(self, function: str, outs: list[Value], args: list[Value], is_tuple: bool) -> None:
         super().__init__(outs, args)
         self.function = function
         self.is_tuple = is_tuple
+        self.draws = False
 
 
 class Load(Op):

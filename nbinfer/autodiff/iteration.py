@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nbinfer.autodiff.bounds import trips
 from nbinfer.autodiff.expressions import Environment, Record
 from nbinfer.autodiff.indexing import part_of, view
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import is_array, is_number
 from nbinfer.autodiff.registry import handles
-from nbinfer.autodiff.sequences import List, Table, put, room, trips, turn_of
+from nbinfer.autodiff.sequences import List, Table, put, room, turn_of
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.frontend import Frontend
@@ -186,8 +187,7 @@ def listed(b: Frontend, generator: Generator) -> List:
     arrays: list[Value] = []
 
     def step(item: Any, carried: list[Value]) -> list[Value]:
-        with b.at(around):
-            arrays.append(room(b, size, item, around))
+        arrays.append(room(b, size, item, around))
         put(b, arrays[-1], carried[0] if carried else turn_of(b, b.block.loop), item)
         return [b.scalar("add", number, b.constant(1)) for number in carried]
 

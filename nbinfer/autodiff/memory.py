@@ -6,7 +6,7 @@ from collections.abc import Set
 from typing import Any
 
 from nbinfer.autodiff.bounds import distance, end, end_of_access, place
-from nbinfer.autodiff.ir import Block, For, If, Load, Op, Require, Storage, Store, Value, blocks_of
+from nbinfer.autodiff.ir import Block, Call, For, If, Load, Op, Require, Storage, Store, Value, blocks_of
 
 
 class Memory:
@@ -42,9 +42,9 @@ class Memory:
         return self._written[block]
 
     def asserts(self, block: Block) -> bool:
-        """Tell whether a block checks what the user asserts."""
+        """Tell whether a block checks what the user asserts, or draws random numbers."""
         if block not in self._asserts:
-            own = any(isinstance(op, Require) and op.error != "IndexError" for op in block.ops)
+            own = any(is_asserted(op) for op in block.ops)
             self._asserts[block] = own or any(self.asserts(inner) for op in block.ops for inner in blocks_of(op))
         return self._asserts[block]
 
@@ -200,6 +200,11 @@ class Memory:
 
 def _distance(index: Value | None, loop: For) -> int | None:
     return None if index is None else distance(index, loop.index)
+
+
+def is_asserted(op: Op) -> bool:
+    """Tell whether an operation counts although nothing depends on it."""
+    return (isinstance(op, Require) and op.error != "IndexError") or (isinstance(op, Call) and op.draws)
 
 
 def loops_in(block: Block) -> list[For]:

@@ -24,8 +24,8 @@ def call_compiled(b: Frontend, function: Any, args: list[Any]) -> Any:
         return b.inline(function, args, {})  # what happens to the memory of the program must be known
     try:
         result: Any = _result(function, _signature(operands, False))
-    except NumbaError as reason:
-        raise b.error(f"{function.__name__}() cannot be compiled for these arguments: {reason}") from None
+    except NumbaError:
+        return b.inline(function, args, {})  # what Numba refuses may be read
     is_tuple = isinstance(result, types.BaseTuple)
     items = list(result) if is_tuple else [result]
     kinds = []

@@ -10,6 +10,7 @@ import numpy as np
 
 from nbinfer.autodiff.analysis import Analysis
 from nbinfer.autodiff.chains import Root
+from nbinfer.autodiff.drawing import Random
 from nbinfer.autodiff.emit import Emitter
 from nbinfer.autodiff.errors import ADError, Place
 from nbinfer.autodiff.expressions import Method, Record
@@ -26,6 +27,9 @@ from nbinfer.compile.users import compilable
 
 #: A name that stands for itself, and is no attribute.
 _WORD = re.compile(r"(?<![.\w])[A-Za-z_]\w*")
+
+#: Kinds as dtypes.
+_KINDS = {"f": "float64", "i": "int64", "b": "bool"}
 
 #: A program that does not settle after this many builds never will.
 _MOST_BUILDS = 60
@@ -48,6 +52,8 @@ class Term(NamedTuple):
         Whether it may return an array, whose sum counts.
     bar : Leaf or None
         The adjoint of what it returns, a number or an array: their product is summed.
+    whole : bool
+        Whether what it returns, a number or an array, is returned as it is; it is the only term then.
     """
 
     name: str
@@ -56,6 +62,7 @@ class Term(NamedTuple):
     weight: str = ""
     sums: bool = False
     bar: Leaf | None = None
+    whole: bool = False
 
 
 class _Inputs:
@@ -76,7 +83,8 @@ class _Inputs:
         if node.access not in self.values:
             self.values[node.access] = self._make(hint, node)
             self.leaves[node.access] = node
-        return self.values[node.access]
+        value = self.values[node.access]
+        return Random(value) if value.kind == "g" else value
 
     def _make(self, hint: str, leaf: Leaf) -> Value:
         b = self._b
@@ -93,13 +101,13 @@ class _Inputs:
 
 
 def _build(
-    terms: Sequence[Term], arguments: Sequence[str], vectors: bool, gradient: bool
+    terms: Sequence[Term], arguments: Sequence[str], vectors: bool, gradient: bool, tried: bool
 ) -> tuple[Frontend, _Inputs, list[tuple[Value, Root]]]:
     facts: dict[Hashable, Any] = {}
     for _ in range(_MOST_BUILDS):
         b = Frontend(facts)
         b.arguments = tuple(arguments)
-        b.vectors = vectors
+        b.vectors, b.tried = vectors, tried
         b.values_alone = not gradient
         inputs = _Inputs(b)
         try:
@@ -118,10 +126,14 @@ def _read(b: Frontend, inputs: _Inputs, term: Term, position: int) -> tuple[Valu
     names = [a.arg for a in source.arguments.args]
     hints = names[: len(term.args)] + [f"argument_{k}" for k in range(len(names), len(term.args))]
     b.weight = f"weight_{position}" if term.weight else ""
-    result = b.inline(term.function, [inputs.value(h, a) for h, a in zip(hints, term.args, strict=True)], {}, main=True)
+    values = [inputs.value(h, a) for h, a in zip(hints, term.args, strict=True)]
+    result = b.inline(term.function, values, {}, main=not term.whole)
     place: Place | None = source.place(source.body[-1])
     if isinstance(result, tuple) or not (is_number(result) or is_array(result)):
-        raise ADError(f"{term.name} must return a number, got {_what(result)}", place)
+        wanted = "a number or an array" if term.whole else "a number"
+        raise ADError(f"{term.name} must return {wanted}, got {_what(result)}", place)
+    if term.whole:
+        return b.stored(result), Root("", "")
     if term.bar is not None:
         result = b.sum(b.apply("mul", result, inputs.value("bar", term.bar)))
     if is_array(result):
@@ -149,7 +161,7 @@ def generate(
     name: str,
     signature: str,
     terms: Sequence[Term],
-    pass_arrays: bool = False,
+    is_call: bool = False,
     vectors: bool = True,
     gradient: bool = True,
 ) -> Generated:
@@ -161,28 +173,30 @@ def generate(
         The head of the function.
     terms : sequence of Term
         What it computes; equal subexpressions are shared between terms.
-    pass_arrays : bool
-        Make captured arrays the last arguments of the function: compiled code keeps a copy of a global array, and its
-        address if it is large.
+    is_call : bool
+        Write for arguments that are new in each call: every index is checked. Captured arrays are the last arguments of
+        the function, as compiled code keeps a copy of a global array, and its address if it is large.
     vectors : bool
         Write for a processor with vector instructions: loops that they fit are worth arrays of their own. Otherwise, as
         for a thread among many, nothing is allocated for their sake.
     """
     arguments = [part.strip() for part in signature.split(",")]
-    b, inputs, results = _build(terms, arguments, vectors, gradient)
-    analysis = Analysis(b.top, results)
+    b, inputs, results = _build(terms, arguments, vectors, gradient, not is_call)
+    returned = results[0][0] if terms[0].whole else None
+    results = [] if returned is not None else results
+    analysis = Analysis(b.top, results, returned)
     _name(b, inputs, arguments, [root.total for _, root in results])
     emitter = Emitter(analysis, vectors)
     begun = emitter.program(b.top)
     body = emitter.lines
-    tail = _tail(terms, results)
+    tail = _tail(terms, results) if returned is None else [f"    return {returned.name}"]
     for access, value in inputs.values.items():
         leaf = inputs.leaves[access]
         if value.ndim == 0 and leaf.gradient and value in begun:
             body.append("    " + leaf.gradient.format(value.bar))
     text = "\n".join(body)
-    used = set(re.findall(r"\w+", text))
-    arrays = {n: a for n, a in b.names.items() if pass_arrays and n in used and isinstance(a, np.ndarray)}
+    used = set(re.findall(r"\w+", "\n".join([text, *tail])))
+    arrays = {n: a for n, a in b.names.items() if is_call and n in used and isinstance(a, np.ndarray)}
     head = [f"def {name}({', '.join([signature, *arrays])}):", *_head(inputs, terms, used)]
     lines = [line for line in [*head, text, *tail] if line.strip()]
     return Generated(
@@ -193,6 +207,7 @@ def generate(
         tuple(dict.fromkeys(emitter.notes)),
         arrays,
         b.boundscheck,
+        "" if returned is None else _KINDS[returned.kind],
     )
 
 

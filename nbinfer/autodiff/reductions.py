@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -190,11 +191,16 @@ def _diff(b: Frontend, a: Any, n: Any = 1, axis: Any = -1) -> Any:
 
 
 def _difference(b: Frontend, source: Lazy, along: int, one: Value) -> Lazy:
+    size = b.scalar("sub", source.dims[along], one)
+    size, locate = _of_two_pieces(b, source.dims[along], size)
+
     def at(index: list[Value]) -> Value:
-        beyond = [*index[:along], b.scalar("add", index[along], one), *index[along + 1 :]]
+        following = b.scalar("add", index[along], one)
+        locate(index[along], following)
+        beyond = [*index[:along], following, *index[along + 1 :]]
         return b.scalar("sub", source.at(beyond), source.at(index))
 
-    dims = [*source.dims[:along], b.scalar("sub", source.dims[along], one), *source.dims[along + 1 :]]
+    dims = [*source.dims[:along], size, *source.dims[along + 1 :]]
     return Lazy(
         b,
         dims,
@@ -206,6 +212,36 @@ def _difference(b: Frontend, source: Lazy, along: int, one: Value) -> Lazy:
         reads=source.reads,
         positional=True,
     )
+
+
+def _of_two_pieces(b: Frontend, whole: Value, size: Value) -> tuple[Value, Callable[[Value, Value], None]]:
+    """Let loops over differences go by the pieces of an axis, if these are two: within the first, between them, within
+    the second. Return their number, and what tells in which piece an element and the one after it are.
+    """
+    sizes = b.pieces.get(whole.number)
+    if sizes is None or len(sizes) != 2:
+        return size, lambda index, following: None
+    zero, one = b.constant(0), b.constant(1)
+    first, second = (b.scalar("max", b.scalar("sub", piece, one), zero) for piece in sizes)
+    between = b.scalar("min", one, b.scalar("min", *sizes))
+    runs = [(count, k) for k, count in enumerate((first, between, second)) if count.constant != 0]
+    if size.constant is not None:
+        size = b.value("n", "i", b.top, constant=size.constant)
+    counts = tuple(count for count, _ in runs)
+    b.pieces[size.number] = counts
+
+    def locate(index: Value, following: Value) -> None:
+        found = b.place_in("joined", counts, index)
+        if found is not None:
+            run, i = runs[found[0]][1], found[1]
+            if run == 1:  # counted from i, so that nothing is read where there is nothing between them
+                near = (0, b.scalar("add", b.scalar("sub", sizes[0], one), i)), (1, i)
+            else:
+                near = (run // 2, i), (run // 2, b.scalar("add", i, one))
+            for place, where in zip((index, following), near, strict=True):
+                b.places["joined", *map(b.ident, sizes), b.ident(place)] = where
+
+    return size, locate
 
 
 def is_cheap(x: Any) -> bool:

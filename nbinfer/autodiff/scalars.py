@@ -57,6 +57,8 @@ class ScalarBuilder:
         How generated code spells the weight of the term that is being built; '' for 1.
     conditional : bool
         Whether the line being read runs, or how often it does, depends on parameters.
+    tried : bool
+        Whether plain Python runs the program with its data before, as when a model is bound to them.
     """
 
     def __init__(self, facts: dict[Hashable, Any]) -> None:
@@ -70,6 +72,7 @@ class ScalarBuilder:
         self.muted = 0
         self.stale = False
         self.conditional = False
+        self.tried = True
         self._values = 0
         self._ops = 0
         self._keys: dict[Hashable, int] = {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nbinfer.autodiff.bounds import trips
 from nbinfer.autodiff.ir import Block, Value
 from nbinfer.autodiff.lazy import is_array, is_number
 
@@ -122,7 +123,9 @@ def append_in_loop(b: Expressions, x: List, value: Any) -> None:
         )
     held = x._items
     with b.at(around):
-        x.array = room(b, b.scalar("add", trips(b, loop), b.constant(len(held))), value, around)
+        size = b.scalar("add", trips(b, loop), b.constant(len(held)))
+    x.array = room(b, size, value, around)
+    with b.at(around):
         for k, item in enumerate(held):
             put(b, x.array, b.constant(k), item)
     put(b, x.array, b.scalar("add", turn_of(b, loop), b.constant(len(held))), value)
@@ -134,21 +137,13 @@ def turn_of(b: Expressions, loop: Any) -> Value:
     return passed if loop.step.constant == 1 else b.scalar("floordiv", passed, loop.step)
 
 
-def trips(b: Expressions, loop: Any) -> Value:
-    """Return how many turns a loop, or what stands for one, takes."""
-    step = int(loop.step.constant)
-    span = b.scalar("sub", loop.stop, loop.start)
-    if step != 1:
-        span = b.scalar("floordiv", b.scalar("add", span, b.constant(step - (1 if step > 0 else -1))), loop.step)
-    return b.scalar("max", span, b.constant(0))
-
-
 def room(b: Expressions, count: Value, value: Any, around: Block) -> Value:
-    """Make an array for so many numbers or arrays like one that a loop computes."""
+    """Make an array, outside of a loop, for so many numbers or arrays like one that the loop computes."""
     dims = [] if not is_array(value) else b.dims_of(value)
     if not (is_array(value) or is_number(value)) or any(size.block.depth > around.depth for size in dims):
         raise b.error("a list of unknown length holds numbers, or arrays whose shape is known before the loop")
-    return b.alloc([count, *dims], value.kind, "empty", "items", mutable=False)
+    with b.at(around):
+        return b.alloc([count, *dims], value.kind, "empty", "items", mutable=False)
 
 
 def put(b: Expressions, array: Value, place: Value, value: Any) -> None:
@@ -229,3 +224,23 @@ def repeated(b: Expressions, left: Any, right: Any) -> Any:
         return None
     number = known_index(b, count, None)
     return List(items.items * number, b) if isinstance(items, List) else items * number
+
+
+def contained(b: Expressions, x: Any, items: Any) -> Any:
+    """Tell whether one of some items equals a number or a text."""
+    if isinstance(items, Table):
+        return b.constant(key_of(b, x) in items.items)
+    if is_array(items):
+        raise b.error("'in' an array is not supported; write np.any(array == value)")
+    known = items.items if isinstance(items, List) else items
+    if not isinstance(known, tuple | list | set | frozenset | range):
+        raise b.error("'in' takes what is known item by item: a tuple, a list, or a dictionary")
+    found: Any = b.constant(False)
+    for item in known:
+        item = b.wrap(item, "item")
+        if isinstance(x, str) or isinstance(item, str):
+            same: Any = b.constant(isinstance(x, str) and isinstance(item, str) and x == item)
+        else:
+            same = b.apply("eq", b.number(x, "the left side of 'in'"), b.number(item, "what 'in' looks through"))
+        found = b.apply("or", found, same)
+    return found

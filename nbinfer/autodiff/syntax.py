@@ -88,7 +88,6 @@ EXPRESSIONS: dict[type[ast.AST], str] = {
     ast.Set: "sets are not supported; use separate variables",
     ast.SetComp: "sets are not supported; write a list",
     ast.JoinedStr: "text is not supported in a density",
-    ast.NamedExpr: ":= is not supported; write the assignment as a statement of its own",
     ast.Await: "await is not supported",
     ast.Yield: "yield is not supported",
     ast.YieldFrom: "yield is not supported",

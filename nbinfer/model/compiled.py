@@ -145,6 +145,13 @@ class CompiledBound(Bound):
         return self._code.derivation.reason
 
     @property
+    def gradient_warning(self) -> str:
+        warning = super().gradient_warning
+        if warning:
+            self.density  # noqa: B018 - a density that Numba refuses, too, is an error and nothing to warn of
+        return warning
+
+    @property
     def density(self) -> int:
         return self._code.entry("density").address
 

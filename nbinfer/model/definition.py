@@ -39,6 +39,7 @@ from nbinfer.model.total_size import Total, factor
 if TYPE_CHECKING:
     from nbinfer.autodiff import Generated
     from nbinfer.model.code.plan import Plan
+    from nbinfer.model.code.stand_ins import Called
     from nbinfer.streaming import Feed
 
 
@@ -346,6 +347,13 @@ class CompiledDefinition(Definition):
 
     def derive_value(self) -> Generated:
         """Generate the density alone, for functions that Numba does not compile as they are."""
+        raise NotImplementedError
+
+    def calls(self, kind: str) -> list[Called]:
+        """Return functions that a module calls and that may be generated: bounds, and those of a kind.
+
+        That is "density", "derived", or "" for none.
+        """
         raise NotImplementedError
 
     def plan(self, facts: Facts, written: bool) -> Plan:

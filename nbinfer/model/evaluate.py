@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -152,13 +153,28 @@ def check_arguments(function: Any, label: str, names: tuple[str, ...], called: s
         raise ModelError(f"{label} must be a function {wanted}, got {type(function).__name__}")
     code = getattr(python_function(function), "__code__", None)
     if code is None or hasattr(function, "__self__"):
-        raise ModelError(
-            f"{label} must be a plain or njit function {wanted}, got {type(function).__name__}; wrap it in a def"
-        )
+        raise ModelError(f"{label} must be a plain or njit function {wanted}, got {_unfit(function, wanted)}")
     required = code.co_argcount - len(python_function(function).__defaults__ or ())
     if code.co_flags & 0x0C or not required <= len(names) <= code.co_argcount or code.co_kwonlyargcount:
         arguments = ", ".join(code.co_varnames[: code.co_argcount])
         raise ModelError(f"{label} must take {len(names)} arguments, {wanted}, got {code.co_name}({arguments})")
+
+
+def _unfit(function: Any, wanted: str) -> str:
+    """Say what is no function with a text of its own, and what to write instead."""
+    if isinstance(function, functools.partial):
+        name = getattr(function.func, "__name__", "f")
+        given = ", ".join([*map(repr, function.args), *(f"{k}={v!r}" for k, v in function.keywords.items())])
+        more = f" and {given}" if 0 < len(given) <= 40 else ""
+        return f"a functools.partial; write a def {wanted} that calls {name} with its arguments{more}"
+    owner = getattr(function, "__self__", None)
+    if owner is not None or type(function).__module__ not in ("builtins", "functools"):
+        what = f"a method of {type(owner).__name__}" if owner is not None else type(function).__name__
+        return (
+            f"{what}; write a def {wanted} outside of the class, and pass what it reads of self as data: "
+            "with data={'scale': model.scale}, self.scale is d.scale"
+        )
+    return f"{type(function).__name__}; wrap it in a def"
 
 
 def check_number(value: Any, label: str) -> None:

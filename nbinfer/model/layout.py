@@ -142,8 +142,11 @@ class Layout:
 
     def bound_values(self, p: Parameter, values: Mapping[str, Any], data: Any) -> dict[str, Any]:
         """Evaluate the bounds of a parameter, by argument, at values of the parameters before it."""
-        before = p.before(*(_seen(values[name], self.parameters[name]) for name in p.before._fields))
-        return evaluate(p.name, dict(p.support.bounds), p.shape, before, data, self.parameters)
+        return evaluate(p.name, dict(p.support.bounds), p.shape, self.before(p, values), data, self.parameters)
+
+    def before(self, p: Parameter, values: Mapping[str, Any]) -> Any:
+        """Return what the bounds of a parameter see: values of the parameters before it."""
+        return p.before(*(_seen(values[name], self.parameters[name]) for name in p.before._fields))
 
     def support(self, p: Parameter, values: Mapping[str, Any], data: Any) -> Support:
         """Return the support of a parameter at values of the parameters before it; BoundsError if it is empty."""

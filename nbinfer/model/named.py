@@ -15,6 +15,7 @@ from nbinfer.errors import ModelError
 from nbinfer.model.code.derived import NAME, VALUE_NAME, data_type, derive_bounds, parameter_leaves, units_key
 from nbinfer.model.code.places import Places
 from nbinfer.model.code.plan import Derived, Plan, Term
+from nbinfer.model.code.stand_ins import Called, bounds_called, called_with
 from nbinfer.model.definition import DRAWING, CompiledDefinition
 from nbinfer.model.evaluate import Facts, call, check_nothing, check_number, check_term
 from nbinfer.model.layout import named_tuple
@@ -160,6 +161,14 @@ class NamedDefinition(CompiledDefinition):
             gradient=gradient,
             **self._density,
         )
+
+    def calls(self, kind: str) -> list[Called]:
+        functions = {
+            "density": [(self._in_module(name), self.called_piece(name), f) for name, f in self.weighed.items()],
+            "derived": [(f"derived_{name}", f"derived {name!r}", f) for name, f in self.derived.items()],
+            "": [],
+        }
+        return [*bounds_called(self), *(called_with(self, *each) for each in functions[kind])]
 
     @property
     def _data_types(self) -> dict[str, Type]:

@@ -153,7 +153,7 @@ MATH = types.SimpleNamespace(
     atan=np.arctan,
     **{name: _of_real_part(getattr(math, name)) for name in _TESTS},
     fsum=sum,
-    prod=np.prod,
+    prod=math.prod,
     **{name: getattr(np, name) for name in _SHARED},
     **_REAL_ONLY,
 )

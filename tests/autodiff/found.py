@@ -313,4 +313,36 @@ def f(x, y):
     return lp
 """,
     ),
+    Found(
+        "a list of the rows of a matrix is made before the rows are there",
+        """\
+def f(A, s):
+    rows = list(A)
+    more = [row * s for row in A]
+    return np.sum(rows) * np.sum(np.array(more) ** 2)
+""",
+    ),
+    Found(
+        "the product of a matrix is that of its elements, not of its rows",
+        """\
+def f(A):
+    return np.sum(math.prod(np.sin(A)))
+""",
+    ),
+    Found(
+        "an index from the end beside an array of positions counts on the way to it",
+        """\
+def f(x, y, idx):
+    a = (y[:, None] + np.arange(x.shape[0]))[idx, -1]
+    return np.sum(a * (np.outer(x, y) * np.arange(3))[x > -9.0, -2])
+""",
+    ),
+    Found(
+        "the last element of a short row is taken from the row before",
+        """\
+def f(x, idx):
+    a = np.outer(np.exp(x), np.array([0.4, 1.1, 0.8]))[idx, -2]
+    return np.sum(a * x)
+""",
+    ),
 ]

@@ -15,12 +15,10 @@ REFUSED: dict[str, str] = {
     "array_rebound_and_written": "both rebound and written to in place",
     "name_of_a_loop_after_it": "before the loop",
     "set_of_numbers": "sets are not supported",
-    "walrus_in_a_condition": "a statement of its own",
     "exception_for_a_bad_point": "return -math.inf",
     "nested_comprehension_of_unknown_length": "in loops",
     "array_that_a_loop_returns": "return inside a loop takes numbers",
     "array_of_another_shape": "1 axes before the loop and 2 in it",
-    "membership_in_a_tuple": "compare with each value",
 }
 
 MATRIX = 0.1 * np.outer(np.arange(1.0, 7.0), np.ones(6)) + np.eye(6)
@@ -295,3 +293,28 @@ def array_of_another_shape(x):
 
 def membership_in_a_tuple(x):
     return x[0] if len(x) in (5, 6) else x[1]
+
+
+def membership_by_the_turn(x):
+    total = 0.0
+    for i in range(len(x)):
+        total += x[i] ** 2 if i in (1, 4) else x[i] if i not in [0, 2] else 0.0
+    return total
+
+
+def membership_in_a_set_and_a_dictionary(x):
+    scales = {"a": 2.0, "b": 3.0}
+    total = x[0] * scales["a"] if "a" in scales else x[1]
+    return total if 7 not in {1, len(x)} else x[2]
+
+
+def walrus_in_a_while(x):
+    total, k = 0.0, 0
+    while (v := x[k]) < 1.0:
+        total += v * v
+        k += 1
+    return total
+
+
+def determinant(x):
+    return np.linalg.det(np.reshape(x[:4], (2, 2)) + np.eye(2))

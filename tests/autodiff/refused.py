@@ -52,10 +52,6 @@ def unknown_function(x):
     return np.fft.fft(x)[0]  # here
 
 
-def determinant(x):
-    return np.linalg.det(np.outer(x, x))  # here
-
-
 def unknown_method(x):
     return x.partition(1)[0]  # here
 
@@ -207,7 +203,7 @@ def matches(x):
 
 
 def walrus(x):
-    return (y := x[0]) * y  # here
+    return x[1] if x[0] > 1.0 and (y := x[1]) > y * y else x[0]  # here
 
 
 def makes_set(x):
@@ -215,7 +211,7 @@ def makes_set(x):
 
 
 def membership(x):
-    return x[0] if 2 in (1, 2) else x[1]  # here
+    return x[0] if 2.0 in x else x[1]  # here
 
 
 CASES = {
@@ -227,7 +223,6 @@ CASES = {
     float_index: "must be an integer",
     too_many_indices: "2 indices into an array of 1 axes",
     unknown_function: "custom_vjp",
-    determinant: "slogdet",
     unknown_method: "partition",
     unknown_name: "undefined_name",
     recursion: "loop",
@@ -256,9 +251,9 @@ CASES = {
     deletes: "del is not supported",
     imports: "top of the module",
     matches: "use if and elif",
-    walrus: "a statement of its own",
+    walrus: "write the assignment before it",
     makes_set: "separate variables",
-    membership: "compare with each value",
+    membership: r"np.any\(array == value\)",
 }
 #: Where the refused line stands in a function that the density calls.
 INSIDE = {writes_argument_in_a_helper: helper_that_writes}

@@ -64,10 +64,10 @@ def test_gathers_leave_loops_that_call_functions():
     assert_differentiates(multilevel, np.array([0.3, -0.2, 0.5]), *data)
     assert_differentiates(multilevel, np.array([0.3, -0.2, 0.5]), COUNTY[:0], X6[:0], data[2])
     source = source_of(multilevel, np.zeros(3), *data)
-    (loop,) = re.findall(r"    for i in range\(.*\):\n((?:        .*\n)*?.*_exp.*\n(?:        .*\n)*)", source)
+    (loop,) = re.findall(r"    for \w+ in range\(.*\):\n((?:        .*\n)*?.*_exp.*\n(?:        .*\n)*)", source)
     assert "x_bar[" not in loop  # it adds to arrays of its own, element by element
     assert "x[" not in loop
-    assert "    x_bar[county[i]] += late_x_county_i[i]" in source
+    assert re.search(r"    x_bar\[county\[(\w+)\]\] \+= late_x_county_i\[\1\]", source)
 
 
 def test_gathers_by_what_the_function_writes_stay():

@@ -5,9 +5,10 @@ import collections
 import numpy as np
 import pytest
 
-from nbinfer.autodiff import Type
+from nbinfer.autodiff import Type, value_and_grad
 from nbinfer.autodiff.compiled import plain_function
 from nbinfer.autodiff.derive import derive
+from tests.autodiff.plain import plain_value_and_grad, source_of
 
 Parameters = collections.namedtuple("Parameters", "x k z s")
 Gradients = collections.namedtuple("Gradients", "x s")
@@ -242,3 +243,76 @@ def test_range_is_checked_before_its_loop():
     loop = next(k for k, line in enumerate(lines) if "for i in" in line)
     assert not any("IndexError" in line for line in lines[loop:])
     assert any("IndexError" in line for line in lines[:loop])
+
+
+# Calls: nobody has run the function with these arguments before ------------------------------------------------------
+
+TABLE, X = np.array([1.0, 2.0, 3.0]), np.array([0.3, 0.7])
+
+
+def captured(x, k):
+    return x[0] * TABLE[k]
+
+
+def captured_by_an_array(x, k):
+    return np.sum(x[0] * TABLE[np.array([0, 1]) * k])
+
+
+def argument(x, k):
+    return x[k - 2] * 2.0
+
+
+def captured_in_a_loop(x, k):
+    return sum(TABLE[i] * x[0] for i in range(k))
+
+
+def captured_backwards(x, k):
+    s = 0.0
+    for i in range(k, -1, -1):
+        s += TABLE[i] * x[1]
+    return s
+
+
+def captured_in_steps(x, k):
+    s = 0.0
+    for i in range(0, 2 * k, 2):
+        for _ in range(2):
+            s += TABLE[i] * x[1]
+    return s
+
+
+@pytest.mark.parametrize(
+    ("f", "inside", "outside"),
+    [
+        (captured, [2, -3], [3, -4]), (captured_by_an_array, [2, -3], [3, -4]), (argument, [0, 3], [4, -1]),
+        (captured_in_a_loop, [3, 0, -5], [4]), (captured_backwards, [2, -1], [3]), (captured_in_steps, [2, 0], [3]),
+    ],
+)  # fmt: skip
+def test_calls_check_every_index(f, inside, outside):
+    for k in inside:
+        assert plain_value_and_grad(f, X, k)[0] == pytest.approx(f(X, k), rel=1e-12)
+    for k in outside:
+        with pytest.raises(IndexError):
+            f(X, k)
+        with pytest.raises(IndexError, match=r"^index out of bounds$"):
+            plain_value_and_grad(f, X, k)
+
+
+def test_loops_of_calls_ask_before_they_begin():
+    for f in (captured_in_a_loop, captured_backwards, captured_in_steps):
+        text = source_of(f, X, 2)
+        assert "IndexError" in text[: text.index("for ")]
+        assert "IndexError" not in text[text.index("for ") :]
+
+
+def test_an_array_of_positions_is_asked_once():
+    def f(x, g):
+        return np.sum(x[g] ** 2) + np.sum(np.exp(x[g]))
+
+    assert source_of(f, X, np.array([0, 1, 1])).count("IndexError") == 1
+
+
+@pytest.mark.nojit
+def test_compiled_calls_check_every_index():
+    with pytest.raises(IndexError, match="out of bounds"):
+        value_and_grad(captured)(X, 7)

@@ -90,7 +90,11 @@ def test_posteriors(name: str) -> None:
     assert list(outside(generated)) == []
 
 
-@pytest.mark.parametrize("function", DERIVED, ids=lambda f: f.__name__)
+#: One in eight of the everyday forms each time, the others where slow tests run.
+FORMS = [pytest.param(f, marks=[pytest.mark.slow] * (k % 8 > 0), id=f.__name__) for k, f in enumerate(DERIVED)]
+
+
+@pytest.mark.parametrize("function", FORMS)
 def test_everyday_forms(function) -> None:
     assert list(outside(value_and_grad(function).derive(X_OF_IDIOMS))) == []
 

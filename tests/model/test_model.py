@@ -173,7 +173,7 @@ BAD_MODELS = {
     "no density": (dict(data={}), "needs a density"),
     "both densities": (dict(logp=whole, prior=flat_prior), "either logp or prior and likelihood, got both"),
     "no function": (dict(logp=3.0), r"logp must be a function logp\(p, d\), got float"),
-    "a partial": (dict(logp=functools.partial(whole)), "wrap it in a def"),
+    "a partial": (dict(logp=functools.partial(whole)), "a functools.partial; write a def"),
     "one argument": (dict(logp=one), r"logp must take 2 arguments, logp\(p, d\), got one\(p\)"),
     "three arguments": (dict(logp=no_gradient), r"got no_gradient\(p, d, grad\)"),
     "gradient of two arguments": (dict(logp_grad=whole), r"logp_grad\(p, d, grad\), got whole\(p, d\)"),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nbinfer.compile import Entry
 from nbinfer.compile.files import file_digest
 from nbinfer.compile.forks import cached_property
 from nbinfer.compile.modules import GeneratedModule, generated_module
-from nbinfer.errors import CompileError
 from nbinfer.model.code import generate
-from nbinfer.model.code.derived import VALUE_NAME, Derivation, derivation, derive_now, own_names
+from nbinfer.model.code.derived import VALUE_NAME, Derivation, derivation, derive_now, own_names, units_key
 from nbinfer.model.code.shells import SIGNATURES
-from nbinfer.model.evaluate import raise_if_written
+from nbinfer.model.code.stand_ins import loaded
 
 if TYPE_CHECKING:
     from nbinfer.model.definition import CompiledDefinition
@@ -36,6 +35,7 @@ class Code:
         self._definition = definition
         self._facts = facts
         self.written = written
+        self._entries: dict[str, Entry] = {}
 
     @cached_property
     def _content(self) -> str:
@@ -53,57 +53,49 @@ class Code:
         """The density alone, generated."""
         return derivation(file_digest(self._content, "value"), lambda: [own_names(self._definition.derive_value())])
 
-    def _module(self, value: str = "") -> GeneratedModule:
+    def _module(self, value: str, stand_ins: Derivation) -> GeneratedModule:
         plan = self._definition.plan(self._facts, self.written)._replace(derivatives=self.derivation.source)
         if not plan.fuses:
             plan = plan._replace(learnt=())
-        names = self._definition.names(self.written) | (self.derivation.names or {})
-        contents = [self._content, self.derivation.content]
+        names = self._definition.names(self.written) | (self.derivation.names or {}) | (stand_ins.names or {})
+        contents = [self._content, self.derivation.content, stand_ins.content]
         if value:
             names, contents = names | (self._value.names or {}), [*contents, self._value.content]
-        return generated_module(generate.source(plan._replace(value=value)), file_digest(*contents), names, SIGNATURES)
-
-    @cached_property
-    def _of_functions(self) -> GeneratedModule:
-        """The module that calls the user's functions for the value."""
-        return self._module()
-
-    @cached_property
-    def _of_values(self) -> GeneratedModule:
-        """The module with the generated value."""
-        return self._module(self._value.source)
+        source = generate.source(plan._replace(value=value, stand_ins=stand_ins.source))
+        return generated_module(source, file_digest(*contents), names, SIGNATURES)
 
     def entry(self, name: str) -> Entry:
         """Return one of the C functions, ready to be called; what Numba cannot compile becomes one message.
 
         Where the gradient is derived, the value is generated likewise: the user's function is not compiled then. Numba
-        knows less of Python than derivations do, and named tuples of many parameters take it long.
+        knows less of Python than derivations do, and named tuples of many parameters take it long. Of other functions
+        those are generated that Numba refuses.
         """
-        if name == "value" and not self.written and self.derivation.source and self._value.source:
-            return self._ready(self._of_values.entry(name))
-        return self._ready(self._of_functions.entry(name))
+        if name not in self._entries:
+            derived = not self.written and bool(self.derivation.source)
+            value = self._value.source if name == "value" and derived else ""
+            called = "derived" if name == "record" else "" if value or (name == "density" and derived) else "density"
+            self._entries[name] = loaded(
+                lambda stand_ins: self._module(value, stand_ins).entry(name),
+                self._definition.calls(called),
+                file_digest(self._content, called, repr(units_key(self._definition.data.values()))),
+                self._definition.functions,
+                self._fields,
+                self._prepare,
+            )
+        return self._entries[name]
 
-    def _ready(self, entry: Entry) -> Entry:
-        def prepare() -> None:
-            # A derivation read from disk knows its text; to compile it takes what the text refers to.
-            names = entry.py_func.__globals__
-            if self.derivation.names is None:
-                names.update(derive_now(lambda: self._definition.derive(self.written)).names or {})
-            if VALUE_NAME in names and self._value.names is None:
-                names.update(derive_now(lambda: [own_names(self._definition.derive_value())]).names or {})
+    def _prepare(self, names: dict[str, Any]) -> None:
+        # A derivation read from disk knows its text; to compile it takes what the text refers to.
+        if self.derivation.names is None:
+            names.update(derive_now(lambda: self._definition.derive(self.written)).names or {})
+        if VALUE_NAME in names and self._value.names is None:
+            names.update(derive_now(lambda: [own_names(self._definition.derive_value())]).names or {})
 
-        try:
-            entry.load(prepare)
-            return entry
-        except Exception as error:
-            from nbinfer.compile.readable import readable
-
-            raise_if_written(error)
-            layout = self._definition.layout
-            fields = {"Parameters": list(layout.parameters), "Data": list(self._definition.data)}
-            fields["Gradients"] = [p.name for p in layout.continuous]
-            fields |= {p.before.__name__: p.before._fields for p in layout.dependent}
-            message = readable(error, self._definition.functions, fields)
-            if message is None:
-                raise
-        raise CompileError(message)
+    @property
+    def _fields(self) -> dict[str, list[str]]:
+        """What is in the named tuples that functions get, for messages."""
+        layout = self._definition.layout
+        fields = {"Parameters": list(layout.parameters), "Data": list(self._definition.data)}
+        fields["Gradients"] = [p.name for p in layout.continuous]
+        return fields | {p.before.__name__: list(p.before._fields) for p in layout.dependent}

@@ -59,15 +59,20 @@ class Derivation(NamedTuple):
 def derivation(content: str, derive: Callable[[], Sequence[Generated]]) -> Derivation:
     """Return the derivation for a model's content, from disk if it is there."""
     place = Place("derived", f"{file_digest(content, sources(_BY))}.json")
-    known = place.read_json() if JIT else None
+    known = kept(place)
     if known is not None:
-        source, names = known
-        return Derivation(source, "", (), None, names)
+        return known
     found = derive_now(derive)
     # Why a function cannot be derived may lie outside of it, as where its source was sought; and warnings tell lines.
     if JIT and not found.reason and not found.warnings:
         place.write_json([found.source, found.content])
     return found
+
+
+def kept(place: Place) -> Derivation | None:
+    """Return what a place on disk holds; None if that is nothing."""
+    known = place.read_json() if JIT else None
+    return None if known is None else Derivation(known[0], "", (), None, known[1])
 
 
 def derive_now(derive: Callable[[], Sequence[Generated]]) -> Derivation:
@@ -121,15 +126,29 @@ def own_names(part: Generated) -> Generated:
 
 def parameter_leaves(layout: Layout) -> dict[str, Leaf]:
     """Return what the fields of ``p`` are to a derivation, and how derived code reaches them."""
-    from nbinfer.autodiff import Type
     from nbinfer.autodiff.generated import Leaf
 
     at, found = Places(layout), {}
     for p in layout.parameters.values():
-        discrete = p.support.discrete
-        kind = Type("int" if discrete else "float", len(p.shape), units_of(p.shape))
-        found[p.name] = Leaf(kind, at.value(p), "" if discrete else at.added(p), varies=True)
+        added = "" if p.support.discrete else at.added(p)
+        found[p.name] = Leaf(parameter_type(p), at.value(p), added, varies=True)
     return found
+
+
+def parameter_type(p: Parameter) -> Type:
+    """Return what a parameter is to a derivation."""
+    from nbinfer.autodiff import Type
+
+    return Type("int" if p.support.discrete else "float", len(p.shape), units_of(p.shape))
+
+
+def inputs_of(parameters: Iterable[Parameter], data: Mapping[str, Datum], active: Collection[str]) -> list[Any]:
+    """Return what ``p`` and ``d`` are to a derivation, as functions take them: named tuples."""
+    from nbinfer.autodiff.program import structure
+
+    types = {p.name: parameter_type(p) for p in parameters}
+    of_data = {name: data_type(datum) for name, datum in data.items()}
+    return [structure(types, "p", "grad"), structure(of_data, "d", "slopes", active)]
 
 
 def data_type(datum: Datum) -> Type:

@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 
 from nbinfer.autodiff.errors import ADError
 from nbinfer.compile import Entry
+from nbinfer.compile.files import file_digest
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.modules import generated_module
 from nbinfer.compile.users import compilable
-from nbinfer.errors import CompileError
 from nbinfer.model.code import generate, shells
-from nbinfer.model.code.derived import data_type, own_names, units_key, units_of
+from nbinfer.model.code.derived import Derivation, data_type, inputs_of, own_names, units_key, units_of
 from nbinfer.model.code.plan import Plan, function, slopes
+from nbinfer.model.code.stand_ins import Called, loaded
 from nbinfer.model.definition import CompiledDefinition
-from nbinfer.model.evaluate import raise_if_written
 
 #: Both have the signature of what writes rows: ``int64 f(int64 n, intp first, intp second, intp context)``.
 _SIGNATURE = shells.SIGNATURES["record"]
@@ -77,13 +77,33 @@ def encoder_entries(
             parts.insert(0, part.marked)
             names |= {name: compilable(thing) for name, thing in (part.globals | part.arrays).items()}
         parts.append(shells.c_function("pull", "n, q, out, context", _pull(plan, shapes)))
-    source = "\n\n".join(part.strip("\n") + "\n" for part in [generate.head(plan), *parts])
     data = definition.data.values()
     content = fingerprint(functions, list(shapes.items()), [d.key for d in data], units_key(data), plan.learnt)
     kinds = ["encode", "pull"] if plan.learnt else ["encode"]
-    module = generated_module(source, content, names, dict.fromkeys(kinds, _SIGNATURE))
-    found = [_loaded(module.entry(kind), definition, functions, label) for kind in kinds]
+
+    def build(kind: str, stand_ins: Derivation) -> Entry:
+        texts = [generate.head(plan), stand_ins.source, *parts]
+        source = "\n\n".join(text.strip("\n") + "\n" for text in texts if text)
+        own = names | (stand_ins.names or {})
+        digest = file_digest(content, stand_ins.content)
+        return generated_module(source, digest, own, dict.fromkeys(kinds, _SIGNATURE)).entry(kind)
+
+    named = [(f"{label} {name!r}", f) for name, f in functions.items()]
+    calls = [_called(definition, f"encoder_{name}", *each) for name, each in zip(functions, named, strict=True)]
+    found = [
+        loaded(lambda s, kind=kind: build(kind, s), calls, content, named, {"Data": list(definition.data)})  # type: ignore[misc]
+        for kind in kinds
+    ]
     return Encoders(found[0], found[1] if plan.learnt else None)
+
+
+def _called(definition: CompiledDefinition, name: str, label: str, f: Any) -> Called:
+    """Tell how a module calls an encoder."""
+
+    def inputs() -> list[Any]:
+        return inputs_of((), definition.data, definition.active)[1:]
+
+    return Called(name, label, f, "d", inputs, lambda: (definition.data_tuple,))
 
 
 def _copies(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
@@ -158,19 +178,3 @@ def _derived(
             raise
         found.append(own_names(part))
     return found
-
-
-def _loaded(entry: Entry, definition: CompiledDefinition, functions: Mapping[str, Any], label: str) -> Entry:
-    """Compile, or say in one message what Numba cannot compile."""
-    try:
-        entry.address  # noqa: B018
-        return entry
-    except Exception as error:
-        from nbinfer.compile.readable import readable
-
-        raise_if_written(error)
-        named = [(f"{label} {name!r}", f) for name, f in functions.items()]
-        message = readable(error, named, {"Data": list(definition.data)})
-        if message is None:
-            raise
-    raise CompileError(message)

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nbinfer.compile import Entry, kernel
+from nbinfer.compile.files import file_digest
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.modules import generated_module
 from nbinfer.compile.users import compilable
-from nbinfer.errors import CompileError, ModelError
+from nbinfer.errors import ModelError
 from nbinfer.model.code import generate, shells
+from nbinfer.model.code.derived import Derivation, units_key
 from nbinfer.model.code.places import Places, plus, times
 from nbinfer.model.code.plan import Plan, constrain, function
-from nbinfer.model.evaluate import call, check_arguments, raise_if_written
+from nbinfer.model.code.stand_ins import bounds_called, called_with, loaded
+from nbinfer.model.evaluate import call, check_arguments
 from nbinfer.model.layout import Parameter
 
 if TYPE_CHECKING:
@@ -200,24 +203,22 @@ def _entry(
     definition: CompiledDefinition, plan: Plan, parts: list[str], kind: str, signature: str, users: Any, name: str
 ) -> Entry:
     """Compile a module around a user's function."""
-    source = "\n\n".join(part.strip("\n") + "\n" for part in [generate.head(plan), *parts])
     names = definition.names(False) | {"users": compilable(users, data=definition.steady)}
     support = definition.parameters[name].support
     if kind == "draw" and not support.discrete:
         names["inverse"] = kernel(support.inverse)
     bounds = [f for p in plan.layout.dependent for f in p.functions.values()]
-    content = fingerprint(users, bounds, list(plan.layout.keys()), [d.key for d in plan.data])
-    entry = generated_module(source, content, names, {kind: signature}).entry(kind)
-    try:
-        entry.address  # noqa: B018
-        return entry
-    except Exception as error:
-        from nbinfer.compile.readable import readable
+    keys = [list(plan.layout.keys()), [d.key for d in plan.data], units_key(plan.data)]
+    content = fingerprint(users, bounds, *keys, list(definition.active))
+    label = f"conditional of {name!r}" if kind == "conditional" else f"draw of GibbsStep({name!r})"
 
-        raise_if_written(error)
-        label = f"conditional of {name!r}" if kind == "conditional" else f"draw of GibbsStep({name!r})"
-        fields = {"Parameters": list(definition.parameters), "Data": list(definition.data)}
-        message = readable(error, [(label, users)], fields)
-        if message is None:
-            raise
-    raise CompileError(message)
+    def build(stand_ins: Derivation) -> Entry:
+        texts = [generate.head(plan), stand_ins.source, *parts]
+        source = "\n\n".join(text.strip("\n") + "\n" for text in texts if text)
+        own = names | (stand_ins.names or {})
+        return generated_module(source, file_digest(content, stand_ins.content), own, {kind: signature}).entry(kind)
+
+    more = {"index": "which"} if kind == "conditional" else {"rng": True}
+    calls = [*bounds_called(definition), called_with(definition, "users", label, users, **more)]
+    fields = {"Parameters": list(definition.parameters), "Data": list(definition.data)}
+    return loaded(build, calls, content, [(label, users)], fields)

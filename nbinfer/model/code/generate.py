@@ -20,7 +20,7 @@ DIFFERENCE_STEP = 6.055454452393343e-06
 
 def source(plan: Plan) -> str:
     """Write the text of a model's module."""
-    parts = [head(plan), plan.derivatives, plan.value]
+    parts = [head(plan), plan.derivatives, plan.value, plan.stand_ins]
     if plan.terms:
         parts += [_value(plan)]
     parts += [_fused(plan) if plan.fuses else _differences(plan), *c_functions(plan)]

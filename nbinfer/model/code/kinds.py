@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from nbinfer.autodiff.errors import ADError
 from nbinfer.compile import JIT
 from nbinfer.compile.files import file_digest
 from nbinfer.compile.keys import sources
 from nbinfer.compile.store import Place
-from nbinfer.compile.users import compilable
+from nbinfer.model.code.stand_ins import Called, inferred
 
 if TYPE_CHECKING:
     from nbinfer.model.definition import CompiledDefinition
@@ -33,20 +33,17 @@ def with_kinds(definition: CompiledDefinition, facts: Facts) -> Facts:
 
 
 def _kind(definition: CompiledDefinition, facts: Facts, name: str, content: str) -> str:
-    def arguments() -> tuple[Any, ...]:
-        return definition.arguments(definition.initial_point())
-
-    return kind_at_every_point(definition.derived[name], arguments, facts.derived[name][1], f"{content}-{name}")
+    called = next(c for c in definition.calls("derived") if c.name == f"derived_{name}")
+    return kind_at_every_point(called, facts.derived[name][1], f"{content}-{name}")
 
 
-def kind_at_every_point(function: Any, arguments: Callable[[], tuple[Any, ...]], kind: str, key: str) -> str:
+def kind_at_every_point(called: Called, kind: str, key: str) -> str:
     """Return the dtype of what a function returns at every point, given the one that it had at some.
 
     Parameters
     ----------
-    function : callable
-    arguments : callable
-        Returns arguments of it.
+    called : Called
+        The function.
     kind : str
         "float64", "int64" or "bool".
     key : str
@@ -58,25 +55,23 @@ def kind_at_every_point(function: Any, arguments: Callable[[], tuple[Any, ...]],
     known = place.read_json()
     if known in _KINDS:
         return str(known)
-    found = _inferred(function, arguments())
+    found = _inferred(called)
     if found is None:  # compiling it says why
         return kind
     place.write_json(found)
     return found
 
 
-def _inferred(function: Any, arguments: tuple[Any, ...]) -> str | None:
-    """Return the dtype of what a function returns, as Numba infers it; None if it cannot compile the function."""
-    import numba
+def _inferred(called: Called) -> str | None:
+    """Return the dtype of what a function returns, as Numba infers it, or what generates it; None if neither can."""
     from numba import types
 
-    dispatcher = compilable(function, (1,))._inner
-    signature = tuple(map(numba.typeof, arguments))
-    try:
-        dispatcher.compile(signature)
-    except Exception:
-        return None
-    result: Any = dispatcher.overloads[signature].signature.return_type
+    result = inferred(called.function, called.example())
+    if result is None:
+        try:
+            return called.generate().kind
+        except ADError:
+            return None
     dtype = getattr(result, "dtype", result)
     if isinstance(dtype, types.Boolean):
         return "bool"

@@ -19,13 +19,15 @@ from nbinfer.compile.keys import sources
 from nbinfer.compile.modules import generated_module
 from nbinfer.compile.python_functions import python_function
 from nbinfer.compile.users import compilable
-from nbinfer.errors import CompileError, ModelError
+from nbinfer.errors import ModelError
 from nbinfer.model.code import generate, shells
+from nbinfer.model.code.derived import Derivation, units_key
 from nbinfer.model.code.kinds import kind_at_every_point
 from nbinfer.model.code.places import words
 from nbinfer.model.code.plan import Plan, fill, function
+from nbinfer.model.code.stand_ins import called_with, loaded
 from nbinfer.model.definition import Definition
-from nbinfer.model.evaluate import call, describe_derived, raise_if_written
+from nbinfer.model.evaluate import call, describe_derived
 from nbinfer.model.layout import Parameter
 from nbinfer.model.missing import tables_of
 
@@ -95,11 +97,13 @@ def observe(
     ModelError
         If that is no number and no array of numbers, or made from ``np.random``.
     """
-    arguments = (*definition.arguments(values), rng)[: 3 if takes_generator(f) else 2]
+    random = takes_generator(f)
+    arguments = (*definition.arguments(values), rng)[: 3 if random else 2]
     shape, kind = describe_derived(called(f, arguments, label), label)
     keys = [[d.key for d in definition.data.values()], list(definition.layout.keys())]
     key = file_digest(fingerprint(f, *keys), sources("nbinfer.model.code.kinds"))
-    return Output(name, f, label, shape, kind_at_every_point(f, lambda: arguments, kind, key))
+    how = called_with(definition, "function", label, f, rng=random)
+    return Output(name, f, label, shape, kind_at_every_point(how, kind, key))
 
 
 def called(f: Any, arguments: Sequence[Any], label: str) -> Any:
@@ -162,29 +166,32 @@ def functions_of_draws(definition: Definition, outputs: Sequence[Output]) -> Ent
         If one of them cannot be compiled.
     """
     plan = Plan(definition.layout, list(definition.data.values()), [], "", [], missing=tuple(definition.missing))
-    parts = [generate.head(plan), *_stores(outputs), _evaluate(outputs), _shell(plan)]
-    source = "\n\n".join(part.strip("\n") + "\n" for part in parts)
-    source = source.replace("import note_failure\n", "import note_failure\nfrom nbinfer.random import enter\n", 1)
     seen: dict[int, Any] = {}
     names = {
         f"user_{k}": compilable(output.function, data=definition.steady, seen=seen) for k, output in enumerate(outputs)
     }
     kinds = [(len(output.shape), output.kind, output.is_random) for output in outputs]
-    data = [d.key for d in definition.data.values()]
-    content = fingerprint([o.function for o in outputs], kinds, list(definition.layout.keys()), data)
-    entry = generated_module(source, content, names, {"of_draws": SIGNATURE}).entry("of_draws")
-    try:
-        entry.address  # noqa: B018
-        return entry
-    except Exception as error:
-        from nbinfer.compile.readable import readable
+    data = definition.data.values()
+    functions, varying = [o.function for o in outputs], list(definition.active)
+    content = fingerprint(
+        functions, kinds, list(definition.layout.keys()), [d.key for d in data], units_key(data), varying
+    )
 
-        raise_if_written(error)
-        fields = {"Parameters": list(definition.parameters), "Data": list(definition.data)}
-        message = readable(error, [(output.label, output.function) for output in outputs], fields, _OTHERWISE)
-        if message is None:
-            raise
-    raise CompileError(message)
+    def build(stand_ins: Derivation) -> Entry:
+        parts = [generate.head(plan), stand_ins.source, *_stores(outputs), _evaluate(outputs), _shell(plan)]
+        source = "\n\n".join(part.strip("\n") + "\n" for part in parts if part)
+        source = source.replace("import note_failure\n", "import note_failure\nfrom nbinfer.random import enter\n", 1)
+        own = names | (stand_ins.names or {})
+        module = generated_module(source, file_digest(content, stand_ins.content), own, {"of_draws": SIGNATURE})
+        return module.entry("of_draws")
+
+    calls = [
+        called_with(definition, f"user_{k}", output.label, output.function, rng=output.is_random)
+        for k, output in enumerate(outputs)
+    ]
+    fields = {"Parameters": list(definition.parameters), "Data": list(definition.data)}
+    labelled = [(output.label, output.function) for output in outputs]
+    return loaded(build, calls, content, labelled, fields, otherwise=_OTHERWISE)
 
 
 def offsets(definition: Definition) -> NDArray[np.int64]:

@@ -61,6 +61,8 @@ class Plan(NamedTuple):
         Text of what was derived: the gradient, unless it is `written`, and the pullbacks of bounds; '' if that failed.
     value : str
         Text of the density without gradient, generated as that with it; '' to call the functions themselves.
+    stand_ins : str
+        Text of functions of the user's that Numba refuses, generated.
     bounds : mapping
         Of bounds that are functions, by argument and parameter, the shape of what they return; None for a number.
     jacobians : mapping of str to int
@@ -81,6 +83,7 @@ class Plan(NamedTuple):
     bare_data: bool = False
     derivatives: str = ""
     value: str = ""
+    stand_ins: str = ""
     bounds: Mapping[tuple[str, str], tuple[int, ...] | None] = MappingProxyType({})
     jacobians: Mapping[str, int] = MappingProxyType({})
     learnt: Sequence[str] = ()

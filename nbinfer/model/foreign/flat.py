@@ -15,6 +15,7 @@ from nbinfer.compile.users import compilable
 from nbinfer.errors import ModelError
 from nbinfer.model.code.derived import NAME, VALUE_NAME, data_type, units_key
 from nbinfer.model.code.plan import Plan, Term
+from nbinfer.model.code.stand_ins import Called
 from nbinfer.model.definition import CompiledDefinition
 from nbinfer.model.evaluate import Facts, call, check_nothing, check_number
 from nbinfer.model.foreign.forms import chosen, misread
@@ -101,6 +102,18 @@ class FlatDefinition(CompiledDefinition):
         from nbinfer.autodiff.derive import derive_flat
 
         return derive_flat(self._function[1], self._data_types, name=VALUE_NAME, gradient=False)
+
+    def calls(self, kind: str) -> list[Called]:
+        from nbinfer.autodiff.derive import flat_inputs
+
+        label, f = self._function
+        if kind != "density" or "grad" in self.form:
+            return []
+
+        def example() -> tuple[Any, ...]:
+            return chosen(self.form, {"x": readonly(np.zeros(self.dim)), "data": self._data_argument})
+
+        return [Called(label, label, f, self.form, lambda: flat_inputs(self._data_types), example)]
 
     @property
     def _data_types(self) -> Any:

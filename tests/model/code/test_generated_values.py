@@ -54,14 +54,6 @@ def test_value_is_that_of_the_density(name):
     assert value_at(model, q) == pytest.approx(model.definition.logp_unconstrained(q), rel=1e-12)
 
 
-@pytest.mark.nojit
-def test_a_refusal_is_kept(monkeypatch):
-    model, q = MODELS["flat"], np.array([0.3, -0.7, 1.1])
-    known = value_at(model, q)
-    monkeypatch.setattr(Code, "_of_functions", property(lambda self: pytest.fail("Numba was asked again")))
-    assert value_at(model, q) == known
-
-
 def test_a_number_that_numpy_made_is_a_number():
     model = nb.Model({"x": nb.real()}, logp=lambda p, d: np.where(p.x > 0.0, -p.x, -np.inf))
     assert model.logp({"x": 1.0}) == -1.0
