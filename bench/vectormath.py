@@ -55,7 +55,12 @@ def loop(function: Any, count: int) -> Any:
             for i in range(out.size):
                 out[i] = f(x[0, i], x[1, i], x[2, i])
 
-    return kernel((one, two, three)[count - 1])
+    def four(x, out, times):
+        for _ in range(times):
+            for i in range(out.size):
+                out[i] = f(x[0, i], x[1, i], x[2, i], x[3, i])
+
+    return kernel((one, two, three, four)[count - 1])
 
 
 def least(run: Callable[[int], Any], repeats: int, seconds: float) -> float:

@@ -188,6 +188,14 @@ def call_phase(typing, function, context, row, piece):
 
 
 @intrinsic
+def multiply_add(typing, a, b, c):
+    def codegen(context, builder, signature, args):
+        return builder.fma(*args)
+
+    return types.float64(types.float64, types.float64, types.float64), codegen
+
+
+@intrinsic
 def multiply_wide(typing, a, b):
     def codegen(context, builder, signature, args):
         product = builder.mul(builder.zext(args[0], _INT128), builder.zext(args[1], _INT128))

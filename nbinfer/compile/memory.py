@@ -183,6 +183,20 @@ def call_phase(function: int, context: int, row: int, piece: int) -> int:
 
 
 @twin
+def multiply_add(a: float, b: float, c: float) -> Any:
+    """Return ``a * b + c``, rounded once: less a rounded product it is what rounding took from that."""
+    if not (math.isfinite(a) and math.isfinite(b) and math.isfinite(c)) or a * b == 0.0:
+        return np.float64(a * b + c)
+    from fractions import Fraction  # takes its time
+
+    exact = Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
+    try:
+        return np.float64(float(exact))
+    except OverflowError:
+        return np.float64(math.inf if exact > 0 else -math.inf)
+
+
+@twin
 def multiply_wide(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
     """Multiply two uint64 into the high and the low word of the 128-bit product."""
     product = int(a) * int(b)

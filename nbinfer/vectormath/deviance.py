@@ -16,7 +16,15 @@ import numpy as np
 
 from nbinfer.compile import elementwise, fragment
 from nbinfer.vectormath.exponential import exp
-from nbinfer.vectormath.gamma import HALF_LOG_2PI, digamma_error, digamma_part, lgamma_slope, stirling_error
+from nbinfer.vectormath.gamma import (
+    ERROR_SHIFT,
+    HALF_LOG_2PI,
+    digamma_error,
+    digamma_part,
+    error_from_1,
+    lgamma_slope,
+    stirling_error,
+)
 from nbinfer.vectormath.logarithm import log
 
 _exp = exp.numbers
@@ -25,8 +33,6 @@ _log = log.numbers
 #: Of a k below it k * log(k) is nothing, and a quotient by it might overflow. The larger is taken, and no condition on
 #: what may be the same for a whole loop is set: LLVM would make several loops of it and vectorise none.
 _NOTHING = 1e-100
-#: What is added to an argument before its reciprocal is taken: see `_error`.
-_SHIFT = 0.625
 #: From here downwards the mean is nothing beside its logarithm.
 _LEAST_ETA = -700.0
 
@@ -70,33 +76,12 @@ def minus_deviance_log(k: float, eta: float) -> Any:
     return k * (_log(z) + min(eta - _LEAST_ETA, 0.0)) - divisor * (z - 1.0) + (k - divisor)
 
 
-@fragment
-def _error(u: float) -> Any:
-    """Return what Stirling's formula lacks of lgamma(x), as `stirling_error`, from 1 on, where u = 1 / (x + 0.625)."""
-    p = 0.00017462856476934904
-    p = p * u + 0.00045024607084770207
-    p = p * u - 0.003227883786179159
-    p = p * u + 0.007583976082879059
-    p = p * u - 0.009300977119795151
-    p = p * u + 0.007283066747840369
-    p = p * u - 0.002238911820003774
-    p = p * u + 0.0005066134272065178
-    p = p * u + 0.0016573749828875874
-    p = p * u + 0.0026709780342004095
-    p = p * u + 0.003645275017206879
-    p = p * u + 0.006998912843300063
-    p = p * u + 0.015136718343402793
-    p = p * u + 0.02977430555219443
-    p = p * u + 0.052083333333553423
-    return u * (p * u + 0.08333333333333183)
-
-
 def _stirling_rest(x: Any) -> Any:
     x = np.asarray(x, float)
     z: Any = np.where(x > 0.0, np.minimum(x, 1.0), 1.0)
     y: Any = np.maximum(x, 1.0)
     small = z * (lgamma_slope.py_func(z) - np.log(z))
-    value = np.where(x < 1.0, small, 0.5 * np.log(y) + (HALF_LOG_2PI + _error.py_func(1.0 / (y + _SHIFT))))
+    value = np.where(x < 1.0, small, 0.5 * np.log(y) + (HALF_LOG_2PI + error_from_1.py_func(1.0 / (y + ERROR_SHIFT))))
     return np.where(x > 0.0, value, np.where(x == 0.0, 0.0, np.nan))[()]
 
 
@@ -104,7 +89,7 @@ def _stirling_rest(x: Any) -> Any:
 def _rest(x: float, logarithm: float) -> Any:
     z = x if x < 1.0 else 1.0
     small = z * (lgamma_slope(z) - logarithm)
-    return small if x < 1.0 else 0.5 * logarithm + (HALF_LOG_2PI + _error(1.0 / (x + _SHIFT)))
+    return small if x < 1.0 else 0.5 * logarithm + (HALF_LOG_2PI + error_from_1(1.0 / (x + ERROR_SHIFT)))
 
 
 @elementwise(_stirling_rest, contract=True)
@@ -173,10 +158,10 @@ def log_polya(k: float, alpha: float, n: float, total: float) -> Any:
     value = k * _log(z) - one * (z - 1.0) + (k - one)  # `minus_deviance` of a whole number
     value = (value if value == value else -share * drawn) + _md(alpha, total / (n + total), drawn)
     # What `stirling_rest` leaves of drawn, less that of k and of alpha, and log(alpha / drawn), with one logarithm.
-    both = 1.0 / ((one + _SHIFT) * (more + _SHIFT))
-    errors = _error((one + _SHIFT) * both) - _error((more + _SHIFT) * both)
+    both = 1.0 / ((one + ERROR_SHIFT) * (more + ERROR_SHIFT))
+    errors = error_from_1((one + ERROR_SHIFT) * both) - error_from_1((more + ERROR_SHIFT) * both)
     logarithm = _log(alpha if alpha < 1.0 else 1.0)
-    shapes = _rest(alpha, logarithm) if alpha < 1.0 else HALF_LOG_2PI + _error(1.0 / (shape + _SHIFT))
+    shapes = _rest(alpha, logarithm) if alpha < 1.0 else HALF_LOG_2PI + error_from_1(1.0 / (shape + ERROR_SHIFT))
     rest = 0.5 * (_log((alpha / drawn) * reciprocal) + logarithm) + (errors - shapes)
     return value if k == 0.0 else value + rest
 

@@ -1,13 +1,13 @@
 r"""The error function and what belongs to the normal distribution.
 
-All rest on :math:`e^{x^2}\operatorname{erfc} x` for x from 0 on: u times a polynomial in :math:`u = 4 / (4 + x)`. It
-falls only slowly, so that its logarithm and its reciprocal serve in tails where the rest has long underflowed. Squares
-in exponents are taken of few bits, which is exact, and what that leaves out is put right. No step is a branch, so that
-LLVM turns loops into vector instructions. Polynomials and rational functions are minimax fits.
+All rest on :math:`e^{x^2}\operatorname{erfc} x` for x from 0 on: near a simple quotient, times 1 and a polynomial in
+:math:`u = 3 / (3 + x)` that is small, so that its errors are smaller still. It falls only slowly, so that its logarithm
+and its reciprocal serve in tails where the rest has long underflowed. What rounding takes from squares in exponents,
+from the quotient and from the largest terms of sums is put right: each costs one multiplication with an addition.
+No step is a branch, so that LLVM turns loops into vector instructions. Polynomials and rational functions are minimax
+fits.
 
-Largest errors in units in the last place (ulp): erf 2, erfc and ndtr 5, log_ndtr 6, ndtri 10. Near 1/2 the product is
-so sensitive to u that what rounding takes from u is put right, with what the square lacks, in one addition: 2 to 3 % of
-the time, two ulp less. One each of what is left comes from the exponential, the polynomial and the products.
+Largest errors in units in the last place (ulp): 2.
 """
 
 from __future__ import annotations
@@ -17,52 +17,64 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import elementwise, fragment
-from nbinfer.vectormath.exponential import exp
+from nbinfer.compile import elementwise, fragment, multiply_add
+from nbinfer.vectormath.exponential import exp, exp_parts, scaled
 from nbinfer.vectormath.logarithm import log
 
 _exp = exp.numbers
 _log = log.numbers
 
+_ROOT_2 = 1.4142135623730951
+_ROOT_HALF = 0.7071067811865476
 _ROOT_2_PI = 2.5066282746310002
+#: sqrt(1 / (2 * pi)) in two pieces.
+_NORMAL_HEIGHT = 0.3989422804014327
+_NORMAL_HEIGHT_REST = -2.49232720227773e-17
 _THREE_ROOT_2 = 4.242640687119285
 _HALF_ROOT_HALF = 0.3535533905932738
+#: erf(x) / x at 0.
+_ERF_SLOPE = 1.1283791670955126
 
-#: Multiplied by it and taken off, a number leaves its first 26 bits.
-_SPLIT = 2.0**27 + 1.0
-#: Added and taken off again, it leaves of a number up to 40 what stands before the 20th binary digit.
-_TO_SHORT = 1.5 * 2.0**32
-
-
-@fragment
-def _slow(u: float) -> float:
-    """Return P(u), u = 3 / (3 + z): exp(z * z) * erfc(z) = u * P(u), from 1/2 on."""
-    p = -0.005145921567734803
-    p = p * u + 0.04475336830811782
-    p = p * u - 0.17395785453070273
-    p = p * u + 0.3957642420847158
-    p = p * u - 0.5822254499602575
-    p = p * u + 0.5862458115013081
-    p = p * u - 0.4311542152047464
-    p = p * u + 0.24904462934406757
-    p = p * u - 0.10602715632631365
-    p = p * u + 0.030616509594713143
-    p = p * u - 0.019106138105819667
-    p = p * u - 0.005661193229169436
-    p = p * u + 0.0037561706268241304
-    p = p * u + 0.026251985106204367
-    p = p * u + 0.05697701861787874
-    p = p * u + 0.0922904546739487
-    p = p * u + 0.1271167815140795
-    p = p * u + 0.15671932894427595
-    p = p * u + 0.17761523926268702
-    p = p * u + 0.18806319451593081
-    return p * u + 0.18806319451591874
+#: exp(x * x) * erfc(x) is within 7 % of _HEIGHT / (x + _SHIFT). The height's product with sqrt(1/2) is a number, too.
+_HEIGHT = 0.6305254033465195
+_HEIGHT_ROOT_HALF = 0.445848788416707
+_SHIFT = 0.625
+#: _SHIFT * sqrt(2) in two pieces.
+_SHIFT_ROOT_2 = 0.8838834764831844
+_SHIFT_ROOT_2_REST = -3.266500759345179e-17
 
 
 @fragment
-def _erf_slope(s: float) -> float:
-    """Return erf(x) / x, s = x * x, up to 1."""
+def _bend(u: float) -> float:
+    """Return P(u), u = 3 / (3 + z): exp(z * z) * erfc(z) = _HEIGHT / (z + _SHIFT) * (1 + P(u)), from 1/2 on."""
+    p = 0.01207119554549011
+    p = p * u - 0.09363917827212931
+    p = p * u + 0.2997895772797138
+    p = p * u - 0.46088648584200964
+    p = p * u + 0.1638239832961072
+    p = p * u + 0.6687845628461931
+    p = p * u - 1.4180335463902287
+    p = p * u + 1.51923827239932
+    p = p * u - 1.1350084885871305
+    p = p * u + 0.6407533962256717
+    p = p * u - 0.23759809071362223
+    p = p * u + 0.09457360888184364
+    p = p * u - 0.03825027477776012
+    p = p * u - 0.04733142726322552
+    p = p * u - 0.08004986379682037
+    p = p * u - 0.08982210912495786
+    p = p * u - 0.07652779239879132
+    p = p * u - 0.03969920829620657
+    p = p * u + 0.014498945054177
+    p = p * u + 0.07663734555058996
+    p = p * u + 0.13670445371446657
+    p = p * u + 0.1864151641609015
+    return p * u - 0.10520721202775535
+
+
+@fragment
+def _erf_bend(s: float) -> float:
+    """Return P(s), s = x * x: erf(x) = x * (_ERF_SLOPE + s * P(s)), up to 1."""
     p = -7.779467852410561e-10
     p = p * s + 1.3710980292530951e-08
     p = p * s - 1.6206313798624502e-07
@@ -73,100 +85,109 @@ def _erf_slope(s: float) -> float:
     p = p * s + 0.00522397760611871
     p = p * s - 0.026866170643111507
     p = p * s + 0.11283791670944185
-    p = p * s - 0.3761263890318352
-    return p * s + 1.1283791670955126
+    return p * s - 0.3761263890318352
 
 
 @fragment
 def _middle(t: float) -> tuple[float, float]:
-    """Return P and Q: ndtri(0.5 + q) = q * P / Q, t = 0.16 - q * q, from 0.1 to 0.9."""
-    p = 684.8723733986812
-    p = p * t + 10282.495077366695
-    p = p * t + 23897.03276039538
-    p = p * t + 19261.014227238124
-    p = p * t + 6925.126189009235
-    p = p * t + 1213.205944184069
-    p = p * t + 101.122397780983
-    p = p * t + 3.203878913861501
-    q = 1493.7331044992038
-    q = q * t + 9288.182313575337
-    q = q * t + 14725.063141099292
-    q = q * t + 9401.561404124974
-    q = q * t + 2877.496059998553
-    q = q * t + 447.4087662576289
-    q = q * t + 33.995265162583394
+    """Return P and Q: ndtri(0.5 + q) = q * (2.75 + P / Q), t = 0.16 - q * q, from 0.1 to 0.9."""
+    p = -3479.6833843597906
+    p = p * t - 15448.115898353279
+    p = p * t - 16739.908224355648
+    p = p * t - 6628.409719148732
+    p = p * t - 989.9284125794675
+    p = p * t - 16.922447034560424
+    p = p * t + 7.6567313640329475
+    p = p * t + 0.4538789138615012
+    q = 1519.0489940096024
+    q = q * t + 9410.980308118063
+    q = q * t + 14872.246365301755
+    q = q * t + 9469.773632529548
+    q = q * t + 2891.7373672160115
+    q = q * t + 448.75651217696225
+    q = q * t + 34.04222213613604
     q = q * t + 1.0
     return p, q
 
 
 @fragment
 def _lower(t: float) -> tuple[float, float]:
-    """Return P and Q: ndtri(p) = -P / Q, t = sqrt(-log(p)) - 1.5, up to 0.1."""
-    p = 9.291362171385201e-08
-    p = p * t + 1.1863868898556263e-05
-    p = p * t + 0.0004924557223408383
-    p = p * t + 0.009347884109225456
-    p = p * t + 0.09534445389524267
-    p = p * t + 0.5734367036708408
-    p = p * t + 2.1257132024977885
-    p = p * t + 4.855321318612319
-    p = p * t + 6.524752724107421
-    p = p * t + 4.596901055837616
-    p = p * t + 1.251372929057033
-    q = 8.235403463709454e-16
-    q = q * t + 6.569945042871902e-08
-    q = q * t + 8.290630003477042e-06
-    q = q * t + 0.00033600997370741636
-    q = q * t + 0.006128238559841075
-    q = q * t + 0.05896106817141051
-    q = q * t + 0.32793847141639987
-    q = q * t + 1.0954026084655952
-    q = q * t + 2.156926505941707
-    q = q * t + 2.2876874213685903
+    """Return P and Q: ndtri(p) = 0.75 + P / Q - sqrt(2) * z, z = sqrt(-log(p)), t = z - 1.5, up to 0.1."""
+    p = -4.01069056348185e-10
+    p = p * t - 1.2231970337627033e-07
+    p = p * t - 9.732668588803266e-06
+    p = p * t - 0.00030130313487089234
+    p = p * t - 0.004354059277857144
+    p = p * t - 0.03278889500860949
+    p = p * t - 0.13708156913773245
+    p = p * t - 0.314558721684491
+    p = p * t - 0.333517387768684
+    p = p * t - 0.041239541176813554
+    p = p * t + 0.11994741450261008
+    q = 5.354095548724836e-10
+    q = q * t + 1.671130205888267e-07
+    q = q * t + 1.3955819568120803e-05
+    q = q * t + 0.0004688482153852743
+    q = q * t + 0.007668627418470964
+    q = q * t + 0.06869188906547063
+    q = q * t + 0.36314703573673324
+    q = q * t + 1.1682364347909373
+    q = q * t + 2.236773262530346
+    q = q * t + 2.3235002121428123
     q = q * t + 1.0
     return p, q
 
 
 @fragment
-def _bell_parts(x: float, factor: float) -> tuple[Any, Any]:
-    """Return b and c: exp(-factor * x * x) = b * (1 - c), where x is not negative; c is what the square lacks in b."""
-    x = 40.0 if x > 40.0 else x
-    short = (x + _TO_SHORT) - _TO_SHORT
-    rest = factor * (x - short) * (x + short)
-    return _exp(-factor * (short * short)), rest * (1.0 - rest * (0.5 - rest * (1.0 / 6.0)))
+def _bell_parts(x: float, factor: float) -> tuple[Any, Any, Any]:
+    """Return exp(-factor * x * x) as `exp_parts` does, factor being a power of two."""
+    square = x * x
+    return exp_parts(-factor * square, -factor * multiply_add(x, x, -square))
 
 
 @fragment
-def _bell(x: float, factor: float) -> Any:
-    """Return exp(-factor * x * x), where x is not negative, without the error that rounding the square brings."""
-    bell, lack = _bell_parts(x, factor)
-    return bell - bell * lack
+def _scaled_parts(x: float, three: float, height: float, shift: float, shift_rest: float) -> tuple[Any, Any]:
+    """Return v and b: height / _HEIGHT * exp(z * z) * erfc(z) = v + v * b for z = 3 * x / three, from 1/2 to 1e150.
+
+    What rounding takes from v = height / (x + shift) is in b, below 0.07.
+    """
+    total = x + shift
+    lost = (shift - (total - x)) + shift_rest
+    above = three + x
+    both = height / (total * above)
+    v = both * above
+    rounding = (multiply_add(-v, total, height) - v * lost) * (1.0 / height)
+    return v, _bend((three / height) * (both * total)) + rounding
 
 
 @fragment
-def _scaled(x: float, three: float) -> Any:
-    """Return exp(z * z) * erfc(z) for z = 3 * x / three, from 1/2 on."""
-    u = three / (three + x)
-    return u * _slow(u)
+def _erfc_parts(x: float) -> tuple[Any, Any]:
+    """Return v and b: exp(x * x) * erfc(x) = v + v * b, from 1/2 to 1e150."""
+    return _scaled_parts(x, 3.0, _HEIGHT, _SHIFT, 0.0)
 
 
 @fragment
-def _lost(x: float, three: float) -> Any:
-    """Return the part of `_scaled` that rounding took from u: `_scaled` is short by 1 to 3 times what u is."""
-    x = 40.0 if x > 40.0 else x
-    total = three + x
-    u = three / total
-    head = u * _SPLIT
-    head = head - (head - u)
-    short = (x + _TO_SHORT) - _TO_SHORT
-    lack = ((1.0 - head) * three - head * short) - (head * (x - short) + (u - head) * total)
-    return lack * (1.0 + 2.2 * (u * u)) * (1.0 / three)
+def _far(x: float, factor: float, v: float, b: float) -> Any:
+    """Return exp(-factor * x * x) * (v + v * b), rounded nearly once."""
+    s, d, n = _bell_parts(x, factor)
+    return scaled(multiply_add(v, s, v * (d + (s + d) * b)), n)
 
 
 @fragment
 def scaled_erfc(x: float) -> Any:
     """Return exp(x * x) * erfc(x) for an x that is not negative."""
-    return _scaled(x, 3.0) if x >= 0.5 else _exp(x * x) * (1.0 - x * _erf_slope(x * x))
+    y = x if x < 1e100 else 1e100
+    v, b = _erfc_parts(y)
+    far = (v + v * b) * (1.0 if x < 1e100 else y / x)
+    return far if x >= 0.5 else _exp(x * x) * (1.0 - x * (_ERF_SLOPE + x * x * _erf_bend(x * x)))
+
+
+@fragment
+def _far_erfc(a: float) -> Any:
+    """Return erfc(a) from 1/2 on."""
+    a = 27.4 if a > 27.4 else a
+    v, b = _erfc_parts(a)
+    return _far(a, 1.0, v, b)
 
 
 @elementwise("erf", contract=True)
@@ -174,9 +195,9 @@ def erf(x: float) -> Any:
     """Return the error function, element by element."""
     x = np.float64(x)
     a = abs(x)
-    far = 1.0 - _bell(a, 1.0) * _scaled(a, 3.0)
+    far = 1.0 - _far_erfc(a)
     far = -far if x < 0.0 else far
-    return x * _erf_slope(x * x) if a < 1.0 else far
+    return x * (_ERF_SLOPE + x * x * _erf_bend(x * x)) if a < 1.0 else far
 
 
 @elementwise("erfc", contract=True)
@@ -184,11 +205,9 @@ def erfc(x: float) -> Any:
     """Return 1 - erf(x) without cancellation, element by element."""
     x = np.float64(x)
     a = abs(x)
-    bell, lack = _bell_parts(a, 1.0)
-    far = bell * _scaled(a, 3.0)
-    far = far + far * (_lost(a, 3.0) - lack)
+    far = _far_erfc(a)
     far = 2.0 - far if x < 0.0 else far
-    return 1.0 - x * _erf_slope(x * x) if a < 0.5 else far
+    return (1.0 - x * _ERF_SLOPE) - x * (x * x * _erf_bend(x * x)) if a < 0.5 else far
 
 
 def _log_erfcx(x: Any) -> Any:
@@ -245,47 +264,46 @@ def log_erfcx_slope(x: float) -> Any:
 
 
 @fragment
-def _tail(a: float) -> tuple[Any, Any, Any, Any]:
-    """Return ndtr(-a), where a is not negative, and whether that is the product of what follows: a bell, a factor."""
-    bell, lack = _bell_parts(a, 0.5)
-    factor = 0.5 * _scaled(a, _THREE_ROOT_2)
-    lost = _lost(a, _THREE_ROOT_2)
-    is_far = a >= 0.7
-    near = 0.5 - a * (_HALF_ROOT_HALF * _erf_slope(0.5 * a * a))
-    far = bell * factor
-    far = far + far * (lost - lack)
-    return (far if is_far else near), is_far, bell - bell * lack, factor + factor * lost
+def _ndtr_parts(x: float) -> tuple[Any, Any, Any, Any]:
+    """Return p and l: ndtr(x) = p + l, or, far below 0, exp(-x * x / 2) * (p + l); whether it is so; and ndtr there."""
+    a = 1e150 if abs(x) > 1e150 else abs(x)
+    v, b = _scaled_parts(a, _THREE_ROOT_2, _HEIGHT_ROOT_HALF, _SHIFT_ROOT_2, _SHIFT_ROOT_2_REST)
+    tail = _far(38.8 if a > 38.8 else a, 0.5, v, b)
+    is_far = a >= 0.7072
+    is_far_below = is_far & (x < 0.0)
+    factor, rest = v + v * b, 1.0 - tail
+    far, far_lost = (factor, v * b - (factor - v)) if x < 0.0 else (rest, (1.0 - rest) - tail)
+    line, s = x * _NORMAL_HEIGHT, 0.5 * a * a
+    straight = 0.5 + line
+    bend = x * (_NORMAL_HEIGHT_REST + s * (_HALF_ROOT_HALF * _erf_bend(s)))
+    bend += (line - (straight - 0.5)) + multiply_add(x, _NORMAL_HEIGHT, -line)
+    near = straight + bend
+    return (far if is_far else near), (far_lost if is_far else bend - (near - straight)), is_far_below, tail
 
 
 @elementwise("ndtr", contract=True)
 def ndtr(x: float) -> Any:
     """Return the distribution function of the standard normal, element by element."""
-    x = np.float64(x)
-    tail, _, _, _ = _tail(abs(x))
-    return tail if x < 0.0 else 1.0 - tail
+    p, lost, is_far_below, tail = _ndtr_parts(np.float64(x))
+    return tail if is_far_below else p + lost
 
 
 @elementwise("log_ndtr", contract=True)
 def log_ndtr(x: float) -> Any:
     """Return the logarithm of `ndtr`, element by element, however small that is."""
     x = np.float64(x)
-    tail, is_far, _, factor = _tail(abs(x))
-    rest = 1.0 - tail
-    below = factor if is_far else tail
-    logarithm = _log(below if x < 0.0 else rest)
-    # The logarithm of the rest gets back what rounding took from the rest.
-    correction = (0.5 * x * x if is_far else 0.0) if x < 0.0 else ((rest - 1.0) + tail) / rest
-    return logarithm - correction
+    p, lost, is_far_below, _ = _ndtr_parts(x)
+    return (_log(p) + lost / p) - (0.5 * x * x if is_far_below else 0.0)
 
 
 @fragment
 def mills(x: float) -> Any:
     """Return the density of the standard normal divided by `ndtr`: the derivative of `log_ndtr`, about -x far below."""
     x = np.float64(x)
-    tail, is_far, bell, factor = _tail(abs(x))
-    is_far_below = is_far & (x < 0.0)
-    probability = tail if x < 0.0 else 1.0 - tail
-    return (1.0 if is_far_below else bell) / (_ROOT_2_PI * (factor if is_far_below else probability))
+    p, lost, is_far_below, _ = _ndtr_parts(x)
+    s, d, n = _bell_parts(38.8 if abs(x) > 38.8 else abs(x), 0.5)
+    slope = (1.0 if is_far_below else scaled(s + d, n)) / (_ROOT_2_PI * (p + lost))
+    return -x if slope < -x else slope
 
 
 @elementwise("ndtri", contract=True)
@@ -294,9 +312,14 @@ def ndtri(p: float) -> Any:
     p = np.float64(p)
     q = p - 0.5
     is_middle = abs(q) <= 0.4
-    t = math.sqrt(-_log(p if q < 0.0 else 1.0 - p)) - 1.5
+    minus_log = -_log(p if q < 0.0 else 1.0 - p)
+    z = math.sqrt(minus_log)
     middle, middle_q = _middle(0.16 - q * q)
-    lower, lower_q = _lower(t)
-    x = (q * middle if is_middle else (-lower if q < 0.0 else lower)) / (middle_q if is_middle else lower_q)
+    lower, lower_q = _lower(z - 1.5)
+    # Half of what rounding took from z * z, divided by z, is what it took from z.
+    lower = lower * z - (_ROOT_HALF * multiply_add(-z, z, minus_log)) * lower_q
+    quotient = (middle if is_middle else lower) / (middle_q if is_middle else lower_q * z)
+    tail = (_ROOT_2 * z - 0.75) - quotient
+    x = q * (2.75 + quotient) if is_middle else (-tail if q < 0.0 else tail)
     x = -math.inf if p == 0.0 else x
     return math.inf if p == 1.0 else x

@@ -56,7 +56,7 @@ def _nearest(x: float) -> float:
 
 
 @fragment
-def _scaled(y: float, n: float) -> Any:
+def scaled(y: float, n: float) -> Any:
     """Return y * 2**n, rounded once, for an integer n from -2044 to 2046."""
     half = _nearest(0.5 * n)
     return y * power_of_two(half) * power_of_two(n - half)
@@ -75,6 +75,19 @@ def _quarter_expm1(x: float) -> Any:
     return quarter * (r + (_curve(r) + (rest + rest * r))) + (quarter - 0.25)
 
 
+@fragment
+def exp_parts(x: float, rest: float) -> tuple[Any, Any, Any]:
+    """Return s, d and n: exp(x + rest) = (s + d) * 2**n, where the rest is far below an ulp of 1 of x, about -700 to 0.
+
+    Only d is rounded, which is 0.1 at most: what takes up s and d multiplies before it adds them.
+    """
+    n = _nearest(x * _LOG2_E)
+    near, low = x - n * LOG_2_HIGH, n * LOG_2_LOW - rest
+    r = near - low
+    s = 1.0 + r
+    return s, (r - (s - 1.0)) + (_curve(r) + ((near - r) - low)), n
+
+
 @elementwise(np.exp, contract=True)
 def exp(x: float) -> Any:
     """Return e to the power x, element by element."""
@@ -84,7 +97,7 @@ def exp(x: float) -> Any:
     x = 710.0 if x > 710.0 else x
     n = _nearest(x * _LOG2_E)
     r = (x - n * LOG_2_HIGH) - n * LOG_2_LOW
-    return _scaled(1.0 + (r + _curve(r)), n)
+    return scaled(1.0 + (r + _curve(r)), n)
 
 
 @elementwise(np.exp2, contract=True)
@@ -95,7 +108,7 @@ def exp2(x: float) -> Any:
     x = 1025.0 if x > 1025.0 else x
     n = _nearest(x)
     r = (x - n) * LOG_2
-    return _scaled(1.0 + (r + _curve(r)), n)
+    return scaled(1.0 + (r + _curve(r)), n)
 
 
 @elementwise(np.expm1, contract=True)

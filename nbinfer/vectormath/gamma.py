@@ -1,12 +1,12 @@
 """The logarithm of the gamma function and its derivatives.
 
-No step is a branch, so that LLVM turns loops into vector instructions. From 8 on it is Stirling's series (DLMF 5.11);
-below, `_reduced` leads to [0.75, 3), where a rational function times what vanishes at 1, 2 and 1.46 (the zero of
-digamma) keeps digits near these zeros. Rational functions and series are minimax fits. Negative arguments are
+No step is a branch, so that LLVM turns loops into vector instructions. From 8 on lgamma is Stirling's series (DLMF
+5.11); below, `_reduced` leads to [0.75, 3), where a rational function times what vanishes at 1 and 2 keeps digits near
+these zeros. Digamma has such a function at its zero, 1.46, and is the logarithm less a polynomial from 2.5 on; trigamma
+is near 1 / (x - 0.375) from 1 on. Rational functions and series are minimax fits. Negative arguments are
 reflected, which costs as much again: densities, whose arguments are positive, use the ``…_positive`` forms.
 
-Largest errors in units in the last place (ulp), of a million positive numbers: lgamma 2.5, digamma 3.5, trigamma 4.1.
-Those above 2 are of the steps of the recurrence, from 3 to 8, which one quotient gathers.
+Largest errors in units in the last place (ulp), of positive numbers: digamma and trigamma 2, lgamma 2.5.
 Of negative arguments the error is as many ulp of the largest term of the reflection, or of 1.
 """
 
@@ -17,12 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import elementwise, fragment
+from nbinfer.compile import elementwise, fragment, multiply_add
 from nbinfer.vectormath.logarithm import log
 
 _log = log.numbers
 
 HALF_LOG_2PI = 0.9189385332046727
+#: What is added to an argument before its reciprocal is taken: see `error_from_1`.
+ERROR_SHIFT = 0.625
 
 #: Where digamma(1 + z) is 0, in two pieces.
 _ROOT = 0.46163214496836236
@@ -100,15 +102,49 @@ def _stirling_1(s: float) -> float:
 
 
 @fragment
-def _stirling_2(s: float) -> float:
-    """Return P(s), s = x**-2: trigamma(x) = 1 / x + s / 2 + s / x * P(s), from 8 on."""
-    p = 0.8595821695908593
-    p = p * s - 0.24703939941380804
-    p = p * s + 0.07569555285250126
-    p = p * s - 0.03333300307387345
-    p = p * s + 0.02380952296598314
-    p = p * s - 0.033333333332522606
-    return p * s + 0.16666666666666655
+def _below_log(u: float) -> float:
+    """Return P(u), u = 1 / (x + 0.5): digamma(x) = log(x) - u * P(u), from 2.5 on."""
+    p = -0.029651562181490728
+    p = p * u + 0.079272225474784
+    p = p * u - 0.08804342909386695
+    p = p * u + 0.047576836195099316
+    p = p * u - 0.0038528293780639563
+    p = p * u - 0.005173719240694959
+    p = p * u + 0.0036643660660426562
+    p = p * u + 0.011456288316936831
+    p = p * u + 0.014509376789362679
+    p = p * u + 0.024801551268987056
+    p = p * u + 0.05625000158793529
+    p = p * u + 0.11666666662788941
+    p = p * u + 0.20833333333380502
+    p = p * u + 0.33333333333333115
+    return p * u + 0.5
+
+
+@fragment
+def _trigamma_bend(u: float) -> float:
+    """Return P(u), u = 1 / (x + 0.5): trigamma(x) = (1 + P(u)) / (x - 0.375), from 1 on."""
+    p = 0.15287695159015616
+    p = p * u - 1.1418630041057103
+    p = p * u + 3.962763525204275
+    p = p * u - 8.46800463448314
+    p = p * u + 12.40812451462893
+    p = p * u - 13.096882303505728
+    p = p * u + 10.105974123332656
+    p = p * u - 5.598559499049345
+    p = p * u + 2.050655604717432
+    p = p * u - 0.39141987146901513
+    p = p * u - 0.00017530641827870789
+    p = p * u - 0.06132294814581595
+    p = p * u + 0.0013354799324188746
+    p = p * u - 0.034632017333875935
+    p = p * u - 0.10899484001804541
+    p = p * u - 0.15052120725309506
+    p = p * u - 0.12708332165186528
+    p = p * u - 0.05208333356183461
+    p = p * u + 0.041666666669098136
+    p = p * u + 0.1249999999999894
+    return p * u
 
 
 @fragment
@@ -152,31 +188,26 @@ def _cosine(s: float) -> float:
 
 
 @fragment
-def _passed(x: float, z: float, product: float, numerator: float) -> tuple[float, float, float]:
+def _passed(x: float, z: float, product: float) -> tuple[float, float]:
     """Step from x + 1 to x, if x is not below 2: see `_reduced`."""
     is_passed = x >= 2.0
-    z = x - 1.0 if is_passed else z
-    numerator = numerator * x + product if is_passed else numerator
-    product = product * x if is_passed else product
-    return z, product, numerator
+    return (x - 1.0 if is_passed else z), (product * x if is_passed else product)
 
 
 @fragment
-def _reduced(x: float) -> tuple[float, float, float]:
+def _reduced(x: float) -> tuple[float, float]:
     """Lead x below 8 to y = 1 + z in [0.75, 3) by steps of 1.
 
-    Returns z, the product of what x is led past (x itself where y = x + 1), and this product times the sum of
-    the reciprocals of its factors, negative where y = x + 1.
+    Returns z, and the product of what x is led past (x itself where y = x + 1).
     """
     is_low = x < 0.75
     z = x if is_low else x - 1.0
     product = x if is_low else 1.0
-    numerator = -1.0 if is_low else 0.0
-    z, product, numerator = _passed(x - 1.0, z, product, numerator)
-    z, product, numerator = _passed(x - 2.0, z, product, numerator)
-    z, product, numerator = _passed(x - 3.0, z, product, numerator)
-    z, product, numerator = _passed(x - 4.0, z, product, numerator)
-    return _passed(x - 5.0, z, product, numerator)
+    z, product = _passed(x - 1.0, z, product)
+    z, product = _passed(x - 2.0, z, product)
+    z, product = _passed(x - 3.0, z, product)
+    z, product = _passed(x - 4.0, z, product)
+    return _passed(x - 5.0, z, product)
 
 
 @fragment
@@ -205,7 +236,7 @@ def _vanishing(z: float) -> Any:
 def lgamma_part(x: float) -> Any:
     """Return `lgamma_positive`."""
     is_large = not x < 8.0
-    z, product, _ = _reduced(x)
+    z, product = _reduced(x)
     p, q = _near_zeros(z)
     quotient = (1.0 if is_large else p) / (x if is_large else q)
     logarithm = _log(x if is_large else product)
@@ -242,16 +273,17 @@ def lgamma(x: float) -> Any:
 @fragment
 def digamma_part(x: float) -> Any:
     """Return `digamma_positive`."""
-    is_large = not x < 8.0
-    z, product, numerator = _reduced(x)
+    is_large = not x < 2.5
+    is_low = x < 0.75
+    z = x if is_low else x - 1.0
     p, q = _near_root(z)
     apart = z - _ROOT
     lost = (z - apart) - _ROOT if z > 0.5 else z - (apart + _ROOT)  # in that difference
     above = apart - _ROOT_REST
-    numerator = above * p * product + numerator * q
-    quotient = (1.0 if is_large else numerator) / (x if is_large else q * product)
-    logarithm = _log(x if is_large else product)  # that of `lgamma_part`: where both are asked for it is one
-    large = logarithm - quotient * (0.5 + quotient * _stirling_1(quotient * quotient))
+    bend = above * p
+    divisor = q * x if is_low else q
+    quotient = (1.0 if is_large else (bend * x - q if is_low else bend)) / (x + 0.5 if is_large else divisor)
+    large = _log(x) - quotient * _below_log(quotient)
     value = large if is_large else above + (quotient + lost)
     return math.nan if x < 0.0 else value
 
@@ -303,13 +335,18 @@ def trigamma(x: float) -> Any:
     x = np.float64(x)
     is_negative = x < 0.0
     y = 1.0 - x if is_negative else x
-    is_large = not y < 8.0
-    # Below 8 the recurrence goes eight steps up. The first is the largest by far where y is small.
+    is_low = y < 1.0
     first = 2.0**60 / ((2.0**30 * y) * (2.0**30 * y))
-    t = 1.0 / (y if is_large else y + 8.0)
-    s = t * t
-    value = t + s * (0.5 + t * _stirling_2(s))
-    value += 0.0 if is_large else first + _sum_of_powers(y, 2)
+    more = y + 0.625 if is_low else y - 0.375
+    lost = (y if is_low else -0.375) - (more - (0.625 if is_low else y))
+    is_huge = y > 1e100
+    above = 1.0 if is_huge else y + (1.5 if is_low else 0.5)
+    both = 1.0 / (more * above)
+    v = both * above
+    bend = _trigamma_bend(both * more) + (multiply_add(-v, more, 1.0) - v * lost)
+    bend = 0.0 if is_huge else bend
+    value = v + v * bend
+    value = value + first if is_low else value
     r, _ = _to_nearest_integer(x)
     cosecant = 1.0 / (r * _sine(r * r))
     return cosecant * cosecant - value if is_negative else value
@@ -345,3 +382,24 @@ def digamma_error(x: float) -> Any:
     """Return what digamma(x) lacks of log(x) - 1 / (2 * x), from 8 on."""
     s = 1.0 / (x * x)
     return s * _stirling_1(s)
+
+
+@fragment
+def error_from_1(u: float) -> Any:
+    """Return what Stirling's formula lacks of lgamma(x), as `stirling_error`, from 1 on, where u = 1 / (x + 0.625)."""
+    p = 0.00017462856476934904
+    p = p * u + 0.00045024607084770207
+    p = p * u - 0.003227883786179159
+    p = p * u + 0.007583976082879059
+    p = p * u - 0.009300977119795151
+    p = p * u + 0.007283066747840369
+    p = p * u - 0.002238911820003774
+    p = p * u + 0.0005066134272065178
+    p = p * u + 0.0016573749828875874
+    p = p * u + 0.0026709780342004095
+    p = p * u + 0.003645275017206879
+    p = p * u + 0.006998912843300063
+    p = p * u + 0.015136718343402793
+    p = p * u + 0.02977430555219443
+    p = p * u + 0.052083333333553423
+    return u * (p * u + 0.08333333333333183)

@@ -79,6 +79,15 @@ def log(x: float) -> Any:
     return at_the_ends(k * LOG_2_HIGH - ((_curve(f) - k * LOG_2_LOW) - f), x)
 
 
+@fragment
+def log_parts(x: float) -> tuple[Any, Any]:
+    """Return the natural logarithm of a normal number, and what rounding took from it."""
+    k, f = parts(x)
+    whole = k * LOG_2_HIGH
+    y = whole + f
+    return at_the_ends(y, x), (f - (y - whole)) - (_curve(f) - k * LOG_2_LOW)
+
+
 @elementwise(np.log2, contract=True)
 def log2(x: float) -> Any:
     """Return the logarithm to base 2, element by element; exact for powers of two."""
@@ -101,6 +110,17 @@ def log_corrected(k: float, f: float, c: float) -> Any:
     # What c adds is c / (2**k (1 + f)): exact for small f, roughly else. Outside 2**-60 to 2**60 c is 0.
     lost = c * power_of_two(-min(max(k, -60.0), 60.0)) * (1.0 - f * (1.0 - f))
     return k * LOG_2_HIGH - ((_curve(f) - (k * LOG_2_LOW + lost)) - f)
+
+
+@fragment
+def log1p_parts(x: float) -> tuple[Any, Any]:
+    """Return log(1 + x) from -1/2 to 0, and what rounding took from it: all of it, if x is small."""
+    u = 1.0 + x
+    k, f = parts(u)
+    lost = (x - (u - 1.0)) / u
+    whole = k * LOG_2_HIGH
+    y = whole + f
+    return y, (f - (y - whole)) - (_curve(f) - (k * LOG_2_LOW + lost))
 
 
 @elementwise(np.log1p, contract=True)
