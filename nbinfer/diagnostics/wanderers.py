@@ -46,7 +46,10 @@ def switched(draws: Draws) -> str:
 def lost(draws: Draws, limit: float) -> str:
     """Tell of parameters that have gone beyond a limit, further than posteriors do; '' if none has."""
     with np.errstate(all="ignore"):
-        far = {name: float(np.nanmax(np.abs(values), initial=0.0)) for name, values in draws.items()}
+        far = {
+            name: float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values)))
+            for name, values in draws.items()
+        }
     gone = [f"{name} ({most:.2g})" for name, most in far.items() if most > limit]
     if not gone:
         return ""

@@ -27,7 +27,7 @@ from nbinfer.model.bound import Bound
 from nbinfer.model.code.kinds import with_kinds
 from nbinfer.model.compiled import CompiledBound
 from nbinfer.model.data import Datum, content_key
-from nbinfer.model.evaluate import Facts, check_shapes, retrying
+from nbinfer.model.evaluate import Facts, check_shapes, is_numerical, retrying
 from nbinfer.model.gaps import axes, blamed, check_scales
 from nbinfer.model.layout import Layout
 from nbinfer.model.missing import index_of
@@ -303,7 +303,13 @@ class Definition(Points):
                 return f"parameter {name!r} is {np.ravel(value)[~np.isfinite(np.ravel(value))][0]}"
         if not np.isfinite(log_jacobian):
             return f"the log Jacobian of the transforms is {log_jacobian}"
-        for label, value in self.pieces(values):
+        try:
+            pieces = self.pieces(values)
+        except Exception as error:
+            if not is_numerical(error):
+                raise
+            return f"the density raises {type(error).__name__}: {error}"
+        for label, value in pieces:
             bad = ~np.isfinite(np.asarray(value, np.float64))
             if bad.any():
                 index = f" at index {tuple(int(i) for i in np.argwhere(bad)[0])}" if bad.ndim else ""

@@ -67,7 +67,8 @@ def unknown(kind: str, name: object, known: Iterable[str], argument: str = "", o
         One or two sentences.
     """
     names = list(known)
-    remedy = _TIMES if name in ("process_time_diff", "perf_counter_diff", "perf_counter_start") else meant(name, names)
+    times = ("process_time_diff", "perf_counter_diff", "perf_counter_start")
+    remedy = _TIMES if isinstance(name, str) and name in times else meant(name, names)
     return f"{argument}{owner} has no {kind} {name!r}; it has {listed(names)}.{remedy}"
 
 

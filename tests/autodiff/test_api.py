@@ -41,7 +41,7 @@ def halvings(x):
     while x > 1.0:
         x /= 2.0
         n += 1
-    return n, x
+    return n, np.median(np.array([x]))
 
 
 def with_halvings(x, t):
@@ -203,7 +203,7 @@ def test_njit_functions_are_read():
 @pytest.mark.nojit
 def test_compiled_functions_of_data_are_left_as_they_are():
     assert value_and_grad(with_halvings)(np.array([3.0]), 5.0) == (27.0 * 0.625, np.array([27.0 * 0.625]))
-    with pytest.raises(ADError, match="while is not supported"):
+    with pytest.raises(ADError, match="median"):
         grad(with_halvings, 1)(np.array([3.0]), 5.0)
 
 
@@ -228,11 +228,9 @@ def tail(v):
 
 
 @numba.njit
-def fill_while(v, by):
-    k = 0
-    while k < v.shape[0]:
-        v[k] = by[k]
-        k += 1
+def fill_medians(v, by):
+    for k in range(v.shape[0]):
+        v[k] = np.median(by[k : k + 1])
 
 
 def with_filled(x, d):
@@ -250,9 +248,9 @@ def with_tail(x, d):
     return x * total(w)
 
 
-def with_filled_while(x, d):
+def with_filled_medians(x, d):
     v = np.zeros(3)
-    fill_while(v, d)
+    fill_medians(v, d)
     return x * total(v)
 
 
@@ -261,8 +259,8 @@ def test_compiled_functions_that_touch_memory_are_read():
     d = np.array([1.0, 2.0, 3.0])
     assert value_and_grad(with_filled)(2.0, d) == (14.0, 7.0)
     assert value_and_grad(with_tail)(2.0, d) == (10.0, 5.0)
-    with pytest.raises(ADError, match="while is not supported"):
-        value_and_grad(with_filled_while)(2.0, d)
+    with pytest.raises(ADError, match="median"):
+        value_and_grad(with_filled_medians)(2.0, d)
 
 
 def test_lambdas_within_lambdas():

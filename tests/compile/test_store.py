@@ -25,6 +25,7 @@ import numpy as np
 import nbinfer as nb
 from nbinfer.compile import Entry, Kernel, store
 from nbinfer.compile.kept import Kept, can_be_kept
+from nbinfer.model.code import stand_ins
 from nbinfer.distributions import normal
 
 assert nb.__file__.startswith(sys.argv[1])
@@ -61,7 +62,7 @@ for label, model in (
     ("plain", nb.Model({"x": nb.real()}, logp=whole)),
 ):
     code = model.bind(1)._code
-    found["models", label] = code._of_functions.entry("density").place.key
+    found["models", label] = code._module("", stand_ins._NONE).entry("density").place.key
 print(json.dumps([[*name, key] for name, key in found.items()]))
 """
 

@@ -128,7 +128,7 @@ def test_the_chains_of_a_dead_worker_are_drawn_again(tmp_path, monkeypatch, meth
     from nbinfer.mcmc.sampling import Sampling
 
     part = Sampling.part
-    bomb = lambda self, chains: (Bomb(self._model, tmp_path / "mark"), *part(self, chains)[1:])  # noqa: E731
+    bomb = lambda self, chains: (Bomb(self.model, tmp_path / "mark"), *part(self, chains)[1:])  # noqa: E731
     monkeypatch.setattr(Sampling, "part", bomb)
     with ProcessPoolExecutor(1, mp_context=get_context(method)) as pool:
         trace = nb.sample(model(), executor=pool, **SETTINGS)

@@ -104,8 +104,6 @@ class FlatDefinition(CompiledDefinition):
         return derive_flat(self._function[1], self._data_types, name=VALUE_NAME, gradient=False)
 
     def calls(self, kind: str) -> list[Called]:
-        from nbinfer.autodiff.derive import flat_inputs
-
         label, f = self._function
         if kind != "density" or "grad" in self.form:
             return []
@@ -113,7 +111,12 @@ class FlatDefinition(CompiledDefinition):
         def example() -> tuple[Any, ...]:
             return chosen(self.form, {"x": readonly(np.zeros(self.dim)), "data": self._data_argument})
 
-        return [Called(label, label, f, self.form, lambda: flat_inputs(self._data_types), example)]
+        def inputs() -> Any:
+            from nbinfer.autodiff.derive import flat_inputs
+
+            return flat_inputs(self._data_types)
+
+        return [Called(label, label, f, self.form, inputs, example)]
 
     @property
     def _data_types(self) -> Any:
