@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             chains=options.chains,
             cores=options.cores,
             random_seed=options.seed,
-            nuts_kwargs={"target_accept": 0.9},  # the posterior narrows where tau is small
+            target_accept=0.9,  # the posterior narrows where tau is small
         )
     print(nb.summary(trace))
     print(trace.report)
