@@ -59,13 +59,19 @@ _ELSEWHERE: Mapping[str, str] = {
     "prob": "hdi_prob ci_prob hpd_prob cred_mass",
 }
 
-#: Our functions and classes, each with what does its job elsewhere.
+#: Our functions, classes and families, each with what does its job elsewhere.
 _JOBS: Mapping[str, str] = {
     "sample": "MCMC EnsembleSampler run_mcmc",
     "fit": "SVI Trace_ELBO",
     "sample_posterior_predictive": "Predictive",
     "compute_log_likelihood": "log_likelihood",
     "HamiltonianMC": "HMC",
+    "laplace": "double_exponential",
+    "mixture": "log_mix log_mixture",
+    "mvnormal": "multi_normal multi_normal_cholesky multi_normal_prec multivariate_normal MultivariateNormal mvn",
+    "mvstudent_t": "multi_student_t multi_student_t_cholesky multivariate_t",
+    "normal": "std_normal norm gaussian Gaussian",
+    "wald": "inverse_gaussian InverseGaussian invgauss",
 }
 
 #: What to do where others have an option, and we have none.

@@ -71,30 +71,14 @@ __all__ = [
     "zero_inflated_poisson",
 ]
 
-#: Our names of families, each with those that others have for it and that are no near spellings.
-_ELSEWHERE = {
-    "laplace": "double_exponential",
-    "mixture": "log_mix log_mixture",
-    "mvnormal": "multi_normal multi_normal_cholesky multi_normal_prec multivariate_normal MultivariateNormal mvn",
-    "mvstudent_t": "multi_student_t multi_student_t_cholesky multivariate_t",
-    "normal": "std_normal norm gaussian Gaussian",
-    "wald": "inverse_gaussian InverseGaussian invgauss",
-}
-
 #: What makes families of families; the others are modules.
 _COMBINATORS = ("censored", "mixture", "truncated")
-
-
-def _hint(name: str) -> str:
-    """Say which family was meant."""
-    ours = next((ours for ours, theirs in _ELSEWHERE.items() if name in theirs.split()), name)
-    return meant(ours, __all__)
 
 
 def __getattr__(name: str) -> Any:
     """Import a family when it is first named: all of them take more than 20 ms."""
     if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{_hint(name)}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{meant(name, __all__)}")
     if name in _COMBINATORS:
         return getattr(importlib.import_module(f"{__name__}.combinators"), name)
     return importlib.import_module(f"{__name__}.{name}")
