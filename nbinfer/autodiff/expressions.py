@@ -6,15 +6,26 @@ import ast
 import builtins
 import math
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from nbinfer.autodiff.arrays import ArrayBuilder
 from nbinfer.autodiff.ir import Storage, Value
-from nbinfer.autodiff.lazy import Lazy, Operand, is_array, is_number
-from nbinfer.autodiff.sequences import List, Table, as_tuple, contained, joined, key_of, read_item, repeated
+from nbinfer.autodiff.lazy import Lazy, Operand, is_array, is_number, is_truth
+from nbinfer.autodiff.sequences import (
+    List,
+    Table,
+    as_tuple,
+    contained,
+    from_outside,
+    joined,
+    key_of,
+    read_item,
+    repeated,
+    truth_of,
+)
 from nbinfer.autodiff.spellings import BINARY, COMPARE
 from nbinfer.autodiff.syntax import EXPRESSIONS
 from nbinfer.autodiff.writer import PREFIXES
@@ -84,7 +95,7 @@ class Expressions(ArrayBuilder):
             fields = getattr(thing, "_fields", None)
             items = [self.wrap(item, f"{hint}_{i}") for i, item in enumerate(thing)]
             return Record(hint, dict(zip(fields, items, strict=True))) if fields else tuple(items)
-        return thing
+        return from_outside(self, thing, hint) if isinstance(thing, list | dict) else thing
 
     def _captured(self, array: np.ndarray, hint: str) -> Value:
         kind = {"u": "i"}.get(array.dtype.kind, array.dtype.kind)
@@ -207,23 +218,32 @@ class Expressions(ArrayBuilder):
         return self.apply(BINARY[operator], left, right)
 
     def _unaryop(self, node: ast.UnaryOp, env: Environment) -> Any:
+        if isinstance(node.op, ast.Not):
+            return self.truth(node, env)
         operand = self.operand(self.evaluate(node.operand, env))
         self.node = node
         if isinstance(node.op, ast.UAdd):
             return self.fresh(operand)
         if isinstance(node.op, ast.USub):
             return self.apply("neg", operand)
-        if isinstance(node.op, ast.Not):
-            return self.apply("not", self.condition(operand))
         if operand.kind == "b":
             return self.apply("not", operand)
         raise self.error("~ works on booleans only")
 
     def condition(self, x: Any) -> Value:
-        """Require a number and read it as true or false."""
+        """Read a value as true or false."""
         if is_array(x):
             raise self.error("an array is neither true nor false; use np.where, or a loop with if")
-        return self.scalar("bool", self.number(self.operand(x), "a condition"))
+        known = truth_of(self, x)
+        return self.scalar("bool", x) if known is None else known
+
+    def truth(self, node: ast.expr, env: Environment) -> Value:
+        """Evaluate an expression of which only that counts whether it is true."""
+        if isinstance(node, ast.BoolOp):
+            return self._decided(node, env, self.truth)  # type: ignore[no-any-return]
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return self.scalar("not", self.truth(node.operand, env))
+        return self.condition(self.evaluate(node, env))
 
     def _compare(self, node: ast.Compare, env: Environment) -> Any:
         left = self.evaluate(node.left, env)
@@ -247,28 +267,43 @@ class Expressions(ArrayBuilder):
         return result
 
     def _boolop(self, node: ast.BoolOp, env: Environment) -> Any:
-        """Evaluate ``and`` and ``or`` from left to right; the right side only where it counts, if it may fail."""
+        return self._decided(node, env, self.evaluate)
+
+    def _decided(self, node: ast.BoolOp, env: Environment, read: Callable[[ast.expr, Environment], Any]) -> Any:
+        """Read ``and`` and ``or`` from left to right up to the operand that decides, which is the value.
+
+        What is on the right is read only where it counts, if it may fail.
+        """
         is_and = isinstance(node.op, ast.And)
-        result = self.condition(self.evaluate(node.values[0], env))
+        result = read(node.values[0], env)
         for value in node.values[1:]:
-            if result.constant is not None and result.constant != is_and:
-                return result
-            if not any(isinstance(n, ast.Subscript | ast.Call) for n in ast.walk(value)):
-                result = self.scalar("and" if is_and else "or", result, self.condition(self.evaluate(value, env)))
+            test = self.condition(result)
+            if test.constant is not None:
+                if test.constant != is_and:
+                    return result
+                result = read(value, env)
+                continue
+            fails = any(isinstance(n, ast.Subscript | ast.Call) for n in ast.walk(value))
+            other = None if fails else read(value, env)
+            if is_truth(result) and is_truth(other):
+                result = self.scalar("and" if is_and else "or", result, other)
                 continue
 
-            def rest(value: ast.expr = value, result: Value = result) -> Value:
-                with self.under(result):
-                    return self.condition(self.evaluate(value, env))
+            def rest(value: ast.expr = value, other: Any = other, fails: bool = fails) -> Any:
+                return read(value, env) if fails else other
 
-            def known(result: Value = result) -> Value:
+            def known(result: Any = result) -> Any:
                 return result
 
-            result = self.select(result, rest, known) if is_and else self.select(result, known, rest)
+            with self.under(test):
+                then_block, a = self.side(rest if is_and else known)
+                else_block, b = self.side(known if is_and else rest)
+            self.node = node
+            result = self.merge(test, then_block, else_block, a, b)
         return result
 
     def _ifexp(self, node: ast.IfExp, env: Environment) -> Any:
-        condition = self.condition(self.evaluate(node.test, env))
+        condition = self.truth(node.test, env)
         if condition.constant is not None:
             return self.evaluate(node.body if condition.constant else node.orelse, env)
         with self.under(condition):
@@ -294,7 +329,9 @@ class Expressions(ArrayBuilder):
             if isinstance(node, ast.Starred):
                 some = as_tuple(self.evaluate(node.value, env))
                 if not isinstance(some, tuple):
-                    raise self.error("* takes a tuple or a list here")
+                    raise self.error(
+                        "* takes a tuple or a list here, of a length known in advance; name the items, x[0], x[1]"
+                    )
                 found += some
             else:
                 found.append(self.evaluate(node, env))

@@ -181,7 +181,7 @@ class Frontend(Loops):
             elif isinstance(statement, ast.While):
                 rest[:0] = self.loop_while(statement, env)
             elif isinstance(statement, ast.If):
-                condition = self.condition(self.evaluate(statement.test, env))
+                condition = self.truth(statement.test, env)
                 self.node = statement
                 if condition.constant is not None:
                     rest[:0] = statement.body if condition.constant else statement.orelse

@@ -11,13 +11,10 @@ from nbinfer.autodiff.indexing import part_of, view
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import is_array, is_number
 from nbinfer.autodiff.registry import handles
-from nbinfer.autodiff.sequences import List, Table, put, room, turn_of
+from nbinfer.autodiff.sequences import FEW, List, Table, put, room, turn_of
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.frontend import Frontend
-
-#: Up to so many items are known one by one where that is of use; beyond, a loop is a loop.
-FEW = 64
 
 
 class Iterable:
@@ -118,7 +115,7 @@ def _known_items(b: Frontend, node: Any, env: Environment, depth: int = 0) -> li
     found: list[Any] = []
     for item in items:
         inner = b.inside(clause, env, item)
-        tests = [b.condition(b.evaluate(test, inner)).constant for test in clause.ifs]
+        tests = [b.truth(test, inner).constant for test in clause.ifs]
         some = None if None in tests else _known_items(b, node, inner, depth + 1) if all(tests) else []
         if some is None:
             return None
@@ -155,7 +152,7 @@ def _clause(b: Frontend, node: Any, depth: int, env: Environment, carried: list[
     def tested(tests: Sequence[Any], inner: Environment, carried: list[Value]) -> list[Value]:
         if not tests:
             return _clause(b, node, depth + 1, inner, carried, step)
-        condition = b.condition(b.evaluate(tests[0], inner))
+        condition = b.truth(tests[0], inner)
         if condition.constant is not None:
             return tested(tests[1:], inner, carried) if condition.constant else carried
         with b.under(condition):

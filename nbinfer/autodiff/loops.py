@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nbinfer.autodiff.assignments import Assignments
 from nbinfer.autodiff.expressions import Environment, Lost
@@ -16,10 +16,6 @@ from nbinfer.autodiff.lazy import Lazy, is_array, is_live, is_number, owner
 from nbinfer.autodiff.merging import kinds_of, parts, with_parts
 from nbinfer.autodiff.sequences import List
 from nbinfer.autodiff.syntax import assigned, grown, in_place, targets
-
-if TYPE_CHECKING:
-    from nbinfer.autodiff.frontend import Frontend
-
 
 ONLY_NUMBERS = (
     "return inside a loop takes numbers; keep an array in a variable, leave the loop by break, return it after"
@@ -32,9 +28,6 @@ class Loops(Assignments):
     def run(self, statements: Sequence[ast.stmt], env: Environment) -> Leave | None:
         """Run statements; None if they do not lead elsewhere."""
         raise NotImplementedError
-
-    def _whole(self) -> Frontend:
-        return self  # type: ignore[return-value]  # the class that is made
 
     def _known(self, node: Known, env: Environment) -> Any:
         return node.read()

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nbinfer.autodiff.bounds import trips
+from nbinfer.autodiff.errors import ADError
 from nbinfer.autodiff.ir import Block, Value
 from nbinfer.autodiff.lazy import is_array, is_number
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.expressions import Expressions
+
+#: Up to so many items are known one by one where that is of use; beyond, a loop is a loop.
+FEW = 64
 
 #: What changes a list or a dictionary.
 CHANGES = "append", "extend", "insert", "pop", "reverse", "update"
@@ -29,6 +35,8 @@ class List:
         Where it was made: what changes it must run exactly when that does.
     growing : bool
         Whether a loop is being read that appends to it.
+    outside : bool
+        Whether it was found outside of the function.
     """
 
     def __init__(self, items: list[Any], b: Expressions, array: Any = None) -> None:
@@ -37,6 +45,7 @@ class List:
         self.array = array
         self.block = b.block
         self.growing = False
+        self.outside = False
 
     @property
     def items(self) -> list[Any]:
@@ -57,11 +66,44 @@ class Table:
         What it holds at the line that is being read.
     block : Block
         Where it was made: what changes it must run exactly when that does.
+    outside : bool
+        Whether it was found outside of the function.
     """
 
     def __init__(self, items: dict[Any, Any], b: Expressions) -> None:
         self.items = items
         self.block = b.block
+        self.outside = False
+
+
+def from_outside(b: Expressions, thing: Any, hint: str) -> List | Table:
+    """Return what stands for a list or a dictionary that is found outside of the function: it is a constant."""
+    found: List | Table
+    if isinstance(thing, dict):
+        found = Table({key: _known(b, value, str(key)) for key, value in thing.items()}, b)
+    else:
+        array = _as_array(thing) if len(thing) > FEW else None
+        items = [_known(b, item, hint) for item in thing] if array is None else []
+        found = List(items, b, None if array is None else b.fixed(array))
+    found.outside = True
+    return found
+
+
+def _known(b: Expressions, thing: Any, hint: str) -> Any:
+    """Return what stands for an object, or the object where nothing does: it may not be needed."""
+    try:
+        return b.wrap(thing, hint)
+    except ADError:
+        return thing
+
+
+def _as_array(items: list[Any]) -> np.ndarray | None:
+    """Return many numbers, or rows of as many numbers, as an array."""
+    try:
+        array = np.array(items)
+    except ValueError:
+        return None
+    return array if array.dtype.kind in "bif" else None
 
 
 def as_tuple(x: Any) -> Any:
@@ -71,10 +113,24 @@ def as_tuple(x: Any) -> Any:
     return tuple(map(as_tuple, x)) if isinstance(x, tuple) else x
 
 
+def truth_of(b: Expressions, x: Any) -> Value | None:
+    """Tell whether a thing is true, as Python does; None for numbers, of which that is computed."""
+    if is_number(x):
+        return None
+    if isinstance(x, List) and x.array is not None and not x.growing:
+        return b.scalar("gt", b.dims_of(x.array)[0], b.constant(0))
+    try:
+        return b.constant(bool(x.items if isinstance(x, List | Table) else x))
+    except ValueError:
+        raise b.error("this is neither true nor false; compare it with something") from None
+
+
 def changeable(b: Expressions, x: List | Table) -> None:
     """Require what changes a list or a dictionary to run exactly when the line that made it does."""
+    thing = "list" if isinstance(x, List) else "dictionary"
+    if x.outside:
+        raise b.error(f"a {thing} outside of the function is changed in it; change a copy, made by .copy()")
     if b.block is not x.block:
-        thing = "list" if isinstance(x, List) else "dictionary"
         raise b.error(
             f"a {thing} made outside of this branch or loop is changed in it; what it holds must be known in advance: "
             "fill an array, or write a comprehension"
@@ -97,6 +153,8 @@ def call_method(b: Expressions, x: List | Table, name: str, args: list[Any]) -> 
             return x.items.get(key_of(b, args[0]), args[1] if len(args) == 2 else None)
         if name == "update" and len(args) == 1 and isinstance(args[0], Table):
             return x.items.update(args[0].items)
+        if name == "copy" and not args:
+            return Table(dict(x.items), b)
     elif name == "append" and len(args) == 1:
         return x.items.append(args[0])
     elif name == "extend" and len(args) == 1 and isinstance(args[0], List | tuple):
@@ -193,11 +251,35 @@ def read_item(b: Expressions, x: Any, parts: list[Any]) -> Any:
         part = subscript(b, x.array, parts)
         return List([], b, part) if isinstance(parts[0], slice) else part
     items = x.items if isinstance(x, List) else x
+    if len(parts) == 1 and is_number(parts[0]) and parts[0].constant is None:
+        part = _of_constants(b, as_tuple(x), parts[0])
+        if part is not None:
+            return part
     if len(parts) == 1 and isinstance(parts[0], slice):
         bounds = (parts[0].start, parts[0].stop, parts[0].step)
         part = items[slice(*(None if end is None else known_index(b, end, None) for end in bounds))]
         return List(part, b) if isinstance(x, List) else part
     return items[known_index(b, parts[0] if len(parts) == 1 else None, len(items))]
+
+
+def constants(x: Any) -> Any:
+    """Return nested tuples of numbers that are known in advance; None if one is not."""
+    if isinstance(x, tuple):
+        items = [constants(item) for item in x]
+        return None if any(item is None for item in items) else items
+    return x.constant if is_number(x) else None
+
+
+def _of_constants(b: Expressions, x: Any, index: Value) -> Any:
+    """Read an item, at an index that is not known in advance, of what holds constants; None of what does not."""
+    from nbinfer.autodiff.indexing import subscript
+
+    known = constants(x)
+    array = None if known is None else _as_array(known)
+    if array is None:
+        return None
+    part = subscript(b, b.fixed(array), [index])
+    return part if is_number(part) else List([], b, part)
 
 
 def write_item(b: Expressions, x: List | Table, parts: list[Any], value: Any) -> None:
@@ -220,7 +302,7 @@ def joined(b: Expressions, left: Any, right: Any) -> Any:
 def repeated(b: Expressions, left: Any, right: Any) -> Any:
     """Return a list or a tuple times a number, which must be known."""
     items, count = (left, right) if isinstance(left, List | tuple) else (right, left)
-    if not isinstance(items, List | tuple):
+    if not isinstance(items, List | tuple) or is_array(count):
         return None
     number = known_index(b, count, None)
     return List(items.items * number, b) if isinstance(items, List) else items * number
