@@ -229,11 +229,23 @@ class Builder(ScalarBuilder):
             if left.constant != right.constant:
                 raise self.error(f"shapes do not fit: {left.constant} and {right.constant} elements along one axis")
             return
-        block = self.outermost([left, right])
-        key = ("equal", *sorted(map(repr, (self.ident(left), self.ident(right)))))
-        if self.lookup(key, block) is None:
+        block, key = self.outermost([left, right]), self._equal(left, right)
+        if self.lookup(key, block) is None and self.lookup(key, self.block) is None:
             self.append(Check([], [left, right]), block)
             block.known[key] = left
+
+    def check_same(self, left: Value, right: Value, message: str) -> None:
+        """Require two sizes to be equal where the program comes by; otherwise the message says what to do."""
+        if self.ident(left) == self.ident(right):
+            return
+        same = self.scalar("eq", left, right)
+        if same.constant is False:
+            raise self.error(message)
+        self.check(same, "ValueError", message)
+        self.block.known[self._equal(left, right)] = left
+
+    def _equal(self, left: Value, right: Value) -> Hashable:
+        return "equal", *sorted(map(repr, (self.ident(left), self.ident(right))))
 
     def require(self, condition: Value, index: Value | None = None) -> Value | None:
         """Raise IndexError unless a condition holds; return the index as one for which it does."""

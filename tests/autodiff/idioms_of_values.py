@@ -7,6 +7,7 @@ import numpy as np
 REFUSED: dict[str, str] = {
     "list_outside_that_changes": "a list outside of the function is changed in it; change a copy",
     "dictionary_outside_that_changes": "a dictionary outside of the function is changed in it; change a copy",
+    "array_that_grows_in_a_loop": "'z' gets another shape in a loop; fill an array of the shape it ends with",
 }
 
 
@@ -193,3 +194,20 @@ def unpacked_generators(x):
     a, b = (v * v for v in (x[0], x[1]))
     c, d = map(np.exp, x[:2])
     return a * b + c * d
+
+
+# What changes its shape -----------------------------------------------------------------------------------------------
+
+
+def array_that_grows_in_a_loop(x):
+    z = np.array([])
+    for v in x:
+        z = np.append(z, v * v)
+    return np.sum(z)
+
+
+def array_that_keeps_its_shape(x):
+    z = x * 1.0
+    for _ in range(3):
+        z = np.concatenate((z[1:], [z[0] * 2.0]))
+    return np.sum(z**2 * np.arange(6.0))
