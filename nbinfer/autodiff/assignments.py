@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from nbinfer.autodiff.arrays import SIGNS
 from nbinfer.autodiff.bounds import trips
-from nbinfer.autodiff.closures import Frame
 from nbinfer.autodiff.errors import ADError
-from nbinfer.autodiff.expressions import Environment
+from nbinfer.autodiff.growing import Growing
 from nbinfer.autodiff.indexing import complete, subscript, view, within
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.iteration import Iterable, iterable, place
 from nbinfer.autodiff.lazy import Lazy, is_array, is_live, is_number, is_result
-from nbinfer.autodiff.merging import Merging
 from nbinfer.autodiff.positions import scatter, unmasked, write_where
+from nbinfer.autodiff.reader import Environment
 from nbinfer.autodiff.sequences import List, Table, call_method, read_item, write_item
 from nbinfer.autodiff.spellings import BINARY
 
@@ -24,11 +23,8 @@ if TYPE_CHECKING:
     from nbinfer.autodiff.frontend import Frontend
 
 
-class Assignments(Merging):
+class Assignments(Growing):
     """A builder that reads assignments."""
-
-    #: The functions that are being read, from the outermost to the innermost.
-    frames: list[Frame]
 
     def _whole(self) -> Frontend:
         return self  # type: ignore[return-value]  # the class that is made
@@ -92,7 +88,9 @@ class Assignments(Merging):
                 return self._with_rest(value, size, stars[0], count)
             if not stars:
                 self.check_equal(size, self.constant(count))
-            items = tuple(items.at(place(self, items, self.constant(k))) for k in range(size.constant or count))
+            items = tuple(
+                items.at(place(self._whole(), items, self.constant(k))) for k in range(size.constant or count)
+            )
         if items is not None and stars and len(items) >= count - 1:
             first, last = stars[0], len(items) - (count - 1 - stars[0])
             items = (*items[:first], List(list(items[first:last]), self), *items[last:])
@@ -147,6 +145,7 @@ class Assignments(Merging):
     def _write(self, target: ast.Subscript, value: Any, env: Environment) -> None:
         holder, parts = self.evaluate(target.value, env), self.index(target.slice, env)
         self.node = target
+        holder = self._written(holder, parts)
         if isinstance(holder, List | Table):
             write_item(self, holder, parts, value)
             return
@@ -161,6 +160,14 @@ class Assignments(Merging):
             self._scatter(array, parts, value)
         else:
             self.assign(view(self, array, parts), value)
+
+    def _written(self, holder: Any, parts: list[Any]) -> Any:
+        """Return the array that is written to, if a list is one."""
+        if not isinstance(holder, List) or holder.outside or holder.whole is None:
+            return holder
+        if not is_number(parts[0]):
+            raise self.error("one item of a list is written at a time; make an array of it, by np.array")
+        return holder.whole
 
     def _scatter(self, array: Value, parts: list[Any], value: Any, rule: str = "") -> None:
         if any(isinstance(part, slice) for part in parts):
@@ -192,6 +199,7 @@ class Assignments(Merging):
 
     def _change_part(self, node: ast.AugAssign, target: ast.Subscript, env: Environment) -> None:
         holder, parts = self.evaluate(target.value, env), self.index(target.slice, env)
+        holder = self._written(holder, parts)
         if isinstance(holder, List | Table):
             value = self.binary(type(node.op), read_item(self, holder, parts), self.evaluate(node.value, env))
             write_item(self, holder, parts, value)

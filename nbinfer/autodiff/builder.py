@@ -127,7 +127,9 @@ class Builder(ScalarBuilder):
             raise self.error(f"{array.hint!r} is rebound in this loop and written to in place; write to a copy")
         if storage.aliased:
             raise self.error(f"{array.hint!r} has another name by a branch; give that a copy of it, by np.copy")
-        if value.active and array.kind != "f":
+        if storage.kinds is not None and promote(array.kind, value.kind) != array.kind:
+            self.learn(storage.kinds, promote(array.kind, value.kind))
+        elif value.active and array.kind != "f":
             self.notice("a parameter written to an integer array has derivative 0")
         elif value.active and not storage.active:
             if first:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from nbinfer.autodiff.expressions import Environment
 from nbinfer.autodiff.ir import Block
+from nbinfer.autodiff.reader import Environment
 from nbinfer.autodiff.source import Source
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.autodiff.arrays import ArrayBuilder
 from nbinfer.autodiff.ir import Storage, Value
 from nbinfer.autodiff.lazy import Lazy, Operand, is_array, is_number, is_truth
+from nbinfer.autodiff.reader import Environment, Reader
 from nbinfer.autodiff.sequences import (
     List,
     Table,
@@ -29,8 +29,6 @@ from nbinfer.autodiff.sequences import (
 from nbinfer.autodiff.spellings import BINARY, COMPARE
 from nbinfer.autodiff.syntax import EXPRESSIONS
 from nbinfer.autodiff.writer import PREFIXES
-
-Environment = dict[str, Any]
 
 
 class Record:
@@ -64,20 +62,8 @@ class Lost:
         self.message = message
 
 
-class Expressions(ArrayBuilder):
+class Expressions(Reader):
     """A builder that reads expressions."""
-
-    node: ast.AST | None = None
-    #: Names of the arguments of the generated function.
-    arguments: tuple[str, ...] = ()
-
-    def free_name(self, name: str) -> Any:
-        """Return the object that a name means outside the function."""
-        raise NotImplementedError
-
-    def call_function(self, function: Any, args: list[Any], named: dict[str, Any], node: ast.Call) -> Any:
-        """Apply a function to values."""
-        raise NotImplementedError
 
     def known(self, thing: Any) -> Any:
         """Return what stands for a key: a text, or a number that is known."""
@@ -148,6 +134,8 @@ class Expressions(ArrayBuilder):
         if isinstance(x, (Value, Lazy)):
             return x
         x = as_tuple(x)
+        if isinstance(x, Value):
+            return x
         if isinstance(x, tuple) and x and all(is_number(item) for item in x):
             return self.pack(x)
         if isinstance(x, tuple) and x and all(isinstance(item, (Value, Lazy, tuple)) for item in x):
@@ -184,10 +172,6 @@ class Expressions(ArrayBuilder):
         if isinstance(node.value, (bool, int, float)):
             return self.constant(node.value)
         return node.value
-
-    def outer_name(self, name: str) -> Any:
-        """Return what a name means in the functions around the one that is read; None if it is not theirs."""
-        raise NotImplementedError
 
     def _name(self, node: ast.Name, env: Environment) -> Any:
         found = env[node.id] if node.id in env else self.outer_name(node.id)
@@ -284,7 +268,7 @@ class Expressions(ArrayBuilder):
                 result = read(value, env)
                 continue
             fails = any(isinstance(n, ast.Subscript | ast.Call) for n in ast.walk(value))
-            other = None if fails else read(value, env)
+            other: Any = None if fails else read(value, env)
             if is_truth(result) and is_truth(other):
                 result = self.scalar("and" if is_and else "or", result, other)
                 continue
@@ -311,10 +295,6 @@ class Expressions(ArrayBuilder):
             else_block, b = self.side(lambda: self.evaluate(node.orelse, env))
         self.node = node
         return self.merge(condition, then_block, else_block, a, b)
-
-    def merge(self, condition: Value, then_block: Any, else_block: Any, a: Any, b: Any) -> Any:
-        """Close a branch that chooses one value."""
-        raise NotImplementedError
 
     def _tuple(self, node: ast.Tuple, env: Environment) -> Any:
         return tuple(self.items(node.elts, env))
@@ -347,10 +327,6 @@ class Expressions(ArrayBuilder):
         pair = ast.copy_location(ast.Tuple([node.key, node.value], ast.Load()), node)
         pairs = self.comprehended(ast.copy_location(ast.ListComp(pair, node.generators), node), env)
         return Table({key_of(self, key): value for key, value in pairs.items}, self)
-
-    def comprehended(self, node: ast.ListComp | ast.GeneratorExp, env: Environment) -> Any:
-        """Make a list of a comprehension; leave a generator as it is."""
-        raise NotImplementedError
 
     def _dict(self, node: ast.Dict, env: Environment) -> Any:
         if any(key is None for key in node.keys):

@@ -10,12 +10,13 @@ from typing import Any
 from nbinfer.autodiff.calls import call
 from nbinfer.autodiff.closures import Closure, Frame
 from nbinfer.autodiff.errors import ADError, Place
-from nbinfer.autodiff.expressions import Environment, Lost
+from nbinfer.autodiff.expressions import Lost
 from nbinfer.autodiff.flow import GOES_ON, RETURNS, Label, Leave, after, how_of, is_step, leaves
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy, is_number
 from nbinfer.autodiff.loops import ONLY_NUMBERS, Loops
 from nbinfer.autodiff.merging import Fork, kinds_of
+from nbinfer.autodiff.reader import Environment
 from nbinfer.autodiff.sequences import Table
 from nbinfer.autodiff.source import Source, Uses, read_source
 from nbinfer.autodiff.syntax import STATEMENTS, may_write
@@ -206,6 +207,7 @@ class Frontend(Loops):
     ) -> Leave | None:
         """Run both sides of a branch."""
         node = self.node
+        lists = self.begin_to_grow([*body, *orelse], env)
         then_env, else_env = dict(env), dict(env)
         with self.under(condition):
             then_block, a = self.side(lambda: self.run(body, then_env))
@@ -214,6 +216,7 @@ class Frontend(Loops):
         fork = Fork(condition, then_block, else_block)
         if a is None and b is None:
             self.merge_names(fork, env, then_env, else_env)
+            self.finish_growing(lists, env)
             return None
         if not self.frames[-1].turns:
             if a is None or b is None:

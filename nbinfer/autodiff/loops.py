@@ -8,12 +8,14 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from nbinfer.autodiff.assignments import Assignments
-from nbinfer.autodiff.expressions import Environment, Lost
+from nbinfer.autodiff.expressions import Lost
 from nbinfer.autodiff.flow import BREAKS, GOES_ON, RETURNS, Known, Leave, as_loop, breaks, returns, written_out
+from nbinfer.autodiff.growing import counters
 from nbinfer.autodiff.ir import ENDLESS, Storage, Value, promote
 from nbinfer.autodiff.iteration import Generator, Iterable, few, iterable, listed
 from nbinfer.autodiff.lazy import Lazy, is_array, is_live, is_number, owner
 from nbinfer.autodiff.merging import kinds_of, parts, with_parts
+from nbinfer.autodiff.reader import Environment
 from nbinfer.autodiff.sequences import List
 from nbinfer.autodiff.syntax import assigned, grown, in_place, targets
 
@@ -41,7 +43,7 @@ class Loops(Assignments):
         """Read a ``for``; return what is to be read next."""
         items = iterable(self._whole(), self.evaluate(node.iter, env))
         self.node = node
-        if isinstance(items, Iterable) and any(isinstance(env.get(name), List) for name in grown(node.body)):
+        if isinstance(items, Iterable) and any(self._is_known(env.get(name)) for name in grown(node.body)):
             numbers = few(items)
             if numbers is not None:
                 at = items.at
@@ -49,6 +51,9 @@ class Loops(Assignments):
         if isinstance(items, tuple):
             return written_out(node, [functools.partial(_same, item) for item in items])
         return self._counted(node, node.target, items, node.body, env)
+
+    def _is_known(self, x: Any) -> bool:
+        return isinstance(x, List) and x.array is None and not self.facts.get(("counted", x.key))
 
     def loop_while(self, node: ast.While, env: Environment) -> list[ast.stmt]:
         """Read a ``while``; return what is to be read next."""
@@ -60,8 +65,9 @@ class Loops(Assignments):
     ) -> list[ast.stmt]:
         """Build a loop of the program; return what is to be read next."""
         own = [] if target is None else targets(target)
-        lists = self._growing(body, env)
-        carried = _Carried(self, [name for name in assigned(body) if name not in own], body, env)
+        lists = self.begin_to_grow(body, env, in_loop=True)
+        names = [*(name for name in assigned(body) if name not in own), *counters(env)]
+        carried = _Carried(self, names, body, env)
         key = self.key("returns")
         shape = self.facts.get(key) if returns(body) else None
         result: list[Any] = [] if shape is None else flat(self.blank(shape))
@@ -90,19 +96,10 @@ class Loops(Assignments):
         hints = [*carried.hints, *["result"] * len(result), "how"]
         outs = self.loop(items.start, items.stop, items.step, inits, turn, hint, hints[: len(inits)], may_break)
         carried.finish(env, outs, own)
-        for value in lists:
-            value.growing = False
+        self.finish_growing(lists, env)
         if not may_break:
             return list(node.orelse)
         return self._afterwards(node, body, outs[-1], shape, outs[len(carried.inits) : -1])
-
-    def _growing(self, body: Sequence[ast.stmt], env: Environment) -> list[List]:
-        """Mark the lists that a loop appends to."""
-        named = [value for value in map(env.get, grown(body)) if isinstance(value, List)]
-        lists = [value for value in named if value.block is self.block]
-        for value in lists:
-            value.growing = True
-        return lists
 
     def _returned(self, left: Leave, key: Hashable, shape: Any) -> list[Value]:
         """List the numbers that a turn returns, if they are those that the loop carries; learn what these are."""
@@ -173,8 +170,8 @@ class _Carried:
             self.hints += [name] * len(inits)
 
     def _stays(self, value: Any, name: str, body: Sequence[ast.stmt]) -> bool:
-        """Tell whether a loop changes an array in place only, so that its name means the same memory throughout."""
-        return is_array(value) and name not in assigned(body, in_place=False)
+        """Tell whether a loop changes an array or a list in place only: its name means the same memory throughout."""
+        return (is_array(value) or isinstance(value, List)) and name not in assigned(body, in_place=False)
 
     def _shape(self, value: Any, name: str, inits: list[Value]) -> Any:
         """Describe a value: the kind of a number, memory for an array, a list for a tuple; None for anything else."""

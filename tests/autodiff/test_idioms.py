@@ -7,11 +7,25 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.autodiff import ADError, grad, iteration, linalg, loops, merging, value_and_grad, writer
-from tests.autodiff import idioms_in_arrays, idioms_in_loops, idioms_in_statements, idioms_of_elements, idioms_of_values
+from tests.autodiff import (
+    idioms_in_arrays,
+    idioms_in_loops,
+    idioms_in_statements,
+    idioms_of_elements,
+    idioms_of_lists,
+    idioms_of_values,
+)
 from tests.autodiff.idioms import X, idioms_of
 from tests.autodiff.plain import assert_differentiates
 
-MODULES = (idioms_in_loops, idioms_in_statements, idioms_in_arrays, idioms_of_elements, idioms_of_values)
+MODULES = (
+    idioms_in_loops,
+    idioms_in_statements,
+    idioms_in_arrays,
+    idioms_of_elements,
+    idioms_of_lists,
+    idioms_of_values,
+)
 ALL = [(module, f) for module in MODULES for f in idioms_of(module)]
 DERIVED = [f for module, f in ALL if f.__name__ not in module.REFUSED]
 
