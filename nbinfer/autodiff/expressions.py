@@ -6,7 +6,7 @@ import ast
 import builtins
 import math
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,10 +56,19 @@ class Method:
 
 
 class Lost:
-    """What stands for a name that cannot be read here; the message says why."""
+    """What stands for a name that cannot be read here; the message says why.
 
-    def __init__(self, message: str) -> None:
+    Attributes
+    ----------
+    message : str
+        What is said.
+    wanted : hashable
+        What there is to learn, if the name could be read in a program that knows that it is.
+    """
+
+    def __init__(self, message: str, wanted: Hashable = None) -> None:
         self.message = message
+        self.wanted = wanted
 
 
 class Expressions(Reader):
@@ -177,6 +186,8 @@ class Expressions(Reader):
         found = env[node.id] if node.id in env else self.outer_name(node.id)
         if found is not None or node.id in env:
             if isinstance(found, Lost):
+                if found.wanted is not None:
+                    self.learn(found.wanted, True)
                 raise self.error(found.message)
             return found
         try:

@@ -64,9 +64,10 @@ class Loops(Assignments):
         self, node: ast.For | ast.While, target: Any, items: Iterable, body: Sequence[ast.stmt], env: Environment
     ) -> list[ast.stmt]:
         """Build a loop of the program; return what is to be read next."""
-        own = [] if target is None else targets(target)
+        own, place = [] if target is None else targets(target), self.key("targets")
         lists = self.begin_to_grow(body, env, in_loop=True)
-        names = [*(name for name in assigned(body) if name not in own), *counters(env)]
+        wanted = [name for name in own if name in env and self.facts.get((place, name))]
+        names = [*(name for name in assigned(body) if name not in own), *wanted, *counters(env)]
         carried = _Carried(self, names, body, env)
         key = self.key("returns")
         shape = self.facts.get(key) if returns(body) else None
@@ -95,7 +96,7 @@ class Loops(Assignments):
         hint = own[0] if len(own) == 1 else "i"
         hints = [*carried.hints, *["result"] * len(result), "how"]
         outs = self.loop(items.start, items.stop, items.step, inits, turn, hint, hints[: len(inits)], may_break)
-        carried.finish(env, outs, own)
+        carried.finish(env, outs, own, place)
         self.finish_growing(lists, env)
         if not may_break:
             return list(node.orelse)
@@ -159,6 +160,9 @@ class _Carried:
                     f"the array {name!r} is both rebound and written to in place in a loop; do one of the two: "
                     f"write {name} = ..., or make it before the loop and write {name}[:] = ..."
                 )
+                continue
+            if isinstance(value, Lost):
+                self.lost[name] = value
                 continue
             inits: list[Value] = []
             shape = self._shape(value, name, inits)
@@ -257,7 +261,7 @@ class _Carried:
         if is_live(value) and not _storage(value).block.inside(b.block) and not _storage(value).carried:
             raise b.error(f"{name!r} becomes another name of an array that is written to; copy it, by np.copy")
 
-    def finish(self, env: Environment, outs: Sequence[Value], own: Sequence[str]) -> None:
+    def finish(self, env: Environment, outs: Sequence[Value], own: Sequence[str], place: Hashable) -> None:
         """Give names what they mean after the loop."""
         left = iter(outs)
         for name, shape in self._shapes.items():
@@ -265,7 +269,7 @@ class _Carried:
         for name in [*self._names, *own]:
             if name not in self._shapes:
                 message = f"{name!r} is set in a loop only; give it a value before the loop"
-                env[name] = self.lost.get(name) or Lost(message)
+                env[name] = self.lost.get(name) or Lost(message, (place, name) if name in own else None)
 
 
 def _storage(array: Any) -> Storage:

@@ -211,3 +211,23 @@ def array_that_keeps_its_shape(x):
     for _ in range(3):
         z = np.concatenate((z[1:], [z[0] * 2.0]))
     return np.sum(z**2 * np.arange(6.0))
+
+
+# What a loop leaves behind --------------------------------------------------------------------------------------------
+
+
+def position_that_a_loop_found(x):
+    i, v = 0, 0.0
+    for i, v in enumerate(x):  # noqa: B007
+        if v > 1.0:
+            break
+    return i * v * x[i]
+
+
+def position_after_a_loop_without_turns(x):
+    i = 3
+    for i in range(len(x[:0])):  # noqa: B007
+        pass
+    for _ in x[:2]:
+        i += 1
+    return x[i] ** 2
