@@ -231,3 +231,20 @@ def position_after_a_loop_without_turns(x):
     for _ in x[:2]:
         i += 1
     return x[i] ** 2
+
+
+# Masks that are made of masks -----------------------------------------------------------------------------------------
+
+TABLE = np.array([[1.0, -1.0], [-1.0, -2.0], [3.0, 1.0]])
+
+
+def masks_along_an_axis(x):
+    some, every = np.any(TABLE > 0.0, axis=1), np.all(TABLE > 0.0, axis=1)
+    total = np.sum(x[:3][some] ** 2) + np.sum(x[3:][every]) + np.sum(x[:3][~some]) * x[0]
+    total += np.sum(np.where(np.any(TABLE > 0.0, axis=1, keepdims=True), x[:3, None], 2.0))
+    return total + np.sum(x[:3][np.max(TABLE > 0.0, axis=1)]) + np.sum(x[:2][(TABLE > 0.0).all(0)])
+
+
+def masks_by_arithmetic(x):
+    a, b = TABLE[:, 0] > 0.0, TABLE[:, 1] > 0.0
+    return np.sum(x[:3][a * b]) + np.sum(x[:3][a + b] ** 2) + np.sum(x[3:][np.maximum(a, b)]) + x[np.sum(a * b)]
