@@ -17,6 +17,7 @@ from nbinfer.autodiff.lazy import Lazy, is_number
 from nbinfer.autodiff.loops import ONLY_NUMBERS, Loops
 from nbinfer.autodiff.merging import Fork, kinds_of
 from nbinfer.autodiff.reader import Environment
+from nbinfer.autodiff.scalars import is_own
 from nbinfer.autodiff.sequences import Table
 from nbinfer.autodiff.source import Source, Uses, read_source
 from nbinfer.autodiff.syntax import STATEMENTS, may_write
@@ -47,7 +48,16 @@ class Frontend(Loops):
     def error(self, message: str, node: Any = None) -> ADError:
         if node is not None:
             self.node = node
-        return ADError(message, self.place())
+        return ADError(message, self._users_place())
+
+    def _users_place(self) -> Place | None:
+        """Return the line that is being read; of the engine's own functions, the user's line that calls them."""
+        inner = self.node
+        for frame in reversed(self.frames):
+            if not is_own(frame.source.file):
+                return frame.source.place(inner)
+            inner = frame.caller
+        return self.place()
 
     def free_name(self, name: str) -> Any:
         return self.frames[-1].source.lookup(name)
@@ -83,7 +93,7 @@ class Frontend(Loops):
     def _enter(self, frame: Frame, env: Environment) -> Any:
         if len(self.frames) >= _DEEPEST:
             raise self.error(f"{frame.source.name!r} calls itself too often; write the recursion as a loop")
-        node = self.node
+        node = frame.caller = self.node
         self.frames.append(frame)
         for name, value in env.items():
             env[name] = self.bind(name, value)
