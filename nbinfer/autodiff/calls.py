@@ -31,6 +31,7 @@ from nbinfer.autodiff.opaque import call_compiled
 from nbinfer.autodiff.registry import HANDLERS, MAKERS, TELL_LISTS
 from nbinfer.autodiff.rules import RULES
 from nbinfer.autodiff.sequences import List, Table, as_tuple, call_method
+from nbinfer.autodiff.spelled_out import SPELLED_OUT
 from nbinfer.autodiff.spellings import FUNCTIONS
 from nbinfer.compile.origin import home
 from nbinfer.compile.python_functions import is_dispatcher, python_function
@@ -82,6 +83,8 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
     if draws(function, args, named):
         return draw(b, function, args, named)
     if isinstance(function, Method):
+        if function.name in SPELLED_OUT:
+            return b.inline(SPELLED_OUT[function.name], [function.owner, *args], named)
         if function.name not in _METHODS:
             raise b.error(f"the method .{function.name} is not supported; write it with loops and NumPy's functions")
         meant = HANDLERS[_METHODS[function.name]]
@@ -95,9 +98,9 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
     if rule is not None:
         return _custom(b, rule, args, named)
     try:
-        scalar_rule, handler = FUNCTIONS.get(plain), HANDLERS.get(plain)
+        scalar_rule, handler, spelled = FUNCTIONS.get(plain), HANDLERS.get(plain), SPELLED_OUT.get(plain)
     except TypeError:
-        scalar_rule = handler = None
+        scalar_rule = handler = spelled = None
     if scalar_rule is not None and not named and len(args) == _arity(scalar_rule):
         if plain in (bool, float, int):
             b.number(args[0], f"the argument of {plain.__name__}")
@@ -108,6 +111,8 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
     if scalar_rule is not None:
         count = _arity(scalar_rule)
         raise b.error(f"{name_of(function)} takes {count} argument{'s' * (count > 1)} here, by position")
+    if spelled is not None:
+        return b.inline(spelled, args, named)
     if isinstance(plain, types.FunctionType) and not _foreign(plain):
         return _user_function(b, function, args, named)
     raise b.error(f"{name_of(function)!r} has no derivative rule; {instead(function)}")
