@@ -6,14 +6,14 @@ import ast
 import builtins
 import math
 import types
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from nbinfer.autodiff.ir import Storage, Value
 from nbinfer.autodiff.lazy import Lazy, Operand, is_array, is_number, is_truth
-from nbinfer.autodiff.reader import Environment, Reader
+from nbinfer.autodiff.reader import Environment, Lost, Method, Reader, Record
 from nbinfer.autodiff.sequences import (
     List,
     Table,
@@ -29,46 +29,6 @@ from nbinfer.autodiff.sequences import (
 from nbinfer.autodiff.spellings import BINARY, COMPARE
 from nbinfer.autodiff.syntax import EXPRESSIONS
 from nbinfer.autodiff.writer import PREFIXES
-
-
-class Record:
-    """A tuple with named fields.
-
-    Attributes
-    ----------
-    name : str
-        What it is called in the function.
-    fields : dict
-        Its values by name.
-    """
-
-    def __init__(self, name: str, fields: dict[str, Any]) -> None:
-        self.name = name
-        self.fields = fields
-
-
-class Method:
-    """A method of an array, a list or a dictionary, about to be called."""
-
-    def __init__(self, name: str, owner: Any) -> None:
-        self.name = name
-        self.owner = owner
-
-
-class Lost:
-    """What stands for a name that cannot be read here; the message says why.
-
-    Attributes
-    ----------
-    message : str
-        What is said.
-    wanted : hashable
-        What there is to learn, if the name could be read in a program that knows that it is.
-    """
-
-    def __init__(self, message: str, wanted: Hashable = None) -> None:
-        self.message = message
-        self.wanted = wanted
 
 
 class Expressions(Reader):
@@ -340,10 +300,16 @@ class Expressions(Reader):
         return Table({key_of(self, key): value for key, value in pairs.items}, self)
 
     def _dict(self, node: ast.Dict, env: Environment) -> Any:
-        if any(key is None for key in node.keys):
-            raise self.error("** in a dictionary is not supported; name the keys")
-        keys = [key_of(self, self.evaluate(key, env)) for key in node.keys if key is not None]
-        return Table(dict(zip(keys, self.items(node.values, env), strict=True)), self)
+        items: dict[Any, Any] = {}
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key is not None:
+                items[key_of(self, self.evaluate(key, env))] = self.evaluate(value, env)
+                continue
+            table = self.evaluate(value, env)
+            if not isinstance(table, Table):
+                raise self.error("** in a dictionary takes a dictionary")
+            items |= table.items
+        return Table(items, self)
 
     def _attribute(self, node: ast.Attribute, env: Environment) -> Any:
         owner = self.evaluate(node.value, env)

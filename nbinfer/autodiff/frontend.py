@@ -10,13 +10,12 @@ from typing import Any
 from nbinfer.autodiff.calls import call
 from nbinfer.autodiff.closures import Closure, Frame
 from nbinfer.autodiff.errors import ADError, Place
-from nbinfer.autodiff.expressions import Lost
 from nbinfer.autodiff.flow import GOES_ON, RETURNS, Label, Leave, after, how_of, is_step, leaves
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy, is_number
 from nbinfer.autodiff.loops import ONLY_NUMBERS, Loops
 from nbinfer.autodiff.merging import Fork, kinds_of
-from nbinfer.autodiff.reader import Environment
+from nbinfer.autodiff.reader import Environment, Lost
 from nbinfer.autodiff.scalars import is_own
 from nbinfer.autodiff.sequences import Table
 from nbinfer.autodiff.source import Source, Uses, read_source

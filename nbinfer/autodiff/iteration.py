@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbinfer.autodiff.bounds import trips
-from nbinfer.autodiff.expressions import Record
 from nbinfer.autodiff.indexing import part_of, view
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import is_array, is_number
-from nbinfer.autodiff.reader import Environment
+from nbinfer.autodiff.reader import Environment, Record
 from nbinfer.autodiff.registry import handles
 from nbinfer.autodiff.sequences import FEW, List, Table, as_row, capacity, levels, put, room, turn_of
 

@@ -8,14 +8,13 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from nbinfer.autodiff.assignments import Assignments
-from nbinfer.autodiff.expressions import Lost
 from nbinfer.autodiff.flow import BREAKS, GOES_ON, RETURNS, Known, Leave, as_loop, breaks, returns, written_out
 from nbinfer.autodiff.growing import counters
 from nbinfer.autodiff.ir import ENDLESS, Storage, Value, promote
 from nbinfer.autodiff.iteration import Generator, Iterable, few, iterable, listed
 from nbinfer.autodiff.lazy import Lazy, is_array, is_live, is_number, owner
 from nbinfer.autodiff.merging import kinds_of, parts, with_parts
-from nbinfer.autodiff.reader import Environment
+from nbinfer.autodiff.reader import Environment, Lost
 from nbinfer.autodiff.sequences import List
 from nbinfer.autodiff.syntax import assigned, grown, in_place, targets
 

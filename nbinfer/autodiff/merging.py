@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from nbinfer.autodiff.binding import Binding, held_by
-from nbinfer.autodiff.expressions import Lost, Record
 from nbinfer.autodiff.ir import Block, Dim, Scalar, Storage, Value, View, promote
 from nbinfer.autodiff.lazy import Held, Lazy, is_array, is_live, is_number, owner
 from nbinfer.autodiff.memory import loop_around
-from nbinfer.autodiff.reader import Environment
+from nbinfer.autodiff.reader import Environment, Lost, Record
 from nbinfer.autodiff.sequences import List
 
 _UNKNOWN = (

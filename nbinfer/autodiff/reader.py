@@ -1,8 +1,9 @@
-"""What the parts of the builder that reads programs ask of each other: each method is given by one of them."""
+"""What the parts of the builder that reads programs share, and what they ask of each other."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Hashable
 from typing import Any
 
 from nbinfer.autodiff.arrays import ArrayBuilder
@@ -11,8 +12,48 @@ from nbinfer.autodiff.ir import Block, Value
 Environment = dict[str, Any]
 
 
+class Record:
+    """A tuple with named fields.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in the function.
+    fields : dict
+        Its values by name.
+    """
+
+    def __init__(self, name: str, fields: dict[str, Any]) -> None:
+        self.name = name
+        self.fields = fields
+
+
+class Method:
+    """A method of an array, a list or a dictionary, about to be called."""
+
+    def __init__(self, name: str, owner: Any) -> None:
+        self.name = name
+        self.owner = owner
+
+
+class Lost:
+    """What stands for a name that cannot be read here; the message says why.
+
+    Attributes
+    ----------
+    message : str
+        What is said.
+    wanted : hashable
+        What there is to learn, if the name could be read in a program that knows that it is.
+    """
+
+    def __init__(self, message: str, wanted: Hashable = None) -> None:
+        self.message = message
+        self.wanted = wanted
+
+
 class Reader(ArrayBuilder):
-    """A builder that reads programs."""
+    """A builder that reads programs; each of its methods is given by one of its parts."""
 
     node: ast.AST | None = None
     #: Names of the arguments of the generated function.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FEW = 64
 
 #: What changes a list or a dictionary.
-CHANGES = "append", "extend", "insert", "pop", "reverse", "update"
+CHANGES = "append", "extend", "insert", "pop", "reverse", "setdefault", "update"
 
 
 class List:
@@ -181,6 +181,8 @@ def call_method(b: Expressions, x: List | Table, name: str, args: list[Any]) -> 
             return x.items.get(key_of(b, args[0]), args[1] if len(args) == 2 else None)
         if name == "update" and len(args) == 1 and isinstance(args[0], Table):
             return x.items.update(args[0].items)
+        if name == "setdefault" and len(args) == 2:
+            return x.items.setdefault(key_of(b, args[0]), args[1])
         if name == "copy" and not args:
             return Table(dict(x.items), b)
     elif name == "append" and len(args) == 1:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.autodiff.registry import HANDLERS, Handler
+
 
 def _polyval(p: Any, x: Any) -> Any:
-    total = 0.0 * x
+    p, total = np.asarray(p), 0.0 * x
     for k in range(len(p)):
         total = total * x + p[k]
     return total
@@ -68,11 +70,40 @@ def _sort_in_place(a: Any) -> Any:
     return 0
 
 
-#: Functions, and methods of arrays by their names, with what they are.
-SPELLED_OUT: dict[Any, Callable[..., Any]] = {
+def _exp2(x: Any) -> Any:
+    return 2.0**x
+
+
+def _cbrt(x: Any) -> Any:
+    return np.sign(x) * np.abs(x) ** (1.0 / 3.0)
+
+
+def _reciprocal(x: Any) -> Any:
+    return 1.0 / x
+
+
+def _radians(x: Any) -> Any:
+    return x * (math.pi / 180.0)
+
+
+def _degrees(x: Any) -> Any:
+    return x * (180.0 / math.pi)
+
+
+def _handler(function: Callable[..., Any]) -> Handler:
+    return lambda b, *args, **named: b.inline(function, args, named)
+
+
+#: By functions, and by the names of methods.
+_SPELLED_OUT: dict[Any, Callable[..., Any]] = {
     np.polyval: _polyval,
     np.vander: _vander,
     math.dist: _dist,
+    np.exp2: _exp2,
+    np.cbrt: _cbrt,
+    np.reciprocal: _reciprocal,
+    **dict.fromkeys((np.radians, np.deg2rad, math.radians), _radians),
+    **dict.fromkeys((np.degrees, np.rad2deg, math.degrees), _degrees),
     np.isin: _isin,
     np.diag_indices: _diag_indices,
     np.diag_indices_from: _diag_indices_from,
@@ -81,6 +112,15 @@ SPELLED_OUT: dict[Any, Callable[..., Any]] = {
     np.take_along_axis: _take_along_axis,
     "sort": _sort_in_place,
 }
-for _name in ("trapezoid", "trapz"):  # which one there is depends on NumPy's version
-    if hasattr(np, _name):
-        SPELLED_OUT[getattr(np, _name)] = _trapezoid
+#: What not all versions of Python and NumPy have.
+_NEWER = (
+    (math, "exp2", _exp2),
+    (math, "cbrt", _cbrt),
+    (np, "trapezoid", _trapezoid),
+    (np, "trapz", _trapezoid),
+)
+for _key, _function in _SPELLED_OUT.items():
+    HANDLERS[_key] = _handler(_function)
+for _module, _name, _function in _NEWER:
+    if hasattr(_module, _name):
+        HANDLERS[getattr(_module, _name)] = _handler(_function)

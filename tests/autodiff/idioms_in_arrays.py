@@ -357,3 +357,8 @@ def identities(x):
     a = np.outer(x, x)
     total = np.sum(a[np.eye(6, dtype=bool)] ** 3) + np.sum(np.eye(6, k=1) * a) + np.sum(np.eye(6, 3, -1) @ x[:3])
     return total + np.sum(np.eye(N=2, M=3) @ x[:3]) + np.sum(np.eye(2, dtype=int) @ x[:2])
+
+
+def roots_and_angles(x):
+    total = np.exp2(x[0]) + np.cbrt(x[1]) + np.reciprocal(x[2]) + np.deg2rad(x[0]) + math.degrees(x[1])
+    return total + np.sum(np.cbrt(x)) + np.sum(np.exp2(x))

@@ -7,6 +7,7 @@ import numpy as np
 REFUSED: dict[str, str] = {
     "list_outside_that_changes": "a list outside of the function is changed in it; change a copy",
     "dictionary_outside_that_changes": "a dictionary outside of the function is changed in it; change a copy",
+    "type_that_is_asked_for": "made of numbers and arrays",
     "array_that_grows_in_a_loop": "'z' gets another shape in a loop; fill an array of the shape it ends with",
 }
 
@@ -248,3 +249,25 @@ def masks_along_an_axis(x):
 def masks_by_arithmetic(x):
     a, b = TABLE[:, 0] > 0.0, TABLE[:, 1] > 0.0
     return np.sum(x[:3][a * b]) + np.sum(x[:3][a + b] ** 2) + np.sum(x[3:][np.maximum(a, b)]) + x[np.sum(a * b)]
+
+
+# Texts and dictionaries -----------------------------------------------------------------------------------------------
+
+
+def infinity_by_a_text(x):
+    largest = float("-inf")
+    for v in x:
+        largest = max(largest, v)
+    return largest + float("1.5") * x[0]
+
+
+def dictionary_of_a_dictionary(x):
+    p = {"mu": x[0]}
+    p = {**p, "sigma": x[1]}
+    p.setdefault("tail", x[2])
+    p.setdefault("mu", 0.0)
+    return p["mu"] * p["sigma"] * p["tail"]
+
+
+def type_that_is_asked_for(x):
+    return x[0] if isinstance(x, np.ndarray) else 0.0
