@@ -254,7 +254,9 @@ class _Carried:
         if value.ndim != array.ndim:
             raise b.error(f"{name!r} has {array.ndim} axes before the loop and {value.ndim} in it; use two names")
         for size, given in zip(b.dims_of(array), b.dims_of(value), strict=True):
-            b.check_same(size, given, f"{name!r} gets another shape in a loop; fill an array of the shape it ends with")
+            b.check_same(
+                size, given, f"the array {name} gets another shape in a loop; fill one of the shape it ends with"
+            )
         if promote(array.kind, value.kind) != array.kind:
             b.learn(_storage(array).carried, value.kind)
         if is_live(value) and not _storage(value).block.inside(b.block) and not _storage(value).carried:

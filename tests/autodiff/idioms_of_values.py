@@ -8,7 +8,7 @@ REFUSED: dict[str, str] = {
     "list_outside_that_changes": "a list outside of the function is changed in it; change a copy",
     "dictionary_outside_that_changes": "a dictionary outside of the function is changed in it; change a copy",
     "type_that_is_asked_for": "made of numbers and arrays",
-    "array_that_grows_in_a_loop": "'z' gets another shape in a loop; fill an array of the shape it ends with",
+    "array_that_grows_in_a_loop": "the array z gets another shape in a loop; fill one of the shape",
 }
 
 

@@ -136,7 +136,7 @@ def test_an_array_that_shrinks_in_a_loop_is_an_error_when_it_does(turns):
     if turns == 0:
         assert_differentiates(f, X)
         return
-    with pytest.raises(ValueError, match="'z' gets another shape in a loop; fill an array"):
+    with pytest.raises(ValueError, match="the array z gets another shape in a loop; fill one"):
         value_and_grad(f)(X)
 
 
