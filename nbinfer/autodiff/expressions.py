@@ -113,7 +113,7 @@ class Expressions(Reader):
             return array_of(self, x)  # type: ignore[arg-type]
         if isinstance(x, Lost):
             raise self.error(x.message)
-        raise self.error(f"{_describe(x)} cannot be used in arithmetic; use numbers and arrays")
+        raise self.error(f"{describe(x)} cannot be used in arithmetic; use numbers and arrays")
 
     def pack(self, items: Sequence[Value]) -> Value:
         """Make an array of numbers."""
@@ -338,7 +338,7 @@ class Expressions(Reader):
         try:
             found = getattr(owner, node.attr)
         except AttributeError:
-            raise self.error(f"{_describe(owner)} has no attribute {node.attr!r}") from None
+            raise self.error(f"{describe(owner)} has no attribute {node.attr!r}") from None
         return self.wrap(found, node.attr)
 
     def _call(self, node: ast.Call, env: Environment) -> Any:
@@ -361,7 +361,7 @@ class Expressions(Reader):
         if isinstance(owner, tuple | List | Table):
             return read_item(self, owner, self.index(node.slice, env))
         if not is_array(owner):
-            raise self.error(f"{_describe(owner)} cannot be indexed; use arrays and tuples")
+            raise self.error(f"{describe(owner)} cannot be indexed; use arrays and tuples")
         from nbinfer.autodiff.indexing import subscript
 
         return subscript(self, owner, self.index(node.slice, env))
@@ -392,7 +392,10 @@ def _as_generators(function: Any, nodes: list[ast.expr]) -> list[ast.expr]:
     return [ast.copy_location(ast.GeneratorExp(node.elt, node.generators), node)]
 
 
-def _describe(thing: Any) -> str:
+def describe(thing: Any) -> str:
+    """Say in messages what a value is."""
+    if is_number(thing) or is_array(thing):
+        return "a number" if is_number(thing) else "an array"
     if thing is None:
         return "None"
     if isinstance(thing, Record):

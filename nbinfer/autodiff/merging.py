@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from nbinfer.autodiff.binding import Binding, held_by
+from nbinfer.autodiff.expressions import describe
 from nbinfer.autodiff.ir import Block, Dim, Scalar, Storage, Value, View, promote
 from nbinfer.autodiff.lazy import Held, Lazy, is_array, is_live, is_number, owner
 from nbinfer.autodiff.memory import loop_around
@@ -78,7 +79,8 @@ class Merging(Binding):
         if isinstance(x, str) and x == y:
             return lambda _: x
         raise Mismatch(
-            "the two sides of a branch, or what is before a loop and what it makes, are different kinds of things; "
+            "the two sides of a branch, or what is before a loop and what it makes, are different kinds of things, "
+            f"{describe(x)} and {describe(y)}; "
             "they must be numbers, or arrays of as many axes, or tuples of as many of these"
         )
 

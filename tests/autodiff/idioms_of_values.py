@@ -8,6 +8,7 @@ REFUSED: dict[str, str] = {
     "list_outside_that_changes": "a list outside of the function is changed in it; change a copy",
     "dictionary_outside_that_changes": "a dictionary outside of the function is changed in it; change a copy",
     "type_that_is_asked_for": "made of numbers and arrays",
+    "function_that_a_branch_chooses": "different kinds of things, exp and sin",
     "array_that_grows_in_a_loop": "the array z gets another shape in a loop; fill one of the shape",
 }
 
@@ -271,3 +272,8 @@ def dictionary_of_a_dictionary(x):
 
 def type_that_is_asked_for(x):
     return x[0] if isinstance(x, np.ndarray) else 0.0
+
+
+def function_that_a_branch_chooses(x):
+    f = np.exp if x[0] > 0.0 else np.sin
+    return f(x[1])
