@@ -124,6 +124,9 @@ MUTANTS: dict[str, Patch] = {
     "adding at a position twice adds twice": lambda patch: patch.setattr(
         positions.Chosen, "distinct", property(lambda self: True, lambda self, value: None), raising=False
     ),
+    "each turn of a loop counts as touching elements of its own": lambda patch: patch.setattr(
+        memory.Memory, "apart", lambda self, loop, storage: True
+    ),
     "a mask chooses the position after": lambda patch: patch.setattr(positions, "_first", _from_the_second),
 }
 
