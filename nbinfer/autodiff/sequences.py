@@ -379,11 +379,9 @@ def repeated(b: Expressions, left: Any, right: Any) -> Any:
 
 def contained(b: Expressions, x: Any, items: Any) -> Any:
     """Tell whether one of some items equals a number or a text."""
-    if isinstance(items, Table):
-        return b.constant(key_of(b, x) in items.items)
     if is_array(items):
         raise b.error("'in' an array is not supported; write np.any(array == value)")
-    known = items.items if isinstance(items, List) else items
+    known = tuple(items.items) if isinstance(items, List | Table) else items
     if not isinstance(known, tuple | list | set | frozenset | range):
         raise b.error("'in' takes what is known item by item: a tuple, a list, or a dictionary")
     found: Any = b.constant(False)
