@@ -19,11 +19,13 @@ from nbinfer.errors import FitError
 from nbinfer.variational.densities import PLAIN, Densities
 from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.job import FitStatus
-from nbinfer.variational.stein.forces import push, push_given
-from nbinfer.variational.stein.kernels import RadialKernel
-from nbinfer.variational.stein.median import choose_bandwidth, measure
+from nbinfer.variational.stein.forces import Round, push, push_given
+from nbinfer.variational.stein.kernels import GAUSSIAN, RadialKernel
+from nbinfer.variational.stein.median import choose_bandwidth, draw_pairs, measure
+from nbinfer.variational.stein.panels import aim, arrange, centre, settle
 from nbinfer.variational.stein.particles import collect, explore, follow, gather, pull_back, score
-from nbinfer.variational.stein.state import BLOCKS, STEIN, TILE
+from nbinfer.variational.stein.stage import Part
+from nbinfer.variational.stein.state import STEIN, Layout
 
 Floats = NDArray[np.float64]
 
@@ -42,24 +44,29 @@ class Crew:
         Particles.
     is_drawn : bool
         Whether they are draws, not rows of histograms.
+    dtype : {'float64', 'float32'}
+        Of what is summed over pairs.
     """
 
-    def __init__(self, fitting: Any, kernel: TestFunction, temperature: float, n: int, is_drawn: bool) -> None:
-        self._fitting, self.kernel = fitting, kernel
+    def __init__(
+        self, fitting: Any, kernel: TestFunction, temperature: float, n: int, is_drawn: bool, dtype: str = "float64"
+    ) -> None:
+        self._fitting, self.kernel, self.dtype = fitting, kernel, dtype
         self.n, self.dim, self.workers = n, int(fitting.bound.dim), int(fitting.settings.workers)
-        self.block = 2 * math.ceil(n / (2 * BLOCKS))
-        self.n_blocks = math.ceil(n / self.block)
+        radial = kernel if isinstance(kernel, RadialKernel) else None
+        gauss = None if radial is None else GAUSSIAN.get(radial.weigh)
+        pairs = radial.pairs_of(n) if radial is not None and radial.needs_spread else 0
+        self.layout = Layout(n, self.dim, pairs, radial is None or gauss is not None)
         plan = Plan()
         place = plan.place(STEIN, self, None)
-        radial = kernel if isinstance(kernel, RadialKernel) else None
         own = plan.place(radial.state, radial, None) if radial is not None else None
         self._memory = [aligned(1, plan.sizes[space], np.int64) for space in (BLOCK, WORK, ROW)]
         plan.relocate(self._memory[0], np.array([[address_of(memory) for memory in self._memory]]))
         self.stein = Memory(place, self._memory[0][0], self._memory[1][0])
         stein = self.stein
         stein.n, stein.dim, stein.is_drawn = n, self.dim, int(is_drawn)
-        stein.block, stein.n_blocks, stein.room = self.block, self.n_blocks, self.block * TILE
-        stein.temperature = temperature
+        stein.temperature, stein.is_single, stein.pairs = temperature, int(dtype == "float32"), pairs
+        self.layout.write_to(stein)
         self._before = [explore if is_drawn else collect, score, gather]
         self._after = pull_back if is_drawn else follow
         self._ask = PythonEntry(self._asked, 3)
@@ -68,12 +75,22 @@ class Crew:
             keeps = Memory(own, self._memory[0][0], self._memory[1][0])
             radial.initialise(keeps)
             stein.weigh, stein.own = radial.weigh.address, keeps.address
+            stein.gauss = 0 if gauss is None else gauss[dtype].address
             stein.bandwidth = radial.bandwidth or 0.0
-            self._between = [measure, choose_bandwidth, push] if radial.needs_spread else [push]
+            spread = [draw_pairs, measure, choose_bandwidth] if radial.needs_spread else []
+            self._between = [centre, arrange, *spread, aim, *self._rounds(), settle]
         else:
             self._matrix, self._sums = np.zeros((n + 1) * n), np.zeros((n + 1) * self.dim)
-            stein.matrix, stein.sums = address_of(self._matrix), address_of(self._sums)
+            stein.matrix, stein.given = address_of(self._matrix), address_of(self._sums)
         self.connect()
+
+    def _rounds(self) -> list[Part]:
+        """Return the phases in which all sections meet."""
+        count = self.layout.n_sections
+        self._turns = np.zeros(count, Round)
+        self._turns["stein"], self._turns["number"] = self.stein.address, np.arange(count)
+        first = address_of(self._turns)
+        return [Part(push, first + k * Round.itemsize, count) for k in range(count)]
 
     def connect(self) -> None:
         """Write addresses of what the fit has bound."""
@@ -86,25 +103,32 @@ class Crew:
         )
         stein.claims[:] = 0
 
-    @property
-    def entries(self) -> Sequence[Any]:
-        """The C functions of an iteration, in their order."""
-        return [*self._before, *self._between, self._after]
-
     def load(self) -> None:
         """Compile what makes an iteration, unless that is done."""
-        for each in self.entries:
-            if isinstance(each, Entry):
-                each.load()
+        for part in self.parts:
+            if isinstance(part.function, Entry):
+                part.function.load()
 
     def _rows(self, function: Any) -> int:
-        return self.n_blocks if function in (score, measure, push, push_given) else 1
+        if function in (arrange, aim, settle):
+            return self.layout.n_sections
+        return self.layout.n_blocks if function in (score, measure, push_given) else 1
+
+    def _parts(self, functions: Sequence[Any]) -> list[Part]:
+        address = int(self.stein.address)
+        return [
+            each if isinstance(each, Part) else Part(each, address, self._rows(each)) for each in functions
+        ]
+
+    @property
+    def parts(self) -> list[Part]:
+        """What an iteration is made of, in its order."""
+        return self._parts([*self._before, *self._between, self._after])
 
     @property
     def phases(self) -> list[Phase]:
         """An iteration."""
-        address = int(self.stein.address)
-        return [Phase(function.address, address, self._rows(function)) for function in self.entries]
+        return [part.phase for part in self.parts]
 
     def look(self, densities: Densities | None = None) -> tuple[Floats, Floats, Floats] | None:
         """Return positions, scores and forces as they are now; nothing if a particle has none.
@@ -128,10 +152,10 @@ class Crew:
 
     def _seen(self) -> tuple[Floats, Floats, Floats] | None:
         """Make all phases of an iteration but the last."""
-        address, piece = int(self.stein.address), int(self._fitting.fit.done)
-        for function in [*self._before, *self._between]:
-            for row in range(self._rows(function)):
-                if function(address, row, piece):
+        piece = int(self._fitting.fit.done)
+        for function, context, rows in self._parts([*self._before, *self._between]):
+            for row in range(rows):
+                if function(context, row, piece):
                     return None
         count = int(self.stein.count) * self.dim
         arrays = (self.stein.points, self.stein.scores, self.stein.forces)
@@ -176,6 +200,13 @@ class Crew:
                 f"{int(fit.done)}, and gives no bandwidth: too many of them are equal, or too far away. Begin with "
                 "more jitter, lower the learning rate, or give the kernel a bandwidth."
             )
+        if fit.status == FitStatus.NOT_FINITE and self.dtype == "float32":
+            forces = self.stein.forces[: self.n * self.dim]
+            if not np.isfinite(forces).all():
+                return FitError(
+                    f"forces on the particles are more than float32 can hold in iteration {int(fit.done)}; particles "
+                    "are as they were. Take dtype='float64', or other units for the parameters."
+                )
         if fit.status != FitStatus.NO_SCORE:
             return None
         grads = self.stein.grads[: self.n * self.dim].reshape(self.n, self.dim)

@@ -84,6 +84,9 @@ class SVGD(ImplicitGradient):
         See `KSD`.
     cores : int, optional
         Threads; default: all. The result does not depend on it, bit for bit.
+    dtype : {'float64', 'float32'}
+        Of the sums over pairs. In float32 these take half the time, and forces are off by a few millionths of the
+        largest; gradients, particles and what the optimiser keeps are float64 all the same.
     local_rv : mapping, optional
         None: particles know no local parameters.
     start_sigma : None
@@ -127,6 +130,7 @@ class SVGD(ImplicitGradient):
         *,
         temperature: float = 1.0,
         cores: int | None = None,
+        dtype: str = "float64",
         local_rv: Any = None,
         start_sigma: Any = None,
     ) -> None:
@@ -139,7 +143,7 @@ class SVGD(ImplicitGradient):
         count("n_particles", n_particles, 1, MOST)
         from_zero("jitter", jitter)
         approx = Empirical(size=n_particles, jitter=jitter, start=start, model=model, random_seed=random_seed)
-        super().__init__(approx, estimator, kernel, temperature=temperature, cores=cores)
+        super().__init__(approx, estimator, kernel, temperature=temperature, cores=cores, dtype=dtype)
 
 
 @public

@@ -35,7 +35,6 @@ from nbinfer.variational.job import (
     move_parameters,
 )
 from nbinfer.variational.pulling import draw_rows, pull_rows
-from nbinfer.variational.stein.pairs import fill_panels
 from nbinfer.variational.stein.state import Stein_
 
 _OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
@@ -147,7 +146,6 @@ def gather(address: int, row: int, piece: int) -> int:
     stein.count = count
     if stein.is_drawn == 0 and count < stein.n:
         return _noted(fit, _NO_SCORE)
-    fill_panels(stein.points, count, dim, stein.panels)
     return _OK
 
 
