@@ -19,6 +19,7 @@ from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, part, rec
 from nbinfer.random import Purpose, bounded, start
 from nbinfer.variational.job import Fit, FitStatus
 from nbinfer.variational.stein.pairs import write_distances, write_shifted
+from nbinfer.variational.stein.selection import nth
 from nbinfer.variational.stein.state import ROWS, TILE, KEPT, Numbers, Stein_, doubles, end_of, panel_of, singles, width_of
 
 _NO_SPREAD, _PAIRS = int(FitStatus.NO_SPREAD), int(Purpose.PAIRS)
@@ -149,33 +150,6 @@ def survey(stein: Record, block: int) -> None:
         _survey_in(stein, singles(stein), block)
     else:
         _survey_in(stein, doubles(stein), block)
-
-
-@kernel
-def nth(values: int, count: int, rank: int) -> float:
-    """Return the number of a rank, from 0; the numbers change places."""
-    v = floats_at(values, count)
-    left, right = 0, count - 1
-    while left < right:
-        pivot = v[(left + right) // 2]
-        i, j = left, right
-        while i <= j:
-            while v[i] < pivot:
-                i += 1
-            while v[j] > pivot:
-                j -= 1
-            if i <= j:
-                v[i], v[j] = v[j], v[i]
-                i += 1
-                j -= 1
-        if rank <= j:
-            right = j
-        elif rank >= i:
-            left = i
-        else:
-            break
-    found: float = v[rank]
-    return found
 
 
 @kernel

@@ -7,28 +7,31 @@ A kernel of the squared distance pulls a particle i up the density and pushes it
 where a is minus twice the kernel's derivative. Two panels have what values and slopes multiply, `pulls` and `pushes`;
 the feature after the last coordinate is what the slopes are summed by, and 0 for places that no particle has. Slopes of
 a Gaussian kernel are values over the bandwidth, so that one panel is enough. Positions are those from the centre: of
-numbers that are large and nearly the same, float32 would not leave much.
+numbers that are large and nearly the same float32 would not leave much.
 """
 
 from __future__ import annotations
 
 from nbinfer.compile import Record, entry, floats_at, kernel, record_at
+from nbinfer.variational.stein.selection import nth
 from nbinfer.variational.stein.state import Numbers, Stein_, doubles, panel_of, singles, width_of
+
+
+#: Particles at most whose middle is the centre.
+_SOME = 63
 
 
 @entry("int64(intp, int64, int64)")
 def centre(address: int, row: int, piece: int) -> int:
-    """Find the centre of the points: a phase of one row."""
+    """Find a centre of the points, the medians of some of them: one far away would move the mean. A phase of one row."""
     stein = record_at(address, Stein_)
-    count, dim = stein.count, stein.dim
+    count, dim, some = stein.count, stein.dim, min(stein.count, _SOME)
     points, middle = floats_at(stein.points, count * dim), floats_at(stein.centre, dim)
+    values = floats_at(stein.found, some)
     for c in range(dim):
-        middle[c] = 0.0
-    for i in range(count):
-        for c in range(dim):
-            middle[c] += points[i * dim + c]
-    for c in range(dim):
-        middle[c] /= max(count, 1)
+        for k in range(some):
+            values[k] = points[k * count // some * dim + c]
+        middle[c] = nth(stein.found, some, some // 2) if some > 0 else 0.0
     return 0
 
 
