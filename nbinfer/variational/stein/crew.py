@@ -19,9 +19,9 @@ from nbinfer.errors import FitError
 from nbinfer.variational.densities import PLAIN, Densities
 from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.job import FitStatus
-from nbinfer.variational.stein.forces import Round, push, push_given
+from nbinfer.variational.stein.forces import Round, push, push_given, push_singles
 from nbinfer.variational.stein.kernels import GAUSSIAN, RadialKernel
-from nbinfer.variational.stein.median import choose_bandwidth, draw_pairs, measure
+from nbinfer.variational.stein.median import MEASURE, choose_bandwidth, draw_pairs
 from nbinfer.variational.stein.panels import aim, arrange, centre, settle
 from nbinfer.variational.stein.particles import collect, explore, follow, gather, pull_back, score
 from nbinfer.variational.stein.stage import Part
@@ -77,12 +77,20 @@ class Crew:
             stein.weigh, stein.own = radial.weigh.address, keeps.address
             stein.gauss = 0 if gauss is None else gauss[dtype].address
             stein.bandwidth = radial.bandwidth or 0.0
-            spread = [draw_pairs, measure, choose_bandwidth] if radial.needs_spread else []
-            self._between = [centre, arrange, *spread, aim, *self._rounds(), settle]
+            self._between = [centre, arrange, *self._spread(), aim, *self._rounds(), settle]
         else:
             self._matrix, self._sums = np.zeros((n + 1) * n), np.zeros((n + 1) * self.dim)
             stein.matrix, stein.given = address_of(self._matrix), address_of(self._sums)
         self.connect()
+
+    def _spread(self) -> list[Any]:
+        """Return the phases that choose the bandwidth."""
+        if not self.kernel.needs_spread:
+            return []
+        drawn = bool(self.stein.pairs)
+        survey = MEASURE[drawn, self.dtype == "float32"]
+        self.stein.measure, self.stein.itself = survey.address, self.stein.address
+        return [*([draw_pairs] if drawn else []), survey, choose_bandwidth]
 
     def _rounds(self) -> list[Part]:
         """Return the phases in which all sections meet."""
@@ -90,7 +98,8 @@ class Crew:
         self._turns = np.zeros(count, Round)
         self._turns["stein"], self._turns["number"] = self.stein.address, np.arange(count)
         first = address_of(self._turns)
-        return [Part(push, first + k * Round.itemsize, count) for k in range(count)]
+        meeting = push_singles if self.dtype == "float32" else push
+        return [Part(meeting, first + k * Round.itemsize, count) for k in range(count)]
 
     def connect(self) -> None:
         """Write addresses of what the fit has bound."""
@@ -112,7 +121,7 @@ class Crew:
     def _rows(self, function: Any) -> int:
         if function in (arrange, aim, settle):
             return self.layout.n_sections
-        return self.layout.n_blocks if function in (score, measure, push_given) else 1
+        return self.layout.n_blocks if function in (score, push_given, *MEASURE.values()) else 1
 
     def _parts(self, functions: Sequence[Any]) -> list[Part]:
         address = int(self.stein.address)

@@ -88,27 +88,32 @@ def _meet(stein: Record, numbers: Numbers, task: int, one: int, other: int) -> N
 
 
 @kernel
-def _push(stein: Record, numbers: Numbers, one: int, other: int) -> None:
-    """Go through the pairs of two sections, or of one with itself."""
+def _push(stein: Record, numbers: Numbers, number: int, one: int) -> int:
+    """Go through the pairs of a section and the one that a round has for it, unless they are the other's part."""
+    other = (number - one) % stein.n_sections
+    if other < one:
+        return 0
     for i in range(one * stein.section, (one + 1) * stein.section):
         begin = i if one == other else other * stein.section
         for j in range(begin, (other + 1) * stein.section):
             _meet(stein, numbers, one, i, j)
+    return 0
 
 
 @entry("int64(intp, int64, int64)")
 def push(address: int, section: int, piece: int) -> int:
-    """Have a section meet the one that this round has for it, unless that is the other's part: a phase."""
+    """Have a section meet the one that this round has for it: a phase."""
     turn = record_at(address, Round)
     stein = record_at(turn.stein, Stein_)
-    other = (turn.number - section) % stein.n_sections
-    if other < section:
-        return 0
-    if stein.is_single != 0:
-        _push(stein, singles(stein), section, other)
-    else:
-        _push(stein, doubles(stein), section, other)
-    return 0
+    return _push(stein, doubles(stein), turn.number, section)
+
+
+@entry("int64(intp, int64, int64)")
+def push_singles(address: int, section: int, piece: int) -> int:
+    """Have a section meet the one that this round has for it, in float32: a phase."""
+    turn = record_at(address, Round)
+    stein = record_at(turn.stein, Stein_)
+    return _push(stein, singles(stein), turn.number, section)
 
 
 @kernel

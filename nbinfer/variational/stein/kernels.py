@@ -114,9 +114,10 @@ class RadialKernel(Kernel):
 
     def pairs_of(self, n: int) -> int:
         """Return of how many pairs of n particles a fit finds the median; 0: of all."""
-        if self.pairs is None:
-            return 0 if n <= FEW else PAIRS
-        return 0 if isinstance(self.pairs, str) else int(self.pairs)
+        if isinstance(self.pairs, str) or (self.pairs is None and n <= FEW):
+            return 0
+        pairs = PAIRS if self.pairs is None else int(self.pairs)
+        return pairs if 2 * pairs < n * (n - 1) else 0
 
     @property
     def needs_spread(self) -> bool:  # type: ignore[override]

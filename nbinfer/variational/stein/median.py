@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, part, record_at
+from nbinfer.compile import Record, call_phase, entry, floats_at, ints_at, kernel, part, record_at
 from nbinfer.random import Purpose, bounded, start
 from nbinfer.variational.job import Fit, FitStatus
 from nbinfer.variational.stein.pairs import write_distances, write_shifted
@@ -34,14 +34,13 @@ _CHUNK = 64
 
 @entry("int64(intp, int64, int64)")
 def draw_pairs(address: int, row: int, piece: int) -> int:
-    """Draw what pairs the median is found of, where it is not all: a phase of one row."""
+    """Draw the pairs that the median is found of: a phase of one row."""
     stein = record_at(address, Stein_)
     count, fit = stein.count, record_at(stein.fit, Fit)
-    stein.n_drawn, stein.n_shifts = 0, 0
-    if stein.pairs == 0 or 2 * stein.pairs >= count * (count - 1):
+    if count < 2:
         return 0
     stein.n_drawn = min(count, stein.pairs)
-    stein.n_shifts = -(-stein.pairs // stein.n_drawn)
+    stein.n_shifts = min(-(-stein.pairs // stein.n_drawn), count - 1)
     order = ints_at(stein.order, count)
     for i in range(count):
         order[i] = i
@@ -67,6 +66,12 @@ def _collect(stein: Record, numbers: Numbers) -> None:
         i = order[k % n]
         for c in range(stein.coordinates):
             panel[c * width + k] = points[i * dim + c] - middle[c] if c < dim else 0.0
+
+
+@kernel
+def _clear(stein: Record, block: int) -> None:
+    ints_at(stein.below, block + 1)[block] = 0
+    ints_at(stein.inside, block + 1)[block] = 0
 
 
 @kernel
@@ -98,8 +103,9 @@ def _counted_in(distances: Numbers, low: float, high: float) -> tuple[int, int]:
 
 
 @kernel
-def _survey_all(stein: Record, numbers: Numbers, block: int) -> None:
-    """Tally the distances of a block's particles from later ones."""
+def _survey(stein: Record, numbers: Numbers, block: int) -> int:
+    """Count the distances of a block's particles from later ones: below the window, inside; keep these."""
+    _clear(stein, block)
     height, batch = stein.coordinates, ROWS * stein.tile
     found = part(numbers, stein.values + block * batch, (batch,))
     begin, end = block * stein.block, end_of(stein, block)
@@ -117,11 +123,13 @@ def _survey_all(stein: Record, numbers: Numbers, block: int) -> None:
                 at = (k - aligned) * n
                 _tally(stein, block, found, at + (k + 1 if other == tile else 0), at + there)
         begin = tile * stein.tile + last
+    return 0
 
 
 @kernel
-def _survey_drawn(stein: Record, numbers: Numbers, block: int) -> None:
-    """Tally the distances of drawn pairs; a block has those that are so many places apart."""
+def _survey_drawn(stein: Record, numbers: Numbers, block: int) -> int:
+    """Count the distances of drawn pairs likewise; a block has those that are so many places apart."""
+    _clear(stein, block)
     n, height, width = stein.n_drawn, stein.coordinates, stein.n_drawn + stein.n_shifts
     batch = ROWS * stein.tile
     panel = part(numbers, stein.drawn, (height * width,))
@@ -131,25 +139,44 @@ def _survey_drawn(stein: Record, numbers: Numbers, block: int) -> None:
             count = min(stein.tile, n - first)
             write_shifted(panel, width, first, shift, count, height, found)
             _tally(stein, block, found, 0, count)
+    return 0
 
 
-@kernel
-def _survey_in(stein: Record, numbers: Numbers, block: int) -> None:
-    if stein.n_drawn > 0:
-        _survey_drawn(stein, numbers, block)
-    else:
-        _survey_all(stein, numbers, block)
+@entry("int64(intp, int64, int64)")
+def measure(address: int, block: int, piece: int) -> int:
+    """Survey the distances of a block: a phase."""
+    stein = record_at(address, Stein_)
+    return _survey(stein, doubles(stein), block)
 
 
-@kernel
-def survey(stein: Record, block: int) -> None:
-    """Count the distances that are a block's: below the window, inside; keep these."""
-    ints_at(stein.below, block + 1)[block] = 0
-    ints_at(stein.inside, block + 1)[block] = 0
-    if stein.is_single != 0:
-        _survey_in(stein, singles(stein), block)
-    else:
-        _survey_in(stein, doubles(stein), block)
+@entry("int64(intp, int64, int64)")
+def measure_singles(address: int, block: int, piece: int) -> int:
+    """Survey the distances of a block in float32: a phase."""
+    stein = record_at(address, Stein_)
+    return _survey(stein, singles(stein), block)
+
+
+@entry("int64(intp, int64, int64)")
+def measure_drawn(address: int, block: int, piece: int) -> int:
+    """Survey the distances of pairs that are drawn: a phase."""
+    stein = record_at(address, Stein_)
+    return _survey_drawn(stein, doubles(stein), block)
+
+
+@entry("int64(intp, int64, int64)")
+def measure_drawn_singles(address: int, block: int, piece: int) -> int:
+    """Survey the distances of pairs that are drawn, in float32: a phase."""
+    stein = record_at(address, Stein_)
+    return _survey_drawn(stein, singles(stein), block)
+
+
+#: Phases that survey distances, by whether pairs are drawn and whether panels are of float32.
+MEASURE = {
+    (False, False): measure,
+    (False, True): measure_singles,
+    (True, False): measure_drawn,
+    (True, True): measure_drawn_singles,
+}
 
 
 @kernel
@@ -220,7 +247,7 @@ def _search(stein: Record, rank: int) -> None:
     while True:
         stein.low, stein.high = _as_number(low), _as_number(high)
         for block in range(stein.n_blocks):
-            survey(stein, block)
+            call_phase(stein.measure, stein.itself, block, 0)
         below, inside, fits = _counted(stein)
         if below > rank:
             most = low - 1
@@ -279,13 +306,6 @@ def median(stein: Record) -> float:
     if count < KEPT:
         stein.low, stein.high = 0.0, math.inf
     return found
-
-
-@entry("int64(intp, int64, int64)")
-def measure(address: int, block: int, piece: int) -> int:
-    """Survey the distances of a block: a phase."""
-    survey(record_at(address, Stein_), block)
-    return 0
 
 
 @entry("int64(intp, int64, int64)")

@@ -151,6 +151,8 @@ STEIN = State(
         "slopes": "i8",
         "table": "i8",  # words of a task's record `Tile` with its arrays
         "drawn": "i8",  # positions in another order, of which the first ones come again at the end
+        "itself": "i8",  # address of this record, and the phase that surveys distances
+        "measure": "i8",
         "pairs": "i8",  # that the median is found of; 0: all
         "n_drawn": "i8",  # particles among these, and with how many others each is paired
         "n_shifts": "i8",

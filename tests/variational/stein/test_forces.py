@@ -205,8 +205,8 @@ MUTANTS = {
     "pads count as particles": (panels, "aim", ("elif i < count and c == dim", "elif c == dim")),
     "each pair adds to one alone": (forces_, "push", ("if one != other:", "if one > other:")),
     "particles count twice for themselves": (forces_, "push", ("if one != other:", "if True:")),
-    "sections meet twice": (forces_, "push", ("if other < section:", "if False:")),
-    "the last sections never meet": (forces_, "push", ("if other < section:", "if other < section or section > 0:")),
+    "sections meet twice": (forces_, "push", ("if other < one:", "if False:")),
+    "the last sections never meet": (forces_, "push", ("if other < one:", "if other < one or one > 0:")),
     "the bandwidth is twice as large": (gauss_, "weigh", ("-0.5 * _LOG2_E", "-0.25 * _LOG2_E")),
     "the median is that of pairs": (
         median_,
