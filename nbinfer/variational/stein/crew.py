@@ -21,7 +21,7 @@ from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.job import FitStatus
 from nbinfer.variational.stein.forces import Round, push, push_given, push_singles
 from nbinfer.variational.stein.kernels import GAUSSIAN, RadialKernel
-from nbinfer.variational.stein.median import MEASURE, choose_bandwidth, draw_pairs
+from nbinfer.variational.stein.median import choose_bandwidth, draw_pairs, measure, measure_drawn, measure_singles
 from nbinfer.variational.stein.panels import aim, arrange, centre, settle
 from nbinfer.variational.stein.particles import collect, explore, follow, gather, pull_back, score
 from nbinfer.variational.stein.stage import Part
@@ -51,12 +51,12 @@ class Crew:
     def __init__(
         self, fitting: Any, kernel: TestFunction, temperature: float, n: int, is_drawn: bool, dtype: str = "float64"
     ) -> None:
-        self._fitting, self.kernel, self.dtype = fitting, kernel, dtype
+        self._fitting, self.kernel, self._is_single = fitting, kernel, dtype == "float32"
         self.n, self.dim, self.workers = n, int(fitting.bound.dim), int(fitting.settings.workers)
         radial = kernel if isinstance(kernel, RadialKernel) else None
         gauss = None if radial is None else GAUSSIAN.get(radial.weigh)
         pairs = radial.pairs_of(n) if radial is not None and radial.needs_spread else 0
-        self.layout = Layout(n, self.dim, pairs, radial is None or gauss is not None)
+        self.layout = Layout(n, self.dim, self._is_single, pairs, radial is None or gauss is not None)
         plan = Plan()
         place = plan.place(STEIN, self, None)
         own = plan.place(radial.state, radial, None) if radial is not None else None
@@ -65,7 +65,7 @@ class Crew:
         self.stein = Memory(place, self._memory[0][0], self._memory[1][0])
         stein = self.stein
         stein.n, stein.dim, stein.is_drawn = n, self.dim, int(is_drawn)
-        stein.temperature, stein.is_single, stein.pairs = temperature, int(dtype == "float32"), pairs
+        stein.temperature, stein.is_single, stein.pairs = temperature, int(self._is_single), pairs
         self.layout.write_to(stein)
         self._before = [explore if is_drawn else collect, score, gather]
         self._after = pull_back if is_drawn else follow
@@ -87,10 +87,9 @@ class Crew:
         """Return the phases that choose the bandwidth."""
         if not self.kernel.needs_spread:
             return []
-        drawn = bool(self.stein.pairs)
-        survey = MEASURE[drawn, self.dtype == "float32"]
-        self.stein.measure, self.stein.itself = survey.address, self.stein.address
-        return [*([draw_pairs] if drawn else []), survey, choose_bandwidth]
+        survey = [draw_pairs, measure_drawn] if self.stein.pairs else [measure_singles if self._is_single else measure]
+        self.stein.measure, self.stein.itself = survey[-1].address, self.stein.address
+        return [*survey, choose_bandwidth]
 
     def _rounds(self) -> list[Part]:
         """Return the phases in which all sections meet."""
@@ -98,7 +97,7 @@ class Crew:
         self._turns = np.zeros(count, Round)
         self._turns["stein"], self._turns["number"] = self.stein.address, np.arange(count)
         first = address_of(self._turns)
-        meeting = push_singles if self.dtype == "float32" else push
+        meeting = push_singles if self._is_single else push
         return [Part(meeting, first + k * Round.itemsize, count) for k in range(count)]
 
     def connect(self) -> None:
@@ -121,7 +120,7 @@ class Crew:
     def _rows(self, function: Any) -> int:
         if function in (arrange, aim, settle):
             return self.layout.n_sections
-        return self.layout.n_blocks if function in (score, push_given, *MEASURE.values()) else 1
+        return self.layout.n_blocks if function in (score, measure, measure_singles, measure_drawn, push_given) else 1
 
     def _parts(self, functions: Sequence[Any]) -> list[Part]:
         address = int(self.stein.address)
@@ -209,7 +208,7 @@ class Crew:
                 f"{int(fit.done)}, and gives no bandwidth: too many of them are equal, or too far away. Begin with "
                 "more jitter, lower the learning rate, or give the kernel a bandwidth."
             )
-        if fit.status == FitStatus.NOT_FINITE and self.dtype == "float32":
+        if fit.status == FitStatus.NOT_FINITE and self._is_single:
             forces = self.stein.forces[: self.n * self.dim]
             if not np.isfinite(forces).all():
                 return FitError(

@@ -14,13 +14,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nbinfer.compile import Record, call_phase, entry, floats_at, ints_at, kernel, part, record_at
+from nbinfer.compile import Record, call_phase, entry, floats_at, ints_at, kernel, part, record_at, singles_at
 from nbinfer.random import Purpose, bounded, start
 from nbinfer.variational.job import Fit, FitStatus
 from nbinfer.variational.stein.pairs import write_distances, write_shifted
 from nbinfer.variational.stein.selection import nth
-from nbinfer.variational.stein.state import ROWS, TILE, KEPT, Numbers, Stein_, doubles, end_of, panel_of, singles, width_of
+from nbinfer.variational.stein.state import KEPT, ROWS, STRIP, Numbers, Stein_, doubles, end_of, panel_of, singles, width_of
 
 _NO_SPREAD, _PAIRS = int(FitStatus.NO_SPREAD), int(Purpose.PAIRS)
 
@@ -48,20 +49,26 @@ def draw_pairs(address: int, row: int, piece: int) -> int:
     for i in range(stein.n_drawn):
         j = i + bounded(fit.words, count - i)
         order[i], order[j] = order[j], order[i]
-    if stein.is_single != 0:
-        _collect(stein, singles(stein))
-    else:
-        _collect(stein, doubles(stein))
+    _collect(stein)
     return 0
 
 
 @kernel
-def _collect(stein: Record, numbers: Numbers) -> None:
-    """Put positions in the order in which they are drawn, with the first ones behind the last."""
+def _drawn(stein: Record) -> NDArray[np.float32]:
+    """View the positions of the particles that are drawn, a panel with the first ones behind the last.
+
+    It is of float32 in any case: what that takes from the median is nothing beside what chance does.
+    """
+    return singles_at(stein.drawn, stein.coordinates * (stein.n_drawn + stein.n_shifts))
+
+
+@kernel
+def _collect(stein: Record) -> None:
+    """Put positions in the order in which particles are drawn."""
     n, dim, order = stein.n_drawn, stein.dim, ints_at(stein.order, stein.n_drawn)
     width = n + stein.n_shifts
     points, middle = floats_at(stein.points, stein.count * dim), floats_at(stein.centre, dim)
-    panel = part(numbers, stein.drawn, (stein.coordinates * width,))
+    panel = _drawn(stein)
     for k in range(width):
         i = order[k % n]
         for c in range(stein.coordinates):
@@ -126,22 +133,6 @@ def _survey(stein: Record, numbers: Numbers, block: int) -> int:
     return 0
 
 
-@kernel
-def _survey_drawn(stein: Record, numbers: Numbers, block: int) -> int:
-    """Count the distances of drawn pairs likewise; a block has those that are so many places apart."""
-    _clear(stein, block)
-    n, height, width = stein.n_drawn, stein.coordinates, stein.n_drawn + stein.n_shifts
-    batch = ROWS * stein.tile
-    panel = part(numbers, stein.drawn, (height * width,))
-    found = part(numbers, stein.values + block * batch, (batch,))
-    for shift in range(block + 1, stein.n_shifts + 1, stein.n_blocks):
-        for first in range(0, n, stein.tile):
-            count = min(stein.tile, n - first)
-            write_shifted(panel, width, first, shift, count, height, found)
-            _tally(stein, block, found, 0, count)
-    return 0
-
-
 @entry("int64(intp, int64, int64)")
 def measure(address: int, block: int, piece: int) -> int:
     """Survey the distances of a block: a phase."""
@@ -158,25 +149,17 @@ def measure_singles(address: int, block: int, piece: int) -> int:
 
 @entry("int64(intp, int64, int64)")
 def measure_drawn(address: int, block: int, piece: int) -> int:
-    """Survey the distances of pairs that are drawn: a phase."""
+    """Survey the distances of pairs that are drawn: a block has those that are so many places apart. A phase."""
     stein = record_at(address, Stein_)
-    return _survey_drawn(stein, doubles(stein), block)
-
-
-@entry("int64(intp, int64, int64)")
-def measure_drawn_singles(address: int, block: int, piece: int) -> int:
-    """Survey the distances of pairs that are drawn, in float32: a phase."""
-    stein = record_at(address, Stein_)
-    return _survey_drawn(stein, singles(stein), block)
-
-
-#: Phases that survey distances, by whether pairs are drawn and whether panels are of float32.
-MEASURE = {
-    (False, False): measure,
-    (False, True): measure_singles,
-    (True, False): measure_drawn,
-    (True, True): measure_drawn_singles,
-}
+    n, height, width = stein.n_drawn, stein.coordinates, stein.n_drawn + stein.n_shifts
+    panel, found = _drawn(stein), singles_at(stein.apart + 4 * block * STRIP, STRIP)
+    _clear(stein, block)
+    for first in range(0, n, STRIP):
+        count = min(STRIP, n - first)
+        for shift in range(block + 1, stein.n_shifts + 1, stein.n_blocks):
+            write_shifted(panel, width, first, shift, count, height, found)
+            _tally(stein, block, found, 0, count)
+    return 0
 
 
 @kernel

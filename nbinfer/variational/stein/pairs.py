@@ -110,13 +110,18 @@ def write_shifted(
     for k in range(n):
         a, b = p[k] - q[k], r[k] - s[k]
         found[k] = a * a + b * b
-    for c in range(2, coordinates, 2):
+    for c in range(2, coordinates, 4):
         at = c * width + first
         p, q = part(panel, at, (n,)), part(panel, at + shift, (n,))
-        r, s = part(panel, at + width, (n,)), part(panel, at + width + shift, (n,))
+        at += width
+        r, s = part(panel, at, (n,)), part(panel, at + shift, (n,))
+        at += width
+        t, u = part(panel, at, (n,)), part(panel, at + shift, (n,))
+        at += width
+        v, w = part(panel, at, (n,)), part(panel, at + shift, (n,))
         for k in range(n):
-            a, b = p[k] - q[k], r[k] - s[k]
-            found[k] += a * a + b * b
+            a, b, d, e = p[k] - q[k], r[k] - s[k], t[k] - u[k], v[k] - w[k]
+            found[k] += (a * a + b * b) + (d * d + e * e)
 
 
 @kernel(reassociate=True)

@@ -27,6 +27,8 @@ LANES = 16
 BLOCKS = 64
 #: Tiles that particles are to make, where there are enough of them for tiles of this size.
 _TILES, _FEW = 8, 32
+#: Pairs that are drawn, of which a block finds the distances at once.
+STRIP = 512
 #: Squared distances that a block keeps for each of its particles, where they may be the median.
 KEPT = 64
 
@@ -51,6 +53,8 @@ class Layout:
     ----------
     n, dim : int
         Particles and their coordinates.
+    is_single : bool
+        Whether panels are of float32.
     pairs : int
         Pairs that the median is found of; 0: all.
     is_gaussian : bool
@@ -69,11 +73,13 @@ class Layout:
         Rows of a phase that need room of their own.
     table : int
         Words of a task's record `Tile` with its arrays.
-    size : int
-        How many numbers all panels have.
+    size, words : int
+        How many numbers all panels have, and how many words these take.
+    drawn, strips : int
+        Numbers in float32 that pairs that are drawn need.
     """
 
-    def __init__(self, n: int, dim: int, pairs: int, is_gaussian: bool) -> None:
+    def __init__(self, n: int, dim: int, is_single: bool, pairs: int, is_gaussian: bool) -> None:
         self.tile = min(TILE, _rounded(max(math.ceil(n / _TILES), min(n, _FEW))))
         n_tiles = math.ceil(n / self.tile)
         self.section = math.ceil(n_tiles / BLOCKS)
@@ -92,12 +98,14 @@ class Layout:
             "sums": rows * self.features,
             "values": self.tasks * batch,
             "slopes": self.tasks * batch * own,
-            "drawn": (drawn + math.ceil(pairs / max(drawn, 1))) * self.coordinates,
         }
+        self.drawn = (drawn + math.ceil(pairs / max(drawn, 1))) * self.coordinates
+        self.strips = STRIP * self.n_blocks if pairs > 0 else 0
         self.at, self.size = {}, 0
         for name, size in sizes.items():
             self.at[name] = self.size
             self.size += _rounded(size)
+        self.words = self.size // 2 if is_single else self.size
 
     def write_to(self, stein: Any) -> None:
         """Tell the phases."""
@@ -150,7 +158,6 @@ STEIN = State(
         "values": "i8",  # room for a batch of values and of slopes, by task
         "slopes": "i8",
         "table": "i8",  # words of a task's record `Tile` with its arrays
-        "drawn": "i8",  # positions in another order, of which the first ones come again at the end
         "itself": "i8",  # address of this record, and the phase that surveys distances
         "measure": "i8",
         "pairs": "i8",  # that the median is found of; 0: all
@@ -171,8 +178,10 @@ STEIN = State(
         "scores": floats(_per_particle),
         "forces": floats(_per_particle),
         "centre": floats(lambda crew, site: crew.dim),  # of the points
-        "numbers": floats(lambda crew, site: crew.layout.size // (2 if crew.dtype == "float32" else 1)),  # all panels
+        "numbers": floats(lambda crew, site: crew.layout.words),  # all panels
         "tables": floats(lambda crew, site: crew.layout.tasks * crew.layout.table),  # a record `Tile` with its arrays, by task
+        "drawn": floats(lambda crew, site: crew.layout.drawn // 2),  # positions in the order in which they are drawn
+        "apart": floats(lambda crew, site: crew.layout.strips // 2),  # distances of some of them, by block
         "order": integers(lambda crew, site: crew.n),  # of the particles of which pairs are drawn
         "found": floats(lambda crew, site: crew.layout.n_blocks * crew.layout.block * KEPT),  # distances in the window
         "below": integers(lambda crew, site: crew.layout.n_blocks),  # how many distances are below the window, by block

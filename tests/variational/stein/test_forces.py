@@ -145,7 +145,7 @@ def test_the_median_of_pairs_that_are_drawn(n):
             )
             rank = ((n * n - 1) // 2 - n) // 2
             expected = np.sort(squared)[int((rank + 0.5) * len(squared) / (0.5 * n * (n - 1)))]
-            assert found[0] == pytest.approx(expected, rel=1e-12 if dtype == "float64" else 1e-5)
+            assert found[0] == pytest.approx(expected, rel=1e-5)
 
 
 def test_all_pairs_are_taken_where_no_fewer_are_asked_for():
