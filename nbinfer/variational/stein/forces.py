@@ -55,36 +55,39 @@ def _weigh(stein: Record, numbers: Numbers, task: int, n: int) -> None:
 
 
 @kernel
-def _add(stein: Record, numbers: Numbers, of: int, weights: Numbers, one: int, other: int, first: int) -> None:
-    """Add to the sums of some particles of a tile, and of all of another one, what they have for each other."""
-    n, width, features = width_of(stein, one), width_of(stein, other), stein.features
-    count = min(ROWS, n - first)
-    theirs = panel_of(stein, numbers, of, features, other)
-    gather_weighted(weights, count, theirs, width, features, panel_of(stein, numbers, stein.sums, features, one), n, first)
-    if one != other:
-        sums = panel_of(stein, numbers, stein.sums, features, other)
-        scatter_weighted(weights, count, panel_of(stein, numbers, of, features, one), n, first, features, sums, width)
+def _add(
+    stein: Record, numbers: Numbers, of: int, weights: Numbers, one: int, other: int, first: int, count: int
+) -> None:
+    """Add to the sums of some particles of a tile, and to those of another one, what they have for each other.
+
+    Of a tile and itself the weights are those from the first particle on, and those meant need nothing twice.
+    """
+    n, width, height = width_of(stein, one), width_of(stein, other), stein.features
+    begin, skipped = (first, count) if one == other else (0, 0)
+    theirs = panel_of(stein, numbers, of, height, other)
+    sums = panel_of(stein, numbers, stein.sums, height, one)
+    gather_weighted(weights, count, theirs, width, begin, height, sums, n, first)
+    ours, sums = panel_of(stein, numbers, of, height, one), panel_of(stein, numbers, stein.sums, height, other)
+    scatter_weighted(weights, count, ours, n, first, height, sums, width, begin, skipped)
 
 
 @kernel
 def _meet(stein: Record, numbers: Numbers, task: int, one: int, other: int) -> None:
     """Go through the pairs of two tiles, or of one with itself."""
     n, width, height, batch = width_of(stein, one), width_of(stein, other), stein.coordinates, ROWS * stein.tile
-    rows, columns = (
-        panel_of(stein, numbers, stein.places, height, one),
-        panel_of(stein, numbers, stein.places, height, other),
-    )
     if width == 0:
         return
+    rows = panel_of(stein, numbers, stein.places, height, one)
+    panel = panel_of(stein, numbers, stein.places, height, other)
     values = part(numbers, stein.values + task * batch, (batch,))
     for first in range(0, n, ROWS):
-        count = min(ROWS, n - first)
-        write_distances(rows, n, first, count, columns, width, height, values)
-        _weigh(stein, numbers, task, count * width)
-        _add(stein, numbers, stein.pulls, values, one, other, first)
+        count, begin = min(ROWS, n - first), first if one == other else 0
+        write_distances(rows, n, first, count, panel, width, begin, height, values)
+        _weigh(stein, numbers, task, count * (width - begin))
+        _add(stein, numbers, stein.pulls, values, one, other, first, count)
         if stein.gauss == 0:
             slopes = part(numbers, stein.slopes + task * batch, (batch,))
-            _add(stein, numbers, stein.pushes, slopes, one, other, first)
+            _add(stein, numbers, stein.pushes, slopes, one, other, first, count)
 
 
 @kernel

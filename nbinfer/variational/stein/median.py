@@ -125,7 +125,7 @@ def _survey(stein: Record, numbers: Numbers, block: int) -> int:
         rows, width = panel_of(stein, numbers, stein.places, height, tile), width_of(stein, tile)
         for other in range(tile, -(-stein.count // stein.tile)):
             panel, n = panel_of(stein, numbers, stein.places, height, other), width_of(stein, other)
-            write_distances(rows, width, aligned, -(-(last - aligned) // 4) * 4, panel, n, height, found)
+            write_distances(rows, width, aligned, -(-(last - aligned) // 4) * 4, panel, n, 0, height, found)
             there = min(n, stein.count - other * stein.tile)
             for k in range(first, last):
                 at = (k - aligned) * n

@@ -25,11 +25,11 @@ def coordinates_of(dim: int) -> int:
 
 
 @kernel(reassociate=True)
-def _begin_distances(rows: Numbers, width: int, panel: Numbers, n: int, found: Numbers) -> None:
-    """Write the squared distances by two coordinates; `rows` begins at the first of four particles."""
+def _begin_distances(rows: Numbers, width: int, panel: Numbers, stride: int, n: int, found: Numbers) -> None:
+    """Write the squared distances by two coordinates; `rows` and `panel` begin at the first particles meant."""
     a0, a1, a2, a3 = rows[0], rows[1], rows[2], rows[3]
     b0, b1, b2, b3 = rows[width], rows[width + 1], rows[width + 2], rows[width + 3]
-    p, q = part(panel, 0, (n,)), part(panel, n, (n,))
+    p, q = part(panel, 0, (n,)), part(panel, stride, (n,))
     r0, r1, r2, r3 = part(found, 0, (n,)), part(found, n, (n,)), part(found, 2 * n, (n,)), part(found, 3 * n, (n,))
     for k in range(n):
         s, t = p[k], q[k]
@@ -40,7 +40,7 @@ def _begin_distances(rows: Numbers, width: int, panel: Numbers, n: int, found: N
 
 
 @kernel(reassociate=True)
-def _add_distances(rows: Numbers, width: int, panel: Numbers, n: int, found: Numbers) -> None:
+def _add_distances(rows: Numbers, width: int, panel: Numbers, stride: int, n: int, found: Numbers) -> None:
     """Add to squared distances what four more coordinates say."""
     a0, a1, a2, a3 = rows[0], rows[1], rows[2], rows[3]
     b0, b1, b2, b3 = rows[width], rows[width + 1], rows[width + 2], rows[width + 3]
@@ -48,7 +48,8 @@ def _add_distances(rows: Numbers, width: int, panel: Numbers, n: int, found: Num
     c0, c1, c2, c3 = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
     i = 3 * width
     d0, d1, d2, d3 = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
-    p0, p1, p2, p3 = part(panel, 0, (n,)), part(panel, n, (n,)), part(panel, 2 * n, (n,)), part(panel, 3 * n, (n,))
+    p0, p1 = part(panel, 0, (n,)), part(panel, stride, (n,))
+    p2, p3 = part(panel, 2 * stride, (n,)), part(panel, 3 * stride, (n,))
     r0, r1, r2, r3 = part(found, 0, (n,)), part(found, n, (n,)), part(found, 2 * n, (n,)), part(found, 3 * n, (n,))
     for k in range(n):
         s, t, u, v = p0[k], p1[k], p2[k], p3[k]
@@ -60,33 +61,34 @@ def _add_distances(rows: Numbers, width: int, panel: Numbers, n: int, found: Num
 
 @kernel
 def write_distances(
-    rows: Numbers, width: int, first: int, count: int, panel: Numbers, n: int, coordinates: int, found: Numbers
+    rows: Numbers, width: int, first: int, count: int, panel: Numbers, stride: int, begin: int, height: int, found: Numbers
 ) -> None:
-    """Write the squared distances of particles of one panel from all of another one.
+    """Write the squared distances of some particles of one panel from those of another one from `begin` on.
 
     Parameters
     ----------
-    rows : ndarray, shape (coordinates * width,)
+    rows : ndarray, shape (height * width,)
         A panel of so many particles, of which those from `first` are meant.
     width, first : int
     count : int
         How many, a multiple of 4.
-    panel : ndarray, shape (coordinates * n,)
+    panel : ndarray, shape (height * stride,)
         The other one.
-    n : int
-    coordinates : int
-        See `coordinates_of`.
-    found : ndarray, shape (count * n,)
+    stride, begin : int
+    height : int
+        Coordinates, see `coordinates_of`.
+    found : ndarray, shape (count * (stride - begin),)
     """
+    n = stride - begin
+    columns = part(panel, begin, (stride + n,))
     for i in range(0, count, 4):
-        _begin_distances(
-            part(rows, first + i, (width + 4,)), width, part(panel, 0, (2 * n,)), n, part(found, i * n, (4 * n,))
-        )
-    for c in range(2, coordinates, 4):
-        columns = part(panel, c * n, (4 * n,))
+        to = part(found, i * n, (4 * n,))
+        _begin_distances(part(rows, first + i, (width + 4,)), width, columns, stride, n, to)
+    for c in range(2, height, 4):
+        columns = part(panel, c * stride + begin, (3 * stride + n,))
         for i in range(0, count, 4):
-            at = c * width + first + i
-            _add_distances(part(rows, at, (3 * width + 4,)), width, columns, n, part(found, i * n, (4 * n,)))
+            of = part(rows, c * width + first + i, (3 * width + 4,))
+            _add_distances(of, width, columns, stride, n, part(found, i * n, (4 * n,)))
 
 
 @kernel(reassociate=True)
@@ -125,11 +127,12 @@ def write_shifted(
 
 
 @kernel(reassociate=True)
-def _gather_four(weights: Numbers, panel: Numbers, n: int, sums: Numbers, width: int) -> None:
+def _gather_four(weights: Numbers, panel: Numbers, stride: int, n: int, sums: Numbers, width: int) -> None:
     """Add the sums of four features by four rows of weights to four particles of a panel of sums."""
     w0, w1 = part(weights, 0, (n,)), part(weights, n, (n,))
     w2, w3 = part(weights, 2 * n, (n,)), part(weights, 3 * n, (n,))
-    p0, p1, p2, p3 = part(panel, 0, (n,)), part(panel, n, (n,)), part(panel, 2 * n, (n,)), part(panel, 3 * n, (n,))
+    p0, p1 = part(panel, 0, (n,)), part(panel, stride, (n,))
+    p2, p3 = part(panel, 2 * stride, (n,)), part(panel, 3 * stride, (n,))
     i, j, k = width, 2 * width, 3 * width
     a0, a1, a2, a3 = sums[0], sums[1], sums[2], sums[3]
     b0, b1, b2, b3 = sums[i], sums[i + 1], sums[i + 2], sums[i + 3]
@@ -162,41 +165,45 @@ def _gather_four(weights: Numbers, panel: Numbers, n: int, sums: Numbers, width:
 
 @kernel
 def gather_weighted(
-    weights: Numbers, count: int, panel: Numbers, n: int, features: int, sums: Numbers, width: int, first: int
+    weights: Numbers, count: int, panel: Numbers, stride: int, begin: int, height: int, sums: Numbers, width: int, first: int
 ) -> None:
-    """Add to the sums of some particles the features of all of another panel, by weights of pairs.
+    """Add to the sums of some particles the features of those of another panel from `begin` on, by weights of pairs.
 
     Parameters
     ----------
-    weights : ndarray, shape (count * n,)
+    weights : ndarray, shape (count * (stride - begin),)
     count : int
         How many particles, a multiple of 4.
-    panel : ndarray, shape (features * n,)
-    n : int
-    features : int
-        How many, a multiple of 4.
-    sums : ndarray, shape (features * width,)
+    panel : ndarray, shape (height * stride,)
+    stride, begin : int
+    height : int
+        Features, a multiple of 4.
+    sums : ndarray, shape (height * width,)
         A panel of so many particles, of which those from `first` are meant.
     width, first : int
     """
-    for c in range(0, features, 4):
-        columns = part(panel, c * n, (4 * n,))
+    n = stride - begin
+    for c in range(0, height, 4):
+        columns = part(panel, c * stride + begin, (3 * stride + n,))
         for i in range(0, count, 4):
             to = part(sums, c * width + first + i, (3 * width + 4,))
-            _gather_four(part(weights, i * n, (4 * n,)), columns, n, to, width)
+            _gather_four(part(weights, i * n, (4 * n,)), columns, stride, n, to, width)
 
 
 @kernel(reassociate=True)
-def _scatter_four(weights: Numbers, rows: Numbers, width: int, sums: Numbers, n: int) -> None:
+def _scatter_four(
+    weights: Numbers, every: int, rows: Numbers, width: int, sums: Numbers, stride: int, n: int
+) -> None:
     """Add four features of four particles by their weights to all particles of a panel of sums."""
     i, j, k = width, 2 * width, 3 * width
     a0, a1, a2, a3 = rows[0], rows[1], rows[2], rows[3]
     b0, b1, b2, b3 = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
     c0, c1, c2, c3 = rows[j], rows[j + 1], rows[j + 2], rows[j + 3]
     d0, d1, d2, d3 = rows[k], rows[k + 1], rows[k + 2], rows[k + 3]
-    w0, w1 = part(weights, 0, (n,)), part(weights, n, (n,))
-    w2, w3 = part(weights, 2 * n, (n,)), part(weights, 3 * n, (n,))
-    p0, p1, p2, p3 = part(sums, 0, (n,)), part(sums, n, (n,)), part(sums, 2 * n, (n,)), part(sums, 3 * n, (n,))
+    w0, w1 = part(weights, 0, (n,)), part(weights, every, (n,))
+    w2, w3 = part(weights, 2 * every, (n,)), part(weights, 3 * every, (n,))
+    p0, p1 = part(sums, 0, (n,)), part(sums, stride, (n,))
+    p2, p3 = part(sums, 2 * stride, (n,)), part(sums, 3 * stride, (n,))
     for t in range(n):
         x, y, z, w = w0[t], w1[t], w2[t], w3[t]
         p0[t] += (a0 * x + a1 * y) + (a2 * z + a3 * w)
@@ -207,28 +214,40 @@ def _scatter_four(weights: Numbers, rows: Numbers, width: int, sums: Numbers, n:
 
 @kernel
 def scatter_weighted(
-    weights: Numbers, count: int, rows: Numbers, width: int, first: int, features: int, sums: Numbers, n: int
+    weights: Numbers,
+    count: int,
+    rows: Numbers,
+    width: int,
+    first: int,
+    height: int,
+    sums: Numbers,
+    stride: int,
+    begin: int,
+    skipped: int,
 ) -> None:
-    """Add to the sums of all particles of a panel the features of some of another one: `gather_weighted`, transposed.
+    """Add to the sums of another panel the features of some particles, by the same weights of pairs.
 
     Parameters
     ----------
-    weights : ndarray, shape (count * n,)
+    weights : ndarray, shape (count * (stride - begin),)
     count : int
         How many particles, a multiple of 4.
-    rows : ndarray, shape (features * width,)
+    rows : ndarray, shape (height * width,)
         The features of so many particles, of which those from `first` are meant.
     width, first : int
-    features : int
-        How many, a multiple of 4.
-    sums : ndarray, shape (features * n,)
-    n : int
+    height : int
+        Features, a multiple of 4.
+    sums : ndarray, shape (height * stride,)
+        The weights belong to its particles from `begin` on, of which so many, the first ones, get nothing.
+    stride, begin, skipped : int
     """
-    for c in range(0, features, 4):
-        to = part(sums, c * n, (4 * n,))
+    every, at = stride - begin, begin + skipped
+    n = stride - at
+    for c in range(0, height, 4):
+        to = part(sums, c * stride + at, (3 * stride + n,))
         for i in range(0, count, 4):
             of = part(rows, c * width + first + i, (3 * width + 4,))
-            _scatter_four(part(weights, i * n, (4 * n,)), of, width, to, n)
+            _scatter_four(part(weights, i * every + skipped, (3 * every + n,)), every, of, width, to, stride, n)
 
 
 @kernel(reassociate=True)

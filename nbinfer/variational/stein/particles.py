@@ -113,7 +113,7 @@ def score(address: int, block: int, piece: int) -> int:
     return _OK
 
 
-@kernel
+@kernel(reassociate=True)
 def _is_good(stein: Record, i: int) -> bool:
     """Tell whether density and gradient of a particle are finite."""
     if not math.isfinite(floats_at(stein.logps, stein.n)[i]):

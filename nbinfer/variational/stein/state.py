@@ -26,7 +26,7 @@ LANES = 16
 #: Blocks and sections at most.
 BLOCKS = 64
 #: Tiles that particles are to make, where there are enough of them for tiles of this size.
-_TILES, _FEW = 8, 32
+_TILES, _FEW = 8, 64
 #: Pairs that are drawn, of which a block finds the distances at once.
 STRIP = 512
 #: Squared distances that a block keeps for each of its particles, where they may be the median.

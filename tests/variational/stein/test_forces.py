@@ -204,8 +204,8 @@ MUTANTS = {
     "the density part is not divided": (panels, "aim", ("scores[i * dim + c] /", "count * scores[i * dim + c] /")),
     "temperature divides the repulsion": (panels, "aim", ("pull + push if", "pull + push / stein.temperature if")),
     "pads count as particles": (panels, "aim", ("elif i < count and c == dim", "elif c == dim")),
-    "each pair adds to one alone": (forces_, "push", ("if one != other:", "if one > other:")),
-    "particles count twice for themselves": (forces_, "push", ("if one != other:", "if True:")),
+    "each pair adds to one alone": (forces_, "push", ("scatter_weighted(weights, count, ours", "scatter_weighted(weights, 0, ours")),
+    "particles count twice for themselves": (forces_, "push", ("(first, count) if one == other", "(first, 0) if one == other")),
     "sections meet twice": (forces_, "push", ("if other < one:", "if False:")),
     "the last sections never meet": (forces_, "push", ("if other < one:", "if other < one or one > 0:")),
     "the bandwidth is twice as large": (gauss_, "weigh", ("-0.5 * _LOG2_E", "-0.25 * _LOG2_E")),
@@ -235,6 +235,7 @@ def replace_phase(monkeypatch, module, name, edit):
 @pytest.mark.skipif(JIT, reason="plain Python says the same of a mutant, without compiling it")
 def test_a_fault_is_seen(fault, monkeypatch):
     replace_phase(monkeypatch, *MUTANTS[fault])
+    monkeypatch.setattr(state, "TILE", 16)
     rng = np.random.default_rng(1)
     with pytest.raises(AssertionError):
         for n in (4, 35):
