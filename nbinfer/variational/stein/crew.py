@@ -57,6 +57,7 @@ class Crew:
         gauss = None if radial is None else GAUSSIAN.get(radial.weigh)
         pairs = radial.pairs_of(n) if radial is not None and radial.needs_spread else 0
         self.layout = Layout(n, self.dim, self._is_single, pairs, radial is None or gauss is not None)
+        self.n_blocks = self.layout.n_blocks
         plan = Plan()
         place = plan.place(STEIN, self, None)
         own = plan.place(radial.state, radial, None) if radial is not None else None
@@ -85,7 +86,7 @@ class Crew:
 
     def _spread(self) -> list[Any]:
         """Return the phases that choose the bandwidth."""
-        if not self.kernel.needs_spread:
+        if not getattr(self.kernel, "needs_spread", False):
             return []
         survey = [draw_pairs, measure_drawn] if self.stein.pairs else [measure_singles if self._is_single else measure]
         self.stein.measure, self.stein.itself = survey[-1].address, self.stein.address
@@ -120,13 +121,11 @@ class Crew:
     def _rows(self, function: Any) -> int:
         if function in (arrange, aim, settle):
             return self.layout.n_sections
-        return self.layout.n_blocks if function in (score, measure, measure_singles, measure_drawn, push_given) else 1
+        return self.n_blocks if function in (score, measure, measure_singles, measure_drawn, push_given) else 1
 
     def _parts(self, functions: Sequence[Any]) -> list[Part]:
         address = int(self.stein.address)
-        return [
-            each if isinstance(each, Part) else Part(each, address, self._rows(each)) for each in functions
-        ]
+        return [each if isinstance(each, Part) else Part(each, address, self._rows(each)) for each in functions]
 
     @property
     def parts(self) -> list[Part]:

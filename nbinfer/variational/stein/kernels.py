@@ -88,8 +88,8 @@ class RadialKernel(Kernel):
         What squared distances are divided by, twice. Default: by the documents' rule, half the median of all n² squared
         distances, with the zeros of the diagonal, over log(n + 1), anew in each iteration.
     pairs : int or 'all', optional
-        How many pairs of particles a fit finds the median of; they are drawn once, by its seed. Default: all pairs of up
-        to 1000 particles, and 131072 of more, by which a bandwidth is off by 0.2 % or so.
+        How many pairs of particles a fit finds the median of; they are drawn once, by its seed. Default: all pairs of
+        up to 1000 particles, and 131072 of more, by which a bandwidth is off by some tenths of a per cent.
 
     Notes
     -----

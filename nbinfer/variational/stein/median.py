@@ -22,7 +22,18 @@ from nbinfer.random import Purpose, bounded, start
 from nbinfer.variational.job import Fit, FitStatus
 from nbinfer.variational.stein.pairs import write_distances, write_shifted
 from nbinfer.variational.stein.selection import nth
-from nbinfer.variational.stein.state import KEPT, ROWS, STRIP, Numbers, Stein_, doubles, end_of, panel_of, singles, width_of
+from nbinfer.variational.stein.state import (
+    KEPT,
+    ROWS,
+    STRIP,
+    Numbers,
+    Stein_,
+    doubles,
+    end_of,
+    panel_of,
+    singles,
+    width_of,
+)
 
 _NO_SPREAD, _PAIRS = int(FitStatus.NO_SPREAD), int(Purpose.PAIRS)
 

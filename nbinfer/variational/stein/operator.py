@@ -145,8 +145,8 @@ class KSDObjective(ObjectiveFunction):
             )
         if self.op.dtype != "float64" and not isinstance(self.tf, RadialKernel):
             raise ParametrizationError(
-                f"dtype='{self.op.dtype}' means nothing to a kernel in plain Python, which is asked in float64; leave it "
-                "out, or take nb.RBF(), nb.IMQ() or another RadialKernel."
+                f"dtype='{self.op.dtype}' means nothing to a kernel in plain Python, which is asked in float64; leave "
+                "it out, or take nb.RBF(), nb.IMQ() or another RadialKernel."
             )
         spread = bool(getattr(self.tf, "needs_spread", False))
         if self.approx.all_histograms:

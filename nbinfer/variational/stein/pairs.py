@@ -61,7 +61,15 @@ def _add_distances(rows: Numbers, width: int, panel: Numbers, stride: int, n: in
 
 @kernel
 def write_distances(
-    rows: Numbers, width: int, first: int, count: int, panel: Numbers, stride: int, begin: int, height: int, found: Numbers
+    rows: Numbers,
+    width: int,
+    first: int,
+    count: int,
+    panel: Numbers,
+    stride: int,
+    begin: int,
+    height: int,
+    found: Numbers,
 ) -> None:
     """Write the squared distances of some particles of one panel from those of another one from `begin` on.
 
@@ -92,9 +100,7 @@ def write_distances(
 
 
 @kernel(reassociate=True)
-def write_shifted(
-    panel: Numbers, width: int, first: int, shift: int, n: int, coordinates: int, found: Numbers
-) -> None:
+def write_shifted(panel: Numbers, width: int, first: int, shift: int, n: int, coordinates: int, found: Numbers) -> None:
     """Write the squared distances of some particles of a panel from those so many places later.
 
     Parameters
@@ -165,7 +171,15 @@ def _gather_four(weights: Numbers, panel: Numbers, stride: int, n: int, sums: Nu
 
 @kernel
 def gather_weighted(
-    weights: Numbers, count: int, panel: Numbers, stride: int, begin: int, height: int, sums: Numbers, width: int, first: int
+    weights: Numbers,
+    count: int,
+    panel: Numbers,
+    stride: int,
+    begin: int,
+    height: int,
+    sums: Numbers,
+    width: int,
+    first: int,
 ) -> None:
     """Add to the sums of some particles the features of those of another panel from `begin` on, by weights of pairs.
 
@@ -191,9 +205,7 @@ def gather_weighted(
 
 
 @kernel(reassociate=True)
-def _scatter_four(
-    weights: Numbers, every: int, rows: Numbers, width: int, sums: Numbers, stride: int, n: int
-) -> None:
+def _scatter_four(weights: Numbers, every: int, rows: Numbers, width: int, sums: Numbers, stride: int, n: int) -> None:
     """Add four features of four particles by their weights to all particles of a panel of sums."""
     i, j, k = width, 2 * width, 3 * width
     a0, a1, a2, a3 = rows[0], rows[1], rows[2], rows[3]

@@ -16,14 +16,13 @@ from nbinfer.compile import Record, entry, floats_at, kernel, record_at
 from nbinfer.variational.stein.selection import nth
 from nbinfer.variational.stein.state import Numbers, Stein_, doubles, panel_of, singles, width_of
 
-
 #: Particles at most whose middle is the centre.
 _SOME = 63
 
 
 @entry("int64(intp, int64, int64)")
 def centre(address: int, row: int, piece: int) -> int:
-    """Find a centre of the points, the medians of some of them: one far away would move the mean. A phase of one row."""
+    """Find a centre of the points, the medians of some: one far away would move the mean. A phase of one row."""
     stein = record_at(address, Stein_)
     count, dim, some = stein.count, stein.dim, min(stein.count, _SOME)
     points, middle = floats_at(stein.points, count * dim), floats_at(stein.centre, dim)

@@ -6,7 +6,6 @@ these; none knows of another one, and those after come in the opposite order, so
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from nbinfer.engine.jobs import Phase

@@ -179,7 +179,9 @@ STEIN = State(
         "forces": floats(_per_particle),
         "centre": floats(lambda crew, site: crew.dim),  # of the points
         "numbers": floats(lambda crew, site: crew.layout.words),  # all panels
-        "tables": floats(lambda crew, site: crew.layout.tasks * crew.layout.table),  # a record `Tile` with its arrays, by task
+        "tables": floats(
+            lambda crew, site: crew.layout.tasks * crew.layout.table
+        ),  # a record `Tile` with its arrays, by task
         "drawn": floats(lambda crew, site: crew.layout.drawn // 2),  # positions in the order in which they are drawn
         "apart": floats(lambda crew, site: crew.layout.strips // 2),  # distances of some of them, by block
         "order": integers(lambda crew, site: crew.n),  # of the particles of which pairs are drawn
