@@ -75,7 +75,7 @@ class SVGD(ImplicitGradient):
     start : mapping of str to array_like, optional
         Constrained values to begin around. Default: unconstrained 0.
     random_seed : None, int, SeedSequence or Generator
-        Of the jitter, and of draws afterwards; the particles' way has nothing random.
+        Of the jitter, of the pairs whose median gives the bandwidth if it is not that of all, and of draws afterwards.
     estimator : type
         The operator.
     kernel : Kernel or callable
