@@ -78,7 +78,8 @@ class Crew:
             stein.weigh, stein.own = radial.weigh.address, keeps.address
             stein.gauss = 0 if gauss is None else gauss[dtype].address
             stein.bandwidth = radial.bandwidth or 0.0
-            self._between = [centre, arrange, *self._spread(), aim, *self._rounds(), settle]
+            drawing = [draw_pairs] if pairs else []
+            self._between = [centre, *drawing, arrange, *self._spread(), aim, *self._rounds(), settle]
         else:
             self._matrix, self._sums = np.zeros((n + 1) * n), np.zeros((n + 1) * self.dim)
             stein.matrix, stein.given = address_of(self._matrix), address_of(self._sums)
@@ -88,9 +89,9 @@ class Crew:
         """Return the phases that choose the bandwidth."""
         if not getattr(self.kernel, "needs_spread", False):
             return []
-        survey = [draw_pairs, measure_drawn] if self.stein.pairs else [measure_singles if self._is_single else measure]
-        self.stein.measure, self.stein.itself = survey[-1].address, self.stein.address
-        return [*survey, choose_bandwidth]
+        survey = measure_drawn if self.stein.pairs else measure_singles if self._is_single else measure
+        self.stein.measure, self.stein.itself = survey.address, self.stein.address
+        return [survey, choose_bandwidth]
 
     def _rounds(self) -> list[Part]:
         """Return the phases in which all sections meet."""

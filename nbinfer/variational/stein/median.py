@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nbinfer.compile import Record, call_phase, entry, floats_at, ints_at, kernel, part, record_at, singles_at
 from nbinfer.random import Purpose, bounded, start
@@ -29,10 +28,12 @@ from nbinfer.variational.stein.state import (
     Numbers,
     Stein_,
     doubles,
+    drawn,
     end_of,
     panel_of,
     singles,
     width_of,
+    width_of_drawn,
 )
 
 _NO_SPREAD, _PAIRS = int(FitStatus.NO_SPREAD), int(Purpose.PAIRS)
@@ -61,30 +62,7 @@ def draw_pairs(address: int, row: int, piece: int) -> int:
     for i in range(stein.n_drawn):
         j = i + bounded(fit.words, count - i)
         order[i], order[j] = order[j], order[i]
-    _collect(stein)
     return 0
-
-
-@kernel
-def _drawn(stein: Record) -> NDArray[np.float32]:
-    """View the positions of the particles that are drawn, a panel with the first ones behind the last.
-
-    It is of float32 in any case: what that takes from the median is nothing beside what chance does.
-    """
-    return singles_at(stein.drawn, stein.coordinates * (stein.n_drawn + stein.n_shifts))
-
-
-@kernel
-def _collect(stein: Record) -> None:
-    """Put positions in the order in which particles are drawn."""
-    n, dim, order = stein.n_drawn, stein.dim, ints_at(stein.order, stein.n_drawn)
-    width = n + stein.n_shifts
-    points, middle = floats_at(stein.points, stein.count * dim), floats_at(stein.centre, dim)
-    panel = _drawn(stein)
-    for k in range(width):
-        i = order[k % n]
-        for c in range(stein.coordinates):
-            panel[c * width + k] = points[i * dim + c] - middle[c] if c < dim else 0.0
 
 
 @kernel
@@ -163,14 +141,14 @@ def measure_singles(address: int, block: int, piece: int) -> int:
 def measure_drawn(address: int, block: int, piece: int) -> int:
     """Survey the distances of pairs that are drawn: a block has those that are so many places apart. A phase."""
     stein = record_at(address, Stein_)
-    n, height, width = stein.n_drawn, stein.coordinates, stein.n_drawn + stein.n_shifts
-    panel, found = _drawn(stein), singles_at(stein.apart + 4 * block * STRIP, STRIP)
+    n, height, width = stein.n_drawn, stein.coordinates, width_of_drawn(stein)
+    panel, found = drawn(stein), singles_at(stein.apart + 16 * block * STRIP, 4 * STRIP)
     _clear(stein, block)
     for first in range(0, n, STRIP):
         count = min(STRIP, n - first)
-        for shift in range(block + 1, stein.n_shifts + 1, stein.n_blocks):
+        for shift in range(4 * block + 1, stein.n_shifts + 1, 4 * stein.n_blocks):
             write_shifted(panel, width, first, shift, count, height, found)
-            _tally(stein, block, found, 0, count)
+            _tally(stein, block, found, 0, count * min(4, stein.n_shifts + 1 - shift))
     return 0
 
 

@@ -101,7 +101,7 @@ def write_distances(
 
 @kernel(reassociate=True)
 def write_shifted(panel: Numbers, width: int, first: int, shift: int, n: int, coordinates: int, found: Numbers) -> None:
-    """Write the squared distances of some particles of a panel from those so many places later.
+    """Write the squared distances of some particles of a panel from those so many places later, and up to three more.
 
     Parameters
     ----------
@@ -111,25 +111,23 @@ def write_shifted(panel: Numbers, width: int, first: int, shift: int, n: int, co
         How many particles.
     coordinates : int
         See `coordinates_of`.
-    found : ndarray, shape (n,)
+    found : ndarray, shape (4 * n,)
     """
-    p, q = part(panel, first, (n,)), part(panel, first + shift, (n,))
-    r, s = part(panel, width + first, (n,)), part(panel, width + first + shift, (n,))
+    r0, r1, r2, r3 = part(found, 0, (n,)), part(found, n, (n,)), part(found, 2 * n, (n,)), part(found, 3 * n, (n,))
     for k in range(n):
-        a, b = p[k] - q[k], r[k] - s[k]
-        found[k] = a * a + b * b
-    for c in range(2, coordinates, 4):
-        at = c * width + first
-        p, q = part(panel, at, (n,)), part(panel, at + shift, (n,))
-        at += width
-        r, s = part(panel, at, (n,)), part(panel, at + shift, (n,))
-        at += width
-        t, u = part(panel, at, (n,)), part(panel, at + shift, (n,))
-        at += width
-        v, w = part(panel, at, (n,)), part(panel, at + shift, (n,))
+        r0[k] = 0.0
+        r1[k] = 0.0
+        r2[k] = 0.0
+        r3[k] = 0.0
+    for c in range(0, coordinates, 2):
+        p, q = part(panel, c * width + first, (n,)), part(panel, (c + 1) * width + first, (n,))
+        s, t = part(panel, c * width + first + shift, (n + 3,)), part(panel, (c + 1) * width + first + shift, (n + 3,))
         for k in range(n):
-            a, b, d, e = p[k] - q[k], r[k] - s[k], t[k] - u[k], v[k] - w[k]
-            found[k] += (a * a + b * b) + (d * d + e * e)
+            x, y = p[k], q[k]
+            r0[k] += (x - s[k]) * (x - s[k]) + (y - t[k]) * (y - t[k])
+            r1[k] += (x - s[k + 1]) * (x - s[k + 1]) + (y - t[k + 1]) * (y - t[k + 1])
+            r2[k] += (x - s[k + 2]) * (x - s[k + 2]) + (y - t[k + 2]) * (y - t[k + 2])
+            r3[k] += (x - s[k + 3]) * (x - s[k + 3]) + (y - t[k + 3]) * (y - t[k + 3])
 
 
 @kernel(reassociate=True)

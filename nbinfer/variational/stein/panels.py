@@ -12,9 +12,9 @@ numbers that are large and nearly the same float32 would not leave much.
 
 from __future__ import annotations
 
-from nbinfer.compile import Record, entry, floats_at, kernel, record_at
+from nbinfer.compile import Record, entry, floats_at, ints_at, kernel, record_at
 from nbinfer.variational.stein.selection import nth
-from nbinfer.variational.stein.state import Numbers, Stein_, doubles, panel_of, singles, width_of
+from nbinfer.variational.stein.state import Numbers, Stein_, doubles, drawn, panel_of, singles, width_of, width_of_drawn
 
 #: Particles at most whose middle is the centre.
 _SOME = 63
@@ -47,10 +47,24 @@ def _arrange(stein: Record, numbers: Numbers, section: int) -> None:
                 panel[c * n + k] = points[i * dim + c] - middle[c] if c < dim and i < count else 0.0
 
 
+@kernel
+def _arrange_drawn(stein: Record, section: int) -> None:
+    """Lay out a share of the positions in the order in which particles are drawn."""
+    n, dim, width, order = stein.n_drawn, stein.dim, width_of_drawn(stein), ints_at(stein.order, stein.n_drawn)
+    points, middle = floats_at(stein.points, stein.count * dim), floats_at(stein.centre, dim)
+    panel, share = drawn(stein), -(-width // stein.n_sections)
+    for k in range(section * share, min((section + 1) * share, width)):
+        i = order[k % n]
+        for c in range(stein.coordinates):
+            panel[c * width + k] = points[i * dim + c] - middle[c] if c < dim else 0.0
+
+
 @entry("int64(intp, int64, int64)")
 def arrange(address: int, section: int, piece: int) -> int:
     """Lay out the positions of a section: a phase."""
     stein = record_at(address, Stein_)
+    if stein.n_drawn > 0:
+        _arrange_drawn(stein, section)
     if stein.is_single != 0:
         _arrange(stein, singles(stein), section)
     else:

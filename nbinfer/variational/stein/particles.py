@@ -172,7 +172,9 @@ def follow(address: int, row: int, piece: int) -> int:
         n, where, rows = group.n, ints_at(group.where, group.n), floats_at(group.gradient, stein.n * group.n)
         for i in range(stein.n):
             for c in range(n):
-                rows[i * n + c] = -forces[i * dim + where[c]] / fit.constant
+                rows[i * n + c] = -forces[i * dim + where[c]]
+        for i in range(stein.n * n):
+            rows[i] /= fit.constant
     return _finished(fit, move_parameters(fit))
 
 

@@ -28,7 +28,7 @@ BLOCKS = 64
 #: Tiles that particles are to make, where there are enough of them for tiles of this size.
 _TILES, _FEW = 8, 64
 #: Pairs that are drawn, of which a block finds the distances at once.
-STRIP = 512
+STRIP = 256
 #: Squared distances that a block keeps for each of its particles, where they may be the median.
 KEPT = 64
 
@@ -99,8 +99,8 @@ class Layout:
             "values": self.tasks * batch,
             "slopes": self.tasks * batch * own,
         }
-        self.drawn = (drawn + math.ceil(pairs / max(drawn, 1))) * self.coordinates
-        self.strips = STRIP * self.n_blocks if pairs > 0 else 0
+        self.drawn = (drawn + 4 * math.ceil(pairs / max(4 * drawn, 1)) + 4) * self.coordinates
+        self.strips = 4 * STRIP * self.n_blocks if pairs > 0 else 0
         self.at, self.size = {}, 0
         for name, size in sizes.items():
             self.at[name] = self.size
@@ -220,6 +220,22 @@ def doubles(stein: Record) -> NDArray[np.float64]:
 def singles(stein: Record) -> NDArray[np.float32]:
     """View all panels of float32."""
     return singles_at(stein.numbers, stein.n_numbers)
+
+
+@kernel
+def width_of_drawn(stein: Record) -> int:
+    """Return how many particles the panel of those has that pairs are drawn of: after the last the first ones again."""
+    width: int = stein.n_drawn + -(-stein.n_shifts // 4) * 4
+    return width
+
+
+@kernel
+def drawn(stein: Record) -> NDArray[np.float32]:
+    """View that panel.
+
+    It is of float32 in any case: what that takes from the median is nothing beside what chance does.
+    """
+    return singles_at(stein.drawn, stein.coordinates * width_of_drawn(stein))
 
 
 @kernel
