@@ -22,7 +22,7 @@ from nbinfer.variational.job import FitStatus
 from nbinfer.variational.stein.forces import Round, push, push_given, push_singles
 from nbinfer.variational.stein.kernels import GAUSSIAN, RadialKernel
 from nbinfer.variational.stein.median import choose_bandwidth, draw_pairs, measure, measure_drawn, measure_singles
-from nbinfer.variational.stein.panels import aim, arrange, centre, settle
+from nbinfer.variational.stein.panels import aim, aim_singles, arrange, arrange_singles, centre, settle, settle_singles
 from nbinfer.variational.stein.particles import collect, explore, follow, gather, pull_back, score
 from nbinfer.variational.stein.stage import Part
 from nbinfer.variational.stein.state import STEIN, Layout
@@ -78,29 +78,31 @@ class Crew:
             stein.weigh, stein.own = radial.weigh.address, keeps.address
             stein.gauss = 0 if gauss is None else gauss[dtype].address
             stein.bandwidth = radial.bandwidth or 0.0
-            drawing = [draw_pairs] if pairs else []
-            self._between = [centre, *drawing, arrange, *self._spread(), aim, *self._rounds(), settle]
+            self._between = self._forces(radial)
         else:
             self._matrix, self._sums = np.zeros((n + 1) * n), np.zeros((n + 1) * self.dim)
             stein.matrix, stein.given = address_of(self._matrix), address_of(self._sums)
         self.connect()
 
-    def _spread(self) -> list[Any]:
-        """Return the phases that choose the bandwidth."""
-        if not getattr(self.kernel, "needs_spread", False):
-            return []
-        survey = measure_drawn if self.stein.pairs else measure_singles if self._is_single else measure
-        self.stein.measure, self.stein.itself = survey.address, self.stein.address
-        return [survey, choose_bandwidth]
-
-    def _rounds(self) -> list[Part]:
-        """Return the phases in which all sections meet."""
-        count = self.layout.n_sections
-        self._turns = np.zeros(count, Round)
-        self._turns["stein"], self._turns["number"] = self.stein.address, np.arange(count)
-        first = address_of(self._turns)
-        meeting = push_singles if self._is_single else push
-        return [Part(meeting, first + k * Round.itemsize, count) for k in range(count)]
+    def _forces(self, radial: RadialKernel) -> list[Part]:
+        """Return the phases that find the forces by a kernel of the distance."""
+        by_dtype = {
+            False: (arrange, measure, aim, push, settle),
+            True: (arrange_singles, measure_singles, aim_singles, push_singles, settle_singles),
+        }
+        arranging, survey, aiming, meeting, settling = by_dtype[self._is_single]
+        stein, sections = self.stein, self.layout.n_sections
+        where, drawn = int(stein.address), bool(stein.pairs)
+        found = [Part(centre, where), *([Part(draw_pairs, where)] if drawn else []), Part(arranging, where, sections)]
+        if radial.needs_spread:
+            survey = measure_drawn if drawn else survey
+            stein.measure, stein.itself = survey.address, where
+            found += [Part(survey, where, self.n_blocks), Part(choose_bandwidth, where)]
+        self._turns = np.zeros(sections, Round)
+        self._turns["stein"], self._turns["number"] = where, np.arange(sections)
+        turns = [address_of(self._turns) + k * Round.itemsize for k in range(sections)]
+        rounds = [Part(meeting, turn, sections) for turn in turns]
+        return [*found, Part(aiming, where, sections), *rounds, Part(settling, where, sections)]
 
     def connect(self) -> None:
         """Write addresses of what the fit has bound."""
@@ -120,9 +122,7 @@ class Crew:
                 part.function.load()
 
     def _rows(self, function: Any) -> int:
-        if function in (arrange, aim, settle):
-            return self.layout.n_sections
-        return self.n_blocks if function in (score, measure, measure_singles, measure_drawn, push_given) else 1
+        return self.n_blocks if function in (score, push_given) else 1
 
     def _parts(self, functions: Sequence[Any]) -> list[Part]:
         address = int(self.stein.address)

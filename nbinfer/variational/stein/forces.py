@@ -113,7 +113,7 @@ def push(address: int, section: int, piece: int) -> int:
 
 @entry("int64(intp, int64, int64)")
 def push_singles(address: int, section: int, piece: int) -> int:
-    """Have a section meet the one that this round has for it, in float32: a phase."""
+    """Do so in float32: a phase."""
     turn = record_at(address, Round)
     stein = record_at(turn.stein, Stein_)
     return _push(stein, singles(stein), turn.number, section)

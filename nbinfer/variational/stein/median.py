@@ -132,7 +132,7 @@ def measure(address: int, block: int, piece: int) -> int:
 
 @entry("int64(intp, int64, int64)")
 def measure_singles(address: int, block: int, piece: int) -> int:
-    """Survey the distances of a block in float32: a phase."""
+    """Do so in float32: a phase."""
     stein = record_at(address, Stein_)
     return _survey(stein, singles(stein), block)
 

@@ -35,19 +35,6 @@ def centre(address: int, row: int, piece: int) -> int:
 
 
 @kernel
-def _arrange(stein: Record, numbers: Numbers, section: int) -> None:
-    count, dim = stein.count, stein.dim
-    points, middle = floats_at(stein.points, count * dim), floats_at(stein.centre, dim)
-    for tile in range(section * stein.section, (section + 1) * stein.section):
-        n, first = width_of(stein, tile), tile * stein.tile
-        panel = panel_of(stein, numbers, stein.places, stein.coordinates, tile)
-        for k in range(n):
-            i = first + k
-            for c in range(stein.coordinates):
-                panel[c * n + k] = points[i * dim + c] - middle[c] if c < dim and i < count else 0.0
-
-
-@kernel
 def _arrange_drawn(stein: Record, section: int) -> None:
     """Lay out a share of the positions in the order in which particles are drawn."""
     n, dim, width, order = stein.n_drawn, stein.dim, width_of_drawn(stein), ints_at(stein.order, stein.n_drawn)
@@ -59,21 +46,38 @@ def _arrange_drawn(stein: Record, section: int) -> None:
             panel[c * width + k] = points[i * dim + c] - middle[c] if c < dim else 0.0
 
 
+@kernel
+def _arrange(stein: Record, numbers: Numbers, section: int) -> int:
+    count, dim = stein.count, stein.dim
+    points, middle = floats_at(stein.points, count * dim), floats_at(stein.centre, dim)
+    if stein.n_drawn > 0:
+        _arrange_drawn(stein, section)
+    for tile in range(section * stein.section, (section + 1) * stein.section):
+        n, first = width_of(stein, tile), tile * stein.tile
+        panel = panel_of(stein, numbers, stein.places, stein.coordinates, tile)
+        for k in range(n):
+            i = first + k
+            for c in range(stein.coordinates):
+                panel[c * n + k] = points[i * dim + c] - middle[c] if c < dim and i < count else 0.0
+    return 0
+
+
 @entry("int64(intp, int64, int64)")
 def arrange(address: int, section: int, piece: int) -> int:
     """Lay out the positions of a section: a phase."""
     stein = record_at(address, Stein_)
-    if stein.n_drawn > 0:
-        _arrange_drawn(stein, section)
-    if stein.is_single != 0:
-        _arrange(stein, singles(stein), section)
-    else:
-        _arrange(stein, doubles(stein), section)
-    return 0
+    return _arrange(stein, doubles(stein), section)
+
+
+@entry("int64(intp, int64, int64)")
+def arrange_singles(address: int, section: int, piece: int) -> int:
+    """Do so in float32: a phase."""
+    stein = record_at(address, Stein_)
+    return _arrange(stein, singles(stein), section)
 
 
 @kernel
-def _aim(stein: Record, numbers: Numbers, section: int) -> None:
+def _aim(stein: Record, numbers: Numbers, section: int) -> int:
     count, dim, features, is_gaussian = stein.count, stein.dim, stein.features, stein.gauss != 0
     points, middle = floats_at(stein.points, count * dim), floats_at(stein.centre, dim)
     scores, inverse = floats_at(stein.scores, count * dim), 1.0 / stein.bandwidth
@@ -96,21 +100,25 @@ def _aim(stein: Record, numbers: Numbers, section: int) -> None:
                 if not is_gaussian:
                     pushes[c * n + k] = push
                 sums[c * n + k] = 0.0
+    return 0
 
 
 @entry("int64(intp, int64, int64)")
 def aim(address: int, section: int, piece: int) -> int:
     """Lay out what is to be summed over pairs, for the particles of a section, and clear the sums: a phase."""
     stein = record_at(address, Stein_)
-    if stein.is_single != 0:
-        _aim(stein, singles(stein), section)
-    else:
-        _aim(stein, doubles(stein), section)
-    return 0
+    return _aim(stein, doubles(stein), section)
+
+
+@entry("int64(intp, int64, int64)")
+def aim_singles(address: int, section: int, piece: int) -> int:
+    """Do so in float32: a phase."""
+    stein = record_at(address, Stein_)
+    return _aim(stein, singles(stein), section)
 
 
 @kernel
-def _settle(stein: Record, numbers: Numbers, section: int) -> None:
+def _settle(stein: Record, numbers: Numbers, section: int) -> int:
     count, dim = stein.count, stein.dim
     points, middle = floats_at(stein.points, count * dim), floats_at(stein.centre, dim)
     forces = floats_at(stein.forces, count * dim)
@@ -121,14 +129,18 @@ def _settle(stein: Record, numbers: Numbers, section: int) -> None:
             i, whole = first + k, sums[dim * n + k]
             for c in range(dim):
                 forces[i * dim + c] = (sums[c * n + k] + (points[i * dim + c] - middle[c]) * whole) / count
+    return 0
 
 
 @entry("int64(intp, int64, int64)")
 def settle(address: int, section: int, piece: int) -> int:
     """Write the forces on the particles of a section, of which the sums over pairs are made: a phase."""
     stein = record_at(address, Stein_)
-    if stein.is_single != 0:
-        _settle(stein, singles(stein), section)
-    else:
-        _settle(stein, doubles(stein), section)
-    return 0
+    return _settle(stein, doubles(stein), section)
+
+
+@entry("int64(intp, int64, int64)")
+def settle_singles(address: int, section: int, piece: int) -> int:
+    """Do so in float32: a phase."""
+    stein = record_at(address, Stein_)
+    return _settle(stein, singles(stein), section)
