@@ -23,6 +23,7 @@ from nbinfer.variational.stein.pairs import write_distances, write_shifted
 from nbinfer.variational.stein.selection import nth
 from nbinfer.variational.stein.state import (
     KEPT,
+    LANES,
     ROWS,
     STRIP,
     Numbers,
@@ -114,10 +115,11 @@ def _survey(stein: Record, numbers: Numbers, block: int) -> int:
         rows, width = panel_of(stein, numbers, stein.places, height, tile), width_of(stein, tile)
         for other in range(tile, -(-stein.count // stein.tile)):
             panel, n = panel_of(stein, numbers, stein.places, height, other), width_of(stein, other)
-            write_distances(rows, width, aligned, -(-(last - aligned) // 4) * 4, panel, n, 0, height, found)
+            skipped = aligned // LANES * LANES if other == tile else 0
+            write_distances(rows, width, aligned, -(-(last - aligned) // 4) * 4, panel, n, skipped, height, found)
             there = min(n, stein.count - other * stein.tile)
             for k in range(first, last):
-                at = (k - aligned) * n
+                at = (k - aligned) * (n - skipped) - skipped
                 _tally(stein, block, found, at + (k + 1 if other == tile else 0), at + there)
         begin = tile * stein.tile + last
     return 0
