@@ -35,7 +35,7 @@ class ImplicitGradient(Inference):
     kernel : Kernel or callable
         How much draws count for each other.
     **kwargs : object
-        Options of the operator: temperature, cores.
+        Options of the operator: temperature, cores, dtype.
 
     References
     ----------
