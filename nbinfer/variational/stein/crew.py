@@ -23,6 +23,7 @@ from nbinfer.variational.stein.forces import push, push_given
 from nbinfer.variational.stein.kernels import RadialKernel
 from nbinfer.variational.stein.median import choose_bandwidth, measure
 from nbinfer.variational.stein.particles import collect, explore, follow, gather, pull_back, score
+from nbinfer.variational.stein.stage import Part, Stage
 from nbinfer.variational.stein.state import BLOCKS, STEIN, TILE
 
 Floats = NDArray[np.float64]
@@ -45,7 +46,7 @@ class Crew:
     """
 
     def __init__(self, fitting: Any, kernel: TestFunction, temperature: float, n: int, is_drawn: bool) -> None:
-        self._fitting, self.kernel = fitting, kernel
+        self._fitting, self.kernel, self._temperature = fitting, kernel, temperature
         self.n, self.dim, self.workers = n, int(fitting.bound.dim), int(fitting.settings.workers)
         self.block = 2 * math.ceil(n / (2 * BLOCKS))
         self.n_blocks = math.ceil(n / self.block)
@@ -73,7 +74,27 @@ class Crew:
         else:
             self._matrix, self._sums = np.zeros((n + 1) * n), np.zeros((n + 1) * self.dim)
             stein.matrix, stein.sums = address_of(self._matrix), address_of(self._sums)
+        self.stages: Sequence[Stage] = ()
         self.connect()
+
+    @property
+    def settings(self) -> Any:
+        """The settings of the fit."""
+        return self._fitting.settings
+
+    @property
+    def done(self) -> int:
+        """Iterations so far."""
+        return int(self._fitting.fit.done)
+
+    @property
+    def status(self) -> int:
+        """What the fit notes as the end of a run."""
+        return int(self._fitting.fit.status)
+
+    @status.setter
+    def status(self, status: int) -> None:
+        self._fitting.fit.status = status
 
     def connect(self) -> None:
         """Write addresses of what the fit has bound."""
@@ -86,25 +107,31 @@ class Crew:
         )
         stein.claims[:] = 0
 
-    @property
-    def entries(self) -> Sequence[Any]:
-        """The C functions of an iteration, in their order."""
-        return [*self._before, *self._between, self._after]
-
     def load(self) -> None:
         """Compile what makes an iteration, unless that is done."""
-        for each in self.entries:
-            if isinstance(each, Entry):
-                each.load()
+        for part in self.parts:
+            if isinstance(part.function, Entry):
+                part.function.load()
 
     def _rows(self, function: Any) -> int:
         return self.n_blocks if function in (score, measure, push, push_given) else 1
 
+    def _parts(self, functions: Sequence[Any]) -> list[Part]:
+        address = int(self.stein.address)
+        return [Part(function, address, self._rows(function)) for function in functions]
+
+    @property
+    def parts(self) -> list[Part]:
+        """What an iteration is made of, in its order."""
+        before = [part for stage in self.stages for part in stage.before]
+        after = [part for stage in reversed(self.stages) for part in stage.after]
+        own = [self._parts(functions) for functions in (self._before, self._between, [self._after])]
+        return [*own[0], *before, *own[1], *after, *own[2]]
+
     @property
     def phases(self) -> list[Phase]:
         """An iteration."""
-        address = int(self.stein.address)
-        return [Phase(function.address, address, self._rows(function)) for function in self.entries]
+        return [part.phase for part in self.parts]
 
     def look(self, densities: Densities | None = None) -> tuple[Floats, Floats, Floats] | None:
         """Return positions, scores and forces as they are now; nothing if a particle has none.
@@ -127,11 +154,13 @@ class Crew:
             self.connect()
 
     def _seen(self) -> tuple[Floats, Floats, Floats] | None:
-        """Make all phases of an iteration but the last."""
-        address, piece = int(self.stein.address), int(self._fitting.fit.done)
-        for function in [*self._before, *self._between]:
-            for row in range(self._rows(function)):
-                if function(address, row, piece):
+        """Make the phases of an iteration up to the forces, without those that no fit is judged by."""
+        self.stein.temperature = self._temperature
+        judged = [part for stage in self.stages if stage.judged for part in stage.before]
+        piece = int(self._fitting.fit.done)
+        for function, context, rows in [*self._parts(self._before), *judged, *self._parts(self._between)]:
+            for row in range(rows):
+                if function(context, row, piece):
                     return None
         count = int(self.stein.count) * self.dim
         arrays = (self.stein.points, self.stein.scores, self.stein.forces)
@@ -170,6 +199,10 @@ class Crew:
         if self._ask.error is not None:
             error, self._ask.error = self._ask.error, None
             return error
+        for stage in self.stages:
+            failure = stage.failure()
+            if failure is not None:
+                return failure
         if fit.status == FitStatus.NO_SPREAD:
             return FitError(
                 f"the median distance of the particles is {math.sqrt(float(self.stein.median)):g} in iteration "

@@ -34,24 +34,27 @@ def spread_of(points: Floats, scores: Floats) -> float:
     return float(-np.mean((points - points.mean(axis=0)) * scores))
 
 
-def verdict_on(points: Floats, scores: Floats, forces: Floats) -> Verdict:
+def verdict_on(points: Floats, scores: Floats, forces: Floats, judges_force: bool = True) -> Verdict:
     """Return what is to be said of particles at the end.
 
     Parameters
     ----------
     points, scores, forces : ndarray, shape (n, dim)
         Particles, gradients of the log density there, and forces on them.
+    judges_force : bool
+        Whether particles rest where there is no force; else they are draws, whose spread is a matter of chance, too.
     """
     problems = []
     std = points.std(axis=0) if len(points) > 1 else np.ones(points.shape[1])
     force = float(np.abs(forces * std).max())
-    spread, moving = spread_of(points, scores), force > AT_REST
-    if len(points) > 1 and spread < COLLAPSED:
+    spread, moving = spread_of(points, scores), judges_force and force > AT_REST
+    chance = 0.0 if judges_force else 3.0 * np.sqrt(2.0 / points.size)  # of the mean of squares of draws
+    if len(points) > 1 and spread < COLLAPSED - chance:
         what = "are too close together" if moving else "have collapsed"
         problems.append(
             f"The particles {what}: their spread is {max(spread, 0.0):.2f} of what the gradients at them ask for, and "
             "standard deviations are too small. So it goes where coordinates are many or particles few, and "
-            "temperature is no cure. Take means alone, fit by method='advi' or 'fullrank_advi', or sample with "
+            "temperature is no cure. Take means alone, noisy=True, method='advi' or 'fullrank_advi', or sample with "
             "nb.sample."
         )
     if moving:
@@ -60,4 +63,4 @@ def verdict_on(points: Floats, scores: Floats, forces: Floats) -> Verdict:
             "n, or take steps that are long at first and fall, such as obj_optimizer=nb.adam(learning_rate=lambda i: "
             "0.1 / (1 + i / 300)); on batches of data they must fall."
         )
-    return Verdict(not moving, tuple(problems), force=force)
+    return Verdict(not moving if judges_force else None, tuple(problems), force=force)
