@@ -143,8 +143,10 @@ class Forward(Restoring):
             self.line(f"{op.phis[j].name} = {self.cast(op.inits[j], op.phis[j].kind)}")
         counter = self.head(op, False)
         size = len(self.lines)
-        for name in self.growing.pop(op, ()):
-            self.line(f"if {counter} == {name}.shape[0]:")
+        growing = self.growing.pop(op, [])  # all are of one size
+        if growing:
+            self.line(f"if {counter} == {growing[0]}.shape[0]:")
+        for name in growing:
             self.line(f"    {name} = _grown({name})")
         for j in sorted(plan.tapes):
             self.line(f"tape_{op.phis[j].name}[{counter}] = {op.phis[j].name}")

@@ -53,6 +53,7 @@ def _argsort(b: Frontend, a: Any, axis: Any = -1, kind: Any = None) -> Any:
         raise rows_refused(b, "np.argsort")
     axis_of(b, axis, 1)
     order = b.lazy(_called(b, ranked, ("i", 1), [b.stored(source)]))
+    order.dims = b.dims_of(source)  # known wherever those are
     order.distinct = True
     return order
 
