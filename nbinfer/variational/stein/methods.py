@@ -86,10 +86,11 @@ class SVGD(ImplicitGradient):
         Whether particles get noise besides, whose covariance is the kernel's [2]_: they are then a Markov chain of the
         posterior, all together, and keep their spread in many dimensions. They never rest: keep those of several
         iterations, `ParticleHistory`. It takes ``obj_optimizer=nb.sgd(learning_rate=...)``, for noise belongs to steps
-        of a length that is known; n particles share a step, and one of ``h`` n, with h times the variance of the
-        narrowest coordinate, makes variances too large by about h / 2. An iteration factors a table of n² numbers:
-        some hundred particles, 2000 at most. A bandwidth that is given makes it exact but for h; with that of the
-        documents' rule, which follows the particles, it is nearly so.
+        of a length that is known. Begin with a tenth of the variance of the narrowest coordinate; where coordinates are
+        many, and particles hardly see each other, with that times their number. At h times the variance in the place
+        of a tenth, variances are too large by about h / 2; the report says if particles are thrown about. An iteration
+        factors a table of n² numbers: some hundred particles, 2000 at most. With a bandwidth that is given the chain is
+        exact but for h; with that of the documents' rule, which follows the particles, nearly so.
     annealing : callable, optional
         ``factor(i)`` of the iteration i = 0, 1, ..., from 0 to 1, by which the density part is multiplied [3]_, such as
         `CyclicAnnealing`: particles spread out while it is small, and find modes far from where they began.

@@ -258,8 +258,8 @@ def check_steps(settings: Any) -> None:
     if not isinstance(settings.rule, Sgd):
         raise ParametrizationError(
             f"noisy=True needs steps of a length that is known, for the noise to belong to, and those of "
-            f"{settings.rule.name} have none; {remedy}. It divides by the number of particles: begin with a tenth of "
-            "that number times the variance of the narrowest coordinate."
+            f"{settings.rule.name} have none; {remedy}. Begin with a tenth of the variance of the narrowest "
+            "coordinate, times the number of particles where coordinates are many."
         )
     if settings.largest_norm is not None:
         raise ParametrizationError(

@@ -19,8 +19,9 @@ Floats = NDArray[np.float64]
 #: up to half a standard deviation, and standard deviations by up to a factor of three; 0.003 or less, but for one, by
 #: 0.07 and 3 %.
 AT_REST = 1e-3
-#: Particles have collapsed if their spread is less than this share of what the scores ask for.
-COLLAPSED = 0.75
+#: Particles have collapsed if their spread is less than this share of what the scores ask for; steps throw noisy ones
+#: about if it is more than that share.
+COLLAPSED, THROWN_ABOUT = 0.75, 1.25
 
 
 def spread_of(points: Floats, scores: Floats) -> float:
@@ -56,6 +57,11 @@ def verdict_on(points: Floats, scores: Floats, forces: Floats, judges_force: boo
             "standard deviations are too small. So it goes where coordinates are many or particles few, and "
             "temperature is no cure. Take means alone, noisy=True, method='advi' or 'fullrank_advi', or sample with "
             "nb.sample."
+        )
+    if not judges_force and spread > THROWN_ABOUT + chance:
+        problems.append(
+            f"The particles lie too far apart: their spread is {spread:.2f} of what the gradients at them ask for. "
+            "Steps are too long for noise to belong to; lower the learning rate."
         )
     if moving:
         problems.append(

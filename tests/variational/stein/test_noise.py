@@ -8,6 +8,7 @@ from nbinfer.compile import JIT
 from nbinfer.errors import FitError, ParametrizationError, PerformanceWarning
 from nbinfer.variational.stein import noise as noise_
 from nbinfer.variational.stein import operator as operators
+from nbinfer.variational.stein.verdict import verdict_on
 from tests.variational.families.laws import faulty
 from tests.variational.stein.targets import Linear, at, fitted, forces, normal
 
@@ -79,6 +80,16 @@ def test_particles_do_not_collapse_in_many_dimensions():
     assert 0.97 < variance < 1.08
     assert approx.report.converged is None
     assert "still move" not in str(approx.report)
+
+
+def test_steps_that_are_too_long_are_told():
+    """Particles that see each other move together, and steps that are too long throw them about."""
+    points = np.random.default_rng(1).normal(size=(100, 2))
+    for scale, said in ((1.0, ""), (2.0, "lie too far apart: their spread is 3.42 of"), (0.3, "have collapsed")):
+        found = verdict_on(scale * points, -scale * points, points, judges_force=False)
+        assert found.converged is None
+        assert said in " ".join(found.problems)
+        assert len(found.problems) == bool(said)
 
 
 @pytest.mark.slow
