@@ -31,6 +31,7 @@ from nbinfer.compile.memory import (
     read_at,
     readonly,
     record_at,
+    singles_at,
     store_release,
     words_at,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "read_at",
     "readonly",
     "record_at",
+    "singles_at",
     "store_release",
     "words_at",
 ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import count, positive
+from nbinfer.arguments import choice, count, flag, function, numbers, positive
 from nbinfer.engine.driver import Outcome, available_cores, run_for_now
 from nbinfer.engine.progress import Display
 from nbinfer.engine.team import work
@@ -20,7 +20,12 @@ from nbinfer.variational.group import Group
 from nbinfer.variational.objective import ObjectiveFunction
 from nbinfer.variational.operators import Operator
 from nbinfer.variational.report import Verdict
+from nbinfer.variational.stein.annealing import Annealing
 from nbinfer.variational.stein.crew import Crew
+from nbinfer.variational.stein.kernels import RadialKernel
+from nbinfer.variational.stein.noise import Noise
+from nbinfer.variational.stein.preconditioned import FOUND, Preconditioner, given_root
+from nbinfer.variational.stein.stage import Stage
 from nbinfer.variational.stein.stein import Stein, joint_histogram
 from nbinfer.variational.stein.verdict import verdict_on
 from nbinfer.variational.steps import ObjectiveUpdates
@@ -28,6 +33,8 @@ from nbinfer.variational.values import Shared
 
 Floats = NDArray[np.float64]
 
+#: What sums over pairs may be made in.
+DTYPES = ("float64", "float32")
 #: Cores at most that `cores` may name.
 _MOST_CORES = 2**20
 
@@ -41,13 +48,20 @@ class SteinUpdates(ObjectiveUpdates):
         assert isinstance(op, KSD) and self.objective.tf is not None
         is_drawn = not op.approx.all_histograms
         n = fitting.settings.n_draws if is_drawn else len(joint_histogram(op.approx))
-        self._crew = Crew(fitting, self.objective.tf, op.temperature, n, is_drawn)
+        self._crew = Crew(fitting, self.objective.tf, op.temperature, n, is_drawn, op.dtype)
+        self._crew.stages = op.stages(self._crew)
         self._cores = 1 if fitting.bound.serial else op.workers
         fitting.crew = self._crew
 
     def load(self) -> None:
         self._crew.load()
         work.load()
+
+    def make_room(self, count: int) -> None:
+        first = self.fitting.steps_made
+        for stage in self._crew.stages:
+            stage.make_room(int(self.fitting.fit.done), first, count)
+        super().make_room(count)
 
     def advance(self, until: int, display: Display) -> Outcome:
         self.fitting.ask()
@@ -60,7 +74,8 @@ class SteinUpdates(ObjectiveUpdates):
         if fitting.feeds and not (fitting.feeds.are_few and fitting.whole.is_exact):
             return Verdict()  # the forces of one batch are not those that are to vanish
         found = self._crew.look(fitting.whole if fitting.feeds else None)
-        return Verdict() if found is None else verdict_on(*found)
+        moves = any(stage.moves_at_rest for stage in self._crew.stages)
+        return Verdict() if found is None else verdict_on(*found, judges_force=not moves)
 
 
 @public
@@ -140,6 +155,11 @@ class KSDObjective(ObjectiveFunction):
             raise ParametrizationError(
                 "a kernel has no parameters to maximise over, and tf_n_mc and more_tf_params mean nothing here."
             )
+        if self.op.dtype != "float64" and not isinstance(self.tf, RadialKernel):
+            raise ParametrizationError(
+                f"dtype='{self.op.dtype}' means nothing to a kernel in plain Python, which is asked in float64; leave "
+                "it out, or take nb.RBF(), nb.IMQ() or another RadialKernel."
+            )
         spread = bool(getattr(self.tf, "needs_spread", False))
         if self.approx.all_histograms:
             if obj_n_mc is not None:
@@ -181,11 +201,22 @@ class KSD(Operator):
         variances wrong. Leave it at 1 unless you know the variance you want.
     cores : int, optional
         Threads that share gradients and kernel out among themselves. Default: all. The result does not depend on it.
+    dtype : {'float64', 'float32'}
+        Of the sums over pairs, see `SVGD`.
+    noisy : bool
+        Whether particles get the noise that keeps their spread, see `SVGD`.
+    annealing : callable, optional
+        ``factor(i)`` of the iteration i = 0, 1, ..., from 0 to 1, by which the density part is multiplied, see
+        `CyclicAnnealing`.
+    metric : {'diag', 'dense'} or array_like, optional
+        The metric of kernel and forces, see `SVGD`.
 
     Raises
     ------
     ValueError
-        If `temperature` is not positive.
+        If `temperature` is not positive, or `dtype` another.
+    ParametrizationError
+        If `metric` is no precision of the parameters, or draws are to be noisy.
 
     References
     ----------
@@ -198,12 +229,46 @@ class KSD(Operator):
     require_logq = False
     objective_class = KSDObjective
 
-    def __init__(self, approx: Approximation, temperature: float = 1.0, cores: int | None = None) -> None:
+    def __init__(
+        self,
+        approx: Approximation,
+        temperature: float = 1.0,
+        cores: int | None = None,
+        *,
+        dtype: str = "float64",
+        noisy: bool = False,
+        annealing: Callable[[int], float] | None = None,
+        metric: Any = None,
+    ) -> None:
         super().__init__(approx)
         positive("temperature", temperature)
         if cores is not None:
             count("cores", cores, 1, _MOST_CORES)
-        self.temperature, self.workers = float(temperature), cores or available_cores()
+        choice("dtype", dtype, DTYPES)
+        self.temperature, self.workers, self.dtype = float(temperature), cores or available_cores(), dtype
+        self.noisy, self.annealing, self.metric = flag("noisy", noisy), annealing, metric
+        if annealing is not None:
+            function("annealing", annealing)
+        if isinstance(metric, str):
+            choice("metric", metric, FOUND)
+        elif metric is not None:
+            self.metric = numbers("metric", metric)
+            given_root(self.metric, approx.ndim)
+        if noisy and not approx.all_histograms:
+            raise ParametrizationError(
+                f"noisy=True is a matter of particles, and the approximation is {approx.short_title}."
+            )
+
+    def stages(self, crew: Crew) -> list[Stage]:
+        """Return what an iteration does besides, in its order."""
+        found: list[Stage] = []
+        if self.annealing is not None:
+            found.append(Annealing(crew, self.annealing))
+        if self.metric is not None:
+            found.append(Preconditioner(crew, self.metric))
+        if self.noisy:
+            found.append(Noise(crew))
+        return found
 
     def apply(self, f: TestFunction | None, z: Floats) -> tuple[float, Floats, list[Floats]]:
         """Return minus the direction at draws, see `Stein.grad`, as the derivative of a value that nobody knows.
