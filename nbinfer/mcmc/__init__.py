@@ -4,6 +4,7 @@ from nbinfer.mcmc.assign import CompoundStep
 from nbinfer.mcmc.discrete.binary import BinaryGibbsMetropolis, BinaryMetropolis
 from nbinfer.mcmc.discrete.categorical import CategoricalGibbsMetropolis
 from nbinfer.mcmc.discrete.gibbs import GibbsStep
+from nbinfer.mcmc.ensemble.chees import ChEES
 from nbinfer.mcmc.hamiltonian.hmc import HamiltonianMC
 from nbinfer.mcmc.hamiltonian.init import init_nuts
 from nbinfer.mcmc.hamiltonian.nuts import NUTS
@@ -41,6 +42,7 @@ __all__ = [
     "BinaryGibbsMetropolis",
     "BinaryMetropolis",
     "CategoricalGibbsMetropolis",
+    "ChEES",
     "CauchyProposal",
     "CompoundStep",
     "DEMetropolis",
