@@ -6,7 +6,7 @@ import math
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
-from nbinfer.compile import Record, call_density, entry, floats_at, kernel, load_acquire, record_at
+from nbinfer.compile import call_density, entry, floats_at, kernel, load_acquire, record_at
 from nbinfer.engine.chain import Chain
 from nbinfer.engine.job import Status
 from nbinfer.engine.state import State
@@ -26,36 +26,36 @@ _OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
 
 
 @kernel(reassociate=True)
-def _draw_momentum(n: int, stream: int, address: int, inv_mass_address: int) -> float:
+def _draw_momentum(n: int, stream: int, address: int, scale_address: int) -> float:
     """Draw a momentum from N(0, M), and return its kinetic energy."""
     fill_normal(stream, address, n)
-    momentum, inv_mass, total = floats_at(address, n), floats_at(inv_mass_address, n), 0.0
+    momentum, scale, total = floats_at(address, n), floats_at(scale_address, n), 0.0
     for i in range(n):
         total += momentum[i] * momentum[i]
     for i in range(n):
-        momentum[i] /= math.sqrt(inv_mass[i])
+        momentum[i] /= scale[i]
     return 0.5 * total
 
 
 @kernel(reassociate=True)
-def _kick_and_drift(n: int, point: int, inv_mass_address: int, kick: float, drift: float) -> None:
+def _kick_and_drift(n: int, point: int, scale_address: int, kick: float, drift: float) -> None:
     position, momentum, grad = floats_at(point, n), floats_at(momentum_at(point, n), n), floats_at(grad_at(point, n), n)
-    inv_mass = floats_at(inv_mass_address, n)
+    scale = floats_at(scale_address, n)
     for i in range(n):
         p = momentum[i] + kick * grad[i]
         momentum[i] = p
-        position[i] += drift * inv_mass[i] * p
+        position[i] += drift * scale[i] * scale[i] * p
 
 
 @kernel(reassociate=True)
-def _kick(n: int, point: int, inv_mass_address: int, kick: float) -> float:
+def _kick(n: int, point: int, scale_address: int, kick: float) -> float:
     """Kick, and return the kinetic energy."""
     momentum, grad = floats_at(momentum_at(point, n), n), floats_at(grad_at(point, n), n)
-    inv_mass, total = floats_at(inv_mass_address, n), 0.0
+    scale, total = floats_at(scale_address, n), 0.0
     for i in range(n):
         p = momentum[i] + kick * grad[i]
         momentum[i] = p
-        total += p * p * inv_mass[i]
+        total += p * p * scale[i] * scale[i]
     return 0.5 * total
 
 
@@ -65,16 +65,16 @@ def step(chain_address: int, own_address: int) -> int:
     chain, own = record_at(chain_address, Chain), record_at(own_address, Ensemble)
     leader = record_at(own.leader, Ensemble)
     size = ensemble.enter(chain_address, own)
-    n, point, inv_mass, integrator = chain.n, own.point, leader.inv_mass, own.integrator
-    start_energy = _draw_momentum(n, chain.words, momentum_at(point, n), inv_mass) - chain.logp
+    n, point, scale, integrator = chain.n, own.point, leader.scale, own.integrator
+    start_energy = _draw_momentum(n, chain.words, momentum_at(point, n), scale) - chain.logp
     steps, logp, energy, made = ensemble.steps_of(chain, own, size), chain.logp, start_energy, 0
     while made < steps and math.isfinite(energy):
         if load_acquire(chain.stop) != 0:
             return _STOPPED
         for stage in range(integrator + 1):
-            _kick_and_drift(n, point, inv_mass, KICKS[integrator, stage] * size, DRIFTS[integrator, stage] * size)
+            _kick_and_drift(n, point, scale, KICKS[integrator, stage] * size, DRIFTS[integrator, stage] * size)
             logp = call_density(chain.density, n, point, grad_at(point, n), chain.context)
-        energy = _kick(n, point, inv_mass, KICKS[integrator, integrator + 1] * size) - logp
+        energy = _kick(n, point, scale, KICKS[integrator, integrator + 1] * size) - logp
         chain.gradients += integrator + 1
         made += 1
     error = energy - start_energy
@@ -109,5 +109,5 @@ class ChEES(EnsembleStep):  # numpydoc ignore=PR02
     function = step
 
     def first_length(self, site: Site) -> float:
-        """Return the length of the first trajectories: a few times the spread of a coordinate."""
-        return 2.0
+        """Return the length of the first trajectories: the spread of a coordinate."""
+        return 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -46,8 +46,8 @@ def enter(chain_address: int, own: Record) -> float:
 def steps_of(chain: Record, own: Record, size: float) -> int:
     """Return the number of steps of a path, which is the same for all chains.
 
-    Lengths are those of the ensemble times the numbers of van der Corput's sequence: they depend on no state, and no
-    period of the target is met twice. In warm-up paths do not take many more steps than there have been draws, for step
+    Where lengths are jittered, that is by van der Corput's sequence: it depends on no state, and no period of the target
+    is met twice. In warm-up paths do not take many more steps than there have been draws, for step
     sizes begin anywhere.
     """
     leader = record_at(own.leader, Ensemble)
@@ -58,7 +58,8 @@ def steps_of(chain: Record, own: Record, size: float) -> int:
         digit *= 0.5
         k >>= 1
     most = min(own.max_steps, 10 + 2 * chain.done) if chain.tuning != 0 else own.max_steps
-    steps = int(max(1.0, min(float(most), math.ceil(length * share / size))))
+    length *= 1.0 + own.jitter * (2.0 * share - 1.0)
+    steps = int(max(1.0, min(float(most), math.ceil(length / size))))
     return steps
 
 
@@ -98,6 +99,12 @@ class EnsembleStep(StepMethod):  # numpydoc ignore=PR01
     max_steps: int
     adapt_step_size: bool
     on_error: str
+
+    #: How far lengths of paths are from their mean at most, relatively, and the steps of a path of that length at least.
+    jitter: float = 1.0
+    least_steps: ClassVar[int] = 1
+    #: Whether the step size is learnt by the harmonic mean of acceptances, or by their mean.
+    harmonic: ClassVar[bool] = True
 
     uses_gradient = True
     population = True
@@ -145,8 +152,9 @@ class EnsembleStep(StepMethod):  # numpydoc ignore=PR01
         own.n, own.integrator, own.max_steps = site.n, integrator_number(self.integrator), self.max_steps
         own.energy_limit, own.rate = self.Emax, self.learning_rate
         own.adapts_step_size, own.adapts_length = self.adapt_step_size, self.path_length is None
-        own.adapts_metric = True
-        own.inv_mass[:] = 1.0
+        own.adapts_metric, own.harmonic = True, self.harmonic
+        own.least_steps, own.jitter = self.least_steps, self.jitter
+        own.scale[:] = 1.0
         own.length = self.first_length(site) if self.path_length is None else self.path_length
         own.log_length_bar = np.log(own.length)
         averaging, size = own.averaging, self.step_scale / site.n**0.25

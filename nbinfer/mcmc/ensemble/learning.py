@@ -110,15 +110,15 @@ def centre(context: int, row: int, piece: int) -> int:
 
 
 @kernel(reassociate=True)
-def _slope(n: int, point: int, means_address: int, inv_mass_address: int) -> float:
+def _slope(n: int, point: int, means_address: int, scale_address: int) -> float:
     """Return the slope of the criterion along the length of one path."""
     end, momentum = floats_at(point, n), floats_at(momentum_at(point, n), n)
     origin, means = floats_at(origin_of(point, n), n), floats_at(means_address, 2 * n)
-    inv_mass = floats_at(inv_mass_address, n)
+    scale = floats_at(scale_address, n)
     change, along = 0.0, 0.0
     for i in range(n):
         now, before = end[i] - means[n + i], origin[i] - means[i]
-        change += (now * now - before * before) / inv_mass[i]
+        change += (now * now - before * before) / (scale[i] * scale[i])
         along += now * momentum[i]
     return change * along
 
@@ -147,7 +147,7 @@ def measure(context: int, row: int, piece: int) -> int:
         own = record_at(members[k], Ensemble)
         _add_squares(n, origin_of(own.point, n), leader.sums, squares)
         if own.diverging == 0:
-            slope = own.path * own.accept * _slope(n, own.point, leader.sums, leader.inv_mass)
+            slope = own.path * own.accept * _slope(n, own.point, leader.sums, leader.scale)
             first.slope += slope if math.isfinite(slope) else 0.0
     return _OK
 
@@ -167,9 +167,10 @@ def learn(context: int, row: int, piece: int) -> int:
         leader.slope += own.slope
     leader.count += 1.0
     if leader.adapts_step_size != 0:
-        harmonic = leader.whole / leader.inverse_accept if leader.whole > 0.0 else 0.0
-        # What diverges is accepted never, and would make every harmonic mean 0.
-        step_sizes.learn(record_at(leader.averaging, DualAveraging), harmonic * leader.whole / count)
+        accept = leader.weight / count
+        if leader.harmonic != 0 and leader.whole > 0.0:  # what diverges would make it 0
+            accept = leader.whole / leader.inverse_accept * leader.whole / count
+        step_sizes.learn(record_at(leader.averaging, DualAveraging), accept)
     if leader.adapts_length != 0 and leader.weight > 0.0:
         _learn_length(leader, leader.slope / leader.weight)
     if leader.adapts_metric != 0:
@@ -187,7 +188,7 @@ def _learn_length(leader: Record, slope: float) -> None:
     change = leader.rate * slope / typical if typical > 0.0 else 0.0
     size = step_sizes.step_size(record_at(leader.averaging, DualAveraging), True)
     log_length = math.log(leader.length) + min(max(change, -_MOST_CHANGE), _MOST_CHANGE)
-    log_length = min(max(log_length, math.log(size)), math.log(size * leader.max_steps))
+    log_length = min(max(log_length, math.log(size * leader.least_steps)), math.log(size * leader.max_steps))
     leader.length = math.exp(log_length)
     leader.log_length_bar += leader.count**-_FORGETS * (log_length - leader.log_length_bar)
 
@@ -196,8 +197,8 @@ def _learn_length(leader: Record, slope: float) -> None:
 def _learn_metric(leader: Record, count: int) -> None:
     """Average the variances among the chains, the latest most."""
     n, weight = leader.n, leader.count**-_FORGETS
-    inv_mass, squares = floats_at(leader.inv_mass, n), floats_at(leader.sums + 16 * n, n)
+    scale, squares = floats_at(leader.scale, n), floats_at(leader.sums + 16 * n, n)
     for i in range(n):
         variance = squares[i] / (count - 1)
         if _LEAST_VARIANCE < variance < math.inf:
-            inv_mass[i] += weight * (variance - inv_mass[i])
+            scale[i] = math.sqrt(scale[i] * scale[i] + weight * (variance - scale[i] * scale[i]))

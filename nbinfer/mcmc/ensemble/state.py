@@ -37,14 +37,17 @@ ENSEMBLE = State(
         "climb": "i8",  # C function that looks for a better start; 0: the chain begins where it is
         "begun": "i8",  # whether the first transition has been prepared
         "integrator": "i8",
+        "least_steps": "i8",  # of a path of mean length
         "max_steps": "i8",
+        "jitter": "f8",  # how far lengths of paths are from their mean at most, relatively
         "energy_limit": "f8",
         # What the leader has learnt, beside the step size and the metric.
         "adapts_step_size": "i8",
+        "harmonic": "i8",  # whether that is by the harmonic mean of acceptances
         "adapts_length": "i8",
         "adapts_metric": "i8",
         "rate": "f8",  # of the length
-        "length": "f8",  # of the next trajectories
+        "length": "f8",  # of the next trajectories, in the mean
         "log_length_bar": "f8",  # the average of its logarithm
         "slope_square": "f8",  # running mean of the square of its slope
         "count": "f8",  # of updates
@@ -61,7 +64,7 @@ ENSEMBLE = State(
     },
     parts={
         "averaging": AVERAGING,
-        "inv_mass": floats(per_coordinate),  # the leader's counts
+        "scale": floats(per_coordinate),  # the root of the inverse mass; the leader's counts
         "search": Inner(lambda step: SEARCH),
     },
     work={"point": floats(_of_points), "sums": floats(_of_sums)},
