@@ -23,6 +23,9 @@ from nbinfer.mcmc.hamiltonian.integrators import integrator_number
 #: Fewer chains tell too little of what they are to learn together.
 LEAST_CHAINS = 16
 
+#: Of dual averaging: the larger, the less an error of the acceptance moves the step size.
+GAMMA = 0.1
+
 
 @kernel
 def enter(chain_address: int, own: Record) -> float:
@@ -158,10 +161,9 @@ class EnsembleStep(StepMethod):  # numpydoc ignore=PR01
         own.length = self.first_length(site) if self.path_length is None else self.path_length
         own.log_length_bar = np.log(own.length)
         averaging, size = own.averaging, self.step_scale / site.n**0.25
-        averaging.target_accept, averaging.gamma, averaging.t0, averaging.k = self.target_accept, 0.05, 10.0, 0.75
-        averaging.largest = np.inf
-        averaging.log_step = averaging.log_step_bar = np.log(size)
-        averaging.shrink_point = np.log(10.0 * size)
+        averaging.target_accept, averaging.gamma, averaging.t0, averaging.k = self.target_accept, GAMMA, 10.0, 0.75
+        averaging.largest, averaging.follows = np.inf, True
+        averaging.log_step = averaging.log_step_bar = averaging.shrink_point = np.log(size)
         SEARCH.initialise(own.search, site.n)
 
     def connect(self, own: Memory, around: Around, site: Site) -> None:

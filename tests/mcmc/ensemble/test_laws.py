@@ -65,11 +65,9 @@ MUTANTS = {
         "length *= 1.0 + own.jitter * (2.0 * share - 1.0)",
         "length *= math.exp(-abs(chain.logp))",
     ),
-    "ChEES, a chain that keeps its old density": (common, "        chain.logp = logp\n", ""),
     "MAMS, the volume is forgotten": (mams, "return (n - 1) * (angle", "return 0.0 * (angle"),
     "MAMS, the volume of one dimension more": (mams, "return (n - 1) * (angle", "return n * (angle"),
     "MAMS, the wrong sign of the change": (mams, "min(0.0, -error)", "min(0.0, error)"),
-    "MAMS, too slow a turn": (mams, "steepness / (n - 1)", "steepness / n"),
     "MAMS, a velocity that is no unit": (mams, "velocity[i] /= length", "velocity[i] /= 1.1 * length"),
 }
 
