@@ -63,6 +63,8 @@ class Sampling:
         Whether warm-up ends as soon as it may, if one step moves everything and can tell.
     store : callable, optional
         From chains, tune and draws to the store that they write to. Default: memory.
+    superchains : int
+        Groups of chains that follow each other and begin at equal points, unless each chain has a start; 1: none.
 
     Attributes
     ----------
@@ -106,17 +108,24 @@ class Sampling:
         record: bool = True,
         auto: bool = False,
         store: Callable[[int, int, int], Store] = MemoryStore,
+        superchains: int = 1,
     ) -> None:
         keys = [key_of(s) for s in sequences]
         auto = auto and len(assigned) == 1 and assigned[0][0].settles
         words, seeds = [[int(word) for word in key] for key in keys], [entropy_of(s) for s in sequences]
         names = None if kept is None else sorted(kept)
-        run = Run(tune, auto, [*numbers], words, seeds, names, discard, record)
+        run = Run(tune, auto, [*numbers], words, seeds, names, discard, record, superchains)
         self._prepare(model, assigned, run)
         gradient = any(method.uses_gradient for method in self.methods)
         if gradient:
             _warn_of_gradient(self.bound)
-        points = starting_points(self.bound, model, start, jitter, keys, numbers, gradient, disperse)
+        members = 1 if isinstance(start, Sequence) and len(start) == len(numbers) else len(numbers) // superchains
+        members = members if superchains > 1 else 1
+        points = starting_points(
+            self.bound, model, start, jitter, keys[::members], numbers[::members], gradient, disperse,
+            "the superchain of chain" if members > 1 else "chain",
+        )  # fmt: skip
+        points = [point for point in points for _ in range(members)]
         self._check_starts(points, gradient)
         self.draws, self.store = draws, store(len(numbers), tune, draws)
         with self.store.made():
@@ -219,7 +228,8 @@ class Sampling:
             tune_done=tune_done,
             chain_ids=self.numbers,
             attrs=_attributes(self._run.seeds, seconds, self.methods, tune, self.chains.progress["gradients"])
-            | {"parameters": list(self.model.parameters)},
+            | {"parameters": list(self.model.parameters)}
+            | _superchains(self.numbers, self._run.superchains),
             interrupted=bool((done < self.tune + self.draws).any()),
             metric=metrics_of(self.chains, self.numbers),
         )
@@ -342,6 +352,11 @@ def settings(methods: Sequence[StepMethod], *names: str) -> dict[str, Any]:
 def _in_use(method: StepMethod, name: str) -> Any:
     """Return a setting; NaN for the target of a step size that is not adapted."""
     return np.nan if name == "target_accept" and not getattr(method, "adapt_step_size", True) else getattr(method, name)
+
+
+def _superchains(numbers: Sequence[int], superchains: int) -> dict[str, Any]:
+    """Return the numbers of the first chains of superchains, if there are any."""
+    return {"superchains": list(numbers[:: len(numbers) // superchains])} if superchains > 1 else {}
 
 
 def _attributes(
