@@ -13,6 +13,9 @@ import numpy as np
 
 from nbinfer.diagnostics.measure import MIN_DRAWS, Workspace, as_chains
 
+#: More chains than this are many: what is said of each of a few is said of all of them together, or of some.
+MANY = 10
+_FEW = 3
 _LOCATION = ["mean", "sd", "low", "high", "hdi_low", "hdi_high", "finite"]
 
 
@@ -232,9 +235,16 @@ def cut_note(run: Run) -> str | None:
 
 
 def join(noun: str, items: Iterable[object]) -> str:
-    """Write a list in words: "chain 2", "chains 0, 1 and 3"."""
+    """Write a list in words: "chain 2", "chains 0, 1 and 3"; of a long one the first few."""
     words = [str(item) for item in items]
+    if len(words) > MANY:
+        words = [*words[:_FEW], f"{len(words) - _FEW} more"]
     return f"{noun}{'' if len(words) == 1 else 's'} {listed(words)}"
+
+
+def some(items: Sequence[str]) -> str:
+    """Write numbers that belong to what `join` lists."""
+    return ", ".join(items) if len(items) <= MANY else f"{', '.join(items[:_FEW])}, …"
 
 
 def listed(words: Sequence[str]) -> str:

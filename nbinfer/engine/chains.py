@@ -218,7 +218,7 @@ class Chains(Jobs):
 
     @property
     def phases(self) -> list[Phase]:
-        """What a piece of a population is: its halves, first the one that looks at the second, then the second likewise.
+        """What a piece of a population is: first the half that looks at the second moves, then the second likewise.
 
         Then comes what members learn together; where nothing else ties them, they move all at once.
         """
@@ -294,7 +294,18 @@ def describe(line: Any, tune: int) -> str:
     return f"{phase}, step {float(line['step_size']):.2g}, {per_draw:.1f} gradients/draw"
 
 
+def describe_all(progress: np.ndarray, tune: int) -> str:
+    """Say in a few words what many chains are doing, from their progress lines."""
+    done = progress["done"]
+    drawn = max(int((done - progress["skipped"]).sum()), 1)
+    phase = f"warm-up of {(done < tune).sum()}, " if (done < tune).any() else ""
+    words = f"mean {done.mean():.0f}, {int(progress['divergences'].sum())} divergences"
+    size, each = float(np.median(progress["step_size"])), progress["gradients"].sum() / drawn
+    return f"{phase}{words}, step {size:.2g}, {each:.1f} gradients/draw"
+
+
 def display_of_chains(progressbar: bool, numbers: Sequence[int], tune: int, total: int) -> Display:
-    """Return the display of a run of chains: draws, divergences, step size and gradients per draw."""
+    """Return the display of a run of chains: draws, divergences, step size, gradients per draw."""
     labels = [f"chain {number}" for number in numbers]
-    return display_for(progressbar, labels, total, "draw", functools.partial(describe, tune=tune))
+    together = functools.partial(describe_all, tune=tune)
+    return display_for(progressbar, labels, total, "draw", functools.partial(describe, tune=tune), together)

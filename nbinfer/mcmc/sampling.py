@@ -350,8 +350,9 @@ def settings(methods: Sequence[StepMethod], *names: str) -> dict[str, Any]:
 
 
 def _in_use(method: StepMethod, name: str) -> Any:
-    """Return a setting; NaN for the target of a step size that is not adapted."""
-    return np.nan if name == "target_accept" and not getattr(method, "adapt_step_size", True) else getattr(method, name)
+    """Return a setting; NaN for the target of a step size that is not adapted, or to another mean of acceptances."""
+    adapted = getattr(method, "adapt_step_size", True) and not getattr(method, "harmonic", False)
+    return np.nan if name == "target_accept" and not adapted else getattr(method, name)
 
 
 def _superchains(numbers: Sequence[int], superchains: int) -> dict[str, Any]:

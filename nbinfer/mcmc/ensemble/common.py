@@ -49,9 +49,9 @@ def enter(chain_address: int, own: Record) -> float:
 def steps_of(chain: Record, own: Record, size: float) -> int:
     """Return the number of steps of a path, which is the same for all chains.
 
-    Where lengths are jittered, that is by van der Corput's sequence: it depends on no state, and no period of the target
-    is met twice. In warm-up paths do not take many more steps than there have been draws, for step
-    sizes begin anywhere.
+    Where lengths are jittered, that is by van der Corput's sequence: it depends on no state, and no period of the
+    target is met twice. In warm-up paths do not take many more steps than there have been draws, for step sizes begin
+    anywhere.
     """
     leader = record_at(own.leader, Ensemble)
     length = leader.length if chain.tuning != 0 else math.exp(leader.log_length_bar)
@@ -103,7 +103,7 @@ class EnsembleStep(StepMethod):  # numpydoc ignore=PR01
     adapt_step_size: bool
     on_error: str
 
-    #: How far lengths of paths are from their mean at most, relatively, and the steps of a path of that length at least.
+    #: How far lengths of paths are from their mean at most, relatively; the steps of a path of that length at least.
     jitter: float = 1.0
     least_steps: ClassVar[int] = 1
     #: Whether the step size is learnt by the harmonic mean of acceptances, or by their mean.

@@ -3,13 +3,13 @@
 Four phases, see `nbinfer.engine.team`: sums over blocks of chains, their means, sums of what these are needed for, and
 what is learnt of it. Blocks are of one size and added up in order, so that nothing depends on the number of workers.
 
-The criterion of the length is ChEES, the change in the estimator of the expected square [1]_: with starts q, ends q' and
-momenta p' there, and means over all chains marked by a bar, its slope along the logarithm of the length is
+The criterion of the length is ChEES, the change in the estimator of the expected square [1]_: with starts q, ends q'
+and momenta p' there, and means over all chains marked by a bar, its slope along the logarithm of the length is
 
     t · mean of a · (‖q' - q̄'‖² - ‖q - q̄‖²) · (q' - q̄')·p',
 
 where t is the length of this path, a its probability of acceptance, by which means are weighted, and norms are those of
-the inverse metric. The product with p' needs none: a momentum is a slope along positions.
+the inverse metric. The product with p' needs none: a momentum is a slope along positions. Adam [2]_ climbs along it.
 
 References
 ----------

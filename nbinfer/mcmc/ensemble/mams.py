@@ -6,8 +6,8 @@ velocity u of n coordinates to
 
     [u + e (sinh δ + c (cosh δ - 1))] / (cosh δ + c sinh δ),   e = g / |g|,  c = u·e,  δ = h |g| / (n - 1),
 
-and (n - 1) log(cosh δ + c sinh δ) is what it adds to the energy, as the volume it takes [1]_, [2]_. What it adds along a
-path, less what the log density gains, decides whether the end is accepted.
+and (n - 1) log(cosh δ + c sinh δ) is what it adds to the energy, as the volume it takes [1]_, [2]_. What it adds along
+a path, less what the log density gains, decides whether the end is accepted.
 
 References
 ----------
@@ -71,9 +71,9 @@ def _kick_and_drift(n: int, point: int, scale_address: int, kick: float, drift: 
         by_slope = (1.0 - decay * decay + cosine * (1.0 - decay) * (1.0 - decay)) / (whole * steepness)
     stays = 2.0 * decay / whole
     for i in range(n):
-        u = stays * velocity[i] + by_slope * scale[i] * grad[i]
-        velocity[i] = u
-        position[i] += drift * scale[i] * u
+        velocity[i] = stays * velocity[i] + by_slope * scale[i] * grad[i]
+    for i in range(n):
+        position[i] += drift * scale[i] * velocity[i]
     return (n - 1) * (angle + math.log(whole) - _LOG_2)
 
 
@@ -93,19 +93,20 @@ def step(chain_address: int, own_address: int) -> int:
     size = ensemble.enter(chain_address, own)
     n, point, scale, integrator = chain.n, own.point, leader.scale, own.integrator
     _draw_velocity(n, chain.words, momentum_at(point, n))
-    steps, logp, kinetic, error, made = ensemble.steps_of(chain, own, size), chain.logp, 0.0, 0.0, 0
-    while made < steps and math.isfinite(error):
+    steps, logp, kinetic, made, kick = ensemble.steps_of(chain, own, size), chain.logp, 0.0, 0, 0.0
+    last = KICKS[integrator, integrator + 1] * size
+    while made < steps and math.isfinite(logp):
         if load_acquire(chain.stop) != 0:
             return _STOPPED
         for stage in range(integrator + 1):
-            kinetic += _kick_and_drift(
-                n, point, scale, KICKS[integrator, stage] * size, DRIFTS[integrator, stage] * size
-            )
-            logp = call_density(chain.density, n, point, grad_at(point, n), chain.context)
-        kinetic += _kick_and_drift(n, point, scale, KICKS[integrator, integrator + 1] * size, 0.0)
-        error = kinetic - (logp - chain.logp)
+            kick += KICKS[integrator, stage] * size
+            kinetic += _kick_and_drift(n, point, scale, kick, DRIFTS[integrator, stage] * size)
+            logp, kick = call_density(chain.density, n, point, grad_at(point, n), chain.context), 0.0
         chain.gradients += integrator + 1
         made += 1
+        kick = last  # the first kick of the next step follows at once
+    kinetic += _kick_and_drift(n, point, scale, last, 0.0)
+    error = kinetic - (logp - chain.logp)
     _as_momentum(n, momentum_at(point, n), scale)
     own.diverging = not math.isfinite(error) or error > own.energy_limit
     own.accept = math.exp(min(0.0, -error)) if math.isfinite(error) else 0.0
@@ -117,7 +118,73 @@ def step(chain_address: int, own_address: int) -> int:
 @public
 @dataclass(frozen=True)
 class MAMS(EnsembleStep):  # numpydoc ignore=PR02
-    """Configure the Metropolis-adjusted microcanonical sampler [1]_."""
+    """Configure the Metropolis-adjusted microcanonical sampler [1]_, of many chains that learn together.
+
+    Parameters
+    ----------
+    vars : str or sequence of str, optional
+        Names of the variables to sample, which must be continuous. Default: all that are.
+    target_accept : float
+        Mean acceptance probability that the step size is tuned to, in (0, 1). Default 0.9, which is the paper's.
+    path_length : float, optional
+        Mean length of a path, in coordinates divided by their scales: where n coordinates are independent, about
+        sqrt(n) makes a new draw. Default: what changes squares of positions most, but two steps at least.
+    random_length : bool
+        Whether lengths are between 0 and twice their mean; else all are that mean.
+    integrator : {'twostage', 'leapfrog', 'threestage'}
+        One, two or three gradients per step.
+    step_scale : float
+        The first step size is ``step_scale / dim**0.25``; the only one, if nothing is adapted or there is no warm-up.
+    Emax : float
+        A path that ends at an energy higher than the start's by more is a divergence.
+    learning_rate : float
+        How much the logarithm of the length changes in a draw of warm-up, about.
+    max_steps : int
+        Steps of a path at most.
+    adapt_step_size : bool
+        If False, the step size stays what it is at first.
+    on_error : {'summary', 'warn', 'raise'}
+        What to do about divergences: report them once at the end, as they occur, or stop at the first.
+    model : Model, optional
+        That the variables are of. Default: that of the run.
+    blocked : bool
+        If False, there is one step for each variable.
+
+    Raises
+    ------
+    ValueError
+        If an option makes no sense; in a run, if there are fewer than 16 chains or variables are discrete, or there is only one coordinate.
+
+    See Also
+    --------
+    ChEES : Hamiltonian trajectories, of one coordinate too.
+
+    Notes
+    -----
+    A path begins with a new velocity of length 1, any direction being as likely; gradients turn it, and it stays as
+    long, so that coordinates divided by their scales move at one speed. What the turns add to the energy, and what the
+    log density takes from it, decides whether the end of the path is accepted: nothing is biased, whatever the step
+    size. The ensemble, and what it learns in warm-up, is that of `ChEES`, where the paper tunes lengths by an
+    autocorrelation time, which short chains do not have.
+
+    Statistics of each draw: lp, acceptance_rate, step_size, n_steps, diverging, energy_error (of the end), tune,
+    accepted, path_length (of this path).
+
+    References
+    ----------
+    .. [1] J. Robnik, R. Cohn-Gordon and U. Seljak, "Metropolis adjusted microcanonical Hamiltonian Monte Carlo",
+       arXiv:2503.01707 (2025).
+
+    Examples
+    --------
+    >>> import nbinfer as nb
+    >>> def logp(p, d):
+    ...     return -0.5 * (p.x[0] ** 2 + p.x[1] ** 2)
+    >>> model = nb.Model({"x": nb.real(2)}, logp=logp)
+    >>> trace = nb.sample(model, 10, 100, step=nb.MAMS(), chains=256, superchains=16, random_seed=1)
+    >>> trace["x"].shape
+    (256, 10, 2)
+    """
 
     vars: Any = None
     _: KW_ONLY

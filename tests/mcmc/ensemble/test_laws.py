@@ -58,7 +58,7 @@ def test_a_standard_normal_stays_one(step):
 MUTANTS = {
     "ChEES, the wrong sign of the change": (chees, "min(0.0, -error)", "min(0.0, error)"),
     "ChEES, every end accepted": (chees, "uniform(chain.words) < own.accept", "uniform(chain.words) < 1.1"),
-    "ChEES, a wrong last half kick": (chees, "KICKS[integrator, integrator + 1] * size)", "0.7 * 0.5 * size)"),
+    "ChEES, a wrong last half kick": (chees, "_kick(n, point, scale, last)", "_kick(n, point, scale, 0.7 * last)"),
     "ChEES, momenta of the inverse of the mass": (chees, "momentum[i] /= scale[i]", "momentum[i] *= scale[i]"),
     "ChEES, a length that depends on the state": (
         common,

@@ -102,7 +102,9 @@ def test_an_option_fixes_what_is_else_learnt():
 @pytest.mark.parametrize("kind", [nb.ChEES, nb.MAMS])
 def test_too_few_chains_and_what_else_is_refused(kind):
     label = kind.__name__
-    with pytest.raises(ValueError, match=f"{label} needs at least 16 chains, from which it learns, got 4; pass chains="):
+    with pytest.raises(
+        ValueError, match=f"{label} needs at least 16 chains, from which it learns, got 4; pass chains="
+    ):
         nb.sample(eight_schools(), step=kind(), progressbar=False)
     mixed = nb.Model({"x": nb.real(2), "k": nb.binary()}, logp=lambda p, d: -0.5 * np.sum(p.x**2))
     with pytest.raises(ValueError, match=f"{label} is for models whose variables are all continuous"):
