@@ -337,7 +337,7 @@ def as_chains(x: Any, name: str = "x") -> np.ndarray:
 def measure(x: Any, prob: float = 0.9, brief: bool = False, superchains: int = 1) -> np.ndarray:
     """Return the `Measure` records of one array of draws, shape (draw,) or (chain, draw, *shape)."""
     draws = as_chains(x)
-    return Workspace(*draws.shape[:2], superchains).measure(draws, prob, brief)
+    return Workspace(draws.shape[0], draws.shape[1], superchains).measure(draws, prob, brief)
 
 
 def plain(values: np.ndarray) -> Any:

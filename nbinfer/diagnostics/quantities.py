@@ -168,7 +168,7 @@ def measure_run(
     def look_at(draws: np.ndarray) -> np.ndarray:
         shape = draws.shape[:2]
         if shape not in spaces:
-            spaces[shape] = Workspace(*shape, run.superchains if shape[0] > 1 else 1)
+            spaces[shape] = Workspace(shape[0], shape[1], run.superchains if shape[0] > 1 else 1)
         return spaces[shape].measure(draws, prob)
 
     result = {}

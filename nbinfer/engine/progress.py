@@ -122,10 +122,14 @@ class OneBar(_OnScreen):
     ----------
     label : str
         What they are called together.
-    total, unit, file
-        As of `Bars`.
+    total : int
+        Pieces that each is to make.
+    unit : str
+        What a piece is called.
     describe : callable
         From all progress lines to a few words.
+    file : file, optional
+        Where to. Default: standard error.
     """
 
     def __init__(

@@ -100,10 +100,10 @@ def sample(
     n_init : int
         Draws of the run that init='nuts' makes first; iterations of a fit at most. The other initialisers make none.
     start : mapping or sequence of mappings, optional
-        Constrained values by name, for all chains or one mapping per chain, or per superchain. Of what is missing, coordinates come from
-        the initial point, discrete values from all over their support. It takes the place of what `init` begins at,
-        whose metric holds all the same. From a given start nothing climbs; it is not jittered, but coordinates that are
-        missing are where the density is zero.
+        Constrained values by name, for all chains or one mapping per chain, or per superchain. Of what is missing,
+        coordinates come from the initial point, discrete values from all over their support. It takes the place of what
+        `init` begins at, whose metric holds all the same. From a given start nothing climbs; it is not jittered, but
+        coordinates that are missing are where the density is zero.
     trace : sequence of str, str, PathLike, back end, object or Trace, optional
         Names of the parameters and derived quantities to keep; default: all. Or where draws go: the name of a file
         ending in .nc, .h5 or .hdf5, 'text', 'sqlite', an `HDF5`, `Text` or `SQLite`, which have names as well, or an
@@ -220,10 +220,11 @@ def sample(
     assign(model, given, settings)  # what is wrong with steps shows before an initialiser runs
     initial = initialised(init, model, sequences, numbers, n_init, progressbar, start)
     assigned = separated(assign(model, given, settings, {"nuts": initial_metric(initial, settings.get("nuts", {}))}))
+    begin = start_of(initial.start, superchains) if start is None else start
     sampling = Sampling(
         model, assigned, draws=draws, tune=most, numbers=numbers, sequences=sequences, jitter=initial.jitter,
-        climb=initial.climb, start=start_of(initial.start, superchains) if start is None else start, kept=kept, discard=discard_tuned_samples,
-        auto=auto, store=backend.open, superchains=superchains,
+        climb=initial.climb, start=begin, kept=kept, discard=discard_tuned_samples, auto=auto, store=backend.open,
+        superchains=superchains,
     )  # fmt: skip
     display = display_of_chains(progressbar, numbers, most, most + draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C

@@ -19,7 +19,7 @@ from nbinfer.engine.driver import Outcome
 from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.jobs import Words
 from nbinfer.engine.recipe import NOTE, entropy_of, with_versions
-from nbinfer.engine.starts import starting_points
+from nbinfer.engine.starts import Start, starting_points
 from nbinfer.engine.step import StepMethod, site_of
 from nbinfer.errors import NbinferWarning, SamplingError, calls_above, unseen
 from nbinfer.mcmc.metric.reading import metrics_of
@@ -119,13 +119,7 @@ class Sampling:
         gradient = any(method.uses_gradient for method in self.methods)
         if gradient:
             _warn_of_gradient(self.bound)
-        members = 1 if isinstance(start, Sequence) and len(start) == len(numbers) else len(numbers) // superchains
-        members = members if superchains > 1 else 1
-        points = starting_points(
-            self.bound, model, start, jitter, keys[::members], numbers[::members], gradient, disperse,
-            "the superchain of chain" if members > 1 else "chain",
-        )  # fmt: skip
-        points = [point for point in points for _ in range(members)]
+        points = self._starts(start, jitter, disperse, keys, gradient)
         self._check_starts(points, gradient)
         self.draws, self.store = draws, store(len(numbers), tune, draws)
         with self.store.made():
@@ -146,6 +140,19 @@ class Sampling:
         self._steps = [Placed(method, site_of(self.bound, names, method.sees_all)) for method, names in assigned]
         for placed in self._steps:
             placed.method.check(placed.site)
+
+    def _starts(
+        self, start: Any, jitter: bool, disperse: bool, keys: Sequence[NDArray[np.uint64]], gradient: bool
+    ) -> list[Start]:
+        """Return where each chain begins; those of a superchain begin where the first of them would."""
+        numbers, superchains = self.numbers, self._run.superchains
+        of_each = isinstance(start, Sequence) and len(start) == len(numbers)
+        members = len(numbers) // superchains if superchains > 1 and not of_each else 1
+        points = starting_points(
+            self.bound, self.model, start, jitter, keys[::members], numbers[::members], gradient, disperse,
+            "chain" if members == 1 else "the superchain of chain",
+        )  # fmt: skip
+        return [point for point in points for _ in range(members)]
 
     def _made(self, words: Words) -> Chains:
         """Make the chains of the run in some memory."""

@@ -99,6 +99,8 @@ class ChEES(EnsembleStep):  # numpydoc ignore=PR02
     ----------
     vars : str or sequence of str, optional
         Names of the variables to sample, which must be continuous. Default: all that are.
+    blocked : bool
+        If False, there is one step for each variable.
     target_accept : float
         Harmonic mean of the chains' acceptance probabilities that the step size is tuned to, in (0, 1). Default 0.651,
         which is the paper's.
@@ -120,8 +122,6 @@ class ChEES(EnsembleStep):  # numpydoc ignore=PR02
         What to do about divergences: report them once at the end, as they occur, or stop at the first.
     model : Model, optional
         That the variables are of. Default: that of the run.
-    blocked : bool
-        If False, there is one step for each variable.
 
     Raises
     ------

@@ -124,6 +124,8 @@ class MAMS(EnsembleStep):  # numpydoc ignore=PR02
     ----------
     vars : str or sequence of str, optional
         Names of the variables to sample, which must be continuous. Default: all that are.
+    blocked : bool
+        If False, there is one step for each variable.
     target_accept : float
         Mean acceptance probability that the step size is tuned to, in (0, 1). Default 0.9, which is the paper's.
     path_length : float, optional
@@ -147,13 +149,12 @@ class MAMS(EnsembleStep):  # numpydoc ignore=PR02
         What to do about divergences: report them once at the end, as they occur, or stop at the first.
     model : Model, optional
         That the variables are of. Default: that of the run.
-    blocked : bool
-        If False, there is one step for each variable.
 
     Raises
     ------
     ValueError
-        If an option makes no sense; in a run, if there are fewer than 16 chains or variables are discrete, or there is only one coordinate.
+        If an option makes no sense; in a run, if there are fewer than 16 chains, discrete variables, or one coordinate
+        alone.
 
     See Also
     --------

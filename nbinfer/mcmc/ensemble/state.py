@@ -12,7 +12,7 @@ from nbinfer.engine.state import Inner, State, floats, per_coordinate
 from nbinfer.mcmc.adaptation.step_size import AVERAGING
 from nbinfer.optimize.lbfgs import Search
 
-#: How a chain climbs before its first transition, see `nbinfer.optimize.climb`; it remembers little, for there are many.
+#: How a chain climbs before its first transition, see `nbinfer.optimize.climb`; of many each remembers little.
 SEARCH = Search(maxcor=3, max_iterations=60, max_evaluations=100)
 
 #: Vectors of a trajectory: its point, the momentum and the gradient there, and where it began.

@@ -118,7 +118,7 @@ def test_too_few_chains_and_what_else_is_refused(kind):
 
 def test_one_coordinate_has_nothing_to_turn_to():
     one = nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * p.x**2)
-    with pytest.raises(ValueError, match="MAMS turns velocities, and x has one coordinate, .*; take ChEES"):
+    with pytest.raises(ValueError, match=r"MAMS turns velocities, and x has one coordinate, .*; take ChEES"):
         nb.sample(one, step=nb.MAMS(), chains=16, progressbar=False)
 
 
