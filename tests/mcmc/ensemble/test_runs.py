@@ -90,3 +90,6 @@ def test_beside_another_step():
     trace = sampled([nb.ChEES(["mu", "eta"]), nb.Slice("tau")], 16, cores=2)
     assert trace["mu"].tobytes() == sampled([nb.ChEES(["mu", "eta"]), nb.Slice("tau")], 16, cores=1)["mu"].tobytes()
     assert not JIT or 2.0 < trace["tau"].mean() < 6.0
+    assert trace.metric.n == 9
+    assert (trace.metric.scale == trace.metric.scale[0]).all()
+    assert not JIT or 0.5 < trace.metric.scale[0, 1] < 2.0
