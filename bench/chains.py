@@ -28,7 +28,7 @@ from bench.ess import least_ess
 from nbinfer.errors import ConvergenceWarning
 
 #: Chains and draws of each -> what a draw may cost, in the run and in the whole call, compared with four long chains.
-MANY = {(4, 25_000): None, (10_000, 100): (1.3, 2.0), (10_000, 10): (None, 4.0)}
+MANY = {(4, 25_000): None, (1000, 100): (1.3, 2.0), (10_000, 100): (1.3, 2.0), (10_000, 10): (None, 4.0)}
 #: How much faster a population of so many chains must be on two cores.
 MEMBERS, FASTER = 64, 1.7
 

@@ -14,7 +14,7 @@ from nbinfer.trace.metric import Metric
 
 
 def metrics_of(chains: Chains, numbers: Sequence[int]) -> Metric | tuple[Metric, ...] | None:
-    """Return a copy of the metric of every Hamiltonian step, and of every ensemble: one, one for each of several, or None.
+    """Return a copy of the metric of every step that has one: one, one for each of several steps, or None.
 
     A metric that is known by its functions alone is left out.
     """
@@ -40,9 +40,9 @@ def _variables(placed: Placed) -> dict[str, tuple[tuple[int, ...], int]]:
 
 def _of_ensemble(own: Memory, placed: Placed, numbers: Sequence[int]) -> Metric:
     """Return the diagonal that all chains of an ensemble have: the first one's."""
-    nothing, count, n = (np.zeros((0, placed.site.n)), np.zeros(0)), len(numbers), placed.site.n
-    scale = np.tile(own.scale[0], (count, 1))
-    return Metric(scale, [nothing[0]] * count, [nothing[1]] * count, _variables(placed), numbers, 0, True)
+    count = len(numbers)
+    directions, eigenvalues = [np.zeros((0, placed.site.n))] * count, [np.zeros(0)] * count
+    return Metric(np.tile(own.scale[0], (count, 1)), directions, eigenvalues, _variables(placed), numbers, 0, True)
 
 
 def _metric(memory: Memory, potential: QuadPotential, placed: Placed, numbers: Sequence[int]) -> Metric:
