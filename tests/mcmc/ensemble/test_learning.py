@@ -122,6 +122,7 @@ def test_one_coordinate_has_nothing_to_turn_to():
         nb.sample(one, step=nb.MAMS(), chains=16, progressbar=False)
 
 
+@pytest.mark.nojit
 @pytest.mark.parametrize("step", BOTH)
 def test_a_model_of_many_chains(step):
     options = {"step": step, "chains": 48, "random_seed": 2, "progressbar": False}

@@ -64,6 +64,7 @@ def test_the_usual_ways_to_begin(init):
     assert np.isfinite(sampled(nb.ChEES(), 16, init=init)["mu"]).all()
 
 
+@pytest.mark.nojit
 def test_draws_go_to_a_file_and_the_run_goes_on_from_there(tmp_path):
     path, step = tmp_path / "run.nc", nb.ChEES()
     expected = sampled(step, superchains=4)
@@ -77,6 +78,7 @@ def test_draws_go_to_a_file_and_the_run_goes_on_from_there(tmp_path):
     assert_same(nb.load(path), expected)
 
 
+@pytest.mark.nojit
 def test_chains_that_go_on_from_a_trace_keep_their_superchains():
     trace = sampled(nb.ChEES(), superchains=4)
     longer = sampled(nb.ChEES(), 32, DRAWS, 4, trace=trace)
@@ -86,6 +88,7 @@ def test_chains_that_go_on_from_a_trace_keep_their_superchains():
         sampled(nb.ChEES(), 32, DRAWS, 4, trace=trace, superchains=8)
 
 
+@pytest.mark.nojit
 def test_beside_another_step():
     trace = sampled([nb.ChEES(["mu", "eta"]), nb.Slice("tau")], 16, cores=2)
     assert trace["mu"].tobytes() == sampled([nb.ChEES(["mu", "eta"]), nb.Slice("tau")], 16, cores=1)["mu"].tobytes()
