@@ -2,27 +2,38 @@
 
 The first table compares an HMC draw among ten thousand chains with one among four, on one core and without warm-up:
 by the time of the run, and by that of the whole call with starts, diagnostics and trace. The second runs a population
-on one core and on two, by turns. The least of several repeats counts.
+on one core and on two, by turns. The least of several repeats counts. The third sets a thousand chains that learn
+together beside four of NUTS on all cores, on the models of `bench.models`: effective draws per second of the run, by
+the smallest bulk ESS of any parameter, and seconds until all have an ESS of 400, warm-up included. ``--peers PYTHON``
+has an interpreter that knows BlackJAX draw as many chains, of some of the models.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
+import tempfile
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import nbinfer as nb
 from bench import models
-from bench.common import heading, table
+from bench.common import gradients, gradients_of_warm_up, heading, number, table
+from bench.ess import least_ess
 from nbinfer.errors import ConvergenceWarning
 
 #: Chains and draws of each -> what a draw may cost, in the run and in the whole call, compared with four long chains.
-MANY = {(4, 25_000): None, (10_000, 100): (1.3, 2.0), (10_000, 10): (None, 4.0)}
+MANY = {(4, 25_000): None, (1000, 100): (1.3, 2.0), (10_000, 100): (1.3, 2.0), (10_000, 10): (None, 4.0)}
 #: How much faster a population of so many chains must be on two cores.
 MEMBERS, FASTER = 64, 1.7
+
+#: Chains that learn together, draws of their warm-up, and draws. What is enough for every parameter.
+TOGETHER, TUNE, DRAWS, ENOUGH = 1000, 100, 10, 400
 
 
 def run(model: Any, draws: int, **options: Any) -> tuple[float, float]:
@@ -68,16 +79,86 @@ def population(repeats: int) -> list[str]:
     return [f"DEMetropolis, {MEMBERS} chains, logistic", *cells, "holds" if ratio >= FASTER else "MISSED"]
 
 
+def row(what: str, arrays: list[np.ndarray], warm: float, draw: float, steps: float) -> list[str]:
+    """Return a row about a run by its draws, its seconds of warm-up and of drawing, and gradients of a draw."""
+    ess, draws = least_ess(arrays), arrays[0].shape[1]
+    # Fewer than four draws have no ESS.
+    first = next((k for k in range(4, draws + 1) if least_ess([a[:, :k] for a in arrays]) >= ENOUGH), None)
+    longer = draws * ENOUGH / ess if first is None else first
+    cells = [number(warm + draw), number(ess), number(ess / (warm + draw)), number(steps)]
+    return [what, *cells, number(warm + draw * longer / draws)]
+
+
+def drawn(what: str, model: Any, draws: int, tune: int, **options: Any) -> list[str]:
+    """Return the same of a run here; seconds of warm-up are in proportion to its steps."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        nb.sample(model, 4, 4, progressbar=False, **options | {"chains": 16})  # compiles
+        trace = nb.sample(model, draws, tune, random_seed=1, progressbar=False, **options)
+    share = gradients_of_warm_up(trace) / gradients(trace)
+    seconds, count = trace.attrs["sampling_time"], sum(trace.attrs["gradients"])
+    arrays = [trace[name] for name in model.parameters]
+    of_a_draw = (1.0 - share) * count / (options["chains"] * draws)
+    return row(what, arrays, share * seconds, (1.0 - share) * seconds, of_a_draw)
+
+
+def together(names: list[str], peers: str | None) -> list[list[str]]:
+    """Return rows about a thousand chains of each kind, and four of NUTS, on each model."""
+    found = peer_rows(peers) if peers else {}
+    rows = []
+    for name in names:
+        model = models.MODELS[name]()
+        rows.append(drawn(f"{name}, NUTS, 4 chains", model, 1000, 1000, chains=4))
+        for step in (nb.ChEES(), nb.MAMS()):
+            label = f"{name}, {type(step).__name__}, {TOGETHER} chains"
+            rows.append(drawn(label, model, DRAWS, TUNE, step=step, chains=TOGETHER))
+        rows += found.get(name, [])
+        print(table(HEAD, rows[-3 - len(found.get(name, [])) :]), flush=True)
+    return rows
+
+
+HEAD = ["", "seconds", "ESS", "ESS/s", "gradients/draw", f"s to ESS {ENOUGH}"]
+
+
+def peer_rows(python: str) -> dict[str, list[list[str]]]:
+    """Let another interpreter draw; return rows by model."""
+    rows: dict[str, list[list[str]]] = {}
+    schools, logistic = (models.MODELS[name]().data for name in ("eight_schools", "logistic"))
+    with tempfile.TemporaryDirectory() as folder:
+        np.savez(Path(folder) / "data.npz", y=schools["y"], sigma=schools["sigma"], S=logistic["S"], rho=0.9)
+        script = Path(__file__).with_name("chains_peers.py")
+        command = [python, str(script), folder, *map(str, (TOGETHER, TUNE, DRAWS))]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        for line in filter(lambda line: line.startswith("{"), done.stdout.splitlines()):
+            said = json.loads(line)
+            x = np.load(Path(folder) / f"{said['model']}_{said['kind']}.npy")
+            what = f"{said['model']}, {said['what']}"
+            rows.setdefault(said["model"], []).append(row(what, [x], said["warm"], said["draw"], said["steps"]))
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser("python -m bench.chains", description="Many chains, and populations.")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each kind (%(default)s)")
+    parser.add_argument("--models", nargs="*", choices=list(models.MODELS), default=list(models.MODELS), help="which")
+    parser.add_argument("--together", action="store_true", help="the third table alone")
+    parser.add_argument("--peers", metavar="PYTHON", help="an interpreter with BlackJAX to set beside")
     options = parser.parse_args()
-    print(heading(f"HMC on N(0, I), 10 coordinates, one core, microseconds per draw: least of {options.repeats}"))
+    if not options.together:
+        alone(options.repeats)
+    print(heading(f"{TOGETHER} chains, {TUNE} draws of warm-up and {DRAWS} more, all cores, against NUTS 1000 + 1000"))
+    together(options.models, options.peers)
+
+
+def alone(repeats: int) -> None:
+    """Print the first two tables."""
+    print(heading(f"HMC on N(0, I), 10 coordinates, one core, microseconds per draw: least of {repeats}"))
     head = ["", "run", "whole call", "run, ratio", "call, ratio", "bounds", ""]
-    print(table(head, many(options.repeats)), flush=True)
+    print(table(head, many(repeats)), flush=True)
     print()
     head = ["seconds", "one core", "two", "ratio", "bound", ""]
-    print(table(head, [population(options.repeats)]))
+    print(table(head, [population(repeats)]))
+    print()
 
 
 if __name__ == "__main__":

@@ -12,10 +12,12 @@ from nbinfer._version import __version__
 from nbinfer.datasets import get_data
 from nbinfer.diagnostics import summary
 from nbinfer.mcmc import (
+    MAMS,
     NUTS,
     BinaryGibbsMetropolis,
     BinaryMetropolis,
     CategoricalGibbsMetropolis,
+    ChEES,
     CompoundStep,
     DEMetropolis,
     DEMetropolisZ,
@@ -140,6 +142,7 @@ __all__ = [
     "IMQ",
     "KL",
     "KSD",
+    "MAMS",
     "NFVI",
     "NUTS",
     "RAABBVI",
@@ -150,6 +153,7 @@ __all__ = [
     "BinaryGibbsMetropolis",
     "BinaryMetropolis",
     "CategoricalGibbsMetropolis",
+    "ChEES",
     "CheckParametersConvergence",
     "CompoundStep",
     "CyclicAnnealing",

@@ -69,6 +69,8 @@ _JOBS: Mapping[str, str] = {
     "sample_posterior_predictive": "Predictive",
     "compute_log_likelihood": "log_likelihood",
     "HamiltonianMC": "HMC",
+    "ChEES": "chees chees_adaptation SNAPER GradientBasedTrajectoryLengthAdaptation",
+    "MAMS": "adjusted_mclmc MCLMC MCHMC LAPS",
     "laplace": "double_exponential",
     "mixture": "log_mix log_mixture",
     "mvnormal": "multi_normal multi_normal_cholesky multi_normal_prec multivariate_normal MultivariateNormal mvn",

@@ -233,6 +233,8 @@ def catalogue():
         "DEMetropolis",
         "DEMetropolisZ",
         "StretchMove",
+        "ChEES",
+        "MAMS",
     ]:
         calls[name] = (getattr(nb, name), {"prior_cov": np.eye(3)} if name == "EllipticalSlice" else {})
     calls["GibbsStep"] = (nb.GibbsStep, {"vars": "y", "draw": lambda p, d, rng: 1.0})

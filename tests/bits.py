@@ -103,6 +103,8 @@ RUNS = {
     "DEMetropolis": _sampled(gaussian, nb.DEMetropolis(), chains=6),
     "DEMetropolisZ": _sampled(gaussian, nb.DEMetropolisZ()),
     "StretchMove": _sampled(gaussian, nb.StretchMove(), chains=7),
+    "ChEES": _sampled(gaussian, nb.ChEES(), chains=16),
+    "MAMS": _sampled(gaussian, nb.MAMS(), chains=17),
     "BinaryMetropolis": _sampled(discrete, [nb.BinaryMetropolis("b"), nb.Metropolis(["c", "n"])]),
     "BinaryGibbsMetropolis": _sampled(discrete, [nb.BinaryGibbsMetropolis("b"), nb.Metropolis(["c", "n"])]),
     "CategoricalGibbsMetropolis": _sampled(

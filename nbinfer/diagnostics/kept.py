@@ -56,3 +56,8 @@ class Kept:
             order.append(chains)
             found.append(reduce(*rows))
         return np.concatenate(found)[np.argsort(np.concatenate(order))]
+
+    def together(self, reduce: Callable[..., Any], *arrays: np.ndarray) -> np.ndarray:
+        """Reduce the draws of all chains, as if they were of one, to a number; as `each`, shape (1,)."""
+        width = self.mask.shape[1]
+        return np.asarray(reduce(*(a[:, :width][self.mask][None] for a in arrays)))

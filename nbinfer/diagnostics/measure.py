@@ -36,6 +36,7 @@ Job = np.dtype(
         ("count", "i8"),  # number of quantities
         ("chains", "i8"),  # number of chains
         ("draws", "i8"),  # draws of each; "all" below means chains * draws
+        ("superchains", "i8"),  # groups of chains that follow each other; 1: R-hat is that of single chains
         ("x", "i8"),  # the first draw, float64
         ("by_quantity", "i8"),  # strides of x in elements, not negative
         ("by_chain", "i8"),
@@ -51,7 +52,7 @@ Job = np.dtype(
         ("order", "i8"),  # (all,) which draw each of the ascending values is
         ("spare_order", "i8"),  # (all,)
         ("counts", "i8"),  # (2048,)
-        ("scores", "i8"),  # (2 * all + 1,) table of `fill_scores`
+        ("scores", "i8"),  # (2 * all + 1,) table of `fill_scores`, for as many draws as have ranks
         ("fourier", Fourier),
     ]
 )
@@ -84,6 +85,40 @@ def split_rhat(split: np.ndarray, chains: int, draws: int, between: float) -> fl
     within /= chains * (draws - 1.0)
     if within > 0.0:
         return math.sqrt((between * draws / within + draws - 1.0) / draws)
+    return math.inf if between > 0.0 else math.nan
+
+
+@kernel
+def nested_rhat(values: np.ndarray, chains: int, draws: int, superchains: int) -> float:
+    """Return the nested R-hat of chains whose superchains have equally many, one after the other [1]_.
+
+    .. [1] C. C. Margossian et al., "Nested R-hat: assessing the convergence of Markov chain Monte Carlo when running
+       many short chains", Bayesian Analysis (2024), definition 2.1.
+    """
+    members = chains // superchains
+    centre_of_all, between, within = 0.0, 0.0, 0.0
+    for k in range(superchains):
+        middle, among, inside = 0.0, 0.0, 0.0
+        for m in range(members):
+            first = (k * members + m) * draws
+            mean = 0.0
+            for i in range(first, first + draws):
+                mean += values[i]
+            mean /= draws
+            for i in range(first, first + draws):
+                inside += (values[i] - mean) ** 2
+            delta = mean - middle
+            middle += delta / (m + 1)
+            among += delta * (mean - middle)
+        within += among / (members - 1.0) if members > 1 else 0.0
+        within += inside / (members * (draws - 1.0)) if draws > 1 else 0.0
+        delta = middle - centre_of_all
+        centre_of_all += delta / (k + 1)
+        between += delta * (middle - centre_of_all)
+    between /= superchains - 1.0
+    within /= superchains
+    if within > 0.0:
+        return math.sqrt(1.0 + between / within)
     return math.inf if between > 0.0 else math.nan
 
 
@@ -146,28 +181,40 @@ def measure_tail(values: np.ndarray, order: np.ndarray, split: np.ndarray, job: 
 
 @kernel
 def measure_ranks(values: np.ndarray, order: np.ndarray, split: np.ndarray, job: Any, row: Any) -> None:
-    """Write bulk ESS and, for several chains, both R-hats of sorted values; `order` is overwritten."""
-    chains, draws = 2 * job.chains, job.draws // 2
+    """Write bulk ESS and, for several chains, both R-hats of sorted values; `order` is overwritten.
+
+    Chains that are too short to be cut in halves, which have a nested R-hat alone, stay whole.
+    """
+    halves = job.draws >= MIN_DRAWS
+    chains, draws = (2 * job.chains, job.draws // 2) if halves else (job.chains, job.draws)
     ranked = floats_at(job.ranked, values.size)
     n = chains * draws
     scores = floats_at(job.scores, 2 * n + 1)
     kept = 0
     for i in range(values.size):
-        place = split_place(order[i], job.draws)
+        place = split_place(order[i], job.draws) if halves else order[i]
         if place >= 0:
             ranked[kept] = values[i]
             order[kept] = place
             kept += 1
     normalise(ranked, order, n, scores, split)
-    between = centre(split, chains, draws)
-    row.ess_bulk = effective_size(split, chains, draws, between, job.fourier)
-    if job.chains > 1:
+    between = 0.0
+    if job.superchains > 1:
+        row.rhat_bulk = nested_rhat(split, chains, draws, job.superchains)
+    if halves:
+        between = centre(split, chains, draws)
+        row.ess_bulk = effective_size(split, chains, draws, between, job.fourier)
+    if job.superchains == 1 and job.chains > 1:
         row.rhat_bulk = split_rhat(split, chains, draws, between)
+    if job.chains > 1:
         folded, folded_order = floats_at(job.folded, values.size), ints_at(job.spare_order, values.size)
         fold(ranked, order, n, folded, folded_order)
         normalise(folded, folded_order, n, scores, split)
-        between = centre(split, chains, draws)
-        row.rhat_folded = split_rhat(split, chains, draws, between)
+        if job.superchains > 1:
+            row.rhat_folded = nested_rhat(split, chains, draws, job.superchains)
+        else:
+            between = centre(split, chains, draws)
+            row.rhat_folded = split_rhat(split, chains, draws, between)
 
 
 @kernel
@@ -198,6 +245,7 @@ def measure_one(values: np.ndarray, job: Any, row: Any) -> None:
     row.hdi_low, row.hdi_high = shortest_interval(values, job.prob)
     if diagnose:
         measure_tail(values, order, split, job, row)
+    if diagnose or (job.superchains > 1 and 0.0 < scale < math.inf):
         measure_ranks(values, order, split, job, row)
 
 
@@ -208,7 +256,8 @@ def measure_batch(address: int) -> int:
     chains, draws = job.chains, job.draws
     if job.ready == 0:
         fill_circle(job.fourier)
-        fill_scores(floats_at(job.scores, 4 * chains * (draws // 2) + 1))
+        ranks = chains * draws if draws < MIN_DRAWS else 2 * chains * (draws // 2)
+        fill_scores(floats_at(job.scores, 2 * ranks + 1))
         job.ready = 1
     last = (job.count - 1) * job.by_quantity + (chains - 1) * job.by_chain + (draws - 1) * job.by_draw
     x = floats_at(job.x, last + 1)
@@ -231,15 +280,18 @@ class Workspace:
     ----------
     chains, draws : int
         Shape of the draws of one quantity.
+    superchains : int
+        Groups of chains that follow each other, of equally many, for the nested R-hat; 1: none.
     """
 
-    def __init__(self, chains: int, draws: int) -> None:
+    def __init__(self, chains: int, draws: int, superchains: int = 1) -> None:
         size, half = chains * draws, draws // 2
         length = 1 << (2 * max(half, 1) - 1).bit_length()
         self._job = np.zeros(1, Job)
         self._job["chains"], self._job["draws"], self._job["fourier"]["length"] = chains, draws, length
+        self._job["superchains"] = superchains
         memory = dict.fromkeys(["draws_at", "ranked", "folded", "split", "order", "spare_order"], size)
-        memory |= {"counts": 2048, "scores": 4 * chains * half + 1}
+        memory |= {"counts": 2048, "scores": 2 * size + 1}
         fourier = {"lags": half, "rho": half, "re": length, "im": length, "power": length}
         fourier |= {"cosines": length // 2, "sines": length // 2}
         self._memory = np.empty(sum(memory.values()) + sum(fourier.values()))
@@ -282,10 +334,10 @@ def as_chains(x: Any, name: str = "x") -> np.ndarray:
     return draws[None] if draws.ndim == 1 else draws
 
 
-def measure(x: Any, prob: float = 0.9, brief: bool = False) -> np.ndarray:
+def measure(x: Any, prob: float = 0.9, brief: bool = False, superchains: int = 1) -> np.ndarray:
     """Return the `Measure` records of one array of draws, shape (draw,) or (chain, draw, *shape)."""
     draws = as_chains(x)
-    return Workspace(*draws.shape[:2]).measure(draws, prob, brief)
+    return Workspace(draws.shape[0], draws.shape[1], superchains).measure(draws, prob, brief)
 
 
 def plain(values: np.ndarray) -> Any:

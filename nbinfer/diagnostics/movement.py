@@ -10,10 +10,12 @@ import numpy as np
 from nbinfer.diagnostics.measure import MIN_DRAWS
 from nbinfer.diagnostics.of_draws import RHAT_LIMIT
 from nbinfer.diagnostics.problem import Kind, Problem, sentence
-from nbinfer.diagnostics.quantities import Measured, Run, join, listed
+from nbinfer.diagnostics.quantities import MANY, Measured, Run, join, listed
 from nbinfer.diagnostics.rhat import largest_rhat
 
 _NAMED = 3
+#: One of many chains may stand still for fewer draws by chance.
+_TELLING = 25
 #: About so many draws are compared at a time: a copy of them is made.
 _LOOKED_AT = 1 << 20
 
@@ -43,12 +45,15 @@ def stuck(
     used = run.used
     chains = [run.chain_ids[i] for i in used]
     looked = {name: _still(run, name, used) for name in (run.posterior if parameters is None else parameters)}
+    few = len(used) > MANY and run.draws < _TELLING
     nothing_moves = all(still.all() for still, _ in looked.values())
     by_chains: dict[tuple[int, ...], list[str]] = {}
     constant: list[str] = []
     for name, (still, values) in looked.items():
         if not still.any():
             continue
+        if few:
+            still = still & still.all(axis=0)
         agrees = still.all(axis=0) & (values == values[0]).all(axis=0)
         if parameters is None and not nothing_moves:
             constant += [name] if agrees.all() else []

@@ -9,17 +9,17 @@ import numpy as np
 
 from nbinfer.diagnostics.measure import MIN_DRAWS
 from nbinfer.diagnostics.problem import Kind, Problem, of, round_down, sentence
-from nbinfer.diagnostics.quantities import Measured, Run
+from nbinfer.diagnostics.quantities import MANY, Measured, Run
 from nbinfer.diagnostics.rhat import largest_rhat
 
 RHAT_LIMIT = 1.01
 ESS_PER_CHAIN = 100
-#: With more chains than this, the effective sample size is enough when it is enough for so many, and short chains are
+#: With more chains than `MANY`, the effective sample size is enough when it is enough for so many, and short chains are
 #: no trouble by themselves: R-hat of chains in equilibrium, of n draws each and an autocorrelation time of t, is about
-#: sqrt(1 + 2 (t - 1) / n), however many there are [1]_. A time of 6 passes.
+#: sqrt(1 + 2 (t - 1) / n), however many there are [1]_. A time of 6 passes. Of superchains the draws of all members
+#: count.
 #:
 #: .. [1] D. Vats and C. Knudson, "Revisiting the Gelman-Rubin diagnostic", Statistical Science 36, 518 (2021).
-MANY = 10
 _SLACK = 10.0
 _WORST = 3
 
@@ -66,22 +66,25 @@ class Quantities:
 
     def convergence(self, cure: Callable[[], str], facts: list[str]) -> Problem | None:
         """Look for chains that disagree; an R-hat that cannot be computed is the largest of all."""
-        if not self._varies.any() or self._chains < 2 or self._draws < MIN_DRAWS:
+        nested = self._run.superchains > 1
+        if not self._varies.any() or self._chains < 2 or (self._draws < MIN_DRAWS and not nested):
             return None
         rhat, limit = largest_rhat(self._records), RHAT_LIMIT
         if self._chains > MANY:
-            limit = max(limit, math.sqrt(1.0 + _SLACK / self._draws))
+            members = self._chains // self._run.superchains if nested else 1
+            limit = max(limit, math.sqrt(1.0 + _SLACK / (members * self._draws)))
+        label = "nested R-hat" if nested else "R-hat"
         rhat[self._varies & np.isnan(rhat)] = np.inf
         count = int((rhat > limit).sum())
         if not count:
             if not np.isnan(rhat).all():
-                facts.append(f"R-hat at most {math.ceil(1000 * np.nanmax(rhat) - 1e-9) / 1000:.3f}")
+                facts.append(f"{label} at most {math.ceil(1000 * np.nanmax(rhat) - 1e-9) / 1000:.3f}")
             return None
-        short = self._draws < ESS_PER_CHAIN
+        short = self._draws < ESS_PER_CHAIN and not nested
         worst = self._worst(np.where(rhat > limit, rhat, np.nan), ".3f")
         message = (
-            f"R-hat is above {limit:.3g} for {of(count, rhat.size)} ({worst}). "
-            f"The chains disagree{', or are too short to tell' if short else ''}"
+            f"{label[0].upper()}{label[1:]} is above {limit:.3g} for {of(count, rhat.size)} ({worst}). "
+            f"The {'super' if nested else ''}chains disagree{', or are too short to tell' if short else ''}"
             f"{sentence(cure()) or ': run longer or reparameterise.'}"
         )
         return Problem(Kind.CONVERGENCE, count, (), message)

@@ -14,8 +14,9 @@ from nbinfer.arguments import numbers
 from nbinfer.diagnostics.acceptance import misses_target
 from nbinfer.diagnostics.energy import bfmi
 from nbinfer.diagnostics.kept import Kept
+from nbinfer.diagnostics.of_draws import ESS_PER_CHAIN
 from nbinfer.diagnostics.problem import Kind, Problem, percent, sentence
-from nbinfer.diagnostics.quantities import Run, join
+from nbinfer.diagnostics.quantities import MANY, Run, join, some
 
 BFMI_LIMIT = 0.3
 #: Draws of one chain that may reach the tree-depth limit before it counts as a problem. It costs time, not truth.
@@ -183,18 +184,32 @@ def lowest_bfmi(stats: Statistics) -> np.ndarray:
     return np.asarray(np.fmin.reduce([np.full(len(stats.chain_ids), np.nan), *samplers]))
 
 
+def _bfmi_of_all(stats: Statistics) -> np.ndarray:
+    """Return the E-BFMI of all chains together, of several samplers the worst: each of them is too short to tell."""
+    found = [np.nan]
+    for energies in stats.of_samplers("energy"):
+        of_each = zip(energies, stats.kept.mask, strict=True)
+        parts = [chain[: len(mask)][mask] for chain, mask in of_each]
+        steps, every = np.concatenate([np.diff(part) for part in parts]), np.concatenate(parts)
+        with np.errstate(all="ignore"):
+            found.append(np.square(steps).mean() / every.var(ddof=1) if steps.size else np.nan)
+    return np.fmin.reduce(found, keepdims=True)
+
+
 def energy(stats: Statistics, cure: Callable[[], str], longer: str, facts: list[str]) -> Problem | None:
     """Look for chains of low E-BFMI."""
-    values = lowest_bfmi(stats)
+    together = len(stats.chain_ids) > MANY and stats.kept.counts.max(initial=0) < ESS_PER_CHAIN
+    values = _bfmi_of_all(stats) if together else lowest_bfmi(stats)
     low = np.flatnonzero(values < BFMI_LIMIT)
     if not low.size:
         if np.isfinite(values).any():
             facts.append(f"E-BFMI at least {math.floor(100 * np.nanmin(values) + 1e-9) / 100:.2f}")
         return None
-    chains = tuple(stats.chain_ids[i] for i in low)
-    worst = ", ".join(f"{values[i]:.2f}" for i in low)
+    chains = () if together else tuple(stats.chain_ids[i] for i in low)
+    worst = some([f"{values[i]:.2f}" for i in low])
+    place = join("chain", chains) if chains else "all chains together"
     message = (
-        f"E-BFMI is below {BFMI_LIMIT} in {join('chain', chains)} ({worst}). The tails may be poorly explored"
+        f"E-BFMI is below {BFMI_LIMIT} in {place} ({worst}). The tails may be poorly explored"
         f"{sentence(cure()) or f': {longer} or reparameterise.'}"
     )
     return Problem(Kind.BAD_ENERGY, low.size, chains, message)
@@ -203,30 +218,33 @@ def energy(stats: Statistics, cure: Callable[[], str], longer: str, facts: list[
 def acceptance(
     stats: Statistics, targets: np.ndarray, limits: np.ndarray, explained: str, longer: str
 ) -> Problem | None:
-    """Look for chains whose acceptance is not what their step size was tuned to."""
+    """Look for chains whose acceptance is not what their step size was tuned to; many count as one."""
     samplers = stats.of_samplers("acceptance_rate")
     late = [stats.late_warm_up(name) for name in ("step_size", "acceptance_rate")]
-    worst = np.zeros(len(stats.chain_ids), bool)
+    ids = stats.chain_ids if len(stats.chain_ids) <= MANY else ()
+    each = stats.kept.each if ids else stats.kept.together
+    each_late = stats.late.each if ids else stats.late.together
+    worst = np.zeros(max(len(ids), 1), bool)
     texts = []
     for k, (accept, target) in enumerate(zip(samplers, targets, strict=True)):
         if np.isnan(target):
             continue
-        bad = stats.kept.each(partial(misses_target, target=target), accept)
+        bad = each(partial(misses_target, target=target), accept)
         if not bad.any():
             continue
-        means = stats.kept.each(_mean, accept)
+        means = each(_mean, accept)
         if len(late[0]) == len(late[1]) > k:
             settled = partial(_settled, target=target, limit=limits[k])
-            bad &= (means < target) | ~stats.late.each(settled, late[0][k], late[1][k])
+            bad &= (means < target) | ~each_late(settled, late[0][k], late[1][k])
         worst |= bad
         if bad.any():
             rates = ", ".join(f"{mean:.2f}" for mean in means[bad])
-            chains = join("chain", tuple(compress(stats.chain_ids, bad)))
+            chains = join("chain", tuple(compress(ids, bad))) if ids else "all chains"
             texts.append(f"The mean acceptance of {chains} ({rates}) does not fit target_accept = {target:g}.")
     if not texts:
         return None
     message = " ".join([*texts, explained or f"The step size is not adapted: {longer}."])
-    return Problem(Kind.BAD_ACCEPTANCE, int(worst.sum()), tuple(compress(stats.chain_ids, worst)), message)
+    return Problem(Kind.BAD_ACCEPTANCE, int(worst.sum()), tuple(compress(ids, worst)), message)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

@@ -13,6 +13,9 @@ import numpy as np
 
 from nbinfer.diagnostics.measure import MIN_DRAWS, Workspace, as_chains
 
+#: More chains than this are many: what is said of each of a few is said of all of them together, or of some.
+MANY = 10
+_FEW = 3
 _LOCATION = ["mean", "sd", "low", "high", "hdi_low", "hdi_high", "finite"]
 
 
@@ -30,12 +33,15 @@ class Run:
         What the chains are called.
     along : mapping of str to sequence
         Labels along the axes of variables, of those that have any.
+    superchains : int
+        Groups of chains that began at equal points, of equally many, one after the other; 1: none.
     """
 
     posterior: dict[str, np.ndarray]
     done: tuple[int, ...] | None
     chain_ids: tuple[int, ...]
     along: Mapping[str, Sequence[Sequence[Any]] | None] = field(default_factory=dict)
+    superchains: int = 1
 
     def labels(self, name: str) -> list[str]:
         """Name the entries of a variable, by their labels if it has any."""
@@ -88,7 +94,21 @@ def read(trace: Any) -> Run:
     done = tuple(int(n) for n in done)
     chain_ids = getattr(trace, "chain_ids", None)
     chain_ids = tuple(range(len(done)) if chain_ids is None else map(int, chain_ids))
-    return Run(posterior, done, chain_ids, {name: along(trace, name, x.shape[2:]) for name, x in posterior.items()})
+    axes = {name: along(trace, name, x.shape[2:]) for name, x in posterior.items()}
+    firsts = (getattr(trace, "attrs", None) or {}).get("superchains", ())
+    return Run(posterior, done, chain_ids, axes, _superchains(firsts, chain_ids, done))
+
+
+def _superchains(firsts: Sequence[int], chain_ids: Sequence[int], done: Sequence[int]) -> int:
+    """Return how many superchains there are, by the numbers of their first chains; 1 if not all are there as a whole.
+
+    Chains that are left out of what looks at all of them leave no superchains, either.
+    """
+    groups = np.searchsorted(np.asarray(firsts, np.int64), np.asarray(chain_ids, np.int64), side="right")
+    sizes = np.unique(groups, return_counts=True)[1]
+    even = len(firsts) > 1 and len(sizes) == len(firsts) and (sizes == sizes[0]).all() and (np.diff(groups) >= 0).all()
+    short = min(done, default=0) < MIN_DRAWS <= max(done, default=0)
+    return len(firsts) if even and not short else 1
 
 
 def labels(name: str, shape: tuple[int, ...], along: Sequence[Sequence[Any]] | None = None) -> list[str]:
@@ -148,7 +168,7 @@ def measure_run(
     def look_at(draws: np.ndarray) -> np.ndarray:
         shape = draws.shape[:2]
         if shape not in spaces:
-            spaces[shape] = Workspace(*shape)
+            spaces[shape] = Workspace(shape[0], shape[1], run.superchains if shape[0] > 1 else 1)
         return spaces[shape].measure(draws, prob)
 
     result = {}
@@ -215,9 +235,16 @@ def cut_note(run: Run) -> str | None:
 
 
 def join(noun: str, items: Iterable[object]) -> str:
-    """Write a list in words: "chain 2", "chains 0, 1 and 3"."""
+    """Write a list in words: "chain 2", "chains 0, 1 and 3"; of a long one the first few."""
     words = [str(item) for item in items]
+    if len(words) > MANY:
+        words = [*words[:_FEW], f"{len(words) - _FEW} more"]
     return f"{noun}{'' if len(words) == 1 else 's'} {listed(words)}"
+
+
+def some(items: Sequence[str]) -> str:
+    """Write numbers that belong to what `join` lists."""
+    return ", ".join(items) if len(items) <= MANY else f"{', '.join(items[:_FEW])}, …"
 
 
 def listed(words: Sequence[str]) -> str:

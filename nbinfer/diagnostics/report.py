@@ -24,7 +24,7 @@ from nbinfer.diagnostics.of_samplers import (
     treedepth,
 )
 from nbinfer.diagnostics.problem import Kind, Problem, plural
-from nbinfer.diagnostics.quantities import Measured, Run, cut_note, join, measure_run, read, spaced_note
+from nbinfer.diagnostics.quantities import MANY, Measured, Run, cut_note, join, measure_run, read, spaced_note
 from nbinfer.diagnostics.remedy import Remedy
 from nbinfer.diagnostics.wanderers import flat
 from nbinfer.errors import ConvergenceWarning, unseen
@@ -114,7 +114,9 @@ def check(
     of a chain's draws at the tree-depth limit (fewer are mentioned); a mean acceptance that does not fit
     `target_accept`; draws that are not finite; parameters that never moved; fewer than four draws; an interruption.
     An R-hat or ESS that cannot be computed of draws that vary is the worst of all. Of more than ten chains, an ESS of
-    1000 in all will do, and R-hat may be as large as sqrt(1 + 10 / draws).
+    1000 in all will do, and R-hat may be as large as sqrt(1 + 10 / draws). Where a run had superchains, R-hat is the
+    nested one, `draws` are those of a superchain, and chains may be as short as one draw. Acceptance, and energies of
+    chains shorter than 100 draws, are those of all of so many chains together.
 
     Where problems come from a short warm-up, from a funnel, or from a region that has held a chain, the first that this
     explains says so, and what helps. Notes tell what the metric has learnt of correlation, and what
@@ -210,6 +212,8 @@ def _interrupted(trace: Any, run: Run) -> Problem | None:
     done = run.done or ()
     if not run.is_ragged:
         message = f"The run was interrupted after {done[0] if done else 0} draws per chain."
+    elif len(done) > MANY:
+        message = f"The run was interrupted; finished draws are {min(done)} to {max(done)} per chain."
     else:
         counts = ", ".join(f"chain {chain}: {n}" for chain, n in zip(run.chain_ids, done, strict=True))
         message = f"The run was interrupted; finished draws are {counts}."
@@ -221,8 +225,9 @@ def _too_few(run: Run, notes: list[str]) -> Problem | None:
         return None
     few = tuple(chain for chain, n in zip(run.chain_ids, run.done, strict=True) if n < MIN_DRAWS)
     if len(few) == len(run.done):
+        what = "Effective" if run.superchains > 1 else "R-hat and effective"
         message = (
-            f"No chain has more than {plural(max(run.done), 'draw')}. R-hat and effective sample sizes cannot be "
+            f"No chain has more than {plural(max(run.done), 'draw')}. {what} sample sizes cannot be "
             f"computed from fewer than {MIN_DRAWS}: draw more."
         )
         return Problem(Kind.TOO_FEW_DRAWS, len(few), few, message)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.compile import address_of
+from nbinfer.compile import Entry, address_of
 from nbinfer.engine import python_entry
 from nbinfer.engine.chain import CHAIN, NO_LIMIT, Progress, advance
 from nbinfer.engine.failures import Point, raised_by, replayed
@@ -19,7 +19,7 @@ from nbinfer.engine.progress import Display, display_for
 from nbinfer.engine.state import BLOCK, ROW, Memory, Plan, address_of_rows
 from nbinfer.engine.step import Around, Peers, Site, StepMethod
 from nbinfer.engine.subset import SubsetStep
-from nbinfer.engine.team import move
+from nbinfer.engine.team import blocks_of, move
 from nbinfer.engine.timed import TimedStep
 from nbinfer.errors import SamplingError
 from nbinfer.random import generator
@@ -110,8 +110,8 @@ class Chains(Jobs):
         self._seen = np.zeros(len(self), np.int64)
         self._columns: list[np.ndarray] = []
         self._peer_tables: dict[int, np.ndarray] = {}
-        if self.half:
-            move.load()  # not when workers start: a compilation there would hide from Ctrl-C
+        for function in self._functions:  # not when workers start: a compilation there would hide from Ctrl-C
+            function.load()
         every = self.every
         every.n, every.n_discrete, every.n_steps = bound.dim, self.n_discrete, len(self.steps)
         every.most_evaluations = every.most_done = NO_LIMIT
@@ -209,7 +209,8 @@ class Chains(Jobs):
     @property
     def half(self) -> int:
         """Members of the first half of a population that moves in two; else 0."""
-        return len(self) // 2 if self.is_population and len(self) >= IN_HALVES else 0
+        looks = any(step.method.population and not step.method.together for step in self.steps)
+        return len(self) // 2 if looks and len(self) >= IN_HALVES else 0
 
     @property
     def units(self) -> NDArray[np.int64]:
@@ -217,11 +218,31 @@ class Chains(Jobs):
 
     @property
     def phases(self) -> list[Phase]:
-        """The two halves of a population: first one that looks at the second, then the second likewise."""
-        if not self.half:
-            return []
-        members = self._members = np.array(address_of_rows(self.state), np.int64)
-        return [Phase(move.address, address_of(part), len(part)) for part in np.split(members, [self.half])]
+        """What a piece of a population is: first the half that looks at the second moves, then the second likewise.
+
+        Then comes what members learn together; where nothing else ties them, they move all at once.
+        """
+        self._tables: list[NDArray[np.int64]] = []
+        found = []
+        if self._functions:
+            every = np.array(address_of_rows(self.state), np.int64)
+            found += [self._phase(move, part, True) for part in np.split(every, [self.half]) if len(part)]
+        for k, step in enumerate(self.steps):
+            own = self.own(k)
+            members = (own.own if step.site.is_part else own).address
+            found += [self._phase(function, members, by_blocks) for function, by_blocks in step.method.together]
+        return found
+
+    @property
+    def _functions(self) -> list[Entry]:
+        """What phases call, if there are any."""
+        together = [function for step in self.steps for function, _ in step.method.together]
+        return [move, *together] if self.half or together else []
+
+    def _phase(self, function: Entry, members: NDArray[np.int64], by_blocks: bool) -> Phase:
+        table = blocks_of(members)
+        self._tables.append(table)
+        return Phase(function.address, address_of(table), -(-len(members) // int(table[0])) if by_blocks else 1)
 
     def look(self) -> bool:
         """Tell of new divergences, and whoever else wants to look; raise what functions in plain Python have raised."""
@@ -273,7 +294,18 @@ def describe(line: Any, tune: int) -> str:
     return f"{phase}, step {float(line['step_size']):.2g}, {per_draw:.1f} gradients/draw"
 
 
+def describe_all(progress: np.ndarray, tune: int) -> str:
+    """Say in a few words what many chains are doing, from their progress lines."""
+    done = progress["done"]
+    drawn = max(int((done - progress["skipped"]).sum()), 1)
+    phase = f"warm-up of {(done < tune).sum()}, " if (done < tune).any() else ""
+    words = f"mean {done.mean():.0f}, {int(progress['divergences'].sum())} divergences"
+    size, each = float(np.median(progress["step_size"])), progress["gradients"].sum() / drawn
+    return f"{phase}{words}, step {size:.2g}, {each:.1f} gradients/draw"
+
+
 def display_of_chains(progressbar: bool, numbers: Sequence[int], tune: int, total: int) -> Display:
-    """Return the display of a run of chains: draws, divergences, step size and gradients per draw."""
+    """Return the display of a run of chains: draws, divergences, step size, gradients per draw."""
     labels = [f"chain {number}" for number in numbers]
-    return display_for(progressbar, labels, total, "draw", functools.partial(describe, tune=tune))
+    together = functools.partial(describe_all, tune=tune)
+    return display_for(progressbar, labels, total, "draw", functools.partial(describe, tune=tune), together)

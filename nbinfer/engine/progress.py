@@ -1,4 +1,4 @@
-"""The display of a run: one line per job, and what that says of itself."""
+"""The display of a run: one line per job, or one for all if they are many, and what that says of itself."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+
+#: Bars that a screen has room for.
+MOST_BARS = 16
 
 _REDRAW = 0.1  # seconds
 
@@ -112,12 +115,50 @@ class Bars(_OnScreen):
         self._move((int(line["done"]), self._describe(line)) for line in progress)
 
 
+class OneBar(_OnScreen):
+    """One bar for many jobs, which is as far as the slowest of them.
+
+    Parameters
+    ----------
+    label : str
+        What they are called together.
+    total : int
+        Pieces that each is to make.
+    unit : str
+        What a piece is called.
+    describe : callable
+        From all progress lines to a few words.
+    file : file, optional
+        Where to. Default: standard error.
+    """
+
+    def __init__(
+        self, label: str, total: int, unit: str, describe: Callable[[np.ndarray], str], file: Any = None
+    ) -> None:
+        self._describe_all = describe
+        super().__init__([{"total": total, "desc": label, "unit": unit}], file)
+
+    def update(self, progress: np.ndarray) -> None:
+        """Move the bar to the piece of the slowest job."""
+        self._move([(int(progress["done"].min()), self._describe_all(progress))])
+
+
 def display_for(
-    progressbar: bool, labels: Sequence[str], total: int, unit: str, describe: Callable[[Any], str]
+    progressbar: bool,
+    labels: Sequence[str],
+    total: int,
+    unit: str,
+    describe: Callable[[Any], str],
+    together: Callable[[np.ndarray], str] | None = None,
 ) -> Display:
-    """Return the display that a run should have, see `Bars`; it is shown on a terminal or in a notebook only."""
+    """Return the display that a run should have; it is shown on a terminal or in a notebook only.
+
+    See `Bars`; of more jobs than `MOST_BARS` it is `OneBar`, if there is something to say of them together.
+    """
     if not progressbar or not _is_interactive():
         return Silent()
+    if together is not None and len(labels) > MOST_BARS:
+        return OneBar(f"{len(labels)} {labels[0].split()[0]}s", total, unit, together)
     return Bars(labels, total, unit, describe)
 
 

@@ -226,6 +226,10 @@ class StepMethod:  # numpydoc ignore=PR02
     sees_all: ClassVar[bool] = False
     #: Whether all chains form one unit, whose members look at each other.
     population: ClassVar[bool] = False
+    #: What the chains of a population do after each draw, in this order, instead of looking at each other while they
+    #: move: C functions ``int64 phase(intp members, int64 row, int64 piece)`` of what each of them keeps, see
+    #: `nbinfer.engine.team.blocks_of`, and whether a row is a block; else there is one row.
+    together: ClassVar[tuple[tuple[Entry, bool], ...]] = ()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

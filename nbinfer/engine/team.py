@@ -53,6 +53,7 @@ Team = np.dtype(
 #: the phases before it have.
 PHASE_FIELDS = 4
 
+_ROWS = 64  # of a phase at least, if there are as many members
 _PIECES = 16  # a ticket stands for so many pieces of one unit
 _OFFSETS = {name: field[1] for name, field in (Progress.fields or {}).items()}
 _CLAIMED, _FINISHED = _OFFSETS["claimed"], _OFFSETS["finished"]
@@ -68,13 +69,41 @@ def advance(address: int, until: int) -> int:
     return status
 
 
+@kernel
+def block_of(members: int) -> int:
+    """Return how many members are a row of a phase, by the address of what `blocks_of` has made."""
+    block: int = ints_at(members, 1)[0]
+    return block
+
+
+@kernel
+def members_of(members: int) -> NDArray[np.int64]:
+    """Return the members themselves: addresses."""
+    return ints_at(members + 16, ints_at(members, 2)[1])
+
+
+def blocks_of(addresses: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a table of members that a phase takes by blocks: there are at most `_ROWS`, or twice as many.
+
+    Returns
+    -------
+    table : ndarray of int64
+        Members of a block, and of all, then their addresses. The size of a block depends on their number alone.
+    """
+    return np.concatenate([[max(1, len(addresses) // _ROWS), len(addresses)], addresses]).astype(np.int64)
+
+
 @entry("int64(intp, int64, int64)")
-def move(jobs: int, row: int, piece: int) -> int:
-    """Advance one of some jobs, known by their addresses, to the end of a piece: a phase of a population."""
-    address = ints_at(jobs, row + 1)[row]
-    if record_at(address, Job).done > piece:  # it was there already when the run was taken up again
-        return _OK
-    return advance(address, piece + 1)
+def move(members: int, row: int, piece: int) -> int:
+    """Advance a block of jobs to the end of a piece, one after the other: a phase of a population."""
+    addresses, block = members_of(members), block_of(members)
+    for k in range(row * block, min((row + 1) * block, len(addresses))):
+        if record_at(addresses[k], Job).done > piece:  # it was there already when the run was taken up again
+            continue
+        status = advance(addresses[k], piece + 1)
+        if status != _OK:
+            return status
+    return _OK
 
 
 @entry("int64(intp, int64, int64)")

@@ -4,6 +4,8 @@ from nbinfer.mcmc.assign import CompoundStep
 from nbinfer.mcmc.discrete.binary import BinaryGibbsMetropolis, BinaryMetropolis
 from nbinfer.mcmc.discrete.categorical import CategoricalGibbsMetropolis
 from nbinfer.mcmc.discrete.gibbs import GibbsStep
+from nbinfer.mcmc.ensemble.chees import ChEES
+from nbinfer.mcmc.ensemble.mams import MAMS
 from nbinfer.mcmc.hamiltonian.hmc import HamiltonianMC
 from nbinfer.mcmc.hamiltonian.init import init_nuts
 from nbinfer.mcmc.hamiltonian.nuts import NUTS
@@ -37,11 +39,13 @@ from nbinfer.mcmc.walks.stretch import StretchMove
 from nbinfer.optimize.find import find_hessian, find_map, guess_scaling
 
 __all__ = [
+    "MAMS",
     "NUTS",
     "BinaryGibbsMetropolis",
     "BinaryMetropolis",
     "CategoricalGibbsMetropolis",
     "CauchyProposal",
+    "ChEES",
     "CompoundStep",
     "DEMetropolis",
     "DEMetropolisZ",

@@ -83,6 +83,25 @@ def warm_up(tune: Any) -> WarmUp:
     return WarmUp(tune, False)
 
 
+def superchains_of(superchains: Any, chains: int, start: Any) -> int:
+    """Return the number of superchains, 1 if there are none; a start for each chain leaves no room for any."""
+    if superchains is None:
+        return 1
+    check_count("superchains", superchains, 2)
+    if chains % superchains or superchains == chains:
+        raise ValueError(
+            f"chains must be a multiple of superchains, and more, got {chains} and {superchains}; pass chains=."
+        )
+    if isinstance(start, Sequence) and len(start) != superchains:
+        raise ValueError(f"start must be one mapping, or one per superchain ({superchains}), got {len(start)}.")
+    return int(superchains)
+
+
+def start_of(start: Sequence[Any] | None, superchains: int) -> Sequence[Any] | None:
+    """Return what an initialiser has found for each chain: of superchains that of the first chain of each."""
+    return start if start is None or superchains == 1 else start[:: len(start) // superchains]
+
+
 def cores_for(cores: Any, njobs: Any, chains: int) -> int:
     """Return how many chains run at the same time."""
     if cores is not None and njobs is not None:

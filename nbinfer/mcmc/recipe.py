@@ -35,6 +35,8 @@ class Run(NamedTuple):
         Whether draws of warm-up are dropped.
     record : bool
         Whether anything is stored.
+    superchains : int
+        Groups of chains that follow each other and begin at equal points; 1: none.
     """
 
     tune: int
@@ -45,6 +47,7 @@ class Run(NamedTuple):
     kept: list[str] | None = None
     discard: bool = True
     record: bool = True
+    superchains: int = 1
 
 
 class Recipe(NamedTuple):

@@ -17,6 +17,8 @@ from nbinfer.mcmc.arguments import (
     is_tune,
     limits_for,
     ready,
+    start_of,
+    superchains_of,
     warm_up,
 )
 from nbinfer.mcmc.assign import assign, is_step, listed, separated
@@ -43,6 +45,7 @@ def sample(
     tune: int | str | None = 1000,
     *,
     chains: int | None = 4,
+    superchains: int | None = None,
     cores: int | None = None,
     step: Any = None,
     init: str = "auto",
@@ -77,6 +80,10 @@ def sample(
         with a metric that is learnt in warm-up; whatever else there is takes 1000, and so does init='map' or 'nuts'.
     chains : int or None
         Number of independent chains. None is 4.
+    superchains : int, optional
+        How many groups of chains begin at equal points: with so many the report has the nested R-hat, which can tell of
+        many short chains whether they have forgotten where they began, as no other R-hat can. Chains must be a multiple
+        of it. Default: each chain begins somewhere else.
     cores : int, optional
         Chains that run at the same time. Default: as many as there are chains and cores. No result depends on it.
     step : step method or sequence of step methods, optional
@@ -93,10 +100,10 @@ def sample(
     n_init : int
         Draws of the run that init='nuts' makes first; iterations of a fit at most. The other initialisers make none.
     start : mapping or sequence of mappings, optional
-        Constrained values by name, for all chains or one mapping per chain. Of what is missing, coordinates come from
-        the initial point, discrete values from all over their support. It takes the place of what `init` begins at,
-        whose metric holds all the same. From a given start nothing climbs; it is not jittered, but coordinates that are
-        missing are where the density is zero.
+        Constrained values by name, for all chains or one mapping per chain, or per superchain. Of what is missing,
+        coordinates come from the initial point, discrete values from all over their support. It takes the place of what
+        `init` begins at, whose metric holds all the same. From a given start nothing climbs; it is not jittered, but
+        coordinates that are missing are where the density is zero.
     trace : sequence of str, str, PathLike, back end, object or Trace, optional
         Names of the parameters and derived quantities to keep; default: all. Or where draws go: the name of a file
         ending in .nc, .h5 or .hdf5, 'text', 'sqlite', an `HDF5`, `Text` or `SQLite`, which have names as well, or an
@@ -186,6 +193,7 @@ def sample(
     most, auto = warm_up(tune)
     chains = 4 if chains is None else chains
     check_count("chains", chains, 1)
+    superchains = superchains_of(superchains, chains, start)
     check_count("chain_idx", chain_idx, 0)
     check_count("n_init", n_init, 2)
     flag("progressbar", progressbar)
@@ -202,7 +210,7 @@ def sample(
         check_executor(executor)
     numbers, before = list(range(chain_idx, chain_idx + chains)), trace if isinstance(trace, Trace) else None
     if before is not None:
-        numbers, last, trace = going_on(model, before, chains, chain_idx)
+        numbers, last, trace, superchains = going_on(model, before, chains, chain_idx, superchains)
         start = last if start is None else start
     sequences = seed_sequences(random_seed, len(numbers))
     sequences = sequences if before is None else later(sequences, before)
@@ -212,10 +220,11 @@ def sample(
     assign(model, given, settings)  # what is wrong with steps shows before an initialiser runs
     initial = initialised(init, model, sequences, numbers, n_init, progressbar, start)
     assigned = separated(assign(model, given, settings, {"nuts": initial_metric(initial, settings.get("nuts", {}))}))
+    begin = start_of(initial.start, superchains) if start is None else start
     sampling = Sampling(
         model, assigned, draws=draws, tune=most, numbers=numbers, sequences=sequences, jitter=initial.jitter,
-        climb=initial.climb, start=initial.start if start is None else start, kept=kept, discard=discard_tuned_samples,
-        auto=auto, store=backend.open,
+        climb=initial.climb, start=begin, kept=kept, discard=discard_tuned_samples, auto=auto, store=backend.open,
+        superchains=superchains,
     )  # fmt: skip
     display = display_of_chains(progressbar, numbers, most, most + draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C

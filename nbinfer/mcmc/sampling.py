@@ -19,7 +19,7 @@ from nbinfer.engine.driver import Outcome
 from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.jobs import Words
 from nbinfer.engine.recipe import NOTE, entropy_of, with_versions
-from nbinfer.engine.starts import starting_points
+from nbinfer.engine.starts import Start, starting_points
 from nbinfer.engine.step import StepMethod, site_of
 from nbinfer.errors import NbinferWarning, SamplingError, calls_above, unseen
 from nbinfer.mcmc.metric.reading import metrics_of
@@ -63,6 +63,8 @@ class Sampling:
         Whether warm-up ends as soon as it may, if one step moves everything and can tell.
     store : callable, optional
         From chains, tune and draws to the store that they write to. Default: memory.
+    superchains : int
+        Groups of chains that follow each other and begin at equal points, unless each chain has a start; 1: none.
 
     Attributes
     ----------
@@ -106,17 +108,18 @@ class Sampling:
         record: bool = True,
         auto: bool = False,
         store: Callable[[int, int, int], Store] = MemoryStore,
+        superchains: int = 1,
     ) -> None:
         keys = [key_of(s) for s in sequences]
         auto = auto and len(assigned) == 1 and assigned[0][0].settles
         words, seeds = [[int(word) for word in key] for key in keys], [entropy_of(s) for s in sequences]
         names = None if kept is None else sorted(kept)
-        run = Run(tune, auto, [*numbers], words, seeds, names, discard, record)
+        run = Run(tune, auto, [*numbers], words, seeds, names, discard, record, superchains)
         self._prepare(model, assigned, run)
         gradient = any(method.uses_gradient for method in self.methods)
         if gradient:
             _warn_of_gradient(self.bound)
-        points = starting_points(self.bound, model, start, jitter, keys, numbers, gradient, disperse)
+        points = self._starts(start, jitter, disperse, keys, gradient)
         self._check_starts(points, gradient)
         self.draws, self.store = draws, store(len(numbers), tune, draws)
         with self.store.made():
@@ -137,6 +140,19 @@ class Sampling:
         self._steps = [Placed(method, site_of(self.bound, names, method.sees_all)) for method, names in assigned]
         for placed in self._steps:
             placed.method.check(placed.site)
+
+    def _starts(
+        self, start: Any, jitter: bool, disperse: bool, keys: Sequence[NDArray[np.uint64]], gradient: bool
+    ) -> list[Start]:
+        """Return where each chain begins; those of a superchain begin where the first of them would."""
+        numbers, superchains = self.numbers, self._run.superchains
+        of_each = isinstance(start, Sequence) and len(start) == len(numbers)
+        members = len(numbers) // superchains if superchains > 1 and not of_each else 1
+        points = starting_points(
+            self.bound, self.model, start, jitter, keys[::members], numbers[::members], gradient, disperse,
+            "chain" if members == 1 else "the superchain of chain",
+        )  # fmt: skip
+        return [point for point in points for _ in range(members)]
 
     def _made(self, words: Words) -> Chains:
         """Make the chains of the run in some memory."""
@@ -219,7 +235,8 @@ class Sampling:
             tune_done=tune_done,
             chain_ids=self.numbers,
             attrs=_attributes(self._run.seeds, seconds, self.methods, tune, self.chains.progress["gradients"])
-            | {"parameters": list(self.model.parameters)},
+            | {"parameters": list(self.model.parameters)}
+            | _superchains(self.numbers, self._run.superchains),
             interrupted=bool((done < self.tune + self.draws).any()),
             metric=metrics_of(self.chains, self.numbers),
         )
@@ -340,8 +357,14 @@ def settings(methods: Sequence[StepMethod], *names: str) -> dict[str, Any]:
 
 
 def _in_use(method: StepMethod, name: str) -> Any:
-    """Return a setting; NaN for the target of a step size that is not adapted."""
-    return np.nan if name == "target_accept" and not getattr(method, "adapt_step_size", True) else getattr(method, name)
+    """Return a setting; NaN for the target of a step size that is not adapted, or to another mean of acceptances."""
+    adapted = getattr(method, "adapt_step_size", True) and not getattr(method, "harmonic", False)
+    return np.nan if name == "target_accept" and not adapted else getattr(method, name)
+
+
+def _superchains(numbers: Sequence[int], superchains: int) -> dict[str, Any]:
+    """Return the numbers of the first chains of superchains, if there are any."""
+    return {"superchains": list(numbers[:: len(numbers) // superchains])} if superchains > 1 else {}
 
 
 def _attributes(

@@ -242,6 +242,57 @@ def test_many_short_chains_are_no_trouble_by_themselves():
     assert few.startswith("The effective sample size of 1 of 1 quantity is below 1000 (bulk: mu ")
 
 
+def test_of_many_chains_some_are_named():
+    run = a_run(chains=40)
+    run.sample_stats["energy"][3:] = np.random.default_rng(2).normal(size=(37, 1000)).cumsum(axis=1)
+    text = only(run).message
+    assert text.startswith("E-BFMI is below 0.3 in chains 3, 4, 5 and 34 more (0.0")
+    assert ", …)" in text
+
+
+def test_many_chains_that_are_too_short_to_tell_by_themselves_are_looked_at_together():
+    run = a_run(chains=300, draws=8)
+    assert check(run).ok, str(check(run))
+    run.sample_stats["acceptance_rate"][:] = 0.5
+    run.sample_stats["energy"][:] = np.random.default_rng(2).normal(size=(300, 1)) + 0.1 * run.sample_stats["energy"]
+    problems = check(run).problems
+    assert [problem.kind for problem in problems] == [Kind.BAD_ENERGY, Kind.BAD_ACCEPTANCE]
+    assert problems[0].message.startswith("E-BFMI is below 0.3 in all chains together (0.0")
+    assert problems[1].message.startswith("The mean acceptance of all chains (0.50) does not fit target_accept = 0.8")
+
+
+def test_one_of_many_short_chains_may_stand_still():
+    run = a_run(chains=200, draws=8)
+    run.attrs["parameters"] = ["mu", "theta"]
+    run.posterior["mu"][7] = 1.0
+    assert check(run).ok, str(check(run))
+    run.posterior["mu"][:] = run.posterior["mu"][:, :1]
+    assert Kind.NOT_MOVED in kinds(run)
+
+
+@pytest.mark.parametrize("draws", [1, 5])
+def test_superchains_have_a_nested_rhat(draws):
+    run = a_run(chains=64, draws=draws, sample_stats={})
+    run.attrs["superchains"] = [0, 16, 32, 48]
+    report = check(run)
+    assert "R-hat" not in str(report) or "nested R-hat at most 1.0" in str(report)
+    run.posterior["mu"] = run.posterior["mu"] + 9.0 * np.repeat([0.0, 1.0, 2.0, 3.0], 16)[:, None]
+    (problem,) = [problem for problem in check(run) if problem.kind is Kind.CONVERGENCE]
+    assert "Nested R-hat is above 1." in problem.message
+    assert "The superchains disagree" in problem.message
+
+
+def test_superchains_of_which_some_are_missing_are_none():
+    run = a_run(chains=48, sample_stats={})
+    run.attrs["superchains"] = [0, 16, 32, 48]
+    assert "nested" not in str(check(run))
+
+
+def test_many_chains_of_an_interrupted_run_are_not_listed():
+    run = a_run(chains=30, interrupted=True, draws_done=np.resize([800, 1000], 30))
+    assert "finished draws are 800 to 1000 per chain" in only(run).message
+
+
 def test_not_finite():
     run = a_run(draws=DRAWS)
     run.posterior["theta"][1, :4, 1] = np.inf

@@ -5,7 +5,7 @@ import pytest
 
 from nbinfer.diagnostics import rhat
 from nbinfer.diagnostics.measure import measure
-from tests.diagnostics.draws import ARRAYS, REFERENCE, THETA, autoregressive, plain_rhat
+from tests.diagnostics.draws import ARRAYS, REFERENCE, THETA, autoregressive, plain_rhat, scores
 
 
 @pytest.mark.parametrize("array", ARRAYS)
@@ -100,3 +100,53 @@ def test_shapes():
     assert values[1, 149] == rhat(x[:, :, 1, 149])  # beyond the first batch
     with pytest.raises(ValueError, match="x must have shape"):
         rhat(1.0)
+
+
+# ---- superchains
+
+
+def nested_by_numpy(x, superchains):
+    """Definition 2.1 of Margossian et al. (2024), of an array of shape (chain, draw)."""
+    groups = x.reshape(superchains, -1, x.shape[1])
+    means = groups.mean(2)
+    within = groups.var(2, ddof=1).mean(1) if x.shape[1] > 1 else 0.0
+    among = means.var(1, ddof=1) if means.shape[1] > 1 else 0.0
+    return np.sqrt(1.0 + means.mean(1).var(ddof=1) / np.mean(within + among))
+
+
+@pytest.mark.parametrize("shape", [(32, 1), (32, 3), (32, 10), (12, 7), (8, 20)])
+def test_nested_rhat_is_that_of_the_paper_of_normal_scores(shape):
+    superchains = 4
+    x = np.random.default_rng(1).normal(size=shape).cumsum(axis=1)
+    half = shape[1] // 2
+    parts = x if shape[1] < 4 else np.stack([x[:, :half], x[:, -half:]], axis=1).reshape(-1, half)
+
+    folded = np.abs(parts - np.median(parts))
+    expected = max(nested_by_numpy(scores(y), superchains) for y in (parts, folded))
+    assert rhat(x, superchains=superchains) == pytest.approx(expected, rel=1e-12)
+
+
+def test_nested_rhat_is_that_of_arviz():
+    stats = pytest.importorskip("arviz_stats.base").array_stats
+    x = np.random.default_rng(2).normal(size=(64, 10)).cumsum(axis=1)
+    ids = np.repeat(np.arange(8), 8)
+    assert rhat(x, superchains=8) == pytest.approx(stats.rhat_nested(x, superchain_ids=ids), rel=1e-12)
+
+
+def test_superchains_that_remember_their_starts_are_seen_where_chains_are_too_short_for_it():
+    rng = np.random.default_rng(3)
+    start = np.repeat(rng.normal(0.0, 1.0, 16), 64)[:, None]
+    forgot = rng.normal(size=(1024, 1))
+    assert rhat(forgot, superchains=16) < 1.02
+    assert rhat(0.3 * start + forgot, superchains=16) > 1.03
+    assert np.isnan(rhat(forgot))
+
+
+def test_superchains_that_cannot_be():
+    x = np.zeros((12, 4))
+    with pytest.raises(ValueError, match="superchains must divide the number of chains, 12, got 5"):
+        rhat(x, superchains=5)
+    with pytest.raises(ValueError, match="superchains must be"):
+        rhat(x, superchains=0)
+    with pytest.raises(ValueError, match="superchains of one draw each have no variance within"):
+        rhat(x[:, :1], superchains=12)

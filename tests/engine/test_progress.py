@@ -10,8 +10,8 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.engine.chain import Progress
-from nbinfer.engine.chains import describe, display_of_chains
-from nbinfer.engine.progress import Bars, Counter, Silent, counter_for
+from nbinfer.engine.chains import describe, describe_all, display_of_chains
+from nbinfer.engine.progress import Bars, Counter, OneBar, Silent, counter_for
 from tests.mcmc.models import eight_schools
 
 
@@ -71,9 +71,21 @@ def test_a_terminal_gets_bars(monkeypatch):
             return True
 
     monkeypatch.setattr("sys.stderr", Terminal())
-    display = display_of_chains(True, [0], 10, 20)
-    assert isinstance(display, Bars)
-    display.close()
+    for chains, kind in ((16, Bars), (17, OneBar)):
+        display = display_of_chains(True, range(chains), 10, 20)
+        assert isinstance(display, kind)
+        display.close()
+
+
+def test_many_chains_have_one_bar():
+    screen = io.StringIO()
+    bar = OneBar("1000 chains", 200, "draw", lambda progress: describe_all(progress, 100), screen)
+    bar.update(lines((50, 500, 0, 0.25), (150, 1050, 3, 0.5)))
+    bar.close()
+    shown = screen.getvalue()
+    assert "1000 chains" in shown
+    assert "50/200" in shown
+    assert "warm-up of 1, mean 100, 3 divergences, step 0.38, 7.8 gradients/draw" in shown
 
 
 def test_a_counter_counts_on_one_line(capsys):

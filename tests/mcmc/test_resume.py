@@ -59,6 +59,8 @@ CASES = {
     "demetropolis": (continuous, nb.DEMetropolis(), {"chains": 4}),
     "demetropolisz": (continuous, nb.DEMetropolisZ(), {}),
     "stretch": (continuous, nb.StretchMove(), {"chains": 9}),
+    "chees": (continuous, nb.ChEES(), {"chains": 16}),
+    "mams beside slice": (continuous, [nb.MAMS("x"), nb.Slice("s")], {"chains": 17}),
     "kept in part": (model, [nb.Slice(["x", "s"]), *DISCRETE], {"kept": {"k", "sums"}, "discard": False}),
 }
 
@@ -69,7 +71,7 @@ def test_a_run_that_is_gone_on_with_is_the_same(name):
     m, rng = make(), np.random.default_rng(len(name))
     options = {"tune": TUNE, "draws": DRAWS, "chains": 2, **options}
     expected = whole(m, step, **options)
-    population = name in ("demetropolis", "stretch")
+    population = options["chains"] != 2
     for snapshot, least in ((0, 0), (0, 1), (TUNE // 2, TUNE // 2), (TUNE - 1, TUNE + 2), (TUNE + 3, TUNE + 5)):
         ends = least + rng.integers(0, 4, 1 if population else options["chains"])
         left = dead(m, step, snapshot, ends, **options)

@@ -34,8 +34,9 @@ INTEGRATORS = {
     "threestage": ((_A3, 0.5 - _A3, 0.5 - _A3, _A3), (_B3, 1.0 - 2.0 * _B3, _B3)),
 }
 
-_KICKS = np.array([[0.5, 0.5, 0.0, 0.0], [_A2, 1.0 - 2.0 * _A2, _A2, 0.0], [_A3, 0.5 - _A3, 0.5 - _A3, _A3]])
-_DRIFTS = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [_B3, 1.0 - 2.0 * _B3, _B3]])
+#: The same as tables, by the number of the integrator.
+KICKS = np.array([[0.5, 0.5, 0.0, 0.0], [_A2, 1.0 - 2.0 * _A2, _A2, 0.0], [_A3, 0.5 - _A3, 0.5 - _A3, _A3]])
+DRIFTS = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [_B3, 1.0 - 2.0 * _B3, _B3]])
 
 
 def integrator_number(name: Any) -> int:
@@ -169,7 +170,7 @@ def step(
     n = chain.n
     source, logp = origin, 0.0
     for stage in range(integrator + 1):
-        kick, drift = _KICKS[integrator, stage] * step_size, _DRIFTS[integrator, stage] * step_size
+        kick, drift = KICKS[integrator, stage] * step_size, DRIFTS[integrator, stage] * step_size
         if metric.dense == DIAGONAL:
             _kick_and_drift(n, source, target, metric.inv_mass, kick, drift)
         elif metric.dense == DIRECTIONS:
@@ -180,7 +181,7 @@ def step(
         if metric.dense == DIRECTIONS:
             velocity(metric, grad_of(target, n), pull_of(target, n))
         source = target
-    kick = _KICKS[integrator, integrator + 1] * step_size
+    kick = KICKS[integrator, integrator + 1] * step_size
     if metric.dense == DIAGONAL:
         return logp, _kick(n, target, metric.inv_mass, kick)
     if metric.dense == DIRECTIONS:

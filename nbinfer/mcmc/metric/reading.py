@@ -14,26 +14,39 @@ from nbinfer.trace.metric import Metric
 
 
 def metrics_of(chains: Chains, numbers: Sequence[int]) -> Metric | tuple[Metric, ...] | None:
-    """Return a copy of the metric of every Hamiltonian step: one, one for each of several, or None.
+    """Return a copy of the metric of every step that has one: one, one for each of several steps, or None.
 
     A metric that is known by its functions alone is left out.
     """
     found = []
     for k, placed in enumerate(chains.steps):
-        potential = getattr(placed.method, "kinetic", None)
+        potential, own = getattr(placed.method, "kinetic", None), chains.own(k)
+        own = own.own if placed.site.is_part else own
         if isinstance(potential, QuadPotential) and potential.dense != FUNCTIONS:
-            own = chains.own(k)
-            own = own.own if placed.site.is_part else own
             found.append(_metric(own.metric, potential, placed, numbers))
+        elif placed.method.together:
+            found.append(_of_ensemble(own, placed, numbers))
     return found[0] if len(found) == 1 else tuple(found) or None
 
 
-def _metric(memory: Memory, potential: QuadPotential, placed: Placed, numbers: Sequence[int]) -> Metric:
-    site, n = placed.site, placed.site.n
+def _variables(placed: Placed) -> dict[str, tuple[tuple[int, ...], int]]:
+    """Return shapes and sizes of the variables that a step moves."""
+    site = placed.site
     layout = site.bound.definition.layout
     names = site.names if site.is_part else [p.name for p in layout.continuous]
     chosen = [layout.parameters[name] for name in names]
-    variables = {p.name: (p.shape, p.size) for p in chosen if not p.support.discrete}
+    return {p.name: (p.shape, p.size) for p in chosen if not p.support.discrete}
+
+
+def _of_ensemble(own: Memory, placed: Placed, numbers: Sequence[int]) -> Metric:
+    """Return the diagonal that all chains of an ensemble have: the first one's."""
+    count = len(numbers)
+    directions, eigenvalues = [np.zeros((0, placed.site.n))] * count, [np.zeros(0)] * count
+    return Metric(np.tile(own.scale[0], (count, 1)), directions, eigenvalues, _variables(placed), numbers, 0, True)
+
+
+def _metric(memory: Memory, potential: QuadPotential, placed: Placed, numbers: Sequence[int]) -> Metric:
+    n, variables = placed.site.n, _variables(placed)
     learnt = potential.adaptation != Adaptation.NONE
     if potential.dense == MATRIX:
         matrix = np.array(memory.inv_mass[:, : n * n].reshape(-1, n, n))

@@ -1,0 +1,1 @@
+"""Samplers for many chains that move by themselves and learn together."""
