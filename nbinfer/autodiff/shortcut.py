@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nbinfer.autodiff.compiled import ARENA, FIRST, STATUS
 from nbinfer.compile import JIT, address_of
+from nbinfer.compile.arena import ArenaPool
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.compiled import Compiled
@@ -57,8 +59,8 @@ class _Words:
     """The table of words that compiled code reads, see `nbinfer.autodiff.compiled`, and what of it changes."""
 
     def __init__(self, compiled: Compiled, args: Sequence[Any], active: Sequence[int]) -> None:
-        self.words: list[Any] = [0]
-        self.letters = "q"
+        self.words: list[Any] = [0] * FIRST
+        self.letters = "q" * FIRST
         #: Position of an argument, and its place in the table.
         self.arrays: list[tuple[int, int]] = []
         self.numbers: list[tuple[int, int]] = []
@@ -78,12 +80,27 @@ class _Words:
         self.letters += letter + "q" * len(shape)
 
 
+def _lending(call: Callable[[Any], float], arenas: ArenaPool | None) -> Callable[[Any], float]:
+    """Let a function that takes a table have an arena, if it needs one."""
+    if arenas is None:
+        return call
+
+    def lent(table: Any) -> float:
+        arena = arenas.take()
+        table[ARENA] = arena[0]
+        value = call(table)
+        arenas.give(arena)
+        return value
+
+    return lent
+
+
 def _short_call(compiled: Compiled, args: Sequence[Any], active: Sequence[int], several: bool) -> Shortcut:
     # A closure: its variables are found in half the time of attributes.
     layout = _Words(compiled, args, active)
     start, arrays, numbers, outputs = layout.words, layout.arrays, layout.numbers, layout.gradients
     pack, new_table = struct.Struct(f"={layout.letters}").pack_into, ctypes.c_int64 * len(start)
-    call = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_void_p)(compiled.address)
+    call = _lending(ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_void_p)(compiled.address), compiled.arenas)
     order = [sorted(active).index(k) for k in active]
     zeros, plain = np.zeros, not several and np.ndim(args[active[0]]) > 0
 
@@ -104,7 +121,7 @@ def _short_call(compiled: Compiled, args: Sequence[Any], active: Sequence[int], 
         except (ValueError, struct.error):  # an array that is not contiguous, an integer of many digits
             return None
         value = call(table)
-        if table[0]:  # it raised: the long way says what
+        if table[STATUS]:  # it raised: the long way says what
             return None
         if plain:
             return value, gradient

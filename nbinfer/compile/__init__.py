@@ -21,6 +21,7 @@ from nbinfer.compile.memory import (
     call_record,
     call_step,
     compare_and_swap,
+    empty,
     floats_at,
     generator_at,
     ints_at,
@@ -34,6 +35,7 @@ from nbinfer.compile.memory import (
     singles_at,
     store_release,
     words_at,
+    zeros,
 )
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "call_step",
     "compare_and_swap",
     "elementwise",
+    "empty",
     "entry",
     "floats_at",
     "fragment",
@@ -69,4 +72,5 @@ __all__ = [
     "singles_at",
     "store_release",
     "words_at",
+    "zeros",
 ]
