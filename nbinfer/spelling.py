@@ -65,6 +65,7 @@ _JOBS: Mapping[str, str] = {
     "fit": "SVI Trace_ELBO",
     "sample_posterior_predictive": "Predictive",
     "compute_log_likelihood": "log_likelihood",
+    "cuda": "gpu GPU nvidia CUDA numba-cuda",
     "HamiltonianMC": "HMC",
     "laplace": "double_exponential",
     "mixture": "log_mix log_mixture",
