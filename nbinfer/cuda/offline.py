@@ -89,10 +89,9 @@ def assemble(
     CudaError
         If the package is not installed.
     """
-    options: dict[str, Any] = {} if max_registers is None else {"max_registers": max_registers}
     with pretending(capability) as cuda:
         ptx, _ = cuda.compile(
-            function, signature, device=False, abi="numba", output="ptx", cc=capability, fastmath=fastmath, **options
+            function, signature, device=False, abi="numba", output="ptx", cc=capability, fastmath=fastmath
         )
     text = ptx if isinstance(ptx, str) else ptx.decode()
     cubin, log = _link(text, capability, max_registers)
