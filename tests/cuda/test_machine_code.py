@@ -1,0 +1,118 @@
+"""What kernels of particles cost on a Hopper GPU: registers, spills, shared memory, and that single precision is single.
+
+They are compiled here as a GPU would have it; no test needs one.
+"""
+
+import numpy as np
+import pytest
+
+from nbinfer.cuda import backend, offline
+
+pytestmark = pytest.mark.skipif(not backend.has_package(), reason="needs the extra: pip install 'nbinfer[cuda]'")
+
+SHARED = 48 * 1024  # what a block has without asking
+
+
+def array(dtype, axes):
+    from numba import from_dtype, types
+
+    return types.Array(from_dtype(np.dtype(dtype)), axes, "C")
+
+
+def number(dtype):
+    from numba import from_dtype
+
+    return from_dtype(np.dtype(dtype))
+
+
+def code_of(function, *kinds, fastmath=False):
+    from numba import types
+
+    return offline.assemble(function, types.void(*kinds), fastmath=fastmath)
+
+
+def pairs_code(dim, dtype, kind):
+    """Return the machine code of the kernel that goes through all pairs."""
+    from numba import int64
+
+    from nbinfer.cuda.forces import cut_for, make_few, weights
+    from nbinfer.cuda.forces_many import make_many
+
+    cut = cut_for(dim, dtype)
+    weigh = backend.compiled(weights(kind, dtype)[1], device=True, fastmath=True)
+    make, layout = (make_few, (2,)) if cut.is_small else (make_many, (2, 1, 2))
+    kinds = [*(array(dtype, axes) for axes in layout), array(dtype, 1), int64, number(dtype), number(dtype)]
+    return code_of(make(cut, kind, dtype, weigh), *kinds, array(np.int64, 1), array(dtype, 3), fastmath=True)
+
+
+@pytest.mark.parametrize(
+    ("dim", "dtype", "registers"),
+    [
+        (3, np.float32, 104),
+        (10, np.float32, 176),
+        (20, np.float32, 168),
+        (50, np.float32, 224),
+        (10, np.float64, 200),
+        (20, np.float64, 176),
+        (50, np.float64, 255),
+    ],
+)
+def test_pairs(dim, dtype, registers):
+    code = pairs_code(dim, dtype, 0)
+    assert code.registers <= registers
+    assert code.spills == code.stack == 0
+    assert code.shared <= SHARED
+    assert (code.doubles == 0) == (dtype is np.float32)
+
+
+def test_pairs_of_the_inverse_multiquadric():
+    for kind in (1, 2):
+        code = pairs_code(10, np.float32, kind)
+        assert (code.spills, code.stack, code.doubles) == (0, 0, 0)
+
+
+def test_a_pair_costs_as_many_instructions_as_it_must():
+    """A pair costs 2 d + 1 multiplications that add and one exponential; loads and the rest are few beside them."""
+    inner = max(offline.inner_loops(pairs_code(10, np.float32, 0).cubin), key=lambda loop: loop.counts["FFMA"])
+    assert inner.counts["FFMA"] == 4 * 21
+    assert inner.counts["MUFU"] == 4
+    assert inner.instructions <= 130
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_others(dtype):
+    from numba import int64, types
+
+    from nbinfer.cuda import rules, swarm
+    from nbinfer.cuda.bandwidth import make_distances, make_median
+    from nbinfer.cuda.forces import cut_for, make_centre, make_gather, make_pack_few
+    from nbinfer.cuda.forces_many import make_pack_many
+
+    x, v, status, real = array(dtype, 2), array(dtype, 1), array(np.int64, 1), number(dtype)
+    bits, orders = array(np.int32 if dtype is np.float32 else np.int64, 1), array(np.int32, 2)
+    numbers = types.UniTuple(real, 6)
+    codes = {
+        "centre": code_of(make_centre(dtype), x, int64, status, v),
+        "distances": code_of(make_distances(10, dtype), x, orders, status, v, int64),
+        "median": code_of(make_median(dtype), v, bits, int64, int64, real, status, v),
+        "few": code_of(make_pack_few(cut_for(10, dtype), 0, dtype), x, x, v, v, real, status, x, fastmath=True),
+        "many": code_of(make_pack_many(cut_for(50, dtype), 0, dtype), x, x, v, v, real, status, x, v, x, fastmath=True),
+        "gather": code_of(
+            make_gather(10, dtype), array(dtype, 3), x, v, v, int64, real, status, x, v, v, fastmath=True
+        ),
+        "scores": code_of(swarm.check_scores, v, x, status),
+    }
+    if dtype is np.float32:  # the others are the same with wider numbers
+        codes |= {
+            "moved": code_of(swarm.check_moved, v, status),
+            "squares": code_of(swarm.add_squares, v, int64, status, v),
+            "shrink": code_of(swarm.shrink, v, v, real, real, status),
+            "momentum": code_of(rules.momentum, v, v, v, real, status),
+            "nesterov": code_of(rules.nesterov, v, v, v, real, status),
+            **{form.name: code_of(how.move, v, v, v, v, numbers, status) for form, how in rules.FORMS.items()},
+        }
+    for name, code in codes.items():
+        assert (code.spills, code.stack) == (0, 0), name
+        assert code.shared <= SHARED, name
+        assert code.registers <= 64, name
+        assert dtype is np.float64 or code.doubles == 0, name
