@@ -1,4 +1,4 @@
-"""What kernels of particles cost on a Hopper GPU: registers, spills, shared memory, and that single precision is single.
+"""What kernels of particles cost on a Hopper GPU: registers, spills, shared memory, and that float32 stays so.
 
 They are compiled here as a GPU would have it; no test needs one.
 """
