@@ -218,6 +218,19 @@ def compiled(
     return cuda.jit(device=device, fastmath=fastmath, **options)(function)
 
 
+def intrinsic() -> Any:
+    """Return the decorator of functions whose code for the GPU is written by hand."""
+    _numba_cuda()
+    return importlib.import_module("numba.cuda.extending").intrinsic
+
+
+def address_of(array: Any) -> int:
+    """Return where an array of the device begins in its memory."""
+    if simulated():
+        return int(array.ctypes.data)
+    return int(array.__cuda_array_interface__["data"][0])
+
+
 @contextlib.contextmanager
 def pretending(capability: tuple[int, int]) -> Iterator[Any]:
     """Have the compiler believe in a GPU of a compute capability, as functions for kernels ask which there is."""

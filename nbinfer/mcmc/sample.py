@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbinfer.arguments import flag, is_number
+from nbinfer.engine.backends import CPU, check_backend, on_backend
 from nbinfer.engine.chains import display_of_chains
 from nbinfer.engine.task import finished
 from nbinfer.engine.team import work
@@ -59,6 +60,7 @@ def sample(
     max_seconds: float | None = None,
     max_evals: int | None = None,
     executor: Executor | None = None,
+    backend: str = CPU,
     groups: str | Sequence[str] | None = None,
     **options: Any,
 ) -> Trace:
@@ -206,20 +208,22 @@ def sample(
         start = last if start is None else start
     sequences = seed_sequences(random_seed, len(numbers))
     sequences = sequences if before is None else later(sequences, before)
-    backend, kept = destination(model, trace)
+    taker, kept = destination(model, trace)
     kinds = checked_groups(groups, model, kept)
 
-    assign(model, given, settings)  # what is wrong with steps shows before an initialiser runs
+    steps = assign(model, given, settings)  # what is wrong with steps shows before an initialiser runs
+    if check_backend(backend) != CPU:
+        on_backend(backend, "chains").check(model, [method for method, _ in separated(steps)], len(numbers), executor)
     initial = initialised(init, model, sequences, numbers, n_init, progressbar, start)
     assigned = separated(assign(model, given, settings, {"nuts": initial_metric(initial, settings.get("nuts", {}))}))
     sampling = Sampling(
         model, assigned, draws=draws, tune=most, numbers=numbers, sequences=sequences, jitter=initial.jitter,
         climb=initial.climb, start=initial.start if start is None else start, kept=kept, discard=discard_tuned_samples,
-        auto=auto, store=backend.open,
+        auto=auto, store=taker.open,
     )  # fmt: skip
     display = display_of_chains(progressbar, numbers, most, most + draws)
     work.load()  # not in a worker: a compilation there would hide from Ctrl-C
-    run = Running(sampling, 1 if sampling.serial else cores, display, limits, executor, before)
+    run = Running(sampling, 1 if sampling.serial else cores, display, limits, executor, before, backend)
     if not kinds:  # nothing comes after the run that Ctrl-C could hit
         return finished(run)
     return with_groups(finished(run), model, kinds, random_seed=sequences[0], cores=cores, progressbar=progressbar)

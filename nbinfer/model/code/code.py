@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from nbinfer.model.evaluate import Facts
 
 
+_NONE = Derivation("", "", (), {})
+
+
 class Code:
     """A generated module, and what was derived for it; both are made when first asked for.
 
@@ -53,8 +56,9 @@ class Code:
         """The density alone, generated."""
         return derivation(file_digest(self._content, "value"), lambda: [own_names(self._definition.derive_value())])
 
-    def _module(self, value: str, stand_ins: Derivation) -> GeneratedModule:
-        plan = self._definition.plan(self._facts, self.written)._replace(derivatives=self.derivation.source)
+    def _module(self, value: str, stand_ins: Derivation, device: bool = False) -> GeneratedModule:
+        plan = self._definition.plan(self._facts, self.written)
+        plan = plan._replace(derivatives=self.derivation.source, device=device)
         if not plan.fuses:
             plan = plan._replace(learnt=())
         names = self._definition.names(self.written) | (self.derivation.names or {}) | (stand_ins.names or {})
@@ -63,6 +67,16 @@ class Code:
             names, contents = names | (self._value.names or {}), [*contents, self._value.content]
         source = generate.source(plan._replace(value=value, stand_ins=stand_ins.source))
         return generated_module(source, file_digest(*contents), names, SIGNATURES)
+
+    def on_device(self) -> dict[str, Any]:
+        """Return the C functions as Python functions for a GPU: `density`, `value` if there is one, and `record`.
+
+        The gradient is that of the host, and so is the value that is generated with it.
+        """
+        derived = not self.written and bool(self.derivation.source)
+        module = self._module(self._value.source if derived else "", _NONE, device=True).module
+        self._prepare(module.__dict__)
+        return {name: getattr(module, name) for name in SIGNATURES if hasattr(module, name)}
 
     def entry(self, name: str) -> Entry:
         """Return one of the C functions, ready to be called; what Numba cannot compile becomes one message.
