@@ -14,6 +14,7 @@ from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 from nbinfer.compile import Elementwise, Entry, Kernel, memory
+from nbinfer.compile.elementwise import Numbers
 from nbinfer.compile.fingerprint import global_chains, nested
 from nbinfer.compile.kernels import Twin
 from nbinfer.compile.python_functions import is_dispatcher, python_function
@@ -98,8 +99,8 @@ class Device:
             return self._module(value, {chain[0] for chain in attributes if chain}, caller)
         if isinstance(value, Twin):
             return self._twin(value.py_func.__name__, caller)
-        if isinstance(value, Elementwise):
-            return value if backend.simulated() else self._of(value.py_func)  # NumPy's, as in all plain Python
+        if isinstance(value, Elementwise | Numbers) and backend.simulated():
+            return value  # NumPy computes it, as in all plain Python
         if isinstance(value, Entry):
             return self._of(value.py_func)
         if isinstance(value, Kernel) or is_dispatcher(value) or isinstance(value, FunctionType):
