@@ -22,6 +22,7 @@ from nbinfer.compile.memory import (
     call_record,
     call_step,
     compare_and_swap,
+    empty,
     floats_at,
     generator_at,
     ints_at,
@@ -34,6 +35,7 @@ from nbinfer.compile.memory import (
     record_at,
     store_release,
     words_at,
+    zeros,
 )
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "call_step",
     "compare_and_swap",
     "elementwise",
+    "empty",
     "entry",
     "floats_at",
     "fragment",
@@ -69,4 +72,5 @@ __all__ = [
     "record_at",
     "store_release",
     "words_at",
+    "zeros",
 ]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nbinfer.compile import address_of, aligned
+from nbinfer.compile.arena import Arenas
+from nbinfer.compile.forks import cached_property
 from nbinfer.errors import ModelError
 from nbinfer.model.bound import Bound
 from nbinfer.model.code import failures, shells
@@ -17,6 +19,7 @@ from nbinfer.model.code.extras import conditional_entry, draw_entry
 from nbinfer.model.code.places import words as words_of_places
 from nbinfer.model.code.plan import N_SLOPES, SLOPES
 from nbinfer.model.data import Datum
+from nbinfer.model.evaluate import trial_points
 from nbinfer.model.missing import tables_of
 
 if TYPE_CHECKING:
@@ -55,6 +58,7 @@ class CompiledBound(Bound):
         self._discrete = aligned(chains + 1, layout.discrete, np.int64)
         self._discrete[:, : layout.discrete] = self._lowest
         self._placed: dict[int, np.ndarray] = {}  # discrete values that live in a sampler's memory
+        self._arenas = Arenas(chains + 1)
         self._rows = self._contexts()
         self._first_context = address_of(self._rows)
 
@@ -78,6 +82,7 @@ class CompiledBound(Bound):
             rows[:, word] = array.ctypes.data + (np.arange(contexts) * array.strides[0] if array.ndim == 2 else 0)
             if length is not None:
                 rows[:, length] = array.shape[-1]
+        rows[:, shells.ARENA] = self._arenas.addresses
         return rows
 
     def on_device(self) -> dict[str, Any]:
@@ -183,6 +188,13 @@ class CompiledBound(Bound):
     @property
     def value_density(self) -> int:
         return self._by_terms.entry("value").address if self.definition.has_terms else self.density
+
+    @cached_property
+    def arena_words(self) -> int:
+        for _ in range(2):  # the first round makes room, after which all is in one piece
+            for q in trial_points(self.dim):
+                self.value_and_grad(q)
+        return self._arenas.words(self.chains)
 
     @property
     def record(self) -> int:
