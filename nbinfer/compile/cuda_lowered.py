@@ -17,6 +17,9 @@ from llvmlite import ir
 from numba import types
 
 from nbinfer.compile import lowered
+from nbinfer.compile.arena import CHUNK
+from nbinfer.compile.memory import NEXT, STOP
+from nbinfer.compile.numba_internals import cgutils
 
 _INT64 = ir.IntType(64)
 
@@ -66,6 +69,45 @@ def _swap(typing, address, expected, value):
     return types.boolean(types.intp, types.int64, types.int64), codegen
 
 
+def _taken(context, builder, signature, args):
+    """Take memory for an array from an arena, as `lowered` does; where there is too little, raise, and note how much.
+
+    An arena of a device does not grow.
+    """
+    result, (arena, shape) = signature.return_type, args[:2]
+    is_tuple = isinstance(signature.args[1], types.BaseTuple)
+    lengths = cgutils.unpack_tuple(builder, shape, result.ndim) if is_tuple else [shape]
+    size, wrong = _INT64(context.get_abi_sizeof(context.get_data_type(result.dtype))), _INT64(0)
+    for length in lengths:
+        size, wrong = builder.mul(size, length), builder.or_(wrong, length)
+    whole = builder.and_(builder.add(size, _INT64(31)), _INT64(-32))
+    next_, stop, lacking = (builder.gep(_word_at(builder, arena), [_INT64(word)]) for word in (NEXT, STOP, CHUNK))
+    first = builder.load(next_)
+    over = builder.icmp_signed(">", whole, builder.sub(builder.load(stop), first))
+    with builder.if_then(builder.or_(over, builder.icmp_signed("<", wrong, _INT64(0))), likely=False):
+        builder.store(builder.add(builder.load(lacking), whole), lacking)
+        context.fndesc.call_conv.return_user_exc(builder, MemoryError, ())
+    builder.store(builder.add(first, whole), next_)
+    data = builder.inttoptr(first, context.get_data_type(result.dtype).as_pointer())
+    return lowered._array(context, builder, result, data, lengths), data, size
+
+
+def _empty(typing, arena, shape, dtype):
+    def codegen(context, builder, signature, args):
+        return _taken(context, builder, signature, args)[0]
+
+    return lowered.empty._defn(typing, arena, shape, dtype)[0], codegen
+
+
+def _zeros(typing, arena, shape, dtype):
+    def codegen(context, builder, signature, args):
+        array, data, size = _taken(context, builder, signature, args)
+        cgutils.memset(builder, data, size, 0)
+        return array
+
+    return lowered.empty._defn(typing, arena, shape, dtype)[0], codegen
+
+
 def _attempt(typing, function, arguments):
     """Call a device function and tell whether it raised; elsewhere what raises ends the thread."""
     kinds = tuple(arguments[i] for i in range(len(arguments)))
@@ -93,7 +135,7 @@ def _stay_apart(typing):
     return types.void(), codegen
 
 
-_OWN = {"stay_apart": _stay_apart, "attempt": _attempt, "load_acquire": _load, "store_release": _store, "compare_and_swap": _swap}
+_OWN = {"stay_apart": _stay_apart, "attempt": _attempt, "empty": _empty, "zeros": _zeros, "load_acquire": _load, "store_release": _store, "compare_and_swap": _swap}
 
 
 def forms(intrinsic: Callable[..., Any]) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def transition(model: Mapping[str, Callable[..., Any]], called: Called) -> Any:
     called : Called
         What it may meet.
     """
-    of_model = Device()
+    of_model = Device({"": {"call_step": choice([])}})
     wanted = {"density": (DENSITY, called.density), "value": (VALUE, called.value), "record": (RECORD, called.record)}
     made = {k: (number, apart(of_model.function(model[k]))) for k, (number, address) in wanted.items() if address}
     densities = [made[name] for name in ("density", "value") if name in made]

@@ -97,6 +97,7 @@ class CompiledBound(Bound):
         found = {"contexts": self._rows, "failures": self._failures, "tables": self.tables, "weights": self.weights}
         found |= {"constants": self._constants, "columns of the model": self._columns, "places": self._places}
         found |= {"scratch": self._scratch, "slopes": self._slopes, "discrete": self._discrete}
+        found |= {"arenas": self._arenas.rows}
         data = [memory for table in self._tables for memory in table.alive]
         return found | {f"data {k}": memory for k, memory in enumerate(data)}
 

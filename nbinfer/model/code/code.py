@@ -11,14 +11,11 @@ from nbinfer.compile.modules import GeneratedModule, generated_module
 from nbinfer.model.code import generate
 from nbinfer.model.code.derived import VALUE_NAME, Derivation, derivation, derive_now, own_names, units_key
 from nbinfer.model.code.shells import SIGNATURES
-from nbinfer.model.code.stand_ins import loaded
+from nbinfer.model.code.stand_ins import all_stand_ins, loaded
 
 if TYPE_CHECKING:
     from nbinfer.model.definition import CompiledDefinition
     from nbinfer.model.evaluate import Facts
-
-
-_NONE = Derivation("", "", (), {})
 
 
 class Code:
@@ -71,10 +68,11 @@ class Code:
     def on_device(self) -> dict[str, Any]:
         """Return the C functions as Python functions for a GPU: `density`, `value` if there is one, and `record`.
 
-        The gradient is that of the host, and so is the value that is generated with it.
+        All that can be is generated, as the gradient is: then it takes its memory from the arena, and allocates none.
         """
         derived = not self.written and bool(self.derivation.source)
-        module = self._module(self._value.source if derived else "", _NONE, device=True).module
+        stand_ins = all_stand_ins(self._definition.calls("derived" if derived else ""))
+        module = self._module(self._value.source if derived else "", stand_ins, device=True).module
         self._prepare(module.__dict__)
         return {name: getattr(module, name) for name in SIGNATURES if hasattr(module, name)}
 
