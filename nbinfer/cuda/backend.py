@@ -224,6 +224,14 @@ def intrinsic() -> Any:
     return importlib.import_module("numba.cuda.extending").intrinsic
 
 
+def functions_of_numbers() -> dict[Any, Any]:
+    """Return what computes for a GPU, of numbers, what functions of NumPy's do that the compiler does not know."""
+    _numba_cuda()
+    library = importlib.import_module("numba.cuda.libdevice")
+    names = ("rint", "floor", "ceil", "trunc", "sqrt", "exp", "exp2", "expm1", "log1p", "cbrt")
+    return {getattr(np, name): getattr(library, name) for name in names}
+
+
 def address_of(array: Any) -> int:
     """Return where an array of the device begins in its memory."""
     if simulated():

@@ -24,6 +24,7 @@ from nbinfer.cuda.backend import cuda
 from nbinfer.cuda.device import Device
 from nbinfer.cuda.draws import Draws, rows_for
 from nbinfer.cuda.mirror import Mirror
+from nbinfer.cuda.suitable import check, explained
 from nbinfer.cuda.transition import Called, choice, others, transition
 from nbinfer.engine.chain import Chain, Progress
 from nbinfer.engine.chains import Chains
@@ -35,8 +36,7 @@ from nbinfer.errors import CudaError
 from nbinfer.model.code import failures
 from nbinfer.trace.columns import FIELDS
 
-#: Chains that a GPU is worth having for.
-FEW = 1000
+__all__ = ["check", "run", "run_for_now"]
 
 _OK = int(Status.OK)
 _SHORT, _LONG = 0.2, 0.8  # seconds that a launch should take
@@ -130,6 +130,8 @@ class OnDevice:
         Draws that each chain has made, as far as launches were awaited.
     active : ndarray of bool, shape (chains,)
         Whether it can go on.
+    whole : bool
+        Whether every chain is between two draws, as a snapshot must find it.
     room : int
         Draws of a launch at most.
     tune : int
@@ -146,14 +148,14 @@ class OnDevice:
         self._mirror = Mirror(jobs.arrays | jobs.bound.arrays, called.numbers)
         self._arena = -(-max(int(1.5 * jobs.bound.arena_words), 16) // 4) * 4
         needed = self._mirror.nbytes + 8 * count * self._arena + sum(draws.nbytes for draws in self._draws) + 16 * count
-        backend.check_memory(needed, f"{count} chains of {jobs.bound.dim} coordinates")
+        backend.check_memory(needed, f"{count} chains of {8 * jobs.state.shape[1]} bytes, their draws and the data")
         self._mirror.make({"block": jobs.words_of_streams})
         self._make_arenas()
         for draws in self._draws:
             draws.make()
         self._rows = rows
         self._ends, self._seen = cuda.to_device(np.zeros(2 * count, np.int64)), cuda.pinned_array(2 * count, np.int64)
-        self._stream, self._buffer = cuda.stream(), 0
+        self._stream, self._buffer, self.whole = cuda.stream(), 0, True
         self._kernel = backend.compiled(python_kernel(jobs.bound.on_device(), called))
         self.done, self.active = jobs.progress["done"].copy(), np.ones(count, bool)
 
@@ -174,10 +176,12 @@ class OnDevice:
         before = 0 if warm else self.tune
         thin = 1 if warm else self._thin
         first, last = ((draw - before) // thin for draw in (start, until))
-        self._kernel[(*self._grid, self._stream)](
-            self._mirror.address("block"), 8 * self._jobs.state.shape[1], until, self._rows, first, int(warm),
-            *(draws.homes[buffer][warm] for draws in self._draws), self._ends,
-        )  # fmt: skip
+        arguments = (self._mirror.address("block"), 8 * self._jobs.state.shape[1], until, self._rows, first, int(warm))
+        homes = (draws.homes[buffer][warm] for draws in self._draws)
+        try:
+            self._kernel[(*self._grid, self._stream)](*arguments, *homes, self._ends)
+        except Exception as error:  # of the compiler's, at the first launch
+            raise explained(error, self._jobs.bound.definition) from error
         for draws in self._draws:
             draws.send(buffer, self._stream)
         self._ends.copy_to_host(self._seen, stream=self._stream)
@@ -191,7 +195,9 @@ class OnDevice:
         self._jobs.every.status, self.active = ends, ends == _OK
         if failed.any():
             self._take_failures()
-        if self._mirror.fetch("stop")[0, 0] != 0:
+        stopped = self._mirror.fetch("stop")[0, 0] != 0
+        self.whole = not stopped and bool((ends <= int(Status.STOPPED)).all())
+        if stopped:
             self._jobs.stop[0] = 1
         lines = self._mirror.fetch("lines")
         self.done = lines.view(Progress)["done"][:, 0]
@@ -256,22 +262,24 @@ def run(jobs: Chains, until: int, display: Display) -> Outcome:
     CompileError
         If a function of the model's cannot be compiled for it.
     """
-    backend.require()
-    outcome = Outcome()
     try:
-        device = OnDevice(jobs)
-        _advance_all(device, jobs, until, display, outcome)
-        device.take_blocks()
-        outcome.interrupted = bool((jobs.progress["done"] < until).any())
-        look_at_statuses(jobs, outcome)
+        return run_for_now(jobs, until, display)
     finally:
         jobs.stop[0] = 1
         display.close()
+
+
+def run_for_now(jobs: Chains, until: int, display: Display) -> Outcome:
+    """Advance all chains as `run` does, but leave display and stop word for what comes after."""
+    backend.require()
+    outcome, device = Outcome(), OnDevice(jobs)
+    _advance_all(device, jobs, until, display, outcome)
+    device.take_blocks()
+    if jobs.snapshots is not None and device.whole:
+        jobs.snapshots.keep(jobs.state)
+    outcome.interrupted = bool((jobs.progress["done"] < until).any())
+    look_at_statuses(jobs, outcome)
     return outcome
-
-
-def check(model: Any, methods: Any, chains: int, executor: Any) -> None:
-    pass
 
 
 def _advance_all(device: OnDevice, jobs: Chains, until: int, display: Display, outcome: Outcome) -> None:
@@ -291,7 +299,7 @@ def _advance_all(device: OnDevice, jobs: Chains, until: int, display: Display, o
         waiting = launch, device.wait()
         seconds = time.monotonic() - begin
         pieces = min(2 * pieces, device.room) if seconds < _SHORT else max(pieces // 2, 1) if seconds > _LONG else pieces
-        if jobs.snapshots is not None and jobs.snapshots.is_asked and not jobs.stop[0]:
+        if jobs.snapshots is not None and jobs.snapshots.is_asked and device.whole:
             device.write(*waiting)
             device.take_blocks()
             jobs.snapshots.keep(jobs.state)

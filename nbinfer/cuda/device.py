@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from types import CellType, FunctionType, ModuleType
 from typing import Any
 
+import numpy as np
+
 from nbinfer.compile import Elementwise, Entry, Kernel, memory
 from nbinfer.compile.elementwise import Numbers
 from nbinfer.compile.fingerprint import global_chains, nested
@@ -97,6 +99,8 @@ class Device:
         """Return what stands for a global of a function."""
         if isinstance(value, ModuleType):
             return self._module(value, {chain[0] for chain in attributes if chain}, caller)
+        if isinstance(value, np.ufunc) and not backend.simulated():
+            return _functions_of_numbers().get(value, value)
         if isinstance(value, Twin):
             return self._twin(value.py_func.__name__, caller)
         if isinstance(value, Elementwise | Numbers) and backend.simulated():
@@ -145,6 +149,11 @@ def apart(function: Any) -> Any:
     names = {"stay_apart": _forms()["stay_apart"], "function": function}
     exec(f"def {name}({arguments}):\n    stay_apart()\n    return function({arguments})\n", names)
     return backend.compiled(names[name], device=True)
+
+
+@functools.cache
+def _functions_of_numbers() -> dict[Any, Any]:
+    return backend.functions_of_numbers()
 
 
 @functools.cache

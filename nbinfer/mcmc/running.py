@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nbinfer.diagnostics import check
-from nbinfer.engine.backends import CPU, on_backend
-from nbinfer.engine.driver import Outcome, run
+from nbinfer.engine.driver import Outcome
 from nbinfer.engine.progress import Display
 from nbinfer.engine.task import Task
 from nbinfer.errors import ConvergenceWarning, NbinferWarning, ResumeError, SamplingError
@@ -37,8 +36,6 @@ class Running(Task[Trace]):
         What draws the chains. Default: threads of this process.
     before : Trace, optional
         Draws of the same chains that these follow.
-    backend : str
-        Where the chains are drawn, see `nbinfer.engine.backends`.
     """
 
     def __init__(
@@ -49,11 +46,10 @@ class Running(Task[Trace]):
         limits: Limits,
         executor: Executor | None = None,
         before: Trace | None = None,
-        backend: str = CPU,
     ) -> None:
         super().__init__()
         self._sampling, self._cores, self._display, self._limits = sampling, cores, display, limits
-        self._executor, self._before, self._backend = executor, before, backend
+        self._executor, self._before = executor, before
         self._begin = time.perf_counter()
 
     def work(self) -> None:
@@ -83,10 +79,7 @@ class Running(Task[Trace]):
             from nbinfer.mcmc.elsewhere import draw_elsewhere
 
             return draw_elsewhere(self._sampling, self._executor, self._display)
-        chains, until = self._sampling.chains, self._sampling.tune + self._sampling.draws
-        if self._backend != CPU:
-            return on_backend(self._backend, "chains").run(chains, until, self._display)  # type: ignore[no-any-return]
-        return run(chains, until, self._cores, self._display)
+        return self._sampling.run(self._cores, self._display)
 
     def _hand_on(self, last: bool = False) -> bool:
         """Have the store see what is finished; tell whether it has failed, which ends the run."""

@@ -130,6 +130,10 @@ def sample(
         Draws the chains in other processes: one of `concurrent.futures`, or what has a ``submit`` like theirs. The
         draws are those that there would be without. Chains of a worker that has died are drawn again. The functions of
         the model must be at the top of a module, so that they can be pickled. Default: threads of this process.
+    backend : {'cpu', 'cuda'}
+        Where the chains are drawn. 'cuda' is a GPU of NVIDIA's, one thread for each chain, with the same random
+        numbers: NUTS, HamiltonianMC, Slice and Metropolis, of continuous variables. It takes some thousand chains to be
+        worth it.
     groups : str or sequence of str, optional
         What to compute of the draws at once, beside them in ``trace.groups``: 'log_likelihood', 'log_prior',
         'posterior_predictive'. What a model does not have is refused before the run.
@@ -150,6 +154,11 @@ def sample(
         If a file for the draws cannot be made where it is wanted; also before anything is compiled.
     OSError
         If the disk has no room for them; before the first draw.
+    CudaError
+        With 'cuda', if there is no GPU, or what it needs is not installed, or its memory is too small; before the first
+        draw.
+    CompileError
+        If a function of the model's cannot be compiled, for the GPU maybe; with the line.
     SamplingError
         If the log density is not finite at a start, or the run was stopped before it kept a draw.
 
@@ -158,7 +167,7 @@ def sample(
     ConvergenceWarning
         Once per kind of problem that the diagnostics find.
     PerformanceWarning
-        If the gradient is made of finite differences; it says why.
+        If the gradient is made of finite differences; it says why. With 'cuda', if there are fewer than 1000 chains.
     DerivativeWarning
         If a derivative vanishes silently, for example at ``int(p.x)``; with the line.
 
@@ -219,11 +228,12 @@ def sample(
     sampling = Sampling(
         model, assigned, draws=draws, tune=most, numbers=numbers, sequences=sequences, jitter=initial.jitter,
         climb=initial.climb, start=initial.start if start is None else start, kept=kept, discard=discard_tuned_samples,
-        auto=auto, store=taker.open,
+        auto=auto, backend=backend, store=taker.open,
     )  # fmt: skip
     display = display_of_chains(progressbar, numbers, most, most + draws)
-    work.load()  # not in a worker: a compilation there would hide from Ctrl-C
-    run = Running(sampling, 1 if sampling.serial else cores, display, limits, executor, before, backend)
+    if backend == CPU:
+        work.load()  # not in a worker: a compilation there would hide from Ctrl-C
+    run = Running(sampling, 1 if sampling.serial else cores, display, limits, executor, before)
     if not kinds:  # nothing comes after the run that Ctrl-C could hit
         return finished(run)
     return with_groups(finished(run), model, kinds, random_seed=sequences[0], cores=cores, progressbar=progressbar)
