@@ -277,7 +277,7 @@ def _compute_group(*args: Any, **options: Any) -> Any:
 
 _COMPUTING.append((_check_group, _compute_group))
 
-_add_backend("cuda", {"particles": "nbinfer.cuda.particles"})
+_add_backend("cuda", {"particles": "nbinfer.cuda.particles", "chains": "nbinfer.cuda.chains"})
 
 
 #: Where the job of a class of PyMC is done that nothing here is called like.

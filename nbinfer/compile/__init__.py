@@ -15,12 +15,14 @@ from nbinfer.compile.memory import (
     add_wrapping,
     address_of,
     aligned,
+    attempt,
     bytes_at,
     call_density,
     call_phase,
     call_record,
     call_step,
     compare_and_swap,
+    empty,
     floats_at,
     generator_at,
     ints_at,
@@ -33,6 +35,7 @@ from nbinfer.compile.memory import (
     record_at,
     store_release,
     words_at,
+    zeros,
 )
 
 __all__ = [
@@ -45,6 +48,7 @@ __all__ = [
     "add_wrapping",
     "address_of",
     "aligned",
+    "attempt",
     "bytes_at",
     "call_density",
     "call_phase",
@@ -52,6 +56,7 @@ __all__ = [
     "call_step",
     "compare_and_swap",
     "elementwise",
+    "empty",
     "entry",
     "floats_at",
     "fragment",
@@ -67,4 +72,5 @@ __all__ = [
     "record_at",
     "store_release",
     "words_at",
+    "zeros",
 ]

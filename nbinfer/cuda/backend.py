@@ -218,6 +218,27 @@ def compiled(
     return cuda.jit(device=device, fastmath=fastmath, **options)(function)
 
 
+def intrinsic() -> Any:
+    """Return the decorator of functions whose code for the GPU is written by hand."""
+    _numba_cuda()
+    return importlib.import_module("numba.cuda.extending").intrinsic
+
+
+def functions_of_numbers() -> dict[Any, Any]:
+    """Return what computes for a GPU, of numbers, what functions of NumPy's do that the compiler does not know."""
+    _numba_cuda()
+    library = importlib.import_module("numba.cuda.libdevice")
+    names = ("rint", "floor", "ceil", "trunc", "sqrt", "exp", "exp2", "expm1", "log1p", "cbrt")
+    return {getattr(np, name): getattr(library, name) for name in names}
+
+
+def address_of(array: Any) -> int:
+    """Return where an array of the device begins in its memory."""
+    if simulated():
+        return int(array.ctypes.data)
+    return int(array.__cuda_array_interface__["data"][0])
+
+
 @contextlib.contextmanager
 def pretending(capability: tuple[int, int]) -> Iterator[Any]:
     """Have the compiler believe in a GPU of a compute capability, as functions for kernels ask which there is."""

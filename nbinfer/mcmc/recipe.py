@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from nbinfer.engine.backends import CPU
 from nbinfer.engine.recipe import CHAINS, packed, unpacked, unreadable
 from nbinfer.engine.step import StepMethod
 from nbinfer.engine.written import Text, foreign_in, text_of, title_of, unlike, value_of
@@ -35,6 +36,8 @@ class Run(NamedTuple):
         Whether draws of warm-up are dropped.
     record : bool
         Whether anything is stored.
+    backend : str
+        Where the chains are drawn, see `nbinfer.engine.backends`.
     """
 
     tune: int
@@ -45,6 +48,7 @@ class Run(NamedTuple):
     kept: list[str] | None = None
     discard: bool = True
     record: bool = True
+    backend: str = CPU
 
 
 class Recipe(NamedTuple):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nbinfer.compile import address_of, aligned
+from nbinfer.compile.arena import Arenas
+from nbinfer.compile.forks import cached_property
 from nbinfer.errors import ModelError
 from nbinfer.model.bound import Bound
 from nbinfer.model.code import failures, shells
@@ -17,6 +19,7 @@ from nbinfer.model.code.extras import conditional_entry, draw_entry
 from nbinfer.model.code.places import words as words_of_places
 from nbinfer.model.code.plan import N_SLOPES, SLOPES
 from nbinfer.model.data import Datum
+from nbinfer.model.evaluate import trial_points
 from nbinfer.model.missing import tables_of
 
 if TYPE_CHECKING:
@@ -55,6 +58,7 @@ class CompiledBound(Bound):
         self._discrete = aligned(chains + 1, layout.discrete, np.int64)
         self._discrete[:, : layout.discrete] = self._lowest
         self._placed: dict[int, np.ndarray] = {}  # discrete values that live in a sampler's memory
+        self._arenas = Arenas(chains + 1)
         self._rows = self._contexts()
         self._first_context = address_of(self._rows)
 
@@ -78,7 +82,30 @@ class CompiledBound(Bound):
             rows[:, word] = array.ctypes.data + (np.arange(contexts) * array.strides[0] if array.ndim == 2 else 0)
             if length is not None:
                 rows[:, length] = array.shape[-1]
+        rows[:, shells.ARENA] = self._arenas.addresses
         return rows
+
+    def on_device(self) -> dict[str, Any]:
+        """Return `density`, `value` and `record` as Python functions for a GPU; `arrays` are what they read."""
+        found = self._code.on_device()
+        by_terms = self._by_terms.on_device() if self.definition.has_terms else {}
+        return {**found, "value": by_terms.get("value", found["density"])}
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All memory that contexts lead to, and they themselves, by name; addresses in it are of others among these."""
+        found = {"contexts": self._rows, "failures": self._failures, "tables": self.tables, "weights": self.weights}
+        found |= {"constants": self._constants, "columns of the model": self._columns, "places": self._places}
+        found |= {"scratch": self._scratch, "slopes": self._slopes, "discrete": self._discrete}
+        found |= {"arenas": self._arenas.rows}
+        data = [memory for table in self._tables for memory in table.alive]
+        return found | {f"data {k}": memory for k, memory in enumerate(data)}
+
+    def take_failures(self, contexts: np.ndarray, points: np.ndarray) -> None:
+        """Note what evaluations in other memory have left: in its contexts, and where they keep points."""
+        words = [failures.STATUS, failures.FAILED]
+        self._rows[:, words] = contexts[:, words]
+        self._failures[:] = points.view(np.float64)
 
     def slopes(self, chain: int) -> int:
         """Return the address of the gradients by those entries of the data that are learnt, one after the other."""
@@ -162,6 +189,13 @@ class CompiledBound(Bound):
     @property
     def value_density(self) -> int:
         return self._by_terms.entry("value").address if self.definition.has_terms else self.density
+
+    @cached_property
+    def arena_words(self) -> int:
+        for _ in range(2):  # the first round makes room, after which all is in one piece
+            for q in trial_points(self.dim):
+                self.value_and_grad(q)
+        return self._arenas.words(self.chains)
 
     @property
     def record(self) -> int:

@@ -21,7 +21,7 @@ SIGNATURES = {
 # have Numba compile the view anew. Three are those of `nbinfer.model.code.failures`.
 VERSION, _, _, _, DATA, WEIGHTS, CONSTANTS, DISCRETE, SCRATCH, COLUMNS = range(10)
 N_DATA, N_WEIGHTS, N_CONSTANTS, N_DISCRETE, N_SCRATCH, N_COLUMNS, ROW_SIZE = range(10, 17)
-PLACES, N_PLACES = 19, 20
+PLACES, N_PLACES, ARENA = 19, 20, 21
 CONTEXT_WORDS = 24
 CONTEXT_VERSION = 1
 
@@ -74,18 +74,22 @@ def _shell(plan: Plan, name: str, before: Sequence[str], evaluation: str) -> str
     lines = [
         f'"""C function: the log density at `q`{gradient}; -inf if a function raised."""',
         *unpack([*plan.arguments.split(", "), "position"], [*data_lines(plan), *first, *before]),
-        "failed = False",
-        "total = -np.inf",
-        "try:",
-        f"    total = {evaluation}",
-        "except Exception:",
-        "    failed = True",
+        *_tried(plan, "total", "-np.inf", evaluation),
         "if failed:",
         f"    {noted(plan)}",
         "    return -np.inf",
         "return total",
     ]
     return c_function(name, "n, q, grad, context", lines)
+
+
+def _tried(plan: Plan, name: str, otherwise: str, evaluation: str) -> list[str]:
+    """Write statements that leave the value of an expression under a name, and `failed`: whether it raised."""
+    if plan.device:
+        attempted = re.sub(r"(\w+)\(([^()]*)\)", r"attempt(\1, (\2,))", evaluation)
+        return [f"raised, {name} = {attempted}", f"failed = raised{' or failed' if name == 'failed' else ''}"]
+    lines = [*(["failed = False"] if name != "failed" else []), f"{name} = {otherwise}", "try:", f"    {name} = {evaluation}"]
+    return [*lines, "except Exception:", "    failed = True"]
 
 
 def noted(plan: Plan) -> str:
@@ -101,6 +105,8 @@ def unpack(names: Sequence[str], lines: Sequence[str]) -> list[str]:
     for name, (kind, address, length) in _ARRAYS.items():
         if name in names or name in words:
             found.append(f"{name} = {kind}(read_at(row, {address}), read_at(row, {length}))")
+    if "arena" in names:
+        found.append(f"arena = begin(read_at(row, {ARENA}))")
     return [*found, *(["position = floats_at(q, n)"] if "position" in names else []), *lines]
 
 
@@ -125,7 +131,7 @@ def _row(plan: Plan) -> str:
     lines.append("failed = False")
     word = 0
     for derived in plan.derived:
-        call = f"{derived.function}(p, readonly(data))"
+        call = plan.call(derived.function, "p, readonly(data)")
         if derived.ndim == 0 and derived.kind == "float64":
             lines.append(f"out[columns[{word}]] = {call}")
         elif derived.ndim == 0:
@@ -155,7 +161,8 @@ def _copies(plan: Plan) -> list[tuple[str, str, str, str]]:
 
 def _row_arguments(plan: Plan) -> list[str]:
     called = ["data"] if plan.derived or plan.layout.dependent or plan.missing else []
-    others = [name for name in plan.arguments.split(", ") if name not in ("data", "weights")]
+    unused = ("data", "weights", *(() if plan.stand_ins else ("arena",)))
+    others = [name for name in plan.arguments.split(", ") if name not in unused]
     return [*called, *(["columns"] if plan.derived else []), *others]
 
 
@@ -168,8 +175,7 @@ def _record(plan: Plan) -> str:
     if "data" not in arguments:
         return c_function("record", _ROW, [*lines, *unpack(names, [out]), call, "return 0"])
     lines += [*unpack(names, [*data_lines(plan), out])]
-    lines += ["failed = False", "try:", f"    failed = {call}", "except Exception:", "    failed = True"]
-    lines += ["if failed:", f"    {noted(plan)}", "    return 1", "return 0"]
+    lines += [*_tried(plan, "failed", "False", call), "if failed:", f"    {noted(plan)}", "    return 1", "return 0"]
     return c_function("record", _ROW, lines)
 
 
