@@ -73,14 +73,16 @@ class ParticleUpdates(ObjectiveUpdates):
         pairs = (
             pairs_of(self._n, self.objective.tf, fit.words, int(fit.number)) if self._pull.bandwidth is None else None
         )
-        scores = scores_for(fitting, self._n, self._dtype)
+        self._scores = scores = scores_for(fitting, self._n)
         return Swarm(
             self._n, dim, self._dtype, self._pull, pairs, fitting.settings.rule, scores, float(fit.constant),
             float(fit.largest_norm),
         )  # fmt: skip
 
     def load(self) -> None:
-        """Nothing: kernels are compiled when they first run."""
+        """Compile what finds scores and forces, by finding them once."""
+        if not simulated() and self._put():
+            self._swarm.look(int(self.fitting.fit.done))
 
     def advance(self, until: int, display: Display) -> Outcome:
         outcome, fitting = Outcome(), self.fitting
@@ -169,6 +171,7 @@ class ParticleUpdates(ObjectiveUpdates):
             return fitting.failure(0)[0]
         if fit.status != FitStatus.NO_SCORE:
             return None
+        self._scores.check()
         x, g, logps = swarm.array("x"), swarm.array("g"), swarm.array("logps")
         bad = np.flatnonzero(~(np.isfinite(g).all(axis=1) & np.isfinite(logps)))
         value, grad = fitting.bound.value_and_grad(x[bad[0]])
