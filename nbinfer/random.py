@@ -39,6 +39,7 @@ class Purpose(enum.IntEnum):
     NOISE = 5  # of a fit
     APPROXIMATION = 6  # draws from what was fitted
     CHOICE = 7  # of draws, and of models, to predict from
+    PAIRS = 8  # of particles
     STEP = 1024
 
 
@@ -122,6 +123,13 @@ def next_word(stream: int) -> np.uint64:
 def uniform(stream: int) -> float:
     """Return a number in [0, 1) with 53 random bits."""
     return (next_word(stream) >> _LOW_BITS) * _TO_UNIT
+
+
+@kernel
+def bounded(stream: int, count: int) -> int:
+    """Return an integer from 0 to below `count`, each as likely as the others to one in 2**64 / count."""
+    high, _ = multiply_wide(next_word(stream), np.uint64(count))
+    return np.int64(high)  # type: ignore[return-value]
 
 
 def _ziggurat() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

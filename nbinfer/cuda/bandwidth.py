@@ -32,16 +32,18 @@ def digits(dtype: Any) -> tuple[tuple[int, int], ...]:
 
 
 def make_distances(dim: int, dtype: Any) -> Callable[..., None]:
-    """Make the kernel of the squared distances of some pairs, by a thread each."""
+    """Make the kernel of the squared distances of pairs, by a thread each; see `nbinfer.cuda.pairs`."""
     zero = np.dtype(dtype).type(0.0)
 
-    def measure(x: Any, first: Any, second: Any, status: Any, squared: Any) -> None:
+    def measure(x: Any, orders: Any, status: Any, squared: Any, row: int) -> None:
         p = cuda.grid(1)
         if p >= squared.shape[0] or status[0] != 0:
             return
-        i, j, total = first[p], second[p], zero
-        for k in range(dim):
-            apart = x[i, k] - x[j, k]
+        n = orders.shape[1]
+        k, shift = p % n, p // n + 1
+        i, j, total = orders[row, k], orders[row, (k + shift) % n], zero
+        for c in range(dim):
+            apart = x[i, c] - x[j, c]
             total += apart * apart
         squared[p] = total
 

@@ -275,7 +275,9 @@ def _advance_all(device: OnDevice, jobs: Chains, until: int, display: Display, o
             return
         waiting = launch, device.wait()
         seconds = time.monotonic() - begin
-        pieces = min(2 * pieces, device.room) if seconds < _SHORT else max(pieces // 2, 1) if seconds > _LONG else pieces
+        pieces = (
+            min(2 * pieces, device.room) if seconds < _SHORT else max(pieces // 2, 1) if seconds > _LONG else pieces
+        )
         if jobs.snapshots is not None and jobs.snapshots.is_asked and device.whole:
             device.write(*waiting)
             device.take_blocks()

@@ -89,7 +89,9 @@ class Device:
         for name, attributes in uses.items():
             if name in function.__globals__:
                 names[name] = self._instead(function.__globals__[name], attributes, function)
-        cells = tuple(CellType(self._instead(cell_content(cell), set(), function)) for cell in function.__closure__ or ())
+        cells = tuple(
+            CellType(self._instead(cell_content(cell), set(), function)) for cell in function.__closure__ or ()
+        )
         copy = FunctionType(function.__code__, names, function.__name__, function.__defaults__, cells or None)
         copy.__module__, copy.__qualname__, copy.__doc__ = function.__module__, function.__qualname__, None
         copy.__kwdefaults__ = function.__kwdefaults__

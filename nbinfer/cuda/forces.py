@@ -93,7 +93,7 @@ class Cut(NamedTuple):
         """Return into how many parts sums are split, and how many particles a part has."""
         blocks = -(-n // self.own) * (1 if self.is_small else self.panels)
         parts = max(1, min(-(-n // (4 * self.tile)), -(-BLOCKS // blocks)))
-        each = -(-(-(-n // parts)) // self.tile) * self.tile
+        each = math.ceil(math.ceil(n / parts) / self.tile) * self.tile
         return -(-n // each), each
 
     def padded(self, n: int) -> int:

@@ -57,7 +57,7 @@ def check(model: Model, methods: Sequence[StepMethod], chains: int, executor: An
     backend.require()
     if executor is not None:
         raise ValueError(f'backend="cuda" and executor both say where chains are drawn; pass one, or {_OR_ELSE}.')
-    _check_model(model)
+    check_model(model)
     for method in methods:
         reason = _reason(method)
         if reason:
@@ -75,12 +75,13 @@ def check(model: Model, methods: Sequence[StepMethod], chains: int, executor: An
         warnings.warn(said, PerformanceWarning, calls_above())
 
 
-def _check_model(model: Model) -> None:
+def check_model(model: Model) -> None:
+    """Raise ModelError if the density of a model is none that a GPU can have."""
     definition = model.definition
     discrete = [name for name, p in definition.parameters.items() if p.support.discrete]
     if discrete:
         raise ModelError(
-            f"backend='cuda' draws continuous variables alone, and {', '.join(discrete)} "
+            f"backend='cuda' knows continuous variables alone, and {', '.join(discrete)} "
             f"{'is' if len(discrete) == 1 else 'are'} discrete: sum over their values in the density, or {_OR_ELSE}."
         )
     if not isinstance(definition, CompiledDefinition):

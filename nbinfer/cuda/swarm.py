@@ -16,14 +16,25 @@ from numpy.typing import NDArray
 from nbinfer.cuda import rules
 from nbinfer.cuda.backend import check_memory, compiled, cuda, require, simulated
 from nbinfer.cuda.bandwidth import make_distances, make_median
-from nbinfer.cuda.forces import GAUSSIAN, SLOPES, VALUES, Cut, cut_for, make_centre, make_few, make_gather
-from nbinfer.cuda.forces import make_pack_few, weights
+from nbinfer.cuda.forces import (
+    GAUSSIAN,
+    SLOPES,
+    VALUES,
+    Cut,
+    cut_for,
+    make_centre,
+    make_few,
+    make_gather,
+    make_pack_few,
+    weights,
+)
 from nbinfer.cuda.forces_many import make_many, make_pack_many
+from nbinfer.cuda.pairs import Pairs
 from nbinfer.cuda.rules import FORMS, layers
 from nbinfer.variational.optimizers.momentum import Momentum
 
 #: What has ended a run: a particle without density or without a finite gradient; one that a step has made infinite.
-#: The status between them is `nbinfer.cuda.bandwidth.NO_SPREAD`.
+#: Between them stands that of too little spread.
 NO_SCORE, NOT_FINITE = 1, 3
 
 #: From positions, shape (n, dim), to gradients of the log density and the densities: all on the device.
@@ -75,22 +86,6 @@ class Pull(NamedTuple):
         return [(VALUES, self.exponent, 1.0), (SLOPES, self.exponent - 1.0, -self.exponent)]
 
 
-class Pairs(NamedTuple):
-    """Pairs of particles whose distances have the median.
-
-    Attributes
-    ----------
-    first, second : ndarray of int32
-    low, high : int
-        Ranks among the distances of the pairs; -1: a distance of 0 that is none of theirs.
-    """
-
-    first: NDArray[np.int32]
-    second: NDArray[np.int32]
-    low: int
-    high: int
-
-
 def check_scores(logps: Any, g: Any, status: Any) -> None:
     """Note that a particle has no density, or no finite gradient; by a thread each."""
     i = cuda.grid(1)
@@ -105,17 +100,16 @@ def check_scores(logps: Any, g: Any, status: Any) -> None:
 def check_moved(x: Any, status: Any) -> None:
     """Note that a coordinate is not finite after a step; by a thread each."""
     i = cuda.grid(1)
-    if i < x.shape[0] and not math.isfinite(x[i]):
-        if status[0] == 0:
-            status[0] = NOT_FINITE
+    if i < x.shape[0] and status[0] == 0 and not math.isfinite(x[i]):
+        status[0] = NOT_FINITE
 
 
 def add_squares(gradient: Any, each: int, status: Any, sums: Any) -> None:
     """Add up the squares of a part of the gradient; by a thread each."""
     t = cuda.grid(1)
     if t < sums.shape[0] and status[0] == 0:
-        total = gradient[0] * gradient[0] * 0
-        for i in range(t * each, min((t + 1) * each, gradient.shape[0])):
+        total = gradient[t * each] * gradient[t * each]
+        for i in range(t * each + 1, min((t + 1) * each, gradient.shape[0])):
             total += gradient[i] * gradient[i]
         sums[t] = total
 
@@ -175,19 +169,20 @@ class Swarm:
     ) -> None:
         require()
         self.n, self.dim, self.dtype = n, dim, np.dtype(dtype).type
-        self._pull, self._scores, self._cut = pull, scores, cut or cut_for(dim, dtype)
+        self._pull, self._pairs, self._scores, self._cut = pull, pairs, scores, cut or cut_for(dim, dtype)
         self._layers = layers(rule)
-        self._threads = 16 if simulated() else 128  # a thread of the simulator is one of Python
-        self._fill(self._room(pairs), pairs)
-        number = self.dtype
-        self._to_forces = [*self._measures(pairs), *self._sums(number(constant))]
-        self._to_moves = self._constraint(number(largest_norm)) if largest_norm else []
+        self._threads = 8 if simulated() else 128  # a thread of the simulator is one of Python
+        self._fill(self._room())
+        self._before = self._looks()
+        self._spread = None if pairs is None else self._bandwidth(pairs)
+        self._to_forces = self._sums(self.dtype(constant))
+        self._to_moves = self._constraint(self.dtype(largest_norm)) if largest_norm else []
         self._rule = self._steps()
         self._settle = self._each(check_moved, n * dim, self._flat, self.status)
 
-    def _room(self, pairs: Pairs | None) -> dict[str, tuple[tuple[int, ...], Any]]:
+    def _room(self) -> dict[str, tuple[tuple[int, ...], Any]]:
         """Return shape and dtype of all arrays on the device, by name."""
-        n, dim, cut, dtype = self.n, self.dim, self._cut, self.dtype
+        n, dim, cut, dtype, pairs = self.n, self.dim, self._cut, self.dtype, self._pairs
         parts, _ = cut.splits(n)
         padded = cut.padded(n)
         room: dict[str, tuple[tuple[int, ...], Any]] = dict.fromkeys(("x", "g", "force"), ((n, dim), dtype))
@@ -200,8 +195,7 @@ class Swarm:
             room |= {"xt": ((dim, padded), dtype), "squares": ((padded,), dtype)}
             room["summed"] = (padded, cut.padded_columns), dtype
         if pairs is not None:
-            room["squared"] = pairs.first.shape, dtype
-            room |= {"first": (pairs.first.shape, np.int32), "second": (pairs.second.shape, np.int32)}
+            room |= {"squared": ((pairs.count,), dtype), "orders": ((pairs.batch, pairs.drawn), np.int32)}
         for name, count in self.remembered.items():
             room[f"rule/{name}"] = (count * n * dim,), dtype
         return room
@@ -215,16 +209,15 @@ class Swarm:
             found[part] = getattr(inner, "n_win", 1) if part == "window" else 1
         return found
 
-    def _fill(self, room: Mapping[str, tuple[tuple[int, ...], Any]], pairs: Pairs | None) -> None:
+    def _fill(self, room: Mapping[str, tuple[tuple[int, ...], Any]]) -> None:
         """Take memory on the device, if there is enough."""
         bytes_ = sum(math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in room.values())
         check_memory(bytes_, f"{self.n} particles of {self.dim} numbers, with what a fit needs for them,")
         self.at = {name: cuda.device_array(shape, dtype) for name, (shape, dtype) in room.items()}
         self.status = cuda.to_device(np.zeros(2, np.int64))
         self._flat = self.at["x"].reshape(self.n * self.dim)
-        if pairs is not None:
-            self.at["first"].copy_to_device(pairs.first)
-            self.at["second"].copy_to_device(pairs.second)
+        if self._pairs is not None and self._pairs.is_fixed:
+            self.at["orders"].copy_to_device(self._pairs.orders(0, 1))
         if self._pull.bandwidth is not None:
             self.at["bandwidth"].copy_to_device(np.array([self._pull.bandwidth, 0.0], self.dtype))
 
@@ -232,21 +225,25 @@ class Swarm:
         """Return a call of a kernel that has a thread for each of many."""
         return Call(compiled(function, fastmath=fastmath), -(-count // self._threads), self._threads, args)
 
-    def _measures(self, pairs: Pairs | None) -> list[Call]:
-        """Return what looks at scores, and finds centre and bandwidth."""
-        at, dtype, block = self.at, self.dtype, 16 if simulated() else 256
-        calls = [self._each(check_scores, self.n, at["logps"], at["g"], self.status)]
+    def _looks(self) -> list[Call]:
+        """Return what looks at scores, and finds the centre."""
+        at, block = self.at, 4 if simulated() else 256
         centre = at["x"], min(self.n, 1024), self.status, at["centre"]
-        calls.append(Call(compiled(make_centre(dtype)), self.dim, block, centre))
-        if pairs is not None:
-            count, squared = len(pairs.first), at["squared"]
-            distances = make_distances(self.dim, dtype)
-            calls.append(self._each(distances, count, at["x"], at["first"], at["second"], self.status, squared))
-            bits = squared.view(np.int32 if dtype is np.float32 else np.int64)
-            logarithm = dtype(math.log(self.n + 1.0))
-            median = squared, bits, pairs.low, pairs.high, logarithm, self.status, at["bandwidth"]
-            calls.append(Call(compiled(make_median(dtype)), 1, 4 * block, median))
-        return calls
+        return [
+            self._each(check_scores, self.n, at["logps"], at["g"], self.status),
+            Call(compiled(make_centre(self.dtype)), self.dim, block, centre),
+        ]
+
+    def _bandwidth(self, pairs: Pairs) -> tuple[Call, Call]:
+        """Return what measures the distances of pairs, and what chooses the bandwidth by them."""
+        at, dtype, squared = self.at, self.dtype, self.at["squared"]
+        distances = at["x"], at["orders"], self.status, squared
+        bits = squared.view(np.int32 if dtype is np.float32 else np.int64)
+        median = squared, bits, pairs.low, pairs.high, dtype(math.log(self.n + 1.0)), self.status, at["bandwidth"]
+        return (
+            self._each(make_distances(self.dim, dtype), pairs.count, *distances),
+            Call(compiled(make_median(dtype)), 1, 8 if simulated() else 1024, median),
+        )
 
     def _sums(self, constant: Any) -> list[Call]:
         """Return what adds up over all pairs."""
@@ -271,11 +268,12 @@ class Swarm:
     def _constraint(self, largest: Any) -> list[Call]:
         """Return what bounds the norm of the gradient."""
         size = self.n * self.dim
-        count = min(256, size)
+        each = -(-size // 256)
+        count = -(-size // each)
         self.at["sums"] = cuda.device_array((count,), self.dtype)
         gradient, sums = self.at["gradient"], self.at["sums"]
         return [
-            self._each(add_squares, count, gradient, -(-size // count), self.status, sums),
+            self._each(add_squares, count, gradient, each, self.status, sums),
             self._each(shrink, size, gradient, sums, largest, self.dtype(1e-7), self.status),
         ]
 
@@ -317,7 +315,7 @@ class Swarm:
         found: NDArray[np.float64] = self.at[name].copy_to_host().astype(np.float64)
         return found
 
-    def iterate(self, rates: Sequence[float], step: int) -> None:
+    def iterate(self, rates: Sequence[float], step: int, done: int) -> None:
         """Have the device make iterations, after those that it was asked for before; this does not wait for them.
 
         Parameters
@@ -325,32 +323,55 @@ class Swarm:
         rates : sequence of float
             The learning rate of each.
         step : int
-            Number of the first step, from 1.
+            Number of the optimiser's first step, from 1.
+        done : int
+            Number of the first iteration, from 0.
         """
-        inner, move = self._layers[-1], self._rule[0]
-        numbers = FORMS[type(inner)].numbers
-        for t, rate in enumerate(rates, step):
-            self._find_forces()
-            for call in self._to_moves:
-                call()
-            move(tuple(self.dtype(number) for number in numbers(inner, float(rate), t)), self.status)
-            for call in self._rule[1:]:
-                call()
-            self._settle()
+        drawn = self._pairs if self._pairs is not None and not self._pairs.is_fixed else None
+        for k, rate in enumerate(rates):
+            row = 0 if drawn is None else k % drawn.batch
+            if row == 0:
+                self._draw_pairs(done + k, len(rates) - k)
+            self._find_forces(row)
+            self._move(float(rate), step + k)
 
-    def _find_forces(self) -> None:
+    def _draw_pairs(self, done: int, count: int) -> None:
+        """Put the pairs of the next iterations on the device, where they are others in each of them."""
+        if self._pairs is not None and not self._pairs.is_fixed:
+            self.at["orders"].copy_to_device(self._pairs.orders(done, min(count, self._pairs.batch)))
+
+    def _find_forces(self, row: int) -> None:
+        """Have scores and forces be found, with one of the rows of pairs."""
         self._scores(self.at["x"], self.at["g"], self.at["logps"])
+        for call in self._before:
+            call()
+        if self._spread is not None:
+            measure, choose = self._spread
+            measure(row)
+            choose()
         for call in self._to_forces:
             call()
+
+    def _move(self, rate: float, t: int) -> None:
+        """Have the rule make its step number t."""
+        for call in self._to_moves:
+            call()
+        inner = self._layers[-1]
+        numbers = FORMS[type(inner)].numbers(inner, rate, t)
+        self._rule[0](tuple(self.dtype(number) for number in numbers), self.status)
+        for call in self._rule[1:]:
+            call()
+        self._settle()
 
     def wait(self) -> tuple[int, int]:
         """Wait for the device; return what has ended the run, 0 if nothing, and iterations since the last `put`."""
         status, begun = (int(word) for word in self.status.copy_to_host())
         return status, begun - (status not in (0, NO_SCORE))
 
-    def look(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
-        """Return particles, scores and forces as they are; nothing if a particle has none."""
-        self._find_forces()
+    def look(self, done: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
+        """Return particles, scores and forces as they are after so many iterations; nothing if a particle has none."""
+        self._draw_pairs(done, 1)
+        self._find_forces(0)
         if self.wait()[0]:
             return None
         return self.array("x"), self.array("g"), self.array("force")

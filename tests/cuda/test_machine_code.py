@@ -1,143 +1,118 @@
-"""Kernels of chains compile for Hopper, and models with them: in how many registers, and how much local memory."""
+"""What kernels of particles cost on a Hopper GPU: registers, spills, shared memory, and that float32 stays so.
 
-import math
+They are compiled here as a GPU would have it; no test needs one.
+"""
 
 import numpy as np
 import pytest
 
-import nbinfer as nb
-from nbinfer.compile import JIT
-from nbinfer.cuda import backend
-from nbinfer.distributions import half_cauchy, normal
-from nbinfer.errors import CompileError
-from nbinfer.mcmc.hamiltonian import hmc, nuts
-from nbinfer.mcmc.walks import metropolis
-from nbinfer.mcmc.walks import slice as slices
+from nbinfer.cuda import backend, offline
 
-RNG = np.random.default_rng(1)
+pytestmark = pytest.mark.skipif(not backend.has_package(), reason="needs the extra: pip install 'nbinfer[cuda]'")
 
-pytestmark = [
-    pytest.mark.skipif(not backend.has_package(), reason="numba-cuda is not installed: pip install 'nbinfer[cuda]'"),
-    pytest.mark.skipif(not JIT, reason="what is written for plain Python is not compiled"),
-]
+SHARED = 48 * 1024  # what a block has without asking
 
 
-def schools():
-    def logp(p, d):
-        total = normal.logpdf(p.mu, 0.0, 5.0) + half_cauchy.logpdf(p.tau, 5.0) + normal.logpdf(p.z, 0.0, 1.0).sum()
-        return total + normal.logpdf(d.y, p.mu + p.tau * p.z, d.s).sum()
+def array(dtype, axes):
+    from numba import from_dtype, types
 
-    data = {"y": np.array([28.0, 8, -3, 7, -1, 1, 18, 12]), "s": np.array([15.0, 10, 16, 11, 9, 11, 10, 18])}
-    return nb.Model({"mu": nb.real(), "tau": nb.positive(), "z": nb.real(8)}, logp=logp, data=data)
+    return types.Array(from_dtype(np.dtype(dtype)), axes, "C")
 
 
-def logistic():
-    def logp(p, d):
-        eta = d.X @ p.b
-        return -0.5 * (p.b * p.b).sum() + (d.y * eta - np.log1p(np.exp(eta))).sum()
+def number(dtype):
+    from numba import from_dtype
 
-    data = {"X": RNG.normal(size=(50, 4)), "y": (RNG.random(50) < 0.5).astype(float)}
-    return nb.Model({"b": nb.real(4)}, logp=logp, data=data)
+    return from_dtype(np.dtype(dtype))
 
 
-def radon():
-    def logp(p, d):
-        total = normal.logpdf(p.level, 0.0, 2.0) + normal.logpdf(p.floor, 0.0, 2.0)
-        total += half_cauchy.logpdf(p.between, 1.0) + half_cauchy.logpdf(p.within, 1.0)
-        total += normal.logpdf(p.county, p.level, p.between).sum()
-        return total + normal.logpdf(d.y, p.county[d.of] + p.floor * d.x, p.within).sum()
-
-    data = {"y": RNG.normal(size=30), "x": RNG.normal(size=30), "of": RNG.integers(0, 5, 30)}
-    supports = {"level": nb.real(), "floor": nb.real(), "between": nb.positive(), "within": nb.positive()}
-    return nb.Model(supports | {"county": nb.real(5)}, logp=logp, data=data)
-
-
-def share():
-    def logp(p, d):
-        return 3.0 * math.log(p.share) + 5.0 * math.log1p(-p.share) - 0.5 * p.other**2
-
-    return nb.Model({"share": nb.interval(0.0, 1.0), "other": nb.real()}, logp=logp)
-
-
-def bell():
-    def logp_grad(p, d, grad):
-        total = 0.0
-        for i in range(p.x.shape[0]):
-            total -= 0.5 * p.x[i] ** 2
-            grad.x[i] -= p.x[i]
-        return total
-
-    return nb.Model({"x": nb.real(3)}, logp_grad=logp_grad)
-
-
-def assembled(model, step, others=()):
+def code_of(function, *kinds, fastmath=False):
     from numba import types
 
-    from nbinfer.cuda.chains import python_kernel
-    from nbinfer.cuda.offline import assemble
-    from nbinfer.cuda.transition import Called
+    return offline.assemble(function, types.void(*kinds), fastmath=fastmath)
 
-    gradient = step.py_func.__module__.startswith("nbinfer.mcmc.hamiltonian")
-    called = Called(density=1 * gradient, value=2 * (not gradient), record=3, steps=[step], inner=[], others=others)
-    kernel = python_kernel(model.bind(1).on_device(), called)
-    return assemble(kernel, types.void(*[types.int64] * 6, *[types.int64[::1]] * 3))
+
+def pairs_code(dim, dtype, kind):
+    """Return the machine code of the kernel that goes through all pairs."""
+    from numba import int64
+
+    from nbinfer.cuda.forces import cut_for, make_few, weights
+    from nbinfer.cuda.forces_many import make_many
+
+    cut = cut_for(dim, dtype)
+    weigh = backend.compiled(weights(kind, dtype)[1], device=True, fastmath=True)
+    make, layout = (make_few, (2,)) if cut.is_small else (make_many, (2, 1, 2))
+    kinds = [*(array(dtype, axes) for axes in layout), array(dtype, 1), int64, number(dtype), number(dtype)]
+    return code_of(make(cut, kind, dtype, weigh), *kinds, array(np.int64, 1), array(dtype, 3), fastmath=True)
 
 
 @pytest.mark.parametrize(
-    ("make", "step", "registers", "stack"),
-    [(logistic, slices.step, 160, 1000), (share, metropolis.step, 160, 1000),
-     pytest.param(bell, hmc.step, 170, 1400, marks=pytest.mark.slow),
-     pytest.param(schools, nuts.step, 170, 1700, marks=pytest.mark.slow)],
-)  # fmt: skip
-def test_chains_compile(make, step, registers, stack):
-    code = assembled(make(), step)
+    ("dim", "dtype", "registers"),
+    [
+        (3, np.float32, 104),
+        (10, np.float32, 176),
+        (20, np.float32, 168),
+        (50, np.float32, 224),
+        (10, np.float64, 200),
+        (20, np.float64, 176),
+        (50, np.float64, 255),
+    ],
+)
+def test_pairs(dim, dtype, registers):
+    code = pairs_code(dim, dtype, 0)
     assert code.registers <= registers
-    assert code.stack <= stack
-    assert "malloc" not in code.ptx
-    assert "NRT" not in code.ptx
+    assert code.spills == code.stack == 0
+    assert code.shared <= SHARED
+    assert (code.doubles == 0) == (dtype is np.float32)
 
 
-@pytest.mark.slow
-def test_all_that_nuts_may_call_compiles():
-    from nbinfer.cuda.transition import climb, look_at, watch
-
-    code = assembled(bell(), nuts.step, [climb, look_at, watch])
-    assert code.registers <= 200
-    assert code.stack <= 2000
+def test_pairs_of_the_inverse_multiquadric():
+    for kind in (1, 2):
+        code = pairs_code(10, np.float32, kind)
+        assert (code.spills, code.stack, code.doubles) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("make", [schools, radon, bell])
-def test_densities_compile(make):
-    from numba import types
-
-    from nbinfer.cuda.model import density_of
-    from nbinfer.cuda.offline import assemble
-
-    density = density_of(make().bind(1))
-
-    def kernel(n, position, grad, context, logp):
-        logp[0] = density(n, position, grad, context)
-
-    code = assemble(kernel, types.void(*[types.int64] * 4, types.float64[::1]))
-    assert code.registers <= 200
-    assert code.stack <= 1300
-    assert "NRT" not in code.ptx
+def test_a_pair_costs_as_many_instructions_as_it_must():
+    """A pair costs 2 d + 1 multiplications that add and one exponential; loads and the rest are few beside them."""
+    inner = max(offline.inner_loops(pairs_code(10, np.float32, 0).cubin), key=lambda loop: loop.counts["FFMA"])
+    assert inner.counts["FFMA"] == 4 * 21
+    assert inner.counts["MUFU"] == 4
+    assert inner.instructions <= 130
 
 
-def test_a_gradient_that_allocates_is_refused_with_its_line():
-    from nbinfer.cuda.suitable import explained
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_others(dtype):
+    from numba import int64, types
 
-    def logp_grad(p, d, grad):
-        steps = np.zeros(p.x.shape[0])
-        grad.x[:] -= steps
-        return 0.0
+    from nbinfer.cuda import rules, swarm
+    from nbinfer.cuda.bandwidth import make_distances, make_median
+    from nbinfer.cuda.forces import cut_for, make_centre, make_gather, make_pack_few
+    from nbinfer.cuda.forces_many import make_pack_many
 
-    model = nb.Model({"x": nb.real(3)}, logp_grad=logp_grad)
-    with pytest.raises(Exception) as caught:  # noqa: B017, PT011 - the compiler's
-        assembled(model, slices.step)
-    said = str(explained(caught.value, model.definition))
-    assert said.startswith("Numba cannot compile for a GPU logp_grad")
-    assert "test_machine_code.py, line" in said
-    assert "steps = np.zeros" in said
-    assert "A GPU has no memory to allocate from" in said
-    assert isinstance(explained(caught.value, model.definition), CompileError)
+    x, v, status, real = array(dtype, 2), array(dtype, 1), array(np.int64, 1), number(dtype)
+    bits, orders = array(np.int32 if dtype is np.float32 else np.int64, 1), array(np.int32, 2)
+    numbers = types.UniTuple(real, 6)
+    codes = {
+        "centre": code_of(make_centre(dtype), x, int64, status, v),
+        "distances": code_of(make_distances(10, dtype), x, orders, status, v, int64),
+        "median": code_of(make_median(dtype), v, bits, int64, int64, real, status, v),
+        "few": code_of(make_pack_few(cut_for(10, dtype), 0, dtype), x, x, v, v, real, status, x, fastmath=True),
+        "many": code_of(make_pack_many(cut_for(50, dtype), 0, dtype), x, x, v, v, real, status, x, v, x, fastmath=True),
+        "gather": code_of(
+            make_gather(10, dtype), array(dtype, 3), x, v, v, int64, real, status, x, v, v, fastmath=True
+        ),
+        "scores": code_of(swarm.check_scores, v, x, status),
+    }
+    if dtype is np.float32:  # the others are the same with wider numbers
+        codes |= {
+            "moved": code_of(swarm.check_moved, v, status),
+            "squares": code_of(swarm.add_squares, v, int64, status, v),
+            "shrink": code_of(swarm.shrink, v, v, real, real, status),
+            "momentum": code_of(rules.momentum, v, v, v, real, status),
+            "nesterov": code_of(rules.nesterov, v, v, v, real, status),
+            **{form.name: code_of(how.move, v, v, v, v, numbers, status) for form, how in rules.FORMS.items()},
+        }
+    for name, code in codes.items():
+        assert (code.spills, code.stack) == (0, 0), name
+        assert code.shared <= SHARED, name
+        assert code.registers <= 64, name
+        assert dtype is np.float64 or code.doubles == 0, name

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.compile import Entry, address_of, aligned
-from nbinfer.engine.failures import replayed
 from nbinfer.engine.job import Status
 from nbinfer.engine.jobs import Phase
 from nbinfer.engine.python_entry import PythonEntry
@@ -19,6 +18,7 @@ from nbinfer.errors import FitError
 from nbinfer.variational.densities import PLAIN, Densities
 from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.job import FitStatus
+from nbinfer.variational.stein.failing import without_score, without_spread
 from nbinfer.variational.stein.forces import push, push_given
 from nbinfer.variational.stein.kernels import RadialKernel
 from nbinfer.variational.stein.median import choose_bandwidth, measure
@@ -171,22 +171,9 @@ class Crew:
             error, self._ask.error = self._ask.error, None
             return error
         if fit.status == FitStatus.NO_SPREAD:
-            return FitError(
-                f"the median distance of the particles is {math.sqrt(float(self.stein.median)):g} in iteration "
-                f"{int(fit.done)}, and gives no bandwidth: too many of them are equal, or too far away. Begin with "
-                "more jitter, lower the learning rate, or give the kernel a bandwidth."
-            )
+            return without_spread(float(self.stein.median), int(fit.done))
         if fit.status != FitStatus.NO_SCORE:
             return None
         grads = self.stein.grads[: self.n * self.dim].reshape(self.n, self.dim)
         positions = self.stein.positions[: self.n * self.dim].reshape(self.n, self.dim)
-        bad = np.flatnonzero(~(np.isfinite(grads).all(axis=1) & np.isfinite(self.stein.logps)))
-        shown = ", ".join(map(str, bad[:10])) + (", ..." if len(bad) > 10 else "")
-        first = positions[bad[0]]
-        reason = replayed(fitting.bound, first, None) or fitting.bound.explain(first)
-        return FitError(
-            f"density or gradient of {len(bad)} of {self.n} particles is not finite in iteration {int(fit.done)}: "
-            f"{'particles' if len(bad) > 1 else 'particle'} {shown}, the first one at {fitting.bound.describe(first)} "
-            f"({reason}). They are as they were. Begin elsewhere (start), closer (jitter), lower the learning rate, or "
-            "look at that term."
-        )
+        return without_score(fitting.bound, positions, grads, self.stein.logps[: self.n], int(fit.done))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import count, positive
+from nbinfer.engine.backends import CPU, check_backend, on_backend
 from nbinfer.engine.driver import Outcome, available_cores, run_for_now
 from nbinfer.engine.progress import Display
 from nbinfer.engine.team import work
@@ -94,7 +95,10 @@ class KSDObjective(ObjectiveFunction):
 
     @property
     def kind(self) -> type[ObjectiveUpdates]:
-        return SteinUpdates
+        if self.op.backend == CPU:
+            return SteinUpdates
+        updates: type[ObjectiveUpdates] = on_backend(self.op.backend, "particles").ParticleUpdates
+        return updates
 
     @property
     def obj_params(self) -> list[Shared]:
@@ -181,11 +185,13 @@ class KSD(Operator):
         variances wrong. Leave it at 1 unless you know the variance you want.
     cores : int, optional
         Threads that share gradients and kernel out among themselves. Default: all. The result does not depend on it.
+    backend : {'cpu', 'cuda'}
+        Where iterations are made, see `SVGD`.
 
     Raises
     ------
     ValueError
-        If `temperature` is not positive.
+        If `temperature` is not positive, or there is no such backend.
 
     References
     ----------
@@ -198,12 +204,16 @@ class KSD(Operator):
     require_logq = False
     objective_class = KSDObjective
 
-    def __init__(self, approx: Approximation, temperature: float = 1.0, cores: int | None = None) -> None:
+    def __init__(
+        self, approx: Approximation, temperature: float = 1.0, cores: int | None = None, backend: str = CPU
+    ) -> None:
         super().__init__(approx)
+        self.backend = check_backend(backend)
         positive("temperature", temperature)
         if cores is not None:
             count("cores", cores, 1, _MOST_CORES)
-        self.temperature, self.workers = float(temperature), cores or available_cores()
+        self.temperature = float(temperature)
+        self.workers = cores or available_cores() if self.backend == CPU else 0
 
     def apply(self, f: TestFunction | None, z: Floats) -> tuple[float, Floats, list[Floats]]:
         """Return minus the direction at draws, see `Stein.grad`, as the derivative of a value that nobody knows.
