@@ -36,6 +36,10 @@ REFUSED = {
 }
 
 
+class Refused(Exception):
+    """A function of a model cannot be compiled; its cause says why. Numba would report a rejected call, not a line."""
+
+
 def _word_at(builder, address):
     return builder.inttoptr(address, _INT64.as_pointer())
 
@@ -111,7 +115,10 @@ def _zeros(typing, arena, shape, dtype):
 def _attempt(typing, function, arguments):
     """Call a device function and tell whether it raised; elsewhere what raises ends the thread."""
     kinds = tuple(arguments[i] for i in range(len(arguments)))
-    compiled = function.dispatcher.compile_device(kinds)
+    try:
+        compiled = function.dispatcher.compile_device(kinds)
+    except Exception as reason:
+        raise Refused from reason
     made = compiled.signature
     result = types.Tuple((types.boolean, made.return_type))
 

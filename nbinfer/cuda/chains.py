@@ -17,13 +17,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.compile import arena, call_step, entry, ints_at, record_at
+from nbinfer.compile import call_step, ints_at, record_at
 from nbinfer.compile.quiet import without_warnings
 from nbinfer.cuda import backend
 from nbinfer.cuda.backend import cuda
 from nbinfer.cuda.device import Device
 from nbinfer.cuda.draws import Draws, rows_for
 from nbinfer.cuda.mirror import Mirror
+from nbinfer.cuda.model import give_arenas, take_failures, words_of_arena
 from nbinfer.cuda.suitable import check, explained
 from nbinfer.cuda.transition import Called, choice, others, transition
 from nbinfer.engine.chain import Chain, Progress
@@ -32,7 +33,6 @@ from nbinfer.engine.driver import Outcome, look, look_at_statuses
 from nbinfer.engine.job import Status
 from nbinfer.engine.progress import Display
 from nbinfer.engine.subset import SubsetStep
-from nbinfer.errors import CudaError
 from nbinfer.model.code import failures
 from nbinfer.trace.columns import FIELDS
 
@@ -87,13 +87,6 @@ def python_kernel(model: Mapping[str, Callable[..., Any]], called: Called) -> Fu
     return Device({"": {"call_step": choice([(0, advance)])}}).plain(_advance)
 
 
-@entry("int64(intp, intp)")
-def refuse(address: int, size: int) -> int:
-    """C function of the simulator: what an arena that does not grow does where more is wanted."""
-    ints_at(address, arena.WORDS)[arena.CHUNK] += size
-    return 0
-
-
 class Launch(NamedTuple):
     """What was launched.
 
@@ -146,11 +139,11 @@ class OnDevice:
         self.room = rows * self._thin
         self._draws = [Draws(some, count, rows) for some in (columns, statistics)]
         self._mirror = Mirror(jobs.arrays | jobs.bound.arrays, called.numbers)
-        self._arena = -(-max(int(1.5 * jobs.bound.arena_words), 16) // 4) * 4
-        needed = self._mirror.nbytes + 8 * count * self._arena + sum(draws.nbytes for draws in self._draws) + 16 * count
+        words = words_of_arena(jobs.bound)
+        needed = self._mirror.nbytes + 8 * count * words + sum(draws.nbytes for draws in self._draws) + 16 * count
         backend.check_memory(needed, f"{count} chains of {8 * jobs.state.shape[1]} bytes, their draws and the data")
         self._mirror.make({"block": jobs.words_of_streams})
-        self._make_arenas()
+        self._chunks = give_arenas(self._mirror, count, words)
         for draws in self._draws:
             draws.make()
         self._rows = rows
@@ -159,24 +152,13 @@ class OnDevice:
         self._kernel = backend.compiled(python_kernel(jobs.bound.on_device(), called))
         self.done, self.active = jobs.progress["done"].copy(), np.ones(count, bool)
 
-    def _make_arenas(self) -> None:
-        """Give the context of each chain an arena, which does not grow."""
-        count = len(self._jobs)
-        self._chunks = cuda.device_array(count * self._arena, np.int64)
-        first = backend.address_of(self._chunks) + 8 * self._arena * np.arange(count)
-        rows = np.zeros((count + 1, arena.WORDS), np.int64)
-        rows[:count, [arena.NEXT, arena.FIRST, arena.HIGH]] = first[:, None]
-        rows[:count, arena.STOP] = first + 8 * self._arena
-        rows[:count, arena.GROW] = refuse.address if backend.simulated() else 0
-        self._mirror.put("arenas", rows)
-
     def launch(self, start: int, until: int) -> Launch:
         """Have the chains that have made `start` draws go on to draw `until`, all in warm-up or all after it."""
         warm, buffer = start < self.tune, self._buffer
         before = 0 if warm else self.tune
         thin = 1 if warm else self._thin
         first, last = ((draw - before) // thin for draw in (start, until))
-        arguments = (self._mirror.address("block"), 8 * self._jobs.state.shape[1], until, self._rows, first, int(warm))
+        arguments = (self._mirror.address("block"), self._mirror.bytes_of_row("block"), until, self._rows, first, int(warm))
         homes = (draws.homes[buffer][warm] for draws in self._draws)
         try:
             self._kernel[(*self._grid, self._stream)](*arguments, *homes, self._ends)
@@ -206,12 +188,7 @@ class OnDevice:
     def _take_failures(self) -> None:
         """Let the host know of evaluations that raised, and the device of nothing."""
         contexts = self._mirror.fetch("contexts")
-        self._jobs.bound.take_failures(contexts, self._mirror.fetch("failures"))
-        lacking = self._mirror.fetch("arenas")[:, arena.CHUNK].max()
-        if lacking:
-            raise CudaError("memory", f"an evaluation of the density needs {8 * self._arena + int(lacking)} bytes for "
-                "its own arrays, and at the points where it was tried it needed fewer; a while loop may take more turns "
-                "elsewhere. Take a loop of a fixed number of turns, or leave backend out.")  # fmt: skip
+        take_failures(self._jobs.bound, self._mirror, contexts)
         contexts[:, failures.FAILED] = 0
         self._mirror.put("contexts", contexts)
 

@@ -85,6 +85,10 @@ class Mirror:
         """Return where the copy of an array begins on the device, row after row without room between them."""
         return self._base + self._places[name]
 
+    def bytes_of_row(self, name: str) -> int:
+        """Return how many bytes each row of the copy of an array takes."""
+        return 8 * self._arrays[name].shape[1]
+
     def put(self, name: str, words: NDArray[np.int64]) -> None:
         """Overwrite the copy of an array."""
         self._part(name).copy_to_device(np.ascontiguousarray(words).reshape(-1))

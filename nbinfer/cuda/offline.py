@@ -25,6 +25,8 @@ from nbinfer.errors import CudaError
 HOPPER = (9, 0)
 
 _REGISTERS = re.compile(r"Used (\d+) registers")
+#: What the linker says of a kernel together with the functions that it calls.
+_WHOLE = re.compile(r"used (\d+) registers.*?(\d+) stack")
 _FRAME = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
 #: What a kernel declares; the assembler adds what the processor keeps for itself.
 _SHARED = re.compile(r"^[.\w ]*\.shared .*?\.b8 \S+\[(\d+)\]", re.MULTILINE)
@@ -38,10 +40,10 @@ class MachineCode(NamedTuple):
     Attributes
     ----------
     registers : int
-        Of a thread, of 32 bits; 255 at most.
+        Of a thread, of 32 bits, with those of the functions that the kernel calls; 255 at most.
     stack : int
         Bytes of a thread's local memory, which lies in that of the device: arrays that are indexed by what is not
-        known when compiling.
+        known when compiling, and what is kept across calls, of all functions that call one another.
     spills : int
         Bytes stored there for want of registers, and loaded again.
     shared : int
@@ -95,14 +97,13 @@ def assemble(
         )
     text = ptx if isinstance(ptx, str) else ptx.decode()
     cubin, log = _link(text, capability, max_registers)
-    kernel = log[log.index("Compiling entry function") :]
-    frame = _frame_of(kernel)
-    registers = _REGISTERS.search(kernel)
+    registers, whole = _REGISTERS.search(log), _WHOLE.search(log)
     assert registers is not None, log
+    stack, stored, loaded = _frame_of(log)
     return MachineCode(
-        registers=int(registers[1]),
-        stack=frame[0],
-        spills=frame[1] + frame[2],
+        registers=int(whole[1] if whole else registers[1]),
+        stack=int(whole[2]) if whole else stack,
+        spills=stored + loaded,
         shared=sum(map(int, _SHARED.findall(text))),
         doubles=len(_DOUBLE.findall(text)),
         ptx=text,

@@ -116,13 +116,16 @@ def explained(error: Exception, definition: CompiledDefinition) -> Exception:
     definition : CompiledDefinition
         Whose functions were compiled.
     """
+    from nbinfer.compile.cuda_lowered import Refused  # imports Numba
+
+    reason = error.__cause__ if isinstance(error, Refused) and error.__cause__ is not None else error
     fields = {"Parameters": list(definition.parameters), "Data": list(definition.data)}
     fields["Gradients"] = [p.name for p in definition.layout.continuous]
     remedy = (
         "A GPU has no memory to allocate from: write it with loops over numbers, and without arrays of its own. A "
         f"gradient that is derived allocates nothing, so leave logp_grad and gradient out; or {_OR_ELSE}."
     )
-    message = readable(error, definition.functions, fields, remedy)
+    message = readable(reason, definition.functions, fields, remedy)
     if message is None:
         return error
     return CompileError(message.replace("Numba cannot compile", "Numba cannot compile for a GPU", 1))
