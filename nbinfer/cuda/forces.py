@@ -104,7 +104,7 @@ class Cut(NamedTuple):
     def shared(self, dtype: Any) -> int:
         """Return the bytes of shared memory of a block."""
         numbers = self.tile * self.width if self.is_small else self.places[2] + self.tile * self.own
-        return numbers * np.dtype(dtype).itemsize
+        return numbers * int(np.dtype(dtype).itemsize)
 
     def splits(self, n: int) -> tuple[int, int]:
         """Return into how many parts sums are split, and how many particles a part has."""

@@ -6,6 +6,8 @@ They are compiled here as a GPU would have it; no test needs one.
 import numpy as np
 import pytest
 
+import nbinfer as nb
+from nbinfer.compile import JIT
 from nbinfer.cuda import backend, offline
 
 pytestmark = pytest.mark.skipif(not backend.has_package(), reason="needs the extra: pip install 'nbinfer[cuda]'")
@@ -88,6 +90,27 @@ def test_many_coordinates_cost_two_small_products():
     assert (sums.counts["FFMA"], exponents.counts["FFMA"]) == (112, 64)
     assert sums.instructions <= 150
     assert exponents.instructions <= 90
+
+
+@pytest.mark.skipif(not JIT, reason="what is written for plain Python is not compiled")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_scores(dtype):
+    from numba import int64
+
+    from nbinfer.cuda.model import density_of
+    from nbinfer.cuda.scores import make_score
+
+    def logp(p, d):
+        eta = d.X @ p.b
+        return -0.5 * (p.b * p.b).sum() + (d.y * eta - np.log1p(np.exp(eta))).sum()
+
+    model = nb.Model({"b": nb.real(4)}, logp=logp, data={"X": np.ones((9, 4)), "y": np.ones(9)})
+    x = array(dtype, 2)
+    kinds = x, x, array(dtype, 1), int64, int64, array(np.float64, 2), int64
+    code = code_of(make_score(density_of(model.bind(1))), *kinds)
+    assert code.registers <= 180
+    assert code.stack <= 600
+    assert "NRT" not in code.ptx
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
