@@ -130,7 +130,7 @@ def measured_pairs(n: int, dim: int, dtype: Any) -> Measured:
     swarm.at["logps"].copy_to_device(zero)
     look = swarm.look(0)
     assert look is not None
-    some = rng.choice(n, 50, replace=False)
+    some = rng.choice(n, min(n, 50), replace=False)
     apart = x[some, None, :] - x[None, :, :] if n * dim < 2e6 else None
     check = "not checked at this size"
     if apart is not None:

@@ -93,8 +93,7 @@ def test_many_coordinates_cost_two_small_products():
 
 
 @pytest.mark.skipif(not JIT, reason="what is written for plain Python is not compiled")
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_scores(dtype):
+def test_scores():
     from numba import int64
 
     from nbinfer.cuda.model import density_of
@@ -105,8 +104,8 @@ def test_scores(dtype):
         return -0.5 * (p.b * p.b).sum() + (d.y * eta - np.log1p(np.exp(eta))).sum()
 
     model = nb.Model({"b": nb.real(4)}, logp=logp, data={"X": np.ones((9, 4)), "y": np.ones(9)})
-    x = array(dtype, 2)
-    kinds = x, x, array(dtype, 1), int64, int64, array(np.float64, 2), int64
+    x = array(np.float32, 2)
+    kinds = x, x, array(np.float32, 1), int64, int64, array(np.float64, 2), int64
     code = code_of(make_score(density_of(model.bind(1))), *kinds)
     assert code.registers <= 180
     assert code.stack <= 600
