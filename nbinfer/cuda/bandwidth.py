@@ -35,15 +35,15 @@ def make_distances(dim: int, dtype: Any) -> Callable[..., None]:
     """Make the kernel of the squared distances of pairs, by a thread each; see `nbinfer.cuda.pairs`."""
     zero = np.dtype(dtype).type(0.0)
 
-    def measure(x: Any, orders: Any, status: Any, squared: Any, row: int) -> None:
+    def measure(x: Any, order: Any, status: Any, squared: Any) -> None:
         p = cuda.grid(1)
         if p >= squared.shape[0] or status[0] != 0:
             return
-        n = orders.shape[1]
+        n = order.shape[0]
         k, shift = p % n, p // n + 1
-        i, j, total = orders[row, k], orders[row, (k + shift) % n], zero
+        i, j, total = order[k], order[(k + shift) % n], zero
         for c in range(dim):
-            apart = x[i, c] - x[j, c]
+            apart = dtype(x[i, c] - x[j, c])
             total += apart * apart
         squared[p] = total
 

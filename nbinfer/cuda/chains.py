@@ -158,7 +158,14 @@ class OnDevice:
         before = 0 if warm else self.tune
         thin = 1 if warm else self._thin
         first, last = ((draw - before) // thin for draw in (start, until))
-        arguments = (self._mirror.address("block"), self._mirror.bytes_of_row("block"), until, self._rows, first, int(warm))
+        arguments = (
+            self._mirror.address("block"),
+            self._mirror.bytes_of_row("block"),
+            until,
+            self._rows,
+            first,
+            int(warm),
+        )
         homes = (draws.homes[buffer][warm] for draws in self._draws)
         try:
             self._kernel[(*self._grid, self._stream)](*arguments, *homes, self._ends)

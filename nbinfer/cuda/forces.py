@@ -157,21 +157,20 @@ def weights(kind: int, dtype: Any) -> tuple[Any, Any]:
     return np.dtype(dtype).type(unit), gaussian if kind == GAUSSIAN else multiquadric
 
 
-def make_centre(dtype: Any) -> Callable[..., None]:
+def make_centre() -> Callable[..., None]:
     """Make the kernel that finds a point amid the particles: the mean of some of them, by a block each coordinate.
 
     As the first one after scores were found, and to be good, it counts the iteration.
     """
-    zero = np.dtype(dtype).type(0.0)
 
     def find_centre(x: Any, count: int, status: Any, centre: Any) -> None:
-        shared = cuda.shared.array(256, dtype)
+        shared = cuda.shared.array(256, np.float64)
         t, c, threads = cuda.threadIdx.x, cuda.blockIdx.x, cuda.blockDim.x
         if status[0] != 0:
             return
         if c == 0 and t == 0:
             status[1] += 1
-        stride, total = x.shape[0] // count, zero
+        stride, total = x.shape[0] // count, 0.0
         for k in range(t, count, threads):
             total += x[k * stride, c]
         shared[t] = total
@@ -183,7 +182,7 @@ def make_centre(dtype: Any) -> Callable[..., None]:
             cuda.syncthreads()
             half //= 2
         if t == 0:
-            centre[c] = shared[0] / dtype(count)
+            centre[c] = shared[0] / count
 
     return find_centre
 
@@ -203,12 +202,12 @@ def make_pack_few(cut: Cut, kind: int, dtype: Any) -> Callable[..., None]:
             return
         h, square = bandwidth[0], zero
         for k in range(dim):
-            xk = x[i, k] - centre[k]
+            xk = dtype(x[i, k] - centre[k])
             square += xk * xk
             packed[i, k] = xk
             v = zero
             if kind != SLOPES:
-                v = g[i, k] * inverse
+                v = dtype(g[i, k] * inverse)
             if kind != VALUES:
                 v -= xk / h if kind == GAUSSIAN else xk
             packed[i, dim + 1 + k] = v
@@ -292,14 +291,14 @@ def make_gather(dim: int, dtype: Any) -> Callable[..., None]:
             weight /= bandwidth[0]
         inverse = one / dtype(n)
         for k in range(dim):
-            total = weight * (x[i, k] - centre[k])
+            total = weight * dtype(x[i, k] - centre[k])
             for s in range(parts.shape[0]):
                 total += parts[s, k, i]
-            total *= inverse
+            found = np.float64(total * inverse)
             if kind == SLOPES:
-                total += force[i, k]
-            force[i, k] = total
-            gradient[i * dim + k] = -total / constant
+                found += force[i, k]
+            force[i, k] = found
+            gradient[i * dim + k] = -found / constant
             before[i * dim + k] = x[i, k]
 
     return gather

@@ -34,9 +34,9 @@ def make_pack_many(cut: Cut, kind: int, dtype: Any) -> Callable[..., None]:
         for k in range(dim):
             xk, v = zero, zero
             if exists:
-                xk = x[i, k] - centre[k]
+                xk = dtype(x[i, k] - centre[k])
                 if kind != SLOPES:
-                    v = g[i, k] * inverse
+                    v = dtype(g[i, k] * inverse)
                 if kind != VALUES:
                     v -= xk / h if kind == GAUSSIAN else xk
             square += xk * xk

@@ -35,7 +35,6 @@ from nbinfer.variational.job import (
     move_parameters,
 )
 from nbinfer.variational.pulling import draw_rows, pull_rows
-from nbinfer.variational.stein.pairs import fill_panels
 from nbinfer.variational.stein.state import Stein_
 
 _OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
@@ -114,7 +113,7 @@ def score(address: int, block: int, piece: int) -> int:
     return _OK
 
 
-@kernel
+@kernel(reassociate=True)
 def _is_good(stein: Record, i: int) -> bool:
     """Tell whether density and gradient of a particle are finite."""
     if not math.isfinite(floats_at(stein.logps, stein.n)[i]):
@@ -147,7 +146,6 @@ def gather(address: int, row: int, piece: int) -> int:
     stein.count = count
     if stein.is_drawn == 0 and count < stein.n:
         return _noted(fit, _NO_SCORE)
-    fill_panels(stein.points, count, dim, stein.panels)
     return _OK
 
 
@@ -174,7 +172,9 @@ def follow(address: int, row: int, piece: int) -> int:
         n, where, rows = group.n, ints_at(group.where, group.n), floats_at(group.gradient, stein.n * group.n)
         for i in range(stein.n):
             for c in range(n):
-                rows[i * n + c] = -forces[i * dim + where[c]] / fit.constant
+                rows[i * n + c] = -forces[i * dim + where[c]]
+        for i in range(stein.n * n):
+            rows[i] /= fit.constant
     return _finished(fit, move_parameters(fit))
 
 
