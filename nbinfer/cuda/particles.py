@@ -44,7 +44,8 @@ class ParticleUpdates(ObjectiveUpdates):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         require()
-        op, fitting = self.objective.op, self.fitting
+        op: Any = self.objective.op
+        fitting = self.fitting
         self._pull = _pull_of(self.objective.tf, op.temperature)
         if not op.approx.all_histograms:
             raise ParametrizationError(

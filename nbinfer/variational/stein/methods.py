@@ -150,7 +150,8 @@ class SVGD(ImplicitGradient):
         count("n_particles", n_particles, 1, MOST)
         from_zero("jitter", jitter)
         approx = Empirical(size=n_particles, jitter=jitter, start=start, model=model, random_seed=random_seed)
-        where = {} if backend == CPU else {"backend": check_backend(backend)}  # an estimator of a user's knows none
+        elsewhere = check_backend(backend) != CPU
+        where = {"backend": backend} if elsewhere else {}  # an estimator of a user's knows none
         super().__init__(approx, estimator, kernel, temperature=temperature, cores=cores, dtype=dtype, **where)
 
 
