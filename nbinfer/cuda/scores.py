@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import arena, call_density, floats_at
+from nbinfer.compile import call_density, floats_at
 from nbinfer.compile.quiet import without_warnings
 from nbinfer.cuda import backend
 from nbinfer.cuda.backend import cuda
-from nbinfer.cuda.chains import refuse
-from nbinfer.cuda.device import Device, apart
+from nbinfer.cuda.device import Device
 from nbinfer.cuda.mirror import Mirror
+from nbinfer.cuda.model import check_arenas, density_of, give_arenas, words_of_arena
 from nbinfer.cuda.suitable import check_model, explained
 from nbinfer.cuda.transition import choice
-from nbinfer.errors import CudaError
 from nbinfer.model import Model
 from nbinfer.variational.densities import Densities
 
@@ -42,7 +41,7 @@ def _score(x: Any, g: Any, logps: Any, contexts: int, stride: int, room: int) ->
 
 def python_kernel(bound: Any) -> Any:
     """Return the kernel of a model, as the Python function that is compiled."""
-    density = apart(Device().function(bound.on_device()["density"]))
+    density = density_of(bound)
     if backend.simulated():
         density = without_warnings(density)
     return Device({"": {"call_density": choice([(0, density)])}}).plain(_score)
@@ -73,29 +72,19 @@ class ModelScores:
         self._definition = definition
         self._threads = min(-(-n // _BLOCK) * _BLOCK, _MOST)
         densities = Densities(model, beta, self._threads)
-        bound = self._bound = densities.bound
+        bound: Any = densities.bound
+        self._bound = bound
         self._mirror = Mirror(bound.arrays, {})
-        self._arena = -(-max(int(1.5 * bound.arena_words), 16) // 4) * 4
-        needed = self._mirror.nbytes + 8 * self._threads * (self._arena + 2 * dim)
+        words = words_of_arena(bound)
+        needed = self._mirror.nbytes + 8 * (self._threads + 1) * words + 16 * self._threads * dim
         backend.check_memory(needed, f"data, and what {self._threads} threads need to evaluate the density,")
         self._mirror.make({})
         first = densities.of_workers[0] - bound.context(0)
-        self._make_arenas()
+        self._chunks = give_arenas(self._mirror, words)
         self._room = cuda.device_array(2 * dim * self._threads, np.float64)
         stride = bound.context(1) - bound.context(0)
         self._given = self._mirror.address("contexts") + first, stride, backend.address_of(self._room)
         self._kernel = backend.compiled(python_kernel(bound))
-
-    def _make_arenas(self) -> None:
-        """Give each context an arena, which does not grow."""
-        count = len(self._mirror.fetch("arenas"))
-        self._chunks = cuda.device_array(count * self._arena, np.int64)
-        first = backend.address_of(self._chunks) + 8 * self._arena * np.arange(count)
-        rows = np.zeros((count, arena.WORDS), np.int64)
-        rows[:, [arena.NEXT, arena.FIRST, arena.HIGH]] = first[:, None]
-        rows[:, arena.STOP] = first + 8 * self._arena
-        rows[:, arena.GROW] = refuse.address if backend.simulated() else 0
-        self._mirror.put("arenas", rows)
 
     def __call__(self, x: Any, g: Any, logps: Any) -> None:
         """Have gradients and densities be found; this does not wait for them.
@@ -117,14 +106,7 @@ class ModelScores:
 
     def check(self) -> None:
         """Raise CudaError if an evaluation wanted more memory than there is for it."""
-        lacking = int(self._mirror.fetch("arenas")[:, arena.CHUNK].max())
-        if lacking:
-            raise CudaError(
-                "memory",
-                f"an evaluation of the density needs {8 * self._arena + lacking} bytes for its own arrays, and at the "
-                "points where it was tried it needed fewer; a while loop may take more turns elsewhere. Take a loop of "
-                "a fixed number of turns, or leave backend out.",
-            )
+        check_arenas(self._mirror)
 
 
 def scores_for(fitting: Any, n: int) -> ModelScores:

@@ -103,9 +103,9 @@ def resume(
     Notes
     -----
     A run that writes to a file leaves a snapshot of its chains every twentieth of a second, or as often as copies cost
-    next to nothing, and keeps the last two; on a GPU, where it goes on, between two launches. A chain goes on from the older one, if it is whole; the draws since then
-    are made once more and must equal those in the file. If versions are others and these draws are equal, a warning
-    tells of the versions; where they are not, the run is refused.
+    next to nothing, and keeps the last two; on a GPU, where it goes on, between two launches. A chain goes on from the
+    older one, if it is whole; the draws since then are made once more and must equal those in the file. If versions are
+    others and these draws are equal, a warning tells of the versions; where they are not, the run is refused.
 
     What is compared beforehand: of each function of the model its bytecode, constants and all that it reaches; supports
     and shapes of parameters; names, types, shapes and all bytes of data; classes and settings of steps. Not compared

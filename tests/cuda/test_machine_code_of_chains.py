@@ -133,7 +133,7 @@ def test_a_gradient_that_allocates_is_refused_with_its_line():
         return 0.0
 
     model = nb.Model({"x": nb.real(3)}, logp_grad=logp_grad)
-    with pytest.raises(Exception) as caught:  # noqa: B017, PT011 - the compiler's
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - the compiler's
         assembled(model, slices.step)
     said = str(explained(caught.value, model.definition))
     assert said.startswith("Numba cannot compile for a GPU logp_grad")
