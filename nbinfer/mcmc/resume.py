@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from nbinfer.arguments import flag, is_number, path_of
-from nbinfer.engine.backends import CPU
 from nbinfer.engine.chains import display_of_chains
 from nbinfer.engine.recipe import check_model, is_of_fit
 from nbinfer.engine.task import finished
-from nbinfer.engine.team import work
 from nbinfer.errors import ResumeError
 from nbinfer.mcmc.arguments import check_count, cores_for, limits_for
 from nbinfer.mcmc.assign import by_names, listed
@@ -134,8 +132,7 @@ def resume(
         store.discard()
         raise
     display = display_of_chains(progressbar, sampling.numbers, sampling.tune, sampling.tune + sampling.draws)
-    if recipe.run.backend == CPU:
-        work.load()  # not in a worker: a compilation there would hide from Ctrl-C
+    sampling.load()
     return finished(Running(sampling, 1 if sampling.serial else cores, display, limits))
 
 
