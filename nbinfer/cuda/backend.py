@@ -218,6 +218,22 @@ def compiled(
     return cuda.jit(device=device, fastmath=fastmath, **options)(function)
 
 
+@contextlib.contextmanager
+def without_advice() -> Iterator[None]:
+    """Keep numba-cuda from saying that a launch has few threads, which whoever launches has said."""
+    _numba_cuda()
+    try:
+        config = importlib.import_module("numba.cuda.core.config")
+    except ImportError:  # without the package, for the simulator
+        config = importlib.import_module("numba.core.config")
+    before = config.CUDA_LOW_OCCUPANCY_WARNINGS
+    config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+    try:
+        yield
+    finally:
+        config.CUDA_LOW_OCCUPANCY_WARNINGS = before
+
+
 def intrinsic() -> Any:
     """Return the decorator of functions whose code for the GPU is written by hand."""
     _numba_cuda()

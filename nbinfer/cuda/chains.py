@@ -161,9 +161,9 @@ class OnDevice:
         blocks, size = self._mirror.address("block"), self._mirror.bytes_of_row("block")
         homes = (draws.homes[buffer][warm] for draws in self._draws)
         try:
-            self._kernel[(*self._grid, self._stream)](
-                blocks, size, until, self._rows, first, int(warm), *homes, self._ends
-            )
+            with backend.without_advice():
+                launched = self._kernel[(*self._grid, self._stream)]
+                launched(blocks, size, until, self._rows, first, int(warm), *homes, self._ends)
         except Exception as error:  # of the compiler's, at the first launch
             raise explained(error, self._jobs.bound.definition) from error
         for draws in self._draws:

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import from_dtype
 
 from nbinfer.cuda.backend import cuda
 
@@ -89,6 +90,22 @@ class Cut(NamedTuple):
         """Columns of the matrix of what is summed."""
         return self.panels * self.panel
 
+    @property
+    def places(self) -> tuple[int, int, int]:
+        """Where, in the shared memory of the kernel for many coordinates, parts begin.
+
+        First of all are a chunk of coordinates of a block's own particles; these are that of a tile's, what is summed
+        of a tile, and weights. Each begins where a load of 16 bytes may.
+        """
+        sizes = self.depth * self.own, self.depth * self.tile, self.tile * self.panel
+        ends = np.cumsum([-(-size // 4) * 4 for size in sizes])
+        return int(ends[0]), int(ends[1]), int(ends[2])
+
+    def shared(self, dtype: Any) -> int:
+        """Return the bytes of shared memory of a block."""
+        numbers = self.tile * self.width if self.is_small else self.places[2] + self.tile * self.own
+        return numbers * int(np.dtype(dtype).itemsize)
+
     def splits(self, n: int) -> tuple[int, int]:
         """Return into how many parts sums are split, and how many particles a part has."""
         blocks = -(-n // self.own) * (1 if self.is_small else self.panels)
@@ -114,7 +131,9 @@ def cut_for(dim: int, dtype: Any) -> Cut:
     if dim <= FEW:
         rows = (4 if dim <= 16 else 2) if single else (2 if dim <= 10 else 1)
         return Cut(dim, 128 * rows, 32, 128, rows)
-    return Cut(dim, 64, 32, 64, 8) if single else Cut(dim, 32, 16, 64, 4)
+    depth = 2 * math.ceil(dim / math.ceil(dim / 32) / 2)  # chunks of about the same size
+    panel = 8 * math.ceil((dim + 1) / math.ceil((dim + 1) / 64) / 8)
+    return Cut(dim, 64, 32, 64, 8, depth, panel) if single else Cut(dim, 32, 16, 64, 4, depth, panel)
 
 
 def weights(kind: int, dtype: Any) -> tuple[Any, Any]:
@@ -206,10 +225,10 @@ def make_few(cut: Cut, kind: int, dtype: Any, weigh: Any) -> Callable[..., None]
     """
     dim, rows, threads, tile, width = cut.dim, cut.rows, cut.threads, cut.tile, cut.width
     zero, room, sums, panel = np.dtype(dtype).type(0.0), rows * dim, rows * (dim + 1), tile * width
-    two, unit = np.dtype(dtype).type(2.0), weights(kind, dtype)[0]
+    two, unit, element = np.dtype(dtype).type(2.0), weights(kind, dtype)[0], from_dtype(np.dtype(dtype))
 
     def add_up(packed: Any, bandwidth: Any, each: int, power: Any, slope: Any, status: Any, parts: Any) -> None:
-        shared = cuda.shared.array(panel, dtype)
+        shared = cuda.shared.array(0, element)  # one whose size is not known here begins where 16 bytes can be loaded
         own = cuda.local.array(room, dtype)
         square = cuda.local.array(rows, dtype)
         total = cuda.local.array(sums, dtype)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numba import from_dtype
 
 from nbinfer.cuda.backend import cuda
 from nbinfer.cuda.forces import GAUSSIAN, SLOPES, VALUES, Cut, weights
@@ -49,24 +50,25 @@ def make_pack_many(cut: Cut, kind: int, dtype: Any) -> Callable[..., None]:
 
 
 def make_many(cut: Cut, kind: int, dtype: Any, weigh: Any) -> Callable[..., None]:
-    """Make the kernel. A block has `own` particles; a thread `rows` of them, and as many columns as rows of threads."""
+    """Make the kernel. A block has `own` particles; a thread `rows` of them, and as many columns as rows of threads.
+
+    The rows of a thread are runs of as many numbers as one load takes, and those of neighbours lie side by side.
+    """
     dim, own, tile, threads, rows = cut.dim, cut.own, cut.tile, cut.threads, cut.rows
     depth, panel, across = cut.depth, cut.panel, own // rows
     down = threads // across
-    cols, wide = tile // down, panel // down
+    cols, wide, run = tile // down, panel // down, min(16 // np.dtype(dtype).itemsize, rows)
     zero, two, unit = np.dtype(dtype).type(0.0), np.dtype(dtype).type(2.0), weights(kind, dtype)[0]
-    n_mine, n_tile, n_sums, n_weights = depth * own, depth * tile, tile * panel, tile * own
+    to_tile, to_sums, to_weights = cut.places
+    n_mine, n_tile, n_sums = depth * own, depth * tile, tile * panel
     z_room, t_room, low = rows * cols, rows * wide, across - 1
     shift, high = across.bit_length() - 1, down - 1
-    columns, chunks = cut.columns, -(-dim // depth)
+    columns, chunks, element = cut.columns, -(-dim // depth), from_dtype(np.dtype(dtype))
 
     def add_up(
         xt: Any, squares: Any, summed: Any, bandwidth: Any, each: int, power: Any, slope: Any, status: Any, parts: Any
     ) -> None:
-        mine = cuda.shared.array(n_mine, dtype)
-        others = cuda.shared.array(n_tile, dtype)
-        values = cuda.shared.array(n_sums, dtype)
-        weighted = cuda.shared.array(n_weights, dtype)
+        shared = cuda.shared.array(0, element)
         total = cuda.local.array(t_room, dtype)
         z = cuda.local.array(z_room, dtype)
         a = cuda.local.array(rows, dtype)
@@ -75,7 +77,7 @@ def make_many(cut: Cut, kind: int, dtype: Any, weigh: Any) -> Callable[..., None
         if status[0] != 0:
             return
         t, n = cuda.threadIdx.x, parts.shape[2]
-        ti, tj = t & low, (t >> shift) & high  # masks tell the compiler that indices are not negative
+        ti, tj = (t & low) * run, (t >> shift) & high  # masks tell the compiler that indices are not negative
         first, column = cuda.blockIdx.x * own, cuda.blockIdx.z * panel
         scale, factor = two * unit / bandwidth[0], slope
         if kind == SLOPES:
@@ -86,42 +88,47 @@ def make_many(cut: Cut, kind: int, dtype: Any, weigh: Any) -> Callable[..., None
         for at in range(begin, begin + each, tile):
             for r in range(rows):
                 for c in range(cols):
-                    z[r * cols + c] = squares[first + ti * rows + r] + squares[at + tj * cols + c]
+                    z[r * cols + c] = (
+                        squares[first + r // run * across * run + ti + r % run] + squares[at + tj * cols + c]
+                    )
             for chunk in range(chunks):
                 deep = chunk * depth
                 cuda.syncthreads()
                 for q in range(t, n_mine, threads):
                     k = deep + q // own
-                    mine[_U(q)] = xt[k, first + q % own] * scale if k < dim else zero
+                    shared[_U(q)] = xt[k, first + q % own] * scale if k < dim else zero
                 for q in range(t, n_tile, threads):
                     k = deep + q // tile
-                    others[_U(q)] = xt[k, at + q % tile] if k < dim else zero
+                    shared[_U(to_tile + q)] = xt[k, at + q % tile] if k < dim else zero
                 cuda.syncthreads()
-                for k in range(depth):
-                    for r in range(rows):
-                        a[r] = mine[_U(k * own + ti * rows + r)]
-                    for c in range(cols):
-                        b[c] = others[_U(k * tile + tj * cols + c)]
-                    for r in range(rows):
+                for pair in range(0, depth, 2):  # two at a time: half the counting
+                    for k in range(pair, pair + 2):
+                        for r in range(rows):
+                            a[r] = shared[_U(k * own + r // run * across * run + ti + r % run)]
                         for c in range(cols):
-                            z[r * cols + c] += a[r] * b[c]
+                            b[c] = shared[_U(to_tile + k * tile + tj * cols + c)]
+                        for r in range(rows):
+                            for c in range(cols):
+                                z[r * cols + c] += a[r] * b[c]
             for q in range(t, n_sums, threads):
-                values[_U(q)] = summed[at + q // panel, column + q % panel]
+                shared[_U(to_sums + q)] = summed[at + q // panel, column + q % panel]
             for c in range(cols):
                 for r in range(rows):
-                    weighted[_U((tj * cols + c) * own + ti * rows + r)] = weigh(z[r * cols + c], power, factor)
+                    there = (tj * cols + c) * own + r // run * across * run + ti + r % run
+                    shared[_U(to_weights + there)] = weigh(z[r * cols + c], power, factor)
             cuda.syncthreads()
-            for j in range(tile):
-                for r in range(rows):
-                    a[r] = weighted[_U(j * own + ti * rows + r)]
-                for c in range(wide):
-                    v[c] = values[_U(j * panel + tj * wide + c)]
-                for r in range(rows):
+            for pair in range(0, tile, 2):
+                for j in range(pair, pair + 2):
+                    for r in range(rows):
+                        a[r] = shared[_U(to_weights + j * own + r // run * across * run + ti + r % run)]
                     for c in range(wide):
-                        total[r * wide + c] += a[r] * v[c]
+                        v[c] = shared[_U(to_sums + j * panel + tj * wide + c)]
+                    for r in range(rows):
+                        for c in range(wide):
+                            total[r * wide + c] += a[r] * v[c]
             cuda.syncthreads()
         for r in range(rows):
-            i = first + ti * rows + r
+            i = first + r // run * across * run + ti + r % run
             for c in range(wide):
                 k = column + tj * wide + c
                 if i < n and k < columns:

@@ -164,13 +164,21 @@ class Loop(NamedTuple):
     counts: collections.Counter[str]
 
 
-def inner_loops(cubin: bytes) -> list[Loop]:
-    """Return the innermost loops of machine code, the longest first."""
+def inner_loops(cubin: bytes, operation: str = "") -> list[Loop]:
+    """Return the innermost loops of machine code, the longest first.
+
+    Parameters
+    ----------
+    cubin : bytes
+    operation : str
+        Those with the most of these first instead.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "kernel.cubin"
         path.write_bytes(cubin)
         text = subprocess.run([_disassembler(), "-c", path], capture_output=True, text=True, check=True).stdout
-    return loops_of(text)
+    found = loops_of(text)
+    return sorted(found, key=lambda loop: -loop.counts[operation]) if operation else found
 
 
 def loops_of(listing: str) -> list[Loop]:

@@ -49,16 +49,19 @@ class Call(NamedTuple):
     kernel : object
     grid, block : int or tuple of int
     args : tuple
+    shared : int
+        Bytes of shared memory that the kernel does not declare.
     """
 
     kernel: Any
     grid: Any
     block: int
     args: tuple[Any, ...]
+    shared: int = 0
 
     def __call__(self, *more: Any) -> None:
         """Have it run after what was asked for before."""
-        self.kernel[self.grid, self.block](*self.args, *more)
+        self.kernel[self.grid, self.block, 0, self.shared](*self.args, *more)
 
 
 class Pull(NamedTuple):
@@ -259,7 +262,7 @@ class Swarm:
             weigh = compiled(weights(kind, dtype)[1], device=True, fastmath=True)
             add_up = compiled(make(cut, kind, dtype, weigh), fastmath=True)
             summed = *layout, bandwidth, each, dtype(power), dtype(factor), self.status, at["parts"]
-            calls.append(Call(add_up, grid, cut.threads, summed))
+            calls.append(Call(add_up, grid, cut.threads, summed, cut.shared(dtype)))
             gathered = at["parts"], at["x"], at["centre"], bandwidth, kind, constant, self.status
             written = at["force"], at["gradient"], at["before"]
             calls.append(self._each(make_gather(self.dim, dtype), n, *gathered, *written, fastmath=True))

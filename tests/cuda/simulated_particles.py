@@ -37,7 +37,7 @@ def model():
     return nb.Model({"x": nb.real(2)}, logp=logp)
 
 
-def svgd(model, n=9, **options):
+def svgd(model, n=6, **options):
     return nb.SVGD(n, model=model, random_seed=3, **{"backend": "cuda"} | options)
 
 
@@ -69,7 +69,9 @@ def test_they_go_where_those_of_the_processor_go(model, options):
     ids=("rate", "norm", "momentum"),
 )
 def test_optimisers_are_those_of_the_processor(model, options):
-    found, wanted = (fitted(svgd(model, backend=backend), **options) for backend in ("cuda", "cpu"))
+    found, wanted = (
+        fitted(svgd(model, backend=backend, kernel=nb.RBF(1.0)), n=2, **options) for backend in ("cuda", "cpu")
+    )
     np.testing.assert_allclose(found.histogram, wanted.histogram, rtol=1e-12, atol=1e-12)
 
 
@@ -82,7 +84,7 @@ def test_callbacks_see_particles_and_may_move_them(model):
             if i == 2:
                 approx.params[0].set_value(approx.histogram + 1.0)
 
-        fitted(svgd(model, backend=backend), callbacks=[note])
+        fitted(svgd(model, backend=backend, kernel=nb.RBF(1.0)), callbacks=[note])
         return seen
 
     for found, wanted in zip(followed("cuda"), followed("cpu"), strict=True):
@@ -90,8 +92,8 @@ def test_callbacks_see_particles_and_may_move_them(model):
 
 
 def test_a_fit_goes_on_as_if_it_had_not_ended(model):
-    whole = fitted(svgd(model), n=3)
-    parts = svgd(model)
+    whole = fitted(svgd(model, kernel=nb.RBF(1.0)), n=3)
+    parts = svgd(model, kernel=nb.RBF(1.0))
     fitted(parts, n=2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -100,8 +102,11 @@ def test_a_fit_goes_on_as_if_it_had_not_ended(model):
 
 
 def test_a_fit_of_a_file_goes_on_bit_for_bit(model, tmp_path):
-    path, options = tmp_path / "fit.nc", {"inf_kwargs": {"n_particles": 9}, "random_seed": 3, "progressbar": False}
-    whole = fitted(svgd(model), n=3)
+    path, options = (
+        tmp_path / "fit.nc",
+        {"inf_kwargs": {"n_particles": 6, "kernel": nb.RBF(1.0)}, "random_seed": 3, "progressbar": False},
+    )
+    whole = fitted(svgd(model, kernel=nb.RBF(1.0)), n=3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         rule = nb.adam(learning_rate=0.1)
@@ -116,7 +121,7 @@ def test_particles_without_a_density_are_named(model):
     histogram[3:5] = [[1e200], [-1e200]]
     inference.approx.params[0].set_value(histogram)
     with pytest.raises(
-        FitError, match=r"gradient of 2 of 9 particles is not finite in iteration 0: particles 3, 4, the"
+        FitError, match=r"gradient of 2 of 6 particles is not finite in iteration 0: particles 3, 4, the"
     ):
         fitted(inference)
     assert (inference.approx.histogram == histogram).all()
@@ -164,5 +169,5 @@ def test_other_methods_do_not_know_the_backend(model):
 def test_too_many_for_the_memory_are_refused_before_anything_is_there(model, monkeypatch):
     context = type("Context", (), {"get_memory_info": staticmethod(lambda: (1000, 10**9))})
     monkeypatch.setattr("nbinfer.cuda.backend.require", lambda: type("Cuda", (), {"current_context": context}))
-    with pytest.raises(CudaError, match=r"9 particles of 2 numbers, with what a fit needs for them, take 0\.00 GiB"):
+    with pytest.raises(CudaError, match=r"6 particles of 2 numbers, with what a fit needs for them, take 0\.00 GiB"):
         fitted(svgd(model))
