@@ -84,7 +84,7 @@ def python_kernel(model: Mapping[str, Callable[..., Any]], called: Called) -> Fu
     advance = transition(model, called)
     if backend.simulated():
         advance = without_warnings(advance)
-    return Device({"": {"call_step": choice([(0, advance)])}}).plain(_advance)
+    return Device({"": {"call_step": choice("call_step", [(0, advance)])}}).plain(_advance)
 
 
 class Launch(NamedTuple):

@@ -73,7 +73,7 @@ class ModelOnDevice:
 
 def density_of(bound: Any) -> Any:
     """Return a model's density as a device function, see `ModelOnDevice`."""
-    return apart(Device({"": {"call_step": choice([])}}).function(bound.on_device()["density"]))
+    return apart(Device({"": {"call_step": choice("call_step", [])}}).function(bound.on_device()["density"]))
 
 
 def words_of_arena(bound: Any) -> int:

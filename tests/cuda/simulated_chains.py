@@ -76,6 +76,7 @@ def test_rows_go_through_buffers_of_any_size(monkeypatch):
         assert_equal(sample(bell(), nb.HamiltonianMC(), draws=25, tune=20), expected)
 
 
+@pytest.mark.slow
 def test_a_warm_up_that_ends_early():
     step = nb.HamiltonianMC(metric="diag")
     options = dict(tune="auto", draws=10, chains=3)
