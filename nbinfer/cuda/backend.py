@@ -222,6 +222,7 @@ def compiled(
 def without_advice() -> Iterator[None]:
     """Keep numba-cuda from saying that a launch has few threads, which whoever launches has said."""
     _numba_cuda()
+    config: Any
     try:
         config = importlib.import_module("numba.cuda.core.config")
     except ImportError:  # without the package, for the simulator

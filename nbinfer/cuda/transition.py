@@ -86,8 +86,8 @@ class Called(NamedTuple):
 def others(own: Sequence[Memory]) -> list[Entry]:
     """Return which of the functions that Hamiltonian steps may call some steps do, known by what they keep."""
     found = []
-    for memory in own:
-        inside = memory.own if "coordinates" in (memory.record.dtype.names or ()) else memory
+    for kept in own:
+        inside = kept.own if "coordinates" in (kept.record.dtype.names or ()) else kept
         if "climb" in (inside.record.dtype.names or ()):
             found += [climb] if np.any(inside.climb) else []
             found += [watch] if np.any(inside.settling.watch) else []
