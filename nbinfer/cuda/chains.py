@@ -161,7 +161,7 @@ class OnDevice:
         blocks, size = self._mirror.address("block"), self._mirror.bytes_of_row("block")
         homes = (draws.homes[buffer][warm] for draws in self._draws)
         try:
-            with backend.without_advice():
+            with backend.launching():
                 launched = self._kernel[(*self._grid, self._stream)]
                 launched(blocks, size, until, self._rows, first, int(warm), *homes, self._ends)
         except Exception as error:  # of the compiler's, at the first launch
