@@ -142,7 +142,15 @@ def _stay_apart(typing):
     return types.void(), codegen
 
 
-_OWN = {"stay_apart": _stay_apart, "attempt": _attempt, "empty": _empty, "zeros": _zeros, "load_acquire": _load, "store_release": _store, "compare_and_swap": _swap}
+_OWN = {
+    "empty": _empty,
+    "zeros": _zeros,
+    "load_acquire": _load,
+    "store_release": _store,
+    "compare_and_swap": _swap,
+    "attempt": _attempt,
+    "stay_apart": _stay_apart,
+}
 
 
 def forms(intrinsic: Callable[..., Any]) -> dict[str, Any]:

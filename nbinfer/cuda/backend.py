@@ -12,6 +12,7 @@ import functools
 import importlib
 import importlib.util
 import os
+import sys
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -218,6 +219,42 @@ def compiled(
     return cuda.jit(device=device, fastmath=fastmath, **options)(function)
 
 
+@contextlib.contextmanager
+def launching() -> Iterator[None]:
+    """Keep numba-cuda from saying that a launch has few threads, and let functions return views.
+
+    Whoever launches has said the first. As to the second, numba-cuda lets a function return no array but its arguments,
+    lest it be one that it has allocated; what ours make lies in an arena.
+    """
+    if simulated():
+        yield
+        return
+    _numba_cuda()
+    config: Any = importlib.import_module("numba.cuda.core.config")
+    before, config.CUDA_LOW_OCCUPANCY_WARNINGS = config.CUDA_LOW_OCCUPANCY_WARNINGS, 0
+    try:
+        with returning_views():
+            yield
+    finally:
+        config.CUDA_LOW_OCCUPANCY_WARNINGS = before
+
+
+@contextlib.contextmanager
+def returning_views() -> Iterator[None]:
+    """Let the compiler pass functions that return arrays; it asks whether these can be counted."""
+    context: Any = importlib.import_module("numba.cuda.target").CUDATargetContext
+    before = context.enable_nrt
+
+    def enable_nrt(self: Any) -> bool:
+        return bool(before.fget(self)) or sys._getframe(1).f_code.co_name == "legalize_return_type"
+
+    context.enable_nrt = property(enable_nrt)
+    try:
+        yield
+    finally:
+        context.enable_nrt = before
+
+
 def intrinsic() -> Any:
     """Return the decorator of functions whose code for the GPU is written by hand."""
     _numba_cuda()
@@ -248,7 +285,8 @@ def pretending(capability: tuple[int, int]) -> Iterator[Any]:
     for module in modules:
         module.get_current_device = lambda: types.SimpleNamespace(compute_capability=capability)
     try:
-        yield cuda
+        with returning_views():
+            yield cuda
     finally:
         for module, function in zip(modules, before, strict=True):
             module.get_current_device = function

@@ -24,7 +24,7 @@ from nbinfer.cuda.backend import cuda
 from nbinfer.cuda.device import Device
 from nbinfer.cuda.draws import Draws, rows_for
 from nbinfer.cuda.mirror import Mirror
-from nbinfer.cuda.model import give_arenas, take_failures, words_of_arena
+from nbinfer.cuda.model import check_arenas, give_arenas, words_of_arena
 from nbinfer.cuda.suitable import check, explained
 from nbinfer.cuda.transition import Called, choice, others, transition
 from nbinfer.engine.chain import Chain, Progress
@@ -84,7 +84,7 @@ def python_kernel(model: Mapping[str, Callable[..., Any]], called: Called) -> Fu
     advance = transition(model, called)
     if backend.simulated():
         advance = without_warnings(advance)
-    return Device({"": {"call_step": choice([(0, advance)])}}).plain(_advance)
+    return Device({"": {"call_step": choice("call_step", [(0, advance)])}}).plain(_advance)
 
 
 class Launch(NamedTuple):
@@ -96,7 +96,7 @@ class Launch(NamedTuple):
         That its rows go to.
     warm : bool
         Whether they are of warm-up.
-    first, count : int
+    first, rows : int
         Which row the first one is, and how many there are.
     chains : ndarray of int
         Those that make them.
@@ -105,7 +105,7 @@ class Launch(NamedTuple):
     buffer: int
     warm: bool
     first: int
-    count: int
+    rows: int
     chains: NDArray[np.int64]
 
 
@@ -140,10 +140,10 @@ class OnDevice:
         self._draws = [Draws(some, count, rows) for some in (columns, statistics)]
         self._mirror = Mirror(jobs.arrays | jobs.bound.arrays, called.numbers)
         words = words_of_arena(jobs.bound)
-        needed = self._mirror.nbytes + 8 * count * words + sum(draws.nbytes for draws in self._draws) + 16 * count
+        needed = self._mirror.nbytes + 8 * (count + 1) * words + sum(draws.nbytes for draws in self._draws) + 16 * count
         backend.check_memory(needed, f"{count} chains of {8 * jobs.state.shape[1]} bytes, their draws and the data")
         self._mirror.make({"block": jobs.words_of_streams})
-        self._chunks = give_arenas(self._mirror, count, words)
+        self._chunks = give_arenas(self._mirror, words)
         for draws in self._draws:
             draws.make()
         self._rows = rows
@@ -158,17 +158,12 @@ class OnDevice:
         before = 0 if warm else self.tune
         thin = 1 if warm else self._thin
         first, last = ((draw - before) // thin for draw in (start, until))
-        arguments = (
-            self._mirror.address("block"),
-            self._mirror.bytes_of_row("block"),
-            until,
-            self._rows,
-            first,
-            int(warm),
-        )
+        blocks, size = self._mirror.address("block"), self._mirror.bytes_of_row("block")
         homes = (draws.homes[buffer][warm] for draws in self._draws)
         try:
-            self._kernel[(*self._grid, self._stream)](*arguments, *homes, self._ends)
+            with backend.launching():
+                launched = self._kernel[(*self._grid, self._stream)]
+                launched(blocks, size, until, self._rows, first, int(warm), *homes, self._ends)
         except Exception as error:  # of the compiler's, at the first launch
             raise explained(error, self._jobs.bound.definition) from error
         for draws in self._draws:
@@ -195,7 +190,8 @@ class OnDevice:
     def _take_failures(self) -> None:
         """Let the host know of evaluations that raised, and the device of nothing."""
         contexts = self._mirror.fetch("contexts")
-        take_failures(self._jobs.bound, self._mirror, contexts)
+        check_arenas(self._mirror)
+        self._jobs.bound.take_failures(contexts, self._mirror.fetch("failures"))
         contexts[:, failures.FAILED] = 0
         self._mirror.put("contexts", contexts)
 
@@ -282,13 +278,18 @@ def _advance_all(device: OnDevice, jobs: Chains, until: int, display: Display, o
             return
         waiting = launch, device.wait()
         seconds = time.monotonic() - begin
-        pieces = (
-            min(2 * pieces, device.room) if seconds < _SHORT else max(pieces // 2, 1) if seconds > _LONG else pieces
-        )
+        pieces = _next_pieces(pieces, seconds, device.room)
         if jobs.snapshots is not None and jobs.snapshots.is_asked and device.whole:
             device.write(*waiting)
             device.take_blocks()
             jobs.snapshots.keep(jobs.state)
+
+
+def _next_pieces(pieces: int, seconds: float, most: int) -> int:
+    """Return how many draws the next launch should make, given how long one of so many took."""
+    if seconds < _SHORT:
+        return min(2 * pieces, most)
+    return max(pieces // 2, 1) if seconds > _LONG else pieces
 
 
 def _span(device: OnDevice, behind: NDArray[np.bool_], pieces: int, until: int) -> tuple[int, int]:

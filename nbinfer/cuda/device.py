@@ -56,7 +56,7 @@ class Device:
         """Return the Python function that a device function is made of: its globals are those of a device."""
         return self._copy(python_function(thing.py_func if isinstance(thing, Entry) else thing))
 
-    def _of(self, function: FunctionType) -> Any:
+    def _of(self, function: Any) -> Any:
         if id(function) not in self._made:
             self._alive.append(function)  # ids stay unique while their objects live
             copy = self._copy(function)
@@ -82,13 +82,13 @@ class Device:
     def _copy(self, function: FunctionType) -> FunctionType:
         """Copy a function, with what its globals are on a device."""
         names = {"__builtins__": function.__globals__["__builtins__"], "__name__": function.__globals__["__name__"]}
-        uses: dict[str, set[tuple[str, ...]]] = {}
+        uses: dict[str, set[str]] = {}
         for code in nested(function.__code__):
             for name, *attributes in global_chains(code):
-                uses.setdefault(name, set()).add(tuple(attributes))
-        for name, attributes in uses.items():
+                uses.setdefault(name, set()).update(attributes[:1])
+        for name, taken in uses.items():
             if name in function.__globals__:
-                names[name] = self._instead(function.__globals__[name], attributes, function)
+                names[name] = self._instead(function.__globals__[name], taken, function)
         cells = tuple(
             CellType(self._instead(cell_content(cell), set(), function)) for cell in function.__closure__ or ()
         )
@@ -97,10 +97,10 @@ class Device:
         copy.__kwdefaults__ = function.__kwdefaults__
         return copy
 
-    def _instead(self, value: Any, attributes: set[tuple[str, ...]], caller: FunctionType) -> Any:
-        """Return what stands for a global of a function."""
+    def _instead(self, value: Any, taken: set[str], caller: FunctionType) -> Any:
+        """Return what stands for a global of a function, from which it takes attributes."""
         if isinstance(value, ModuleType):
-            return self._module(value, {chain[0] for chain in attributes if chain}, caller)
+            return self._module(value, taken, caller)
         if isinstance(value, np.ufunc) and not backend.simulated():
             return _functions_of_numbers().get(value, value)
         if isinstance(value, Twin):
@@ -137,7 +137,7 @@ class Device:
         return form
 
 
-def device_function(function: FunctionType) -> Any:
+def device_function(function: Callable[..., Any]) -> Any:
     """Return a Python function whose globals are those of a device as one that kernels call."""
     return function if backend.simulated() else backend.compiled(function, device=True)
 

@@ -87,7 +87,7 @@ class Mirror:
 
     def bytes_of_row(self, name: str) -> int:
         """Return how many bytes each row of the copy of an array takes."""
-        return 8 * self._arrays[name].shape[1]
+        return 8 * int(self._arrays[name].shape[1])
 
     def put(self, name: str, words: NDArray[np.int64]) -> None:
         """Overwrite the copy of an array."""

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import arena, entry, ints_at
+from nbinfer.compile import entry, ints_at
+from nbinfer.compile.arena import CHUNK, FIRST, HIGH, WORDS
+from nbinfer.compile.memory import GROW, NEXT, STOP
 from nbinfer.cuda import backend
 from nbinfer.cuda.device import Device, apart
 from nbinfer.cuda.mirror import Mirror
@@ -54,24 +56,24 @@ class ModelOnDevice:
     def __init__(self, bound: Any) -> None:
         self._bound, words = bound, words_of_arena(bound)
         self._mirror = Mirror(bound.arrays, {})
-        needed = self._mirror.nbytes + 8 * words * bound.chains
+        needed = self._mirror.nbytes + 8 * words * (bound.chains + 1)
         backend.check_memory(needed, f"the data of the model, and {bound.chains} contexts,")
         self._mirror.make({})
-        self._chunks = give_arenas(self._mirror, bound.chains, words)
+        self._chunks = give_arenas(self._mirror, words)
         self.density = density_of(bound)
         self.contexts, self.step = self._mirror.address("contexts"), self._mirror.bytes_of_row("contexts")
 
     @property
     def failed(self) -> bool:
         """Whether a function has raised in any evaluation so far; the host then knows where."""
-        contexts = self._mirror.fetch("contexts")
-        take_failures(self._bound, self._mirror, contexts)
+        check_arenas(self._mirror)
+        self._bound.take_failures(self._mirror.fetch("contexts"), self._mirror.fetch("failures"))
         return bool(self._bound.failed_chains)
 
 
 def density_of(bound: Any) -> Any:
     """Return a model's density as a device function, see `ModelOnDevice`."""
-    return apart(Device({"": {"call_step": choice([])}}).function(bound.on_device()["density"]))
+    return apart(Device({"": {"call_step": choice("call_step", [])}}).function(bound.on_device()["density"]))
 
 
 def words_of_arena(bound: Any) -> int:
@@ -79,41 +81,35 @@ def words_of_arena(bound: Any) -> int:
     return -(-max(int(1.5 * bound.arena_words), 16) // 4) * 4
 
 
-def give_arenas(mirror: Mirror, count: int, words: int) -> Any:
-    """Give each context that was mirrored, but the last, an arena, which does not grow; return their memory."""
+def give_arenas(mirror: Mirror, words: int) -> Any:
+    """Give each context that was mirrored an arena, which does not grow; return their memory."""
+    count = len(mirror.fetch("arenas"))
     chunks = backend.cuda.device_array(count * words, np.int64)
     first = backend.address_of(chunks) + 8 * words * np.arange(count)
-    rows = np.zeros((count + 1, arena.WORDS), np.int64)
-    rows[:count, [arena.NEXT, arena.FIRST, arena.HIGH]] = first[:, None]
-    rows[:count, arena.STOP] = first + 8 * words
-    rows[:, arena.GROW] = refuse.address if backend.simulated() else 0
+    rows = np.zeros((count, WORDS), np.int64)
+    rows[:, [NEXT, FIRST, HIGH]] = first[:, None]
+    rows[:, STOP] = first + 8 * words
+    rows[:, GROW] = refuse.address if backend.simulated() else 0
     mirror.put("arenas", rows)
     return chunks
 
 
-def take_failures(bound: Any, mirror: Mirror, contexts: np.ndarray) -> None:
-    """Let the host know of evaluations that raised.
-
-    Raises
-    ------
-    CudaError
-        If it was for want of memory.
-    """
-    rows = mirror.fetch("arenas")
-    lacking = int(rows[:, arena.CHUNK].max())
+def check_arenas(mirror: Mirror) -> None:
+    """Raise CudaError if an evaluation wanted more memory than its arena has."""
+    rows: Any = mirror.fetch("arenas")
+    lacking = int(rows[:, CHUNK].max())
     if lacking:
-        room = int((rows[:, arena.STOP] - rows[:, arena.FIRST]).max())
+        room = int((rows[:, STOP] - rows[:, FIRST]).max())
         raise CudaError(
             "memory",
-            f"an evaluation of the density needs more than {room} bytes for its own arrays, by {lacking} at least, and "
-            "at the points where it was tried it needed fewer; a while loop may take more turns elsewhere. Take a loop "
-            "of a fixed number of turns, or leave backend out to run on the processor.",
+            f"an evaluation of the density needs {room + lacking} bytes for its own arrays at least, and at the points "
+            "where it was tried it needed fewer; a while loop may take more turns elsewhere. Take a loop of a fixed "
+            "number of turns, or leave backend out.",
         )
-    bound.take_failures(contexts, mirror.fetch("failures"))
 
 
 @entry("int64(intp, intp)")
 def refuse(address: int, size: int) -> int:
     """C function of the simulator: what an arena that does not grow does where more is wanted."""
-    ints_at(address, arena.WORDS)[arena.CHUNK] += size
+    ints_at(address, WORDS)[CHUNK] += size
     return 0

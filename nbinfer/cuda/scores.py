@@ -93,7 +93,8 @@ class ModelScores:
             If the density cannot be compiled for a GPU; it names the line.
         """
         try:
-            self._kernel[self._blocks, _BLOCK](x, g, logps, *self._given)
+            with backend.launching():
+                self._kernel[self._blocks, _BLOCK](x, g, logps, *self._given)
         except Exception as error:  # of the compiler's, at the first launch
             raise explained(error, self._definition) from error
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbinfer.compile import Entry
+from nbinfer.compile import Entry, memory
 from nbinfer.cuda.device import Device, apart, device_function
 from nbinfer.engine import chain as chains
 from nbinfer.engine import subset
@@ -28,34 +28,26 @@ DENSITY, VALUE, RECORD, PART, CLIMB, WATCH, LOOK, STEP = range(1, 9)
 Choices = Sequence[tuple[int, Any]]
 
 
-def choice(functions: Choices) -> Any:
-    """Return a device function that calls one of some by its number, which comes first; 1 if there are none."""
-    if not functions:
-        return device_function(_nothing_to_call)
-    number, function = functions[0]
-    if len(functions) == 1:
-        return device_function(_always(function))
-    return device_function(_either(number, function, choice(functions[1:])))
+def choice(twin: str, functions: Choices) -> Any:
+    """Return what stands for a twin that follows an address: it calls one of some functions by its number.
 
-
-def _nothing_to_call(function: int, *args: int) -> int:
-    return 1
-
-
-def _always(function: Any) -> Any:
-    def call(number: int, *args: int) -> Any:
-        return function(*args)
-
-    return call
-
-
-def _either(wanted: int, function: Any, others: Any) -> Any:
-    def call(number: int, *args: int) -> Any:
-        if number == wanted:
-            return function(*args)
-        return others(number, *args)
-
-    return call
+    Parameters
+    ----------
+    twin : str
+        ``"call_density"`` or one of its kin.
+    functions : sequence of (int, object)
+        Device functions by number; the last is taken for any other number. None: 1 is returned.
+    """
+    code = getattr(memory, twin).py_func.__code__
+    number, *others = code.co_varnames[: code.co_argcount]
+    arguments = ", ".join(others)
+    lines = [f"def {twin}({number}, {arguments}):"]
+    for k, (known, _) in enumerate(functions[:-1]):
+        lines += [f"    if {number} == {known}:", f"        return function_{k}({arguments})"]
+    lines.append(f"    return function_{len(functions) - 1}({arguments})" if functions else "    return 1")
+    names = {f"function_{k}": function for k, (_, function) in enumerate(functions)}
+    exec("\n".join(lines) + "\n", names)
+    return device_function(names[twin])
 
 
 class Called(NamedTuple):
@@ -94,8 +86,8 @@ class Called(NamedTuple):
 def others(own: Sequence[Memory]) -> list[Entry]:
     """Return which of the functions that Hamiltonian steps may call some steps do, known by what they keep."""
     found = []
-    for memory in own:
-        inside = memory.own if "coordinates" in (memory.record.dtype.names or ()) else memory
+    for kept in own:
+        inside = kept.own if "coordinates" in (kept.record.dtype.names or ()) else kept
         if "climb" in (inside.record.dtype.names or ()):
             found += [climb] if np.any(inside.climb) else []
             found += [watch] if np.any(inside.settling.watch) else []
@@ -117,24 +109,30 @@ def transition(model: Mapping[str, Callable[..., Any]], called: Called) -> Any:
     called : Called
         What it may meet.
     """
-    of_model = Device({"": {"call_step": choice([])}})
+    of_model = Device({"": {"call_step": choice("call_step", [])}})
     wanted = {"density": (DENSITY, called.density), "value": (VALUE, called.value), "record": (RECORD, called.record)}
     made = {k: (number, apart(of_model.function(model[k]))) for k, (number, address) in wanted.items() if address}
     densities = [made[name] for name in ("density", "value") if name in made]
-    calls: dict[str, dict[str, Any]] = {"nbinfer.engine.subset": {"call_density": choice(densities)}}
+    calls = {"nbinfer.engine.subset": {"call_density": choice("call_density", densities)}}
     device = Device(calls)
     parts = [(PART, apart(device.function(subset.density)))] if called.inner else []
-    calls[""] = {"call_density": choice([*parts, *densities]), "call_record": choice([]), "call_step": choice([])}
+    calls[""] = {
+        "call_density": choice("call_density", [*parts, *densities]),
+        "call_record": choice("call_record", []),
+        "call_step": choice("call_step", []),
+    }
     others = {entry: (_OTHERS[entry], apart(device.function(entry))) for entry in called.others}
-    calls[""]["call_phase"] = choice([others[entry] for entry in others if entry is look_at])
+    calls[""]["call_phase"] = choice("call_phase", [others[entry] for entry in others if entry is look_at])
     calls["nbinfer.mcmc.hamiltonian.common"] = {
-        "call_step": choice([others[entry] for entry in others if entry is not look_at])
+        "call_step": choice("call_step", [others[entry] for entry in others if entry is not look_at])
     }
     numbered = [(STEP + k, device.function(entry)) for k, entry in enumerate([*called.inner])]
     count = len(called.steps)
-    calls["nbinfer.engine.subset"]["call_step"] = choice([(count + number, step) for number, step in numbered])
+    calls["nbinfer.engine.subset"]["call_step"] = choice(
+        "call_step", [(count + number, step) for number, step in numbered]
+    )
     calls["nbinfer.engine.chain"] = {
-        "call_record": choice([made["record"]] if called.record else []),
-        "call_step": choice([(STEP + k, device.function(entry)) for k, entry in enumerate(called.steps)]),
+        "call_record": choice("call_record", [made["record"]] if called.record else []),
+        "call_step": choice("call_step", [(STEP + k, device.function(entry)) for k, entry in enumerate(called.steps)]),
     }
     return device.function(chains.advance)

@@ -122,7 +122,7 @@ class Jobs:
 
     @property
     def arrays(self) -> dict[str, NDArray[np.int64]]:
-        """All memory of the jobs, by name; their addresses are of other arrays among these, or of what is not theirs."""
+        """All memory of the jobs, by name."""
         found = {"block": self.state, "work": self._work, "row": self._rows, "lines": self._lines, "stop": self.stop}
         return found
 

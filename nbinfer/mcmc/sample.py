@@ -10,7 +10,6 @@ from nbinfer.arguments import flag, is_number
 from nbinfer.engine.backends import CPU, check_backend, on_backend
 from nbinfer.engine.chains import display_of_chains
 from nbinfer.engine.task import finished
-from nbinfer.engine.team import work
 from nbinfer.mcmc.arguments import (
     check_count,
     cores_for,
@@ -231,8 +230,7 @@ def sample(
         auto=auto, backend=backend, store=taker.open,
     )  # fmt: skip
     display = display_of_chains(progressbar, numbers, most, most + draws)
-    if backend == CPU:
-        work.load()  # not in a worker: a compilation there would hide from Ctrl-C
+    sampling.load()
     run = Running(sampling, 1 if sampling.serial else cores, display, limits, executor, before)
     if not kinds:  # nothing comes after the run that Ctrl-C could hit
         return finished(run)

@@ -23,6 +23,7 @@ from nbinfer.engine.progress import Display
 from nbinfer.engine.recipe import NOTE, entropy_of, with_versions
 from nbinfer.engine.starts import starting_points
 from nbinfer.engine.step import StepMethod, site_of
+from nbinfer.engine.team import work
 from nbinfer.errors import NbinferWarning, SamplingError, calls_above, unseen
 from nbinfer.mcmc.metric.reading import metrics_of
 from nbinfer.mcmc.recipe import Assigned, Run, recipe_of
@@ -155,6 +156,11 @@ class Sampling:
             columns = columns_of_draws(store, self.bound.columns, run.kept, warm_up=not run.discard)
             statistics = columns_of_statistics(store, [m.statistics for m in self.methods])
         chains.wire(columns, statistics, store.thin)
+
+    def load(self) -> None:
+        """Make ready what workers run, not in one of them: a compilation there would hide from Ctrl-C."""
+        if self._run.backend == CPU:
+            work.load()
 
     def run(self, cores: int, display: Display, until: int | None = None) -> Outcome:
         """Draw where the run is drawn: to its end, or only for now, until chains have made so many draws.

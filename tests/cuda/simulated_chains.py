@@ -76,6 +76,7 @@ def test_rows_go_through_buffers_of_any_size(monkeypatch):
         assert_equal(sample(bell(), nb.HamiltonianMC(), draws=25, tune=20), expected)
 
 
+@pytest.mark.slow
 def test_a_warm_up_that_ends_early():
     step = nb.HamiltonianMC(metric="diag")
     options = dict(tune="auto", draws=10, chains=3)
@@ -149,3 +150,40 @@ def test_memory_that_is_too_small_is_said_before_anything_is_launched(monkeypatc
     monkeypatch.setattr(on_gpu.backend, "check_memory", refuse)
     with pytest.raises(CudaError, match=r"2 chains of \d+ bytes, their draws and the data: \d+"):
         sample(bell(), nb.NUTS())
+
+
+def many_things():
+    """A model with a bound that depends on a parameter, missing data, a loop of many turns, and rows of every type."""
+
+    def logp(p, d):
+        total = normal.logpdf(p.low, 0.0, 1.0) + normal.logpdf(p.high - p.low, 1.0, 1.0)
+        for i in range(d.y.shape[0]):
+            total += normal.logpdf(d.y[i], p.low, 1.0 + i)
+        return total
+
+    def above(p, d):
+        return p.high > 1.0
+
+    def rounded(p, d):
+        return int(np.floor(p.high))
+
+    def pair(p, d):
+        return np.array([p.low, p.high])
+
+    data = {"y": np.array([0.3, np.nan, 1.2])}
+    supports = {"low": nb.real(), "high": nb.lower(lambda p, d: p.low)}
+    derived = {"above": above, "rounded": rounded, "pair": pair}
+    return nb.Model(supports, logp=logp, data=data, derived=derived, missing={"y": nb.real()})
+
+
+def test_a_model_of_many_kinds_of_things():
+    model = many_things()
+    assert_equal(sample(model, nb.NUTS()), sample(model, nb.NUTS(), "cpu"))
+
+
+def test_draws_that_are_thinned(tmp_path):
+    traces = []
+    for backend in ("cuda", "cpu"):
+        kept = nb.HDF5(str(tmp_path / f"{backend}.nc"), thin=3)
+        traces.append(sample(bell(), nb.HamiltonianMC(), backend, draws=14, trace=kept))
+    assert_equal(*traces)

@@ -88,8 +88,9 @@ def _tried(plan: Plan, name: str, otherwise: str, evaluation: str) -> list[str]:
     if plan.device:
         attempted = re.sub(r"(\w+)\(([^()]*)\)", r"attempt(\1, (\2,))", evaluation)
         return [f"raised, {name} = {attempted}", f"failed = raised{' or failed' if name == 'failed' else ''}"]
-    lines = [*(["failed = False"] if name != "failed" else []), f"{name} = {otherwise}", "try:", f"    {name} = {evaluation}"]
-    return [*lines, "except Exception:", "    failed = True"]
+    begin = [] if name == "failed" else ["failed = False"]
+    lines = [f"{name} = {otherwise}", "try:", f"    {name} = {evaluation}", "except Exception:", "    failed = True"]
+    return [*begin, *lines]
 
 
 def noted(plan: Plan) -> str:
