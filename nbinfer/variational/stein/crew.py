@@ -121,7 +121,7 @@ class Crew:
                 part.function.load()
 
     def _rows(self, function: Any) -> int:
-        return self.n_blocks if function in (score, push_given) else 1
+        return {score: self.layout.n_shares, push_given: self.n_blocks}.get(function, 1)
 
     def _parts(self, functions: Sequence[Any]) -> list[Part]:
         address = int(self.stein.address)

@@ -100,13 +100,13 @@ def _claimed(stein: Record) -> int:
 
 
 @entry("int64(intp, int64, int64)")
-def score(address: int, block: int, piece: int) -> int:
-    """Evaluate the density, with its gradient, at the positions of a block: a phase."""
+def score(address: int, share: int, piece: int) -> int:
+    """Evaluate the density, with its gradient, at some positions: a phase."""
     stein = record_at(address, Stein_)
     fit, dim, logps = record_at(stein.fit, Fit), stein.dim, floats_at(stein.logps, stein.n)
     k = _claimed(stein)
     context = ints_at(stein.contexts, stein.n_contexts)[k]
-    for i in range(block * stein.block, min((block + 1) * stein.block, stein.n)):
+    for i in range(share * stein.share, min((share + 1) * stein.share, stein.n)):
         at = 8 * i * dim
         logps[i] = call_density(fit.density, dim, stein.positions + at, stein.grads + at, context)
     store_release(stein.claims + 8 * k, 0)

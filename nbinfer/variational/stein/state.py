@@ -23,8 +23,8 @@ TILE = 256
 ROWS = 32
 #: Tiles are as wide as vectors of float32: so many particles, or a multiple.
 LANES = 16
-#: Blocks and sections at most.
-BLOCKS = 64
+#: Blocks and sections at most, and shares of gradients: these take long, and the last ones are waited for.
+BLOCKS, SHARES = 64, 512
 #: Tiles that particles are to make, where there are enough of them for tiles of this size.
 _TILES, _FEW = 8, 64
 #: Pairs that are drawn, of which a block finds the distances at once.
@@ -62,9 +62,9 @@ class Layout:
 
     Attributes
     ----------
-    tile, section, block : int
-        Particles of a tile, tiles of a section, particles of a block.
-    n_sections, n_blocks : int
+    tile, section, block, share : int
+        Particles of a tile, tiles of a section, particles of a block, and those that are evaluated together.
+    n_sections, n_blocks, n_shares : int
     coordinates, features : int
         How many rows panels have of positions, and of what is summed.
     at : dict of str to int
@@ -86,6 +86,8 @@ class Layout:
         self.n_sections = math.ceil(n_tiles / self.section)
         self.block = 2 * math.ceil(n / (2 * BLOCKS))
         self.n_blocks = math.ceil(n / self.block)
+        self.share = math.ceil(n / SHARES)
+        self.n_shares = math.ceil(n / self.share)
         self.tasks = max(self.n_blocks, self.n_sections)
         self.coordinates, self.features = coordinates_of.py_func(dim), 4 * math.ceil((dim + 1) / 4)
         rows, batch, own = n_tiles * self.tile, ROWS * self.tile, 0 if is_gaussian else 1
@@ -110,7 +112,7 @@ class Layout:
     def write_to(self, stein: Any) -> None:
         """Tell the phases."""
         stein.tile, stein.section, stein.block, stein.room = self.tile, self.section, self.block, self.block * KEPT
-        stein.n_sections, stein.n_blocks = self.n_sections, self.n_blocks
+        stein.n_sections, stein.n_blocks, stein.share = self.n_sections, self.n_blocks, self.share
         stein.coordinates, stein.features, stein.table = self.coordinates, self.features, self.table
         stein.n_numbers = self.size
         for name, at in self.at.items():
@@ -135,6 +137,7 @@ STEIN = State(
         "is_drawn": "i8",  # whether they are draws
         "block": "i8",  # particles of a block, an even number
         "n_blocks": "i8",
+        "share": "i8",  # particles whose gradients a worker evaluates at a time
         "contexts": "i8",  # address of those of the model, one for each worker, and their number
         "n_contexts": "i8",
         "temperature": "f8",
