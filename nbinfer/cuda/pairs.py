@@ -1,7 +1,7 @@
 """Pairs of particles whose distances have the median: all of few particles, and some of many.
 
-Particles are in an order, and each is paired with the next ones in it, around its end. Of all pairs each comes once; for
-some the order is drawn, as on the processor, see `nbinfer.variational.stein.median`.
+Particles are in an order, and each is paired with the next ones in it, around its end. Of all pairs each comes once;
+for some the order is drawn, as on the processor, see `nbinfer.variational.stein.median`.
 """
 
 from __future__ import annotations
