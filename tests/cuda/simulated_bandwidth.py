@@ -8,13 +8,8 @@ import pytest
 import nbinfer as nb
 from nbinfer.cuda.backend import compiled, cuda
 from nbinfer.cuda.bandwidth import NO_SPREAD, make_median
-from nbinfer.cuda.pairs import Pairs
-from nbinfer.random import Purpose, generator
 from nbinfer.variational.stein.kernels import median_bandwidth
 from tests.cuda.swarms import fresh, swarm_of
-
-WORDS = np.zeros(14, np.uint64)
-WORDS[4:6] = 3, 5
 
 
 def chosen(values, low, high, dtype=np.float64):
@@ -56,24 +51,6 @@ def test_of_all_pairs_it_is_the_median_of_the_documents(n):
     swarm = fresh(swarm_of(n, 2, nb.RBF()), x)
     swarm.look()
     assert swarm.array("bandwidth")[0] == pytest.approx(median_bandwidth(x), rel=1e-14)
-
-
-@pytest.mark.parametrize("n", [2, 5, 6])
-def test_all_pairs_come_once(n):
-    pairs = Pairs(n, 0, WORDS, 0)
-    p = np.arange(pairs.count)
-    met = {tuple(sorted((k % n, (k % n + k // n + 1) % n))) for k in p}
-    assert len(met) == pairs.count == n * (n - 1) // 2
-
-
-def test_drawn_pairs_are_those_of_the_processor():
-    pairs = Pairs(30, 60, WORDS, 0)
-    rng, order = generator(WORDS[4:6], 0, 0, Purpose.PAIRS), list(range(30))
-    for i in range(30):
-        j = i + (int(rng.bit_generator.random_raw()) * (30 - i) >> 64)
-        order[i], order[j] = order[j], order[i]
-    assert pairs.order.tolist() == order
-    assert (pairs.count, pairs.low) == (60, pairs.high)
 
 
 def test_of_drawn_pairs_it_is_their_quantile():
