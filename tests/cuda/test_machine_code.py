@@ -3,6 +3,8 @@
 They are compiled here as a GPU would have it; no test needs one.
 """
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,7 @@ def code_of(function, *kinds, fastmath=False):
     return offline.assemble(function, types.void(*kinds), fastmath=fastmath)
 
 
+@functools.cache
 def pairs_code(dim, dtype, kind):
     """Return the machine code of the kernel that goes through all pairs."""
     from numba import int64
