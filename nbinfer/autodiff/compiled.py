@@ -12,6 +12,7 @@ import numpy as np
 from nbinfer.autodiff.generated import Generated
 from nbinfer.autodiff.store import Found
 from nbinfer.compile import JIT, Entry, address_of
+from nbinfer.compile.arena import ArenaPool, begin
 from nbinfer.compile.forks import cached_property
 from nbinfer.compile.modules import generated_module
 from nbinfer.compile.python_functions import python_function
@@ -26,12 +27,13 @@ import math
 import numpy as np
 
 from nbinfer.compile import floats_at, ints_at, kernel, part
+from nbinfer.compile.arena import begin
 
 
 '''
 
-#: The first word of the table: 0, or 1 if the function raised.
-_STATUS = 0
+#: Words of the table before the arguments: 0, or 1 if the function raised, and an arena if it needs one.
+STATUS, ARENA, FIRST = range(3)
 
 
 class Compiled:
@@ -51,6 +53,7 @@ class Compiled:
         self.generated = found.generated
         self._found = found
         self._derive = derive
+        self.arenas = ArenaPool() if self.generated.takes_memory else None
         self._like = [*like, *map(np.ascontiguousarray, self.generated.arrays.values())]
 
     def __call__(self, args: Sequence[Any]) -> float:
@@ -60,8 +63,12 @@ class Compiled:
             return float(self._plain(*everything))
         table = np.zeros(self._words, np.int64)
         _fill(table, everything)
+        lent = None if self.arenas is None else self.arenas.take()
+        table[ARENA] = lent[0] if lent else 0
         value = self._entry(address_of(table))
-        if table[_STATUS]:
+        if lent:
+            self.arenas.give(lent)
+        if table[STATUS]:
             self._plain(*everything)  # raises what the user should see
             raise RuntimeError(f"{self.generated.name} fails in compiled code, and does not in plain Python")
         return float(value)
@@ -87,11 +94,11 @@ class Compiled:
 
     @cached_property
     def _words(self) -> int:
-        return 1 + sum(1 + np.ndim(x) for x in self._like)
+        return FIRST + sum(1 + np.ndim(x) for x in self._like)
 
     @cached_property
     def _entry(self) -> Entry:
-        views, word = [], 1
+        views, word = [f"begin(t[{ARENA}])" if self.arenas else "0"], FIRST
         for x in self._like:
             views.append(_view(x, word))
             word += 1 + np.ndim(x)
@@ -111,7 +118,7 @@ def call(address):
     except Exception:
         failed = True
     if failed:
-        t[{_STATUS}] = 1
+        t[{STATUS}] = 1
     return value
 '''
         text = _HEAD + self.generated.marked + shell
@@ -158,7 +165,7 @@ def _view(x: Any, word: int) -> str:
 
 def _fill(table: np.ndarray, args: Sequence[Any]) -> None:
     numbers = table.view(np.float64)
-    word = 1
+    word = FIRST
     for x in args:
         if isinstance(x, np.ndarray):
             table[word] = address_of(x)
@@ -174,4 +181,13 @@ def plain_function(generated: Generated) -> Callable[..., Any]:
     file = f"<generated {generated.name}>"
     names: dict[str, Any] = {"np": np, "math": math, **generated.globals}
     linecache.cache[file] = (len(generated.source), None, generated.source.splitlines(True), file)
-    return quiet_function(generated.source, file, generated.name, names)
+    function, arenas = quiet_function(generated.source, file, generated.name, names), ArenaPool()
+
+    def call(*args: Any) -> Any:
+        arena = arenas.take()
+        try:
+            return function(begin.py_func(arena[0]), *args)
+        finally:
+            arenas.give(arena)
+
+    return call

@@ -310,6 +310,7 @@ class Emitter(Scattering):
     ) -> list[Neighbours]:
         """Write the body of a reverse loop: what the iteration knew, then its adjoints; return its neighbours."""
         size = len(self.lines)
+        self.begin_turn(op)
         for j in sorted(plan.tapes):
             self.line(f"{op.phis[j].name} = tape_{op.phis[j].name}[{counter}]")
         self.recall(op, ways["copied"], counter)
@@ -330,6 +331,7 @@ class Emitter(Scattering):
         stored = {run.array.storage for run in operations(plan.run) if isinstance(run, Store)}
         self.undo(op, [s for s in ways["listed"] if s in stored], counter)
         neighbours = self._add_to_neighbours(op)
+        self.end_turn(op)
         if len(self.lines) == size:
             self.line("pass")
         return neighbours

@@ -26,7 +26,7 @@ from nbinfer.autodiff.ir import (
     View,
 )
 from nbinfer.autodiff.restoring import Restoring
-from nbinfer.autodiff.writer import DTYPES, by_number, called
+from nbinfer.autodiff.writer import by_number, called, taken
 
 
 class Forward(Restoring):
@@ -72,10 +72,9 @@ class Forward(Restoring):
 
     def _alloc(self, op: Alloc, plan: Any, shadows: bool) -> None:
         shape = self.shape(op.args)
-        dtype = "" if op.out.kind == "f" else f", {DTYPES[op.out.kind]}"
-        self.line(f"{op.out.name} = np.{op.how}({shape}{dtype})")
+        self.line(f"{op.out.name} = {taken(shape, op.out.kind, op.how)}")
         if shadows and op.out.active:
-            self.line(f"{op.out.bar} = np.zeros({shape})")
+            self.line(f"{op.out.bar} = {taken(shape, 'f', 'zeros')}")
         self._flatten(op.out, shadows)
 
     def _dim(self, op: Dim, plan: Any, shadows: bool) -> None:
@@ -85,7 +84,7 @@ class Forward(Restoring):
         outs = ", ".join(out.name for out in op.outs)
         self.line(f"{outs} = {op.primitive.value.format(*(a.name for a in op.args))}")
         if shadows and op.out.active and op.out.ndim:
-            self.line(f"{op.out.bar} = _zeros_like({op.out.name})")
+            self.line(f"{op.out.bar} = {taken(f'{op.out.name}.shape', 'f', 'zeros')}")
         self._flatten(op.out, shadows)
 
     def _flatten(self, array: Value, shadows: bool) -> None:
@@ -126,14 +125,14 @@ class Forward(Restoring):
         """Make what a loop fills for the reverse sweep, and tell what that is."""
         for j in sorted(plan.tapes):
             phi = op.phis[j]
-            self.make_tape(f"tape_{phi.name} = np.empty({self.rows(op)}, {DTYPES[phi.kind]})", [op])
+            self.make_tape(f"tape_{phi.name} = {taken(self.rows(op), phi.kind)}", [op])
             self.notes.append(f"{phi.hint}: taped, one number per iteration of the loop over {op.index.hint}")
         self.make_room(op, plan.copies)
         for value in by_number(self.analysis.kept):
             level, loops = self.analysis.kept[value]
             if loops[0] is op and level == self.level:
                 shape = f"({', '.join(map(self.rows, loops))})" if len(loops) > 1 else self.rows(op)
-                self.make_tape(f"tape_{value.name} = np.empty({shape}, {DTYPES[value.kind]})", loops)
+                self.make_tape(f"tape_{value.name} = {taken(shape, value.kind)}", loops)
                 over = ", ".join(loop.index.hint for loop in loops)
                 self.notes.append(f"{called(value)}: taped, computed once per iteration of the loop over {over}")
 
@@ -147,7 +146,8 @@ class Forward(Restoring):
         if growing:
             self.line(f"if {counter} == {growing[0]}.shape[0]:")
         for name in growing:
-            self.line(f"    {name} = _grown({name})")
+            self.line(f"    {name} = _grown(arena, {name})")
+        self.begin_turn(op)
         for j in sorted(plan.tapes):
             self.line(f"tape_{op.phis[j].name}[{counter}] = {op.phis[j].name}")
         self.keep(op, plan.copies, counter)
@@ -157,6 +157,7 @@ class Forward(Restoring):
         if carried:
             left = ", ".join(op.phis[j].name for j in carried)
             self.line(f"{left} = {', '.join(self.cast(op.nexts[j], op.phis[j].kind) for j in carried)}")
+        self.end_turn(op)
         if op.leaves is not None:
             self.line(f"if {op.leaves.name}:")
             self.line("    break")

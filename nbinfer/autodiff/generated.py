@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -89,6 +90,11 @@ class Generated(NamedTuple):
     arrays: dict[str, np.ndarray]
     boundscheck: bool = False
     kind: str = ""
+
+    @property
+    def takes_memory(self) -> bool:
+        """Whether it takes memory from the arena that it is given."""
+        return len(re.findall(r"\barena\b", self.source)) > 1
 
     @property
     def marked(self) -> str:

@@ -27,17 +27,19 @@ from nbinfer.autodiff.solvers import (
     add_to,
     factor,
     fast,
-    solve,
-    solve_lower,
-    solve_lower_transposed,
-    solve_transposed,
-    solve_upper,
-    solve_upper_transposed,
+    copy_into,
+    solve_into,
+    solve_lower_into,
+    solve_lower_transposed_into,
+    solve_transposed_into,
+    solve_upper_into,
+    solve_upper_transposed_into,
     subtract_outer,
     subtract_outer_lower,
     subtract_outer_upper,
 )
-from nbinfer.compile import kernel
+from nbinfer.compile import empty, kernel, zeros
+from nbinfer.compile.arena import mark, release
 
 __all__ = ["cholesky", "solve_lower", "solve_upper"]
 
@@ -57,6 +59,7 @@ class WholeArray(NamedTuple):
     reverse : dict
         For each argument by position, a template of the statement that adds to its adjoint: ``{bar0}``, ``{bar1}`` are
         the adjoints of the arguments, ``{bar}`` that of the result, ``{o}`` the result, ``{kept}`` what was kept.
+        Memory comes from ``arena``.
     needs : dict
         For each argument by position, what its reverse reads: positions of arguments, "out" and "kept".
     functions : dict
@@ -74,30 +77,43 @@ class WholeArray(NamedTuple):
 
 
 @kernel
-def zeros_like(x: Any) -> Any:
-    """Return zeros of the shape of an array. Numba would take long to compile `np.zeros` in each function anew."""
-    return np.zeros(x.shape)
+def ones(arena: int, shape: Any, dtype: Any) -> Any:
+    """Take an array of ones from an arena."""
+    array = empty(arena, shape, dtype)
+    array[...] = 1
+    return array
 
 
 @kernel
-def empty(count: int) -> Any:
-    """Return room for so many numbers, or for none if there are less than none."""
-    return np.empty(max(count, 0))
-
-
-@kernel
-def grown(rows: Any) -> Any:
-    """Return room for twice as many rows, with those that there are."""
-    more = np.empty((2 * rows.shape[0], *rows.shape[1:]), rows.dtype)
+def grown(arena: int, rows: Any) -> Any:
+    """Take room for twice as many rows, with those that there are."""
+    more = empty(arena, (2 * rows.shape[0], *rows.shape[1:]), rows.dtype)
     more[: rows.shape[0]] = rows
     return more
 
 
-@fast
+@kernel
 def cholesky(A: Any) -> Any:
     """Return the lower L with L @ L.T = A, all NaN if A is not positive definite; reads the lower triangle."""
+    return cholesky_into(np.zeros((A.shape[0], A.shape[0])), A)
+
+
+@kernel
+def solve_lower(L: Any, b: Any) -> Any:
+    """Return x with L @ x = b for a lower triangular L and a vector b."""
+    return solve_lower_into(0, np.empty(b.shape[0]), L, b)
+
+
+@kernel
+def solve_upper(U: Any, b: Any) -> Any:
+    """Return x with U @ x = b for an upper triangular U and a vector b."""
+    return solve_upper_into(0, np.empty(b.shape[0]), U, b)
+
+
+@fast
+def cholesky_into(L: Any, A: Any) -> Any:
+    """Overwrite the lower triangle of L so that L @ L.T = A; return it, all NaN if A is not positive definite."""
     n = A.shape[0]
-    L = np.zeros((n, n))
     for i in range(n):
         for j in range(i + 1):
             total = A[i, j]
@@ -116,10 +132,9 @@ def cholesky(A: Any) -> Any:
 
 
 @fast
-def cholesky_reverse(A_bar: Any, L: Any, L_bar: Any) -> None:
-    """Add the pull-back of L_bar to the lower triangle of A_bar."""
+def cholesky_reverse(W: Any, A_bar: Any, L: Any, L_bar: Any) -> None:
+    """Add the pull-back of L_bar to the lower triangle of A_bar; the lower triangle of W is room to work in."""
     n = L.shape[0]
-    W = np.zeros((n, n))
     alive = 0.0
     for i in range(n):
         for j in range(i + 1):
@@ -143,19 +158,24 @@ def cholesky_reverse(A_bar: Any, L: Any, L_bar: Any) -> None:
 
 
 @kernel
-def determinant_sign(A: Any) -> float:
+def determinant_sign(arena: int, A: Any) -> float:
     """Return the sign of the determinant: 1, -1, or 0 if A is singular."""
     n = A.shape[0]
-    sign = factor(A, np.empty((n, n)), np.empty(n, np.int64))
+    before = mark(arena)
+    sign = factor(A, empty(arena, (n, n), np.float64), empty(arena, n, np.int64))
+    release(arena, before)
     return sign if sign == sign else 0.0
 
 
 @fast
-def log_determinant(A: Any) -> float:
+def log_determinant(arena: int, A: Any) -> float:
     """Return log(abs(det(A))); -inf if A is singular."""
     n = A.shape[0]
-    LU = np.empty((n, n))
-    if math.isnan(factor(A, LU, np.empty(n, np.int64))):
+    before = mark(arena)
+    LU = empty(arena, (n, n), np.float64)
+    sign = factor(A, LU, empty(arena, n, np.int64))
+    release(arena, before)
+    if math.isnan(sign):
         return -math.inf
     total = 0.0
     for i in range(n):
@@ -164,53 +184,69 @@ def log_determinant(A: Any) -> float:
 
 
 @fast
-def log_determinant_reverse(A_bar: Any, A: Any, bar: float) -> None:
+def log_determinant_reverse(arena: int, A_bar: Any, A: Any, bar: float) -> None:
     """Add bar * inv(A).T."""
     n = A.shape[0]
-    unit = np.zeros(n)
+    before = mark(arena)
+    unit, column = zeros(arena, n, np.float64), empty(arena, n, np.float64)
     for j in range(n):
         unit[j] = 1.0
-        column = solve(A, unit)  # column j of the inverse
+        solve_into(arena, column, A, unit)  # column j of the inverse
         unit[j] = 0.0
         for i in range(n):
             A_bar[j, i] += bar * column[i]
+    release(arena, before)
 
 
 def _by_columns(name: str, one: Any, one_transposed: Any, subtract: Any) -> tuple[Any, Any, Any]:
     """Make the solver of a matrix of right sides, and its reverse by each argument."""
 
     @fast
-    def columns(A: Any, B: Any) -> Any:
-        X = np.empty(B.shape)
+    def columns(arena: int, X: Any, A: Any, B: Any) -> Any:
+        before = mark(arena)
+        x, column = empty(arena, B.shape[0], np.float64), empty(arena, B.shape[0], np.float64)
         for j in range(B.shape[1]):
-            X[:, j] = one(A, B[:, j].copy())
+            copy_into(column, B[:, j])
+            copy_into(X[:, j], one(arena, x, A, column))
+        release(arena, before)
         return X
 
     @fast
-    def reverse_matrix(A_bar: Any, A: Any, X: Any, X_bar: Any) -> None:
+    def reverse_matrix(arena: int, A_bar: Any, A: Any, X: Any, X_bar: Any) -> None:
+        before = mark(arena)
+        x, column = empty(arena, X.shape[0], np.float64), empty(arena, X.shape[0], np.float64)
         for j in range(X.shape[1]):
-            subtract(A_bar, one_transposed(A, X_bar[:, j].copy()), X[:, j])
+            copy_into(column, X_bar[:, j])
+            subtract(A_bar, one_transposed(arena, x, A, column), X[:, j])
+        release(arena, before)
 
     @fast
-    def reverse_right(B_bar: Any, A: Any, X_bar: Any) -> None:
+    def reverse_right(arena: int, B_bar: Any, A: Any, X_bar: Any) -> None:
+        before = mark(arena)
+        x, column = empty(arena, X_bar.shape[0], np.float64), empty(arena, X_bar.shape[0], np.float64)
         for j in range(X_bar.shape[1]):
-            B_bar[:, j] += one_transposed(A, X_bar[:, j].copy())
+            copy_into(column, X_bar[:, j])
+            add_to(B_bar[:, j], one_transposed(arena, x, A, column))
+        release(arena, before)
 
     return columns, reverse_matrix, reverse_right
 
 
 _TRIPLES = {
-    "solve": (solve, solve_transposed, subtract_outer),
-    "solve_lower": (solve_lower, solve_lower_transposed, subtract_outer_lower),
-    "solve_upper": (solve_upper, solve_upper_transposed, subtract_outer_upper),
+    "solve": (solve_into, solve_transposed_into, subtract_outer),
+    "solve_lower": (solve_lower_into, solve_lower_transposed_into, subtract_outer_lower),
+    "solve_upper": (solve_upper_into, solve_upper_transposed_into, subtract_outer_upper),
 }
 
 #: What generated code calls, under these names.
 HELPERS: dict[str, Any] = {
     "_empty": empty,
+    "_zeros": zeros,
+    "_ones": ones,
+    "_mark": mark,
+    "_release": release,
     "_grown": grown,
     "_flat": flat,
-    "_zeros_like": zeros_like,
     "_matvec": matvec,
     "_vecmat": vecmat,
     "_matvec_reverse": matvec_reverse,
@@ -219,7 +255,7 @@ HELPERS: dict[str, Any] = {
     "_matmul": matmul,
     "_matmul_reverse_left": matmul_reverse_left,
     "_matmul_reverse_right": matmul_reverse_right,
-    "_cholesky": cholesky,
+    "_cholesky": cholesky_into,
     "_cholesky_reverse": cholesky_reverse,
     "_determinant_sign": determinant_sign,
     "_log_determinant": log_determinant,
@@ -229,26 +265,31 @@ HELPERS: dict[str, Any] = {
 
 MATVEC = WholeArray(
     "product",
-    "_matvec({0}, {1})",
+    "_matvec(_zeros(arena, {0}.shape[0], np.float64), {0}, {1})",
     {0: "_add_outer({bar0}, {bar}, {1})", 1: "_matvec_reverse({bar1}, {bar}, {0})"},
     {0: (1,), 1: (0,)},
 )
 VECMAT = WholeArray(
     "product",
-    "_vecmat({0}, {1})",
+    "_vecmat(_zeros(arena, {1}.shape[1], np.float64), {0}, {1})",
     {0: "_vecmat_reverse({bar0}, {1}, {bar})", 1: "_add_outer({bar1}, {0}, {bar})"},
     {0: (1,), 1: (0,)},
 )
 MATMUL = WholeArray(
     "product",
-    "_matmul({0}, {1})",
-    {0: "_matmul_reverse_left({bar0}, {bar}, {1})", 1: "_matmul_reverse_right({bar1}, {0}, {bar})"},
+    "_matmul(arena, _zeros(arena, ({0}.shape[0], {1}.shape[1]), np.float64), {0}, {1})",
+    {0: "_matmul_reverse_left(arena, {bar0}, {bar}, {1})", 1: "_matmul_reverse_right(arena, {bar1}, {0}, {bar})"},
     {0: (1,), 1: (0,)},
 )
-CHOLESKY = WholeArray("L", "_cholesky({0})", {0: "_cholesky_reverse({bar0}, {o}, {bar})"}, {0: ("out",)})
-DETERMINANT_SIGN = WholeArray("sign", "_determinant_sign({0})", {}, {})
+CHOLESKY = WholeArray(
+    "L",
+    "_cholesky(_zeros(arena, ({0}.shape[0], {0}.shape[0]), np.float64), {0})",
+    {0: "_cholesky_reverse(_empty(arena, {o}.shape, np.float64), {bar0}, {o}, {bar})"},
+    {0: ("out",)},
+)
+DETERMINANT_SIGN = WholeArray("sign", "_determinant_sign(arena, {0})", {}, {})
 LOG_DETERMINANT = WholeArray(
-    "logdet", "_log_determinant({0})", {0: "_log_determinant_reverse({bar0}, {0}, {bar})"}, {0: (0,)}
+    "logdet", "_log_determinant(arena, {0})", {0: "_log_determinant_reverse(arena, {bar0}, {0}, {bar})"}, {0: (0,)}
 )
 COLUMNS: dict[str, WholeArray] = {}
 
@@ -264,19 +305,20 @@ def _solver(name: str) -> WholeArray:
     HELPERS[f"_{name}_columns_reverse_right"] = reverse_right
     COLUMNS[name] = WholeArray(
         f"{name}_columns",
-        f"_{name}_columns({{0}}, {{1}})",
+        f"_{name}_columns(arena, _empty(arena, {{1}}.shape, np.float64), {{0}}, {{1}})",
         {
-            0: f"_{name}_columns_reverse_matrix({{bar0}}, {{0}}, {{o}}, {{bar}})",
-            1: f"_{name}_columns_reverse_right({{bar1}}, {{0}}, {{bar}})",
+            0: f"_{name}_columns_reverse_matrix(arena, {{bar0}}, {{0}}, {{o}}, {{bar}})",
+            1: f"_{name}_columns_reverse_right(arena, {{bar1}}, {{0}}, {{bar}})",
         },
         {0: (0, "out"), 1: (0,)},
     )
+    transposed_of = f"_{name}_transposed(arena, _empty(arena, {{bar}}.shape, np.float64), {{0}}, {{bar}})"
     return WholeArray(
         name,
-        f"_{name}({{0}}, {{1}})",
+        f"_{name}(arena, _empty(arena, {{1}}.shape, np.float64), {{0}}, {{1}})",
         {
-            0: f"_{name}_subtract({{bar0}}, _{name}_transposed({{0}}, {{bar}}), {{o}})",
-            1: f"_add_to({{bar1}}, _{name}_transposed({{0}}, {{bar}}))",
+            0: f"_{name}_subtract({{bar0}}, {transposed_of}, {{o}})",
+            1: f"_add_to({{bar1}}, {transposed_of})",
         },
         {0: (0, "out"), 1: (0,)},
     )

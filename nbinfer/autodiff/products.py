@@ -1,6 +1,7 @@
 """Products of matrices and vectors in plain loops, and their reverse.
 
-The reverse functions add to the adjoints they are given; an adjoint of 0 counts as 0, whatever it is multiplied by.
+Products are added to what is there. The reverse functions add to the adjoints they are given; an adjoint of 0 counts as
+0, whatever it is multiplied by.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from nbinfer.autodiff.solvers import fast
+from nbinfer.compile import empty
+from nbinfer.compile.arena import mark, release
 
 #: Columns of a product that are too few to be the inner loop.
 _FEW = 8
@@ -56,17 +59,15 @@ def add_vecmat(y: Any, x: Any, A: Any) -> None:
 
 
 @fast
-def matvec(A: Any, x: Any) -> Any:
-    """Return A @ x."""
-    y = np.zeros(A.shape[0])
+def matvec(y: Any, A: Any, x: Any) -> Any:
+    """Add A @ x; return the sum."""
     add_matvec(y, A, x)
     return y
 
 
 @fast
-def vecmat(x: Any, A: Any) -> Any:
-    """Return x @ A."""
-    y = np.zeros(A.shape[1])
+def vecmat(y: Any, x: Any, A: Any) -> Any:
+    """Add x @ A; return the sum."""
     add_vecmat(y, x, A)
     return y
 
@@ -144,50 +145,85 @@ def _absorbs(bar: Any, factor: Any) -> bool:
 
 
 @fast
-def add_matmul(C: Any, A: Any, B: Any) -> None:
+def _take_column(x: Any, A: Any, j: int) -> None:
+    """Copy a column of A to x."""
+    for i in range(x.shape[0]):
+        x[i] = A[i, j]
+
+
+@fast
+def _add_to_column(A: Any, j: int, x: Any) -> None:
+    """Add x to a column of A."""
+    for i in range(x.shape[0]):
+        A[i, j] += x[i]
+
+
+@fast
+def _clear(x: Any) -> None:
+    for i in range(x.shape[0]):
+        x[i] = 0.0
+
+
+@fast
+def _transposed(T: Any, A: Any) -> Any:
+    """Overwrite T with A.T; return it."""
+    for i in range(A.shape[0]):
+        for j in range(A.shape[1]):
+            T[j, i] = A[i, j]
+    return T
+
+
+@fast
+def add_matmul(arena: int, C: Any, A: Any, B: Any) -> None:
     """Add A @ B: row by row, or column by column if there are few, so that inner loops are long."""
     if B.shape[1] >= _FEW:
         for i in range(A.shape[0]):
             add_vecmat(C[i], A[i], B)
         return
-    column = np.empty(B.shape[0])
+    before = mark(arena)
+    column, total = empty(arena, B.shape[0], np.float64), empty(arena, A.shape[0], np.float64)
     for j in range(B.shape[1]):
-        column[:] = B[:, j]
-        total = np.zeros(A.shape[0])
+        _take_column(column, B, j)
+        _clear(total)
         add_matvec(total, A, column)
-        C[:, j] += total
+        _add_to_column(C, j, total)
+    release(arena, before)
 
 
 @fast
-def add_transposed_matmul(C: Any, A: Any, B: Any) -> None:
+def add_transposed_matmul(arena: int, C: Any, A: Any, B: Any) -> None:
     """Add A.T @ B: row by row, or column by column if there are few and both factors have more rows."""
-    column = np.empty(A.shape[0])
+    before = mark(arena)
+    column = empty(arena, A.shape[0], np.float64)
     if C.shape[1] >= min(A.shape):
         for i in range(C.shape[0]):
-            column[:] = A[:, i]
+            _take_column(column, A, i)
             add_vecmat(C[i], column, B)
-        return
-    for j in range(C.shape[1]):
-        column[:] = B[:, j]
-        total = np.zeros(C.shape[0])
-        add_vecmat(total, column, A)
-        C[:, j] += total
+    else:
+        total = empty(arena, C.shape[0], np.float64)
+        for j in range(C.shape[1]):
+            _take_column(column, B, j)
+            _clear(total)
+            add_vecmat(total, column, A)
+            _add_to_column(C, j, total)
+    release(arena, before)
 
 
 @fast
-def matmul(A: Any, B: Any) -> Any:
-    """Return A @ B."""
-    C = np.zeros((A.shape[0], B.shape[1]))
-    add_matmul(C, A, B)
+def matmul(arena: int, C: Any, A: Any, B: Any) -> Any:
+    """Add A @ B; return the sum."""
+    add_matmul(arena, C, A, B)
     return C
 
 
 @fast
-def matmul_reverse_left(A_bar: Any, C_bar: Any, B: Any) -> None:
+def matmul_reverse_left(arena: int, A_bar: Any, C_bar: Any, B: Any) -> None:
     """Add C_bar @ B.T."""
     if not _absorbs(C_bar, B):
         if B.shape[1] < _FEW:
-            add_matmul(A_bar, C_bar, np.ascontiguousarray(B.T))
+            before = mark(arena)
+            add_matmul(arena, A_bar, C_bar, _transposed(empty(arena, (B.shape[1], B.shape[0]), np.float64), B))
+            release(arena, before)
             return
         for i in range(A_bar.shape[0]):
             add_matvec(A_bar[i], B, C_bar[i])
@@ -199,10 +235,10 @@ def matmul_reverse_left(A_bar: Any, C_bar: Any, B: Any) -> None:
 
 
 @fast
-def matmul_reverse_right(B_bar: Any, A: Any, C_bar: Any) -> None:
+def matmul_reverse_right(arena: int, B_bar: Any, A: Any, C_bar: Any) -> None:
     """Add A.T @ C_bar."""
     if not _absorbs(C_bar, A):
-        add_transposed_matmul(B_bar, A, C_bar)
+        add_transposed_matmul(arena, B_bar, A, C_bar)
         return
     for i in range(A.shape[0]):
         for k in range(A.shape[1]):

@@ -165,7 +165,7 @@ def generate(
     vectors: bool = True,
     gradient: bool = True,
 ) -> Generated:
-    """Write the function `name(signature)` that adds gradients and returns the weighted sum of the terms.
+    """Write the function `name(arena, signature)` that adds gradients and returns the weighted sum of the terms.
 
     Parameters
     ----------
@@ -180,6 +180,7 @@ def generate(
         Write for a processor with vector instructions: loops that they fit are worth arrays of their own. Otherwise, as
         for a thread among many, nothing is allocated for their sake.
     """
+    signature = f"arena, {signature}"
     arguments = [part.strip() for part in signature.split(",")]
     b, inputs, results = _build(terms, arguments, vectors, gradient, not is_call)
     returned = results[0][0] if terms[0].whole else None

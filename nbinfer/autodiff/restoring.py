@@ -8,7 +8,7 @@ from typing import Any
 from nbinfer.autodiff.analysis import Analysis
 from nbinfer.autodiff.bounds import distance
 from nbinfer.autodiff.ir import For, If, Op, Storage, Store, Value
-from nbinfer.autodiff.writer import DTYPES, Writer, by_root, shifted
+from nbinfer.autodiff.writer import Writer, by_root, shifted, taken
 
 
 class Restoring(Writer):
@@ -65,7 +65,7 @@ class Restoring(Writer):
                 self.line(f"{name} = {self.element(op.array, op.index)}")
             else:
                 array = self.analysis.changed(op, storage)
-                self.line(f"{name} = np.empty({self.sizes(array)}, {DTYPES[array.kind]})")
+                self.line(f"{name} = {taken(self.sizes(array), array.kind)}")
                 self.copy(array, f"{name}[{{}}]", f"{array.name}[{{}}]")
                 self.notes.append(f"{storage.root.hint}: copied before it is overwritten")
 
@@ -92,7 +92,7 @@ class Restoring(Writer):
         ways, over = self.ways(op, storages), f"the loop over {op.index.hint}"
         for storage in ways["apart"]:
             array, name = self.analysis.changed(op, storage), self.tape_name(storage, op)
-            self.line(f"{name} = np.empty({self.sizes(array)}, {DTYPES[array.kind]})")
+            self.line(f"{name} = {taken(self.sizes(array), array.kind)}")
             self.copy(array, f"{name}[{{}}]", f"{array.name}[{{}}]")
             self.notes.append(f"{array.hint}: copied before {over}")
         for storage in ways["listed"]:
@@ -102,7 +102,7 @@ class Restoring(Writer):
         for storage in ways["copied"]:
             array = self.analysis.changed(op, storage)
             shape = f"({self.rows(op)}, {self.sizes(array)[1:-2]})"
-            self.make_tape(f"{self.tape_name(storage, op)} = np.empty({shape}, {DTYPES[array.kind]})", [op], array)
+            self.make_tape(f"{self.tape_name(storage, op)} = {taken(shape, array.kind)}", [op], array)
             self.notes.append(f"{array.hint}: copied at the start of each iteration of {over}")
 
     def keep(self, op: For, storages: set[Storage], counter: str) -> None:
@@ -144,12 +144,12 @@ class Restoring(Writer):
 
     def _make_list(self, op: For, store: Store) -> None:
         name = self._listed(store)
-        self.make_tape(f"{name} = np.empty({self.rows(op)}, {DTYPES[store.array.kind]})", [op])
+        self.make_tape(f"{name} = {taken(self.rows(op), store.array.kind)}", [op])
         for axis, index in enumerate(store.index):
             if not self._known(index, op):
-                self.make_tape(f"{name}_at_{axis} = np.empty({self.rows(op)}, np.int64)", [op])
+                self.make_tape(f"{name}_at_{axis} = {taken(self.rows(op), 'i')}", [op])
         if store.block is not op.body:
-            self.make_tape(f"{name}_done = np.empty({self.rows(op)}, np.bool_)", [op])
+            self.make_tape(f"{name}_done = {taken(self.rows(op), 'b')}", [op])
 
     def note(self, store: Store) -> None:
         """Write what notes the element that a store overwrites, if the loop around lists it."""

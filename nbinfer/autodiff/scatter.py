@@ -17,7 +17,7 @@ from nbinfer.autodiff.analysis import Analysis
 from nbinfer.autodiff.bounds import distance, end
 from nbinfer.autodiff.forward import Forward
 from nbinfer.autodiff.ir import Block, For, Load, Scalar, Value, View, blocks_of
-from nbinfer.autodiff.writer import DTYPES, shifted
+from nbinfer.autodiff.writer import shifted, taken
 
 #: How far apart the elements may lie.
 _FARTHEST = 2
@@ -65,8 +65,9 @@ class Scattering(Forward):
         index, (_, count) = op.index.name, self.trips(op)
         early, late = self._early, self._late
         self._split, self._early, self._late = None, {}, {}
-        before = [f"early_{v.name} = {self._room(count, v.kind)}" for v in early]
-        before += [f"late_{v.name} = {self._room(count, 'f')}" for v in late]
+        room = f"max({count}, 0)"
+        before = [f"early_{v.name} = {taken(room, v.kind)}" for v in early]
+        before += [f"late_{v.name} = {taken(room, 'f')}" for v in late]
         if early:
             before.append(f"for {index} in range({count}):")
             before += [f"    early_{v.name}[{index}] = {place}" for v, place in early.items()]
@@ -75,10 +76,6 @@ class Scattering(Forward):
             self.line(f"for {index} in range({count}):")
             for v, place in late.items():
                 self.line(f"    {place} += late_{v.name}[{index}]")
-
-    @staticmethod
-    def _room(count: str, kind: str) -> str:
-        return f"_empty({count})" if kind == "f" else f"np.empty(max({count}, 0), {DTYPES[kind]})"
 
     def _reverse_load(self, op: Load, begun: set[Value], loop: For | None) -> None:
         link = self.analysis.chains.get(op.out)

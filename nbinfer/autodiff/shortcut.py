@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nbinfer.autodiff.compiled import ARENA, FIRST, STATUS
 from nbinfer.compile import JIT, address_of
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ class _Words:
     """The table of words that compiled code reads, see `nbinfer.autodiff.compiled`, and what of it changes."""
 
     def __init__(self, compiled: Compiled, args: Sequence[Any], active: Sequence[int]) -> None:
-        self.words: list[Any] = [0]
-        self.letters = "q"
+        self.words: list[Any] = [0] * FIRST
+        self.letters = "q" * FIRST
         #: Position of an argument, and its place in the table.
         self.arrays: list[tuple[int, int]] = []
         self.numbers: list[tuple[int, int]] = []
@@ -85,6 +86,7 @@ def _short_call(compiled: Compiled, args: Sequence[Any], active: Sequence[int], 
     pack, new_table = struct.Struct(f"={layout.letters}").pack_into, ctypes.c_int64 * len(start)
     call = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_void_p)(compiled.address)
     order = [sorted(active).index(k) for k in active]
+    arenas = compiled.arenas
     zeros, plain = np.zeros, not several and np.ndim(args[active[0]]) > 0
 
     def short(args: Sequence[Any]) -> tuple[float, Any] | None:
@@ -103,8 +105,14 @@ def _short_call(compiled: Compiled, args: Sequence[Any], active: Sequence[int], 
             pack(table, 0, *words)
         except (ValueError, struct.error):  # an array that is not contiguous, an integer of many digits
             return None
-        value = call(table)
-        if table[0]:  # it raised: the long way says what
+        if arenas is None:
+            value = call(table)
+        else:
+            arena = arenas.take()
+            table[ARENA] = arena[0]
+            value = call(table)
+            arenas.give(arena)
+        if table[STATUS]:  # it raised: the long way says what
             return None
         if plain:
             return value, gradient

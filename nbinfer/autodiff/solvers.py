@@ -1,6 +1,7 @@
 """Solving linear systems in plain loops: failure is NaN, never an exception.
 
-Transposed systems are those of adjoints, where 0 counts as 0, whatever it is multiplied or divided by.
+Each function overwrites `x`, which it returns, and takes what else it needs from an arena. Transposed systems are those
+of adjoints, where 0 counts as 0, whatever it is multiplied or divided by.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from nbinfer.compile import Kernel, kernel
+from nbinfer.compile import Kernel, empty, kernel
+from nbinfer.compile.arena import mark, release
 
 
 def fast(function: Callable[..., Any]) -> Kernel[..., Any]:
@@ -20,10 +22,16 @@ def fast(function: Callable[..., Any]) -> Kernel[..., Any]:
 
 
 @fast
-def solve_lower(L: Any, b: Any) -> Any:
-    """Return x with L @ x = b for a lower triangular L and a vector b."""
+def copy_into(x: Any, b: Any) -> None:
+    """Copy a vector."""
+    for i in range(b.shape[0]):
+        x[i] = b[i]
+
+
+@fast
+def solve_lower_into(arena: int, x: Any, L: Any, b: Any) -> Any:
+    """Find x with L @ x = b for a lower triangular L and a vector b."""
     n = b.shape[0]
-    x = np.empty(n)
     for i in range(n):
         total = b[i]
         for j in range(i):
@@ -33,10 +41,9 @@ def solve_lower(L: Any, b: Any) -> Any:
 
 
 @fast
-def solve_upper(U: Any, b: Any) -> Any:
-    """Return x with U @ x = b for an upper triangular U and a vector b."""
+def solve_upper_into(arena: int, x: Any, U: Any, b: Any) -> Any:
+    """Find x with U @ x = b for an upper triangular U and a vector b."""
     n = b.shape[0]
-    x = np.empty(n)
     for i in range(n - 1, -1, -1):
         total = b[i]
         for j in range(i + 1, n):
@@ -46,10 +53,10 @@ def solve_upper(U: Any, b: Any) -> Any:
 
 
 @fast
-def solve_lower_transposed(L: Any, b: Any) -> Any:
-    """Return x with L.T @ x = b, reading L by rows."""
+def solve_lower_transposed_into(arena: int, x: Any, L: Any, b: Any) -> Any:
+    """Find x with L.T @ x = b, reading L by rows."""
     n = b.shape[0]
-    x = b.copy()
+    copy_into(x, b)
     for i in range(n - 1, -1, -1):
         if x[i] != 0.0:
             x[i] /= L[i, i]
@@ -60,10 +67,10 @@ def solve_lower_transposed(L: Any, b: Any) -> Any:
 
 
 @fast
-def solve_upper_transposed(U: Any, b: Any) -> Any:
-    """Return x with U.T @ x = b, reading U by rows."""
+def solve_upper_transposed_into(arena: int, x: Any, U: Any, b: Any) -> Any:
+    """Find x with U.T @ x = b, reading U by rows."""
     n = b.shape[0]
-    x = b.copy()
+    copy_into(x, b)
     for i in range(n):
         if x[i] != 0.0:
             x[i] /= U[i, i]
@@ -110,13 +117,14 @@ def factor(A: Any, LU: Any, pivots: Any) -> float:
 
 
 @fast
-def solve(A: Any, b: Any) -> Any:
-    """Return x with A @ x = b for a vector b; NaN if A is singular."""
+def solve_into(arena: int, x: Any, A: Any, b: Any) -> Any:
+    """Find x with A @ x = b for a vector b; NaN if A is singular."""
     n = A.shape[0]
-    LU = np.empty((n, n))
-    pivots = np.empty(n, np.int64)
+    before = mark(arena)
+    LU = empty(arena, (n, n), np.float64)
+    pivots = empty(arena, n, np.int64)
     factor(A, LU, pivots)
-    x = b.copy()
+    copy_into(x, b)
     for k in range(n):
         t = x[pivots[k]]
         x[pivots[k]] = x[k]
@@ -128,22 +136,24 @@ def solve(A: Any, b: Any) -> Any:
         for j in range(i + 1, n):
             x[i] -= LU[i, j] * x[j]
         x[i] /= LU[i, i]
+    release(arena, before)
     return x
 
 
 @fast
-def solve_transposed(A: Any, b: Any) -> Any:
-    """Return x with A.T @ x = b for a vector b; 0 if that is 0, even if A is singular."""
+def solve_transposed_into(arena: int, x: Any, A: Any, b: Any) -> Any:
+    """Find x with A.T @ x = b for a vector b; 0 if that is 0, even if A is singular."""
     n = A.shape[0]
+    copy_into(x, b)
     alive = False
     for i in range(n):
         alive = alive or b[i] != 0.0
     if not alive:
-        return b.copy()
-    LU = np.empty((n, n))
-    pivots = np.empty(n, np.int64)
+        return x
+    before = mark(arena)
+    LU = empty(arena, (n, n), np.float64)
+    pivots = empty(arena, n, np.int64)
     factor(A, LU, pivots)
-    x = b.copy()
     for i in range(n):
         x[i] /= LU[i, i]
         for j in range(i + 1, n):
@@ -155,6 +165,7 @@ def solve_transposed(A: Any, b: Any) -> Any:
         t = x[pivots[k]]
         x[pivots[k]] = x[k]
         x[k] = t
+    release(arena, before)
     return x
 
 

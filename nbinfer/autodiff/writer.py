@@ -24,7 +24,7 @@ from nbinfer.autodiff.ir import (
 )
 from nbinfer.autodiff.rules import one_by_one
 
-DTYPES = {"f": "np.float64", "i": "np.int64", "b": "np.bool_"}
+_DTYPES = {"f": "np.float64", "i": "np.int64", "b": "np.bool_"}
 _ZEROS = {"f": "0.0", "i": "0", "b": "False"}
 
 
@@ -32,6 +32,11 @@ def called(value: Value) -> str:
     """Name a value in a note: as the user did, or by what computes it."""
     op = value.op
     return op.rule.name if isinstance(op, Scalar) and value.hint == "v" else value.hint
+
+
+def taken(shape: str, kind: str, how: str = "empty") -> str:
+    """Write what takes an array from the arena: "empty", or full of "zeros" or "ones"."""
+    return f"_{how}(arena, {shape}, {_DTYPES[kind]})"
 
 
 def by_number(values: Iterable[Value]) -> list[Value]:
@@ -95,7 +100,7 @@ SHORT = 8
 #: Generated code has names of its own that begin so.
 PREFIXES = (
     "tape_", "early_", "late_", "near_", "flat_", "saved_", "undo_", "next_", "trip_", "trips_", "total",
-    "weight_", "value",
+    "weight_", "value", "turn_",
 )  # fmt: skip
 
 
@@ -221,15 +226,18 @@ class Writer:
         return self.open[-1].depth if self.open else 0
 
     def make_tape(self, text: str, loops: Sequence[For], *arrays: Value) -> None:
-        """Write the line that makes a tape: before the loops in reverse that change nothing of its size."""
+        """Write the line that makes a tape: before the loops in reverse that change nothing of its size.
+
+        One that grows is made where it grows: what a turn of a loop takes is gone when the next one begins.
+        """
+        loop = next(iter(loops))
         sizes = [*(end for loop in loops for end in (loop.start, loop.stop) if end.constant is None), *arrays]
         at = Open(0, len(self.lines), self.indent)
         for around in reversed(self.open):
-            if any(size.block.depth >= around.depth for size in sizes):
+            if loop.endless or any(size.block.depth >= around.depth for size in sizes):
                 break
             at = around
         self.lines.insert(at.line, "    " * at.indent + text)
-        loop = next(iter(loops))
         if loop.endless:
             self.growing.setdefault(loop, []).append(text.partition(" ")[0])
         self.open = [o._replace(line=o.line + 1) if o.line >= at.line else o for o in self.open]
@@ -250,6 +258,19 @@ class Writer:
             start = "" if op.start.constant == 0 else f"{op.start.name} + "
             self.line(f"{op.index.name} = {start}{counter}{step}")
         return counter
+
+    def begin_turn(self, op: For) -> None:
+        """Write, in a turn of a loop, what notes how much of the arena is in use."""
+        self.line(f"turn_{op.index.name} = _mark(arena)")
+
+    def end_turn(self, op: For) -> None:
+        """Write what gives back to the arena what a turn has taken; nothing, if that is nothing."""
+        begun = f"turn_{op.index.name} = _mark(arena)"
+        start = next(k for k in reversed(range(len(self.lines))) if self.lines[k].endswith(begun))
+        if any("arena" in line for line in self.lines[start + 1 :]):
+            self.line(f"_release(arena, turn_{op.index.name})")
+        else:
+            del self.lines[start]
 
     def tail(self) -> None:
         """End a loop."""

@@ -21,6 +21,7 @@ from nbinfer.compile.memory import (
     call_record,
     call_step,
     compare_and_swap,
+    empty,
     floats_at,
     generator_at,
     ints_at,
@@ -33,6 +34,7 @@ from nbinfer.compile.memory import (
     record_at,
     store_release,
     words_at,
+    zeros,
 )
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "call_step",
     "compare_and_swap",
     "elementwise",
+    "empty",
     "entry",
     "floats_at",
     "fragment",
@@ -67,4 +70,5 @@ __all__ = [
     "record_at",
     "store_release",
     "words_at",
+    "zeros",
 ]

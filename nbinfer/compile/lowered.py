@@ -10,10 +10,12 @@ from numba import types
 from numba.extending import intrinsic
 
 import nbinfer.compile.indexing_lowered  # noqa: F401  (registers)
+from nbinfer.compile.memory import GROW, NEXT, STOP
 from nbinfer.compile.numba_internals import bit_generator_type, cgutils, impl_ret_borrowed, npy_rng
 
 _INT64 = ir.IntType(64)
 _INT128 = ir.IntType(128)
+_NO_MEMORY = "an array is too large, or has a negative length"
 
 
 def _array(context, builder, kind, data, shape, **owner):
@@ -124,6 +126,63 @@ def record_at(typing, address, dtype):
         return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
 
     return dtype.dtype(types.intp, dtype), codegen
+
+
+def _made(context, builder, signature, args):
+    """Take memory for an array from an arena; return the array, its address and the number of its bytes.
+
+    What is too much for the arena, or no length, goes to the function that has more.
+    """
+    result, (arena, shape) = signature.return_type, args[:2]
+    is_tuple = isinstance(signature.args[1], types.BaseTuple)
+    lengths = cgutils.unpack_tuple(builder, shape, result.ndim) if is_tuple else [shape]
+    size, wrong = _INT64(context.get_abi_sizeof(context.get_data_type(result.dtype))), _INT64(0)
+    for length in lengths:
+        product = builder.smul_with_overflow(size, length)
+        size, overflow = builder.extract_value(product, 0), builder.extract_value(product, 1)
+        wrong = builder.or_(builder.or_(wrong, length), builder.sext(overflow, _INT64))
+    whole = builder.and_(builder.add(size, _INT64(31)), _INT64(-32))
+    whole = builder.select(builder.icmp_signed("<", wrong, _INT64(0)), _INT64(-1), whole)
+    next_, stop, grow = (builder.gep(_word_at(builder, arena), [_INT64(word)]) for word in (NEXT, STOP, GROW))
+    place = cgutils.alloca_once_value(builder, builder.load(next_))
+    first = builder.load(place)
+    fits = builder.icmp_unsigned("<=", whole, builder.sub(builder.load(stop), first))
+    with builder.if_else(fits, likely=True) as (then, otherwise):
+        with then:
+            builder.store(builder.add(first, whole), next_)
+        with otherwise:
+            form = ir.FunctionType(_INT64, [_INT64] * 2).as_pointer()
+            found = builder.call(builder.inttoptr(builder.load(grow), form), [arena, whole])
+            with cgutils.if_unlikely(builder, builder.icmp_unsigned("==", found, _INT64(0))):
+                context.call_conv.return_user_exc(builder, MemoryError, (_NO_MEMORY,))
+            builder.store(found, place)
+    data = builder.inttoptr(builder.load(place), context.get_data_type(result.dtype).as_pointer())
+    return _array(context, builder, result, data, lengths), data, size
+
+
+def _making(arena, shape, dtype, codegen):
+    is_tuple = isinstance(shape, types.BaseTuple)
+    ndim = len(shape) if is_tuple else 1
+    dims = (types.UniTuple(types.intp, ndim) if ndim else types.Tuple(())) if is_tuple else types.intp
+    return types.Array(dtype.dtype, ndim, "C")(types.intp, dims, dtype), codegen
+
+
+@intrinsic
+def empty(typing, arena, shape, dtype):
+    def codegen(context, builder, signature, args):
+        return _made(context, builder, signature, args)[0]
+
+    return _making(arena, shape, dtype, codegen)
+
+
+@intrinsic
+def zeros(typing, arena, shape, dtype):
+    def codegen(context, builder, signature, args):
+        array, data, size = _made(context, builder, signature, args)
+        cgutils.memset(builder, data, size, 0)
+        return array
+
+    return _making(arena, shape, dtype, codegen)
 
 
 def _word_at(builder, address):

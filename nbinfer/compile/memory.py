@@ -131,6 +131,36 @@ def record_at(address: int, dtype: np.dtype) -> Record:
     return _view(address, 1, dtype).view(np.recarray)[0]
 
 
+#: Words of an arena (see `nbinfer.compile.arena`): the next free place, where its memory stops, and the C function that
+#: takes memory where that is not enough.
+NEXT, STOP, GROW = range(3)
+
+
+@twin
+def empty(arena: int, shape: Any, dtype: Any) -> np.ndarray:
+    """Take an array of a shape, a number or a tuple, from an arena; what is in it may be anything."""
+    lengths = shape if isinstance(shape, tuple) else (shape,)
+    count = math.prod(map(int, lengths))
+    size = -1 if min(lengths, default=0) < 0 else -(-count * np.dtype(dtype).itemsize // 32) * 32
+    words = ints_at.py_func(arena, 3)
+    place = int(words[NEXT])
+    if 0 <= size <= words[STOP] - place:
+        words[NEXT] += size
+    else:
+        place = call_step.py_func(words[GROW], arena, size)
+        if place == 0:
+            raise MemoryError("an array is too large, or has a negative length")
+    return _view(place, count, dtype).reshape(lengths)
+
+
+@twin
+def zeros(arena: int, shape: Any, dtype: Any) -> np.ndarray:
+    """Take an array of zeros from an arena."""
+    array = empty.py_func(arena, shape, dtype)
+    array[...] = 0
+    return array
+
+
 @twin
 def load_acquire(address: int) -> int:
     """Read an int64 that another thread publishes; what it wrote before is visible afterwards."""
@@ -171,7 +201,9 @@ def call_record(function: int, n: int, position: int, row: int, context: int) ->
 @twin
 def call_step(function: int, chain: int, own: int) -> int:
     """Call ``int64 step(intp chain, intp own)``, or what else has this form."""
-    status: int = FUNCTIONS[int(function)](chain, own)
+    # A plain function may be called where code is compiled, too.
+    known = FUNCTIONS.get(int(function)) or ctypes.CFUNCTYPE(*[ctypes.c_int64] * 3)(int(function))
+    status: int = known(chain, own)
     return status
 
 

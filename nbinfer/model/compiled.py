@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nbinfer.compile import address_of, aligned
+from nbinfer.compile.arena import Arenas
 from nbinfer.errors import ModelError
 from nbinfer.model.bound import Bound
 from nbinfer.model.code import failures, shells
@@ -55,6 +56,7 @@ class CompiledBound(Bound):
         self._discrete = aligned(chains + 1, layout.discrete, np.int64)
         self._discrete[:, : layout.discrete] = self._lowest
         self._placed: dict[int, np.ndarray] = {}  # discrete values that live in a sampler's memory
+        self._arenas = Arenas(chains + 1)
         self._rows = self._contexts()
         self._first_context = address_of(self._rows)
 
@@ -78,6 +80,7 @@ class CompiledBound(Bound):
             rows[:, word] = array.ctypes.data + (np.arange(contexts) * array.strides[0] if array.ndim == 2 else 0)
             if length is not None:
                 rows[:, length] = array.shape[-1]
+        rows[:, shells.ARENA] = self._arenas.addresses
         return rows
 
     def slopes(self, chain: int) -> int:

@@ -15,7 +15,8 @@ import numpy as np
 
 from nbinfer.autodiff import Generated, Type, ValueAndGrad, value_and_grad
 from nbinfer.autodiff.derive import derive
-from nbinfer.compile import Kernel
+from nbinfer.compile import Kernel, empty
+from nbinfer.compile.arena import Arenas
 from nbinfer.compile.kernels import REASSOCIATE
 from nbinfer.compile.quiet import quiet_function
 from tests.autodiff.complex_step import NAMES, POISONED
@@ -39,6 +40,13 @@ def plain(kernel: Any) -> Any:
 
 def as_plain(thing: Any) -> Any:
     return plain(thing) if type(thing) is Kernel else thing  # other kinds run as plain Python anyway
+
+
+def _poisoned(arena: int, shape: Any, dtype: Any) -> np.ndarray:
+    """Take memory that is not initialised, and show it."""
+    array: np.ndarray = empty.py_func(arena, shape, dtype)
+    array[...] = POISONED.empty(array.shape, array.dtype)
+    return array
 
 
 class Module:
@@ -115,6 +123,7 @@ class Case:
     def generated(self, generated: Generated, start: float, quiet: bool = False) -> tuple[float, dict[str, Any]]:
         """Run generated code as plain Python; its gradients are added to `start`."""
         names = {"np": POISONED, "math": math, **{n: as_plain(thing) for n, thing in generated.globals.items()}}
+        names |= {"_empty": _poisoned} if "_empty" in names else {}
         file = f"<generated {generated.name}>"
         if quiet:
             function = quiet_function(generated.source, file, generated.name, names)
@@ -132,14 +141,16 @@ class Case:
     def call(self, function: Callable[..., Any], generated: Generated, start: float) -> tuple[float, dict[str, Any]]:
         """Call a generated function; it must leave its arguments as they are."""
         values = {n: v.copy() if isinstance(v, np.ndarray) else v for n, v in self.values.items()}
+        arenas = Arenas(1)
+        arena = int(arenas.addresses[0])
         grads = {name: np.full(np.shape(self.values[name]), start) for name in self.active}
         if self.is_model:
             p = self.module.read["Parameters"](*(values[name] for name in ACTIVE))
             d = self.module.read["Data"](*(values[name] for name in self.names if name not in ACTIVE))
-            value = function(p, d, type(p)(*grads.values()), self.weights)
+            value = function(arena, p, d, type(p)(*grads.values()), self.weights)
         else:
             args = [values[name] for name in self.names]
-            value = function(*args, *grads.values(), *generated.arrays.values())
+            value = function(arena, *args, *grads.values(), *generated.arrays.values())
         for name, before in self.values.items():
             if not np.array_equal(before, values[name], equal_nan=True):
                 raise AssertionError(f"the argument {name} was changed")

@@ -179,7 +179,7 @@ def test_source_and_explanation():
     with pytest.raises(ADError, match="call it once first"):
         vg.source  # noqa: B018
     vg(np.ones(2), 2.0)
-    assert vg.source.startswith("def quadratic_value_and_grad(x, scale, x_grad):")
+    assert vg.source.startswith("def quadratic_value_and_grad(arena, x, scale, x_grad):")
     assert vg.explain() == "nothing is taped or copied\ns: deferred, summed in the reverse sweep of the loop over i"
 
     def recurrence(x, n):

@@ -83,7 +83,7 @@ MUTANTS = {
     ),
     "what a loop of unknown length fills does not grow": (
         idioms_in_loops.while_of_many_turns,
-        lambda patch: patch.setitem(linalg.HELPERS, "_grown", lambda rows: rows),
+        lambda patch: patch.setitem(linalg.HELPERS, "_grown", lambda arena, rows: rows),
     ),
     "breaks let else follow": (
         idioms_in_loops.loop_with_else_that_is_left_out,

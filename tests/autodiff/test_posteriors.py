@@ -4,15 +4,14 @@ The generated code runs as plain Python; `tests/posteriors` has the same compile
 """
 
 import collections
-import math
 
 import numpy as np
 import pytest
 
 from nbinfer.autodiff import value_and_grad
+from nbinfer.autodiff.compiled import plain_function
 from nbinfer.autodiff.derive import derive
 from nbinfer.autodiff.program import Type
-from nbinfer.compile.quiet import quiet_function
 from tests.posteriors import NAMES, load
 
 names = pytest.mark.parametrize("name", NAMES)
@@ -69,11 +68,8 @@ def test_derived_gradients_are_the_reference(name):
 
     def evaluate(p, d):
         generated = both.derive(p, d)
-        run = quiet_function(
-            generated.source, "<generated>", generated.name, {"np": np, "math": math, **generated.globals}
-        )
         grad = type(p)(*(np.zeros(np.shape(v)) for v in p))
-        return run(*p, *d, *grad), grad
+        return plain_function(generated)(*p, *d, *grad), grad
 
     assert_reference(name, evaluate)
 
@@ -86,7 +82,7 @@ def test_models_get_the_same_gradient_with_their_terms_apart(name):
     parameters = {n: Type("float", len(p.shape)) for n, p in model.parameters.items()}
     data = {n: Type(kinds[np.asarray(v).dtype.kind], np.ndim(v)) for n, v in model.data.items()}
     generated = derive(parameters, data, prior=model.prior, terms=model.likelihood, logp=model.logp_function)
-    run = quiet_function(generated.source, "<generated>", generated.name, {"np": np, "math": math, **generated.globals})
+    run = plain_function(generated)
 
     def evaluate(p, d):
         grad = type(p)(*(np.zeros(np.shape(v)) for v in p))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import namedtuple
 
@@ -13,6 +14,7 @@ from nbinfer.autodiff import ADError, Type
 from nbinfer.autodiff.derive import derive_function
 from nbinfer.autodiff.generated import Leaf
 from nbinfer.autodiff.program import structure
+from nbinfer.compile.arena import Arenas
 from nbinfer.distributions import dirichlet, mvnormal, normal, poisson
 
 FACTOR = np.array([[1.0, 0.0, 0.0], [0.2, 1.0, 0.0], [0.1, 0.2, 2.0]])
@@ -116,11 +118,14 @@ def helper(p, g):
 DRAWS = [normals, by_method, nothing_kept, listed, maybe, together, within]
 
 
+ARENAS = Arenas(1)
+
+
 def generated(f, *more):
     found = derive_function(f, (*INPUTS, *more), name="f", arguments="p, d, rng" if more else "p, d")
     names = {"np": np, "math": math, **found.globals}
     exec(found.source, names)
-    return names["f"], found
+    return functools.partial(names["f"], int(ARENAS.addresses[0])), found
 
 
 @pytest.mark.parametrize("f", VALUES, ids=lambda f: f.__name__)

@@ -11,6 +11,7 @@ from nbinfer import vectormath
 from nbinfer.autodiff import linalg, products
 from nbinfer.autodiff.rules import CHOICES, RULES
 from nbinfer.autodiff.spellings import FUNCTIONS
+from nbinfer.compile.arena import Arenas
 from tests.autodiff.plain import assert_differentiates, plain_value_and_grad
 
 #: Where each function is tried: inside its domain, away from kinks.
@@ -228,22 +229,25 @@ RNG = np.random.default_rng(5)
 A = RNG.normal(size=(4, 4))
 SPD = A @ A.T + 4.0 * np.eye(4)
 B = RNG.normal(size=(4, 3))
+ARENAS = Arenas(1)
+ARENA = int(ARENAS.addresses[0])
 
 
 def test_values_against_numpy():
     np.testing.assert_allclose(linalg.cholesky.py_func(SPD), np.linalg.cholesky(SPD))
-    np.testing.assert_allclose(linalg.solve.py_func(A, B[:, 0]), np.linalg.solve(A, B[:, 0]))
-    np.testing.assert_allclose(linalg.solve_transposed.py_func(A, B[:, 0]), np.linalg.solve(A.T, B[:, 0]))
-    np.testing.assert_allclose(linalg.matmul.py_func(A, B), A @ B)
+    x, product = np.empty(4), np.zeros((4, 3))
+    np.testing.assert_allclose(linalg.solve_into.py_func(ARENA, x, A, B[:, 0]), np.linalg.solve(A, B[:, 0]))
+    np.testing.assert_allclose(linalg.solve_transposed_into.py_func(ARENA, x, A, B[:, 0]), np.linalg.solve(A.T, B[:, 0]))
+    np.testing.assert_allclose(linalg.matmul.py_func(ARENA, product, A, B), A @ B)
     sign, logdet = np.linalg.slogdet(A)
-    assert linalg.determinant_sign.py_func(A) == sign
-    np.testing.assert_allclose(linalg.log_determinant.py_func(A), logdet)
+    assert linalg.determinant_sign.py_func(ARENA, A) == sign
+    np.testing.assert_allclose(linalg.log_determinant.py_func(ARENA, A), logdet)
     for triangle, one, transposed in (
-        (np.tril(SPD), linalg.solve_lower, linalg.solve_lower_transposed),
-        (np.triu(SPD), linalg.solve_upper, linalg.solve_upper_transposed),
+        (np.tril(SPD), linalg.solve_lower, linalg.solve_lower_transposed_into),
+        (np.triu(SPD), linalg.solve_upper, linalg.solve_upper_transposed_into),
     ):
         np.testing.assert_allclose(one.py_func(triangle, B[:, 0]), np.linalg.solve(triangle, B[:, 0]))
-        np.testing.assert_allclose(transposed.py_func(triangle, B[:, 0]), np.linalg.solve(triangle.T, B[:, 0]))
+        np.testing.assert_allclose(transposed.py_func(ARENA, x, triangle, B[:, 0]), np.linalg.solve(triangle.T, B[:, 0]))
 
 
 @pytest.mark.parametrize("shape", [(5, 3, 2), (6, 2, 9), (2, 9, 3), (9, 8, 8)])
@@ -252,9 +256,9 @@ def test_products_of_matrices_in_each_order_of_loops(shape):
     A, B, bar = RNG.normal(size=(n, inner)), RNG.normal(size=(inner, m)), RNG.normal(size=(n, m))
     bar[0, 0] = 0.0
     A_bar, B_bar = np.ones_like(A), np.ones_like(B)
-    np.testing.assert_allclose(products.matmul(A, B), A @ B)
-    products.matmul_reverse_left(A_bar, bar, B)
-    products.matmul_reverse_right(B_bar, A, bar)
+    np.testing.assert_allclose(products.matmul(ARENA, np.zeros((n, m)), A, B), A @ B)
+    products.matmul_reverse_left(ARENA, A_bar, bar, B)
+    products.matmul_reverse_right(ARENA, B_bar, A, bar)
     np.testing.assert_allclose(A_bar, 1.0 + bar @ B.T)
     np.testing.assert_allclose(B_bar, 1.0 + A.T @ bar)
 
@@ -263,8 +267,8 @@ def test_an_adjoint_of_0_absorbs_an_infinite_factor():
     A, B, bar = np.array([[np.inf, 1.0], [2.0, 3.0]]), np.array([[1.0, np.inf], [2.0, 3.0]]), np.zeros((2, 2))
     bar[1, 0] = 1.0
     A_bar, B_bar = np.zeros((2, 2)), np.zeros((2, 2))
-    products.matmul_reverse_left(A_bar, bar, B)
-    products.matmul_reverse_right(B_bar, A, bar)
+    products.matmul_reverse_left(ARENA, A_bar, bar, B)
+    products.matmul_reverse_right(ARENA, B_bar, A, bar)
     np.testing.assert_array_equal(A_bar, [[0.0, 0.0], [1.0, 2.0]])
     np.testing.assert_array_equal(B_bar, [[2.0, 0.0], [3.0, 0.0]])
 
@@ -273,9 +277,9 @@ def test_failure_is_nan_and_never_an_exception():
     with np.errstate(all="ignore"):
         assert np.isnan(linalg.cholesky.py_func(-SPD)).all()
         assert np.isnan(linalg.cholesky.py_func(np.full((2, 2), np.nan))).all()
-        assert np.isnan(linalg.solve.py_func(np.zeros((2, 2)), np.ones(2))).all()
-    assert linalg.determinant_sign.py_func(np.zeros((2, 2))) == 0.0
-    assert linalg.log_determinant.py_func(np.zeros((2, 2))) == -math.inf
+        assert np.isnan(linalg.solve_into.py_func(ARENA, np.empty(2), np.zeros((2, 2)), np.ones(2))).all()
+    assert linalg.determinant_sign.py_func(ARENA, np.zeros((2, 2))) == 0.0
+    assert linalg.log_determinant.py_func(ARENA, np.zeros((2, 2))) == -math.inf
 
 
 def matrix_of(x):

@@ -68,8 +68,7 @@ def encoder_entries(
         If one cannot be compiled.
     """
     plan = Plan(definition.layout, list(definition.data.values()), [], "", [], learnt=definition.learnt)
-    parts = [function("encode_all", "data, out", _copies(shapes), "Write all; tell of another shape.")]
-    parts += [shells.c_function("encode", "n, q, out, context", _encode(plan, shapes))]
+    parts = [shells.c_function("encode", "n, q, out, context", _encode(plan, shapes))]
     # Every index is looked at: batches are checked in what the density does with them, and not here.
     names: dict[str, Any] = {f"encoder_{name}": compilable(f) for name, f in functions.items()}
     if plan.learnt:
@@ -82,7 +81,9 @@ def encoder_entries(
     kinds = ["encode", "pull"] if plan.learnt else ["encode"]
 
     def build(kind: str, stand_ins: Derivation) -> Entry:
-        texts = [generate.head(plan), stand_ins.source, *parts]
+        copies = _copies(plan._replace(stand_ins=stand_ins.source), shapes)
+        every = function("encode_all", "arena, data, out", copies, "Write all; tell of another shape.")
+        texts = [generate.head(plan), stand_ins.source, every, *parts]
         source = "\n\n".join(text.strip("\n") + "\n" for text in texts if text)
         own = names | (stand_ins.names or {})
         digest = file_digest(content, stand_ins.content)
@@ -106,13 +107,13 @@ def _called(definition: CompiledDefinition, name: str, label: str, f: Any) -> Ca
     return Called(name, label, f, "d", inputs, lambda: (definition.data_tuple,))
 
 
-def _copies(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
+def _copies(plan: Plan, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
     """Write statements that copy what each encoder returns to where it goes."""
     lines, start = [], 0
     for name, shape in shapes.items():
         wrong = " or ".join(f"value_{name}.shape[{axis}] != {length}" for axis, length in enumerate(shape))
         lines += [
-            f"value_{name} = encoder_{name}(readonly(data))",
+            f"value_{name} = {plan.call(f'encoder_{name}', 'readonly(data)')}",
             f"if {wrong}:",
             "    return True",
             f"at = {start}",
@@ -128,11 +129,11 @@ def _encode(plan: Plan, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
     total = sum(map(math.prod, shapes.values()))
     return [
         '"""C function: write what encoders give for the data; 1 if one raised, or its shape is another."""',
-        *shells.unpack([], shells.data_lines(plan)),
+        *shells.unpack(["arena"], shells.data_lines(plan)),
         f"target = floats_at(out, {total} + 0 * n)",
         "failed = False",
         "try:",
-        "    failed = encode_all(data, target)",
+        "    failed = encode_all(arena, data, target)",
         "except Exception:",
         "    failed = True",
         "return 1 if failed else 0",
@@ -142,11 +143,11 @@ def _encode(plan: Plan, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
 def _pull(plan: Plan, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
     total, start, calls = sum(map(math.prod, shapes.values())), 0, []
     for name, shape in shapes.items():
-        calls.append(f"    pull_{name}(data, part(bars, {start}, {shape}), slopes)")
+        calls.append(f"    pull_{name}(arena, data, part(bars, {start}, {shape}), slopes)")
         start += math.prod(shape)
     return [
         '"""C function: add what encoders contribute to the gradients by entries of the data; 1 if one raised."""',
-        *shells.unpack([], shells.data_lines(plan)),
+        *shells.unpack(["arena"], shells.data_lines(plan)),
         f"bars = floats_at(q, {total} + 0 * n)",
         *slopes(plan),
         "failed = False",

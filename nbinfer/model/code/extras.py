@@ -5,6 +5,7 @@ They share the model's context, and each has a module of its own: a model is not
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -121,9 +122,15 @@ def conditional_entry(definition: CompiledDefinition, facts: Facts, name: str) -
     name : str
         The variable.
     """
-    plan, p = definition.plan(facts, False), definition.parameters[name]
+    p = definition.parameters[name]
+    signature = "float64(int64, intp, int64, intp)"
+    write = functools.partial(_conditional, p)
+    return _entry(definition, facts, write, "conditional", signature, definition.conditional[name], name)
+
+
+def _conditional(p: Parameter, plan: Plan) -> list[str]:
     jacobian = not p.support.discrete or bool(plan.layout.dependent)
-    total = f"users(p, readonly(data), which){' + log_jacobian' if jacobian else ''}"
+    total = f"{plan.call('users', 'p, readonly(data), which')}{' + log_jacobian' if jacobian else ''}"
     body = [*constrain(plan, jacobian=jacobian), f"return {total}"]
     element = function("element", f"q, which, {plan.arguments}", body, "Evaluate it.")
     lines = [
@@ -139,9 +146,7 @@ def conditional_entry(definition: CompiledDefinition, facts: Facts, name: str) -
         f"    {shells.noted(plan)}",
         "return total",
     ]
-    text = shells.c_function("conditional", "n, q, i, context", lines)
-    signature = "float64(int64, intp, int64, intp)"
-    return _entry(definition, plan, [element, text], "conditional", signature, definition.conditional[name], name)
+    return [element, shells.c_function("conditional", "n, q, i, context", lines)]
 
 
 def draw_entry(definition: CompiledDefinition, facts: Facts, name: str, draw: Any) -> Entry:
@@ -150,8 +155,13 @@ def draw_entry(definition: CompiledDefinition, facts: Facts, name: str, draw: An
     `given` is the address of three words: stream, functions of its generator, and where the draw goes: discrete values
     as float64, else unconstrained coordinates.
     """
-    plan, p = definition.plan(facts, False), definition.parameters[name]
-    body = [*constrain(plan, jacobian=bool(plan.layout.dependent)), "value = users(p, readonly(data), rng)"]
+    write = functools.partial(_draw, definition.parameters[name])
+    return _entry(definition, facts, write, "draw", "int64(int64, intp, intp, intp)", draw, name)
+
+
+def _draw(p: Parameter, plan: Plan) -> list[str]:
+    drawn = f"value = {plan.call('users', 'p, readonly(data), rng')}"
+    body = [*constrain(plan, jacobian=bool(plan.layout.dependent)), drawn]
     body = [line.replace("return -np.inf", "return True") for line in body]
     body += _taken(p, plan.places)
     if not p.support.discrete and not p.support.is_identity:
@@ -175,8 +185,7 @@ def draw_entry(definition: CompiledDefinition, facts: Facts, name: str, draw: An
         "    failed = True",
         "return 1 if failed else 0",
     ]
-    text = shells.c_function("draw", "n, q, given, context", lines)
-    return _entry(definition, plan, [into, text], "draw", "int64(int64, intp, intp, intp)", draw, name)
+    return [into, shells.c_function("draw", "n, q, given, context", lines)]
 
 
 def _taken(p: Parameter, at: Places) -> list[str]:
@@ -200,9 +209,16 @@ def _context(plan: Plan) -> list[str]:
 
 
 def _entry(
-    definition: CompiledDefinition, plan: Plan, parts: list[str], kind: str, signature: str, users: Any, name: str
+    definition: CompiledDefinition,
+    facts: Facts,
+    write: Callable[[Plan], list[str]],
+    kind: str,
+    signature: str,
+    users: Any,
+    name: str,
 ) -> Entry:
-    """Compile a module around a user's function."""
+    """Compile a module around a user's function; `write` writes its parts."""
+    plan = definition.plan(facts, False)
     names = definition.names(False) | {"users": compilable(users, data=definition.steady)}
     support = definition.parameters[name].support
     if kind == "draw" and not support.discrete:
@@ -213,6 +229,7 @@ def _entry(
     label = f"conditional of {name!r}" if kind == "conditional" else f"draw of GibbsStep({name!r})"
 
     def build(stand_ins: Derivation) -> Entry:
+        parts = write(plan._replace(stand_ins=stand_ins.source))
         texts = [generate.head(plan), stand_ins.source, *parts]
         source = "\n\n".join(text.strip("\n") + "\n" for text in texts if text)
         own = names | (stand_ins.names or {})

@@ -58,7 +58,8 @@ def head(plan: Plan) -> str:
 
 The user's functions and the transforms are put among the globals. ``q`` holds coordinates, ``z`` discrete values,
 ``scratch`` constrained values, their gradients, bounds that depend on parameters, their gradients, a position to try.
-``places`` says where in these what lies, unless the types of the parameters do.
+``places`` says where in these what lies, unless the types of the parameters do. Derived functions take their memory
+from ``arena``.
 """
 
 import math
@@ -67,6 +68,7 @@ from collections import namedtuple
 import numpy as np
 
 from nbinfer.compile import add_at, bytes_at, floats_at, generator_at, ints_at, kernel, part, read_at, readonly
+from nbinfer.compile.arena import begin
 from nbinfer.model.code.failures import note_failure
 
 {newline.join(classes)}
@@ -87,7 +89,7 @@ def _shown(form: str) -> str:
 
 
 def _term(plan: Plan, term: Term) -> str:
-    value = f"{term.function}({_shown(plan.flat)})"
+    value = plan.call(term.function, _shown(plan.flat))
     return f"np.sum({value})" if term.is_array else value
 
 
@@ -95,9 +97,9 @@ def _value(plan: Plan) -> str:
     lines = [] if plan.flat else constrain(plan, shown=not plan.value)
     lines.append("total = 0.0" if plan.flat else "total = log_jacobian")
     if plan.value and plan.flat:
-        lines.append(f"total += weights[0] * {VALUE_NAME}(q{', data' if 'data' in plan.flat else ''})")
+        lines.append(f"total += weights[0] * {VALUE_NAME}({plan.arena}, q{', data' if 'data' in plan.flat else ''})")
     elif plan.value:
-        lines.append(f"total += {VALUE_NAME}({plan.places.read}, data, weights)")
+        lines.append(f"total += {VALUE_NAME}({plan.arena}, {plan.places.read}, data, weights)")
     for i, term in enumerate(() if plan.value else plan.terms):
         lines += [f"if weights[{i}] != 0.0:", f"    total += weights[{i}] * {_term(plan, term)}"]
     lines.append("return total")
@@ -107,6 +109,7 @@ def _value(plan: Plan) -> str:
 
 def _differences(plan: Plan) -> str:
     call = f"log_density(trial, {plan.arguments})"
+    again = ["    begin(arena)"] if plan.takes_memory else []
     lines = [
         f"trial = {part('scratch', plan.places.number('trial'), ['q.size'])}",
         *loop("trial", "0", "q.size", "= q[j]"),
@@ -114,8 +117,10 @@ def _differences(plan: Plan) -> str:
         f"    step = {DIFFERENCE_STEP!r} * max(1.0, abs(q[i]))",
         "    above = q[i] + step",
         "    below = q[i] - step",
+        *again,
         "    trial[i] = above",
         f"    difference = {call}",
+        *again,
         "    trial[i] = below",
         f"    difference -= {call}",
         "    trial[i] = q[i]",
@@ -167,8 +172,8 @@ def _evaluation(plan: Plan) -> list[str]:
         gradient = f"    gradient({_shown(plan.flat_gradient)}{added})"
         return ["total = 0.0", *terms, "if math.isfinite(total):", gradient]
     if plan.flat:
-        return [f"total = {NAME}(q, grad{', data' if 'data' in plan.flat else ''})"]
-    return [f"total = {NAME}({plan.places.reached}, data, weights{_slopes(plan)})"]
+        return [f"total = {NAME}({plan.arena}, q, grad{', data' if 'data' in plan.flat else ''})"]
+    return [f"total = {NAME}({plan.arena}, {plan.places.reached}, data, weights{_slopes(plan)})"]
 
 
 def _pull(plan: Plan, at: Places, run: Sequence[Parameter]) -> list[str]:
@@ -188,6 +193,6 @@ def _pull(plan: Plan, at: Places, run: Sequence[Parameter]) -> list[str]:
             if callable(bound):
                 first = plus(start, times(str(k), elements))
                 bar = part("scratch", first, at.shape(p)) if p.shape else f"read_at(scratch, {first})"
-                lines.append(f"{pull_name(argument, p)}({at.reached}, data, {bar}{_slopes(plan)})")
+                lines.append(f"{pull_name(argument, p)}({plan.arena}, {at.reached}, data, {bar}{_slopes(plan)})")
     lines += for_each(run, f"pullback_{p.name}({known}, {at.flat('grad', 'q', p, 'size', each)})")
     return lines + (loop("grad", at.number("q", p), size, f"*= {weight}") if weight else [])

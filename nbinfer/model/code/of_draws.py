@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.compile import Entry, address_of
+from nbinfer.compile.arena import Arenas
 from nbinfer.compile.files import file_digest
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.keys import sources
@@ -148,6 +149,8 @@ class Contexts:
         self._places = words(definition.layout)
         self._rows[:, shells.PLACES] = address_of(self._places)
         self._rows[:, shells.N_PLACES] = len(self._places)
+        self._arenas = Arenas(workers)
+        self._rows[:, shells.ARENA] = self._arenas.addresses
         self.addresses = address_of(self._rows) + self._rows.strides[0] * np.arange(workers)
 
 
@@ -165,7 +168,7 @@ def functions_of_draws(definition: Definition, outputs: Sequence[Output]) -> Ent
     CompileError
         If one of them cannot be compiled.
     """
-    plan = Plan(definition.layout, list(definition.data.values()), [], "", [], missing=tuple(definition.missing))
+    whole = Plan(definition.layout, list(definition.data.values()), [], "", [], missing=tuple(definition.missing))
     seen: dict[int, Any] = {}
     names = {
         f"user_{k}": compilable(output.function, data=definition.steady, seen=seen) for k, output in enumerate(outputs)
@@ -178,7 +181,8 @@ def functions_of_draws(definition: Definition, outputs: Sequence[Output]) -> Ent
     )
 
     def build(stand_ins: Derivation) -> Entry:
-        parts = [generate.head(plan), stand_ins.source, *_stores(outputs), _evaluate(outputs), _shell(plan)]
+        plan = whole._replace(stand_ins=stand_ins.source)
+        parts = [generate.head(plan), stand_ins.source, *_stores(outputs), _evaluate(plan, outputs), _shell(plan)]
         source = "\n\n".join(part.strip("\n") + "\n" for part in parts if part)
         source = source.replace("import note_failure\n", "import note_failure\nfrom nbinfer.random import enter\n", 1)
         own = names | (stand_ins.names or {})
@@ -227,7 +231,7 @@ def _stores(outputs: Sequence[Output]) -> list[str]:
     return found
 
 
-def _evaluate(outputs: Sequence[Output]) -> str:
+def _evaluate(plan: Plan, outputs: Sequence[Output]) -> str:
     lines = []
     for k, (output, at) in enumerate(zip(outputs, words_of(outputs), strict=False)):
         ndim = len(output.shape)
@@ -239,11 +243,11 @@ def _evaluate(outputs: Sequence[Output]) -> str:
                 f"rng = generator_at(given[{STREAM}], given[{GENERATOR}])",
             ]
         lines += [
-            f"value_{k} = user_{k}(p, data{rng})",
+            f"value_{k} = {plan.call(f'user_{k}', f'p, data{rng}')}",
             f"if store_{output.kind}_{ndim}(value_{k}, given[{at + 1}], given[{at + 2} : {at + 2 + ndim}]):",
             f"    return {OTHER}",
         ]
-    return function("evaluate", "p, data, given", [*lines, "return 0"], "Evaluate each function, and store its value.")
+    return function("evaluate", "arena, p, data, given", [*lines, "return 0"], "Evaluate each function, and store its value.")
 
 
 def _shell(plan: Plan) -> str:
@@ -255,14 +259,14 @@ def _shell(plan: Plan) -> str:
     fields, size = map(value, plan.layout.parameters.values()), at.number("row")
     lines = [
         '"""C function: evaluate functions at a draw."""',
-        *shells.unpack([name for name in at.read.split(", ") if name == "places"], shells.data_lines(plan)),
+        *shells.unpack([name for name in [*at.read.split(", "), plan.arena] if name in ("places", "arena")], shells.data_lines(plan)),
         f"floats, integers = floats_at(values, {size} + 0 * n), ints_at(values, {size} + 0 * n)",
         "words = ints_at(given, n)",
         f"p = readonly(Parameters({', '.join(fields)}))",
         *fill(plan, value),
         f"status = {RAISED}",
         "try:",
-        "    status = evaluate(p, readonly(data), words)",
+        f"    status = evaluate({plan.arena}, p, readonly(data), words)",
         "except Exception:",
         f"    status = {RAISED}",
         "return status",

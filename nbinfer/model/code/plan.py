@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -90,6 +91,22 @@ class Plan(NamedTuple):
     missing: Sequence[str] = ()
 
     @property
+    def takes_memory(self) -> bool:
+        """Whether a generated function takes memory from the arena that all are given."""
+        generated = "\n".join([self.derivatives, self.value, self.stand_ins])
+        return len(re.findall(r"\barena\b", generated)) > len(re.findall(r"\(arena, .*\):$", generated, re.MULTILINE))
+
+    @property
+    def arena(self) -> str:
+        """What generated functions get as their arena."""
+        return "arena" if self.takes_memory else "0"
+
+    def call(self, function: str, arguments: str) -> str:
+        """Write a call of a function of the user's; one that is generated in its place gets the arena, too."""
+        is_generated = f"def {function}(arena, " in self.stand_ins
+        return f"{function}({f'{self.arena}, ' if is_generated else ''}{arguments})"
+
+    @property
     def fuses(self) -> bool:
         """Whether value and gradient come from one function; else the gradient is made of differences."""
         return bool(self.written or self.derivatives)
@@ -100,7 +117,8 @@ class Plan(NamedTuple):
         read = self.places.read.split(", ")
         needed = {"data", "weights", *read, *(["constants"] if any(map(moved, self.layout.continuous)) else [])}
         needed |= {"places", "scratch"} if not self.fuses else set()  # a position to try
-        return ", ".join(name for name in ("z", "data", "weights", "constants", "scratch", "places") if name in needed)
+        needed |= {"arena"} if self.takes_memory else set()
+        return ", ".join(name for name in ("arena", "z", "data", "weights", "constants", "scratch", "places") if name in needed)
 
     @property
     def places(self) -> Places:
@@ -213,7 +231,7 @@ def _bounds(plan: Plan, p: Parameter, before: Sequence[str]) -> list[str]:
         start = plus(at.number("bounds", p), times(str(k), elements))
         if callable(bound):
             value = f"value_{argument}_{p.name}"
-            lines.append(f"{value} = bound_{argument}_{p.name}(before_{p.name}, readonly(data))")
+            lines.append(f"{value} = {plan.call(f'bound_{argument}_{p.name}', f'before_{p.name}, readonly(data)')}")
             lines += _spread(value, plan.bounds[argument, p.name], at.shape(p), start)
         else:
             source = plus(at.number("constants", p), times(str(k), elements))

@@ -21,7 +21,7 @@ SIGNATURES = {
 # have Numba compile the view anew. Three are those of `nbinfer.model.code.failures`.
 VERSION, _, _, _, DATA, WEIGHTS, CONSTANTS, DISCRETE, SCRATCH, COLUMNS = range(10)
 N_DATA, N_WEIGHTS, N_CONSTANTS, N_DISCRETE, N_SCRATCH, N_COLUMNS, ROW_SIZE = range(10, 17)
-PLACES, N_PLACES = 19, 20
+PLACES, N_PLACES, ARENA = 19, 20, 21
 CONTEXT_WORDS = 24
 CONTEXT_VERSION = 1
 
@@ -101,6 +101,8 @@ def unpack(names: Sequence[str], lines: Sequence[str]) -> list[str]:
     for name, (kind, address, length) in _ARRAYS.items():
         if name in names or name in words:
             found.append(f"{name} = {kind}(read_at(row, {address}), read_at(row, {length}))")
+    if "arena" in names:
+        found.append(f"arena = begin(read_at(row, {ARENA}))")
     return [*found, *(["position = floats_at(q, n)"] if "position" in names else []), *lines]
 
 
@@ -125,7 +127,7 @@ def _row(plan: Plan) -> str:
     lines.append("failed = False")
     word = 0
     for derived in plan.derived:
-        call = f"{derived.function}(p, readonly(data))"
+        call = plan.call(derived.function, "p, readonly(data)")
         if derived.ndim == 0 and derived.kind == "float64":
             lines.append(f"out[columns[{word}]] = {call}")
         elif derived.ndim == 0:
@@ -155,7 +157,8 @@ def _copies(plan: Plan) -> list[tuple[str, str, str, str]]:
 
 def _row_arguments(plan: Plan) -> list[str]:
     called = ["data"] if plan.derived or plan.layout.dependent or plan.missing else []
-    others = [name for name in plan.arguments.split(", ") if name not in ("data", "weights")]
+    unused = ("data", "weights", *(() if plan.stand_ins else ("arena",)))
+    others = [name for name in plan.arguments.split(", ") if name not in unused]
     return [*called, *(["columns"] if plan.derived else []), *others]
 
 
