@@ -25,9 +25,9 @@ from nbinfer.autodiff.products import (
 )
 from nbinfer.autodiff.solvers import (
     add_to,
+    copy_into,
     factor,
     fast,
-    copy_into,
     solve_into,
     solve_lower_into,
     solve_lower_transposed_into,

@@ -181,6 +181,15 @@ class Bound:
             f"{written} cannot know, and the gradient is derived instead. Leave {written} out."
         )
 
+    @property
+    def arena_words(self) -> int:
+        """How many words of 8 bytes an evaluation of `density` takes from a context's arena, as far as is known.
+
+        It is found out by evaluations at a few points. Where memory cannot grow, as on a device, a context's arena must
+        have that many; one that goes other ways, such as more turns of a ``while`` loop, may need more.
+        """
+        return 0
+
     def value_and_grad(self, q: Any, discrete: np.ndarray | None = None) -> tuple[float, np.ndarray]:
         """Return the log density with its Jacobian, and its gradient.
 

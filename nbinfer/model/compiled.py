@@ -10,6 +10,7 @@ import numpy as np
 
 from nbinfer.compile import address_of, aligned
 from nbinfer.compile.arena import Arenas
+from nbinfer.compile.forks import cached_property
 from nbinfer.errors import ModelError
 from nbinfer.model.bound import Bound
 from nbinfer.model.code import failures, shells
@@ -18,6 +19,7 @@ from nbinfer.model.code.extras import conditional_entry, draw_entry
 from nbinfer.model.code.places import words as words_of_places
 from nbinfer.model.code.plan import N_SLOPES, SLOPES
 from nbinfer.model.data import Datum
+from nbinfer.model.evaluate import trial_points
 from nbinfer.model.missing import tables_of
 
 if TYPE_CHECKING:
@@ -165,6 +167,13 @@ class CompiledBound(Bound):
     @property
     def value_density(self) -> int:
         return self._by_terms.entry("value").address if self.definition.has_terms else self.density
+
+    @cached_property
+    def arena_words(self) -> int:  # type: ignore[override]
+        for _ in range(2):  # the first round makes room, after which all is in one piece
+            for q in trial_points(self.dim):
+                self.value_and_grad(q)
+        return self._arenas.words(self.chains)
 
     @property
     def record(self) -> int:

@@ -237,7 +237,9 @@ def test_values_against_numpy():
     np.testing.assert_allclose(linalg.cholesky.py_func(SPD), np.linalg.cholesky(SPD))
     x, product = np.empty(4), np.zeros((4, 3))
     np.testing.assert_allclose(linalg.solve_into.py_func(ARENA, x, A, B[:, 0]), np.linalg.solve(A, B[:, 0]))
-    np.testing.assert_allclose(linalg.solve_transposed_into.py_func(ARENA, x, A, B[:, 0]), np.linalg.solve(A.T, B[:, 0]))
+    np.testing.assert_allclose(
+        linalg.solve_transposed_into.py_func(ARENA, x, A, B[:, 0]), np.linalg.solve(A.T, B[:, 0])
+    )
     np.testing.assert_allclose(linalg.matmul.py_func(ARENA, product, A, B), A @ B)
     sign, logdet = np.linalg.slogdet(A)
     assert linalg.determinant_sign.py_func(ARENA, A) == sign
@@ -247,7 +249,9 @@ def test_values_against_numpy():
         (np.triu(SPD), linalg.solve_upper, linalg.solve_upper_transposed_into),
     ):
         np.testing.assert_allclose(one.py_func(triangle, B[:, 0]), np.linalg.solve(triangle, B[:, 0]))
-        np.testing.assert_allclose(transposed.py_func(ARENA, x, triangle, B[:, 0]), np.linalg.solve(triangle.T, B[:, 0]))
+        np.testing.assert_allclose(
+            transposed.py_func(ARENA, x, triangle, B[:, 0]), np.linalg.solve(triangle.T, B[:, 0])
+        )
 
 
 @pytest.mark.parametrize("shape", [(5, 3, 2), (6, 2, 9), (2, 9, 3), (9, 8, 8)])

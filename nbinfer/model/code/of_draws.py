@@ -247,7 +247,9 @@ def _evaluate(plan: Plan, outputs: Sequence[Output]) -> str:
             f"if store_{output.kind}_{ndim}(value_{k}, given[{at + 1}], given[{at + 2} : {at + 2 + ndim}]):",
             f"    return {OTHER}",
         ]
-    return function("evaluate", "arena, p, data, given", [*lines, "return 0"], "Evaluate each function, and store its value.")
+    return function(
+        "evaluate", "arena, p, data, given", [*lines, "return 0"], "Evaluate each function, and store its value."
+    )
 
 
 def _shell(plan: Plan) -> str:
@@ -259,7 +261,10 @@ def _shell(plan: Plan) -> str:
     fields, size = map(value, plan.layout.parameters.values()), at.number("row")
     lines = [
         '"""C function: evaluate functions at a draw."""',
-        *shells.unpack([name for name in [*at.read.split(", "), plan.arena] if name in ("places", "arena")], shells.data_lines(plan)),
+        *shells.unpack(
+            [name for name in [*at.read.split(", "), plan.arena] if name in ("places", "arena")],
+            shells.data_lines(plan),
+        ),
         f"floats, integers = floats_at(values, {size} + 0 * n), ints_at(values, {size} + 0 * n)",
         "words = ints_at(given, n)",
         f"p = readonly(Parameters({', '.join(fields)}))",
