@@ -63,14 +63,19 @@ class Compiled:
             return float(self._plain(*everything))
         table = np.zeros(self._words, np.int64)
         _fill(table, everything)
-        lent = None if self.arenas is None else self.arenas.take()
-        table[ARENA] = lent[0] if lent else 0
-        value = self._entry(address_of(table))
-        if lent:
-            self.arenas.give(lent)
+        value = self._called(table)
         if table[STATUS]:
             self._plain(*everything)  # raises what the user should see
             raise RuntimeError(f"{self.generated.name} fails in compiled code, and does not in plain Python")
+        return value
+
+    def _called(self, table: np.ndarray) -> float:
+        if self.arenas is None:
+            return float(self._entry(address_of(table)))
+        arena = self.arenas.take()
+        table[ARENA] = arena[0]
+        value = self._entry(address_of(table))
+        self.arenas.give(arena)
         return float(value)
 
     @property

@@ -169,7 +169,7 @@ class CompiledBound(Bound):
         return self._by_terms.entry("value").address if self.definition.has_terms else self.density
 
     @cached_property
-    def arena_words(self) -> int:  # type: ignore[override]
+    def arena_words(self) -> int:
         for _ in range(2):  # the first round makes room, after which all is in one piece
             for q in trial_points(self.dim):
                 self.value_and_grad(q)

@@ -247,9 +247,8 @@ def _evaluate(plan: Plan, outputs: Sequence[Output]) -> str:
             f"if store_{output.kind}_{ndim}(value_{k}, given[{at + 1}], given[{at + 2} : {at + 2 + ndim}]):",
             f"    return {OTHER}",
         ]
-    return function(
-        "evaluate", "arena, p, data, given", [*lines, "return 0"], "Evaluate each function, and store its value."
-    )
+    comment = "Evaluate each function, and store its value."
+    return function("evaluate", "arena, p, data, given", [*lines, "return 0"], comment)
 
 
 def _shell(plan: Plan) -> str:
@@ -258,13 +257,11 @@ def _shell(plan: Plan) -> str:
     def value(p: Parameter) -> str:
         return at.view("integers" if p.support.discrete else "floats", "row", p)
 
+    needed = [*at.read.split(", "), plan.arena]
     fields, size = map(value, plan.layout.parameters.values()), at.number("row")
     lines = [
         '"""C function: evaluate functions at a draw."""',
-        *shells.unpack(
-            [name for name in [*at.read.split(", "), plan.arena] if name in ("places", "arena")],
-            shells.data_lines(plan),
-        ),
+        *shells.unpack([name for name in needed if name in ("places", "arena")], shells.data_lines(plan)),
         f"floats, integers = floats_at(values, {size} + 0 * n), ints_at(values, {size} + 0 * n)",
         "words = ints_at(given, n)",
         f"p = readonly(Parameters({', '.join(fields)}))",

@@ -118,9 +118,8 @@ class Plan(NamedTuple):
         needed = {"data", "weights", *read, *(["constants"] if any(map(moved, self.layout.continuous)) else [])}
         needed |= {"places", "scratch"} if not self.fuses else set()  # a position to try
         needed |= {"arena"} if self.takes_memory else set()
-        return ", ".join(
-            name for name in ("arena", "z", "data", "weights", "constants", "scratch", "places") if name in needed
-        )
+        names = ("arena", "z", "data", "weights", "constants", "scratch", "places")
+        return ", ".join(name for name in names if name in needed)
 
     @property
     def places(self) -> Places:
