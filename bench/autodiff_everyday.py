@@ -148,13 +148,10 @@ def in_place(x, A):
 def in_arena(generated: Generated) -> Any:
     """Return a generated function as a kernel without its first argument: it has an arena of its own."""
     arenas = Arenas(1)
-    names: dict[str, Any] = {"np": np, "math": math, **generated.globals}
-    exec(generated.source, names)
-    head = generated.source.partition("(arena, ")[2].partition("):")[0]
     arena = f"begin({arenas.addresses[0]})" if generated.takes_memory else "0"
-    names = {"begin": begin, "run": kernel(names[generated.name], reassociate=True), "owner": arenas}
-    exec(f"def own({head}):\n    return run({arena}, {head})", names)
-    return kernel(names["own"], reassociate=True)
+    names: dict[str, Any] = {"np": np, "math": math, **generated.globals, "begin": begin, "_owner": arenas}
+    exec(generated.source.replace("(arena, ", "(", 1).replace(":\n", f":\n    arena = {arena}\n", 1), names)
+    return kernel(names[generated.name], reassociate=True)
 
 
 def derived_kernel(f: Callable[..., Any], position: np.ndarray, data: tuple[np.ndarray, ...]) -> Any:
