@@ -54,7 +54,8 @@ class Forward(Restoring):
 
     def _call(self, op: Call, plan: Any, shadows: bool) -> None:
         names = ", ".join(o.name for o in op.outs) + ("," if op.is_tuple and len(op.outs) == 1 else "")
-        self.line(f"{names} = {op.function}({', '.join(a.name for a in op.args)})")
+        first = ["arena"] if op.takes_memory else []
+        self.line(f"{names} = {op.function}({', '.join([*first, *(a.name for a in op.args)])})")
 
     def _load(self, op: Load, plan: Any, shadows: bool) -> None:
         self.line(f"{op.out.name} = {self.element(op.array, op.index)}")

@@ -223,15 +223,18 @@ class Call(Op):
     ----------
     draws : bool
         Whether it draws random numbers, so that it is called whether or not anything depends on it.
+    takes_memory : bool
+        Whether it is one of ours that takes an arena first.
     """
 
-    __slots__ = ("draws", "function", "is_tuple")
+    __slots__ = ("draws", "function", "is_tuple", "takes_memory")
 
     def __init__(self, function: str, outs: list[Value], args: list[Value], is_tuple: bool) -> None:
         super().__init__(outs, args)
         self.function = function
         self.is_tuple = is_tuple
         self.draws = False
+        self.takes_memory = False
 
 
 class Load(Op):

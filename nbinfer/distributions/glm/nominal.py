@@ -53,6 +53,28 @@ def _odds(arena: int | None, y: Any, predictor: Any, first: int, count: int) -> 
     return logp
 
 
+@kernel
+def _spread(predictor: Any, shift: Any) -> None:
+    """Overwrite predictors, by category and row, with what is added to them; refuse what does not fit."""
+    K, n = predictor.shape
+    for k in range(K):
+        for i in range(n):
+            if shift.ndim == 0:
+                predictor[k, i] = shift[()]
+            elif shift.ndim == 1:
+                predictor[k, i] = shift[_fitting(k, shift.shape[0], K)]
+            else:
+                predictor[k, i] = shift[_fitting(i, shift.shape[0], n), _fitting(k, shift.shape[1], K)]
+
+
+@kernel
+def _fitting(i: int, length: int, wanted: int) -> int:
+    """Return the index along an axis that has the length that is wanted, or one element."""
+    if length != wanted and length != 1:
+        raise ValueError("glm: intercept and offset do not fit to rows and categories")
+    return i if length == wanted else 0
+
+
 @kernel(reassociate=True)
 def _softmax_pass(arena: int | None, y: Any, X: Any, beta: Any, numbers: Any, shift: Any) -> tuple[float, Any]:
     """Return the log likelihood, and its gradient in one array: by predictors and by beta, category by category."""
@@ -62,7 +84,7 @@ def _softmax_pass(arena: int | None, y: Any, X: Any, beta: Any, numbers: Any, sh
     gradient = zeros_in(arena, K * (n + p))
     if not are_categories(y, K):
         return -math.inf, gradient
-    part(gradient, 0, (K, n)).T[:] = shift
+    _spread(part(gradient, 0, (K, n)), shift)
     for j in range(p):
         for k in range(K):
             coefficients[k * p + j] = beta[j, k]
