@@ -68,7 +68,13 @@ PARAMETERS = {
     memory_in_loops: {"c": nb.real(5)},
 }
 
+#: Those that take long to compile stay out of quick runs.
+SLOW = (regressions, linear_algebra)
+
 compiled = pytest.mark.nojit
+densities = pytest.mark.parametrize(
+    "density", [pytest.param(f, marks=[pytest.mark.slow] * (f in SLOW), id=f.__name__) for f in PARAMETERS]
+)
 
 
 @compiled
@@ -80,7 +86,7 @@ def test_posteriors_take_their_memory_from_the_arena(name):
 
 
 @compiled
-@pytest.mark.parametrize("density", PARAMETERS, ids=lambda f: f.__name__)
+@densities
 def test_what_derivations_know_takes_its_memory_from_the_arena(density):
     bound = nb.Model(PARAMETERS[density], logp=density, data=DATA).bind(1)
     assert bound.has_gradient == "derived"
@@ -93,7 +99,7 @@ def test_what_the_user_wrote_may_allocate():
     assert asked_for(bound._code.entry("density")) != []
 
 
-@pytest.mark.parametrize("density", PARAMETERS, ids=lambda f: f.__name__)
+@densities
 def test_memory_is_right_when_it_is_taken_again(density):
     """Each evaluation takes the memory of the one before; the first ones, at other places, grow it."""
     model = nb.Model(PARAMETERS[density], logp=density, data=DATA)
