@@ -102,7 +102,6 @@ def _short_call(compiled: Compiled, args: Sequence[Any], active: Sequence[int], 
     pack, new_table = struct.Struct(f"={layout.letters}").pack_into, ctypes.c_int64 * len(start)
     call = _lending(ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_void_p)(compiled.address), compiled.arenas)
     order = [sorted(active).index(k) for k in active]
-    arenas = compiled.arenas
     zeros, plain = np.zeros, not several and np.ndim(args[active[0]]) > 0
 
     def short(args: Sequence[Any]) -> tuple[float, Any] | None:

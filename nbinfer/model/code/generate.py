@@ -67,7 +67,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from nbinfer.compile import add_at, bytes_at, floats_at, generator_at, ints_at, kernel, part, read_at, readonly
+from nbinfer.compile import add_at, bytes_at, floats_at, generator_at, ints_at, kernel, part, read_at, readonly{tried}
 from nbinfer.compile.arena import begin
 from nbinfer.model.code.failures import note_failure
 

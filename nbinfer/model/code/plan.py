@@ -110,22 +110,6 @@ class Plan(NamedTuple):
         return f"{function}({f'{self.arena}, ' if is_generated else ''}{arguments})"
 
     @property
-    def takes_memory(self) -> bool:
-        """Whether a generated function takes memory from the arena that all are given."""
-        generated = "\n".join([self.derivatives, self.value, self.stand_ins])
-        return len(re.findall(r"\barena\b", generated)) > len(re.findall(r"\(arena, .*\):$", generated, re.MULTILINE))
-
-    @property
-    def arena(self) -> str:
-        """What generated functions get as their arena."""
-        return "arena" if self.takes_memory else "0"
-
-    def call(self, function: str, arguments: str) -> str:
-        """Write a call of a function of the user's; one that is generated in its place gets the arena, too."""
-        is_generated = f"def {function}(arena, " in self.stand_ins
-        return f"{function}({f'{self.arena}, ' if is_generated else ''}{arguments})"
-
-    @property
     def fuses(self) -> bool:
         """Whether value and gradient come from one function; else the gradient is made of differences."""
         return bool(self.written or self.derivatives)
