@@ -27,14 +27,14 @@ def _vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
 def _trapezoid(y: Any, x: Any = None, dx: float = 1.0) -> Any:
     y = np.asarray(y)
     widths = dx if x is None else np.diff(np.asarray(x))
-    return 0.5 * np.sum(widths * (y[1:] + y[:-1]))
+    return 0.5 * np.sum(widths * (y[..., 1:] + y[..., :-1]), axis=-1)
 
 
 def _dist(p: Any, q: Any) -> Any:
     return np.sqrt(np.sum((np.asarray(p) - np.asarray(q)) ** 2))
 
 
-def _isin(element: Any, test_elements: Any, invert: bool = False) -> Any:
+def _isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False) -> Any:
     found = np.any(np.asarray(element)[..., None] == np.asarray(test_elements), axis=-1)
     return ~found if invert else found
 
@@ -78,16 +78,22 @@ def _cbrt(x: Any) -> Any:
     return np.sign(x) * np.abs(x) ** (1.0 / 3.0)
 
 
-def _reciprocal(x: Any) -> Any:
-    return 1.0 / x
-
-
 def _radians(x: Any) -> Any:
     return x * (math.pi / 180.0)
 
 
 def _degrees(x: Any) -> Any:
     return x * (180.0 / math.pi)
+
+
+def _over(x: Any) -> Any:
+    return 1.0 / x
+
+
+def _reciprocal(b: Any, x: Any) -> Any:
+    if b.lazy(b.operand(x)).kind != "f":
+        raise b.error("np.reciprocal of integers is rounded to an integer; write 1.0 / x")
+    return b.inline(_over, (x,), {})
 
 
 def _handler(function: Callable[..., Any]) -> Handler:
@@ -101,7 +107,6 @@ _SPELLED_OUT: dict[Any, Callable[..., Any]] = {
     math.dist: _dist,
     np.exp2: _exp2,
     np.cbrt: _cbrt,
-    np.reciprocal: _reciprocal,
     **dict.fromkeys((np.radians, np.deg2rad, math.radians), _radians),
     **dict.fromkeys((np.degrees, np.rad2deg, math.degrees), _degrees),
     np.isin: _isin,
@@ -121,6 +126,7 @@ _NEWER = (
 )
 for _key, _function in _SPELLED_OUT.items():
     HANDLERS[_key] = _handler(_function)
+HANDLERS[np.reciprocal] = _reciprocal
 for _module, _name, _function in _NEWER:
     if hasattr(_module, _name):
         HANDLERS[getattr(_module, _name)] = _handler(_function)
