@@ -119,16 +119,15 @@ def measured_pairs(n: int, dim: int, dtype: Any) -> Measured:
 
     h, rng = 2.0 * dim, np.random.default_rng(1)
     x = rng.normal(size=(n, dim)).astype(dtype).astype(float)
-    zero = np.zeros(n, dtype)
 
     def scores(x: Any, g: Any, logps: Any) -> None:
         pass
 
     swarm = Swarm(n, dim, dtype, Pull(h), None, nb.sgd(), scores)
     swarm.put(x, {})
-    swarm.at["g"].copy_to_device(np.ascontiguousarray(-x, dtype))
-    swarm.at["logps"].copy_to_device(zero)
-    look = swarm.look(0)
+    swarm.at["g"].copy_to_device(-x)
+    swarm.at["logps"].copy_to_device(np.zeros(n))
+    look = swarm.look()
     assert look is not None
     some = rng.choice(n, min(n, 50), replace=False)
     apart = x[some, None, :] - x[None, :, :] if n * dim < 2e6 else None
@@ -147,19 +146,19 @@ def measured_pairs(n: int, dim: int, dtype: Any) -> Measured:
     return Measured(f"pairs, n={n}, d={dim}, {np.dtype(dtype).name}", timed(run), check)
 
 
-def measured_fit(n: int, dim: int) -> Measured:
+def measured_fit(n: int, dim: int, dtype: str) -> Measured:
     """Time iterations of a whole fit, and compare a short one with the processor's."""
     model = models.logistic(1000, dim)
 
     def fit(backend: str, n: int, count: int) -> Any:
-        inference = nb.SVGD(n, model=model, random_seed=1, backend=backend)
+        inference = nb.SVGD(n, model=model, random_seed=1, backend=backend, dtype=dtype)
         return inference.fit(count, obj_optimizer=nb.adam(learning_rate=0.05), progressbar=False).histogram
 
     off = float(np.abs(fit("cuda", 500, 5) - fit("cpu", 500, 5)).max())
-    inference = nb.SVGD(n, model=model, random_seed=1, backend="cuda")
+    inference = nb.SVGD(n, model=model, random_seed=1, backend="cuda", dtype=dtype)
     inference.fit(1, obj_optimizer=nb.adam(learning_rate=0.05), progressbar=False)
     seconds = timed(lambda count: inference.run(count, False, judged=False) and None)
-    return Measured(f"SVGD, n={n}, logistic 1000x{dim}, float64", seconds, f"{off:.1e}")
+    return Measured(f"SVGD, n={n}, logistic 1000x{dim}, {dtype}", seconds, f"{off:.1e}")
 
 
 def measured_chains(chains: int) -> Iterator[Measured]:
@@ -183,7 +182,7 @@ def all_measured(seconds: float) -> Iterator[Measured]:
         jobs.append(lambda n=n, dim=dim: [measured_pairs(n, dim, np.float32)])
         if n <= 100_000:
             jobs.append(lambda n=n, dim=dim: [measured_pairs(n, dim, np.float64)])
-    jobs += [lambda n=n: [measured_fit(n, 10)] for n in (1000, 10_000, 100_000)]
+    jobs += [lambda n=n, t=t: [measured_fit(n, 10, t)] for n in (1000, 10_000, 100_000) for t in ("float32", "float64")]
     jobs += [lambda chains=chains: measured_chains(chains) for chains in CHAINS]
     end = time.monotonic() + seconds
     for job in jobs:

@@ -57,6 +57,7 @@ def _view(kind):
 
 
 floats_at = _view(types.float64)
+singles_at = _view(types.float32)
 ints_at = _view(types.int64)
 words_at = _view(types.uint64)
 bytes_at = _view(types.uint8)

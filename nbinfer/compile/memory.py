@@ -78,6 +78,12 @@ def floats_at(address: int, count: int) -> NDArray[np.float64]:
 
 
 @twin
+def singles_at(address: int, count: int) -> NDArray[np.float32]:
+    """View `count` float32 at `address`."""
+    return _view(address, count, np.float32)
+
+
+@twin
 def ints_at(address: int, count: int) -> np.ndarray:
     """View `count` int64 at `address`."""
     return _view(address, count, np.int64)

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import from_dtype
 
-from nbinfer.cuda.backend import cuda
+from nbinfer.cuda.backend import compiled, cuda
 
 #: Unsigned indices of shared memory spare the code for negative ones.
 _U = np.uint64
@@ -157,21 +157,20 @@ def weights(kind: int, dtype: Any) -> tuple[Any, Any]:
     return np.dtype(dtype).type(unit), gaussian if kind == GAUSSIAN else multiquadric
 
 
-def make_centre(dtype: Any) -> Callable[..., None]:
+def make_centre() -> Callable[..., None]:
     """Make the kernel that finds a point amid the particles: the mean of some of them, by a block each coordinate.
 
     As the first one after scores were found, and to be good, it counts the iteration.
     """
-    zero = np.dtype(dtype).type(0.0)
 
     def find_centre(x: Any, count: int, status: Any, centre: Any) -> None:
-        shared = cuda.shared.array(256, dtype)
+        shared = cuda.shared.array(256, np.float64)
         t, c, threads = cuda.threadIdx.x, cuda.blockIdx.x, cuda.blockDim.x
         if status[0] != 0:
             return
         if c == 0 and t == 0:
             status[1] += 1
-        stride, total = x.shape[0] // count, zero
+        stride, total = x.shape[0] // count, 0.0
         for k in range(t, count, threads):
             total += x[k * stride, c]
         shared[t] = total
@@ -183,7 +182,7 @@ def make_centre(dtype: Any) -> Callable[..., None]:
             cuda.syncthreads()
             half //= 2
         if t == 0:
-            centre[c] = shared[0] / dtype(count)
+            centre[c] = shared[0] / count
 
     return find_centre
 
@@ -203,12 +202,12 @@ def make_pack_few(cut: Cut, kind: int, dtype: Any) -> Callable[..., None]:
             return
         h, square = bandwidth[0], zero
         for k in range(dim):
-            xk = x[i, k] - centre[k]
+            xk = dtype(x[i, k] - centre[k])
             square += xk * xk
             packed[i, k] = xk
             v = zero
             if kind != SLOPES:
-                v = g[i, k] * inverse
+                v = dtype(g[i, k] * inverse)
             if kind != VALUES:
                 v -= xk / h if kind == GAUSSIAN else xk
             packed[i, dim + 1 + k] = v
@@ -218,6 +217,24 @@ def make_pack_few(cut: Cut, kind: int, dtype: Any) -> Callable[..., None]:
     return pack
 
 
+def _tiles(cut: Cut, dtype: Any, weigh: Any) -> Any:
+    """Return what adds a tile of particles, in shared memory, to the sums of a thread's own."""
+    dim, rows, tile, width = cut.dim, cut.rows, cut.tile, cut.width
+
+    def add_tile(shared: Any, own: Any, square: Any, power: Any, factor: Any, total: Any) -> None:
+        for j in range(tile):
+            row = j * width
+            for r in range(rows):
+                z = square[r] + shared[_U(row + dim)]
+                for k in range(dim):
+                    z += own[r * dim + k] * shared[_U(row + k)]
+                w = weigh(z, power, factor)
+                for k in range(dim + 1):
+                    total[r * (dim + 1) + k] += w * shared[_U(row + dim + 1 + k)]
+
+    return compiled(add_tile, device=True, fastmath=True)
+
+
 def make_few(cut: Cut, kind: int, dtype: Any, weigh: Any) -> Callable[..., None]:
     """Make the kernel for few coordinates.
 
@@ -225,19 +242,17 @@ def make_few(cut: Cut, kind: int, dtype: Any, weigh: Any) -> Callable[..., None]
     """
     dim, rows, threads, tile, width = cut.dim, cut.rows, cut.threads, cut.tile, cut.width
     zero, room, sums, panel = np.dtype(dtype).type(0.0), rows * dim, rows * (dim + 1), tile * width
-    two, unit, element = np.dtype(dtype).type(2.0), weights(kind, dtype)[0], from_dtype(np.dtype(dtype))
+    double, element, add_tile = 2 * weights(kind, dtype)[0], from_dtype(np.dtype(dtype)), _tiles(cut, dtype, weigh)
 
     def add_up(packed: Any, bandwidth: Any, each: int, power: Any, slope: Any, status: Any, parts: Any) -> None:
         shared = cuda.shared.array(0, element)  # one whose size is not known here begins where 16 bytes can be loaded
-        own = cuda.local.array(room, dtype)
-        square = cuda.local.array(rows, dtype)
+        own, square = cuda.local.array(room, dtype), cuda.local.array(rows, dtype)
         total = cuda.local.array(sums, dtype)
         if status[0] != 0:
             return
         t, n = cuda.threadIdx.x, parts.shape[2]
-        first, scale, factor = cuda.blockIdx.x * (threads * rows) + t, two * unit / bandwidth[0], slope
-        if kind == SLOPES:
-            factor = slope / bandwidth[0]
+        first = cuda.blockIdx.x * (threads * rows) + t
+        scale, factor = double / bandwidth[0], slope / bandwidth[0] if kind == SLOPES else slope
         for r in range(rows):
             i = min(first + r * threads, n - 1)
             for k in range(dim):
@@ -250,21 +265,12 @@ def make_few(cut: Cut, kind: int, dtype: Any, weigh: Any) -> Callable[..., None]
             for q in range(t, panel, threads):
                 shared[_U(q)] = packed[at + q // width, q % width]
             cuda.syncthreads()
-            for j in range(tile):
-                row = j * width
-                for r in range(rows):
-                    z = square[r] + shared[_U(row + dim)]
-                    for k in range(dim):
-                        z += own[r * dim + k] * shared[_U(row + k)]
-                    w = weigh(z, power, factor)
-                    for k in range(dim + 1):
-                        total[r * (dim + 1) + k] += w * shared[_U(row + dim + 1 + k)]
+            add_tile(shared, own, square, power, factor, total)
             cuda.syncthreads()
         for r in range(rows):
-            i = first + r * threads
-            if i < n:
-                for k in range(dim + 1):
-                    parts[cuda.blockIdx.y, k, i] = total[r * (dim + 1) + k]
+            for k in range(dim + 1):
+                if first + r * threads < n:
+                    parts[cuda.blockIdx.y, k, first + r * threads] = total[r * (dim + 1) + k]
 
     return add_up
 
@@ -292,14 +298,14 @@ def make_gather(dim: int, dtype: Any) -> Callable[..., None]:
             weight /= bandwidth[0]
         inverse = one / dtype(n)
         for k in range(dim):
-            total = weight * (x[i, k] - centre[k])
+            total = weight * dtype(x[i, k] - centre[k])
             for s in range(parts.shape[0]):
                 total += parts[s, k, i]
-            total *= inverse
+            found = np.float64(total * inverse)
             if kind == SLOPES:
-                total += force[i, k]
-            force[i, k] = total
-            gradient[i * dim + k] = -total / constant
+                found += force[i, k]
+            force[i, k] = found
+            gradient[i * dim + k] = -found / constant
             before[i * dim + k] = x[i, k]
 
     return gather

@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from nbinfer.compile import floats_at
 from nbinfer.cuda.backend import require, simulated
 from nbinfer.cuda.bandwidth import NO_SPREAD
-from nbinfer.cuda.pairs import pairs_of
+from nbinfer.cuda.pairs import Pairs
 from nbinfer.cuda.scores import scores_for
 from nbinfer.cuda.swarm import NO_SCORE, NOT_FINITE, Pull, Swarm
 from nbinfer.engine.driver import Outcome
 from nbinfer.engine.progress import Display
-from nbinfer.errors import FitError, ParametrizationError, PerformanceWarning, calls_above, unseen
+from nbinfer.errors import ParametrizationError, PerformanceWarning, calls_above, unseen
 from nbinfer.variational.job import FitStatus
 from nbinfer.variational.report import Verdict
-from nbinfer.variational.stein.failing import without_score, without_spread
+from nbinfer.variational.stein.failing import beyond_single, without_score, without_spread
 from nbinfer.variational.stein.kernels import IMQ, RBF
 from nbinfer.variational.stein.verdict import verdict_on
 from nbinfer.variational.steps import ObjectiveUpdates
@@ -44,8 +44,9 @@ class ParticleUpdates(ObjectiveUpdates):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         require()
-        op, fitting = self.objective.op, self.fitting
-        self._pull = _pull_of(self.objective.tf, float(getattr(op, "temperature", 1.0)))
+        op: Any = self.objective.op
+        fitting = self.fitting
+        self._pull = _pull_of(self.objective.tf, op.temperature)
         if not op.approx.all_histograms:
             raise ParametrizationError(
                 'backend="cuda" moves particles, which are rows of histograms, and the approximation is '
@@ -54,7 +55,7 @@ class ParticleUpdates(ObjectiveUpdates):
         if fitting.feeds:
             raise ParametrizationError('backend="cuda" takes no data in batches; leave backend out, or pass all data.')
         self._order, self._n = _order_of(fitting), len(fitting.fit.parameters) // int(fitting.bound.dim)
-        self._dtype = np.dtype(getattr(op, "dtype", np.float64))
+        self._dtype = np.dtype(op.dtype)
         self._swarm = self._begun(fitting)
         self._piece = 1
         if self._n < ENOUGH and not simulated():
@@ -70,9 +71,9 @@ class ParticleUpdates(ObjectiveUpdates):
         """Return the particles' place on the device, for the data that the model has now."""
         self._densities = fitting.densities
         dim, fit = int(fitting.bound.dim), fitting.fit
-        pairs = (
-            pairs_of(self._n, self.objective.tf, fit.words, int(fit.number)) if self._pull.bandwidth is None else None
-        )
+        kernel: Any = self.objective.tf
+        wanted = self._pull.bandwidth is None
+        pairs = Pairs(self._n, kernel.pairs_of(self._n), fit.words, int(fit.number)) if wanted else None
         self._scores = scores = scores_for(fitting, self._n)
         return Swarm(
             self._n, dim, self._dtype, self._pull, pairs, fitting.settings.rule, scores, float(fit.constant),
@@ -82,7 +83,7 @@ class ParticleUpdates(ObjectiveUpdates):
     def load(self) -> None:
         """Compile what finds scores and forces, by finding them once."""
         if not simulated() and self._put():
-            self._swarm.look(int(self.fitting.fit.done))
+            self._swarm.look()
 
     def advance(self, until: int, display: Display) -> Outcome:
         outcome, fitting = Outcome(), self.fitting
@@ -105,7 +106,7 @@ class ParticleUpdates(ObjectiveUpdates):
         while fit.done < until and not status and not fitting.stop[0]:
             done, start = int(fit.done), time.monotonic()
             count = min(self._piece, until - done)
-            swarm.iterate(self._rates(done, count), step + done - begun + 1, done)
+            swarm.iterate(self._rates(done, count), step + done - begun + 1)
             status, made = swarm.wait()
             fitting.losses[done : begun + made] = np.nan  # that of a file begins as 0
             fit.done = fitting.progress["done"][0] = begun + made
@@ -140,11 +141,6 @@ class ParticleUpdates(ObjectiveUpdates):
         if bad.size:
             fit.culprit, fit.status = self._order[bad[0]], FitStatus.NOT_FINITE
             return False
-        if np.abs(x).max() > np.finfo(self._dtype).max:
-            raise FitError(
-                f"a particle at {x[np.abs(x).argmax()]:g} is beyond what {self._dtype.name} holds; "
-                "take dtype='float64'."
-            )
         kept = {name: self._memory(name).reshape(count, -1) for name, count in swarm.remembered.items()}
         swarm.put(x.reshape(self._n, -1), {name: values[:, self._order] for name, values in kept.items()})
         return True
@@ -167,26 +163,20 @@ class ParticleUpdates(ObjectiveUpdates):
         done = int(fit.done)
         if fit.status == FitStatus.NO_SPREAD:
             return without_spread(float(swarm.array("bandwidth")[1]), done)
+        if fit.status == FitStatus.NOT_FINITE and not np.isfinite(swarm.array("force")).all():
+            return beyond_single(done)
         if fit.status == FitStatus.NOT_FINITE:
             return fitting.failure(0)[0]
         if fit.status != FitStatus.NO_SCORE:
             return None
         self._scores.check()
         x, g, logps = swarm.array("x"), swarm.array("g"), swarm.array("logps")
-        bad = np.flatnonzero(~(np.isfinite(g).all(axis=1) & np.isfinite(logps)))
-        value, grad = fitting.bound.value_and_grad(x[bad[0]])
-        if np.isfinite(value) and np.isfinite(grad).all():
-            return FitError(
-                f"density or gradient of {len(bad)} of {len(x)} particles overflow {self._dtype.name} in iteration "
-                f"{done}, the first one that of particle {bad[0]} at {fitting.bound.describe(x[bad[0]])}: the density "
-                f"is {value:g} there. Take dtype='float64', or scale the data."
-            )
         return without_score(fitting.bound, x, g, logps, done)
 
     def verdict(self, thorough: bool) -> Verdict:
         if not thorough or not self.fitting.fit.done or not self._put():
             return Verdict()
-        found = self._swarm.look(int(self.fitting.fit.done))
+        found = self._swarm.look()
         return Verdict() if found is None else verdict_on(*found)
 
 

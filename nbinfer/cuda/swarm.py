@@ -135,7 +135,7 @@ class Swarm:
     ----------
     n, dim : int
     dtype : dtype
-        float32 or float64.
+        Of sums over pairs: float32 or float64. Particles, scores and what the rule remembers are float64.
     pull : Pull
     pairs : Pairs or None
         None if the bandwidth is given.
@@ -177,9 +177,9 @@ class Swarm:
         self._threads = 8 if simulated() else 128  # a thread of the simulator is one of Python
         self._fill(self._room())
         self._before = self._looks()
-        self._spread = None if pairs is None else self._bandwidth(pairs)
-        self._to_forces = self._sums(self.dtype(constant))
-        self._to_moves = self._constraint(self.dtype(largest_norm)) if largest_norm else []
+        self._spread = [] if pairs is None else self._bandwidth(pairs)
+        self._to_forces = self._sums(float(constant))
+        self._to_moves = self._constraint(float(largest_norm)) if largest_norm else []
         self._rule = self._steps()
         self._settle = self._each(check_moved, n * dim, self._flat, self.status)
 
@@ -188,19 +188,19 @@ class Swarm:
         n, dim, cut, dtype, pairs = self.n, self.dim, self._cut, self.dtype, self._pairs
         parts, _ = cut.splits(n)
         padded = cut.padded(n)
-        room: dict[str, tuple[tuple[int, ...], Any]] = dict.fromkeys(("x", "g", "force"), ((n, dim), dtype))
-        room |= dict.fromkeys(("gradient", "before"), ((n * dim,), dtype))
-        room |= {"logps": ((n,), dtype), "centre": ((dim,), dtype), "bandwidth": ((2,), dtype)}
-        room |= {"parts": ((parts, cut.columns, n), dtype), "nothing": ((1,), dtype)}
+        room: dict[str, tuple[tuple[int, ...], Any]] = dict.fromkeys(("x", "g", "force"), ((n, dim), np.float64))
+        room |= dict.fromkeys(("gradient", "before"), ((n * dim,), np.float64))
+        room |= {"logps": ((n,), np.float64), "centre": ((dim,), np.float64), "nothing": ((1,), np.float64)}
+        room |= {"parts": ((parts, cut.columns, n), dtype), "bandwidth": ((2,), dtype)}
         if cut.is_small:
             room["packed"] = (padded, cut.width), dtype
         else:
             room |= {"xt": ((dim, padded), dtype), "squares": ((padded,), dtype)}
             room["summed"] = (padded, cut.padded_columns), dtype
         if pairs is not None:
-            room |= {"squared": ((pairs.count,), dtype), "orders": ((pairs.batch, pairs.drawn), np.int32)}
+            room |= {"squared": ((pairs.count,), pairs.dtype or dtype), "order": (pairs.order.shape, np.int32)}
         for name, count in self.remembered.items():
-            room[f"rule/{name}"] = (count * n * dim,), dtype
+            room[f"rule/{name}"] = (count * n * dim,), np.float64
         return room
 
     @property
@@ -219,8 +219,8 @@ class Swarm:
         self.at = {name: cuda.device_array(shape, dtype) for name, (shape, dtype) in room.items()}
         self.status = cuda.to_device(np.zeros(2, np.int64))
         self._flat = self.at["x"].reshape(self.n * self.dim)
-        if self._pairs is not None and self._pairs.is_fixed:
-            self.at["orders"].copy_to_device(self._pairs.orders(0, 1))
+        if self._pairs is not None:
+            self.at["order"].copy_to_device(self._pairs.order)
         if self._pull.bandwidth is not None:
             self.at["bandwidth"].copy_to_device(np.array([self._pull.bandwidth, 0.0], self.dtype))
 
@@ -234,25 +234,25 @@ class Swarm:
         centre = at["x"], min(self.n, 1024), self.status, at["centre"]
         return [
             self._each(check_scores, self.n, at["logps"], at["g"], self.status),
-            Call(compiled(make_centre(self.dtype)), self.dim, block, centre),
+            Call(compiled(make_centre()), self.dim, block, centre),
         ]
 
-    def _bandwidth(self, pairs: Pairs) -> tuple[Call, Call]:
+    def _bandwidth(self, pairs: Pairs) -> list[Call]:
         """Return what measures the distances of pairs, and what chooses the bandwidth by them."""
-        at, dtype, squared = self.at, self.dtype, self.at["squared"]
-        distances = at["x"], at["orders"], self.status, squared
+        at, dtype, squared = self.at, pairs.dtype or self.dtype, self.at["squared"]
+        distances = at["x"], at["order"], self.status, squared
         bits = squared.view(np.int32 if dtype is np.float32 else np.int64)
         median = squared, bits, pairs.low, pairs.high, dtype(math.log(self.n + 1.0)), self.status, at["bandwidth"]
-        return (
+        return [
             self._each(make_distances(self.dim, dtype), pairs.count, *distances),
             Call(compiled(make_median(dtype)), 1, 8 if simulated() else 1024, median),
-        )
+        ]
 
-    def _sums(self, constant: Any) -> list[Call]:
+    def _sums(self, constant: float) -> list[Call]:
         """Return what adds up over all pairs."""
         at, cut, dtype, n = self.at, self._cut, self.dtype, self.n
         (parts, each), padded = cut.splits(n), cut.padded(n)
-        bandwidth, inverse, calls = at["bandwidth"], dtype(1.0 / self._pull.temperature), []
+        bandwidth, inverse, calls = at["bandwidth"], 1.0 / self._pull.temperature, []
         layout = [at["packed"]] if cut.is_small else [at["xt"], at["squares"], at["summed"]]
         make_pack, make = (make_pack_few, make_few) if cut.is_small else (make_pack_many, make_many)
         grid = (-(-n // cut.own), parts) if cut.is_small else (-(-n // cut.own), parts, cut.panels)
@@ -268,16 +268,16 @@ class Swarm:
             calls.append(self._each(make_gather(self.dim, dtype), n, *gathered, *written, fastmath=True))
         return calls
 
-    def _constraint(self, largest: Any) -> list[Call]:
+    def _constraint(self, largest: float) -> list[Call]:
         """Return what bounds the norm of the gradient."""
         size = self.n * self.dim
         each = -(-size // 256)
         count = -(-size // each)
-        self.at["sums"] = cuda.device_array((count,), self.dtype)
+        self.at["sums"] = cuda.device_array((count,), np.float64)
         gradient, sums = self.at["gradient"], self.at["sums"]
         return [
             self._each(add_squares, count, gradient, each, self.status, sums),
-            self._each(shrink, size, gradient, sums, largest, self.dtype(1e-7), self.status),
+            self._each(shrink, size, gradient, sums, largest, 1e-7, self.status),
         ]
 
     def _steps(self) -> list[Call]:
@@ -289,7 +289,7 @@ class Swarm:
         for depth in range(len(self._layers) - 2, -1, -1):
             layer = self._layers[depth]
             around = rules.momentum if type(layer) is Momentum else rules.nesterov
-            given = self._flat, at["before"], at[f"rule/velocity/{depth}"], self.dtype(layer.momentum), self.status
+            given = self._flat, at["before"], at[f"rule/velocity/{depth}"], float(layer.momentum), self.status
             calls.append(self._each(around, size, *given))
         return calls
 
@@ -302,9 +302,9 @@ class Swarm:
         remembered : mapping of str to ndarray, shape (count, n, dim)
             By the names of `remembered`.
         """
-        self.at["x"].copy_to_device(np.ascontiguousarray(x, self.dtype))
+        self.at["x"].copy_to_device(np.ascontiguousarray(x, np.float64))
         for name, values in remembered.items():
-            self.at[f"rule/{name}"].copy_to_device(np.ascontiguousarray(values, self.dtype).ravel())
+            self.at[f"rule/{name}"].copy_to_device(np.ascontiguousarray(values, np.float64).ravel())
         self.status.copy_to_device(np.zeros(2, np.int64))
 
     def get(self) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
@@ -318,7 +318,7 @@ class Swarm:
         found: NDArray[np.float64] = self.at[name].copy_to_host().astype(np.float64)
         return found
 
-    def iterate(self, rates: Sequence[float], step: int, done: int) -> None:
+    def iterate(self, rates: Sequence[float], step: int) -> None:
         """Have the device make iterations, after those that it was asked for before; this does not wait for them.
 
         Parameters
@@ -327,32 +327,14 @@ class Swarm:
             The learning rate of each.
         step : int
             Number of the optimiser's first step, from 1.
-        done : int
-            Number of the first iteration, from 0.
         """
-        drawn = self._pairs if self._pairs is not None and not self._pairs.is_fixed else None
-        for k, rate in enumerate(rates):
-            row = 0 if drawn is None else k % drawn.batch
-            if row == 0:
-                self._draw_pairs(done + k, len(rates) - k)
-            self._find_forces(row)
-            self._move(float(rate), step + k)
+        for t, rate in enumerate(rates, step):
+            self._find_forces()
+            self._move(float(rate), t)
 
-    def _draw_pairs(self, done: int, count: int) -> None:
-        """Put the pairs of the next iterations on the device, where they are others in each of them."""
-        if self._pairs is not None and not self._pairs.is_fixed:
-            self.at["orders"].copy_to_device(self._pairs.orders(done, min(count, self._pairs.batch)))
-
-    def _find_forces(self, row: int) -> None:
-        """Have scores and forces be found, with one of the rows of pairs."""
+    def _find_forces(self) -> None:
         self._scores(self.at["x"], self.at["g"], self.at["logps"])
-        for call in self._before:
-            call()
-        if self._spread is not None:
-            measure, choose = self._spread
-            measure(row)
-            choose()
-        for call in self._to_forces:
+        for call in [*self._before, *self._spread, *self._to_forces]:
             call()
 
     def _move(self, rate: float, t: int) -> None:
@@ -361,7 +343,7 @@ class Swarm:
             call()
         inner = self._layers[-1]
         numbers = FORMS[type(inner)].numbers(inner, rate, t)
-        self._rule[0](tuple(self.dtype(number) for number in numbers), self.status)
+        self._rule[0](tuple(float(number) for number in numbers), self.status)
         for call in self._rule[1:]:
             call()
         self._settle()
@@ -371,10 +353,9 @@ class Swarm:
         status, begun = (int(word) for word in self.status.copy_to_host())
         return status, begun - (status not in (0, NO_SCORE))
 
-    def look(self, done: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
-        """Return particles, scores and forces as they are after so many iterations; nothing if a particle has none."""
-        self._draw_pairs(done, 1)
-        self._find_forces(0)
+    def look(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
+        """Return particles, scores and forces as they are; nothing if a particle has none."""
+        self._find_forces()
         if self.wait()[0]:
             return None
         return self.array("x"), self.array("g"), self.array("force")

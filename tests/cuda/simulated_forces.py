@@ -32,7 +32,7 @@ def formula(kernel, x, temperature=1.0):
 )
 def test_they_are_those_of_the_formula(n, dim, kernel, dtype, tolerance):
     x = np.random.default_rng(n).normal(size=(n, dim)).astype(dtype).astype(float) + 3.0
-    found = fresh(swarm_of(n, dim, kernel, dtype, temperature=2.0), x).look(0)[2]
+    found = fresh(swarm_of(n, dim, kernel, dtype, temperature=2.0), x).look()[2]
     wanted = formula(kernel, x, 2.0)
     np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance * np.abs(wanted).max())
 
@@ -41,12 +41,9 @@ def test_single_precision_keeps_its_digits_far_from_0():
     x = np.random.default_rng(1).normal(size=(20, 2))
     far = (x + 1000.0).astype(np.float32).astype(float)
     swarm = fresh(swarm_of(20, 2, nb.RBF(1.0), np.float32), far)
-    swarm._scores = lambda x, g, logps: (
-        g.copy_to_device(np.zeros((20, 2), np.float32)),
-        logps.copy_to_device(np.zeros(20, np.float32)),
-    )
+    swarm._scores = lambda x, g, logps: (g.copy_to_device(np.zeros((20, 2))), logps.copy_to_device(np.zeros(20)))
     slopes = nb.RBF(1.0)(far)[1]
-    np.testing.assert_allclose(swarm.look(0)[2], slopes / 20, rtol=0, atol=3e-6 * np.abs(slopes).max())
+    np.testing.assert_allclose(swarm.look()[2], slopes / 20, rtol=0, atol=3e-6 * np.abs(slopes).max())
 
 
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 100, 1000, 100_000])

@@ -7,7 +7,7 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.cuda import particles
-from nbinfer.errors import ConvergenceWarning, CudaError, FitError, ParametrizationError
+from nbinfer.errors import ConvergenceWarning, CudaError, FitError, ParametrizationError, PerformanceWarning
 from tests.cuda.swarms import CUTS, scores
 
 # Python says of scalars what a device, or compiled code, does not.
@@ -49,7 +49,7 @@ def fitted(inference, n=3, **options):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"kernel": nb.IMQ()}, {"kernel": nb.RBF(0.5)}, {"temperature": 3.0}, {"n": 1, "kernel": nb.RBF(1.0)}],
+    [{}, {"kernel": nb.IMQ()}, {"temperature": 3.0}, {"n": 1, "kernel": nb.RBF(1.0)}],
     ids=str,
 )
 def test_they_go_where_those_of_the_processor_go(model, options):
@@ -57,6 +57,16 @@ def test_they_go_where_those_of_the_processor_go(model, options):
     wanted = fitted(svgd(model, backend="cpu", **options))
     np.testing.assert_allclose(found.histogram, wanted.histogram, rtol=1e-12, atol=1e-12)
     assert found.report.force == pytest.approx(wanted.report.force, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"dtype": "float32"}, {"kernel": nb.RBF(pairs=9)}, {"kernel": nb.RBF(pairs=9), "dtype": "float32"}],
+    ids=str,
+)
+def test_where_sums_or_distances_are_in_single_precision_they_go_near(model, options):
+    found, wanted = (fitted(svgd(model, **options, backend=backend)) for backend in ("cuda", "cpu"))
+    np.testing.assert_allclose(found.histogram, wanted.histogram, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +174,21 @@ def test_other_methods_do_not_know_the_backend(model):
         nb.fit(1, model=model, backend="cuda")
     with pytest.raises(ParametrizationError, match='backend="cuda" moves particles'):
         fitted(nb.ImplicitGradient(nb.MeanField(model=model), kernel=nb.RBF(1.0), backend="cuda"))
+
+
+def test_few_are_said_to_be_faster_elsewhere(model, monkeypatch):
+    monkeypatch.setattr(particles, "simulated", lambda: False)
+    with pytest.warns(PerformanceWarning, match=r"6 particles leave most of a GPU idle"):
+        fitted(svgd(model, kernel=nb.RBF(1.0)), n=1)
+
+
+def test_data_in_batches_are_refused(model):
+    def logp(p, d):
+        return -0.5 * (d.y - p.m) @ (d.y - p.m)
+
+    batches = nb.Model({"m": nb.real()}, logp=logp, data={"y": nb.Minibatch(np.arange(10.0), batch_size=2)})
+    with pytest.raises(ParametrizationError, match='backend="cuda" takes no data in batches; leave backend out'):
+        fitted(svgd(batches, kernel=nb.RBF(1.0)))
 
 
 def test_too_many_for_the_memory_are_refused_before_anything_is_there(model, monkeypatch):

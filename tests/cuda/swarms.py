@@ -4,7 +4,7 @@ import numpy as np
 
 from nbinfer.cuda.backend import compiled, cuda
 from nbinfer.cuda.forces import Cut
-from nbinfer.cuda.pairs import pairs_of
+from nbinfer.cuda.pairs import Pairs
 from nbinfer.cuda.swarm import Pull, Swarm
 from nbinfer.variational.optimizers import adam
 
@@ -35,7 +35,7 @@ def swarm_of(n, dim, kernel, dtype=np.float64, temperature=1.0, rule=None, **opt
     words = np.zeros(14, np.uint64)
     words[4:6] = 7, 11
     pull = Pull(kernel.bandwidth, getattr(kernel, "exponent", None), temperature)
-    pairs = None if kernel.bandwidth is not None else options.pop("pairs", None) or pairs_of(n, kernel, words, 0)
+    pairs = None if kernel.bandwidth is not None else Pairs(n, kernel.pairs_of(n), words, 0)
     return Swarm(n, dim, dtype, pull, pairs, rule or adam(), scores, cut=CUTS[dim], **options)
 
 

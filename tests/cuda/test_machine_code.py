@@ -104,8 +104,8 @@ def test_scores():
         return -0.5 * (p.b * p.b).sum() + (d.y * eta - np.log1p(np.exp(eta))).sum()
 
     model = nb.Model({"b": nb.real(4)}, logp=logp, data={"X": np.ones((9, 4)), "y": np.ones(9)})
-    x = array(np.float32, 2)
-    kinds = x, x, array(np.float32, 1), int64, int64, array(np.float64, 2), int64
+    x = array(np.float64, 2)
+    kinds = x, x, array(np.float64, 1), int64, int64, array(np.float64, 2), int64
     code = code_of(make_score(density_of(model.bind(1))), *kinds)
     assert code.registers <= 180
     assert code.stack <= 600
@@ -114,38 +114,40 @@ def test_scores():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_others(dtype):
-    from numba import int64, types
+    """Particles are float64; of what is done once for each of them, nothing spills."""
+    from numba import float64, int64, types
 
     from nbinfer.cuda import rules, swarm
     from nbinfer.cuda.bandwidth import make_distances, make_median
     from nbinfer.cuda.forces import cut_for, make_centre, make_gather, make_pack_few
     from nbinfer.cuda.forces_many import make_pack_many
 
-    x, v, status, real = array(dtype, 2), array(dtype, 1), array(np.int64, 1), number(dtype)
-    bits, orders = array(np.int32 if dtype is np.float32 else np.int64, 1), array(np.int32, 2)
-    numbers = types.UniTuple(real, 6)
+    x, v, status, real = array(np.float64, 2), array(np.float64, 1), array(np.int64, 1), number(dtype)
+    rows, row = array(dtype, 2), array(dtype, 1)
+    bits, order = array(np.int32 if dtype is np.float32 else np.int64, 1), array(np.int32, 1)
+    numbers, given = types.UniTuple(float64, 6), (x, x, v, row, float64, status)
     codes = {
-        "centre": code_of(make_centre(dtype), x, int64, status, v),
-        "distances": code_of(make_distances(10, dtype), x, orders, status, v, int64),
-        "median": code_of(make_median(dtype), v, bits, int64, int64, real, status, v),
-        "few": code_of(make_pack_few(cut_for(10, dtype), 0, dtype), x, x, v, v, real, status, x, fastmath=True),
-        "many": code_of(make_pack_many(cut_for(50, dtype), 0, dtype), x, x, v, v, real, status, x, v, x, fastmath=True),
+        "distances": code_of(make_distances(10, dtype), x, order, status, row),
+        "median": code_of(make_median(dtype), row, bits, int64, int64, real, status, row),
+        "few": code_of(make_pack_few(cut_for(10, dtype), 0, dtype), *given, rows, fastmath=True),
+        "many": code_of(make_pack_many(cut_for(50, dtype), 0, dtype), *given, rows, row, rows, fastmath=True),
         "gather": code_of(
-            make_gather(10, dtype), array(dtype, 3), x, v, v, int64, real, status, x, v, v, fastmath=True
+            make_gather(10, dtype), array(dtype, 3), x, v, row, int64, float64, status, x, v, v, fastmath=True
         ),
-        "scores": code_of(swarm.check_scores, v, x, status),
     }
-    if dtype is np.float32:  # the others are the same with wider numbers
+    if dtype is np.float32:  # those that do not know it
         codes |= {
+            "centre": code_of(make_centre(), x, int64, status, v),
+            "scores": code_of(swarm.check_scores, v, x, status),
             "moved": code_of(swarm.check_moved, v, status),
             "squares": code_of(swarm.add_squares, v, int64, status, v),
-            "shrink": code_of(swarm.shrink, v, v, real, real, status),
-            "momentum": code_of(rules.momentum, v, v, v, real, status),
-            "nesterov": code_of(rules.nesterov, v, v, v, real, status),
+            "shrink": code_of(swarm.shrink, v, v, float64, float64, status),
+            "momentum": code_of(rules.momentum, v, v, v, float64, status),
+            "nesterov": code_of(rules.nesterov, v, v, v, float64, status),
             **{form.name: code_of(how.move, v, v, v, v, numbers, status) for form, how in rules.FORMS.items()},
         }
+        assert codes["median"].doubles == 0
     for name, code in codes.items():
         assert (code.spills, code.stack) == (0, 0), name
         assert code.shared <= SHARED, name
         assert code.registers <= 64, name
-        assert dtype is np.float64 or code.doubles == 0, name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,12 +17,14 @@ from nbinfer.errors import FitError
 from nbinfer.variational.densities import PLAIN, Densities
 from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.job import FitStatus
-from nbinfer.variational.stein.failing import without_score, without_spread
-from nbinfer.variational.stein.forces import push, push_given
-from nbinfer.variational.stein.kernels import RadialKernel
-from nbinfer.variational.stein.median import choose_bandwidth, measure
+from nbinfer.variational.stein.failing import beyond_single, without_score, without_spread
+from nbinfer.variational.stein.forces import Round, push, push_given, push_singles
+from nbinfer.variational.stein.kernels import GAUSSIAN, RadialKernel
+from nbinfer.variational.stein.median import choose_bandwidth, draw_pairs, measure, measure_drawn, measure_singles
+from nbinfer.variational.stein.panels import aim, aim_singles, arrange, arrange_singles, centre, settle, settle_singles
 from nbinfer.variational.stein.particles import collect, explore, follow, gather, pull_back, score
-from nbinfer.variational.stein.state import BLOCKS, STEIN, TILE
+from nbinfer.variational.stein.stage import Part
+from nbinfer.variational.stein.state import STEIN, Layout
 
 Floats = NDArray[np.float64]
 
@@ -42,24 +43,30 @@ class Crew:
         Particles.
     is_drawn : bool
         Whether they are draws, not rows of histograms.
+    dtype : {'float64', 'float32'}
+        Of what is summed over pairs.
     """
 
-    def __init__(self, fitting: Any, kernel: TestFunction, temperature: float, n: int, is_drawn: bool) -> None:
-        self._fitting, self.kernel = fitting, kernel
+    def __init__(
+        self, fitting: Any, kernel: TestFunction, temperature: float, n: int, is_drawn: bool, dtype: str = "float64"
+    ) -> None:
+        self._fitting, self.kernel, self._is_single = fitting, kernel, dtype == "float32"
         self.n, self.dim, self.workers = n, int(fitting.bound.dim), int(fitting.settings.workers)
-        self.block = 2 * math.ceil(n / (2 * BLOCKS))
-        self.n_blocks = math.ceil(n / self.block)
+        radial = kernel if isinstance(kernel, RadialKernel) else None
+        gauss = None if radial is None else GAUSSIAN.get(radial.weigh)
+        pairs = radial.pairs_of(n) if radial is not None and radial.needs_spread else 0
+        self.layout = Layout(n, self.dim, self._is_single, pairs, radial is None or gauss is not None)
+        self.n_blocks = self.layout.n_blocks
         plan = Plan()
         place = plan.place(STEIN, self, None)
-        radial = kernel if isinstance(kernel, RadialKernel) else None
         own = plan.place(radial.state, radial, None) if radial is not None else None
         self._memory = [aligned(1, plan.sizes[space], np.int64) for space in (BLOCK, WORK, ROW)]
         plan.relocate(self._memory[0], np.array([[address_of(memory) for memory in self._memory]]))
         self.stein = Memory(place, self._memory[0][0], self._memory[1][0])
         stein = self.stein
         stein.n, stein.dim, stein.is_drawn = n, self.dim, int(is_drawn)
-        stein.block, stein.n_blocks, stein.room = self.block, self.n_blocks, self.block * TILE
-        stein.temperature = temperature
+        stein.temperature, stein.is_single, stein.pairs = temperature, int(self._is_single), pairs
+        self.layout.write_to(stein)
         self._before = [explore if is_drawn else collect, score, gather]
         self._after = pull_back if is_drawn else follow
         self._ask = PythonEntry(self._asked, 3)
@@ -68,12 +75,33 @@ class Crew:
             keeps = Memory(own, self._memory[0][0], self._memory[1][0])
             radial.initialise(keeps)
             stein.weigh, stein.own = radial.weigh.address, keeps.address
+            stein.gauss = 0 if gauss is None else gauss[dtype].address
             stein.bandwidth = radial.bandwidth or 0.0
-            self._between = [measure, choose_bandwidth, push] if radial.needs_spread else [push]
+            self._between = self._forces(radial)
         else:
             self._matrix, self._sums = np.zeros((n + 1) * n), np.zeros((n + 1) * self.dim)
-            stein.matrix, stein.sums = address_of(self._matrix), address_of(self._sums)
+            stein.matrix, stein.given = address_of(self._matrix), address_of(self._sums)
         self.connect()
+
+    def _forces(self, radial: RadialKernel) -> list[Part]:
+        """Return the phases that find the forces by a kernel of the distance."""
+        by_dtype = {
+            False: (arrange, measure, aim, push, settle),
+            True: (arrange_singles, measure_singles, aim_singles, push_singles, settle_singles),
+        }
+        arranging, survey, aiming, meeting, settling = by_dtype[self._is_single]
+        stein, sections = self.stein, self.layout.n_sections
+        where, drawn = int(stein.address), bool(stein.pairs)
+        found = [Part(centre, where), *([Part(draw_pairs, where)] if drawn else []), Part(arranging, where, sections)]
+        if radial.needs_spread:
+            survey = measure_drawn if drawn else survey
+            stein.measure, stein.itself = survey.address, where
+            found += [Part(survey, where, self.n_blocks), Part(choose_bandwidth, where)]
+        self._turns = np.zeros(sections, Round)
+        self._turns["stein"], self._turns["number"] = where, np.arange(sections)
+        turns = [address_of(self._turns) + k * Round.itemsize for k in range(sections)]
+        rounds = [Part(meeting, turn, sections) for turn in turns]
+        return [*found, Part(aiming, where, sections), *rounds, Part(settling, where, sections)]
 
     def connect(self) -> None:
         """Write addresses of what the fit has bound."""
@@ -86,25 +114,28 @@ class Crew:
         )
         stein.claims[:] = 0
 
-    @property
-    def entries(self) -> Sequence[Any]:
-        """The C functions of an iteration, in their order."""
-        return [*self._before, *self._between, self._after]
-
     def load(self) -> None:
         """Compile what makes an iteration, unless that is done."""
-        for each in self.entries:
-            if isinstance(each, Entry):
-                each.load()
+        for part in self.parts:
+            if isinstance(part.function, Entry):
+                part.function.load()
 
     def _rows(self, function: Any) -> int:
-        return self.n_blocks if function in (score, measure, push, push_given) else 1
+        return {score: self.layout.n_shares, push_given: self.n_blocks}.get(function, 1)
+
+    def _parts(self, functions: Sequence[Any]) -> list[Part]:
+        address = int(self.stein.address)
+        return [each if isinstance(each, Part) else Part(each, address, self._rows(each)) for each in functions]
+
+    @property
+    def parts(self) -> list[Part]:
+        """What an iteration is made of, in its order."""
+        return self._parts([*self._before, *self._between, self._after])
 
     @property
     def phases(self) -> list[Phase]:
         """An iteration."""
-        address = int(self.stein.address)
-        return [Phase(function.address, address, self._rows(function)) for function in self.entries]
+        return [part.phase for part in self.parts]
 
     def look(self, densities: Densities | None = None) -> tuple[Floats, Floats, Floats] | None:
         """Return positions, scores and forces as they are now; nothing if a particle has none.
@@ -128,10 +159,10 @@ class Crew:
 
     def _seen(self) -> tuple[Floats, Floats, Floats] | None:
         """Make all phases of an iteration but the last."""
-        address, piece = int(self.stein.address), int(self._fitting.fit.done)
-        for function in [*self._before, *self._between]:
-            for row in range(self._rows(function)):
-                if function(address, row, piece):
+        piece = int(self._fitting.fit.done)
+        for function, context, rows in self._parts([*self._before, *self._between]):
+            for row in range(rows):
+                if function(context, row, piece):
                     return None
         count = int(self.stein.count) * self.dim
         arrays = (self.stein.points, self.stein.scores, self.stein.forces)
@@ -172,6 +203,9 @@ class Crew:
             return error
         if fit.status == FitStatus.NO_SPREAD:
             return without_spread(float(self.stein.median), int(fit.done))
+        finite = np.isfinite(self.stein.forces[: self.n * self.dim]).all()
+        if fit.status == FitStatus.NOT_FINITE and self._is_single and not finite:
+            return beyond_single(int(fit.done))
         if fit.status != FitStatus.NO_SCORE:
             return None
         grads = self.stein.grads[: self.n * self.dim].reshape(self.n, self.dim)

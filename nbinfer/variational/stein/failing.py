@@ -31,6 +31,20 @@ def without_spread(median: float, done: int) -> FitError:
     )
 
 
+def beyond_single(done: int) -> FitError:
+    """Return the error of forces that are beyond single precision.
+
+    Parameters
+    ----------
+    done : int
+        Iterations before.
+    """
+    return FitError(
+        f"forces on the particles are more than float32 can hold in iteration {done}; particles are as they were. Take "
+        "dtype='float64', or other units for the parameters."
+    )
+
+
 def without_score(bound: Any, positions: Floats, grads: Floats, logps: Floats, done: int) -> FitError:
     """Return the error of particles without a density, or without a finite gradient.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import count, positive
+from nbinfer.arguments import choice, count, positive
 from nbinfer.engine.backends import CPU, check_backend, on_backend
 from nbinfer.engine.driver import Outcome, available_cores, run_for_now
 from nbinfer.engine.progress import Display
@@ -22,6 +22,7 @@ from nbinfer.variational.objective import ObjectiveFunction
 from nbinfer.variational.operators import Operator
 from nbinfer.variational.report import Verdict
 from nbinfer.variational.stein.crew import Crew
+from nbinfer.variational.stein.kernels import RadialKernel
 from nbinfer.variational.stein.stein import Stein, joint_histogram
 from nbinfer.variational.stein.verdict import verdict_on
 from nbinfer.variational.steps import ObjectiveUpdates
@@ -29,6 +30,8 @@ from nbinfer.variational.values import Shared
 
 Floats = NDArray[np.float64]
 
+#: What sums over pairs may be made in.
+DTYPES = ("float64", "float32")
 #: Cores at most that `cores` may name.
 _MOST_CORES = 2**20
 
@@ -42,7 +45,7 @@ class SteinUpdates(ObjectiveUpdates):
         assert isinstance(op, KSD) and self.objective.tf is not None
         is_drawn = not op.approx.all_histograms
         n = fitting.settings.n_draws if is_drawn else len(joint_histogram(op.approx))
-        self._crew = Crew(fitting, self.objective.tf, op.temperature, n, is_drawn)
+        self._crew = Crew(fitting, self.objective.tf, op.temperature, n, is_drawn, op.dtype)
         self._cores = 1 if fitting.bound.serial else op.workers
         fitting.crew = self._crew
 
@@ -144,6 +147,11 @@ class KSDObjective(ObjectiveFunction):
             raise ParametrizationError(
                 "a kernel has no parameters to maximise over, and tf_n_mc and more_tf_params mean nothing here."
             )
+        if self.op.dtype != "float64" and not isinstance(self.tf, RadialKernel):
+            raise ParametrizationError(
+                f"dtype='{self.op.dtype}' means nothing to a kernel in plain Python, which is asked in float64; leave "
+                "it out, or take nb.RBF(), nb.IMQ() or another RadialKernel."
+            )
         spread = bool(getattr(self.tf, "needs_spread", False))
         if self.approx.all_histograms:
             if obj_n_mc is not None:
@@ -185,13 +193,15 @@ class KSD(Operator):
         variances wrong. Leave it at 1 unless you know the variance you want.
     cores : int, optional
         Threads that share gradients and kernel out among themselves. Default: all. The result does not depend on it.
+    dtype : {'float64', 'float32'}
+        Of the sums over pairs, see `SVGD`.
     backend : {'cpu', 'cuda'}
         Where iterations are made, see `SVGD`.
 
     Raises
     ------
     ValueError
-        If `temperature` is not positive, or there is no such backend.
+        If `temperature` is not positive, `dtype` another, or there is no such backend.
 
     References
     ----------
@@ -205,14 +215,21 @@ class KSD(Operator):
     objective_class = KSDObjective
 
     def __init__(
-        self, approx: Approximation, temperature: float = 1.0, cores: int | None = None, backend: str = CPU
+        self,
+        approx: Approximation,
+        temperature: float = 1.0,
+        cores: int | None = None,
+        *,
+        dtype: str = "float64",
+        backend: str = CPU,
     ) -> None:
         super().__init__(approx)
         self.backend = check_backend(backend)
         positive("temperature", temperature)
         if cores is not None:
             count("cores", cores, 1, _MOST_CORES)
-        self.temperature = float(temperature)
+        choice("dtype", dtype, DTYPES)
+        self.temperature, self.dtype = float(temperature), dtype
         self.workers = cores or available_cores() if self.backend == CPU else 0
 
     def apply(self, f: TestFunction | None, z: Floats) -> tuple[float, Floats, list[Floats]]:

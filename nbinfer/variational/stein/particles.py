@@ -35,7 +35,6 @@ from nbinfer.variational.job import (
     move_parameters,
 )
 from nbinfer.variational.pulling import draw_rows, pull_rows
-from nbinfer.variational.stein.pairs import fill_panels
 from nbinfer.variational.stein.state import Stein_
 
 _OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
@@ -101,20 +100,20 @@ def _claimed(stein: Record) -> int:
 
 
 @entry("int64(intp, int64, int64)")
-def score(address: int, block: int, piece: int) -> int:
-    """Evaluate the density, with its gradient, at the positions of a block: a phase."""
+def score(address: int, share: int, piece: int) -> int:
+    """Evaluate the density, with its gradient, at some positions: a phase."""
     stein = record_at(address, Stein_)
     fit, dim, logps = record_at(stein.fit, Fit), stein.dim, floats_at(stein.logps, stein.n)
     k = _claimed(stein)
     context = ints_at(stein.contexts, stein.n_contexts)[k]
-    for i in range(block * stein.block, min((block + 1) * stein.block, stein.n)):
+    for i in range(share * stein.share, min((share + 1) * stein.share, stein.n)):
         at = 8 * i * dim
         logps[i] = call_density(fit.density, dim, stein.positions + at, stein.grads + at, context)
     store_release(stein.claims + 8 * k, 0)
     return _OK
 
 
-@kernel
+@kernel(reassociate=True)
 def _is_good(stein: Record, i: int) -> bool:
     """Tell whether density and gradient of a particle are finite."""
     if not math.isfinite(floats_at(stein.logps, stein.n)[i]):
@@ -147,7 +146,6 @@ def gather(address: int, row: int, piece: int) -> int:
     stein.count = count
     if stein.is_drawn == 0 and count < stein.n:
         return _noted(fit, _NO_SCORE)
-    fill_panels(stein.points, count, dim, stein.panels)
     return _OK
 
 
@@ -174,7 +172,9 @@ def follow(address: int, row: int, piece: int) -> int:
         n, where, rows = group.n, ints_at(group.where, group.n), floats_at(group.gradient, stein.n * group.n)
         for i in range(stein.n):
             for c in range(n):
-                rows[i * n + c] = -forces[i * dim + where[c]] / fit.constant
+                rows[i * n + c] = -forces[i * dim + where[c]]
+        for i in range(stein.n * n):
+            rows[i] /= fit.constant
     return _finished(fit, move_parameters(fit))
 
 

@@ -38,7 +38,7 @@ class Linear(Kernel):
 def at(points, model, kernel=rbf, **options):
     """Return an inference whose particles begin at some points."""
     points = np.reshape(points, (len(points), -1))
-    inference = nb.SVGD(len(points), model=model, kernel=kernel, random_seed=1, **{"cores": 1, **options})
+    inference = nb.SVGD(len(points), model=model, kernel=kernel, **{"cores": 1, "random_seed": 1, **options})
     inference.approx.params[0].set_value(points)
     return inference
 

@@ -5,9 +5,10 @@ import pytest
 from scipy import stats
 
 import nbinfer as nb
-from nbinfer.compile import JIT, entry, floats_at, record_at
+from nbinfer.compile import JIT, address_of, entry, floats_at, record_at
 from nbinfer.errors import ParametrizationError
 from nbinfer.variational.stein import Kernel, RadialKernel, Tile
+from nbinfer.variational.stein.kernels import GAUSSIAN
 from nbinfer.variational.stein.stein import joint_histogram
 from tests.variational.stein.targets import Linear, at, fitted, normal
 
@@ -62,6 +63,22 @@ def test_values_and_derivatives(name):
                 down[c] -= step
                 expected[c] += (value(name, up, z[i]) - value(name, down, z[i])) / (2.0 * step)
         np.testing.assert_allclose(sums[i], expected, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize(("dtype", "near", "least"), [("float64", 2e-15, 1e-300), ("float32", 3e-7, 1e-37)])
+def test_a_gaussian_kernel_in_place_of_distances(dtype, near, least):
+    """Values are right to some digits of the argument's own rounding; what is too small for a number is one."""
+    squared = np.concatenate([np.linspace(0.0, 3.0, 301), np.geomspace(1e-30, 1e6, 301)]).astype(dtype)
+    found, tile = squared.copy(), np.zeros(1, Tile)
+    tile["n"], tile["bandwidth"], tile["distances"] = len(found), 0.7, address_of(found)
+    GAUSSIAN[nb.RBF.weigh][dtype](address_of(tile), 0)
+    exponents = squared.astype(np.float64) / 1.4
+    expected = np.exp(-exponents)
+    seen = expected > least
+    assert (np.abs(found - expected)[seen] <= near * (1.0 + exponents[seen]) * expected[seen]).all()
+    assert (found[~seen] <= 2.0 * least).all()
+    assert (found >= 0.0).all()
+    assert found[0] == 1.0
 
 
 @pytest.mark.parametrize("name", ["rbf", "imq", "cauchy"])

@@ -48,6 +48,26 @@ def test_particles_of_a_transformed_parameter():
 
 
 @pytest.mark.nojit
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("kernel", [nb.RBF(pairs=5000), nb.IMQ()], ids=lambda kernel: type(kernel).__name__)
+def test_sections_meet_in_the_same_order_on_any_number_of_cores(kernel, dtype):
+    options = {"model": several(), "random_seed": 1, "kernel": kernel, "dtype": dtype}
+    found = [fitted(nb.SVGD(300, cores=c, **options), 10, ADAM).histogram for c in (1, 2, 5)]
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], found[0])
+
+
+def test_what_dtype_may_be():
+    with pytest.raises(ValueError, match="unknown dtype 'float16'; choose 'float64', 'float32'"):
+        nb.SVGD(3, model=normal(), dtype="float16")
+    with pytest.raises(ParametrizationError, match="dtype='float32' means nothing to a kernel in plain Python"):
+        nb.SVGD(3, model=normal(), kernel=Linear(), dtype="float32", random_seed=1).fit(1, progressbar=False)
+    for wrong in (0, 2.5, "some", True):
+        with pytest.raises(ValueError, match="pairs must be"):
+            nb.RBF(pairs=wrong)
+
+
+@pytest.mark.nojit
 @pytest.mark.parametrize("kernel", [rbf, nb.IMQ(0.5), Linear()], ids=lambda kernel: type(kernel).__name__)
 def test_one_core_and_two_give_the_same_bits(kernel):
     found = [fitted(nb.SVGD(90, model=several(), random_seed=1, kernel=kernel, cores=c), 30, ADAM) for c in (1, 2, 5)]
