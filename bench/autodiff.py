@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import subprocess
 import tempfile
@@ -24,11 +23,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.autodiff_everyday import everyday
+from bench.autodiff_everyday import everyday, in_arena
 from bench.autodiff_models import Case, cases
 from bench.common import POINTS, evaluate, heading, number, table
 from nbinfer.autodiff import value_and_grad
-from nbinfer.compile import address_of, floats_at, ints_at, kernel, part
+from nbinfer.compile import address_of, floats_at, ints_at, part
 from nbinfer.compile.users import compilable
 
 #: Bounds: derived by hand in the median and at most; value and gradient by value alone.
@@ -129,10 +128,8 @@ def derived(case: Case) -> Derived:
     begun = time.process_time()
     generated = both.derive(case.position, *case.data)
     seconds = time.process_time() - begun
-    names: dict[str, Any] = {"np": np, "math": math, **generated.globals}
-    exec(generated.source, names)
     more = [np.ascontiguousarray(array) for array in generated.arrays.values()]
-    return Derived(kernel(names[generated.name], reassociate=True), more, generated.source, both.explain(), seconds)
+    return Derived(in_arena(generated), more, generated.source, both.explain(), seconds)
 
 
 def points_of(case: Case) -> np.ndarray:

@@ -14,8 +14,9 @@ import numpy as np
 
 from bench.autodiff_idioms import pairs
 from bench.autodiff_models import Case
-from nbinfer.autodiff import value_and_grad
+from nbinfer.autodiff import Generated, value_and_grad
 from nbinfer.compile import kernel
+from nbinfer.compile.arena import Arenas, begin
 from nbinfer.vectormath import log1pexp
 
 
@@ -144,12 +145,18 @@ def in_place(x, A):
     return -0.5 * np.sum(z * z)
 
 
+def in_arena(generated: Generated) -> Any:
+    """Return a generated function as a kernel without its first argument: it has an arena of its own."""
+    arenas = Arenas(1)
+    arena = f"begin({arenas.addresses[0]})" if generated.takes_memory else "0"
+    names: dict[str, Any] = {"np": np, "math": math, **generated.globals, "begin": begin, "_owner": arenas}
+    exec(generated.source.replace("(arena, ", "(", 1).replace(":\n", f":\n    arena = {arena}\n", 1), names)
+    return kernel(names[generated.name], reassociate=True)
+
+
 def derived_kernel(f: Callable[..., Any], position: np.ndarray, data: tuple[np.ndarray, ...]) -> Any:
     """Return the derived gradient of a density as a gradient by hand is written."""
-    generated = value_and_grad(f).derive(position, *data)
-    names: dict[str, Any] = {"np": np, "math": math, **generated.globals}
-    exec(generated.source, names)
-    return kernel(names[generated.name], reassociate=True)
+    return in_arena(value_and_grad(f).derive(position, *data))
 
 
 def everyday() -> dict[str, Case]:

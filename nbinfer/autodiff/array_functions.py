@@ -9,10 +9,10 @@ import numpy as np
 
 from nbinfer import vectormath
 from nbinfer.autodiff import linalg
-from nbinfer.autodiff.expressions import Record
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy, is_array, is_number
 from nbinfer.autodiff.making import eye
+from nbinfer.autodiff.reader import Record
 from nbinfer.autodiff.registry import HANDLERS, Handler, handles
 
 if TYPE_CHECKING:

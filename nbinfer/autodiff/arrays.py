@@ -20,6 +20,13 @@ _MOST: dict[str, Any] = {"f": math.inf, "i": 2**63 - 1, "b": True}
 _FILLED = {"zeros": 0, "ones": 1}
 
 _OF_BITS = ("bitand", "bitor", "bitxor", "lshift", "rshift")
+#: What NumPy's arithmetic is of arrays of truths.
+_OF_TRUTHS = {
+    "add": "or",
+    "mul": "and",
+    **dict.fromkeys(("max", "maximum", "fmax"), "or"),
+    **dict.fromkeys(("min", "minimum", "fmin"), "and"),
+}
 
 #: How many terms of a sum inside of a loop are written out, and what they may cost together.
 _MOST_TERMS, _MOST_COST = 8, 2000
@@ -135,6 +142,8 @@ class ArrayBuilder(Builder):
         if all(is_number(x) for x in operands):
             return self.scalar(rule, *operands)
         kinds = [x.kind for x in operands]
+        if rule in _OF_TRUTHS and set(kinds) == {"b"}:
+            rule = _OF_TRUTHS[rule]
         if rule == "bool":
             kind, cost, active = "b", 1, False
         else:
@@ -246,17 +255,19 @@ class ArrayBuilder(Builder):
 
         if not kept:
             return total([])
-        return Lazy(
+        reduced = Lazy(
             self,
             [source.dims[axis] for axis in kept],
             total,
-            promote("i", source.kind, init.kind),
+            "b" if source.kind == init.kind == "b" else promote("i", source.kind, init.kind),
             active=source.active,
             varies=source.varies,
             cost=EXPENSIVE + source.cost,
             reads=source.reads,
             positional=source.positional,
         )
+        reduced.decided_by_active = reduced.kind == "b" and self._is_decided(source)
+        return reduced
 
     def is_unrolled(self, x: Operand, axes: Sequence[int]) -> bool:
         """Tell whether a reduction is written out: one of few terms in a loop, of which vectors can be made then."""

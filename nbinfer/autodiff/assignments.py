@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import ast
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from nbinfer.autodiff.arrays import SIGNS
-from nbinfer.autodiff.closures import Frame
+from nbinfer.autodiff.bounds import trips
 from nbinfer.autodiff.errors import ADError
-from nbinfer.autodiff.expressions import Environment, Record
-from nbinfer.autodiff.indexing import complete, part_of, view, within
+from nbinfer.autodiff.growing import Growing
+from nbinfer.autodiff.indexing import complete, subscript, view, within
 from nbinfer.autodiff.ir import Value
+from nbinfer.autodiff.iteration import Iterable, iterable, place
 from nbinfer.autodiff.lazy import Lazy, is_array, is_live, is_number, is_result
-from nbinfer.autodiff.merging import Merging
 from nbinfer.autodiff.positions import scatter, unmasked, write_where
-from nbinfer.autodiff.sequences import List, Table, as_tuple, call_method, read_item, write_item
+from nbinfer.autodiff.reader import Environment
+from nbinfer.autodiff.sequences import List, Table, call_method, read_item, write_item
 from nbinfer.autodiff.spellings import BINARY
 
+if TYPE_CHECKING:
+    from nbinfer.autodiff.frontend import Frontend
 
-class Assignments(Merging):
+
+class Assignments(Growing):
     """A builder that reads assignments."""
 
-    #: The functions that are being read, from the outermost to the innermost.
-    frames: list[Frame]
+    def _whole(self) -> Frontend:
+        return self  # type: ignore[return-value]  # the class that is made
 
     def _do_pass(self, node: ast.Pass, env: Environment) -> None:
         pass
@@ -31,7 +36,7 @@ class Assignments(Merging):
         """Check what the user asserts; what cannot be read is left to Python's own runs."""
         depth, message = len(self.frames), getattr(node.msg, "value", "")
         try:
-            condition = self.condition(self.evaluate(node.test, env))
+            condition = self.truth(node.test, env)
         except ADError:
             if self.values_alone:
                 raise
@@ -64,22 +69,48 @@ class Assignments(Merging):
         if isinstance(target, ast.Name):
             env[target.id] = self.bind(target.id, value)
         elif isinstance(target, ast.Tuple | ast.List):
-            if isinstance(value, Record):
-                value = tuple(value.fields.values())
-            value = as_tuple(value)
-            names = len(target.elts)
-            if is_array(value):
-                self.check_equal(self.dims_of(value)[0], self.constant(names))
-                value = tuple(part_of(self, value, self.constant(k)) for k in range(names))
-            if not isinstance(value, tuple) or len(value) != names:
-                raise self.error(f"cannot unpack this into {names} names")
-            values = [self.settled(item) for item in value]
-            for part, item in zip(target.elts, values, strict=True):
-                self._assign(part, item, env)
+            items = self._unpacked(value, target.elts)
+            for part, item in zip(target.elts, items, strict=True):
+                self._assign(part.value if isinstance(part, ast.Starred) else part, item, env)
         elif isinstance(target, ast.Subscript):
             self._write(target, value, env)
         else:
             raise self.error("assign to names and to elements of arrays only")
+
+    def _unpacked(self, value: Any, targets: Sequence[ast.expr]) -> list[Any]:
+        """Return what several targets get of a tuple, a list or an array; one with ``*`` gets a list of the rest."""
+        count = len(targets)
+        stars = [k for k, target in enumerate(targets) if isinstance(target, ast.Starred)]
+        items = None if value is None or is_number(value) else iterable(self._whole(), value)
+        if isinstance(items, Iterable):
+            size = trips(self, items)
+            if stars and size.constant is None:
+                return self._with_rest(value, size, stars[0], count)
+            if not stars:
+                self.check_equal(size, self.constant(count))
+            items = tuple(
+                items.at(place(self._whole(), items, self.constant(k))) for k in range(size.constant or count)
+            )
+        if items is not None and stars and len(items) >= count - 1:
+            first, last = stars[0], len(items) - (count - 1 - stars[0])
+            items = (*items[:first], List(list(items[first:last]), self), *items[last:])
+        if items is None or len(items) != count:
+            raise self.error(f"cannot unpack this into {count} names")
+        return [self.settled(item) for item in items]
+
+    def _with_rest(self, value: Any, size: Value, star: int, count: int) -> list[Any]:
+        """Unpack an array of unknown size."""
+        array = value.array if isinstance(value, List) else value
+        if not is_array(array):
+            raise self.error("how many items * takes here is not known in advance; make an array, and take slices")
+        enough = self.scalar("ge", size, self.constant(count - 1))
+        self.check(enough, "ValueError", f"not enough values to unpack: at least {count - 1} are wanted")
+        after = count - 1 - star
+        left = slice(self.constant(star), self.constant(-after) if after else None, None)
+        rest = List([], self, self.stored(self.fresh(subscript(self, array, [left]))))
+        places = [*range(star), *range(-after, 0)]
+        items = [subscript(self, array, [self.constant(k)]) for k in places]
+        return [*items[:star], rest, *items[star:]]
 
     def _place(self, target: ast.Subscript, array: Any, parts: list[Any]) -> tuple[Value, list[Any]]:
         """Return the array that is written to, and where: a number or a slice for each axis."""
@@ -114,6 +145,7 @@ class Assignments(Merging):
     def _write(self, target: ast.Subscript, value: Any, env: Environment) -> None:
         holder, parts = self.evaluate(target.value, env), self.index(target.slice, env)
         self.node = target
+        holder = self._written(holder, parts)
         if isinstance(holder, List | Table):
             write_item(self, holder, parts, value)
             return
@@ -128,6 +160,14 @@ class Assignments(Merging):
             self._scatter(array, parts, value)
         else:
             self.assign(view(self, array, parts), value)
+
+    def _written(self, holder: Any, parts: list[Any]) -> Any:
+        """Return the array that is written to, if a list is one."""
+        if not isinstance(holder, List) or holder.outside or holder.whole is None:
+            return holder
+        if not is_number(parts[0]):
+            raise self.error("one item of a list is written at a time; make an array of it, by np.array")
+        return holder.whole
 
     def _scatter(self, array: Value, parts: list[Any], value: Any, rule: str = "") -> None:
         if any(isinstance(part, slice) for part in parts):
@@ -159,6 +199,7 @@ class Assignments(Merging):
 
     def _change_part(self, node: ast.AugAssign, target: ast.Subscript, env: Environment) -> None:
         holder, parts = self.evaluate(target.value, env), self.index(target.slice, env)
+        holder = self._written(holder, parts)
         if isinstance(holder, List | Table):
             value = self.binary(type(node.op), read_item(self, holder, parts), self.evaluate(node.value, env))
             write_item(self, holder, parts, value)

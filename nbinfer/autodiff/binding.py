@@ -33,7 +33,7 @@ class Binding(Expressions):
     def _bind(self, name: str, uses: Uses, value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(self._bind(f"{name}_{k}", Uses(), item) for k, item in enumerate(value))
-        if isinstance(value, List) and value.array is None:
+        if isinstance(value, List) and value.array is None and not value.growing:
             value.items[:] = self._bind(name, uses, tuple(value.items))
         if isinstance(value, Table):
             bound = self._bind(name, uses, tuple(value.items.values()))

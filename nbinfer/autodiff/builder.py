@@ -127,7 +127,9 @@ class Builder(ScalarBuilder):
             raise self.error(f"{array.hint!r} is rebound in this loop and written to in place; write to a copy")
         if storage.aliased:
             raise self.error(f"{array.hint!r} has another name by a branch; give that a copy of it, by np.copy")
-        if value.active and array.kind != "f":
+        if storage.kinds is not None and promote(array.kind, value.kind) != array.kind:
+            self.learn(storage.kinds, promote(array.kind, value.kind))
+        elif value.active and array.kind != "f":
             self.notice("a parameter written to an integer array has derivative 0")
         elif value.active and not storage.active:
             if first:
@@ -229,11 +231,23 @@ class Builder(ScalarBuilder):
             if left.constant != right.constant:
                 raise self.error(f"shapes do not fit: {left.constant} and {right.constant} elements along one axis")
             return
-        block = self.outermost([left, right])
-        key = ("equal", *sorted(map(repr, (self.ident(left), self.ident(right)))))
-        if self.lookup(key, block) is None:
+        block, key = self.outermost([left, right]), self._equal(left, right)
+        if self.lookup(key, block) is None and self.lookup(key, self.block) is None:
             self.append(Check([], [left, right]), block)
             block.known[key] = left
+
+    def check_same(self, left: Value, right: Value, message: str) -> None:
+        """Require two sizes to be equal where the program comes by; otherwise the message says what to do."""
+        if self.ident(left) == self.ident(right):
+            return
+        same = self.scalar("eq", left, right)
+        if same.constant is False:
+            raise self.error(message)
+        self.check(same, "ValueError", message)
+        self.block.known[self._equal(left, right)] = left
+
+    def _equal(self, left: Value, right: Value) -> Hashable:
+        return "equal", *sorted(map(repr, (self.ident(left), self.ident(right))))
 
     def require(self, condition: Value, index: Value | None = None) -> Value | None:
         """Raise IndexError unless a condition holds; return the index as one for which it does."""

@@ -19,15 +19,16 @@ from nbinfer.autodiff import making as _making  # noqa: F401
 from nbinfer.autodiff import reductions as _reductions  # noqa: F401
 from nbinfer.autodiff import repeating as _repeating  # noqa: F401
 from nbinfer.autodiff import sorting as _sorting  # noqa: F401
+from nbinfer.autodiff import spelled_out as _spelled_out  # noqa: F401
 from nbinfer.autodiff import sums_of_products as _products  # noqa: F401
 from nbinfer.autodiff.closures import Closure
 from nbinfer.autodiff.custom import CustomRule, find_custom
 from nbinfer.autodiff.drawing import draw, draws
-from nbinfer.autodiff.expressions import Method, Record
 from nbinfer.autodiff.instead import instead, name_of
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy, varies
 from nbinfer.autodiff.opaque import call_compiled
+from nbinfer.autodiff.reader import Method, Record
 from nbinfer.autodiff.registry import HANDLERS, MAKERS, TELL_LISTS
 from nbinfer.autodiff.rules import RULES
 from nbinfer.autodiff.sequences import List, Table, as_tuple, call_method
@@ -72,6 +73,7 @@ _METHODS: dict[str, Any] = {
     "ptp": np.ptp,
     "trace": np.trace,
     "diagonal": np.diagonal,
+    "sort": "sort",
 }
 
 
@@ -100,7 +102,7 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
         scalar_rule = handler = None
     if scalar_rule is not None and not named and len(args) == _arity(scalar_rule):
         if plain in (bool, float, int):
-            b.number(args[0], f"the argument of {plain.__name__}")
+            args = [_as_number(b, args[0], plain.__name__)]
         truths = scalar_rule in ("and", "or", "xor", "not")
         return b.apply(scalar_rule, *(b.apply("bool", b.operand(x)) if truths else b.operand(x) for x in args))
     if handler is not None:
@@ -122,6 +124,16 @@ def _handled(b: Frontend, name: str, handler: Any, args: list[Any], named: dict[
     if lists:
         return handler(b, *args, **named)
     return handler(b, *map(as_tuple, args), **{key: as_tuple(x) for key, x in named.items()})
+
+
+def _as_number(b: Frontend, x: Any, name: str) -> Value:
+    """Require a number, or a text like ``float("-inf")``."""
+    try:
+        return (
+            b.constant(float(x)) if isinstance(x, str) and name == "float" else b.number(x, f"the argument of {name}")
+        )
+    except ValueError:
+        raise b.error(f"{x!r} is no number") from None
 
 
 def _made(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Hashable
 from typing import Any
 
-from nbinfer.autodiff.expressions import Environment
 from nbinfer.autodiff.ir import Block
+from nbinfer.autodiff.reader import Environment
 from nbinfer.autodiff.source import Source
 
 
@@ -31,6 +32,8 @@ class Frame:
         What its names mean at that line.
     block : Block or None
         Where the statement stands that is read.
+    caller : ast.AST or None
+        What calls it, in the function around it.
     """
 
     def __init__(self, source: Source, call: Hashable, main: bool, elementwise: bool, outer: Frame | None) -> None:
@@ -42,6 +45,7 @@ class Frame:
         self.turns = 0
         self.env: Environment = {}
         self.block: Block | None = None
+        self.caller: ast.AST | None = None
 
 
 class Closure:

@@ -261,13 +261,13 @@ class Emitter(Scattering):
             out = op.outs[j]
             self.line(f"{op.phis[j].bar} = {out.bar if out in begun else '0.0'}")
         self._begin([op.body], op.nexts, begun)
-        outer = [s for s in self.analysis.written(op.body) if s.block.depth < op.body.depth]
-        free = not moving and not plan.copies and not any(s.active for s in outer)
+        written = [s for s in self.analysis.written(op.body) if s.block.depth < op.body.depth and s.active]
+        free = not moving and not plan.copies and all(self.analysis.apart(op, s) for s in written)
         ways = self.ways(op, plan.copies)
         self.recall(op, ways["apart"], "")
         self.open.append(Open(op.body.depth, len(self.lines), self.indent))
         counter = self.head(op, not free)
-        if free:
+        if free and not written:
             self._begin_upward(op, counter)
         neighbours = self._reverse_iteration(op, plan, ways, counter, moving, begun)
         self.tail()

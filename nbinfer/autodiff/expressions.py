@@ -6,67 +6,33 @@ import ast
 import builtins
 import math
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from nbinfer.autodiff.arrays import ArrayBuilder
 from nbinfer.autodiff.ir import Storage, Value
-from nbinfer.autodiff.lazy import Lazy, Operand, is_array, is_number
-from nbinfer.autodiff.sequences import List, Table, as_tuple, contained, joined, key_of, read_item, repeated
+from nbinfer.autodiff.lazy import Lazy, Operand, is_array, is_number, is_truth
+from nbinfer.autodiff.reader import Environment, Lost, Method, Reader, Record
+from nbinfer.autodiff.sequences import (
+    List,
+    Table,
+    as_tuple,
+    contained,
+    from_outside,
+    joined,
+    key_of,
+    read_item,
+    repeated,
+    truth_of,
+)
 from nbinfer.autodiff.spellings import BINARY, COMPARE
 from nbinfer.autodiff.syntax import EXPRESSIONS
 from nbinfer.autodiff.writer import PREFIXES
 
-Environment = dict[str, Any]
 
-
-class Record:
-    """A tuple with named fields.
-
-    Attributes
-    ----------
-    name : str
-        What it is called in the function.
-    fields : dict
-        Its values by name.
-    """
-
-    def __init__(self, name: str, fields: dict[str, Any]) -> None:
-        self.name = name
-        self.fields = fields
-
-
-class Method:
-    """A method of an array, a list or a dictionary, about to be called."""
-
-    def __init__(self, name: str, owner: Any) -> None:
-        self.name = name
-        self.owner = owner
-
-
-class Lost:
-    """What stands for a name that cannot be read here; the message says why."""
-
-    def __init__(self, message: str) -> None:
-        self.message = message
-
-
-class Expressions(ArrayBuilder):
+class Expressions(Reader):
     """A builder that reads expressions."""
-
-    node: ast.AST | None = None
-    #: Names of the arguments of the generated function.
-    arguments: tuple[str, ...] = ()
-
-    def free_name(self, name: str) -> Any:
-        """Return the object that a name means outside the function."""
-        raise NotImplementedError
-
-    def call_function(self, function: Any, args: list[Any], named: dict[str, Any], node: ast.Call) -> Any:
-        """Apply a function to values."""
-        raise NotImplementedError
 
     def known(self, thing: Any) -> Any:
         """Return what stands for a key: a text, or a number that is known."""
@@ -84,7 +50,7 @@ class Expressions(ArrayBuilder):
             fields = getattr(thing, "_fields", None)
             items = [self.wrap(item, f"{hint}_{i}") for i, item in enumerate(thing)]
             return Record(hint, dict(zip(fields, items, strict=True))) if fields else tuple(items)
-        return thing
+        return from_outside(self, thing, hint) if isinstance(thing, list | dict) else thing
 
     def _captured(self, array: np.ndarray, hint: str) -> Value:
         kind = {"u": "i"}.get(array.dtype.kind, array.dtype.kind)
@@ -137,6 +103,8 @@ class Expressions(ArrayBuilder):
         if isinstance(x, (Value, Lazy)):
             return x
         x = as_tuple(x)
+        if isinstance(x, Value):
+            return x
         if isinstance(x, tuple) and x and all(is_number(item) for item in x):
             return self.pack(x)
         if isinstance(x, tuple) and x and all(isinstance(item, (Value, Lazy, tuple)) for item in x):
@@ -145,7 +113,7 @@ class Expressions(ArrayBuilder):
             return array_of(self, x)  # type: ignore[arg-type]
         if isinstance(x, Lost):
             raise self.error(x.message)
-        raise self.error(f"{_describe(x)} cannot be used in arithmetic; use numbers and arrays")
+        raise self.error(f"{describe(x)} cannot be used in arithmetic; use numbers and arrays")
 
     def pack(self, items: Sequence[Value]) -> Value:
         """Make an array of numbers."""
@@ -174,14 +142,12 @@ class Expressions(ArrayBuilder):
             return self.constant(node.value)
         return node.value
 
-    def outer_name(self, name: str) -> Any:
-        """Return what a name means in the functions around the one that is read; None if it is not theirs."""
-        raise NotImplementedError
-
     def _name(self, node: ast.Name, env: Environment) -> Any:
         found = env[node.id] if node.id in env else self.outer_name(node.id)
         if found is not None or node.id in env:
             if isinstance(found, Lost):
+                if found.wanted is not None:
+                    self.learn(found.wanted, True)
                 raise self.error(found.message)
             return found
         try:
@@ -207,23 +173,32 @@ class Expressions(ArrayBuilder):
         return self.apply(BINARY[operator], left, right)
 
     def _unaryop(self, node: ast.UnaryOp, env: Environment) -> Any:
+        if isinstance(node.op, ast.Not):
+            return self.truth(node, env)
         operand = self.operand(self.evaluate(node.operand, env))
         self.node = node
         if isinstance(node.op, ast.UAdd):
             return self.fresh(operand)
         if isinstance(node.op, ast.USub):
             return self.apply("neg", operand)
-        if isinstance(node.op, ast.Not):
-            return self.apply("not", self.condition(operand))
         if operand.kind == "b":
             return self.apply("not", operand)
         raise self.error("~ works on booleans only")
 
     def condition(self, x: Any) -> Value:
-        """Require a number and read it as true or false."""
+        """Read a value as true or false."""
         if is_array(x):
             raise self.error("an array is neither true nor false; use np.where, or a loop with if")
-        return self.scalar("bool", self.number(self.operand(x), "a condition"))
+        known = truth_of(self, x)
+        return self.scalar("bool", x) if known is None else known
+
+    def truth(self, node: ast.expr, env: Environment) -> Value:
+        """Evaluate an expression of which only that counts whether it is true."""
+        if isinstance(node, ast.BoolOp):
+            return self._decided(node, env, self.truth)  # type: ignore[no-any-return]
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return self.scalar("not", self.truth(node.operand, env))
+        return self.condition(self.evaluate(node, env))
 
     def _compare(self, node: ast.Compare, env: Environment) -> Any:
         left = self.evaluate(node.left, env)
@@ -247,28 +222,43 @@ class Expressions(ArrayBuilder):
         return result
 
     def _boolop(self, node: ast.BoolOp, env: Environment) -> Any:
-        """Evaluate ``and`` and ``or`` from left to right; the right side only where it counts, if it may fail."""
+        return self._decided(node, env, self.evaluate)
+
+    def _decided(self, node: ast.BoolOp, env: Environment, read: Callable[[ast.expr, Environment], Any]) -> Any:
+        """Read ``and`` and ``or`` from left to right up to the operand that decides, which is the value.
+
+        What is on the right is read only where it counts, if it may fail.
+        """
         is_and = isinstance(node.op, ast.And)
-        result = self.condition(self.evaluate(node.values[0], env))
+        result = read(node.values[0], env)
         for value in node.values[1:]:
-            if result.constant is not None and result.constant != is_and:
-                return result
-            if not any(isinstance(n, ast.Subscript | ast.Call) for n in ast.walk(value)):
-                result = self.scalar("and" if is_and else "or", result, self.condition(self.evaluate(value, env)))
+            test = self.condition(result)
+            if test.constant is not None:
+                if test.constant != is_and:
+                    return result
+                result = read(value, env)
+                continue
+            fails = any(isinstance(n, ast.Subscript | ast.Call) for n in ast.walk(value))
+            other: Any = None if fails else read(value, env)
+            if is_truth(result) and is_truth(other):
+                result = self.scalar("and" if is_and else "or", result, other)
                 continue
 
-            def rest(value: ast.expr = value, result: Value = result) -> Value:
-                with self.under(result):
-                    return self.condition(self.evaluate(value, env))
+            def rest(value: ast.expr = value, other: Any = other, fails: bool = fails) -> Any:
+                return read(value, env) if fails else other
 
-            def known(result: Value = result) -> Value:
+            def known(result: Any = result) -> Any:
                 return result
 
-            result = self.select(result, rest, known) if is_and else self.select(result, known, rest)
+            with self.under(test):
+                then_block, a = self.side(rest if is_and else known)
+                else_block, b = self.side(known if is_and else rest)
+            self.node = node
+            result = self.merge(test, then_block, else_block, a, b)
         return result
 
     def _ifexp(self, node: ast.IfExp, env: Environment) -> Any:
-        condition = self.condition(self.evaluate(node.test, env))
+        condition = self.truth(node.test, env)
         if condition.constant is not None:
             return self.evaluate(node.body if condition.constant else node.orelse, env)
         with self.under(condition):
@@ -276,10 +266,6 @@ class Expressions(ArrayBuilder):
             else_block, b = self.side(lambda: self.evaluate(node.orelse, env))
         self.node = node
         return self.merge(condition, then_block, else_block, a, b)
-
-    def merge(self, condition: Value, then_block: Any, else_block: Any, a: Any, b: Any) -> Any:
-        """Close a branch that chooses one value."""
-        raise NotImplementedError
 
     def _tuple(self, node: ast.Tuple, env: Environment) -> Any:
         return tuple(self.items(node.elts, env))
@@ -294,7 +280,9 @@ class Expressions(ArrayBuilder):
             if isinstance(node, ast.Starred):
                 some = as_tuple(self.evaluate(node.value, env))
                 if not isinstance(some, tuple):
-                    raise self.error("* takes a tuple or a list here")
+                    raise self.error(
+                        "* takes a tuple or a list here, of a length known in advance; name the items, x[0], x[1]"
+                    )
                 found += some
             else:
                 found.append(self.evaluate(node, env))
@@ -311,15 +299,17 @@ class Expressions(ArrayBuilder):
         pairs = self.comprehended(ast.copy_location(ast.ListComp(pair, node.generators), node), env)
         return Table({key_of(self, key): value for key, value in pairs.items}, self)
 
-    def comprehended(self, node: ast.ListComp | ast.GeneratorExp, env: Environment) -> Any:
-        """Make a list of a comprehension; leave a generator as it is."""
-        raise NotImplementedError
-
     def _dict(self, node: ast.Dict, env: Environment) -> Any:
-        if any(key is None for key in node.keys):
-            raise self.error("** in a dictionary is not supported; name the keys")
-        keys = [key_of(self, self.evaluate(key, env)) for key in node.keys if key is not None]
-        return Table(dict(zip(keys, self.items(node.values, env), strict=True)), self)
+        items: dict[Any, Any] = {}
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key is not None:
+                items[key_of(self, self.evaluate(key, env))] = self.evaluate(value, env)
+                continue
+            table = self.evaluate(value, env)
+            if not isinstance(table, Table):
+                raise self.error("** in a dictionary takes a dictionary")
+            items |= table.items
+        return Table(items, self)
 
     def _attribute(self, node: ast.Attribute, env: Environment) -> Any:
         owner = self.evaluate(node.value, env)
@@ -348,7 +338,7 @@ class Expressions(ArrayBuilder):
         try:
             found = getattr(owner, node.attr)
         except AttributeError:
-            raise self.error(f"{_describe(owner)} has no attribute {node.attr!r}") from None
+            raise self.error(f"{describe(owner)} has no attribute {node.attr!r}") from None
         return self.wrap(found, node.attr)
 
     def _call(self, node: ast.Call, env: Environment) -> Any:
@@ -371,7 +361,7 @@ class Expressions(ArrayBuilder):
         if isinstance(owner, tuple | List | Table):
             return read_item(self, owner, self.index(node.slice, env))
         if not is_array(owner):
-            raise self.error(f"{_describe(owner)} cannot be indexed; use arrays and tuples")
+            raise self.error(f"{describe(owner)} cannot be indexed; use arrays and tuples")
         from nbinfer.autodiff.indexing import subscript
 
         return subscript(self, owner, self.index(node.slice, env))
@@ -402,7 +392,10 @@ def _as_generators(function: Any, nodes: list[ast.expr]) -> list[ast.expr]:
     return [ast.copy_location(ast.GeneratorExp(node.elt, node.generators), node)]
 
 
-def _describe(thing: Any) -> str:
+def describe(thing: Any) -> str:
+    """Say in messages what a value is."""
+    if is_number(thing) or is_array(thing):
+        return "a number" if is_number(thing) else "an array"
     if thing is None:
         return "None"
     if isinstance(thing, Record):

@@ -11,7 +11,7 @@ from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.iteration import Generator, Iterable, few, fold, iterable, listed
 from nbinfer.autodiff.lazy import is_array, is_number
 from nbinfer.autodiff.registry import HANDLERS, Handler, handles
-from nbinfer.autodiff.sequences import List, put, room, turn_of
+from nbinfer.autodiff.sequences import List, levels, put, room, turn_of
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.frontend import Frontend
@@ -111,15 +111,16 @@ def _collected(make: Callable[[Frontend, tuple[Any, ...]], Any]) -> Handler:
             items = tuple(items.at(b.constant(k)) for k in numbers)
         if isinstance(items, tuple):
             return make(b, items)
-        around, arrays, size = b.block, [], trips(b, items)
+        around, arrays, rows, size = b.block, [], [], trips(b, items)
 
         def step(item: Any, carried: list[Value]) -> list[Value]:
-            arrays.append(room(b, size, item, around))
+            rows.append(levels(item))
+            arrays.append(room(b, size, [item], around))
             put(b, arrays[0], turn_of(b, b.block.loop), item)
             return []
 
         fold(b, items, [], step)
-        return List([], b, arrays[0])
+        return List([], b, arrays[0], rows[0])
 
     return collect
 

@@ -54,7 +54,8 @@ class Forward(Restoring):
 
     def _call(self, op: Call, plan: Any, shadows: bool) -> None:
         names = ", ".join(o.name for o in op.outs) + ("," if op.is_tuple and len(op.outs) == 1 else "")
-        self.line(f"{names} = {op.function}({', '.join(a.name for a in op.args)})")
+        first = ["arena"] if op.takes_memory else []
+        self.line(f"{names} = {op.function}({', '.join([*first, *(a.name for a in op.args)])})")
 
     def _load(self, op: Load, plan: Any, shadows: bool) -> None:
         self.line(f"{op.out.name} = {self.element(op.array, op.index)}")
@@ -142,8 +143,10 @@ class Forward(Restoring):
             self.line(f"{op.phis[j].name} = {self.cast(op.inits[j], op.phis[j].kind)}")
         counter = self.head(op, False)
         size = len(self.lines)
-        for name in self.growing.pop(op, ()):
-            self.line(f"if {counter} == {name}.shape[0]:")
+        growing = self.growing.pop(op, [])  # all are of one size
+        if growing:
+            self.line(f"if {counter} == {growing[0]}.shape[0]:")
+        for name in growing:
             self.line(f"    {name} = _grown(arena, {name})")
         self.begin_turn(op)
         for j in sorted(plan.tapes):

@@ -10,12 +10,13 @@ from typing import Any
 from nbinfer.autodiff.calls import call
 from nbinfer.autodiff.closures import Closure, Frame
 from nbinfer.autodiff.errors import ADError, Place
-from nbinfer.autodiff.expressions import Environment, Lost
 from nbinfer.autodiff.flow import GOES_ON, RETURNS, Label, Leave, after, how_of, is_step, leaves
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import Lazy, is_number
 from nbinfer.autodiff.loops import ONLY_NUMBERS, Loops
 from nbinfer.autodiff.merging import Fork, kinds_of
+from nbinfer.autodiff.reader import Environment, Lost
+from nbinfer.autodiff.scalars import is_own
 from nbinfer.autodiff.sequences import Table
 from nbinfer.autodiff.source import Source, Uses, read_source
 from nbinfer.autodiff.syntax import STATEMENTS, may_write
@@ -46,7 +47,16 @@ class Frontend(Loops):
     def error(self, message: str, node: Any = None) -> ADError:
         if node is not None:
             self.node = node
-        return ADError(message, self.place())
+        return ADError(message, self._users_place())
+
+    def _users_place(self) -> Place | None:
+        """Return the line that is being read; of the engine's own functions, the user's line that calls them."""
+        inner = self.node
+        for frame in reversed(self.frames):
+            if not is_own(frame.source.file):
+                return frame.source.place(inner)
+            inner = frame.caller
+        return self.place()
 
     def free_name(self, name: str) -> Any:
         return self.frames[-1].source.lookup(name)
@@ -82,7 +92,7 @@ class Frontend(Loops):
     def _enter(self, frame: Frame, env: Environment) -> Any:
         if len(self.frames) >= _DEEPEST:
             raise self.error(f"{frame.source.name!r} calls itself too often; write the recursion as a loop")
-        node = self.node
+        node = frame.caller = self.node
         self.frames.append(frame)
         for name, value in env.items():
             env[name] = self.bind(name, value)
@@ -181,7 +191,7 @@ class Frontend(Loops):
             elif isinstance(statement, ast.While):
                 rest[:0] = self.loop_while(statement, env)
             elif isinstance(statement, ast.If):
-                condition = self.condition(self.evaluate(statement.test, env))
+                condition = self.truth(statement.test, env)
                 self.node = statement
                 if condition.constant is not None:
                     rest[:0] = statement.body if condition.constant else statement.orelse
@@ -206,6 +216,7 @@ class Frontend(Loops):
     ) -> Leave | None:
         """Run both sides of a branch."""
         node = self.node
+        lists = self.begin_to_grow([*body, *orelse], env)
         then_env, else_env = dict(env), dict(env)
         with self.under(condition):
             then_block, a = self.side(lambda: self.run(body, then_env))
@@ -214,6 +225,7 @@ class Frontend(Loops):
         fork = Fork(condition, then_block, else_block)
         if a is None and b is None:
             self.merge_names(fork, env, then_env, else_env)
+            self.finish_growing(lists, env)
             return None
         if not self.frames[-1].turns:
             if a is None or b is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 from typing import Any
 
@@ -57,6 +58,10 @@ def instead(function: Any) -> str:
     """Return what to write for a function without a rule."""
     if function is print:
         return "remove it"
+    if getattr(builtins, getattr(function, "__name__", ""), None) is function:
+        return (
+            "a density is made of numbers and arrays, loops and branches; what else there is to find out, find before"
+        )
     family = _family_of_scipy(function)
     if family:
         return _from_families(family, getattr(function, "__name__", ""))

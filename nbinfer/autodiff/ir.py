@@ -44,13 +44,15 @@ class Storage:
         Whether a branch has given it another name, which stands for a copy: nobody may write to it any more.
     carried : hashable
         Of an array that a loop rebinds: the place where that is; nobody else may write to it. Otherwise None.
+    kinds : hashable
+        Of an array that a list is: the place where that was made, for the kind of what is written. Otherwise None.
     widths : tuple of int or None
         Of what the program makes, the sizes of all axes but the first, None where one is not known.
     """
 
     __slots__ = (
-        "active", "aliased", "block", "carried", "decided", "held", "key", "mutable", "named", "reads", "root",
-        "stores", "varies", "widths",
+        "active", "aliased", "block", "carried", "decided", "held", "key", "kinds", "mutable", "named", "reads",
+        "root", "stores", "varies", "widths",
     )  # fmt: skip
     root: Value
 
@@ -64,6 +66,7 @@ class Storage:
         self.held: Any = None
         self.named = False
         self.carried: Any = None
+        self.kinds: Any = None
         self.aliased = False
         self.widths: tuple[int | None, ...] = ()
         self.stores: list[Store] = []
@@ -220,15 +223,18 @@ class Call(Op):
     ----------
     draws : bool
         Whether it draws random numbers, so that it is called whether or not anything depends on it.
+    takes_memory : bool
+        Whether it is one of ours that takes an arena first.
     """
 
-    __slots__ = ("draws", "function", "is_tuple")
+    __slots__ = ("draws", "function", "is_tuple", "takes_memory")
 
     def __init__(self, function: str, outs: list[Value], args: list[Value], is_tuple: bool) -> None:
         super().__init__(outs, args)
         self.function = function
         self.is_tuple = is_tuple
         self.draws = False
+        self.takes_memory = False
 
 
 class Load(Op):

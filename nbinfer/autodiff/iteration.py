@@ -6,18 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbinfer.autodiff.bounds import trips
-from nbinfer.autodiff.expressions import Environment, Record
 from nbinfer.autodiff.indexing import part_of, view
 from nbinfer.autodiff.ir import Value
 from nbinfer.autodiff.lazy import is_array, is_number
+from nbinfer.autodiff.reader import Environment, Record
 from nbinfer.autodiff.registry import handles
-from nbinfer.autodiff.sequences import List, Table, put, room, turn_of
+from nbinfer.autodiff.sequences import FEW, List, Table, as_row, capacity, levels, put, room, turn_of
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.frontend import Frontend
-
-#: Up to so many items are known one by one where that is of use; beyond, a loop is a loop.
-FEW = 64
 
 
 class Iterable:
@@ -44,8 +41,10 @@ def iterable(b: Frontend, x: Any) -> tuple[Any, ...] | Iterable:
         return tuple(x.fields.values())
     if isinstance(x, Table):
         return tuple(map(b.known, x.items))
-    if isinstance(x, List) and x.array is not None and not x.growing:
-        x = x.array
+    if isinstance(x, List) and x.whole is not None:
+        rows, items = x, iterable(b, x.whole)
+        assert isinstance(items, Iterable)
+        return Iterable(items.start, items.stop, items.step, lambda i: as_row(b, rows, items.at(i)))
     if isinstance(x, List | tuple):
         return tuple(x.items) if isinstance(x, List) else x
     if isinstance(x, Iterable):
@@ -118,7 +117,7 @@ def _known_items(b: Frontend, node: Any, env: Environment, depth: int = 0) -> li
     found: list[Any] = []
     for item in items:
         inner = b.inside(clause, env, item)
-        tests = [b.condition(b.evaluate(test, inner)).constant for test in clause.ifs]
+        tests = [b.truth(test, inner).constant for test in clause.ifs]
         some = None if None in tests else _known_items(b, node, inner, depth + 1) if all(tests) else []
         if some is None:
             return None
@@ -155,7 +154,7 @@ def _clause(b: Frontend, node: Any, depth: int, env: Environment, carried: list[
     def tested(tests: Sequence[Any], inner: Environment, carried: list[Value]) -> list[Value]:
         if not tests:
             return _clause(b, node, depth + 1, inner, carried, step)
-        condition = b.condition(b.evaluate(tests[0], inner))
+        condition = b.truth(tests[0], inner)
         if condition.constant is not None:
             return tested(tests[1:], inner, carried) if condition.constant else carried
         with b.under(condition):
@@ -179,23 +178,29 @@ def listed(b: Frontend, generator: Generator) -> List:
     known = _known_items(b, generator.node, generator.env)
     if known is not None:
         return List(known, b)
-    clause, *more = generator.node.generators
-    if more:
-        raise b.error("how long this list is, is not known in advance; fill an array in loops")
-    items, around = iterable(b, b.evaluate(clause.iter, generator.env)), b.block
-    size = trips(b, items) if isinstance(items, Iterable) else b.constant(len(items))
+    clauses, around, key = generator.node.generators, b.block, b.key("listed")
+    counted = len(clauses) > 1 or clauses[0].ifs
     arrays: list[Value] = []
+    steps: list[tuple[int, Value]] = []
 
     def step(item: Any, carried: list[Value]) -> list[Value]:
-        arrays.append(room(b, size, item, around))
-        put(b, arrays[-1], carried[0] if carried else turn_of(b, b.block.loop), item)
+        size = capacity(b, around)
+        if not steps:
+            times = b.scalar("mul", size, b.constant(b.facts.get(key, 1)))
+            arrays.append(room(b, times, [item], around))
+        elif b.ident(size) != b.ident(steps[0][1]):
+            raise b.error("how long this list is, is not known in advance; fill an array in loops")
+        steps.append((levels(item), size))
+        put(b, arrays[0], carried[0] if carried else turn_of(b, b.block.loop), item)
         return [b.scalar("add", number, b.constant(1)) for number in carried]
 
-    outs = fold(b, generator, [b.constant(0)] if clause.ifs else [], step)
-    if not outs or not arrays:  # no condition, or one that is known to fail
-        return List([], b, *arrays)
+    outs = fold(b, generator, [b.constant(0)] if counted else [], step)
+    b.learn(key, max(len(steps), b.facts.get(key, 1)))
+    if not arrays:  # a condition that is known to fail
+        return List([], b)
     rest = [slice(None, None, None)] * (arrays[0].ndim - 1)
-    return List([], b, view(b, arrays[0], [slice(None, outs[0], None), *rest]))
+    whole = view(b, arrays[0], [slice(None, outs[0], None), *rest]) if outs else arrays[0]
+    return List([], b, whole, steps[0][0])
 
 
 def few(items: Iterable) -> range | None:

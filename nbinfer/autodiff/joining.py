@@ -11,6 +11,7 @@ from nbinfer.autodiff.indexing import subscript
 from nbinfer.autodiff.ir import Value, promote
 from nbinfer.autodiff.lazy import Index, Lazy, is_array, is_number, varies
 from nbinfer.autodiff.registry import HANDLERS, handles
+from nbinfer.autodiff.sequences import constants
 from nbinfer.autodiff.shapes import axis_of, expanded, flat, kind_of
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def array_of(b: Frontend, x: Any, dtype: Any = None) -> Any:
     if not isinstance(x, tuple):
         x = b.operand(x)
         return x if kind in (None, x.kind) else b.apply(_CONVERSIONS[kind], x)
-    known = _constants(x)
+    known = constants(x)
     if known is not None:
         try:
             fixed = np.array(known, None if kind is None else {"f": float, "i": np.int64, "b": bool}[kind])
@@ -41,14 +42,6 @@ def array_of(b: Frontend, x: Any, dtype: Any = None) -> Any:
 
 
 _CONVERSIONS = {"f": "float", "i": "int", "b": "bool"}
-
-
-def _constants(x: Any) -> Any:
-    """Return nested tuples of numbers that are known in advance; None if one is not."""
-    if isinstance(x, tuple):
-        items = [_constants(item) for item in x]
-        return None if any(item is None for item in items) else items
-    return x.constant if is_number(x) else None
 
 
 def join(b: Frontend, parts: Sequence[Lazy], axis: int) -> Any:

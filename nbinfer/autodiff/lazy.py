@@ -158,6 +158,11 @@ def is_number(x: Any) -> bool:
     return isinstance(x, Value) and x.ndim == 0
 
 
+def is_truth(x: Any) -> bool:
+    """Tell whether a value of the program is a number that is true or false."""
+    return is_number(x) and x.kind == "b"
+
+
 def varies(x: Any) -> bool:
     """Tell whether a number or the elements of an array may depend on parameters."""
     return x.varies if isinstance(x, Lazy) else value_varies(x)

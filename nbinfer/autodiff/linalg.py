@@ -38,7 +38,7 @@ from nbinfer.autodiff.solvers import (
     subtract_outer_lower,
     subtract_outer_upper,
 )
-from nbinfer.compile import empty, kernel, zeros
+from nbinfer.compile import empty, kernel, part, zeros
 from nbinfer.compile.arena import mark, release
 
 __all__ = ["cholesky", "solve_lower", "solve_upper"]
@@ -80,7 +80,9 @@ class WholeArray(NamedTuple):
 def ones(arena: int, shape: Any, dtype: Any) -> Any:
     """Take an array of ones from an arena."""
     array = empty(arena, shape, dtype)
-    array[...] = 1
+    elements = part(array, 0, (array.size,))
+    for i in range(array.size):
+        elements[i] = 1
     return array
 
 
@@ -88,7 +90,9 @@ def ones(arena: int, shape: Any, dtype: Any) -> Any:
 def grown(arena: int, rows: Any) -> Any:
     """Take room for twice as many rows, with those that there are."""
     more = empty(arena, (2 * rows.shape[0], *rows.shape[1:]), rows.dtype)
-    more[: rows.shape[0]] = rows
+    old, new = part(rows, 0, (rows.size,)), part(more, 0, (more.size,))
+    for i in range(old.size):
+        new[i] = old[i]
     return more
 
 

@@ -5,21 +5,18 @@ from __future__ import annotations
 import ast
 import functools
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nbinfer.autodiff.assignments import Assignments
-from nbinfer.autodiff.expressions import Environment, Lost
 from nbinfer.autodiff.flow import BREAKS, GOES_ON, RETURNS, Known, Leave, as_loop, breaks, returns, written_out
+from nbinfer.autodiff.growing import counters
 from nbinfer.autodiff.ir import ENDLESS, Storage, Value, promote
 from nbinfer.autodiff.iteration import Generator, Iterable, few, iterable, listed
 from nbinfer.autodiff.lazy import Lazy, is_array, is_live, is_number, owner
 from nbinfer.autodiff.merging import kinds_of, parts, with_parts
+from nbinfer.autodiff.reader import Environment, Lost
 from nbinfer.autodiff.sequences import List
 from nbinfer.autodiff.syntax import assigned, grown, in_place, targets
-
-if TYPE_CHECKING:
-    from nbinfer.autodiff.frontend import Frontend
-
 
 ONLY_NUMBERS = (
     "return inside a loop takes numbers; keep an array in a variable, leave the loop by break, return it after"
@@ -33,9 +30,6 @@ class Loops(Assignments):
         """Run statements; None if they do not lead elsewhere."""
         raise NotImplementedError
 
-    def _whole(self) -> Frontend:
-        return self  # type: ignore[return-value]  # the class that is made
-
     def _known(self, node: Known, env: Environment) -> Any:
         return node.read()
 
@@ -48,7 +42,7 @@ class Loops(Assignments):
         """Read a ``for``; return what is to be read next."""
         items = iterable(self._whole(), self.evaluate(node.iter, env))
         self.node = node
-        if isinstance(items, Iterable) and any(isinstance(env.get(name), List) for name in grown(node.body)):
+        if isinstance(items, Iterable) and any(self._is_known(env.get(name)) for name in grown(node.body)):
             numbers = few(items)
             if numbers is not None:
                 at = items.at
@@ -56,6 +50,9 @@ class Loops(Assignments):
         if isinstance(items, tuple):
             return written_out(node, [functools.partial(_same, item) for item in items])
         return self._counted(node, node.target, items, node.body, env)
+
+    def _is_known(self, x: Any) -> bool:
+        return isinstance(x, List) and x.array is None and not self.facts.get(("counted", x.key))
 
     def loop_while(self, node: ast.While, env: Environment) -> list[ast.stmt]:
         """Read a ``while``; return what is to be read next."""
@@ -66,9 +63,11 @@ class Loops(Assignments):
         self, node: ast.For | ast.While, target: Any, items: Iterable, body: Sequence[ast.stmt], env: Environment
     ) -> list[ast.stmt]:
         """Build a loop of the program; return what is to be read next."""
-        own = [] if target is None else targets(target)
-        lists = self._growing(body, env)
-        carried = _Carried(self, [name for name in assigned(body) if name not in own], body, env)
+        own, place = [] if target is None else targets(target), self.key("targets")
+        lists = self.begin_to_grow(body, env, in_loop=True)
+        wanted = [name for name in own if name in env and self.facts.get((place, name))]
+        names = [*(name for name in assigned(body) if name not in own), *wanted, *counters(env)]
+        carried = _Carried(self, names, body, env)
         key = self.key("returns")
         shape = self.facts.get(key) if returns(body) else None
         result: list[Any] = [] if shape is None else flat(self.blank(shape))
@@ -96,20 +95,11 @@ class Loops(Assignments):
         hint = own[0] if len(own) == 1 else "i"
         hints = [*carried.hints, *["result"] * len(result), "how"]
         outs = self.loop(items.start, items.stop, items.step, inits, turn, hint, hints[: len(inits)], may_break)
-        carried.finish(env, outs, own)
-        for value in lists:
-            value.growing = False
+        carried.finish(env, outs, own, place)
+        self.finish_growing(lists, env)
         if not may_break:
             return list(node.orelse)
         return self._afterwards(node, body, outs[-1], shape, outs[len(carried.inits) : -1])
-
-    def _growing(self, body: Sequence[ast.stmt], env: Environment) -> list[List]:
-        """Mark the lists that a loop appends to."""
-        named = [value for value in map(env.get, grown(body)) if isinstance(value, List)]
-        lists = [value for value in named if value.block is self.block]
-        for value in lists:
-            value.growing = True
-        return lists
 
     def _returned(self, left: Leave, key: Hashable, shape: Any) -> list[Value]:
         """List the numbers that a turn returns, if they are those that the loop carries; learn what these are."""
@@ -170,6 +160,9 @@ class _Carried:
                     f"write {name} = ..., or make it before the loop and write {name}[:] = ..."
                 )
                 continue
+            if isinstance(value, Lost):
+                self.lost[name] = value
+                continue
             inits: list[Value] = []
             shape = self._shape(value, name, inits)
             if shape is None:
@@ -180,8 +173,8 @@ class _Carried:
             self.hints += [name] * len(inits)
 
     def _stays(self, value: Any, name: str, body: Sequence[ast.stmt]) -> bool:
-        """Tell whether a loop changes an array in place only, so that its name means the same memory throughout."""
-        return is_array(value) and name not in assigned(body, in_place=False)
+        """Tell whether a loop changes an array or a list in place only: its name means the same memory throughout."""
+        return (is_array(value) or isinstance(value, List)) and name not in assigned(body, in_place=False)
 
     def _shape(self, value: Any, name: str, inits: list[Value]) -> Any:
         """Describe a value: the kind of a number, memory for an array, a list for a tuple; None for anything else."""
@@ -260,12 +253,16 @@ class _Carried:
         b = self.b
         if value.ndim != array.ndim:
             raise b.error(f"{name!r} has {array.ndim} axes before the loop and {value.ndim} in it; use two names")
+        for size, given in zip(b.dims_of(array), b.dims_of(value), strict=True):
+            b.check_same(
+                size, given, f"the array {name} gets another shape in a loop; fill one of the shape it ends with"
+            )
         if promote(array.kind, value.kind) != array.kind:
             b.learn(_storage(array).carried, value.kind)
         if is_live(value) and not _storage(value).block.inside(b.block) and not _storage(value).carried:
             raise b.error(f"{name!r} becomes another name of an array that is written to; copy it, by np.copy")
 
-    def finish(self, env: Environment, outs: Sequence[Value], own: Sequence[str]) -> None:
+    def finish(self, env: Environment, outs: Sequence[Value], own: Sequence[str], place: Hashable) -> None:
         """Give names what they mean after the loop."""
         left = iter(outs)
         for name, shape in self._shapes.items():
@@ -273,7 +270,7 @@ class _Carried:
         for name in [*self._names, *own]:
             if name not in self._shapes:
                 message = f"{name!r} is set in a loop only; give it a value before the loop"
-                env[name] = self.lost.get(name) or Lost(message)
+                env[name] = self.lost.get(name) or Lost(message, (place, name) if name in own else None)
 
 
 def _storage(array: Any) -> Storage:

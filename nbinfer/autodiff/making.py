@@ -94,18 +94,20 @@ def _full_like(b: Frontend, x: Any, fill_value: Any, dtype: Any = None) -> Value
 
 
 @handles(np.eye, np.identity)
-def eye(b: Frontend, n: Any, m: Any = None) -> Lazy:
-    """Make an identity matrix."""
-    rows = size_of(b, n)
-    columns = rows if m is None else size_of(b, m)
-    return Lazy(
-        b,
-        [rows, columns],
-        lambda index: b.scalar("bool_to_float", b.scalar("eq", *index)),
-        "f",
-        cost=1,
-        positional=True,
-    )
+def eye(b: Frontend, N: Any, M: Any = None, k: Any = 0, dtype: Any = float) -> Any:
+    """Make an identity matrix, or one with its ones on another diagonal."""
+    rows = size_of(b, N)
+    columns = rows if M is None else size_of(b, M)
+    shift = b.constant(k) if isinstance(k, int) else b.number(k, "k")
+    kind = kind_of(b, dtype)
+
+    def at(index: list[Value]) -> Value:
+        row = index[0] if shift.constant == 0 else b.scalar("add", index[0], shift)
+        one = b.scalar("eq", row, index[1])
+        return b.scalar("bool_to_float", one) if kind == "f" else one
+
+    matrix = Lazy(b, [rows, columns], at, "f" if kind == "f" else "b", cost=1, positional=True)
+    return b.apply("int", matrix) if kind == "i" else matrix
 
 
 @handles(np.arange)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from nbinfer.autodiff.binding import Binding, held_by
-from nbinfer.autodiff.expressions import Environment, Lost, Record
+from nbinfer.autodiff.expressions import describe
 from nbinfer.autodiff.ir import Block, Dim, Scalar, Storage, Value, View, promote
 from nbinfer.autodiff.lazy import Held, Lazy, is_array, is_live, is_number, owner
 from nbinfer.autodiff.memory import loop_around
+from nbinfer.autodiff.reader import Environment, Lost, Record
 from nbinfer.autodiff.sequences import List
 
 _UNKNOWN = (
@@ -66,7 +67,7 @@ class Merging(Binding):
             array = self._chosen(fork, x, y)
             return lambda _: array
         if isinstance(x, List) and isinstance(y, List) and x.array is not None and y.array is not None:
-            joint = List([], self, self._chosen(fork, x.array, y.array))
+            joint = List([], self, self._chosen(fork, x.array, y.array), min(x.rows, y.rows))
             return lambda _: joint
         first, second = parts(x), parts(y)
         if first is not None and second is not None and type(x) is type(y) and len(first) == len(second):
@@ -78,7 +79,8 @@ class Merging(Binding):
         if isinstance(x, str) and x == y:
             return lambda _: x
         raise Mismatch(
-            "the two sides of a branch, or what is before a loop and what it makes, are different kinds of things; "
+            "the two sides of a branch, or what is before a loop and what it makes, are different kinds of things, "
+            f"{describe(x)} and {describe(y)}; "
             "they must be numbers, or arrays of as many axes, or tuples of as many of these"
         )
 
@@ -87,7 +89,7 @@ class Merging(Binding):
         if x.ndim != y.ndim:
             raise Mismatch(f"one side of a branch gives an array of {x.ndim} axes and the other one of {y.ndim}")
         live = [value for value in (x, y) if is_live(value) and not owner(value).storage.carried]
-        sizes = [[self._outside(fork, size) for size in self._sizes(value)] for value in (x, y)]
+        sizes = [[self._before(size) for size in self._sizes(value)] for value in (x, y)]
         dims = []
         for first, second in zip(*sizes, strict=True):
             same = self.ident(first) == self.ident(second)
@@ -126,16 +128,26 @@ class Merging(Binding):
 
         self.nest(dims, [], body)
 
-    def _outside(self, fork: Fork, size: Value) -> Value:
+    def _before(self, size: Value) -> Value:
         """Compute a size before the branch that it was found in."""
-        if not (size.block.inside(fork.then) or size.block.inside(fork.other)):
+        found = self.outside(size, self.block)
+        if found is None:
+            raise Mismatch(_UNKNOWN)
+        return found
+
+    def outside(self, size: Value, around: Block) -> Value | None:
+        """Compute a size in a block around the one that it was found in; None if it is not known there."""
+        if size.block is around or not size.block.inside(around):
             return size
         op = size.op
-        if isinstance(op, Dim):
-            return self.dim(self._array_outside(fork, op.args[0]), op.axis)
-        if isinstance(op, Scalar):
-            return self.scalar(op.rule.name, *(self._outside(fork, arg) for arg in op.args))
-        raise Mismatch(_UNKNOWN)
+        with self.at(around):
+            if isinstance(op, Dim):
+                array = self._array_outside(op.args[0], around)
+                return None if array is None else self.dim(array, op.axis)
+            if isinstance(op, Scalar):
+                args = self._all_outside(op.args, around)
+                return None if args is None else self.scalar(op.rule.name, *args)
+        return None
 
     def _sizes(self, array: Any) -> list[Value]:
         """Return the shape of an array as it is known where it was made."""
@@ -144,14 +156,19 @@ class Merging(Binding):
         with self.at(array.block):
             return self.dims_of(array)
 
-    def _array_outside(self, fork: Fork, array: Value) -> Value:
-        if not (array.block.inside(fork.then) or array.block.inside(fork.other)):
+    def _array_outside(self, array: Value, around: Block) -> Value | None:
+        if array.block is around or not array.block.inside(around):
             return array
         op = array.op
         if not isinstance(op, View):
-            raise Mismatch(_UNKNOWN)
-        whole, bounds = self._array_outside(fork, op.args[0]), [self._outside(fork, arg) for arg in op.args[1:]]
-        return self.view(whole, op.pattern, bounds, array.ndim, {})
+            return None
+        whole, bounds = self._array_outside(op.args[0], around), self._all_outside(op.args[1:], around)
+        return None if whole is None or bounds is None else self.view(whole, op.pattern, bounds, array.ndim, {})
+
+    def _all_outside(self, sizes: Sequence[Value], around: Block) -> list[Value] | None:
+        found = [self.outside(size, around) for size in sizes]
+        known = [size for size in found if size is not None]
+        return known if len(known) == len(found) else None
 
     def merge_names(self, fork: Fork, env: Environment, a: Environment, b: Environment, more: Any = ()) -> list[Any]:
         """Close a branch: give names what they mean after it; return what more pairs of values become."""

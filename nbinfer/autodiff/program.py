@@ -13,12 +13,12 @@ from nbinfer.autodiff.chains import Root
 from nbinfer.autodiff.drawing import Random
 from nbinfer.autodiff.emit import Emitter
 from nbinfer.autodiff.errors import ADError, Place
-from nbinfer.autodiff.expressions import Method, Record
 from nbinfer.autodiff.frontend import Frontend
 from nbinfer.autodiff.generated import Generated, Leaf, Tuple, Type
 from nbinfer.autodiff.ir import Storage, Value
 from nbinfer.autodiff.lazy import is_array, is_number
 from nbinfer.autodiff.linalg import HELPERS as LINALG_HELPERS
+from nbinfer.autodiff.reader import Method, Record
 from nbinfer.autodiff.rules import HELPERS
 from nbinfer.autodiff.sequences import List, Table
 from nbinfer.autodiff.source import read_source

@@ -107,11 +107,12 @@ def _nansum(b: Frontend, a: Any, axis: Axes = None) -> Any:
 
 
 def _truth(rule: str, neutral: bool) -> Handler:
-    def truth(b: Frontend, x: Any, axis: Axes = None) -> Any:
+    def truth(b: Frontend, x: Any, axis: Axes = None, keepdims: Any = False) -> Any:
         source = b.apply("bool", b.operand(x))
         if is_number(source):
             return source
-        return b.reduce(source, b.axes(source, axis), b.constant(neutral), lambda s, v: b.scalar(rule, s, v))
+        found = b.reduce(source, b.axes(source, axis), b.constant(neutral), lambda s, v: b.scalar(rule, s, v))
+        return _kept(b, source, found, axis, keepdims)
 
     return truth
 

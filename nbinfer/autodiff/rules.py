@@ -326,8 +326,8 @@ _RULES = [
     Rule("round", _rounded("round({0})"), (), "f", 2, "rounding has derivative 0"),
     Rule("sign", "(1.0 if {0} > 0.0 else -1.0 if {0} < 0.0 else {0})", (), "f", 1, "sign has derivative 0"),
     Rule("not", "not {0}", (), "b"),
-    Rule("and", "{0} and {1}", (), "b"),
-    Rule("or", "{0} or {1}", (), "b"),
+    Rule("and", "{0} & {1}", (), "b"),
+    Rule("or", "{0} | {1}", (), "b"),
     Rule("xor", "{0} != {1}", (), "b"),
     Rule("is_whole", "_is_whole({0})", (), "b"),
     # Numba's own take the difference of a number and itself, which is 0 where sums may be reordered.

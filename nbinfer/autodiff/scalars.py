@@ -32,6 +32,11 @@ _SIMPLER = {
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
+def is_own(file: str) -> bool:
+    """Tell whether a file is one of the engine's own."""
+    return file.startswith(_OWN_FOLDER)
+
+
 class ScalarBuilder:
     """A program of numbers under construction.
 
@@ -88,7 +93,7 @@ class ScalarBuilder:
     def reads_own(self) -> bool:
         """Whether the line being read is one of the engine's own."""
         place = self.place()
-        return place is not None and place.file.startswith(_OWN_FOLDER)
+        return place is not None and is_own(place.file)
 
     def path(self) -> Hashable:
         """Return what identifies that line among all calls, the same in each build."""

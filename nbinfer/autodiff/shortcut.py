@@ -11,6 +11,7 @@ import numpy as np
 
 from nbinfer.autodiff.compiled import ARENA, FIRST, STATUS
 from nbinfer.compile import JIT, address_of
+from nbinfer.compile.arena import ArenaPool
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.compiled import Compiled
@@ -79,14 +80,28 @@ class _Words:
         self.letters += letter + "q" * len(shape)
 
 
+def _lending(call: Callable[[Any], float], arenas: ArenaPool | None) -> Callable[[Any], float]:
+    """Let a function that takes a table have an arena, if it needs one."""
+    if arenas is None:
+        return call
+
+    def lent(table: Any) -> float:
+        arena = arenas.take()
+        table[ARENA] = arena[0]
+        value = call(table)
+        arenas.give(arena)
+        return value
+
+    return lent
+
+
 def _short_call(compiled: Compiled, args: Sequence[Any], active: Sequence[int], several: bool) -> Shortcut:
     # A closure: its variables are found in half the time of attributes.
     layout = _Words(compiled, args, active)
     start, arrays, numbers, outputs = layout.words, layout.arrays, layout.numbers, layout.gradients
     pack, new_table = struct.Struct(f"={layout.letters}").pack_into, ctypes.c_int64 * len(start)
-    call = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_void_p)(compiled.address)
+    call = _lending(ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_void_p)(compiled.address), compiled.arenas)
     order = [sorted(active).index(k) for k in active]
-    arenas = compiled.arenas
     zeros, plain = np.zeros, not several and np.ndim(args[active[0]]) > 0
 
     def short(args: Sequence[Any]) -> tuple[float, Any] | None:
@@ -105,13 +120,7 @@ def _short_call(compiled: Compiled, args: Sequence[Any], active: Sequence[int], 
             pack(table, 0, *words)
         except (ValueError, struct.error):  # an array that is not contiguous, an integer of many digits
             return None
-        if arenas is None:
-            value = call(table)
-        else:
-            arena = arenas.take()
-            table[ARENA] = arena[0]
-            value = call(table)
-            arenas.give(arena)
+        value = call(table)
         if table[STATUS]:  # it raised: the long way says what
             return None
         if plain:

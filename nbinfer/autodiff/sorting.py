@@ -8,21 +8,61 @@ import numpy as np
 
 from nbinfer.autodiff.choosing import rows_refused
 from nbinfer.autodiff.indexing import subscript
-from nbinfer.autodiff.ir import Value
+from nbinfer.autodiff.ir import Call, Value
 from nbinfer.autodiff.joining import array_of
 from nbinfer.autodiff.lazy import Index, Lazy, is_number
 from nbinfer.autodiff.registry import handles
 from nbinfer.autodiff.shapes import axis_of
-from nbinfer.compile import kernel
+from nbinfer.compile import empty, kernel, read_at
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.frontend import Frontend
 
+#: Elements that are sorted by insertion.
+_RUN = 8
+
 
 @kernel
-def ranked(x: np.ndarray) -> np.ndarray:
-    """Return the positions of the elements in their order; of equal ones, the first comes first."""
-    return np.argsort(x, kind="mergesort")
+def _comes_before(a: float, b: float) -> bool:
+    """Tell whether a number stands before another in order; NaN comes last."""
+    return a < b or (b != b and a == a)
+
+
+@kernel
+def _merge(merged: np.ndarray, x: np.ndarray, order: np.ndarray, first: int, middle: int, stop: int) -> None:
+    """Merge two runs that follow each other."""
+    i, j = first, middle
+    for k in range(first, stop):
+        if i < middle and (j >= stop or not _comes_before(x[read_at(order, j)], x[read_at(order, i)])):
+            merged[k] = read_at(order, i)
+            i += 1
+        else:
+            merged[k] = read_at(order, j)
+            j += 1
+
+
+@kernel
+def ranked(arena: int, x: np.ndarray) -> np.ndarray:
+    """Return the positions of the elements in their order; of equal ones, the first comes first.
+
+    Runs are sorted by insertion, and then merged, two at a time.
+    """
+    n = x.shape[0]
+    order, merged = empty(arena, n, np.int64), empty(arena, n, np.int64)
+    for i in range(n):
+        k = i
+        while k % _RUN != 0 and _comes_before(x[i], x[order[k - 1]]):
+            order[k] = order[k - 1]
+            k -= 1
+        order[k] = i
+    size = _RUN
+    while size < n:
+        for first in range(0, n, 2 * size):
+            middle, stop = min(first + size, n), min(first + 2 * size, n)
+            _merge(merged, x, order, first, middle, stop)
+        order, merged = merged, order
+        size *= 2
+    return order
 
 
 @kernel
@@ -52,7 +92,11 @@ def _argsort(b: Frontend, a: Any, axis: Any = -1, kind: Any = None) -> Any:
     if is_number(source) or source.ndim != 1:
         raise rows_refused(b, "np.argsort")
     axis_of(b, axis, 1)
-    order = b.lazy(_called(b, ranked, ("i", 1), [b.stored(source)]))
+    places = _called(b, ranked, ("i", 1), [b.stored(source)])
+    assert isinstance(places.op, Call)
+    places.op.takes_memory = True
+    order = b.lazy(places)
+    order.dims = b.dims_of(source)  # known wherever those are
     order.distinct = True
     return order
 

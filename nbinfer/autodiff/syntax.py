@@ -46,9 +46,10 @@ def in_place(statements: Sequence[ast.stmt]) -> list[str]:
 
 
 def grown(statements: Sequence[ast.stmt]) -> list[str]:
-    """Return the names of what statements append to, or call such a method of."""
+    """Return the names of what statements append to, add to, or call such a method of."""
     calls = [n.func for statement in statements for n in ast.walk(statement) if isinstance(n, ast.Call)]
     owners = [f.value for f in calls if isinstance(f, ast.Attribute) and f.attr in CHANGES]
+    owners += [n.target for s in statements for n in ast.walk(s) if isinstance(n, ast.AugAssign)]
     return [owner.id for owner in owners if isinstance(owner, ast.Name)]
 
 

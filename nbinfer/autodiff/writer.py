@@ -225,16 +225,21 @@ class Writer:
         """Depth of the body of the innermost loop in reverse, or 0."""
         return self.open[-1].depth if self.open else 0
 
-    def make_tape(self, text: str, loops: Sequence[For], *arrays: Value) -> None:
-        """Write the line that makes a tape: before the loops in reverse that change nothing of its size.
+    @staticmethod
+    def may_leave(loop: For, around: Open, sizes: Sequence[Value]) -> bool:
+        """Tell whether the tape of a loop may be made before a loop in reverse around it.
 
         One that grows is made where it grows: what a turn of a loop takes is gone when the next one begins.
         """
+        return not loop.endless and all(size.block.depth < around.depth for size in sizes)
+
+    def make_tape(self, text: str, loops: Sequence[For], *arrays: Value) -> None:
+        """Write the line that makes a tape: before the loops in reverse that change nothing of its size."""
         loop = next(iter(loops))
         sizes = [*(end for loop in loops for end in (loop.start, loop.stop) if end.constant is None), *arrays]
         at = Open(0, len(self.lines), self.indent)
         for around in reversed(self.open):
-            if loop.endless or any(size.block.depth >= around.depth for size in sizes):
+            if not self.may_leave(loop, around, sizes):
                 break
             at = around
         self.lines.insert(at.line, "    " * at.indent + text)

@@ -9,6 +9,9 @@ An arena grows by itself. What does not fit goes to another chunk from the heap,
 evaluation begins with one chunk that holds what the last ones needed. So evaluations that need what others before them
 needed never ask the heap, and how much that is, an evaluation tells (`Arenas.words`).
 
+A kernel that serves users' own code, too, takes `None` for an arena there, and `room` from the heap: which of the two
+is known when it is compiled.
+
 An arena is a row of words, known by its address, and serves one thread at a time. Where there is no heap, as on a
 device, the words `NEXT` and `STOP` say all.
 """
@@ -21,11 +24,12 @@ import weakref
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbinfer.compile.entries import entry
 from nbinfer.compile.forks import cached_property
 from nbinfer.compile.kernels import JIT, kernel
-from nbinfer.compile.memory import GROW, NEXT, STOP, address_of, aligned, call_step, ints_at, register
+from nbinfer.compile.memory import GROW, NEXT, STOP, address_of, aligned, call_step, empty, ints_at, register
 
 #: Words of an arena, after those that the twins read: where the chunk begins, the highest that `NEXT` has been before a
 #: release, the chunk, bytes in use in older chunks, and the C functions that get memory and free it.
@@ -39,14 +43,26 @@ _ALIGNMENT = 32
 
 
 @kernel
-def mark(arena: int) -> int:
+def room(arena: int | None, count: int) -> NDArray[np.float64]:
+    """Take room for so many numbers; from the heap, where there is no arena."""
+    if arena is None:
+        return np.empty(count)
+    return empty(arena, count, np.float64)
+
+
+@kernel
+def mark(arena: int | None) -> int:
     """Return what `release` takes to free whatever is taken from here on."""
+    if arena is None:
+        return 0
     return ints_at(arena, WORDS)[NEXT]  # type: ignore[no-any-return]
 
 
 @kernel
-def release(arena: int, place: int) -> None:
+def release(arena: int | None, place: int) -> None:
     """Free what was taken since the `mark`; what lies in older chunks stays until the next evaluation."""
+    if arena is None:
+        return
     words = ints_at(arena, WORDS)
     words[HIGH] = max(words[HIGH], words[NEXT])
     if words[FIRST] <= place <= words[NEXT]:

@@ -130,20 +130,18 @@ def record_at(typing, address, dtype):
 
 
 def _made(context, builder, signature, args):
-    """Take memory for an array from an arena; return the array, its address and the number of its bytes.
-
-    What is too much for the arena, or no length, goes to the function that has more.
-    """
+    """Take memory for an array from an arena; return the array, its address and the number of its bytes."""
     result, (arena, shape) = signature.return_type, args[:2]
     is_tuple = isinstance(signature.args[1], types.BaseTuple)
     lengths = cgutils.unpack_tuple(builder, shape, result.ndim) if is_tuple else [shape]
-    size, wrong = _INT64(context.get_abi_sizeof(context.get_data_type(result.dtype))), _INT64(0)
+    size, wrong = _INT64(context.get_abi_sizeof(context.get_data_type(result.dtype))), ir.IntType(1)(0)
     for length in lengths:
         product = builder.smul_with_overflow(size, length)
         size, overflow = builder.extract_value(product, 0), builder.extract_value(product, 1)
-        wrong = builder.or_(builder.or_(wrong, length), builder.sext(overflow, _INT64))
+        wrong = builder.or_(builder.or_(wrong, overflow), builder.icmp_signed("<", length, _INT64(0)))
+    with cgutils.if_unlikely(builder, wrong):  # LLVM learns that loops over these lengths do not overflow
+        context.call_conv.return_user_exc(builder, MemoryError, (_NO_MEMORY,))
     whole = builder.and_(builder.add(size, _INT64(31)), _INT64(-32))
-    whole = builder.select(builder.icmp_signed("<", wrong, _INT64(0)), _INT64(-1), whole)
     next_, stop, grow = (builder.gep(_word_at(builder, arena), [_INT64(word)]) for word in (NEXT, STOP, GROW))
     place = cgutils.alloca_once_value(builder, builder.load(next_))
     first = builder.load(place)

@@ -326,7 +326,7 @@ def _sum_of_powers(x: float, n: int) -> Any:
 def _trigamma(x: Any) -> Any:
     from scipy.special import polygamma
 
-    return polygamma(1, x)
+    return polygamma(1, x)[()]
 
 
 @elementwise(_trigamma, contract=True)

@@ -64,12 +64,13 @@ def _real_nan_to_num(z: Any) -> Any:
 
 
 def _reducing(function: Callable[..., Any], reduce: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a function of two numbers a method `reduce`, as NumPy's have."""
+    """Give a function of two numbers the methods `reduce` and `outer`, as NumPy's have, for arrays of one axis."""
 
     def reducing(*args: Any) -> Any:
         return function(*args)
 
     reducing.reduce = lambda z, axis=0: reduce(z, axis=axis)  # type: ignore[attr-defined]
+    reducing.outer = lambda a, b: function(np.asarray(a)[..., None], b)  # type: ignore[attr-defined]
     return reducing
 
 
@@ -110,8 +111,16 @@ def _copy(z: Any) -> Any:
     return np.array(z, complex if np.asarray(z).dtype.kind == "f" else None)
 
 
+def _remainder(a: Any, b: Any) -> Any:
+    return a - b * np.floor(np.real(a) / np.real(b))
+
+
 def _expit(z: Any) -> Any:
     return 1.0 / (1.0 + np.exp(-z))
+
+
+def _digamma_difference(a: Any, b: Any) -> Any:
+    return special.digamma(a) - special.digamma(a + b)
 
 
 def _best(better: Callable[[Any, Any], Any]) -> Callable[..., Any]:
@@ -140,6 +149,7 @@ _REAL_ONLY: dict[str, Callable[..., Any]] = {
     "ceil": lambda z: np.ceil(np.real(z)),
     "trunc": lambda z: np.trunc(np.real(z)),
 }
+_ROOT = math.sqrt(2.0 * math.pi)
 _TESTS = ("isfinite", "isnan", "isinf")
 _SHARED = ("exp", "log1p", "expm1", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh")
 
@@ -189,15 +199,18 @@ NUMPY = types.SimpleNamespace(
         "full_like": lambda z, fill: _full(z.shape, fill),
         "eye": np.eye,
         "abs": _absolute,
+        "absolute": _absolute,
+        "heaviside": lambda z, half: np.heaviside(np.real(z), half),
         "sign": lambda z: np.sign(np.real(z)),
         "maximum": _reducing(_larger, np.max),
-        "minimum": _smaller,
+        "minimum": _reducing(_smaller, np.min),
         "clip": _clip,
         "fmax": _larger,
         "fmin": _smaller,
-        "logaddexp": lambda a, b: np.log(np.exp(a) + np.exp(b)),
+        "logaddexp": _reducing(lambda a, b: np.log(np.exp(a) + np.exp(b)), _log_sum),
         "floor_divide": lambda a, b: np.floor_divide(np.real(a), np.real(b)),
-        "mod": lambda a, b: a - b * np.floor(np.real(a) / np.real(b)),
+        "mod": _remainder,
+        "remainder": _remainder,
         "round": lambda z: np.round(np.real(z)),
         "rint": lambda z: np.rint(np.real(z)),
         "fix": lambda z: np.fix(np.real(z)),
@@ -214,6 +227,7 @@ NUMPY = types.SimpleNamespace(
             cholesky=_cholesky,
             solve=np.linalg.solve,
             inv=np.linalg.inv,
+            det=np.linalg.det,
             slogdet=_slogdet,
             norm=lambda z, axis=None: np.sqrt(np.sum(z * z, axis=axis)),
         ),
@@ -237,6 +251,20 @@ SPECIAL: dict[str, Any] = {
     "solve_lower": lambda a, b: np.linalg.solve(np.tril(a), b),
     "solve_upper": lambda a, b: np.linalg.solve(np.triu(a), b),
     "digamma": lifted(special.digamma, lambda a: special.polygamma(1, a)),
+    "trigamma": lifted(lambda a: special.polygamma(1, a), lambda a: special.polygamma(2, a)),
+    "lbeta": lifted(special.betaln, _digamma_difference, lambda a, b: _digamma_difference(b, a)),
+    "ndtr": lifted(special.ndtr, lambda a: np.exp(-0.5 * a * a) / _ROOT),
+    "log_ndtr": lifted(special.log_ndtr, lambda a: np.exp(-0.5 * a * a - special.log_ndtr(a)) / _ROOT),
+    "ndtri": lifted(special.ndtri, lambda p: _ROOT * np.exp(0.5 * special.ndtri(p) ** 2)),
+    "log_i0e": lifted(lambda a: np.log(special.i0e(a)), lambda a: special.i1e(a) / special.i0e(a) - np.sign(a)),
+    "logit": lambda p: np.log(p / (1.0 - p)),
+    "log_expit": lambda z: -np.log1p(np.exp(-z)),
+    "log1mexp": lambda z: np.log(-np.expm1(z)),
+    "xlogy": lambda a, b: a * np.log(b),
+    "xlog1py": lambda a, b: a * np.log1p(b),
+    "row_sum": lambda rows: np.sum(rows, -1),
+    "row_logsumexp": lambda rows: _log_sum(rows, -1),
+    "pick": lambda rows, k: rows[..., k],
 }
 
 #: What a program finds under these names in a complex run.

@@ -34,7 +34,7 @@ class EverydayWriter(ArrayWriter):
         r, size = self.r, self.r.choice((3, 4))
         v, i = self.fresh("c"), self.fresh("i")
         some = self._items(scope, size)
-        form = r.randrange(8)
+        form = r.randrange(9)
         if form == 0:
             row = self.fresh("row")
             inner.arrays += [Array(row, (3,))] * 2
@@ -48,14 +48,18 @@ class EverydayWriter(ArrayWriter):
         if form <= 4:
             first = r.choice((0, 0, 1))
             inner.ints.append((i, size + first))
-            return f"{i}, {v} in enumerate({some}{f', {first}' if first else ''})"
+            return f"{i}, {v} in enumerate({some}{r.choice((', {}', ', start={}')).format(first) if first else ''})"
         if form == 5:
-            return f"{v} in reversed({some})"
+            return f"{v} in {r.choice(('reversed({})', 'map(math.sin, {})', 'list({})', 'sorted({})')).format(some)}"
         w = self.fresh("c")
         inner.numbers += [w] * 2
+        if form == 8:
+            u, m = self.fresh("c"), self.matrix(scope, (4, 3), 2)
+            return f"{v}, {w}, {r.choice((u, '_'))} in {r.choice(('{}', 'reversed({})')).format(m)}"
         other = self._items(scope, r.choice((size, 3, 4)))
         if form == 6:
-            return f"{v}, {w} in zip({some}, {other})"
+            form = r.choice(("{}, {}", "{}, {}, strict=False", "{}, map(math.cos, {})", "reversed({}), {}"))
+            return f"{v}, {w} in zip({form.format(some, other)})"
         inner.ints.append((i, 4))
         return f"{i}, ({v}, {w}) in enumerate(zip({some}, {other}))"
 
@@ -98,7 +102,15 @@ class EverydayWriter(ArrayWriter):
         r, size, z = self.r, self.r.choice((3, 4)), self.fresh("z")
         inner = scope.inner()
         inner.arrays += [Array(z, (size,))] * 3
-        if r.random() < 0.4:
+        if r.random() < 0.1:
+            self.line(
+                indent, f"{z} = {self._new(scope, size)} if {self.condition(scope)} else {self._new(scope, size)}"
+            )
+        elif r.random() < 0.1:  # it shrinks, and the sum of its squares with it
+            self.line(indent, f"{z} = np.sin({self._new(scope, size)})")
+            self.line(indent, f"while np.sum({z} * {z}) > 0.3:")
+            self.line(indent + 1, f"{z} = 0.5 * {z} * np.cos({self._new(inner, size)})")
+        elif r.random() < 0.4:
             self.line(indent, f"if {self.condition(scope)}:")
             self.line(indent + 1, f"{z} = {self._new(scope, size)}")
             self.line(indent, "else:")

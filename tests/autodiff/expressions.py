@@ -72,7 +72,7 @@ class Expressions:
             if not scope.ints:
                 return None
             a, b = self.r.choice(scope.ints)[0], self.r.choice(scope.ints)[0]
-            return self.r.choice((f"{a} % 2 == 0", f"{a} > {b}", f"{a} == 1", f"{a} != 2", f"{a} <= {b}"))
+            return self.r.choice(forms.OF_INTEGERS).format(a, b)
 
         def joined() -> str | None:
             if depth > 1:

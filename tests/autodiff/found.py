@@ -345,4 +345,19 @@ def f(x, idx):
     return np.sum(a * x)
 """,
     ),
+    Found(
+        "a number that is not known in advance is refused on the left of 'in' and a dictionary",
+        """\
+def f(x, k):
+    return x[0] if k in {0: "none", 3: "all"} else x[1]
+""",
+    ),
+    Found(
+        "a list of sorted rows is refused: how many numbers are sorted is found in the loop",
+        """\
+def f(A, s):
+    rows = [row[np.argsort(row)] * s for row in A]
+    return np.sum(np.array(rows) * A)
+""",
+    ),
 ]

@@ -39,6 +39,7 @@ PROMISED = (
     "by another name, and it is written to in this loop",
     "has another name by a branch",
     "made this another name of an array",
+    "or arrays whose shape is known before the loop",
 )
 
 

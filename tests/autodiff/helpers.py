@@ -25,10 +25,14 @@ _SIGNATURES = (
     ("s_0, n", "s_1 = n * s_0\n    if n > 0:\n        return s_1 + {name}(0.5 * s_0, n - 1)", ("{0}, 2", "{0}, n=1")),
 )
 
-#: Arrays and numbers outside the functions.
+#: Arrays and numbers outside the functions; a class that holds some.
 GLOBALS = """\
 TABLE = np.array([0.4, -1.1, 0.8])
 SCALE = 0.7
+MIXED = np.array([0.3, 0.7])
+class CONFIG:
+    scale = 0.4
+    knots = np.array([0.3, -0.7, 1.1])
 """
 
 

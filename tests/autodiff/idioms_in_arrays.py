@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 REFUSED: dict[str, str] = {}
@@ -9,6 +11,7 @@ REFUSED: dict[str, str] = {}
 COUNTS = np.array([2, 0, 1, 3, 0, 1])
 TABLE = np.arange(12.0).reshape(3, 4) / 7.0
 DATA = np.array([0.4, 1.7, 1.2])
+TRAPEZOID = getattr(np, "trapezoid", getattr(np, "trapz", None))  # which depends on the version
 
 
 def sum_of_squares(x):
@@ -307,3 +310,56 @@ def trace_and_diagonal(x):
 
 def squared_distances(x):
     return np.sum(np.exp(-((x[:, None] - x[None, :]) ** 2)))
+
+
+# Spelled out ----------------------------------------------------------------------------------------------------------
+
+
+def polynomials(x):
+    total = np.polyval(x[:3], x[3]) + np.sum(np.polyval(x[:3], DATA) ** 2) + np.polyval([1.0, 2.0], x[0])
+    return total + np.sum((np.vander(DATA, 4, increasing=True) @ x[:4]) ** 2) + np.sum(np.vander(x[:3]) ** 2)
+
+
+def distance(x):
+    return math.dist(x[:2], x[2:4]) + math.dist((x[0], x[1]), (0.0, 1.0))
+
+
+def trapezoids(x):
+    trapezoid = TRAPEZOID
+    rows = trapezoid(np.reshape(x, (2, 3)), np.array([0.0, 0.5, 2.0]))  # of each row
+    return trapezoid(x**2, np.linspace(0.0, 1.0, 6) ** 2) + trapezoid(x, dx=0.5) + rows[0] * rows[1]
+
+
+def membership_of_elements(x):
+    return np.sum(x[np.isin(COUNTS, [0, 3])] ** 2) + np.sum(x[np.isin(COUNTS, np.array([1]), invert=True)])
+
+
+def diagonals_written(x):
+    k = np.outer(x[:3], x[:3])
+    k[np.diag_indices(3)] += 1.0
+    k[np.diag_indices_from(k)] *= 1.0 + x[0]
+    np.fill_diagonal(k, np.diag(k) ** 2)
+    return np.linalg.slogdet(k)[1]
+
+
+def elements_along_an_axis(x):
+    a = np.outer(DATA, x)
+    total = np.sum(np.take_along_axis(a, np.array([[0], [2], [5]]), axis=1) ** 2) + np.sum(a[np.ix_([0, 1], [2, 3])])
+    return total + np.sum(np.take_along_axis(a, np.array([[0, 1, 2, 0, 1, 2]]), axis=0) ** 2)
+
+
+def sorted_in_place(x):
+    z = x.copy()
+    z.sort()
+    return np.sum(z * np.arange(6.0))
+
+
+def identities(x):
+    a = np.outer(x, x)
+    total = np.sum(a[np.eye(6, dtype=bool)] ** 3) + np.sum(np.eye(6, k=1) * a) + np.sum(np.eye(6, 3, -1) @ x[:3])
+    return total + np.sum(np.eye(N=2, M=3) @ x[:3]) + np.sum(np.eye(2, dtype=int) @ x[:2])
+
+
+def roots_and_angles(x):
+    total = np.exp2(x[0]) + np.cbrt(x[1]) + np.reciprocal(x[2]) + np.deg2rad(x[0]) + math.degrees(x[1])
+    return total + np.sum(np.cbrt(x)) + np.sum(np.exp2(x))

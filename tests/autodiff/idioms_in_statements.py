@@ -10,13 +10,10 @@ from nbinfer.distributions import censored, exponential, mixture, normal, trunca
 
 #: Names of idioms that have no derivative, and words of what is said of them.
 REFUSED: dict[str, str] = {
-    "list_of_unknown_length": "changed in it; what it holds must be known",
-    "list_read_while_it_grows": "appends to it",
     "array_rebound_and_written": "both rebound and written to in place",
     "name_of_a_loop_after_it": "before the loop",
     "set_of_numbers": "sets are not supported",
     "exception_for_a_bad_point": "return -math.inf",
-    "nested_comprehension_of_unknown_length": "in loops",
     "array_that_a_loop_returns": "return inside a loop takes numbers",
     "array_of_another_shape": "1 axes before the loop and 2 in it",
 }
@@ -226,21 +223,6 @@ def censored_made_inside(x):
 # Refused --------------------------------------------------------------------------------------------------------------
 
 
-def list_of_unknown_length(x):
-    terms = []
-    for v in x:
-        if v > 0.0:
-            terms.append(v)  # noqa: PERF401
-    return sum(terms)
-
-
-def list_read_while_it_grows(x):
-    path = [x[0]]
-    for v in x:
-        path.append(path[-1] + v)
-    return path[-1]
-
-
 def array_rebound_and_written(x):
     z = x * 1.0
     for i in range(6):
@@ -267,10 +249,6 @@ def exception_for_a_bad_point(x):
     if x[0] < 0.0:
         raise ValueError("negative")
     return x[0]
-
-
-def nested_comprehension_of_unknown_length(x):
-    return np.sum(np.array([a * b for a in x for b in x]))
 
 
 def array_that_a_loop_returns(x):

@@ -25,8 +25,15 @@ import math
 import numpy as np
 from nbinfer.autodiff import custom_vjp
 from nbinfer.autodiff.linalg import solve_lower, solve_upper
-from nbinfer.vectormath import digamma, expit, log1pexp, logsumexp, select
-from nbinfer.distributions import exponential, half_cauchy, half_normal, normal, uniform
+from nbinfer.vectormath import (
+    betainc, betaincc, digamma, expit, gammainc, gammaincc, i1_over_i0, lbeta, log1mexp, log1pexp, log_betainc,
+    log_betaincc, log_binomial, log_erfcx, log_expit, log_gammainc, log_gammaincc, log_i0e, log_ndtr, logit, logsumexp,
+    ndtr, ndtri, pick, row_logsumexp, row_sum, select, trigamma, xlog1py, xlogy,
+)
+from nbinfer.distributions import (
+    binomial, censored, exponential, half_cauchy, half_normal, mixture, negative_binomial, normal, poisson, truncated,
+    uniform,
+)
 """
 
 

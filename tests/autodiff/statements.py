@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from tests.autodiff.chosen_statements import ChosenWriter
 from tests.autodiff.everyday import EverydayWriter
+from tests.autodiff.known_statements import KnownWriter
 from tests.autodiff.scope import Array, Scope
 from tests.autodiff.wild import guarded_statement
 
 
-class Writer(ChosenWriter, EverydayWriter):
+class Writer(ChosenWriter, EverydayWriter, KnownWriter):
     """Writes statements."""
 
     # Blocks -------------------------------------------------------------------------------------------------------
@@ -39,6 +40,12 @@ class Writer(ChosenWriter, EverydayWriter):
             (0.4, self._swap),
             (0.4, self._call),
             (0.6, self.before_change),
+            (0.5, self.dictionary),
+            (0.4, self.changed_list),
+            (0.4, self.named_within),
+            (0.2, self.asserted),
+            (0.3, self.unpacked),
+            (0.3, self.arguments_by_name),
         ]
         if not deep:
             ways += [
@@ -46,7 +53,7 @@ class Writer(ChosenWriter, EverydayWriter):
                 (2.0, self._if),
                 (0.3, self._loop_over_tuple),
                 (0.4, self.recurrence),
-                (0.5, self.updates),
+                (1.0, self.updates),
                 (0.3, self.neighbours),
                 (1.2 if loops < 3 else 0.0, self.loop_over),
                 (0.6 if loops < 3 else 0.0, self.while_loop),

@@ -124,6 +124,9 @@ MUTANTS: dict[str, Patch] = {
     "adding at a position twice adds twice": lambda patch: patch.setattr(
         positions.Chosen, "distinct", property(lambda self: True, lambda self, value: None), raising=False
     ),
+    "each turn of a loop counts as touching elements of its own": lambda patch: patch.setattr(
+        memory.Memory, "apart", lambda self, loop, storage: True
+    ),
     "a mask chooses the position after": lambda patch: patch.setattr(positions, "_first", _from_the_second),
 }
 
@@ -152,17 +155,25 @@ def _caught(first: int = 0, wild: bool = False) -> int | None:
     return next((s for s in seeds if check(program(s, wild), s, points=1 + wild, zeros=wild).failed), None)
 
 
+#: Where to begin, for mutants that few programs tell.
+RARE = {
+    "the first of two stores is undone first": 250,
+    "adding at a position twice adds twice": 750,
+    "infinity to a power has no derivative": 300,
+}
+
+
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mutants_are_caught(name: str) -> None:
     with _mutated(name):
-        assert _caught() is not None
+        assert _caught(RARE.get(name, 0)) is not None
 
 
 @pytest.mark.parametrize("name", WILD_MUTANTS)
 def test_mutants_are_caught_by_guards(name: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         WILD_MUTANTS[name](patch)
-        assert _caught(wild=True) is not None
+        assert _caught(RARE.get(name, 0), wild=True) is not None
 
 
 _LONG = """\

@@ -189,3 +189,53 @@ def test_elements_that_iterations_do_not_share_are_copied_once():
     made = [line for line in lines if "tape_" in line and "tape_v" not in line]  # numbers are taped, not memory
     assert not any("max(" in line for line in made)  # no copy for each iteration
     assert "max(" in source_of(f_overwritten_state, X6, 6)
+
+
+def elements_of_their_own(x, y):
+    z = np.zeros(6)
+    z[::2] = x[0] * y[::2]
+    for i in range(6):
+        z[i] += x[i] * y[i]
+    z[y > 0.0] = x[1]
+    return np.sum(np.sin(z) * y)
+
+
+def elements_passed_on(x, y):
+    z = x * y
+    for i in range(1, 6):
+        z[i] += z[i - 1] * x[i]
+    return np.sum(z * z)
+
+
+@pytest.mark.parametrize(("f", "upward"), [(elements_of_their_own, True), (elements_passed_on, False)])
+def test_loops_are_reversed_where_their_order_counts(f, upward):
+    y = np.array([0.4, -0.2, 1.3, 0.7, -1.1, 0.2])
+    assert_differentiates(f, X6, y)
+    assert ("- 1, -1, -1)" not in source_of(f, X6, y)) == upward
+
+
+def steps(x, y):
+    z, i = 0.3, 0
+    while i < 6 and z < 5.0:
+        z = z * x[i] + y[i]
+        i += 1
+    return z
+
+
+def test_tapes_of_a_loop_of_unknown_length_grow_together():
+    assert_differentiates(steps, X6, X6**2)
+    source = source_of(steps, X6, X6**2)
+    assert source.count("= _grown(") > 1
+    assert len(re.findall(r"if \w+ == tape_\w+\.shape\[0\]:", source)) == 1
+
+
+def gathered(x, group):
+    return np.sum(x[group] ** 2)
+
+
+def test_checks_of_positions_take_no_branches():
+    group = np.array([0, 5, -6, 2])
+    assert_differentiates(gathered, X6, group)
+    assert not re.search(r"\b(and|or)\b", source_of(gathered, X6, group))
+    with pytest.raises(IndexError):
+        plain_value_and_grad(gathered, X6, np.array([0, 6]))

@@ -7,11 +7,25 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.autodiff import ADError, grad, iteration, linalg, loops, merging, value_and_grad, writer
-from tests.autodiff import idioms_in_arrays, idioms_in_loops, idioms_in_statements, idioms_of_elements
+from tests.autodiff import (
+    idioms_in_arrays,
+    idioms_in_loops,
+    idioms_in_statements,
+    idioms_of_elements,
+    idioms_of_lists,
+    idioms_of_values,
+)
 from tests.autodiff.idioms import X, idioms_of
 from tests.autodiff.plain import assert_differentiates
 
-MODULES = (idioms_in_loops, idioms_in_statements, idioms_in_arrays, idioms_of_elements)
+MODULES = (
+    idioms_in_loops,
+    idioms_in_statements,
+    idioms_in_arrays,
+    idioms_of_elements,
+    idioms_of_lists,
+    idioms_of_values,
+)
 ALL = [(module, f) for module in MODULES for f in idioms_of(module)]
 DERIVED = [f for module, f in ALL if f.__name__ not in module.REFUSED]
 
@@ -109,6 +123,31 @@ def test_zip_strict_asks_for_equal_lengths():
 
     with pytest.raises(ValueError, match="do not fit"):
         value_and_grad(f)(X)
+
+
+@pytest.mark.parametrize("turns", [0, 3])
+def test_an_array_that_shrinks_in_a_loop_is_an_error_when_it_does(turns):
+    def f(x):
+        z = x * 1.0
+        for _ in range(turns):
+            z = np.array([np.sum(z)])
+        return np.sum(z**2)
+
+    if turns == 0:
+        assert_differentiates(f, X)
+        return
+    with pytest.raises(ValueError, match="the array z gets another shape in a loop; fill one"):
+        value_and_grad(f)(X)
+
+
+def test_what_is_unpacked_must_be_enough():
+    def f(x):
+        a, *_, b, c, d, e, g, h = x
+        return a * b * c * d * e * g * h
+
+    with pytest.raises(ValueError, match="not enough values to unpack: at least 7 are wanted"):
+        value_and_grad(f)(X)
+    assert value_and_grad(f)(np.ones(7))[0] == 1.0
 
 
 def test_a_loop_that_may_end_early_checks_each_index():

@@ -7,6 +7,7 @@ import pytest
 
 from nbinfer.autodiff import ADError, Type, value_and_grad
 from nbinfer.autodiff.derive import derive
+from nbinfer.distributions import normal
 from tests.autodiff import refused
 from tests.autodiff.plain import line_marked
 from tests.autodiff.refused import CASES, INSIDE, X, returns_array
@@ -56,6 +57,16 @@ def test_unknown_field():
 
     with pytest.raises(ADError, match="p has no field 'sigma'; its fields: x"):
         derive({"x": Type("float", 1)}, {}, logp=logp)
+
+
+def test_what_a_family_refuses_is_said_of_the_line_that_calls_it():
+    def f(x):
+        y = x[0]
+        return normal.logpdf(y, "mean", 1.0)  # here
+
+    with pytest.raises(ADError, match="'mean' cannot be used in arithmetic") as caught:
+        value_and_grad(f).derive(X)
+    assert (caught.value.file, caught.value.source_line) == (__file__, 'return normal.logpdf(y, "mean", 1.0)  # here')
 
 
 class Frame:

@@ -164,3 +164,42 @@ def test_a_gradient_that_allocates_is_refused_with_its_line():
     assert "steps = np.zeros" in said
     assert "A GPU has no memory to allocate from" in said
     assert isinstance(explained(caught.value, model.definition), CompileError)
+
+
+def test_every_twin_has_a_form_for_a_gpu_or_a_reason():
+    from nbinfer.compile import memory
+    from nbinfer.compile.cuda_lowered import REFUSED, forms
+    from nbinfer.compile.kernels import Twin
+
+    twins = {thing.py_func.__name__ for thing in vars(memory).values() if isinstance(thing, Twin)}
+    chosen = {"call_density", "call_record", "call_step"}
+    assert twins - set(forms(backend.intrinsic())) - chosen == set(REFUSED)
+
+
+def test_what_raises_is_told():
+    from numba import types
+
+    from nbinfer.compile import attempt, kernel
+    from nbinfer.cuda.device import Device
+    from nbinfer.cuda.offline import assemble
+
+    @kernel
+    def refuses(x):
+        if x > 1.0:
+            raise ValueError
+        return 2.0 * x
+
+    @kernel
+    def tried(x):
+        failed, value = attempt(refuses, (x,))
+        return -7.0 if failed else value
+
+    tried_there = Device().function(tried)
+
+    def run(x, out):
+        out[0] = tried_there(x)
+
+    code = assemble(run, types.void(types.float64, types.float64[::1]))
+    assert "0dC01C000000000000" in code.ptx  # -7, which is chosen where it raises
+    assert tried.py_func(0.5) == 1.0
+    assert tried.py_func(1.5) == -7.0

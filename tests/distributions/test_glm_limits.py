@@ -75,7 +75,7 @@ def test_far_out(family, reference, case):
     python = getattr(glm, family)(outcome, one, np.zeros(1), *numbers, offset=eta)
     with plain_python():
         run = getattr(glm, family)._run
-        value, grad = run(outcome, one, np.zeros(1), np.array(own, float), np.array([float(eta)]))
+        value, grad = run(None, outcome, one, np.zeros(1), np.array(own, float), np.array([float(eta)]))
     scale = max(1.0, y * abs(np.log(max(y, 1.0))) if family != "linear" else 1.0)
     assert value == pytest.approx(expected, rel=1e-13, abs=1e-15 * scale if scale > 1.0 else 1e-320)
     assert python == pytest.approx(expected, rel=1e-13, abs=1e-12 * scale)
@@ -93,7 +93,7 @@ def test_softmax_far_out():
     X, B = np.ones((3, 1)), np.zeros((1, 3))
     y = np.array([0, 1, 2])
     with plain_python():
-        value, grad = glm.softmax._run(y, X, B, np.empty(0), shift)
+        value, grad = glm.softmax._run(None, y, X, B, np.empty(0), shift)
     assert value == glm.softmax(y, X, B, shift) == -3000.0
     np.testing.assert_array_equal(grad[:9].reshape(3, 3), [[0.0, -1.0, -1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
 
@@ -128,7 +128,7 @@ def by_pass(family, given):
     numbers = [np.atleast_1d(given[key]) for key in ("sigma", "alpha", "cutpoints") if key in given] or [np.empty(0)]
     with plain_python():
         shift = given.get("intercept", 0.0) + given["offset"]
-        return getattr(glm, family)._run(given["y"], given["X"], given["beta"], *numbers, shift)[0]
+        return getattr(glm, family)._run(None, given["y"], given["X"], given["beta"], *numbers, shift)[0]
 
 
 @pytest.mark.parametrize(("family", "change"), IMPOSSIBLE)

@@ -70,6 +70,11 @@ def test_reflection_is_as_good_as_its_terms(name):
             assert value == float(exact) or abs(value - exact) <= 4.0 * EPSILON * scale, at
 
 
+@everywhere
+def test_a_number_makes_a_number(name):
+    assert isinstance(getattr(gamma, name)(1.5), float)
+
+
 def test_tetragamma_is_the_derivative_of_trigamma():
     rng = np.random.default_rng(4)
     large = np.exp(rng.uniform(math.log(20.0), 200.0, 50))

@@ -15,9 +15,19 @@ import numpy as np
 from nbinfer.autodiff.products import add_matvec, add_vecmat
 from nbinfer.autodiff.solvers import fast
 from nbinfer.compile import Kernel, kernel, part
+from nbinfer.compile.arena import mark, release, room
 
 #: Numbers of a block of rows: 32 KiB.
 _BLOCK = 4096
+
+
+@kernel
+def zeros_in(arena: int | None, count: int) -> Any:
+    """Take zeros from an arena, or from the heap."""
+    array = room(arena, count)
+    for i in range(count):
+        array[i] = 0.0
+    return array
 
 
 @kernel
@@ -44,27 +54,30 @@ def one_pass(name: str, block: Kernel[..., float], rest: Kernel[..., float]) -> 
     name : str
         Of the result, which no other pass has: under it compiled code is kept between processes.
     block : kernel
-        ``block(y, predictor, numbers, numbers_grad)`` returns the log likelihood of some rows as far as predictors
-        matter, overwrites these with its derivatives, and adds its derivatives by the family's numbers.
+        ``block(arena, y, predictor, numbers, numbers_grad)`` returns the log likelihood of some rows as far as
+        predictors matter, overwrites these with its derivatives, and adds its derivatives by the family's numbers.
     rest : kernel
-        ``rest(y, numbers, numbers_grad)`` returns what else belongs to it, and adds its derivatives; ``-inf`` or NaN
-        if an outcome or a number is impossible.
+        ``rest(arena, y, numbers, numbers_grad)`` returns what else belongs to it, and adds its derivatives; ``-inf`` or
+        NaN if an outcome or a number is impossible.
 
     Returns
     -------
     run : kernel
-        ``run(y, X, beta, numbers, shift)``, where `shift` is what is added to X @ beta, one number or one for each row,
-        returns the log likelihood and its gradient in one array: by each row's predictor, by the numbers, by beta.
+        ``run(arena, y, X, beta, numbers, shift)``, where `shift` is what is added to X @ beta, one number or one for
+        each row, returns the log likelihood and its gradient in one array: by each row's predictor, by the numbers, by
+        beta.
     """
 
-    def run(y: Any, X: Any, beta: Any, numbers: Any, shift: Any) -> tuple[float, Any]:
+    def run(arena: int | None, y: Any, X: Any, beta: Any, numbers: Any, shift: Any) -> tuple[float, Any]:
         n, p = X.shape
         m = numbers.shape[0]
         y, X = np.ascontiguousarray(y), np.ascontiguousarray(X)
-        gradient = np.zeros(n + m + p)
+        gradient = zeros_in(arena, n + m + p)
         numbers_grad = part(gradient, n, (m,))
         beta_grad = part(gradient, n + m, (p,))
-        total = rest(y, numbers, numbers_grad)
+        before = mark(arena)
+        total = rest(arena, y, numbers, numbers_grad)
+        release(arena, before)
         if not total > -math.inf:
             return -math.inf, gradient
         each = 1 if shift.shape[0] > 1 else 0
@@ -76,7 +89,8 @@ def one_pass(name: str, block: Kernel[..., float], rest: Kernel[..., float]) -> 
             rows = part(X, first * p, (count, p))
             predictor = part(gradient, first, (count,))
             add_matvec(predictor, rows, beta)
-            total += block(part(y, first, (count,)), predictor, numbers, numbers_grad)
+            total += block(arena, part(y, first, (count,)), predictor, numbers, numbers_grad)
+            release(arena, before)
             add_vecmat(beta_grad, predictor, rows)
         return total if total == total else -math.inf, gradient
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from nbinfer.autodiff.ir import View
 from nbinfer.autodiff.linalg import WholeArray
+from nbinfer.autodiff.registry import HANDLERS
 from nbinfer.autodiff.solvers import fast
 from nbinfer.compile import Kernel
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.frontend import Frontend
     from nbinfer.autodiff.ir import Value
+
+#: A view of some rows.
+_ROWS = re.compile(r"\[[^,:]*:[^,:]*\]")
 
 
 @fast
@@ -56,7 +64,7 @@ def primitive(name: str, run: Kernel[..., Any], ndim: int, shift_ndim: int) -> W
         by_shift = "_glm_add_columns({bar4}, {kept}, 0, {bar})"
     return WholeArray(
         name,
-        f"_glm_{name}({{0}}, {{1}}, {{2}}, {{3}}, {{4}})",
+        f"_glm_{name}(arena, {{0}}, {{1}}, {{2}}, {{3}}, {{4}})",
         {2: by_beta, 3: "_glm_add({bar3}, {kept}, {0}.size, {bar3}.size, {bar})", 4: by_shift},
         {2: ("kept",), 3: ("kept", 0), 4: ("kept", 0)},
         {f"_glm_{name}": run, "_glm_add": add_kept, "_glm_add_columns": add_kept_columns},
@@ -83,6 +91,7 @@ def apply(b: Frontend, name: str, run: Kernel[..., Any], ndim: int, numbers_ndim
         )
         raise b.error(f"glm.{name}: intercept and offset must {wanted}, got {shift.ndim} axes")
     y, X, beta = (b.stored(given[key], key) for key in ("y", "X", "beta"))
+    y, X = _contiguous(b, y), _contiguous(b, X)
     numbers = [as_array(b, given[key], key) for key in numbers_of]
     numbers = numbers or [b.alloc([b.constant(0)], "f", "empty", "none", mutable=False)]
     shift = as_array(b, shift, "shift")
@@ -93,6 +102,12 @@ def apply(b: Frontend, name: str, run: Kernel[..., Any], ndim: int, numbers_ndim
         for axis, size in enumerate(sizes[ndim - shift.ndim :]):
             b.check_equal(b.dim(shift, axis), size)
     return b.primitive(primitive(name, run, ndim, shift.ndim), [y, X, beta, *numbers, shift], [])
+
+
+def _contiguous(b: Frontend, array: Value) -> Value:
+    """Copy a part of an array unless it is one of whole rows, which lie one after the other."""
+    lies_apart = isinstance(array.op, View) and not _ROWS.fullmatch(array.op.pattern)
+    return b.stored(HANDLERS[np.copy](b, array)) if lies_apart else array
 
 
 def as_array(b: Frontend, x: Any, hint: str) -> Value:

@@ -22,7 +22,7 @@ _BINARY = Condition("0 or 1", lambda y: (y == 0) | (y == 1))
 
 
 @fast
-def _all_binary(y: Any, numbers: Any, numbers_grad: Any) -> float:
+def _all_binary(arena: int | None, y: Any, numbers: Any, numbers_grad: Any) -> float:
     total = 0.0
     for i in range(y.shape[0]):
         total -= 0.0 if y[i] == 0 or y[i] == 1 else math.inf
@@ -30,7 +30,7 @@ def _all_binary(y: Any, numbers: Any, numbers_grad: Any) -> float:
 
 
 @fast
-def _surprises(y: Any, predictor: Any, numbers: Any, numbers_grad: Any) -> float:
+def _surprises(arena: int | None, y: Any, predictor: Any, numbers: Any, numbers_grad: Any) -> float:
     total = 0.0
     for i in range(predictor.shape[0]):
         sign = 1.0 - 2.0 * y[i]
@@ -70,7 +70,7 @@ def logistic(y: Any, X: Any, beta: Any, intercept: Any = 0.0, offset: Any = 0.0)
         In Python, if data have another shape, dtype or layout, or an outcome is impossible.
         In compiled code, if shapes do not fit.
     """
-    return _logistic_pass(y, X, beta, np.empty(0), whole_shift(y, X, beta, intercept + offset))[0]
+    return _logistic_pass(None, y, X, beta, np.empty(0), whole_shift(y, X, beta, intercept + offset))[0]
 
 
 @kernel
@@ -101,6 +101,6 @@ def logistic_grad(y: Any, X: Any, beta: Any, predictor: Any, beta_grad: Any) -> 
     ValueError
         If shapes do not fit.
     """
-    logp, gradient = _logistic_pass(y, X, beta, np.empty(0), whole_shift(y, X, beta, predictor))
+    logp, gradient = _logistic_pass(None, y, X, beta, np.empty(0), whole_shift(y, X, beta, predictor))
     hand_over(gradient, predictor, beta_grad)
     return logp

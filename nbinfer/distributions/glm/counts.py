@@ -14,7 +14,7 @@ from nbinfer.distributions import negative_binomial as negative_binomial_family
 from nbinfer.distributions import poisson as poisson_family
 from nbinfer.distributions._check import COUNT
 from nbinfer.distributions.glm._mark import regression
-from nbinfer.distributions.glm._passes import hand_over, one_pass, whole_shift
+from nbinfer.distributions.glm._passes import hand_over, one_pass, whole_shift, zeros_in
 from nbinfer.vectormath.logarithm import log1p_of_fraction
 
 _exp, _log = vectormath.exp.numbers, vectormath.log.numbers
@@ -55,14 +55,14 @@ def _log_factorials(y: Any) -> float:
 
 
 @fast
-def _factorials(y: Any, numbers: Any, numbers_grad: Any) -> Any:
+def _factorials(arena: int | None, y: Any, numbers: Any, numbers_grad: Any) -> Any:
     """Return minus the sum of log(y!)."""
     largest = _largest(y)
     if largest < 0:
         return -math.inf
     if largest >= _FEW:
         return -_log_factorials(y)
-    logs = np.zeros(largest + 1)
+    logs = zeros_in(arena, largest + 1)
     for k in range(1, largest + 1):
         logs[k] = logs[k - 1] + _log(float(k))
     return -_looked_up(logs, y)
@@ -79,7 +79,7 @@ def _log_coefficients(y: Any, alpha: float, numbers_grad: Any) -> float:
 
 
 @fast
-def _coefficients(y: Any, numbers: Any, numbers_grad: Any) -> Any:
+def _coefficients(arena: int | None, y: Any, numbers: Any, numbers_grad: Any) -> Any:
     """Return the sum of the logarithms of the binomial coefficients (y + alpha - 1 over y), products of y factors."""
     alpha = numbers[0]
     largest = _largest(y)
@@ -87,7 +87,7 @@ def _coefficients(y: Any, numbers: Any, numbers_grad: Any) -> Any:
         return -math.inf
     if largest >= _FEW:
         return _log_coefficients(y, alpha, numbers_grad)
-    logs, slopes = np.zeros(largest + 1), np.zeros(largest + 1)
+    logs, slopes = zeros_in(arena, largest + 1), zeros_in(arena, largest + 1)
     for k in range(1, largest + 1):
         logs[k] = logs[k - 1] + _log((alpha + (k - 1)) / k)
         slopes[k] = slopes[k - 1] + 1.0 / (alpha + (k - 1))
@@ -96,7 +96,7 @@ def _coefficients(y: Any, numbers: Any, numbers_grad: Any) -> Any:
 
 
 @fast
-def _rates(y: Any, predictor: Any, numbers: Any, numbers_grad: Any) -> float:
+def _rates(arena: int | None, y: Any, predictor: Any, numbers: Any, numbers_grad: Any) -> float:
     total = 0.0
     for i in range(predictor.shape[0]):
         mean = _exp(predictor[i])
@@ -106,7 +106,7 @@ def _rates(y: Any, predictor: Any, numbers: Any, numbers_grad: Any) -> float:
 
 
 @fast
-def _odds(y: Any, predictor: Any, numbers: Any, numbers_grad: Any) -> float:
+def _odds(arena: int | None, y: Any, predictor: Any, numbers: Any, numbers_grad: Any) -> float:
     alpha = numbers[0]
     shift = _log(alpha)
     total, logs, residuals = 0.0, 0.0, 0.0
@@ -155,7 +155,7 @@ def poisson(y: Any, X: Any, beta: Any, intercept: Any = 0.0, offset: Any = 0.0) 
         In Python, if data have another shape, dtype or layout, or an outcome is no count.
         In compiled code, if shapes do not fit.
     """
-    return _poisson_pass(y, X, beta, np.empty(0), whole_shift(y, X, beta, intercept + offset))[0]
+    return _poisson_pass(None, y, X, beta, np.empty(0), whole_shift(y, X, beta, intercept + offset))[0]
 
 
 @kernel
@@ -186,7 +186,7 @@ def poisson_grad(y: Any, X: Any, beta: Any, predictor: Any, beta_grad: Any) -> f
     ValueError
         If shapes do not fit.
     """
-    logp, gradient = _poisson_pass(y, X, beta, np.empty(0), whole_shift(y, X, beta, predictor))
+    logp, gradient = _poisson_pass(None, y, X, beta, np.empty(0), whole_shift(y, X, beta, predictor))
     hand_over(gradient, predictor, beta_grad)
     return logp
 
@@ -219,7 +219,7 @@ def negative_binomial(y: Any, X: Any, beta: Any, alpha: Any, intercept: Any = 0.
         In Python, if data have another shape, dtype or layout, or an outcome is no count.
         In compiled code, if shapes do not fit.
     """
-    return _negative_binomial_pass(y, X, beta, np.full(1, alpha), whole_shift(y, X, beta, intercept + offset))[0]
+    return _negative_binomial_pass(None, y, X, beta, np.full(1, alpha), whole_shift(y, X, beta, intercept + offset))[0]
 
 
 @kernel
@@ -256,7 +256,7 @@ def negative_binomial_grad(
     ValueError
         If shapes do not fit.
     """
-    logp, gradient = _negative_binomial_pass(y, X, beta, np.full(1, alpha), whole_shift(y, X, beta, predictor))
+    logp, gradient = _negative_binomial_pass(None, y, X, beta, np.full(1, alpha), whole_shift(y, X, beta, predictor))
     hand_over(gradient, predictor, beta_grad)
     alpha_grad[()] += gradient[y.shape[0]]
     return logp

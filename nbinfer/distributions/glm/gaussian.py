@@ -18,14 +18,14 @@ _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
 @fast
-def _scale(y: Any, numbers: Any, numbers_grad: Any) -> float:
+def _scale(arena: int | None, y: Any, numbers: Any, numbers_grad: Any) -> float:
     sigma = numbers[0]
     numbers_grad[0] -= y.shape[0] / sigma
     return -y.shape[0] * (math.log(sigma) + _HALF_LOG_2PI) if sigma > 0.0 else -math.inf
 
 
 @fast
-def _errors(y: Any, predictor: Any, numbers: Any, numbers_grad: Any) -> float:
+def _errors(arena: int | None, y: Any, predictor: Any, numbers: Any, numbers_grad: Any) -> float:
     inverse = 1.0 / numbers[0]
     squares = 0.0
     for i in range(predictor.shape[0]):
@@ -67,7 +67,7 @@ def linear(y: Any, X: Any, beta: Any, sigma: Any, intercept: Any = 0.0, offset: 
         In Python, if data have another shape, dtype or layout.
         In compiled code, if shapes do not fit.
     """
-    return _linear_pass(y, X, beta, np.full(1, sigma), whole_shift(y, X, beta, intercept + offset))[0]
+    return _linear_pass(None, y, X, beta, np.full(1, sigma), whole_shift(y, X, beta, intercept + offset))[0]
 
 
 @kernel
@@ -102,7 +102,7 @@ def linear_grad(y: Any, X: Any, beta: Any, sigma: Any, predictor: Any, beta_grad
     ValueError
         If shapes do not fit.
     """
-    logp, gradient = _linear_pass(y, X, beta, np.full(1, sigma), whole_shift(y, X, beta, predictor))
+    logp, gradient = _linear_pass(None, y, X, beta, np.full(1, sigma), whole_shift(y, X, beta, predictor))
     hand_over(gradient, predictor, beta_grad)
     sigma_grad[()] += gradient[y.shape[0]]
     return logp

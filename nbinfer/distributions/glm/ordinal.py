@@ -10,6 +10,7 @@ import numpy as np
 from nbinfer import vectormath
 from nbinfer.autodiff.solvers import fast
 from nbinfer.compile import kernel
+from nbinfer.compile.arena import room
 from nbinfer.distributions import ordered_logistic
 from nbinfer.distributions.glm._mark import categories, regression
 from nbinfer.distributions.glm._passes import are_categories, hand_over, one_pass, whole_shift
@@ -24,7 +25,7 @@ def _ordered_terms(y: Any, predictor: Any, cutpoints: Any) -> Any:
 
 
 @fast
-def _gaps(y: Any, cutpoints: Any, cutpoints_grad: Any) -> float:
+def _gaps(arena: int | None, y: Any, cutpoints: Any, cutpoints_grad: Any) -> float:
     """Return the sum of log(1 - exp(lower - upper)), what the distance of a category's cutpoints contributes.
 
     P(k) = F(u) - F(l) = F(u) F(-l) (1 - exp(l - u)), where F is the logistic function, and u and l are what is left of
@@ -49,10 +50,12 @@ def _gaps(y: Any, cutpoints: Any, cutpoints_grad: Any) -> float:
 
 
 @fast
-def _between(y: Any, predictor: Any, cutpoints: Any, cutpoints_grad: Any) -> float:
+def _between(arena: int | None, y: Any, predictor: Any, cutpoints: Any, cutpoints_grad: Any) -> float:
     """Return the sum of log F(u) + log F(-l): what predictors are over the upper cutpoint and under the lower one."""
     rows, last = predictor.shape[0], cutpoints.shape[0]
-    over, under = np.full(rows, -math.inf), np.full(rows, -math.inf)  # nothing is beyond the ends
+    over, under = room(arena, rows), room(arena, rows)
+    for i in range(rows):
+        over[i], under[i] = -math.inf, -math.inf  # nothing is beyond the ends
     for k in range(last):
         cutpoint = cutpoints[k]
         for i in range(rows):
@@ -106,7 +109,7 @@ def ordered(y: Any, X: Any, beta: Any, cutpoints: Any, offset: Any = 0.0) -> flo
         In Python, if data have another shape, dtype or layout, or an outcome is no category.
         In compiled code, if shapes do not fit.
     """
-    return _ordered_pass(y, X, beta, cutpoints, whole_shift(y, X, beta, offset))[0]
+    return _ordered_pass(None, y, X, beta, cutpoints, whole_shift(y, X, beta, offset))[0]
 
 
 @kernel
@@ -143,7 +146,7 @@ def ordered_grad(
     ValueError
         If shapes do not fit.
     """
-    logp, gradient = _ordered_pass(y, X, beta, cutpoints, whole_shift(y, X, beta, predictor))
+    logp, gradient = _ordered_pass(None, y, X, beta, cutpoints, whole_shift(y, X, beta, predictor))
     hand_over(gradient, predictor, beta_grad)
     for k in range(cutpoints.shape[0]):
         cutpoints_grad[k] += gradient[y.shape[0] + k]
