@@ -30,8 +30,8 @@ PER_PAIR = {("float32", 10): 0.7, ("float32", 50): 2.4, ("float64", 10): 1.3, ("
 MANY, SPEEDUP = 4000, 1.8
 #: Of the median that is not found of all pairs.
 DRAWN = {"kernel": nb.RBF(pairs=2**17)}
-#: Gradients of a measurement, shared by the iterations.
-GRADIENTS = 20_000
+#: Gradients of a measurement, shared by the iterations, and how many these are at least: a run takes a moment to begin.
+GRADIENTS, LEAST = 20_000, 8
 
 
 class Fit:
@@ -41,14 +41,15 @@ class Fit:
     ----------
     model : Model
     n, cores : int
+    optimizer : rule, optional
     **options : object
         Of `nb.SVGD`.
     """
 
-    def __init__(self, model: nb.Model, n: int, cores: int, **options: Any) -> None:
-        self.n, self.cores, self._stretch, self.seconds = n, cores, max(GRADIENTS // n, 2), math.inf
+    def __init__(self, model: nb.Model, n: int, cores: int, optimizer: Any = None, **options: Any) -> None:
+        self.n, self.cores, self._stretch, self.seconds = n, cores, max(GRADIENTS // n, LEAST), math.inf
         self._inference = nb.SVGD(n, model=model, random_seed=1, cores=cores, **options)
-        self._inference.begin()
+        self._inference.begin(obj_optimizer=optimizer)
         self._inference.run(self._stretch // 2, False, judged=False)
 
     def measure(self) -> None:
@@ -81,7 +82,7 @@ def pairs(repeats: int) -> list[list[str]]:
         model = nb.Model({"x": nb.real(dim)}, logp=normal)
         start = nb.fit(100, model=model, random_seed=1, progressbar=False).sample(100, random_seed=1)
         timed, cores = Bare(model, start, 0.02), range(1, min(available_cores(), 2) + 1)
-        fits = measured([Fit(model, MANY, c, dtype=dtype) for c in cores], repeats)
+        fits = measured([Fit(model, MANY, c, nb.sgd(learning_rate=0.1), dtype=dtype) for c in cores], repeats)
         gradients = MANY * min(timed.measure() for _ in range(repeats))
         cost = [1e9 * (fit.seconds - gradients / fit.cores) / MANY**2 for fit in fits]
         for fit, each in zip(fits, cost, strict=True):

@@ -58,6 +58,7 @@ def fits(model, trace):
                 "kernel": nb.RBF(),
                 "temperature": 1.0,
                 "cores": None,
+                "dtype": "float64",
                 "local_rv": None,
                 "start_sigma": None,
             },
