@@ -52,6 +52,13 @@ class ParticleUpdates(ObjectiveUpdates):
                 'backend="cuda" moves particles, which are rows of histograms, and the approximation is '
                 f"{op.approx.short_title}; leave backend out."
             )
+        more = [
+            name
+            for name in ("noisy", "annealing", "metric")
+            if getattr(op, name) is not None and getattr(op, name) is not False
+        ]
+        if more:
+            raise ParametrizationError(f'backend="cuda" knows no {" and no ".join(more)}; leave that or backend out.')
         if fitting.feeds:
             raise ParametrizationError('backend="cuda" takes no data in batches; leave backend out, or pass all data.')
         self._order, self._n = _order_of(fitting), len(fitting.fit.parameters) // int(fitting.bound.dim)

@@ -34,7 +34,21 @@ from nbinfer.variational.optimizers import (
 from nbinfer.variational.pathfinder.method import Pathfinder
 from nbinfer.variational.raabbvi import RAABBVI
 from nbinfer.variational.single_group import Empirical, FullRank, LowRank, MeanField, NormalizingFlow
-from nbinfer.variational.stein import ASVGD, IMQ, KSD, RBF, SVGD, ImplicitGradient, KSDObjective, Stein
+from nbinfer.variational.stein import (
+    ASVGD,
+    IMQ,
+    KSD,
+    RBF,
+    SVGD,
+    CyclicAnnealing,
+    ImplicitGradient,
+    KSDObjective,
+    ParticleHistory,
+    Stein,
+    ksd,
+    ksd_test,
+    stein_thinning,
+)
 from nbinfer.variational.values import shared
 
 __all__ = [
@@ -51,6 +65,7 @@ __all__ = [
     "Approximation",
     "BaM",
     "CheckParametersConvergence",
+    "CyclicAnnealing",
     "Empirical",
     "FullRank",
     "FullRankADVI",
@@ -65,6 +80,7 @@ __all__ = [
     "NormalizingFlow",
     "ObjectiveFunction",
     "Operator",
+    "ParticleHistory",
     "Pathfinder",
     "SampleAverageKL",
     "ScoreDivergence",
@@ -79,6 +95,8 @@ __all__ = [
     "apply_momentum",
     "apply_nesterov_momentum",
     "fit",
+    "ksd",
+    "ksd_test",
     "momentum",
     "nesterov_momentum",
     "norm_constraint",
@@ -86,5 +104,6 @@ __all__ = [
     "sample_approx",
     "sgd",
     "shared",
+    "stein_thinning",
     "total_norm_constraint",
 ]

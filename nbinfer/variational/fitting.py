@@ -373,13 +373,18 @@ class Fitting(Jobs):
         if first + count > len(self.losses):  # twice as many, so that single steps need not move all of them each time
             room = np.full(max(first + count, 2 * first) - first, np.nan)
             self.losses = np.concatenate([self.losses[:first], room])
-        step = first - self._begun
+        step = self.steps_made
         rates = self._rates = self.settings.rule.rates(step, step + count)
         fit.losses, fit.first = address_of(self.losses), first
         fit.rates = address_of(rates) if rates.ndim else 0
         if not rates.ndim:
             fit.descent.rate = float(rates)
         self.stop[0] = fit.status = 0
+
+    @property
+    def steps_made(self) -> int:
+        """Iterations of this fit so far."""
+        return int(self.fit.done) - self._begun
 
     @property
     def hist(self) -> NDArray[np.float64]:

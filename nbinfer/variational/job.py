@@ -51,6 +51,7 @@ class FitStatus(enum.IntEnum):
     NO_SCORE = 67  # particles without a density, or without a finite gradient
     NO_SPREAD = 68  # particles of which too many are equal to tell how far apart they are
     ENCODER = 69  # one that raised, or gave another shape
+    NOT_DEFINITE = 70  # a kernel's values at the particles
 
 
 #: A fit: the header of its block.

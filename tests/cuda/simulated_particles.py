@@ -160,9 +160,10 @@ def test_a_step_too_long_leaves_particles_as_they_were(model):
         ({"n": 1}, ParametrizationError, "n_particles must be at least 2"),
         ({"jitter": 0.0}, ParametrizationError, "particles are equal"),
         ({"kernel": lambda z: None}, ParametrizationError, 'has no form for backend="cuda"; take nb.RBF or nb.IMQ'),
+        ({"metric": "diag"}, ParametrizationError, 'backend="cuda" knows no metric; leave that or backend out'),
         ({"backend": "gpu"}, ValueError, "unknown backend 'gpu'.*Did you mean 'cuda'"),
     ],
-    ids=("n", "jitter", "kernel", "backend"),
+    ids=("n", "jitter", "kernel", "metric", "backend"),
 )
 def test_what_cannot_be_is_refused_before_anything_starts(model, options, error, says):
     with pytest.raises(error, match=says):

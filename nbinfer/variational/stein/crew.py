@@ -23,7 +23,7 @@ from nbinfer.variational.stein.kernels import GAUSSIAN, RadialKernel
 from nbinfer.variational.stein.median import choose_bandwidth, draw_pairs, measure, measure_drawn, measure_singles
 from nbinfer.variational.stein.panels import aim, aim_singles, arrange, arrange_singles, centre, settle, settle_singles
 from nbinfer.variational.stein.particles import collect, explore, follow, gather, pull_back, score
-from nbinfer.variational.stein.stage import Part
+from nbinfer.variational.stein.stage import Part, Stage
 from nbinfer.variational.stein.state import STEIN, Layout
 
 Floats = NDArray[np.float64]
@@ -51,6 +51,7 @@ class Crew:
         self, fitting: Any, kernel: TestFunction, temperature: float, n: int, is_drawn: bool, dtype: str = "float64"
     ) -> None:
         self._fitting, self.kernel, self._is_single = fitting, kernel, dtype == "float32"
+        self._temperature = temperature
         self.n, self.dim, self.workers = n, int(fitting.bound.dim), int(fitting.settings.workers)
         radial = kernel if isinstance(kernel, RadialKernel) else None
         gauss = None if radial is None else GAUSSIAN.get(radial.weigh)
@@ -81,6 +82,7 @@ class Crew:
         else:
             self._matrix, self._sums = np.zeros((n + 1) * n), np.zeros((n + 1) * self.dim)
             stein.matrix, stein.given = address_of(self._matrix), address_of(self._sums)
+        self.stages: Sequence[Stage] = ()
         self.connect()
 
     def _forces(self, radial: RadialKernel) -> list[Part]:
@@ -102,6 +104,25 @@ class Crew:
         turns = [address_of(self._turns) + k * Round.itemsize for k in range(sections)]
         rounds = [Part(meeting, turn, sections) for turn in turns]
         return [*found, Part(aiming, where, sections), *rounds, Part(settling, where, sections)]
+
+    @property
+    def settings(self) -> Any:
+        """The settings of the fit."""
+        return self._fitting.settings
+
+    @property
+    def done(self) -> int:
+        """Iterations so far."""
+        return int(self._fitting.fit.done)
+
+    @property
+    def status(self) -> int:
+        """What the fit notes as the end of a run."""
+        return int(self._fitting.fit.status)
+
+    @status.setter
+    def status(self, status: int) -> None:
+        self._fitting.fit.status = status
 
     def connect(self) -> None:
         """Write addresses of what the fit has bound."""
@@ -130,7 +151,10 @@ class Crew:
     @property
     def parts(self) -> list[Part]:
         """What an iteration is made of, in its order."""
-        return self._parts([*self._before, *self._between, self._after])
+        before = [part for stage in self.stages for part in stage.before]
+        after = [part for stage in reversed(self.stages) for part in stage.after]
+        own = [self._parts(functions) for functions in (self._before, self._between, [self._after])]
+        return [*own[0], *before, *own[1], *after, *own[2]]
 
     @property
     def phases(self) -> list[Phase]:
@@ -158,9 +182,11 @@ class Crew:
             self.connect()
 
     def _seen(self) -> tuple[Floats, Floats, Floats] | None:
-        """Make all phases of an iteration but the last."""
+        """Make the phases of an iteration up to the forces, without those that no fit is judged by."""
+        self.stein.temperature = self._temperature
+        judged = [part for stage in self.stages if stage.judged for part in stage.before]
         piece = int(self._fitting.fit.done)
-        for function, context, rows in self._parts([*self._before, *self._between]):
+        for function, context, rows in [*self._parts(self._before), *judged, *self._parts(self._between)]:
             for row in range(rows):
                 if function(context, row, piece):
                     return None
@@ -201,6 +227,10 @@ class Crew:
         if self._ask.error is not None:
             error, self._ask.error = self._ask.error, None
             return error
+        for stage in self.stages:
+            failure = stage.failure()
+            if failure is not None:
+                return failure
         if fit.status == FitStatus.NO_SPREAD:
             return without_spread(float(self.stein.median), int(fit.done))
         finite = np.isfinite(self.stein.forces[: self.n * self.dim]).all()

@@ -143,6 +143,20 @@ class RadialKernel(Kernel):
             Squared distances and what belongs to them.
         """
         squared = _squared(z)
+        return squared, *self.of_squared(squared, self.bandwidth_of(z))
+
+    def of_squared(self, squared: Floats, bandwidth: float) -> tuple[Floats, Floats, Floats]:
+        """Return what the C function says of squared distances.
+
+        Parameters
+        ----------
+        squared : ndarray
+        bandwidth : float
+
+        Returns
+        -------
+        values, slopes, curves : ndarray, of the same shape
+        """
         values, slopes, curves = (np.zeros(squared.shape) for _ in range(3))
         plan = Plan()
         place = plan.place(self.state, self, None)
@@ -150,9 +164,9 @@ class RadialKernel(Kernel):
         self.initialise(Memory(place, memory, memory))
         tile = np.zeros(1, Tile)
         rows = [address_of(array) for array in (squared, values, slopes, curves)]
-        tile[0] = (squared.size, self.bandwidth_of(z), *rows)
+        tile[0] = (squared.size, bandwidth, *rows)
         self.weigh(address_of(tile), address_of(memory))
-        return squared, values, slopes, curves
+        return values, slopes, curves
 
     def __call__(self, z: Floats) -> tuple[Floats, Floats]:
         z = np.asarray(z, np.float64)
@@ -271,5 +285,6 @@ class IMQ(RadialKernel):
         own.exponent = self.exponent
 
 
-#: The kernel that is meant where none is named.
+#: The kernels that are meant where none is named: of particles, and of draws that are judged.
 rbf = RBF()
+imq = IMQ()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import choice, count, positive
+from nbinfer.arguments import choice, count, flag, function, numbers, positive
 from nbinfer.engine.backends import CPU, check_backend, on_backend
 from nbinfer.engine.driver import Outcome, available_cores, run_for_now
 from nbinfer.engine.progress import Display
@@ -21,8 +21,12 @@ from nbinfer.variational.group import Group
 from nbinfer.variational.objective import ObjectiveFunction
 from nbinfer.variational.operators import Operator
 from nbinfer.variational.report import Verdict
+from nbinfer.variational.stein.annealing import Annealing
 from nbinfer.variational.stein.crew import Crew
 from nbinfer.variational.stein.kernels import RadialKernel
+from nbinfer.variational.stein.noise import Noise
+from nbinfer.variational.stein.preconditioned import FOUND, Preconditioner, given_root
+from nbinfer.variational.stein.stage import Stage
 from nbinfer.variational.stein.stein import Stein, joint_histogram
 from nbinfer.variational.stein.verdict import verdict_on
 from nbinfer.variational.steps import ObjectiveUpdates
@@ -46,12 +50,19 @@ class SteinUpdates(ObjectiveUpdates):
         is_drawn = not op.approx.all_histograms
         n = fitting.settings.n_draws if is_drawn else len(joint_histogram(op.approx))
         self._crew = Crew(fitting, self.objective.tf, op.temperature, n, is_drawn, op.dtype)
+        self._crew.stages = op.stages(self._crew)
         self._cores = 1 if fitting.bound.serial else op.workers
         fitting.crew = self._crew
 
     def load(self) -> None:
         self._crew.load()
         work.load()
+
+    def make_room(self, count: int) -> None:
+        first = self.fitting.steps_made
+        for stage in self._crew.stages:
+            stage.make_room(int(self.fitting.fit.done), first, count)
+        super().make_room(count)
 
     def advance(self, until: int, display: Display) -> Outcome:
         self.fitting.ask()
@@ -64,7 +75,8 @@ class SteinUpdates(ObjectiveUpdates):
         if fitting.feeds and not (fitting.feeds.are_few and fitting.whole.is_exact):
             return Verdict()  # the forces of one batch are not those that are to vanish
         found = self._crew.look(fitting.whole if fitting.feeds else None)
-        return Verdict() if found is None else verdict_on(*found)
+        moves = any(stage.moves_at_rest for stage in self._crew.stages)
+        return Verdict() if found is None else verdict_on(*found, judges_force=not moves)
 
 
 @public
@@ -195,6 +207,13 @@ class KSD(Operator):
         Threads that share gradients and kernel out among themselves. Default: all. The result does not depend on it.
     dtype : {'float64', 'float32'}
         Of the sums over pairs, see `SVGD`.
+    noisy : bool
+        Whether particles get the noise that keeps their spread, see `SVGD`.
+    annealing : callable, optional
+        ``factor(i)`` of the iteration i = 0, 1, ..., from 0 to 1, by which the density part is multiplied, see
+        `CyclicAnnealing`.
+    metric : {'diag', 'dense'} or array_like, optional
+        The metric of kernel and forces, see `SVGD`.
     backend : {'cpu', 'cuda'}
         Where iterations are made, see `SVGD`.
 
@@ -202,6 +221,8 @@ class KSD(Operator):
     ------
     ValueError
         If `temperature` is not positive, `dtype` another, or there is no such backend.
+    ParametrizationError
+        If `metric` is no precision of the parameters, or draws are to be noisy.
 
     References
     ----------
@@ -221,6 +242,9 @@ class KSD(Operator):
         cores: int | None = None,
         *,
         dtype: str = "float64",
+        noisy: bool = False,
+        annealing: Callable[[int], float] | None = None,
+        metric: Any = None,
         backend: str = CPU,
     ) -> None:
         super().__init__(approx)
@@ -231,6 +255,29 @@ class KSD(Operator):
         choice("dtype", dtype, DTYPES)
         self.temperature, self.dtype = float(temperature), dtype
         self.workers = cores or available_cores() if self.backend == CPU else 0
+        self.noisy, self.annealing, self.metric = flag("noisy", noisy), annealing, metric
+        if annealing is not None:
+            function("annealing", annealing)
+        if isinstance(metric, str):
+            choice("metric", metric, FOUND)
+        elif metric is not None:
+            self.metric = numbers("metric", metric)
+            given_root(self.metric, approx.ndim)
+        if noisy and not approx.all_histograms:
+            raise ParametrizationError(
+                f"noisy=True is a matter of particles, and the approximation is {approx.short_title}."
+            )
+
+    def stages(self, crew: Crew) -> list[Stage]:
+        """Return what an iteration does besides, in its order."""
+        found: list[Stage] = []
+        if self.annealing is not None:
+            found.append(Annealing(crew, self.annealing))
+        if self.metric is not None:
+            found.append(Preconditioner(crew, self.metric))
+        if self.noisy:
+            found.append(Noise(crew))
+        return found
 
     def apply(self, f: TestFunction | None, z: Floats) -> tuple[float, Floats, list[Floats]]:
         """Return minus the direction at draws, see `Stein.grad`, as the derivative of a value that nobody knows.

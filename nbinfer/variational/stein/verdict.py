@@ -19,8 +19,9 @@ Floats = NDArray[np.float64]
 #: up to half a standard deviation, and standard deviations by up to a factor of three; 0.003 or less, but for one, by
 #: 0.07 and 3 %.
 AT_REST = 1e-3
-#: Particles have collapsed if their spread is less than this share of what the scores ask for.
-COLLAPSED = 0.75
+#: Particles have collapsed if their spread is less than this share of what the scores ask for; steps throw noisy ones
+#: about if it is more than that share.
+COLLAPSED, THROWN_ABOUT = 0.75, 1.25
 
 
 def spread_of(points: Floats, scores: Floats) -> float:
@@ -34,25 +35,33 @@ def spread_of(points: Floats, scores: Floats) -> float:
     return float(-np.mean((points - points.mean(axis=0)) * scores))
 
 
-def verdict_on(points: Floats, scores: Floats, forces: Floats) -> Verdict:
+def verdict_on(points: Floats, scores: Floats, forces: Floats, judges_force: bool = True) -> Verdict:
     """Return what is to be said of particles at the end.
 
     Parameters
     ----------
     points, scores, forces : ndarray, shape (n, dim)
         Particles, gradients of the log density there, and forces on them.
+    judges_force : bool
+        Whether particles rest where there is no force; else they are draws, whose spread is a matter of chance, too.
     """
     problems = []
     std = points.std(axis=0) if len(points) > 1 else np.ones(points.shape[1])
     force = float(np.abs(forces * std).max())
-    spread, moving = spread_of(points, scores), force > AT_REST
-    if len(points) > 1 and spread < COLLAPSED:
+    spread, moving = spread_of(points, scores), judges_force and force > AT_REST
+    chance = 0.0 if judges_force else 3.0 * np.sqrt(2.0 / points.size)  # of the mean of squares of draws
+    if len(points) > 1 and spread < COLLAPSED - chance:
         what = "are too close together" if moving else "have collapsed"
         problems.append(
             f"The particles {what}: their spread is {max(spread, 0.0):.2f} of what the gradients at them ask for, and "
             "standard deviations are too small. So it goes where coordinates are many or particles few, and "
-            "temperature is no cure. Take means alone, fit by method='advi' or 'fullrank_advi', or sample with "
+            "temperature is no cure. Take means alone, noisy=True, method='advi' or 'fullrank_advi', or sample with "
             "nb.sample."
+        )
+    if not judges_force and spread > THROWN_ABOUT + chance:
+        problems.append(
+            f"The particles lie too far apart: their spread is {spread:.2f} of what the gradients at them ask for. "
+            "Steps are too long for noise to belong to; lower the learning rate."
         )
     if moving:
         problems.append(
@@ -60,4 +69,4 @@ def verdict_on(points: Floats, scores: Floats, forces: Floats) -> Verdict:
             "n, or take steps that are long at first and fall, such as obj_optimizer=nb.adam(learning_rate=lambda i: "
             "0.1 / (1 + i / 300)); on batches of data they must fall."
         )
-    return Verdict(not moving, tuple(problems), force=force)
+    return Verdict(not moving if judges_force else None, tuple(problems), force=force)

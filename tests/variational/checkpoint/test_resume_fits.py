@@ -86,6 +86,10 @@ CASES = {
     "low_rank_advi": {"inf_kwargs": {"rank": 2}, "start": {"s": 0.5}, "start_sigma": 0.2},
     "nfvi=planar*2": {"total_grad_norm_constraint": 10.0},
     "svgd": {"inf_kwargs": {"n_particles": 12, "kernel": nb.IMQ()}},
+    "noisy": {
+        "inf_kwargs": {"n_particles": 12, "noisy": True, "metric": "diag", "annealing": nb.CyclicAnnealing(N // 4, 2)},
+        "obj_optimizer": nb.sgd(learning_rate=0.5),
+    },
     "asvgd": {"obj_n_mc": 20, "obj_optimizer": nb.optimizers.rmsprop(learning_rate=0.01)},
     "batches": {},
     "learnt": {"more_obj_params": ["y"]},
@@ -94,7 +98,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_fit_that_is_gone_on_with_is_the_same(name, tmp_path, snapshots):
-    method = "advi" if name in ("batches", "learnt") else name
+    method = {"batches": "advi", "learnt": "advi", "noisy": "svgd"}.get(name, name)
     m = of_batches() if name == "batches" else model()
     plain = nb.fit(N, method=method, model=m, random_seed=4, progressbar=False, **CASES[name])
     left, leaving, whole = left_by(tmp_path, method=method, model=m, **CASES[name])
