@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nbinfer._version import __version__
 from nbinfer.datasets import get_data
 from nbinfer.diagnostics import summary
+from nbinfer.engine.backends import add_backend as _add_backend
 from nbinfer.mcmc import (
     MAMS,
     NUTS,
@@ -289,6 +290,8 @@ def _compute_group(*args: Any, **options: Any) -> Any:
 
 
 _COMPUTING.append((_check_group, _compute_group))
+
+_add_backend("cuda", {"particles": "nbinfer.cuda.particles", "chains": "nbinfer.cuda.chains"})
 
 
 #: Where the job of a class of PyMC is done that nothing here is called like.

@@ -90,6 +90,22 @@ class BackendError(NbinferError, OSError):
     """What takes draws, or gives them back, is damaged, of another kind than is wanted, or in use."""
 
 
+class CudaError(NbinferError, RuntimeError):
+    """A run on a GPU cannot start, or cannot go on.
+
+    Parameters
+    ----------
+    missing : {'package', 'driver', 'device', 'nvvm', 'memory'}
+        What is not there, or not enough.
+    message : str
+        What that means, and what to do.
+    """
+
+    def __init__(self, missing: str, message: str) -> None:
+        super().__init__(message)
+        self.missing = missing
+
+
 class NbinferWarning(UserWarning):
     """Base of every warning that nbinfer issues."""
 

@@ -68,6 +68,7 @@ _JOBS: Mapping[str, str] = {
     "ksd_test": "goodness_of_fit kernel_stein_test",
     "sample_posterior_predictive": "Predictive",
     "compute_log_likelihood": "log_likelihood",
+    "cuda": "gpu GPU nvidia CUDA numba-cuda",
     "HamiltonianMC": "HMC",
     "ChEES": "chees chees_adaptation SNAPER GradientBasedTrajectoryLengthAdaptation",
     "MAMS": "adjusted_mclmc MCLMC MCHMC LAPS",

@@ -31,6 +31,7 @@ EXAMPLES = [
     "".join(blocks("docs/models.md", "python")),
     "".join(blocks("docs/slow-runs.md", "python")),
     *blocks("docs/many-chains.md", "python"),
+    blocks("docs/cuda.md", "python")[0],  # the others want a GPU
     "".join(blocks("docs/coming-from-stan.md", "python")),
     "".join(blocks("docs/coming-from-numpyro.md", "python")),
     "".join(blocks("docs/coming-from-emcee.md", "python")),

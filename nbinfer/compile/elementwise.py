@@ -24,7 +24,7 @@ _CONTRACTED: dict[str, Any] = {"forceinline": True, "fastmath": {"contract"}}
 _REORDERED: dict[str, Any] = {"forceinline": True, "fastmath": REASSOCIATE}
 
 
-class _Numbers(Kernel[..., float]):
+class Numbers(Kernel[..., float]):
     """The form of a function that takes numbers only: what derived gradients call, since it compiles fastest."""
 
     def __init__(self, function: Callable[..., float], options: dict[str, Any], whole: Elementwise) -> None:
@@ -59,7 +59,7 @@ class Elementwise(Kernel[..., Any]):
     ) -> None:
         super().__init__(function, options)
         self._named = reference
-        self.numbers = _Numbers(function, options, self)
+        self.numbers = Numbers(function, options, self)
         self.names = function.__code__.co_varnames[: function.__code__.co_argcount]
         self.cores = tuple(cores) or (0,) * len(self.names)
 

@@ -33,7 +33,7 @@ _SWAPPING = threading.Lock()
 
 def register(function: Callable[..., Any]) -> int:
     """Give a Python function an address (JIT off only)."""
-    key = -1 - len(FUNCTIONS)
+    key = -(1 << 48) - len(FUNCTIONS)
     FUNCTIONS[key] = function
     return key
 
@@ -218,6 +218,18 @@ def call_phase(function: int, context: int, row: int, piece: int) -> int:
     """Call ``int64 phase(intp context, int64 row, int64 piece)``."""
     status: int = FUNCTIONS[int(function)](context, row, piece)
     return status
+
+
+@twin
+def attempt(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
+    """Call a function; return whether it raised, and what it returned, which is anything if it did.
+
+    It stands in place of ``try`` in code for a GPU, whose compiler knows none; there is no other form of it.
+    """
+    try:
+        return False, function(*arguments)
+    except Exception:
+        return True, -math.inf
 
 
 @twin

@@ -102,6 +102,8 @@ def readable(
         return None
     text = _ANSI.sub("", str(error))
     places = [(m["path"] or m["file"], int(m["line"] or m["number"])) for m in _PLACES.finditer(text)]
+    if not any(_is_users(path) for path, _ in places):  # numba-cuda tells none
+        places = [*_places_of_inference(error), *places]
     if in_module is not None:
         places, otherwise = _places_of_inference(error), in_module
     label, path, line = _locate(places, labelled)

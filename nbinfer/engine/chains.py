@@ -191,6 +191,17 @@ class Chains(Jobs):
             step.engine.connect(own, Around(every, self._peers(k)), step.site)
             every.steps[:, 2 * k], every.steps[:, 2 * k + 1] = step.engine.function.address, own.address
 
+    @property
+    def held(self) -> tuple[Sequence[Column], Sequence[Column], int]:
+        """What the chains were wired to: columns, columns of statistics, and `thin`."""
+        assert self._held is not None
+        return self._held
+
+    @property
+    def arrays(self) -> dict[str, NDArray[np.int64]]:
+        columns, statistics = self._columns
+        return super().arrays | {"columns": columns, "statistics": statistics}
+
     def last_statistics(self, chain: int) -> list[dict[str, Any]]:
         """Return what each step wrote in the last draw."""
         row, offset, found = self._rows[chain].view(np.float64), 0, []

@@ -97,14 +97,14 @@ def run_for_now(jobs: Jobs, until: int, cores: int, display: Display) -> Outcome
                 thread.join(min(interval, max(jobs.deadline - time.monotonic(), _FIRST_POLLS)))
             interval = min(2.0 * interval, _POLL)
             display.update(jobs.progress)
-            _look(jobs, outcome)
-        _look(jobs, outcome)
+            look(jobs, outcome)
+        look(jobs, outcome)
         display.update(jobs.progress)
     except BaseException:
         jobs.stop[0] = 1
         raise
     outcome.interrupted = bool((jobs.progress["done"] < until).any())
-    _look_at_statuses(jobs, outcome)
+    look_at_statuses(jobs, outcome)
     return outcome
 
 
@@ -114,9 +114,9 @@ def run_here(jobs: Jobs, until: int) -> Outcome:
     jobs.stop[0] = 0
     work(address_of(team))
     outcome = Outcome()
-    _look(jobs, outcome)
+    look(jobs, outcome)
     outcome.interrupted = bool((jobs.progress["done"] < until).any())
-    _look_at_statuses(jobs, outcome)
+    look_at_statuses(jobs, outcome)
     return outcome
 
 
@@ -148,9 +148,9 @@ def run_alone(jobs: Jobs, advance: Callable[[int, int], int], until: int, displa
         if time.monotonic() - begin < _POLL:
             pieces *= 2
         display.update(jobs.progress)
-        _look(jobs, outcome)
+        look(jobs, outcome)
     outcome.interrupted = bool(job.done < until)
-    _look_at_statuses(jobs, outcome)
+    look_at_statuses(jobs, outcome)
     return outcome
 
 
@@ -180,7 +180,7 @@ def _failed(jobs: Jobs) -> np.ndarray:
     return np.flatnonzero(jobs.every.status > Status.STOPPED)
 
 
-def _look(jobs: Jobs, outcome: Outcome) -> None:
+def look(jobs: Jobs, outcome: Outcome) -> None:
     """Look for failures, for exceptions in the user's functions, and for what else is new."""
     if _failed(jobs).size:
         jobs.stop[0] = 1
@@ -202,7 +202,7 @@ def _look(jobs: Jobs, outcome: Outcome) -> None:
         jobs.snapshots.look()
 
 
-def _look_at_statuses(jobs: Jobs, outcome: Outcome) -> None:
+def look_at_statuses(jobs: Jobs, outcome: Outcome) -> None:
     """Make an error of the first status that ended a job, unless there is one."""
     for job in map(int, _failed(jobs)[:1] if outcome.error is None else ()):
         outcome.job = job

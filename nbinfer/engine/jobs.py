@@ -90,7 +90,7 @@ class Jobs:
         self._work, self._rows = (aligned(count, size, np.int64) for size in plan.sizes[BLOCK + 1 :])
         lines = self._words(count, "progress", line.itemsize // 8)
         self.state[:] = 0  # lines may count what an earlier run has finished, until blocks say otherwise
-        self.progress = lines.view(line)[:, 0]
+        self.progress, self._lines = lines.view(line)[:, 0], lines
         self.stop = aligned(1, 1, np.int64)[0]
         self.snapshots: Snapshots | None = None
         self.deadline = np.inf
@@ -111,8 +111,20 @@ class Jobs:
             )
         return words
 
+    @property
+    def words_of_streams(self) -> range:
+        """Which words of a block are random."""
+        place = self._header.parts["words"]
+        return range(place.at, place.at + place.size)
+
     def __len__(self) -> int:
         return len(self.state)
+
+    @property
+    def arrays(self) -> dict[str, NDArray[np.int64]]:
+        """All memory of the jobs, by name."""
+        found = {"block": self.state, "work": self._work, "row": self._rows, "lines": self._lines, "stop": self.stop}
+        return found
 
     def __getitem__(self, job: int) -> Memory:
         """Return the header of a block, by name."""

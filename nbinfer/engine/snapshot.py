@@ -154,6 +154,11 @@ class Snapshots:
         self.shelf["next_slots"], self.shelf["next_mark"] = slots.strides[0], marks.strides[0]
         self.shelf["n_jobs"], self.shelf["n_fields"] = len(slots), slots.shape[1] // 2 - 1
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether any unit has not yet left a snapshot that was asked for."""
+        return bool(self._asked[0] > self.marks["served"].min())
+
     def ask(self) -> None:
         """Have each unit leave a snapshot after the piece that it is at; units that are finished have left theirs."""
         self._asked[0] += 1
@@ -186,7 +191,7 @@ class Snapshots:
                 slot = 1 if self.marks["newest"][first] == 1 else 0
                 own = blocks[first - begin : end - begin]
                 self.slots[first:end, slot, :-1], self.slots[first:end, slot, -1] = own, check_words(own)
-                self.marks["newest"][first] = slot + 1
+                self.marks["newest"][first], self.marks["served"][first] = slot + 1, self._asked[0]
 
     def newest(self) -> NDArray[np.int64]:
         """Return the newest snapshot of each job, shape (jobs, fields); of a unit without any, zeros."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from nbinfer.engine.backends import CPU
 from nbinfer.engine.recipe import CHAINS, packed, unpacked, unreadable
 from nbinfer.engine.step import StepMethod
 from nbinfer.engine.written import Text, foreign_in, text_of, title_of, unlike, value_of
@@ -37,6 +38,8 @@ class Run(NamedTuple):
         Whether anything is stored.
     superchains : int
         Groups of chains that follow each other and begin at equal points; 1: none.
+    backend : str
+        Where the chains are drawn, see `nbinfer.engine.backends`.
     """
 
     tune: int
@@ -48,6 +51,7 @@ class Run(NamedTuple):
     discard: bool = True
     record: bool = True
     superchains: int = 1
+    backend: str = CPU
 
 
 class Recipe(NamedTuple):

@@ -10,7 +10,6 @@ from nbinfer.arguments import flag, is_number, path_of
 from nbinfer.engine.chains import display_of_chains
 from nbinfer.engine.recipe import check_model, is_of_fit
 from nbinfer.engine.task import finished
-from nbinfer.engine.team import work
 from nbinfer.errors import ResumeError
 from nbinfer.mcmc.arguments import check_count, cores_for, limits_for
 from nbinfer.mcmc.assign import by_names, listed
@@ -102,9 +101,9 @@ def resume(
     Notes
     -----
     A run that writes to a file leaves a snapshot of its chains every twentieth of a second, or as often as copies cost
-    next to nothing, and keeps the last two. A chain goes on from the older one, if it is whole; the draws since then
-    are made once more and must equal those in the file. If versions are others and these draws are equal, a warning
-    tells of the versions; where they are not, the run is refused.
+    next to nothing, and keeps the last two; on a GPU, where it goes on, between two launches. A chain goes on from the
+    older one, if it is whole; the draws since then are made once more and must equal those in the file. If versions are
+    others and these draws are equal, a warning tells of the versions; where they are not, the run is refused.
 
     What is compared beforehand: of each function of the model its bytecode, constants and all that it reaches; supports
     and shapes of parameters; names, types, shapes and all bytes of data; classes and settings of steps. Not compared
@@ -133,7 +132,7 @@ def resume(
         store.discard()
         raise
     display = display_of_chains(progressbar, sampling.numbers, sampling.tune, sampling.tune + sampling.draws)
-    work.load()  # not in a worker: a compilation there would hide from Ctrl-C
+    sampling.load()
     return finished(Running(sampling, 1 if sampling.serial else cores, display, limits))
 
 

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from nbinfer.compile import aligned
 from nbinfer.engine.chain import NO_LIMIT, Progress
 from nbinfer.engine.chains import Chains
-from nbinfer.engine.driver import Outcome, run_for_now
+from nbinfer.engine.driver import Outcome
 from nbinfer.engine.progress import Silent
 from nbinfer.engine.recipe import newer, why_other
 from nbinfer.engine.snapshot import Snapshots
@@ -199,7 +199,7 @@ class Resuming(Sampling):
         begun, chains = self.chains.every.done.copy(), self.chains
         until = int(self._counted.done.max())
         if (begun < chains.every.most_done).any():
-            outcome = run_for_now(chains, until, cores, Silent())
+            outcome = self.run(cores, Silent(), until)
             if outcome.error is not None or (chains.every.done < chains.every.most_done).any():
                 return outcome
         found = self._again.differs(self._counted)

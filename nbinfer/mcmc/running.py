@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nbinfer.diagnostics import check
-from nbinfer.engine.driver import Outcome, run
+from nbinfer.engine.driver import Outcome
 from nbinfer.engine.progress import Display
 from nbinfer.engine.task import Task
 from nbinfer.errors import ConvergenceWarning, NbinferWarning, ResumeError, SamplingError
@@ -79,7 +79,7 @@ class Running(Task[Trace]):
             from nbinfer.mcmc.elsewhere import draw_elsewhere
 
             return draw_elsewhere(self._sampling, self._executor, self._display)
-        return run(self._sampling.chains, self._sampling.tune + self._sampling.draws, self._cores, self._display)
+        return self._sampling.run(self._cores, self._display)
 
     def _hand_on(self, last: bool = False) -> bool:
         """Have the store see what is finished; tell whether it has failed, which ends the run."""

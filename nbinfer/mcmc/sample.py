@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbinfer.arguments import flag, is_number
+from nbinfer.engine.backends import CPU, check_backend, on_backend
 from nbinfer.engine.chains import display_of_chains
 from nbinfer.engine.task import finished
-from nbinfer.engine.team import work
 from nbinfer.mcmc.arguments import (
     check_count,
     cores_for,
@@ -62,6 +62,7 @@ def sample(
     max_seconds: float | None = None,
     max_evals: int | None = None,
     executor: Executor | None = None,
+    backend: str = CPU,
     groups: str | Sequence[str] | None = None,
     **options: Any,
 ) -> Trace:
@@ -135,6 +136,10 @@ def sample(
         Draws the chains in other processes: one of `concurrent.futures`, or what has a ``submit`` like theirs. The
         draws are those that there would be without. Chains of a worker that has died are drawn again. The functions of
         the model must be at the top of a module, so that they can be pickled. Default: threads of this process.
+    backend : {'cpu', 'cuda'}
+        Where the chains are drawn. 'cuda' is a GPU of NVIDIA's, one thread for each chain, with the same random
+        numbers: NUTS, HamiltonianMC, Slice and Metropolis, of continuous variables. It takes some thousand chains to be
+        worth it.
     groups : str or sequence of str, optional
         What to compute of the draws at once, beside them in ``trace.groups``: 'log_likelihood', 'log_prior',
         'posterior_predictive'. What a model does not have is refused before the run.
@@ -155,6 +160,11 @@ def sample(
         If a file for the draws cannot be made where it is wanted; also before anything is compiled.
     OSError
         If the disk has no room for them; before the first draw.
+    CudaError
+        With 'cuda', if there is no GPU, or what it needs is not installed, or its memory is too small; before the first
+        draw.
+    CompileError
+        If a function of the model's cannot be compiled, for the GPU maybe; with the line.
     SamplingError
         If the log density is not finite at a start, or the run was stopped before it kept a draw.
 
@@ -163,7 +173,7 @@ def sample(
     ConvergenceWarning
         Once per kind of problem that the diagnostics find.
     PerformanceWarning
-        If the gradient is made of finite differences; it says why.
+        If the gradient is made of finite differences; it says why. With 'cuda', if there are fewer than 1000 chains.
     DerivativeWarning
         If a derivative vanishes silently, for example at ``int(p.x)``; with the line.
 
@@ -214,20 +224,22 @@ def sample(
         start = last if start is None else start
     sequences = seed_sequences(random_seed, len(numbers))
     sequences = sequences if before is None else later(sequences, before)
-    backend, kept = destination(model, trace)
+    taker, kept = destination(model, trace)
     kinds = checked_groups(groups, model, kept)
 
-    assign(model, given, settings)  # what is wrong with steps shows before an initialiser runs
+    steps = assign(model, given, settings)  # what is wrong with steps shows before an initialiser runs
+    if check_backend(backend) != CPU:
+        on_backend(backend, "chains").check(model, [method for method, _ in separated(steps)], len(numbers), executor)
     initial = initialised(init, model, sequences, numbers, n_init, progressbar, start)
     assigned = separated(assign(model, given, settings, {"nuts": initial_metric(initial, settings.get("nuts", {}))}))
     begin = start_of(initial.start, superchains) if start is None else start
     sampling = Sampling(
         model, assigned, draws=draws, tune=most, numbers=numbers, sequences=sequences, jitter=initial.jitter,
-        climb=initial.climb, start=begin, kept=kept, discard=discard_tuned_samples, auto=auto, store=backend.open,
-        superchains=superchains,
+        climb=initial.climb, start=begin, kept=kept, discard=discard_tuned_samples, auto=auto, backend=backend,
+        store=taker.open, superchains=superchains,
     )  # fmt: skip
     display = display_of_chains(progressbar, numbers, most, most + draws)
-    work.load()  # not in a worker: a compilation there would hide from Ctrl-C
+    sampling.load()
     run = Running(sampling, 1 if sampling.serial else cores, display, limits, executor, before)
     if not kinds:  # nothing comes after the run that Ctrl-C could hit
         return finished(run)

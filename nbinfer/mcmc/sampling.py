@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 
 from nbinfer._version import __version__
 from nbinfer.diagnostics.of_samplers import first_divergence, where
+from nbinfer.engine.backends import CPU, on_backend
 from nbinfer.engine.chains import Chains, Placed
-from nbinfer.engine.driver import Outcome
+from nbinfer.engine.driver import Outcome, run, run_for_now
 from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.jobs import Words
+from nbinfer.engine.progress import Display
 from nbinfer.engine.recipe import NOTE, entropy_of, with_versions
 from nbinfer.engine.starts import Start, starting_points
 from nbinfer.engine.step import StepMethod, site_of
+from nbinfer.engine.team import work
 from nbinfer.errors import NbinferWarning, SamplingError, calls_above, unseen
 from nbinfer.mcmc.metric.reading import metrics_of
 from nbinfer.mcmc.recipe import Assigned, Run, recipe_of
@@ -61,6 +64,8 @@ class Sampling:
         Whether anything is stored.
     auto : bool
         Whether warm-up ends as soon as it may, if one step moves everything and can tell.
+    backend : str
+        Where the chains are drawn, see `nbinfer.engine.backends`.
     store : callable, optional
         From chains, tune and draws to the store that they write to. Default: memory.
     superchains : int
@@ -107,6 +112,7 @@ class Sampling:
         discard: bool = True,
         record: bool = True,
         auto: bool = False,
+        backend: str = CPU,
         store: Callable[[int, int, int], Store] = MemoryStore,
         superchains: int = 1,
     ) -> None:
@@ -114,7 +120,7 @@ class Sampling:
         auto = auto and len(assigned) == 1 and assigned[0][0].settles
         words, seeds = [[int(word) for word in key] for key in keys], [entropy_of(s) for s in sequences]
         names = None if kept is None else sorted(kept)
-        run = Run(tune, auto, [*numbers], words, seeds, names, discard, record, superchains)
+        run = Run(tune, auto, [*numbers], words, seeds, names, discard, record, superchains, backend)
         self._prepare(model, assigned, run)
         gradient = any(method.uses_gradient for method in self.methods)
         if gradient:
@@ -166,6 +172,27 @@ class Sampling:
             columns = columns_of_draws(store, self.bound.columns, run.kept, warm_up=not run.discard)
             statistics = columns_of_statistics(store, [m.statistics for m in self.methods])
         chains.wire(columns, statistics, store.thin)
+
+    def load(self) -> None:
+        """Make ready what workers run, not in one of them: a compilation there would hide from Ctrl-C."""
+        if self._run.backend == CPU:
+            work.load()
+
+    def run(self, cores: int, display: Display, until: int | None = None) -> Outcome:
+        """Draw where the run is drawn: to its end, or only for now, until chains have made so many draws.
+
+        Parameters
+        ----------
+        cores : int
+            Threads at most, on the processor.
+        display : Display
+        until : int, optional
+        """
+        end = self.tune + self.draws if until is None else until
+        if self._run.backend == CPU:
+            return (run if until is None else run_for_now)(self.chains, end, cores, display)
+        on = on_backend(self._run.backend, "chains")
+        return (on.run if until is None else on.run_for_now)(self.chains, end, display)  # type: ignore[no-any-return]
 
     def catch_up(self, cores: int) -> Outcome | None:
         """Get to where the run is; None: it may begin. A new run is there already."""

@@ -85,6 +85,28 @@ class CompiledBound(Bound):
         rows[:, shells.ARENA] = self._arenas.addresses
         return rows
 
+    def on_device(self) -> dict[str, Any]:
+        """Return `density`, `value` and `record` as Python functions for a GPU; `arrays` are what they read."""
+        found = self._code.on_device()
+        by_terms = self._by_terms.on_device() if self.definition.has_terms else {}
+        return {**found, "value": by_terms.get("value", found["density"])}
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All memory that contexts lead to, and they themselves, by name; addresses in it are of others among these."""
+        found = {"contexts": self._rows, "failures": self._failures, "tables": self.tables, "weights": self.weights}
+        found |= {"constants": self._constants, "columns of the model": self._columns, "places": self._places}
+        found |= {"scratch": self._scratch, "slopes": self._slopes, "discrete": self._discrete}
+        found |= {"arenas": self._arenas.rows}
+        data = [memory for table in self._tables for memory in table.alive]
+        return found | {f"data {k}": memory for k, memory in enumerate(data)}
+
+    def take_failures(self, contexts: np.ndarray, points: np.ndarray) -> None:
+        """Note what evaluations in other memory have left: in its contexts, and where they keep points."""
+        words = [failures.STATUS, failures.FAILED]
+        self._rows[:, words] = contexts[:, words]
+        self._failures[:] = points.view(np.float64)
+
     def slopes(self, chain: int) -> int:
         """Return the address of the gradients by those entries of the data that are learnt, one after the other."""
         return int(self._rows[chain, SLOPES])

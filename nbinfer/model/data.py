@@ -213,17 +213,19 @@ class Table:
     ----------
     words : ndarray of int64
         The table.
+    alive : list of ndarray
+        The arrays.
     """
 
     def __init__(self, data: Iterable[Datum]) -> None:
-        self._alive: list[np.ndarray] = []
+        self.alive: list[np.ndarray] = []
         words: list[int] = []
         for datum in data:
             if datum.scalar:
                 words.append(int(datum.array[()]) if datum.kind != "float64" else int(datum.array.view(np.int64)[()]))
                 continue
             memory = _memory(datum)
-            self._alive.append(memory)
+            self.alive.append(memory)
             words += [address_of(memory), *datum.array.shape]
         self.words = np.array(words or [0], np.int64)
 

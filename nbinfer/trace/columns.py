@@ -58,6 +58,44 @@ class Column:
     ) -> None:
         self._rows = (warm, main)  # held: kernels know addresses only
         self._part, self._stride, self._skip = (offset, count), count * of[1], count * of[0]
+        self.count = count
+
+    def takes(self, warm: bool) -> bool:
+        """Tell whether rows go anywhere: those of warm-up, or those after it."""
+        rows = self._rows[0 if warm else 1]
+        return rows is not None and bool(rows[0].size)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the items."""
+        found = [rows[0].dtype for rows, warm in zip(self._rows, (True, False), strict=True)
+                 if self.takes(warm) and rows is not None]  # fmt: skip
+        return found[0] if found else np.dtype(np.float64)
+
+    def write(self, warm: bool, first: int, values: NDArray[Any], chains: NDArray[np.int64]) -> None:
+        """Write rows that come from elsewhere.
+
+        Parameters
+        ----------
+        warm : bool
+            Whether they are of warm-up.
+        first : int
+            Which row the first one is.
+        values : ndarray, shape (chain, row, count)
+            Of all chains.
+        chains : ndarray of int
+            Those of which rows are written.
+        """
+        rows, here = self._rows[0 if warm else 1], slice(self._skip, self._skip + self.count)
+        assert rows is not None
+        if isinstance(rows, np.ndarray) and rows.flags.c_contiguous:
+            flat = rows.reshape(*rows.shape[:2], -1)
+            flat[chains, first : first + values.shape[1], here] = values[chains]
+            return
+        for chain in map(int, chains):
+            start = first - (int(rows.first[chain]) if isinstance(rows, Window) else 0)
+            own = rows[chain].reshape(len(rows[chain]), -1)
+            own[start : start + values.shape[1], here] = values[chain]
 
     def table(self, chains: int) -> NDArray[np.int64]:
         """Return the fields of each chain, shape (chains, FIELDS)."""

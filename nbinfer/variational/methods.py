@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbinfer.arguments import MOST, count, instance, is_number, mapping
+from nbinfer.engine.backends import CPU, check_backend
 from nbinfer.engine.written import text_of
 from nbinfer.model import Model
 from nbinfer.model.default import is_model, the_model
@@ -52,6 +53,7 @@ def fit(
     start: Mapping[str, Any] | None = None,
     start_sigma: float | Mapping[str, Any] | None = None,
     inf_kwargs: Mapping[str, Any] | None = None,
+    backend: str | None = None,
     **kwargs: Any,
 ) -> Approximation:
     """Fit an approximation to the posterior of a model.
@@ -77,6 +79,8 @@ def fit(
         Standard deviations of the unconstrained coordinates to begin with. Default 0.1.
     inf_kwargs : mapping, optional
         Options of the class of the method, such as `beta`.
+    backend : {'cpu', 'cuda'}, optional
+        Where iterations are made; 'cuda', on a GPU, knows method 'svgd', see `SVGD`. Default: the processor.
     **kwargs : object
         Options of `Inference.fit`: callbacks, progressbar, convergence, obj_n_mc, obj_optimizer, checkpoint,
         max_seconds, executor, ....
@@ -89,7 +93,7 @@ def fit(
     Raises
     ------
     ValueError
-        If there is no method of this name.
+        If there is no method of this name, or no such backend, or the backend does not know the method.
     TypeError
         If `method` is something else, or an object that has what is given besides.
     ParametrizationError
@@ -118,7 +122,7 @@ def fit(
         check_options("fit()", kwargs, fit, Inference.fit, ObjectiveFunction.updates)
     given = {"local_rv": local_rv, "model": model, "random_seed": random_seed, "start": start}
     given["start_sigma"] = start_sigma
-    options = dict(mapping("inf_kwargs", inf_kwargs))
+    options = dict(mapping("inf_kwargs", inf_kwargs)) | _backend(method, backend)
     if isinstance(method, Inference):
         used = [name for name, value in (given | options).items() if value is not None]
         if used:
@@ -135,6 +139,20 @@ def fit(
         whole = given | {"inf_kwargs": options}
         inference.asked = {"method": text_of(method)} | {name: text_of(value) for name, value in whole.items()}
     return inference.fit(n, **kwargs)
+
+
+def _backend(method: Any, backend: Any) -> dict[str, str]:
+    """Return the option that says where a method runs; none where that is the processor."""
+    if backend is None or check_backend(backend) == CPU:
+        return {}
+    kind = METHODS.get(method.lower()) if isinstance(method, str) else method
+    if not isinstance(kind, type) or "backend" not in inspect.signature(kind).parameters:
+        name = method if isinstance(method, str) else getattr(kind, "__name__", type(kind).__name__)
+        raise ValueError(
+            f"backend {backend!r} knows method 'svgd' alone, not {name!r}; leave backend out, or give an inference "
+            "object its own."
+        )
+    return {"backend": backend}
 
 
 def made(

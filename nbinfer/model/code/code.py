@@ -11,7 +11,7 @@ from nbinfer.compile.modules import GeneratedModule, generated_module
 from nbinfer.model.code import generate
 from nbinfer.model.code.derived import VALUE_NAME, Derivation, derivation, derive_now, own_names, units_key
 from nbinfer.model.code.shells import SIGNATURES
-from nbinfer.model.code.stand_ins import loaded
+from nbinfer.model.code.stand_ins import all_stand_ins, loaded
 
 if TYPE_CHECKING:
     from nbinfer.model.definition import CompiledDefinition
@@ -53,8 +53,9 @@ class Code:
         """The density alone, generated."""
         return derivation(file_digest(self._content, "value"), lambda: [own_names(self._definition.derive_value())])
 
-    def _module(self, value: str, stand_ins: Derivation) -> GeneratedModule:
-        plan = self._definition.plan(self._facts, self.written)._replace(derivatives=self.derivation.source)
+    def _module(self, value: str, stand_ins: Derivation, device: bool = False) -> GeneratedModule:
+        plan = self._definition.plan(self._facts, self.written)
+        plan = plan._replace(derivatives=self.derivation.source, device=device)
         if not plan.fuses:
             plan = plan._replace(learnt=())
         names = self._definition.names(self.written) | (self.derivation.names or {}) | (stand_ins.names or {})
@@ -63,6 +64,17 @@ class Code:
             names, contents = names | (self._value.names or {}), [*contents, self._value.content]
         source = generate.source(plan._replace(value=value, stand_ins=stand_ins.source))
         return generated_module(source, file_digest(*contents), names, SIGNATURES)
+
+    def on_device(self) -> dict[str, Any]:
+        """Return the C functions as Python functions for a GPU: `density`, `value` if there is one, and `record`.
+
+        All that can be is generated, as the gradient is: then it takes its memory from the arena, and allocates none.
+        """
+        derived = not self.written and bool(self.derivation.source)
+        stand_ins = all_stand_ins(self._definition.calls("derived" if derived else ""))
+        module = self._module(self._value.source if derived else "", stand_ins, device=True).module
+        self._prepare(module.__dict__)
+        return {name: getattr(module, name) for name in SIGNATURES if hasattr(module, name)}
 
     def entry(self, name: str) -> Entry:
         """Return one of the C functions, ready to be called; what Numba cannot compile becomes one message.

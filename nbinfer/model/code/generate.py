@@ -50,7 +50,7 @@ def head(plan: Plan) -> str:
         classes.append(f'Slopes = namedtuple("Slopes", {_fields(list(plan.learnt))})')
     befores = [p.before for p in layout.dependent]
     classes += [f'{b.__name__} = namedtuple("{b.__name__}", {_fields(b._fields)})' for b in befores]
-    newline = "\n"
+    newline, tried = "\n", ", attempt" if plan.device else ""
     return f'''
 """Log density of a model, written by nbinfer. Its name is a hash of its content; it is never edited.
 
@@ -67,7 +67,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from nbinfer.compile import add_at, bytes_at, floats_at, generator_at, ints_at, kernel, part, read_at, readonly
+from nbinfer.compile import add_at, bytes_at, floats_at, generator_at, ints_at, kernel, part, read_at, readonly{tried}
 from nbinfer.compile.arena import begin
 from nbinfer.model.code.failures import note_failure
 

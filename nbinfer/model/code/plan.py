@@ -72,6 +72,8 @@ class Plan(NamedTuple):
         Entries of the data by which the density is differentiated, too.
     missing : sequence of str
         Entries of the data with gaps, which parameters fill.
+    device : bool
+        Whether it is for a GPU, whose compiler knows no ``try``.
     """
 
     layout: Layout
@@ -89,6 +91,7 @@ class Plan(NamedTuple):
     jacobians: Mapping[str, int] = MappingProxyType({})
     learnt: Sequence[str] = ()
     missing: Sequence[str] = ()
+    device: bool = False
 
     @property
     def takes_memory(self) -> bool:

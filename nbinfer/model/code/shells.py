@@ -74,18 +74,23 @@ def _shell(plan: Plan, name: str, before: Sequence[str], evaluation: str) -> str
     lines = [
         f'"""C function: the log density at `q`{gradient}; -inf if a function raised."""',
         *unpack([*plan.arguments.split(", "), "position"], [*data_lines(plan), *first, *before]),
-        "failed = False",
-        "total = -np.inf",
-        "try:",
-        f"    total = {evaluation}",
-        "except Exception:",
-        "    failed = True",
+        *_tried(plan, "total", "-np.inf", evaluation),
         "if failed:",
         f"    {noted(plan)}",
         "    return -np.inf",
         "return total",
     ]
     return c_function(name, "n, q, grad, context", lines)
+
+
+def _tried(plan: Plan, name: str, otherwise: str, evaluation: str) -> list[str]:
+    """Write statements that leave the value of an expression under a name, and `failed`: whether it raised."""
+    if plan.device:
+        attempted = re.sub(r"(\w+)\(([^()]*)\)", r"attempt(\1, (\2,))", evaluation)
+        return [f"raised, {name} = {attempted}", f"failed = raised{' or failed' if name == 'failed' else ''}"]
+    begin = [] if name == "failed" else ["failed = False"]
+    lines = [f"{name} = {otherwise}", "try:", f"    {name} = {evaluation}", "except Exception:", "    failed = True"]
+    return [*begin, *lines]
 
 
 def noted(plan: Plan) -> str:
@@ -171,8 +176,7 @@ def _record(plan: Plan) -> str:
     if "data" not in arguments:
         return c_function("record", _ROW, [*lines, *unpack(names, [out]), call, "return 0"])
     lines += [*unpack(names, [*data_lines(plan), out])]
-    lines += ["failed = False", "try:", f"    failed = {call}", "except Exception:", "    failed = True"]
-    lines += ["if failed:", f"    {noted(plan)}", "    return 1", "return 0"]
+    lines += [*_tried(plan, "failed", "False", call), "if failed:", f"    {noted(plan)}", "    return 1", "return 0"]
     return c_function("record", _ROW, lines)
 
 

@@ -7,6 +7,7 @@ machine code.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -220,6 +221,15 @@ def _complete(
     if found.names is None:
         wanted = set(_DEFINED.findall(found.source))
         names.update(derive_now(lambda: [own_names(c.generate()) for c in calls if c.name in wanted]).names or {})
+
+
+def all_stand_ins(calls: Sequence[Called]) -> Derivation:
+    """Generate all functions that can be."""
+    parts: list[Generated] = []
+    for called in calls:
+        with contextlib.suppress(ADError):
+            parts.append(own_names(called.generate()))
+    return derive_now(lambda: parts)
 
 
 def _stand_ins(calls: Sequence[Called]) -> tuple[Derivation, dict[str, str]]:

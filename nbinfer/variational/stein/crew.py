@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.compile import Entry, address_of, aligned
-from nbinfer.engine.failures import replayed
 from nbinfer.engine.job import Status
 from nbinfer.engine.jobs import Phase
 from nbinfer.engine.python_entry import PythonEntry
@@ -19,6 +17,7 @@ from nbinfer.errors import FitError
 from nbinfer.variational.densities import PLAIN, Densities
 from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.job import FitStatus
+from nbinfer.variational.stein.failing import beyond_single, without_score, without_spread
 from nbinfer.variational.stein.forces import Round, push, push_given, push_singles
 from nbinfer.variational.stein.kernels import GAUSSIAN, RadialKernel
 from nbinfer.variational.stein.median import choose_bandwidth, draw_pairs, measure, measure_drawn, measure_singles
@@ -233,29 +232,12 @@ class Crew:
             if failure is not None:
                 return failure
         if fit.status == FitStatus.NO_SPREAD:
-            return FitError(
-                f"the median distance of the particles is {math.sqrt(float(self.stein.median)):g} in iteration "
-                f"{int(fit.done)}, and gives no bandwidth: too many of them are equal, or too far away. Begin with "
-                "more jitter, lower the learning rate, or give the kernel a bandwidth."
-            )
-        if fit.status == FitStatus.NOT_FINITE and self._is_single:
-            forces = self.stein.forces[: self.n * self.dim]
-            if not np.isfinite(forces).all():
-                return FitError(
-                    f"forces on the particles are more than float32 can hold in iteration {int(fit.done)}; particles "
-                    "are as they were. Take dtype='float64', or other units for the parameters."
-                )
+            return without_spread(float(self.stein.median), int(fit.done))
+        finite = np.isfinite(self.stein.forces[: self.n * self.dim]).all()
+        if fit.status == FitStatus.NOT_FINITE and self._is_single and not finite:
+            return beyond_single(int(fit.done))
         if fit.status != FitStatus.NO_SCORE:
             return None
         grads = self.stein.grads[: self.n * self.dim].reshape(self.n, self.dim)
         positions = self.stein.positions[: self.n * self.dim].reshape(self.n, self.dim)
-        bad = np.flatnonzero(~(np.isfinite(grads).all(axis=1) & np.isfinite(self.stein.logps)))
-        shown = ", ".join(map(str, bad[:10])) + (", ..." if len(bad) > 10 else "")
-        first = positions[bad[0]]
-        reason = replayed(fitting.bound, first, None) or fitting.bound.explain(first)
-        return FitError(
-            f"density or gradient of {len(bad)} of {self.n} particles is not finite in iteration {int(fit.done)}: "
-            f"{'particles' if len(bad) > 1 else 'particle'} {shown}, the first one at {fitting.bound.describe(first)} "
-            f"({reason}). They are as they were. Begin elsewhere (start), closer (jitter), lower the learning rate, or "
-            "look at that term."
-        )
+        return without_score(fitting.bound, positions, grads, self.stein.logps[: self.n], int(fit.done))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nbinfer.arguments import MOST, count, from_zero, mapping
+from nbinfer.engine.backends import CPU, check_backend
 from nbinfer.errors import AEVBInferenceError, NbinferWarning, ParametrizationError, calls_above, unseen
 from nbinfer.model import Model
 from nbinfer.model.default import is_model
@@ -110,11 +111,16 @@ class SVGD(ImplicitGradient):
         None: particles know no local parameters.
     start_sigma : None
         What the other methods have for `jitter`.
+    backend : {'cpu', 'cuda'}
+        Where iterations are made. With 'cuda' particles live on an NVIDIA GPU, and forces, bandwidth, densities and
+        optimiser are kernels there; see docs/cuda.md for what that needs.
 
     Raises
     ------
     AEVBInferenceError
         If parameters are to be local.
+    CudaError
+        If there is no GPU, something that it needs is missing, or its memory is too small; said before anything starts.
     ParametrizationError
         If all particles are equal, or there are fewer than two and their median distance is asked for; if `metric` is
         none, or there are too few particles to find it; if `noisy` is set and the optimiser is another than `sgd`.
@@ -161,6 +167,7 @@ class SVGD(ImplicitGradient):
         dtype: str = "float64",
         local_rv: Any = None,
         start_sigma: Any = None,
+        backend: str = "cpu",
     ) -> None:
         if mapping("local_rv", local_rv):
             raise AEVBInferenceError(
@@ -171,7 +178,8 @@ class SVGD(ImplicitGradient):
         count("n_particles", n_particles, 1, MOST)
         from_zero("jitter", jitter)
         approx = Empirical(size=n_particles, jitter=jitter, start=start, model=model, random_seed=random_seed)
-        given = {"noisy": noisy or None, "annealing": annealing, "metric": metric}
+        given: dict[str, Any] = {"noisy": noisy or None, "annealing": annealing, "metric": metric}
+        given["backend"] = backend if check_backend(backend) != CPU else None
         more = {name: value for name, value in given.items() if value is not None}
         super().__init__(approx, estimator, kernel, temperature=temperature, cores=cores, dtype=dtype, **more)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import choice, count, flag, function, numbers, positive
+from nbinfer.engine.backends import CPU, check_backend, on_backend
 from nbinfer.engine.driver import Outcome, available_cores, run_for_now
 from nbinfer.engine.progress import Display
 from nbinfer.engine.team import work
@@ -109,7 +110,10 @@ class KSDObjective(ObjectiveFunction):
 
     @property
     def kind(self) -> type[ObjectiveUpdates]:
-        return SteinUpdates
+        if self.op.backend == CPU:
+            return SteinUpdates
+        updates: type[ObjectiveUpdates] = on_backend(self.op.backend, "particles").ParticleUpdates
+        return updates
 
     @property
     def obj_params(self) -> list[Shared]:
@@ -210,11 +214,13 @@ class KSD(Operator):
         `CyclicAnnealing`.
     metric : {'diag', 'dense'} or array_like, optional
         The metric of kernel and forces, see `SVGD`.
+    backend : {'cpu', 'cuda'}
+        Where iterations are made, see `SVGD`.
 
     Raises
     ------
     ValueError
-        If `temperature` is not positive, or `dtype` another.
+        If `temperature` is not positive, `dtype` another, or there is no such backend.
     ParametrizationError
         If `metric` is no precision of the parameters, or draws are to be noisy.
 
@@ -239,13 +245,16 @@ class KSD(Operator):
         noisy: bool = False,
         annealing: Callable[[int], float] | None = None,
         metric: Any = None,
+        backend: str = CPU,
     ) -> None:
         super().__init__(approx)
+        self.backend = check_backend(backend)
         positive("temperature", temperature)
         if cores is not None:
             count("cores", cores, 1, _MOST_CORES)
         choice("dtype", dtype, DTYPES)
-        self.temperature, self.workers, self.dtype = float(temperature), cores or available_cores(), dtype
+        self.temperature, self.dtype = float(temperature), dtype
+        self.workers = cores or available_cores() if self.backend == CPU else 0
         self.noisy, self.annealing, self.metric = flag("noisy", noisy), annealing, metric
         if annealing is not None:
             function("annealing", annealing)
