@@ -151,7 +151,7 @@ def catalogue():
             {"prior": logp_x, "likelihood": logp_x},
         ),
         "Model.flat": (nb.Model.flat, {"f": square, "dim": 2}),
-        "sample": (nb.sample, {"model": model, **few}),
+        "sample": (nb.sample, {"model": model, "superchains": 1, "backend": "cpu", **few}),
         "iter_sample": (
             lambda **given: next(nb.iter_sample(**given)),
             dict(draws=3, tune=3, model=model, step=None, start=None, trace=None, chain=0, random_seed=1),

@@ -15,6 +15,7 @@ def fits(model, trace):
     approx = nb.MeanField(model=model, random_seed=1)
     rows = nb.Model({"z": nb.real(3)}, logp=lambda p, d: -0.5 * np.sum((p.z - d.x) ** 2), data={"x": np.ones(3)})
     given = {"model": model, "random_seed": 1, "start": None, "start_sigma": 0.1}
+    of_draws = {"kernel": nb.IMQ(), "metric": "diag", "cores": None}
     calls = {
         "fit": (nb.fit, {"n": 3, "progressbar": False, "method": "advi", "inf_kwargs": None, **given}),
         "Inference.fit": (
@@ -59,9 +60,21 @@ def fits(model, trace):
                 "temperature": 1.0,
                 "cores": None,
                 "dtype": "float64",
+                "noisy": False,
+                "annealing": None,
+                "metric": None,
+                "backend": "cpu",
                 "local_rv": None,
                 "start_sigma": None,
             },
+        ),
+        "CyclicAnnealing": (nb.CyclicAnnealing, {"period": 2, "cycles": 1, "power": 1.0}),
+        "ParticleHistory": (nb.ParticleHistory, {"every": 2, "after": 3}),
+        "stein_thinning": (nb.stein_thinning, {"draws": trace, "n": 3, "model": model, **of_draws}),
+        "ksd": (nb.ksd, {"draws": trace, "model": model, "unbiased": False, **of_draws}),
+        "ksd_test": (
+            nb.ksd_test,
+            {"draws": trace, "model": model, "thin": 1, "flip": 0.5, "replicates": 20, "random_seed": 1, **of_draws},
         ),
         "ASVGD": (nb.ASVGD, {**given, "temperature": 1.0, "cores": None}),
         "ImplicitGradient": (nb.ImplicitGradient, {"approx": approx}),

@@ -131,11 +131,15 @@ class Sampling:
         with self.store.made():
             self.store.name_axes(model.dims, model.coords)
             self.chains = self._made(self.store.words)
-            parts = (None if part[0] is None else np.array(part) for part in zip(*points, strict=True))
-            self.chains.begin(slice(None), *parts, may_climb=climb and jitter and start is None)
+            self._begin(points, may_climb=climb and jitter and start is None)
             self._wire(self.chains, self.store)
             if record:
                 self._describe(assigned)
+
+    def _begin(self, points: Sequence[Start], may_climb: bool) -> None:
+        """Put the chains where they begin."""
+        parts = (None if part[0] is None else np.array(part) for part in zip(*points, strict=True))
+        self.chains.begin(slice(None), *parts, may_climb=may_climb)
 
     def _prepare(self, model: Model, assigned: Assigned, run: Run) -> None:
         """Bind the model, and place the steps in it."""

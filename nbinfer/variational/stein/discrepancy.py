@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, choice, count
+from nbinfer.arguments import MOST, choice, count, flag
 from nbinfer.engine.driver import available_cores
 from nbinfer.errors import ParametrizationError
 from nbinfer.model import Model
@@ -176,6 +176,7 @@ def ksd(
     >>> round(nb.ksd(draws, model, kernel=nb.RBF(1.0)), 2)
     0.16
     """
+    flag("unbiased", unbiased)
     workers = checked(kernel, cores)
     found = drawn(draws, the_model(model), workers)
     total, itself, n = 0.0, 0.0, len(found.points)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from nbinfer.arguments import MOST, count, from_zero, mapping
+from nbinfer.arguments import MOST, count, flag, from_zero, mapping
 from nbinfer.engine.backends import CPU, check_backend
 from nbinfer.errors import AEVBInferenceError, NbinferWarning, ParametrizationError, calls_above, unseen
 from nbinfer.model import Model
@@ -177,6 +177,7 @@ class SVGD(ImplicitGradient):
             raise ParametrizationError("start_sigma means nothing to particles; jitter says how far apart they begin.")
         count("n_particles", n_particles, 1, MOST)
         from_zero("jitter", jitter)
+        flag("noisy", noisy)
         approx = Empirical(size=n_particles, jitter=jitter, start=start, model=model, random_seed=random_seed)
         given: dict[str, Any] = {"noisy": noisy or None, "annealing": annealing, "metric": metric}
         given["backend"] = backend if check_backend(backend) != CPU else None

@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 
 @public
 def stein_thinning(
-    trace: Any,
+    draws: Any,
     n: int,
     model: Model | None = None,
     *,
@@ -45,7 +45,7 @@ def stein_thinning(
 
     Parameters
     ----------
-    trace : Trace, mapping of str to array_like, shape (chain, draw, ...), or array_like, shape (draws, dim)
+    draws : Trace, mapping of str to array_like, shape (chain, draw, ...), or array_like, shape (draws, dim)
         Draws of all parameters; an array has unconstrained positions.
     n : int
         How many to choose.
@@ -64,7 +64,7 @@ def stein_thinning(
     -------
     trace : Trace
         One chain of the chosen draws, in the order of their choice, with derived quantities. Its statistics
-        ``source_chain`` and ``source_draw`` tell where each stands in `trace`, and ``ksd`` the squared discrepancy of
+        ``source_chain`` and ``source_draw`` tell where each stands in `draws`, and ``ksd`` the squared discrepancy of
         those up to it.
 
     Raises
@@ -96,7 +96,7 @@ def stein_thinning(
     workers = checked(kernel, cores)
     count("n", n, 1, MOST)
     model = the_model(model)
-    found = drawn(trace, model, workers)
+    found = drawn(draws, model, workers)
     chosen, values = _chosen(in_metric(found, kernel, metric), n, kernel, workers)
     picked = np.arange(1, n + 1)
     statistics = {
