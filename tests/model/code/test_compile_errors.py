@@ -59,11 +59,17 @@ def of_scipy_stats(p, d):
     return scipy.stats.norm.logpdf(p.a)
 
 
-class DataFrame(dict):
+class DataFrame:
     """What looks like one of pandas."""
 
+    def keys(self):
+        return ["y"]
 
-FRAME, TABLE, VALUES = DataFrame(y=np.ones(2)), {"y": np.ones(2)}, [1.0, 2.0]
+    def __getitem__(self, name):
+        return np.ones(2)
+
+
+FRAME, TABLE = DataFrame(), {"y": np.ones(2), "z": np.zeros(2)}
 
 
 def of_a_frame(p, d):
@@ -71,14 +77,7 @@ def of_a_frame(p, d):
 
 
 def of_a_dict(p, d):
-    return np.sum(TABLE["y"]) * p.a
-
-
-def of_a_list(p, d):
-    total = 0.0
-    for value in VALUES:
-        total += value * p.a
-    return total
+    return np.sum(TABLE["y" if p.a < 9.0 else "z"]) * p.a
 
 
 def of_a_library(p, d):
@@ -88,8 +87,7 @@ def of_a_library(p, d):
 CASES = [
     (of_a_library, "brentq", "Decorate brentq with numba.njit, if it is yours; what it does in another library"),
     (of_a_frame, 'FRAME["y"]', "Pass FRAME as data: with data=FRAME each column is an entry, and d.y is column y."),
-    (of_a_dict, 'TABLE["y"]', "Pass what is in TABLE as data: data=TABLE, and d.y is TABLE['y']."),
-    (of_a_list, "VALUES", "Pass VALUES as data: data={'VALUES': VALUES}, and read d.VALUES."),
+    (of_a_dict, 'TABLE["y" if', "Pass what is in TABLE as data: data=TABLE, and d.y is TABLE['y']."),
     (of_scipy, "return scipy.special", "use nbinfer.vectormath"),
     (of_a_ufunc_of_scipy, "return ellipk", "the ufunc ellipk, maybe SciPy's: use nbinfer.vectormath"),
     (of_scipy_stats, "return scipy.stats", "use normal.logpdf of nbinfer.distributions"),
