@@ -64,6 +64,7 @@ from nbinfer.trace.passing import COMPUTED as _COMPUTED
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import check_grad, custom_vjp, grad, value_and_grad
+    from nbinfer.checks import check_model
     from nbinfer.predictive import (
         compare,
         compute_log_likelihood,
@@ -208,6 +209,7 @@ __all__ = [
     "callbacks",
     "categorical",
     "check_grad",
+    "check_model",
     "cholesky_corr",
     "compare",
     "compute_log_likelihood",
@@ -270,6 +272,7 @@ _ROOMS |= dict.fromkeys(
     ("sample_posterior_predictive", "sample_ppc", "sample_ppc_w", "sample_prior_predictive", "simulate"),
     "predictive",
 )
+_ROOMS |= dict.fromkeys(("check_model",), "checks")
 _ROOMS |= dict.fromkeys(("compare", "compute_log_likelihood", "compute_log_prior", "loo", "waic"), "predictive")
 
 

@@ -107,11 +107,14 @@ class Ends:
         most = min(_MOST, _BUDGET // (2 * len(_REACHES) * max(len(self._elements), 1)))
         self.most = most if most >= _LEAST else 0
 
-    def text(self, origins: Sequence[Origin]) -> str:
-        """Say where the density ends beside positions, with their discrete values; '' if it does not."""
+    def text(self, origins: Sequence[Origin], least: float = 0.0) -> str:
+        """Say where the density ends beside positions, with their discrete values; '' if it does not.
+
+        Steps are measured by the spread of the positions, which counts as `least` where it is less.
+        """
         if not origins:
             return ""
-        scales = np.std([q for q, _ in origins], axis=0)
+        scales = np.maximum(np.std([q for q, _ in origins], axis=0), least)
         found = {
             (p.name, i, up): self._beside(origins, p, i, scales[p.q.start + i] if up else -scales[p.q.start + i])
             for p, i in self._elements
