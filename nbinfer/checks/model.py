@@ -139,32 +139,34 @@ def check_model(
         except Exception as error:
             message = f"Nothing can be run: {findings.raised(error)}"
             return ModelReport([findings.problem(Kind.FUNCTIONS, 1, message)], [])
-    notes: list[str] = []
     keys = [key_of(sequence) for sequence in sequences]
     probe = Probe(own, bound, keys[0], np.random.default_rng(sequences[0]))
+    notes: list[str] = []
+    found = _looked_for(probe, keys, [one.message for one in said if one.category is NbinferWarning], notes)
+    each, seconds = _time(probe, (tune + draws) * chains, min(chains, cores or available_cores()))
+    notes.append(_cost(bound, each, seconds, f"{chains} × {tune + draws} iterations"))
+    return ModelReport(found, notes, each, seconds)
+
+
+def _looked_for(probe: Probe, keys: Sequence[Any], said: Sequence[Any], notes: list[str]) -> list[Problem]:
+    """Return the problems of a model that can be evaluated; what was said when it was bound is among them."""
     found = [
         findings.start(probe, keys),
         findings.gradient(probe),
         findings.vanishing(probe),
         findings.random(probe),
         findings.support(probe),
-        *(
-            findings.problem(Kind.SHAPES, 1, findings.ended(str(one.message)))
-            for one in said
-            if one.category is NbinferWarning
-        ),
-        _predictions(own),
+        *(findings.problem(Kind.SHAPES, 1, findings.ended(str(message))) for message in said),
+        _predictions(probe.model),
         findings.without_effect(probe),
         findings.data(probe),
         findings.scale(probe, notes),
-        _differences(bound),
+        _differences(probe.bound),
     ]
     if not said:
         findings.columns(probe, notes)
-    notes += improper(own.definition)
-    each, seconds = _time(probe, (tune + draws) * chains, min(chains, cores or available_cores()))
-    notes.append(_cost(bound, each, seconds, f"{chains} × {tune + draws} iterations"))
-    return ModelReport([one for one in found if one], notes, each, seconds)
+    notes += improper(probe.model.definition)
+    return [one for one in found if one]
 
 
 def _differences(bound: Bound) -> Problem | None:
