@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, count, flag, is_number, words
+from nbinfer.arguments import MOST, Progressbar, count, is_number, shows, words
 from nbinfer.checks.ranks import places
 from nbinfer.checks.result import Calibration
 from nbinfer.engine.progress import counter_for
@@ -42,7 +42,7 @@ def sbc(
     chains: int = 4,
     var_names: str | Sequence[str] | None = None,
     random_seed: Any = None,
-    progressbar: bool = True,
+    progressbar: Progressbar = True,
     cores: int | None = None,
     **options: Any,
 ) -> Calibration:
@@ -67,8 +67,8 @@ def sbc(
         steps record it, which sees a sampler that ignores the data.
     random_seed : None, int, SeedSequence or Generator
         The same seed gives the same ranks, for any number of cores.
-    progressbar : bool
-        Whether to count simulations, on a terminal or in a notebook.
+    progressbar : bool or callable
+        Whether to count simulations, or a function that is told of them; as of `nbinfer.sample`.
     cores : int, optional
         Chains that run at the same time.
     **options : object
@@ -117,7 +117,7 @@ def sbc(
     count("simulations", simulations, 1, MOST)
     for name, value in (("draws", draws), ("chains", chains)):
         count(name, value, 1, MOST)
-    flag("progressbar", progressbar)
+    shows("progressbar", progressbar)
     definition = named(the_model(model))
     observed = _simulable(definition)
     names = _quantities(definition, var_names)
