@@ -127,7 +127,7 @@ def sbc(
         simulations, Model.of(definition), [*definition.derived, *observed], of_prior, progressbar=False, cores=cores
     )
     runs = _Runs(definition, prior, observed, draws=draws, tune=tune, chains=chains, cores=cores, **options)
-    counter, rng = counter_for(progressbar, "simulation"), np.random.default_rng(of_ties)
+    counter, rng = counter_for(progressbar, "simulation", simulations), np.random.default_rng(of_ties)
     found = Calibration(simulations)
     try:
         for i, seed in enumerate(of_runs.spawn(simulations)):

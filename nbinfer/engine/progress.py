@@ -171,18 +171,18 @@ def display_for(
 class Counter(_OnScreen):
     """One line that counts, or none."""
 
-    def __init__(self, unit: str, file: Any = None, shown: bool = True) -> None:
-        super().__init__([{"unit": unit}] if shown else [], file)
+    def __init__(self, unit: str, file: Any = None, shown: bool = True, total: int | None = None) -> None:
+        super().__init__([{"unit": unit, "total": total}] if shown else [], file)
 
     def update(self, count: int, text: str) -> None:
         """Show a count, and a text beside it."""
         self._move([(count, text)])
 
 
-def counter_for(progressbar: Progressbar, unit: str) -> Counter | Counts:
+def counter_for(progressbar: Progressbar, unit: str, total: int | None = None) -> Counter | Counts:
     """Return a counter: a bar on a terminal or in a notebook, lines elsewhere, or a function."""
-    to = _without_screen(progressbar, None, unit)
-    return Counter(unit, shown=bool(progressbar)) if to is None else Counts(to)
+    to = _without_screen(progressbar, total, unit)
+    return Counter(unit, shown=bool(progressbar), total=total) if to is None else Counts(to)
 
 
 def _without_screen(progressbar: Progressbar, total: int | None, unit: str) -> Called | Written | None:

@@ -136,7 +136,7 @@ def line_of(moment: Moment) -> str:
     jobs, seconds, total = moment.jobs, moment.seconds, (moment.total or 0) * len(moment.jobs)
     slowest = min(jobs, key=lambda job: job.done, default=Job("", 0, ""))
     name = f"{len(jobs)} {slowest.label.split()[0]}s" if len(jobs) > 1 else slowest.label
-    units = f"{moment.unit}s" if len(moment.unit) > 2 else moment.unit
+    units = f"{moment.unit}s" if len(moment.unit) > 2 and max(total, moment.done) != 1 else moment.unit
     line = f"{moment.done}{f' of {total}' if total else ''} {units} after {seconds:.0f} s"
     if total and moment.done and not moment.last:
         line += f", about {seconds * (total / moment.done - 1.0):.0f} s left"
