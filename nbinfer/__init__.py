@@ -64,6 +64,7 @@ from nbinfer.trace.passing import COMPUTED as _COMPUTED
 
 if TYPE_CHECKING:
     from nbinfer.autodiff import check_grad, custom_vjp, grad, value_and_grad
+    from nbinfer.checks import check_model, sbc
     from nbinfer.predictive import (
         compare,
         compute_log_likelihood,
@@ -208,6 +209,7 @@ __all__ = [
     "callbacks",
     "categorical",
     "check_grad",
+    "check_model",
     "cholesky_corr",
     "compare",
     "compute_log_likelihood",
@@ -249,6 +251,7 @@ __all__ = [
     "sample_ppc",
     "sample_ppc_w",
     "sample_prior_predictive",
+    "sbc",
     "sgd",
     "shared",
     "simplex",
@@ -270,6 +273,7 @@ _ROOMS |= dict.fromkeys(
     ("sample_posterior_predictive", "sample_ppc", "sample_ppc_w", "sample_prior_predictive", "simulate"),
     "predictive",
 )
+_ROOMS |= dict.fromkeys(("check_model", "sbc"), "checks")
 _ROOMS |= dict.fromkeys(("compare", "compute_log_likelihood", "compute_log_prior", "loo", "waic"), "predictive")
 
 

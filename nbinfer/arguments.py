@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.spelling import meant, shown
+
+#: Whether to show progress, or what to call with it.
+Progressbar = bool | Callable[[Any], Any]
 
 #: What a count may be at most: more draws than any memory holds, and far from where int64 ends.
 MOST = 2**48
@@ -21,6 +24,13 @@ def flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {shown(value)}.")
     return bool(value)
+
+
+def shows(name: str, value: Any) -> Any:
+    """Require True, False, or a function that is told of progress."""
+    if not callable(value) and not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, or a function that is told of progress, got {shown(value)}.")
+    return value
 
 
 def mapping(name: str, value: Any) -> Mapping[Any, Any]:

@@ -19,6 +19,7 @@ _ELSEWHERE: Mapping[str, str] = {
     "tune": "warmup num_warmup n_warmup iter_warmup n_tune num_tune burn burnin burn_in n_burn tuning_steps",
     "draws": "num_samples n_samples nsamples samples iter iter_sampling num_draws n_draws n_iter iterations niter",
     "samples": "num_samples n_samples nsamples draws num_draws n_draws",
+    "simulations": "n_sims num_simulations n_simulations sims samples",
     "n": "n_iter num_iter iter iterations niter n_iterations num_iterations steps num_steps n_steps maxiter draws",
     "chains": "n_chains num_chains nchains nwalkers n_walkers num_walkers",
     "cores": "n_jobs njobs n_cores num_cores parallel_chains workers n_workers num_workers threads",
@@ -61,6 +62,8 @@ _ELSEWHERE: Mapping[str, str] = {
 
 #: Our functions, classes and families, each with what does its job elsewhere.
 _JOBS: Mapping[str, str] = {
+    "check_model": "check_start_vals debug diagnose point_logps",
+    "sbc": "SBC simulation_based_calibration",
     "sample": "MCMC EnsembleSampler run_mcmc",
     "fit": "SVI Trace_ELBO",
     "SVGD": "SteinVI",

@@ -29,5 +29,22 @@ def predicting():
         "sample_ppc": (nb.sample_ppc, {**of_draws, "samples": 3, "size": 2, **seeded}),
         "sample_ppc_w": (nb.sample_ppc_w, {**many, **seeded}),
         "simulate": (nb.simulate, {"model": model, "point": {"y": 1.0}, "rng": 1}),
+        "check_model": (
+            nb.check_model,
+            {"model": model, "draws": 10, "tune": 10, "chains": 2, "cores": 1, "random_seed": 1},
+        ),
+        "sbc": (
+            nb.sbc,
+            {
+                "model": model,
+                "simulations": 1,
+                "draws": 5,
+                "tune": 5,
+                "chains": 1,
+                "var_names": "y",
+                "cores": 1,
+                **seeded,
+            },
+        ),
         "sample_prior_predictive": (nb.sample_prior_predictive, {"samples": 3, "model": model, "cores": 1, **seeded}),
     }

@@ -26,6 +26,7 @@ LAYERS = (
     ("optimize",),
     ("mcmc", "variational", "particles", "plots", "cuda"),
     ("predictive",),
+    ("checks",),
     ("nbinfer",),
 )
 

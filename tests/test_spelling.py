@@ -27,6 +27,7 @@ ELSEWHERE = {
     "summary": {"varnames": "var_names", "cred_mass": "prob"},
     "sample_posterior_predictive": {"seed": "random_seed", "progress_bar": "progressbar"},
     "sample_prior_predictive": {"num_samples": "samples", "seed": "random_seed"},
+    "check_model": {"num_draws": "draws", "seed": "random_seed"},
     "load": {"filename": "path"},
     "HDF5": {"filename": "path", "overwritten": "overwrite"},
     "real": {"shap": "shape"},

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from nbinfer.diagnostics.of_samplers import Statistics
 from nbinfer.errors import ModelError
 from nbinfer.model import Model
+from nbinfer.model.bound import Bound
 from nbinfer.model.layout import Parameter
 
 #: Draws from which steps are taken, at most and at least; how long these are, in standard deviations; and how often the
@@ -32,6 +33,8 @@ _LOGARITHMS = 50.0
 _ELEMENTWISE = ("real", "positive", "lower", "upper", "interval")
 
 Floats = NDArray[np.float64]
+#: A position, and the discrete values there.
+Origin = tuple[Floats, NDArray[np.int64]]
 
 
 class _Edge(NamedTuple):
@@ -53,33 +56,20 @@ class Edges:
     """
 
     def __init__(self, model: Model, posterior: Mapping[str, Any], stats: Statistics) -> None:
-        self._bound, self._posterior, self._stats = model.bind(), posterior, stats
-        self._model, self._layout = model, model.layout
+        self._posterior, self._stats = posterior, stats
+        self._model, self._ends = model, Ends(model)
 
     def text(self, diverging: NDArray[np.bool_]) -> str:
         """Say where the density ends beside draws that diverged; '' if it does not, or nobody can tell."""
         places = np.argwhere(diverging & self._cut_off(diverging))
-        continuous = reversed(self._layout.continuous)  # what is declared last may have the others in its bounds
-        elements = [(p, i) for p in continuous if p.support.transform in _ELEMENTWISE for i in range(p.size)]
-        each = 2 * len(_REACHES) * max(len(elements), 1)
-        if len(places) < 2 or _LEAST * each > _BUDGET or not set(self._model.parameters) <= set(self._posterior):
+        if len(places) < 2 or not set(self._model.parameters) <= set(self._posterior):
             return ""
-        count = min(_MOST, _BUDGET // each, len(places))
+        count = min(self._ends.most, len(places))
         chosen = places[np.linspace(0, len(places) - 1, count).astype(int)].tolist()
         try:
-            origins = [self._origin(chain, draw) for chain, draw in chosen]
+            return self._ends.text([self._origin(chain, draw) for chain, draw in chosen])
         except ModelError:  # draws of another model
             return ""
-        scales = np.std([q for q, _ in origins], axis=0)
-        found = {
-            (p.name, i, up): self._beside(origins, p, i, scales[p.q.start + i] if up else -scales[p.q.start + i])
-            for p, i in elements
-            for up in (False, True)
-            if up or p.support.transform != "positive" or scales[p.q.start + i] < _LOGARITHMS
-        }
-        order = sorted(found, key=lambda key: -len(found[key]))
-        often = {key: found[key] for key in order if 2 * len(found[key]) > count}
-        return self._in_words(often, count, scales) if often else ""
 
     def _cut_off(self, diverging: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which trajectories may have come to an end of the density, by their energy errors."""
@@ -87,12 +77,55 @@ class Edges:
         known = [error[:, : diverging.shape[1]] for error in errors]
         return np.asarray(np.any([~(np.isfinite(e) & (e > _TOO_LONG)) for e in known] or [diverging], axis=0))
 
-    def _origin(self, chain: int, draw: int) -> tuple[Floats, NDArray[np.int64]]:
+    def _origin(self, chain: int, draw: int) -> Origin:
         point = {name: self._posterior[name][chain][draw] for name in self._model.parameters}
-        discrete = self._layout.discrete_values(point)[: self._bound.n_discrete]
+        discrete = self._model.layout.discrete_values(point)[: self._ends.bound.n_discrete]
         return np.asarray(self._model.unconstrain(point)), discrete
 
-    def _beside(self, origins: Sequence[tuple[Floats, Any]], p: Parameter, i: int, scale: float) -> list[_Edge]:
+
+class Ends:
+    """Where a density ends, seen from a few positions at which it does not.
+
+    Parameters
+    ----------
+    model : Model
+    bound : Bound, optional
+        What evaluates it. Default: one of its own.
+
+    Attributes
+    ----------
+    bound : Bound
+    most : int
+        Positions that steps may be taken from, so that evaluations do not take long; 0: there are too many parameters.
+    """
+
+    def __init__(self, model: Model, bound: Bound | None = None) -> None:
+        self.bound = model.bind() if bound is None else bound
+        self._model, self._layout = model, model.layout
+        continuous = reversed(self._layout.continuous)  # what is declared last may have the others in its bounds
+        self._elements = [(p, i) for p in continuous if p.support.transform in _ELEMENTWISE for i in range(p.size)]
+        most = min(_MOST, _BUDGET // (2 * len(_REACHES) * max(len(self._elements), 1)))
+        self.most = most if most >= _LEAST else 0
+
+    def text(self, origins: Sequence[Origin], least: float = 0.0) -> str:
+        """Say where the density ends beside positions, with their discrete values; '' if it does not.
+
+        Steps are measured by the spread of the positions, which counts as `least` where it is less.
+        """
+        if not origins:
+            return ""
+        scales = np.maximum(np.std([q for q, _ in origins], axis=0), least)
+        found = {
+            (p.name, i, up): self._beside(origins, p, i, scales[p.q.start + i] if up else -scales[p.q.start + i])
+            for p, i in self._elements
+            for up in (False, True)
+            if up or p.support.transform != "positive" or scales[p.q.start + i] < _LOGARITHMS
+        }
+        order = sorted(found, key=lambda key: -len(found[key]))
+        often = {key: found[key] for key in order if 2 * len(found[key]) > len(origins)}
+        return self._in_words(often, len(origins), scales) if often else ""
+
+    def _beside(self, origins: Sequence[Origin], p: Parameter, i: int, scale: float) -> list[_Edge]:
         """Return where the density ends in one direction from some draws; a negative scale goes down."""
         return [edge for q, discrete in origins for edge in self._from(q, discrete, p, i, scale)]
 
@@ -112,7 +145,7 @@ class Edges:
         yield _Edge(float(np.ravel(values[p.name])[i]), moved(beyond), discrete)
 
     def _is_finite(self, q: Floats, discrete: NDArray[np.int64]) -> bool:
-        return math.isfinite(self._bound.value_and_grad(q, discrete)[0])
+        return math.isfinite(self.bound.value_and_grad(q, discrete)[0])
 
     def _in_words(self, found: Mapping[tuple[str, int, bool], Sequence[_Edge]], count: int, scales: Floats) -> str:
         (name, i, up), edges = next(iter(found.items()))
@@ -121,7 +154,7 @@ class Edges:
         scale = scales[p.q.start + i]
         fixed = {side: _rounded(at, scale) for side, at in ends.items() if at and np.ptp(at) <= _SAME * scale}
         label = p.name if _is_everywhere(found, p, up) else self._layout.coordinate_name(p.q.start + i)
-        reason = self._bound.explain(edges[0].beyond, edges[0].discrete)
+        reason = self.bound.explain(edges[0].beyond, edges[0].discrete)
         place = _where(label, fixed) if up in fixed else f"{'above' if up else 'below'} a value of {label} that varies"
         text = f"Beside {len(edges)} of {count} of them the density ends, {place}: {reason}."
         if up not in fixed:

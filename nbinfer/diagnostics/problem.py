@@ -1,9 +1,10 @@
-"""A problem of a run, and words that messages about problems share."""
+"""A problem of a run or a model, what is made of several, and words that messages about them share."""
 
 from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -20,6 +21,16 @@ class Kind(enum.Enum):
     BAD_ENERGY = "E-BFMI"
     BAD_ACCEPTANCE = "acceptance"
     TREEDEPTH = "tree depth"
+    FUNCTIONS = "functions"
+    START = "start"
+    GRADIENT = "gradient"
+    RANDOMNESS = "randomness in the density"
+    SUPPORT = "support"
+    SHAPES = "shapes"
+    WITHOUT_EFFECT = "parameters without effect"
+    DATA = "data"
+    SCALE = "scale of parameters"
+    COST = "cost of a gradient"
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,47 @@ class Problem:
     count: int
     chains: tuple[int, ...]
     message: str
+
+
+class Findings:
+    """Problems, and what else is good to know; ``print`` shows them.
+
+    It is a collection of its problems: ``for problem in report``, ``len(report)``, and ``if report:`` when there are
+    any.
+
+    Attributes
+    ----------
+    problems : tuple of Problem
+        The gravest first.
+    notes : tuple of str
+        What is no problem and still good to know.
+    verdict : str
+        What is said if there is no problem.
+    """
+
+    def __init__(self, problems: Sequence[Problem], notes: Sequence[str], verdict: str) -> None:
+        self.problems = tuple(problems)
+        self.notes = tuple(notes)
+        self.verdict = verdict
+
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(self.problems)
+
+    def __len__(self) -> int:
+        return len(self.problems)
+
+    @property
+    def ok(self) -> bool:
+        """Whether no problem was found."""
+        return not self.problems
+
+    def __str__(self) -> str:
+        if self.ok:
+            return "\n".join([self.verdict, *self.notes])
+        head = f"{plural(len(self.problems), 'problem')} found:"
+        return "\n".join([head, *(f"- {problem.message}" for problem in self.problems), *self.notes])
+
+    __repr__ = __str__
 
 
 def of(count: int, total: int) -> str:

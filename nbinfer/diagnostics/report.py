@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from nbinfer.diagnostics.of_samplers import (
     late_divergences,
     treedepth,
 )
-from nbinfer.diagnostics.problem import Kind, Problem, plural
+from nbinfer.diagnostics.problem import Findings, Kind, Problem, plural
 from nbinfer.diagnostics.quantities import MANY, Measured, Run, cut_note, join, measure_run, read, spaced_note
 from nbinfer.diagnostics.remedy import Remedy
 from nbinfer.diagnostics.wanderers import flat
@@ -36,7 +36,7 @@ from nbinfer.spelling import public
 MOST_DRAWS = 50_000
 
 
-class Report:
+class Report(Findings):
     """The diagnostics' verdict on a run; ``print`` shows it.
 
     It is a collection of its problems: ``for problem in report``, ``len(report)``, and ``if report:`` when there are
@@ -48,6 +48,8 @@ class Report:
         At most one of each kind, the gravest first.
     notes : tuple of str
         What is no problem and still good to know.
+    verdict : str
+        What is said of a run without problems.
     measured : dict of str to Measured
         What the verdict rests on; `summary` takes it over.
     """
@@ -55,35 +57,8 @@ class Report:
     def __init__(
         self, problems: Sequence[Problem], notes: Sequence[str], verdict: str, measured: dict[str, Measured]
     ) -> None:
-        self.problems = tuple(problems)
-        self.notes = tuple(notes)
+        super().__init__(problems, notes, verdict)
         self.measured = measured
-        self._verdict = verdict
-
-    def __iter__(self) -> Iterator[Problem]:
-        return iter(self.problems)
-
-    def __len__(self) -> int:
-        return len(self.problems)
-
-    @property
-    def verdict(self) -> str:
-        """What is said of a run without problems."""
-        return self._verdict
-
-    @property
-    def ok(self) -> bool:
-        """Whether no problem was found."""
-        return not self.problems
-
-    def __str__(self) -> str:
-        if self.ok:
-            return "\n".join([self._verdict, *self.notes])
-        count = len(self.problems)
-        head = f"{count} {'problem' if count == 1 else 'problems'} found:"
-        return "\n".join([head, *(f"- {problem.message}" for problem in self.problems), *self.notes])
-
-    __repr__ = __str__
 
     def warn(self, stacklevel: int = 1) -> None:
         """Issue one `ConvergenceWarning` for each kind of problem.

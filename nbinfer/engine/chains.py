@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.arguments import Progressbar
 from nbinfer.compile import Entry, address_of
 from nbinfer.engine import python_entry
 from nbinfer.engine.chain import CHAIN, NO_LIMIT, Progress, advance
@@ -315,7 +316,7 @@ def describe_all(progress: np.ndarray, tune: int) -> str:
     return f"{phase}{words}, step {size:.2g}, {each:.1f} gradients/draw"
 
 
-def display_of_chains(progressbar: bool, numbers: Sequence[int], tune: int, total: int) -> Display:
+def display_of_chains(progressbar: Progressbar, numbers: Sequence[int], tune: int, total: int) -> Display:
     """Return the display of a run of chains: draws, divergences, step size, gradients per draw."""
     labels = [f"chain {number}" for number in numbers]
     together = functools.partial(describe_all, tune=tune)

@@ -10,6 +10,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from nbinfer.arguments import Progressbar
+from nbinfer.engine.reported import Called, Counts, Reports, Written
+
 #: Bars that a screen has room for.
 MOST_BARS = 16
 
@@ -144,18 +147,21 @@ class OneBar(_OnScreen):
 
 
 def display_for(
-    progressbar: bool,
+    progressbar: Progressbar,
     labels: Sequence[str],
     total: int,
     unit: str,
     describe: Callable[[Any], str],
     together: Callable[[np.ndarray], str] | None = None,
 ) -> Display:
-    """Return the display that a run should have; it is shown on a terminal or in a notebook only.
+    """Return the display that a run should have: bars on a terminal or in a notebook, lines elsewhere, or a function.
 
     See `Bars`; of more jobs than `MOST_BARS` it is `OneBar`, if there is something to say of them together.
     """
-    if not progressbar or not _is_interactive():
+    to = _without_screen(progressbar, total, unit)
+    if to is not None:
+        return Reports(to, labels, describe)
+    if not progressbar:
         return Silent()
     if together is not None and len(labels) > MOST_BARS:
         return OneBar(f"{len(labels)} {labels[0].split()[0]}s", total, unit, together)
@@ -165,17 +171,25 @@ def display_for(
 class Counter(_OnScreen):
     """One line that counts, or none."""
 
-    def __init__(self, unit: str, file: Any = None, shown: bool = True) -> None:
-        super().__init__([{"unit": unit}] if shown else [], file)
+    def __init__(self, unit: str, file: Any = None, shown: bool = True, total: int | None = None) -> None:
+        super().__init__([{"unit": unit, "total": total}] if shown else [], file)
 
     def update(self, count: int, text: str) -> None:
         """Show a count, and a text beside it."""
         self._move([(count, text)])
 
 
-def counter_for(progressbar: bool, unit: str) -> Counter:
-    """Return a counter that is shown on a terminal or in a notebook only."""
-    return Counter(unit, shown=progressbar and _is_interactive())
+def counter_for(progressbar: Progressbar, unit: str, total: int | None = None) -> Counter | Counts:
+    """Return a counter: a bar on a terminal or in a notebook, lines elsewhere, or a function."""
+    to = _without_screen(progressbar, total, unit)
+    return Counter(unit, shown=bool(progressbar), total=total) if to is None else Counts(to)
+
+
+def _without_screen(progressbar: Progressbar, total: int | None, unit: str) -> Called | Written | None:
+    """Return what is told of a run that is to be shown, and not on a screen; None for any other."""
+    if callable(progressbar):
+        return Called(progressbar, total, unit)
+    return Written(total, unit) if progressbar and not _is_interactive() else None
 
 
 def _is_interactive() -> bool:

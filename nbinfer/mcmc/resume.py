@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from nbinfer.arguments import flag, is_number, path_of
+from nbinfer.arguments import Progressbar, is_number, path_of, shows
 from nbinfer.engine.chains import display_of_chains
 from nbinfer.engine.recipe import check_model, is_of_fit
 from nbinfer.engine.task import finished
@@ -38,7 +38,7 @@ def resume(
     method: Any = None,
     obj_optimizer: Any = None,
     callbacks: Any = None,
-    progressbar: bool = True,
+    progressbar: Progressbar = True,
     max_seconds: float | None = None,
     max_evals: int | None = None,
 ) -> Any:
@@ -66,7 +66,7 @@ def resume(
     callbacks : sequence of callable, optional
         Of a fit: all that hold code of yours, in their order. Those with ``state()`` and ``restore(state)`` remember
         what they did then; others are called anew.
-    progressbar : bool
+    progressbar : bool or callable
         As in `sample`.
     max_seconds : float, optional
         As in `sample`; it counts from here on.
@@ -110,7 +110,7 @@ def resume(
     are functions that predict. Bytecode is another one in another minor version of Python, which is refused.
     """
     model = the_model(model)
-    flag("progressbar", progressbar)
+    shows("progressbar", progressbar)
     limits, given = limits_for(max_seconds, max_evals), listed(step)
     of_fits = {"n": n, "method": method, "obj_optimizer": obj_optimizer, "callbacks": callbacks}
     store = opened(path)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nbinfer.arguments import flag, is_number
+from nbinfer.arguments import Progressbar, flag, is_number, shows
 from nbinfer.engine.backends import CPU, check_backend, on_backend
 from nbinfer.engine.chains import display_of_chains
 from nbinfer.engine.task import finished
@@ -54,7 +54,7 @@ def sample(
     trace: Sequence[str] | str | os.PathLike[str] | Backend | Trace | Any = None,
     chain_idx: int = 0,
     random_seed: Any = None,
-    progressbar: bool = True,
+    progressbar: Progressbar = True,
     discard_tuned_samples: bool = True,
     nuts_kwargs: Mapping[str, Any] | None = None,
     step_kwargs: Mapping[str, Mapping[str, Any]] | None = None,
@@ -114,8 +114,11 @@ def sample(
         Number of the first chain. Chain 2 is the same chain whether it is drawn alone or among others.
     random_seed : None, int, sequence of int, SeedSequence or Generator
         See `nbinfer.random.seed_sequences`. The same seed gives the same draws, bit for bit, for any number of cores.
-    progressbar : bool
-        Show all chains on a terminal or in a notebook. Nothing is shown elsewhere.
+    progressbar : bool or callable
+        Show all chains on a terminal or in a notebook. Elsewhere a run that takes longer than ten seconds writes plain
+        lines to standard error, one every ten seconds at most. False: not a byte. A function is called instead with a
+        `nbinfer.engine.reported.Moment`, ten times a second at most and once at the end; if it raises, a warning says
+        so, it is not called again, and the run goes on.
     discard_tuned_samples : bool
         If False, the draws of warm-up are kept as ``trace.warmup_posterior``. Their statistics always are.
     nuts_kwargs : mapping, optional
@@ -206,7 +209,7 @@ def sample(
     superchains = superchains_of(superchains, chains, start)
     check_count("chain_idx", chain_idx, 0)
     check_count("n_init", n_init, 2)
-    flag("progressbar", progressbar)
+    shows("progressbar", progressbar)
     flag("discard_tuned_samples", discard_tuned_samples)
     cores = cores_for(cores, njobs, chains)
     init = checked(init)

@@ -337,7 +337,7 @@ class Bound:
             return
         position = self.definition.layout.position(q)
         for at, beside in ((position, _moved(position, 1e-3)), (_moved(position, 0.25), None)):
-            worst = self._disagreement(at, discrete)
+            worst = self.disagreement(at, discrete)
             if worst is None or (beside is not None and self._agrees(beside, discrete)):
                 continue
             added = "Gradients are added into grad (+=), on the constrained scale, without the Jacobian"
@@ -347,7 +347,7 @@ class Bound:
                 f"{added if self.definition.is_named else 'It fills grad'}; model.check_grad() lists every coordinate."
             )
 
-    def _disagreement(self, position: np.ndarray, discrete: np.ndarray | None) -> Comparison | None:
+    def disagreement(self, position: np.ndarray, discrete: np.ndarray | None) -> Comparison | None:
         """Return the coordinate of the gradient that is wrong most of all, None if none is, or nothing can be said."""
         value = functools.partial(self.value, discrete=discrete)
         excess = directional_excess(value, functools.partial(self.value_and_grad, discrete=discrete), position)
@@ -358,7 +358,7 @@ class Bound:
 
     def _agrees(self, position: np.ndarray, discrete: np.ndarray | None) -> bool:
         """Tell whether the density is finite at a position, and no coordinate of its gradient wrong."""
-        return bool(np.isfinite(self.value(position, discrete))) and self._disagreement(position, discrete) is None
+        return bool(np.isfinite(self.value(position, discrete))) and self.disagreement(position, discrete) is None
 
     def compare(self, q: Any, discrete: np.ndarray | None = None) -> Check:
         """Compare each coordinate of the gradient with central differences."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import choice, count, flag, function, is_number, words
+from nbinfer.arguments import Progressbar, choice, count, flag, function, is_number, shows, words
 from nbinfer.engine.progress import counter_for
 from nbinfer.engine.starts import Start, starting_points
 from nbinfer.engine.step import site_of
@@ -124,7 +124,7 @@ def find_map(
     include_jacobian: bool = False,
     maxeval: int = 5000,
     callback: Callable[[dict[str, Any], float], Any] | None = None,
-    progressbar: bool = True,
+    progressbar: Progressbar = True,
     return_raw: bool = False,
     **options: Any,
 ) -> Any:
@@ -148,8 +148,8 @@ def find_map(
         Evaluations at most.
     callback : callable, optional
         ``callback(point, logp)`` is called once per iteration; StopIteration ends the search.
-    progressbar : bool
-        Show evaluations, log density and largest slope on a terminal or in a notebook.
+    progressbar : bool or callable
+        Show evaluations, log density and largest slope; or a function that is told of them, as of `nbinfer.sample`.
     return_raw : bool
         Return SciPy's result as well, over the unconstrained coordinates that moved; None if the search was cut short.
     **options : object
@@ -185,7 +185,7 @@ def find_map(
     model = the_model(model)
     choice("method", getattr(method, "lower", lambda: method)(), METHODS)
     flag("include_jacobian", include_jacobian)
-    flag("progressbar", progressbar)
+    shows("progressbar", progressbar)
     flag("return_raw", return_raw)
     if callback is not None:
         function("callback", callback)

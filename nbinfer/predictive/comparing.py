@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nbinfer.arguments import instance, mapping, words
+from nbinfer.arguments import Progressbar, instance, mapping, words
 from nbinfer.diagnostics import cross_validation
 from nbinfer.diagnostics.comparison import Comparison
 from nbinfer.diagnostics.comparison import compare as compare_elpds
@@ -37,7 +37,7 @@ def loo(
     var_name: str | Sequence[str] | None = None,
     *,
     reff: ArrayLike | None = None,
-    progressbar: bool = True,
+    progressbar: Progressbar = True,
     cores: int | None = None,
 ) -> ELPD:
     """Estimate how well a model predicts new data, by leave-one-out cross-validation without fitting anew.
@@ -60,7 +60,7 @@ def loo(
         Effective draws per draw, which say where the tail of the weights begins. Default: of each observation those of
         its likelihood, ``ess_mean(exp(log_likelihood)) / draws``, as in the R package loo. ArviZ takes another default,
         see Notes.
-    progressbar : bool
+    progressbar : bool or callable
         Whether to show progress where log likelihoods are computed.
     cores : int, optional
         Threads that compute log likelihoods, at most.
@@ -125,7 +125,7 @@ def waic(
     model: Model | None = None,
     var_name: str | Sequence[str] | None = None,
     *,
-    progressbar: bool = True,
+    progressbar: Progressbar = True,
     cores: int | None = None,
 ) -> ELPD:
     """Estimate how well a model predicts new data, by the widely applicable information criterion.
@@ -140,7 +140,7 @@ def waic(
         As of `loo`.
     var_name : str or sequence of str, optional
         Which observed variable, or several that are added up.
-    progressbar : bool
+    progressbar : bool or callable
         Whether to show progress where log likelihoods are computed.
     cores : int, optional
         Threads that compute log likelihoods, at most.
@@ -174,7 +174,7 @@ def compare(
     var_name: str | Sequence[str] | None = None,
     *,
     random_seed: Any = None,
-    progressbar: bool = True,
+    progressbar: Progressbar = True,
     cores: int | None = None,
 ) -> Comparison:
     """Compare models by how well they predict the same data.
@@ -191,7 +191,7 @@ def compare(
         As of `loo`.
     random_seed : None, int, SeedSequence or Generator
         Of the bootstrap.
-    progressbar : bool
+    progressbar : bool or callable
         Whether to show progress where log likelihoods are computed.
     cores : int, optional
         Threads that compute log likelihoods, at most.
@@ -258,7 +258,7 @@ def _of_one(name: str, trace: Any, model: Any) -> Any:
         ) from None
 
 
-def _loo(trace: Any, model: Any, var_name: Any, reff: Any, progressbar: bool, cores: int | None) -> ELPD:
+def _loo(trace: Any, model: Any, var_name: Any, reff: Any, progressbar: Progressbar, cores: int | None) -> ELPD:
     values, facts = _pointwise(trace, model, var_name, progressbar, cores)
     return cross_validation.loo(values, reff, **facts)
 
@@ -270,7 +270,7 @@ def _warn(problems: Sequence[str]) -> None:
 
 
 def _pointwise(
-    trace: Any, model: Any, var_name: Any, progressbar: bool, cores: int | None
+    trace: Any, model: Any, var_name: Any, progressbar: Progressbar, cores: int | None
 ) -> tuple[NDArray[Any], dict[str, Any]]:
     """Return log likelihoods of the draws that all chains have, and what else an estimate is told."""
     observed, group = getattr(trace, "observed_data", {}), trace

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nbinfer.arguments import flag, function, instance, mapping, words
+from nbinfer.arguments import Progressbar, flag, function, instance, mapping, words
 from nbinfer.model import Model
 from nbinfer.model.axes import Axes
 from nbinfer.predictive.over import over_draws
@@ -23,7 +23,7 @@ def compute(
     dims: Any,
     random_seed: Any,
     cores: int | None,
-    progressbar: bool,
+    progressbar: Progressbar,
 ) -> None:
     """Evaluate functions at the draws of a trace, and add what comes of it; see `Trace.compute`."""
     instance("model", model, Model, "a Model")

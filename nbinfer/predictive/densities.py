@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from nbinfer.arguments import Progressbar
 from nbinfer.errors import ModelError
 from nbinfer.model import Model
 from nbinfer.model.default import is_model, the_model
@@ -29,7 +30,7 @@ def compute_log_likelihood(
     vars: str | Sequence[str] | None = None,
     *,
     var_names: str | Sequence[str] | None = None,
-    progressbar: bool = True,
+    progressbar: Progressbar = True,
     cores: int | None = None,
 ) -> TraceGroup:
     """Compute the log likelihood of each observation at each draw.
@@ -44,8 +45,8 @@ def compute_log_likelihood(
         Likelihood terms. Default: all.
     var_names : str or sequence of str, optional
         PyMC's name of `vars`.
-    progressbar : bool
-        Whether to show progress, on a terminal or in a notebook.
+    progressbar : bool or callable
+        Whether to show progress, or a function that is told of it; as of `nbinfer.sample`.
     cores : int, optional
         Threads at most. Default: as many as there are cores. No number depends on it.
 
@@ -103,7 +104,7 @@ def compute_log_prior(
     vars: str | Sequence[str] | None = None,
     *,
     var_names: str | Sequence[str] | None = None,
-    progressbar: bool = True,
+    progressbar: Progressbar = True,
     cores: int | None = None,
 ) -> TraceGroup:
     """Compute the log prior at each draw, term by term.
@@ -119,8 +120,8 @@ def compute_log_prior(
         "prior".
     var_names : str or sequence of str, optional
         PyMC's name of `vars`.
-    progressbar : bool
-        Whether to show progress, on a terminal or in a notebook.
+    progressbar : bool or callable
+        Whether to show progress, or a function that is told of it; as of `nbinfer.sample`.
     cores : int, optional
         Threads at most. Default: as many as there are cores. No number depends on it.
 

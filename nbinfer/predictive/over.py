@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, count, flag
+from nbinfer.arguments import MOST, Progressbar, count, shows
 from nbinfer.engine.driver import Outcome, available_cores, run
 from nbinfer.engine.progress import Display, display_for
 from nbinfer.engine.task import Task, finished
@@ -231,7 +231,7 @@ def evaluate(
     key: NDArray[np.uint64],
     *,
     cores: int | None = None,
-    progressbar: bool = True,
+    progressbar: Progressbar = True,
     label: Callable[[str], str] = repr,
     shapes: Mapping[str, tuple[int, ...]] = _NOTHING,
     check: Callable[[Mapping[str, tuple[int, ...]]], None] | None = None,
@@ -250,7 +250,7 @@ def evaluate(
     key : ndarray
         Of the random streams.
     cores : int, optional
-    progressbar : bool
+    progressbar : bool or callable
     label : callable
     shapes : mapping of str to tuple of int
         As of `Work`.
@@ -263,7 +263,7 @@ def evaluate(
     -------
     evaluated : Evaluated
     """
-    flag("progressbar", progressbar)
+    shows("progressbar", progressbar)
     threads = cores_for(cores)
     work = Work(definition, draws, functions, items, key, label, shapes)
     if check is not None:
@@ -278,7 +278,7 @@ def over_draws(
     *,
     random_seed: Any = None,
     cores: int | None = None,
-    progressbar: bool = True,
+    progressbar: Progressbar = True,
     label: Callable[[str], str] = repr,
     check: Callable[[Mapping[str, tuple[int, ...]]], None] | None = None,
     what: str = "draws",
@@ -297,8 +297,8 @@ def over_draws(
         Of the random numbers.
     cores : int, optional
         Threads at most. Default: as many as there are cores. No result depends on it.
-    progressbar : bool
-        Whether to show progress.
+    progressbar : bool or callable
+        Whether to show progress, or a function that is told of it; as of `nbinfer.sample`.
     label : callable
         From a name to how messages call the function.
     check : callable, optional

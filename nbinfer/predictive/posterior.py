@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.arguments import Progressbar
 from nbinfer.errors import ModelError
 from nbinfer.model import Model
 from nbinfer.model.data import entries_of
@@ -30,7 +31,7 @@ def sample_posterior_predictive(
     *,
     var_names: str | Sequence[str] | None = None,
     random_seed: Any = None,
-    progressbar: bool = True,
+    progressbar: Progressbar = True,
     cores: int | None = None,
     data: Any = None,
     coords: Mapping[str, Any] | None = None,
@@ -51,8 +52,8 @@ def sample_posterior_predictive(
         PyMC's name of `vars`.
     random_seed : None, int, SeedSequence or Generator
         The same seed gives the same numbers, bit for bit, for any number of cores and whatever else is predicted.
-    progressbar : bool
-        Whether to show progress, on a terminal or in a notebook.
+    progressbar : bool or callable
+        Whether to show progress, or a function that is told of it; as of `nbinfer.sample`.
     cores : int, optional
         Threads at most. Default: as many as there are cores.
     data : mapping of str to array_like, or table, optional
@@ -135,7 +136,7 @@ def predicted(
     items: NDArray[Any],
     places: int,
     key: NDArray[np.uint64],
-    progressbar: bool,
+    progressbar: Progressbar,
     cores: int | None = None,
     fixed: Iterable[str] | None = None,
 ) -> Evaluated:

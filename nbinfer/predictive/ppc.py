@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, count, is_number, numbers, several
+from nbinfer.arguments import MOST, Progressbar, count, is_number, numbers, several
 from nbinfer.errors import ModelError
 from nbinfer.model import Model
 from nbinfer.model.default import is_model, the_model
@@ -38,7 +38,7 @@ def sample_ppc(
     vars: str | Sequence[str] | None = None,
     size: int | tuple[int, ...] | None = None,
     random_seed: Any = None,
-    progressbar: bool = True,
+    progressbar: Progressbar = True,
 ) -> Samples:
     """Predict what is observed, in one row of samples.
 
@@ -57,8 +57,8 @@ def sample_ppc(
         Predictions to make from each draw. Default: one, without an axis of its own.
     random_seed : None, int, SeedSequence or Generator
         The same seed gives the same numbers, bit for bit, for any number of cores.
-    progressbar : bool
-        Whether to show progress, on a terminal or in a notebook.
+    progressbar : bool or callable
+        Whether to show progress, or a function that is told of it; as of `nbinfer.sample`.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def sample_ppc_w(
     models: Sequence[Model] | Mapping[str, Model] | None = None,
     weights: Any = None,
     random_seed: Any = None,
-    progressbar: bool = True,
+    progressbar: Progressbar = True,
 ) -> Samples:
     """Predict what is observed by several models, each as often as its weight says.
 
@@ -130,8 +130,8 @@ def sample_ppc_w(
         Of each model, from 0 on; only their ratios count. Default: equal ones.
     random_seed : None, int, SeedSequence or Generator
         The same seed gives the same numbers, bit for bit, for any number of cores.
-    progressbar : bool
-        Whether to show progress, on a terminal or in a notebook.
+    progressbar : bool or callable
+        Whether to show progress, or a function that is told of it; as of `nbinfer.sample`.
 
     Returns
     -------
@@ -187,7 +187,7 @@ def _of_one(
     samples: NDArray[np.int64],
     within: NDArray[np.float64],
     key: NDArray[np.uint64],
-    progressbar: bool,
+    progressbar: Progressbar,
 ) -> tuple[Samples, NDArray[np.bool_]]:
     """Predict by one of several models; `within` tells, in [0, 1), which draw of its trace each sample is made from."""
     rows, in_chain = draws.finished

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, count, is_number
+from nbinfer.arguments import MOST, Progressbar, count, is_number
 from nbinfer.diagnostics.rhat import rhat
 from nbinfer.errors import ModelError, NbinferWarning, calls_above
 from nbinfer.mcmc import sample
@@ -45,7 +45,7 @@ def sample_prior_predictive(
     random_seed: Any = None,
     *,
     var_names: str | Sequence[str] | None = None,
-    progressbar: bool = True,
+    progressbar: Progressbar = True,
     cores: int | None = None,
 ) -> Prior:
     """Draw parameters from the prior, and from each draw what might be observed.
@@ -67,8 +67,8 @@ def sample_prior_predictive(
         The same seed gives the same numbers, bit for bit, for any number of cores and whatever else is computed.
     var_names : str or sequence of str, optional
         PyMC's name of `vars`.
-    progressbar : bool
-        Whether to show progress, on a terminal or in a notebook.
+    progressbar : bool or callable
+        Whether to show progress, or a function that is told of it; as of `nbinfer.sample`.
     cores : int, optional
         Threads at most. Default: as many as there are cores.
 
@@ -151,7 +151,7 @@ class _Run:
     """Evaluates functions at draws of the prior."""
 
     def __init__(
-        self, definition: Definition, samples: int, key: NDArray[np.uint64], progressbar: bool, cores: int | None
+        self, definition: Definition, samples: int, key: NDArray[np.uint64], progressbar: Progressbar, cores: int | None
     ) -> None:
         self.definition, self.samples, self._key = definition, samples, key
         self._progressbar, self._cores = progressbar, cores
@@ -267,7 +267,7 @@ def _sampled(
     reasons: Mapping[str, str],
     samples: int,
     sequence: np.random.SeedSequence,
-    progressbar: bool,
+    progressbar: Progressbar,
     cores: int | None,
 ) -> dict[str, NDArray[Any]]:
     """Sample the prior, as if it were a posterior without data."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.arguments import Progressbar
 from nbinfer.spelling import public
 from nbinfer.trace.reading import Reader
 from nbinfer.trace.rows import Counts
@@ -95,7 +96,7 @@ class Passing(Reader):
         dims: Mapping[str, Sequence[str]] | None = None,
         random_seed: Any = None,
         cores: int | None = None,
-        progressbar: bool = True,
+        progressbar: Progressbar = True,
     ) -> None:
         """Evaluate functions at every draw and add what comes of it to the variables.
 
@@ -117,8 +118,8 @@ class Passing(Reader):
             For functions that take a generator.
         cores : int, optional
             Threads at most. Default: as many as there are cores. No result depends on it.
-        progressbar : bool
-            Whether to show progress.
+        progressbar : bool or callable
+            Whether to show progress, or a function that is told of it; as of `nbinfer.sample`.
 
         Raises
         ------

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, count, flag, positive
+from nbinfer.arguments import MOST, Progressbar, count, flag, positive, shows
 from nbinfer.engine.elsewhere import check_executor
 from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.progress import display_for
@@ -85,7 +85,7 @@ class Inference:
         n: int = 10_000,
         score: bool | None = None,
         callbacks: Sequence[Callable[..., Any]] | None = None,
-        progressbar: bool = True,
+        progressbar: Progressbar = True,
         *,
         fn_kwargs: Mapping[str, Any] | None = None,
         checkpoint: Any = None,
@@ -104,8 +104,8 @@ class Inference:
         callbacks : sequence of callable, optional
             Each called as ``callback(approx, losses, i)`` after every iteration i = 1, 2, ..., or after each multiple
             of its attribute `every`. StopIteration ends the fit.
-        progressbar : bool
-            Show iterations and the mean loss on a terminal or in a notebook.
+        progressbar : bool or callable
+            Show iterations and the mean loss; or a function that is told of them, as of `nbinfer.sample`.
         fn_kwargs : mapping, optional
             As in `run_profiling`.
         checkpoint : str, PathLike or HDF5, optional
@@ -162,7 +162,7 @@ class Inference:
         updates = self.updates
         if updates.fitting.feeds.are_few and not self.approx.has_local:
             _ = updates.fitting.whole  # what is wrong with all data together is to be said before the fit
-        flag("progressbar", progressbar)
+        shows("progressbar", progressbar)
         kept = None
         if file is not None:
             recipe = recipe_of(self, updates, Given(n, score, self._callbacks, kwargs))
@@ -187,7 +187,9 @@ class Inference:
             raise TypeError("refine goes on with a fit, and there was none; call fit first.")
         return self._updates
 
-    def go_on(self, checkpoint: Checkpoint, until: int, progressbar: bool, max_seconds: float | None) -> Approximation:
+    def go_on(
+        self, checkpoint: Checkpoint, until: int, progressbar: Progressbar, max_seconds: float | None
+    ) -> Approximation:
         """Go on with the fit of a file, which was set up.
 
         Parameters
@@ -195,7 +197,7 @@ class Inference:
         checkpoint : Checkpoint
         until : int
             Its last iteration.
-        progressbar : bool
+        progressbar : bool or callable
         max_seconds : float or None
             As in `fit`.
 
@@ -236,14 +238,14 @@ class Inference:
         if score and not scored:
             self._notes.append((f"{type(self.objective.op).__name__} has no loss to keep.", NbinferWarning))
 
-    def refine(self, n: int, progressbar: bool = True) -> Approximation:
+    def refine(self, n: int, progressbar: Progressbar = True) -> Approximation:
         """Go on with the last fit: its optimiser, callbacks and random numbers, as if it had not ended.
 
         Parameters
         ----------
         n : int
             Further iterations.
-        progressbar : bool
+        progressbar : bool or callable
             As in `fit`.
 
         Returns
@@ -297,14 +299,14 @@ class Inference:
         returns = self.objective.op.returns_loss
         return returns if score is None else flag("score", score) and returns
 
-    def run(self, n: int, progressbar: bool = True, judged: bool = True) -> Approximation:
+    def run(self, n: int, progressbar: Progressbar = True, judged: bool = True) -> Approximation:
         """Make so many iterations of the fit that was set up.
 
         Parameters
         ----------
         n : int
             Iterations.
-        progressbar : bool
+        progressbar : bool or callable
             As in `fit`.
         judged : bool
             Whether to find k-hat afterwards, and to warn.
@@ -318,7 +320,7 @@ class Inference:
     def run_for(
         self,
         n: int,
-        progressbar: bool,
+        progressbar: Progressbar,
         judged: bool = True,
         checkpoint: Checkpoint | None = None,
         seconds: float | None = None,
@@ -345,7 +347,7 @@ class Inference:
         approx : Approximation
         """
         updates = self.updates
-        flag("progressbar", progressbar)
+        shows("progressbar", progressbar)
         fitting = updates.fitting
         updates.make_room(n)
         updates.load()  # not in the thread that runs: a compilation there would hide from Ctrl-C

@@ -12,6 +12,7 @@ import nbinfer as nb
 from nbinfer.engine.chain import Progress
 from nbinfer.engine.chains import describe, describe_all, display_of_chains
 from nbinfer.engine.progress import Bars, Counter, OneBar, Silent, counter_for
+from nbinfer.engine.reported import Reports
 from tests.mcmc.models import eight_schools
 
 
@@ -56,10 +57,17 @@ def test_all_chains_are_shown():
     assert "3 divergences" in shown
 
 
-@pytest.mark.parametrize("wanted", [True, False])
-def test_nothing_is_shown_where_nobody_looks(wanted, capsys):
-    display = display_of_chains(wanted, [0], 10, 20)
+def test_off_is_not_a_byte(capsys):
+    display = display_of_chains(False, [0], 10, 20)
     assert isinstance(display, Silent)
+    display.update(lines((5, 5, 0, 0.1)))
+    display.close()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_short_run_writes_no_line(capsys):
+    display = display_of_chains(True, [0], 10, 20)
+    assert isinstance(display, Reports)
     display.update(lines((5, 5, 0, 0.1)))
     display.close()
     assert capsys.readouterr() == ("", "")

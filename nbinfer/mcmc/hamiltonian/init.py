@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbinfer.arguments import count, flag, is_number
+from nbinfer.arguments import Progressbar, count, is_number, shows
 from nbinfer.engine.chains import Chains, Placed, display_of_chains
 from nbinfer.engine.driver import run
 from nbinfer.engine.starts import starting_points
@@ -119,7 +119,7 @@ def initialised(
     sequences: Sequence[np.random.SeedSequence],
     numbers: Sequence[int],
     n_init: int,
-    progressbar: bool,
+    progressbar: Progressbar,
     start: Any = None,
 ) -> Initial:
     """Return how chains begin.
@@ -133,7 +133,7 @@ def initialised(
         Seeds and numbers of the chains.
     n_init : int
         Draws of the run that init='nuts' makes; iterations of a fit at most.
-    progressbar : bool
+    progressbar : bool or callable
     start : mapping or sequence of mapping, optional
         Where chains are to begin whatever is found: around the first of them, paths look for a metric.
     """
@@ -158,7 +158,7 @@ def _all_continuous(init: str, model: Model) -> None:
         )
 
 
-def _from_map(model: Model, chains: int, progressbar: bool) -> Initial:
+def _from_map(model: Model, chains: int, progressbar: Progressbar) -> Initial:
     """Begin at the maximum of the density that NUTS sees, with the covariance that the curvature there means."""
     found = find_map(model, include_jacobian=True, progressbar=progressbar)
     point = {name: found[name] for name in model.parameters}
@@ -180,7 +180,7 @@ def _from_fit(
     sequences: Sequence[np.random.SeedSequence],
     numbers: Sequence[int],
     n: int,
-    progressbar: bool,
+    progressbar: Progressbar,
 ) -> Initial:
     """Begin at draws of a fit of independent normal numbers, with their variances."""
     from nbinfer.variational import ADVI, CheckParametersConvergence  # most runs do without
@@ -208,7 +208,11 @@ def _from_fit(
 
 
 def mixture_of_paths(
-    model: Model, sequence: np.random.SeedSequence, n: int = _LONGEST_PATH, progressbar: bool = False, start: Any = None
+    model: Model,
+    sequence: np.random.SeedSequence,
+    n: int = _LONGEST_PATH,
+    progressbar: Progressbar = False,
+    start: Any = None,
 ) -> Any:
     """Return what paths find from which chains are to begin.
 
@@ -219,7 +223,7 @@ def mixture_of_paths(
         Of the first chain.
     n : int
         Iterations of a path at most.
-    progressbar : bool
+    progressbar : bool or callable
     start : mapping, optional
         Constrained values around which paths begin.
 
@@ -239,7 +243,7 @@ def _from_paths(
     sequences: Sequence[np.random.SeedSequence],
     numbers: Sequence[int],
     n: int,
-    progressbar: bool,
+    progressbar: Progressbar,
     start: Any,
 ) -> Initial:
     """Begin at draws of what paths have found, with its variances."""
@@ -258,7 +262,11 @@ def _from_paths(
 
 
 def _from_run(
-    model: Model, sequences: Sequence[np.random.SeedSequence], numbers: Sequence[int], draws: int, progressbar: bool
+    model: Model,
+    sequences: Sequence[np.random.SeedSequence],
+    numbers: Sequence[int],
+    draws: int,
+    progressbar: Progressbar,
 ) -> Initial:
     """Begin at draws of a run of NUTS, with the covariance of all of them."""
     # The run has a seed of its own, so that no chain repeats its random numbers.
@@ -293,7 +301,7 @@ def init_nuts(
     n_init: int = 500_000,
     model: Model | None = None,
     random_seed: Any = None,
-    progressbar: bool = True,
+    progressbar: Progressbar = True,
     **kwargs: Any,
 ) -> tuple[list[dict[str, Any]], NUTS]:
     """Return starting points and a NUTS step for a model.
@@ -317,7 +325,7 @@ def init_nuts(
         Default: the model of the enclosing ``with`` block.
     random_seed : None, int, sequence of int, SeedSequence or Generator
         See `nbinfer.random.seed_sequences`.
-    progressbar : bool
+    progressbar : bool or callable
         Show what takes long.
     **kwargs : object
         Options of `NUTS`. A metric among them takes the place of the initialiser's.
@@ -359,7 +367,7 @@ def init_nuts(
     count("chains", chains, 1, 2**31)
     count("n_init", n_init, 2, 2**62)
     check_iterations(name, n_init, 500_000)
-    flag("progressbar", progressbar)
+    shows("progressbar", progressbar)
     _all_continuous(init, model)
     ((_, chosen), *_) = assign(model, NUTS(**kwargs))  # what is wrong with the options shows before anything runs
     left = set(model.parameters) - set(chosen)

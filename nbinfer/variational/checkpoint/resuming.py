@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nbinfer.arguments import MOST, count
+from nbinfer.arguments import MOST, Progressbar, count
 from nbinfer.engine.recipe import check_model, newer
 from nbinfer.engine.written import foreign_in, value_of
 from nbinfer.errors import ResumeError
@@ -32,7 +32,7 @@ def resume_fit(
     method: Any,
     obj_optimizer: Any,
     callbacks: Any,
-    progressbar: bool,
+    progressbar: Progressbar,
     max_seconds: float | None,
 ) -> Approximation:
     """Go on with a fit, see `nbinfer.resume`.
@@ -46,7 +46,7 @@ def resume_fit(
         Iterations, those made included.
     method : str, type, Inference or None
     obj_optimizer, callbacks : object or None
-    progressbar : bool
+    progressbar : bool or callable
     max_seconds : float or None
 
     Returns

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from nbinfer.arguments import count, flag, from_zero, mapping
+from nbinfer.arguments import Progressbar, count, flag, from_zero, mapping, shows
 from nbinfer.engine.driver import available_cores
 from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.progress import display_for
@@ -138,7 +138,7 @@ class Pathfinder(Inference):
         n: int = 1000,
         score: bool | None = None,
         callbacks: Sequence[Callable[..., Any]] | None = None,
-        progressbar: bool = True,
+        progressbar: Progressbar = True,
         *,
         fn_kwargs: Mapping[str, Any] | None = None,
         **kwargs: Any,
@@ -153,8 +153,9 @@ class Pathfinder(Inference):
             Whether ``approx.hist`` is kept. Default: it is.
         callbacks : sequence of callable, optional
             None: there is no approximation to look at before the end.
-        progressbar : bool
-            Show iterations and the best evidence lower bound of each path on a terminal or in a notebook.
+        progressbar : bool or callable
+            Show iterations and the best evidence lower bound of each path; or a function that is told of them, as of
+            `nbinfer.sample`.
         fn_kwargs : mapping, optional
             As in `Inference.fit`.
         **kwargs : object
@@ -213,14 +214,14 @@ class Pathfinder(Inference):
                 "n_draws, elbo_draws, maxcor, tolerance and cores: nb.Pathfinder(n_paths=8), or inf_kwargs of nb.fit."
             )
 
-    def run(self, n: int, progressbar: bool = True, judged: bool = True) -> PathMixture:
+    def run(self, n: int, progressbar: Progressbar = True, judged: bool = True) -> PathMixture:
         """Find the approximation.
 
         Parameters
         ----------
         n : int
             As in `fit`.
-        progressbar : bool
+        progressbar : bool or callable
             As in `fit`.
         judged : bool
             Whether to find k-hat afterwards, and to warn.
@@ -230,7 +231,7 @@ class Pathfinder(Inference):
         approx : PathMixture
         """
         count("n", n, 0, _MOST)
-        flag("progressbar", progressbar)
+        shows("progressbar", progressbar)
         model = self.approx.model
         if n == 0:
             return self.approx
@@ -251,14 +252,14 @@ class Pathfinder(Inference):
             task.say(message, category)
         return finished(task)
 
-    def refine(self, n: int, progressbar: bool = True) -> NoReturn:
+    def refine(self, n: int, progressbar: Progressbar = True) -> NoReturn:
         """Raise TypeError: paths end by themselves.
 
         Parameters
         ----------
         n : int
             Not used.
-        progressbar : bool
+        progressbar : bool or callable
             Not used.
         """
         raise TypeError("pathfinder has nothing to refine: paths end where they end; fit again with another seed.")
