@@ -63,6 +63,7 @@ from nbinfer.trace import HDF5, MultiTrace, SQLite, Text, Trace, TraceGroup, fro
 from nbinfer.trace.passing import COMPUTED as _COMPUTED
 
 if TYPE_CHECKING:
+    from nbinfer import plots
     from nbinfer.autodiff import check_grad, custom_vjp, grad, value_and_grad
     from nbinfer.predictive import (
         compare,
@@ -237,6 +238,7 @@ __all__ = [
     "norm_constraint",
     "optimizers",
     "ordered",
+    "plots",
     "positive",
     "positive_ordered",
     "quad_potential",
@@ -301,8 +303,8 @@ _DONE_BY = {
     "Data": "data= of nb.Model",
     "ConstantData": "data= of nb.Model",
     "MutableData": "data= of nb.Model, and model.set_data",
-    "plot_trace": "ArviZ, of trace.to_arviz()",
-    "plot_posterior": "ArviZ, of trace.to_arviz()",
+    "plot_trace": "nb.plots.trace(trace)",
+    "plot_posterior": "nb.plots.density(trace)",
     "ess": "nbinfer.diagnostics.ess_bulk, or nb.summary(trace)",
     "rhat": "nbinfer.diagnostics.rhat, or nb.summary(trace)",
     "logsumexp": "nbinfer.vectormath.logsumexp",
@@ -325,6 +327,8 @@ def __getattr__(name: str) -> Any:
     """Import what else there is when asked for it: who samples fits nothing, and derives nothing anew."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{_hint(name)}")
+    if name == "plots":
+        return importlib.import_module("nbinfer.plots")
     return getattr(importlib.import_module(f"nbinfer.{_ROOMS.get(name, 'variational')}"), name)
 
 

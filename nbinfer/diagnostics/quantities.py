@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import of_all
 from nbinfer.diagnostics.measure import MIN_DRAWS, Workspace, as_chains
+from nbinfer.spelling import meant
 
 #: More chains than this are many: what is said of each of a few is said of all of them together, or of some.
 MANY = 10
@@ -109,6 +111,16 @@ def _superchains(firsts: Sequence[int], chain_ids: Sequence[int], done: Sequence
     even = len(firsts) > 1 and len(sizes) == len(firsts) and (sizes == sizes[0]).all() and (np.diff(groups) >= 0).all()
     short = min(done, default=0) < MIN_DRAWS <= max(done, default=0)
     return len(firsts) if even and not short else 1
+
+
+def chosen_names(run: Run, var_names: str | Sequence[str] | None) -> list[str]:
+    """Return the variables that a user asks for; those of ``"~mu"`` and its like are all others."""
+    names = of_all("var_names", var_names, run.posterior, "a name in the trace or more")
+    unknown = [name for name in names if name not in run.posterior]
+    if unknown:
+        wanted, known = ", ".join(map(repr, unknown)), ", ".join(run.posterior) or "no variables"
+        raise ValueError(f"var_names has unknown {wanted}; the trace has {known}.{meant(unknown[0], run.posterior)}")
+    return names
 
 
 def labels(name: str, shape: tuple[int, ...], along: Sequence[Sequence[Any]] | None = None) -> list[str]:

@@ -1,0 +1,84 @@
+"""What is drawn is what was drawn: numbers in the pictures against the trace and its diagnostics."""
+
+import numpy as np
+import pytest
+
+import nbinfer as nb
+from nbinfer import plots
+from nbinfer.plots import curves
+
+
+def test_a_trace_has_the_draws_and_the_divergences_of_each_chain(trace):
+    _, right = plots.trace(trace, "mu")[0]
+    chains = [of for of in right.lines if len(of.get_xdata()) == 200]
+    np.testing.assert_array_equal([of.get_ydata() for of in chains], trace.posterior["mu"])
+    marks = {of.get_gid(): of.get_xdata() for of in right.lines if of.get_gid()}
+    assert set(marks) == {"divergences of chain 1", "divergences of chain 4"}
+    for chain, found in ((1, marks["divergences of chain 1"]), (4, marks["divergences of chain 4"])):
+        np.testing.assert_array_equal(found, np.flatnonzero(trace.sample_stats["diverging"][[0, 1, 4].index(chain)]))
+
+
+def test_titles_have_what_the_summary_says(trace):
+    table = nb.summary(trace)
+    for ax, row in zip(plots.rank(trace), table.rows, strict=True):
+        assert ax.get_title(loc="right") == f"R-hat {table['rhat', row]:.2f}, ESS {table['ess_bulk', row]:.0f}"
+
+
+def test_a_forest_has_quantiles_and_the_worst_in_bold(wide):
+    ax = plots.forest(wide, prob=0.8, most=100)[0]
+    thin, thick = ax.lines[0].get_xdata(), ax.lines[1].get_xdata()
+    np.testing.assert_allclose(thin, np.quantile(wide.posterior["x"][:, :, 0], [0.1, 0.9]))
+    np.testing.assert_allclose(thick, np.quantile(wide.posterior["x"][:, :, 0], [0.25, 0.75]))
+    assert [text.get_fontweight() for text in ax.texts[-5:]] == ["bold"] * 5
+    assert len(ax.get_yticks()) == 100
+
+
+def test_ranks_are_shares_of_each_chain(trace):
+    ax = plots.rank(trace, "mu")[0]
+    stairs = [patch.get_data().values for patch in ax.patches if hasattr(patch, "get_data")]
+    np.testing.assert_allclose([found.mean() for found in stairs], 1.0)
+    np.testing.assert_allclose(np.mean(stairs, axis=0), 1.0)
+    drift = nb.Trace({"x": np.stack([np.arange(100.0), np.arange(100.0) + 100.0])})
+    first = plots.rank(drift, kind="ecdf")[0].lines[0].get_ydata()
+    assert first.max() == pytest.approx(0.5)
+
+
+def test_densities_are_densities():
+    rng = np.random.default_rng(5)
+    x, y = curves.density(rng.normal(size=20_000))
+    assert y.sum() * (x[1] - x[0]) == pytest.approx(1.0, abs=1e-9)
+    np.testing.assert_allclose(y, np.exp(-0.5 * x**2) / np.sqrt(2 * np.pi), atol=0.02)
+    x, y = curves.density(rng.exponential(size=20_000))
+    assert y[0] == pytest.approx(1.0, abs=0.1)  # and not half of it
+
+
+def test_far_tails_do_not_flatten_a_density():
+    x, y = curves.density(np.random.default_rng(6).standard_cauchy(20_000))
+    assert x.max() < 100
+    np.testing.assert_allclose(y, 1 / (np.pi * (1 + x**2)), atol=0.02)
+    assert 0.9 < y.sum() * (x[1] - x[0]) < 1.0
+
+
+def test_ranks_of_ties_are_means():
+    np.testing.assert_array_equal(curves.ranks([[3.0, 1.0], [3.0, 7.0]]), [[2.5, 1.0], [2.5, 4.0]])
+
+
+def test_autocorrelations_are_those_of_their_definition():
+    x = np.random.default_rng(7).normal(size=30).cumsum()
+    centred = x - x.mean()
+    direct = [centred[: 30 - k] @ centred[k:] / (centred @ centred) for k in range(6)]
+    np.testing.assert_allclose(curves.autocorrelation(x, 5), direct, atol=1e-12)
+
+
+@pytest.mark.parametrize("cumulative", [True, False])
+@pytest.mark.parametrize("chains", [1, 4])
+def test_a_band_holds_uniform_numbers_as_often_as_it_says(cumulative, chains):
+    width = curves.band(100, 20, chains, 0.9, cumulative)
+    rng, inside = np.random.default_rng(8), 0
+    for _ in range(400):
+        u = rng.random((chains, 100))
+        u = (curves.ranks(u) - 0.5) / u.size if chains > 1 else u
+        shares = np.stack([np.histogram(one, 20, (0, 1))[0] / 100 for one in u])
+        away = np.cumsum(shares, axis=1) - np.arange(1, 21) / 20 if cumulative else shares - 1 / 20
+        inside += bool((np.abs(away) <= width + 1e-12).all())
+    assert 0.86 < inside / 400 < 0.98  # counts of few leave no other choice
