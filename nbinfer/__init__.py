@@ -65,6 +65,7 @@ from nbinfer.trace.passing import COMPUTED as _COMPUTED
 if TYPE_CHECKING:
     from nbinfer import plots
     from nbinfer.autodiff import check_grad, custom_vjp, grad, value_and_grad
+    from nbinfer.plots import traceplot
     from nbinfer.predictive import (
         compare,
         compute_log_likelihood,
@@ -259,6 +260,7 @@ __all__ = [
     "summary",
     "total_norm_constraint",
     "trace_cov",
+    "traceplot",
     "unit",
     "unit_vector",
     "upper",
@@ -272,7 +274,10 @@ _ROOMS |= dict.fromkeys(
     ("sample_posterior_predictive", "sample_ppc", "sample_ppc_w", "sample_prior_predictive", "simulate"),
     "predictive",
 )
-_ROOMS |= dict.fromkeys(("compare", "compute_log_likelihood", "compute_log_prior", "loo", "waic"), "predictive")
+_ROOMS |= {"traceplot": "plots"} | dict.fromkeys(
+    ("compare", "compute_log_likelihood", "compute_log_prior", "loo", "waic"), "predictive"
+)
+_ROOMS["traceplot"] = "plots"
 
 
 def _compute(*args: Any) -> None:

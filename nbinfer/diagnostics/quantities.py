@@ -144,6 +144,11 @@ def _shown(label: Any) -> str:
     return str(np.datetime_as_string(label, "auto")) if isinstance(label, np.datetime64) else str(label)
 
 
+def known_of(trace: Any) -> Mapping[str, Measured] | None:
+    """Return what the report of a trace has measured, if it has one."""
+    return getattr(getattr(trace, "report", None), "measured", None)
+
+
 def measure_run(
     run: Run,
     names: Iterable[str],

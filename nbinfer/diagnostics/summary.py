@@ -11,7 +11,7 @@ import numpy as np
 
 from nbinfer.arguments import between, choice
 from nbinfer.diagnostics.measure import Measure
-from nbinfer.diagnostics.quantities import along, chosen_names, cut_note, labels, measure_run, read
+from nbinfer.diagnostics.quantities import along, chosen_names, cut_note, known_of, labels, measure_run, read
 from nbinfer.diagnostics.rhat import largest_rhat
 from nbinfer.spelling import public
 
@@ -204,9 +204,7 @@ def summary(
         prob = 0.9 if columns == "default" else 0.95
     between("prob, how much of the trace the interval holds,", prob, 0, 1)
     run = read(trace)
-    measured = measure_run(
-        run, chosen_names(run, var_names), prob, getattr(getattr(trace, "report", None), "measured", None)
-    )
+    measured = measure_run(run, chosen_names(run, var_names), prob, known_of(trace))
     parts = [m.records.reshape(-1) for m in measured.values()]
     records = np.concatenate([np.empty(0, Measure), *parts])
     with np.errstate(all="ignore"):

@@ -48,7 +48,7 @@ def _shown(values: Floats) -> tuple[float, float]:
         reach = _FAR * (high - low) or np.inf
         low, high = max(values.min(), median - reach), min(values.max(), median + reach)
         width = float((high - low) / _CELLS)
-        fine = 1e-300 < width < np.inf and low + width > low and high - width < high
+        fine = bool(1e-300 < width < np.inf and low + width > low and high - width < high)
     return float(low), width if fine else 0.0
 
 
@@ -57,7 +57,7 @@ def _bandwidth(values: Floats) -> float:
     spread = float(np.std(np.clip(values, -_CELLS, 2 * _CELLS)))
     quartiles = np.quantile(values, [0.25, 0.75])
     between = float(quartiles[1] - quartiles[0]) / 1.34
-    return 0.9 * (min(spread, between) if between > 0.0 else spread) * values.size**-0.2
+    return 0.9 * (min(spread, between) if between > 0.0 else spread) * float(values.size) ** -0.2
 
 
 def shares(values: Floats) -> tuple[Floats, Floats]:

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 Plot = TypeVar("Plot", bound=Callable[..., Any])
 
-#: What data are drawn in, what stands behind them, and what warns.
-INK, PALE, ALARM = "#1b2a49", "#c9ced8", "#b0413e"
+#: What data are drawn in, and many of them; what stands behind them; and what warns.
+INK, FAINT, PALE, ALARM = "#1b2a49", "#8b94a8", "#c9ced8", "#b0413e"
 #: Dark to light, so that their order is seen without colours, too.
 COLOURS = (INK, ALARM, "#3a9188", "#d9a441")
 DASHES = ("-", "--", "-.", ":")

@@ -10,7 +10,7 @@ import numpy as np
 from nbinfer.arguments import between
 from nbinfer.plots.look import ALARM, INK, drawn, shortened
 from nbinfer.plots.marks import densities, head
-from nbinfer.plots.panels import Panels, legend, table, wrapped
+from nbinfer.plots.panels import Panels, legend, wrapped
 from nbinfer.plots.quantities import Quantity, choose
 from nbinfer.spelling import public
 
@@ -75,7 +75,8 @@ def forest(
     var_names : str or sequence of str, optional
         Variables to show; or, ``"~mu"``, those to leave out. Default: all.
     prob : float
-        Probability of the thin line, which leaves equal parts on either side; the thick one is the central half, or has half of `prob` if that is less.
+        Probability of the thin line, which leaves equal parts on either side; the thick one is the central half of the
+        draws, or has half of `prob` if that is no more than 0.5.
     most : int
         How many quantities are shown at most. Of more, those that mixed worst, and a line below says so.
     axes : Axes, optional
@@ -96,7 +97,7 @@ def forest(
     between("prob, how much of the draws the thin line holds,", prob, 0, 1)
     chosen = choose(trace, var_names, most)
     rows = len(chosen.quantities)
-    panels = table((1, 1), (5.0, 0.7 + 0.17 * rows), axes, chosen.note).reshape(-1)
+    panels = wrapped(1, (5.0, 0.7 + 0.17 * rows), axes, chosen.note)
     ax = panels[0]
     for row, quantity in enumerate(chosen.quantities):
         _interval(ax, row, quantity, prob)

@@ -32,7 +32,8 @@ class Panels(np.ndarray[Any, np.dtype[np.object_]]):
 
     def __new__(cls, axes: Any, note: str = "") -> Panels:
         found = np.asarray(axes, object).view(cls)
-        found.figure = next((ax.figure for ax in found.flat if ax is not None), None)
+        every: list[Any] = found.ravel().tolist()
+        found.figure = next((ax.figure for ax in every if ax is not None), None)
         found.note = note
         return found
 
@@ -65,10 +66,10 @@ def wrapped(count: int, size: tuple[float, float], axes: Any = None, note: str =
     if axes is not None:
         return given(axes, (count,), note)
     across = min(count, _ACROSS) or 1
-    found = _new((math.ceil(count / across) or 1, across), size, note, sharing).reshape(-1)
-    for ax in found[count:]:
+    every: list[Any] = _new((math.ceil(count / across) or 1, across), size, note, sharing).ravel().tolist()
+    for ax in every[count:]:
         ax.remove()
-    return found[:count]
+    return Panels(every[:count], note)
 
 
 def outer_labels(panels: Panels, x: str = "", y: str = "") -> None:
@@ -81,8 +82,8 @@ def outer_labels(panels: Panels, x: str = "", y: str = "") -> None:
 
 
 def legend(panels: Panels, own: bool, most: int = 8) -> None:
-    """Say what the lines of the first panel are, above all panels if the figure is our own, if they are not too many."""
-    first = panels.flat[0]
+    """Say what the lines of the first panel are, unless they are many; above all panels if the figure is our own."""
+    first: Any = panels.flat[0]
     handles, names = first.get_legend_handles_labels()
     if not 1 < len(names) <= most:
         return

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import count
-from nbinfer.diagnostics.quantities import Measured, Run, chosen_names, measure_run, read
+from nbinfer.diagnostics.quantities import Measured, Run, chosen_names, known_of, measure_run, read
 from nbinfer.diagnostics.rhat import largest_rhat
 from nbinfer.plots.look import shortened
 
@@ -118,7 +118,7 @@ def choose(trace: Any, var_names: str | Sequence[str] | None, most: int, prob: f
     count("most", most, 1, MOST)
     run = read(trace)
     names = chosen_names(run, var_names)
-    measured = measure_run(run, names, prob, getattr(getattr(trace, "report", None), "measured", None))
+    measured = measure_run(run, names, prob, known_of(trace))
     places = [(name, i) for name in names for i in range(measured[name].records.size)]
     if not places or not any(measured[name].draws.size for name in names):
         raise ValueError("trace has no draws that could be shown.")
@@ -132,7 +132,7 @@ def choose(trace: Any, var_names: str | Sequence[str] | None, most: int, prob: f
 
 
 def _worst(measured: Mapping[str, Measured], names: Sequence[str], most: int) -> list[int]:
-    """Return the places of quantities: of draws that are not finite, of large R-hat, of small ESS; constant ones last."""
+    """Return the places of quantities: draws that are not finite, large R-hat, small ESS; constant ones come last."""
     records = np.concatenate([measured[name].records.reshape(-1) for name in names])
     rhat = np.nan_to_num(largest_rhat(records), nan=1.0, posinf=np.inf)
     rhat[records["finite"] < 1] = np.inf
@@ -154,6 +154,6 @@ def diverging(trace: Any, chains: int) -> list[NDArray[np.int64]]:
     stored = getattr(trace, "sample_stats", {}).get("diverging")
     if stored is None:
         return [np.zeros(0, np.int64)] * chains
-    flags = np.asarray(stored, bool)
-    flags = flags.any(axis=tuple(range(2, flags.ndim)))  # of several steps any
+    stored = np.asarray(stored, bool)
+    flags: NDArray[Any] = np.any(stored, axis=tuple(range(2, stored.ndim)))  # of several steps any
     return [np.flatnonzero(chain[:n]) for chain, n in zip(flags, trace.draws_done, strict=True)]

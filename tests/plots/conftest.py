@@ -27,7 +27,7 @@ def trace():
     rng = np.random.default_rng(1)
     posterior = {
         "mu": rng.normal(size=(3, 200)),
-        "theta": rng.normal(size=(3, 200, 2)) + [0.0, 100.0],
+        "theta": rng.normal([0.0, 100.0], size=(3, 200, 2)),
         "k": rng.poisson(2.0, (3, 200)),
     }
     stats = {"diverging": rng.random((3, 200)) < [[0.0], [0.02], [0.2]], "energy": rng.gamma(2.0, size=(3, 200))}

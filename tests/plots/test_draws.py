@@ -82,3 +82,46 @@ def test_a_band_holds_uniform_numbers_as_often_as_it_says(cumulative, chains):
         away = np.cumsum(shares, axis=1) - np.arange(1, 21) / 20 if cumulative else shares - 1 / 20
         inside += bool((np.abs(away) <= width + 1e-12).all())
     assert 0.86 < inside / 400 < 0.98  # counts of few leave no other choice
+
+
+def test_effective_sizes_are_those_of_the_diagnostics(trace):
+    line = plots.ess(trace, "mu")[0].lines[0]
+    expected = [nb.diagnostics.ess_quantile(trace.posterior["mu"], p) for p in line.get_xdata()]
+    np.testing.assert_array_equal(line.get_ydata(), expected)
+    bulk, tail = plots.ess(trace, "mu", kind="evolution")[0].lines[:2]
+    assert bulk.get_ydata()[-1] == nb.diagnostics.ess_bulk(trace.posterior["mu"])
+    assert tail.get_ydata()[-1] == nb.diagnostics.ess_tail(trace.posterior["mu"])
+
+
+def test_autocorrelations_begin_at_one(trace):
+    ax = plots.autocorr(trace, "mu", lags=10)[0]
+    assert [len(line.get_xdata()) for line in ax.lines] == [11] * 3
+    assert [line.get_ydata()[0] for line in ax.lines] == [1.0] * 3
+
+
+def test_energies_come_with_bfmi(trace):
+    ax = plots.energy(trace)[0]
+    found = nb.diagnostics.bfmi(trace.sample_stats["energy"])
+    assert ax.get_title(loc="left") == "E-BFMI " + ", ".join(f"{value:.2f}" for value in found)
+    with pytest.raises(ValueError, match="statistic 'energy'"):
+        plots.energy({"x": [1.0]})
+
+
+def test_pairs_have_the_divergences_of_each_chain(trace):
+    panels = plots.pair(trace, ["mu", "theta"])
+    assert [[ax is None for ax in row] for row in panels] == [[j > i for j in range(3)] for i in range(3)]
+    marks = {line.get_gid(): line for line in panels[1, 0].lines if line.get_gid()}
+    stored = trace.sample_stats["diverging"]
+    for k, chain in ((1, 1), (2, 4)):
+        line = marks[f"divergences of chain {chain}"]
+        np.testing.assert_array_equal(line.get_xdata(), trace.posterior["mu"][k][stored[k]])
+        np.testing.assert_array_equal(line.get_ydata(), trace.posterior["theta"][k, :, 0][stored[k]])
+    assert panels[0, 0].get_title(loc="left") == f"x: {stored.sum()} divergences"
+    assert plots.pair({"x": np.zeros((2, 5)), "y": np.arange(10.0).reshape(2, 5)})._repr_png_()
+
+
+def test_traceplot_has_the_older_names(trace):
+    panels = nb.traceplot(trace, varnames=["mu"], figsize=(3, 2), lines={"mu": 0.5})
+    assert panels.figure.get_size_inches().tolist() == [3, 2]
+    assert panels[0, 0].lines[-1].get_xdata() == [0.5, 0.5]
+    assert panels[0, 1].lines[-1].get_ydata() == [0.5, 0.5]

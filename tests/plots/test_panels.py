@@ -12,14 +12,14 @@ import nbinfer as nb
 from nbinfer import plots
 from nbinfer.plots import look
 
-MANY = [plots.trace, plots.rank, plots.density]
+MANY = [plots.trace, plots.rank, plots.density, plots.autocorr, plots.ess]
 
 
-@pytest.mark.parametrize("plot", [*MANY, plots.forest])
+@pytest.mark.parametrize("plot", [*MANY, plots.forest, plots.pair])
 def test_axes_come_back_and_the_figure_can_be_written(plot, trace, tmp_path):
     panels = plot(trace)
     assert isinstance(panels, plots.Panels)
-    assert all(isinstance(ax, Axes) for ax in panels.flat)
+    assert all(isinstance(ax, Axes) for ax in panels.flat if ax is not None)
     panels.figure.savefig(tmp_path / "picture.png")
     assert panels._repr_png_().startswith(b"\x89PNG")
 
@@ -99,7 +99,7 @@ def test_chains_are_told_apart_without_colours():
     np.where(np.arange(100) < 5, np.inf, np.random.default_rng(3).normal(size=(4, 100))), np.ones((2, 3), bool),
     np.random.default_rng(3).standard_cauchy((40, 20)), np.full((2, 10), 1e-320), [[2**60, 0, 3, 4]],
 ])  # fmt: skip
-@pytest.mark.parametrize("plot", [*MANY, plots.forest])
+@pytest.mark.parametrize("plot", [*MANY, plots.forest, plots.pair])
 def test_odd_draws_make_pictures_too(plot, draws):
     assert plot({"$x_1$": np.asarray(draws)})._repr_png_()
 
