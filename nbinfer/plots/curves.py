@@ -54,7 +54,7 @@ def _shown(values: Floats) -> tuple[float, float]:
 
 def _bandwidth(values: Floats) -> float:
     """Return Silverman's bandwidth (1986, equation 3.31)."""
-    spread = float(np.std(np.clip(values, -_CELLS, 2 * _CELLS)))
+    spread: float = np.std(np.clip(values, -_CELLS, 2 * _CELLS)).item()
     quartiles = np.quantile(values, [0.25, 0.75])
     between = float(quartiles[1] - quartiles[0]) / 1.34
     return 0.9 * (min(spread, between) if between > 0.0 else spread) * float(values.size) ** -0.2
