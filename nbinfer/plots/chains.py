@@ -133,7 +133,8 @@ def ess(
 
 
 def _at_quantiles(ax: Any, quantity: Quantity) -> None:
-    found = [ess_quantile(quantity.common, p) for p in _QUANTILES]
+    draws = np.asarray(quantity.common, float)
+    found = [ess_quantile(draws, p) for p in _QUANTILES]
     ax.plot(_QUANTILES, found, marker="o", markersize=2.5, color=INK)
     ax.set_xlim(0, 1)
 

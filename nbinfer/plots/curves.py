@@ -67,14 +67,16 @@ def shares(values: Floats) -> tuple[Floats, Floats]:
 
 
 def autocorrelation(values: Floats, lags: int) -> Floats:
-    """Return autocorrelations of a chain at lags 0 ... `lags`; NaN if it does not vary."""
-    n = values.size
-    centred = values - values.mean()
-    spectrum = np.fft.rfft(centred, 1 << (2 * n - 1).bit_length())
-    found = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)[: lags + 1]
-    if not np.ptp(values) > 0.0:
-        return np.full(min(lags + 1, n), np.nan)
-    return np.asarray(found[:n] / found[0])
+    """Return autocorrelations of a chain at lags 0 ... `lags`; NaN if it does not vary or is not finite."""
+    n, kept = values.size, min(lags + 1, values.size)
+    with np.errstate(all="ignore"):
+        span = np.ptp(values) if n else 0.0
+        if not 0.0 < span < np.inf:
+            return np.full(kept, np.nan)
+        scaled = (values - values[0]) / span
+    spectrum = np.fft.rfft(scaled - scaled.mean(), 1 << (2 * n - 1).bit_length())
+    found = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)
+    return np.asarray(found[:kept] / found[0])
 
 
 def ranks(values: ArrayLike) -> Floats:

@@ -23,7 +23,7 @@ def head(ax: Any, quantity: Quantity, verdict: bool = True) -> None:
 
 def densities(ax: Any, quantity: Quantity, chain_ids: Sequence[int]) -> None:
     """Draw the density of each chain; of few whole numbers the share of each."""
-    for k, chain in enumerate(chain_ids):
+    for k, chain in enumerate(chain_ids[: len(quantity.chains)]):
         values, name = quantity.finite(k), f"chain {chain}"
         if quantity.is_discrete:
             ax.plot(*curves.shares(values), marker="o", markersize=2.5, label=name, **line(k))

@@ -90,7 +90,9 @@ def _ranks(ax: Any, quantity: Quantity, kind: str, chain_ids: Sequence[int]) -> 
     ess = quantity.record["ess_bulk"]
     worth = min(ess / chains, draws) if np.isfinite(ess) else draws
     draw = bins if kind == "bins" else against_diagonal
-    draw(ax, shares, curves.band(worth, cells, chains, _PROB, kind == "ecdf"), [f"chain {k}" for k in chain_ids])
+    draw(
+        ax, shares, curves.band(worth, cells, chains, _PROB, kind == "ecdf"), [f"chain {k}" for k in chain_ids[:chains]]
+    )
 
 
 def bins(ax: Any, shares: NDArray[Any], width: NDArray[Any], names: Sequence[str]) -> None:

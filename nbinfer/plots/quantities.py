@@ -128,7 +128,7 @@ def choose(trace: Any, var_names: str | Sequence[str] | None, most: int, prob: f
     note = ""
     if len(places) > most:
         note = f"{most} of {len(places)} quantities, those that mixed worst; var_names= and most= choose others"
-    return Chosen(found, list(run.chain_ids) or list(range(len(found[0].chains))), note)
+    return Chosen(found, list(run.chain_ids) or list(range(max(len(quantity.chains) for quantity in found))), note)
 
 
 def _worst(measured: Mapping[str, Measured], names: Sequence[str], most: int) -> list[int]:

@@ -56,7 +56,7 @@ def trace(trace: Any, var_names: str | Sequence[str] | None = None, *, most: int
     """
     chosen = choose(trace, var_names, most)
     divergences = diverging(trace, len(chosen.chain_ids))
-    longest = max(len(chain) for chain in chosen.quantities[0].chains)
+    longest = max(len(chain) for quantity in chosen.quantities for chain in quantity.chains)
     every = -(-longest // _SHOWN)
     note = "; ".join(filter(None, [chosen.note, f"one draw of {every} drawn" if every > 1 else ""]))
     panels = table((len(chosen.quantities), 2), (4.2, 1.5), axes, note)

@@ -16,11 +16,10 @@ MANY = [plots.trace, plots.rank, plots.density, plots.autocorr, plots.ess]
 
 
 @pytest.mark.parametrize("plot", [*MANY, plots.forest, plots.pair])
-def test_axes_come_back_and_the_figure_can_be_written(plot, trace, tmp_path):
-    panels = plot(trace)
+def test_axes_come_back_and_the_figure_can_be_shown(plot, trace):
+    panels = plot(trace, ["mu", "k"])
     assert isinstance(panels, plots.Panels)
     assert all(isinstance(ax, Axes) for ax in panels.flat if ax is not None)
-    panels.figure.savefig(tmp_path / "picture.png")
     assert panels._repr_png_().startswith(b"\x89PNG")
 
 
@@ -79,12 +78,12 @@ def test_what_is_no_trace_or_no_name_is_refused(trace):
         plots.rank(trace, most=0)
 
 
-def test_a_users_style_changes_nothing(trace, tmp_path):
+def test_a_users_style_changes_nothing(trace):
     import matplotlib as mpl
 
-    plain = plots.density(trace)._repr_png_()
+    plain = plots.density(trace, "mu")._repr_png_()
     with mpl.rc_context({"axes.facecolor": "black", "lines.linewidth": 9, "font.size": 30, "figure.facecolor": "red"}):
-        assert plots.density(trace)._repr_png_() == plain
+        assert plots.density(trace, "mu")._repr_png_() == plain
 
 
 def test_chains_are_told_apart_without_colours():
@@ -94,14 +93,23 @@ def test_chains_are_told_apart_without_colours():
     assert (np.diff(rgb @ [0.2126, 0.7152, 0.0722]) > 25).all()
 
 
-@pytest.mark.parametrize("draws", [
+ODD = [
     np.zeros((1, 1)), np.zeros((4, 100)), np.full((2, 50), np.nan), np.arange(200.0)[None], [[1e300, -1e300, 0.0, 5.0]],
     np.where(np.arange(100) < 5, np.inf, np.random.default_rng(3).normal(size=(4, 100))), np.ones((2, 3), bool),
     np.random.default_rng(3).standard_cauchy((40, 20)), np.full((2, 10), 1e-320), [[2**60, 0, 3, 4]],
-])  # fmt: skip
-@pytest.mark.parametrize("plot", [*MANY, plots.forest, plots.pair])
-def test_odd_draws_make_pictures_too(plot, draws):
-    assert plot({"$x_1$": np.asarray(draws)})._repr_png_()
+    np.tile([True, False], (2, 10)), np.zeros((3, 1)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("plot", [*MANY, plots.forest])
+def test_odd_draws_make_pictures_too(plot):
+    every = {f"${k}_1$": np.asarray(draws) for k, draws in enumerate(ODD)}
+    assert plot(every, most=20)._repr_png_()
+
+
+def test_odd_draws_make_pairs_too():
+    for draws in ODD:
+        assert plots.pair({"x": np.asarray(draws), "y": np.asarray(draws)}).shape == (2, 2)
 
 
 def test_chains_of_other_lengths_are_drawn_as_far_as_they_go():
@@ -122,3 +130,12 @@ def test_without_matplotlib_one_line_says_what_to_install():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out == "nbinfer.plots needs matplotlib; get it with `pip install nbinfer[plot]`\n"
+
+
+@pytest.mark.nojit
+def test_of_ten_thousand_a_choice_is_drawn_and_said():
+    draws = np.random.default_rng(5).normal(size=(2, 20, 10_000))
+    draws[1, :, 1234] += 20.0
+    panels = plots.density({"x": draws}, most=4)
+    assert "x[1234]" in [ax.get_title(loc="left") for ax in panels]
+    assert panels.note.startswith("4 of 10000 quantities")
