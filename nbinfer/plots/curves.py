@@ -57,7 +57,7 @@ def _bandwidth(values: Floats) -> float:
     spread: float = np.std(np.clip(values, -_CELLS, 2 * _CELLS)).item()
     quartiles = np.quantile(values, [0.25, 0.75])
     between = float(quartiles[1] - quartiles[0]) / 1.34
-    return 0.9 * (min(spread, between) if between > 0.0 else spread) * float(values.size) ** -0.2
+    return float(0.9 * (min(spread, between) if between > 0.0 else spread) * values.size**-0.2)
 
 
 def shares(values: Floats) -> tuple[Floats, Floats]:
@@ -79,12 +79,13 @@ def autocorrelation(values: Floats, lags: int) -> Floats:
     return np.asarray(found[:kept] / found[0])
 
 
-def ranks(values: ArrayLike) -> Floats:
-    """Return the ranks of values among all of them, from 1; ties share the mean of theirs. The shape is kept."""
+def ranks(values: ArrayLike) -> NDArray[np.int64]:
+    """Return the ranks of values among all of them, from 0; ties have theirs in random order. The shape is kept."""
     array = np.asarray(values)
-    _, place, counts = np.unique(array, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - 0.5 * (counts - 1))[place].reshape(array.shape))
+    flat = array.ravel()
+    found = np.empty(flat.size, np.int64)
+    found[np.lexsort((np.random.default_rng(20).random(flat.size), flat))] = np.arange(flat.size)
+    return found.reshape(array.shape)
 
 
 def band(n: float, cells: int, chains: int = 1, prob: float = 0.9, cumulative: bool = True) -> Floats:

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 Plot = TypeVar("Plot", bound=Callable[..., Any])
 
 #: What data are drawn in, and many of them; what stands behind them; and what warns.
-INK, FAINT, PALE, ALARM = "#1b2a49", "#8b94a8", "#c9ced8", "#b0413e"
+INK, FAINT, PALE, ALARM = "#1b2a49", "#8b94a8", "#e1e4eb", "#b0413e"
 #: Dark to light, so that their order is seen without colours, too.
-COLOURS = (INK, ALARM, "#3a9188", "#d9a441")
+COLOURS = (INK, ALARM, "#3a9188", "#c99a3a")
 DASHES = ("-", "--", "-.", ":")
 
 #: What is ours of a style; all else of `_FAMILIES` is as matplotlib has it, whatever the user's own style.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.arguments import choice
+from nbinfer.diagnostics import ess_bulk
 from nbinfer.plots import curves
 from nbinfer.plots.look import PALE, drawn, line
 from nbinfer.plots.marks import head
@@ -33,8 +34,9 @@ def rank(
     """Draw how the draws of each chain rank among those of all.
 
     Chains that have seen the same distribution have ranks of every size equally often [1]_. The band is what remains
-    of chance: with probability 0.9 all points of all chains lie in it, for as many independent draws as the bulk ESS
-    says.
+    of chance: with probability 0.9 all points of all chains lie in it, for as many independent draws as the bulk ESS of
+    each chain alone says. Ties are broken at random, in the same way each time. A single chain is taken for two, its
+    halves.
 
     Parameters
     ----------
@@ -83,16 +85,18 @@ def rank(
 
 
 def _ranks(ax: Any, quantity: Quantity, kind: str, chain_ids: Sequence[int]) -> None:
-    chains, draws = quantity.common.shape
-    cells = min(_BINS, chains * draws)
-    ranks = (curves.ranks(quantity.common) - 0.5) / (chains * draws)
-    shares = np.stack([np.histogram(chain, cells, (0, 1))[0] / draws for chain in ranks])
-    ess = quantity.record["ess_bulk"]
-    worth = min(ess / chains, draws) if np.isfinite(ess) else draws
+    draws, names = quantity.common, [f"chain {k}" for k in chain_ids]
+    if len(draws) == 1 and draws.size > 1:
+        half = draws.shape[1] // 2
+        draws, names = np.stack([draws[0, :half], draws[0, -half:]]), ["first half", "second half"]
+    cells = min(_BINS, draws.size)
+    places = (curves.ranks(draws) + 0.5) / draws.size
+    shares = np.stack([np.histogram(chain, cells, (0, 1))[0] / draws.shape[1] for chain in places])
+    # Of each chain alone: where chains disagree, the ESS of all is small for that, and the band would hide it.
+    worth = [min(n, draws.shape[1]) for n in (ess_bulk(chain) for chain in draws) if np.isfinite(n)]
+    n = float(np.mean(worth)) if worth else draws.shape[1]
     draw = bins if kind == "bins" else against_diagonal
-    draw(
-        ax, shares, curves.band(worth, cells, chains, _PROB, kind == "ecdf"), [f"chain {k}" for k in chain_ids[:chains]]
-    )
+    draw(ax, shares, curves.band(n, cells, len(draws), _PROB, kind == "ecdf"), names[: len(draws)])
 
 
 def bins(ax: Any, shares: NDArray[Any], width: NDArray[Any], names: Sequence[str]) -> None:

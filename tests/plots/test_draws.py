@@ -59,8 +59,27 @@ def test_far_tails_do_not_flatten_a_density():
     assert 0.9 < y.sum() * (x[1] - x[0]) < 1.0
 
 
-def test_ranks_of_ties_are_means():
-    np.testing.assert_array_equal(curves.ranks([[3.0, 1.0], [3.0, 7.0]]), [[2.5, 1.0], [2.5, 4.0]])
+def test_ranks_of_ties_are_in_random_order():
+    np.testing.assert_array_equal(curves.ranks([[3.0, 1.0], [4.0, 7.0]]), [[1, 0], [2, 3]])
+    counts = curves.ranks(np.tile([0, 1], 500))
+    assert set(counts[::2].tolist()) == set(range(500))
+    assert abs(np.corrcoef(counts[::2], np.arange(500))[0, 1]) < 0.15
+
+
+def test_a_band_does_not_widen_where_chains_disagree(wide):
+    def width(name, trace):
+        return plots.rank(trace, name, kind="ecdf")[0].collections[0].get_paths()[0].vertices[:, 1].max()
+
+    good, bad = nb.Trace({"x": wide.posterior["x"][:, :, 0]}), nb.Trace({"x": wide.posterior["x"][:, :, 99]})
+    assert width("x", bad) < 1.3 * width("x", good)
+    line = plots.rank(bad, kind="ecdf")[0].lines[0]
+    assert np.abs(line.get_ydata()).max() > width("x", bad)
+
+
+def test_one_chain_is_two_halves():
+    lines = plots.rank({"x": np.arange(100.0)}, kind="ecdf")[0].lines
+    assert [line.get_label() for line in lines] == ["first half", "second half"]
+    assert lines[0].get_ydata().max() == pytest.approx(0.5)
 
 
 def test_autocorrelations_are_those_of_their_definition():
@@ -77,7 +96,7 @@ def test_a_band_holds_uniform_numbers_as_often_as_it_says(cumulative, chains):
     rng, inside = np.random.default_rng(8), 0
     for _ in range(400):
         u = rng.random((chains, 100))
-        u = (curves.ranks(u) - 0.5) / u.size if chains > 1 else u
+        u = (curves.ranks(u) + 0.5) / u.size if chains > 1 else u
         shares = np.stack([np.histogram(one, 20, (0, 1))[0] / 100 for one in u])
         away = np.cumsum(shares, axis=1) - np.arange(1, 21) / 20 if cumulative else shares - 1 / 20
         inside += bool((np.abs(away) <= width + 1e-12).all())

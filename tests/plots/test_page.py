@@ -12,6 +12,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "plots.md").read_text(encoding="utf
 
 
 @pytest.mark.nojit
+@pytest.mark.filterwarnings("ignore")  # a fit so short is not to be trusted, and says so
 def test_the_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     script = tmp_path / "page.py"  # a file, so that gradients can be derived
