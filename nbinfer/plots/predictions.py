@@ -40,8 +40,8 @@ def ppc(
     trace : Trace
         With the observed data.
     predictive : TraceGroup, or mapping of str to array_like, shape (chain, draw, *shape), optional
-        What `nbinfer.sample_posterior_predictive` returned, or `nbinfer.sample_prior_predictive`. Default: the group
-        "posterior_predictive" of the trace.
+        What `nbinfer.sample_posterior_predictive` returned, or `nbinfer.sample_ppc`, shape (sample, *shape). Default:
+        the group "posterior_predictive" of the trace.
     var_names : str or sequence of str, optional
         Observed variables to show; or, ``"~y"``, those to leave out. Default: all.
     samples : int
@@ -203,10 +203,12 @@ def _names(var_names: Any, there: Mapping[str, Any]) -> list[str]:
 def _both(trace: Any, group: Mapping[str, Any], name: str) -> tuple[NDArray[Any] | None, NDArray[Any]]:
     """Return observed values, shape (n,), and predicted ones, shape (chain, draw, n); of what is not missing."""
     predicted = np.asarray(group[name])
+    observed = {**getattr(trace, "observed_data", {}), **getattr(group, "data", {})}.get(name)
+    if observed is not None and predicted.shape[1:] == np.shape(observed):  # from `sample_ppc`, without chains
+        predicted = predicted[None]
     if predicted.ndim < 2 or not predicted.size:
         raise ValueError(f"predictive[{name!r}] must have shape (chain, draw, *shape), got {predicted.shape}.")
     predicted = predicted.reshape(*predicted.shape[:2], -1)
-    observed = {**getattr(trace, "observed_data", {}), **getattr(group, "data", {})}.get(name)
     if observed is None:
         return None, predicted
     observed = np.asarray(observed).ravel()

@@ -30,6 +30,8 @@ def test_ppc_draws_so_many_predictions_and_what_was_observed(predicted):
     x = ax.lines[-1].get_xdata()
     y = predicted.observed_data["y"]
     assert np.nanmin(y) < x[0] < x[-1] < np.nanmax(y)
+    whole = predicted.groups["posterior_predictive"]["y"]
+    assert len(plots.ppc(predicted, {"y": whole[0]})[0].lines) == 51
     alone = plots.ppc(nb.Trace({"mu": np.zeros((1, 2))}), {"y": np.random.default_rng(2).poisson(3, (1, 20, 50))})[0]
     assert len(alone.lines) == 20
     assert alone.lines[0].get_ydata().sum() == pytest.approx(1.0)
