@@ -274,9 +274,7 @@ _ROOMS |= dict.fromkeys(
     ("sample_posterior_predictive", "sample_ppc", "sample_ppc_w", "sample_prior_predictive", "simulate"),
     "predictive",
 )
-_ROOMS |= {"traceplot": "plots"} | dict.fromkeys(
-    ("compare", "compute_log_likelihood", "compute_log_prior", "loo", "waic"), "predictive"
-)
+_ROOMS |= dict.fromkeys(("compare", "compute_log_likelihood", "compute_log_prior", "loo", "waic"), "predictive")
 _ROOMS["traceplot"] = "plots"
 
 
