@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nbinfer.arguments import mapping
+from nbinfer.arguments import mapping, numbers, words
 from nbinfer.plots.look import ALARM
 from nbinfer.plots.panels import Panels
 from nbinfer.plots.traces import trace as draw_trace
-from nbinfer.spelling import public
+from nbinfer.spelling import public, shown
 
 
 @public
@@ -47,13 +47,17 @@ def traceplot(
     ValueError
         If a name is unknown, there are no draws, or `ax` are not as many as there are panels.
     """
-    marks = mapping("lines", lines)
-    panels = draw_trace(trace, varnames, axes=ax)
+    names = None if varnames is None else words("varnames", varnames, "a name in the trace or more")
+    marks = {name: numbers(f"lines[{name!r}]", at).item() for name, at in mapping("lines", lines).items()}
+    size = None if figsize is None else numbers("figsize", figsize)
+    if size is not None and (size.shape != (2,) or not ((size > 0) & (size < 1000)).all()):
+        raise ValueError(f"figsize must be width and height in inches, got {shown(figsize)}.")
+    panels = draw_trace(trace, names, axes=ax)
     for left, right in panels:
         value = marks.get(left.get_title(loc="left"))
         if value is not None:
             left.axvline(value, color=ALARM, linewidth=0.9)
             right.axhline(value, color=ALARM, linewidth=0.9)
-    if figsize is not None:
-        panels.figure.set_size_inches(figsize)
+    if size is not None:
+        panels.figure.set_size_inches(size)
     return panels

@@ -120,6 +120,8 @@ def choose(trace: Any, var_names: str | Sequence[str] | None, most: int, prob: f
     names = chosen_names(run, var_names)
     measured = measure_run(run, names, prob, known_of(trace))
     places = [(name, i) for name in names for i in range(measured[name].records.size)]
+    if not names and run.posterior:
+        raise ValueError("var_names leaves no variable of the trace to be shown.")
     if not places or not any(measured[name].draws.size for name in names):
         raise ValueError("trace has no draws that could be shown.")
     kept = _worst(measured, names, most) if len(places) > most else range(len(places))

@@ -144,3 +144,7 @@ def test_traceplot_has_the_older_names(trace):
     assert panels.figure.get_size_inches().tolist() == [3, 2]
     assert panels[0, 0].lines[-1].get_xdata() == [0.5, 0.5]
     assert panels[0, 1].lines[-1].get_ydata() == [0.5, 0.5]
+    with pytest.raises(ValueError, match="figsize must be width and height in inches, got 3"):
+        nb.traceplot(trace, figsize=3)
+    with pytest.raises(ValueError, match="var_names leaves no variable"):
+        nb.traceplot(trace, varnames=[])
