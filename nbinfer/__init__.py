@@ -63,8 +63,10 @@ from nbinfer.trace import HDF5, MultiTrace, SQLite, Text, Trace, TraceGroup, fro
 from nbinfer.trace.passing import COMPUTED as _COMPUTED
 
 if TYPE_CHECKING:
+    from nbinfer import plots
     from nbinfer.autodiff import check_grad, custom_vjp, grad, value_and_grad
     from nbinfer.checks import check_model, sbc
+    from nbinfer.plots import traceplot
     from nbinfer.predictive import (
         compare,
         compute_log_likelihood,
@@ -239,6 +241,7 @@ __all__ = [
     "norm_constraint",
     "optimizers",
     "ordered",
+    "plots",
     "positive",
     "positive_ordered",
     "quad_potential",
@@ -260,6 +263,7 @@ __all__ = [
     "summary",
     "total_norm_constraint",
     "trace_cov",
+    "traceplot",
     "unit",
     "unit_vector",
     "upper",
@@ -275,6 +279,7 @@ _ROOMS |= dict.fromkeys(
 )
 _ROOMS |= dict.fromkeys(("check_model", "sbc"), "checks")
 _ROOMS |= dict.fromkeys(("compare", "compute_log_likelihood", "compute_log_prior", "loo", "waic"), "predictive")
+_ROOMS["traceplot"] = "plots"
 
 
 def _compute(*args: Any) -> None:
@@ -305,8 +310,20 @@ _DONE_BY = {
     "Data": "data= of nb.Model",
     "ConstantData": "data= of nb.Model",
     "MutableData": "data= of nb.Model, and model.set_data",
-    "plot_trace": "ArviZ, of trace.to_arviz()",
-    "plot_posterior": "ArviZ, of trace.to_arviz()",
+    "plot_trace": "nb.plots.trace(trace)",
+    "plot_posterior": "nb.plots.density(trace)",
+    "plot_forest": "nb.plots.forest(trace)",
+    "forestplot": "nb.plots.forest(trace)",
+    "plot_pair": "nb.plots.pair(trace)",
+    "pairplot": "nb.plots.pair(trace)",
+    "plot_energy": "nb.plots.energy(trace)",
+    "energyplot": "nb.plots.energy(trace)",
+    "plot_autocorr": "nb.plots.autocorr(trace)",
+    "autocorrplot": "nb.plots.autocorr(trace)",
+    "plot_ppc": "nb.plots.ppc(trace)",
+    "plot_rank": "nb.plots.rank(trace)",
+    "plot_ess": "nb.plots.ess(trace)",
+    "plot_loo_pit": "nb.plots.loo_pit(trace)",
     "ess": "nbinfer.diagnostics.ess_bulk, or nb.summary(trace)",
     "rhat": "nbinfer.diagnostics.rhat, or nb.summary(trace)",
     "logsumexp": "nbinfer.vectormath.logsumexp",
@@ -329,6 +346,8 @@ def __getattr__(name: str) -> Any:
     """Import what else there is when asked for it: who samples fits nothing, and derives nothing anew."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{_hint(name)}")
+    if name == "plots":
+        return importlib.import_module("nbinfer.plots")
     return getattr(importlib.import_module(f"nbinfer.{_ROOMS.get(name, 'variational')}"), name)
 
 

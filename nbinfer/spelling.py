@@ -58,6 +58,8 @@ _ELSEWHERE: Mapping[str, str] = {
     "w": "width widths",
     "hdi_prob": "hpd_prob cred_mass alpha",
     "prob": "hdi_prob ci_prob hpd_prob cred_mass",
+    "axes": "ax axs",
+    "most": "max_subplots",
 }
 
 #: Our functions, classes and families, each with what does its job elsewhere.

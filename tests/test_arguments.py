@@ -26,7 +26,8 @@ RUNS = (
 
 #: Other names, or behind one that is tried; bases, which take what their subclasses do.
 NOT_ALONE = {"MultiTrace", "value_and_grad", "Inference", "KSDObjective", "ObjectiveFunction", "Operator",
-             "TestFunction", "apply_momentum", "apply_nesterov_momentum", "callbacks", "optimizers"}  # fmt: skip
+             "TestFunction", "apply_momentum", "apply_nesterov_momentum", "callbacks", "optimizers",
+             "traceplot"}  # fmt: skip
 
 
 def unclear(found):

@@ -24,8 +24,8 @@ LAYERS = (
     ("trace",),
     ("engine",),
     ("optimize",),
-    ("mcmc", "variational", "particles", "plots", "cuda"),
-    ("predictive",),
+    ("mcmc", "variational", "particles", "cuda"),
+    ("predictive", "plots"),
     ("checks",),
     ("nbinfer",),
 )

@@ -12,7 +12,6 @@ LONGEST = 40
 WHOLE = {
     "diagnostics/autocovariance.py: effective_size",
     "diagnostics/rank.py: normal_quantile",
-    "diagnostics/summary.py: summary",
     "mcmc/sample.py: sample",
     "optimize/find.py: find_map",
 }

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import of_all
 from nbinfer.diagnostics.measure import MIN_DRAWS, Workspace, as_chains
+from nbinfer.spelling import meant
 
 #: More chains than this are many: what is said of each of a few is said of all of them together, or of some.
 MANY = 10
@@ -111,6 +113,16 @@ def _superchains(firsts: Sequence[int], chain_ids: Sequence[int], done: Sequence
     return len(firsts) if even and not short else 1
 
 
+def chosen_names(run: Run, var_names: str | Sequence[str] | None) -> list[str]:
+    """Return the variables that a user asks for; those of ``"~mu"`` and its like are all others."""
+    names = of_all("var_names", var_names, run.posterior, "a name in the trace or more")
+    unknown = [name for name in names if name not in run.posterior]
+    if unknown:
+        wanted, known = ", ".join(map(repr, unknown)), ", ".join(run.posterior) or "no variables"
+        raise ValueError(f"var_names has unknown {wanted}; the trace has {known}.{meant(unknown[0], run.posterior)}")
+    return names
+
+
 def labels(name: str, shape: tuple[int, ...], along: Sequence[Sequence[Any]] | None = None) -> list[str]:
     """Name the entries of a variable: ``mu``, ``theta[0]``, ``omega[1,2]``; by labels along axes ``theta[a, b]``."""
     if not shape:
@@ -130,6 +142,11 @@ def along(trace: Any, name: str, shape: tuple[int, ...]) -> list[Sequence[Any]] 
 
 def _shown(label: Any) -> str:
     return str(np.datetime_as_string(label, "auto")) if isinstance(label, np.datetime64) else str(label)
+
+
+def known_of(trace: Any) -> Mapping[str, Measured] | None:
+    """Return what the report of a trace has measured, if it has one."""
+    return getattr(getattr(trace, "report", None), "measured", None)
 
 
 def measure_run(

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nbinfer.arguments import between, choice, of_all
+from nbinfer.arguments import between, choice
 from nbinfer.diagnostics.measure import Measure
-from nbinfer.diagnostics.quantities import along, cut_note, labels, measure_run, read
+from nbinfer.diagnostics.quantities import along, chosen_names, cut_note, known_of, labels, measure_run, read
 from nbinfer.diagnostics.rhat import largest_rhat
-from nbinfer.spelling import meant, public
+from nbinfer.spelling import public
 
 _KINDS = ("all", "stats", "diagnostics")
 #: Draws that spread by less than this share of their mean are one number and its rounding, as the diagonal of L Lᵀ is.
@@ -204,13 +204,7 @@ def summary(
         prob = 0.9 if columns == "default" else 0.95
     between("prob, how much of the trace the interval holds,", prob, 0, 1)
     run = read(trace)
-    names = of_all("var_names", var_names, run.posterior, "a name in the trace or more")
-    unknown = [name for name in names if name not in run.posterior]
-    if unknown:
-        wanted, known = ", ".join(map(repr, unknown)), ", ".join(run.posterior) or "no variables"
-        raise ValueError(f"var_names has unknown {wanted}; the trace has {known}.{meant(unknown[0], run.posterior)}")
-
-    measured = measure_run(run, names, prob, getattr(getattr(trace, "report", None), "measured", None))
+    measured = measure_run(run, chosen_names(run, var_names), prob, known_of(trace))
     parts = [m.records.reshape(-1) for m in measured.values()]
     records = np.concatenate([np.empty(0, Measure), *parts])
     with np.errstate(all="ignore"):

@@ -1,0 +1,119 @@
+"""Do chains tell the same: ranks of their draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbinfer.arguments import choice
+from nbinfer.diagnostics import ess_bulk
+from nbinfer.plots import curves
+from nbinfer.plots.look import PALE, drawn, line
+from nbinfer.plots.marks import head
+from nbinfer.plots.panels import Panels, legend, outer_labels, wrapped
+from nbinfer.plots.quantities import Quantity, choose
+from nbinfer.spelling import public
+
+_BINS = 20
+_PROB = 0.9
+
+
+@drawn
+@public
+def rank(
+    trace: Any,
+    var_names: str | Sequence[str] | None = None,
+    *,
+    kind: Literal["bins", "ecdf"] = "bins",
+    most: int = 20,
+    axes: Any = None,
+) -> Panels:
+    """Draw how the draws of each chain rank among those of all.
+
+    Chains that have seen the same distribution have ranks of every size equally often [1]_. The band is what remains
+    of chance: with probability 0.9 all points of all chains lie in it, for as many independent draws as the bulk ESS of
+    each chain alone says. Ties are broken at random, in the same way each time. A single chain is taken for two, its
+    halves.
+
+    Parameters
+    ----------
+    trace : Trace, or mapping of str to array_like, shape (chain, draw, *shape)
+        The draws.
+    var_names : str or sequence of str, optional
+        Variables to show; or, ``"~mu"``, those to leave out. Default: all.
+    kind : {'bins', 'ecdf'}
+        The share of each chain's ranks in twenty bins; or their distribution function, less the diagonal [2]_.
+    most : int
+        How many quantities are shown at most. Of more, those that mixed worst, and a line below says so.
+    axes : array of Axes, shape (quantity,), optional
+        To draw in. Default: those of a new figure.
+
+    Returns
+    -------
+    axes : Panels, shape (quantity,)
+        One for each quantity.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is missing.
+    ValueError
+        If a name or `kind` is unknown, there are no draws, or `axes` are not as many as there are panels.
+
+    References
+    ----------
+    .. [1] A. Vehtari, A. Gelman, D. Simpson, B. Carpenter and P.-C. Bürkner, "Rank-normalization, folding, and
+       localization", Bayesian Analysis 16 (2021).
+    .. [2] T. Säilynoja, P.-C. Bürkner and A. Vehtari, "Graphical test for discrete uniformity and its applications",
+       Statistics and Computing 32 (2022).
+    """
+    choice("kind", kind, ("bins", "ecdf"))
+    chosen = choose(trace, var_names, most)
+    panels = wrapped(len(chosen.quantities), (2.6, 1.8), axes, chosen.note)
+    for ax, quantity in zip(panels, chosen.quantities, strict=True):
+        head(ax, quantity)
+        if np.isfinite(np.asarray(quantity.common, float)).all() and quantity.common.shape[1]:
+            _ranks(ax, quantity, kind, chosen.chain_ids)
+        else:
+            ax.text(0.5, 0.5, "no ranks", transform=ax.transAxes, ha="center", va="center")
+    outer_labels(panels, "rank / draws", "share / expected" if kind == "bins" else "ECDF − expected")
+    legend(panels, axes is None)
+    return panels
+
+
+def _ranks(ax: Any, quantity: Quantity, kind: str, chain_ids: Sequence[int]) -> None:
+    draws, names = quantity.common, [f"chain {k}" for k in chain_ids]
+    if len(draws) == 1 and draws.size > 1:
+        half = draws.shape[1] // 2
+        draws, names = np.stack([draws[0, :half], draws[0, -half:]]), ["first half", "second half"]
+    cells = min(_BINS, draws.size)
+    places = (curves.ranks(draws) + 0.5) / draws.size
+    shares = np.stack([np.histogram(chain, cells, (0, 1))[0] / draws.shape[1] for chain in places])
+    # Of each chain alone: where chains disagree, the ESS of all is small for that, and the band would hide it.
+    worth = [min(n, draws.shape[1]) for n in (ess_bulk(chain) for chain in draws) if np.isfinite(n)]
+    n = float(np.mean(worth)) if worth else draws.shape[1]
+    draw = bins if kind == "bins" else against_diagonal
+    draw(ax, shares, curves.band(n, cells, len(draws), _PROB, kind == "ecdf"), names[: len(draws)])
+
+
+def bins(ax: Any, shares: NDArray[Any], width: NDArray[Any], names: Sequence[str]) -> None:
+    """Draw shares in bins, in units of what is expected, before the band in which chance leaves them."""
+    cells = shares.shape[1]
+    ax.axhspan(1 - cells * width[0], 1 + cells * width[0], color=PALE, linewidth=0, zorder=0)
+    ax.axhline(1.0, color="#606060", linewidth=0.7, zorder=0)
+    for k, (of_one, name) in enumerate(zip(shares, names, strict=True)):
+        ax.stairs(cells * of_one, np.linspace(0, 1, cells + 1), baseline=None, label=name, **line(k))
+    ax.set_xlim(0, 1)
+    ax.set_ylim(0, max(2.0, 1.05 * cells * shares.max()))
+
+
+def against_diagonal(ax: Any, shares: NDArray[Any], width: NDArray[Any], names: Sequence[str]) -> None:
+    """Draw distribution functions, less the diagonal, before the band in which chance leaves them."""
+    at, edge = np.linspace(0, 1, shares.shape[1] + 1), np.concatenate([[0.0], width])
+    ax.fill_between(at, -edge, edge, color=PALE, linewidth=0, zorder=0)
+    for k, (of_one, name) in enumerate(zip(shares, names, strict=True)):
+        ax.plot(at, np.concatenate([[0.0], np.cumsum(of_one)]) - at, label=name, **line(k))
+    ax.set_xlim(0, 1)

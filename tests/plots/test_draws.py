@@ -1,0 +1,150 @@
+"""What is drawn is what was drawn: numbers in the pictures against the trace and its diagnostics."""
+
+import numpy as np
+import pytest
+
+import nbinfer as nb
+from nbinfer import plots
+from nbinfer.plots import curves
+
+
+def test_a_trace_has_the_draws_and_the_divergences_of_each_chain(trace):
+    _, right = plots.trace(trace, "mu")[0]
+    chains = [of for of in right.lines if len(of.get_xdata()) == 200]
+    np.testing.assert_array_equal([of.get_ydata() for of in chains], trace.posterior["mu"])
+    marks = {of.get_gid(): of.get_xdata() for of in right.lines if of.get_gid()}
+    assert set(marks) == {"divergences of chain 1", "divergences of chain 4"}
+    for chain, found in ((1, marks["divergences of chain 1"]), (4, marks["divergences of chain 4"])):
+        np.testing.assert_array_equal(found, np.flatnonzero(trace.sample_stats["diverging"][[0, 1, 4].index(chain)]))
+
+
+def test_titles_have_what_the_summary_says(trace):
+    table = nb.summary(trace)
+    for ax, row in zip(plots.rank(trace), table.rows, strict=True):
+        assert ax.get_title(loc="right") == f"R-hat {table['rhat', row]:.2f}, ESS {table['ess_bulk', row]:.0f}"
+
+
+def test_a_forest_has_quantiles_and_the_worst_in_bold(wide):
+    ax = plots.forest(wide, prob=0.8, most=100)[0]
+    thin, thick = ax.lines[0].get_xdata(), ax.lines[1].get_xdata()
+    np.testing.assert_allclose(thin, np.quantile(wide.posterior["x"][:, :, 0], [0.1, 0.9]))
+    np.testing.assert_allclose(thick, np.quantile(wide.posterior["x"][:, :, 0], [0.25, 0.75]))
+    assert [text.get_fontweight() for text in ax.texts[-5:]] == ["bold"] * 5
+    assert len(ax.get_yticks()) == 100
+
+
+def test_ranks_are_shares_of_each_chain(trace):
+    ax = plots.rank(trace, "mu")[0]
+    stairs = [patch.get_data().values for patch in ax.patches if hasattr(patch, "get_data")]
+    np.testing.assert_allclose([found.mean() for found in stairs], 1.0)
+    np.testing.assert_allclose(np.mean(stairs, axis=0), 1.0)
+    drift = nb.Trace({"x": np.stack([np.arange(100.0), np.arange(100.0) + 100.0])})
+    first = plots.rank(drift, kind="ecdf")[0].lines[0].get_ydata()
+    assert first.max() == pytest.approx(0.5)
+
+
+def test_densities_are_densities():
+    rng = np.random.default_rng(5)
+    x, y = curves.density(rng.normal(size=20_000))
+    assert y.sum() * (x[1] - x[0]) == pytest.approx(1.0, abs=1e-9)
+    np.testing.assert_allclose(y, np.exp(-0.5 * x**2) / np.sqrt(2 * np.pi), atol=0.02)
+    x, y = curves.density(rng.exponential(size=20_000))
+    assert y[0] == pytest.approx(1.0, abs=0.1)  # and not half of it
+
+
+def test_far_tails_do_not_flatten_a_density():
+    x, y = curves.density(np.random.default_rng(6).standard_cauchy(20_000))
+    assert x.max() < 100
+    np.testing.assert_allclose(y, 1 / (np.pi * (1 + x**2)), atol=0.02)
+    assert 0.9 < y.sum() * (x[1] - x[0]) < 1.0
+
+
+def test_ranks_of_ties_are_in_random_order():
+    np.testing.assert_array_equal(curves.ranks([[3.0, 1.0], [4.0, 7.0]]), [[1, 0], [2, 3]])
+    counts = curves.ranks(np.tile([0, 1], 500))
+    assert set(counts[::2].tolist()) == set(range(500))
+    assert abs(np.corrcoef(counts[::2], np.arange(500))[0, 1]) < 0.15
+
+
+def test_a_band_does_not_widen_where_chains_disagree(wide):
+    def width(name, trace):
+        return plots.rank(trace, name, kind="ecdf")[0].collections[0].get_paths()[0].vertices[:, 1].max()
+
+    good, bad = nb.Trace({"x": wide.posterior["x"][:, :, 0]}), nb.Trace({"x": wide.posterior["x"][:, :, 99]})
+    assert width("x", bad) < 1.3 * width("x", good)
+    line = plots.rank(bad, kind="ecdf")[0].lines[0]
+    assert np.abs(line.get_ydata()).max() > width("x", bad)
+
+
+def test_one_chain_is_two_halves():
+    lines = plots.rank({"x": np.arange(100.0)}, kind="ecdf")[0].lines
+    assert [line.get_label() for line in lines] == ["first half", "second half"]
+    assert lines[0].get_ydata().max() == pytest.approx(0.5)
+
+
+def test_autocorrelations_are_those_of_their_definition():
+    x = np.random.default_rng(7).normal(size=30).cumsum()
+    centred = x - x.mean()
+    direct = [centred[: 30 - k] @ centred[k:] / (centred @ centred) for k in range(6)]
+    np.testing.assert_allclose(curves.autocorrelation(x, 5), direct, atol=1e-12)
+
+
+@pytest.mark.parametrize("cumulative", [True, False])
+@pytest.mark.parametrize("chains", [1, 4])
+def test_a_band_holds_uniform_numbers_as_often_as_it_says(cumulative, chains):
+    width = curves.band(100, 20, chains, 0.9, cumulative)
+    rng, inside = np.random.default_rng(8), 0
+    for _ in range(400):
+        u = rng.random((chains, 100))
+        u = (curves.ranks(u) + 0.5) / u.size if chains > 1 else u
+        shares = np.stack([np.histogram(one, 20, (0, 1))[0] / 100 for one in u])
+        away = np.cumsum(shares, axis=1) - np.arange(1, 21) / 20 if cumulative else shares - 1 / 20
+        inside += bool((np.abs(away) <= width + 1e-12).all())
+    assert 0.86 < inside / 400 < 0.98  # counts of few leave no other choice
+
+
+def test_effective_sizes_are_those_of_the_diagnostics(trace):
+    line = plots.ess(trace, "mu")[0].lines[0]
+    expected = [nb.diagnostics.ess_quantile(trace.posterior["mu"], p) for p in line.get_xdata()]
+    np.testing.assert_array_equal(line.get_ydata(), expected)
+    bulk, tail = plots.ess(trace, "mu", kind="evolution")[0].lines[:2]
+    assert bulk.get_ydata()[-1] == nb.diagnostics.ess_bulk(trace.posterior["mu"])
+    assert tail.get_ydata()[-1] == nb.diagnostics.ess_tail(trace.posterior["mu"])
+
+
+def test_autocorrelations_begin_at_one(trace):
+    ax = plots.autocorr(trace, "mu", lags=10)[0]
+    assert [len(line.get_xdata()) for line in ax.lines] == [11] * 3
+    assert [line.get_ydata()[0] for line in ax.lines] == [1.0] * 3
+
+
+def test_energies_come_with_bfmi(trace):
+    ax = plots.energy(trace)[0]
+    found = nb.diagnostics.bfmi(trace.sample_stats["energy"])
+    assert ax.get_title(loc="left") == "E-BFMI " + ", ".join(f"{value:.2f}" for value in found)
+    with pytest.raises(ValueError, match="statistic 'energy'"):
+        plots.energy({"x": [1.0]})
+
+
+def test_pairs_have_the_divergences_of_each_chain(trace):
+    panels = plots.pair(trace, ["mu", "theta"])
+    assert [[ax is None for ax in row] for row in panels] == [[j > i for j in range(3)] for i in range(3)]
+    marks = {line.get_gid(): line for line in panels[1, 0].lines if line.get_gid()}
+    stored = trace.sample_stats["diverging"]
+    for k, chain in ((1, 1), (2, 4)):
+        line = marks[f"divergences of chain {chain}"]
+        np.testing.assert_array_equal(line.get_xdata(), trace.posterior["mu"][k][stored[k]])
+        np.testing.assert_array_equal(line.get_ydata(), trace.posterior["theta"][k, :, 0][stored[k]])
+    assert panels[0, 0].get_title(loc="left") == f"x: {stored.sum()} divergences"
+    assert plots.pair({"x": np.zeros((2, 5)), "y": np.arange(10.0).reshape(2, 5)})._repr_png_()
+
+
+def test_traceplot_has_the_older_names(trace):
+    panels = nb.traceplot(trace, varnames=["mu"], figsize=(3, 2), lines={"mu": 0.5})
+    assert panels.figure.get_size_inches().tolist() == [3, 2]
+    assert panels[0, 0].lines[-1].get_xdata() == [0.5, 0.5]
+    assert panels[0, 1].lines[-1].get_ydata() == [0.5, 0.5]
+    with pytest.raises(ValueError, match="figsize must be width and height in inches, got 3"):
+        nb.traceplot(trace, figsize=3)
+    with pytest.raises(ValueError, match="var_names leaves no variable"):
+        nb.traceplot(trace, varnames=[])
