@@ -106,7 +106,7 @@ def run(folder, script):
 def test_files_of_every_kind_are_repaired_once(tmp_path):
     script, folder = tmp_path / "script.py", tmp_path / "cache"
     script.write_text(SCRIPT)
-    wanted = run(folder, script).removesuffix(" 2 True")
+    wanted = run(folder, script).removesuffix(" 3 True")
     found = sorted(path for path in folder.glob("*/**/*") if path.is_file())
     assert {path.suffix for path in found} >= {".json", ".object", ".py"}
     assert {path.parent.name for path in found} >= {"facts", "derived", "kernels"}
@@ -114,7 +114,7 @@ def test_files_of_every_kind_are_repaired_once(tmp_path):
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
-    assert run(folder, script) == f"{wanted} 2 True"
+    assert run(folder, script) == f"{wanted} 3 True"  # density, record, and what has arenas grow
     for path in found:
         assert files_are_whole(path)
     assert run(folder, script) == f"{wanted} 0 False"
@@ -130,5 +130,5 @@ def test_a_model_runs_without_any_cache(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     (tmp_path / "in the way").write_text("x")
-    assert run(tmp_path / "in the way", script).endswith(" 2 True")
+    assert run(tmp_path / "in the way", script).endswith(" 3 True")
     assert Entry.compiled is not None
