@@ -178,6 +178,6 @@ class ChEES(EnsembleStep):  # numpydoc ignore=PR02
     state = CHEES
     function = step
 
-    def first_length(self, site: Site) -> float:
-        """Return the length of the first trajectories: the spread of a coordinate."""
+    def spread(self, site: Site) -> float:
+        """Return 1: each coordinate has a speed of its own."""
         return 1.0
