@@ -79,7 +79,7 @@ def test_what_is_learnt_of_one_draw():
     np.testing.assert_allclose(leader.slope / leader.weight, slope, rtol=1e-9)
     np.testing.assert_allclose(leader.scale, origin.std(0, ddof=1), rtol=1e-12)
     np.testing.assert_allclose(leader.slope_square, 0.05 * slope**2, rtol=1e-9)
-    longer, size = np.exp(0.025 * np.sign(slope)), np.exp(leader.averaging.log_step)
+    longer, size = np.exp(0.05 * np.sign(slope)), np.exp(leader.averaging.log_step)
     np.testing.assert_allclose(leader.length, max(longer, size), rtol=1e-9)  # a path has one step at least
     harmonic = 1.0 / (1.0 / np.maximum(a, 0.01)).mean()
     np.testing.assert_allclose(leader.averaging.error_bar, (0.651 - harmonic) / 11.0, rtol=1e-9)
