@@ -33,7 +33,7 @@ MANY = {(4, 25_000): None, (1000, 100): (1.3, 2.0), (10_000, 100): (1.3, 2.0), (
 MEMBERS, FASTER = 64, 1.7
 
 #: Chains that learn together, draws of their warm-up, and draws. What is enough for every parameter.
-TOGETHER, TUNE, DRAWS, ENOUGH = 1000, 100, 10, 400
+TOGETHER, TUNE, DRAWS, ENOUGH = 1000, 50, 10, 400
 
 
 def run(model: Any, draws: int, **options: Any) -> tuple[float, float]:

@@ -140,7 +140,7 @@ class ChEES(EnsembleStep):  # numpydoc ignore=PR02
     warm-up they learn all three together: the step size by dual averaging, where an acceptance below 0.01 counts as
     that; the length by Adam along the slope of the change in the estimator of the expected square, in coordinates
     divided by their scales; the variances as an average of which the latest draws have most. Then all stays as it is.
-    A hundred draws of warm-up are mostly enough for hundreds of chains, and no result depends on the number of cores.
+    Fifty draws of warm-up are mostly enough for hundreds of chains, and no result depends on the number of cores.
 
     Statistics of each draw: lp, acceptance_rate, step_size, n_steps, diverging, energy_error (of the end), tune,
     accepted, path_length (of this trajectory), energy (at the draw).
@@ -168,7 +168,7 @@ class ChEES(EnsembleStep):  # numpydoc ignore=PR02
     integrator: str = "leapfrog"
     step_scale: float = 0.25
     Emax: float = 1000.0
-    learning_rate: float = 0.025
+    learning_rate: float = 0.05
     max_steps: int = 1024
     adapt_step_size: bool = True
     on_error: str = "summary"
@@ -178,6 +178,6 @@ class ChEES(EnsembleStep):  # numpydoc ignore=PR02
     state = CHEES
     function = step
 
-    def first_length(self, site: Site) -> float:
-        """Return the length of the first trajectories: the spread of a coordinate."""
+    def spread(self, site: Site) -> float:
+        """Return 1: each coordinate has a speed of its own."""
         return 1.0

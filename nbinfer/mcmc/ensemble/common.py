@@ -103,9 +103,8 @@ class EnsembleStep(StepMethod):  # numpydoc ignore=PR01
     adapt_step_size: bool
     on_error: str
 
-    #: How far lengths of paths are from their mean at most, relatively; the steps of a path of that length at least.
+    #: How far lengths of paths are from their mean at most, relatively.
     jitter: float = 1.0
-    least_steps: ClassVar[int] = 1
     #: Whether the step size is learnt by the harmonic mean of acceptances, or by their mean.
     harmonic: ClassVar[bool] = True
 
@@ -126,8 +125,8 @@ class EnsembleStep(StepMethod):  # numpydoc ignore=PR01
         choice("on_error", self.on_error, ("summary", "warn", "raise"))
         integrator_number(self.integrator)
 
-    def first_length(self, site: Site) -> float:
-        """Return the length of the first trajectories."""
+    def spread(self, site: Site) -> float:
+        """Return how long a path is that goes as far as coordinates are spread: the first ones' length."""
         raise NotImplementedError
 
     @staticmethod
@@ -156,11 +155,11 @@ class EnsembleStep(StepMethod):  # numpydoc ignore=PR01
         own.energy_limit, own.rate = self.Emax, self.learning_rate
         own.adapts_step_size, own.adapts_length = self.adapt_step_size, self.path_length is None
         own.adapts_metric, own.harmonic = True, self.harmonic
-        own.least_steps, own.jitter = self.least_steps, self.jitter
+        own.jitter = self.jitter
         own.scale[:] = 1.0
-        own.length = self.first_length(site) if self.path_length is None else self.path_length
+        own.length = self.spread(site) if self.path_length is None else self.path_length
         own.log_length_bar = np.log(own.length)
-        averaging, size = own.averaging, self.step_scale / site.n**0.25
+        averaging, size = own.averaging, self.step_scale * self.spread(site) / site.n**0.25
         averaging.target_accept, averaging.gamma, averaging.t0, averaging.k = self.target_accept, GAMMA, 10.0, 0.75
         averaging.largest, averaging.follows = np.inf, True
         averaging.log_step = averaging.log_step_bar = averaging.shrink_point = np.log(size)

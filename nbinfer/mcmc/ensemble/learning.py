@@ -188,7 +188,7 @@ def _learn_length(leader: Record, slope: float) -> None:
     change = leader.rate * slope / typical if typical > 0.0 else 0.0
     size = step_sizes.step_size(record_at(leader.averaging, DualAveraging), True)
     log_length = math.log(leader.length) + min(max(change, -_MOST_CHANGE), _MOST_CHANGE)
-    log_length = min(max(log_length, math.log(size * leader.least_steps)), math.log(size * leader.max_steps))
+    log_length = min(max(log_length, math.log(size)), math.log(size * leader.max_steps))
     leader.length = math.exp(log_length)
     leader.log_length_bar += leader.count**-_FORGETS * (log_length - leader.log_length_bar)
 

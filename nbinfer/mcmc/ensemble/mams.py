@@ -130,13 +130,13 @@ class MAMS(EnsembleStep):  # numpydoc ignore=PR02
         Mean acceptance probability that the step size is tuned to, in (0, 1). Default 0.9, which is the paper's.
     path_length : float, optional
         Mean length of a path, in coordinates divided by their scales: where n coordinates are independent, about
-        sqrt(n) makes a new draw. Default: what changes squares of positions most, but two steps at least.
+        sqrt(n) makes a new draw. Default: what changes squares of positions most.
     random_length : bool
         Whether lengths are between 0 and twice their mean; else all are that mean.
     integrator : {'twostage', 'leapfrog', 'threestage'}
         One, two or three gradients per step.
     step_scale : float
-        The first step size is ``step_scale / dim**0.25``; the only one, if nothing is adapted or there is no warm-up.
+        The first step size is ``step_scale * dim**0.25``; the only one, if nothing is adapted or there is no warm-up.
     Emax : float
         A path that ends at an energy higher than the start's by more is a divergence.
     learning_rate : float
@@ -195,7 +195,7 @@ class MAMS(EnsembleStep):  # numpydoc ignore=PR02
     integrator: str = "twostage"
     step_scale: float = 0.25
     Emax: float = 1000.0
-    learning_rate: float = 0.025
+    learning_rate: float = 0.05
     max_steps: int = 1024
     adapt_step_size: bool = True
     on_error: str = "summary"
@@ -204,7 +204,6 @@ class MAMS(EnsembleStep):  # numpydoc ignore=PR02
     name = "mams"
     state = ENSEMBLE
     function = step
-    least_steps = 2
     harmonic = False
 
     def __post_init__(self) -> None:
@@ -215,8 +214,8 @@ class MAMS(EnsembleStep):  # numpydoc ignore=PR02
     def jitter(self) -> float:  # type: ignore[override]
         return 1.0 if self.random_length else 0.0
 
-    def first_length(self, site: Site) -> float:
-        """Return the length of the first trajectories: the spread of all coordinates together."""
+    def spread(self, site: Site) -> float:
+        """Return the spread of all coordinates together, which share one speed."""
         return math.sqrt(site.n)
 
     def check(self, site: Site) -> None:

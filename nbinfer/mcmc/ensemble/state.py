@@ -37,7 +37,6 @@ ENSEMBLE = State(
         "climb": "i8",  # C function that looks for a better start; 0: the chain begins where it is
         "begun": "i8",  # whether the first transition has been prepared
         "integrator": "i8",
-        "least_steps": "i8",  # of a path of mean length
         "max_steps": "i8",
         "jitter": "f8",  # how far lengths of paths are from their mean at most, relatively
         "energy_limit": "f8",
