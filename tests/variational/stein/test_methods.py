@@ -294,7 +294,9 @@ def test_particles_too_far_away_for_numbers_to_hold_their_distances(n, dtype, ke
     """Distances are infinite or NaN: the search for the median ends all the same."""
     model = nb.Model({"x": nb.real(2)}, logp=wide_logp)
     points = 1e39 * np.random.default_rng(1).normal(size=(n, 2))
-    with pytest.raises(FitError, match=r"median distance of the particles is (nan|inf) in iteration 0, .* dtype='float64'"):
+    with pytest.raises(
+        FitError, match=r"median distance of the particles is (nan|inf) in iteration 0, .* dtype='float64'"
+    ):
         fitted(at(points, model, kernel, dtype=dtype), 1)
 
 
