@@ -243,7 +243,7 @@ def _search(stein: Record, rank: int) -> bool:
 def _find(stein: Record, rank: int) -> bool:
     """See to it that the window holds the distance of a rank, of which blocks have been surveyed; tell if it does."""
     below, inside, fits = _counted(stein)
-    return (below <= rank < below + inside and fits) or _search(stein, rank)  # type: ignore[no-any-return]
+    return (below <= rank < below + inside and fits) or _search(stein, rank)
 
 
 @kernel

@@ -79,6 +79,13 @@ class SteinUpdates(ObjectiveUpdates):
         return Verdict() if found is None else verdict_on(*found, judges_force=not moves)
 
 
+def _check_factor(annealing: Any) -> None:
+    """Require a function of the iteration."""
+    if isinstance(annealing, type) or not callable(annealing):
+        got = f"the class {annealing.__name__}" if isinstance(annealing, type) else shown(annealing)
+        raise TypeError(f"annealing must be a function of the iteration, such as nb.CyclicAnnealing(), got {got}.")
+
+
 @public
 class KSDObjective(ObjectiveFunction):
     """The direction that the operator knows, pulled back to parameters; made by calling the operator.
@@ -256,9 +263,8 @@ class KSD(Operator):
         self.temperature, self.dtype = float(temperature), dtype
         self.workers = cores or available_cores() if self.backend == CPU else 0
         self.noisy, self.annealing, self.metric = flag("noisy", noisy), annealing, metric
-        if annealing is not None and (isinstance(annealing, type) or not callable(annealing)):
-            got = f"the class {annealing.__name__}" if isinstance(annealing, type) else shown(annealing)
-            raise TypeError(f"annealing must be a function of the iteration, such as nb.CyclicAnnealing(), got {got}.")
+        if annealing is not None:
+            _check_factor(annealing)
         if isinstance(metric, str):
             choice("metric", metric, FOUND)
         elif metric is not None:
