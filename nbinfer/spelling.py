@@ -89,6 +89,9 @@ _JOBS: Mapping[str, str] = {
 _INSTEAD: Mapping[str, str] = {
     "learning_rate": "it is the optimiser's, obj_optimizer=nb.adam(learning_rate=...)",
     "lr": "it is the optimiser's, obj_optimizer=nb.adam(learning_rate=...)",
+    "n_particles": "it is one of particles, nb.SVGD(n_particles=...), or of fit's inf_kwargs={'n_particles': ...}",
+    "noisy": "it is one of particles, nb.SVGD(noisy=True), or of fit's inf_kwargs={'noisy': True}",
+    "annealing": "it is one of particles, nb.SVGD(annealing=...), or of fit's inf_kwargs={'annealing': ...}",
     "return_inferencedata": "trace.to_arviz() makes one of any trace",
     "compute_convergence_checks": "they are always made, and trace.report has them",
     "live_plot": "the progress bar shows all chains",

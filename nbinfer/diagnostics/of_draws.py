@@ -67,7 +67,7 @@ class Quantities:
     def convergence(self, cure: Callable[[], str], facts: list[str]) -> Problem | None:
         """Look for chains that disagree; an R-hat that cannot be computed is the largest of all."""
         nested = self._run.superchains > 1
-        if not self._varies.any() or self._chains < 2 or (self._draws < MIN_DRAWS and not nested):
+        if not self._varies.any() or self._chains < 2 or self._draws < (1 if nested else MIN_DRAWS):
             return None
         rhat, limit = largest_rhat(self._records), RHAT_LIMIT
         if self._chains > MANY:

@@ -282,6 +282,12 @@ def test_superchains_have_a_nested_rhat(draws):
     assert "The superchains disagree" in problem.message
 
 
+def test_superchains_of_an_interrupted_run_of_which_some_chains_have_no_draw():
+    run = a_run(chains=64, draws=1, sample_stats={}, interrupted=True, draws_done=np.resize([0, 1], 64))
+    run.attrs["superchains"] = [0, 16, 32, 48]
+    assert kinds(run) == [Kind.INTERRUPTED, Kind.TOO_FEW_DRAWS]
+
+
 def test_superchains_of_which_some_are_missing_are_none():
     run = a_run(chains=48, sample_stats={})
     run.attrs["superchains"] = [0, 16, 32, 48]

@@ -108,6 +108,11 @@ def test_options_of_a_fit_are_checked():
     assert a.get_value() == 1.0
     with pytest.raises(TypeError, match=r"fit\(\) has no option 'learning_rate'; it is the optimiser's"):
         advi().fit(1, learning_rate=0.1)
+    for option in ("n_particles", "noisy", "annealing"):
+        with pytest.raises(
+            TypeError, match=rf"no option '{option}'; it is one of particles, .* inf_kwargs={{'{option}'"
+        ):
+            advi().fit(1, **{option: 1})
     with pytest.raises(ValueError, match="unknown estimator 'score'; choose 'stl', 'plain'"):
         advi(estimator="score")
     with pytest.warns(NbinferWarning, match="of no use without a test function"):

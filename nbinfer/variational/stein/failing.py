@@ -24,10 +24,17 @@ def without_spread(median: float, done: int) -> FitError:
     done : int
         Iterations before.
     """
+    if math.isfinite(median):
+        why = "too many of them are equal. Begin with more jitter, or give the kernel a bandwidth."
+    else:
+        why = (
+            "too many of them are too far away. Begin closer (start, jitter), lower the learning rate, or take other "
+            "units for the parameters; float32, and pairs that are drawn, end at distances of 1e19, where "
+            "dtype='float64' and nb.RBF(pairs='all') do not."
+        )
     return FitError(
         f"the median distance of the particles is {math.sqrt(median):g} in iteration {done}, and gives no bandwidth: "
-        "too many of them are equal, or too far away. Begin with more jitter, lower the learning rate, or give the "
-        "kernel a bandwidth."
+        f"{why}"
     )
 
 

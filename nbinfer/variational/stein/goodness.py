@@ -30,6 +30,7 @@ Floats = NDArray[np.float64]
 _FEW = 50
 #: How often a sign changes, of draws that are independent, and of others after they were thinned.
 _INDEPENDENT, _DEPENDENT = 0.5, 0.1
+_ROUNDING = 1e-9
 
 
 class KSDTest(NamedTuple):
@@ -142,9 +143,8 @@ def ksd_test(
     n = len(found.points)
     if n < _FEW:
         with unseen():
-            few = (
-                f"a test by {n} draws, one out of {thin} of each chain, sees little; take more draws, {_FEW} at least."
-            )
+            which = f", one out of {thin} of each chain," if thin > 1 else ""
+            few = f"a test by {n} draws{which} sees little; take more draws, {_FEW} at least."
             warnings.warn(few, NbinferWarning, calls_above())
     rng = generator(key_of(seed_sequences(random_seed, 1)[0]), purpose=Purpose.CHOICE)
     signs = _signs(found.chain, flip, replicates, rng)
@@ -152,7 +152,8 @@ def ksd_test(
     for first, rows in Pairs(in_metric(found, kernel, metric), kernel, workers):
         total += float(rows.sum())
         by_chance += np.einsum("ib,ib->b", signs[first : first + len(rows)], rows @ signs)
-    p_value = (1 + int((by_chance >= total).sum())) / (replicates + 1)
+    # Signs that are all equal make the statistic itself, but for rounding.
+    p_value = (1 + int((by_chance >= total * (1.0 - _ROUNDING)).sum())) / (replicates + 1)
     return KSDTest(total / n**2, p_value, n, thin, float(flip))
 
 

@@ -89,8 +89,9 @@ class ParticleHistory:
             If nothing was kept.
         """
         if not self._rows:
+            first = (self.after // self.every + 1) * self.every
             raise VariationalInferenceError(
-                f"no particles were kept: {self.after} iterations were to pass first; make more, or lower after."
+                f"no particles were kept: the first are those of iteration {first}; make more, or lower after."
             )
         rows = np.concatenate(self._rows)
         found = Empirical(size=len(rows), model=model or self._model, random_seed=random_seed)

@@ -198,7 +198,7 @@ def _guess(stein: Record, rank: int) -> tuple[int, int]:
         for c in range(dim):
             apart = points[i * dim + c] - points[j * dim + c]
             total += apart * apart
-        found[s] = total
+        found[s] = total if total < math.inf else math.inf  # NaN is between points that are too far away
     middle = size * (rank / float(_surveyed(stein)))
     apart = _APART * math.sqrt(size)
     low = nth(stein.found, size, int(max(middle - apart, 0.0)))
@@ -215,11 +215,14 @@ def _surveyed(stein: Record) -> int:
 
 
 @kernel
-def _search(stein: Record, rank: int) -> None:
-    """Find a window that holds the distance of a rank, with all others inside kept, or no others."""
+def _search(stein: Record, rank: int) -> bool:
+    """Find a window that holds the distance of a rank, with all others inside kept, or no others.
+
+    Return whether there is one: distances that are NaN, of particles too far away for these numbers, have no rank.
+    """
     least, most = 0, _as_bits(math.inf)
     low, high = _guess(stein, rank)
-    while True:
+    while least <= most:
         stein.low, stein.high = _as_number(low), _as_number(high)
         for block in range(stein.n_blocks):
             call_phase(stein.measure, stein.itself, block, 0)
@@ -229,18 +232,18 @@ def _search(stein: Record, rank: int) -> None:
         elif below + inside <= rank:
             least = high + 1
         elif fits or low == high:
-            return
+            return True
         else:
             least, most = low, high
         low, high = least, least + (most - least) // 2
+    return False
 
 
 @kernel
-def _find(stein: Record, rank: int) -> None:
-    """See to it that the window holds the distance of a rank, of which blocks have been surveyed."""
+def _find(stein: Record, rank: int) -> bool:
+    """See to it that the window holds the distance of a rank, of which blocks have been surveyed; tell if it does."""
     below, inside, fits = _counted(stein)
-    if not (below <= rank < below + inside and fits):
-        _search(stein, rank)
+    return (below <= rank < below + inside and fits) or _search(stein, rank)
 
 
 @kernel
@@ -261,18 +264,21 @@ def _selected(stein: Record, first: int, last: int) -> tuple[float, float]:
 
 @kernel
 def median(stein: Record) -> float:
-    """Return the median of all squared distances, of which blocks have been surveyed; choose the next window."""
+    """Return the median of all squared distances, of which blocks have been surveyed; choose the next window.
+
+    It is NaN if too many distances are.
+    """
     count = stein.count
     whole = count * count
     first, last = pair_rank((whole - 1) // 2, count), pair_rank(whole // 2, count)
     rank = max(first, 0)
     if stein.n_drawn > 0:
         rank = last = int((first + 0.5) * (_surveyed(stein) / (0.5 * count * (count - 1.0))))
-    _find(stein, rank)
-    lower, upper = _selected(stein, rank, last)
+    lower = upper = math.nan
+    if _find(stein, rank):
+        lower, upper = _selected(stein, rank, last)
     if upper < 0.0:
-        _find(stein, last)
-        upper, _ = _selected(stein, last, last)
+        upper = _selected(stein, last, last)[0] if _find(stein, last) else math.nan
     found = 0.5 * lower + 0.5 * upper
     found = 0.5 * found if first < 0 else found
     half = _WIDE if stein.median <= 0.0 else min(max(_FURTHER * abs(found / stein.median - 1.0), _NARROW), _WIDE)

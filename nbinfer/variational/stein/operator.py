@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import choice, count, flag, function, numbers, positive
+from nbinfer.arguments import choice, count, flag, numbers, positive
 from nbinfer.engine.backends import CPU, check_backend, on_backend
 from nbinfer.engine.driver import Outcome, available_cores, run_for_now
 from nbinfer.engine.progress import Display
 from nbinfer.engine.team import work
 from nbinfer.errors import ParametrizationError
-from nbinfer.spelling import public
+from nbinfer.spelling import public, shown
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.functions import TestFunction
 from nbinfer.variational.group import Group
@@ -77,6 +77,13 @@ class SteinUpdates(ObjectiveUpdates):
         found = self._crew.look(fitting.whole if fitting.feeds else None)
         moves = any(stage.moves_at_rest for stage in self._crew.stages)
         return Verdict() if found is None else verdict_on(*found, judges_force=not moves)
+
+
+def _check_factor(annealing: Any) -> None:
+    """Require a function of the iteration."""
+    if isinstance(annealing, type) or not callable(annealing):
+        got = f"the class {annealing.__name__}" if isinstance(annealing, type) else shown(annealing)
+        raise TypeError(f"annealing must be a function of the iteration, such as nb.CyclicAnnealing(), got {got}.")
 
 
 @public
@@ -257,7 +264,7 @@ class KSD(Operator):
         self.workers = cores or available_cores() if self.backend == CPU else 0
         self.noisy, self.annealing, self.metric = flag("noisy", noisy), annealing, metric
         if annealing is not None:
-            function("annealing", annealing)
+            _check_factor(annealing)
         if isinstance(metric, str):
             choice("metric", metric, FOUND)
         elif metric is not None:

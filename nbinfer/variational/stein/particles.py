@@ -11,7 +11,6 @@ import math
 from nbinfer.compile import (
     Record,
     call_density,
-    compare_and_swap,
     entry,
     floats_at,
     ints_at,
@@ -35,7 +34,7 @@ from nbinfer.variational.job import (
     move_parameters,
 )
 from nbinfer.variational.pulling import draw_rows, pull_rows
-from nbinfer.variational.stein.state import Stein_
+from nbinfer.variational.stein.state import Stein_, claimed
 
 _OK, _STOPPED = int(Status.OK), int(Status.STOPPED)
 _NOT_FINITE, _TOO_MANY = int(FitStatus.NOT_FINITE), int(FitStatus.TOO_MANY_SKIPPED)
@@ -90,21 +89,12 @@ def explore(address: int, row: int, piece: int) -> int:
     return _OK if fit.broken == _OK else _noted(fit, fit.broken)
 
 
-@kernel
-def _claimed(stein: Record) -> int:
-    """Take a context that nobody has: there is one for each worker."""
-    k = 0
-    while not compare_and_swap(stein.claims + 8 * k, 0, 1):
-        k = (k + 1) % stein.n_contexts
-    return k
-
-
 @entry("int64(intp, int64, int64)")
 def score(address: int, share: int, piece: int) -> int:
     """Evaluate the density, with its gradient, at some positions: a phase."""
     stein = record_at(address, Stein_)
     fit, dim, logps = record_at(stein.fit, Fit), stein.dim, floats_at(stein.logps, stein.n)
-    k = _claimed(stein)
+    k = claimed(stein)
     context = ints_at(stein.contexts, stein.n_contexts)[k]
     for i in range(share * stein.share, min((share + 1) * stein.share, stein.n)):
         at = 8 * i * dim

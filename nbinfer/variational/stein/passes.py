@@ -20,7 +20,6 @@ from nbinfer.compile import (
     aligned,
     call_density,
     call_step,
-    compare_and_swap,
     entry,
     floats_at,
     ints_at,
@@ -35,7 +34,7 @@ from nbinfer.engine.jobs import Jobs, Phase
 from nbinfer.engine.state import BLOCK, Memory, Plan, State
 from nbinfer.errors import SamplingError
 from nbinfer.variational.stein.kernels import RadialKernel
-from nbinfer.variational.stein.state import Tile
+from nbinfer.variational.stein.state import Tile, claimed
 
 Floats = NDArray[np.float64]
 
@@ -78,21 +77,12 @@ Pass_ = PASS.record
 _SCRATCH = 8 + 7 * STRIP
 
 
-@kernel
-def _claimed(own: Record) -> int:
-    """Take a context that nobody has: there is one for each worker."""
-    k = 0
-    while not compare_and_swap(own.claims + 8 * k, 0, 1):
-        k = (k + 1) % own.n_contexts
-    return k
-
-
 @entry("int64(intp, int64, int64)")
 def evaluate(address: int, row: int, piece: int) -> int:
     """Evaluate log density and score at a block of draws: a phase."""
     own = record_at(address, Pass_)
     dim, logps = own.dim, floats_at(own.logps, own.n)
-    k = _claimed(own)
+    k = claimed(own)
     context = ints_at(own.contexts, own.n_contexts)[k]
     first = piece * CHUNK + row * BLOCK_OF_DRAWS
     for i in range(first, min(first + BLOCK_OF_DRAWS, own.n)):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.compile import Record, floats_at, kernel, part, singles_at
+from nbinfer.compile import Record, compare_and_swap, floats_at, kernel, part, singles_at
 from nbinfer.engine.state import State, floats, integers
 from nbinfer.variational.stein.pairs import coordinates_of
 
@@ -197,6 +197,15 @@ Stein_ = STEIN.record
 
 #: Views of all panels, by whether they are of float32.
 Numbers = NDArray[Any]
+
+
+@kernel
+def claimed(own: Record) -> int:
+    """Take a context that nobody has, of those that phases share: there is one for each worker."""
+    k = 0
+    while not compare_and_swap(own.claims + 8 * k, 0, 1):
+        k = (k + 1) % own.n_contexts
+    return k
 
 
 @kernel

@@ -60,7 +60,7 @@ def verdict_on(points: Floats, scores: Floats, forces: Floats, judges_force: boo
         )
     if not judges_force and spread > THROWN_ABOUT + chance:
         problems.append(
-            f"The particles lie too far apart: their spread is {spread:.2f} of what the gradients at them ask for. "
+            f"The particles lie too far apart: their spread is {spread:.3g} of what the gradients at them ask for. "
             "Steps are too long for noise to belong to; lower the learning rate."
         )
     if moving:

@@ -80,8 +80,9 @@ def test_forces_at_the_end_are_those_of_the_posterior():
 def test_what_factors_are_refused():
     with pytest.raises(ValueError, match=r"annealing\(2\) must be a number from 0 to 1, got 1\.5"):
         fitted(nb.SVGD(4, model=normal(), annealing=lambda i: 0.75 * i), 3)
-    with pytest.raises(TypeError, match="annealing must be a function"):
-        nb.SVGD(4, model=normal(), annealing=0.5)
+    for wrong, got in ((0.5, "0.5"), (nb.CyclicAnnealing, "the class CyclicAnnealing")):
+        with pytest.raises(TypeError, match=rf"a function of the iteration, such as nb.CyclicAnnealing\(\), got {got}"):
+            nb.SVGD(4, model=normal(), annealing=wrong)
     for wrong in ({"period": 0}, {"cycles": 0}, {"power": 0.0}):
         with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
             nb.CyclicAnnealing(**wrong)

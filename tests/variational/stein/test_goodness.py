@@ -60,6 +60,15 @@ def test_what_it_says():
     assert again.statistic > 0.5
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_signs_that_are_all_equal_make_the_statistic_itself(seed):
+    """One time in four of three draws, whatever rounding does."""
+    draws = np.random.default_rng(seed).normal(np.arange(3.0), size=(3, 3))
+    with pytest.warns(NbinferWarning, match="a test by 3 draws sees little; take more draws, 50 at least"):
+        found = nb.ksd_test(draws, normal(3), thin=1, replicates=99, random_seed=seed)
+    assert found.p_value > 0.1
+
+
 def test_signs_stay_within_a_chain():
     signs = goodness_._signs(np.repeat([0, 1], 500), 0.1, 400, np.random.default_rng(1))
     assert set(np.unique(signs)) == {-1.0, 1.0}

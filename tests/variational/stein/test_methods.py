@@ -282,6 +282,24 @@ def test_particles_of_which_too_many_are_equal():
     np.testing.assert_array_equal(inference.approx.histogram, before)
 
 
+def wide_logp(p, d):
+    return -np.sum(np.log1p(p.x * p.x / 1e80))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, in plain Python
+@pytest.mark.parametrize(("n", "dtype", "kernel"), [
+    (6, "float32", rbf), (90, "float32", rbf), (90, "float64", nb.RBF(pairs=200)), (9, "float32", nb.RBF(pairs=20))
+])  # fmt: skip
+def test_particles_too_far_away_for_numbers_to_hold_their_distances(n, dtype, kernel):
+    """Distances are infinite or NaN: the search for the median ends all the same."""
+    model = nb.Model({"x": nb.real(2)}, logp=wide_logp)
+    points = 1e39 * np.random.default_rng(1).normal(size=(n, 2))
+    with pytest.raises(
+        FitError, match=r"median distance of the particles is (nan|inf) in iteration 0, .* dtype='float64'"
+    ):
+        fitted(at(points, model, kernel, dtype=dtype), 1)
+
+
 def test_particles_without_a_gradient_are_told_apart():
     inference = at([[0.0], [3.0], [-1.0], [2.5]], bounded(2.2))
     before = inference.approx.histogram

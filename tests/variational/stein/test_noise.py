@@ -90,6 +90,8 @@ def test_steps_that_are_too_long_are_told():
         assert found.converged is None
         assert said in " ".join(found.problems)
         assert len(found.problems) == bool(said)
+    far = verdict_on(1e90 * points, -1e90 * points, points, judges_force=False)
+    assert "their spread is 8.55e+179 of" in far.problems[0]
 
 
 @pytest.mark.slow
