@@ -42,7 +42,7 @@ class _Call:
         self.gradients: list[np.ndarray] = []
         self._names: list[str] = []
         self._gradient_names: list[str] = []
-        self._taken = {"np", "math", *vars(builtins)}
+        self._taken = {"np", "math", "arena", *vars(builtins)}
         self._fields = fields  # of an active tuple those that are active; None: all
         own = [self._new(name) for name in names]
         self.nodes = [self._take(name, arg, k in active) for k, (name, arg) in enumerate(zip(own, args, strict=True))]

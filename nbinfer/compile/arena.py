@@ -5,9 +5,9 @@ few instructions: the next free place moves on by the array's size. Temporaries 
 with `release`, which moves that place back to where `mark` found it. Nothing is freed one by one, and no array owns
 memory or counts references.
 
-An arena grows by itself. What does not fit goes to another chunk from the heap, at least twice as large; the next
-evaluation begins with one chunk that holds what the last ones needed. So evaluations that need what others before them
-needed never ask the heap, and how much that is, an evaluation tells (`Arenas.words`).
+An arena grows by itself. What does not fit goes to another chunk from the heap, twice as large if there is room; the
+next evaluation begins with one chunk that holds what the last ones needed. So evaluations that need what others before
+them needed never ask the heap, and how much that is, an evaluation tells (`Arenas.words`).
 
 A kernel that serves users' own code, too, takes `None` for an arena there, and `room` from the heap: which of the two
 is known when it is compiled.
@@ -116,6 +116,8 @@ def grow(arena: int, size: int) -> int:
     words = ints_at(arena, WORDS)
     used = max(words[HIGH], words[NEXT]) - words[FIRST] + _ALIGNMENT
     first = _add_chunk(arena, max(size, 2 * (words[STOP] - words[FIRST]), _LEAST))
+    if first == 0:  # there may be room for what is needed, and no more
+        first = _add_chunk(arena, size)
     if first != 0:
         words[OLDER] += used if used > _ALIGNMENT else 0
         words[NEXT] = first + size

@@ -25,7 +25,7 @@ _INT64 = ir.IntType(64)
 
 #: Twins whose code generators know nothing of the target.
 _SHARED = (
-    "floats_at", "ints_at", "words_at", "bytes_at", "part", "read_at", "add_at", "readonly", "record_at",
+    "floats_at", "singles_at", "ints_at", "words_at", "bytes_at", "part", "read_at", "add_at", "readonly", "record_at",
     "multiply_add", "multiply_wide", "add_wrapping",
 )  # fmt: skip
 

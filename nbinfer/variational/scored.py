@@ -374,7 +374,8 @@ class Scored(Grouped):
     def __repr__(self) -> str:
         groups, losses = ", ".join(f"{g.short_name} of {', '.join(g.names or ())}" for g in self.groups), self.hist
         finite = losses[np.isfinite(losses)]
-        state = f"; {len(losses)} iterations, loss {self._shown_loss(finite):.6g}" if finite.size else ", not fitted"
+        loss = f", loss {self._shown_loss(finite):.6g}" if finite.size else ""  # particles have none
+        state = f"; {len(losses)} iterations{loss}" if len(losses) else ", not fitted"
         judged = self.report is not None and not np.isnan(self.report.khat)
         verdict = f", k-hat {self.report.khat:.2f}" if judged else ""
         return f"<{type(self).__name__} of {self.model.title}: {groups}{state}{verdict}>"

@@ -112,3 +112,13 @@ def test_what_takes_no_memory_is_given_none():
     assert not generated.takes_memory
     assert isinstance(call(X)[0], float)
     assert all(compiled.arenas is None for compiled in vars(call)["_known"].values() if isinstance(compiled, Compiled))
+
+
+def test_an_argument_may_be_called_as_the_arena_is():
+    def quadratic(x, arena):
+        return np.sum((arena @ x) ** 2)
+
+    value, grad = value_and_grad(quadratic)(X, A)
+    assert value == pytest.approx(np.sum((A @ X) ** 2))
+    np.testing.assert_allclose(grad, 2 * A.T @ A @ X)
+    np.testing.assert_allclose(value_and_grad(lambda arena: np.sum(np.cumsum(arena)))(X)[1], [3.0, 2.0, 1.0])

@@ -1,5 +1,6 @@
 """Arenas: arrays that lie apart, memory that is taken again, growth, and lengths that nobody can mean."""
 
+import ctypes
 import gc
 import itertools
 
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 
 from nbinfer.compile import JIT, empty, entry, kernel, zeros
-from nbinfer.compile.arena import CHUNK, OLDER, Arenas, begin, mark, release
+from nbinfer.compile.arena import ALLOCATE, CHUNK, OLDER, Arenas, begin, mark, release
+from nbinfer.compile.memory import register
 
 #: How often arrays are made in one evaluation.
 SEVERAL = 40
@@ -111,6 +113,23 @@ def test_lengths_that_nobody_can_mean_are_an_exception(n):
     address = int(arenas.addresses[0])
     assert several(address, n) == -1.0
     assert several(address, 3) == SEVERAL * expected(3)
+
+
+def test_where_there_is_no_room_for_twice_as_much_what_is_needed_will_do():
+    import nbinfer.compile.arena as module
+
+    arenas, asked = Arenas(1), []
+    address, row = int(arenas.addresses[0]), arenas.rows[0]
+
+    def at_most(old, size):
+        asked.append(size)
+        return module._HEAP.allocate(old, size) or 0 if size < 8000 else 0
+
+    form = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(at_most)
+    row[ALLOCATE] = ctypes.cast(form, ctypes.c_void_p).value if JIT else register(at_most)
+    assert several(address, 100) == SEVERAL * expected(100)
+    assert max(asked) >= 8000
+    assert row[OLDER] > 8000
 
 
 def test_memory_goes_back_to_the_heap_with_its_owner(monkeypatch):

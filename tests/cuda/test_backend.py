@@ -1,11 +1,13 @@
 """What is missing for CUDA is said, each by a message of its own that names the remedy; nothing falls back."""
 
+import subprocess
 import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import nbinfer as nb
 from nbinfer.cuda import backend
 from nbinfer.errors import CudaError
 
@@ -23,6 +25,39 @@ def test_the_package(monkeypatch):
         with pytest.raises(CudaError, match=r"needs the package numba-cuda\. pip install 'nbinfer\[cuda\]'") as caught:
             ask()
         assert caught.value.missing == "package"
+
+
+BELL = {"parameters": {"x": nb.real(2)}, "logp": lambda p, d: -0.5 * np.sum(p.x**2)}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda model: nb.sample(model, 5, backend="cuda", progressbar=False),
+        lambda model: nb.SVGD(20, model=model, backend="cuda"),
+        lambda model: nb.fit(5, method="svgd", model=model, backend="cuda", progressbar=False),
+    ],
+    ids=["sample", "SVGD", "fit"],
+)
+def test_the_package_is_missed_at_once_and_nothing_falls_back(monkeypatch, ask):
+    monkeypatch.setattr(backend, "has_package", lambda: False)
+    monkeypatch.setattr(backend, "simulated", lambda: False)
+    backend.require.cache_clear()
+    model = nb.Model(**BELL)
+    monkeypatch.setattr(nb.Model, "bind", None)  # nothing is compiled, and nothing evaluated
+    with pytest.raises(CudaError, match="needs the package numba-cuda") as caught:
+        ask(model)
+    assert caught.value.missing == "package"
+
+
+def test_what_does_not_ask_for_it_imports_nothing_of_it():
+    text = """
+import sys
+import nbinfer as nb
+nb.SVGD(20, model=nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * p.x**2))
+assert not [name for name in sys.modules if name.startswith(("numba.cuda", "numba_cuda", "nbinfer.cuda"))]
+"""
+    subprocess.run([sys.executable, "-c", text], check=True)
 
 
 def test_a_package_that_cannot_be_imported(monkeypatch):

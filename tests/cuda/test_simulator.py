@@ -5,9 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from nbinfer.compile import JIT
+
 HERE = Path(__file__).parent
 
 
+@pytest.mark.skipif(JIT, reason="the simulator runs plain Python: NUMBA_DISABLE_JIT=1 tests it")
 def test_results_of_kernels_in_the_simulator():
     files = sorted(str(path) for path in HERE.glob("simulated_*.py"))
     environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}

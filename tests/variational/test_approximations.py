@@ -87,6 +87,8 @@ def test_an_approximation_says_what_it_is():
     nb.KLqp(approx).fit(20, progressbar=False)
     loss = f"{approx.hist.mean():.6g}"
     assert f"m; 20 iterations, loss {loss}, k-hat {approx.khat:.2f}>" in repr(approx)
+    particles = nb.SVGD(4, model=several(), random_seed=1).fit(3, progressbar=False)  # they have no loss
+    assert repr(particles).endswith("; 3 iterations>")
 
 
 # ---- functions over draws

@@ -256,6 +256,8 @@ class KSD(Operator):
     ) -> None:
         super().__init__(approx)
         self.backend = check_backend(backend)
+        if self.backend != CPU:
+            on_backend(self.backend, "particles").require()
         positive("temperature", temperature)
         if cores is not None:
             count("cores", cores, 1, _MOST_CORES)
