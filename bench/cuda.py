@@ -164,10 +164,10 @@ def measured_fit(n: int, dim: int, dtype: str) -> Measured:
 def measured_chains(chains: int) -> Iterator[Measured]:
     """Time draws of chains, each by a thread, and compare moments with the processor's."""
     model = models.logistic(1000, 10)
-    for name, step in (("NUTS", nb.NUTS()), ("HMC", nb.HamiltonianMC(path_length=1.0))):
-        options: dict[str, Any] = {"step": step, "progressbar": False, "random_seed": 1}
+    for name, step in (("ChEES", nb.ChEES()), ("NUTS", nb.NUTS()), ("HMC", nb.HamiltonianMC(path_length=1.0))):
+        options: dict[str, Any] = {"progressbar": False, "random_seed": 1}
         begin = time.perf_counter()
-        trace = nb.sample(model, draws=20, tune=100, chains=chains, backend="cuda", **options)
+        trace = nb.sample(model, draws=20, tune=100, chains=chains, step=step, backend="cuda", **options)
         seconds = time.perf_counter() - begin
         few = nb.sample(model, draws=2000, tune=500, chains=4, **options)
         var = next(iter(model.parameters))

@@ -1,5 +1,6 @@
 """Chains on a GPU: one thread for each, from the kernels that the processor runs.
 
+Chains that learn together make a draw each, and then run phases (`nbinfer.cuda.phases`); the others make many at once.
 The host begins and wires the chains. Their blocks, the contexts of the model and its data are mirrored in the device's
 memory, each address changed to that of the copy; a launch advances all chains by some draws; their rows go into one of
 two buffers, and while the next launch fills the other the host writes them to the arrays of the trace. Between two
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.compile import call_step, ints_at, record_at
+from nbinfer.compile import call_step, ints_at, record_at, store_release
 from nbinfer.compile.quiet import without_warnings
 from nbinfer.cuda import backend
 from nbinfer.cuda.backend import cuda
@@ -25,6 +26,7 @@ from nbinfer.cuda.device import Device
 from nbinfer.cuda.draws import Draws, rows_for
 from nbinfer.cuda.mirror import Mirror
 from nbinfer.cuda.model import check_arenas, give_arenas, words_of_arena
+from nbinfer.cuda.phases import Phases, grid_for
 from nbinfer.cuda.suitable import check, explained
 from nbinfer.cuda.transition import Called, choice, others, transition
 from nbinfer.engine.chain import Chain, Progress
@@ -40,8 +42,6 @@ __all__ = ["check", "run", "run_for_now"]
 
 _OK = int(Status.OK)
 _SHORT, _LONG = 0.2, 0.8  # seconds that a launch should take
-_WARPS = 1056  # warps that a GPU should have to change between before chains share one
-_LARGEST_BLOCK = 64  # threads
 
 
 def _place(table: int, n_columns: int, homes: Any, before: int, warm: int) -> None:
@@ -55,9 +55,9 @@ def _place(table: int, n_columns: int, homes: Any, before: int, warm: int) -> No
         words[FIELDS * k + 5] = 0 if warm != 0 else base
 
 
-def _advance(blocks: int, size: int, until: int, room: int, first: int, warm: int, homes: Any, homes_of_statistics: Any,
-             statuses: Any) -> None:  # fmt: skip
-    """Advance the chain of this thread to draw `until`, unless it has ended."""
+def _advance(blocks: int, size: int, until: int, room: int, first: int, warm: int, tied: int, homes: Any,
+             homes_of_statistics: Any, statuses: Any) -> None:  # fmt: skip
+    """Advance the chain of this thread to draw `until`, unless it has ended; if chains are tied, its end is all's."""
     c = cuda.grid(1)
     if 2 * c >= statuses.shape[0] or statuses[2 * c] != _OK:
         return
@@ -68,6 +68,8 @@ def _advance(blocks: int, size: int, until: int, room: int, first: int, warm: in
     status = _OK
     while status == _OK and chain.done < until:
         status = call_step(0, address, until)
+    if status != _OK and tied != 0:
+        store_release(chain.stop, 1)
     statuses[2 * c] = status
     statuses[2 * c + 1] = ints_at(chain.context + 8 * failures.FAILED, 1)[0]
 
@@ -138,11 +140,13 @@ class OnDevice:
         rows = rows_for([*columns, *statistics], count)
         self.room = rows * self._thin
         self._draws = [Draws(some, count, rows) for some in (columns, statistics)]
-        self._mirror = Mirror(jobs.arrays | jobs.bound.arrays, called.numbers)
+        self._phases = Phases(jobs.together)
+        self._mirror = Mirror(jobs.arrays | self._phases.arrays | jobs.bound.arrays, called.numbers)
         words = words_of_arena(jobs.bound)
         needed = self._mirror.nbytes + 8 * (count + 1) * words + sum(draws.nbytes for draws in self._draws) + 16 * count
         backend.check_memory(needed, f"{count} chains of {8 * jobs.state.shape[1]} bytes, their draws and the data")
         self._mirror.make({"block": jobs.words_of_streams})
+        self._phases.make(self._mirror)
         self._chunks = give_arenas(self._mirror, words)
         for draws in self._draws:
             draws.make()
@@ -159,11 +163,13 @@ class OnDevice:
         thin = 1 if warm else self._thin
         first, last = ((draw - before) // thin for draw in (start, until))
         blocks, size = self._mirror.address("block"), self._mirror.bytes_of_row("block")
-        homes = (draws.homes[buffer][warm] for draws in self._draws)
+        homes = [draws.homes[buffer][warm] for draws in self._draws]
         try:
             with backend.launching():
-                launched = self._kernel[(*self._grid, self._stream)]
-                launched(blocks, size, until, self._rows, first, int(warm), *homes, self._ends)
+                launched, tied = self._kernel[(*grid_for(len(self.done)), self._stream)], int(len(self._phases) > 0)
+                for goal in range(start + 1, until + 1) if tied else [until]:
+                    launched(blocks, size, goal, self._rows, first, int(warm), tied, *homes, self._ends)
+                    self._phases.launch(goal - 1, self._stream)
         except Exception as error:  # of the compiler's, at the first launch
             raise explained(error, self._jobs.bound.definition) from error
         for draws in self._draws:
@@ -207,15 +213,6 @@ class OnDevice:
         self._mirror.take("block", self._mirror.fetch("block"))
         self._jobs.wire(*self._jobs.held)
         self._jobs.progress["done"] = done
-
-    @property
-    def _grid(self) -> tuple[int, int]:
-        """Blocks of threads, and threads of each: warps of few chains while there are few, since chains differ."""
-        count = len(self._jobs)
-        threads = 1
-        while threads < _LARGEST_BLOCK and count // threads > _WARPS:
-            threads *= 2
-        return -(-count // threads), threads
 
 
 def run(jobs: Chains, until: int, display: Display) -> Outcome:

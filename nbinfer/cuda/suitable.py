@@ -10,6 +10,8 @@ from nbinfer.compile.readable import readable
 from nbinfer.cuda import backend
 from nbinfer.engine.step import StepMethod
 from nbinfer.errors import CompileError, ModelError, PerformanceWarning, calls_above
+from nbinfer.mcmc.ensemble.chees import ChEES
+from nbinfer.mcmc.ensemble.mams import MAMS
 from nbinfer.mcmc.hamiltonian.hmc import HamiltonianMC
 from nbinfer.mcmc.hamiltonian.nuts import NUTS
 from nbinfer.mcmc.metric.kernel import FUNCTIONS
@@ -20,7 +22,7 @@ from nbinfer.model import Model
 from nbinfer.model.definition import CompiledDefinition
 
 #: Steps that run on a GPU.
-STEPS = (NUTS, HamiltonianMC, Slice, Metropolis)
+STEPS = (NUTS, HamiltonianMC, Slice, Metropolis, ChEES, MAMS)
 
 #: Chains below which the processor is probably sooner done.
 FEW = 1000
@@ -94,7 +96,8 @@ def check_model(model: Model) -> None:
 def _reason(method: StepMethod) -> str:
     """Say what of a step the GPU cannot do, and what to do; '' if it can do all."""
     if not isinstance(method, STEPS):
-        return f"take one of {', '.join(step.__name__ for step in STEPS)}"
+        alone = "its chains look at each other while they move; " if method.population else ""
+        return f"{alone}take one of {', '.join(step.__name__ for step in STEPS)}"
     if method.timed:
         return "it has no clock that timed=True could read; leave timed out"
     if method.serial:

@@ -21,7 +21,7 @@ from nbinfer.mcmc.adaptation.settling import watch
 from nbinfer.mcmc.hamiltonian.climb import climb
 
 #: Numbers of functions. Those of the model, of what stands between it and a step that sees part of the coordinates, and
-#: of what Hamiltonian steps call; the steps themselves count on.
+#: of what steps with gradients call; the steps themselves count on.
 DENSITY, VALUE, RECORD, PART, CLIMB, WATCH, LOOK, STEP = range(1, 9)
 
 #: A function of a device by its number.
@@ -62,7 +62,7 @@ class Called(NamedTuple):
     inner : sequence of Entry
         Those of the steps inside of steps that see part of the coordinates.
     others : sequence of Entry
-        What Hamiltonian steps call: `climb`, `watch`, `look_at`; those that the run needs.
+        What steps with gradients call: `climb`, `watch`, `look_at`; those that the run needs.
     """
 
     density: int
@@ -84,18 +84,20 @@ class Called(NamedTuple):
 
 
 def others(own: Sequence[Memory]) -> list[Entry]:
-    """Return which of the functions that Hamiltonian steps may call some steps do, known by what they keep."""
+    """Return which of the functions that steps with gradients may call some steps do, known by what they keep."""
     found = []
     for kept in own:
         inside = kept.own if "coordinates" in (kept.record.dtype.names or ()) else kept
-        if "climb" in (inside.record.dtype.names or ()):
+        names = inside.record.dtype.names or ()
+        if "climb" in names:
             found += [climb] if np.any(inside.climb) else []
+        if "settling" in names:
             found += [watch] if np.any(inside.settling.watch) else []
             found += [look_at] if np.any(inside.metric.low_rank.look) else []
     return list(dict.fromkeys(found))
 
 
-#: What Hamiltonian steps may call.
+#: What steps with gradients may call.
 _OTHERS = {climb: CLIMB, watch: WATCH, look_at: LOOK}
 
 
@@ -123,9 +125,8 @@ def transition(model: Mapping[str, Callable[..., Any]], called: Called) -> Any:
     }
     others = {entry: (_OTHERS[entry], apart(device.function(entry))) for entry in called.others}
     calls[""]["call_phase"] = choice("call_phase", [others[entry] for entry in others if entry is look_at])
-    calls["nbinfer.mcmc.hamiltonian.common"] = {
-        "call_step": choice("call_step", [others[entry] for entry in others if entry is not look_at])
-    }
+    before = {"call_step": choice("call_step", [others[entry] for entry in others if entry is not look_at])}
+    calls["nbinfer.mcmc.hamiltonian.common"] = calls["nbinfer.mcmc.ensemble.common"] = before
     numbered = [(STEP + k, device.function(entry)) for k, entry in enumerate([*called.inner])]
     count = len(called.steps)
     calls["nbinfer.engine.subset"]["call_step"] = choice(

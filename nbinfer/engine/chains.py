@@ -59,6 +59,29 @@ class Placed(NamedTuple):
         return whole[..., self.site.coordinates] if self.site.is_part else whole
 
 
+class Together(NamedTuple):
+    """What members of a population do together, of which a phase is made.
+
+    Attributes
+    ----------
+    function : Entry
+        ``int64 phase(intp members, int64 row, int64 piece)``.
+    members : ndarray of int64
+        See `nbinfer.engine.team.blocks_of`.
+    rows : int
+        Blocks, or 1.
+    """
+
+    function: Entry
+    members: NDArray[np.int64]
+    rows: int
+
+    @property
+    def phase(self) -> Phase:
+        """As workers know it; the table must outlive it."""
+        return Phase(self.function.address, address_of(self.members), self.rows)
+
+
 class Chains(Jobs):
     """The chains of a run.
 
@@ -234,15 +257,21 @@ class Chains(Jobs):
 
         Then comes what members learn together; where nothing else ties them, they move all at once.
         """
-        self._tables: list[NDArray[np.int64]] = []
-        found = []
+        moves = []
         if self._functions:
             every = np.array(address_of_rows(self.state), np.int64)
-            found += [self._phase(move, part, True) for part in np.split(every, [self.half]) if len(part)]
+            moves = [_together(move, part, True) for part in np.split(every, [self.half]) if len(part)]
+        self._phases = [*moves, *self.together]
+        return [own.phase for own in self._phases]
+
+    @property
+    def together(self) -> list[Together]:
+        """What members of a population do after each draw of all of them, in this order."""
+        found = []
         for k, step in enumerate(self.steps):
             own = self.own(k)
             members = (own.own if step.site.is_part else own).address
-            found += [self._phase(function, members, by_blocks) for function, by_blocks in step.method.together]
+            found += [_together(function, members, by_blocks) for function, by_blocks in step.method.together]
         return found
 
     @property
@@ -250,11 +279,6 @@ class Chains(Jobs):
         """What phases call, if there are any."""
         together = [function for step in self.steps for function, _ in step.method.together]
         return [move, *together] if self.half or together else []
-
-    def _phase(self, function: Entry, members: NDArray[np.int64], by_blocks: bool) -> Phase:
-        table = blocks_of(members)
-        self._tables.append(table)
-        return Phase(function.address, address_of(table), -(-len(members) // int(table[0])) if by_blocks else 1)
 
     def look(self) -> bool:
         """Tell of new divergences, and whoever else wants to look; raise what functions in plain Python have raised."""
@@ -296,6 +320,12 @@ class Chains(Jobs):
         density = self.bound.density if True in wants else 0
         value = self.bound.value_density if wants != {True} else density
         return density or value, value
+
+
+def _together(function: Entry, members: NDArray[np.int64], by_blocks: bool) -> Together:
+    """Return what some members, known by their addresses, do together: block by block, or in one row."""
+    table = blocks_of(members)
+    return Together(function, table, -(-len(members) // int(table[0])) if by_blocks else 1)
 
 
 def describe(line: Any, tune: int) -> str:

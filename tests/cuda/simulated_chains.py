@@ -124,7 +124,7 @@ def test_a_run_goes_on_from_a_file(tmp_path):
 def test_what_cannot_run_there_is_said_before():
     with pytest.raises(ModelError, match="k is discrete: sum over their values"):
         sample(nb.Model({"k": nb.integer(0, 3)}, logp=lambda p, d: 0.1 * p.k), nb.Metropolis())
-    with pytest.raises(ValueError, match=r"DEMetropolis cannot run on a GPU: take one of NUTS, HamiltonianMC, Slice"):
+    with pytest.raises(ValueError, match=r"DEMetropolis cannot run on a GPU: .*; take one of NUTS, HamiltonianMC"):
         sample(bell(), nb.DEMetropolis(), chains=8)
     with pytest.raises(ValueError, match="no clock that timed=True could read"):
         sample(bell(), nb.NUTS(timed=True))

@@ -19,10 +19,13 @@ def logp_grad(p, d, grad):
     return total
 
 
-@pytest.mark.parametrize("step", [nb.NUTS(metric="diag"), nb.HamiltonianMC(metric="diag"), nb.Slice(), nb.Metropolis()])
-def test_first_draws_are_those_of_compiled_chains(step):
+ALONE = [nb.NUTS(metric="diag"), nb.HamiltonianMC(metric="diag"), nb.Slice(), nb.Metropolis()]
+
+
+@pytest.mark.parametrize(("step", "tune", "chains"), [*((step, 0, 2) for step in ALONE), (nb.ChEES(), 2, 16)])
+def test_first_draws_are_those_of_compiled_chains(step, tune, chains):
     model = nb.Model({"x": nb.real(3)}, logp_grad=logp_grad)
-    options = dict(draws=5, tune=0, chains=2, step=step, random_seed=2, progressbar=False)
+    options = dict(draws=5 - tune, tune=tune, chains=chains, step=step, random_seed=2, progressbar=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         mine, others = (nb.sample(model, backend=backend, **options)["x"] for backend in ("cuda", "cpu"))

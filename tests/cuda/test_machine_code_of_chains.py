@@ -10,6 +10,7 @@ from nbinfer.compile import JIT
 from nbinfer.cuda import backend
 from nbinfer.distributions import half_cauchy, normal
 from nbinfer.errors import CompileError
+from nbinfer.mcmc.ensemble import chees, mams
 from nbinfer.mcmc.hamiltonian import hmc, nuts
 from nbinfer.mcmc.walks import metropolis
 from nbinfer.mcmc.walks import slice as slices
@@ -80,16 +81,18 @@ def assembled(model, step, others=()):
     from nbinfer.cuda.offline import assemble
     from nbinfer.cuda.transition import Called
 
-    gradient = step.py_func.__module__.startswith("nbinfer.mcmc.hamiltonian")
+    gradient = step.py_func.__module__.startswith(("nbinfer.mcmc.hamiltonian", "nbinfer.mcmc.ensemble"))
     called = Called(density=1 * gradient, value=2 * (not gradient), record=3, steps=[step], inner=[], others=others)
     kernel = python_kernel(model.bind(1).on_device(), called)
-    return assemble(kernel, types.void(*[types.int64] * 6, *[types.int64[::1]] * 3))
+    return assemble(kernel, types.void(*[types.int64] * 7, *[types.int64[::1]] * 3))
 
 
 @pytest.mark.parametrize(
     ("make", "step", "registers", "stack"),
     [(logistic, slices.step, 160, 1000), (share, metropolis.step, 160, 1000),
      pytest.param(bell, hmc.step, 170, 1400, marks=pytest.mark.slow),
+     (bell, chees.step, 170, 1000), (logistic, mams.step, 180, 1000),
+     pytest.param(radon, chees.step, 180, 1600, marks=pytest.mark.slow),
      pytest.param(schools, nuts.step, 180, 2000, marks=pytest.mark.slow)],
 )  # fmt: skip
 def test_chains_compile(make, step, registers, stack):
@@ -100,11 +103,25 @@ def test_chains_compile(make, step, registers, stack):
     assert "NRT" not in code.ptx
 
 
+@pytest.mark.parametrize("function", [function for function, _ in nb.ChEES.together])
+def test_what_chains_learn_together_compiles(function):
+    from numba import types
+
+    from nbinfer.cuda.offline import assemble
+    from nbinfer.cuda.phases import python_kernel
+
+    code = assemble(python_kernel(function), types.void(*[types.int64] * 4))
+    assert code.registers <= 180
+    assert code.stack <= 64
+    assert "NRT" not in code.ptx
+
+
 @pytest.mark.slow
-def test_all_that_nuts_may_call_compiles():
+@pytest.mark.parametrize("step", [nuts.step, mams.step])
+def test_all_that_steps_may_call_compiles(step):
     from nbinfer.cuda.transition import climb, look_at, watch
 
-    code = assembled(bell(), nuts.step, [climb, look_at, watch])
+    code = assembled(bell(), step, [climb, look_at, watch])
     assert code.registers <= 200
     assert code.stack <= 2000
 
