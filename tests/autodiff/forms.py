@@ -134,7 +134,7 @@ REDUCTIONS = (
     "np.sum(np.logaddexp.outer({0}, {0})[:, 1])", "np.sum({0}[np.nonzero({0} > 0.1)] ** 2)",
     "{0}[np.digitize(0.2, np.array([-1.0, 0.5]))]", "sorted({})[1]", "sum(map(math.tanh, {}))",
     "math.prod(v + 1.0 for v in {})", "max(abs(v) for v in {})", "math.fsum(v for v in {} if v > 0.1)",
-    "sum(v * w for i, v in enumerate({0}) for w in {0}[i:] if v > w)", "(any(v > 0.9 for v in {0}) * 0.3)",
+    "sum(v * other for i, v in enumerate({0}) for other in {0}[i:] if v > other)", "(any(v > 0.9 for v in {0}) * 0.3)",
     "(all(v < 0.9 for v in {0}) * 0.3)", "len([v for v in {} if v > 0.1]) * 0.3", "sum([v for v in {} if v > 0.1])",
     "np.sum(np.cross({0}[:3], {0}[2::-1] ** 2))", "pick({}, 1)", "np.sum({0}.take([0, 2]) * {0}[:2])",
     "({0} > 0.1).any() * 0.3", "{}.argmin() * 0.3", "np.sum(np.linspace(0.0, {0}[0], 4, endpoint=False))",
