@@ -91,7 +91,7 @@ def _over(x: Any) -> Any:
 
 
 def _reciprocal(b: Any, x: Any) -> Any:
-    if b.lazy(b.operand(x)).kind != "f":
+    if b.operand(x).kind != "f":
         raise b.error("np.reciprocal of integers is rounded to an integer; write 1.0 / x")
     return b.inline(_over, (x,), {})
 

@@ -117,5 +117,5 @@ def test_tapes_are_made_before_the_loops_that_do_not_change_their_size():
         return lp
 
     source = source_of(f, X6, 6)
-    assert "    tape_largest = np.empty(max(n, 0), np.float64)\n    for " in source
+    assert "    tape_largest = _empty(arena, max(n, 0), np.float64)\n    for " in source
     assert_differentiates(f, X6, 6)
