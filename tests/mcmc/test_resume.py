@@ -8,7 +8,7 @@ import pytest
 import nbinfer as nb
 from nbinfer.compile import JIT
 from nbinfer.engine.driver import run_for_now
-from nbinfer.mcmc import resuming
+from nbinfer.mcmc import sampling
 from nbinfer.mcmc.recipe import read_recipe, steps_of
 from nbinfer.mcmc.resuming import Resuming
 from tests.mcmc.kept import Keeping, assert_same, damaged, dead, whole
@@ -169,7 +169,7 @@ def test_who_ends_it_before_it_goes_on_has_the_draws_that_are_there(monkeypatch)
         chains.stop[0] = 1
         return run_for_now(chains, *arguments)
 
-    monkeypatch.setattr(resuming, "run_for_now", press)
+    monkeypatch.setattr(sampling, "run_for_now", press)
     trace = nb.resume(store, m, progressbar=False)
     assert trace.interrupted
     assert trace.draws_done.tolist() == [6, 4]

@@ -13,7 +13,7 @@ from nbinfer.engine.driver import run_for_now
 from nbinfer.engine.snapshot import Mark, Snapshots
 from nbinfer.engine.state import BLOCK, Place
 from nbinfer.errors import NbinferWarning, ResumeError, SamplingError
-from nbinfer.mcmc import resuming
+from nbinfer.mcmc import sampling
 from nbinfer.mcmc.recipe import read_recipe, steps_of
 from nbinfer.mcmc.resuming import Resuming
 from tests.mcmc.kept import Keeping, assert_same, begun, damaged, dead, whole
@@ -266,7 +266,7 @@ def test_who_ends_it_before_draws_were_compared_leaves_the_versions_as_they_were
         chains.stop[0] = 1
         return run_for_now(chains, *arguments)
 
-    monkeypatch.setattr(resuming, "run_for_now", press)
+    monkeypatch.setattr(sampling, "run_for_now", press)
     with pytest.raises(SamplingError, match="during warm-up"):
         nb.resume(store, m, progressbar=False)
     assert json.loads(store.notes["recipe"])["versions"]["numpy"] == "0.0.1"  # the next one compares

@@ -174,7 +174,7 @@ def ksd(
     >>> model = nb.Model({"x": nb.real(1)}, logp=lambda p, d: -0.5 * np.sum(p.x**2))
     >>> draws = np.random.default_rng(1).normal(0.5, 1.0, size=(1000, 1))
     >>> round(nb.ksd(draws, model, kernel=nb.RBF(1.0)), 2)
-    0.16
+    0.12
     """
     flag("unbiased", unbiased)
     workers = checked(kernel, cores)
