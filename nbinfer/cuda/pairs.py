@@ -11,23 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.compile import address_of, entry, ints_at
-from nbinfer.random import Purpose, bounded, start
-from nbinfer.variational.stein.median import pair_rank
-
-_PAIRS = int(Purpose.PAIRS)
+from nbinfer.compile import address_of, entry
+from nbinfer.variational.stein.median import draw_order, pair_rank
 
 
-@entry("int64(intp, int64, int64, int64, intp)")
-def draw_order(stream: int, number: int, count: int, drawn: int, address: int) -> int:
-    """Put so many particles, drawn from all without repetition, first in an order of all."""
-    order = ints_at(address, count)
-    for i in range(count):
-        order[i] = i
-    start(stream, 0, number, _PAIRS)
-    for i in range(drawn):
-        j = i + bounded(stream, count - i)
-        order[i], order[j] = order[j], order[i]
+@entry("int64(intp, int64, intp, int64, int64)")
+def _draw(words: int, number: int, address: int, count: int, drawn: int) -> int:
+    """Write an order of particles, as the processor draws it."""
+    draw_order(words, number, address, count, drawn)
     return 0
 
 
@@ -66,5 +57,5 @@ class Pairs:
             self.count = drawn * min(-(-some // drawn), n - 1)
             self.low = self.high = int((self.low + 0.5) * (self.count / everything))
             own = words.view(np.uint64).copy()
-            draw_order(address_of(own), number, n, drawn, address_of(order))
+            _draw(address_of(own), number, address_of(order), n, drawn)
         self.order: NDArray[np.int32] = order[:drawn].astype(np.int32)

@@ -47,6 +47,18 @@ _FURTHER, _NARROW, _WIDE = 4.0, 0.002, 0.05
 _CHUNK = 32
 
 
+@kernel
+def draw_order(words: int, number: int, address: int, count: int, drawn: int) -> None:
+    """Write an order of particles, of which the first are drawn from all, each once; the number is that of the fit."""
+    order = ints_at(address, count)
+    for i in range(count):
+        order[i] = i
+    start(words, 0, number, _PAIRS)
+    for i in range(drawn):
+        j = i + bounded(words, count - i)
+        order[i], order[j] = order[j], order[i]
+
+
 @entry("int64(intp, int64, int64)")
 def draw_pairs(address: int, row: int, piece: int) -> int:
     """Draw the pairs that the median is found of, the same ones in each iteration: a phase of one row."""
@@ -56,13 +68,7 @@ def draw_pairs(address: int, row: int, piece: int) -> int:
         return 0
     stein.n_drawn = min(count, stein.pairs)
     stein.n_shifts = min(-(-stein.pairs // stein.n_drawn), count - 1)
-    order = ints_at(stein.order, count)
-    for i in range(count):
-        order[i] = i
-    start(fit.words, 0, fit.number, _PAIRS)
-    for i in range(stein.n_drawn):
-        j = i + bounded(fit.words, count - i)
-        order[i], order[j] = order[j], order[i]
+    draw_order(fit.words, fit.number, stein.order, count, stein.n_drawn)
     return 0
 
 
