@@ -402,7 +402,8 @@ def test_arguments_by_name():
     vg, x = value_and_grad(g), np.array([3.0])
     assert vg(x=x)[0] == 6.0
     assert vg(x, power=2.0)[0] == vg(power=2.0, x=x)[0] == 18.0
-    assert vg(x, power=2.0)[1] == 12.0
+    assert vg(x, power=2.0)[1] == grad(g)(power=2.0, x=x) == 12.0
+    assert grad(lambda p, d: p * d.y, wrt="y")(d={"y": 2.0}, p=3.0) == 3.0
     with pytest.raises(TypeError, match=r"g\(\): got an unexpected keyword argument 'shift'; it takes x, scale, power"):
         vg(x, shift=1.0)
     with pytest.raises(TypeError, match=r"g\(\): multiple values for argument 'x'; it takes"):
