@@ -32,7 +32,7 @@ def test_there_are_ten_scripts_and_each_shows_a_picture(gallery):
 def test_the_scripts_make_the_pictures_and_nothing_is_wrong_with_their_runs(gallery, tmp_path):
     ran = {}
     for heading, found in gallery.run(tmp_path):
-        kinds = (nb.Trace, nb.variational.Approximation)
+        kinds = (nb.Trace, nb.Approximation)
         ran[heading] = [one.report for one in found.values() if isinstance(one, kinds)]
     assert list(ran) == list(gallery.scripts())
     assert all(ran.values())
