@@ -9,7 +9,7 @@ import make_gallery
 
 project = "nbinfer"
 extensions = ["myst_parser"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "benchmarks"]  # the latter are tables that programs print
 myst_heading_anchors = 2  # pages link to headings, `prediction.md#new-data`
 html_theme = "alabaster"
 
