@@ -100,7 +100,7 @@ def _columns(ranks: Any, draws: int | None, var_names: Any) -> dict[str, Any]:
     if unknown or not names:
         near = meant(unknown[0], every) if unknown else ""
         raise ValueError(f"var_names must be variables that have ranks, {', '.join(map(str, every)) or 'none'}.{near}")
-    rng, found = np.random.default_rng(20), {}
+    rng, found = np.random.default_rng(20), dict[str, Any]()
     for name in names:
         array = _uniform(name, np.asarray(every[name]), draws, rng)
         found.update(zip(labels(name, array.shape[1:]), array.reshape(len(array), -1).T, strict=True))
