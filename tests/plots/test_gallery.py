@@ -36,5 +36,5 @@ def test_the_scripts_make_the_pictures_and_nothing_is_wrong_with_their_runs(gall
         ran[heading] = [one.report for one in found.values() if isinstance(one, kinds)]
     assert list(ran) == list(gallery.scripts())
     assert all(ran.values())
-    assert [str(report) for reports in ran.values() for report in reports if report] == []
+    assert [str(report) for reports in ran.values() for report in reports if report.problems] == []
     assert [name for name in gallery.pictures() if (tmp_path / name).stat().st_size < 10_000] == []
