@@ -213,7 +213,7 @@ class Support:  # numpydoc ignore=PR02
             If ``value`` has another shape or lies outside the support or on its bound, or a bound is a function.
         """
         self._require_numbers()
-        if hasattr(value, "filled") and np.any(value.mask):  # of np.ma, which takes long to import
+        if hasattr(value, "filled") and np.any(getattr(value, "mask", False)):  # of np.ma, which takes long to import
             raise ModelError(f"a value of {self!r} must be numbers, got a masked array; pass value.filled(0.0)")
         try:
             array = np.array(value, np.float64)
