@@ -148,6 +148,25 @@ def _counted_only(before: Callable[..., Any]) -> Callable[..., Any]:
     return call_incref_decref
 
 
+def _counted_parts(before: Callable[..., Any]) -> Callable[..., Any]:
+    """Take of a value the parts that are counted: of an array Numba takes address, lengths and strides, too."""
+    known: dict[Any, bool] = {}
+
+    def get_meminfos(self, builder, kind, value):
+        models = self._context.data_model_manager
+        model, found = models[kind], []
+        if model.has_nrt_meminfo():
+            found.append((kind, model.get_nrt_meminfo(builder, value)))
+        for inner, get in model.traverse(builder):
+            if inner not in known:
+                known[inner] = models[inner].contains_nrt_meminfo()
+            if known[inner]:
+                found.extend(self.get_meminfos(builder, inner, get(value)))
+        return found
+
+    return get_meminfos
+
+
 def _options_at_once(before: Callable[..., Any]) -> Callable[..., Any]:
     """Return all options of a compilation: Numba asks a property for each, and for all of them at each pass."""
     defaults: dict[type, dict[str, Any]] = {}
@@ -316,14 +335,14 @@ def _stored_as_it_is(before: Callable[..., Any]) -> Callable[..., Any]:
     return storevar
 
 
-def _let_go_if_counted(before: Callable[..., Any]) -> Callable[..., Any]:
-    """Let go of what is counted."""
+def _if_counted(before: Callable[..., Any]) -> Callable[..., Any]:
+    """Take hold of, or let go, what is counted."""
 
-    def decref(self, kind, value):
+    def count(self, kind, value):
         if _is_counted(self, kind):
             before(self, kind, value)
 
-    return decref
+    return count
 
 
 def _nothing(before: Callable[..., Any]) -> Callable[..., Any]:
@@ -342,9 +361,11 @@ _SHORTCUTS: list[tuple[str, str, Callable[..., Any]]] = [
     ("InlineClosureCallPass", "run", _inlined_where_there_is_something),
     ("ssa", "_run_ssa_block_pass", _only_where_it_is),
     ("NRTContext", "_call_incref_decref", _counted_only),
+    ("NRTContext", "get_meminfos", _counted_parts),
     ("Lower", "delvar", _deleted_if_counted),
     ("Lower", "storevar", _stored_as_it_is),
-    ("Lower", "decref", _let_go_if_counted),
+    ("Lower", "incref", _if_counted),
+    ("Lower", "decref", _if_counted),
     ("lowering", "new_error_context", _said_when_asked),
     ("typeinfer", "new_error_context", _said_when_asked),
     ("TypingContext", "resolve_value_type", _globals_once),
