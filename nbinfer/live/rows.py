@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from nbinfer.diagnostics.rhat import rhat
@@ -23,7 +25,9 @@ def rows(scene: Scene, width: int, letters: str = BLOCKS) -> list[str]:
     letters : str
         From low to high.
     """
-    width -= letters != BLOCKS  # plain letters for ± take one more
+    if letters != BLOCKS:
+        width -= 1  # plain letters for ± take one more
+        scene = Scene([replace(s, label=_plain(s.label)) for s in scene.series], scene.chains, _plain(scene.note))
     longest = max(cells(series.label) for series in scene.series)
     label = min(longest, 24 if width >= _WIDE else 14, max(width // 4, 1))
     found = [_row(series, width, label, letters) for series in scene.series]

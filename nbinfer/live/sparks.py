@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+
 import numpy as np
 
 from nbinfer.live.scene import Floats, Series
