@@ -30,6 +30,7 @@ EXAMPLES = [
     "".join(blocks("docs/names.md", "python")),
     "".join(blocks("docs/models.md", "python")),
     "".join(blocks("docs/slow-runs.md", "python")),
+    "".join(blocks("docs/live.md", "python")),
     *blocks("docs/many-chains.md", "python"),
     blocks("docs/cuda.md", "python")[0],  # the others want a GPU
     "".join(blocks("docs/coming-from-stan.md", "python")),

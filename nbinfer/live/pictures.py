@@ -52,6 +52,7 @@ class Notebook:
             from nbinfer.plots.moving import Moving
 
             self._picture = Moving(scene, self._asked.figsize)
+            self._picture.png()  # the first one takes longer, once per process
         begun = time.thread_time()
         _ipython().display(self._shown(scene), display_id=self._id)
         self.cost = 2.0 * (time.thread_time() - begun)  # there is nothing in it yet
@@ -94,8 +95,9 @@ class Window:
         from nbinfer.plots.moving import Moving
 
         self._picture = Moving(scene, self._asked.figsize, pyplot.figure)
-        begun = time.thread_time()
         pyplot.show(block=False)
+        self.show(scene, False)  # the first one takes longer, once per process
+        begun = time.thread_time()
         self.show(scene, False)
         self.cost = 2.0 * (time.thread_time() - begun)
 

@@ -52,7 +52,7 @@ def profile(values: Floats, width: int) -> Floats:
     scaled = (np.clip(values, low, high) / 2 - low / 2) / (high / 2 - low / 2)
     columns = min(width, max(int(1.5 * values.size**0.5), 2))
     counts = np.histogram(scaled, columns, (0.0, 1.0))[0].astype(np.float64)
-    return np.interp(np.arange(width) + 0.5, (np.arange(columns) + 0.5) * width / columns, counts)
+    return np.asarray(np.interp(np.arange(width) + 0.5, (np.arange(columns) + 0.5) * width / columns, counts))
 
 
 def cells(text: str) -> int:
