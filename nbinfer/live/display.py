@@ -17,7 +17,8 @@ from nbinfer.errors import NbinferWarning, calls_above, unseen
 from nbinfer.live.asked import Asked
 from nbinfer.live.scene import Scene
 
-#: A view that took so long waits for so many times as long: one and a half percent of the time are its own.
+#: A view that took so long waits for so many times as long, on the clock and of the time that processors have given to
+#: this process, of which others may leave it little: one and a half percent are its own.
 _SHARE = 66
 
 
@@ -66,7 +67,7 @@ class Live:
         self._view: View | None = view
         self._progress: NDArray[Any] | None = None
         self._say: Callable[[str, type[Warning]], None] = _warned
-        self._seen, self._next, self._begun = 0, np.inf, 0.0
+        self._seen, self._begun, self._next, self._next_worked = 0, 0.0, np.inf, np.inf
         self._ended = False
 
     def attend(self, task: Task[Any], progress: NDArray[Any]) -> None:
@@ -81,7 +82,7 @@ class Live:
         self._bars.update(progress)
         if self._progress is None:
             self._begun = time.monotonic()
-            self._next = self._begun + (0.0 if self._view is None else _rest(self._view, 0.0))
+            self._rest()
         self._progress = progress
         self._look(waits=False)
 
@@ -113,14 +114,21 @@ class Live:
 
     def _is_due(self, done: int) -> bool:
         enough = done >= self._seen + self._asked.refresh_every and done > self._asked.skip_first
-        return enough and time.monotonic() >= self._next
+        return enough and time.monotonic() >= self._next and time.process_time() >= self._next_worked
 
     def _show(self, view: View) -> None:
         progress, begun = self._last(), time.thread_time()
         self._seen = int(progress["done"].max())
         view.show(self._source(progress), False)
-        view.cost, now = time.thread_time() - begun, time.monotonic()
-        self._next = now + _rest(view, now - self._begun)
+        view.cost = time.thread_time() - begun
+        self._rest()
+
+    def _rest(self) -> None:
+        """Say when the next look may be."""
+        if self._view is not None:
+            now, rest = time.monotonic(), _SHARE * self._view.cost
+            self._next = now + max(self._view.pause(now - self._begun), rest)
+            self._next_worked = time.process_time() + rest
 
     def _idle(self, view: View) -> None:
         if not view.idle():
@@ -135,11 +143,6 @@ class Live:
         except Exception as error:
             self._view = None
             self._say(dropped("live_plot", error), NbinferWarning)
-
-
-def _rest(view: View, seconds: float) -> float:
-    """Return for how long a view does nothing, after so many seconds of the run."""
-    return max(view.pause(seconds), _SHARE * view.cost)
 
 
 def _warned(message: str, category: type[Warning]) -> None:

@@ -26,8 +26,9 @@ from tests.mcmc.models import eight_schools
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 RUN = dict(chains=2, random_seed=3)
 KINDS = {"sample": lambda **more: nb.sample(eight_schools(), 30, 20, **RUN, **more)["eta"]}
-KINDS["advi"] = lambda **more: nb.fit(300, model=eight_schools(), random_seed=1, **more).hist
-KINDS["svgd"] = lambda **more: nb.fit(20, method="svgd", model=eight_schools(), random_seed=1, **more).histogram
+KINDS["advi"] = lambda **more: nb.fit(60, model=eight_schools(), random_seed=1, **more).hist
+FEW = dict(method="svgd", inf_kwargs={"n_particles": 12}, random_seed=1)
+KINDS["svgd"] = lambda **more: nb.fit(5, model=eight_schools(), **FEW, **more).histogram
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -153,14 +154,14 @@ def test_losses_are_medians_of_stretches():
 
 
 def test_particles_are_on_the_scale_of_parameters():
-    approx = nb.fit(3, method="svgd", model=eight_schools(), random_seed=1, progressbar=False)
+    approx = nb.fit(3, model=eight_schools(), **FEW, progressbar=False)
     scene = Particles(approx, Asked("log", var_names=["tau"]))(np.array([(3,)], [("done", "i8")]))
     found = np.sort(scene.series[0].values[0])
     np.testing.assert_allclose(found, np.sort(approx.evaluate_over_trace("tau")))
 
 
 def test_other_steps_files_and_executors_have_views_too(tmp_path, capsys):
-    plain = nb.sample(eight_schools(), 20, 10, step=nb.Slice(), **RUN, progressbar=False)
+    plain = nb.sample(eight_schools(), 8, 4, step=nb.Metropolis(), **RUN, progressbar=False)
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
         kinds = [
             {"trace": str(tmp_path / "run.nc")},
@@ -169,7 +170,7 @@ def test_other_steps_files_and_executors_have_views_too(tmp_path, capsys):
         ]
         for more in kinds:
             with terminal(100) as screen:
-                trace = nb.sample(eight_schools(), 20, 10, step=nb.Slice(), live_plot=True, **RUN, **more)
+                trace = nb.sample(eight_schools(), 8, 4, step=nb.Metropolis(), live_plot=True, **RUN, **more)
             assert trace["eta"].tobytes() == plain["eta"].tobytes()
             assert sum(bool(set(row) & set(BLOCKS)) for row in screen.shown[2:]) == 6
 
@@ -186,7 +187,7 @@ def test_two_fits_in_turn_have_one_view():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with terminal(80) as screen:
-            nb.fit(200, method="advi->fullrank_advi", model=eight_schools(), random_seed=1, live_plot=True)
+            nb.fit(60, method="advi->fullrank_advi", model=eight_schools(), random_seed=1, live_plot=True)
     assert sum(row.startswith("loss") for row in screen.shown) == 1
 
 
