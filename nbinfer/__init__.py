@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbinfer._version import __version__
 from nbinfer.datasets import get_data
-from nbinfer.diagnostics import summary
+from nbinfer.diagnostics import divergences, summary
 from nbinfer.engine.backends import add_backend as _add_backend
 from nbinfer.mcmc import (
     MAMS,
@@ -218,6 +218,7 @@ __all__ = [
     "compute_log_prior",
     "covariance",
     "custom_vjp",
+    "divergences",
     "find_hessian",
     "find_map",
     "fit",
