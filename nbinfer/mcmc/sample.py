@@ -12,8 +12,10 @@ from nbinfer.engine.chains import display_of_chains
 from nbinfer.engine.task import finished
 from nbinfer.live.asked import asked
 from nbinfer.mcmc.arguments import (
+    MOST_TUNE,
     chains_at_a_time,
     check_count,
+    check_size,
     destination,
     is_tune,
     limits_for,
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 def sample(
     model: Any = None,
     draws: int = 1000,
-    tune: int | str | None = 1000,
+    tune: int | str | None = None,
     *,
     chains: int | None = 4,
     superchains: int | None = None,
@@ -80,7 +82,8 @@ def sample(
     draws : int
         Draws kept per chain.
     tune : int, 'auto' or None
-        Iterations of warm-up per chain, which come on top. None is 1000. With 'auto' a chain ends it once metric and
+        Iterations of warm-up per chain, which come on top. Default 1000; if all variables are those of `ChEES` or
+        `MAMS`, whose chains learn together, 100. With 'auto' a chain ends it once metric and
         step size have settled, or after 1000; `trace.tune_done` tells when. That is for NUTS or HamiltonianMC alone,
         with a metric that is learnt in warm-up; whatever else there is takes 1000, and so does init='map' or 'nuts'.
     chains : int or None
@@ -177,6 +180,8 @@ def sample(
         If a file for the draws cannot be made where it is wanted; also before anything is compiled.
     OSError
         If the disk has no room for them; before the first draw.
+    MemoryError
+        If chains and draws are more than the memory of this machine; before anything is compiled.
     CudaError
         With 'cuda', if there is no GPU, or what it needs is not installed, or its memory is too small; before the first
         draw.
@@ -217,7 +222,7 @@ def sample(
     given = listed(step)  # once: an iterator is empty afterwards
     model = ready(model, given)
     check_count("draws", draws, 1)
-    most, auto = warm_up(tune)
+    warm_up(tune)
     chains = 4 if chains is None else chains
     check_count("chains", chains, 1)
     superchains = superchains_of(superchains, chains, start)
@@ -235,20 +240,24 @@ def sample(
         from nbinfer.engine.elsewhere import check_executor
 
         check_executor(executor)
-    numbers, before = list(range(chain_idx, chain_idx + chains)), trace if isinstance(trace, Trace) else None
+    numbers: Sequence[int] = range(chain_idx, chain_idx + chains)
+    before = trace if isinstance(trace, Trace) else None
     if before is not None:
         numbers, last, trace, superchains = going_on(model, before, chains, chain_idx, superchains)
         start = last if start is None else start
-    sequences = seed_sequences(random_seed, len(numbers))
-    sequences = sequences if before is None else later(sequences, before)
     taker, kept = destination(model, trace)
     kinds = checked_groups(groups, model, kept)
     if view is not None:
         check_shown(view, model, kept)
 
     steps = assign(model, given, settings)  # what is wrong with steps shows before an initialiser runs
+    methods = [method for method, _ in separated(steps)]
+    most, auto = warm_up(tune, max((method.usual_tune for method in methods), default=MOST_TUNE))
     if check_backend(backend) != CPU:
-        on_backend(backend, "chains").check(model, [method for method, _ in separated(steps)], len(numbers), executor)
+        on_backend(backend, "chains").check(model, methods, len(numbers), executor)
+    check_size(model, len(numbers), most, draws, taker, kept)
+    sequences = seed_sequences(random_seed, len(numbers))
+    sequences = sequences if before is None else later(sequences, before)
     initial = initialised(init, model, sequences, numbers, n_init, progressbar, start)
     assigned = separated(assign(model, given, settings, {"nuts": initial_metric(initial, settings.get("nuts", {}))}))
     begin = start_of(initial.start, superchains) if start is None else start

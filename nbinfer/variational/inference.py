@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, Progressbar, count, flag, positive, shows
+from nbinfer.arguments import MOST, Progressbar, count, fits, flag, positive, shows
 from nbinfer.engine.elsewhere import check_executor
 from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.progress import display_for
@@ -162,6 +162,7 @@ class Inference:
         check_options("fit()", kwargs, type(self).fit, type(self.objective).updates, ObjectiveFunction.updates)
         check_function_options(fn_kwargs)
         count("n", n, 0, MOST)
+        fits(8.0 * n, f"losses of {n} iterations", "take fewer")
         if executor is not None and checkpoint is not None:
             raise ValueError("checkpoint is written where a fit is made, and executor makes it elsewhere; drop one.")
         file = None if checkpoint is None else file_for(checkpoint)
@@ -240,7 +241,7 @@ class Inference:
         if not self.objective.op.takes_batches:
             self._updates.fitting.needs_all_data()
         self._updates.fitting.keeps_losses = scored
-        self._updates.fitting.check_start(self._updates.fitting.centre)
+        self._updates.fitting.check_start(self._updates.particle)
         self._notes = gradient_warnings(self._updates.fitting.bound)
         learns = self.approx.has_learnt or kwargs.get("more_obj_params") is not None
         problems = [*self._updates.fitting.feeds.problems, *doubts(self.approx.groups, self.approx.model, learns)]
@@ -268,6 +269,7 @@ class Inference:
             If there was no fit.
         """
         count("n", n, 0, MOST)
+        fits(8.0 * n, f"losses of {n} iterations", "take fewer")
         return self.run(n, progressbar)
 
     def run_profiling(self, n: int = 1000, score: bool | None = None, **kwargs: Any) -> dict[str, float]:
