@@ -74,7 +74,7 @@ def _share_arrays() -> None:
     api: Any = importlib.import_module("numba.cuda.simulator.kernelapi")
     lock, simulators = threading.Lock(), api.FakeCUDAShared
 
-    class Shared(simulators):  # type: ignore[misc]
+    class Shared(simulators):  # type: ignore[misc, valid-type]
         def __init__(self, size: int) -> None:
             super().__init__(size)
             self._made: dict[tuple[str, int], Any] = {}
