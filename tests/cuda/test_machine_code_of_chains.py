@@ -12,10 +12,10 @@ from nbinfer.errors import CompileError
 #: Registers at most, and bytes of local memory at most, with each of five models.
 MOST = {
     "scores": (200, 1300),
-    "Metropolis": (160, 1600),
-    "Slice": (160, 1600),
+    "Metropolis": (160, 1000),
+    "Slice": (160, 1000),
     "ChEES": (180, 1600),
-    "MAMS": (180, 1600),
+    "MAMS": (180, 1000),
     "HMC": (180, 1600),
     "NUTS": (180, 2000),
 }
