@@ -144,6 +144,13 @@ def code_of(kernel: str, model: str) -> MachineCode:
     return code_of_scores(made) if kernel == "scores" else code_of_chains(made, kernel)
 
 
+def write(rows: Sequence[Sequence[str]], out: Path) -> None:
+    """Write the table of what is known so far."""
+    head = ["kernel", "model", "registers", "stack", "spilled", "float64", "PTX, kB", "to compile, s"]
+    text = heading("Kernels of chains and of scores for an H200, from machine code") + "\n" + table(head, rows)
+    out.write_text("# `python -m bench.cuda_code`\n\n```text\n" + text + "\n```\n", encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser("python -m bench.cuda_code", description=__doc__.partition("\n")[0])
     parser.add_argument("--kernels", nargs="+", default=["scores", *STEPS], choices=["scores", *STEPS])
@@ -166,9 +173,7 @@ def main() -> None:
             ]
             rows.append([kernel, model, *map(str, row)])
             print(*rows[-1], flush=True)
-    head = ["kernel", "model", "registers", "stack", "spilled", "float64", "PTX, kB", "to compile, s"]
-    text = heading("Kernels of chains and of scores for an H200, from machine code") + "\n" + table(head, rows)
-    options.out.write_text("# `python -m bench.cuda_code`\n\n```text\n" + text + "\n```\n", encoding="utf-8")
+            write(rows, options.out)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def pairs_code(dim, dtype, kind):
     [
         (3, np.float32, 104),
         (10, np.float32, 176),
-        (20, np.float32, 168),
+        pytest.param(20, np.float32, 168, marks=pytest.mark.slow),
         (50, np.float32, 224),
         (10, np.float64, 200),
         (20, np.float64, 176),
