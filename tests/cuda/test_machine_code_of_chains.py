@@ -16,7 +16,7 @@ MOST = {
     "Slice": (160, 1400),
     "ChEES": (180, 1500),
     "MAMS": (180, 1500),
-    "HMC": (180, 1900),
+    "HMC": (180, 2000),
     "NUTS": (180, 2000),
 }
 #: What is compiled each time: one model with scores, and each step but those that take longest with a model.
