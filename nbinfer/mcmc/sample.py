@@ -10,9 +10,10 @@ from nbinfer.arguments import Progressbar, flag, is_number, shows
 from nbinfer.engine.backends import CPU, check_backend, on_backend
 from nbinfer.engine.chains import display_of_chains
 from nbinfer.engine.task import finished
+from nbinfer.live.asked import asked
 from nbinfer.mcmc.arguments import (
+    chains_at_a_time,
     check_count,
-    cores_for,
     destination,
     is_tune,
     limits_for,
@@ -28,6 +29,7 @@ from nbinfer.mcmc.hamiltonian.init import check_iterations, check_scope, checked
 from nbinfer.mcmc.options import options_for, with_named
 from nbinfer.mcmc.running import Running
 from nbinfer.mcmc.sampling import Sampling
+from nbinfer.mcmc.shown import check_shown, view_of
 from nbinfer.model.default import is_model
 from nbinfer.random import seed_sequences
 from nbinfer.spelling import public_by_kind
@@ -64,6 +66,8 @@ def sample(
     executor: Executor | None = None,
     backend: str = CPU,
     groups: str | Sequence[str] | None = None,
+    live_plot: bool | str = False,
+    live_plot_kwargs: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Trace:
     """Draw from the posterior of a model.
@@ -146,6 +150,14 @@ def sample(
     groups : str or sequence of str, optional
         What to compute of the draws at once, beside them in ``trace.groups``: 'log_likelihood', 'log_prior',
         'posterior_predictive'. What a model does not have is refused before the run.
+    live_plot : bool or {'terminal', 'notebook', 'window'}
+        Show draws while they are made. In a notebook that is a picture which is updated in place; in a terminal rows of
+        text, below the bars; a window if pyplot is imported and opens windows; elsewhere rows of a log, one lot every
+        ten seconds at most. No draw depends on it, and it takes less than two percent of the time.
+    live_plot_kwargs : mapping, optional
+        ``var_names``, as of `summary`, or 'lp', the log density; ``skip_first``, iterations that are left out, warm-up
+        included (0); ``refresh_every``, iterations from one look to the next, at least (100); ``most``, how many
+        quantities (6); ``figsize`` of pictures, in inches.
     **options : object
         Options of the steps that are assigned automatically, ``target_accept=0.9``; or of one of them by its
         lower-case name, ``nuts={'target_accept': 0.9}``, as it must be where two have an option of that name.
@@ -159,6 +171,8 @@ def sample(
     ------
     ValueError, TypeError
         If an argument is wrong; before anything is compiled.
+    ImportError
+        If `live_plot` needs matplotlib, and it is missing; before anything is compiled, too.
     FileExistsError, FileNotFoundError, PermissionError
         If a file for the draws cannot be made where it is wanted; also before anything is compiled.
     OSError
@@ -208,10 +222,10 @@ def sample(
     check_count("chains", chains, 1)
     superchains = superchains_of(superchains, chains, start)
     check_count("chain_idx", chain_idx, 0)
-    check_count("n_init", n_init, 2)
     shows("progressbar", progressbar)
     flag("discard_tuned_samples", discard_tuned_samples)
-    cores = cores_for(cores, njobs, chains)
+    view = asked(live_plot, live_plot_kwargs)
+    cores = chains_at_a_time(cores, njobs, chains)
     init = checked(init)
     check_scope(init, model, given)
     check_iterations(init, n_init, 200_000)
@@ -229,6 +243,8 @@ def sample(
     sequences = sequences if before is None else later(sequences, before)
     taker, kept = destination(model, trace)
     kinds = checked_groups(groups, model, kept)
+    if view is not None:
+        check_shown(view, model, kept)
 
     steps = assign(model, given, settings)  # what is wrong with steps shows before an initialiser runs
     if check_backend(backend) != CPU:
@@ -242,8 +258,11 @@ def sample(
         store=taker.open, superchains=superchains,
     )  # fmt: skip
     display = display_of_chains(progressbar, numbers, most, most + draws)
+    live = None if view is None else view_of(sampling, display, view)
     sampling.load()
-    run = Running(sampling, 1 if sampling.serial else cores, display, limits, executor, before)
+    run = Running(sampling, 1 if sampling.serial else cores, live or display, limits, executor, before)
+    if live is not None:
+        live.attend(run, sampling.chains.progress)
     if not kinds:  # nothing comes after the run that Ctrl-C could hit
         return finished(run)
     return with_groups(finished(run), model, kinds, random_seed=sequences[0], cores=cores, progressbar=progressbar)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from nbinfer.arguments import Progressbar, count, flag, from_zero, mapping, shows
-from nbinfer.engine.driver import available_cores
+from nbinfer.engine.driver import cores_for
 from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.progress import display_for
 from nbinfer.engine.starts import Start
@@ -31,6 +31,9 @@ from nbinfer.variational.starts import first_moments
 
 #: Iterations of a path at most.
 _MOST = 2**24
+
+#: Options of `Inference.fit` for fits that take long.
+_OF_LONG_FITS = ("checkpoint", "executor", "max_seconds", "live_plot", "live_plot_kwargs")
 
 
 @public
@@ -115,7 +118,7 @@ class Pathfinder(Inference):
         cores: int | None = None,
     ) -> None:
         counts = {"n_paths": (n_paths, 2**20), "n_draws": (n_draws, 2**31), "elbo_draws": (elbo_draws, 2**31)}
-        counts |= {"maxcor": (maxcor, 2**20)} | ({} if cores is None else {"cores": (cores, 2**20)})
+        counts["maxcor"] = (maxcor, 2**20)
         for name, (value, most) in counts.items():
             count(name, value, 1, most)
         from_zero("tolerance", tolerance)
@@ -131,7 +134,7 @@ class Pathfinder(Inference):
         given = start is not None or start_sigma is not None
         self._spread = Spread(*first_moments(model, start, start_sigma)) if given else None
         self._n_paths, self._n_draws, self._elbo_draws = n_paths, n_draws, elbo_draws
-        self._maxcor, self._tolerance, self._cores = maxcor, float(tolerance), cores
+        self._maxcor, self._tolerance, self._cores = maxcor, float(tolerance), cores_for(cores)
 
     def fit(
         self,
@@ -203,9 +206,10 @@ class Pathfinder(Inference):
         self._score = True if score is None else flag("score", score)
         if listed(callbacks):
             raise TypeError("callbacks look at an approximation on its way, and pathfinder has one at the end only.")
-        if "checkpoint" in kwargs or "executor" in kwargs or "max_seconds" in kwargs:
+        of_long_fits = [name for name in kwargs if name in _OF_LONG_FITS]
+        if of_long_fits:
             raise TypeError(
-                f"pathfinder takes no {next(iter(kwargs))}: its paths take seconds, and with the same random_seed "
+                f"pathfinder takes no {of_long_fits[0]}: its paths take seconds, and with the same random_seed "
                 "they are the same; leave it out, or begin again."
             )
         if kwargs:
@@ -245,7 +249,7 @@ class Pathfinder(Inference):
         advance.load()  # not in a thread: a compilation there would hide from Ctrl-C
         work.load()
         display = display_for(progressbar, [f"path {number}" for number in paths.every.number], n, "it", _described)
-        cores = 1 if bound.serial else self._cores or available_cores()
+        cores = 1 if bound.serial else self._cores
         settings = Settings(n, cores, self._n_draws, key, self._score, judged)
         task = Search(self.approx, paths, settings, display)
         for message, category in gradient_warnings(bound):
