@@ -100,16 +100,23 @@ class Launch(NamedTuple):
     warm : bool
         Whether they are of warm-up.
     first, rows : int
-        Which row the first one is, and how many there are.
-    chains : ndarray of int
-        Those that make them.
+        Which row the first one is, and how many there are of a chain that makes all.
+    takes_part : ndarray of bool, shape (chain,)
+        Whether a chain makes any.
     """
 
     buffer: int
     warm: bool
     first: int
     rows: int
-    chains: NDArray[np.int64]
+    takes_part: NDArray[np.bool_]
+
+    def made(self, lines: NDArray[np.int64], tune: int, thin: int) -> NDArray[np.int64]:
+        """Return how many rows each chain has made, given the progress lines of then."""
+        done, skipped = (lines.view(Progress)[name][:, 0] for name in ("done", "skipped"))
+        rows = np.minimum(done, tune - skipped) if self.warm else (done - tune) // thin
+        made: NDArray[np.int64] = np.where(self.takes_part, np.clip(rows - self.first, 0, self.rows), 0)
+        return made
 
 
 class OnDevice:
@@ -178,7 +185,7 @@ class OnDevice:
             draws.send(buffer, self._stream)
         self._ends.copy_to_host(self._seen, stream=self._stream)
         self._buffer = 1 - buffer
-        return Launch(buffer, warm, first, last - first, np.flatnonzero(self.active & (self.done == start)))
+        return Launch(buffer, warm, first, last - first, self.active & (self.done == start))
 
     def wait(self) -> NDArray[np.int64]:
         """Wait for what was launched; return the progress lines as they are then."""
@@ -205,8 +212,9 @@ class OnDevice:
 
     def write(self, launch: Launch, lines: NDArray[np.int64]) -> None:
         """Write the rows of a launch that was awaited to the trace, and then publish how far the chains are."""
+        counts = launch.made(lines, self.tune, self._thin)
         for draws in self._draws:
-            draws.write(*launch)
+            draws.write(launch.buffer, launch.warm, launch.first, counts)
         self._mirror.take("lines", lines)
 
     def take_blocks(self) -> None:
