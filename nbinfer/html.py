@@ -17,9 +17,9 @@ _GOOD, _BAD = "#2a8f53", "#c8651b"
 #: What a line of text is at most as wide as.
 _READABLE = "max-width:60em"
 
-_TEXT = "text-align:left;vertical-align:top"
-_NUMBER = "text-align:right;vertical-align:top;white-space:pre;font-family:monospace"
-_ONE_LINE = "text-align:left;white-space:nowrap"
+_TEXT = "text-align:left;vertical-align:middle"
+_NUMBER = "text-align:right;vertical-align:middle;white-space:pre;font-family:monospace"
+_ONE_LINE = f"{_TEXT};white-space:nowrap"
 
 #: A row of a table: its cells, or one text across all columns.
 Row = Sequence[str] | str
@@ -106,7 +106,7 @@ def bars(head: str, jobs: Iterable[tuple[str, int, int | None, str]]) -> str:
         # Without a value it would move for ever, on a page that was saved long ago.
         bar = f'<progress value="{done}" max="{total}" style="width:160px"></progress>' if total else ""
         rows.append(
-            f'<tr><td style="{_ONE_LINE}">{escaped(label)}</td><td>{bar}</td><td style="{_NUMBER}">{count}</td>'
+            f'<tr><td style="{_ONE_LINE}">{escaped(label)}</td><td style="{_ONE_LINE}">{bar}</td><td style="{_NUMBER}">{count}</td>'
             f'<td style="{_TEXT}">{escaped(text)}</td></tr>'
         )
     return block(lines([head]), f'<table cellpadding="2" style="margin:4px 0"><tbody>{"".join(rows)}</tbody></table>')

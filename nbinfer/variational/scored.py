@@ -384,7 +384,7 @@ class Scored(Grouped):
         rows = [(g.short_name, listed(g.names or ()), str(g.ndim)) for g in self.groups]
         groups = html.table(("family", "parameters", "coordinates"), html.first(rows, "groups"))
         verdict = self.report._repr_html_() if self.report is not None else ""
-        return html.block(html.headline(self._title), groups, html.lines([f"State: {self._state}."]), verdict)
+        return html.block(html.headline(f"{self._title}: {self._state}"), groups, verdict)
 
     @property
     def _title(self) -> str:
