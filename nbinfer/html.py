@@ -106,7 +106,7 @@ def bars(head: str, jobs: Iterable[tuple[str, int, int | None, str]]) -> str:
         # Without a value it would move for ever, on a page that was saved long ago.
         bar = f'<progress value="{done}" max="{total}" style="width:160px"></progress>' if total else ""
         rows.append(
-            f'<tr><td style="{_ONE_LINE}">{escaped(label)}</td><td style="{_ONE_LINE}">{bar}</td><td style="{_NUMBER}">{count}</td>'
-            f'<td style="{_TEXT}">{escaped(text)}</td></tr>'
+            f'<tr><td style="{_ONE_LINE}">{escaped(label)}</td><td style="{_ONE_LINE}">{bar}</td>'
+            f'<td style="{_NUMBER}">{count}</td><td style="{_TEXT}">{escaped(text)}</td></tr>'
         )
     return block(lines([head]), f'<table cellpadding="2" style="margin:4px 0"><tbody>{"".join(rows)}</tbody></table>')
