@@ -8,6 +8,7 @@ no link, and nothing that hides what is written. What comes in is plain text, an
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 #: Rows of a table that a page has room for.
 MOST_ROWS = 60
@@ -23,6 +24,8 @@ _ONE_LINE = f"{_TEXT};white-space:nowrap"
 
 #: A row of a table: its cells, or one text across all columns.
 Row = Sequence[str] | str
+
+Kind = TypeVar("Kind")
 
 
 def escaped(text: object) -> str:
@@ -84,8 +87,8 @@ def _cells(row: Row, styles: Sequence[str]) -> str:
     return f'<th scope="row" style="{styles[0]}">{escaped(name)}</th>{"".join(rest)}'
 
 
-def first(rows: Sequence[Row], things: str, most: int = MOST_ROWS) -> list[Row]:
-    """Return the first rows, and how many more things there are; all if there is one more."""
+def first(rows: Sequence[Kind], things: str, most: int = MOST_ROWS) -> list[Kind | str]:
+    """Return the first rows or lines, and how many more things there are; all if there is one more."""
     left = len(rows) - most
     return list(rows) if left <= 1 else [*rows[:most], f"… and {left} more {things}"]
 

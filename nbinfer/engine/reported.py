@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbinfer.errors import NbinferWarning, calls_above, unseen
+from nbinfer.engine.task import place_above
+from nbinfer.errors import NbinferWarning, unseen
 
 #: Seconds between two calls of a function, at least; and before the first line, and between two.
 _CALLED, _WRITTEN = 0.1, 10.0
@@ -97,6 +98,7 @@ class Called(_Reported):
     def __init__(self, function: Callable[[Moment], Any], total: int | None, unit: str) -> None:
         super().__init__(total, unit, 0.0)
         self._function: Callable[[Moment], Any] | None = function
+        self._place = place_above()  # it is told from another thread
 
     def _tell(self, moment: Moment) -> float:
         if self._function is None:
@@ -107,7 +109,7 @@ class Called(_Reported):
             self._function = None
             with unseen():
                 said = f"progressbar raised {type(error).__name__}: {error}. It is not called again; the run goes on."
-                warnings.warn(said, NbinferWarning, calls_above())
+                warnings.warn_explicit(said, NbinferWarning, *self._place)
         return _CALLED
 
 

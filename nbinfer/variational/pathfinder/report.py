@@ -136,4 +136,5 @@ class PathfinderReport(NamedTuple):
         return "\n".join([self.head, *map(str, self.paths), *(f"- {problem}" for problem in self.problems)])
 
     def _repr_html_(self) -> str:
-        return html.block(html.verdict(self.ok, self.head, self.problems, map(str, self.paths)))
+        paths = html.first([str(path) for path in self.paths], "paths")
+        return html.block(html.verdict(self.ok, self.head, self.problems, paths))
