@@ -128,12 +128,14 @@ def of_many():
     yield PathfinderReport(tuple(PathReport(i, 5, 5, 5, 1) for i in range(1000)))
 
 
+@pytest.mark.nojit
 def test_pages_of_a_thousand_variables_are_small():
     sizes = {type(made).__name__: len(made._repr_html_().encode()) for made in of_many()}
     assert {name: size for name, size in sizes.items() if size > 100_000} == {}
     assert len(sizes) == 7
 
 
+@pytest.mark.nojit
 def test_what_is_left_out_is_told():
     model, trace, _, table, *_ = of_many()
     text = read(model._repr_html_()).text
@@ -148,6 +150,7 @@ def test_what_is_left_out_is_told():
     assert nb.summary(draws("a"))._repr_html_().count("…") == 0
 
 
+@pytest.mark.nojit
 def test_only_rows_that_are_shown_are_written(monkeypatch):
     table = nb.summary(draws("x", shape=(2000,)))
     written = []
