@@ -11,7 +11,7 @@ from nbinfer.engine.chains import display_of_chains
 from nbinfer.engine.recipe import check_model, is_of_fit
 from nbinfer.engine.task import finished
 from nbinfer.errors import ResumeError
-from nbinfer.mcmc.arguments import check_count, cores_for, limits_for
+from nbinfer.mcmc.arguments import chains_at_a_time, check_count, limits_for
 from nbinfer.mcmc.assign import by_names, listed
 from nbinfer.mcmc.recipe import read_recipe, steps_of
 from nbinfer.mcmc.resuming import Resuming, counted_in
@@ -123,7 +123,7 @@ def resume(
     _refuse(store, "a run of chains", of_fits, "fits")
     try:
         model.definition.needs_all_data()
-        cores = cores_for(cores, None, store.chains)
+        cores = chains_at_a_time(cores, None, store.chains)
         recipe = read_recipe(store.notes)
         check_model(recipe, model.definition)
         steps = steps_of(recipe, [by_names(model, method) for method in given])
