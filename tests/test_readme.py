@@ -21,6 +21,7 @@ EXAMPLES = [
     *blocks("README.md", "python"),
     *blocks("docs/embedding.md", "python"),
     *blocks("docs/missing.md", "python"),
+    *blocks("docs/notebooks.md", "python"),
     "".join(blocks("docs/index.md", "python")),
     "".join(blocks("docs/derivatives.md", "python")),
     "".join(blocks("docs/workflow.md", "python")),

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer import html
 from nbinfer.checks.uniformity import p_value
 from nbinfer.diagnostics.problem import Kind, plural, two_digits
 
@@ -86,18 +87,25 @@ class Calibration:
         return bool(self.smallest > LEVEL)
 
     def __str__(self) -> str:
-        head = f"{plural(self.done, 'simulation')}, {plural(self.tests, 'quantity', 'quantities')}"
-        if not self.tests:
-            return f"{head}: nothing to say.{self._more()}"
-        verdict = "ranks are not uniform" if not self.ok else "no departure from uniform ranks"
-        text = f"{head}: {verdict}, the smallest p-value times their number is {two_digits(self.smallest)}."
-        rows = [] if self.ok else [f"\n- {row}" for row in self._worst()]
-        return text + "".join(rows) + self._more()
+        return "\n".join([self._head, *(f"- {row}" for row in self._worst()), *self._more()])
 
     __repr__ = __str__
 
+    def _repr_html_(self) -> str:
+        return html.block(html.verdict(self.ok, self._head, self._worst(), self._more()))
+
+    @property
+    def _head(self) -> str:
+        head = f"{plural(self.done, 'simulation')}, {plural(self.tests, 'quantity', 'quantities')}"
+        if not self.tests:
+            return f"{head}: nothing to say."
+        verdict = "ranks are not uniform" if not self.ok else "no departure from uniform ranks"
+        return f"{head}: {verdict}, the smallest p-value times their number is {two_digits(self.smallest)}."
+
     def _worst(self) -> list[str]:
         """Say of the quantities that depart what their ranks look like."""
+        if self.ok:
+            return []
         found = []
         for name, p in self.p_values.items():
             for index in np.ndindex(p.shape):
@@ -107,7 +115,7 @@ class Calibration:
         lines = [f"{label}: p = {two_digits(p)}; {words}" for p, label, words in bad[:_LISTED]]
         return lines + ([f"and {len(bad) - _LISTED} more"] if len(bad) > _LISTED else [])
 
-    def _more(self) -> str:
+    def _more(self) -> list[str]:
         lines = []
         if self.interrupted:
             lines.append(f"Interrupted: {self.done + len(self.failed)} of {self.simulations} simulations were made.")
@@ -117,7 +125,7 @@ class Calibration:
         if self.problems:
             found = ", ".join(f"{kind} in {count}" for kind, count in self.problems.most_common())
             lines.append(f"Reports on {plural(self.done, 'run')} found {found}.")
-        return "".join(f"\n{line}" for line in lines)
+        return lines
 
 
 def shape_of(u: NDArray[np.float64]) -> str:

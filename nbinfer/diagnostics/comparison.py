@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer import html
 from nbinfer.arguments import choice, instance, mapping
 from nbinfer.diagnostics.elpd import ELPD, standard_error
 from nbinfer.diagnostics.pointwise import label
@@ -100,24 +100,24 @@ class Comparison:
         return [[format(v, forms.get(c, ".2f")) for v in self[c].tolist()] for c in self.columns]
 
     def __repr__(self) -> str:
-        kind = next(iter(self.elpds.values())).kind.upper()
         lines = ["", *self.rows]
         lines = [line.ljust(max(map(len, lines))) for line in lines]
         for column, cells in zip(self.columns, self._cells(), strict=True):
             width = max(len(column), *map(len, cells))
             lines = [f"{line}  {text:>{width}}" for line, text in zip(lines, [column, *cells], strict=True)]
-        return "\n".join([*lines, f"{kind}, weights by {self.method}.", *self._notes()])
+        return "\n".join([*lines, self._method, *self._notes()])
+
+    @property
+    def _method(self) -> str:
+        return f"{next(iter(self.elpds.values())).kind.upper()}, weights by {self.method}."
 
     def _notes(self) -> list[str]:
         return [f"{name}: {elpd.problem}" for name, elpd in self.elpds.items() if elpd.problem]
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{html.escape(column)}</th>" for column in self.columns)
-        lines = ["<table>", f"<thead><tr><th></th>{head}</tr></thead>", "<tbody>"]
-        for name, cells in zip(self.rows, zip(*self._cells(), strict=True), strict=True):
-            values = "".join(f'<td style="text-align:right">{cell}</td>' for cell in cells)
-            lines.append(f"<tr><th>{html.escape(name)}</th>{values}</tr>")
-        return "\n".join([*lines, "</tbody>", "</table>", *(f"<p>{html.escape(n)}</p>" for n in self._notes())])
+        rows = [(name, *cells) for name, cells in zip(self.rows, zip(*self._cells(), strict=True), strict=True)]
+        table = html.table(("", *self.columns), rows, numbers=True)
+        return html.block(table, html.lines([self._method, *self._notes()]))
 
 
 def compare(elpds: Mapping[str, ELPD], method: str = "stacking", random_seed: Any = None) -> Comparison:

@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from nbinfer import html
+
 
 class Kind(enum.Enum):
     """What a `Problem` is about."""
@@ -88,12 +90,17 @@ class Findings:
         return not self.problems
 
     def __str__(self) -> str:
-        if self.ok:
-            return "\n".join([self.verdict, *self.notes])
-        head = f"{plural(len(self.problems), 'problem')} found:"
-        return "\n".join([head, *(f"- {problem.message}" for problem in self.problems), *self.notes])
+        return "\n".join([self._head, *(f"- {problem.message}" for problem in self.problems), *self.notes])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        messages = (problem.message for problem in self.problems)
+        return html.block(html.verdict(self.ok, self._head, messages, self.notes))
+
+    @property
+    def _head(self) -> str:
+        return self.verdict if self.ok else f"{plural(len(self.problems), 'problem')} found:"
 
 
 def of(count: int, total: int) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
+from nbinfer import html
 from nbinfer.arguments import between, choice
 from nbinfer.diagnostics.measure import Measure
 from nbinfer.diagnostics.quantities import along, chosen_names, cut_note, known_of, labels, measure_run, read
@@ -18,6 +18,8 @@ from nbinfer.spelling import public
 _KINDS = ("all", "stats", "diagnostics")
 #: Draws that spread by less than this share of their mean are one number and its rounding, as the diagonal of L Lᵀ is.
 _ROUNDING = 1e-14
+#: Columns whose worst is told of rows that are not shown: the largest (-1), or the smallest (1).
+_WORST = (("rhat", -1), ("Rhat", -1), ("ess_bulk", 1), ("n_eff", 1))
 
 
 @public
@@ -111,12 +113,12 @@ class Summary:
 
         return pd.DataFrame(self._data, index=list(self.rows))
 
-    def _cells(self) -> list[list[str]]:
-        """Write the numbers, column by column."""
-        digits = [_digits(error) for error in self._mcse]
+    def _cells(self, most: int | None = None) -> list[list[str]]:
+        """Write the numbers, column by column, of all rows or of the first."""
+        digits = [_digits(error) for error in self._mcse[:most]]
         table = []
         for column in self.columns:
-            values = self._data[column]
+            values = self._data[column][:most]
             if column in ("ess_bulk", "ess_tail", "n_eff"):
                 table.append([f"{value:.0f}" for value in values])
             elif column in ("rhat", "Rhat"):
@@ -139,14 +141,27 @@ class Summary:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{html.escape(column)}</th>" for column in self.columns)
-        lines = ["<table>", f"<thead><tr><th></th>{head}</tr></thead>", "<tbody>"]
-        cells = self._cells()
-        for i, row in enumerate(self.rows):
-            values = "".join(f'<td style="text-align:right">{html.escape(column[i])}</td>' for column in cells)
-            lines.append(f"<tr><th>{html.escape(row)}</th>{values}</tr>")
-        lines += ["</tbody>", "</table>", *(f"<p>{html.escape(note)}</p>" for note in self.notes)]
-        return "\n".join(lines)
+        shown = self.rows[: html.MOST_ROWS]
+        columns = [_align(cells, 0) for cells in self._cells(html.MOST_ROWS)]
+        rows: list[html.Row] = [list(row) for row in zip(shown, *columns, strict=True)]
+        rest = self._rest(len(shown))
+        table = html.table(("", *self.columns), [*rows, rest] if rest else rows, numbers=True)
+        return html.block(table, html.lines(self.notes))
+
+    def _rest(self, start: int) -> str:
+        """Say how many rows follow, and what is worst among them."""
+        left = len(self.rows) - start
+        if not left:
+            return ""
+        worst = []
+        for column, sign in _WORST:
+            values = sign * self._data.get(column, np.empty(0))[start:]
+            if np.isfinite(values).any():
+                at = int(np.nanargmin(values))
+                word, number = ("from", f"{values[at]:.0f}") if sign > 0 else ("up to", f"{-values[at]:.3f}")
+                worst.append(f"{column} {word} {number} ({self.rows[start + at]})")
+        among = f", {', '.join(worst)}" if worst else ""
+        return f"… and {left} more row{'s' if left > 1 else ''}{among}. print shows all."
 
 
 @public

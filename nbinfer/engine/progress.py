@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from nbinfer.arguments import Progressbar
-from nbinfer.engine.reported import Called, Counts, Reports, Written
+from nbinfer.engine.notebook import kernel, page
+from nbinfer.engine.reported import Called, Counts, Reports, ReportsOfAll, Written, called_together
 
 #: Bars that a screen has room for.
 MOST_BARS = 16
@@ -49,7 +50,7 @@ class _OnScreen:
         self._bars: list[Any] = []
         self._shown = time.monotonic()
         with self._or_quiet():
-            from tqdm.auto import tqdm
+            from tqdm import tqdm
 
             for more in options:
                 bar = tqdm(file=file, miniters=1, delay=1e-9, **more)  # writes nothing yet
@@ -192,16 +193,17 @@ def display_for(
 ) -> Display:
     """Return the display that a run should have: bars on a terminal or in a notebook, lines elsewhere, or a function.
 
-    See `Bars`; of more jobs than `MOST_BARS` it is `OneBar`, if there is something to say of them together.
+    Of more jobs than `MOST_BARS` it shows one, if there is something to say of them together; a function is told of
+    all.
     """
-    to = _without_screen(progressbar, total, unit)
-    if to is not None:
-        return Reports(to, labels, describe)
     if not progressbar:
         return Silent()
-    if together is not None and len(labels) > MOST_BARS:
-        return OneBar(f"{len(labels)} {labels[0].split()[0]}s", total, unit, together)
-    return Bars(labels, total, unit, describe)
+    of_all = together if len(labels) > MOST_BARS and not callable(progressbar) else None
+    to = _without_screen(progressbar, total, unit)
+    if of_all is not None:
+        name = called_together(labels)
+        return OneBar(name, total, unit, of_all) if to is None else ReportsOfAll(to, name, of_all)
+    return Bars(labels, total, unit, describe) if to is None else Reports(to, labels, describe)
 
 
 class Counter(_OnScreen):
@@ -222,14 +224,15 @@ def counter_for(progressbar: Progressbar, unit: str, total: int | None = None) -
 
 
 def _without_screen(progressbar: Progressbar, total: int | None, unit: str) -> Called | Written | None:
-    """Return what is told of a run that is to be shown, and not on a screen; None for any other."""
-    if callable(progressbar):
-        return Called(progressbar, total, unit)
+    """Return what is told of a run that is to be shown, and not on a terminal; None for any other."""
+    told = progressbar if callable(progressbar) else page() if progressbar else None
+    if told is not None:
+        return Called(told, total, unit)
     return Written(total, unit) if progressbar and not _is_interactive() else None
 
 
 def _is_interactive() -> bool:
     try:
-        return "ipykernel" in sys.modules or sys.stderr.isatty()
+        return kernel() is not None or sys.stderr.isatty()
     except Exception:  # there is no screen, or one that does not know what it is
         return False

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbinfer.errors import NbinferWarning, calls_above, unseen
+from nbinfer.engine.task import place_above
+from nbinfer.errors import NbinferWarning, unseen
 
 #: Seconds between two calls of a function, at least; and before the first line, and between two.
 _CALLED, _WRITTEN = 0.1, 10.0
@@ -97,6 +98,7 @@ class Called(_Reported):
     def __init__(self, function: Callable[[Moment], Any], total: int | None, unit: str) -> None:
         super().__init__(total, unit, 0.0)
         self._function: Callable[[Moment], Any] | None = function
+        self._place = place_above()  # it is told from another thread
 
     def _tell(self, moment: Moment) -> float:
         if self._function is None:
@@ -106,7 +108,7 @@ class Called(_Reported):
         except Exception as error:
             self._function = None
             with unseen():
-                warnings.warn(dropped("progressbar", error), NbinferWarning, calls_above())
+                warnings.warn_explicit(dropped("progressbar", error), NbinferWarning, *self._place)
         return _CALLED
 
 
@@ -140,17 +142,41 @@ def rare(seconds: float) -> float:
     return max(_WRITTEN, _RARER * seconds)
 
 
+def head_of(moment: Moment) -> str:
+    """Write how far all jobs of a run are together."""
+    jobs, total = moment.jobs, (moment.total or 0) * len(moment.jobs)
+    name = "" if not jobs else called_together([job.label for job in jobs]) if len(jobs) > 1 else jobs[0].label
+    units = f"{moment.unit}s" if len(moment.unit) > 2 and max(total, moment.done) != 1 else moment.unit
+    of_all = f" of {total}" if total else ""
+    return f"{name}{': ' if name else ''}{moment.done}{of_all} {units} {time_of(moment)}"
+
+
+def time_of(moment: Moment) -> str:
+    """Write how long a run has taken, and may still take."""
+    text, total = f"after {_lasting(moment.seconds)}", (moment.total or 0) * len(moment.jobs)
+    if total and moment.done and not moment.last:
+        text += f", about {_lasting(moment.seconds * (total / moment.done - 1.0))} left"
+    return text
+
+
 def line_of(moment: Moment) -> str:
     """Write how far a run is in one line, with what its slowest job says of itself."""
-    jobs, seconds, total = moment.jobs, moment.seconds, (moment.total or 0) * len(moment.jobs)
-    slowest = min(jobs, key=lambda job: job.done, default=Job("", 0, ""))
-    name = f"{len(jobs)} {slowest.label.split()[0]}s" if len(jobs) > 1 else slowest.label
-    units = f"{moment.unit}s" if len(moment.unit) > 2 and max(total, moment.done) != 1 else moment.unit
-    line = f"{moment.done}{f' of {total}' if total else ''} {units} after {seconds:.0f} s"
-    if total and moment.done and not moment.last:
-        line += f", about {seconds * (total / moment.done - 1.0):.0f} s left"
-    text = f"{slowest.label}: {slowest.text}" if len(jobs) > 1 and slowest.text else slowest.text
-    return (f"{name}: " if name else "") + line + (f"; {text}" if text else "")
+    slowest = min(moment.jobs, key=lambda job: job.done, default=Job("", 0, ""))
+    text = f"{slowest.label}: {slowest.text}" if len(moment.jobs) > 1 and slowest.text else slowest.text
+    return head_of(moment) + (f"; {text}" if text else "")
+
+
+def called_together(labels: Sequence[str]) -> str:
+    """Return what jobs are called together: "4 chains" of "chain 0" to "chain 3"."""
+    return f"{len(labels)} {labels[0].split()[0]}s"
+
+
+def _lasting(seconds: float) -> str:
+    """Write a time: with two digits where it is short, and in minutes or hours where it is long."""
+    for size, unit, from_ in ((3600.0, "h", 7200.0), (60.0, "min", 300.0)):
+        if seconds >= from_:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.2g} s" if seconds < 9.5 else f"{seconds:.0f} s"
 
 
 class Reports:
@@ -179,6 +205,25 @@ class Reports:
     def _jobs(self, progress: np.ndarray) -> Iterable[Job]:
         for label, line in zip(self._labels, progress, strict=True):
             yield Job(label, int(line["done"]), self._describe(line))
+
+
+class ReportsOfAll(Reports):
+    """The display of a run of many jobs, which are told of as one: as far as the slowest of them.
+
+    Parameters
+    ----------
+    to : Called or Written
+    label : str
+        What they are called together.
+    describe : callable
+        From all progress lines to a few words.
+    """
+
+    def __init__(self, to: Called | Written, label: str, describe: Callable[[np.ndarray], str]) -> None:
+        super().__init__(to, [label], describe)
+
+    def _jobs(self, progress: np.ndarray) -> Iterable[Job]:
+        yield Job(self._labels[0], int(progress["done"].min()), self._describe(progress))
 
 
 class Counts:

@@ -73,7 +73,7 @@ class Task(Generic[Result]):
         self.meanwhile: Callable[[], None] = lambda: None
         self._messages: list[tuple[str, type[Warning]]] = []
         self._said = 0
-        self._place = _place()
+        self._place = place_above()
         self._wake = threading.Lock()
         self._wake.acquire()
         context = contextvars.copy_context()  # np.errstate is one
@@ -164,7 +164,7 @@ class Task(Generic[Result]):
                 self.stop()
 
 
-def _place() -> tuple[str, int, str, dict[Any, Any]]:
+def place_above() -> tuple[str, int, str, dict[Any, Any]]:
     """Return what `warnings.warn` finds out about the user's line."""
     frame = sys._getframe(calls_above() - 1)
     names = frame.f_globals

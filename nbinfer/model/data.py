@@ -47,8 +47,9 @@ class Datum(NamedTuple):
         return {"float64": np.float64, "int64": int, "bool": bool}[self.kind](self.array[()])
 
     def __repr__(self) -> str:
-        kind = {"float64": "float", "int64": "int"}.get(self.kind, self.kind)
-        text = f"{kind} {self.array[()]}" if self.scalar else f"{self.kind} {self.array.shape}"
+        kind = self.kind  # which takes as long as all else
+        of_numbers = {"float64": "float", "int64": "int"}.get(kind, kind)
+        text = f"{of_numbers} {self.array[()]}" if self.scalar else f"{kind} {self.array.shape}"
         return text if self.feed is None else f"{text} of {self.feed.describe()['what']}"
 
     def copied(self) -> Datum:

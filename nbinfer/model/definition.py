@@ -182,11 +182,14 @@ class Definition(Points):
         return {}
 
     @property
-    def rows(self) -> list[tuple[str, str, str]]:
-        """What a person is shown, in three columns."""
-        rows = [(p.name, str(p.support), f"shape {p.shape}") for p in self.parameters.values()]
-        rows += [(name, "data", repr(datum)) for name, datum in self.data.items()]
-        return rows + [(label, "function", getattr(python_function(f), "__name__", "?")) for label, f in self.labelled]
+    def parts_in_words(self) -> dict[str, list[tuple[str, str, str]]]:
+        """What a person is shown, in three columns, by what it is."""
+        functions = ((label, getattr(python_function(f), "__name__", "?")) for label, f in self.labelled)
+        return {
+            "parameters": [(p.name, str(p.support), f"shape {p.shape}") for p in self.parameters.values()],
+            "entries of the data": [(name, "data", repr(datum)) for name, datum in self.data.items()],
+            "functions": [(label, "function", name) for label, name in functions],
+        }
 
     @property
     def missing(self) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nbinfer import html
 from nbinfer.arguments import is_number, words
 from nbinfer.errors import ModelError, NbinferWarning, calls_above
 from nbinfer.model.axes import Axes
@@ -30,6 +31,9 @@ from nbinfer.spelling import meant, nearest, public, public_by_kind
 
 if TYPE_CHECKING:
     from nbinfer.autodiff.check import Check
+
+#: Parameters, entries of the data and functions that are listed in a notebook, of each.
+_MOST_OF_A_KIND = 20
 
 
 def _given(name: str, doc: str) -> Any:
@@ -324,18 +328,20 @@ class Model(Points, Default):
         return self.bind(1).compare(q, self.layout.discrete_values(point or {}))
 
     def __repr__(self) -> str:
-        rows = self.definition.rows
+        rows = [row for found in self.definition.parts_in_words.values() for row in found]
         widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
         lines = [f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in rows]
-        head = f"Model {self.name or ''}".rstrip() + f" ({self.dim} unconstrained coordinates)"
-        return "\n".join([head, *lines])
+        return "\n".join([self._title, *lines])
 
     def _repr_html_(self) -> str:
-        import html
+        rows: list[html.Row] = []
+        for things, found in self.definition.parts_in_words.items():
+            rows += html.first(found, things, _MOST_OF_A_KIND)
+        return html.block(html.headline(self._title), html.table(("name", "what", ""), rows))
 
-        cells = ("".join(f"<td>{html.escape(c)}</td>" for c in row) for row in self.definition.rows)
-        rows = "".join(f"<tr>{row}</tr>" for row in cells)
-        return f"<table><caption>{html.escape(repr(self).splitlines()[0])}</caption>{rows}</table>"
+    @property
+    def _title(self) -> str:
+        return f"Model {self.name or ''}".rstrip() + f" ({self.dim} unconstrained coordinates)"
 
 
 def _completed(definition: Definition, conditional: Any, total_size: Any, dims: Any, coords: Any) -> Definition:

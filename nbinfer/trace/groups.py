@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbinfer import html
 from nbinfer.arguments import choice, instance
 from nbinfer.arguments import mapping as mapping_of
 from nbinfer.errors import NbinferWarning, calls_above, unseen
@@ -17,6 +18,7 @@ from nbinfer.trace.axes import checked
 from nbinfer.trace.checks import Arrays, adopted, common_shape, numbers, plain, rows_of, schema_attributes
 from nbinfer.trace.names import UnknownNameError, has, listed, unknown
 from nbinfer.trace.rows import Selection
+from nbinfer.trace.show import variables_as_html
 
 if TYPE_CHECKING:
     from nbinfer.trace.trace import Trace
@@ -108,7 +110,14 @@ class TraceGroup(Mapping[str, NDArray[Any]]):
 
     def __repr__(self) -> str:
         lines = [f"  {name}  {values.shape}  {values.dtype}" for name, values in self.items()]
-        return "\n".join([f"TraceGroup {self.kind!r}", *lines])
+        return "\n".join([self._title, *lines])
+
+    def _repr_html_(self) -> str:
+        return html.block(html.headline(self._title), variables_as_html(self))
+
+    @property
+    def _title(self) -> str:
+        return f"TraceGroup {self.kind!r}"
 
     def having(self, values: Mapping[str, NDArray[Any]], **changed: Any) -> TraceGroup:
         """Return a group of other arrays that is as this one is, but for what is given."""

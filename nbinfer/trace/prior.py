@@ -61,9 +61,6 @@ class Prior(Trace):
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *(name for name in self.predictive or {} if name.isidentifier())]
 
-    def __repr__(self) -> str:
-        return super().__repr__().replace("Trace:", "Prior:", 1)
-
     def _stored(self, name: str) -> NDArray[Any] | None:
         array = super()._stored(name)
         return self.predictive.get(name) if array is None and self.predictive is not None else array

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from nbinfer import html
+
 if TYPE_CHECKING:
     from nbinfer.trace.trace import Trace
 
@@ -19,15 +21,15 @@ def _plural(count: int, thing: str) -> str:
 
 
 def _headline(trace: Trace) -> str:
-    draws, tune = trace.draws_done, trace.tune_done
+    name, draws, tune = type(trace).__name__, trace.draws_done, trace.tune_done
     numbers = "" if trace.chains == list(range(trace.nchains)) else f" (numbers {_some(trace.chains)})"
     most = _plural(int(draws.max()), "draw")
     size = f"{_plural(trace.nchains, 'chain')}{numbers} × {most if draws.min() == draws.max() else 'up to ' + most}"
     if not tune.any():
-        return f"Trace: {size}"
+        return f"{name}: {size}"
     kept = "kept" if trace.warmup_posterior else "not kept"
     least = "" if trace.interrupted or tune.min() == tune.max() else f"{int(tune.min())} to "
-    return f"Trace: {size}, after {least}{int(tune.max())} of warm-up ({kept})"
+    return f"{name}: {size}, after {least}{int(tune.max())} of warm-up ({kept})"
 
 
 def _some(numbers: list[int]) -> str:
@@ -95,15 +97,14 @@ def as_text(trace: Trace) -> str:
 
 def as_html(trace: Trace) -> str:
     """Return the trace on one screen of a notebook."""
-    from html import escape
+    head, *problems = _verdict(trace) or [""]
+    found = html.verdict(not problems, head, (line.removeprefix("- ") for line in problems)) if head else ""
+    statistics = f"Statistics: {', '.join(trace.sample_stats)}" if trace.sample_stats else None
+    after = html.lines([statistics, _groups(trace), _lengths(trace)])
+    return html.block(html.headline(_headline(trace)), found, variables_as_html(trace.posterior), after)
 
-    rows, rest = _variables(trace.posterior)
-    cells = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    table = f"<table><thead><tr><th>variable</th><th>shape</th><th>type</th></tr></thead><tbody>{cells}</tbody></table>"
-    statistics = "Statistics: " + ", ".join(trace.sample_stats) if trace.sample_stats else None
-    after = [rest, statistics, _groups(trace), _lengths(trace), *_verdict(trace)]
-    return (
-        f"<div><p><strong>{escape(_headline(trace))}</strong></p>{table}"
-        + "".join(f"<p>{escape(line)}</p>" for line in after if line)
-        + "</div>"
-    )
+
+def variables_as_html(group: Mapping[str, NDArray[Any]]) -> str:
+    """Return a table of arrays (chain, draw, ...) by name, without a look at what is in them."""
+    rows, rest = _variables(group)
+    return html.table(("variable", "shape", "type"), [*rows, rest] if rest else rows)

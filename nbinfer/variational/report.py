@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer import html
 from nbinfer.diagnostics.psis import RELIABLE
 from nbinfer.variational.raabbvi import Settled
 
@@ -154,7 +155,9 @@ class FitReport(NamedTuple):
         """Whether nothing is wrong."""
         return not self.problems
 
-    def __str__(self) -> str:
+    @property
+    def head(self) -> str:
+        """What was done and found, in a line."""
         if math.isnan(self.khat):
             verdict = f"No k-hat{': ' + self.note if self.note else ''}."
         elif self.khat == -math.inf:
@@ -168,4 +171,10 @@ class FitReport(NamedTuple):
             )
         if not math.isnan(self.force):
             head += f" The largest force on a particle is {self.force:.2g}."
-        return "\n".join([head, *(f"- {problem}" for problem in self.problems)])
+        return head
+
+    def __str__(self) -> str:
+        return "\n".join([self.head, *(f"- {problem}" for problem in self.problems)])
+
+    def _repr_html_(self) -> str:
+        return html.block(html.verdict(self.ok, self.head, self.problems))

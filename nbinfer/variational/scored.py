@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer import html
 from nbinfer.arguments import MOST, count, flag
 from nbinfer.diagnostics.psis import RELIABLE, Psis, psis
 from nbinfer.model import Model
 from nbinfer.random import key_of, seed_sequences
 from nbinfer.spelling import public
+from nbinfer.trace.names import listed
 from nbinfer.variational import draws as drawing
 from nbinfer.variational import nodes
 from nbinfer.variational.densities import PLAIN, PRIOR, Densities, needs_terms
@@ -372,13 +374,28 @@ class Scored(Grouped):
         return float(losses[-LATE:].mean())
 
     def __repr__(self) -> str:
-        groups, losses = ", ".join(f"{g.short_name} of {', '.join(g.names or ())}" for g in self.groups), self.hist
-        finite = losses[np.isfinite(losses)]
-        loss = f", loss {self._shown_loss(finite):.6g}" if finite.size else ""  # particles have none
-        state = f"; {len(losses)} iterations{loss}" if len(losses) else ", not fitted"
+        groups = ", ".join(f"{g.short_name} of {', '.join(g.names or ())}" for g in self.groups)
         judged = self.report is not None and not np.isnan(self.report.khat)
         verdict = f", k-hat {self.report.khat:.2f}" if judged else ""
-        return f"<{type(self).__name__} of {self.model.title}: {groups}{state}{verdict}>"
+        separator = "; " if len(self.hist) else ", "
+        return f"<{self._title}: {groups}{separator}{self._state}{verdict}>"
+
+    def _repr_html_(self) -> str:
+        rows = [(g.short_name, listed(g.names or ()), str(g.ndim)) for g in self.groups]
+        groups = html.table(("family", "parameters", "coordinates"), html.first(rows, "groups"))
+        verdict = self.report._repr_html_() if self.report is not None else ""
+        return html.block(html.headline(f"{self._title}: {self._state}"), groups, verdict)
+
+    @property
+    def _title(self) -> str:
+        return f"{type(self).__name__} of {self.model.title}"
+
+    @property
+    def _state(self) -> str:
+        losses = self.hist
+        finite = losses[np.isfinite(losses)]
+        loss = f", loss {self._shown_loss(finite):.6g}" if finite.size else ""  # particles have none
+        return f"{len(losses)} iterations{loss}" if len(losses) else "not fitted"
 
     def next_sequence(self) -> np.random.SeedSequence:
         """Return a seed that follows from the approximation's and is another."""

@@ -77,7 +77,7 @@ def test_how_it_looks(three):
     assert first.split()[:2] == ["best", "0"]
     assert "LOO, weights by stacking." in text
     assert "middle: Pareto k is above 0.70 for 40 of 40 observations of y" in text
-    assert "<th>best</th>" in compare(three)._repr_html_()
+    assert ">best</th>" in compare(three)._repr_html_()
 
 
 def test_different_numbers_of_observations(three):

@@ -137,7 +137,7 @@ def test_repr_lists_parameters_data_and_functions():
         "derived 'theta'",
     ):
         assert piece in text
-    assert eight_schools()._repr_html_().startswith("<table>")
+    assert ">derived &#x27;theta&#x27;</th>" in eight_schools()._repr_html_()
 
 
 def test_observed_data_are_those_a_term_is_named_after():

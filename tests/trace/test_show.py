@@ -20,7 +20,7 @@ def test_repr_fits_on_a_screen_and_says_what_matters():
     assert "280 more variables" in text
     *_, head, problem, rest = text.splitlines()
     assert (head, problem[:27], rest[:4]) == ("1 problem found:", "- 12 of 400 draws diverged.", "  Wo")
-    assert "<p>- 12 of 400 draws diverged." in trace._repr_html_()
+    assert "<li>12 of 400 draws diverged." in trace._repr_html_()
     assert len(text.splitlines()) <= 30
     assert max(map(len, text.splitlines())) <= 100
 

@@ -62,8 +62,8 @@ class CDefinition(Definition):
         return PROTOTYPE(self.address)
 
     @property
-    def rows(self) -> list[tuple[str, str, str]]:
-        return [*super().rows, ("f", "C function", hex(self.address))]
+    def parts_in_words(self) -> dict[str, list[tuple[str, str, str]]]:
+        return {**super().parts_in_words, "functions": [("f", "C function", hex(self.address))]}
 
     def context_of(self, chain: int) -> int:
         """Return the context pointer of a chain; Python's own calls use the first."""

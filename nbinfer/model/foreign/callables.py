@@ -54,9 +54,10 @@ class CallableDefinition(Definition):
         return {"data": self.content} if self.content else {}
 
     @property
-    def rows(self) -> list[tuple[str, str, str]]:
+    def parts_in_words(self) -> dict[str, list[tuple[str, str, str]]]:
         shown = [(label, getattr(f, "__name__", type(f).__name__)) for label, f in self.labelled]
-        return [*super().rows[:1], *((label, "Python callable", name) for label, name in shown)]
+        functions = [(label, "Python callable", name) for label, name in shown]
+        return {"parameters": super().parts_in_words["parameters"], "functions": functions}
 
     def call(self, q: np.ndarray, grad: np.ndarray | None) -> float:
         """Call the functions; each gets a copy of the position, which it may keep."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from nbinfer import html
 from nbinfer.diagnostics.psis import RELIABLE
 
 
@@ -117,15 +118,23 @@ class PathfinderReport(NamedTuple):
         """Whether nothing is wrong."""
         return not self.problems
 
-    def __str__(self) -> str:
+    @property
+    def head(self) -> str:
+        """What was done and found, in a line."""
         if math.isnan(self.khat):
             verdict = f"No k-hat{': ' + self.note if self.note else ''}."
         elif self.khat == -math.inf:
             verdict = "k-hat is -inf: the approximation is exact."
         else:
             verdict = f"k-hat is {self.khat:.2f}{'; ' + self.note if self.note else ''}."
-        head = (
+        return (
             f"{len(self.paths)} paths{' (interrupted)' if self.interrupted else ''}, {self.gradients} gradients and "
             f"{self.densities} densities. {verdict}"
         )
-        return "\n".join([head, *map(str, self.paths), *(f"- {problem}" for problem in self.problems)])
+
+    def __str__(self) -> str:
+        return "\n".join([self.head, *map(str, self.paths), *(f"- {problem}" for problem in self.problems)])
+
+    def _repr_html_(self) -> str:
+        paths = html.first([str(path) for path in self.paths], "paths")
+        return html.block(html.verdict(self.ok, self.head, self.problems, paths))
