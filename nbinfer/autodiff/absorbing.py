@@ -7,8 +7,9 @@ NaN, and 0 times that is NaN. So a contribution whose adjoint is exactly 0 count
 That costs a comparison, which is written only where it can matter: where the adjoint *may die*, and the derivative *may
 be wild*. An adjoint does not die on its way from the result through sums, products and logarithms: it is 0 there only
 if a number is, and then what led to that number is finite. It may die where a value is used on one side of a branch, in
-a loop that may not run, in a function that levels off, in an array of which not every element is read. A derivative is
-tame if it is made of parameters and finite constants by sums and products.
+a loop that may not run, in a function that levels off, in an array of which not every element is read; and on the spot
+where terms may have a weight of 0, which whoever weighs them says. A derivative is tame if it is made of parameters and
+finite constants by sums and products.
 """
 
 from __future__ import annotations
@@ -70,11 +71,17 @@ class Absorbing:
         What it returns.
     is_term : callable
         Tells of a value whether it is a term of a result, whose adjoint is known.
+    vanishing : bool
+        Whether the adjoints of results may be 0 themselves.
     """
 
-    def __init__(self, top: Block, results: list[Value], is_term: Callable[[Value], bool]) -> None:
+    def __init__(
+        self, top: Block, results: list[Value], is_term: Callable[[Value], bool], vanishing: bool = False
+    ) -> None:
         self._is_term = is_term
-        self._uses: dict[Value, list[tuple[Block, _Fate]]] = {value: [(top, ())] for value in results}
+        self._vanishing = vanishing
+        begun: _Fate = None if vanishing else ()
+        self._uses: dict[Value, list[tuple[Block, _Fate]]] = {value: [(top, begun)] for value in results}
         self._reads: defaultdict[Storage, list[Load | Primitive]] = defaultdict(list)
         self._stores: dict[Storage, list[Value]] = {}
         self._tame: dict[Value, bool] = {}
@@ -144,9 +151,7 @@ class Absorbing:
         while found:
             found = False
             dead: list[Value | Storage] = [
-                value
-                for value, uses in self._uses.items()
-                if value not in self._dying and not self._is_term(value) and self._are_dead(value.block, uses)
+                value for value, uses in self._uses.items() if value not in self._dying and self._may_die(value, uses)
             ]
             dead += [
                 storage
@@ -155,6 +160,9 @@ class Absorbing:
             ]
             self._dying.update(dead)
             found = bool(dead)
+
+    def _may_die(self, value: Value, uses: list[tuple[Block, _Fate]]) -> bool:
+        return self._vanishing if self._is_term(value) else self._are_dead(value.block, uses)
 
     def _are_dead(self, origin: Block, uses: list[tuple[Block, _Fate]]) -> bool:
         return all(

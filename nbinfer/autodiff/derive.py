@@ -31,6 +31,7 @@ def derive(
     name: str = "logp_grad",
     active: Collection[str] = (),
     gradient: bool = True,
+    vanishing: bool = False,
 ) -> Generated:
     """Write ``logp_grad(p, d, grad, weights)`` of a model.
 
@@ -59,6 +60,8 @@ def derive(
         Fields of ``d`` that have a gradient, too: it is added into another argument, the named tuple ``slopes``.
     gradient : bool
         Whether to differentiate; if not, it writes ``name(p, d, weights)``, which returns the value alone.
+    vanishing : bool
+        Whether weights may be 0: gradients heed that, too, then, where a term is not finite.
 
     Returns
     -------
@@ -77,7 +80,8 @@ def derive(
     found += [(key, function, True) for key, function in (terms or {}).items()]
     listed = [Term(key, function, args, f"weights[{k}]", sums) for k, (key, function, sums) in enumerate(found)]
     arguments = arguments or ("p, d, grad" if gradient else "p, d")
-    return generate(name, f"{arguments}, weights{', slopes' if active and gradient else ''}", listed, gradient=gradient)
+    signature = f"{arguments}, weights{', slopes' if active and gradient else ''}"
+    return generate(name, signature, listed, gradient=gradient, vanishing=vanishing)
 
 
 def _without_gradient(node: Any) -> Any:

@@ -43,10 +43,13 @@ class Emitter(Scattering):
         self._summed: set[Root] = set()
         self._after: dict[For, list[tuple[Value, float, Root]]] = {}
 
-    def program(self, top: Block) -> set[Value]:
-        """Write everything between inputs and outputs; return the values that have adjoints."""
+    def program(self, top: Block, vanishing: bool) -> set[Value]:
+        """Write everything between inputs and outputs; return the values that have adjoints.
+
+        `vanishing` says that weights of 0 take terms away, whatever these are.
+        """
         results = self.analysis.results
-        self._absorbing = Absorbing(top, [value for value, _ in results], self.analysis.deferred)
+        self._absorbing = Absorbing(top, [value for value, _ in results], self.analysis.deferred, vanishing)
         self.forward(self.analysis.plan_program(top), True)
         begun: set[Value] = set()
         for value, root in results:

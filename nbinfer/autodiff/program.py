@@ -164,6 +164,7 @@ def generate(
     is_call: bool = False,
     vectors: bool = True,
     gradient: bool = True,
+    vanishing: bool = False,
 ) -> Generated:
     """Write the function `name(arena, signature)` that adds gradients and returns the weighted sum of the terms.
 
@@ -179,6 +180,11 @@ def generate(
     vectors : bool
         Write for a processor with vector instructions: loops that they fit are worth arrays of their own. Otherwise, as
         for a thread among many, nothing is allocated for their sake.
+    gradient : bool
+        Whether to differentiate.
+    vanishing : bool
+        Write for weights that may be 0: such a term counts neither in the value nor in gradients, even where it is not
+        finite. That takes comparisons; without them its derivatives are multiplied by 0, which may give NaN.
     """
     signature = f"arena, {signature}"
     arguments = [part.strip() for part in signature.split(",")]
@@ -188,7 +194,7 @@ def generate(
     analysis = Analysis(b.top, results, returned)
     _name(b, inputs, arguments, [root.total for _, root in results])
     emitter = Emitter(analysis, vectors)
-    begun = emitter.program(b.top)
+    begun = emitter.program(b.top, vanishing)
     body = emitter.lines
     tail = _tail(terms, results) if returned is None else [f"    return {returned.name}"]
     for access, value in inputs.values.items():

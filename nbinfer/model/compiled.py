@@ -39,7 +39,7 @@ class CompiledBound(Bound):
         # Said once and for all, so that no address depends on what the weights are at the moment.
         self._weighted = weighted
         self._weighs_terms = len(weights) > 1 and (weighted or bool(np.any(weights != 1.0)))
-        self._by_terms = Code(definition, facts, False)
+        self._by_terms = Code(definition, facts, False, weighted and len(weights) > 1)
         self._code = self._written_code(facts) or self._by_terms
         layout = definition.layout
         for name, (shape, dtype) in facts.derived.items():

@@ -347,8 +347,11 @@ class CompiledDefinition(Definition):
         """Hash what code is made of, with the gradient that the user wrote or without."""
         raise NotImplementedError
 
-    def derive(self, written: bool) -> list[Generated]:
-        """Derive what code needs: the gradient unless it is written, and the pullbacks of bounds that are functions."""
+    def derive(self, written: bool, weighted: bool = False) -> list[Generated]:
+        """Derive what code needs: the gradient unless it is written, and the pullbacks of bounds that are functions.
+
+        Where it is `weighted`, somebody may change weights, to 0 as well.
+        """
         raise NotImplementedError
 
     def derive_value(self) -> Generated:

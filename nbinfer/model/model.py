@@ -266,7 +266,8 @@ class Model(Points, Default):
         chains : int
             Contexts beside the one for Python's own calls.
         weighted : bool
-            Whether somebody will change weights: gradients are then made of the terms.
+            Whether somebody will change weights: gradients are then made of the terms, and a term of weight 0 counts
+            for nothing in them even where it is not finite.
         """
         return self.definition.bind(chains, weighted)
 

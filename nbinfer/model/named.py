@@ -142,14 +142,14 @@ class NamedDefinition(CompiledDefinition):
         varying = [names for names in (self.learnt, list(self.missing)) if names]
         return fingerprint(functions, list(self.layout.keys()), [d.key for d in data], units, *varying)
 
-    def derive(self, written: bool) -> list[Generated]:
+    def derive(self, written: bool, weighted: bool = False) -> list[Generated]:
         bounds = derive_bounds(self.layout, self._data_types, () if written else self.active)
-        return bounds if written else [self._derived(NAME, Places(self.layout).reached), *bounds]
+        return bounds if written else [self._derived(NAME, Places(self.layout).reached, weighted=weighted), *bounds]
 
     def derive_value(self) -> Generated:
         return self._derived(VALUE_NAME, Places(self.layout).read, gradient=False)
 
-    def _derived(self, name: str, reached: str, gradient: bool = True) -> Generated:
+    def _derived(self, name: str, reached: str, gradient: bool = True, weighted: bool = False) -> Generated:
         from nbinfer.autodiff.derive import derive
 
         return derive(
@@ -159,6 +159,7 @@ class NamedDefinition(CompiledDefinition):
             name=name,
             active=self.active,
             gradient=gradient,
+            vanishing=weighted,
             **self._density,
         )
 

@@ -81,8 +81,6 @@ class Case:
         self.is_model = "prior" in self.module.read
         rng = np.random.default_rng([seed, 1])
         self.weights = rng.choice([0.0, 1.0, 1.0, 0.7, -1.3], 2)
-        if re.search(r"\bd\.w\b", text):  # where all is finite, a weight of 0 takes a term away
-            self.weights[self.weights == 0.0] = 1.0
         if not self.is_model:
             code = self.module.read["f"].__code__
             self.names = list(code.co_varnames[: code.co_argcount])
@@ -106,6 +104,7 @@ class Case:
             {name: kinds[name] for name in self.names if name not in ACTIVE},
             prior=self.module.read["prior"],
             terms=terms,
+            vanishing=bool(np.any(self.weights == 0.0)),
         )
 
     def original(self, names: dict[str, Any], values: dict[str, Any]) -> Any:

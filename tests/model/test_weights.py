@@ -166,3 +166,24 @@ def test_sampling_with_total_size_heeds_it():
     )
     np.testing.assert_array_equal(written, derived)  # a gradient that knows no weights is not used
     assert np.any(written != whole)
+
+
+def tame_prior(p, d):
+    return -0.5 * (p.a**2 + p.b**2)
+
+
+def wild_term(p, d):
+    return np.log(p.a) * np.sqrt(p.b) - np.exp(800.0 * d.y) * p.a + np.sum(d.y / p.b)
+
+
+@pytest.mark.parametrize("weights", [[1.0, 0.0], [0.0, 1.0]])
+def test_a_term_of_weight_0_counts_for_nothing_even_where_it_is_not_finite(weights):
+    """Its derivatives are infinite or NaN at 0, and 0 times that is NaN: `weighted` says that weights may be 0."""
+    prior, term = (tame_prior, wild_term) if weights[1] == 0.0 else (wild_term, tame_prior)
+    model = nb.Model({"a": nb.real(), "b": nb.real()}, prior=prior, likelihood={"y": term}, data={"y": 1.0})
+    bound = model.bind(1, weighted=True)
+    bound.weights[:] = weights
+    for q in ([0.0, 0.0], [-1.0, 0.0], [2.0, -3.0]):
+        value, grad = bound.value_and_grad(np.array(q))
+        assert value == pytest.approx(-0.5 * np.dot(q, q))
+        np.testing.assert_array_equal(grad, -np.array(q))

@@ -14,6 +14,7 @@ from nbinfer.model.code.shells import SIGNATURES
 from nbinfer.model.code.stand_ins import all_stand_ins, loaded
 
 if TYPE_CHECKING:
+    from nbinfer.autodiff import Generated
     from nbinfer.model.definition import CompiledDefinition
     from nbinfer.model.evaluate import Facts
 
@@ -29,12 +30,15 @@ class Code:
         What one run of its functions showed.
     written : bool
         Whether to use the gradient that the user wrote; its terms do not count then.
+    weighted : bool
+        Whether weights of terms may be 0 when it runs.
     """
 
-    def __init__(self, definition: CompiledDefinition, facts: Facts, written: bool) -> None:
+    def __init__(self, definition: CompiledDefinition, facts: Facts, written: bool, weighted: bool = False) -> None:
         self._definition = definition
         self._facts = facts
         self.written = written
+        self._weighted = weighted
         self._entries: dict[str, Entry] = {}
 
     @cached_property
@@ -46,7 +50,11 @@ class Code:
         """What was derived: the gradient unless it is written, and the pullbacks of bounds that are functions."""
         if self.written and not self._definition.layout.dependent:
             return Derivation("", "", (), {})
-        return derivation(self._content, lambda: self._definition.derive(self.written))
+        content = file_digest(self._content, "weighted") if self._weighted else self._content
+        return derivation(content, self._derive)
+
+    def _derive(self) -> list[Generated]:
+        return self._definition.derive(self.written, self._weighted)
 
     @cached_property
     def _value(self) -> Derivation:
@@ -100,7 +108,7 @@ class Code:
     def _prepare(self, names: dict[str, Any]) -> None:
         # A derivation read from disk knows its text; to compile it takes what the text refers to.
         if self.derivation.names is None:
-            names.update(derive_now(lambda: self._definition.derive(self.written)).names or {})
+            names.update(derive_now(self._derive).names or {})
         if VALUE_NAME in names and self._value.names is None:
             names.update(derive_now(lambda: [own_names(self._definition.derive_value())]).names or {})
 

@@ -93,7 +93,7 @@ class FlatDefinition(CompiledDefinition):
         gradient = [self.grad, self.grad_form] if written and self.grad is not None else []
         return fingerprint(function, self.form, self.bare, self.has_data, keys, units, *gradient)
 
-    def derive(self, written: bool) -> list[Generated]:
+    def derive(self, written: bool, weighted: bool = False) -> list[Generated]:
         from nbinfer.autodiff.derive import derive_flat
 
         return [derive_flat(self._function[1], self._data_types, name=NAME)]
