@@ -147,7 +147,11 @@ class Running(Task[Trace]):
 
     def _trace(self) -> Trace:
         trace = self._sampling.trace(self._sampling.seconds_before + time.perf_counter() - self._begin)
-        return trace if self._before is None else joined([self._before, trace])
+        if self._before is None:
+            return trace
+        whole = joined([self._before, trace])
+        whole.attrs |= {name: trace.attrs[name] for name in ("target_ess",) if name in trace.attrs}
+        return whole
 
     def _ended(self, trace: Trace) -> str:
         """Say what has ended the run: "finished", the name of what has, or "interrupted"."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import platform
 import warnings
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer._version import __version__
 from nbinfer.compile import aligned
 from nbinfer.diagnostics.of_samplers import first_divergence, where
 from nbinfer.engine.backends import CPU, on_backend
@@ -26,6 +24,7 @@ from nbinfer.engine.starts import Start, starting_points
 from nbinfer.engine.step import StepMethod, site_of
 from nbinfer.engine.team import work
 from nbinfer.errors import NbinferWarning, SamplingError, calls_above, unseen
+from nbinfer.mcmc.attributes import attributes, of_kind
 from nbinfer.mcmc.length import Goal
 from nbinfer.mcmc.metric.reading import metrics_of
 from nbinfer.mcmc.recipe import Assigned, Run, recipe_of
@@ -299,10 +298,9 @@ class Sampling:
             draws_done=draws_done,
             tune_done=tune_done,
             chain_ids=self.numbers,
-            attrs=_attributes(self._run.seeds, seconds, self.methods, tune, self.chains.progress["gradients"])
+            attrs=attributes(self._run.seeds, seconds, self.methods, tune, self.chains.progress["gradients"])
             | {"parameters": list(self.model.parameters)}
-            | _superchains(self.numbers, self._run.superchains)
-            | ({} if self.goal is None else {"target_ess": self.goal.ess}),
+            | of_kind(self.numbers, self._run.superchains, self.goal),
             interrupted=bool((done < self.tune + self.draws).any()),
             metric=metrics_of(self.chains, self.numbers),
         )
@@ -417,46 +415,3 @@ def divergence_error(trace: Trace) -> SamplingError | None:
         f"stopped at the first divergence, as on_error='raise' asks: draw {draw} of chain {trace.chain_ids[chain]}"
         f"{f', near {point}' if point else ''}; finished draws: error.trace"
     )
-
-
-def settings(methods: Sequence[StepMethod], *names: str) -> dict[str, Any]:
-    """Return settings of the steps that have them: one value if they agree, else one for each of those steps."""
-    found: dict[str, Any] = {}
-    for name in names:
-        values = [_in_use(method, name) for method in methods if hasattr(method, name)]
-        if not all(value != value for value in values):
-            found[name] = values[0] if len(set(values)) == 1 else values
-    return found
-
-
-def _in_use(method: StepMethod, name: str) -> Any:
-    """Return a setting; NaN for the target of a step size that is not adapted, or to another mean of acceptances."""
-    adapted = getattr(method, "adapt_step_size", True) and not getattr(method, "harmonic", False)
-    return np.nan if name == "target_accept" and not adapted else getattr(method, name)
-
-
-def _superchains(numbers: Sequence[int], superchains: int) -> dict[str, Any]:
-    """Return the numbers of the first chains of superchains, if there are any."""
-    return {"superchains": list(numbers[:: len(numbers) // superchains])} if superchains > 1 else {}
-
-
-def _attributes(
-    seeds: Sequence[Any],
-    seconds: float,
-    methods: Sequence[StepMethod],
-    tune: int | str,
-    gradients: np.ndarray,
-) -> dict[str, Any]:
-    one = all(seed == seeds[0] for seed in seeds)
-    return {
-        "inference_library": "nbinfer",
-        "inference_library_version": __version__,
-        "creation_library": "nbinfer",
-        "created_at": datetime.datetime.now(datetime.UTC).isoformat(),
-        "sample_dims": ["chain", "draw"],
-        "sampling_time": seconds,
-        "seed": seeds[0] if one else list(seeds),
-        "gradients": [int(g) for g in gradients],  # evaluations per chain, warm-up and searches included
-        "tune": tune,
-        "steps": [method.name for method in methods],
-    } | settings(methods, "target_accept", "max_treedepth", "path_length", "integrator", "largest_step_size")
