@@ -114,7 +114,7 @@ def schools() -> Case:
 CASES: dict[str, Callable[[], Case]] = {
     "N(0, I), 10, NUTS": lambda: Case(std_normal(10), {"tune": 500}, of_x, standard(10)),
     "eight schools, NUTS": schools,
-    "AR(1), 5, slice": lambda: Case(ar1_gauss(5, 0.8), {"step": nb.Slice(), "tune": 200}, of_x, standard(5)),
+    "AR(1), 2, Metropolis": lambda: Case(ar1_gauss(2, 0.5), {"step": nb.Metropolis(), "tune": 200}, of_x, standard(2)),
 }
 
 
