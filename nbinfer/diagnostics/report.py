@@ -160,9 +160,8 @@ def check(
     problems = [problem for problem in found if problem]
     costs = cost(stats, metrics(trace), run.posterior, names, targets, problems, remedy.explains)
     also = late_divergences(stats, targets), *costs, _length(of_run, quantities), cut_note(run), spaced_note(measured)
-    notes += [note for note in also if note]
     verdict = "No problems found" + (f": {', '.join(facts)}." if facts else ".")
-    return Report(problems, notes, verdict, measured)
+    return Report(problems, [*notes, *filter(None, also)], verdict, measured)
 
 
 def least(trace: Any) -> Least:

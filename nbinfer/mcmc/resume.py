@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbinfer.arguments import Progressbar, path_of, shows
 from nbinfer.engine.chains import display_of_chains
 from nbinfer.engine.recipe import check_model, is_of_fit
+from nbinfer.engine.step import StepMethod
 from nbinfer.engine.task import finished
 from nbinfer.errors import ResumeError
 from nbinfer.mcmc.arguments import cores_for, limits_for
 from nbinfer.mcmc.assign import by_names, listed
 from nbinfer.mcmc.length import Goal, first_look, goal_for, is_draws
-from nbinfer.mcmc.recipe import Run, read_recipe, steps_of
+from nbinfer.mcmc.recipe import Recipe, Run, read_recipe, steps_of
 from nbinfer.mcmc.resuming import Resuming, counted_in
 from nbinfer.mcmc.running import Running
+from nbinfer.model import Model
 from nbinfer.model.default import is_model, the_model
 from nbinfer.spelling import public_by_kind
 from nbinfer.trace.disk import HDF5Store
@@ -117,8 +119,7 @@ def resume(
     """
     model = the_model(model)
     shows("progressbar", progressbar)
-    limits, given = limits_for(max_seconds, max_evals), listed(step)
-    goal = goal_for(draws, target_ess, max_draws)
+    limits, given, goal = limits_for(max_seconds, max_evals), listed(step), goal_for(draws, target_ess, max_draws)
     of_fits = {"n": n, "method": method, "obj_optimizer": obj_optimizer, "callbacks": callbacks}
     store = opened(path)
     if is_of_fit(store.notes):
@@ -131,17 +132,21 @@ def resume(
     try:
         model.definition.needs_all_data()
         cores = cores_for(cores, None, store.chains)
-        recipe = read_recipe(store.notes)
-        check_model(recipe, model.definition)
-        steps = steps_of(recipe, [by_names(model, method) for method in given])
-        run = _asked(recipe.run, draws, goal, target_ess, max_draws)
-        sampling = Resuming(model, recipe._replace(run=run), steps, store, _planned(store, draws, run))
+        recipe = _asked(read_recipe(store.notes), draws, goal, target_ess, max_draws)
+        sampling = _resuming(store, model, recipe, given, draws)
     except BaseException:
         store.discard()
         raise
     display = display_of_chains(progressbar, sampling.numbers, sampling.tune, sampling.tune + sampling.draws)
     sampling.load()
     return finished(Running(sampling, 1 if sampling.serial else cores, display, limits))
+
+
+def _resuming(store: Store, model: Model, recipe: Recipe, given: Sequence[StepMethod], draws: Any) -> Resuming:
+    """Return the chains that a store has left, if they are of this model."""
+    check_model(recipe, model.definition)
+    steps = steps_of(recipe, [by_names(model, method) for method in given])
+    return Resuming(model, recipe, steps, store, _planned(store, draws, recipe.run))
 
 
 def _refuse(store: Store, there: str, values: Mapping[str, Any], whose: str) -> None:
@@ -152,14 +157,14 @@ def _refuse(store: Store, there: str, values: Mapping[str, Any], whose: str) -> 
             raise ValueError(f"{name} is of {whose}, and path holds {there}; leave it out.")
 
 
-def _asked(run: Run, draws: Any, goal: Goal | None, target_ess: Any, max_draws: Any) -> Run:
-    """Return what the run is asked for from now on: what ends it may be something else."""
+def _asked(recipe: Recipe, draws: Any, goal: Goal | None, target_ess: Any, max_draws: Any) -> Recipe:
+    """Return the recipe of what the run is asked for from now on: what ends it may be something else."""
     if draws is None:
-        return run
-    if goal is not None and run.goal is not None:  # what is left open is as it was
-        before = Goal(*run.goal)
+        return recipe
+    if goal is not None and recipe.run.goal is not None:  # what is left open is as it was
+        before = Goal(*recipe.run.goal)
         goal = Goal(before.ess if target_ess is None else goal.ess, before.most if max_draws is None else goal.most)
-    return run._replace(goal=goal)
+    return recipe._replace(run=recipe.run._replace(goal=goal))
 
 
 def _planned(store: Store, draws: Any, run: Run) -> int:

@@ -129,18 +129,11 @@ class Sampling:
         run = Run(tune, auto, [*numbers], words, seeds, names, discard, record, superchains, backend, goal)
         self._prepare(model, assigned, run)
         gradient = any(method.uses_gradient for method in self.methods)
-        if gradient:
-            _warn_of_gradient(self.bound)
+        _warn_of_gradient(self.bound, gradient)
         points = self._starts(start, jitter, disperse, keys, gradient)
         self._check_starts(points, gradient)
-        self.draws, self.store = draws, store(len(numbers), tune, draws)
-        self.store.most = draws if goal is None else goal.most
+        self.draws, self.store = draws, _fit_for(goal, store(len(numbers), tune, draws))
         with self.store.made():
-            if goal is not None and type(self.store).extended is Store.extended:
-                raise TypeError(
-                    f"draws='auto' needs a back end whose store can be extended, and {type(self.store).__name__} "
-                    "cannot; say how many draws there are to be."
-                )
             self.store.name_axes(model.dims, model.coords)
             self.chains = self._made(self.store.words)
             self._begin(points, may_climb=climb and jitter and start is None)
@@ -398,8 +391,22 @@ class Sampling:
         return {name: array[:, :most].copy() for name, array in arrays.items()} if self.auto else arrays
 
 
-def _warn_of_gradient(bound: Any) -> None:
-    for message, category in gradient_warnings(bound):
+def _fit_for(goal: Goal | None, store: Store) -> Store:
+    """Return a store that knows how many draws there may come to be; raise TypeError if it cannot have more."""
+    if goal is None:
+        return store
+    if type(store).extended is Store.extended:
+        store.discard()
+        raise TypeError(
+            f"draws='auto' needs a back end whose store can be extended, and {type(store).__name__} cannot; say how "
+            "many draws there are to be."
+        )
+    store.most = goal.most
+    return store
+
+
+def _warn_of_gradient(bound: Any, gradient: bool) -> None:
+    for message, category in gradient_warnings(bound) if gradient else ():
         with unseen():
             warnings.warn(message, category, stacklevel=calls_above())
 
