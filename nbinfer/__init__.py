@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbinfer._version import __version__
 from nbinfer.datasets import get_data
-from nbinfer.diagnostics import summary
+from nbinfer.diagnostics import divergences, summary
 from nbinfer.engine.backends import add_backend as _add_backend
 from nbinfer.mcmc import (
     MAMS,
@@ -56,6 +56,7 @@ from nbinfer.model.support.supports import (
     unit_vector,
     upper,
 )
+from nbinfer.spelling import DONE_BY as _DONE_BY
 from nbinfer.spelling import meant as _meant
 from nbinfer.spelling import nearest as _nearest
 from nbinfer.streaming import GeneratorAdapter, Minibatch, align_minibatches, generator
@@ -218,6 +219,7 @@ __all__ = [
     "compute_log_prior",
     "covariance",
     "custom_vjp",
+    "divergences",
     "find_hessian",
     "find_map",
     "fit",
@@ -301,34 +303,6 @@ def _compute_group(*args: Any, **options: Any) -> Any:
 _COMPUTING.append((_check_group, _compute_group))
 
 _add_backend("cuda", {"particles": "nbinfer.cuda.particles", "chains": "nbinfer.cuda.chains"})
-
-
-#: Where the job of a class of PyMC is done that nothing here is called like.
-_DONE_BY = {
-    "Deterministic": "derived={'name': f} of nb.Model",
-    "Potential": "one more term of prior= or logp= of nb.Model",
-    "Data": "data= of nb.Model",
-    "ConstantData": "data= of nb.Model",
-    "MutableData": "data= of nb.Model, and model.set_data",
-    "plot_trace": "nb.plots.trace(trace)",
-    "plot_posterior": "nb.plots.density(trace)",
-    "plot_forest": "nb.plots.forest(trace)",
-    "forestplot": "nb.plots.forest(trace)",
-    "plot_pair": "nb.plots.pair(trace)",
-    "pairplot": "nb.plots.pair(trace)",
-    "plot_energy": "nb.plots.energy(trace)",
-    "energyplot": "nb.plots.energy(trace)",
-    "plot_autocorr": "nb.plots.autocorr(trace)",
-    "autocorrplot": "nb.plots.autocorr(trace)",
-    "plot_ppc": "nb.plots.ppc(trace)",
-    "plot_rank": "nb.plots.rank(trace)",
-    "plot_ess": "nb.plots.ess(trace)",
-    "plot_loo_pit": "nb.plots.loo_pit(trace)",
-    "ess": "nbinfer.diagnostics.ess_bulk, or nb.summary(trace)",
-    "rhat": "nbinfer.diagnostics.rhat, or nb.summary(trace)",
-    "logsumexp": "nbinfer.vectormath.logsumexp",
-    "expit": "nbinfer.vectormath.expit",
-}
 
 
 def _hint(name: str) -> str:

@@ -85,6 +85,33 @@ _JOBS: Mapping[str, str] = {
     "wald": "inverse_gaussian InverseGaussian invgauss",
 }
 
+#: What others have under names that are near to none of ours, each with what does its job.
+DONE_BY: Mapping[str, str] = {
+    "Deterministic": "derived={'name': f} of nb.Model",
+    "Potential": "one more term of prior= or logp= of nb.Model",
+    "Data": "data= of nb.Model",
+    "ConstantData": "data= of nb.Model",
+    "MutableData": "data= of nb.Model, and model.set_data",
+    "plot_trace": "nb.plots.trace(trace)",
+    "plot_posterior": "nb.plots.density(trace)",
+    "plot_forest": "nb.plots.forest(trace)",
+    "forestplot": "nb.plots.forest(trace)",
+    "plot_pair": "nb.plots.pair(trace)",
+    "pairplot": "nb.plots.pair(trace)",
+    "plot_energy": "nb.plots.energy(trace)",
+    "energyplot": "nb.plots.energy(trace)",
+    "plot_autocorr": "nb.plots.autocorr(trace)",
+    "autocorrplot": "nb.plots.autocorr(trace)",
+    "plot_ppc": "nb.plots.ppc(trace)",
+    "plot_rank": "nb.plots.rank(trace)",
+    "plot_ess": "nb.plots.ess(trace)",
+    "plot_loo_pit": "nb.plots.loo_pit(trace)",
+    "ess": "nbinfer.diagnostics.ess_bulk, or nb.summary(trace)",
+    "rhat": "nbinfer.diagnostics.rhat, or nb.summary(trace)",
+    "logsumexp": "nbinfer.vectormath.logsumexp",
+    "expit": "nbinfer.vectormath.expit",
+}
+
 #: What to do where others have an option, and we have none.
 _INSTEAD: Mapping[str, str] = {
     "learning_rate": "it is the optimiser's, obj_optimizer=nb.adam(learning_rate=...)",

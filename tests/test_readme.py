@@ -28,6 +28,8 @@ EXAMPLES = [
     "".join(blocks("docs/files.md", "python")),
     "".join(blocks("docs/prediction.md", "python")),
     "".join(blocks("docs/names.md", "python")),
+    "".join(blocks("docs/report.md", "python")),
+    "".join(blocks("docs/checks.md", "python")).replace("sbc(model, 100,", "sbc(model, 5,"),
     "".join(blocks("docs/models.md", "python")),
     "".join(blocks("docs/slow-runs.md", "python")),
     *blocks("docs/many-chains.md", "python"),

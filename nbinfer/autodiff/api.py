@@ -137,7 +137,9 @@ class ValueAndGrad:
         self._shortcuts: dict[Any, tuple[Shortcut | None, Generated | None]] = {}
         self._last: Generated | None = None
 
-    def __call__(self, *args: Any) -> tuple[float, Any]:
+    def __call__(self, *args: Any, **named: Any) -> tuple[float, Any]:
+        if named:
+            args = self._in_order(args, named)
         kinds = tuple([(x.dtype, x.shape) if type(x) is _ARRAY else type(x) for x in args])
         short, generated = self._shortcuts.get(kinds, _NO_SHORTCUT)
         known = None if short is None else short(args)
@@ -150,6 +152,18 @@ class ValueAndGrad:
         found = tuple(gradients[order.index(k)] for k in self._active)
         self._remember(kinds, args, self._known[call.key])
         return value, found if self._several else found[0]
+
+    def _in_order(self, args: Sequence[Any], named: dict[str, Any]) -> tuple[Any, ...]:
+        """Return the arguments of a call that names some in the order in which the function takes them."""
+        try:
+            bound = inspect.signature(self._plain).bind(*args, **named)
+        except TypeError as error:
+            names = ", ".join(inspect.signature(self._plain).parameters)
+            raise TypeError(f"{self._name}(): {error}; it takes {names}") from None
+        bound.apply_defaults()
+        if bound.kwargs:
+            raise TypeError(f"{self._name}() takes {', '.join(bound.kwargs)} by name alone; make it a common argument")
+        return bound.args
 
     def _remember(self, kinds: Any, args: Sequence[Any], compiled: Compiled) -> None:
         """Note the short way for the next call with arguments of these types and shapes."""

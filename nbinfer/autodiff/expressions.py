@@ -113,7 +113,7 @@ class Expressions(Reader):
             return array_of(self, x)  # type: ignore[arg-type]
         if isinstance(x, Lost):
             raise self.error(x.message)
-        raise self.error(f"{describe(x)} cannot be used in arithmetic; use numbers and arrays")
+        raise self.error(f"{describe(x)} cannot be used in arithmetic; {_instead(x, 'use numbers and arrays')}")
 
     def pack(self, items: Sequence[Value]) -> Value:
         """Make an array of numbers."""
@@ -361,7 +361,7 @@ class Expressions(Reader):
         if isinstance(owner, tuple | List | Table):
             return read_item(self, owner, self.index(node.slice, env))
         if not is_array(owner):
-            raise self.error(f"{describe(owner)} cannot be indexed; use arrays and tuples")
+            raise self.error(f"{describe(owner)} cannot be indexed; {_instead(owner, 'use arrays and tuples')}")
         from nbinfer.autodiff.indexing import subscript
 
         return subscript(self, owner, self.index(node.slice, env))
@@ -390,6 +390,11 @@ def _as_generators(function: Any, nodes: list[ast.expr]) -> list[ast.expr]:
         return nodes
     node: Any = nodes[0]
     return [ast.copy_location(ast.GeneratorExp(node.elt, node.generators), node)]
+
+
+def _instead(thing: Any, otherwise: str) -> str:
+    """Say what to do with an object that is no array: what is in a table, or one of its columns, is data."""
+    return "pass it as data: of data=table each column is an entry, d.y" if hasattr(thing, "to_numpy") else otherwise
 
 
 def describe(thing: Any) -> str:

@@ -31,7 +31,9 @@ class ValueAndGradByEntries(ValueAndGrad):
         super().__init__(function)
         self.wrt, self._fields, self._sums = wrt, named_entries(wrt), sums
 
-    def __call__(self, *args: Any) -> tuple[float, Any]:
+    def __call__(self, *args: Any, **named: Any) -> tuple[float, Any]:
+        if named:
+            args = self._in_order(args, named)
         if not args:
             raise TypeError(f"{self._name}() misses the data, whose entries wrt={self.wrt!r} names")
         given = [_tuple_of(arg) for arg in args]
@@ -70,8 +72,8 @@ class Grad:
     def __repr__(self) -> str:
         return repr(self._both).removeprefix("value_and_")
 
-    def __call__(self, *args: Any) -> Any:
-        return self._both(*args)[1]
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        return self._both(*args, **named)[1]
 
     @property
     def source(self) -> str:

@@ -186,11 +186,14 @@ def _find(function: types.FunctionType) -> tuple[_Node, int, list[str]]:
             f"the source of {code.co_name!r} has changed since it was loaded; load it again, or start Python anew",
             place,
         )
-    raise ADError(
-        f"the source of {code.co_name!r} is kept nowhere, as of what exec makes or a pipe brings; "
-        "put the function in a file, or give the gradient yourself",
-        place,
-    )
+    raise ADError(f"the source of {code.co_name!r} is kept nowhere, {_cure(code.co_filename)}", place)
+
+
+def _cure(file: str) -> str:
+    """Say why a text is missing, and what helps: of what had no file, and of what was loaded without its file."""
+    if file.startswith("<"):
+        return "as of what exec makes or a pipe brings; put the function in a file, or give the gradient yourself"
+    return f"since {file} is not there; put it where it was, beside its bytecode, or give the gradient yourself"
 
 
 def _candidates(text: str, code: types.CodeType, first: int) -> list[_Node]:

@@ -13,7 +13,7 @@ from nbinfer.arguments import count
 from nbinfer.checks import findings
 from nbinfer.checks.probe import Point, Probe, improper
 from nbinfer.diagnostics.problem import Findings, Kind, Problem, plural, two_digits
-from nbinfer.engine.driver import available_cores
+from nbinfer.engine.driver import cores_for
 from nbinfer.errors import ModelError, NbinferWarning
 from nbinfer.model import Model
 from nbinfer.model.bound import Bound
@@ -127,8 +127,7 @@ def check_model(
     count("draws", draws, 1, 2**48)
     count("tune", tune, 0, 2**48)
     count("chains", chains, 1, 2**20)
-    if cores is not None:
-        count("cores", cores, 1, 2**20)
+    cores = cores_for(cores)
     own = the_model(model)
     sequences = seed_sequences(random_seed, chains)
     with warnings.catch_warnings(record=True) as said:
@@ -143,7 +142,7 @@ def check_model(
     probe = Probe(own, bound, keys[0], np.random.default_rng(sequences[0]))
     notes: list[str] = []
     found = _looked_for(probe, keys, [one.message for one in said if one.category is NbinferWarning], notes)
-    each, seconds = _time(probe, (tune + draws) * chains, min(chains, cores or available_cores()))
+    each, seconds = _time(probe, (tune + draws) * chains, min(chains, cores))
     notes.append(_cost(bound, each, seconds, f"{chains} × {tune + draws} iterations"))
     return ModelReport(found, notes, each, seconds)
 

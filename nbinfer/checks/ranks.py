@@ -34,7 +34,7 @@ def places(
     places : ndarray, shape (*shape)
     counts : ndarray of int64, shape (*shape)
     """
-    array, true = np.asarray(draws), np.asarray(truth)
+    array, true = np.asarray(draws) + 0, np.asarray(truth) + 0  # truth values are numbers here
     flat, values = array.reshape(*array.shape[:2], -1), true.ravel()
     measured = measure(flat.astype(np.float64))
     worth = np.fmin(measured["ess_bulk"], measured["ess_tail"])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import operator
 
+from llvmlite import ir
 from numba import types
 from numba.extending import lower_builtin
 
@@ -20,11 +21,18 @@ from nbinfer.compile.numba_internals import cgutils
 def _address(context, builder, kind, array, indices):
     model = context.data_model_manager[kind]
     data, shape = (builder.extract_value(array, model.get_field_position(name)) for name in ("data", "shape"))
-    lengths = cgutils.unpack_tuple(builder, shape, kind.ndim)
-    checked = context.enable_boundscheck
-    return cgutils.get_item_pointer2(
-        context, builder, data, lengths, None, "C", indices, wraparound=True, boundscheck=checked
-    )
+    place = None
+    for axis, index in enumerate(indices):
+        is_counted_from_start = isinstance(index, ir.Constant) and index.constant >= 0
+        if place is not None or context.enable_boundscheck or not is_counted_from_start:
+            length = builder.extract_value(shape, axis)
+        if not is_counted_from_start:
+            is_negative = builder.icmp_signed("<", index, index.type(0))
+            index = builder.select(is_negative, builder.add(length, index), index)
+        if context.enable_boundscheck:
+            cgutils.do_boundscheck(context, builder, index, length, axis)
+        place = index if place is None else builder.add(builder.mul(place, length), index)
+    return builder.gep(data, [place])
 
 
 def _indices(builder, kind, index):

@@ -40,17 +40,25 @@ HOMES = {
     "normalize_signature": "numba.core.sigutils.normalize_signature",
     "typing_registry": "numba.core.typing.templates.builtin_registry",
     # to compile it faster
+    "CPUContext": "numba.core.cpu.CPUContext",
     "Inst": "numba.core.ir.Inst",
     "InlineClosureCallPass": "numba.core.inline_closurecall.InlineClosureCallPass",
+    "LLVMType": "llvmlite.ir.types.Type",
+    "Lower": "numba.core.lowering.Lower",
     "NRTContext": "numba.core.runtime.context.NRTContext",
     "PostProcessor": "numba.core.postproc.PostProcessor",
     "TargetConfig": "numba.core.targetconfig.TargetConfig",
+    "TypingContext": "numba.core.typing.context.BaseContext",
     "VariableLifetime": "numba.core.postproc.VariableLifetime",
+    "base": "numba.core.base",
     "canonicalize_cfg": "numba.core.transforms.canonicalize_cfg",
+    "errors": "numba.core.errors",
     "events": "numba.core.event",
     "intrinsic_template": "numba.core.typing.templates._IntrinsicTemplate",
+    "lowering": "numba.core.lowering",
     "overload_template": "numba.core.typing.templates._OverloadFunctionTemplate",
     "ssa": "numba.core.ssa",
+    "typeinfer": "numba.core.typeinfer",
     # to know what something is
     "Dispatcher": "numba.core.dispatcher.Dispatcher",
     "DUFunc": "numba.np.ufunc.dufunc.DUFunc",
@@ -238,7 +246,8 @@ def arguments_of(signature: Any) -> tuple[Any, ...]:
 
 def taken_apart(result: Any) -> Any:
     """Return what can be pickled of what a signature was compiled to; None if it holds addresses of this process."""
-    return None if result.library.has_dynamic_globals else result._reduce()
+    # without the listing of types, which takes long to write and which nobody reads
+    return None if result.library.has_dynamic_globals else result._replace(type_annotation="")._reduce()
 
 
 def put_together(context: Any, parts: Any) -> Any:

@@ -13,6 +13,8 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from nbinfer.compile import numba_internals
 
 
@@ -146,6 +148,25 @@ def _counted_only(before: Callable[..., Any]) -> Callable[..., Any]:
     return call_incref_decref
 
 
+def _counted_parts(before: Callable[..., Any]) -> Callable[..., Any]:
+    """Take of a value the parts that are counted: of an array Numba takes address, lengths and strides, too."""
+    known: dict[Any, bool] = {}
+
+    def get_meminfos(self, builder, kind, value):
+        models = self._context.data_model_manager
+        model, found = models[kind], []
+        if model.has_nrt_meminfo():
+            found.append((kind, model.get_nrt_meminfo(builder, value)))
+        for inner, get in model.traverse(builder):
+            if inner not in known:
+                known[inner] = models[inner].contains_nrt_meminfo()
+            if known[inner]:
+                found.extend(self.get_meminfos(builder, inner, get(value)))
+        return found
+
+    return get_meminfos
+
+
 def _options_at_once(before: Callable[..., Any]) -> Callable[..., Any]:
     """Return all options of a compilation: Numba asks a property for each, and for all of them at each pass."""
     defaults: dict[type, dict[str, Any]] = {}
@@ -196,6 +217,134 @@ def _no_addresses(before: Callable[..., Any]) -> Callable[..., Any]:
     return get_jit_decorator
 
 
+def _said_when_asked(before: Callable[..., Any]) -> Callable[..., Any]:
+    """Say where an error arose if there is one: Numba makes a generator for each statement, and for each call two."""
+    errors = numba_internals.errors
+    own = errors._numba_path
+
+    class Context:
+        __slots__ = ("args", "form", "named")
+
+        def __init__(self, form, *args, **named):
+            self.form, self.args, self.named = form, args, named
+
+        def __enter__(self):
+            place = self.named.get("loc")
+            if place is not None and not place.filename.startswith(own):
+                errors.loc_info.update(self.named)
+
+        def __exit__(self, kind, error, traceback):
+            if isinstance(error, errors.NumbaError):
+                error.add_context(errors._format_msg(self.form, self.args, self.named))
+
+    return Context
+
+
+def _globals_once(before: Callable[..., Any]) -> Callable[..., Any]:
+    """Find out once what a module, a class or a built-in function is: Numba asks the buffer protocol and cffi first."""
+    known: dict[Any, Any] = {}
+    kinds = (types.ModuleType, types.BuiltinFunctionType, type, np.ufunc, type(np.sum))
+
+    def resolve_value_type(self, value):
+        if not isinstance(value, kinds):
+            return before(self, value)
+        key = (id(value), id(self))
+        if key not in known:
+            known[key] = before(self, value), value  # whose identity must not be another's
+        return known[key][0]
+
+    return resolve_value_type
+
+
+def _sizes_once(before: Callable[..., Any]) -> Callable[..., Any]:
+    """Find out once how large a type is: LLVM reads a module for it, and Numba asks for each variable."""
+    known: dict[Any, Any] = {}
+
+    def get_abi_size(self, target, context=None):
+        if context is not None or hasattr(self, "is_opaque"):  # what a name stands for is up to its context
+            return before(self, target, context)
+        key = (id(target), str(self))
+        if key not in known:
+            known[key] = before(self, target), target
+        return known[key][0]
+
+    return get_abi_size
+
+
+def _signatures_once(before: Callable[..., Any]) -> Callable[..., Any]:
+    """Read the signature of what lowers a call once: Numba does it for each call."""
+    known: dict[int, Any] = {}
+
+    def has_loc(function):
+        if id(function) not in known:
+            known[id(function)] = before(function), function
+        return known[id(function)][0]
+
+    return has_loc
+
+
+def _registries_once(before: Callable[..., Any]) -> Callable[..., Any]:
+    """Look once for what Numba's own modules register when they are imported: it does so for each function."""
+    done: set[int] = set()
+
+    def load_additional_registries(self):
+        if id(self) not in done:
+            before(self)
+            done.add(id(self))
+
+    return load_additional_registries
+
+
+def _is_counted(self, kind):
+    """Tell whether a variable of a type holds references that are counted."""
+    return self.context.data_model_manager[kind].contains_nrt_meminfo()
+
+
+def _deleted_if_counted(before: Callable[..., Any]) -> Callable[..., Any]:
+    """Let variables end without a trace: Numba reads each, and then writes zeros, for the sake of its references."""
+
+    def delvar(self, name):
+        kind = self.typeof(name)
+        if _is_counted(self, kind) or self._disable_sroa_like_opt:
+            before(self, name)
+            return
+        if name not in self._blk_local_varmap:
+            self._singly_assigned_vars.discard(name)
+        self._alloca_var(name, kind)
+
+    return delvar
+
+
+def _stored_as_it_is(before: Callable[..., Any]) -> Callable[..., Any]:
+    """Write a variable without reading what it was: that is for its references."""
+
+    def storevar(self, value, name, argidx=None):
+        kind = self.typeof(name)
+        if argidx is not None or self._disable_sroa_like_opt or _is_counted(self, kind):
+            before(self, value, name, argidx)
+            return
+        self._alloca_var(name, kind)
+        if name in self._singly_assigned_vars:
+            self._blk_local_varmap[name] = value
+            return
+        place = self.getvar(name)
+        if value.type != place.type.pointee:
+            before(self, value, name)  # which says so
+        self.builder.store(value, place)
+
+    return storevar
+
+
+def _if_counted(before: Callable[..., Any]) -> Callable[..., Any]:
+    """Take hold of, or let go, what is counted."""
+
+    def count(self, kind, value):
+        if _is_counted(self, kind):
+            before(self, kind, value)
+
+    return count
+
+
 def _nothing(before: Callable[..., Any]) -> Callable[..., Any]:
     """Tell nobody: these are the events by which Numba measures its own time."""
     return lambda *args, **named: None
@@ -212,6 +361,17 @@ _SHORTCUTS: list[tuple[str, str, Callable[..., Any]]] = [
     ("InlineClosureCallPass", "run", _inlined_where_there_is_something),
     ("ssa", "_run_ssa_block_pass", _only_where_it_is),
     ("NRTContext", "_call_incref_decref", _counted_only),
+    ("NRTContext", "get_meminfos", _counted_parts),
+    ("Lower", "delvar", _deleted_if_counted),
+    ("Lower", "storevar", _stored_as_it_is),
+    ("Lower", "incref", _if_counted),
+    ("Lower", "decref", _if_counted),
+    ("lowering", "new_error_context", _said_when_asked),
+    ("typeinfer", "new_error_context", _said_when_asked),
+    ("TypingContext", "resolve_value_type", _globals_once),
+    ("LLVMType", "get_abi_size", _sizes_once),
+    ("base", "_has_loc", _signatures_once),
+    ("CPUContext", "load_additional_registries", _registries_once),
     ("TargetConfig", "values", _options_at_once),
     ("intrinsic_template", "_get_target_registry", _registry_once),
     ("overload_template", "_get_jit_decorator", _no_addresses),

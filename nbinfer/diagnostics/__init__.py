@@ -1,6 +1,7 @@
 """Diagnostics: do the chains agree, how much are the draws worth, what may be wrong with a run."""
 
 from nbinfer.diagnostics.comparison import Comparison
+from nbinfer.diagnostics.divergent import Divergences, divergences
 from nbinfer.diagnostics.elpd import ELPD
 from nbinfer.diagnostics.energy import bfmi
 from nbinfer.diagnostics.ess import (
@@ -21,12 +22,14 @@ from nbinfer.diagnostics.summary import Summary, summary
 __all__ = [
     "ELPD",
     "Comparison",
+    "Divergences",
     "Kind",
     "Problem",
     "Report",
     "Summary",
     "bfmi",
     "check",
+    "divergences",
     "ess_bulk",
     "ess_mean",
     "ess_quantile",

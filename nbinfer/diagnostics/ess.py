@@ -84,7 +84,7 @@ def ess_quantile(x: ArrayLike, p: float) -> Any:
     ess : float or ndarray, shape (*shape)
         NaN as in `ess_bulk`, and where the quantile is the largest draw.
     """
-    draws = as_chains(x)
+    draws = as_chains(x) + 0  # truth values are numbers here
     between("p", p, 0, 1)
     if draws.size == 0:
         return ess_mean(draws)
@@ -165,7 +165,7 @@ def mcse_quantile(x: ArrayLike, p: float) -> Any:
     """
     from scipy.special import betaincinv
 
-    draws = as_chains(x)
+    draws = as_chains(x) + 0
     ess = np.asarray(ess_quantile(draws, p))
     size = draws.shape[0] * draws.shape[1]
     ranked = np.sort(draws.reshape(size, *draws.shape[2:]), axis=0)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.arguments import MOST, count
 from nbinfer.compile import address_of
 from nbinfer.engine.failures import Point, is_arithmetic, replayed
 from nbinfer.engine.job import Status
@@ -31,6 +32,14 @@ def available_cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on Linux
         return os.cpu_count() or 1
+
+
+def cores_for(cores: Any, name: str = "cores") -> int:
+    """Return on how many cores to run, checked; None is all there are."""
+    if cores is None:
+        return available_cores()
+    count(name, cores, 1, MOST)
+    return int(cores)
 
 
 class Outcome:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.arguments import MOST, is_number
-from nbinfer.engine.driver import available_cores
+from nbinfer.engine.driver import cores_for
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
 from nbinfer.spelling import meant
@@ -102,15 +102,11 @@ def start_of(start: Sequence[Any] | None, superchains: int) -> Sequence[Any] | N
     return start if start is None or superchains == 1 else start[:: len(start) // superchains]
 
 
-def cores_for(cores: Any, njobs: Any, chains: int) -> int:
+def chains_at_a_time(cores: Any, njobs: Any, chains: int) -> int:
     """Return how many chains run at the same time."""
     if cores is not None and njobs is not None:
         raise ValueError("cores and njobs are the same option; pass cores.")
-    wanted = cores if cores is not None else njobs
-    if wanted is None:
-        return min(chains, available_cores())
-    check_count("cores" if cores is not None else "njobs", wanted, 1)
-    return min(int(wanted), chains)
+    return min(chains, cores_for(cores) if njobs is None else cores_for(njobs, "njobs"))
 
 
 class Limits(NamedTuple):

@@ -203,7 +203,9 @@ def _named(model: Any, method: StepMethod, taken: dict[str, StepMethod], has_gra
                 f"variable {name!r} has two steps, {type(taken[name]).__name__} and {label}; give it to one of them."
             )
         if method.competence(model.parameters[name], has_gradient) == Competence.INCOMPATIBLE:
-            raise ValueError(f"{label} cannot sample {name!r}, which is {_kind(model.parameters[name])}.")
+            best = _best(model.parameters[name], has_gradient)
+            hint = f"; leave it to nb.{best.__name__}" if best else ""
+            raise ValueError(f"{label} cannot sample {name!r}, which is {_kind(model.parameters[name])}{hint}.")
         taken[name] = method
     return names
 
@@ -227,14 +229,20 @@ def _take_rest(
         taken[name] = method
 
 
+def _best(parameter: Any, has_gradient: bool) -> type[StepMethod] | None:
+    """Return the method that samples a variable best; None if none can."""
+    best = max(AUTOMATIC, key=lambda method: method.competence(parameter, has_gradient))
+    return None if best.competence(parameter, has_gradient) == Competence.INCOMPATIBLE else best
+
+
 def _automatic(
     model: Any, names: list[str], options: Options, has_gradient: bool
 ) -> list[tuple[StepMethod, list[str]]]:
     chosen: dict[type[StepMethod], list[str]] = {}
     for name in names:
         parameter = model.parameters[name]
-        best = max(AUTOMATIC, key=lambda method: method.competence(parameter, has_gradient))
-        if best.competence(parameter, has_gradient) == Competence.INCOMPATIBLE:
+        best = _best(parameter, has_gradient)
+        if best is None:
             raise ValueError(
                 f"variable {name!r}, which is {_kind(parameter)}, has no step: no method can sample it. "
                 "Pass one that can as step=, or sum it out of the density."

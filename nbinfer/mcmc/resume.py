@@ -12,7 +12,7 @@ from nbinfer.engine.recipe import check_model, is_of_fit
 from nbinfer.engine.step import StepMethod
 from nbinfer.engine.task import finished
 from nbinfer.errors import ResumeError
-from nbinfer.mcmc.arguments import cores_for, limits_for
+from nbinfer.mcmc.arguments import chains_at_a_time, limits_for
 from nbinfer.mcmc.assign import by_names, listed
 from nbinfer.mcmc.length import Goal, first_look, goal_for, is_draws
 from nbinfer.mcmc.recipe import Recipe, Run, read_recipe, steps_of
@@ -131,7 +131,7 @@ def resume(
     _refuse(store, "a run of chains", of_fits, "fits")
     try:
         model.definition.needs_all_data()
-        cores = cores_for(cores, None, store.chains)
+        cores = chains_at_a_time(cores, None, store.chains)
         recipe = _asked(read_recipe(store.notes), draws, goal, target_ess, max_draws)
         sampling = _resuming(store, model, recipe, given, draws)
     except BaseException:

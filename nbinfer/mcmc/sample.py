@@ -11,8 +11,8 @@ from nbinfer.engine.backends import CPU, check_backend, on_backend
 from nbinfer.engine.chains import display_of_chains
 from nbinfer.engine.task import finished
 from nbinfer.mcmc.arguments import (
+    chains_at_a_time,
     check_count,
-    cores_for,
     destination,
     is_tune,
     limits_for,
@@ -220,10 +220,9 @@ def sample(
     check_count("chains", chains, 1)
     superchains = superchains_of(superchains, chains, start)
     check_count("chain_idx", chain_idx, 0)
-    check_count("n_init", n_init, 2)
     shows("progressbar", progressbar)
     flag("discard_tuned_samples", discard_tuned_samples)
-    cores = cores_for(cores, njobs, chains)
+    cores = chains_at_a_time(cores, njobs, chains)
     init = checked(init)
     check_scope(init, model, given)
     check_iterations(init, n_init, 200_000)

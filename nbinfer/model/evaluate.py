@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import threading
+import types
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -152,12 +154,13 @@ def check_arguments(function: Any, label: str, names: tuple[str, ...], called: s
     if not callable(function):
         raise ModelError(f"{label} must be a function {wanted}, got {type(function).__name__}")
     code = getattr(python_function(function), "__code__", None)
-    if code is None or hasattr(function, "__self__"):
+    if code is None or inspect.ismethod(function):
         raise ModelError(f"{label} must be a plain or njit function {wanted}, got {_unfit(function, wanted)}")
     required = code.co_argcount - len(python_function(function).__defaults__ or ())
     if code.co_flags & 0x0C or not required <= len(names) <= code.co_argcount or code.co_kwonlyargcount:
-        arguments = ", ".join(code.co_varnames[: code.co_argcount])
-        raise ModelError(f"{label} must take {len(names)} arguments, {wanted}, got {code.co_name}({arguments})")
+        hint = "; write each argument out, also where a decorator calls it" if code.co_flags & 0x0C else ""
+        arguments = str(inspect.signature(python_function(function), follow_wrapped=False))
+        raise ModelError(f"{label} must take {len(names)} arguments, {wanted}, got {code.co_name}{arguments}{hint}")
 
 
 def _unfit(function: Any, wanted: str) -> str:
@@ -167,9 +170,12 @@ def _unfit(function: Any, wanted: str) -> str:
         given = ", ".join([*map(repr, function.args), *(f"{k}={v!r}" for k, v in function.keywords.items())])
         more = f" and {given}" if 0 < len(given) <= 40 else ""
         return f"a functools.partial; write a def {wanted} that calls {name} with its arguments{more}"
-    owner = getattr(function, "__self__", None)
+    if isinstance(function, types.BuiltinFunctionType | type):
+        return f"{function.__name__}; wrap it in a def"
+    owner = function.__self__ if inspect.ismethod(function) else None
     if owner is not None or type(function).__module__ not in ("builtins", "functools"):
-        what = f"a method of {type(owner).__name__}" if owner is not None else type(function).__name__
+        kind = owner.__name__ if isinstance(owner, type) else type(owner).__name__
+        what = f"a method of {kind}" if owner is not None else type(function).__name__
         return (
             f"{what}; write a def {wanted} outside of the class, and pass what it reads of self as data: "
             "with data={'scale': model.scale}, self.scale is d.scale"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbinfer.arguments import choice, count, mapping, of_all
 from nbinfer.diagnostics.quantities import labels
@@ -38,11 +39,11 @@ def rank_hist(
 
     Parameters
     ----------
-    ranks : mapping of str to array_like of int, shape (simulation, *shape)
-        From 0 to `draws`: how many draws of the posterior are smaller than the value that the data were simulated
-        with. Or an object that has them as ``ranks``, and ``draws``.
+    ranks : Calibration, or mapping of str to array_like, shape (simulation, *shape)
+        What `nbinfer.sbc` returned. Or its ``ranks``, in (0, 1); or how many draws of each posterior, from 0 to
+        `draws`, are smaller than the value that the data were simulated with.
     draws : int, optional
-        Draws of each posterior; needed if `ranks` does not say.
+        Draws of each posterior, if ranks are counts of them.
     var_names : str or sequence of str, optional
         Variables to show; or, ``"~mu"``, those to leave out. Default: all.
     kind : {'bins', 'ecdf'}
@@ -62,7 +63,8 @@ def rank_hist(
     ImportError
         If matplotlib is missing.
     ValueError
-        If ranks are not between 0 and `draws`, a name is unknown, or `axes` are not as many as there are panels.
+        If ranks are not between 0 and `draws`, or 0 and 1, a name is unknown, or `axes` are not as many as there are
+        panels.
 
     References
     ----------
@@ -84,8 +86,8 @@ def rank_hist(
     width = curves.band(n, cells, cumulative=kind == "ecdf")
     for ax, name in zip(panels, names, strict=True):
         (bins if kind == "bins" else against_diagonal)(ax, shares[name], width, [name])
-        ax.set_title(shortened(name))
-    outer_labels(panels, "rank / draws", "share / expected" if kind == "bins" else "ECDF − expected")
+        ax.set_title(shortened(name, 18))
+    outer_labels(panels, "rank / draws", "share /\nexpected" if kind == "bins" else "ECDF −\nexpected")
     return panels
 
 
@@ -93,21 +95,28 @@ def _columns(ranks: Any, draws: int | None, var_names: Any) -> dict[str, Any]:
     """Return numbers in (0, 1) of each quantity, uniform if its ranks are: one in the cell of each rank."""
     draws = getattr(ranks, "draws", None) if draws is None else draws
     every: Mapping[Any, Any] = mapping("ranks", getattr(ranks, "ranks", ranks))
-    count("draws, how many of each posterior,", draws, 1, 2**48)
-    assert draws is not None
     names = of_all("var_names", var_names, every)
     unknown = [name for name in names if name not in every]
     if unknown or not names:
         near = meant(unknown[0], every) if unknown else ""
         raise ValueError(f"var_names must be variables that have ranks, {', '.join(map(str, every)) or 'none'}.{near}")
-    rng, found = np.random.default_rng(20), {}
+    rng, found = np.random.default_rng(20), dict[str, Any]()
     for name in names:
-        array = np.asarray(every[name])
-        if array.dtype.kind not in "iu" or array.ndim == 0 or not array.size or array.min() < 0 or array.max() > draws:
-            raise ValueError(f"ranks[{name!r}] must be ints from 0 to {draws}, shape (simulation, *shape).")
-        columns = array.reshape(len(array), -1).T
-        for label, column in zip(labels(name, array.shape[1:]), columns, strict=True):
-            found[label] = (column + rng.random(column.size)) / (draws + 1)
+        array = _uniform(name, np.asarray(every[name]), draws, rng)
+        found.update(zip(labels(name, array.shape[1:]), array.reshape(len(array), -1).T, strict=True))
     if len({column.size for column in found.values()}) > 1:
         raise ValueError("ranks must be of equally many simulations for all variables.")
     return found
+
+
+def _uniform(name: str, array: NDArray[Any], draws: int | None, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return ranks as numbers in (0, 1): as they are, or one in the cell of each count."""
+    shares = draws is None and array.dtype.kind == "f"
+    if not shares:
+        count("draws, how many of each posterior,", draws, 1, 2**48)
+    kinds, most = ("f", 1) if shares else ("iu", draws)
+    if array.dtype.kind not in kinds or not array.ndim or not array.size or not ((array >= 0) & (array <= most)).all():
+        raise ValueError(
+            f"ranks[{name!r}] must be {'numbers' if shares else 'ints'} from 0 to {most}, shape (simulation, *shape)."
+        )
+    return array if shares or draws is None else (array + rng.random(array.shape)) / (draws + 1)

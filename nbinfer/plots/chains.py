@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbinfer.arguments import choice, count
 from nbinfer.diagnostics import bfmi, ess_bulk, ess_quantile, ess_tail
 from nbinfer.diagnostics.measure import MIN_DRAWS
+from nbinfer.diagnostics.of_samplers import BFMI_LIMIT
 from nbinfer.diagnostics.quantities import read
 from nbinfer.plots import curves
 from nbinfer.plots.look import ALARM, INK, PALE, drawn, line
@@ -22,6 +24,7 @@ _QUANTILES = np.linspace(0.05, 0.95, 19)
 _STAGES = 15
 #: Effective draws of a chain below which `nbinfer.diagnostics.check` speaks of a problem.
 _ENOUGH = 100
+_FEW = 4
 
 
 @drawn
@@ -74,7 +77,7 @@ def autocorr(
             found = curves.autocorrelation(np.asarray(values, float), lags)
             ax.plot(np.arange(len(found)), found, label=f"chain {chosen.chain_ids[k]}", **line(k))
         ax.set_ylim(-0.5 if shortest > 15 else -1, 1.05)
-    outer_labels(panels, "lag", "autocorrelation")
+    outer_labels(panels, "lag", "auto-\ncorrelation")
     legend(panels, axes is None)
     return panels
 
@@ -125,7 +128,7 @@ def ess(
     for ax, quantity in zip(panels, chosen.quantities, strict=True):
         head(ax, quantity)
         (_at_quantiles if kind == "quantile" else _as_they_came)(ax, quantity)
-        ax.axhline(_ENOUGH * len(quantity.common), color=ALARM, linestyle="--", linewidth=0.8)
+        ax.axhline(_ENOUGH * len(quantity.common), color="#606060", linestyle="--", linewidth=0.8)
         ax.set_ylim(bottom=0)
     outer_labels(panels, "quantile" if kind == "quantile" else "draws of each chain", "ESS")
     legend(panels, axes is None)
@@ -189,10 +192,18 @@ def energy(trace: Any, *, axes: Any = None) -> Panels:
     for ax, energies in zip(panels, np.moveaxis(stored, 2, 0), strict=True):
         chains = [chain[:n] for chain, n in zip(energies, run.done, strict=True)]
         _energies(ax, chains)
-        found = [float(bfmi(chain)[0]) for chain in chains]
-        ax.set_title("E-BFMI " + ", ".join(f"{value:.2f}" for value in found[:8]) + ", …" * (len(found) > 8))
+        found = np.array([float(bfmi(chain)[0]) for chain in chains])
+        alarm = dict(color=ALARM, fontweight="bold") if (found < BFMI_LIMIT).any() else {}
+        ax.set_title(f"E-BFMI {_listed(found)}", **alarm)
         ax.legend()
     return panels
+
+
+def _listed(found: NDArray[np.float64]) -> str:
+    """Write one number for each chain; of many the smallest and the largest."""
+    if len(found) <= _FEW or not np.isfinite(found).any():
+        return ", ".join(f"{value:.2f}" for value in found[:_FEW])
+    return f"{np.nanmin(found):.2f} to {np.nanmax(found):.2f}, {len(found)} chains"
 
 
 def _energies(ax: Any, chains: Sequence[Any]) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from nbinfer.arguments import numbers
-from nbinfer.plots.look import INK, PALE, drawn
-from nbinfer.plots.panels import Panels, wrapped
+from nbinfer.plots.look import FAINT, INK, drawn
+from nbinfer.plots.panels import Panels, legend, wrapped
 from nbinfer.spelling import public
 
 _POINTS = 4000
@@ -53,7 +53,9 @@ def elbo(approx: Any, *, axes: Any = None) -> Panels:
     panels = wrapped(1, (4.4, 2.6), axes)
     ax: Any = panels[0]
     every = -(-losses.size // _POINTS)
-    ax.plot(np.arange(losses.size)[::every], -losses[::every], color=PALE, linewidth=0.6, label="iterations")
+    ax.plot(
+        np.arange(losses.size)[::every], -losses[::every], color=FAINT, alpha=0.5, linewidth=0.6, label="iterations"
+    )
     parts = [part for part in np.array_split(np.arange(losses.size), min(_WINDOWS, losses.size)) if part.size]
     windows = [(part.mean(), -np.median(losses[part])) for part in parts if np.isfinite(losses[part]).all()]
     if windows:
@@ -66,5 +68,6 @@ def elbo(approx: Any, *, axes: Any = None) -> Panels:
         ax.set_ylim(low - room, max(high, -np.nanmin(losses[losses.size // 10 :])) + room)
     ax.set_xlabel("iteration")
     ax.set_ylabel("−loss (ELBO, nats)")
-    ax.legend(loc="lower right")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    legend(panels, axes is None)
     return panels

@@ -19,7 +19,7 @@ DASHES = ("-", "--", "-.", ":")
 STYLE = {
     "axes.axisbelow": True,
     "axes.edgecolor": "#606060",
-    "axes.formatter.useoffset": False,
+    "axes.formatter.limits": (-3, 5),
     "axes.grid": False,
     "axes.labelcolor": "#303030",
     "axes.labelsize": 8,

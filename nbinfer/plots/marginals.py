@@ -97,12 +97,12 @@ def forest(
     between("prob, how much of the draws the thin line holds,", prob, 0, 1)
     chosen = choose(trace, var_names, most)
     rows = len(chosen.quantities)
-    panels = wrapped(1, (5.0, 0.7 + 0.17 * rows), axes, chosen.note)
+    panels = wrapped(1, (6.0, 0.7 + 0.17 * rows), axes, chosen.note)
     ax = panels[0]
     for row, quantity in enumerate(chosen.quantities):
         _interval(ax, row, quantity, prob)
     ax.set_ylim(rows - 0.4, -0.6)
-    ax.set_yticks(range(rows), [shortened(quantity.label) for quantity in chosen.quantities])
+    ax.set_yticks(range(rows), [shortened(quantity.label, 24) for quantity in chosen.quantities])
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel(f"median, {100 * _inner(prob):g} % and {100 * prob:g} % intervals")
     return panels

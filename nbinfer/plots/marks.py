@@ -12,13 +12,27 @@ from nbinfer.plots import curves
 from nbinfer.plots.look import ALARM, line
 from nbinfer.plots.quantities import Quantity
 
+#: Points that the name of a quantity stands above its panel, with the verdict between them.
+_ABOVE = 13.0
+
 
 def head(ax: Any, quantity: Quantity, verdict: bool = True) -> None:
-    """Write the name of a quantity above a panel, and what the diagnostics say; in bold if somebody must look at it."""
-    ax.set_title(quantity.title, loc="left")
+    """Write the name of a quantity above a panel, and what the diagnostics say; in bold if somebody must look at it.
+
+    The verdict has a line of its own: beside each other the two have no room in a small panel.
+    """
+    ax.set_title(quantity.title, loc="left", pad=_ABOVE if verdict else None)
     if verdict:
-        alarm = dict(color=ALARM, fontweight="bold") if quantity.is_alarming else dict(color="#606060")
-        ax.set_title(quantity.verdict, loc="right", fontsize=7, **alarm)
+        judge(ax, quantity, "left")
+
+
+def judge(ax: Any, quantity: Quantity, side: str) -> None:
+    """Write what the diagnostics say of a quantity above its panel, at the left or the right."""
+    alarm = dict(color=ALARM, fontweight="bold") if quantity.is_alarming else dict(color="#606060")
+    ax.annotate(
+        quantity.verdict, (float(side == "right"), 1.0), (0, 3), xycoords="axes fraction", fontsize=7, ha=side,
+        textcoords="offset points", va="bottom", gid="verdict", **alarm,
+    )  # fmt: skip
 
 
 def densities(ax: Any, quantity: Quantity, chain_ids: Sequence[int]) -> None:
@@ -27,6 +41,7 @@ def densities(ax: Any, quantity: Quantity, chain_ids: Sequence[int]) -> None:
         values, name = quantity.finite(k), f"chain {chain}"
         if quantity.is_discrete:
             ax.plot(*curves.shares(values), marker="o", markersize=2.5, label=name, **line(k))
+            ax.xaxis.get_major_locator().set_params(integer=True)
             continue
         x, y = curves.density(values)
         ax.plot(x, y, label=name, **line(k))

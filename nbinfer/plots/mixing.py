@@ -79,7 +79,7 @@ def rank(
             _ranks(ax, quantity, kind, chosen.chain_ids)
         else:
             ax.text(0.5, 0.5, "no ranks", transform=ax.transAxes, ha="center", va="center")
-    outer_labels(panels, "rank / draws", "share / expected" if kind == "bins" else "ECDF − expected")
+    outer_labels(panels, "rank / draws", "share /\nexpected" if kind == "bins" else "ECDF −\nexpected")
     legend(panels, axes is None)
     return panels
 
@@ -107,6 +107,7 @@ def bins(ax: Any, shares: NDArray[Any], width: NDArray[Any], names: Sequence[str
     for k, (of_one, name) in enumerate(zip(shares, names, strict=True)):
         ax.stairs(cells * of_one, np.linspace(0, 1, cells + 1), baseline=None, label=name, **line(k))
     ax.set_xlim(0, 1)
+    ax.set_xticks([0, 0.5, 1])
     ax.set_ylim(0, max(2.0, 1.05 * cells * shares.max()))
 
 
@@ -117,3 +118,4 @@ def against_diagonal(ax: Any, shares: NDArray[Any], width: NDArray[Any], names: 
     for k, (of_one, name) in enumerate(zip(shares, names, strict=True)):
         ax.plot(at, np.concatenate([[0.0], np.cumsum(of_one)]) - at, label=name, **line(k))
     ax.set_xlim(0, 1)
+    ax.set_xticks([0, 0.5, 1])

@@ -16,6 +16,7 @@ from nbinfer.spelling import public
 
 #: Points of a panel; more cover each other.
 _SHOWN = 3000
+_TICKS = 3  # along a panel, intervals between them at most
 
 
 @drawn
@@ -115,16 +116,19 @@ def _corner(
                 panels[i, j] = None
                 continue
             if i == j:
-                ax.plot(*curves.density(quantities[i].finite()), color=INK)
+                few, values = quantities[i].is_discrete, quantities[i].finite()
+                curve = curves.shares(values) if few else curves.density(values)
+                ax.plot(*curve, color=INK, marker="o" if few else None, markersize=2.5)
                 ax.set_ylim(bottom=0)
                 ax.set_yticks([])
                 ax.spines["left"].set_visible(False)
             else:
                 _points(ax, quantities[j], quantities[i], every, divergences)
                 ax.tick_params(labelleft=j == 0)
+            ax.xaxis.get_major_locator().set_params(nbins=_TICKS, integer=quantities[j].is_discrete)
             ax.tick_params(labelbottom=i == n - 1)
-            ax.set_xlabel(shortened(quantities[j].label, 18) if i == n - 1 else "")
-            ax.set_ylabel(shortened(quantities[i].label, 16) if j == 0 and i > 0 else "")
+            ax.set_xlabel(shortened(quantities[j].label, 14) if i == n - 1 else "")
+            ax.set_ylabel(shortened(quantities[i].label, 14) if j == 0 and i > 0 else "")
     marked = sum(map(len, divergences.values()))
     if marked and n > 1:
         panels[0, 0].set_title(f"x: {marked} divergences", color=ALARM)

@@ -11,6 +11,7 @@ import numpy as np
 from nbinfer.plots.look import TICKS, matplotlib
 
 _ACROSS = 4
+_NARROW = 4.0  # inches of a figure in which two names stand beside each other
 
 
 class Panels(np.ndarray[Any, np.dtype[np.object_]]):
@@ -88,7 +89,8 @@ def legend(panels: Panels, own: bool, most: int = 8) -> None:
     if not 1 < len(names) <= most:
         return
     if own:
-        panels.figure.legend(handles, names, loc="outside upper right", ncols=len(names))
+        narrow = panels.figure.get_figwidth() < _NARROW
+        panels.figure.legend(handles, names, loc="outside upper right", ncols=2 if narrow else len(names))
     else:
         first.legend(handles, names, loc="best")
 

@@ -15,7 +15,7 @@ from nbinfer.diagnostics.psis import leave_one_out
 from nbinfer.plots import curves
 from nbinfer.plots.look import ALARM, FAINT, INK, drawn
 from nbinfer.plots.mixing import against_diagonal
-from nbinfer.plots.panels import Panels, wrapped
+from nbinfer.plots.panels import Panels, legend, wrapped
 from nbinfer.plots.quantities import MOST
 from nbinfer.spelling import meant, public
 
@@ -75,7 +75,7 @@ def ppc(
         rows = rows[np.unique(np.linspace(0, len(rows) - 1, samples).astype(int))]
         _distributions(ax, observed, rows)
         ax.set_title(name)
-        ax.legend()
+    legend(panels, axes is None)
     return panels
 
 
@@ -153,7 +153,7 @@ def loo_pit(
         ax.set_title(name, loc="left")
         ax.set_title(f"k > 0.7 for {bad} of {places.size}" if bad else "", loc="right", color=ALARM, fontsize=7)
         ax.set_xlabel("LOO-PIT")
-        ax.set_ylabel("ECDF − expected")
+        ax.set_ylabel("ECDF −\nexpected")
     return panels
 
 

@@ -45,8 +45,8 @@ class Quantity:
 
     @property
     def title(self) -> str:
-        """Its name, short enough to stand beside the verdict above a panel."""
-        return shortened(self.label, 22)
+        """Its name, short enough to stand above a panel."""
+        return shortened(self.label, 18)
 
     @property
     def verdict(self) -> str:

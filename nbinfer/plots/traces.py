@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.plots.look import drawn, line
-from nbinfer.plots.marks import densities, head, rug
+from nbinfer.plots.marks import densities, head, judge, rug
 from nbinfer.plots.panels import Panels, legend, table
 from nbinfer.plots.quantities import choose, diverging
 from nbinfer.spelling import public
@@ -22,7 +22,8 @@ _SHOWN = 4000
 def trace(trace: Any, var_names: str | Sequence[str] | None = None, *, most: int = 12, axes: Any = None) -> Panels:
     """Draw each quantity's density, and its draws one after the other.
 
-    Chains have lines of their own. Short strokes at the bottom stand where trajectories diverged.
+    Chains have lines of their own, and R-hat and bulk ESS stand above them. Short strokes at the
+    bottom stand where trajectories diverged.
 
     Parameters
     ----------
@@ -68,7 +69,9 @@ def trace(trace: Any, var_names: str | Sequence[str] | None = None, *, most: int
             right.plot(np.arange(len(values))[::every], values[::every], **plain)
             rug(right, divergences[k], chosen.chain_ids[k])
         right.margins(x=0.01)
-        head(right, quantity)
+        if quantity.is_discrete:
+            right.yaxis.get_major_locator().set_params(integer=True)
+        judge(right, quantity, "right")
     panels[-1, 1].set_xlabel("draw")
     legend(panels, axes is None)
     return panels

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, Progressbar, count, shows
-from nbinfer.engine.driver import Outcome, available_cores, run
+from nbinfer.arguments import Progressbar, shows
+from nbinfer.engine.driver import Outcome, cores_for, run
 from nbinfer.engine.progress import Display, display_for
 from nbinfer.engine.task import Task, finished
 from nbinfer.errors import ModelError, NbinferWarning, calls_above
@@ -216,14 +216,6 @@ class _Together:
 
     def close(self) -> None:
         self._display.close()
-
-
-def cores_for(cores: int | None) -> int:
-    """Return on how many cores to run, checked."""
-    if cores is None:
-        return available_cores()
-    count("cores", cores, 1, MOST)
-    return int(cores)
 
 
 def evaluate(

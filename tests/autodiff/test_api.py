@@ -392,6 +392,26 @@ def test_check_grad_names_the_worst_coordinate():
     assert "all 5 coordinates agree" in repr(good)
 
 
+def test_arguments_by_name():
+    def f(x, scale=2.0, *, shift=0.0):
+        return x[0] * scale + shift
+
+    def g(x, scale=2.0, power=1.0):
+        return x[0] ** power * scale
+
+    vg, x = value_and_grad(g), np.array([3.0])
+    assert vg(x=x)[0] == 6.0
+    assert vg(x, power=2.0)[0] == vg(power=2.0, x=x)[0] == 18.0
+    assert vg(x, power=2.0)[1] == grad(g)(power=2.0, x=x) == 12.0
+    assert grad(lambda p, d: p * d.y, wrt="y")(d={"y": 2.0}, p=3.0) == 3.0
+    with pytest.raises(TypeError, match=r"g\(\): got an unexpected keyword argument 'shift'; it takes x, scale, power"):
+        vg(x, shift=1.0)
+    with pytest.raises(TypeError, match=r"g\(\): multiple values for argument 'x'; it takes"):
+        vg(x, x=x)
+    with pytest.raises(TypeError, match=r"f\(\) takes shift by name alone; make it a common argument"):
+        value_and_grad(f)(x, shift=1.0)
+
+
 def test_check_grad_where_the_function_is_not_finite():
     def root(x):
         return np.sqrt(x)

@@ -79,6 +79,33 @@ class Frame:
 FRAME = Frame()
 
 
+class Series(Frame):
+    def to_numpy(self):
+        return np.ones(2)
+
+
+class Table(Series):
+    y = Series()
+
+
+TABLE = Table()
+
+
+def test_tables_are_passed_as_data():
+    def indexed(p, d):
+        return p.x * TABLE["y"]
+
+    def by_attribute(p, d):
+        return p.x * TABLE.y
+
+    for logp, what in (
+        (indexed, "what is a Table cannot be indexed"),
+        (by_attribute, "what is a Series cannot be used"),
+    ):
+        with pytest.raises(ADError, match=rf"{what}.*; pass it as data: of data=table each column is an entry, d\.y"):
+            derive({"x": Type("float", 0)}, {}, logp=logp)
+
+
 def test_what_is_long_is_named_by_its_type():
     def logp(p, d):
         return p.x * FRAME["y"]

@@ -209,7 +209,8 @@ def test_no_source(tmp_path, way):
     (message,) = eval(lines[-1])
     assert "\n" not in message
     assert "the source of 'f' is kept nowhere" in message
-    assert "put the function in a file, or give the gradient yourself" in message
+    cure = "it where it was, beside its bytecode" if way == "no source file" else "the function in a file"
+    assert f"put {cure}, or give the gradient yourself" in message
 
 
 EDITS = [

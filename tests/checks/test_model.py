@@ -1,6 +1,8 @@
 """What is wrong with a model, found before its run."""
 
+import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +34,14 @@ def test_what_is_wrong_is_found(case):
         report = nb.check_model(nb.Model(**arguments))
     assert [problem.kind.value for problem in report] == kinds, report
     assert text in str(report)
+
+
+def test_the_page_has_them_all_and_their_kinds():
+    page = (Path(__file__).parents[2] / "docs" / "checks.md").read_text(encoding="utf-8")
+    said = dict(re.findall(r"^\| ([^|]*) \| ([^|]*) \|$", page, re.MULTILINE))
+    assert len(WRONG) > 20
+    assert set(WRONG) <= set(said)
+    assert [case for case, (_, kinds, _) in WRONG.items() if any(kind not in said[case] for kind in kinds)] == []
 
 
 def test_nothing_is_wrong():

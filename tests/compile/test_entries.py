@@ -1,11 +1,15 @@
 """What a compiled function was made of: nothing that changed since, nothing of another process."""
 
+import gc
 import json
 import os
 import subprocess
 import sys
 
 import pytest
+
+from nbinfer.compile import entries
+from nbinfer.compile.entries import Entry
 
 pytestmark = pytest.mark.nojit
 
@@ -67,3 +71,24 @@ print(json.dumps(float(np.abs(trace["fitted"] - (trace["b"] @ X.T)[..., :2]).max
 def test_code_that_means_something_in_one_process_only_is_not_kept():
     assert in_process(LARGE) < 1e-9
     assert in_process(LARGE) < 1e-9  # once a crash
+
+
+@pytest.mark.parametrize("compiled", range(9))
+def test_garbage_is_collected_after_some_compilations_and_what_is_frozen_stays_so(compiled, monkeypatch):
+    collected = []
+    monkeypatch.setattr(Entry, "compiled", [""] * compiled)
+    monkeypatch.setattr(entries.gc, "collect", lambda: collected.append(compiled))
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        with entries._no_garbage_collection():
+            assert not gc.isenabled()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 0.9 * frozen > 0
+    finally:
+        gc.unfreeze()
+    with entries._no_garbage_collection():
+        pass
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
+    assert len(collected) == (2 if compiled == 7 else 0)

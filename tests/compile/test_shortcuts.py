@@ -48,6 +48,22 @@ def renamed(n):
     return total + a - b
 
 
+def swapped(n):
+    """Arrays that live through branches and loops, in variables that are written again, and in tuples."""
+    a, b = np.zeros(3), np.ones(4)
+    both = (a, 1)
+    for i in range(n):
+        if i % 3 == 0:
+            a, b = b, a + 1.0
+        elif i > 5:
+            a = np.append(a, b[i % b.size])
+            both = (b, i)
+        else:
+            c = a[::2]
+            a = c * 2.0
+    return a.sum() - b.sum() + both[0][-1] * both[1] + a[0] + a[-1]
+
+
 def inlined(n):
     def twice(x):
         return 2.0 * x
@@ -103,6 +119,24 @@ def test_arrays_made_in_place_are_those_that_numba_makes():
     assert called(code, 4) == made(4)
 
 
+def test_arrays_are_let_go_of_as_often_as_they_are_made():
+    from numba.core.runtime import _nrt_python, rtsys
+
+    code = compiled(swapped, shortcuts())
+    called(code, 1)
+    was_enabled = _nrt_python.memsys_stats_enabled()
+    _nrt_python.memsys_enable_stats()
+    try:
+        before = rtsys.get_allocation_stats()
+        assert [called(code, n) for n in range(12)] == [swapped(n) for n in range(12)]
+        after = rtsys.get_allocation_stats()
+    finally:
+        if not was_enabled:
+            _nrt_python.memsys_disable_stats()
+    made = after.alloc - before.alloc
+    assert made == after.free - before.free > 0
+
+
 @pytest.mark.parametrize("within", [contextlib.nullcontext(), shortcuts()])
 def test_a_negative_size_is_refused_either_way(within):
     code = compiled(caught, within)
@@ -127,3 +161,18 @@ def test_an_operator_is_resolved_once_for_types(monkeypatch):
     products = [args for key, args in asked if key is operator.mul]
     assert len(products) == len(set(products)) > 0
     assert base.get_call_type is noted
+
+
+def wrong(x):
+    y = x + 1.0
+    return y.nothing
+
+
+def test_errors_say_where_as_they_do_without():
+    messages = []
+    for within in (contextlib.nullcontext(), shortcuts()):
+        with within, pytest.raises(numba.core.errors.TypingError) as caught:
+            CFunction(wrong, "float64(float64)", {})
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
+    assert "During: typing of get attribute" in messages[1]

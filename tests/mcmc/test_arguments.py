@@ -15,7 +15,7 @@ from tests.mcmc.models import run
         ({"tune": -1}, ValueError, "tune must be at least 0, got -1"),
         ({"chains": 0}, ValueError, "chains must be at least 1, got 0"),
         ({"chains": True}, TypeError, "chains must be an int"),
-        ({"cores": 0}, ValueError, "cores must be at least 1"),
+        ({"cores": 0}, ValueError, "cores must be an int from 1"),
         ({"cores": 1, "njobs": 1}, ValueError, "same option"),
         ({"chain_idx": -1}, ValueError, "chain_idx"),
         ({"init": "advi_nap"}, NotImplementedError, "init='advi_nap' is not known; choose 'auto'"),

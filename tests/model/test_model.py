@@ -160,6 +160,31 @@ def any_number(*args):
     return 0.0
 
 
+def decorator(f):
+    @functools.wraps(f)
+    def inner(*args, **named):
+        return f(*args, **named)
+
+    return inner
+
+
+@decorator
+def decorated(p, d):
+    return 0.0
+
+
+class Owner:
+    def method(self, p, d):
+        return 0.0
+
+    @classmethod
+    def of_class(cls, p, d):
+        return 0.0
+
+    def __call__(self, p, d):
+        return 0.0
+
+
 test_function.__test__ = False
 
 BAD_MODELS = {
@@ -177,7 +202,13 @@ BAD_MODELS = {
     "one argument": (dict(logp=one), r"logp must take 2 arguments, logp\(p, d\), got one\(p\)"),
     "three arguments": (dict(logp=no_gradient), r"got no_gradient\(p, d, grad\)"),
     "gradient of two arguments": (dict(logp_grad=whole), r"logp_grad\(p, d, grad\), got whole\(p, d\)"),
-    "any arguments": (dict(logp=any_number), "must take 2 arguments"),
+    "any arguments": (dict(logp=any_number), r"got any_number\(\*args\); write each argument out"),
+    "any arguments of a decorator": (dict(logp=decorated), r"got inner\(\*args, \*\*named\); write each argument out"),
+    "a method": (dict(logp=Owner().method), r"got a method of Owner; write a def logp\(p, d\) outside of the class"),
+    "a method of a class": (dict(logp=Owner.of_class), r"got a method of Owner; write a def"),
+    "an object": (dict(logp=Owner()), r"got Owner; write a def logp\(p, d\) outside of the class"),
+    "a class": (dict(logp=Owner), r"got Owner; wrap it in a def"),
+    "a built-in": (dict(logp=abs), r"got abs; wrap it in a def"),
     "a derived parameter": (dict(logp=whole, derived={"a": whole}), "derived 'a' has the name of a parameter"),
     "derived is a function": (dict(logp=whole, derived=whole), "derived must map names to functions"),
     "total_size of nothing": (dict(logp=whole, total_size={"y": 3}), "no term of likelihood or prior; terms: none"),

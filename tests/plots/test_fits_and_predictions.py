@@ -7,6 +7,7 @@ import pytest
 
 import nbinfer as nb
 from nbinfer import plots
+from nbinfer.checks import Calibration
 from nbinfer.diagnostics.cross_validation import relative_efficiency
 from nbinfer.diagnostics.psis import leave_one_out
 
@@ -112,10 +113,26 @@ def test_ranks_of_simulations():
     assert len(plots.rank_hist(SimpleNamespace(ranks=ranks, draws=99), most=1)) == 1
 
 
+def test_ranks_of_a_calibration_are_drawn_as_they_are():
+    found, rng = Calibration(400), np.random.default_rng(4)
+    for u in rng.random((400, 2)):
+        found.add({"mu": (u[0], 9), "tau": (u, 9)}, ())
+    found.closed()
+    panels = plots.rank_hist(found)
+    assert [ax.get_title(loc="left") for ax in panels] == ["mu", "tau[0]", "tau[1]"]
+    values = panels[0].patches[-1].get_data().values
+    np.testing.assert_allclose(values, np.histogram(found.ranks["mu"], 20, (0, 1))[0] / 20)
+    np.testing.assert_array_equal(plots.rank_hist(found.ranks)[0].patches[-1].get_data().values, values)
+    with pytest.raises(ValueError, match="variables that have ranks, none"):
+        plots.rank_hist(Calibration(3).closed())
+
+
 @pytest.mark.parametrize(("ranks", "draws", "said"), [
     ({"x": [1, 100]}, 99, r"ranks\['x'\] must be ints from 0 to 99"), ({"x": [0.5]}, 9, "must be ints from 0 to 9"),
     ({"x": [1]}, None, "draws, how many of each posterior, must be an int"), ({}, 9, "variables that have ranks, none"),
     ({"x": [1], "y": [1, 2]}, 9, "equally many simulations"),
+    ({"x": [0.5, 1.5]}, None, r"ranks\['x'\] must be numbers from 0 to 1"),
+    ({"x": [np.nan]}, None, "numbers from 0 to 1"),
 ])  # fmt: skip
 def test_what_are_no_ranks_is_refused(ranks, draws, said):
     with pytest.raises(ValueError, match=said):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbinfer.arguments import Progressbar, count, is_number, shows
+from nbinfer.arguments import MOST, Progressbar, count, is_number, shows
 from nbinfer.engine.chains import Chains, Placed, display_of_chains
 from nbinfer.engine.driver import run
 from nbinfer.engine.starts import starting_points
@@ -87,7 +87,8 @@ def checked(init: Any) -> str:
 
 
 def check_iterations(init: str, n_init: int, default: int) -> None:
-    """Raise ValueError if the length of an initialiser's run is given, and the initialiser makes none."""
+    """Require a length of an initialiser's run, and none but the default where the initialiser makes no run."""
+    count("n_init", n_init, 2, MOST)
     if n_init != default and init in _AT_ONCE:
         longer = ", ".join(repr(name) for name in _WHOLE if name not in _AT_ONCE)
         raise ValueError(
@@ -365,7 +366,6 @@ def init_nuts(
     model = the_model(model)
     model.definition.needs_all_data()
     count("chains", chains, 1, 2**31)
-    count("n_init", n_init, 2, 2**62)
     check_iterations(name, n_init, 500_000)
     shows("progressbar", progressbar)
     _all_continuous(init, model)

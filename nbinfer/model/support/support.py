@@ -213,6 +213,8 @@ class Support:  # numpydoc ignore=PR02
             If ``value`` has another shape or lies outside the support or on its bound, or a bound is a function.
         """
         self._require_numbers()
+        if hasattr(value, "filled") and np.any(getattr(value, "mask", False)):  # of np.ma, which takes long to import
+            raise ModelError(f"a value of {self!r} must be numbers, got a masked array; pass value.filled(0.0)")
         try:
             array = np.array(value, np.float64)
         except (TypeError, ValueError):

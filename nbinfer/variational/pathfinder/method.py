@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from nbinfer.arguments import Progressbar, count, flag, from_zero, mapping, shows
-from nbinfer.engine.driver import available_cores
+from nbinfer.engine.driver import cores_for
 from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.progress import display_for
 from nbinfer.engine.starts import Start
@@ -115,7 +115,7 @@ class Pathfinder(Inference):
         cores: int | None = None,
     ) -> None:
         counts = {"n_paths": (n_paths, 2**20), "n_draws": (n_draws, 2**31), "elbo_draws": (elbo_draws, 2**31)}
-        counts |= {"maxcor": (maxcor, 2**20)} | ({} if cores is None else {"cores": (cores, 2**20)})
+        counts["maxcor"] = (maxcor, 2**20)
         for name, (value, most) in counts.items():
             count(name, value, 1, most)
         from_zero("tolerance", tolerance)
@@ -131,7 +131,7 @@ class Pathfinder(Inference):
         given = start is not None or start_sigma is not None
         self._spread = Spread(*first_moments(model, start, start_sigma)) if given else None
         self._n_paths, self._n_draws, self._elbo_draws = n_paths, n_draws, elbo_draws
-        self._maxcor, self._tolerance, self._cores = maxcor, float(tolerance), cores
+        self._maxcor, self._tolerance, self._cores = maxcor, float(tolerance), cores_for(cores)
 
     def fit(
         self,
@@ -245,7 +245,7 @@ class Pathfinder(Inference):
         advance.load()  # not in a thread: a compilation there would hide from Ctrl-C
         work.load()
         display = display_for(progressbar, [f"path {number}" for number in paths.every.number], n, "it", _described)
-        cores = 1 if bound.serial else self._cores or available_cores()
+        cores = 1 if bound.serial else self._cores
         settings = Settings(n, cores, self._n_draws, key, self._score, judged)
         task = Search(self.approx, paths, settings, display)
         for message, category in gradient_warnings(bound):

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, choice, count, flag
-from nbinfer.engine.driver import available_cores
+from nbinfer.arguments import choice, flag
+from nbinfer.engine.driver import cores_for
 from nbinfer.errors import ParametrizationError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
@@ -88,9 +88,7 @@ def checked(kernel: Any, cores: int | None) -> int:
             f"kernel must be one that knows its second derivatives, nb.IMQ(), nb.RBF() or another RadialKernel, got "
             f"{kernel!r}."
         )
-    if cores is not None:
-        count("cores", cores, 1, MOST)
-    return cores or available_cores()
+    return cores_for(cores)
 
 
 class Pairs:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import choice, count, flag, numbers, positive
+from nbinfer.arguments import choice, flag, numbers, positive
 from nbinfer.engine.backends import CPU, check_backend, on_backend
-from nbinfer.engine.driver import Outcome, available_cores, run_for_now
+from nbinfer.engine.driver import Outcome, cores_for, run_for_now
 from nbinfer.engine.progress import Display
 from nbinfer.engine.team import work
 from nbinfer.errors import ParametrizationError
@@ -37,7 +37,6 @@ Floats = NDArray[np.float64]
 #: What sums over pairs may be made in.
 DTYPES = ("float64", "float32")
 #: Cores at most that `cores` may name.
-_MOST_CORES = 2**20
 
 
 class SteinUpdates(ObjectiveUpdates):
@@ -259,11 +258,10 @@ class KSD(Operator):
         if self.backend != CPU:
             on_backend(self.backend, "particles").require()
         positive("temperature", temperature)
-        if cores is not None:
-            count("cores", cores, 1, _MOST_CORES)
+        cores = cores_for(cores)
         choice("dtype", dtype, DTYPES)
         self.temperature, self.dtype = float(temperature), dtype
-        self.workers = cores or available_cores() if self.backend == CPU else 0
+        self.workers = cores if self.backend == CPU else 0
         self.noisy, self.annealing, self.metric = flag("noisy", noisy), annealing, metric
         if annealing is not None:
             _check_factor(annealing)

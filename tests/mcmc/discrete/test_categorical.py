@@ -107,5 +107,8 @@ def test_bad_options():
 
 def test_integers_of_many_values_are_no_categories():
     model = nb.Model({"k": nb.integer(0, 50)}, logp=lambda p, d: -0.1 * p.k)
-    with pytest.raises(ValueError, match=r"CategoricalGibbsMetropolis cannot sample 'k', which is integer\(0, 50\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"CategoricalGibbsMetropolis cannot sample 'k', which is integer\(0, 50\); leave it to nb\.Metropolis\.",
+    ):
         nb.sample(model, 10, 10, step=CategoricalGibbsMetropolis("k"), progressbar=False)

@@ -178,6 +178,7 @@ def test_what_factories_refuse(make, message):
     [
         (s.real(2), [1.0], r"real\(2\) must have shape \(2,\), got \(1,\)"),
         (s.real(), "x", "must be numbers, got 'x'"),
+        (s.real(2), np.ma.array([1.0, 2.0], mask=[0, 1]), r"must be numbers, got a masked array; pass value\.filled"),
         (s.real(2), [1.0, np.inf], r"must be finite, got inf at index \(1,\)"),
         (s.positive(), 0.0, "must be positive, got 0.0"),
         (s.positive(2), [1.0, -1.0], r"must be positive, got -1.0 at index \(1,\)"),
