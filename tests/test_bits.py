@@ -16,6 +16,8 @@ def test_draws_are_those_that_were_noted(name):
     noted = bits.noted()
     if noted is None:
         pytest.skip(f"no draws are noted for {bits.key()}")
+    if name not in noted:  # changed on another processor, and not noted here since
+        pytest.skip(f"no draws of {name} are noted for {bits.key()}")
     assert bits.digest(bits.RUNS[name]()) == noted[name]
 
 

@@ -39,7 +39,7 @@ from nbinfer.engine.subset import SubsetStep
 from nbinfer.model.code import failures
 from nbinfer.trace.columns import FIELDS
 
-__all__ = ["check", "run", "run_for_now"]
+__all__ = ["check", "run_for_now"]
 
 _OK = int(Status.OK)
 _SHORT, _LONG = 0.2, 0.8  # seconds that a launch should take
@@ -225,8 +225,10 @@ class OnDevice:
         self._jobs.progress["done"] = done
 
 
-def run(jobs: Chains, until: int, display: Display) -> Outcome:
+def run_for_now(jobs: Chains, until: int, display: Display) -> Outcome:
     """Advance all chains to draw `until` on the device, or until their stop word is set.
+
+    Display and stop word are left for what comes after.
 
     Parameters
     ----------
@@ -249,15 +251,6 @@ def run(jobs: Chains, until: int, display: Display) -> Outcome:
     CompileError
         If a function of the model's cannot be compiled for it.
     """
-    try:
-        return run_for_now(jobs, until, display)
-    finally:
-        jobs.stop[0] = 1
-        display.close()
-
-
-def run_for_now(jobs: Chains, until: int, display: Display) -> Outcome:
-    """Advance all chains as `run` does, but leave display and stop word for what comes after."""
     backend.require()
     outcome, device = Outcome(), OnDevice(jobs)
     _advance_all(device, jobs, until, display, outcome)

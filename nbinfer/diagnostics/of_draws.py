@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,27 @@ ESS_PER_CHAIN = 100
 #: .. [1] D. Vats and C. Knudson, "Revisiting the Gelman-Rubin diagnostic", Statistical Science 36, 518 (2021).
 _SLACK = 10.0
 _WORST = 3
+
+
+class Least(NamedTuple):
+    """How much all quantities of a run are known by.
+
+    Attributes
+    ----------
+    ess : float
+        The smallest effective sample size, bulk or tail; NaN if no quantity varies.
+    whose : str
+        Of what it is: ``"tail of tau"``.
+    rhat : float
+        The largest R-hat; NaN of one chain.
+    agree : bool
+        Whether that is no problem.
+    """
+
+    ess: float
+    whose: str
+    rhat: float
+    agree: bool
 
 
 class Quantities:
@@ -49,6 +71,40 @@ class Quantities:
         worst = np.argsort(-values, kind="stable")[:_WORST]
         return ", ".join(f"{names[i]} {format(abs(values[i]), form)}" for i in worst if not np.isnan(values[i]))
 
+    def _rhat(self) -> np.ndarray:
+        """Return the R-hat of each quantity; one that cannot be computed is the largest of all."""
+        rhat = largest_rhat(self._records)
+        rhat[self._varies & np.isnan(rhat)] = np.inf
+        return rhat
+
+    @property
+    def _rhat_limit(self) -> float:
+        """How large an R-hat is no problem."""
+        if self._chains <= MANY:
+            return RHAT_LIMIT
+        members = self._chains // self._run.superchains if self._run.superchains > 1 else 1
+        return max(RHAT_LIMIT, math.sqrt(1.0 + _SLACK / (members * max(self._draws, 1))))
+
+    def _ess(self, kind: str) -> np.ndarray:
+        """Return the effective sample size of each quantity; one that cannot be computed counts as none."""
+        ess = np.array(self._records[f"ess_{kind}"])
+        if kind == "bulk":  # few distinct values may have no tail
+            ess[self._varies & np.isnan(ess)] = 0.0
+        return ess
+
+    def least(self) -> Least:
+        """Return how much all of them are known by; what is constant or not finite is left out."""
+        if not self._varies.any():
+            return Least(math.nan, "", math.nan, False)
+        names = [label for name in self._names for label in self._run.labels(name)]
+        ess = {kind: np.where(self._varies, self._ess(kind), np.nan) for kind in ("bulk", "tail")}
+        kind = min(ess, key=lambda kind: np.nanmin(ess[kind], initial=np.inf))
+        which = int(np.nanargmin(ess[kind]))
+        rhat = float(np.max(self._rhat()[self._varies])) if self._chains > 1 else math.nan
+        return Least(
+            float(ess[kind][which]), f"{kind} of {names[which]}", rhat, math.isnan(rhat) or rhat <= self._rhat_limit
+        )
+
     def not_finite(self) -> Problem | None:
         """Look for draws that are infinite or NaN."""
         if not self._varies.size:
@@ -69,12 +125,8 @@ class Quantities:
         nested = self._run.superchains > 1
         if not self._varies.any() or self._chains < 2 or self._draws < (1 if nested else MIN_DRAWS):
             return None
-        rhat, limit = largest_rhat(self._records), RHAT_LIMIT
-        if self._chains > MANY:
-            members = self._chains // self._run.superchains if nested else 1
-            limit = max(limit, math.sqrt(1.0 + _SLACK / (members * self._draws)))
+        rhat, limit = self._rhat(), self._rhat_limit
         label = "nested R-hat" if nested else "R-hat"
-        rhat[self._varies & np.isnan(rhat)] = np.inf
         count = int((rhat > limit).sum())
         if not count:
             if not np.isnan(rhat).all():
@@ -97,9 +149,7 @@ class Quantities:
         low = np.zeros(self._records.size, bool)
         worst = []
         for kind in ("bulk", "tail"):
-            ess = self._records[f"ess_{kind}"].copy()
-            if kind == "bulk":  # few distinct values may have no tail
-                ess[self._varies & np.isnan(ess)] = 0.0
+            ess = self._ess(kind)
             if np.isnan(ess).all():
                 continue
             low |= ess < limit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from nbinfer.diagnostics.edges import Edges
 from nbinfer.diagnostics.effort import cost, metrics
 from nbinfer.diagnostics.measure import MIN_DRAWS
 from nbinfer.diagnostics.movement import stuck
-from nbinfer.diagnostics.of_draws import Quantities
+from nbinfer.diagnostics.of_draws import Least, Quantities
 from nbinfer.diagnostics.of_samplers import (
     Statistics,
     Targets,
@@ -166,9 +167,31 @@ def check(
     found.append(treedepth(stats, depth, remedy.explains, not any(found), notes))
     problems = [problem for problem in found if problem]
     costs = cost(stats, metrics(trace), run.posterior, names, targets, problems, remedy.explains)
-    notes += [note for note in (late_divergences(stats, targets), *costs, cut_note(run), spaced_note(measured)) if note]
+    also = late_divergences(stats, targets), *costs, _length(of_run, quantities), cut_note(run), spaced_note(measured)
     verdict = "No problems found" + (f": {', '.join(facts)}." if facts else ".")
-    return Report(problems, notes, verdict, measured)
+    return Report(problems, [*notes, *filter(None, also)], verdict, measured)
+
+
+def least(trace: Any) -> Least:
+    """Return how much the quantities of a run are known by, as its report would say it."""
+    run = read(trace)
+    return Quantities(run, measure_run(run, run.posterior, 0.9, most=MOST_DRAWS)).least()
+
+
+def _length(of_run: Mapping[str, Any], quantities: Quantities) -> str | None:
+    """Say what has ended a run that was to draw until it had drawn enough, and with what."""
+    target, ended = of_run.get("target_ess"), of_run.get("ended_by", "an interruption")
+    if target is None:
+        return None
+    return f"draws='auto' was ended by {ended}: {said_of(quantities.least(), target)}."
+
+
+def said_of(found: Least, target: float) -> str:
+    """Say how far a run is that is to reach an effective sample size."""
+    if math.isnan(found.ess):
+        return f"no quantity varies, so that none has an ESS of {target:g}"
+    rhat = "" if math.isnan(found.rhat) else f", R-hat at most {np.ceil(1000 * found.rhat - 1e-9) / 1000:.3f}"
+    return f"smallest ESS {math.floor(found.ess)} of {target:g} ({found.whose}){rhat}"
 
 
 def _shown_by(model: Any, run: Run, stats: Statistics) -> Callable[[np.ndarray], tuple[str, str]] | None:

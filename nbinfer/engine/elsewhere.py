@@ -55,7 +55,7 @@ def run_elsewhere(
     take: Callable[[int, Any], BaseException | None],
     display: Display,
 ) -> Outcome:
-    """Have units worked on by an executor.
+    """Have units worked on by an executor, to the end of the run.
 
     Parameters
     ----------
@@ -74,6 +74,22 @@ def run_elsewhere(
     -------
     outcome : Outcome
     """
+    try:
+        return run_elsewhere_for_now(jobs, executor, work, pieces, take, display)
+    finally:
+        jobs.stop[0] = 1
+        display.close()
+
+
+def run_elsewhere_for_now(
+    jobs: Jobs,
+    executor: Executor,
+    work: Work,
+    pieces: Sequence[Any],
+    take: Callable[[int, Any], BaseException | None],
+    display: Display,
+) -> Outcome:
+    """Have units worked on as `run_elsewhere` does, but leave display and stop word for what comes after."""
     outcome, sent = Outcome(), _Sent(executor, work, pieces)
     try:
         sent.send_all()
@@ -86,10 +102,11 @@ def run_elsewhere(
                 jobs.stop[0] = 1
         for k, future in sent.last(_GRACE):
             take(k, future.result())
+    except BaseException:
+        jobs.stop[0] = 1
+        raise
     finally:
         sent.close()
-        jobs.stop[0] = 1
-        display.close()
     return outcome
 
 

@@ -26,6 +26,9 @@ class Display(Protocol):
     def update(self, progress: np.ndarray) -> None:
         """Show the state of all jobs, by their progress lines."""
 
+    def expect(self, total: int, words: str) -> None:
+        """Take note that each job is to make another number of pieces than was thought, and of what else to say."""
+
     def close(self) -> None:
         """Leave the screen in order."""
 
@@ -34,6 +37,9 @@ class Silent:
     """Show nothing."""
 
     def update(self, progress: np.ndarray) -> None:
+        """Do nothing."""
+
+    def expect(self, total: int, words: str) -> None:
         """Do nothing."""
 
     def close(self) -> None:
@@ -48,7 +54,7 @@ class _OnScreen:
 
     def __init__(self, options: list[dict[str, Any]], file: Any) -> None:
         self._bars: list[Any] = []
-        self._shown = time.monotonic()
+        self._shown, self._words = time.monotonic(), ""
         with self._or_quiet():
             from tqdm import tqdm
 
@@ -63,6 +69,13 @@ class _OnScreen:
         """How many lines there are."""
         return len(self._bars)
 
+    def expect(self, total: int, words: str) -> None:
+        """Have all bars end elsewhere, and the first say something more."""
+        self._words = words
+        with self._or_quiet():
+            for bar in self._bars:
+                bar.total = total
+
     def close(self) -> None:
         """Show the last state and release the lines."""
         with self._or_quiet():
@@ -73,9 +86,9 @@ class _OnScreen:
     def _move(self, states: Iterable[tuple[int, str]]) -> None:
         """Move each bar to its count, with a text beside it."""
         with self._or_quiet():
-            for bar, (count, text) in zip(self._bars, states, strict=False):
+            for k, (bar, (count, text)) in enumerate(zip(self._bars, states, strict=False)):
                 bar.n = count
-                bar.set_postfix_str(text, refresh=False)
+                bar.set_postfix_str(f"{self._words}, {text}" if self._words and k == 0 else text, refresh=False)
             if time.monotonic() >= self._shown + _REDRAW:
                 self._draw()
 

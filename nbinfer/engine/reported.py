@@ -80,6 +80,10 @@ class _Reported:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + self._tell(self._moment(last=False))
 
+    def expect(self, total: int) -> None:
+        """Take note that each job is to make another number of pieces than was thought."""
+        self._total = total
+
     def close(self) -> None:
         """Tell how it ended."""
         self._tell(self._moment(last=True))
@@ -192,11 +196,16 @@ class Reports:
     """
 
     def __init__(self, to: Called | Written, labels: Sequence[str], describe: Callable[[Any], str]) -> None:
-        self._to, self._labels, self._describe = to, labels, describe
+        self._to, self._labels, self._describe, self._words = to, labels, describe, ""
 
     def update(self, progress: np.ndarray) -> None:
         """Take note of all progress lines."""
         self._to.see(lambda: self._jobs(progress))
+
+    def expect(self, total: int, words: str) -> None:
+        """Take note that each job is to make another number of pieces than was thought, and of what else to say."""
+        self._to.expect(total)
+        self._words = f"{words}, "
 
     def close(self) -> None:
         """Tell how it ended."""
@@ -204,7 +213,7 @@ class Reports:
 
     def _jobs(self, progress: np.ndarray) -> Iterable[Job]:
         for label, line in zip(self._labels, progress, strict=True):
-            yield Job(label, int(line["done"]), self._describe(line))
+            yield Job(label, int(line["done"]), self._words + self._describe(line))
 
 
 class ReportsOfAll(Reports):

@@ -86,6 +86,10 @@ class Live:
         self._progress = progress
         self._look(waits=False)
 
+    def expect(self, total: int, words: str) -> None:
+        """Have the bars end elsewhere, and say something more."""
+        self._bars.expect(total, words)
+
     def close(self) -> None:
         """Leave the screen in order, with the last that there is to be seen."""
         self._bars.close()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer.engine.driver import Outcome, run
-from nbinfer.engine.elsewhere import run_elsewhere, that_travels
+from nbinfer.engine.elsewhere import run_elsewhere_for_now, that_travels
 from nbinfer.engine.progress import Display, Silent
 from nbinfer.engine.team import work
 from nbinfer.mcmc.recipe import Assigned, Run
@@ -61,7 +61,7 @@ class Drawn(NamedTuple):
     progress : ndarray, shape (chain,)
         Lines of progress.
     groups : mapping of str to mapping of str to ndarray
-        Draws and statistics.
+        Draws and statistics, of those that were drawn there.
     error : BaseException or None
         What has ended the chains.
     """
@@ -89,7 +89,7 @@ class _Sampling(Sampling):
 def drawn(part: Part) -> Drawn:
     """Draw chains in this process."""
     sampling = _Sampling(part)
-    chains, outcome = sampling.chains, Outcome()
+    chains, outcome, first = sampling.chains, Outcome(), sampling.first_rows(slice(None))
     chains.deadline = time.monotonic() + part.end - time.time()
     work.load()
     with contextlib.suppress(KeyboardInterrupt):  # whoever pressed it wants what there is
@@ -99,11 +99,15 @@ def drawn(part: Part) -> Drawn:
         error = that_travels(error)
     # In this order: after Ctrl-C workers may still be on their way.
     left = [] if chains.snapshots is None else [snapshot.blocks for snapshot in reversed(chains.snapshots.left(0))]
-    return Drawn(chains.state, left, chains.progress.copy(), sampling.store.groups, error)
+    groups = {
+        group: {name: array[:, first[group.startswith("warmup_")] :] for name, array in arrays.items()}
+        for group, arrays in sampling.store.groups.items()
+    }
+    return Drawn(chains.state, left, chains.progress.copy(), groups, error)
 
 
 def draw_elsewhere(sampling: Sampling, executor: Executor, display: Display) -> Outcome:
-    """Have chains that are ready drawn by an executor.
+    """Have chains drawn by an executor, to the draw that is their last for now; display and stop word are left.
 
     Parameters
     ----------
@@ -125,6 +129,6 @@ def draw_elsewhere(sampling: Sampling, executor: Executor, display: Display) -> 
         return back.error
 
     pieces = [Part(*sampling.part(unit), end) for unit in units]
-    outcome = run_elsewhere(chains, executor, drawn, pieces, take, display)
+    outcome = run_elsewhere_for_now(chains, executor, drawn, pieces, take, display)
     outcome.interrupted = bool((chains.progress["done"] < sampling.tune + sampling.draws).any())
     return outcome

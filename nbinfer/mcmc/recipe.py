@@ -40,6 +40,8 @@ class Run(NamedTuple):
         Groups of chains that follow each other and begin at equal points; 1: none.
     backend : str
         Where the chains are drawn, see `nbinfer.engine.backends`.
+    goal : list or None
+        What ends the run, see `nbinfer.mcmc.length.Goal`; None: the number of draws.
     """
 
     tune: int
@@ -52,6 +54,7 @@ class Run(NamedTuple):
     record: bool = True
     superchains: int = 1
     backend: str = CPU
+    goal: Sequence[Any] | None = None
 
 
 class Recipe(NamedTuple):
@@ -81,6 +84,11 @@ def recipe_of(definition: Any, assigned: Assigned, run: Run, plan: str) -> str:
     """Write a recipe."""
     steps = [[text_of(method), list(names)] for method, names in assigned]
     return packed(CHAINS, definition, plan, run=run._asdict(), steps=steps)
+
+
+def with_run(recipe: str, run: Run) -> str:
+    """Return a recipe of a run that is asked for something else from now on."""
+    return json.dumps(json.loads(recipe) | {"run": run._asdict()})
 
 
 def read_recipe(notes: Mapping[str, str]) -> Recipe:

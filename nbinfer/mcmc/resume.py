@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nbinfer.arguments import Progressbar, is_number, path_of, shows
+from nbinfer.arguments import Progressbar, path_of, shows
 from nbinfer.engine.chains import display_of_chains
 from nbinfer.engine.recipe import check_model, is_of_fit
+from nbinfer.engine.step import StepMethod
 from nbinfer.engine.task import finished
 from nbinfer.errors import ResumeError
-from nbinfer.mcmc.arguments import chains_at_a_time, check_count, limits_for
+from nbinfer.mcmc.arguments import chains_at_a_time, limits_for
 from nbinfer.mcmc.assign import by_names, listed
-from nbinfer.mcmc.recipe import read_recipe, steps_of
+from nbinfer.mcmc.length import Goal, first_look, goal_for, is_draws
+from nbinfer.mcmc.recipe import Recipe, Run, read_recipe, steps_of
 from nbinfer.mcmc.resuming import Resuming, counted_in
 from nbinfer.mcmc.running import Running
+from nbinfer.model import Model
 from nbinfer.model.default import is_model, the_model
 from nbinfer.spelling import public_by_kind
 from nbinfer.trace.disk import HDF5Store
@@ -26,11 +29,11 @@ def _is_path(value: Any) -> bool:
     return isinstance(value, str | os.PathLike | Store)
 
 
-@public_by_kind(model=is_model, path=_is_path, draws=is_number)
+@public_by_kind(model=is_model, path=_is_path, draws=is_draws)
 def resume(
     path: Any,
     model: Any = None,
-    draws: int | None = None,
+    draws: int | str | None = None,
     *,
     n: int | None = None,
     cores: int | None = None,
@@ -41,6 +44,8 @@ def resume(
     progressbar: Progressbar = True,
     max_seconds: float | None = None,
     max_evals: int | None = None,
+    target_ess: float | None = None,
+    max_draws: int | None = None,
 ) -> Any:
     """Go on with a run or a fit that was ended before its time, or with more of it, as if it had never been ended.
 
@@ -51,8 +56,9 @@ def resume(
     model : Model, optional
         That of the run: a file keeps no code. It may stand before the path. Default: the model of the enclosing
         ``with`` block.
-    draws : int, optional
-        Draws kept per chain, those that are there included. Default: as many as were planned; not fewer.
+    draws : int or 'auto', optional
+        Draws kept per chain, those that are there included; 'auto' as in `sample`. Default: as many as were planned,
+        whatever that was; not fewer.
     n : int, optional
         Iterations of a fit, those that are there included. Default: as many as were planned; not fewer.
     cores : int, optional
@@ -72,6 +78,8 @@ def resume(
         As in `sample`; it counts from here on.
     max_evals : int, optional
         As well.
+    target_ess, max_draws : float and int, optional
+        Of draws='auto', as in `sample`.
 
     Returns
     -------
@@ -111,7 +119,7 @@ def resume(
     """
     model = the_model(model)
     shows("progressbar", progressbar)
-    limits, given = limits_for(max_seconds, max_evals), listed(step)
+    limits, given, goal = limits_for(max_seconds, max_evals), listed(step), goal_for(draws, target_ess, max_draws)
     of_fits = {"n": n, "method": method, "obj_optimizer": obj_optimizer, "callbacks": callbacks}
     store = opened(path)
     if is_of_fit(store.notes):
@@ -124,16 +132,21 @@ def resume(
     try:
         model.definition.needs_all_data()
         cores = chains_at_a_time(cores, None, store.chains)
-        recipe = read_recipe(store.notes)
-        check_model(recipe, model.definition)
-        steps = steps_of(recipe, [by_names(model, method) for method in given])
-        sampling = Resuming(model, recipe, steps, store, _planned(store, draws))
+        recipe = _asked(read_recipe(store.notes), draws, goal, target_ess, max_draws)
+        sampling = _resuming(store, model, recipe, given, draws)
     except BaseException:
         store.discard()
         raise
     display = display_of_chains(progressbar, sampling.numbers, sampling.tune, sampling.tune + sampling.draws)
     sampling.load()
     return finished(Running(sampling, 1 if sampling.serial else cores, display, limits))
+
+
+def _resuming(store: Store, model: Model, recipe: Recipe, given: Sequence[StepMethod], draws: Any) -> Resuming:
+    """Return the chains that a store has left, if they are of this model."""
+    check_model(recipe, model.definition)
+    steps = steps_of(recipe, [by_names(model, method) for method in given])
+    return Resuming(model, recipe, steps, store, _planned(store, draws, recipe.run))
 
 
 def _refuse(store: Store, there: str, values: Mapping[str, Any], whose: str) -> None:
@@ -144,19 +157,35 @@ def _refuse(store: Store, there: str, values: Mapping[str, Any], whose: str) -> 
             raise ValueError(f"{name} is of {whose}, and path holds {there}; leave it out.")
 
 
-def _planned(store: Store, draws: Any) -> int:
-    """Return how many draws each chain is to have, of which some are missing."""
+def _asked(recipe: Recipe, draws: Any, goal: Goal | None, target_ess: Any, max_draws: Any) -> Recipe:
+    """Return the recipe of what the run is asked for from now on: what ends it may be something else."""
+    if draws is None:
+        return recipe
+    if goal is not None and recipe.run.goal is not None:  # what is left open is as it was
+        before = Goal(*recipe.run.goal)
+        goal = Goal(before.ess if target_ess is None else goal.ess, before.most if max_draws is None else goal.most)
+    return recipe._replace(run=recipe.run._replace(goal=goal))
+
+
+def _planned(store: Store, draws: Any, run: Run) -> int:
+    """Return how many draws each chain is to have, of which some are missing; or until the run looks at them."""
+    if draws == "auto":
+        goal = Goal(*run.goal or ())
+        first_look(goal, store.chains, store.thin, run.kept)
+        if goal.most < store.draws:
+            raise ValueError(f"max_draws must be at least {store.draws}, which the run has room for, got {goal.most}.")
+        return store.draws
     if draws is None:
         draws = store.draws
-    check_count("draws", draws, 1)
     if draws < store.draws:
         raise ValueError(
             f"draws must be at least {store.draws}, which the run was planned to have, got {draws}; leave it out, and "
             "end the run by max_seconds, max_evals or Ctrl-C."
         )
     if store.is_finished and (counted_in(store).done >= store.tune + draws).all():
+        more = "or draws='auto' with a larger target_ess or max_draws, " if run.goal is not None else ""
         raise ResumeError(
-            f"the run is finished, {store.chains} chains of {draws} draws; pass draws= more than that to go on."
+            f"the run is finished, {store.chains} chains of {draws} draws; pass draws= more than that {more}to go on."
         )
     return int(draws)
 

@@ -15,11 +15,11 @@ from nbinfer.engine.chain import NO_LIMIT, Progress
 from nbinfer.engine.chains import Chains
 from nbinfer.engine.driver import Outcome
 from nbinfer.engine.progress import Silent
-from nbinfer.engine.recipe import newer, why_other
+from nbinfer.engine.recipe import NOTE, newer, why_other
 from nbinfer.engine.snapshot import Snapshots
 from nbinfer.engine.timed import TIMED
 from nbinfer.errors import ResumeError
-from nbinfer.mcmc.recipe import Recipe
+from nbinfer.mcmc.recipe import Recipe, with_run
 from nbinfer.mcmc.sampling import Sampling
 from nbinfer.trace.columns import Rows, Window
 from nbinfer.trace.rows import Counts, unfinished
@@ -126,7 +126,7 @@ class Resuming(Sampling):
     store : Store
         What it has left; nothing is written to it before the draws that are made once more have turned out equal.
     draws : int
-        Draws of each chain, at least as many as the store has room for.
+        Draws of each chain, at least as many as the store has room for; if the recipe has a goal, until the next look.
 
     Attributes
     ----------
@@ -227,14 +227,11 @@ class Resuming(Sampling):
     def _go_on(self) -> None:
         """Make the chains that write to the store."""
         before = self.chains
+        self.store.notes[NOTE] = with_run(self.store.notes[NOTE], self._run)  # what ends it may be something else now
         store = self.store if self.draws == self.store.draws else self.store.extended(self.draws)
-        own = aligned(len(before), before.state.shape[1], np.int64)[:, : before.state.shape[1]]
-        chains = self._made(lambda name, count: own if name == "block" else store.words(name, count))
-        chains.state[:] = before.state
+        chains = self._moved_to(store)
         chains.every.most_done = NO_LIMIT
-        chains.stop = before.stop
         self._again.copy_to(store, Counted(before.every.done, before.every.skipped))
-        self._wire(chains, store)
         snapshots = chains.keep_snapshots()
         snapshots.mend(self._counted.done)
         snapshots.begin()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -9,17 +10,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nbinfer.diagnostics import check
+from nbinfer.diagnostics.report import least, said_of
 from nbinfer.engine.driver import Outcome
 from nbinfer.engine.progress import Display
 from nbinfer.engine.task import Task
 from nbinfer.errors import ConvergenceWarning, NbinferWarning, ResumeError, SamplingError
 from nbinfer.mcmc.arguments import Limits
+from nbinfer.mcmc.length import Goal, expected, next_look
 from nbinfer.mcmc.sampling import Sampling, divergence_error
 from nbinfer.trace import Trace
 from nbinfer.trace.merge import joined
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+
+
+#: What may end a run with a goal that nothing else ends.
+_ENDS = ("target_ess", "max_draws")
 
 
 class Running(Task[Trace]):
@@ -49,7 +56,7 @@ class Running(Task[Trace]):
     ) -> None:
         super().__init__()
         self._sampling, self._cores, self._display, self._limits = sampling, cores, display, limits
-        self._executor, self._before = executor, before
+        self._executor, self._before, self._enough = executor, before, "finished"
         self._begin = time.perf_counter()
 
     def work(self) -> None:
@@ -65,8 +72,9 @@ class Running(Task[Trace]):
             sampling.chains.on_divergence, sampling.chains.on_look = self._on_divergence(), self._hand_on
             outcome = self._run_chains()
         trace = self._trace()
+        trace.interrupted |= self.error is not None
         ended = self._ended(trace)
-        if ended in Limits._fields:
+        if ended in (*Limits._fields, *_ENDS):
             trace.attrs["ended_by"] = ended
         self.result = trace
         self.error = self.error or _failure(outcome, trace, sampling)
@@ -75,6 +83,37 @@ class Running(Task[Trace]):
         self._close(trace, ended)
 
     def _run_chains(self) -> Outcome:
+        """Draw until that is enough, or something else ends the run."""
+        try:
+            outcome = self._draw()
+            goal = self._sampling.goal
+            while goal is not None and outcome.error is None and not outcome.interrupted and self._is_short_of(goal):
+                outcome = self._draw()
+        finally:
+            self._sampling.chains.stop[0] = 1
+            self._display.close()
+        return outcome
+
+    def _is_short_of(self, goal: Goal) -> bool:
+        """Look at the draws that there are; if they are too few, make room for more, and tell so."""
+        sampling, found = self._sampling, least(self._trace())
+        is_enough = found.ess >= goal.ess and found.agree
+        if is_enough or sampling.draws >= goal.most:
+            self._enough = _ENDS[0 if is_enough else 1]
+            return False
+        ess = 0.0 if np.isnan(found.ess) else found.ess
+        rhat = "" if found.agree else f", R-hat {found.rhat:.3f}"
+        self._display.expect(
+            sampling.tune + expected(goal, sampling.draws, ess), f"ESS {math.floor(ess)} of {goal.ess:g}{rhat}"
+        )
+        try:
+            sampling.extend(next_look(goal, sampling.draws))
+        except Exception as error:  # a disk is full; what there is remains
+            self.error = self.error or error
+            return False
+        return True
+
+    def _draw(self) -> Outcome:
         if self._executor is not None:
             from nbinfer.mcmc.elsewhere import draw_elsewhere
 
@@ -108,12 +147,16 @@ class Running(Task[Trace]):
 
     def _trace(self) -> Trace:
         trace = self._sampling.trace(self._sampling.seconds_before + time.perf_counter() - self._begin)
-        return trace if self._before is None else joined([self._before, trace])
+        if self._before is None:
+            return trace
+        whole = joined([self._before, trace])
+        whole.attrs |= {name: trace.attrs[name] for name in ("target_ess",) if name in trace.attrs}
+        return whole
 
     def _ended(self, trace: Trace) -> str:
-        """Say what has ended the run: "finished", the name of a limit, or "interrupted"."""
+        """Say what has ended the run: "finished", the name of what has, or "interrupted"."""
         if not trace.interrupted:
-            return "finished"
+            return self._enough
         if self._sampling.is_at_limit:
             return "max_evals"
         is_late = time.monotonic() > self._sampling.chains.deadline
@@ -121,7 +164,15 @@ class Running(Task[Trace]):
 
     def _report(self, trace: Trace, ended: str) -> None:
         """Say what is to be said about a trace."""
-        if ended in Limits._fields:
+        goal = self._sampling.goal
+        if goal is not None and ended in (*Limits._fields, "max_draws"):
+            value = goal.most if ended == "max_draws" else getattr(self._limits, ended)
+            go_on = "; nb.resume goes on" if self._sampling.store.outlives and ended != "max_draws" else ""
+            said = (
+                f"{ended}={value:g} has ended the run before draws='auto' had enough: {said_of(least(trace), goal.ess)}"
+            )
+            self.say(f"{said}{go_on}.", NbinferWarning)
+        elif ended in Limits._fields:
             done = sorted({int(draws) for draws in trace.draws_done})
             count = f"{done[0]} to {done[-1]}" if len(done) > 1 else f"{done[0]}"
             most = self._sampling.store.rows_in("posterior")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nbinfer.arguments import Progressbar, flag, is_number, shows
+from nbinfer.arguments import Progressbar, flag, shows
 from nbinfer.engine.backends import CPU, check_backend, on_backend
 from nbinfer.engine.chains import display_of_chains
 from nbinfer.engine.task import finished
@@ -28,6 +28,7 @@ from nbinfer.mcmc.assign import assign, is_step, listed, separated
 from nbinfer.mcmc.going_on import going_on, later
 from nbinfer.mcmc.groups import checked_groups, with_groups
 from nbinfer.mcmc.hamiltonian.init import check_iterations, check_scope, checked, initial_metric, initialised
+from nbinfer.mcmc.length import first_look, goal_for, is_draws
 from nbinfer.mcmc.options import options_for, with_named
 from nbinfer.mcmc.running import Running
 from nbinfer.mcmc.sampling import Sampling
@@ -42,10 +43,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
 
-@public_by_kind(model=is_model, draws=is_number, tune=is_tune, step=is_step)
+@public_by_kind(model=is_model, draws=is_draws, tune=is_tune, step=is_step)
 def sample(
     model: Any = None,
-    draws: int = 1000,
+    draws: int | str = 1000,
     tune: int | str | None = None,
     *,
     chains: int | None = 4,
@@ -65,6 +66,8 @@ def sample(
     njobs: int | None = None,
     max_seconds: float | None = None,
     max_evals: int | None = None,
+    target_ess: float | None = None,
+    max_draws: int | None = None,
     executor: Executor | None = None,
     backend: str = CPU,
     groups: str | Sequence[str] | None = None,
@@ -79,8 +82,10 @@ def sample(
     model : Model, optional
         Default: that of a step which has one, or of the enclosing ``with`` block. Without their names, model, draws,
         tune and step may stand in any order, ``sample(500, nb.Slice())``, as long as draws come before tune.
-    draws : int
-        Draws kept per chain.
+    draws : int or 'auto'
+        Draws kept per chain. With 'auto' the run ends when it has drawn enough, see `target_ess`, or at a limit:
+        `max_draws`, `max_seconds` or `max_evals`. ``trace.attrs["ended_by"]`` says at which, and the report with what
+        effective sample size.
     tune : int, 'auto' or None
         Iterations of warm-up per chain, which come on top. Default 1000; if all variables are those of `ChEES` or
         `MAMS`, whose chains learn together, 100. With 'auto' a chain ends it once metric and
@@ -142,6 +147,13 @@ def sample(
     max_evals : int, optional
         Evaluations of the run: of the gradient, of the log density or of a conditional. Each chain has an equal share,
         rounded up, and ends after the draw in which it has used that up, so that no result depends on time or cores.
+    target_ess : float, optional
+        Of draws='auto': the effective sample size that every quantity kept shall have, bulk and tail, all chains
+        together, with an R-hat that the report finds nothing wrong with. It is looked at when there are 2.5 times as
+        many draws, 50 in each chain at least, and again at each half as many more; so the same seed ends at the same
+        draw, whatever the time and the number of cores. Default: 400.
+    max_draws : int, optional
+        Of draws='auto': draws per chain at most. Default: 20,000.
     executor : Executor, optional
         Draws the chains in other processes: one of `concurrent.futures`, or what has a ``submit`` like theirs. The
         draws are those that there would be without. Chains of a worker that has died are drawn again. The functions of
@@ -221,7 +233,7 @@ def sample(
     """
     given = listed(step)  # once: an iterator is empty afterwards
     model = ready(model, given)
-    check_count("draws", draws, 1)
+    goal = goal_for(draws, target_ess, max_draws)
     warm_up(tune)
     chains = 4 if chains is None else chains
     check_count("chains", chains, 1)
@@ -249,24 +261,25 @@ def sample(
     kinds = checked_groups(groups, model, kept)
     if view is not None:
         check_shown(view, model, kept)
+    planned = int(draws) if goal is None else first_look(goal, len(numbers), taker.thin, kept)
 
     steps = assign(model, given, settings)  # what is wrong with steps shows before an initialiser runs
     methods = [method for method, _ in separated(steps)]
     most, auto = warm_up(tune, max((method.usual_tune for method in methods), default=MOST_TUNE))
     if check_backend(backend) != CPU:
         on_backend(backend, "chains").check(model, methods, len(numbers), executor)
-    check_size(model, len(numbers), most, draws, taker, kept)
+    check_size(model, len(numbers), most, planned, taker, kept)
     sequences = seed_sequences(random_seed, len(numbers))
     sequences = sequences if before is None else later(sequences, before)
     initial = initialised(init, model, sequences, numbers, n_init, progressbar, start)
     assigned = separated(assign(model, given, settings, {"nuts": initial_metric(initial, settings.get("nuts", {}))}))
     begin = start_of(initial.start, superchains) if start is None else start
     sampling = Sampling(
-        model, assigned, draws=draws, tune=most, numbers=numbers, sequences=sequences, jitter=initial.jitter,
+        model, assigned, draws=planned, tune=most, numbers=numbers, sequences=sequences, jitter=initial.jitter,
         climb=initial.climb, start=begin, kept=kept, discard=discard_tuned_samples, auto=auto, backend=backend,
-        store=taker.open, superchains=superchains,
+        store=taker.open, superchains=superchains, goal=goal,
     )  # fmt: skip
-    display = display_of_chains(progressbar, numbers, most, most + draws)
+    display = display_of_chains(progressbar, numbers, most, most + planned)
     live = None if view is None else view_of(sampling, display, view)
     sampling.load()
     run = Running(sampling, 1 if sampling.serial else cores, live or display, limits, executor, before)

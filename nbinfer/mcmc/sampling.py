@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import platform
 import warnings
@@ -12,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer._version import __version__
+from nbinfer.compile import aligned
 from nbinfer.diagnostics.of_samplers import first_divergence, where
 from nbinfer.engine.backends import CPU, on_backend
 from nbinfer.engine.chains import Chains, Placed
-from nbinfer.engine.driver import Outcome, run, run_for_now
+from nbinfer.engine.driver import Outcome, run_for_now
 from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.jobs import Words
 from nbinfer.engine.progress import Display
@@ -25,6 +24,8 @@ from nbinfer.engine.starts import Start, starting_points
 from nbinfer.engine.step import StepMethod, site_of
 from nbinfer.engine.team import work
 from nbinfer.errors import NbinferWarning, SamplingError, calls_above, unseen
+from nbinfer.mcmc.attributes import attributes, of_kind
+from nbinfer.mcmc.length import Goal
 from nbinfer.mcmc.metric.reading import metrics_of
 from nbinfer.mcmc.recipe import Assigned, Run, recipe_of
 from nbinfer.model import Model
@@ -70,6 +71,8 @@ class Sampling:
         From chains, tune and draws to the store that they write to. Default: memory.
     superchains : int
         Groups of chains that follow each other and begin at equal points, unless each chain has a start; 1: none.
+    goal : Goal, optional
+        What ends the run instead of `draws`, which are those until the first look at it.
 
     Attributes
     ----------
@@ -84,6 +87,8 @@ class Sampling:
         As given.
     auto : bool
         Whether warm-up may end early.
+    goal : Goal or None
+        As given.
     store : Store
     seconds_before : float
         How long the run took before it was taken up again.
@@ -115,19 +120,19 @@ class Sampling:
         backend: str = CPU,
         store: Callable[[int, int, int], Store] = MemoryStore,
         superchains: int = 1,
+        goal: Goal | None = None,
     ) -> None:
         keys = [key_of(s) for s in sequences]
         auto = auto and len(assigned) == 1 and assigned[0][0].settles
         words, seeds = [[int(word) for word in key] for key in keys], [entropy_of(s) for s in sequences]
         names = None if kept is None else sorted(kept)
-        run = Run(tune, auto, [*numbers], words, seeds, names, discard, record, superchains, backend)
+        run = Run(tune, auto, [*numbers], words, seeds, names, discard, record, superchains, backend, goal)
         self._prepare(model, assigned, run)
         gradient = any(method.uses_gradient for method in self.methods)
-        if gradient:
-            _warn_of_gradient(self.bound)
+        _warn_of_gradient(self.bound, gradient)
         points = self._starts(start, jitter, disperse, keys, gradient)
         self._check_starts(points, gradient)
-        self.draws, self.store = draws, store(len(numbers), tune, draws)
+        self.draws, self.store = draws, _fit_for(goal, store(len(numbers), tune, draws))
         with self.store.made():
             self.store.name_axes(model.dims, model.coords)
             self.chains = self._made(self.store.words)
@@ -145,6 +150,7 @@ class Sampling:
         """Bind the model, and place the steps in it."""
         self.model, self._assigned, self._run = model, assigned, run
         self.numbers, self.tune, self.auto = run.numbers, run.tune, run.auto
+        self.goal = None if run.goal is None else Goal(*run.goal)
         self.methods = [method for method, _ in assigned]
         self.bound = model.bind(len(self.numbers))
         self._steps = [Placed(method, site_of(self.bound, names, method.sees_all)) for method, names in assigned]
@@ -183,7 +189,7 @@ class Sampling:
             work.load()
 
     def run(self, cores: int, display: Display, until: int | None = None) -> Outcome:
-        """Draw where the run is drawn: to its end, or only for now, until chains have made so many draws.
+        """Draw where the run is drawn, to the draw that is its last for now; display and stop word are left.
 
         Parameters
         ----------
@@ -191,12 +197,32 @@ class Sampling:
             Threads at most, on the processor.
         display : Display
         until : int, optional
+            That draw, those of warm-up included. Default: as many as there is room for.
         """
         end = self.tune + self.draws if until is None else until
         if self._run.backend == CPU:
-            return (run if until is None else run_for_now)(self.chains, end, cores, display)
+            return run_for_now(self.chains, end, cores, display)
         on = on_backend(self._run.backend, "chains")
-        return (on.run if until is None else on.run_for_now)(self.chains, end, display)  # type: ignore[no-any-return]
+        return on.run_for_now(self.chains, end, display)  # type: ignore[no-any-return]
+
+    def extend(self, draws: int) -> None:
+        """Have the chains go on to so many draws, while nothing runs."""
+        store = self.store.extended(draws)
+        chains = self._moved_to(store)
+        chains.on_divergence, chains.on_look = self.chains.on_divergence, self.chains.on_look
+        if self.chains.snapshots is not None:
+            chains.keep_snapshots().begin()
+        self.chains, self.store, self.draws = chains, store, draws
+
+    def _moved_to(self, store: Store) -> Chains:
+        """Return chains that are as those of the run are, and write to a store that holds what these have left."""
+        before = self.chains
+        own = aligned(len(before), before.state.shape[1], np.int64)[:, : before.state.shape[1]]
+        chains = self._made(lambda name, count: own if name == "block" else store.words(name, count))
+        chains.state[:] = before.state
+        chains.stop, chains.deadline = before.stop, before.deadline
+        self._wire(chains, store)
+        return chains
 
     def catch_up(self, cores: int) -> Outcome | None:
         """Get to where the run is; None: it may begin. A new run is there already."""
@@ -265,9 +291,9 @@ class Sampling:
             draws_done=draws_done,
             tune_done=tune_done,
             chain_ids=self.numbers,
-            attrs=_attributes(self._run.seeds, seconds, self.methods, tune, self.chains.progress["gradients"])
+            attrs=attributes(self._run.seeds, seconds, self.methods, tune, self.chains.progress["gradients"])
             | {"parameters": list(self.model.parameters)}
-            | _superchains(self.numbers, self._run.superchains),
+            | of_kind(self.numbers, self._run.superchains, self.goal),
             interrupted=bool((done < self.tune + self.draws).any()),
             metric=metrics_of(self.chains, self.numbers),
         )
@@ -323,7 +349,7 @@ class Sampling:
         chains : slice
             Whole units.
         groups : mapping of str to mapping of str to ndarray
-            Draws and statistics.
+            Draws and statistics, without the rows that were there.
         blocks : ndarray of int64, shape (chain, fields)
             As the chains are, in the middle of a draw maybe.
         left : sequence of ndarray of int64, shape (chain, fields)
@@ -331,14 +357,21 @@ class Sampling:
         progress : ndarray, shape (chain,)
             Their lines.
         """
+        first = self.first_rows(chains)
         for group, arrays in groups.items():
             for name, array in arrays.items():
-                self.store.groups[group][name][chains] = array
+                self.store.groups[group][name][chains, first[group.startswith("warmup_")] :] = array
         self.chains.state[chains], self.chains.progress[chains] = blocks, progress
         self._wire(self.chains, self.store)
         for snapshot in left:
             assert self.chains.snapshots is not None
             self.chains.snapshots.keep(snapshot, chains)
+
+    def first_rows(self, chains: slice) -> tuple[int, int]:
+        """Return how many rows chains of a unit have after warm-up, and of it."""
+        lines = self.chains.progress[chains]
+        tune, draws = self.store.finished(lines["done"], lines["skipped"])
+        return int(draws.min()), int(tune.min())
 
     def look(self, last: bool = False) -> None:
         """Have the store see what is finished."""
@@ -358,8 +391,22 @@ class Sampling:
         return {name: array[:, :most].copy() for name, array in arrays.items()} if self.auto else arrays
 
 
-def _warn_of_gradient(bound: Any) -> None:
-    for message, category in gradient_warnings(bound):
+def _fit_for(goal: Goal | None, store: Store) -> Store:
+    """Return a store that knows how many draws there may come to be; raise TypeError if it cannot have more."""
+    if goal is None:
+        return store
+    if type(store).extended is Store.extended:
+        store.discard()
+        raise TypeError(
+            f"draws='auto' needs a back end whose store can be extended, and {type(store).__name__} cannot; say how "
+            "many draws there are to be."
+        )
+    store.most = goal.most
+    return store
+
+
+def _warn_of_gradient(bound: Any, gradient: bool) -> None:
+    for message, category in gradient_warnings(bound) if gradient else ():
         with unseen():
             warnings.warn(message, category, stacklevel=calls_above())
 
@@ -375,47 +422,3 @@ def divergence_error(trace: Trace) -> SamplingError | None:
         f"stopped at the first divergence, as on_error='raise' asks: draw {draw} of chain {trace.chain_ids[chain]}"
         f"{f', near {point}' if point else ''}; finished draws: error.trace"
     )
-
-
-def settings(methods: Sequence[StepMethod], *names: str) -> dict[str, Any]:
-    """Return settings of the steps that have them: one value if they agree, else one for each of those steps."""
-    found: dict[str, Any] = {}
-    for name in names:
-        values = [_in_use(method, name) for method in methods if hasattr(method, name)]
-        if not all(value != value for value in values):
-            found[name] = values[0] if len(set(values)) == 1 else values
-    return found
-
-
-def _in_use(method: StepMethod, name: str) -> Any:
-    """Return a setting; NaN for the target of a step size that is not adapted, or to another mean of acceptances."""
-    adapted = getattr(method, "adapt_step_size", True) and not getattr(method, "harmonic", False)
-    return np.nan if name == "target_accept" and not adapted else getattr(method, name)
-
-
-def _superchains(numbers: Sequence[int], superchains: int) -> dict[str, Any]:
-    """Return the numbers of the first chains of superchains, if there are any."""
-    return {"superchains": list(numbers[:: len(numbers) // superchains])} if superchains > 1 else {}
-
-
-def _attributes(
-    seeds: Sequence[Any],
-    seconds: float,
-    methods: Sequence[StepMethod],
-    tune: int | str,
-    gradients: np.ndarray,
-) -> dict[str, Any]:
-    one = all(seed == seeds[0] for seed in seeds)
-    return {
-        "inference_library": "nbinfer",
-        "inference_library_version": __version__,
-        "creation_library": "nbinfer",
-        "created_at": datetime.datetime.now(datetime.UTC).isoformat(),
-        "sample_dims": ["chain", "draw"],
-        "sampling_time": seconds,
-        "seed": seeds[0] if one else list(seeds),
-        "gradients": [int(g) for g in gradients],  # evaluations per chain, warm-up and searches included
-        "tune": tune,
-        "steps": [method.name for method in methods],
-        "usual_tune": max((method.usual_tune for method in methods), default=0),
-    } | settings(methods, "target_accept", "max_treedepth", "path_length", "integrator", "largest_step_size")

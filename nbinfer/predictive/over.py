@@ -210,6 +210,10 @@ class _Together:
         one["done"] = min(CHUNK * int(progress["done"].sum()), self._total)
         self._display.update(one)
 
+    def expect(self, total: int, words: str) -> None:
+        self._total = total
+        self._display.expect(total, words)
+
     def close(self) -> None:
         self._display.close()
 

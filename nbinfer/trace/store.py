@@ -73,6 +73,8 @@ class Store(ABC):
     ----------
     chains, tune, draws, thin : int
         As given.
+    most : int
+        Draws of each chain after warm-up that there may come to be, of a run that may have it `extended`.
     groups : dict of dict of ndarray, shape (chain, row, ...)
         The arrays by the name of their group and their own; a group that nobody has asked for is empty.
     notes : dict of str to str
@@ -89,7 +91,7 @@ class Store(ABC):
     remembers: ClassVar[bool] = False
 
     def __init__(self, chains: int, tune: int, draws: int, thin: int = 1) -> None:
-        self.chains, self.tune, self.draws = chains, tune, draws
+        self.chains, self.tune, self.draws, self.most = chains, tune, draws, draws
         self.thin = whole_number("thin", thin, 1)
 
     @abstractmethod
@@ -183,7 +185,7 @@ class Store(ABC):
         return {}
 
     def extended(self, draws: int) -> Store:
-        """Return a store with what is in this one, and room for more draws; this one is used no more.
+        """Return a store with what is in this one, and room for more draws; nobody uses this one any more.
 
         Parameters
         ----------
@@ -260,6 +262,16 @@ class MemoryStore(Store):
             most = int((tune_done if _is_warm(group) else draws_done).max())
             shown[group] |= {name: array[:, :most] for name, array in arrays.items()}
         return shown
+
+    def extended(self, draws: int) -> MemoryStore:
+        """Return this store, with longer arrays."""
+        self.draws = draws
+        for group, arrays in self.groups.items():
+            for name, before in arrays.items():
+                if not _is_warm(group):
+                    arrays[name] = unfinished((self.chains, self.rows_in(group), *before.shape[2:]), before.dtype)
+                    arrays[name][:, : before.shape[1]] = before
+        return self
 
     def words(self, name: str, count: int) -> NDArray[np.int64]:
         """Return words of each chain, which begin on a cache line."""

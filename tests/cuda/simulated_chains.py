@@ -10,6 +10,7 @@ from nbinfer.cuda import chains as on_gpu
 from nbinfer.cuda import draws as draws_on_gpu
 from nbinfer.distributions import half_cauchy, normal
 from nbinfer.errors import CudaError, ModelError, PerformanceWarning
+from nbinfer.mcmc import length
 from nbinfer.mcmc.sampling import Sampling
 
 
@@ -140,6 +141,15 @@ def test_a_run_goes_on_from_a_file(tmp_path):
         warnings.simplefilter("ignore")
         resumed = nb.resume(str(tmp_path / "part.nc"), bell(), progressbar=False)
     np.testing.assert_array_equal(resumed["x"], whole["x"])
+
+
+def test_a_run_that_ends_when_it_has_enough(monkeypatch):
+    monkeypatch.setattr(length, "_LEAST", 4)
+    options = dict(draws="auto", target_ess=12, max_draws=30)
+    trace = sample(bell(), nb.Slice(), **options)
+    assert_equal(trace, sample(bell(), nb.Slice(), "cpu", **options))
+    assert trace.attrs["ended_by"] in ("target_ess", "max_draws")
+    assert len(trace) > 15
 
 
 def test_what_cannot_run_there_is_said_before():

@@ -11,7 +11,7 @@ from tests.mcmc.models import run
     ("options", "error", "message"),
     [
         ({"draws": 0}, ValueError, "draws must be at least 1, got 0"),
-        ({"draws": 2.5}, TypeError, "draws must be an int, got 2.5"),
+        ({"draws": 2.5}, TypeError, "draws must be an int or 'auto', got 2.5"),
         ({"tune": -1}, ValueError, "tune must be at least 0, got -1"),
         ({"chains": 0}, ValueError, "chains must be at least 1, got 0"),
         ({"chains": True}, TypeError, "chains must be an int"),

@@ -99,7 +99,7 @@ class Recorded(MemoryStore):
 
     def ready(self) -> None:
         """Have the back end make ready."""
-        release = _begun(self._to, kinds_of(self.groups), self._notes, self.rows_in("posterior"))
+        release = _begun(self._to, kinds_of(self.groups), self._notes, self.most // self.thin)
         self._release = weakref.finalize(self, release)
 
     @property
