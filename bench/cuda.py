@@ -139,8 +139,7 @@ def measured_pairs(n: int, dim: int, dtype: Any) -> Measured:
 
     def run(count: int) -> None:
         for _ in range(count):
-            for call in swarm._to_forces:
-                call()
+            swarm.add_up()
         swarm.wait()
 
     return Measured(f"pairs, n={n}, d={dim}, {np.dtype(dtype).name}", timed(run), check)

@@ -77,6 +77,18 @@ def choice(name: str, value: Any, choices: Collection[str]) -> None:
         raise ValueError(f"unknown {name} {shown(value)}; choose {', '.join(map(repr, choices))}.{near}")
 
 
+def dtype_of(name: str, value: Any, choices: Collection[str]) -> str:
+    """Require one of several dtypes, by its name or as what NumPy knows as such: ``np.float32``; return its name."""
+    try:
+        found = value if isinstance(value, str) else np.dtype(value).name
+    except TypeError:
+        found = value
+    if value is None or found not in choices:
+        choice(name, value, choices)
+        raise ValueError(f"unknown {name} {shown(value)}; choose {', '.join(map(repr, choices))}.")
+    return str(found)
+
+
 def numbers(name: str, value: Any) -> NDArray[np.float64]:
     """Return numbers, of any shape, as float64."""
     try:
@@ -91,6 +103,30 @@ def array(name: str, value: Any) -> NDArray[Any]:
         return np.asanyarray(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be an array, got {shown(value)}.") from None
+
+
+def memory_of_the_machine() -> int:
+    """Return how many bytes of memory there are, used or not; 0 if nobody knows."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 0
+
+
+def fits(needed: float, what: str, remedy: str) -> None:
+    """Require that bytes, which may be fewer than it will take, are no more than the memory of the machine.
+
+    Raises
+    ------
+    MemoryError
+        If they are.
+    """
+    there = memory_of_the_machine()
+    if 0 < there < needed:
+        raise MemoryError(
+            f"{what} take at least {needed / 2**30:,.0f} GiB of memory, and this machine has {there / 2**30:.0f}; "
+            f"{remedy}."
+        )
 
 
 def between(name: str, value: Any, low: float, high: float) -> None:

@@ -22,10 +22,10 @@ LAYERS = (
     ("model",),
     ("diagnostics",),
     ("trace",),
-    ("engine",),
-    ("optimize",),
+    ("engine", "plots"),
+    ("optimize", "live"),
     ("mcmc", "variational", "particles", "cuda"),
-    ("predictive", "plots"),
+    ("predictive",),
     ("checks",),
     ("nbinfer",),
 )

@@ -33,6 +33,7 @@ EXAMPLES = [
     "".join(blocks("docs/checks.md", "python")).replace("sbc(model, 100,", "sbc(model, 5,"),
     "".join(blocks("docs/models.md", "python")),
     "".join(blocks("docs/slow-runs.md", "python")),
+    "".join(blocks("docs/live.md", "python")),
     *blocks("docs/many-chains.md", "python"),
     blocks("docs/cuda.md", "python")[0],  # the others want a GPU
     "".join(blocks("docs/coming-from-stan.md", "python")),

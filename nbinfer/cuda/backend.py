@@ -13,6 +13,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import threading
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -60,7 +61,34 @@ def _numba_cuda() -> Any:
     finally:
         if lacking:
             del np.row_stack  # noqa: NPY201
+    if simulated():
+        _share_arrays()
     return cuda
+
+
+def _share_arrays() -> None:
+    """Have threads of the simulator that ask for a shared array at the same moment get the same one.
+
+    It looks whether the array is there, and makes it if not: a thread that comes in between would have one of its own.
+    """
+    api: Any = importlib.import_module("numba.cuda.simulator.kernelapi")
+    lock, simulators = threading.Lock(), api.FakeCUDAShared
+
+    class Shared(simulators):  # type: ignore[misc, valid-type]
+        def __init__(self, size: int) -> None:
+            super().__init__(size)
+            self._made: dict[tuple[str, int], Any] = {}
+
+        def array(self, shape: Any, dtype: Any, *more: Any, **options: Any) -> Any:
+            asks = sys._getframe(1)
+            place = asks.f_code.co_filename, asks.f_lineno
+            with lock:
+                if place not in self._made:
+                    self._allocations.clear()  # where what is made here would be known by this line
+                    self._made[place] = super().array(shape, dtype, *more, **options)
+                return self._made[place]
+
+    api.FakeCUDAShared = Shared
 
 
 def has_package() -> bool:
@@ -213,8 +241,8 @@ def compiled(
         Of a thread.
     """
     cuda = _numba_cuda()
-    if simulated():
-        return cuda.jit(device=device)(function)
+    if simulated():  # whose device functions change the globals of their module, whatever other threads do there
+        return function if device else cuda.jit(function)
     options: dict[str, Any] = {} if max_registers is None else {"max_registers": max_registers}
     return cuda.jit(device=device, fastmath=fastmath, **options)(function)
 

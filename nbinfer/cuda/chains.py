@@ -1,6 +1,7 @@
 """Chains on a GPU: one thread for each, from the kernels that the processor runs.
 
-Chains that learn together make a draw each, and then run phases (`nbinfer.cuda.phases`); the others make many at once.
+In warm-up chains that learn together make a draw each, and then run phases (`nbinfer.cuda.phases`); after it, as the
+others do, they make many at once.
 The host begins and wires the chains. Their blocks, the contexts of the model and its data are mirrored in the device's
 memory, each address changed to that of the copy; a launch advances all chains by some draws; their rows go into one of
 two buffers, and while the next launch fills the other the host writes them to the arrays of the trace. Between two
@@ -99,16 +100,23 @@ class Launch(NamedTuple):
     warm : bool
         Whether they are of warm-up.
     first, rows : int
-        Which row the first one is, and how many there are.
-    chains : ndarray of int
-        Those that make them.
+        Which row the first one is, and how many there are of a chain that makes all.
+    takes_part : ndarray of bool, shape (chain,)
+        Whether a chain makes any.
     """
 
     buffer: int
     warm: bool
     first: int
     rows: int
-    chains: NDArray[np.int64]
+    takes_part: NDArray[np.bool_]
+
+    def made(self, lines: NDArray[np.int64], tune: int, thin: int) -> NDArray[np.int64]:
+        """Return how many rows each chain has made, given the progress lines of then."""
+        done, skipped = (lines.view(Progress)[name][:, 0] for name in ("done", "skipped"))
+        rows = np.minimum(done, tune - skipped) if self.warm else (done - tune) // thin
+        made: NDArray[np.int64] = np.where(self.takes_part, np.clip(rows - self.first, 0, self.rows), 0)
+        return made
 
 
 class OnDevice:
@@ -166,17 +174,18 @@ class OnDevice:
         homes = [draws.homes[buffer][warm] for draws in self._draws]
         try:
             with backend.launching():
-                launched, tied = self._kernel[(*grid_for(len(self.done)), self._stream)], int(len(self._phases) > 0)
+                launched, tied = self._kernel[(*grid_for(len(self.done)), self._stream)], warm and len(self._phases) > 0
                 for goal in range(start + 1, until + 1) if tied else [until]:
-                    launched(blocks, size, goal, self._rows, first, int(warm), tied, *homes, self._ends)
-                    self._phases.launch(goal - 1, self._stream)
+                    launched(blocks, size, goal, self._rows, first, int(warm), int(tied), *homes, self._ends)
+                    if tied:
+                        self._phases.launch(goal - 1, self._stream)
         except Exception as error:  # of the compiler's, at the first launch
             raise explained(error, self._jobs.bound.definition) from error
         for draws in self._draws:
             draws.send(buffer, self._stream)
         self._ends.copy_to_host(self._seen, stream=self._stream)
         self._buffer = 1 - buffer
-        return Launch(buffer, warm, first, last - first, np.flatnonzero(self.active & (self.done == start)))
+        return Launch(buffer, warm, first, last - first, self.active & (self.done == start))
 
     def wait(self) -> NDArray[np.int64]:
         """Wait for what was launched; return the progress lines as they are then."""
@@ -203,8 +212,9 @@ class OnDevice:
 
     def write(self, launch: Launch, lines: NDArray[np.int64]) -> None:
         """Write the rows of a launch that was awaited to the trace, and then publish how far the chains are."""
+        counts = launch.made(lines, self.tune, self._thin)
         for draws in self._draws:
-            draws.write(*launch)
+            draws.write(launch.buffer, launch.warm, launch.first, counts)
         self._mirror.take("lines", lines)
 
     def take_blocks(self) -> None:

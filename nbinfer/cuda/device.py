@@ -28,6 +28,10 @@ from nbinfer.errors import CompileError
 #: name of the twin.
 Calls = Mapping[str, Mapping[str, Callable[..., Any]]]
 
+#: What was made of functions of nbinfer that call nothing by address, and how much each adds to its callers: it is the
+#: same for all kernels of a process, and compiled once.
+_FOR_ALL: dict[FunctionType, tuple[Any, int]] = {}
+
 #: Bytes of Python's code beyond which a function, with what is pasted into it, is pasted into no caller. The compiler
 #: would otherwise paste everything everywhere, which makes a hundred times the code.
 _LARGEST = 1500
@@ -47,6 +51,8 @@ class Device:
         self._made: dict[int, Any] = {}
         self._costs: dict[int, int] = {}
         self._alive: list[Any] = []
+        self._own: set[int] = set()  # ids of what was made here and depends on `calls`
+        self._depends = False
 
     def function(self, thing: Any) -> Any:
         """Return a kernel, an entry, a dispatcher or a plain function as a device function."""
@@ -59,13 +65,23 @@ class Device:
     def _of(self, function: Any) -> Any:
         if id(function) not in self._made:
             self._alive.append(function)  # ids stay unique while their objects live
-            copy = self._copy(function)
-            made, cost = device_function(copy), self._cost(copy)
-            if cost > _LARGEST:
-                made, cost = apart(made), 0
-            self._made[id(function)] = made
-            self._costs[id(made)] = cost
-        return self._made[id(function)]
+            before, self._depends = self._depends, False
+            made, cost = _FOR_ALL.get(function) or self._make(function)
+            self._made[id(function)], self._costs[id(made)] = made, cost
+            if self._depends:
+                self._own.add(id(made))
+            elif _is_lasting(function):
+                _FOR_ALL[function] = made, cost
+            self._depends = before
+        made = self._made[id(function)]
+        self._depends |= id(made) in self._own
+        return made
+
+    def _make(self, function: FunctionType) -> tuple[Any, int]:
+        """Return a function as a device function, and how much it adds to its callers."""
+        copy = self._copy(function)
+        made, cost = device_function(copy), self._cost(copy)
+        return (apart(made), 0) if cost > _LARGEST else (made, cost)
 
     def _cost(self, copy: FunctionType) -> int:
         """Return how much a function would add to its callers, in bytes of Python's code."""
@@ -126,6 +142,7 @@ class Device:
     def _twin(self, name: str, caller: FunctionType) -> Any:
         for module in (caller.__module__, ""):
             if name in self._calls.get(module, {}):
+                self._depends = True
                 return self._calls[module][name]
         if backend.simulated():
             return getattr(memory, name).py_func
@@ -135,6 +152,12 @@ class Device:
 
             raise CompileError(f"{caller.__module__}.{caller.__qualname__} cannot run on a GPU: {REFUSED[name]}.")
         return form
+
+
+def _is_lasting(function: FunctionType) -> bool:
+    """Tell whether a function is one of nbinfer's own modules, compiled, and not made for a model."""
+    ours = function.__module__.startswith("nbinfer.") and "<locals>" not in function.__qualname__
+    return ours and not function.__closure__ and not backend.simulated()
 
 
 def device_function(function: Callable[..., Any]) -> Any:

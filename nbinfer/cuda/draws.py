@@ -68,7 +68,7 @@ class Draws:
         """Have a buffer copied to the host once what was started before is done."""
         self._device[buffer].copy_to_host(self._host[buffer], stream=stream)
 
-    def write(self, buffer: int, warm: bool, first: int, count: int, chains: NDArray[np.int64]) -> None:
+    def write(self, buffer: int, warm: bool, first: int, counts: NDArray[np.int64]) -> None:
         """Write rows that have arrived to the arrays of the trace.
 
         Parameters
@@ -77,13 +77,16 @@ class Draws:
             That they are in.
         warm : bool
             Whether they are of warm-up.
-        first, count : int
-            Which row of the arrays the first one is, and how many there are.
-        chains : ndarray of int
-            Those that have made them.
+        first : int
+            Which row of the arrays the first one is.
+        counts : ndarray of int, shape (chain,)
+            How many rows each chain has made: one that has ended makes fewer than others.
         """
+        groups = [(count, np.flatnonzero(counts == count)) for count in np.unique(counts[counts > 0])]
         for k, column in enumerate(self._columns):
-            if column.takes(warm) and count:
+            if column.takes(warm):
                 words: NDArray[Any] = self._host[buffer][self._firsts[k] : self._firsts[k + 1]].view(column.dtype)
                 shape = (self._chains, self._rows, column.count)
-                column.write(warm, first, words[: np.prod(shape)].reshape(shape)[:, :count], chains)
+                rows = words[: np.prod(shape)].reshape(shape)
+                for count, chains in groups:
+                    column.write(warm, first, rows[:, :count], chains)

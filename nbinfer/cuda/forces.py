@@ -192,7 +192,7 @@ def make_pack_few(cut: Cut, kind: int, dtype: Any) -> Callable[..., None]:
     dim, width, zero = cut.dim, cut.width, np.dtype(dtype).type(0.0)
     one, unit = np.dtype(dtype).type(1.0), weights(kind, dtype)[0]
 
-    def pack(x: Any, g: Any, centre: Any, bandwidth: Any, inverse: Any, status: Any, packed: Any) -> None:
+    def pack(x: Any, g: Any, centre: Any, bandwidth: Any, status: Any, packed: Any, inverse: Any) -> None:
         i = cuda.grid(1)
         if i >= packed.shape[0] or status[0] != 0:
             return

@@ -25,7 +25,7 @@ def make_pack_many(cut: Cut, kind: int, dtype: Any) -> Callable[..., None]:
     zero, one, unit = np.dtype(dtype).type(0.0), np.dtype(dtype).type(1.0), weights(kind, dtype)[0]
 
     def pack(
-        x: Any, g: Any, centre: Any, bandwidth: Any, inverse: Any, status: Any, xt: Any, squares: Any, summed: Any
+        x: Any, g: Any, centre: Any, bandwidth: Any, status: Any, xt: Any, squares: Any, summed: Any, inverse: Any
     ) -> None:
         i = cuda.grid(1)
         if i >= squares.shape[0] or status[0] != 0:

@@ -25,6 +25,7 @@ from nbinfer.engine.progress import Display
 from nbinfer.errors import ParametrizationError, PerformanceWarning, calls_above, unseen
 from nbinfer.variational.job import FitStatus
 from nbinfer.variational.report import Verdict
+from nbinfer.variational.stein.annealing import factors
 from nbinfer.variational.stein.failing import beyond_single, without_score, without_spread
 from nbinfer.variational.stein.kernels import IMQ, RBF
 from nbinfer.variational.stein.verdict import verdict_on
@@ -53,16 +54,15 @@ class ParticleUpdates(ObjectiveUpdates):
                 f"{op.approx.short_title}; leave backend out."
             )
         more = [
-            name
-            for name in ("noisy", "annealing", "metric")
-            if getattr(op, name) is not None and getattr(op, name) is not False
+            name for name in ("noisy", "metric") if getattr(op, name) is not None and getattr(op, name) is not False
         ]
         if more:
             raise ParametrizationError(f'backend="cuda" knows no {" and no ".join(more)}; leave that or backend out.')
         if fitting.feeds:
             raise ParametrizationError('backend="cuda" takes no data in batches; leave backend out, or pass all data.')
         self._order, self._n = _order_of(fitting), len(fitting.fit.parameters) // int(fitting.bound.dim)
-        self._dtype = np.dtype(op.dtype)
+        self._dtype, self._annealing = np.dtype(op.dtype), op.annealing
+        self._annealed: tuple[int, Floats] | None = None  # number of the first iteration of all, and factors from it on
         self._swarm = self._begun(fitting)
         self._piece = 1
         if self._n < ENOUGH and not simulated():
@@ -113,7 +113,7 @@ class ParticleUpdates(ObjectiveUpdates):
         while fit.done < until and not status and not fitting.stop[0]:
             done, start = int(fit.done), time.monotonic()
             count = min(self._piece, until - done)
-            swarm.iterate(self._rates(done, count), step + done - begun + 1)
+            swarm.iterate(self._rates(done, count), step + done - begun + 1, self._factors(done, count))
             status, made = swarm.wait()
             fitting.losses[done : begun + made] = np.nan  # that of a file begins as 0
             fit.done = fitting.progress["done"][0] = begun + made
@@ -139,6 +139,20 @@ class ParticleUpdates(ObjectiveUpdates):
             return [float(fit.descent.rate)] * count
         first = done - int(fit.first)
         return [float(rate) for rate in floats_at.py_func(int(fit.rates), first + count)[first:]]
+
+    def make_room(self, count: int) -> None:
+        fitting, annealing = self.fitting, self._annealing
+        first, self._annealed = fitting.steps_made, None
+        if annealing is not None:
+            self._annealed = int(fitting.fit.done), factors(annealing, first, count)
+        super().make_room(count)
+
+    def _factors(self, done: int, count: int) -> Sequence[float]:
+        """Return what scores are multiplied by in some iterations."""
+        if self._annealed is None:
+            return [1.0] * count
+        first, found = self._annealed
+        return [float(factor) for factor in found[done - first :][:count]]
 
     def _put(self) -> bool:
         """Put particles and optimiser on the device, as the host has them now; tell whether all is finite."""

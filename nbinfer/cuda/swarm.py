@@ -248,24 +248,25 @@ class Swarm:
             Call(compiled(make_median(dtype)), 1, 8 if simulated() else 1024, median),
         ]
 
-    def _sums(self, constant: float) -> list[Call]:
-        """Return what adds up over all pairs."""
+    def _sums(self, constant: float) -> list[tuple[Call, Call, Call]]:
+        """Return what adds up over all pairs: packs particles, goes through pairs, gathers what parts have summed."""
         at, cut, dtype, n = self.at, self._cut, self.dtype, self.n
         (parts, each), padded = cut.splits(n), cut.padded(n)
-        bandwidth, inverse, calls = at["bandwidth"], 1.0 / self._pull.temperature, []
+        bandwidth, calls = at["bandwidth"], []
         layout = [at["packed"]] if cut.is_small else [at["xt"], at["squares"], at["summed"]]
         make_pack, make = (make_pack_few, make_few) if cut.is_small else (make_pack_many, make_many)
         grid = (-(-n // cut.own), parts) if cut.is_small else (-(-n // cut.own), parts, cut.panels)
         for kind, power, factor in self._pull.sums:
-            given = at["x"], at["g"], at["centre"], bandwidth, inverse, self.status, *layout
-            calls.append(self._each(make_pack(cut, kind, dtype), padded, *given, fastmath=True))
+            given = at["x"], at["g"], at["centre"], bandwidth, self.status, *layout
+            pack = self._each(make_pack(cut, kind, dtype), padded, *given, fastmath=True)
             weigh = compiled(weights(kind, dtype)[1], device=True, fastmath=True)
             add_up = compiled(make(cut, kind, dtype, weigh), fastmath=True)
             summed = *layout, bandwidth, each, dtype(power), dtype(factor), self.status, at["parts"]
-            calls.append(Call(add_up, grid, cut.threads, summed, cut.shared(dtype)))
+            pairs = Call(add_up, grid, cut.threads, summed, cut.shared(dtype))
             gathered = at["parts"], at["x"], at["centre"], bandwidth, kind, constant, self.status
             written = at["force"], at["gradient"], at["before"]
-            calls.append(self._each(make_gather(self.dim, dtype), n, *gathered, *written, fastmath=True))
+            gather = self._each(make_gather(self.dim, dtype), n, *gathered, *written, fastmath=True)
+            calls.append((pack, pairs, gather))
         return calls
 
     def _constraint(self, largest: float) -> list[Call]:
@@ -318,7 +319,7 @@ class Swarm:
         found: NDArray[np.float64] = self.at[name].copy_to_host().astype(np.float64)
         return found
 
-    def iterate(self, rates: Sequence[float], step: int) -> None:
+    def iterate(self, rates: Sequence[float], step: int, factors: Sequence[float]) -> None:
         """Have the device make iterations, after those that it was asked for before; this does not wait for them.
 
         Parameters
@@ -327,15 +328,25 @@ class Swarm:
             The learning rate of each.
         step : int
             Number of the optimiser's first step, from 1.
+        factors : sequence of float
+            What scores are multiplied by in each.
         """
-        for t, rate in enumerate(rates, step):
-            self._find_forces()
+        for t, (rate, factor) in enumerate(zip(rates, factors, strict=True), step):
+            self._find_forces(float(factor))
             self._move(float(rate), t)
 
-    def _find_forces(self) -> None:
+    def _find_forces(self, factor: float = 1.0) -> None:
         self._scores(self.at["x"], self.at["g"], self.at["logps"])
-        for call in [*self._before, *self._spread, *self._to_forces]:
+        for call in [*self._before, *self._spread]:
             call()
+        self.add_up(factor)
+
+    def add_up(self, factor: float = 1.0) -> None:
+        """Have forces be found by scores and bandwidth that are there, of scores so much."""
+        for pack, pairs, gather in self._to_forces:
+            pack(factor / self._pull.temperature)
+            pairs()
+            gather()
 
     def _move(self, rate: float, t: int) -> None:
         """Have the rule make its step number t."""

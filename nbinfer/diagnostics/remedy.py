@@ -37,6 +37,8 @@ class Remedy:
         Of each sampler.
     tune : int, str or None
         What was asked for as warm-up; None: nobody knows.
+    usual : int
+        What is mostly enough.
     with_model : callable, optional
         From draws that diverged to what the model shows: what is to be said, and a name for the cause.
 
@@ -53,9 +55,10 @@ class Remedy:
         names: Sequence[str],
         target_accept: np.ndarray,
         tune: object = None,
+        usual: int = 1000,
         with_model: Callable[[NDArray[np.bool_]], tuple[str, str]] | None = None,
     ) -> None:
-        self._stats, self._targets, self._tune = stats, target_accept, tune
+        self._stats, self._targets, self._tune, self._usual = stats, target_accept, tune, usual
         self._with_model = with_model or (lambda _: ("", ""))
         self._said, self.explains = False, ""
         chosen = {name: measured[name] for name in names if measured[name].draws.dtype.kind == "f"}
@@ -94,7 +97,8 @@ class Remedy:
             return text, "The exchange of labels"
         tuned = self._stats.tuned
         if self._tune is not None and tuned < _SHORT and self._rhat > _UNSETTLED:
-            return f"Warm-up was too short (tune={tuned}): warm up longer, as with tune=1000.", "The short warm-up"
+            longer = f"warm up longer, as with tune={self._usual}"
+            return f"Warm-up was too short (tune={tuned}): {longer}.", "The short warm-up"
         counts = self._stats.kept.counts
         if self._rhat > _APART or diverging.sum() > _MOST * counts.sum() or counts.max(initial=0) < _FEW:
             return "", ""

@@ -141,7 +141,15 @@ def check(
     stats, quantities = Statistics(trace, run), Quantities(run, measured)
     targets = stats.for_samplers("target_accept", _given(target_accept, of_run, "target_accept"), 1.0)
     limits = stats.for_samplers("largest_step_size", _given(largest_step_size, of_run, "largest_step_size"), np.inf)
-    remedy = Remedy(stats, measured, names, targets, of_run.get("tune"), _shown_by(model, run, stats))
+    remedy = Remedy(
+        stats,
+        measured,
+        names,
+        targets,
+        of_run.get("tune"),
+        int(of_run.get("usual_tune", 1000)),
+        _shown_by(model, run, stats),
+    )
     notes, facts = list[str](), list[str]()
     found = [
         _interrupted(trace, run),

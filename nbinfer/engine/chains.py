@@ -340,7 +340,8 @@ def describe_all(progress: np.ndarray, tune: int) -> str:
     """Say in a few words what many chains are doing, from their progress lines."""
     done = progress["done"]
     drawn = max(int((done - progress["skipped"]).sum()), 1)
-    phase = f"warm-up of {(done < tune).sum()}, " if (done < tune).any() else ""
+    warm = int((done < tune).sum())
+    phase = f"{'warm-up' if warm == len(done) else f'{warm} in warm-up'}, " if warm else ""
     words = f"mean {done.mean():.0f}, {int(progress['divergences'].sum())} divergences"
     size, each = float(np.median(progress["step_size"])), progress["gradients"].sum() / drawn
     return f"{phase}{words}, step {size:.2g}, {each:.1f} gradients/draw"

@@ -58,6 +58,11 @@ class _OnScreen:
                 self._bars.append(bar)
             self._draw()
 
+    @property
+    def height(self) -> int:
+        """How many lines there are."""
+        return len(self._bars)
+
     def close(self) -> None:
         """Show the last state and release the lines."""
         with self._or_quiet():
@@ -145,6 +150,37 @@ class OneBar(_OnScreen):
     def update(self, progress: np.ndarray) -> None:
         """Move the bar to the piece of the slowest job."""
         self._move([(int(progress["done"].min()), self._describe_all(progress))])
+
+
+class Lines(_OnScreen):
+    """Lines of text below the bars of a run.
+
+    Parameters
+    ----------
+    count : int
+    above : int
+        How many bars there are.
+    file : file, optional
+        Where to. Default: standard error.
+    """
+
+    def __init__(self, count: int, above: int, file: Any = None) -> None:
+        super().__init__([{"bar_format": "{desc}", "position": above + i} for i in range(count)], file)
+
+    def update(self, texts: Sequence[str]) -> None:
+        """Write other texts, each no wider than the screen."""
+        with self._or_quiet():
+            for bar, text in zip(self._bars, texts, strict=False):
+                bar.set_description_str(text, refresh=False)
+            self._draw()
+
+    def leave(self, texts: Sequence[str]) -> None:
+        """Leave the last texts below bars that are closed already: the cursor is where these have left it."""
+        with self._or_quiet():
+            for i, bar in enumerate(self._bars):
+                bar.pos = -i
+        self.update(texts)
+        self.close()
 
 
 def display_for(

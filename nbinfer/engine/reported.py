@@ -108,8 +108,7 @@ class Called(_Reported):
         except Exception as error:
             self._function = None
             with unseen():
-                said = f"progressbar raised {type(error).__name__}: {error}. It is not called again; the run goes on."
-                warnings.warn_explicit(said, NbinferWarning, *self._place)
+                warnings.warn_explicit(dropped("progressbar", error), NbinferWarning, *self._place)
         return _CALLED
 
 
@@ -130,7 +129,17 @@ class Written(_Reported):
             file.flush()
         except Exception:  # whatever is wrong with the log, the run goes on
             return np.inf
-        return max(_WRITTEN, _RARER * moment.seconds)
+        return rare(moment.seconds)
+
+
+def dropped(name: str, error: Exception) -> str:
+    """Say that what has raised an error does so no more."""
+    return f"{name} raised {type(error).__name__}: {error}. It is not called again; the run goes on."
+
+
+def rare(seconds: float) -> float:
+    """Return how many seconds a log has rest for, after so many of the run."""
+    return max(_WRITTEN, _RARER * seconds)
 
 
 def head_of(moment: Moment) -> str:

@@ -226,9 +226,12 @@ class StepMethod:  # numpydoc ignore=PR02
     sees_all: ClassVar[bool] = False
     #: Whether all chains form one unit, whose members look at each other.
     population: ClassVar[bool] = False
-    #: What the chains of a population do after each draw, in this order, instead of looking at each other while they
-    #: move: C functions ``int64 phase(intp members, int64 row, int64 piece)`` of what each of them keeps, see
-    #: `nbinfer.engine.team.blocks_of`, and whether a row is a block; else there is one row.
+    #: Draws of warm-up where nothing is said.
+    usual_tune: ClassVar[int] = 1000
+    #: What the chains of a population do after each draw of warm-up, in this order, instead of looking at each other
+    #: while they move: C functions ``int64 phase(intp members, int64 row, int64 piece)`` of what each of them keeps,
+    #: see `nbinfer.engine.team.blocks_of`, and whether a row is a block; else there is one row. Workers of the
+    #: processor go through them after warm-up, too, and they must have nothing to do then.
     together: ClassVar[tuple[tuple[Entry, bool], ...]] = ()
 
     def __init_subclass__(cls) -> None:

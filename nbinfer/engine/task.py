@@ -13,6 +13,7 @@ import contextvars
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from nbinfer.errors import calls_above, unseen
@@ -60,6 +61,8 @@ class Task(Generic[Result]):
         What to raise instead; it gets `result` as its attribute ``trace``.
     left : bool
         Whether nobody waits any more.
+    meanwhile : callable
+        What the waiting thread does besides, now and then, and once when the work is done.
     """
 
     def __init__(self) -> None:
@@ -67,6 +70,7 @@ class Task(Generic[Result]):
         self.error: BaseException | None = None
         self.left = False
         self._done = self._asked = False
+        self.meanwhile: Callable[[], None] = lambda: None
         self._messages: list[tuple[str, type[Warning]]] = []
         self._said = 0
         self._place = place_above()
@@ -111,9 +115,12 @@ class Task(Generic[Result]):
             self._thread.start()
         while not (self._done or self.left):
             self._wake.acquire(timeout=_POLL)
+            self.meanwhile()
             self._issue_warnings()
         if self._done:
             self._thread.join()
+        if not self.left:
+            self.meanwhile()
         if self.result is None or not self._done:
             self.leave()
         self._issue_warnings()

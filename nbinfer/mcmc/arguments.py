@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nbinfer.arguments import MOST, is_number
+from nbinfer.arguments import MOST, fits, is_number
 from nbinfer.engine.driver import cores_for
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
@@ -20,6 +21,8 @@ from nbinfer.trace.records import Handed, SQLite, Text
 
 #: Iterations of warm-up, at most where it ends as soon as it may.
 MOST_TUNE = 1000
+#: Bytes of memory that a chain takes at least, and those for each coordinate besides.
+LEAST_OF_CHAIN, LEAST_OF_COORDINATE = 1000, 24
 
 #: Back ends that have names; they write to a file, or a folder, called "mcmc" where the process is.
 NAMED: Mapping[str, type[Backend]] = {"text": Text, "sqlite": SQLite, "hdf5": HDF5}
@@ -69,10 +72,10 @@ def is_tune(value: Any) -> bool:
     return is_number(value) or (isinstance(value, str) and value == "auto")
 
 
-def warm_up(tune: Any) -> WarmUp:
-    """Return what `tune` asks for: a number of iterations, or as many as it takes; None is the default."""
+def warm_up(tune: Any, usual: int = MOST_TUNE) -> WarmUp:
+    """Return what `tune` asks for: a number of iterations, or as many as it takes; None is what is `usual`."""
     if tune is None:
-        return WarmUp(MOST_TUNE, False)
+        return WarmUp(usual, False)
     if isinstance(tune, str):
         if tune != "auto":
             raise ValueError(f"tune must be a number of iterations or 'auto', got {tune!r}.")
@@ -81,6 +84,28 @@ def warm_up(tune: Any) -> WarmUp:
         raise TypeError(f"tune must be an int or 'auto', got {tune!r}.")
     check_count("tune", tune, 0)
     return WarmUp(tune, False)
+
+
+def check_size(model: Model, chains: int, tune: int, draws: int, taker: Backend, kept: set[str] | None) -> None:
+    """Require that memory may hold chains, and their draws if these stay there; `kept` names what is kept, None all.
+
+    Raises
+    ------
+    MemoryError
+        If it cannot, by what is known before anything is made.
+    """
+    own = LEAST_OF_CHAIN + LEAST_OF_COORDINATE * model.dim
+    fits(chains * own, f"{chains} chains", "take fewer")
+    if not isinstance(taker, Memory):
+        return
+    sizes = [math.prod(p.shape) for name, p in model.parameters.items() if kept is None or name in kept]
+    rows, of_row = draws // taker.thin, 8.0 * sum(sizes)
+    fits(
+        chains * rows * of_row,
+        f"{rows} draws of {chains} chains",
+        "take fewer, keep fewer names (trace=[...]), or write them to a file (trace='run.nc')",
+    )
+    fits(chains * (tune + rows) * 8.0, f"statistics of {tune + rows} draws of {chains} chains", "take fewer")
 
 
 def superchains_of(superchains: Any, chains: int, start: Any) -> int:

@@ -417,4 +417,5 @@ def _attributes(
         "gradients": [int(g) for g in gradients],  # evaluations per chain, warm-up and searches included
         "tune": tune,
         "steps": [method.name for method in methods],
+        "usual_tune": max((method.usual_tune for method in methods), default=0),
     } | settings(methods, "target_accept", "max_treedepth", "path_length", "integrator", "largest_step_size")

@@ -12,13 +12,14 @@ from nbinfer.arguments import is_number, mapping
 from nbinfer.engine.driver import run_here
 from nbinfer.engine.step import STEPPER
 from nbinfer.errors import SamplingError
-from nbinfer.mcmc.arguments import check_count, kept_names, ready, warm_up
+from nbinfer.mcmc.arguments import check_count, check_size, kept_names, ready, warm_up
 from nbinfer.mcmc.assign import assign, is_step, listed, separated
 from nbinfer.mcmc.sampling import Sampling
 from nbinfer.model.default import is_model
 from nbinfer.random import seed_sequences
 from nbinfer.spelling import public, public_by_kind
 from nbinfer.trace import Trace
+from nbinfer.trace.backend import Memory
 
 #: Warm-up of a stepper lasts until it is told to end.
 _FOREVER = 1 << 62
@@ -95,6 +96,8 @@ def iter_sample(
     check_count("draws", draws, 1)
     tune = warm_up(tune).tune
     check_count("chain", chain, 0)
+    kept = kept_names(model, trace)
+    check_size(model, 1, tune, draws, Memory(), kept)
     assigned = separated(assign(model, given))
     if any(method.population for method, _ in assigned):
         raise ValueError("iter_sample draws one chain, and this step needs several; use sample.")
@@ -106,7 +109,7 @@ def iter_sample(
         numbers=[chain],
         sequences=seed_sequences(random_seed, 1),
         start=start,
-        kept=kept_names(model, trace),
+        kept=kept,
     )
     begun = time.perf_counter()
     for draw in range(draws + 1):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, choice, count, flag
+from nbinfer.arguments import MOST, choice, count, fits, flag
 from nbinfer.diagnostics.psis import psis
 from nbinfer.errors import StreamingError
 from nbinfer.model import Model
@@ -96,6 +96,7 @@ class Approximation(Scored):  # numpydoc ignore=PR02
             One chain, with statistics ``lp`` and ``logq``, the log densities of model and approximation.
         """
         count("draws", draws, 1, MOST)
+        fits(8.0 * draws * self.ndim, f"{draws} draws", "take fewer")
         for name, value in (("include_transformed", include_transformed), ("importance", importance)):
             flag(name, value)
         flag("return_inferencedata", return_inferencedata)

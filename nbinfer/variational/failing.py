@@ -15,8 +15,8 @@ from nbinfer.variational.job import LATELY, TOLERATED, FitStatus
 _OF_APPROXIMATION = "that of the approximation is not finite: lower the learning rate"
 
 
-def check_start(bound: Any, flaw: str, position: NDArray[np.float64]) -> None:
-    """Raise what is wrong where the means begin: an encoder or the density is not finite, or the gradient is another's.
+def check_start(bound: Any, flaw: str, position: NDArray[np.float64], particle: bool = False) -> None:
+    """Raise what is wrong where a fit begins: an encoder or the density is not finite, or the gradient is another's.
 
     Parameters
     ----------
@@ -25,18 +25,24 @@ def check_start(bound: Any, flaw: str, position: NDArray[np.float64]) -> None:
     flaw : str
         What an encoder gives that is not finite; '' if none does.
     position : ndarray, shape (dim,)
+        The means, or a particle.
+    particle : bool
+        Which of the two it is. The first iteration tells of all particles without a density.
     """
+    begins = "a particle begins" if particle else "the means begin"
     if flaw:
         raise FitError(f"the fit cannot begin: {flaw}. Look at the weights that it begins with.")
     logp, grad = bound.value_and_grad(position)
     if not np.isfinite(logp) or not np.isfinite(grad).all():
         error = replayed(bound, position, None)
         if error is not None and not is_arithmetic(error):
-            error.add_note(f"raised by the model where the means begin: {bound.describe(position)}")
+            error.add_note(f"raised by the model where {begins}: {bound.describe(position)}")
             raise error
+        if particle:
+            return
         what = "the density" if not np.isfinite(logp) else "its gradient"
         raise FitError(
-            f"{what} is not finite where the means begin, at {bound.describe(position)} "
+            f"{what} is not finite where {begins}, at {bound.describe(position)} "
             f"({error or bound.explain(position)}). Pass another start, or look at that term."
         )
     bound.check_gradient(position)

@@ -359,9 +359,10 @@ class Fitting(Jobs):
         self._seen = int(self.fit.done), int(self.fit.skipped)
         self.connect()
 
-    def check_start(self, position: NDArray[np.float64]) -> None:
-        """Raise what is wrong with encoders or density where the means begin, see `failing.check_start`."""
-        failing.check_start(self.bound, self._flaw_of_encoders(), position)
+    def check_start(self, particle: NDArray[np.float64] | None) -> None:
+        """Raise what is wrong with encoders or density at a particle, or the means, see `failing.check_start`."""
+        position = self.centre if particle is None else particle
+        failing.check_start(self.bound, self._flaw_of_encoders(), position, particle is not None)
 
     def _flaw_of_encoders(self) -> str:
         return not_finite(self._own_groups, Model.of(self.bound.definition))

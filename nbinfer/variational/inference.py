@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, Progressbar, count, flag, positive, shows
+from nbinfer.arguments import MOST, Progressbar, count, fits, flag, positive, shows
 from nbinfer.engine.elsewhere import check_executor
 from nbinfer.engine.gradients import gradient_warnings
 from nbinfer.engine.progress import display_for
 from nbinfer.engine.task import finished
 from nbinfer.errors import NbinferWarning
+from nbinfer.live.asked import Asked, asked
+from nbinfer.live.iterations import Losses, Particles
+from nbinfer.live.watched import watched
 from nbinfer.spelling import check_options, public
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.callbacks import listed
@@ -91,6 +94,8 @@ class Inference:
         checkpoint: Any = None,
         max_seconds: float | None = None,
         executor: Executor | None = None,
+        live_plot: bool | str = False,
+        live_plot_kwargs: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> Approximation:
         """Fit the approximation.
@@ -117,6 +122,10 @@ class Inference:
         executor : Executor, optional
             What makes the iterations, in another process, of `concurrent.futures`: the same approximation as without.
             Of callbacks, which are called there, what ``state()`` returns comes back. Ctrl-C does not wait for it.
+        live_plot : bool or {'terminal', 'notebook', 'window'}
+            Show losses, or particles, while iterations are made; as of `nbinfer.sample`.
+        live_plot_kwargs : mapping, optional
+            As of `nbinfer.sample`; `skip_first` and `refresh_every` count iterations, and `var_names` is of particles.
         **kwargs : object
             Options of `ObjectiveFunction.updates`: obj_n_mc, obj_optimizer, more_obj_params,
             total_grad_norm_constraint, convergence, ....
@@ -153,10 +162,12 @@ class Inference:
         check_options("fit()", kwargs, type(self).fit, type(self.objective).updates, ObjectiveFunction.updates)
         check_function_options(fn_kwargs)
         count("n", n, 0, MOST)
+        fits(8.0 * n, f"losses of {n} iterations", "take fewer")
         if executor is not None and checkpoint is not None:
             raise ValueError("checkpoint is written where a fit is made, and executor makes it elsewhere; drop one.")
         file = None if checkpoint is None else file_for(checkpoint)
         seconds = limit("max_seconds", max_seconds)
+        view = asked(live_plot, live_plot_kwargs)
         other = None if executor is None else check_executor(executor)
         self.begin(score, callbacks, **kwargs)
         updates = self.updates
@@ -168,7 +179,7 @@ class Inference:
             recipe = recipe_of(self, updates, Given(n, score, self._callbacks, kwargs))
             kept = Checkpoint.begun(file, n, recipe, self.approx, updates, self._callbacks)
         part = None if other is None else part_of(self, score, self._callbacks, kwargs, n, seconds)
-        return self.run_for(n, progressbar, checkpoint=kept, seconds=seconds, executor=other, part=part)
+        return self.run_for(n, progressbar, checkpoint=kept, seconds=seconds, executor=other, part=part, view=view)
 
     def forget(self) -> None:
         """Forget the last fit; the approximation stays."""
@@ -230,7 +241,7 @@ class Inference:
         if not self.objective.op.takes_batches:
             self._updates.fitting.needs_all_data()
         self._updates.fitting.keeps_losses = scored
-        self._updates.fitting.check_start(self._updates.fitting.centre)
+        self._updates.fitting.check_start(self._updates.particle)
         self._notes = gradient_warnings(self._updates.fitting.bound)
         learns = self.approx.has_learnt or kwargs.get("more_obj_params") is not None
         problems = [*self._updates.fitting.feeds.problems, *doubts(self.approx.groups, self.approx.model, learns)]
@@ -258,6 +269,7 @@ class Inference:
             If there was no fit.
         """
         count("n", n, 0, MOST)
+        fits(8.0 * n, f"losses of {n} iterations", "take fewer")
         return self.run(n, progressbar)
 
     def run_profiling(self, n: int = 1000, score: bool | None = None, **kwargs: Any) -> dict[str, float]:
@@ -326,6 +338,7 @@ class Inference:
         seconds: float | None = None,
         executor: Executor | None = None,
         part: bytes | None = None,
+        view: Asked | None = None,
     ) -> Approximation:
         """Make so many iterations of the fit that was set up.
 
@@ -341,6 +354,8 @@ class Inference:
             What makes them elsewhere.
         part : bytes, optional
             What it is sent.
+        view : Asked, optional
+            What is to be shown meanwhile.
 
         Returns
         -------
@@ -354,11 +369,18 @@ class Inference:
         until = int(fitting.fit.done) + n
         describe = functools.partial(described, fitting)
         display = display_for(progressbar, [self.approx.short_title], until, "it", describe)
-        given = self.approx, updates, self._callbacks, until, display, judged, checkpoint, seconds
+        live = None if view is None else watched(display, self._source(view), view)
+        given = self.approx, updates, self._callbacks, until, live or display, judged, checkpoint, seconds
         task = Run(*given) if executor is None or part is None else RunElsewhere(executor, part, *given)
         while self._notes:  # once, not when a fit is refined
             task.say(*self._notes.pop(0))
+        if live is not None:
+            live.attend(task, fitting.progress)
         return finished(task)
+
+    def _source(self, view: Asked) -> Losses | Particles:
+        """Return what a view shows of a fit."""
+        return Particles(self.approx, view) if self.approx.all_histograms else Losses(self.updates.fitting, view)
 
 
 def limit(name: str, seconds: Any) -> float | None:

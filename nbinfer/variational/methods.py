@@ -38,6 +38,9 @@ _IN_TURN = "advi->fullrank_advi"
 #: Options of `Inference.fit` that two fits in turn have no use for.
 _OF_ONE_FIT = ("checkpoint", "max_seconds", "executor")
 
+#: Options of it that are about what is shown, and not of how the fit is set up.
+_SHOWN = ("progressbar", "live_plot", "live_plot_kwargs")
+
 
 def _is_method(value: Any) -> bool:
     return isinstance(value, str | Inference) or (isinstance(value, type) and issubclass(value, Inference))
@@ -83,7 +86,7 @@ def fit(
         Where iterations are made; 'cuda', on a GPU, knows method 'svgd', see `SVGD`. Default: the processor.
     **kwargs : object
         Options of `Inference.fit`: callbacks, progressbar, convergence, obj_n_mc, obj_optimizer, checkpoint,
-        max_seconds, executor, ....
+        max_seconds, executor, live_plot, ....
 
     Returns
     -------
@@ -197,7 +200,7 @@ def _in_turn(
                 "nb.FullRankADVI.from_mean_field(approx), either with its own."
             )
     first = ADVI(**given, **options)
-    first.begin(**{name: v for name, v in kwargs.items() if name not in ("progressbar", "fn_kwargs", *_OF_ONE_FIT)})
+    first.begin(**{name: v for name, v in kwargs.items() if name not in (*_SHOWN, "fn_kwargs", *_OF_ONE_FIT)})
     first.run(n // 2, kwargs.get("progressbar", True), judged=False)
     return FullRankADVI.from_mean_field(first.approx, **options).fit(n - n // 2, **kwargs)
 

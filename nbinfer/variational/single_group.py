@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, count, from_zero, mapping
+from nbinfer.arguments import MOST, count, fits, from_zero, mapping
 from nbinfer.errors import LocalGroupError, ParametrizationError
 from nbinfer.model import Model
 from nbinfer.model.default import the_model
@@ -298,6 +298,7 @@ class Empirical(SingleGroupApproximation):
         sequence = seed_sequences(random_seed, 1)[0]
         if size is not None:
             count("size", size, 1, MOST)
+            fits(2.0 * 8 * size * model.dim, f"{size} particles", "take fewer")
             rng = generator(key_of(sequence), 0, 0, Purpose.START)
             histogram = model.unconstrain(mapping("start", start)) + jitter * rng.standard_normal((size, model.dim))
         else:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbinfer.arguments import instance, mapping
 from nbinfer.engine.driver import Outcome, run_alone
@@ -54,6 +55,9 @@ class ObjectiveUpdates(dict[Shared, Rule]):
     """
 
     __hash__ = object.__hash__  # type: ignore[assignment]
+
+    #: Where the first particle is, if the fit moves particles.
+    particle: NDArray[np.float64] | None = None
 
     def __init__(
         self,

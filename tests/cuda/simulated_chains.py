@@ -10,6 +10,7 @@ from nbinfer.cuda import chains as on_gpu
 from nbinfer.cuda import draws as draws_on_gpu
 from nbinfer.distributions import half_cauchy, normal
 from nbinfer.errors import CudaError, ModelError, PerformanceWarning
+from nbinfer.mcmc.sampling import Sampling
 
 
 def schools():
@@ -110,6 +111,26 @@ def test_divergences_end_a_run_that_asks_for_it():
         sample(bell(), step)
 
 
+@pytest.fixture(params=["as few draws as can be", "as many"])
+def a_launch(request, monkeypatch):
+    """Whatever the clock says, a launch makes one draw, or as many as there is room for."""
+    monkeypatch.setattr(on_gpu, "_next_pieces", lambda pieces, seconds, most: most if "many" in request.param else 1)
+
+
+@pytest.mark.usefixtures("a_launch")
+def test_chains_end_at_different_draws(monkeypatch):
+    def limit(sampling, deadline, most_evaluations):
+        sampling.chains.every.most_done = 6, 9
+
+    monkeypatch.setattr(Sampling, "limit", limit)
+    options = dict(draws=12, tune=4)
+    mine = sample(bell(), nb.Metropolis(), **options)
+    assert mine.draws_done.tolist() == [2, 5]
+    assert_equal(mine, sample(bell(), nb.Metropolis(), "cpu", **options))
+    assert np.isnan(mine["x"][0, 2:]).all()
+
+
+@pytest.mark.usefixtures("a_launch")
 def test_a_run_goes_on_from_a_file(tmp_path):
     whole = sample(bell(), nb.NUTS(), trace=str(tmp_path / "whole.nc"), draws=12)
     part = sample(bell(), nb.NUTS(), trace=str(tmp_path / "part.nc"), draws=12, max_evals=60)

@@ -49,7 +49,12 @@ def fitted(inference, n=3, **options):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"kernel": nb.IMQ()}, {"temperature": 3.0}, {"n": 1, "kernel": nb.RBF(1.0)}],
+    [
+        {},
+        {"kernel": nb.IMQ()},
+        {"temperature": 3.0, "annealing": nb.CyclicAnnealing(2, 1)},
+        {"n": 1, "kernel": nb.RBF(1.0)},
+    ],
     ids=str,
 )
 def test_they_go_where_those_of_the_processor_go(model, options):
@@ -161,9 +166,11 @@ def test_a_step_too_long_leaves_particles_as_they_were(model):
         ({"jitter": 0.0}, ParametrizationError, "particles are equal"),
         ({"kernel": lambda z: None}, ParametrizationError, 'has no form for backend="cuda"; take nb.RBF or nb.IMQ'),
         ({"metric": "diag"}, ParametrizationError, 'backend="cuda" knows no metric; leave that or backend out'),
+        ({"noisy": True}, ParametrizationError, 'backend="cuda" knows no noisy; leave that or backend out'),
+        ({"annealing": lambda i: 2.0}, ValueError, r"annealing\(0\) must be a number from 0 to 1, got 2.0"),
         ({"backend": "gpu"}, ValueError, "unknown backend 'gpu'.*Did you mean 'cuda'"),
     ],
-    ids=("n", "jitter", "kernel", "metric", "backend"),
+    ids=("n", "jitter", "kernel", "metric", "noisy", "annealing", "backend"),
 )
 def test_what_cannot_be_is_refused_before_anything_starts(model, options, error, says):
     with pytest.raises(error, match=says):

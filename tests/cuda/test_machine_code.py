@@ -8,13 +8,14 @@ import functools
 import numpy as np
 import pytest
 
-import nbinfer as nb
-from nbinfer.compile import JIT
 from nbinfer.cuda import backend, offline
 
 pytestmark = pytest.mark.skipif(not backend.has_package(), reason="needs the extra: pip install 'nbinfer[cuda]'")
 
 SHARED = 48 * 1024  # what a block has without asking
+#: Instructions on float64 at most in the float32 form of kernels by which particles, which are float64, come in, or
+#: forces go out, once for each; those of pairs have none.
+DOUBLES = {"median": 0, "distances": 40, "few": 80, "many": 20, "gather": 160}
 
 
 def array(dtype, axes):
@@ -55,7 +56,7 @@ def pairs_code(dim, dtype, kind):
     [
         (3, np.float32, 104),
         (10, np.float32, 176),
-        (20, np.float32, 168),
+        pytest.param(20, np.float32, 168, marks=pytest.mark.slow),
         (50, np.float32, 224),
         (10, np.float64, 200),
         (20, np.float64, 176),
@@ -95,26 +96,6 @@ def test_many_coordinates_cost_two_small_products():
     assert exponents.instructions <= 90
 
 
-@pytest.mark.skipif(not JIT, reason="what is written for plain Python is not compiled")
-def test_scores():
-    from numba import int64
-
-    from nbinfer.cuda.model import density_of
-    from nbinfer.cuda.scores import make_score
-
-    def logp(p, d):
-        eta = d.X @ p.b
-        return -0.5 * (p.b * p.b).sum() + (d.y * eta - np.log1p(np.exp(eta))).sum()
-
-    model = nb.Model({"b": nb.real(4)}, logp=logp, data={"X": np.ones((9, 4)), "y": np.ones(9)})
-    x = array(np.float64, 2)
-    kinds = x, x, array(np.float64, 1), int64, int64, array(np.float64, 2), int64
-    code = code_of(make_score(density_of(model.bind(1))), *kinds)
-    assert code.registers <= 180
-    assert code.stack <= 600
-    assert "NRT" not in code.ptx
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_others(dtype):
     """Particles are float64; of what is done once for each of them, nothing spills."""
@@ -128,12 +109,12 @@ def test_the_others(dtype):
     x, v, status, real = array(np.float64, 2), array(np.float64, 1), array(np.int64, 1), number(dtype)
     rows, row = array(dtype, 2), array(dtype, 1)
     bits, order = array(np.int32 if dtype is np.float32 else np.int64, 1), array(np.int32, 1)
-    numbers, given = types.UniTuple(float64, 6), (x, x, v, row, float64, status)
+    numbers, given = types.UniTuple(float64, 6), (x, x, v, row, status)
     codes = {
         "distances": code_of(make_distances(10, dtype), x, order, status, row),
         "median": code_of(make_median(dtype), row, bits, int64, int64, real, status, row),
-        "few": code_of(make_pack_few(cut_for(10, dtype), 0, dtype), *given, rows, fastmath=True),
-        "many": code_of(make_pack_many(cut_for(50, dtype), 0, dtype), *given, rows, row, rows, fastmath=True),
+        "few": code_of(make_pack_few(cut_for(10, dtype), 0, dtype), *given, rows, float64, fastmath=True),
+        "many": code_of(make_pack_many(cut_for(50, dtype), 0, dtype), *given, rows, row, rows, float64, fastmath=True),
         "gather": code_of(
             make_gather(10, dtype), array(dtype, 3), x, v, row, int64, float64, status, x, v, v, fastmath=True
         ),
@@ -149,7 +130,8 @@ def test_the_others(dtype):
             "nesterov": code_of(rules.nesterov, v, v, v, float64, status),
             **{form.name: code_of(how.move, v, v, v, v, numbers, status) for form, how in rules.FORMS.items()},
         }
-        assert codes["median"].doubles == 0
+        for name, doubles in DOUBLES.items():
+            assert codes[name].doubles <= doubles, name
     for name, code in codes.items():
         assert (code.spills, code.stack) == (0, 0), name
         assert code.shared <= SHARED, name

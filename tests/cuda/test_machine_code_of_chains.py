@@ -1,21 +1,26 @@
 """Kernels of chains compile for Hopper, and models with them: in how many registers, and how much local memory."""
 
-import math
-
 import numpy as np
 import pytest
 
 import nbinfer as nb
+from bench.cuda_code import MODELS, code_of, code_of_chains
 from nbinfer.compile import JIT
 from nbinfer.cuda import backend
-from nbinfer.distributions import half_cauchy, normal
 from nbinfer.errors import CompileError
-from nbinfer.mcmc.ensemble import chees, mams
-from nbinfer.mcmc.hamiltonian import hmc, nuts
-from nbinfer.mcmc.walks import metropolis
-from nbinfer.mcmc.walks import slice as slices
 
-RNG = np.random.default_rng(1)
+#: Registers at most, and bytes of local memory at most, with each of five models.
+MOST = {
+    "scores": (200, 1300),
+    "Metropolis": (160, 1200),
+    "Slice": (160, 1400),
+    "ChEES": (180, 1500),
+    "MAMS": (180, 1500),
+    "HMC": (180, 2000),
+    "NUTS": (180, 2000),
+}
+#: What is compiled each time: one model with scores, and each step but those that take longest with a model.
+OFTEN = {("scores", "radon"), ("Metropolis", "share"), ("Slice", "bell"), ("ChEES", "bell"), ("MAMS", "bell")}
 
 pytestmark = [
     pytest.mark.skipif(not backend.has_package(), reason="numba-cuda is not installed: pip install 'nbinfer[cuda]'"),
@@ -23,80 +28,17 @@ pytestmark = [
 ]
 
 
-def schools():
-    def logp(p, d):
-        total = normal.logpdf(p.mu, 0.0, 5.0) + half_cauchy.logpdf(p.tau, 5.0) + normal.logpdf(p.z, 0.0, 1.0).sum()
-        return total + normal.logpdf(d.y, p.mu + p.tau * p.z, d.s).sum()
-
-    data = {"y": np.array([28.0, 8, -3, 7, -1, 1, 18, 12]), "s": np.array([15.0, 10, 16, 11, 9, 11, 10, 18])}
-    return nb.Model({"mu": nb.real(), "tau": nb.positive(), "z": nb.real(8)}, logp=logp, data=data)
-
-
-def logistic():
-    def logp(p, d):
-        eta = d.X @ p.b
-        return -0.5 * (p.b * p.b).sum() + (d.y * eta - np.log1p(np.exp(eta))).sum()
-
-    data = {"X": RNG.normal(size=(50, 4)), "y": (RNG.random(50) < 0.5).astype(float)}
-    return nb.Model({"b": nb.real(4)}, logp=logp, data=data)
-
-
-def radon():
-    def logp(p, d):
-        total = normal.logpdf(p.level, 0.0, 2.0) + normal.logpdf(p.floor, 0.0, 2.0)
-        total += half_cauchy.logpdf(p.between, 1.0) + half_cauchy.logpdf(p.within, 1.0)
-        total += normal.logpdf(p.county, p.level, p.between).sum()
-        return total + normal.logpdf(d.y, p.county[d.of] + p.floor * d.x, p.within).sum()
-
-    data = {"y": RNG.normal(size=30), "x": RNG.normal(size=30), "of": RNG.integers(0, 5, 30)}
-    supports = {"level": nb.real(), "floor": nb.real(), "between": nb.positive(), "within": nb.positive()}
-    return nb.Model(supports | {"county": nb.real(5)}, logp=logp, data=data)
-
-
-def share():
-    def logp(p, d):
-        return 3.0 * math.log(p.share) + 5.0 * math.log1p(-p.share) - 0.5 * p.other**2
-
-    def both(p, d):
-        return np.array([p.share, p.other])
-
-    return nb.Model({"share": nb.interval(0.0, 1.0), "other": nb.real()}, logp=logp, derived={"both": both})
-
-
-def bell():
-    def logp_grad(p, d, grad):
-        total = 0.0
-        for i in range(p.x.shape[0]):
-            total -= 0.5 * p.x[i] ** 2
-            grad.x[i] -= p.x[i]
-        return total
-
-    return nb.Model({"x": nb.real(3)}, logp_grad=logp_grad)
-
-
-def assembled(model, step, others=()):
-    from numba import types
-
-    from nbinfer.cuda.chains import python_kernel
-    from nbinfer.cuda.offline import assemble
-    from nbinfer.cuda.transition import Called
-
-    gradient = step.py_func.__module__.startswith(("nbinfer.mcmc.hamiltonian", "nbinfer.mcmc.ensemble"))
-    called = Called(density=1 * gradient, value=2 * (not gradient), record=3, steps=[step], inner=[], others=others)
-    kernel = python_kernel(model.bind(1).on_device(), called)
-    return assemble(kernel, types.void(*[types.int64] * 7, *[types.int64[::1]] * 3))
-
-
 @pytest.mark.parametrize(
-    ("make", "step", "registers", "stack"),
-    [(logistic, slices.step, 160, 1000), (share, metropolis.step, 160, 1000),
-     pytest.param(bell, hmc.step, 170, 1400, marks=pytest.mark.slow),
-     (bell, chees.step, 170, 1000), (logistic, mams.step, 180, 1000),
-     pytest.param(radon, chees.step, 180, 1600, marks=pytest.mark.slow),
-     pytest.param(schools, nuts.step, 180, 2000, marks=pytest.mark.slow)],
-)  # fmt: skip
-def test_chains_compile(make, step, registers, stack):
-    code = assembled(make(), step)
+    ("kernel", "model"),
+    [
+        pytest.param(kernel, model, marks=() if (kernel, model) in OFTEN else pytest.mark.slow)
+        for kernel in MOST
+        for model in MODELS
+    ],
+)
+def test_kernels_compile_with_models(kernel, model):
+    code = code_of(kernel, model)
+    registers, stack = MOST[kernel]
     assert code.registers <= registers
     assert code.stack <= stack
     assert "malloc" not in code.ptx
@@ -117,31 +59,24 @@ def test_what_chains_learn_together_compiles(function):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", [nuts.step, mams.step])
+@pytest.mark.parametrize("step", ["NUTS", "MAMS"])
 def test_all_that_steps_may_call_compiles(step):
     from nbinfer.cuda.transition import climb, look_at, watch
 
-    code = assembled(bell(), step, [climb, look_at, watch])
+    code = code_of_chains(MODELS["bell"](), step, [climb, look_at, watch])
     assert code.registers <= 200
     assert code.stack <= 2000
 
 
-@pytest.mark.parametrize("make", [schools, radon, bell])
-def test_densities_compile(make):
-    from numba import types
+def test_what_calls_nothing_by_address_is_made_once_for_all_kernels():
+    from nbinfer.cuda.device import Device
+    from nbinfer.cuda.transition import choice
+    from nbinfer.engine.chain import comparable, value_at
 
-    from nbinfer.cuda.model import density_of
-    from nbinfer.cuda.offline import assemble
-
-    density = density_of(make().bind(1))
-
-    def kernel(n, position, grad, context, logp):
-        logp[0] = density(n, position, grad, context)
-
-    code = assemble(kernel, types.void(*[types.int64] * 4, types.float64[::1]))
-    assert code.registers <= 200
-    assert code.stack <= 1300
-    assert "NRT" not in code.ptx
+    one, other = (Device({"": {"call_density": choice("call_density", [])}}) for _ in range(2))
+    assert one.function(value_at) is one.function(value_at)
+    assert one.function(value_at) is not other.function(value_at)
+    assert one.function(comparable) is other.function(comparable)
 
 
 def test_what_returns_arrays_compiles_and_only_what_is_ours():
@@ -152,7 +87,7 @@ def test_what_returns_arrays_compiles_and_only_what_is_ours():
     from nbinfer.cuda.transition import choice
 
     device = Device({"": {"call_step": choice("call_step", [])}})
-    record = device.function(share().bind(1).on_device()["record"])
+    record = device.function(MODELS["share"]().bind(1).on_device()["record"])
 
     def kernel(n, position, row, context, status):
         status[0] = record(n, position, row, context)
@@ -174,7 +109,7 @@ def test_a_gradient_that_allocates_is_refused_with_its_line():
 
     model = nb.Model({"x": nb.real(3)}, logp_grad=logp_grad)
     with pytest.raises(Exception) as caught:  # noqa: PT011 - the compiler's
-        assembled(model, slices.step)
+        code_of_chains(model, "Slice")
     said = str(explained(caught.value, model.definition))
     assert said.startswith("Numba cannot compile for a GPU logp_grad")
     assert "test_machine_code_of_chains.py, line" in said

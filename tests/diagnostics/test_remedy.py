@@ -96,3 +96,9 @@ def test_an_automatic_warm_up_is_made_longer_by_a_number(done, longer, rng):
     assert f"The step size is not adapted: set tune={longer}." in text(run)
     assert f"poorly explored: set tune={longer} or reparameterise." in text(run)
     assert "tune longer" not in text(run)
+
+
+def test_chains_that_learn_together_need_no_long_warm_up(rng):
+    run = funnel(rng, 3.0, 20)
+    run.attrs["usual_tune"] = 100
+    assert "(tune=20): warm up longer, as with tune=100." in text(run)

@@ -93,7 +93,7 @@ def test_many_chains_have_one_bar():
     shown = screen.getvalue()
     assert "1000 chains" in shown
     assert "50/200" in shown
-    assert "warm-up of 1, mean 100, 3 divergences, step 0.38, 7.8 gradients/draw" in shown
+    assert "1 in warm-up, mean 100, 3 divergences, step 0.38, 7.8 gradients/draw" in shown
 
 
 def test_a_counter_counts_on_one_line(capsys):

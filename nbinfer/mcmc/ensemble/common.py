@@ -23,6 +23,9 @@ from nbinfer.mcmc.hamiltonian.integrators import integrator_number
 #: Fewer chains tell too little of what they are to learn together.
 LEAST_CHAINS = 16
 
+#: Draws of warm-up where nothing is said. With some hundred chains 50 were enough for the models of `bench.models`.
+USUAL_TUNE = 100
+
 #: Of dual averaging: the larger, the less an error of the acceptance moves the step size.
 GAMMA = 0.1
 
@@ -107,9 +110,12 @@ class EnsembleStep(StepMethod):  # numpydoc ignore=PR01
     jitter: float = 1.0
     #: Whether the step size is learnt by the harmonic mean of acceptances, or by their mean.
     harmonic: ClassVar[bool] = True
+    #: Whether the length is learnt by the criterion per length.
+    by_rate: ClassVar[bool] = False
 
     uses_gradient = True
     population = True
+    usual_tune = USUAL_TUNE
     together = ((total, True), (centre, False), (measure, True), (learn, False))
 
     def __post_init__(self) -> None:
@@ -154,7 +160,7 @@ class EnsembleStep(StepMethod):  # numpydoc ignore=PR01
         own.n, own.integrator, own.max_steps = site.n, integrator_number(self.integrator), self.max_steps
         own.energy_limit, own.rate = self.Emax, self.learning_rate
         own.adapts_step_size, own.adapts_length = self.adapt_step_size, self.path_length is None
-        own.adapts_metric, own.harmonic = True, self.harmonic
+        own.adapts_metric, own.harmonic, own.by_rate = True, self.harmonic, self.by_rate
         own.jitter = self.jitter
         own.scale[:] = 1.0
         own.length = self.spread(site) if self.path_length is None else self.path_length

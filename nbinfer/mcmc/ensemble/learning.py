@@ -10,6 +10,8 @@ and momenta p' there, and means over all chains marked by a bar, its slope along
 
 where t is the length of this path, a its probability of acceptance, by which means are weighted, and norms are those of
 the inverse metric. The product with p' needs none: a momentum is a slope along positions. Adam [2]_ climbs along it.
+Where paths go round, the criterion has a maximum in each turn, and Adam may end in any. The criterion per length has
+its greatest in the first: its slope has ¼ (‖q' - q̄'‖² - ‖q - q̄‖²)² less.
 
 References
 ----------
@@ -110,8 +112,8 @@ def centre(context: int, row: int, piece: int) -> int:
 
 
 @kernel(reassociate=True)
-def _slope(n: int, point: int, means_address: int, scale_address: int) -> float:
-    """Return the slope of the criterion along the length of one path."""
+def _slope(n: int, point: int, means_address: int, scale_address: int, path: float, own_share: float) -> float:
+    """Return the slope of the criterion along the logarithm of the length of one path."""
     end, momentum = floats_at(point, n), floats_at(momentum_at(point, n), n)
     origin, means = floats_at(origin_of(point, n), n), floats_at(means_address, 2 * n)
     scale = floats_at(scale_address, n)
@@ -120,7 +122,7 @@ def _slope(n: int, point: int, means_address: int, scale_address: int) -> float:
         now, before = end[i] - means[n + i], origin[i] - means[i]
         change += (now * now - before * before) / (scale[i] * scale[i])
         along += now * momentum[i]
-    return change * along
+    return change * (path * along - own_share * change)
 
 
 @kernel
@@ -139,7 +141,7 @@ def measure(context: int, row: int, piece: int) -> int:
     leader, first = record_at(members[0], Ensemble), record_at(members[row * block], Ensemble)
     if leader.tuning == 0:
         return _OK
-    n = leader.n
+    n, own_share = leader.n, 0.25 if leader.by_rate != 0 else 0.0
     squares = first.sums + 16 * n
     _clear(squares, n)
     first.slope = 0.0
@@ -147,7 +149,7 @@ def measure(context: int, row: int, piece: int) -> int:
         own = record_at(members[k], Ensemble)
         _add_squares(n, origin_of(own.point, n), leader.sums, squares)
         if own.diverging == 0:
-            slope = own.path * own.accept * _slope(n, own.point, leader.sums, leader.scale)
+            slope = own.accept * _slope(n, own.point, leader.sums, leader.scale, own.path, own_share)
             first.slope += slope if math.isfinite(slope) else 0.0
     return _OK
 

@@ -130,7 +130,7 @@ class MAMS(EnsembleStep):  # numpydoc ignore=PR02
         Mean acceptance probability that the step size is tuned to, in (0, 1). Default 0.9, which is the paper's.
     path_length : float, optional
         Mean length of a path, in coordinates divided by their scales: where n coordinates are independent, about
-        sqrt(n) makes a new draw. Default: what changes squares of positions most.
+        sqrt(n) makes a new draw. Default: what changes squares of positions most, for its length.
     random_length : bool
         Whether lengths are between 0 and twice their mean; else all are that mean.
     integrator : {'twostage', 'leapfrog', 'threestage'}
@@ -166,7 +166,8 @@ class MAMS(EnsembleStep):  # numpydoc ignore=PR02
     long, so that coordinates divided by their scales move at one speed. What the turns add to the energy, and what the
     log density takes from it, decides whether the end of the path is accepted: nothing is biased, whatever the step
     size. The ensemble, and what it learns in warm-up, is that of `ChEES`, where the paper tunes lengths by an
-    autocorrelation time, which short chains do not have.
+    autocorrelation time, which short chains do not have; but the length is that of the most change per length, for
+    paths go round, and there is much change after several turns, too.
 
     Statistics of each draw: lp, acceptance_rate, step_size, n_steps, diverging, energy_error (of the end), tune,
     accepted, path_length (of this path).
@@ -205,6 +206,7 @@ class MAMS(EnsembleStep):  # numpydoc ignore=PR02
     state = ENSEMBLE
     function = step
     harmonic = False
+    by_rate = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -44,6 +44,7 @@ ENSEMBLE = State(
         "adapts_step_size": "i8",
         "harmonic": "i8",  # whether that is by the harmonic mean of acceptances
         "adapts_length": "i8",
+        "by_rate": "i8",  # whether that is by change per length, or by change alone
         "adapts_metric": "i8",
         "rate": "f8",  # of the length
         "length": "f8",  # of the next trajectories, in the mean

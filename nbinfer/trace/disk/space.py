@@ -14,6 +14,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.arguments import memory_of_the_machine
 from nbinfer.errors import BackendError
 
 #: Bytes that a new map covers beyond what was asked for, at least, and as a share of the file: each map holds a file
@@ -127,7 +128,7 @@ class Space:
         Else it does so one by one, when each is written to for the first time, for several microseconds in which a
         chain may make a draw.
         """
-        memory = _memory_of_the_machine()
+        memory = memory_of_the_machine()
         if self.length > memory // _SET_UP:
             return
         page = mmap.ALLOCATIONGRANULARITY
@@ -181,10 +182,3 @@ def allocate(file: int, begin: int, end: int) -> None:
     at = max(begin, os.fstat(file).st_size)  # elsewhere by writing what is not there yet
     while at < end:
         at += os.pwrite(file, bytes(min(end - at, 1 << 20)), at)
-
-
-def _memory_of_the_machine() -> int:
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return 0

@@ -32,6 +32,9 @@ from nbinfer.variational.starts import first_moments
 #: Iterations of a path at most.
 _MOST = 2**24
 
+#: Options of `Inference.fit` for fits that take long.
+_OF_LONG_FITS = ("checkpoint", "executor", "max_seconds", "live_plot", "live_plot_kwargs")
+
 
 @public
 class Pathfinder(Inference):
@@ -203,9 +206,10 @@ class Pathfinder(Inference):
         self._score = True if score is None else flag("score", score)
         if listed(callbacks):
             raise TypeError("callbacks look at an approximation on its way, and pathfinder has one at the end only.")
-        if "checkpoint" in kwargs or "executor" in kwargs or "max_seconds" in kwargs:
+        of_long_fits = [name for name in kwargs if name in _OF_LONG_FITS]
+        if of_long_fits:
             raise TypeError(
-                f"pathfinder takes no {next(iter(kwargs))}: its paths take seconds, and with the same random_seed "
+                f"pathfinder takes no {of_long_fits[0]}: its paths take seconds, and with the same random_seed "
                 "they are the same; leave it out, or begin again."
             )
         if kwargs:

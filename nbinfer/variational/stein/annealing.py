@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbinfer.arguments import MOST, count, is_number, positive
 from nbinfer.compile import address_of, entry, floats_at, record_at
@@ -82,6 +83,21 @@ def anneal(address: int, row: int, piece: int) -> int:
     return 0
 
 
+def factors(factor: Callable[[int], float], first: int, count: int) -> NDArray[np.float64]:
+    """Return the factors of some iterations, from number `first`.
+
+    Raises
+    ------
+    ValueError
+        If one is no number from 0 to 1.
+    """
+    found = [factor(i) for i in range(first, first + count)]
+    for i, value in enumerate(found, first):
+        if not is_number(value) or not 0.0 <= value <= 1.0:
+            raise ValueError(f"annealing({i}) must be a number from 0 to 1, got {value!r}.")
+    return np.array(found, np.float64)
+
+
 class Annealing(Stage):
     """The stage.
 
@@ -98,9 +114,5 @@ class Annealing(Stage):
         self.before = [Part(anneal, address_of(self._own))]
 
     def make_room(self, done: int, first: int, count: int) -> None:
-        found = [self._factor(i) for i in range(first, first + count)]
-        for i, factor in enumerate(found, first):
-            if not is_number(factor) or not 0.0 <= factor <= 1.0:
-                raise ValueError(f"annealing({i}) must be a number from 0 to 1, got {factor!r}.")
-        self._factors = np.array(found, np.float64)
+        self._factors = factors(self._factor, first, count)
         self._own["factors"], self._own["first"] = address_of(self._factors), done

@@ -104,7 +104,7 @@ class SVGD(ImplicitGradient):
         to begin with. Default: none.
     cores : int, optional
         Threads; default: all. The result does not depend on it, bit for bit.
-    dtype : {'float64', 'float32'}
+    dtype : {'float64', 'float32'} or dtype
         Of the sums over pairs. In float32 these take half the time, and forces are off by a few millionths of the
         largest; gradients, particles and what the optimiser keeps are float64 all the same.
     local_rv : mapping, optional
@@ -164,7 +164,7 @@ class SVGD(ImplicitGradient):
         annealing: Callable[[int], float] | None = None,
         metric: Any = None,
         cores: int | None = None,
-        dtype: str = "float64",
+        dtype: Any = "float64",
         local_rv: Any = None,
         start_sigma: Any = None,
         backend: str = "cpu",

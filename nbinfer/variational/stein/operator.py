@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import choice, flag, numbers, positive
+from nbinfer.arguments import choice, dtype_of, flag, numbers, positive
 from nbinfer.engine.backends import CPU, check_backend, on_backend
 from nbinfer.engine.driver import Outcome, cores_for, run_for_now
 from nbinfer.engine.progress import Display
@@ -47,6 +47,7 @@ class SteinUpdates(ObjectiveUpdates):
         op, fitting = self.objective.op, self.fitting
         assert isinstance(op, KSD) and self.objective.tf is not None
         is_drawn = not op.approx.all_histograms
+        self.particle = None if is_drawn else joint_histogram(op.approx)[0]
         n = fitting.settings.n_draws if is_drawn else len(joint_histogram(op.approx))
         self._crew = Crew(fitting, self.objective.tf, op.temperature, n, is_drawn, op.dtype)
         self._crew.stages = op.stages(self._crew)
@@ -211,7 +212,7 @@ class KSD(Operator):
         variances wrong. Leave it at 1 unless you know the variance you want.
     cores : int, optional
         Threads that share gradients and kernel out among themselves. Default: all. The result does not depend on it.
-    dtype : {'float64', 'float32'}
+    dtype : {'float64', 'float32'} or dtype
         Of the sums over pairs, see `SVGD`.
     noisy : bool
         Whether particles get the noise that keeps their spread, see `SVGD`.
@@ -247,7 +248,7 @@ class KSD(Operator):
         temperature: float = 1.0,
         cores: int | None = None,
         *,
-        dtype: str = "float64",
+        dtype: Any = "float64",
         noisy: bool = False,
         annealing: Callable[[int], float] | None = None,
         metric: Any = None,
@@ -259,8 +260,7 @@ class KSD(Operator):
             on_backend(self.backend, "particles").require()
         positive("temperature", temperature)
         cores = cores_for(cores)
-        choice("dtype", dtype, DTYPES)
-        self.temperature, self.dtype = float(temperature), dtype
+        self.temperature, self.dtype = float(temperature), dtype_of("dtype", dtype, DTYPES)
         self.workers = cores if self.backend == CPU else 0
         self.noisy, self.annealing, self.metric = flag("noisy", noisy), annealing, metric
         if annealing is not None:

@@ -96,3 +96,25 @@ def test_beside_another_step():
     assert trace.metric.n == 9
     assert (trace.metric.scale == trace.metric.scale[0]).all()
     assert not JIT or 0.5 < trace.metric.scale[0, 1] < 2.0
+
+
+@pytest.mark.nojit
+def test_warm_up_is_short_where_nothing_is_said():
+    trace = nb.sample(eight_schools(), 4, step=nb.MAMS(), chains=16, **QUIET)
+    assert (trace.attrs["tune"], trace.attrs["usual_tune"]) == (100, 100)
+    both = nb.sample(eight_schools(), 1, 1, step=[nb.ChEES(["mu", "eta"]), nb.Slice("tau")], chains=16, **QUIET)
+    assert both.attrs["usual_tune"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"chains": 10**10}, "10000000000 chains take at least"),
+        ({"chains": 10**10, "step": nb.ChEES()}, "10000000000 chains take at least"),
+        ({"draws": 10**13}, r"10000000000000 draws of 4 chains take at least .*trace='run.nc'"),
+        ({"tune": 10**13}, "of 4 chains take at least"),
+    ],
+)
+def test_what_no_memory_holds_is_refused_before_anything_starts(options, message):
+    with pytest.raises(MemoryError, match=message):
+        nb.sample(eight_schools(), **{"draws": 1, "tune": 0} | options, **QUIET)

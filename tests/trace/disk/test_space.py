@@ -73,6 +73,6 @@ def test_pages_may_be_set_up_at_once(file, memory, monkeypatch):
     space = Space(file)
     array = space.array(floats(0, 50_000))
     array[...] = 3.0
-    monkeypatch.setattr("nbinfer.trace.disk.space._memory_of_the_machine", lambda: memory)
+    monkeypatch.setattr("nbinfer.trace.disk.space.memory_of_the_machine", lambda: memory)
     space.warm()
     assert (array == 3.0).all()

@@ -60,6 +60,11 @@ def test_sections_meet_in_the_same_order_on_any_number_of_cores(kernel, dtype):
 def test_what_dtype_may_be():
     with pytest.raises(ValueError, match="unknown dtype 'float16'; choose 'float64', 'float32'"):
         nb.SVGD(3, model=normal(), dtype="float16")
+    for wrong in (np.float16, int, None, [3], "f4"):
+        with pytest.raises(ValueError, match=r"unknown dtype .*; choose 'float64', 'float32'"):
+            nb.SVGD(3, model=normal(), dtype=wrong)
+    for right in (np.float32, np.dtype("float32"), "float32"):
+        assert nb.SVGD(3, model=normal(), dtype=right).objective.op.dtype == "float32"
     with pytest.raises(ParametrizationError, match="dtype='float32' means nothing to a kernel in plain Python"):
         nb.SVGD(3, model=normal(), kernel=Linear(), dtype="float32", random_seed=1).fit(1, progressbar=False)
     for wrong in (0, 2.5, "some", True):
@@ -308,6 +313,16 @@ def test_particles_without_a_gradient_are_told_apart():
         fitted(inference, 3)
     np.testing.assert_array_equal(inference.approx.histogram, before)
     assert len(inference.hist) == 0
+
+
+def test_particles_that_begin_too_far_away_are_counted():
+    with pytest.raises(FitError, match="of 3 of 3 particles is not finite in iteration 0: particles 0, 1, 2"):
+        fitted(at([[3.0], [4.0], [5.0]], bounded(2.2)), 3)
+
+
+def test_particles_may_have_no_density_in_their_middle():
+    hole = nb.Model({"x": nb.real(1)}, logp=lambda p, d: -np.inf if abs(p.x[0]) < 1.0 else -0.5 * p.x[0] ** 2)
+    assert len(fitted(at([[-2.0], [2.0]], hole), 1).histogram) == 2
 
 
 @pytest.mark.nojit
