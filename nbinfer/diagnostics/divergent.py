@@ -39,12 +39,12 @@ class Divergences(Summary):
         super().__init__(data, dict.fromkeys(rows, ()), sd, notes)
         self.count = self.stretches = 0
 
-    def _cells(self) -> list[list[str]]:
+    def _cells(self, most: int | None = None) -> list[list[str]]:
         """Write the numbers, column by column: values to a hundredth of what is usual, p-values with two digits."""
-        digits = [_digits(0.1 * sd) for sd in self._mcse]
+        digits = [_digits(0.1 * sd) for sd in self._mcse[:most]]
         cells = []
         for column in self.columns:
-            values = self[column].tolist()
+            values = self[column][:most].tolist()
             if column in ("divergent", "usual"):
                 cells.append([_write(value, n) for value, n in zip(values, digits, strict=True)])
             elif column.startswith("p_"):

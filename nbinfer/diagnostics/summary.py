@@ -146,7 +146,7 @@ class Summary:
         rows: list[html.Row] = [list(row) for row in zip(shown, *columns, strict=True)]
         rest = self._rest(len(shown))
         table = html.table(("", *self.columns), [*rows, rest] if rest else rows, numbers=True)
-        return html.block(table, html.lines(self.notes))
+        return html.block(table if rows else "", html.lines(self.notes))
 
     def _rest(self, start: int) -> str:
         """Say how many rows follow, and what is worst among them."""
