@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,8 @@ class Draws:
 
     Parameters
     ----------
-    store : Store
-        What takes them.
+    store : callable
+        Returns the `Store` that takes them, which may be another one once a run without a given length has got longer.
     names : sequence of str
         Variables that are kept.
     numbers : sequence of int
@@ -37,11 +37,13 @@ class Draws:
         If something is asked for that is not kept.
     """
 
-    def __init__(self, store: Store, names: Sequence[str], numbers: Sequence[int], model: Any, asked: Asked) -> None:
+    def __init__(
+        self, store: Callable[[], Store], names: Sequence[str], numbers: Sequence[int], model: Any, asked: Asked
+    ) -> None:
         self._store, self._asked = store, asked
-        arrays = {name: self._of("posterior", name) for name in names}
+        arrays = {name: _rows(store(), "posterior", name) for name in names}
         arrays = {name: rows for name, rows in arrays.items() if rows is not None}
-        lp = self._of("sample_stats", LP)
+        lp = _rows(store(), "sample_stats", LP)
         if lp is not None and LP not in arrays:
             arrays = {LP: lp} | arrays
         wanted = chosen(asked, arrays, arrays, "the run")
@@ -56,16 +58,15 @@ class Draws:
 
     def __call__(self, progress: NDArray[Any]) -> Scene:
         """Return what there is."""
-        warm, after = self._store.finished(progress["done"].copy(), progress["skipped"].copy())
-        return Scene([self._series(*each, warm, after) for each in self._shown], self._names, self._note)
+        # The store is asked for after the counts: it has all rows that they count.
+        done, skipped = progress["done"].copy(), progress["skipped"].copy()
+        store = self._store()
+        warm, after = store.finished(done, skipped)
+        return Scene([self._series(store, *each, warm, after) for each in self._shown], self._names, self._note)
 
-    def _of(self, group: str, name: str) -> Any:
-        arrays: Mapping[str, Any] = self._store.groups.get(group, {})
-        return arrays.get(name)
-
-    def _series(self, name: str, element: int, label: str, warm: Any, after: Any) -> Series:
-        store, group = self._store, self._groups[name]
-        early, main = self._of("warmup_" + group, name), self._of(group, name)
+    def _series(self, store: Store, name: str, element: int, label: str, warm: Any, after: Any) -> Series:
+        group = self._groups[name]
+        early, main = _rows(store, "warmup_" + group, name), _rows(store, group, name)
         values, at = [], []
         longest = max(int((warm + after)[c]) for c in self._chains)
         every = max(-(-longest // POINTS), 1)
@@ -79,6 +80,11 @@ class Draws:
             values.append(drawn[kept])
             at.append(iterations[kept])
         return Series(label, values, at, store.tune)
+
+
+def _rows(store: Store, group: str, name: str) -> Any:
+    arrays: Mapping[str, Any] = store.groups.get(group, {})
+    return arrays.get(name)
 
 
 def _part(rows: Any, n: int, every: int, element: int) -> NDArray[Any]:

@@ -27,5 +27,5 @@ def check_shown(asked: Asked, model: Model, kept: Collection[str] | None) -> Non
 def view_of(sampling: Sampling, display: Display, asked: Asked) -> Live:
     """Return the display of a run with a view."""
     names = list(sampling.store.groups["posterior"])
-    source = Draws(sampling.store, names, sampling.numbers, sampling.model, asked)
+    source = Draws(lambda: sampling.store, names, sampling.numbers, sampling.model, asked)
     return watched(display, source, asked)

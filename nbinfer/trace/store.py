@@ -269,8 +269,9 @@ class MemoryStore(Store):
         for group, arrays in self.groups.items():
             for name, before in arrays.items():
                 if not _is_warm(group):
-                    arrays[name] = unfinished((self.chains, self.rows_in(group), *before.shape[2:]), before.dtype)
-                    arrays[name][:, : before.shape[1]] = before
+                    longer = unfinished((self.chains, self.rows_in(group), *before.shape[2:]), before.dtype)
+                    longer[:, : before.shape[1]] = before
+                    arrays[name] = longer  # whole, for a view may look at it
         return self
 
     def words(self, name: str, count: int) -> NDArray[np.int64]:

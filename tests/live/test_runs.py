@@ -109,7 +109,7 @@ def test_letters_in_a_notebook(monkeypatch):
 
 def scene_of(sampling, **options):
     names = list(sampling.store.groups["posterior"])
-    return Draws(sampling.store, names, sampling.numbers, sampling.model, Asked("log", **options))
+    return Draws(lambda: sampling.store, names, sampling.numbers, sampling.model, Asked("log", **options))
 
 
 def test_what_is_shown_is_what_the_store_has():
@@ -136,7 +136,7 @@ def test_many_parameters_and_chains_are_some_of_them():
         store.groups["posterior"][name] = np.lib.stride_tricks.as_strided(
             np.zeros(1), (20, 3000, *shape), [0] * (2 + len(shape))
         )
-    look = Draws(store, ["x", "y"], range(20), model, Asked("log"))
+    look = Draws(lambda: store, ["x", "y"], range(20), model, Asked("log"))
     progress = np.zeros(20, [("done", "i8"), ("skipped", "i8")])
     progress["done"] = 3000
     scene = look(progress)
@@ -174,6 +174,20 @@ def test_files_and_executors_have_views_too(tmp_path, capsys):
                 trace = nb.sample(eight_schools(), 8, 4, live_plot=True, **RUN, **more)
             assert trace["eta"].tobytes() == plain["eta"].tobytes()
             assert sum(bool(set(row) & set(BLOCKS)) for row in screen.shown[2:]) == 6
+
+
+@pytest.mark.parametrize("place", ["memory", "file"])
+def test_runs_that_get_longer_are_seen_to_their_end(place, tmp_path, monkeypatch):
+    scenes = []
+    monkeypatch.setattr("nbinfer.live.display._SHARE", 0.0)
+    monkeypatch.setattr(Log, "pause", lambda *_: 0.0)
+    monkeypatch.setattr(Log, "show", lambda self, scene, last: scenes.append(scene))
+    where = {"trace": str(tmp_path / "run.nc")} if place == "file" else {}
+    trace = nb.sample(eight_schools(), "auto", 20, target_ess=60, progressbar=False, live_plot=True,
+                      live_plot_kwargs={"var_names": "mu", "refresh_every": 1}, **where, **RUN)  # fmt: skip
+    assert len(trace) > 75  # the first look is at 75
+    (mu,) = scenes[-1].series
+    assert [values.tolist() for values in mu.values] == trace["mu"].tolist()
 
 
 def test_a_callable_and_a_view_are_both_told():
