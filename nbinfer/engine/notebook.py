@@ -25,11 +25,15 @@ def kernel() -> Any:
         return None
 
 
+def in_notebook() -> bool:
+    """Tell whether this runs in a notebook: where an output that is there can be changed."""
+    shell = kernel()
+    return shell is not None and type(shell).__module__.partition(".")[0] not in _NEVER_CHANGED
+
+
 def page() -> Page | None:
     """Return what shows progress in the notebook that this runs in; None if it does not."""
-    shell = kernel()
-    known = shell is not None and type(shell).__module__.partition(".")[0] not in _NEVER_CHANGED
-    return Page() if known else None
+    return Page() if in_notebook() else None
 
 
 class Page:

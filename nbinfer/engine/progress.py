@@ -54,7 +54,7 @@ class _OnScreen:
 
     def __init__(self, options: list[dict[str, Any]], file: Any) -> None:
         self._bars: list[Any] = []
-        self._shown, self._words = time.monotonic(), ""
+        self._shown, self._words, self._text = time.monotonic(), "", ""
         with self._or_quiet():
             from tqdm import tqdm
 
@@ -75,6 +75,7 @@ class _OnScreen:
         with self._or_quiet():
             for bar in self._bars:
                 bar.total = total
+            self._caption()
 
     def close(self) -> None:
         """Show the last state and release the lines."""
@@ -88,9 +89,16 @@ class _OnScreen:
         with self._or_quiet():
             for k, (bar, (count, text)) in enumerate(zip(self._bars, states, strict=False)):
                 bar.n = count
-                bar.set_postfix_str(f"{self._words}, {text}" if self._words and k == 0 else text, refresh=False)
+                bar.set_postfix_str(text, refresh=False)
+                self._text = self._text if k else text
+            self._caption()
             if time.monotonic() >= self._shown + _REDRAW:
                 self._draw()
+
+    def _caption(self) -> None:
+        """Have the first bar say what is said of all, before what it says of itself."""
+        for bar in self._bars[:1]:
+            bar.set_postfix_str(", ".join(filter(None, [self._words, self._text])), refresh=False)
 
     def _draw(self) -> None:
         for bar in self._bars:

@@ -52,6 +52,8 @@ class Moment(NamedTuple):
         Since the run began.
     last : bool
         Whether the run has ended.
+    text : str
+        What is said of all jobs together, such as the effective sample size of a run with ``draws="auto"``.
     """
 
     jobs: tuple[Job, ...]
@@ -59,6 +61,7 @@ class Moment(NamedTuple):
     unit: str
     seconds: float
     last: bool
+    text: str = ""
 
     @property
     def done(self) -> int:
@@ -73,6 +76,7 @@ class _Reported:
         self._total, self._unit, self._began = total, unit, time.monotonic()
         self._next = self._began + every
         self._seen: Callable[[], Iterable[Job]] = tuple
+        self._words = ""
 
     def see(self, jobs: Callable[[], Iterable[Job]]) -> None:
         """Take note of how far it is; `jobs` is asked when somebody is told."""
@@ -80,16 +84,17 @@ class _Reported:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + self._tell(self._moment(last=False))
 
-    def expect(self, total: int) -> None:
-        """Take note that each job is to make another number of pieces than was thought."""
-        self._total = total
+    def expect(self, total: int, words: str) -> None:
+        """Take note that each job is to make another number of pieces than was thought, and of what else to say."""
+        self._total, self._words = total, words
 
     def close(self) -> None:
         """Tell how it ended."""
         self._tell(self._moment(last=True))
 
     def _moment(self, last: bool) -> Moment:
-        return Moment(tuple(self._seen()), self._total, self._unit, time.monotonic() - self._began, last)
+        seconds = time.monotonic() - self._began
+        return Moment(tuple(self._seen()), self._total, self._unit, seconds, last, self._words)
 
     def _tell(self, moment: Moment) -> float:
         """Tell somebody; return after how many seconds it is time again."""
@@ -156,11 +161,11 @@ def head_of(moment: Moment) -> str:
 
 
 def time_of(moment: Moment) -> str:
-    """Write how long a run has taken, and may still take."""
+    """Write how long a run has taken, and may still take, and what is said of all of it."""
     text, total = f"after {_lasting(moment.seconds)}", (moment.total or 0) * len(moment.jobs)
     if total and moment.done and not moment.last:
         text += f", about {_lasting(moment.seconds * (total / moment.done - 1.0))} left"
-    return text
+    return f"{text}; {moment.text}" if moment.text else text
 
 
 def line_of(moment: Moment) -> str:
@@ -196,7 +201,7 @@ class Reports:
     """
 
     def __init__(self, to: Called | Written, labels: Sequence[str], describe: Callable[[Any], str]) -> None:
-        self._to, self._labels, self._describe, self._words = to, labels, describe, ""
+        self._to, self._labels, self._describe = to, labels, describe
 
     def update(self, progress: np.ndarray) -> None:
         """Take note of all progress lines."""
@@ -204,8 +209,7 @@ class Reports:
 
     def expect(self, total: int, words: str) -> None:
         """Take note that each job is to make another number of pieces than was thought, and of what else to say."""
-        self._to.expect(total)
-        self._words = f"{words}, "
+        self._to.expect(total, words)
 
     def close(self) -> None:
         """Tell how it ended."""
@@ -213,7 +217,7 @@ class Reports:
 
     def _jobs(self, progress: np.ndarray) -> Iterable[Job]:
         for label, line in zip(self._labels, progress, strict=True):
-            yield Job(label, int(line["done"]), self._words + self._describe(line))
+            yield Job(label, int(line["done"]), self._describe(line))
 
 
 class ReportsOfAll(Reports):

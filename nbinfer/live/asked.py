@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.arguments import MOST, choice, count, is_number, mapping, of_all
+from nbinfer.engine.notebook import in_notebook
 from nbinfer.spelling import meant, no_option, shown
 
 #: Where a view may be asked to be; True is the one that fits.
@@ -132,12 +133,6 @@ def _needs_matplotlib() -> None:
             "live_plot needs matplotlib here; get it with `pip install nbinfer[plot]`, or take live_plot='terminal', "
             "which draws with letters."
         ) from error
-
-
-def in_notebook() -> bool:
-    """Tell whether this is the kernel of a notebook."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return getattr(shell, "kernel", None) is not None
 
 
 def is_terminal(file: Any) -> bool:

@@ -98,14 +98,14 @@ class Running(Task[Trace]):
         """Look at the draws that there are; if they are too few, make room for more, and tell so."""
         sampling, found = self._sampling, least(self._trace())
         is_enough = found.ess >= goal.ess and found.agree
-        if is_enough or sampling.draws >= goal.most:
-            self._enough = _ENDS[0 if is_enough else 1]
-            return False
+        ends = is_enough or sampling.draws >= goal.most
         ess = 0.0 if np.isnan(found.ess) else found.ess
         rhat = "" if found.agree else f", R-hat {found.rhat:.3f}"
-        self._display.expect(
-            sampling.tune + expected(goal, sampling.draws, ess), f"ESS {math.floor(ess)} of {goal.ess:g}{rhat}"
-        )
+        draws = sampling.draws if ends else expected(goal, sampling.draws, ess)
+        self._display.expect(sampling.tune + draws, f"ESS {math.floor(ess)} of {goal.ess:g}{rhat}")
+        if ends:
+            self._enough = _ENDS[0 if is_enough else 1]
+            return False
         try:
             sampling.extend(next_look(goal, sampling.draws))
         except Exception as error:  # a disk is full; what there is remains

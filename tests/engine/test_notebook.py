@@ -121,7 +121,7 @@ def test_many_chains_are_one_line(notebook):
     page = read(output.shown[-1]["text/html"])
     assert [bar["value"] for bar in page.attributes("progress")] == ["3"]
     assert "17 chains" in page.text
-    assert "warm-up of 7, mean 11" in page.text
+    assert "7 in warm-up, mean 11" in page.text
 
 
 def test_what_nobody_knows_the_end_of_has_no_bar(notebook):
@@ -146,6 +146,8 @@ def test_a_state_in_words():
     assert (
         as_text(Moment(jobs[:1], 100, "draw", 7200.0, False)) == "chain 0  40/100  after 2 h, about 3 h left; warm-up"
     )
+    longer = Moment(jobs, 100, "draw", 20.0, True, "ESS 410 of 400")
+    assert as_text(longer).count("ESS 410 of 400") == read(as_html(longer)).text.count("ESS 410 of 400") == 1
     assert as_text(Moment((), 100, "draw", 400.0, True)) == "0 draws after 6.67 min"
 
 

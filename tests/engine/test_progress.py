@@ -96,6 +96,21 @@ def test_many_chains_have_one_bar():
     assert "1 in warm-up, mean 100, 3 divergences, step 0.38, 7.8 gradients/draw" in shown
 
 
+def test_bars_that_end_elsewhere_say_why_to_their_end():
+    file = io.StringIO()
+    bars = Bars(["chain 0", "chain 1"], 30, "draw", lambda line: "fine", file)
+    bars.update(np.array([(30,), (29,)], [("done", "i8")]))
+    bars.expect(60, "ESS 90 of 400")
+    bars.update(np.array([(60,), (60,)], [("done", "i8")]))
+    bars.expect(60, "ESS 410 of 400")
+    bars.close()
+    first, second = file.getvalue().split("\r")[-2:]
+    assert "60/60" in first
+    assert "ESS 410 of 400, fine" in first
+    assert "60/60" in second
+    assert "ESS" not in second
+
+
 def test_a_counter_counts_on_one_line(capsys):
     screen = io.StringIO()
     counter = Counter("evaluation", file=screen)

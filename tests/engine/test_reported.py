@@ -10,7 +10,7 @@ import nbinfer as nb
 from nbinfer.engine import reported
 from nbinfer.engine.chain import Progress
 from nbinfer.engine.chains import display_of_chains
-from nbinfer.engine.progress import counter_for
+from nbinfer.engine.progress import counter_for, display_for
 from nbinfer.engine.reported import Called, Counts, Job, Moment, Reports, Written, line_of
 from nbinfer.errors import NbinferWarning
 from tests.mcmc.models import eight_schools
@@ -99,6 +99,24 @@ def test_what_a_line_says():
     counted = Moment((Job("", 7, "logp -2"),), None, "evaluation", 3.0, False)
     assert line_of(counted) == "7 evaluations after 3 s; logp -2"
     assert line_of(Moment((Job("ADVI", 0, ""),), 9, "it", 12.0, False)) == "ADVI: 0 of 9 it after 12 s"
+
+
+@pytest.mark.parametrize("chains", [1, 3, 20])
+def test_a_run_that_gets_longer_says_so_once(chains, clock):
+    file = io.StringIO()
+    display = display_for(
+        True, [f"chain {i}" for i in range(chains)], 100, "draw", lambda line: "fine", lambda _: "all"
+    )
+    display._to = Written(100, "draw", file)
+    display.update(progress(*[40] * chains))
+    display.expect(250, "ESS 90 of 400")
+    clock.now += 10.0
+    display.update(progress(*[100] * chains))
+    (row,) = file.getvalue().splitlines()
+    many = f"{chains} chains: {100 * chains} of {250 * chains}"
+    head = {1: "chain 0: 100 of 250", 20: "20 chains: 100 of 250"}.get(chains, many)
+    tail = {1: "fine", 3: "chain 0: fine", 20: "all"}[chains]
+    assert row == f"{head} draws after 10 s, about 15 s left; ESS 90 of 400; {tail}"
 
 
 def test_a_function_is_told(clock):

@@ -65,8 +65,16 @@ def test_the_place_is_the_one_that_there_is(monkeypatch):
     assert asked("terminal", None).place == "log"
     with terminal(80):
         assert asked(True, None).place == "terminal"
-    Notebook(monkeypatch)
+    book = Notebook(monkeypatch)
     assert asked("terminal", None).place == "text"
+    monkeypatch.setattr(sys.modules["IPython"], "get_ipython", lambda: 1 / 0)
+    assert asked("terminal", None).place == "log"
+    shell = type("Shell", (), {"__module__": "spyder_kernels.console.shell", "kernel": object()})
+    monkeypatch.setattr(sys.modules["IPython"], "get_ipython", shell)
+    assert asked(True, None).place == "log"  # whose outputs are not changed
+    with pytest.raises(ValueError, match="needs a notebook"):
+        asked("notebook", None)
+    assert not book.outputs
 
 
 def test_without_matplotlib_one_line_says_what_to_install(monkeypatch):
