@@ -242,7 +242,9 @@ def summary(
     shapes = {name: m.records.shape for name, m in measured.items()}
     axes = {name: along(trace, name, shape) for name, shape in shapes.items()}
     rows = [label for name, shape in shapes.items() for label in labels(name, shape, axes[name])]
-    notes = [note for note in (cut_note(run), _finite_note(rows, records["finite"])) if note]
+    chains = max((m.chains for m in measured.values()), default=0)
+    alone = "rhat compares chains, and there is one." if chains == 1 and "rhat" in data else ""
+    notes = [note for note in (cut_note(run), alone, _finite_note(rows, records["finite"])) if note]
     constant = records["sd"] <= _ROUNDING * np.abs(records["mean"])
     return Summary(data, shapes, np.where(constant, 0.0, mcse), notes, axes)
 

@@ -28,7 +28,11 @@ def constants(rng):
     return np.ones((2, 20)), 1.0
 
 
-@pytest.mark.parametrize("draw", [normals, coins, constants])
+def flags(rng):
+    return rng.random((2, 20)) < 0.3, rng.random() < 0.3
+
+
+@pytest.mark.parametrize("draw", [normals, coins, constants, flags])
 def test_places_are_uniform(draw):
     assert p_value(many(draw, np.random.default_rng(5))) > 1e-3
 

@@ -128,6 +128,14 @@ def test_two_values_have_one_tail():
     assert np.isnan(ess_tail(rare))
 
 
+def test_truth_values_are_numbers():
+    x = np.random.default_rng(8).random((4, 100)) < 0.3
+    for function in (ess_quantile, mcse_quantile):
+        for p in (0.05, 0.5, 0.9):
+            assert function(x, p) == pytest.approx(function(x.astype(float), p), rel=1e-12, nan_ok=True)
+    assert ess_quantile(x, 0.5) > 0
+
+
 def test_stuck_chains_have_almost_no_draws():
     x = np.repeat([[1.0], [2.0], [3.0], [4.0]], 50, axis=1)
     assert ess_bulk(x) < 10

@@ -95,6 +95,15 @@ def test_one_chain_and_few_draws():
     assert np.isnan(summary({"x": np.empty((2, 0))})["mean", "x"])
 
 
+def test_a_single_chain_has_no_rhat_and_a_line_says_so():
+    one = summary({"x": np.random.default_rng(1).normal(size=(1, 100))})
+    assert np.isnan(one["rhat", "x"])
+    assert np.isfinite(one["ess_bulk", "x"])
+    assert str(one).splitlines()[-1] == "rhat compares chains, and there is one."
+    assert summary({"x": np.ones((1, 100))}, kind="stats").notes == ()
+    assert summary({"x": np.ones((2, 100))}).notes == ()
+
+
 def test_integers_and_booleans():
     rng = np.random.default_rng(2)
     s = summary({"k": rng.integers(0, 9, (2, 40)), "flag": rng.random((2, 40)) < 0.3})
