@@ -37,7 +37,7 @@ def problems(word):
 
 def approximation(word):
     found = nb.MeanField(model=nb.Model({"mu": nb.real()}, logp=logp, name=word))
-    found.report = FitReport(10, False, None, 0, "path", 0.9, word, "mean_field", more=(word,))
+    found.report = FitReport(10, False, None, 0, "path", 0.9, word, "mean_field", more=tuple(problems(word)))
     return found
 
 

@@ -33,6 +33,13 @@ class Kind(enum.Enum):
     DATA = "data"
     SCALE = "scale of parameters"
     COST = "cost of a gradient"
+    KHAT = "k-hat"
+    NOT_CONVERGED = "not converged"
+    SKIPPED = "draws without a density"
+    GAP = "noise that was learned"
+    SEARCH = "search"
+    PARTICLES = "particles"
+    UNKNOWN = "how good the fit is"
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,27 @@ class Problem:
     message: str
 
 
-class Findings:
+class Collection:
+    """A collection of problems: ``for problem in report``, ``len(report)``, and ``if report:`` when there are any."""
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong."""
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(self.problems)
+
+    def __len__(self) -> int:
+        return len(self.problems)
+
+    @property
+    def ok(self) -> bool:
+        """Whether no problem was found."""
+        return not self.problems
+
+
+class Findings(Collection):
     """Problems, and what else is good to know; ``print`` shows them.
 
     It is a collection of its problems: ``for problem in report``, ``len(report)``, and ``if report:`` when there are
@@ -73,21 +100,12 @@ class Findings:
         What is said if there is no problem.
     """
 
+    problems: tuple[Problem, ...] = ()
+
     def __init__(self, problems: Sequence[Problem], notes: Sequence[str], verdict: str) -> None:
         self.problems = tuple(problems)
         self.notes = tuple(notes)
         self.verdict = verdict
-
-    def __iter__(self) -> Iterator[Problem]:
-        return iter(self.problems)
-
-    def __len__(self) -> int:
-        return len(self.problems)
-
-    @property
-    def ok(self) -> bool:
-        """Whether no problem was found."""
-        return not self.problems
 
     def __str__(self) -> str:
         return "\n".join([self._head, *(f"- {problem.message}" for problem in self.problems), *self.notes])

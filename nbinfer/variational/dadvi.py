@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.arguments import MOST, count, is_number
+from nbinfer.diagnostics.problem import Kind
 from nbinfer.model import Model
 from nbinfer.model.default import is_model
 from nbinfer.optimize.lbfgs import Outcome
@@ -21,7 +22,7 @@ from nbinfer.variational.group import Group
 from nbinfer.variational.inference import Inference
 from nbinfer.variational.objective import ObjectiveFunction
 from nbinfer.variational.operators import KL
-from nbinfer.variational.report import Verdict
+from nbinfer.variational.report import Verdict, problem
 from nbinfer.variational.sample_average import ENOUGH, SampleAverage, advance, is_flat
 from nbinfer.variational.single_group import of_family
 from nbinfer.variational.steps import ObjectiveUpdates
@@ -32,9 +33,10 @@ TOLERANCE = 1e-9
 #: Draws for the bound at fresh noise.
 FRESH = 1000
 
-_STUCK = (
+_STUCK = problem(
+    Kind.SEARCH,
     "The search has ended where no step along the gradient lowers the loss, though there is a slope: the gradient of "
-    "the density is not its own, or it jumps there. nb.check_grad tells."
+    "the density is not its own, or it jumps there. nb.check_grad tells.",
 )
 
 

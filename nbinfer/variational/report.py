@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nbinfer import html
+from nbinfer.diagnostics.problem import Collection, Kind, Problem, plural
 from nbinfer.diagnostics.psis import RELIABLE
 from nbinfer.variational.raabbvi import Settled
 
@@ -22,6 +24,11 @@ TOLERABLE_GAP = 0.5
 _LAST, _FEWEST = 2000, 200
 #: Standard errors, and nats, by which losses must fall to be falling.
 _SURELY, _MUCH = 3.0, 0.1
+
+
+def problem(kind: Kind, message: str, count: int = 1) -> Problem:
+    """Make a problem of a fit, which has no chains."""
+    return Problem(kind, count, (), message)
 
 
 def still_falls(losses: NDArray[np.float64]) -> bool:
@@ -47,7 +54,7 @@ class Verdict(NamedTuple):
     ----------
     converged : bool or None
         Whether nothing moves any more; None: it does not know.
-    problems : tuple of str
+    problems : tuple of Problem
         What is wrong, with a remedy.
     gap, gap_error : float
         How much better its own estimate of the objective is than a fresh one, with a standard error; NaN: unknown.
@@ -60,7 +67,7 @@ class Verdict(NamedTuple):
     """
 
     converged: bool | None = None
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
     gap: float = math.nan
     gap_error: float = math.nan
     rates: tuple[Settled, ...] = ()
@@ -68,8 +75,12 @@ class Verdict(NamedTuple):
     force: float = math.nan
 
 
-class FitReport(NamedTuple):
+@dataclass(frozen=True)
+class FitReport(Collection):
     """What is to be known of a fit; ``print`` shows it.
+
+    It is a collection of its problems, as the report on a run is: ``for problem in report``, ``len(report)``, and
+    ``if report:`` when there are any.
 
     Attributes
     ----------
@@ -96,7 +107,7 @@ class FitReport(NamedTuple):
     gap, gap_error : float
         How much larger the bound is at noise that stays the same than at fresh noise, with a standard error; NaN where
         noise is always fresh.
-    more : tuple of str
+    more : tuple of Problem
         Problems that the method tells of itself.
     falls : bool
         Whether losses were still falling at the end, by more than their noise.
@@ -117,12 +128,12 @@ class FitReport(NamedTuple):
     state: str = ""
     gap: float = math.nan
     gap_error: float = math.nan
-    more: tuple[str, ...] = ()
+    more: tuple[Problem, ...] = ()
     falls: bool = False
     force: float = math.nan
 
     @property
-    def problems(self) -> list[str]:
+    def problems(self) -> tuple[Problem, ...]:
         """What is wrong, with a remedy, in a sentence or two each."""
         found = []
         if self.khat > RELIABLE:
@@ -131,29 +142,30 @@ class FitReport(NamedTuple):
             if self.falls:
                 first = "The loss was still falling: go on with refine, or raise n. If that does not help, "
                 wider = wider[0].lower() + wider[1:]
-            found.append(
+            message = (
                 f"k-hat is {self.khat:.2f}, above {RELIABLE}: the approximation is too far from the posterior for its "
                 f"means and standard deviations to be relied on. {first}{wider} the model, or sample it with "
                 "nb.sample."
             )
+            found.append(problem(Kind.KHAT, message))
         if self.converged is False and not self.interrupted and not self.more:
-            found.append(
+            message = (
                 f"The fit ended before it converged. {self.state}{' ' if self.state else ''}Go on with refine, or "
                 "raise n."
             )
+            found.append(problem(Kind.NOT_CONVERGED, message))
         if self.skipped:
-            found.append(f"{self.skipped} draws had no density and were skipped.")
+            message = (
+                f"{plural(self.skipped, 'draw')} had no density and {'was' if self.skipped == 1 else 'were'} skipped."
+            )
+            found.append(problem(Kind.SKIPPED, message, self.skipped))
         if self.gap - 2.0 * self.gap_error > TOLERABLE_GAP:
-            found.append(
+            message = (
                 f"The bound is {self.gap:.2f} larger at the noise of the fit than at fresh noise: the fit has learned "
                 "its noise. Raise n_draws."
             )
-        return [*found, *self.more]
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.problems
+            found.append(problem(Kind.GAP, message))
+        return (*found, *self.more)
 
     @property
     def head(self) -> str:
@@ -174,7 +186,9 @@ class FitReport(NamedTuple):
         return head
 
     def __str__(self) -> str:
-        return "\n".join([self.head, *(f"- {problem}" for problem in self.problems)])
+        return "\n".join([self.head, *(f"- {each.message}" for each in self)])
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return html.block(html.verdict(self.ok, self.head, self.problems))
+        return html.block(html.verdict(self.ok, self.head, (each.message for each in self)))

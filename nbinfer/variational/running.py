@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from nbinfer.diagnostics.problem import Kind
 from nbinfer.engine.driver import Outcome
 from nbinfer.engine.progress import Display
 from nbinfer.engine.task import Task
 from nbinfer.errors import ConvergenceWarning, NbinferWarning
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.checkpoint.keeping import Checkpoint
-from nbinfer.variational.report import FitReport, still_falls
+from nbinfer.variational.report import FitReport, problem, still_falls
 from nbinfer.variational.scored import LATE
 from nbinfer.variational.steps import ObjectiveUpdates
 
@@ -81,8 +83,8 @@ class Run(Task[Approximation]):
                     "on it, so that there is nothing to learn. Have it read there, or leave it out.",
                     NbinferWarning,
                 )
-            for problem in self._approx.report.problems if self._judged else ():
-                self.say(problem, ConvergenceWarning)
+            for each in self._approx.report.problems if self._judged else ():
+                self.say(each.message, ConvergenceWarning)
 
     def _iterate(self) -> Outcome:
         """Advance from one iteration that Python has to see to the next."""
@@ -165,10 +167,11 @@ class Run(Task[Approximation]):
             if not thorough or not self._updates.fitting.feeds:
                 raise
             found, what = self._found(False), f"{type(error).__name__}: {error}"
-            problem = (
-                f"How good the fit is is not known, for by all data in the place of batches the model raises {what}"
+            unknown = problem(
+                Kind.UNKNOWN,
+                f"How good the fit is is not known, for by all data in the place of batches the model raises {what}",
             )
-            return found._replace(note="", more=(*found.more, problem))
+            return replace(found, note="", more=(*found.more, unknown))
 
     def _found(self, thorough: bool) -> FitReport:
         """Return what is to be known, without evaluations of the density unless it is to be thorough."""

@@ -339,7 +339,7 @@ def test_a_gradient_that_is_another_function_is_told():
         updates()
     verdict = updates.verdict(False)
     assert verdict.converged is False
-    assert "no step along the gradient lowers the loss" in verdict.problems[0]
+    assert "no step along the gradient lowers the loss" in verdict.problems[0].message
 
 
 def test_an_evaluation_is_cut_short():

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from nbinfer import html
+from nbinfer.diagnostics.problem import Collection, Kind, Problem
 from nbinfer.diagnostics.psis import RELIABLE
+from nbinfer.variational.report import problem
 
 
 class PathReport(NamedTuple):
@@ -53,8 +56,12 @@ class PathReport(NamedTuple):
         )
 
 
-class PathfinderReport(NamedTuple):
+@dataclass(frozen=True)
+class PathfinderReport(Collection):
     """What is to be known of a fit; ``print`` shows it.
+
+    It is a collection of its problems, as the report on a run is: ``for problem in report``, ``len(report)``, and
+    ``if report:`` when there are any.
 
     Attributes
     ----------
@@ -96,27 +103,25 @@ class PathfinderReport(NamedTuple):
         return [path for path in self.paths if path.reason]
 
     @property
-    def problems(self) -> list[str]:
+    def problems(self) -> tuple[Problem, ...]:
         """What is wrong, with a remedy, in a sentence or two each."""
         found = []
         if self.khat > RELIABLE:
-            found.append(
+            message = (
                 f"k-hat is {self.khat:.2f}, above {RELIABLE}: the distributions that the paths have found are too far "
                 "from the posterior for means and standard deviations to be relied on. Reparameterise the model, or "
                 "sample it: nb.sample(init='pathfinder') begins there."
             )
+            found.append(problem(Kind.KHAT, message))
         if self.dropped:
             reasons = "; ".join(f"path {path.number}: {path.reason}" for path in self.dropped)
-            found.append(f"{len(self.dropped)} of {len(self.paths)} paths dropped. {reasons}.")
+            message = f"{len(self.dropped)} of {len(self.paths)} paths dropped. {reasons}."
+            found.append(problem(Kind.SEARCH, message, len(self.dropped)))
         late = [path for path in self.paths if not path.settled and path.best]
         if late and not self.interrupted:
-            found.append(f"{len(late)} of {len(self.paths)} paths came to their last iteration. Raise n.")
-        return found
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.problems
+            message = f"{len(late)} of {len(self.paths)} paths came to their last iteration. Raise n."
+            found.append(problem(Kind.NOT_CONVERGED, message, len(late)))
+        return tuple(found)
 
     @property
     def head(self) -> str:
@@ -133,8 +138,10 @@ class PathfinderReport(NamedTuple):
         )
 
     def __str__(self) -> str:
-        return "\n".join([self.head, *map(str, self.paths), *(f"- {problem}" for problem in self.problems)])
+        return "\n".join([self.head, *map(str, self.paths), *(f"- {each.message}" for each in self)])
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         paths = html.first([str(path) for path in self.paths], "paths")
-        return html.block(html.verdict(self.ok, self.head, self.problems, paths))
+        return html.block(html.verdict(self.ok, self.head, (each.message for each in self), paths))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,7 +77,7 @@ class Search(Task[PathMixture]):
         self.result = self._approx
         if self.error is None:
             for problem in self._approx.report.problems if self._settings.judged else ():
-                self.say(problem, ConvergenceWarning)
+                self.say(problem.message, ConvergenceWarning)
 
     def _failure(self, outcome: Outcome) -> BaseException | None:
         if outcome.error is not None and outcome.point is not None and outcome.job is not None:
@@ -98,10 +99,10 @@ class Search(Task[PathMixture]):
         losses = -paths.elbos(paths.best_of(jobs)) if self._settings.score else np.zeros(0)
         approx.fitting().go_on_from(np.where(np.isfinite(losses), losses, np.nan))
         if self._halted:
-            approx.report = approx.report._replace(interrupted=True)
+            approx.report = replace(approx.report, interrupted=True)
         elif not ended and self._settings.judged:
             judged = approx.psis_of_draws
-            approx.report = approx.report._replace(khat=judged.khat, note=judged.note)
+            approx.report = replace(approx.report, khat=judged.khat, note=judged.note)
 
     def _mix(self, jobs: Sequence[int], numbers: Sequence[int]) -> None:
         """Weigh the distributions of some paths, and write them into the approximation."""
@@ -115,7 +116,7 @@ class Search(Task[PathMixture]):
         weighed = dict(zip(numbers, weights.tolist(), strict=True))
         reports = [path._replace(weight=weighed.get(path.number, 0.0)) for path in approx.report.paths]
         drawn = 0 if len(jobs) == 1 else len(jobs) * draws
-        approx.report = approx.report._replace(paths=tuple(reports), draws=drawn)
+        approx.report = replace(approx.report, paths=tuple(reports), draws=drawn)
 
     def stop(self) -> None:
         self._halted = True

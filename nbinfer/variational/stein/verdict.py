@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.variational.report import Verdict
+from nbinfer.diagnostics.problem import Kind
+from nbinfer.variational.report import Verdict, problem
 
 Floats = NDArray[np.float64]
 
@@ -69,4 +70,5 @@ def verdict_on(points: Floats, scores: Floats, forces: Floats, judges_force: boo
             "n, or take steps that are long at first and fall, such as obj_optimizer=nb.adam(learning_rate=lambda i: "
             "0.1 / (1 + i / 300)); on batches of data they must fall."
         )
-    return Verdict(not moving if judges_force else None, tuple(problems), force=force)
+    found = tuple(problem(Kind.PARTICLES, message) for message in problems)
+    return Verdict(not moving if judges_force else None, found, force=force)

@@ -88,10 +88,10 @@ def test_steps_that_are_too_long_are_told():
     for scale, said in ((1.0, ""), (2.0, "lie too far apart: their spread is 3.42 of"), (0.3, "have collapsed")):
         found = verdict_on(scale * points, -scale * points, points, judges_force=False)
         assert found.converged is None
-        assert said in " ".join(found.problems)
+        assert said in " ".join(problem.message for problem in found.problems)
         assert len(found.problems) == bool(said)
     far = verdict_on(1e90 * points, -1e90 * points, points, judges_force=False)
-    assert "their spread is 8.55e+179 of" in far.problems[0]
+    assert "their spread is 8.55e+179 of" in far.problems[0].message
 
 
 @pytest.mark.slow
