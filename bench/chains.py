@@ -3,9 +3,10 @@
 The first table compares an HMC draw among ten thousand chains with one among four, on one core and without warm-up:
 by the time of the run, and by that of the whole call with starts, diagnostics and trace. The second runs a population
 on one core and on two, by turns. The least of several repeats counts. The third sets a thousand chains that learn
-together beside four of NUTS on all cores, on the models of `bench.models`: effective draws per second of the run, by
-the smallest bulk ESS of any parameter, and seconds until all have an ESS of 400, warm-up included. ``--peers PYTHON``
-has an interpreter that knows BlackJAX draw as many chains, of some of the models.
+together beside four of NUTS on all cores, on the models of `bench.models`: gradients of a chain's warm-up and of a
+draw, effective draws per thousand gradients, by the smallest bulk ESS of any parameter, and by that of any square, and
+seconds until all have an ESS of 400, warm-up included. ``--chains`` has fewer, ``--peers PYTHON`` has an interpreter
+that knows BlackJAX draw as many, of some of the models.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -79,14 +80,33 @@ def population(repeats: int) -> list[str]:
     return [f"DEMetropolis, {MEMBERS} chains, logistic", *cells, "holds" if ratio >= FASTER else "MISSED"]
 
 
-def row(what: str, arrays: list[np.ndarray], warm: float, draw: float, steps: float) -> list[str]:
-    """Return a row about a run by its draws, its seconds of warm-up and of drawing, and gradients of a draw."""
-    ess, draws = least_ess(arrays), arrays[0].shape[1]
+class Costs(NamedTuple):
+    """What a run took, in warm-up and in drawing: seconds of all chains, gradients of one chain and of one draw."""
+
+    warm_seconds: float
+    seconds: float
+    gradients: float
+    warm_gradients: float = np.nan
+    length: float = np.nan
+
+
+def squares(x: np.ndarray) -> np.ndarray:
+    """Return the squares of what draws are away from their means."""
+    return (x - x.mean((0, 1))) ** 2
+
+
+def row(what: str, arrays: list[np.ndarray], costs: Costs) -> list[str]:
+    """Return a row about a run by its draws and what they took."""
+    chains, draws = arrays[0].shape[:2]
+    ess, of_squares = least_ess(arrays), least_ess([squares(x) for x in arrays])
     # Fewer than four draws have no ESS.
     first = next((k for k in range(4, draws + 1) if least_ess([a[:, :k] for a in arrays]) >= ENOUGH), None)
     longer = draws * ENOUGH / ess if first is None else first
-    cells = [number(warm + draw), number(ess), number(ess / (warm + draw)), number(steps)]
-    return [what, *cells, number(warm + draw * longer / draws)]
+    seconds, drawing = costs.warm_seconds + costs.seconds, chains * draws * costs.gradients / 1000
+    whole = drawing + chains * costs.warm_gradients / 1000
+    enough = costs.warm_seconds + costs.seconds * longer / draws
+    figures = [costs.length, costs.warm_gradients, costs.gradients, ess / whole, ess / drawing, of_squares / drawing]
+    return [what, *("" if np.isnan(x) else number(x) for x in [*figures, ess, seconds, ess / seconds, enough])]
 
 
 def drawn(what: str, model: Any, draws: int, tune: int, **options: Any) -> list[str]:
@@ -96,44 +116,46 @@ def drawn(what: str, model: Any, draws: int, tune: int, **options: Any) -> list[
         nb.sample(model, 4, 4, progressbar=False, **options | {"chains": 16})  # compiles
         trace = nb.sample(model, draws, tune, random_seed=1, progressbar=False, **options)
     share = gradients_of_warm_up(trace) / gradients(trace)
-    seconds, count = trace.attrs["sampling_time"], sum(trace.attrs["gradients"])
-    arrays = [trace[name] for name in model.parameters]
-    of_a_draw = (1.0 - share) * count / (options["chains"] * draws)
-    return row(what, arrays, share * seconds, (1.0 - share) * seconds, of_a_draw)
+    seconds, count = trace.attrs["sampling_time"], sum(trace.attrs["gradients"]) / options["chains"]
+    length = trace.sample_stats["path_length"].mean() if "path_length" in trace.sample_stats else np.nan
+    costs = Costs(share * seconds, (1.0 - share) * seconds, (1.0 - share) * count / draws, share * count, length)
+    return row(what, [trace[name] for name in model.parameters], costs)
 
 
-def together(names: list[str], peers: str | None) -> list[list[str]]:
-    """Return rows about a thousand chains of each kind, and four of NUTS, on each model."""
-    found = peer_rows(peers) if peers else {}
+def together(names: list[str], chains: int, peers: str | None) -> list[list[str]]:
+    """Return rows about so many chains of each kind, and four of NUTS, on each model."""
+    found = peer_rows(peers, chains) if peers else {}
     rows = []
     for name in names:
         model = models.MODELS[name]()
         rows.append(drawn(f"{name}, NUTS, 4 chains", model, 1000, 1000, chains=4))
         for step in (nb.ChEES(), nb.MAMS()):
-            label = f"{name}, {type(step).__name__}, {TOGETHER} chains"
-            rows.append(drawn(label, model, DRAWS, TUNE, step=step, chains=TOGETHER))
+            label = f"{name}, {type(step).__name__}, {chains} chains"
+            rows.append(drawn(label, model, DRAWS, TUNE, step=step, chains=chains))
         rows += found.get(name, [])
         print(table(HEAD, rows[-3 - len(found.get(name, [])) :]), flush=True)
     return rows
 
 
-HEAD = ["", "seconds", "ESS", "ESS/s", "gradients/draw", f"s to ESS {ENOUGH}"]
+HEAD = ["", "length", "gradients: warm-up", "draw", "ESS per 1000: all", "draws", "their squares", "ESS", "seconds",
+        "ESS/s", f"s to ESS {ENOUGH}"]  # fmt: skip
 
 
-def peer_rows(python: str) -> dict[str, list[list[str]]]:
+def peer_rows(python: str, chains: int) -> dict[str, list[list[str]]]:
     """Let another interpreter draw; return rows by model."""
     rows: dict[str, list[list[str]]] = {}
     schools, logistic = (models.MODELS[name]().data for name in ("eight_schools", "logistic"))
     with tempfile.TemporaryDirectory() as folder:
         np.savez(Path(folder) / "data.npz", y=schools["y"], sigma=schools["sigma"], S=logistic["S"], rho=0.9)
         script = Path(__file__).with_name("chains_peers.py")
-        command = [python, str(script), folder, *map(str, (TOGETHER, TUNE, DRAWS))]
+        command = [python, str(script), folder, *map(str, (chains, TUNE, DRAWS))]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         for line in filter(lambda line: line.startswith("{"), done.stdout.splitlines()):
             said = json.loads(line)
             x = np.load(Path(folder) / f"{said['model']}_{said['kind']}.npy")
             what = f"{said['model']}, {said['what']}"
-            rows.setdefault(said["model"], []).append(row(what, [x], said["warm"], said["draw"], said["steps"]))
+            costs = Costs(said["warm"], said["draw"], said["steps"])
+            rows.setdefault(said["model"], []).append(row(what, [x], costs))
     return rows
 
 
@@ -142,12 +164,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="runs of each kind (%(default)s)")
     parser.add_argument("--models", nargs="*", choices=list(models.MODELS), default=list(models.MODELS), help="which")
     parser.add_argument("--together", action="store_true", help="the third table alone")
+    parser.add_argument("--chains", type=int, default=TOGETHER, help="that learn together (%(default)s)")
     parser.add_argument("--peers", metavar="PYTHON", help="an interpreter with BlackJAX to set beside")
     options = parser.parse_args()
     if not options.together:
         alone(options.repeats)
-    print(heading(f"{TOGETHER} chains, {TUNE} draws of warm-up and {DRAWS} more, all cores, against NUTS 1000 + 1000"))
-    together(options.models, options.peers)
+    what = f"{options.chains} chains, {TUNE} draws of warm-up and {DRAWS} more"
+    print(heading(f"{what}, all cores, against NUTS 1000 + 1000"))
+    together(options.models, options.chains, options.peers)
 
 
 def alone(repeats: int) -> None:

@@ -130,7 +130,7 @@ class ChEES(EnsembleStep):  # numpydoc ignore=PR02
 
     See Also
     --------
-    MAMS : Trajectories that keep their speed; often twice as efficient.
+    MAMS : Trajectories that keep their speed; it takes about as many gradients.
     NUTS : Finds the length of each trajectory by itself; for a few chains.
 
     Notes
