@@ -25,7 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser("python -m nbinfer", description="Sample eight schools and print the summary.")
     parser.add_argument("--draws", type=int, default=1000, help="draws to keep per chain (%(default)s)")
-    parser.add_argument("--tune", type=_tune, default=1000, help="warm-up iterations per chain, or auto (%(default)s)")
+    parser.add_argument(
+        "--tune", type=_tune, default=None, help="warm-up iterations per chain, or auto (as sample has)"
+    )
     parser.add_argument("--chains", type=int, default=4, help="independent chains (%(default)s)")
     parser.add_argument("--cores", type=int, default=None, help="chains that run at a time (all cores)")
     parser.add_argument("--seed", type=int, default=1, help="random seed (%(default)s)")

@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+import nbinfer as nb
+from nbinfer.__main__ import main
+
 SHORT = ["--draws", "200", "--tune", "200", "--chains", "2"]
 
 
@@ -53,3 +56,16 @@ def test_bad_input_is_named(arguments, named):
     done = demonstration(*arguments)
     assert done.returncode != 0
     assert named in done.stderr.splitlines()[-1]
+
+
+def test_warm_up_is_as_long_as_sample_has_it(monkeypatch):
+    given = {}
+
+    def sample(model, draws, **options):
+        given.update(options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nb, "sample", sample)
+    with pytest.raises(KeyboardInterrupt):
+        main([])
+    assert given["tune"] is None
