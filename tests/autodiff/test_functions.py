@@ -16,6 +16,8 @@ from nbinfer.autodiff.registry import HANDLERS
 from nbinfer.autodiff.spellings import FUNCTIONS
 from tests.autodiff.plain import plain_value_and_grad
 
+pytestmark = pytest.mark.either
+
 ARGUMENTS = (
     "", "x", "A", "x[0]", "k", "None", "'a'", "(x[0], x[1])", "x[0], x[1]", "x, x", "A, x", "x, x[0]", "x, 0", "A, 1",
     "A, A", "A, (0, 1)", "x, x, x", "x > 0.5, x, x[0]", "x, None, 0.5", "A, axis=-1", "C", "C, x", "x, d",

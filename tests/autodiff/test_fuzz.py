@@ -18,6 +18,7 @@ from tests.autodiff.reduce import failure, reduce
 
 
 @pytest.mark.parametrize("first", range(0, 150, 30))
+@pytest.mark.either
 def test_random_programs(first: int) -> None:
     counts, failures = run(range(first, first + 30), sample=0)
     assert not failures, "\n".join(f"seed {seed}: {outcome.kind}: {outcome.detail}" for seed, outcome in failures)
@@ -25,6 +26,7 @@ def test_random_programs(first: int) -> None:
 
 
 @pytest.mark.parametrize("first", range(0, 60, 30))
+@pytest.mark.either
 def test_random_programs_with_guards(first: int) -> None:
     counts, failures = run(range(first, first + 30), sample=0, wild=True)
     assert not failures, "\n".join(f"seed {seed}: {outcome.kind}: {outcome.detail}" for seed, outcome in failures)
@@ -164,12 +166,14 @@ RARE = {
 
 
 @pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.either
 def test_mutants_are_caught(name: str) -> None:
     with _mutated(name):
         assert _caught(RARE.get(name, 0)) is not None
 
 
 @pytest.mark.parametrize("name", WILD_MUTANTS)
+@pytest.mark.either
 def test_mutants_are_caught_by_guards(name: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         WILD_MUTANTS[name](patch)
@@ -201,6 +205,7 @@ def f(x, y, A, s, t, n, m):
 """
 
 
+@pytest.mark.either
 def test_reduce_finds_the_cause() -> None:
     with _mutated("tanh, sign"):
         small = reduce(_LONG, failure(_LONG, 0), math.inf)

@@ -31,6 +31,7 @@ DERIVED = [f for module, f in ALL if f.__name__ not in module.REFUSED]
 
 
 @pytest.mark.parametrize("function", DERIVED, ids=lambda f: f.__name__)
+@pytest.mark.either
 def test_derived(function):
     assert_differentiates(function, X)
 

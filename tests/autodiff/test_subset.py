@@ -20,6 +20,8 @@ from tests.autodiff.test_idioms import DERIVED
 from tests.autodiff.test_posteriors import data_of, density, parameters_of
 from tests.posteriors import NAMES, load
 
+pytestmark = pytest.mark.either
+
 STATEMENTS = (
     ast.FunctionDef, ast.Assign, ast.AugAssign, ast.For, ast.If, ast.Break, ast.Return, ast.Pass, ast.Raise, ast.Expr,
 )  # fmt: skip

@@ -16,6 +16,8 @@ import pytest
 from nbinfer.autodiff import ADError, value_and_grad
 from nbinfer.autodiff.source import read_source
 
+pytestmark = pytest.mark.either
+
 FUNCTIONS = """
 import functools
 import math

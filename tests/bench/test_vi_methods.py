@@ -146,6 +146,7 @@ def test_a_fit_that_fails_ends():
     assert [stage.gradients for stage in iterations(Failing, first=1)(gaussian(), 100, 1)] == [1]
 
 
+@pytest.mark.either
 def test_peers_are_measured_here():
     posterior = {"what": "peer", "model": "gaussian"}
     exact = {"gradients": 30, "mean": {"x": [0.0] * 3}, "cov": SIGMA.tolist()}

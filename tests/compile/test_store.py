@@ -15,6 +15,8 @@ from nbinfer.compile import files, keys, store
 from nbinfer.compile.store import Place
 from tests.test_imports import FILES, imports, module_of
 
+pytestmark = pytest.mark.either
+
 PACKAGE = Path(nbinfer.__file__).parent
 
 # ---- keys

@@ -9,6 +9,8 @@ from nbinfer.mcmc.metric.adaptive import NAMED
 from nbinfer.trace import Metric
 from tests.diagnostics.runs import a_run
 
+pytestmark = pytest.mark.nojit
+
 DRAWS = 400
 
 

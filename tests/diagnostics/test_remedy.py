@@ -6,6 +6,8 @@ import pytest
 from nbinfer.diagnostics import Kind, check
 from tests.diagnostics.runs import a_run
 
+pytestmark = pytest.mark.nojit
+
 SHAPE = (4, 600)
 TOO_SHORT = "Warm-up was too short (tune={}): warm up longer, as with tune=1000."
 

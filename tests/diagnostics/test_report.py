@@ -11,6 +11,8 @@ from nbinfer.diagnostics import Kind, check
 from nbinfer.errors import ConvergenceWarning
 from tests.diagnostics.runs import a_run
 
+pytestmark = pytest.mark.nojit
+
 DRAWS = 1000 if JIT else 400
 
 
