@@ -79,13 +79,13 @@ def choice(name: str, value: Any, choices: Collection[str]) -> None:
 
 def dtype_of(name: str, value: Any, choices: Collection[str]) -> str:
     """Require one of several dtypes, by its name or as what NumPy knows as such: ``np.float32``; return its name."""
-    try:
-        found = value if isinstance(value, str) else np.dtype(value).name
-    except TypeError:
-        found = value
-    if value is None or found not in choices:
-        choice(name, value, choices)
-        raise ValueError(f"unknown {name} {shown(value)}; choose {', '.join(map(repr, choices))}.")
+    found = value
+    if isinstance(value, type | np.dtype):
+        try:
+            found = np.dtype(value).name
+        except TypeError:
+            pass
+    choice(name, found, choices)
     return str(found)
 
 

@@ -187,6 +187,7 @@ def catalogue():
         "trace_cov": (nb.trace_cov, {"trace": trace}),
         "quad_potential": (nb.quad_potential, {"C": np.ones(3), "is_cov": True}),
         "summary": (nb.summary, {"trace": trace}),
+        "divergences": (nb.divergences, {"trace": trace}),
         "check": (dg.check, {"trace": trace}),
         "Trace": (nb.Trace, {"posterior": {"x": draws}}),
         "TraceGroup": (nb.TraceGroup, {"kind": "prior", "values": {"x": draws}}),

@@ -40,7 +40,6 @@ HOMES = {
     "normalize_signature": "numba.core.sigutils.normalize_signature",
     "typing_registry": "numba.core.typing.templates.builtin_registry",
     # to compile it faster
-    "CPUContext": "numba.core.cpu.CPUContext",
     "Inst": "numba.core.ir.Inst",
     "InlineClosureCallPass": "numba.core.inline_closurecall.InlineClosureCallPass",
     "LLVMType": "llvmlite.ir.types.Type",
@@ -54,7 +53,6 @@ HOMES = {
     "canonicalize_cfg": "numba.core.transforms.canonicalize_cfg",
     "errors": "numba.core.errors",
     "events": "numba.core.event",
-    "intrinsic_template": "numba.core.typing.templates._IntrinsicTemplate",
     "lowering": "numba.core.lowering",
     "overload_template": "numba.core.typing.templates._OverloadFunctionTemplate",
     "ssa": "numba.core.ssa",

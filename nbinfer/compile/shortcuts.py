@@ -180,19 +180,6 @@ def _options_at_once(before: Callable[..., Any]) -> Callable[..., Any]:
     return values
 
 
-def _registry_once(before: Callable[..., Any]) -> Callable[..., Any]:
-    """Find out once where intrinsics are registered: Numba looks through all it knows for each of their calls."""
-    known: dict[Any, Any] = {}
-
-    def get_target_registry(self, reason):
-        key = (id(self.context), self.metadata.get("target", "generic"))
-        if key not in known:
-            known[key] = before(self, reason)
-        return known[key]
-
-    return get_target_registry
-
-
 def _arrays_in_place(before: Callable[..., Any]) -> Callable[..., Any]:
     """Make new arrays where they are asked for, instead of by functions that are compiled for it."""
     from nbinfer.compile.making_lowered import made_in_place
@@ -283,18 +270,6 @@ def _signatures_once(before: Callable[..., Any]) -> Callable[..., Any]:
     return has_loc
 
 
-def _registries_once(before: Callable[..., Any]) -> Callable[..., Any]:
-    """Look once for what Numba's own modules register when they are imported: it does so for each function."""
-    done: set[int] = set()
-
-    def load_additional_registries(self):
-        if id(self) not in done:
-            before(self)
-            done.add(id(self))
-
-    return load_additional_registries
-
-
 def _is_counted(self, kind):
     """Tell whether a variable of a type holds references that are counted."""
     return self.context.data_model_manager[kind].contains_nrt_meminfo()
@@ -371,9 +346,7 @@ _SHORTCUTS: list[tuple[str, str, Callable[..., Any]]] = [
     ("TypingContext", "resolve_value_type", _globals_once),
     ("LLVMType", "get_abi_size", _sizes_once),
     ("base", "_has_loc", _signatures_once),
-    ("CPUContext", "load_additional_registries", _registries_once),
     ("TargetConfig", "values", _options_at_once),
-    ("intrinsic_template", "_get_target_registry", _registry_once),
     ("overload_template", "_get_jit_decorator", _no_addresses),
     ("overload_template", "generic", _arrays_in_place),
     ("events", "start_event", _nothing),

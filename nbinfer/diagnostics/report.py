@@ -142,15 +142,8 @@ def check(
     stats, quantities = Statistics(trace, run), Quantities(run, measured)
     targets = stats.for_samplers("target_accept", _given(target_accept, of_run, "target_accept"), 1.0)
     limits = stats.for_samplers("largest_step_size", _given(largest_step_size, of_run, "largest_step_size"), np.inf)
-    remedy = Remedy(
-        stats,
-        measured,
-        names,
-        targets,
-        of_run.get("tune"),
-        int(of_run.get("usual_tune", 1000)),
-        _shown_by(model, run, stats),
-    )
+    usual, shown = int(of_run.get("usual_tune", 1000)), _shown_by(model, run, stats)
+    remedy = Remedy(stats, measured, names, targets, of_run.get("tune"), usual, shown)
     notes, facts = list[str](), list[str]()
     found = [
         _interrupted(trace, run),
@@ -165,7 +158,7 @@ def check(
     ]
     depth = _given(max_treedepth, of_run, "max_treedepth")
     found.append(treedepth(stats, depth, remedy.explains, not any(found), notes))
-    problems = [problem for problem in found if problem]
+    problems = list(filter(None, found))
     costs = cost(stats, metrics(trace), run.posterior, names, targets, problems, remedy.explains)
     also = late_divergences(stats, targets), *costs, _length(of_run, quantities), cut_note(run), spaced_note(measured)
     verdict = "No problems found" + (f": {', '.join(facts)}." if facts else ".")

@@ -242,11 +242,14 @@ def summary(
     shapes = {name: m.records.shape for name, m in measured.items()}
     axes = {name: along(trace, name, shape) for name, shape in shapes.items()}
     rows = [label for name, shape in shapes.items() for label in labels(name, shape, axes[name])]
-    chains = max((m.chains for m in measured.values()), default=0)
-    alone = "rhat compares chains, and there is one." if chains == 1 and "rhat" in data else ""
-    notes = [note for note in (cut_note(run), alone, _finite_note(rows, records["finite"])) if note]
+    notes = [cut_note(run), _alone_note(measured, data), _finite_note(rows, records["finite"])]
     constant = records["sd"] <= _ROUNDING * np.abs(records["mean"])
-    return Summary(data, shapes, np.where(constant, 0.0, mcse), notes, axes)
+    return Summary(data, shapes, np.where(constant, 0.0, mcse), [note for note in notes if note], axes)
+
+
+def _alone_note(measured: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
+    chains = max((m.chains for m in measured.values()), default=0)
+    return "rhat compares chains, and there is one." if chains == 1 and "rhat" in data else None
 
 
 def _finite_note(rows: Sequence[str], finite: np.ndarray) -> str | None:

@@ -234,7 +234,7 @@ def test_the_display_ends_where_the_chains_do(monkeypatch):
         sys.modules["nbinfer.mcmc.sample"], "display_of_chains", lambda *arguments: made.append(arguments) or watching
     )
     trace = auto()
-    assert made == [(False, [0, 1, 2, 3], MOST_TUNE, MOST_TUNE + 50)]
+    assert made == [(False, range(4), MOST_TUNE, MOST_TUNE + 50)]
     assert watching.lines["done"].tolist() == [MOST_TUNE + 50] * 4
     assert (MOST_TUNE - watching.lines["skipped"]).tolist() == trace.tune_done.tolist()
 

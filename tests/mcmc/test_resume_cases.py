@@ -13,7 +13,7 @@ import pytest
 import nbinfer as nb
 from nbinfer.compile import JIT
 from nbinfer.errors import BackendError
-from nbinfer.mcmc import sampling
+from nbinfer.mcmc.running import Running
 from tests.mcmc.kept import assert_same, dead, whole
 from tests.mcmc.test_resume import DRAWS, TUNE, continuous
 from tests.mcmc.test_resume_file import dying, ended, options
@@ -125,7 +125,7 @@ def test_a_script_that_is_killed_and_run_again(tmp_path):
 @pytest.mark.parametrize("what", ["file", "folder"])
 @pytest.mark.parametrize("again", [False, True], ids=["a new run", "one that is gone on with"])
 def test_what_vanishes_while_draws_are_made_takes_none_away(tmp_path, monkeypatch, what, again):
-    folder, m, draw = tmp_path / "folder", continuous(), sampling.run
+    folder, m, draw = tmp_path / "folder", continuous(), Running._draw
     folder.mkdir()
     path = folder / "run.nc"
     if again:
@@ -135,7 +135,7 @@ def test_what_vanishes_while_draws_are_made_takes_none_away(tmp_path, monkeypatc
         shutil.rmtree(folder) if what == "folder" else path.unlink()
         return draw(*arguments)
 
-    monkeypatch.setattr(sampling, "run", removed_first)
+    monkeypatch.setattr(Running, "_draw", removed_first)
     with pytest.raises(BackendError, match=r"was moved or removed .* trace\.save writes them elsewhere") as caught:
         nb.resume(path, m, progressbar=False) if again else nb.sample(m, trace=path, step=nb.Slice(), **options())
     monkeypatch.undo()

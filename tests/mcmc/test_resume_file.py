@@ -14,8 +14,8 @@ import nbinfer as nb
 from bench.kill import CASES, sampled, survives
 from nbinfer.compile import JIT
 from nbinfer.errors import BackendError, NbinferWarning, ResumeError, SamplingError
-from nbinfer.mcmc import sampling
 from nbinfer.mcmc.resuming import counted_in
+from nbinfer.mcmc.running import Running
 from nbinfer.trace.disk import HDF5Store
 from tests.mcmc.kept import assert_same
 from tests.mcmc.test_resume import DRAWS, TUNE, continuous, draw_s
@@ -134,13 +134,13 @@ def test_one_that_dies_after_it_was_gone_on_with_tells_of_no_end(tmp_path, monke
 
 def dying(monkeypatch, path):
     """Have the next run leave what it leaves if it dies before its first draw."""
-    left, draw = path.with_name("left.nc"), sampling.run
+    left, draw = path.with_name("left.nc"), Running._draw
 
     def copied_first(*arguments):
         shutil.copy(path, left)
         return draw(*arguments)
 
-    monkeypatch.setattr(sampling, "run", copied_first)
+    monkeypatch.setattr(Running, "_draw", copied_first)
     return left
 
 
