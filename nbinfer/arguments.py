@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -81,10 +82,8 @@ def dtype_of(name: str, value: Any, choices: Collection[str]) -> str:
     """Require one of several dtypes, by its name or as what NumPy knows as such: ``np.float32``; return its name."""
     found = value
     if isinstance(value, type | np.dtype):
-        try:
+        with contextlib.suppress(TypeError):  # a class that NumPy does not know
             found = np.dtype(value).name
-        except TypeError:
-            pass
     choice(name, found, choices)
     return str(found)
 

@@ -137,8 +137,7 @@ def check(
     of_run = getattr(trace, "attrs", None) or {}
     given = words("parameters", of_run.get("parameters", ()) if parameters is None else parameters)
     known = [name for name in given if name in run.posterior] or None
-    names = known or list(run.posterior)
-    measured = measure_run(run, run.posterior, 0.9, most=MOST_DRAWS)
+    names, measured = known or list(run.posterior), measure_run(run, run.posterior, 0.9, most=MOST_DRAWS)
     stats, quantities = Statistics(trace, run), Quantities(run, measured)
     targets = stats.for_samplers("target_accept", _given(target_accept, of_run, "target_accept"), 1.0)
     limits = stats.for_samplers("largest_step_size", _given(largest_step_size, of_run, "largest_step_size"), np.inf)
@@ -161,7 +160,7 @@ def check(
     problems = list(filter(None, found))
     costs = cost(stats, metrics(trace), run.posterior, names, targets, problems, remedy.explains)
     also = late_divergences(stats, targets), *costs, _length(of_run, quantities), cut_note(run), spaced_note(measured)
-    verdict = "No problems found" + (f": {', '.join(facts)}." if facts else ".")
+    verdict = f"No problems found: {', '.join(facts)}." if facts else "No problems found."
     return Report(problems, [*notes, *filter(None, also)], verdict, measured)
 
 

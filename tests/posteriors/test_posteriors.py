@@ -68,8 +68,8 @@ def test_derived_gradients_are_those_written_by_hand(name):
 
 SETTINGS = {
     # Its rates are exponentials of f_tilde times a factor that changes with rho and alpha, so that the step size that
-    # suits most places is too long where the curvature is large: some 200 of 8000 draws diverge at 0.8, and at 0.95 still
-    # 8 to 55 of 20 000, with tail ESS of 640 to 3240 in four runs; at 0.98 none to three, and 3400 or more.
+    # suits most places is too long where the curvature is large: some 200 of 8000 draws diverge at 0.8, and at 0.95
+    # still 8 to 55 of 20 000, with tail ESS of 640 to 3240 in four runs; at 0.98 none to three, and 3400 or more.
     # There a metric that knows the correlation makes draws of a seventh of the gradients, and 20 000 instead of 8000.
     "gp_pois_regr": {"nuts_kwargs": {"target_accept": 0.98}, "more": 2.5},
 }
