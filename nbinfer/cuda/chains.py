@@ -1,7 +1,6 @@
 """Chains on a GPU: one thread for each, from the kernels that the processor runs.
 
-In warm-up chains that learn together make a draw each, and then run phases (`nbinfer.cuda.phases`); after it, as the
-others do, they make many at once.
+Chains that learn together make a draw each, and then run phases (`nbinfer.cuda.phases`); the others make many at once.
 The host begins and wires the chains. Their blocks, the contexts of the model and its data are mirrored in the device's
 memory, each address changed to that of the copy; a launch advances all chains by some draws; their rows go into one of
 two buffers, and while the next launch fills the other the host writes them to the arrays of the trace. Between two
@@ -174,11 +173,10 @@ class OnDevice:
         homes = [draws.homes[buffer][warm] for draws in self._draws]
         try:
             with backend.launching():
-                launched, tied = self._kernel[(*grid_for(len(self.done)), self._stream)], warm and len(self._phases) > 0
+                launched, tied = self._kernel[(*grid_for(len(self.done)), self._stream)], int(len(self._phases) > 0)
                 for goal in range(start + 1, until + 1) if tied else [until]:
-                    launched(blocks, size, goal, self._rows, first, int(warm), int(tied), *homes, self._ends)
-                    if tied:
-                        self._phases.launch(goal - 1, self._stream)
+                    launched(blocks, size, goal, self._rows, first, int(warm), tied, *homes, self._ends)
+                    self._phases.launch(goal - 1, self._stream)
         except Exception as error:  # of the compiler's, at the first launch
             raise explained(error, self._jobs.bound.definition) from error
         for draws in self._draws:

@@ -1,8 +1,7 @@
-"""What the chains of an ensemble do together after each draw of warm-up, on a GPU: a launch for each phase.
+"""What the chains of an ensemble do together after each draw, on a GPU: a launch for each phase, one thread for a row.
 
-A thread does a row. The functions and their tables of members are those of the processor. So are the blocks that are
-added up, one after the other, and with them the sums. A launch begins when the one before has ended, which is all that
-phases wait for.
+The functions and their tables of members are those of the processor. So are the blocks that are added up, one after the
+other, and with them the sums. A launch begins when the one before has ended, which is all that phases wait for.
 """
 
 from __future__ import annotations
