@@ -176,7 +176,7 @@ def test_ctrl_c_leaves_what_there_is(listening):
     pressed = []
 
     def press(moment):
-        if moment.jobs[0].text.startswith("ESS ") and not pressed:
+        if moment.text.startswith("ESS ") and not pressed:
             pressed.append(moment)
             _thread.interrupt_main()
 
@@ -390,7 +390,7 @@ def test_when_it_looks():
 def test_progress_tells_of_it():
     told = []
     auto(target_ess=8 * ESS, progressbar=told.append)
-    texts = [moment.jobs[0].text for moment in told]
+    texts = [moment.text for moment in told]
     assert told[-1].last
     assert f" of {8 * ESS:g}" in texts[-1]
     assert texts[-1].startswith("ESS ")
