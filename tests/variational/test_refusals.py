@@ -68,7 +68,7 @@ def test_draws_without_a_density_are_skipped_until_they_are_many():
     skipped = inference.approx.report.skipped
     assert 0 < skipped < 10
     assert np.isnan(inference.hist).sum() == skipped
-    assert f"{skipped} draws had no density" in str(inference.approx.report)
+    assert f"{skipped} draw{'s' if skipped > 1 else ''} had no density" in str(inference.approx.report)
     fitting = inference.approx.fitting()
     assert described(fitting, fitting.progress[0]).endswith(f", {skipped} draws skipped")
     inference = nb.ADVI(model=model, random_seed=1, start={"x": 0.1}, start_sigma=1.0)
