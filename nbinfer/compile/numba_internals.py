@@ -53,6 +53,7 @@ HOMES = {
     "canonicalize_cfg": "numba.core.transforms.canonicalize_cfg",
     "errors": "numba.core.errors",
     "events": "numba.core.event",
+    "intrinsic_template": "numba.core.typing.templates._IntrinsicTemplate",
     "lowering": "numba.core.lowering",
     "overload_template": "numba.core.typing.templates._OverloadFunctionTemplate",
     "ssa": "numba.core.ssa",

@@ -180,6 +180,19 @@ def _options_at_once(before: Callable[..., Any]) -> Callable[..., Any]:
     return values
 
 
+def _registry_once(before: Callable[..., Any]) -> Callable[..., Any]:
+    """Find out once where intrinsics are registered: Numba looks through all it knows for each of their calls."""
+    known: dict[Any, Any] = {}
+
+    def get_target_registry(self, reason):
+        key = (id(self.context), self.metadata.get("target", "generic"))
+        if key not in known:
+            known[key] = before(self, reason)
+        return known[key]
+
+    return get_target_registry
+
+
 def _arrays_in_place(before: Callable[..., Any]) -> Callable[..., Any]:
     """Make new arrays where they are asked for, instead of by functions that are compiled for it."""
     from nbinfer.compile.making_lowered import made_in_place
@@ -347,6 +360,7 @@ _SHORTCUTS: list[tuple[str, str, Callable[..., Any]]] = [
     ("LLVMType", "get_abi_size", _sizes_once),
     ("base", "_has_loc", _signatures_once),
     ("TargetConfig", "values", _options_at_once),
+    ("intrinsic_template", "_get_target_registry", _registry_once),
     ("overload_template", "_get_jit_decorator", _no_addresses),
     ("overload_template", "generic", _arrays_in_place),
     ("events", "start_event", _nothing),
