@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from nbinfer.checks.result import Calibration
 from nbinfer.engine.progress import counter_for
 from nbinfer.errors import ConvergenceWarning, ModelError, SamplingError
 from nbinfer.mcmc import sample
+from nbinfer.mcmc.assign import listed as steps_of
+from nbinfer.mcmc.options import options_for, with_named
 from nbinfer.model import Model
 from nbinfer.model.default import is_model, the_model
 from nbinfer.model.definition import Definition, called_term
@@ -24,10 +26,12 @@ from nbinfer.predictive import sample_prior_predictive
 from nbinfer.predictive.draws import named
 from nbinfer.predictive.functions import prediction_functions
 from nbinfer.random import seed_sequences
-from nbinfer.spelling import meant, public_by_kind
+from nbinfer.spelling import meant, names_of, public_by_kind
 from nbinfer.trace import Trace
 from nbinfer.trace.names import listed
 
+#: Options of a run that cannot be those of hundreds.
+_OF_ONE_RUN = ("live_plot", "live_plot_kwargs", "trace", "groups")
 #: The log density is one of the quantities; machine code and plain Python differ by so much.
 _LP, _SAME = "lp", 1e-9
 
@@ -118,7 +122,10 @@ def sbc(
     for name, value in (("draws", draws), ("chains", chains)):
         count(name, value, 1, MOST)
     shows("progressbar", progressbar)
-    definition = named(the_model(model))
+    own = the_model(model)
+    options["step"] = steps_of(options.get("step"))  # once: an iterator is empty afterwards
+    _check_options(options, own)
+    definition = named(own)
     observed = _simulable(definition)
     names = _quantities(definition, var_names)
     (sequence,) = seed_sequences(random_seed, 1)
@@ -140,6 +147,16 @@ def sbc(
     finally:
         counter.close()
     return found.closed()
+
+
+def _check_options(options: Mapping[str, Any], model: Model) -> None:
+    """Require that options are those of a run, or of its steps, before anything is simulated."""
+    for name in _OF_ONE_RUN:
+        if options.get(name):
+            raise ValueError(f"{name} is of one run, and sbc makes many, of which only ranks remain; leave it out.")
+    named = {name: value for name, value in options.items() if name not in names_of(sample)}
+    of_steps = options_for(options.get("nuts_kwargs"), options.get("step_kwargs"))
+    with_named(of_steps, named, model, options["step"], sbc)
 
 
 def _add(found: Calibration, runs: _Runs, i: int, seed: Any, names: Sequence[str], rng: np.random.Generator) -> bool:

@@ -15,6 +15,7 @@ from nbinfer.checks.probe import Point, Probe, improper
 from nbinfer.diagnostics.problem import Findings, Kind, Problem, plural, two_digits
 from nbinfer.engine.driver import cores_for
 from nbinfer.errors import ModelError, NbinferWarning
+from nbinfer.mcmc.arguments import warm_up
 from nbinfer.model import Model
 from nbinfer.model.bound import Bound
 from nbinfer.model.code.of_draws import called
@@ -69,7 +70,7 @@ def check_model(
     model: Model | None = None,
     *,
     draws: int = 1000,
-    tune: int = 1000,
+    tune: int | str | None = None,
     chains: int = 4,
     cores: int | None = None,
     random_seed: Any = 0,
@@ -87,8 +88,10 @@ def check_model(
     ----------
     model : Model, optional
         Default: that of the enclosing ``with`` block.
-    draws, tune, chains : int
+    draws, chains : int
         Of the run whose time is estimated.
+    tune : int, 'auto' or None
+        Of that run, too. Default: as many iterations as `nbinfer.sample` takes; of 'auto' these are the most.
     cores : int, optional
         Chains that run at the same time. Default: as many as there are cores.
     random_seed : None, int, SeedSequence or Generator
@@ -125,7 +128,7 @@ def check_model(
     ['support', 'parameters without effect']
     """
     count("draws", draws, 1, 2**48)
-    count("tune", tune, 0, 2**48)
+    most = warm_up(tune).tune
     count("chains", chains, 1, 2**20)
     cores = cores_for(cores)
     own = the_model(model)
@@ -142,8 +145,8 @@ def check_model(
     probe = Probe(own, bound, keys[0], np.random.default_rng(sequences[0]))
     notes: list[str] = []
     found = _looked_for(probe, keys, [one.message for one in said if one.category is NbinferWarning], notes)
-    each, seconds = _time(probe, (tune + draws) * chains, min(chains, cores))
-    notes.append(_cost(bound, each, seconds, f"{chains} × {tune + draws} iterations"))
+    each, seconds = _time(probe, (most + draws) * chains, min(chains, cores))
+    notes.append(_cost(bound, each, seconds, f"{chains} × {most + draws} iterations"))
     return ModelReport(found, notes, each, seconds)
 
 

@@ -44,7 +44,7 @@ def iter_sample(
     start: Mapping[str, Any] | None = None,
     trace: Sequence[str] | None = None,
     chain: int = 0,
-    tune: int | str | None = 1000,
+    tune: int | str | None = None,
     model: Any = None,
     random_seed: Any = None,
 ) -> Iterator[Trace]:
@@ -63,7 +63,7 @@ def iter_sample(
     chain : int
         Number of the chain. The draws are those of this chain in a call of `sample` with the same seed.
     tune : int, 'auto' or None
-        Iterations of warm-up before the first draw; 'auto' and None are 1000 here.
+        Iterations of warm-up before the first draw. 'auto' and the default are 1000 here.
     model : Model, optional
         Default: that of a step which has one, or of the enclosing ``with`` block. Without their names, model, draws and
         step may stand in any order.
@@ -134,9 +134,9 @@ class Stepper:
         Default: that of a step which has one, or of the enclosing ``with`` block.
     start : mapping, optional
         Constrained values by name to start from.
-    tune : int or 'auto'
-        For how many iterations the schedule of adaptation is laid out; 'auto' is 1000 here, and adaptation does not
-        end by itself. It ends with `stop_tuning`.
+    tune : int, 'auto' or None
+        For how many iterations the schedule of adaptation is laid out. 'auto' and the default are 1000 here.
+        Adaptation does not end by itself, but with `stop_tuning`.
     random_seed : None, int, SeedSequence or Generator
         As in `sample`.
 
@@ -156,7 +156,7 @@ class Stepper:
         model: Any = None,
         *,
         start: Mapping[str, Any] | None = None,
-        tune: int | str = 1000,
+        tune: int | str | None = None,
         random_seed: Any = None,
     ) -> None:
         given = listed(step)

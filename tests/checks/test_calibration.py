@@ -151,8 +151,22 @@ def test_bad_arguments():
         ModelError, match="var_names must name parameters or derived quantities of the model, z, lp; got 'zz'"
     ):
         nb.sbc(model, 2, var_names="zz")
-    with pytest.raises(TypeError, match="has no option 'no_such'"):
-        nb.sbc(model, 2, no_such=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"no_such": 1}, r"sbc\(\) has no option 'no_such'"),
+        ({"seed": 1}, "did you mean 'random_seed'"),
+        ({"live_plot": True}, "live_plot is of one run"),
+        ({"trace": "draws.h5"}, "trace is of one run"),
+        ({"step": nb.Slice(), "target_accept": 0.9}, "target_accept=0.9 is an option of NUTS"),
+    ],
+)
+def test_options_of_runs_are_checked_before_anything_is_drawn(options, message, monkeypatch):
+    monkeypatch.setattr("nbinfer.checks.calibration.sample_prior_predictive", lambda *_, **__: pytest.fail("drew"))
+    with pytest.raises((TypeError, ValueError), match=message):
+        nb.sbc(generative.line(), 2, **options)
 
 
 def test_words_for_shapes():
