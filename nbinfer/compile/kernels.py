@@ -58,19 +58,15 @@ class Kernel(Generic[P, R]):
     @cached_property
     def dispatcher(self) -> Any:
         """Numba's dispatcher of this function, for callers from Python."""
-        import numba
-
-        return numba.njit(**self.options)(self.py_func)
+        return numba_internals.ready().njit(**self.options)(self.py_func)
 
     @cached_property
     def _inner(self) -> Any:
         """The dispatcher for callers from compiled code, which need no wrapper for Python: half the compile time."""
-        import numba
-
         from nbinfer.compile.kept import Kept, can_be_kept
 
         options = self.options | NO_WRAPPERS
-        dispatcher = numba.njit(**options)(self.py_func)
+        dispatcher = numba_internals.ready().njit(**options)(self.py_func)
         if can_be_kept(self.py_func):
             numba_internals.keep_in(dispatcher, Kept(self.py_func, options))
         return dispatcher

@@ -13,6 +13,7 @@ import importlib
 import importlib.machinery
 import importlib.util
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,13 +67,80 @@ HOMES = {
     "Type": "numba.core.types.Type",
     "TypingError": "numba.core.errors.TypingError",
 }
+#: What was imported or registered, by what does it.
+_KNOWN: dict[Callable[[], Any], Any] = {}
 
 
 def __getattr__(name: str) -> Any:
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, _, attribute = HOMES[name].rpartition(".")
+    imported()
     return getattr(importlib.import_module(module), attribute)
+
+
+def imported() -> Any:
+    """Return Numba, which Ctrl-C leaves imported whole or not at all.
+
+    Imported by halves it compiles nothing more in this process: what its modules register is registered twice then, or
+    lost.
+    """
+    return _once(_import)
+
+
+def ready() -> Any:
+    """Return Numba once it knows what its modules have registered; that takes as long as the import."""
+    imported()
+    return _once(_register)
+
+
+def _once(get: Callable[[], Any]) -> Any:
+    if get not in _KNOWN:
+        uninterrupted(lambda: _KNOWN.setdefault(get, get()))
+    return _KNOWN[get]
+
+
+def _import() -> Any:
+    for home in HOMES.values():
+        importlib.import_module(home.rpartition(".")[0])
+    return importlib.import_module("numba")
+
+
+def _register() -> Any:
+    target = importlib.import_module("numba.core.registry").cpu_target
+    target.typing_context.refresh()
+    target.target_context.refresh()
+    return importlib.import_module("numba")
+
+
+def uninterrupted(work: Callable[[], object]) -> None:
+    """Do something short in another thread, where Python raises no KeyboardInterrupt, and raise it afterwards."""
+    errors: list[BaseException] = []
+    begun = threading.Lock()
+    done = threading.Event()  # an interrupted join takes a thread that goes on for one that has ended
+
+    def run() -> None:
+        if not begun.acquire(blocking=False):
+            return
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            done.set()
+
+    press = None
+    while not done.is_set():
+        try:
+            if not begun.locked():
+                threading.Thread(target=run, name="nbinfer-import").start()
+            done.wait()
+        except KeyboardInterrupt as error:
+            press = error
+    if press is not None:
+        raise press
+    if errors:
+        raise errors[0]
 
 
 def loaded(name: str) -> Any:

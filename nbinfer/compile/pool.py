@@ -17,6 +17,8 @@ import time
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from nbinfer.compile import numba_internals
+
 #: Functions of the pool that the gate stands for: to enter it, and to ask which thread this is.
 _ENTER, _WHO = "numba_parallel_for", "get_thread_id"
 #: Functions of the pool that compiled code calls.
@@ -134,9 +136,8 @@ class _Gate:
 
     def __init__(self) -> None:
         import llvmlite.binding as llvm
-        import numba
 
-        numba.get_num_threads()  # starts the pool and tells LLVM where its functions are
+        numba_internals.imported().get_num_threads()  # starts the pool and tells LLVM where its functions are
         self.single = is_crowded()
         self._word = ctypes.c_int64(0)  # not 0 while the pool is not to be had
         self._lock, self._depth = threading.RLock(), 0

@@ -21,6 +21,7 @@ from nbinfer.compile import numba_internals
 @contextlib.contextmanager
 def shortcuts() -> Iterator[None]:
     """Have Numba take the shortcuts; nobody else compiles meanwhile."""
+    numba_internals.ready()
     with numba_internals.compiler_lock, contextlib.ExitStack() as stack:
         for owner, name, shorter in _SHORTCUTS:
             place = getattr(numba_internals, owner)

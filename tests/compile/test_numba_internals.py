@@ -5,9 +5,13 @@ It takes seconds, and is run against the oldest Numba allowed as well as the new
 
 import ctypes
 import math
+import os
 import pickle
+import signal
 import subprocess
 import sys
+import threading
+import time
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -33,6 +37,61 @@ def test_every_name_is_where_it_is_looked_for(name):
 def test_other_names_are_not_there():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         numba_internals.nothing  # noqa: B018
+
+
+def test_an_interruption_waits_for_what_must_be_whole():
+    pressed, done = threading.Event(), []
+
+    def work():
+        pressed.set()
+        time.sleep(0.2)
+        done.append(True)
+
+    def press():
+        pressed.wait()
+        signal.raise_signal(signal.SIGINT)
+
+    presser = threading.Thread(target=press)
+    presser.start()
+    with pytest.raises(KeyboardInterrupt):
+        numba_internals.uninterrupted(work)
+    presser.join()
+    assert done == [True]
+
+
+def test_an_error_of_what_must_be_whole_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        numba_internals.uninterrupted(lambda: 1 // 0)
+
+
+@pytest.mark.parametrize("at", ["numba.core.typing.collections", "numba.np.npyimpl"])
+def test_models_compile_after_an_interruption_of_the_first_import(at, tmp_path):
+    code = f"""
+import signal, sys
+import numpy as np
+import nbinfer as nb
+
+class Press:
+    def find_spec(self, name, path, target=None):
+        if name == {at!r}:
+            sys.meta_path.remove(self)
+            signal.raise_signal(signal.SIGINT)
+
+def density(k):
+    names = {{}}
+    exec(f"def logp(p, d):\\n    return -{{k}} * p.x**2", names)
+    return nb.Model({{"x": nb.real()}}, logp=names["logp"]).bind().value_and_grad(np.ones(1))[0]
+
+sys.meta_path.insert(0, Press())
+try:
+    print(density(1.25))
+except KeyboardInterrupt:
+    print("interrupted")
+print(density(1.75))
+"""
+    environment = os.environ | {"NBINFER_CACHE_DIR": str(tmp_path)}
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, env=environment)
+    assert out.stdout == "interrupted\n-1.75\n", out.stderr
 
 
 def test_nothing_is_imported_to_look():
