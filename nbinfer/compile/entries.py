@@ -162,8 +162,11 @@ class Entry:
     def _compile_with_numba(self) -> tuple[tuple[str, bytes, list[str]], bool]:
         """Return machine code, and whether it means anything in another process."""
         options = {k: v for k, v in OPTIONS.items() if k != "nogil"}  # a C function never holds the GIL
-        with shortcuts():
-            function = CFunction(self.py_func, self.signature, options)
+        try:
+            with shortcuts():
+                function = CFunction(self.py_func, self.signature, options)
+        except KeyboardInterrupt:  # where in Numba that was, fifty lines, tells nobody anything
+            raise KeyboardInterrupt(f"while {self.py_func.__name__} was compiled") from None
         if _WRITES in function.externals and _ENVIRONMENT.search(function.text):
             raise CompileError(
                 "Numba cannot compile a function of the model: it prints values, which code without an interpreter "

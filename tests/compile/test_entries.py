@@ -92,3 +92,17 @@ def test_garbage_is_collected_after_some_compilations_and_what_is_frozen_stays_s
     assert gc.isenabled()
     assert gc.get_freeze_count() == 0
     assert len(collected) == (2 if compiled == 7 else 0)
+
+
+def test_an_interruption_says_what_was_compiled_and_not_where_in_numba(monkeypatch, tmp_path):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    def halved(x):
+        return 0.5 * x
+
+    monkeypatch.setattr(entries, "CFunction", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="while halved was compiled") as press:
+        Entry(halved, "float64(float64)").load()
+    assert not any(frame.name == "interrupted" for frame in press.traceback)
+    assert press.value.__suppress_context__
