@@ -94,7 +94,7 @@ def test_garbage_is_collected_after_some_compilations_and_what_is_frozen_stays_s
     assert len(collected) == (2 if compiled == 7 else 0)
 
 
-def test_an_interruption_says_what_was_compiled_and_not_where_in_numba(monkeypatch, tmp_path):
+def test_an_interruption_says_what_was_compiled_and_not_where_in_numba(monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
