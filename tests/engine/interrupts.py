@@ -27,6 +27,9 @@ class Presses:
         self.threads = set()
 
     def __enter__(self):
+        # Threads change where they wait, and nowhere else: the main thread is where it was when it was looked at.
+        self._interval = sys.getswitchinterval()
+        sys.setswitchinterval(10.0)
         threading.settrace(self._called)
         sys.setprofile(self._profiled if self.left > 1 else None)
         sys.settrace(self._called)
@@ -39,6 +42,7 @@ class Presses:
         self.at = None
         for thread in self.threads:
             thread.join()
+        sys.setswitchinterval(self._interval)
 
     def _called(self, frame, event, arg):
         return self._line if frame.f_code.co_filename.startswith(PACKAGE) else None

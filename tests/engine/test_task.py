@@ -52,7 +52,7 @@ def outcome(presses, whole):
 
 
 @pytest.mark.nojit
-@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [24, pytest.param(1, marks=pytest.mark.slow)])
 def test_ctrl_c_at_any_line_after_the_start_keeps_the_draws(every):
     whole = eight()
     with Presses() as seen:
