@@ -52,7 +52,10 @@ def elbo(approx: Any, *, axes: Any = None) -> Panels:
         raise ValueError(f"approx, or its losses, must have shape (iteration,), got {losses.shape}.")
     losses[np.abs(losses) >= LARGEST] = np.nan
     if not np.isfinite(losses).any():
-        raise ValueError("approx must have losses that are finite: nb.fit(model, score=True) keeps them.")
+        raise ValueError(
+            "approx must have losses that are finite: nb.fit(model, score=True) keeps them, but for particles, which "
+            "have none; nb.plots.particles draws those."
+        )
     panels = wrapped(1, (4.4, 2.6), axes)
     ax: Any = panels[0]
     every = -(-losses.size // _POINTS)

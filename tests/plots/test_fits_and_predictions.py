@@ -151,7 +151,7 @@ def test_an_elbo_is_minus_the_losses():
     assert plots.elbo([3.0])._repr_png_()
     assert plots.elbo([3.0, -np.inf, 1.0, 2.0] * 9)[0].get_ylim()[0] > -4.0
     assert plots.elbo([3.0, 1e308, -1e308, 2.0])._repr_png_()
-    with pytest.raises(ValueError, match=r"score=True\) keeps them"):
+    with pytest.raises(ValueError, match=r"score=True\) keeps them, but for particles"):
         plots.elbo(np.full(5, np.nan))
     with pytest.raises(ValueError, match=r"must have shape \(iteration,\), got \(5, 2\)"):
         plots.elbo(np.ones((5, 2)))
