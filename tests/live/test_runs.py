@@ -176,6 +176,7 @@ def test_files_and_executors_have_views_too(tmp_path, capsys):
             assert sum(bool(set(row) & set(BLOCKS)) for row in screen.shown[2:]) == 6
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("place", ["memory", "file"])
 def test_runs_that_get_longer_are_seen_to_their_end(place, tmp_path, monkeypatch):
     scenes = []
