@@ -122,11 +122,10 @@ def sbc(
     count("simulations", simulations, 1, MOST)
     for name, value in (("draws", draws), ("chains", chains)):
         count(name, value, 1, MOST)
-    warm_up(tune)
     shows("progressbar", progressbar)
     own = the_model(model)
     options["step"] = steps_of(options.get("step"))  # once: an iterator is empty afterwards
-    _check_options(options, own)
+    _check_options(options, own, tune)
     definition = named(own)
     observed = _simulable(definition)
     names = _quantities(definition, var_names)
@@ -151,8 +150,9 @@ def sbc(
     return found.closed()
 
 
-def _check_options(options: Mapping[str, Any], model: Model) -> None:
+def _check_options(options: Mapping[str, Any], model: Model, tune: Any) -> None:
     """Require that options are those of a run, or of its steps, before anything is simulated."""
+    warm_up(tune)
     for name in _OF_ONE_RUN:
         if options.get(name):
             raise ValueError(f"{name} is of one run, and sbc makes many, of which only ranks remain; leave it out.")
