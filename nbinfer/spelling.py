@@ -94,6 +94,9 @@ DONE_BY: Mapping[str, str] = {
     "MutableData": "data= of nb.Model, and model.set_data",
     "plot_trace": "nb.plots.trace(trace)",
     "plot_posterior": "nb.plots.density(trace)",
+    "plot_density": "nb.plots.density(trace)",
+    "densityplot": "nb.plots.density(trace)",
+    "kdeplot": "nb.plots.density(trace)",
     "plot_forest": "nb.plots.forest(trace)",
     "forestplot": "nb.plots.forest(trace)",
     "plot_pair": "nb.plots.pair(trace)",
@@ -134,7 +137,7 @@ _INSTEAD: Mapping[str, str] = {
 }
 
 
-def nearest(name: Any, known: Iterable[Any]) -> str | None:
+def nearest(name: Any, known: Iterable[Any], alike: float = 0.6) -> str | None:
     """Return which of some names was meant by another one, or None if none is near.
 
     Parameters
@@ -143,6 +146,8 @@ def nearest(name: Any, known: Iterable[Any]) -> str | None:
         What was written.
     known : iterable of str
         What could have been.
+    alike : float
+        How much of both must be the same, from 0 to 1.
 
     Returns
     -------
@@ -154,7 +159,7 @@ def nearest(name: Any, known: Iterable[Any]) -> str | None:
         return plain[_plain(word)]
     from difflib import get_close_matches  # only ever on the way to an error
 
-    close = get_close_matches(word, names, n=1) or get_close_matches(_plain(word), plain, n=1)
+    close = get_close_matches(word, names, 1, alike) or get_close_matches(_plain(word), plain, 1, alike)
     return None if not close else plain.get(close[0], close[0])
 
 
@@ -199,11 +204,16 @@ def no_option(label: str, name: str, known: Iterable[str], also: Iterable[str] =
     names = list(known)
     called = (ours for ours in names if name in _ELSEWHERE.get(ours, "").split())
     near, instead = next(called, None), _INSTEAD.get(name)
-    if near is None and instead is None:  # a word that others have for something is no misspelling of ours
-        near = nearest(name, [*names, *also])
+    if near is None and instead is None:  # a word that others have for something is seldom a misspelling of ours
+        near = nearest(name, [*names, *also], 0.8 if name in _words() else 0.6)
     there = instead or f"it has {', '.join(names) or 'none'}"
     hint = f"did you mean {near!r}?" if near is not None else f"{there}."
     return TypeError(f"{label} has no option {name!r}; {hint}")
+
+
+def _words() -> set[str]:
+    """Return the names of options that we have somewhere, or others have for them."""
+    return {*_ELSEWHERE, *" ".join(_ELSEWHERE.values()).split()}
 
 
 def check_options(label: str, given: Collection[str], *functions: Callable[..., Any]) -> None:

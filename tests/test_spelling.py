@@ -114,9 +114,18 @@ def test_what_a_call_is_told(call, message):
     assert caught.value.__suppress_context__
 
 
+@pytest.mark.parametrize("word", ["progress", "verbose", "progressbar"])
+def test_words_that_others_have_for_what_is_not_here_are_no_misspellings(word):
+    with pytest.raises(TypeError, match=rf"check_model\(\) has no option '{word}'; it has model, draws, tune"):
+        nb.check_model(**{word: 1})
+    with pytest.raises(TypeError, match="did you mean 'chains'"):
+        nb.check_model(chain=4)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        ("densityplot", r"What does it is nb\.plots\.density\(trace\)\."),
         ("Deterministic", r"What does it is derived={'name': f} of nb\.Model\."),
         ("Normal", r"Families are modules: from nbinfer\.distributions import normal\."),
         ("find_MAP", r"Did you mean 'find_map'\?"),

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.arguments import MOST, Progressbar, count, is_number, shows, words
+from nbinfer.arguments import MOST, Progressbar, count, is_number, of_all, shows
 from nbinfer.checks.ranks import places
 from nbinfer.checks.result import Calibration
 from nbinfer.engine.progress import counter_for
 from nbinfer.errors import ConvergenceWarning, ModelError, SamplingError
 from nbinfer.mcmc import sample
+from nbinfer.mcmc.arguments import warm_up
 from nbinfer.mcmc.assign import listed as steps_of
 from nbinfer.mcmc.options import options_for, with_named
 from nbinfer.model import Model
@@ -67,8 +68,8 @@ def sbc(
     draws, tune, chains : int
         Of the run of each simulation.
     var_names : str or sequence of str, optional
-        Parameters and derived quantities whose ranks are wanted. Default: all, and the log density ``lp`` where the
-        steps record it, which sees a sampler that ignores the data.
+        Parameters and derived quantities whose ranks are wanted; or, ``"~mu"``, those to leave out. Default: all, and
+        the log density ``lp`` where the steps record it, which sees a sampler that ignores the data.
     random_seed : None, int, SeedSequence or Generator
         The same seed gives the same ranks, for any number of cores.
     progressbar : bool or callable
@@ -124,7 +125,7 @@ def sbc(
     shows("progressbar", progressbar)
     own = the_model(model)
     options["step"] = steps_of(options.get("step"))  # once: an iterator is empty afterwards
-    _check_options(options, own)
+    _check_options(options, own, tune)
     definition = named(own)
     observed = _simulable(definition)
     names = _quantities(definition, var_names)
@@ -149,8 +150,9 @@ def sbc(
     return found.closed()
 
 
-def _check_options(options: Mapping[str, Any], model: Model) -> None:
+def _check_options(options: Mapping[str, Any], model: Model, tune: Any) -> None:
     """Require that options are those of a run, or of its steps, before anything is simulated."""
+    warm_up(tune)
     for name in _OF_ONE_RUN:
         if options.get(name):
             raise ValueError(f"{name} is of one run, and sbc makes many, of which only ranks remain; leave it out.")
@@ -241,7 +243,7 @@ def _quantities(definition: Definition, var_names: Any) -> list[str]:
     """Return the names of what is ranked."""
     known = [*definition.parameters, *definition.derived]
     known += [_LP] if _LP not in known else []
-    names = known if var_names is None else words("var_names", var_names)
+    names = of_all("var_names", var_names, known)
     unknown = [name for name in names if name not in known]
     if unknown or not names:
         near = meant(unknown[0], known) if unknown else ""

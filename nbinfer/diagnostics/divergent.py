@@ -232,13 +232,17 @@ def _notes(flags: np.ndarray, places: _Places, rows: Sequence[_Row], most: int) 
     if not n:
         return [f"None of {plural(total, 'draw')} diverged."], False
     notes = [f"{n} of {plural(total, 'draw')} diverged, in {plural(places.stretches, 'stretch', 'stretches')}."]
-    enough = places.stretches >= _FEW
+    enough, told = places.stretches >= _FEW, [row for row in rows if not math.isnan(row.sd)]
     if not enough:
         notes.append(
             f"So few tell nothing of a place: below {_FEW} stretches there is no test, and the order is a guess."
         )
-    elif rows and not any(min(_p(row.end), _p(row.middle)) * 2 * len(rows) < _LEVEL for row in rows):
+    elif told and not any(min(_p(row.end), _p(row.middle)) * 2 * len(rows) < _LEVEL for row in told):
         notes.append("They lie where other draws do, as far as these quantities show it.")
+    if len(told) < len(rows):
+        notes.append(
+            f"{len(rows) - len(told)} of {len(rows)} quantities are constant, infinite or NaN: nothing to compare."
+        )
     if len(rows) > most:
         notes.append(f"{most} of {len(rows)} quantities, the most suspicious; var_names= and most= choose others.")
     return notes, enough

@@ -15,6 +15,8 @@ from nbinfer.arguments import of_all
 from nbinfer.diagnostics.measure import MIN_DRAWS, Workspace, as_chains
 from nbinfer.spelling import meant
 
+#: What the name of a parameter's unconstrained coordinates ends in.
+UNCONSTRAINED = "_unconstrained__"
 #: More chains than this are many: what is said of each of a few is said of all of them together, or of some.
 MANY = 10
 _FEW = 3
@@ -114,8 +116,16 @@ def _superchains(firsts: Sequence[int], chain_ids: Sequence[int], done: Sequence
 
 
 def chosen_names(run: Run, var_names: str | Sequence[str] | None) -> list[str]:
-    """Return the variables that a user asks for; those of ``"~mu"`` and its like are all others."""
-    names = of_all("var_names", var_names, run.posterior, "a name in the trace or more")
+    """Return the variables that a user asks for; those of ``"~mu"`` and its like are all others.
+
+    Unconstrained coordinates beside their parameter, as draws of a fit have them, are meant where they are named.
+    """
+    usual = [
+        name
+        for name in run.posterior
+        if not name.endswith(UNCONSTRAINED) or name.removesuffix(UNCONSTRAINED) not in run.posterior
+    ]
+    names = of_all("var_names", var_names, usual, "a name in the trace or more")
     unknown = [name for name in names if name not in run.posterior]
     if unknown:
         wanted, known = ", ".join(map(repr, unknown)), ", ".join(run.posterior) or "no variables"

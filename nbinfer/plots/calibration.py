@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.arguments import array as array_of
 from nbinfer.arguments import choice, count, mapping, of_all
 from nbinfer.diagnostics.quantities import labels
 from nbinfer.plots import curves
@@ -85,7 +86,7 @@ def rank_hist(
     panels = wrapped(len(names), (2.6, 1.8), axes, note)
     width = curves.band(n, cells, cumulative=kind == "ecdf")
     for ax, name in zip(panels, names, strict=True):
-        (bins if kind == "bins" else against_diagonal)(ax, shares[name], width, [name])
+        (bins if kind == "bins" else against_diagonal)(ax, shares[name], width, {0: name})
         ax.set_title(shortened(name, 18))
     outer_labels(panels, "rank / draws", "share /\nexpected" if kind == "bins" else "ECDF −\nexpected")
     return panels
@@ -94,29 +95,33 @@ def rank_hist(
 def _columns(ranks: Any, draws: int | None, var_names: Any) -> dict[str, Any]:
     """Return numbers in (0, 1) of each quantity, uniform if its ranks are: one in the cell of each rank."""
     draws = getattr(ranks, "draws", None) if draws is None else draws
-    every: Mapping[Any, Any] = mapping("ranks", getattr(ranks, "ranks", ranks))
+    every = {str(name): of for name, of in mapping("ranks", getattr(ranks, "ranks", ranks)).items()}
+    if not every:
+        raise ValueError("ranks must hold ranks of a variable or more, got none.")
     names = of_all("var_names", var_names, every)
     unknown = [name for name in names if name not in every]
     if unknown or not names:
         near = meant(unknown[0], every) if unknown else ""
-        raise ValueError(f"var_names must be variables that have ranks, {', '.join(map(str, every)) or 'none'}.{near}")
+        raise ValueError(f"var_names must be variables that have ranks, {', '.join(every)}.{near}")
     rng, found = np.random.default_rng(20), dict[str, Any]()
     for name in names:
-        array = _uniform(name, np.asarray(every[name]), draws, rng)
+        array = _uniform(name, every[name], draws, rng)
         found.update(zip(labels(name, array.shape[1:]), array.reshape(len(array), -1).T, strict=True))
     if len({column.size for column in found.values()}) > 1:
         raise ValueError("ranks must be of equally many simulations for all variables.")
     return found
 
 
-def _uniform(name: str, array: NDArray[Any], draws: int | None, rng: np.random.Generator) -> NDArray[np.float64]:
+def _uniform(name: str, ranks: Any, draws: int | None, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return ranks as numbers in (0, 1): as they are, or one in the cell of each count."""
-    shares = draws is None and array.dtype.kind == "f"
+    array = array_of(f"ranks[{name!r}]", ranks)
+    shares = draws is None and array.dtype.kind not in "iu"
     if not shares:
         count("draws, how many of each posterior,", draws, 1, 2**48)
     kinds, most = ("f", 1) if shares else ("iu", draws)
     if array.dtype.kind not in kinds or not array.ndim or not array.size or not ((array >= 0) & (array <= most)).all():
         raise ValueError(
-            f"ranks[{name!r}] must be {'numbers' if shares else 'ints'} from 0 to {most}, shape (simulation, *shape)."
+            f"ranks[{name!r}] must be {'numbers' if shares else 'ints'} from 0 to {most}, shape (simulation, *shape)"
+            f"{'; counts are ints, of so many draws=' if shares else ''}."
         )
     return array if shares or draws is None else (array + rng.random(array.shape)) / (draws + 1)

@@ -17,7 +17,7 @@ from nbinfer.plots import curves
 from nbinfer.plots.look import ALARM, INK, PALE, drawn, line
 from nbinfer.plots.marks import head
 from nbinfer.plots.panels import Panels, legend, outer_labels, wrapped
-from nbinfer.plots.quantities import MOST, Quantity, choose
+from nbinfer.plots.quantities import MOST, NO_DRAWS, Quantity, choose
 from nbinfer.spelling import public
 
 _QUANTILES = np.linspace(0.05, 0.95, 19)
@@ -73,10 +73,12 @@ def autocorr(
         head(ax, quantity)
         shortest = min((len(values) for values in quantity.chains if len(values)), default=1)
         ax.axhspan(-1.96 / shortest**0.5, 1.96 / shortest**0.5, color=PALE, linewidth=0, zorder=0)
+        low = -0.5 if shortest > 15 else -1.0
         for k, values in enumerate(quantity.chains):
             found = curves.autocorrelation(np.asarray(values, float), lags)
             ax.plot(np.arange(len(found)), found, label=f"chain {chosen.chain_ids[k]}", **line(k))
-        ax.set_ylim(-0.5 if shortest > 15 else -1, 1.05)
+            low = min(low, 1.05 * np.nanmin(found, initial=0.0))  # of draws that alternate
+        ax.set_ylim(low, 1.05)
     outer_labels(panels, "lag", "auto-\ncorrelation")
     legend(panels, axes is None)
     return panels
@@ -176,7 +178,7 @@ def energy(trace: Any, *, axes: Any = None) -> Panels:
     ImportError
         If matplotlib is missing.
     ValueError
-        If there are no energies, or `axes` are not as many as there are panels.
+        If there are no energies, no draws, or `axes` are not as many as there are panels.
 
     References
     ----------
@@ -187,6 +189,8 @@ def energy(trace: Any, *, axes: Any = None) -> Panels:
     stored = getattr(trace, "sample_stats", {}).get("energy")
     if stored is None or run.done is None:
         raise ValueError("trace must have the statistic 'energy', which nb.NUTS and nb.HamiltonianMC write.")
+    if not any(run.done):
+        raise ValueError(NO_DRAWS)
     stored = np.asarray(stored, float).reshape(*np.shape(stored)[:2], -1)
     panels = wrapped(stored.shape[2], (3.6, 2.4), axes)
     for ax, energies in zip(panels, np.moveaxis(stored, 2, 0), strict=True):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.arguments import numbers
-from nbinfer.plots.look import FAINT, INK, drawn
+from nbinfer.plots.look import FAINT, INK, LARGEST, drawn
 from nbinfer.plots.panels import Panels, legend, wrapped
 from nbinfer.spelling import public
 
@@ -39,7 +39,7 @@ def elbo(approx: Any, *, axes: Any = None) -> Panels:
     ImportError
         If matplotlib is missing.
     ValueError
-        If no losses were kept, or `axes` are not one.
+        If no losses were kept, they are no sequence of numbers, or `axes` are not one.
 
     Examples
     --------
@@ -47,9 +47,15 @@ def elbo(approx: Any, *, axes: Any = None) -> Panels:
     >>> approx = nb.fit(model, 10_000)  # doctest: +SKIP
     >>> nb.plots.elbo(approx).figure.savefig("elbo.png")  # doctest: +SKIP
     """
-    losses = numbers("approx, or its losses,", getattr(approx, "hist", approx)).ravel()
+    losses = numbers("approx, or its losses,", getattr(approx, "hist", approx))
+    if losses.ndim != 1:
+        raise ValueError(f"approx, or its losses, must have shape (iteration,), got {losses.shape}.")
+    losses[np.abs(losses) >= LARGEST] = np.nan
     if not np.isfinite(losses).any():
-        raise ValueError("approx must have losses that are finite: nb.fit(model, score=True) keeps them.")
+        raise ValueError(
+            "approx must have losses that are finite: nb.fit(model, score=True) keeps them, but for particles, which "
+            "have none; nb.plots.particles draws those."
+        )
     panels = wrapped(1, (4.4, 2.6), axes)
     ax: Any = panels[0]
     every = -(-losses.size // _POINTS)
@@ -65,7 +71,7 @@ def elbo(approx: Any, *, axes: Any = None) -> Panels:
     if late.size and np.ptp(late) > 0:
         low, high = np.quantile(late, [0.005, 0.995])
         room = 0.1 * (high - low) or 1.0
-        ax.set_ylim(low - room, max(high, -np.nanmin(losses[losses.size // 10 :])) + room)
+        ax.set_ylim(low - room, late.max() + room)
     ax.set_xlabel("iteration")
     ax.set_ylabel("−loss (ELBO, nats)")
     ax.xaxis.get_major_locator().set_params(integer=True)

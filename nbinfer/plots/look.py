@@ -15,6 +15,9 @@ INK, FAINT, PALE, ALARM = "#1b2a49", "#8b94a8", "#e1e4eb", "#b0413e"
 COLOURS = (INK, ALARM, "#3a9188", "#c99a3a")
 DASHES = ("-", "--", "-.", ":")
 
+#: What no axis takes.
+LARGEST = 1e300
+
 #: What is ours of a style; all else of `_FAMILIES` is as matplotlib has it, whatever the user's own style.
 STYLE = {
     "axes.axisbelow": True,

@@ -35,18 +35,23 @@ def judge(ax: Any, quantity: Quantity, side: str) -> None:
     )  # fmt: skip
 
 
+def distribution(ax: Any, values: NDArray[Any], few: bool, **look: Any) -> None:
+    """Draw a density; the share of each value if these are few; a line across where all values are alike."""
+    x, y = curves.shares(values) if few else curves.density(values)
+    if values.size and not x.size:
+        ax.axvline(values[0], **look)
+    else:
+        ax.plot(x, y, **look)
+
+
 def densities(ax: Any, quantity: Quantity, chain_ids: Sequence[int]) -> None:
     """Draw the density of each chain; of few whole numbers the share of each."""
+    few = quantity.is_discrete
+    points = dict(marker="o", markersize=2.5) if few else {}
     for k, chain in enumerate(chain_ids[: len(quantity.chains)]):
-        values, name = quantity.finite(k), f"chain {chain}"
-        if quantity.is_discrete:
-            ax.plot(*curves.shares(values), marker="o", markersize=2.5, label=name, **line(k))
-            ax.xaxis.get_major_locator().set_params(integer=True)
-            continue
-        x, y = curves.density(values)
-        ax.plot(x, y, label=name, **line(k))
-        if values.size and not x.size:  # all alike
-            ax.axvline(values[0], label=name, **line(k))
+        distribution(ax, quantity.finite(k), few, label=f"chain {chain}", **points, **line(k))
+    if few:
+        ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_yticks([])
     ax.set_ylim(bottom=0)
     ax.spines["left"].set_visible(False)

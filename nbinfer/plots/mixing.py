@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from nbinfer.plots import curves
 from nbinfer.plots.look import PALE, drawn, line
 from nbinfer.plots.marks import head
 from nbinfer.plots.panels import Panels, legend, outer_labels, wrapped
-from nbinfer.plots.quantities import Quantity, choose
+from nbinfer.plots.quantities import Chosen, Quantity, choose
 from nbinfer.spelling import public
 
 _BINS = 20
@@ -76,7 +76,7 @@ def rank(
     for ax, quantity in zip(panels, chosen.quantities, strict=True):
         head(ax, quantity)
         if np.isfinite(np.asarray(quantity.common, float)).all() and quantity.common.shape[1]:
-            _ranks(ax, quantity, kind, chosen.chain_ids)
+            _ranks(ax, quantity, kind, chosen)
         else:
             ax.text(0.5, 0.5, "no ranks", transform=ax.transAxes, ha="center", va="center")
     outer_labels(panels, "rank / draws", "share /\nexpected" if kind == "bins" else "ECDF −\nexpected")
@@ -84,11 +84,12 @@ def rank(
     return panels
 
 
-def _ranks(ax: Any, quantity: Quantity, kind: str, chain_ids: Sequence[int]) -> None:
-    draws, names = quantity.common, [f"chain {k}" for k in chain_ids]
+def _ranks(ax: Any, quantity: Quantity, kind: str, chosen: Chosen) -> None:
+    draws = quantity.common
+    lines = {k: f"chain {chosen.chain_ids[k]}" for k in chosen.used[: len(draws)]}
     if len(draws) == 1 and draws.size > 1:
         half = draws.shape[1] // 2
-        draws, names = np.stack([draws[0, :half], draws[0, -half:]]), ["first half", "second half"]
+        draws, lines = np.stack([draws[0, :half], draws[0, -half:]]), {0: "first half", 1: "second half"}
     cells = min(_BINS, draws.size)
     places = (curves.ranks(draws) + 0.5) / draws.size
     shares = np.stack([np.histogram(chain, cells, (0, 1))[0] / draws.shape[1] for chain in places])
@@ -96,26 +97,36 @@ def _ranks(ax: Any, quantity: Quantity, kind: str, chain_ids: Sequence[int]) -> 
     worth = [min(n, draws.shape[1]) for n in (ess_bulk(chain) for chain in draws) if np.isfinite(n)]
     n = float(np.mean(worth)) if worth else draws.shape[1]
     draw = bins if kind == "bins" else against_diagonal
-    draw(ax, shares, curves.band(n, cells, len(draws), _PROB, kind == "ecdf"), names[: len(draws)])
+    draw(ax, shares, curves.band(n, cells, len(draws), _PROB, kind == "ecdf"), lines)
 
 
-def bins(ax: Any, shares: NDArray[Any], width: NDArray[Any], names: Sequence[str]) -> None:
-    """Draw shares in bins, in units of what is expected, before the band in which chance leaves them."""
+def bins(ax: Any, shares: NDArray[Any], width: NDArray[Any], lines: Mapping[int, str]) -> None:
+    """Draw shares in bins, in units of what is expected, before the band in which chance leaves them.
+
+    Parameters
+    ----------
+    ax : Axes
+    shares : ndarray, shape (line, bin)
+    width : ndarray, shape (bin,)
+        Of the band, to either side.
+    lines : mapping of int to str
+        What lines are called, by the number that they have in all pictures.
+    """
     cells = shares.shape[1]
     ax.axhspan(1 - cells * width[0], 1 + cells * width[0], color=PALE, linewidth=0, zorder=0)
     ax.axhline(1.0, color="#606060", linewidth=0.7, zorder=0)
-    for k, (of_one, name) in enumerate(zip(shares, names, strict=True)):
+    for of_one, (k, name) in zip(shares, lines.items(), strict=True):
         ax.stairs(cells * of_one, np.linspace(0, 1, cells + 1), baseline=None, label=name, **line(k))
     ax.set_xlim(0, 1)
     ax.set_xticks([0, 0.5, 1])
     ax.set_ylim(0, max(2.0, 1.05 * cells * shares.max()))
 
 
-def against_diagonal(ax: Any, shares: NDArray[Any], width: NDArray[Any], names: Sequence[str]) -> None:
-    """Draw distribution functions, less the diagonal, before the band in which chance leaves them."""
+def against_diagonal(ax: Any, shares: NDArray[Any], width: NDArray[Any], lines: Mapping[int, str]) -> None:
+    """Draw distribution functions, less the diagonal, before the band in which chance leaves them; see `bins`."""
     at, edge = np.linspace(0, 1, shares.shape[1] + 1), np.concatenate([[0.0], width])
     ax.fill_between(at, -edge, edge, color=PALE, linewidth=0, zorder=0)
-    for k, (of_one, name) in enumerate(zip(shares, names, strict=True)):
+    for of_one, (k, name) in zip(shares, lines.items(), strict=True):
         ax.plot(at, np.concatenate([[0.0], np.cumsum(of_one)]) - at, label=name, **line(k))
     ax.set_xlim(0, 1)
     ax.set_xticks([0, 0.5, 1])

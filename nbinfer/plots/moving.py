@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from nbinfer.plots import curves
-from nbinfer.plots.look import ALARM, FAINT, INK, PALE, TICKS, drawn, line, matplotlib, shortened
+from nbinfer.plots.look import ALARM, FAINT, INK, LARGEST, PALE, TICKS, drawn, line, matplotlib, shortened
 
 #: Inches of a row, and of the edges: none is reckoned anew, so that nothing jumps and little time is spent.
 _WIDTH, _ROW, _TOP, _BOTTOM = 7.0, 1.05, 0.3, 0.42
 
-#: What no axis takes; and of how few values single ones are marked.
-_LARGEST, _FEW = 1e300, 30
+#: Of how few values single ones are marked.
+_FEW = 30
 
 
 class Moving:
@@ -122,7 +122,7 @@ class _Row:
     def move(self, series: Any, along: tuple[float, float]) -> None:
         """Move the lines; all rows run along the same iterations."""
         for path, at, values in zip(self._paths, series.at, series.values, strict=False):
-            path.set_data(at, np.where(np.abs(values) < _LARGEST, values, np.nan))
+            path.set_data(at, np.where(np.abs(values) < LARGEST, values, np.nan))
             path.set_marker("." if len(at) < _FEW else "")
         if not self._is_cloud:
             self._span(series, along)
@@ -132,7 +132,7 @@ class _Row:
     def _span(self, series: Any, along: tuple[float, float]) -> None:
         """Have axes span the values; what losses were long before they settled is cut off."""
         values = np.concatenate([np.asarray(each, np.float64) for each in series.values])
-        values = values[np.abs(values) < _LARGEST]
+        values = values[np.abs(values) < LARGEST]
         self._ax.yaxis.set_visible(bool(values.size))
         if values.size:
             high = np.quantile(values, 0.95) if series.kind == "losses" else values.max()
@@ -164,6 +164,6 @@ def _limits(set_to: Callable[..., Any], low: float, high: float, room: float) ->
     """Set the limits of an axis; of one number, around it, and of numbers that no axis has, not at all."""
     with np.errstate(all="ignore"):
         span = np.float64(high) - low
-    if np.isfinite(span) and max(abs(low), abs(high)) < _LARGEST:
+    if np.isfinite(span) and max(abs(low), abs(high)) < LARGEST:
         more = room * span if span > 1e-12 * max(abs(low), abs(high)) else 0.05 * abs(high) or 0.5
         set_to(low - more, high + more)

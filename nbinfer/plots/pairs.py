@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.plots import curves
+from nbinfer.diagnostics.problem import plural
 from nbinfer.plots.look import ALARM, FAINT, INK, drawn, shortened
+from nbinfer.plots.marks import distribution
 from nbinfer.plots.panels import Panels, table
 from nbinfer.plots.quantities import Quantity, choose, diverging
 from nbinfer.spelling import public
@@ -47,9 +48,14 @@ def pair(trace: Any, var_names: str | Sequence[str] | None = None, *, most: int 
     ImportError
         If matplotlib is missing.
     ValueError
-        If a name is unknown, there are no draws, or `axes` are not as many as there are panels.
+        If a name is unknown, there are no draws, variables have not equally many, or `axes` are not as many as there
+        are panels.
     """
     chosen = choose(trace, var_names, most)
+    lengths = {quantity.label: [len(chain) for chain in quantity.chains] for quantity in chosen.quantities}
+    if len({tuple(each) for each in lengths.values()}) > 1:
+        listed = ", ".join(f"{sum(each)} of {label} in {plural(len(each), 'chain')}" for label, each in lengths.items())
+        raise ValueError(f"trace must have as many draws of each variable, to pair them, got {listed}.")
     found = diverging(trace, len(chosen.chain_ids))
     points = max(sum(map(len, quantity.chains)) for quantity in chosen.quantities)
     every = -(-points // _SHOWN)
@@ -116,9 +122,8 @@ def _corner(
                 panels[i, j] = None
                 continue
             if i == j:
-                few, values = quantities[i].is_discrete, quantities[i].finite()
-                curve = curves.shares(values) if few else curves.density(values)
-                ax.plot(*curve, color=INK, marker="o" if few else None, markersize=2.5)
+                few = quantities[i].is_discrete
+                distribution(ax, quantities[i].finite(), few, color=INK, marker="o" if few else None, markersize=2.5)
                 ax.set_ylim(bottom=0)
                 ax.set_yticks([])
                 ax.spines["left"].set_visible(False)

@@ -109,10 +109,9 @@ def given(axes: Any, shape: tuple[int, ...], note: str = "") -> Panels:
     if not all(isinstance(ax, kind) for ax in found):
         raise TypeError("axes must be Axes of matplotlib, or an array of them, as plt.subplots returns.")
     if len(found) != math.prod(shape):
-        wanted = " x ".join(map(str, shape))
+        wanted, rows = " x ".join(map(str, shape)), shape if len(shape) == 2 else (1, *shape)
         raise ValueError(
-            f"axes must be {wanted} Axes, one for each panel, got {len(found)}; var_names= and most= change how many "
-            "panels there are."
+            f"axes must be {wanted} Axes, one for each panel, got {len(found)}; plt.subplots{rows} makes as many."
         )
     return Panels(found.reshape(shape), note)
 

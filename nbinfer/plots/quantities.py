@@ -16,6 +16,8 @@ from nbinfer.diagnostics.rhat import largest_rhat
 from nbinfer.plots.look import shortened
 
 MOST = 10_000  # panels or rows of one picture
+#: What is said of a trace of which nothing can be drawn.
+NO_DRAWS = "trace has no draws that could be shown."
 #: What `nbinfer.diagnostics.check` calls too large.
 LARGE_RHAT = 1.01
 
@@ -93,12 +95,15 @@ class Chosen:
     ----------
     quantities : list of Quantity
     chain_ids : list of int
+    used : list of int
+        Places of the chains that `Quantity.common` is of.
     note : str
         What is left out; '' if nothing.
     """
 
     quantities: list[Quantity]
     chain_ids: list[int]
+    used: list[int]
     note: str
 
 
@@ -122,15 +127,21 @@ def choose(trace: Any, var_names: str | Sequence[str] | None, most: int, prob: f
     places = [(name, i) for name in names for i in range(measured[name].records.size)]
     if not names and run.posterior:
         raise ValueError("var_names leaves no variable of the trace to be shown.")
-    if not places or not any(measured[name].draws.size for name in names):
-        raise ValueError("trace has no draws that could be shown.")
+    if not places or not any(_count(run, measured[name]) for name in names):
+        raise ValueError(NO_DRAWS)
     kept = _worst(measured, names, most) if len(places) > most else range(len(places))
     along = {name: run.labels(name) for name in {places[k][0] for k in kept}}
     found = [_quantity(run, measured[name], along[name][i], i) for name, i in (places[k] for k in kept)]
     note = ""
     if len(places) > most:
         note = f"{most} of {len(places)} quantities, those that mixed worst; var_names= and most= choose others"
-    return Chosen(found, list(run.chain_ids) or list(range(max(len(quantity.chains) for quantity in found))), note)
+    ids = list(run.chain_ids) or list(range(max(len(quantity.chains) for quantity in found)))
+    return Chosen(found, ids, list(range(len(ids))) if run.done is None else run.used, note)
+
+
+def _count(run: Run, of: Measured) -> int:
+    """Return how many finished draws there are of a variable, of all chains."""
+    return of.draws.shape[0] * of.draws.shape[1] if run.done is None else sum(run.done)
 
 
 def _worst(measured: Mapping[str, Measured], names: Sequence[str], most: int) -> list[int]:

@@ -10,7 +10,7 @@ import numpy as np
 from nbinfer.plots.look import drawn, line
 from nbinfer.plots.marks import densities, head, judge, rug
 from nbinfer.plots.panels import Panels, legend, table
-from nbinfer.plots.quantities import choose, diverging
+from nbinfer.plots.quantities import Chosen, choose, diverging
 from nbinfer.spelling import public
 
 #: So many draws of a chain are drawn at most; a panel has fewer pixels.
@@ -55,7 +55,11 @@ def trace(trace: Any, var_names: str | Sequence[str] | None = None, *, most: int
     >>> nb.plots.trace({"mu": draws}).shape  # doctest: +SKIP
     (1, 2)
     """
-    chosen = choose(trace, var_names, most)
+    return densities_and_draws(trace, choose(trace, var_names, most), axes)
+
+
+def densities_and_draws(trace: Any, chosen: Chosen, axes: Any) -> Panels:
+    """Draw what is chosen of a trace, a row of two panels for each quantity."""
     divergences = diverging(trace, len(chosen.chain_ids))
     longest = max(len(chain) for quantity in chosen.quantities for chain in quantity.chains)
     every = -(-longest // _SHOWN)

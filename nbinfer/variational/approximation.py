@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nbinfer.arguments import MOST, choice, count, fits, flag
 from nbinfer.diagnostics.psis import psis
+from nbinfer.diagnostics.quantities import UNCONSTRAINED
 from nbinfer.errors import StreamingError
 from nbinfer.model import Model
 from nbinfer.random import generator, key_of, seed_sequences
@@ -80,7 +81,7 @@ class Approximation(Scored):  # numpydoc ignore=PR02
             How many.
         include_transformed : bool
             Whether unconstrained coordinates are kept, too, as ``tau_unconstrained__`` of a parameter ``tau`` that is
-            transformed.
+            transformed. Summaries and pictures have them if they are named.
         random_seed : None, int, SeedSequence or Generator
             Default: the approximation's own stream goes on, so that a second call draws anew.
         return_inferencedata : bool
@@ -115,7 +116,7 @@ class Approximation(Scored):  # numpydoc ignore=PR02
             for name, p in densities.definition.parameters.items():
                 if not p.support.is_identity:
                     shape = p.shape if p.size == p.elements else (p.size,)
-                    values[f"{name}_unconstrained__"] = found.positions[:, p.q].reshape(-1, *shape)
+                    values[name + UNCONSTRAINED] = found.positions[:, p.q].reshape(-1, *shape)
         statistics = {"lp": lp[None]} | ({"logq": found.logq[None]} if self.has_logq else {})
         trace = Trace(
             {name: value[None] for name, value in values.items()}, statistics,

@@ -66,6 +66,11 @@ def test_some_quantities():
     assert list(found.ranks) == ["z"]
 
 
+def test_quantities_that_are_left_out():
+    found = nb.sbc(generative.state(), 2, var_names="~z", **SHORT)
+    assert list(found.ranks) == ["lp"]
+
+
 def test_data_are_not_those_of_the_model():
     model = generative.state()
     nb.sbc(model, 2, **SHORT)
@@ -159,6 +164,7 @@ def test_bad_arguments():
         ({"no_such": 1}, r"sbc\(\) has no option 'no_such'"),
         ({"seed": 1}, "did you mean 'random_seed'"),
         ({"live_plot": True}, "live_plot is of one run"),
+        ({"tune": -1}, "tune must be"),
         ({"trace": "draws.h5"}, "trace is of one run"),
         ({"step": nb.Slice(), "target_accept": 0.9}, "target_accept=0.9 is an option of NUTS"),
     ],

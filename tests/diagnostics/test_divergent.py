@@ -118,6 +118,17 @@ def test_one_chain_unfinished_rows_and_odd_draws():
     assert "of 500 draws" in table.notes[0]
 
 
+def test_what_cannot_be_compared_is_said_and_nothing_is_concluded_of_it():
+    x = np.random.default_rng(1).normal(size=(2, 200))
+    odd, stats = {"one": np.ones_like(x), "gone": np.full_like(x, np.nan)}, {"diverging": x > 1.0}
+    said = "2 of {} quantities are constant, infinite or NaN: nothing to compare."
+    assert nb.divergences(nb.Trace(odd, stats)).notes[1:] == (said.format(2),)
+    assert nb.divergences(nb.Trace(odd | {"x": x}, stats)).notes[1:] == (said.format(3),)
+    by_chance = np.random.default_rng(2).random(x.shape) < 0.1
+    notes = nb.divergences(nb.Trace(odd | {"x": x}, {"diverging": by_chance})).notes
+    assert notes[1:] == ("They lie where other draws do, as far as these quantities show it.", said.format(3))
+
+
 def test_several_samplers_and_warm_up_that_is_kept():
     rng = np.random.default_rng(5)
     x = rng.normal(size=(2, 300))

@@ -63,6 +63,14 @@ def test_names(draws):
         summary(draws)["mean", "nu"]
 
 
+def test_unconstrained_coordinates_beside_their_parameter_are_meant_where_they_are_named():
+    x = np.random.default_rng(1).normal(size=(2, 10))
+    fit = {"mu": x, "tau": np.exp(x), "tau_unconstrained__": x, "x_unconstrained__": x}
+    assert summary(fit).rows == ("mu", "tau", "x_unconstrained__")
+    assert summary(fit, "~mu").rows == ("tau", "x_unconstrained__")
+    assert summary(fit, "tau_unconstrained__").rows == ("tau_unconstrained__",)
+
+
 def test_kinds(draws):
     assert summary(draws, kind="stats").columns == ("mean", "sd", "q5", "q95")
     assert summary(draws, kind="diagnostics").columns == ("mcse_mean", "ess_bulk", "ess_tail", "rhat")

@@ -119,6 +119,11 @@ def test_autocorrelations_begin_at_one(trace):
     assert [line.get_ydata()[0] for line in ax.lines] == [1.0] * 3
 
 
+def test_autocorrelations_of_draws_that_alternate_are_within_the_panel():
+    ax = plots.autocorr({"x": np.tile([1.0, -1.0], 50)})[0]
+    assert ax.get_ylim()[0] < ax.lines[0].get_ydata().min() < -0.9
+
+
 def test_energies_come_with_bfmi(trace):
     ax = plots.energy(trace)[0]
     found = nb.diagnostics.bfmi(trace.sample_stats["energy"])
@@ -138,6 +143,45 @@ def test_pairs_have_the_divergences_of_each_chain(trace):
         np.testing.assert_array_equal(line.get_ydata(), trace.posterior["theta"][k, :, 0][stored[k]])
     assert panels[0, 0].get_title(loc="left") == f"x: {stored.sum()} divergences"
     assert plots.pair({"x": np.zeros((2, 5)), "y": np.arange(10.0).reshape(2, 5)})._repr_png_()
+
+
+def test_constant_draws_are_a_line_where_they_are():
+    chains = np.repeat([[1.0], [2.0], [3.0]], 9, axis=1)
+    panels = plots.density({"x": chains})
+    assert [text.get_text() for text in panels.figure.legends[0].get_texts()] == ["chain 0", "chain 1", "chain 2"]
+    assert [line.get_xdata()[0] for line in panels[0].lines] == [1.0, 2.0, 3.0]
+    (line,) = plots.pair({"x": chains[:1]})[0, 0].lines
+    assert line.get_xdata() == [1.0, 1.0]
+
+
+def test_ranks_are_called_by_the_chains_that_they_are_of():
+    draws = np.random.default_rng(8).normal(size=(4, 50))
+    draws[2] += 9.0
+    short = nb.Trace({"x": draws}, draws_done=[2, 50, 50, 40], chain_ids=[3, 5, 6, 7])
+    lines = plots.rank(short, kind="ecdf")[0].lines
+    assert [line.get_label() for line in lines] == ["chain 5", "chain 6", "chain 7"]
+    assert np.argmin([line.get_ydata().min() for line in lines]) == 1  # the one whose draws are the largest
+    alike = [of for of in plots.trace(short)[0, 1].lines if of.get_gid() is None][1:]
+    assert [line.get_color() for line in lines] == [line.get_color() for line in alike]
+
+
+def test_pairs_need_as_many_draws_of_each():
+    with pytest.raises(ValueError, match=r"to pair them, got 20 of x in 2 chains, 5 of y in 1 chain\."):
+        plots.pair({"x": np.ones((2, 10)), "y": np.ones((1, 5))})
+
+
+def test_traceplot_marks_quantities_by_their_whole_names(trace):
+    name = "a_name_that_is_longer_than_a_title"
+    panels = nb.traceplot({name: trace.posterior["mu"]}, lines={name: 0.25})
+    assert panels[0, 0].lines[-1].get_xdata() == [0.25, 0.25]
+    assert len(nb.traceplot(trace, "mu", lines={"theta[A]": 1})[0, 0].lines) == 3  # which is not shown
+    many = nb.traceplot({"x": np.random.default_rng(1).normal(size=(2, 9, 20))})
+    assert many.note == "12 of 20 quantities, those that mixed worst; varnames= chooses others"
+    with pytest.raises(ValueError, match=r"lines has unknown 'muu'; the trace has mu, .*Did you mean 'mu'"):
+        nb.traceplot(trace, lines={"muu": 1})
+    for wrong in ([0.0, 1.0], np.nan, "a"):
+        with pytest.raises(TypeError, match=r"lines\['mu'\] must be a finite number"):
+            nb.traceplot(trace, lines={"mu": wrong})
 
 
 def test_traceplot_has_the_older_names(trace):

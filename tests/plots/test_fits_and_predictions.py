@@ -10,6 +10,7 @@ from nbinfer import plots
 from nbinfer.checks import Calibration
 from nbinfer.diagnostics.cross_validation import relative_efficiency
 from nbinfer.diagnostics.psis import leave_one_out
+from nbinfer.plots import curves
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,73 @@ def test_ppc_draws_so_many_predictions_and_what_was_observed(predicted):
     alone = plots.ppc(nb.Trace({"mu": np.zeros((1, 2))}), {"y": np.random.default_rng(2).poisson(3, (1, 20, 50))})[0]
     assert len(alone.lines) == 20
     assert alone.lines[0].get_ydata().sum() == pytest.approx(1.0)
+
+
+def lines_of(trace, predictions, **options):
+    ax = plots.ppc(trace, {"y": predictions}, **options)[0]
+    return ax, {line.get_label(): line for line in ax.lines if not line.get_label().startswith("_")}
+
+
+def test_ppc_of_one_observation_has_the_distribution_of_all_predictions():
+    predictions = np.random.default_rng(1).normal(size=(2, 500))
+    ax, lines = lines_of(nb.Trace({"mu": predictions}, observed_data={"y": np.array(1.5)}), predictions)
+    assert len(ax.lines) == 2
+    np.testing.assert_array_equal(lines["predicted"].get_ydata(), curves.density(predictions.ravel())[1])
+    assert lines["observed"].get_xdata() == [1.5, 1.5]
+
+
+def test_ppc_of_what_is_all_alike_and_of_what_is_not_finite():
+    rng = np.random.default_rng(1)
+    trace = nb.Trace({"mu": np.zeros((2, 20))}, observed_data={"y": np.full(9, 2.5)})
+    assert lines_of(trace, rng.normal(size=(2, 20, 9)))[1]["observed"].get_xdata() == [2.5, 2.5]
+    counts = rng.poisson(2.0, (2, 20, 9)).astype(float)
+    counts[0, 0, 0] = np.nan
+    trace.observed_data["y"] = np.arange(9)
+    ax, lines = lines_of(trace, counts)
+    assert lines["predicted"].get_ydata().sum() == pytest.approx(1.0)  # shares of whole numbers, as before
+    assert ax.get_title(loc="right") == "0.28 % not finite"
+
+
+def test_loo_pit_finds_the_log_likelihoods_of_each_draw_by_its_number(predicted):
+    whole, predictions = (predicted.groups[kind]["y"] for kind in ("log_likelihood", "posterior_predictive"))
+
+    def curve(chains, draws, of_chains, of_draws):
+        trace = nb.Trace({"mu": predicted["mu"]}, observed_data=predicted.observed_data)
+        which = dict(chain_ids=of_chains, draw_ids=of_draws)
+        trace.add_group(nb.TraceGroup("log_likelihood", {"y": whole[np.ix_(of_chains, of_draws)]}, **which))
+        some = {"y": predictions[np.ix_(chains, draws)]}
+        group = nb.TraceGroup("posterior_predictive", some, chain_ids=chains, draw_ids=draws)
+        return plots.loo_pit(trace, group)[0].lines[0].get_ydata()
+
+    every, half = range(100), range(50, 100)
+    expected = curve([0, 1], half, [0, 1], every)
+    np.testing.assert_array_equal(curve([0, 1], half, [0, 1], half), expected)
+    np.testing.assert_array_equal(curve([0, 1], half, [1, 0], every), expected)
+    assert (curve([0, 1], range(50), [0, 1], every) != expected).any()
+    with pytest.raises(ValueError, match="are of draw 0, of which the group 'log_likelihood' has none"):
+        curve([0, 1], range(50), [0, 1], half)
+    with pytest.raises(ValueError, match="are of chain 1, of which the group"):
+        curve([0, 1], every, [0], every)
+
+
+def test_what_are_no_predictions_is_refused(predicted):
+    y = predicted.groups["posterior_predictive"]["y"]
+    for plot in (plots.ppc, plots.loo_pit):
+        with pytest.raises(TypeError, match="trace must be a Trace, got int"):
+            plot(5, {"y": y})
+        for wrong in (np.full(y.shape, "a"), y + 1j):
+            with pytest.raises(TypeError, match=r"predictive\['y'\] must be real numbers, got an array of dtype"):
+                plot(predicted, {"y": wrong})
+        with pytest.raises(TypeError, match=r"predictive\['y'\] must be an array"):
+            plot(predicted, {"y": [[1], [1, 2]]})
+    with pytest.raises(ValueError, match="predictive must have a variable or more, got none"):
+        plots.ppc(predicted, {})
+    with pytest.raises(ValueError, match="'log_likelihood' must be of what was predicted, z, and is of y"):
+        plots.loo_pit(predicted, {"z": y})
+    with pytest.raises(ValueError, match="predicted and have log likelihoods, y"):
+        plots.loo_pit(predicted, {"y": y, "z": y}, "z")
+    with pytest.raises(ValueError, match="got NaN 1 times in 8000"):
+        plots.loo_pit(predicted, {"y": np.where(np.arange(y.size).reshape(y.shape) == 7, np.nan, y)})
 
 
 def test_loo_pit_weighs_the_predictions_of_each_observation(predicted):
@@ -81,8 +149,12 @@ def test_an_elbo_is_minus_the_losses():
     assert ax.get_ylim()[0] > -100  # what began far below is cut
     assert plots.elbo([3.0, np.nan, np.inf, 1.0])._repr_png_()
     assert plots.elbo([3.0])._repr_png_()
-    with pytest.raises(ValueError, match=r"score=True\) keeps them"):
+    assert plots.elbo([3.0, -np.inf, 1.0, 2.0] * 9)[0].get_ylim()[0] > -4.0
+    assert plots.elbo([3.0, 1e308, -1e308, 2.0])._repr_png_()
+    with pytest.raises(ValueError, match=r"score=True\) keeps them, but for particles"):
         plots.elbo(np.full(5, np.nan))
+    with pytest.raises(ValueError, match=r"must have shape \(iteration,\), got \(5, 2\)"):
+        plots.elbo(np.ones((5, 2)))
     with pytest.raises(TypeError, match="approx, or its losses, must be numbers"):
         plots.elbo("adam")
 
@@ -123,16 +195,17 @@ def test_ranks_of_a_calibration_are_drawn_as_they_are():
     values = panels[0].patches[-1].get_data().values
     np.testing.assert_allclose(values, np.histogram(found.ranks["mu"], 20, (0, 1))[0] / 20)
     np.testing.assert_array_equal(plots.rank_hist(found.ranks)[0].patches[-1].get_data().values, values)
-    with pytest.raises(ValueError, match="variables that have ranks, none"):
+    with pytest.raises(ValueError, match="ranks must hold ranks of a variable or more, got none"):
         plots.rank_hist(Calibration(3).closed())
 
 
 @pytest.mark.parametrize(("ranks", "draws", "said"), [
     ({"x": [1, 100]}, 99, r"ranks\['x'\] must be ints from 0 to 99"), ({"x": [0.5]}, 9, "must be ints from 0 to 9"),
-    ({"x": [1]}, None, "draws, how many of each posterior, must be an int"), ({}, 9, "variables that have ranks, none"),
+    ({"x": [1]}, None, "draws, how many of each posterior, must be an int"), ({}, 9, "ranks must hold"),
     ({"x": [1], "y": [1, 2]}, 9, "equally many simulations"),
     ({"x": [0.5, 1.5]}, None, r"ranks\['x'\] must be numbers from 0 to 1"),
-    ({"x": [np.nan]}, None, "numbers from 0 to 1"),
+    ({"x": [np.nan]}, None, "numbers from 0 to 1"), ({"x": [1.0, 50.0]}, None, "counts are ints, of so many draws="),
+    ({"x": ["a"]}, None, "numbers from 0 to 1"),
 ])  # fmt: skip
 def test_what_are_no_ranks_is_refused(ranks, draws, said):
     with pytest.raises(ValueError, match=said):

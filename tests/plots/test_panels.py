@@ -54,7 +54,7 @@ def test_axes_of_the_user_are_drawn_in(trace):
 
 
 @pytest.mark.parametrize(("axes", "error", "said"), [
-    (Figure().subplots(), ValueError, "axes must be 4 Axes, one for each panel, got 1"),
+    (Figure().subplots(), ValueError, r"axes must be 4 Axes, one for each panel, got 1; plt\.subplots\(1, 4\) makes"),
     ([1, 2, 3, 4], TypeError, "axes must be Axes of matplotlib"),
     ("mu", TypeError, "axes must be Axes of matplotlib"),
 ])  # fmt: skip
@@ -110,6 +110,13 @@ def test_odd_draws_make_pictures_too(plot):
 def test_odd_draws_make_pairs_too():
     for draws in ODD:
         assert plots.pair({"x": np.asarray(draws), "y": np.asarray(draws)}).shape == (2, 2)
+
+
+@pytest.mark.parametrize("plot", [*MANY, plots.forest, plots.pair, plots.energy])
+def test_a_run_that_has_finished_no_draw_is_refused(plot):
+    draws = np.zeros((2, 10))
+    with pytest.raises(ValueError, match="trace has no draws that could be shown"):
+        plot(nb.Trace({"x": draws}, {"energy": draws.copy()}, draws_done=[0, 0], interrupted=True))
 
 
 def test_chains_of_other_lengths_are_drawn_as_far_as_they_go():
