@@ -129,14 +129,13 @@ def sbc(
     definition = named(own)
     observed = _simulable(definition)
     names = _quantities(definition, var_names)
-    (sequence,) = seed_sequences(random_seed, 1)
-    of_prior, of_runs, of_ties = np.random.SeedSequence(sequence.entropy, spawn_key=sequence.spawn_key).spawn(3)
+    of_prior, of_runs, of_ties = _three(random_seed)
     prior = sample_prior_predictive(
         simulations, Model.of(definition), [*definition.derived, *observed], of_prior, progressbar=False, cores=cores
     )
     runs = _Runs(definition, prior, observed, draws=draws, tune=tune, chains=chains, cores=cores, **options)
-    counter, rng = counter_for(progressbar, "simulation", simulations), np.random.default_rng(of_ties)
-    found = Calibration(simulations)
+    found, counter = Calibration(simulations), counter_for(progressbar, "simulation", simulations)
+    rng = np.random.default_rng(of_ties)
     try:
         for i, seed in enumerate(of_runs.spawn(simulations)):
             counter.update(i, "")
@@ -148,6 +147,12 @@ def sbc(
     finally:
         counter.close()
     return found.closed()
+
+
+def _three(random_seed: Any) -> list[np.random.SeedSequence]:
+    """Return seeds of draws from the prior, of runs, and of what breaks ties."""
+    (sequence,) = seed_sequences(random_seed, 1)
+    return np.random.SeedSequence(sequence.entropy, spawn_key=sequence.spawn_key).spawn(3)
 
 
 def _check_options(options: Mapping[str, Any], model: Model, tune: Any) -> None:
