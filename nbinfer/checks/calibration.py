@@ -129,13 +129,12 @@ def sbc(
     definition = named(own)
     observed = _simulable(definition)
     names = _quantities(definition, var_names)
-    of_prior, of_runs, of_ties = _three(random_seed)
+    of_prior, of_runs, rng = _seeds(random_seed)
     prior = sample_prior_predictive(
         simulations, Model.of(definition), [*definition.derived, *observed], of_prior, progressbar=False, cores=cores
     )
     runs = _Runs(definition, prior, observed, draws=draws, tune=tune, chains=chains, cores=cores, **options)
     found, counter = Calibration(simulations), counter_for(progressbar, "simulation", simulations)
-    rng = np.random.default_rng(of_ties)
     try:
         for i, seed in enumerate(of_runs.spawn(simulations)):
             counter.update(i, "")
@@ -149,10 +148,11 @@ def sbc(
     return found.closed()
 
 
-def _three(random_seed: Any) -> list[np.random.SeedSequence]:
-    """Return seeds of draws from the prior, of runs, and of what breaks ties."""
+def _seeds(random_seed: Any) -> tuple[np.random.SeedSequence, np.random.SeedSequence, np.random.Generator]:
+    """Return seeds of draws from the prior and of runs, and what breaks ties."""
     (sequence,) = seed_sequences(random_seed, 1)
-    return np.random.SeedSequence(sequence.entropy, spawn_key=sequence.spawn_key).spawn(3)
+    of_prior, of_runs, of_ties = np.random.SeedSequence(sequence.entropy, spawn_key=sequence.spawn_key).spawn(3)
+    return of_prior, of_runs, np.random.default_rng(of_ties)
 
 
 def _check_options(options: Mapping[str, Any], model: Model, tune: Any) -> None:
