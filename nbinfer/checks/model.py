@@ -88,10 +88,12 @@ def check_model(
     ----------
     model : Model, optional
         Default: that of the enclosing ``with`` block.
-    draws, chains : int
-        Of the run whose time is estimated.
+    draws : int
+        Of the run whose time is estimated, as are the next two.
     tune : int, 'auto' or None
-        Of that run, too. Default: as many iterations as `nbinfer.sample` takes; of 'auto' these are the most.
+        Default: as many iterations as `nbinfer.sample` takes; of 'auto' these are the most.
+    chains : int
+        Number of chains.
     cores : int, optional
         Chains that run at the same time. Default: as many as there are cores.
     random_seed : None, int, SeedSequence or Generator

@@ -5,6 +5,7 @@ import pytest
 from bench import starts
 
 
+@pytest.mark.slow
 @pytest.mark.nojit
 def test_a_row_counts_gradients_of_both_starts():
     cells, ratio = starts.row("sblri", 100, 50, 1)

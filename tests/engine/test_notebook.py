@@ -89,6 +89,7 @@ def test_a_run_is_one_output_that_ends_as_the_run_did(notebook, quiet, capsys):
     assert "\r" not in capsys.readouterr().err
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_each_run_has_its_own_output(notebook, quiet):
     for _ in range(2):
         nb.sample(eight_schools(), **RUN)

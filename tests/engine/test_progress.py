@@ -264,6 +264,7 @@ def test_a_bar_that_fails_halfway_says_nothing_more(monkeypatch):
     assert terminal.left == 0
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.filterwarnings("default::nbinfer.errors.ConvergenceWarning")
 def test_draws_are_the_same_on_a_broken_screen(monkeypatch):
     options = dict(chains=2, random_seed=3)

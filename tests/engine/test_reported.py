@@ -173,6 +173,7 @@ def test_a_function_stands_above_a_terminal(monkeypatch):
     assert screen.getvalue() == ""
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_runs_and_fits_tell_and_are_the_same():
     model, told = eight_schools(), []
     options = dict(chains=2, random_seed=3)

@@ -162,6 +162,7 @@ def test_a_snapshot_is_read_whole_while_others_are_taken():
     assert (shelf.newest() == 7).all()
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("kind", STEPS)
 def test_a_run_that_goes_on_from_any_snapshot_is_the_same_run(kind, workers):

@@ -233,6 +233,7 @@ def test_ctrl_c_in_the_diagnostics_keeps_the_draws(monkeypatch):
     free.set()
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("refused", ["nbinfer-1", "nbinfer-0"])
 def test_a_system_without_threads_to_spare(refused, monkeypatch):
     """One worker does the work of all; without any, the error says so and has the trace."""

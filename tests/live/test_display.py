@@ -156,6 +156,7 @@ def test_the_waiting_thread_does_what_it_is_asked_to():
     assert called[-1] == "done"
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("place", ["log", "terminal", "notebook"])
 def test_a_view_that_fails_ends_no_run(place, monkeypatch):
     def broken(*_):

@@ -37,6 +37,7 @@ ODD = {
 }
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("name", ODD)
 def test_a_row_is_no_wider_than_the_screen(name):
     scene = Scene([ODD[name], draws()], ["chain 0", "chain 1"], "2 of 9 quantities")

@@ -32,6 +32,7 @@ FEW = dict(method="svgd", inf_kwargs={"n_particles": 12}, random_seed=1)
 KINDS["svgd"] = lambda **more: nb.fit(5, model=eight_schools(), **FEW, **more).histogram
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("kind", SOME)
 @pytest.mark.parametrize("columns", [60, 140])
 def test_a_terminal_shows_rows_below_the_bars_and_nothing_is_left_behind(kind, columns, monkeypatch):
@@ -176,6 +177,7 @@ def test_files_and_executors_have_views_too(tmp_path, capsys):
             assert sum(bool(set(row) & set(BLOCKS)) for row in screen.shown[2:]) == 6
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("place", ["memory", "file"])
 def test_runs_that_get_longer_are_seen_to_their_end(place, tmp_path, monkeypatch):
     scenes = []

@@ -32,6 +32,7 @@ def left(path):
     return sorted(entry.name for entry in path.parent.iterdir())
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("cores", [1, 2])
 def test_a_file_has_the_draws_that_memory_has(path, cores):
     wanted = run(chains=3, discard_tuned_samples=False, chain_idx=2)

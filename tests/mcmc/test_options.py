@@ -165,6 +165,7 @@ def test_resume_takes_model_and_path_in_either_order(tmp_path):
     assert (one.posterior["x"].shape, other.posterior["x"].shape) == ((2, 15), (2, 20))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_fits_and_predictions_take_their_model_anywhere():
     model = continuous()
     fits = [

@@ -28,6 +28,7 @@ SIZES = {
 }
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("name", SIZES)
 def test_runs_of_any_size(name):
     size, snapshot, ends = SIZES[name]
@@ -122,6 +123,7 @@ def test_a_script_that_is_killed_and_run_again(tmp_path):
     assert_same(nb.load(path), nb.sample(m, 20, 10, step=nb.Slice(), random_seed=1, progressbar=False))
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("what", ["file", "folder"])
 @pytest.mark.parametrize("again", [False, True], ids=["a new run", "one that is gone on with"])
 def test_what_vanishes_while_draws_are_made_takes_none_away(tmp_path, monkeypatch, what, again):

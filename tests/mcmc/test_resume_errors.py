@@ -242,6 +242,7 @@ def version(store, name, value):
     store.notes["recipe"] = json.dumps(recipe)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("name", ["numpy", "scipy", "numba", "llvmlite", "nbinfer", "processor"])
 def test_after_an_upgrade_draws_are_equal_or_the_difference_is_named(name):
     m, store = continuous(), left(end=3)  # the newest snapshot leaves nothing to compare, the older one does
@@ -310,6 +311,7 @@ MUTANTS = {
 }
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("name", MUTANTS)
 def test_state_that_is_not_restored_shows(name, monkeypatch):
     """Mutants: what a chain or its steps keep, left as a new run has it."""
@@ -338,6 +340,7 @@ def test_state_that_is_not_restored_shows(name, monkeypatch):
     assert caught == wanted
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_max_seconds_ends_a_run_and_it_goes_on():
     m, keeping, draws = continuous(), Keeping(), 100_000 if JIT else 300
     options = {"draws": draws, "tune": 0, "step": nb.Metropolis(), "random_seed": 1, "progressbar": False}

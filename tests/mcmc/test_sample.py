@@ -56,6 +56,7 @@ def test_statistics_agree_with_each_other():
     assert s["lp"][1, 5] == pytest.approx(eight_schools().logp_unconstrained(q), rel=1e-9)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("cores", [2, 3, 4])
 def test_the_number_of_cores_changes_no_bit(cores):
     one, many = run(cores=1), run(cores=cores)

@@ -39,6 +39,7 @@ STEPS = {
 }
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("name", STEPS)
 def test_a_run_goes_on_without_warm_up(name):
     step, kind = STEPS[name]

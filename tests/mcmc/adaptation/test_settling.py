@@ -149,6 +149,7 @@ def way_in(draw):
     return min(0.0, 0.1 * (draw - 350))
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_still_changes_has_not_settled(kind):
     assert not (Shown(kind, scale=lambda draw: 1.02 ** min(draw, 400)).frozen_at or 1000) < 400
@@ -246,6 +247,7 @@ def test_a_run_of_a_given_length_does_not_ask():
     assert bare().own().settling.vectors.size == 3 * 3
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("size", [1, 7, 50])
 def test_blocks_of_any_size_are_the_same_run(size):
     whole, pieces = bare().run(), bare()
@@ -255,6 +257,7 @@ def test_blocks_of_any_size_are_the_same_run(size):
     np.testing.assert_array_equal(arrays(whole), arrays(pieces))
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("at", [115, 130, 401])
 def test_a_chain_goes_on_from_a_copy(at):
     whole, first, second = bare().run(), bare().run(at), bare()
@@ -266,6 +269,7 @@ def test_a_chain_goes_on_from_a_copy(at):
     np.testing.assert_array_equal(second.x[:, done:], whole.x[:, done:])
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_chain_depends_on_its_own_draws_alone():
     four, alone = bare(numbers=range(4)).run(), bare(numbers=[2]).run()
     assert four.blocks.every.skipped[2] == alone.blocks.every.skipped[0]

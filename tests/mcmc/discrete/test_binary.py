@@ -54,6 +54,7 @@ def assert_matrix(method, target, exact, states, pi):
 RANDOM = list(itertools.permutations(range(3)))
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize(
     ("method", "exact"),
     [

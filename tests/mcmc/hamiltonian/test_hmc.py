@@ -88,6 +88,7 @@ def test_a_function_of_the_step_size_leaves_the_target_invariant(step_rand):
     assert_invariant(step, EXACT["student"](), count=10_000 if JIT else 100)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("method", [nb.NUTS, nb.HamiltonianMC])
 def test_a_function_replaces_the_step_size(method):
     """The function that returns what it is given is no function at all; one that halves it is U(1/2, 1/2)."""

@@ -133,6 +133,7 @@ def test_pathfinder_looks_around_a_given_start():
         np.testing.assert_allclose(trace["x"], 1e4, atol=10.0)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("init", ["auto", "adapt_diag", "map", "nuts", "advi", "pathfinder"])
 def test_sample_begins_as_init_nuts_says(init):
     """The way through `init_nuts` passes constrained values: it is the same up to rounding, which draws magnify."""

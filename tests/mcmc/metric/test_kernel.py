@@ -53,6 +53,7 @@ def metric_of(kind):
     return own
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("kind", ["diag", "covariance"])
 def test_momenta_have_the_mass_as_covariance_and_their_kinetic_energy(kind):
     own = metric_of(kind)

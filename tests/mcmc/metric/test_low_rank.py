@@ -208,6 +208,7 @@ def test_draws_that_fit_their_gradients_are_not_searched():
     assert metric.memory.searched == 0
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize(
     ("correlations", "n", "searched"),
     [([0.99999999, 0.99, 0.8], 60, 6), ([0.99] * 12 + [0.8], 70, 26), ([0.99] * 14, 50, 50), ([0.9] * 30, 65, 65)],

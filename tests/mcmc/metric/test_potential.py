@@ -76,6 +76,7 @@ def test_the_interface_on_arrays(name):
         potential.velocity([1.0, 2.0])
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("name", FIXED)
 def test_momenta_have_the_mass_as_their_covariance(name):
     make, inv_mass = FIXED[name]
@@ -209,6 +210,7 @@ def test_a_covariance_without_factor_is_remembered():
     np.linalg.cholesky(potential.inv_mass)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("method", [NUTS, HamiltonianMC])
 @pytest.mark.parametrize(
     "options",

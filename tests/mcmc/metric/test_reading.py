@@ -44,6 +44,7 @@ def draw(step, **settings):
     return nb.sample(model(), step=step, **settings)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("method", [nb.NUTS, nb.HamiltonianMC])
 @pytest.mark.parametrize("kind", [LEARNS_CORRELATION, "fisher_diag", "dense", "diag"])
 def test_it_is_the_matrix_that_gives_the_chains_velocities(method, kind):
@@ -87,6 +88,7 @@ def test_steps_of_a_compound_have_one_each():
     assert draw([nb.Slice(["x"]), nb.NUTS(["y"])]).metric.labels == ["y"]
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_there_is_none_without_a_step_or_a_matrix():
     assert draw(nb.Slice()).metric is None
 
@@ -100,6 +102,7 @@ def test_there_is_none_without_a_step_or_a_matrix():
     assert draw(nb.NUTS(potential=QuadPotentialFunctions(velocity, momentum))).metric is None
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_an_object_is_read_as_well():
     variances = [1.0, 2.0, 3.0, 4.0]
     diagonal = draw(nb.NUTS(potential=quad_potential(variances, is_cov=True))).metric.diagonal

@@ -106,6 +106,7 @@ def test_it_draws_the_posterior():
     assert trace.metric is None
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_what_learns_is_shown_the_draws_of_warm_up_and_each_chain_has_its_own():
     given = Learning(2)
     step, tune = nb.NUTS(potential=given), 200 if JIT else 60

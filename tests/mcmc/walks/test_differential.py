@@ -19,6 +19,7 @@ from tests.laws.targets import EXACT
 POPULATIONS = [DEMetropolis(scaling=0.1), StretchMove(), DEMetropolis(scaling=0.05, proposal_dist="normal", lamb=0.7)]
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("name", ["student", "beta", "mixture"])
 @pytest.mark.parametrize("method", POPULATIONS, ids=["de", "stretch", "de normal"])
 def test_a_population_stays_exact(method, name):

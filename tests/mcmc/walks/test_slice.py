@@ -42,6 +42,7 @@ def two_scales():
     return nb.Model({"x": nb.real(2)}, logp=lambda p, d: -0.5 * p.x[0] ** 2 - 0.5 * (p.x[1] / 100.0) ** 2)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_widths_are_learnt_in_warm_up():
     """The mean interval of a normal target is some three standard deviations."""
     stepper = Slice().on(two_scales(), random_seed=1)
