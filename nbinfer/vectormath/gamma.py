@@ -7,7 +7,8 @@ is near 1 / (x - 0.375) from 1 on. Rational functions and series are minimax fit
 reflected, which costs as much again: densities, whose arguments are positive, use the ``…_positive`` forms.
 
 Largest errors in units in the last place (ulp), of positive numbers: digamma 2, trigamma 1.2, lgamma 2.5.
-Of negative arguments trigamma keeps 1.5; the error of others is as many ulp of the largest term of the reflection, or of 1.
+Of negative arguments trigamma keeps 1.5, and the errors of the others are as many ulp of the largest term of the
+reflection, or of 1.
 """
 
 from __future__ import annotations
