@@ -96,7 +96,11 @@ def ready() -> Any:
 
 def _once(get: Callable[[], Any]) -> Any:
     if get not in _KNOWN:
-        uninterrupted(lambda: _KNOWN.setdefault(get, get()))
+        lock = loaded("compiler_lock")
+        if lock is not None and lock.is_locked():  # by this thread: another one would wait for it forever
+            _KNOWN.setdefault(get, get())
+        else:
+            uninterrupted(lambda: _KNOWN.setdefault(get, get()))
     return _KNOWN[get]
 
 
