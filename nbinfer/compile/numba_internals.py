@@ -112,8 +112,9 @@ def _import() -> Any:
 
 def _register() -> Any:
     target = importlib.import_module("numba.core.registry").cpu_target
-    target.typing_context.refresh()
-    target.target_context.refresh()
+    with __getattr__("compiler_lock"):  # another thread may be about to do the same
+        target.typing_context.refresh()
+        target.target_context.refresh()
     return importlib.import_module("numba")
 
 
