@@ -1,5 +1,7 @@
 """Simulations find what is wrong with a prior, a likelihood or a sampler, and nothing where all is well."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,7 @@ def test_data_are_not_those_of_the_model():
 def test_an_interruption_leaves_what_is_finished(monkeypatch):
     seen = []
 
+    @functools.wraps(nb.sample)
     def sample(*given, **options):
         seen.append(given)
         if len(seen) == 3:
@@ -94,6 +97,7 @@ def test_an_interruption_leaves_what_is_finished(monkeypatch):
 
 
 def test_runs_that_cannot_start_are_told(monkeypatch):
+    @functools.wraps(nb.sample)
     def sample(*given, **options):
         raise nb.errors.SamplingError("no start")
 
