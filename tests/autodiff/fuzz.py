@@ -183,6 +183,11 @@ def _compare(case: Case, generated: Generated, point: int) -> Outcome:
         if abs(expected - quotient) > 20.0 * error + 1e-7 * (1.0 + abs(quotient)):
             return Outcome("discarded", "complex step")
         return Outcome("discarded", "digits")
+    finer = _difference_quotient(case, directions, (1e-6, 1e-7))[0]
+    if math.isfinite(slope) and abs(finer - quotient) > 0.1 * abs(
+        slope - quotient
+    ):  # steps are too long
+        return Outcome("discarded", "rough")
     if math.isfinite(slope) and _is_isolated(case, generated, directions, quotient):
         return Outcome("discarded", "isolated")
     detail = f"derivative {slope!r}, complex step {expected!r}, difference quotient {quotient!r} ± {error:.1g}"
@@ -240,7 +245,9 @@ def _by_argument(case: Case, directions: dict[str, np.ndarray]) -> float:
     return math.fsum(math.nan if part is None else part for part in parts)
 
 
-def _difference_quotient(case: Case, directions: dict[str, np.ndarray]) -> tuple[float, float]:
+def _difference_quotient(
+    case: Case, directions: dict[str, np.ndarray], steps: Sequence[float] = (1e-2, 1e-3, 1e-4)
+) -> tuple[float, float]:
     """Return the derivative along a direction by Richardson's extrapolation, and an estimate of its error.
 
     One-sided quotients that do not meet tell a kink or a jump; the error is then infinite.
@@ -256,7 +263,7 @@ def _difference_quotient(case: Case, directions: dict[str, np.ndarray]) -> tuple
     try:
         middle = at(0.0)
         best, best_error = math.nan, math.inf
-        for h in (1e-2, 1e-3, 1e-4):
+        for h in steps:
             f = {c: at(c * h) for c in (-4, -2, -1, 1, 2, 4)}
             d1, d2, d4 = ((f[c] - f[-c]) / (2 * c * h) for c in (1, 2, 4))
             e1, e2 = d1 + (d1 - d2) / 3, d2 + (d2 - d4) / 3
