@@ -96,7 +96,11 @@ def ready() -> Any:
 
 def _once(get: Callable[[], Any]) -> Any:
     if get not in _KNOWN:
-        uninterrupted(lambda: _KNOWN.setdefault(get, get()))
+        lock = loaded("compiler_lock")
+        if lock is not None and lock.is_locked():  # by this thread: another one would wait for it forever
+            _KNOWN.setdefault(get, get())
+        else:
+            uninterrupted(lambda: _KNOWN.setdefault(get, get()))
     return _KNOWN[get]
 
 
@@ -108,8 +112,9 @@ def _import() -> Any:
 
 def _register() -> Any:
     target = importlib.import_module("numba.core.registry").cpu_target
-    target.typing_context.refresh()
-    target.target_context.refresh()
+    with __getattr__("compiler_lock"):  # another thread may be about to do the same
+        target.typing_context.refresh()
+        target.target_context.refresh()
     return importlib.import_module("numba")
 
 

@@ -131,6 +131,18 @@ print(density(1.75))
     assert out.stdout == "interrupted\n-1.75\n", out.stderr
 
 
+def test_functions_are_met_while_numba_compiles():
+    """Numba holds its lock while it types a user's function, which may be what calls for a function of ours first."""
+    code = (
+        "from numba.core.compiler_lock import global_compiler_lock\n"
+        "from nbinfer.compile import numba_internals\n"
+        "with global_compiler_lock:\n"
+        "    print(numba_internals.ready().__name__)\n"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert out.stdout == "numba\n", out.stderr
+
+
 def test_nothing_is_imported_to_look():
     code = (
         "import sys\n"

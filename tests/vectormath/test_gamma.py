@@ -6,8 +6,9 @@ import mpmath
 import numpy as np
 import pytest
 
+from nbinfer.compile import JIT
 from nbinfer.vectormath import gamma
-from tests.vectormath.near import assert_accurate, assert_exact, assert_vectorised, plain
+from tests.vectormath.near import assert_accurate, assert_exact, assert_vectorised, compiled, plain
 
 INF, NAN = math.inf, math.nan
 EPSILON = 2.0**-52
@@ -26,13 +27,19 @@ def test_loops_become_vector_code(name):
     assert_vectorised(name)
 
 
-POLES = (-1.0, -2.0, -171.0, -(2.0**53))
+POLES = (-1.0, -2.0, -171.0, -(2.0**53), -1e308, -INF)
 
 
 def test_ends():
     assert_exact("lgamma", *((x, INF) for x in (0.0, -0.0, 1e306, INF, *POLES)), (NAN, NAN), (1.0, 0.0), (2.0, 0.0))
     assert_exact("digamma", (0.0, -INF), (-0.0, INF), (INF, INF), (NAN, NAN), *((x, NAN) for x in POLES))
     assert_exact("trigamma", (INF, 0.0), (NAN, NAN), *((x, INF) for x in (0.0, -0.0, 1e-155, *POLES)))
+
+
+def test_plain_python_has_poles_where_compiled_code_has_them():
+    assert [gamma.lgamma(x) for x in POLES] == [INF] * len(POLES)  # SciPy says -inf of -inf
+    assert all(gamma.trigamma(x) == INF and math.isnan(gamma.digamma(x)) for x in POLES)
+    assert gamma.lgamma(np.array([-INF, 1.0, INF])).tolist() == [INF, 0.0, INF]
 
 
 def test_negative_numbers_make_the_positive_forms_nan():
@@ -68,6 +75,16 @@ def test_reflection_is_as_good_as_its_terms(name):
             exact = result(mpmath.mpf(at))
             scale = max(abs(exact), abs(term(mpmath.mpf(at))))
             assert value == float(exact) or abs(value - exact) <= 4.0 * EPSILON * scale, at
+
+
+def test_trigamma_of_negative_numbers_keeps_its_digits():
+    """No difference: it is near 1 / r**2 where r is the distance to a pole."""
+    x = np.concatenate([negative_points()[::4], [-13.69158053810173, -4.316330879462678, -0.7082023560098394]])
+    found = compiled("trigamma", x[:, None]) if JIT else plain("trigamma", x[:, None])
+    with mpmath.workprec(200):
+        for at, value in zip(x.tolist(), found.tolist(), strict=True):
+            exact = mpmath.psi(1, mpmath.mpf(at))
+            assert value == float(exact) or abs(value - exact) <= 1.5 * math.ulp(value), at
 
 
 @everywhere
