@@ -91,9 +91,18 @@ def dtype_of(name: str, value: Any, choices: Collection[str]) -> str:
 def numbers(name: str, value: Any) -> NDArray[np.float64]:
     """Return numbers, of any shape, as float64."""
     try:
-        return np.array(value, np.float64)
+        return as_floats(value)
     except (TypeError, ValueError, OverflowError):
         raise TypeError(f"{name} must be numbers, got {shown(value)}.") from None
+
+
+def as_floats(value: Any) -> NDArray[np.float64]:
+    """Return a copy of numbers as float64; of a text, which NumPy would read, raise what it raises of others."""
+    array = np.asarray(value)
+    texts = array.dtype.kind in "USO" and any(isinstance(item, str | bytes) for item in array.ravel().tolist())
+    if texts:
+        raise ValueError("texts are no numbers")
+    return np.array(array, np.float64)
 
 
 def array(name: str, value: Any) -> NDArray[Any]:

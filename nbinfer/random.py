@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from nbinfer.compile import address_of, entry, floats_at, kernel, multiply_wide, words_at
 from nbinfer.compile.memory import add_wrapping
+from nbinfer.compile.numba_internals import whole
 
 
 class Purpose(enum.IntEnum):
@@ -376,6 +377,7 @@ def seed_sequences(random_seed: Any, chains: int) -> list[np.random.SeedSequence
     ValueError
         If it is negative, or a sequence whose length is not `chains`.
     """
+    whole("numpy.random")
     if isinstance(random_seed, np.random.Generator):
         words = random_seed.integers(0, 2**32, size=4, dtype=np.uint32)
         return [np.random.SeedSequence([int(w) for w in words])] * chains

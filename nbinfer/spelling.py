@@ -409,6 +409,8 @@ def _plain(name: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return what came in, in at most so many characters."""
+    """Return what came in, in one line of at most so many characters: of tables and the like what they are called."""
     text = repr(value)
+    if "\n" in text:
+        text = " ".join(text.split()) if hasattr(value, "dtype") else type(value).__name__
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -6,11 +6,12 @@ import pydoc
 import signal
 import warnings
 
+import numpy as np
 import pytest
 
 import nbinfer as nb
 from nbinfer.errors import NbinferWarning
-from nbinfer.spelling import nearest, public
+from nbinfer.spelling import nearest, public, shown
 
 CALLABLES = sorted(name for name in nb.__all__ if callable(getattr(nb, name)))
 
@@ -227,3 +228,9 @@ def test_ctrl_c_in_a_public_function_comes_out_as_it_is():
             pressed()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_what_came_is_shown_in_one_line():
+    assert shown("a  b") == "'a  b'"
+    assert shown(np.ones((2, 2))) == "array([[1., 1.], [1., 1.]])"
+    assert shown(nb.Model({"x": nb.real()}, logp=lambda p, d: -(p.x**2))) == "Model"

@@ -118,6 +118,16 @@ def _register() -> Any:
     return importlib.import_module("numba")
 
 
+def whole(name: str) -> Any:
+    """Return a module that Ctrl-C leaves imported whole or not at all, such as NumPy's random numbers or h5py.
+
+    A press while a module in C starts may be lost there: the run went on, and nobody knew that it was to end.
+    """
+    if name not in sys.modules:
+        uninterrupted(lambda: importlib.import_module(name))
+    return importlib.import_module(name)
+
+
 def uninterrupted(work: Callable[[], object]) -> None:
     """Do something short in another thread, where Python raises no KeyboardInterrupt, and raise it afterwards."""
     errors: list[BaseException] = []

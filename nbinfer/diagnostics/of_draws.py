@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,11 @@ ESS_PER_CHAIN = 100
 #: .. [1] D. Vats and C. Knudson, "Revisiting the Gelman-Rubin diagnostic", Statistical Science 36, 518 (2021).
 _SLACK = 10.0
 _WORST = 3
+
+
+def _up(rhat: Any) -> Any:
+    """Round R-hat up to three digits, so that what is above a limit reads as above it."""
+    return np.ceil(1000 * rhat - 1e-9) / 1000
 
 
 class Least(NamedTuple):
@@ -113,7 +118,7 @@ class Quantities:
         count = int((share > 0).sum())
         if not count:
             return None
-        worst = self._worst(np.where(share > 0, 100 * share, np.nan), ".2g")
+        worst = self._worst(np.where(share > 0, 100 * share, np.nan), ".3g")
         message = (
             f"Some draws of {of(count, share.size)} are infinite or NaN (per cent: {worst}). "
             "Nothing else is said about these quantities: look at the model."
@@ -130,10 +135,10 @@ class Quantities:
         count = int((rhat > limit).sum())
         if not count:
             if not np.isnan(rhat).all():
-                facts.append(f"{label} at most {math.ceil(1000 * np.nanmax(rhat) - 1e-9) / 1000:.3f}")
+                facts.append(f"{label} at most {_up(np.nanmax(rhat)):.3f}")
             return None
         short = self._draws < ESS_PER_CHAIN and not nested
-        worst = self._worst(np.where(rhat > limit, rhat, np.nan), ".3f")
+        worst = self._worst(np.where(rhat > limit, _up(rhat), np.nan), ".3f")
         message = (
             f"{label[0].upper()}{label[1:]} is above {limit:.3g} for {of(count, rhat.size)} ({worst}). "
             f"The {'super' if nested else ''}chains disagree{', or are too short to tell' if short else ''}"
@@ -154,7 +159,7 @@ class Quantities:
                 continue
             low |= ess < limit
             if (ess < limit).any():
-                worst.append(f"{kind}: {self._worst(np.where(ess < limit, -ess, np.nan), '.0f')}")
+                worst.append(f"{kind}: {self._worst(np.where(ess < limit, -np.floor(ess), np.nan), '.0f')}")
             else:
                 facts.append(f"{kind} ESS at least {round_down(float(np.nanmin(ess)))}")
         count = int(low.sum())

@@ -63,6 +63,9 @@ class Problem:
     chains: tuple[int, ...]
     message: str
 
+    def __str__(self) -> str:
+        return self.message
+
 
 class Collection:
     """A collection of problems: ``for problem in report``, ``len(report)``, and ``if report:`` when there are any."""

@@ -95,7 +95,10 @@ def rank_hist(
 def _columns(ranks: Any, draws: int | None, var_names: Any) -> dict[str, Any]:
     """Return numbers in (0, 1) of each quantity, uniform if its ranks are: one in the cell of each rank."""
     draws = getattr(ranks, "draws", None) if draws is None else draws
-    every = {str(name): of for name, of in mapping("ranks", getattr(ranks, "ranks", ranks)).items()}
+    every = {
+        str(name): of
+        for name, of in mapping("ranks, what nb.sbc returned or its like,", getattr(ranks, "ranks", ranks)).items()
+    }
     if not every:
         raise ValueError("ranks must hold ranks of a variable or more, got none.")
     names = of_all("var_names", var_names, every)

@@ -50,7 +50,8 @@ def autocorr(
     lags : int
         The largest distance of draws.
     most : int
-        How many quantities are shown at most. Of more, those that mixed worst, and a line below says so.
+        How many quantities are shown at most. Of more, those that mixed worst, one of each variable at least if there
+        is room; a line below says so.
     axes : array of Axes, shape (quantity,), optional
         To draw in. Default: those of a new figure.
 
@@ -108,7 +109,8 @@ def ess(
         The ESS of the quantiles 0.05, 0.1 ... 0.95; or bulk and tail ESS of the first draws, of more and more of them.
         If all is well they grow in proportion.
     most : int
-        How many quantities are shown at most. Of more, those that mixed worst, and a line below says so.
+        How many quantities are shown at most. Of more, those that mixed worst, one of each variable at least if there
+        is room; a line below says so.
     axes : array of Axes, shape (quantity,), optional
         To draw in. Default: those of a new figure.
 

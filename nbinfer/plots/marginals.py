@@ -31,7 +31,8 @@ def density(trace: Any, var_names: str | Sequence[str] | None = None, *, most: i
     var_names : str or sequence of str, optional
         Variables to show; or, ``"~mu"``, those to leave out. Default: all.
     most : int
-        How many quantities are shown at most. Of more, those that mixed worst, and a line below says so.
+        How many quantities are shown at most. Of more, those that mixed worst, one of each variable at least if there
+        is room; a line below says so.
     axes : array of Axes, shape (quantity,), optional
         To draw in. Default: those of a new figure.
 
@@ -78,7 +79,8 @@ def forest(
         Probability of the thin line, which leaves equal parts on either side; the thick one is the central half of the
         draws, or has half of `prob` if that is no more than 0.5.
     most : int
-        How many quantities are shown at most. Of more, those that mixed worst, and a line below says so.
+        How many quantities are shown at most. Of more, those that mixed worst, one of each variable at least if there
+        is room; a line below says so.
     axes : Axes, optional
         To draw in. Default: those of a new figure.
 

@@ -26,6 +26,11 @@ def head(ax: Any, quantity: Quantity, verdict: bool = True) -> None:
         judge(ax, quantity, "left")
 
 
+def thinned(every: int) -> str:
+    """Say that of so many draws one is drawn; '' of one."""
+    return f"one of every {every} draws is shown" if every > 1 else ""
+
+
 def judge(ax: Any, quantity: Quantity, side: str) -> None:
     """Write what the diagnostics say of a quantity above its panel, at the left or the right."""
     alarm = dict(color=ALARM, fontweight="bold") if quantity.is_alarming else dict(color="#606060")

@@ -47,7 +47,8 @@ def rank(
     kind : {'bins', 'ecdf'}
         The share of each chain's ranks in twenty bins; or their distribution function, less the diagonal [2]_.
     most : int
-        How many quantities are shown at most. Of more, those that mixed worst, and a line below says so.
+        How many quantities are shown at most. Of more, those that mixed worst, one of each variable at least if there
+        is room; a line below says so.
     axes : array of Axes, shape (quantity,), optional
         To draw in. Default: those of a new figure.
 

@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from nbinfer.diagnostics.problem import plural
 from nbinfer.plots.look import ALARM, FAINT, INK, drawn, shortened
-from nbinfer.plots.marks import distribution
+from nbinfer.plots.marks import distribution, thinned
 from nbinfer.plots.panels import Panels, table
 from nbinfer.plots.quantities import Quantity, choose, diverging
 from nbinfer.spelling import public
 
 #: Points of a panel; more cover each other.
 _SHOWN = 3000
+#: So few points are drawn larger.
+_FEW = 30
 _TICKS = 3  # along a panel, intervals between them at most
 
 
@@ -34,7 +36,8 @@ def pair(trace: Any, var_names: str | Sequence[str] | None = None, *, most: int 
     var_names : str or sequence of str, optional
         Variables to show; or, ``"~mu"``, those to leave out. Default: all.
     most : int
-        How many quantities are shown at most. Of more, those that mixed worst, and a line below says so.
+        How many quantities are shown at most. Of more, those that mixed worst, one of each variable at least if there
+        is room; a line below says so.
     axes : array of Axes, shape (quantity, quantity), optional
         To draw in; nothing is drawn above the diagonal. Default: those of a new figure.
 
@@ -59,7 +62,7 @@ def pair(trace: Any, var_names: str | Sequence[str] | None = None, *, most: int 
     found = diverging(trace, len(chosen.chain_ids))
     points = max(sum(map(len, quantity.chains)) for quantity in chosen.quantities)
     every = -(-points // _SHOWN)
-    note = "; ".join(filter(None, [chosen.note, f"one draw of {every} drawn" if every > 1 else ""]))
+    note = "; ".join(filter(None, [chosen.note, thinned(every)]))
     return _corner(chosen.quantities, axes, note, every, dict(zip(chosen.chain_ids, found, strict=True)))
 
 
@@ -143,7 +146,8 @@ def _corner(
 def _points(ax: Any, x: Quantity, y: Quantity, every: int, divergences: dict[int, NDArray[Any]]) -> None:
     xs, ys = (np.concatenate([chain[::every] for chain in q.chains]) for q in (x, y))
     alpha = float(np.clip(40.0 / max(xs.size, 1) ** 0.5, 0.3, 1.0))
-    ax.plot(xs, ys, ".", color=FAINT, markersize=2.5, markeredgewidth=0, alpha=alpha)
+    size = 2.5 if xs.size > _FEW else 5.0
+    ax.plot(xs, ys, ".", color=FAINT, markersize=size, markeredgewidth=0, alpha=alpha)
     for k, (chain, at) in enumerate(divergences.items()):
         if at.size:
             ax.plot(

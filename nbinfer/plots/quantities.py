@@ -53,11 +53,11 @@ class Quantity:
     @property
     def verdict(self) -> str:
         """R-hat and ESS in a few words, and how many draws are no numbers."""
-        found = [f"R-hat {self.rhat:.2f}"] if math.isfinite(self.rhat) else []
+        found = [] if math.isnan(self.rhat) else [f"R-hat {self.rhat:.2f}"]
         if math.isfinite(self.record["ess_bulk"]):
             found.append(f"ESS {self.record['ess_bulk']:.0f}")
         if self.record["finite"] < 1:
-            found = [f"{100 * (1 - self.record['finite']):.2g} % not finite"]
+            found = [f"{_percent(1 - self.record['finite'])} not finite"]
         elif not self.record["sd"] > 0 and self.is_several:
             found = ["constant"]
         return ", ".join(found)
@@ -87,6 +87,16 @@ class Quantity:
         return numbers[np.isfinite(numbers)]
 
 
+def _percent(share: float) -> str:
+    """Write a share; as 100 % or 0 % only what is all or nothing."""
+    few, most = min(share, 1.0 - share) < 0.001, share > 0.5
+    return (
+        f"{'> 99.9' if most else '< 0.1'} %"
+        if few and 0.0 < share < 1.0
+        else f"{100 * share:{'.3g' if most else '.2g'}} %"
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Chosen:
     """Quantities of a trace that are drawn.
@@ -108,7 +118,7 @@ class Chosen:
 
 
 def choose(trace: Any, var_names: str | Sequence[str] | None, most: int, prob: float = 0.9) -> Chosen:
-    """Return quantities of a trace; where there are too many, those that mixed worst, in the trace's order.
+    """Return quantities of a trace, in its order; of too many those that mixed worst, one of each variable at least.
 
     Parameters
     ----------
@@ -134,7 +144,8 @@ def choose(trace: Any, var_names: str | Sequence[str] | None, most: int, prob: f
     found = [_quantity(run, measured[name], along[name][i], i) for name, i in (places[k] for k in kept)]
     note = ""
     if len(places) > most:
-        note = f"{most} of {len(places)} quantities, those that mixed worst; var_names= and most= choose others"
+        each = ", one of each variable at least" if 1 < len(names) <= most else ""
+        note = f"{most} of {len(places)} quantities, those that mixed worst{each}; var_names= and most= choose others"
     ids = list(run.chain_ids) or list(range(max(len(quantity.chains) for quantity in found)))
     return Chosen(found, ids, list(range(len(ids))) if run.done is None else run.used, note)
 
@@ -145,12 +156,21 @@ def _count(run: Run, of: Measured) -> int:
 
 
 def _worst(measured: Mapping[str, Measured], names: Sequence[str], most: int) -> list[int]:
-    """Return the places of quantities: draws that are not finite, large R-hat, small ESS; constant ones come last."""
+    """Return the places of quantities: draws that are not finite, large R-hat, small ESS; constant ones come last.
+
+    Where there is room, the worst of each variable that varies is among them: who names a number beside a long vector
+    wants to see it.
+    """
     records = np.concatenate([measured[name].records.reshape(-1) for name in names])
     rhat = np.nan_to_num(largest_rhat(records), nan=1.0, posinf=np.inf)
     rhat[records["finite"] < 1] = np.inf
     ess = np.nan_to_num(records["ess_bulk"], nan=np.inf)
-    return sorted(np.lexsort((np.arange(len(records)), ess, -rhat))[:most].tolist())
+    order = np.lexsort((np.arange(len(records)), ess, -rhat))
+    owner = np.repeat(np.arange(len(names)), [measured[name].records.size for name in names])[order]
+    leads = np.zeros(len(records), bool)
+    leads[np.unique(owner, return_index=True)[1]] = len(names) <= most
+    leads &= records["sd"][order] != 0.0  # NaN of what is not finite
+    return sorted(order[np.argsort(~leads, kind="stable")][:most].tolist())
 
 
 def _quantity(run: Run, of: Measured, label: str, index: int) -> Quantity:

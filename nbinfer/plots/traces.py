@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nbinfer.plots.look import drawn, line
-from nbinfer.plots.marks import densities, head, judge, rug
+from nbinfer.plots.marks import densities, head, judge, rug, thinned
 from nbinfer.plots.panels import Panels, legend, table
 from nbinfer.plots.quantities import Chosen, choose, diverging
 from nbinfer.spelling import public
@@ -32,7 +32,8 @@ def trace(trace: Any, var_names: str | Sequence[str] | None = None, *, most: int
     var_names : str or sequence of str, optional
         Variables to show; or, ``"~mu"``, those to leave out. Default: all.
     most : int
-        How many quantities are shown at most. Of more, those that mixed worst, and a line below says so.
+        How many quantities are shown at most. Of more, those that mixed worst, one of each variable at least if there
+        is room; a line below says so.
     axes : array of Axes, shape (quantity, 2), optional
         To draw in. Default: those of a new figure.
 
@@ -63,14 +64,15 @@ def densities_and_draws(trace: Any, chosen: Chosen, axes: Any) -> Panels:
     divergences = diverging(trace, len(chosen.chain_ids))
     longest = max(len(chain) for quantity in chosen.quantities for chain in quantity.chains)
     every = -(-longest // _SHOWN)
-    note = "; ".join(filter(None, [chosen.note, f"one draw of {every} drawn" if every > 1 else ""]))
+    note = "; ".join(filter(None, [chosen.note, thinned(every)]))
     panels = table((len(chosen.quantities), 2), (4.2, 1.5), axes, note)
     for quantity, (left, right) in zip(chosen.quantities, panels, strict=True):
         densities(left, quantity, chosen.chain_ids)
         head(left, quantity, verdict=False)
         for k, values in enumerate(quantity.chains):
             plain = line(k) | dict(linestyle="-", linewidth=0.6, alpha=0.8)
-            right.plot(np.arange(len(values))[::every], values[::every], **plain)
+            dot = "." if len(values) == 1 else None  # of which a line shows nothing
+            right.plot(np.arange(len(values))[::every], values[::every], marker=dot, **plain)
             rug(right, divergences[k], chosen.chain_ids[k])
         right.margins(x=0.01)
         if quantity.is_discrete:

@@ -193,3 +193,44 @@ def test_traceplot_has_the_older_names(trace):
         nb.traceplot(trace, figsize=3)
     with pytest.raises(ValueError, match="var_names leaves no variable"):
         nb.traceplot(trace, varnames=[])
+
+
+def test_a_chain_that_stands_still_is_one_line_and_one_name():
+    still = nb.Trace(
+        {"x": np.ones((2, 50)) * np.array([[1.0], [2.0]]), "y": np.random.default_rng(1).normal(size=(2, 50))}
+    )
+    panels = plots.trace(still)
+    assert [text.get_text() for text in panels.figure.legends[0].get_texts()] == ["chain 0", "chain 1"]
+    assert [of.get_xdata()[0] for of in panels[0, 0].lines] == [1.0, 2.0]
+    assert [of.get_xdata()[0] for of in plots.pair({"x": np.ones((2, 50)), "y": still["y"]})[0, 0].lines] == [1.0]
+    (verdict,) = [text.get_text() for text in panels[0, 1].texts if text.get_gid() == "verdict"]
+    assert verdict.startswith("R-hat inf")
+
+
+def test_one_draw_is_seen():
+    (drawn,) = [of for of in plots.trace({"x": np.array([[0.5]])})[0, 1].lines if len(of.get_xdata())]
+    assert drawn.get_marker() == "."
+
+
+@pytest.mark.parametrize(("bad", "said"), [(400, "100 %"), (48, "12 %"), (1, "0.25 %")])
+def test_the_share_of_draws_that_are_no_numbers_is_read_at_a_glance(bad, said):
+    draws = np.random.default_rng(1).normal(size=400)
+    draws[:bad] = np.nan
+    ax = plots.forest({"x": draws.reshape(4, 100)})[0]
+    assert ax.texts[0].get_text() == f"{said} not finite"
+
+
+def test_of_many_quantities_each_variable_has_its_worst():
+    draws = np.random.default_rng(2).normal(size=(2, 40, 50))
+    draws[1] += 5.0
+    trace = nb.Trace({"x": draws, "mu": draws[:, :, 0] - draws[:, :, 1], "k": np.ones((2, 40))})
+    ax = plots.forest(trace, most=10)[0]
+    assert len(ax.get_yticklabels()) == 10
+    assert ax.get_yticklabels()[-1].get_text() == "mu"
+    assert "one of each variable at least" in plots.forest(trace, most=10).note
+    assert "variable" not in plots.forest(trace, most=2).note
+
+
+def test_that_draws_are_thinned_is_said_in_words():
+    many = {"x": np.random.default_rng(2).normal(size=(1, 20_000)), "y": np.zeros((1, 20_000))}
+    assert plots.pair(many).note == "one of every 7 draws is shown"

@@ -8,11 +8,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.arguments import as_floats
 from nbinfer.compile.python_functions import python_function
 from nbinfer.errors import ModelError
 from nbinfer.model.evaluate import call, check_arguments, check_term
 from nbinfer.model.support.checks import where
 from nbinfer.model.transforms.elementwise import Floats
+from nbinfer.spelling import shown
 
 Bound: TypeAlias = NDArray[np.float64] | Callable[..., Any]
 
@@ -30,10 +32,10 @@ def read(value: Any, name: str, argument: str) -> Bound:
         check_arguments(value, f"{name}: {argument}", ("p", "d"), called="f")
         return value  # type: ignore[no-any-return]
     try:
-        bound = np.array(value, np.float64)
+        bound = as_floats(value)
     except (TypeError, ValueError):
         raise ModelError(
-            f"{name}: {argument} must be a number, an array of numbers or a function f(p, d), got {value!r}"
+            f"{name}: {argument} must be a number, an array of numbers or a function f(p, d), got {shown(value)}"
         ) from None
     if not np.all(np.isfinite(bound)):
         bad = ~np.isfinite(bound)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nbinfer.arguments import as_floats
 from nbinfer.compile import Kernel
 from nbinfer.compile.fingerprint import fingerprint
 from nbinfer.compile.forks import cached_property
@@ -20,6 +21,7 @@ from nbinfer.model.transforms import elementwise as transforms
 from nbinfer.model.transforms import matrices as matrix_transforms
 from nbinfer.model.transforms import vectors as vector_transforms
 from nbinfer.model.transforms.elementwise import Floats
+from nbinfer.spelling import shown
 
 _MODULES = {
     "real": transforms,
@@ -216,9 +218,9 @@ class Support:  # numpydoc ignore=PR02
         if hasattr(value, "filled") and np.any(getattr(value, "mask", False)):  # of np.ma, which takes long to import
             raise ModelError(f"a value of {self!r} must be numbers, got a masked array; pass value.filled(0.0)")
         try:
-            array = np.array(value, np.float64)
+            array = as_floats(value)
         except (TypeError, ValueError):
-            raise ModelError(f"a value of {self!r} must be numbers, got {value!r}") from None
+            raise ModelError(f"a value of {self!r} must be numbers, got {shown(value)}") from None
         if array.shape != self.shape:
             raise ModelError(f"a value of {self!r} must have shape {self.shape}, got {array.shape}")
         if not np.all(np.isfinite(array)):

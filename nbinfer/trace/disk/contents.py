@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.compile.numba_internals import whole
 from nbinfer.errors import BackendError
 from nbinfer.trace.arviz import WITH_DATA
 from nbinfer.trace.disk.layout import NO_COORDINATE, SIZES, STATE, VERSION
@@ -63,7 +64,7 @@ class Contents(NamedTuple):
 
 def contents(path: Path) -> Contents:
     """Return what a file holds, or raise `BackendError` if it is none of ours, or damaged."""
-    import h5py
+    h5py = whole("h5py")
 
     try:
         # through a file of our own: of one that is open in this process already the library would share the state,
@@ -95,7 +96,7 @@ def _check_version(path: Path, attrs: Mapping[str, Any]) -> None:
 
 
 def _read_group(found: Contents, name: str, group: Any) -> None:
-    import h5py
+    h5py = whole("h5py")
 
     extents = found.extents.setdefault(name, {})
     for variable, dataset in group.items():

@@ -22,6 +22,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from nbinfer.compile.numba_internals import whole
 from nbinfer.trace.axes import axes_of, labels_along
 from nbinfer.trace.disk.space import Extent
 
@@ -100,7 +101,7 @@ class Draft:
     """
 
     def __init__(self, file: Any) -> None:
-        import h5py
+        h5py = whole("h5py")
 
         self._h5, self._file = h5py, file
         self._groups: dict[str, Any] = {}
@@ -109,7 +110,7 @@ class Draft:
     @classmethod
     def new(cls, path: Path, attrs: Mapping[str, Any]) -> Draft:
         """Return a new file with some attributes."""
-        import h5py
+        h5py = whole("h5py")
 
         create, access = h5py.h5p.create(h5py.h5p.FILE_CREATE), h5py.h5p.create(h5py.h5p.FILE_ACCESS)
         _in_order(create)
@@ -124,7 +125,7 @@ class Draft:
     @classmethod
     def more(cls, raw: IO[bytes] | io.RawIOBase) -> Draft:
         """Return a file that there is, to which groups are added."""
-        import h5py
+        h5py = whole("h5py")
 
         how: dict[str, Any] = {"alignment_threshold": 1, "alignment_interval": _LINE}
         return cls(h5py.File(raw, "r+", libver=("earliest", "v110"), **how))
@@ -250,7 +251,7 @@ class Draft:
 
 
 def _in_order(creation: Any) -> None:
-    import h5py
+    h5py = whole("h5py")
 
     order = h5py.h5p.CRT_ORDER_TRACKED | h5py.h5p.CRT_ORDER_INDEXED
     creation.set_link_creation_order(order)
@@ -265,7 +266,7 @@ def update_attributes(raw: IO[bytes], attrs: Mapping[str, Mapping[str, Any]]) ->
     so through a file of ours, open without a buffer: its own would be locked where HDF5_USE_FILE_LOCKING says so,
     against readers too.
     """
-    import h5py
+    h5py = whole("h5py")
 
     with h5py.File(raw, "r+", libver=("earliest", "v110")) as file:
         for group, values in attrs.items():

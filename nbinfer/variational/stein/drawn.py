@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nbinfer.arguments import as_floats
 from nbinfer.engine.driver import run
 from nbinfer.engine.progress import Silent
 from nbinfer.engine.task import Task, finished
@@ -99,7 +100,7 @@ def _positions(draws: Any, model: Model) -> tuple[Floats, NDArray[np.int64], NDA
 
 def _rows(values: Any, model: Model) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
     try:
-        rows = np.array(values, np.float64)
+        rows = as_floats(values)
     except (TypeError, ValueError):
         raise TypeError(
             f"draws must be a Trace, a mapping of names to arrays (chain, draw, ...), or an array of unconstrained "

@@ -216,3 +216,9 @@ def test_nothing_here_imports_numba():
         "assert not {'numba', 'llvmlite', 'scipy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("make", [lambda: s.interval("0", 1), lambda: s.lower(["0", "1"]), lambda: s.real().check("1")])
+def test_texts_are_no_numbers(make):
+    with pytest.raises(ModelError, match=r"numbers?.*, got"):
+        make()
