@@ -184,9 +184,7 @@ def _compare(case: Case, generated: Generated, point: int) -> Outcome:
             return Outcome("discarded", "complex step")
         return Outcome("discarded", "digits")
     finer = _difference_quotient(case, directions, (1e-6, 1e-7))[0]
-    if math.isfinite(slope) and abs(finer - quotient) > 0.1 * abs(
-        slope - quotient
-    ):  # steps are too long
+    if math.isfinite(slope) and abs(finer - quotient) > 0.1 * abs(slope - quotient):  # steps are too long
         return Outcome("discarded", "rough")
     if math.isfinite(slope) and _is_isolated(case, generated, directions, quotient):
         return Outcome("discarded", "isolated")
