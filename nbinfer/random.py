@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from nbinfer.compile import address_of, entry, floats_at, kernel, multiply_wide, words_at
 from nbinfer.compile.memory import add_wrapping
-from nbinfer.compile.numba_internals import whole
+from nbinfer.whole import whole
 
 
 class Purpose(enum.IntEnum):

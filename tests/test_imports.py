@@ -16,7 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 #: Imports go from a layer to itself or to one further up in this list.
 LAYERS = (
-    ("_version", "errors", "spelling", "html", "arguments", "compile", "random", "vectormath", "datasets"),
+    ("_version", "errors", "spelling", "html", "arguments", "compile", "random", "vectormath", "datasets", "whole"),
     ("autodiff",),
     ("distributions", "streaming"),
     ("model",),

@@ -7,11 +7,8 @@ import ctypes
 import math
 import os
 import pickle
-import signal
 import subprocess
 import sys
-import threading
-import time
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -37,68 +34,6 @@ def test_every_name_is_where_it_is_looked_for(name):
 def test_other_names_are_not_there():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         numba_internals.nothing  # noqa: B018
-
-
-def test_an_interruption_waits_for_what_must_be_whole():
-    pressed, done = threading.Event(), []
-
-    def work():
-        pressed.set()
-        time.sleep(0.2)
-        done.append(True)
-
-    def press():
-        pressed.wait()
-        signal.raise_signal(signal.SIGINT)
-
-    presser = threading.Thread(target=press)
-    presser.start()
-    with pytest.raises(KeyboardInterrupt):
-        numba_internals.uninterrupted(work)
-    presser.join()
-    assert done == [True]
-
-
-def test_an_error_of_what_must_be_whole_is_raised():
-    with pytest.raises(ZeroDivisionError):
-        numba_internals.uninterrupted(lambda: 1 // 0)
-
-
-@pytest.mark.parametrize(("name", "at"), [("numpy.random", "numpy.random._pcg64"), ("h5py", "h5py._hl.filters")])
-def test_a_press_during_the_import_of_a_module_in_c_comes_when_it_is_whole(name, at):
-    code = f"""
-import signal, sys
-from nbinfer.compile.numba_internals import whole
-
-class Press:
-    def find_spec(self, name, path, target=None):
-        if name == {at!r}:
-            sys.meta_path.remove(self)
-            signal.raise_signal(signal.SIGINT)
-
-sys.meta_path.insert(0, Press())
-try:
-    whole({name!r})
-except KeyboardInterrupt:
-    print({at!r} in sys.modules and {name!r} in sys.modules)
-"""
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
-    assert out.stdout == "True\n", out.stderr
-
-
-def test_runs_import_random_numbers_whole():
-    code = """
-import sys
-from nbinfer.compile import numba_internals
-before, asked = numba_internals.uninterrupted, []
-numba_internals.uninterrupted = lambda work: asked.append(work) or before(work)
-from nbinfer.random import seed_sequences
-assert "numpy.random" not in sys.modules
-seed_sequences(1, 1)
-print(len(asked))
-"""
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
-    assert out.stdout == "1\n", out.stderr
 
 
 @pytest.mark.parametrize("at", ["numba.core.typing.collections", "numba.np.npyimpl"])

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbinfer.compile.numba_internals import whole
 from nbinfer.errors import BackendError
 from nbinfer.trace.arviz import WITH_DATA
 from nbinfer.trace.disk.layout import NO_COORDINATE, SIZES, STATE, VERSION
 from nbinfer.trace.disk.space import Extent
 from nbinfer.trace.groups import KINDS
+from nbinfer.whole import whole
 
 #: Groups that were computed of draws, and their data.
 BESIDE = (*KINDS, *(kind + WITH_DATA for kind in KINDS))

@@ -22,9 +22,9 @@ from typing import IO, Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from nbinfer.compile.numba_internals import whole
 from nbinfer.trace.axes import axes_of, labels_along
 from nbinfer.trace.disk.space import Extent
+from nbinfer.whole import whole
 
 #: Of this layout; a file of another version is refused.
 VERSION = 1
