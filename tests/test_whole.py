@@ -9,6 +9,7 @@ import time
 import pytest
 
 from nbinfer import whole
+from tests.engine.interrupts import PRESS
 
 pytestmark = pytest.mark.usefixtures("listening")
 
@@ -44,13 +45,9 @@ def test_a_press_during_the_import_of_a_module_in_c_comes_when_it_is_whole(name,
 import signal, sys
 from nbinfer.whole import whole
 
-class Press:
-    def find_spec(self, name, path, target=None):
-        if name == {at!r}:
-            sys.meta_path.remove(self)
-            signal.raise_signal(signal.SIGINT)
+{PRESS}
 
-sys.meta_path.insert(0, Press())
+sys.meta_path.insert(0, Press({at!r}))
 try:
     whole({name!r})
 except KeyboardInterrupt:

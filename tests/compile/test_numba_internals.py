@@ -19,6 +19,7 @@ from nbinfer.compile.extensions import Extensions
 from nbinfer.compile.indices import may_leave
 from nbinfer.compile.numba_internals import HOMES, CFunction, is_a, loaded, made_of
 from nbinfer.random import generator_functions, new_stream
+from tests.engine.interrupts import PRESS
 
 numba = pytest.importorskip("numba")
 pytestmark = pytest.mark.nojit
@@ -43,18 +44,14 @@ import signal, sys
 import numpy as np
 import nbinfer as nb
 
-class Press:
-    def find_spec(self, name, path, target=None):
-        if name == {at!r}:
-            sys.meta_path.remove(self)
-            signal.raise_signal(signal.SIGINT)
+{PRESS}
 
 def density(k):
     names = {{}}
     exec(f"def logp(p, d):\\n    return -{{k}} * p.x**2", names)
     return nb.Model({{"x": nb.real()}}, logp=names["logp"]).bind().value_and_grad(np.ones(1))[0]
 
-sys.meta_path.insert(0, Press())
+sys.meta_path.insert(0, Press({at!r}))
 try:
     print(density(1.25))
 except KeyboardInterrupt:
