@@ -32,7 +32,8 @@ def test_a_notebook_shows_text_until_a_picture_is_due(monkeypatch):
     first = now()
     assert first.startswith(b"\x89PNG")
     view.show(Scene([draws(n=20)], SCENE.chains, SCENE.note), False)
-    assert now().startswith(b"\x89PNG") and now() != first
+    assert now().startswith(b"\x89PNG")
+    assert now() != first
 
 
 def test_the_last_look_is_a_picture(monkeypatch):
@@ -62,8 +63,10 @@ def test_a_window_is_there_at_once_and_gets_its_picture_at_the_end(monkeypatch):
     look(False)
     look(True)
     assert (opened, size) == ([False], (5.0, 2.0))
-    assert looks[0][0] == 0 and "1 of 2 quantities" in looks[0][1][0]
-    assert looks[1][0] == 2 and looks[1][1] == ["1 of 2 quantities"]
+    assert looks[0][0] == 0
+    assert "1 of 2 quantities" in looks[0][1][0]
+    assert looks[1][0] == 2
+    assert looks[1][1] == ["1 of 2 quantities"]
     assert tuple(np.asarray(view._figure.get_size_inches())) == size
     looks.append(None)
     view.show(SCENE, True)  # it is closed
