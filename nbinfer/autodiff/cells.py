@@ -61,7 +61,7 @@ def share(value: Any) -> Any:
 
 
 def hand_on(b: Builder, function: Any, given: Any, result: Any) -> Any:
-    """Note that what a function returns, or keeps, may be an array without axes that it was given, or a view of that."""
+    """Note that what a function returns, or keeps, may be an array without axes that it was given, or its view."""
     cells = [value for value in numbers_in(given) if value.cell]
     if not cells or function in _GIVES_NEW:
         return result
