@@ -25,7 +25,7 @@ NUMBER, CELL, SHARED = range(3)
 IN_LISTS = ("cells in lists",)
 
 #: Functions of NumPy that give an array without axes for a number.
-WITHOUT_AXES = frozenset((
+WITHOUT_AXES: frozenset[Any] = frozenset((
     np.where, np.select, np.array, np.asarray, np.asanyarray, np.copy, np.tensordot, np.full, np.zeros, np.ones,
     np.empty, np.transpose,
 ))  # fmt: skip
@@ -143,5 +143,5 @@ def _is_new(target: ast.expr, value: ast.expr, name: str, targets: int) -> bool:
         return all(_is_new(t, v, name, targets) for t, v in zip(*sides, strict=True))
     if isinstance(target, ast.Subscript | ast.Attribute) or name not in _handed(target):
         return True
-    made = isinstance(value, ast.Call | ast.BinOp | ast.UnaryOp | ast.Compare | ast.Constant)
-    return isinstance(target, ast.Name) and targets == 1 and made
+    fresh = isinstance(value, ast.Call | ast.BinOp | ast.UnaryOp | ast.Compare | ast.Constant)
+    return isinstance(target, ast.Name) and targets == 1 and fresh
