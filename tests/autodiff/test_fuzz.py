@@ -40,6 +40,7 @@ def test_compiled_programs(seed: int) -> None:
     assert outcome.kind == "ok", outcome.detail
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("found", FOUND, ids=lambda found: found.name)
 def test_what_was_wrong_once(found: Found) -> None:
     header = "import math\nimport numpy as np\n"

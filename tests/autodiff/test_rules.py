@@ -68,6 +68,7 @@ def function_of(name):
     return apply
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("name", SMOOTH)
 def test_partials(name):
     count = len(RULES[name].partials)
@@ -179,6 +180,7 @@ def test_what_is_not_chosen_has_no_derivative():
         np.testing.assert_array_equal(gradient, [0.0, 0.0, 6.0])
 
 
+@pytest.mark.either
 def test_rows_differentiate():
     def f(x, k):
         rows = np.outer(x, x)

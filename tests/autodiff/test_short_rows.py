@@ -54,6 +54,7 @@ def loops_of(f, *args):
     return source_of(f, *args).count("for ")
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("f", [by_axis, by_rows, by_columns, by_exponentials])
 def test_a_mixture_is_one_loop_that_keeps_nothing(f):
     value, gradient = plain_value_and_grad(f, X, Y)

@@ -78,6 +78,7 @@ def python_density(called):
     return nb.Model.flat(logp, 3, grad=grad, compile=False)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize(("name", "draws"), [("dadvi", 36), ("bam", 8)])
 def test_every_gradient_counts(name, draws):
     """As a density counts that is called. But for those before the first iteration, they come in whole batches."""

@@ -110,6 +110,7 @@ def test_the_model_is_checked():
         check(run_of({"x": exponential()}), model=3)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 def test_sample_looks_for_edges():
     with pytest.warns(nb.errors.ConvergenceWarning, match=r"declare 'x' as nb\.positive\(\)"):

@@ -80,6 +80,7 @@ def derived(function, args, active):
     return value, taken.gradients
 
 
+@pytest.mark.either
 @by_function
 def test_value_and_derivatives_equal_the_reference(name):
     _, reference, points, bounds = FUNCTIONS[name]
@@ -118,6 +119,7 @@ OUTSIDE = [
 ]
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(("name", "points"), OUTSIDE)
 def test_no_density_is_minus_infinity(name, points):
     for args in points:
@@ -144,6 +146,7 @@ def test_truncated_normal_is_the_family_of_that_name():
 # Mass -----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("family", "parameters", "points"),
     [
@@ -234,6 +237,7 @@ def sum_of_elements(x, k, weights, mu, scale):
 ARGS = (np.array([0.5, 1.1, 1.5]), np.array([1, 3, 6]), W, MU, 1.1)
 
 
+@pytest.mark.either
 def test_models_take_arrays():
     value, gradients = derived(sum_of_arrays, ARGS, [2, 3, 4])
     assert value == pytest.approx(sum_of_arrays(*ARGS), rel=1e-13)
@@ -250,6 +254,7 @@ def rng(seed=21):
     return np.random.default_rng(seed)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("family", "parameters", "size"),
     [
@@ -278,6 +283,7 @@ def test_censored_draws():
     assert stats.kstest((law.cdf(inside) - law.cdf(0.5)) / (law.cdf(1.5) - law.cdf(0.5)), "uniform").pvalue > 1e-4
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("family", "parameters", "size"),
     [
@@ -333,6 +339,7 @@ def test_no_mass_between_bounds_is_no_density():
     assert truncated(normal).logpdf(1e200, 0.0, 1.0, 1e200, 2e200) == -np.inf  # too little for numbers
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("width", [1e-3, 1e-6, 1e-9, 1e-13, 2e-16])
 @pytest.mark.parametrize("lower", [0.3, -8.0, 5.0])
 def test_close_bounds_cost_no_digits(lower, width):

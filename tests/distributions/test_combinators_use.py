@@ -181,6 +181,7 @@ for function, args in calls:
 """
 
 
+@pytest.mark.either
 def test_cuda_simulator():
     environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1"}
     done = subprocess.run([sys.executable, "-c", DEVICE], env=environment, capture_output=True, text=True, check=False)

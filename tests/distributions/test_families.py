@@ -83,6 +83,7 @@ class Derived:
         return float(value), call.gradients[:-1]
 
 
+@pytest.mark.either
 @by_function
 def test_value_and_derivatives_equal_the_reference(family, name):
     function, about = found(family, name)
@@ -101,6 +102,7 @@ def test_value_and_derivatives_equal_the_reference(family, name):
             assert own == pytest.approx(exact, rel=about.grad_rtol, abs=about.grad_rtol), (args, place)
 
 
+@pytest.mark.either
 @by_function
 def test_no_density_is_minus_infinity(family, name):
     function, about = found(family, name)
@@ -124,6 +126,7 @@ def test_density_is_infinite(family, name):
         assert Derived(function, about)(args)[0] == np.inf, args
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(("lower", "upper"), [(-np.inf, 2.0), (-1.0, np.inf), (-np.inf, np.inf)])
 def test_infinite_bounds_have_no_derivative(lower, upper):
     def within(bounds, p):
@@ -149,6 +152,7 @@ def test_check_refuses_what_has_no_density(family):
             module.check(*parameters)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(("family", "parameters"), ALL_DRAWN)
 def test_draws_follow_the_distribution(family, parameters):
     about = FAMILIES[family]
@@ -170,6 +174,7 @@ def test_draws_follow_the_distribution(family, parameters):
     assert stats.chi2.sf(statistic, observed.size - 1) > 1e-4
 
 
+@pytest.mark.either
 @by_drawn
 def test_the_whole_is_one_and_scipy_agrees(family):
     about = FAMILIES[family]

@@ -167,6 +167,7 @@ def test_equals_scipy_in_plain_python(family):
         assert total(family, args, terms) == pytest.approx(total(family, args, scipy), rel=1e-13)
 
 
+@pytest.mark.either
 @by_family
 def test_models_get_value_and_gradient(family):
     function, _, _, scipy = FAMILIES[family]

@@ -74,6 +74,7 @@ def derived(name, args):
     return value, dict(zip(active, taken.gradients, strict=True))
 
 
+@pytest.mark.either
 @by_function
 def test_value_and_derivatives_equal_the_reference(name):
     for args in FUNCTIONS[name].points:
@@ -99,6 +100,7 @@ def test_value_and_derivatives_equal_the_reference(name):
                 )
 
 
+@pytest.mark.either
 @by_function
 def test_no_density_is_minus_infinity(name):
     for args in FUNCTIONS[name].outside:
@@ -199,6 +201,7 @@ def plain_gradient(function, active, args):
     return value, taken.gradients
 
 
+@pytest.mark.either
 def test_models_take_batches():
     value, gradients = plain_gradient(sum_of_batches, [0, 1, 3, 4], BATCHES)
     assert value == pytest.approx(sum_of_batches(*BATCHES), rel=1e-13)

@@ -44,6 +44,7 @@ def rng(seed=11):
     return np.random.default_rng(seed)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("draw", "cov"),
     [
@@ -70,6 +71,7 @@ def test_student_draws():
     assert_marginal(np.sum(d * d, 0) / 3.0, stats.f(3, 7))
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("alpha", [ALPHA, np.array([0.02, 0.05, 0.1])])
 def test_dirichlet_draws(alpha):
     draws = dirichlet.random(rng(), alpha, DRAWS)
@@ -105,6 +107,7 @@ def test_counts_drawn(draws, mean, cov):
     assert_moments(draws, mean, cov)
 
 
+@pytest.mark.either
 def test_counts_are_as_frequent_as_they_should_be():
     cells = np.array([(a, b, 3 - a - b) for a in range(4) for b in range(4 - a)])
     for module, parameters in ((multinomial, P), (dirichlet_multinomial, ALPHA)):
@@ -122,6 +125,7 @@ def test_counts_of_impossible_categories():
     assert multinomial.random(rng(), 4, [1.0]).tolist() == [4]
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("k", [2, 4])
 def test_lkj_draws(k):
     """Each correlation is a beta variate from -1 to 1."""
@@ -135,6 +139,7 @@ def test_lkj_draws(k):
     assert np.isfinite(lkj_cholesky.logpdf(chol[:50], 1.5)).all()
 
 
+@pytest.mark.either
 def test_lkj_integrates_to_one():
     def of_two(r):
         return np.exp(lkj_cholesky.logpdf(np.array([[1.0, 0.0], [r, np.sqrt(1.0 - r * r)]]), 1.7))
@@ -228,6 +233,7 @@ def test_compiled_draws_are_the_plain_ones():
         compiled(rng(), MU, -COV, ALPHA, P, RHO, W)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("k", [2, 3])
 def test_lkj_is_the_density_of_what_cholesky_corr_declares(k):
     """With the Jacobian of the transform it integrates to 1 over the coordinates, here u = atanh(sin(t))."""

@@ -65,6 +65,7 @@ def reference():
     return nb.summary(nb.sample(nb.Model(PARAMETERS, logp=logp), 20_000, 1000, **quiet))
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("name", ["x", "k"])
 def test_metropolis_asks_the_conditional_where_one_element_moves(name):
     """A constant as large as this leaves its rounding in the log density; it is the same chain otherwise."""
@@ -86,6 +87,7 @@ def test_metropolis_asks_the_conditional_where_one_element_moves(name):
     assert np.abs(plain.sample_stats["lp"] - density(plain, None)).max() < 1e-12
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_conditional_makes_the_same_chain():
     """The draws are those of the whole density, as long as rounding allows."""
     draws = [

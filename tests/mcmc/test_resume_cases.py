@@ -48,6 +48,7 @@ def test_one_that_dies_again_and_again_before_a_draw(tmp_path, monkeypatch):
     assert_same(nb.resume(path, m, progressbar=False), nb.sample(m, step=nb.Slice(), **options()))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_two_threads_write_to_two_files(tmp_path):
     m, step, found = continuous(), nb.Slice(), {}
 
@@ -147,6 +148,7 @@ def test_what_vanishes_while_draws_are_made_takes_none_away(tmp_path, monkeypatc
     assert_same(nb.load(tmp_path / "saved.nc"), expected)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_disk_that_is_full_when_a_file_is_made_longer(tmp_path):
     path, m = tmp_path / "run.nc", continuous()
     ended(path, nb.Slice(), 1500 if JIT else 800)

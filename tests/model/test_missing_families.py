@@ -165,6 +165,7 @@ def a_place(model, seed=0):
     return rng.normal(size=model.dim), np.concatenate([np.zeros(0, np.int64), *discrete])
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_density_is_that_of_the_model_written_by_hand(name):
     one, other = imputing(name), by_hand(name)

@@ -157,6 +157,7 @@ def test_a_model_with_total_size_has_the_gradient_by_terms_from_the_start():
     assert whole.compare(q).ok
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.NbinferWarning")
 def test_sampling_with_total_size_heeds_it():
     options = {"draws": 10, "tune": 20, "chains": 1, "random_seed": 1, "progressbar": False}

@@ -138,6 +138,7 @@ def each_given(p, d):
     return -0.5 * (d.y - p.mu) ** 2
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_the_arrays_are_all_the_memory_it_takes(trace):
     model = nb.Model({"mu": nb.real()}, likelihood={"y": each_given}, data={"y": np.zeros(20_000)})
     nb.compute_log_likelihood(nb.Trace({"mu": trace["mu"][:1, :1]}), model, progressbar=False)

@@ -101,6 +101,7 @@ def test_a_function_replaces_the_step_size(method):
         np.testing.assert_array_equal(given.sample_stats["n_steps"], known.sample_stats["n_steps"])
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_function_of_a_generator_makes_reproducible_runs():
     def run(**options):
         step = nb.HamiltonianMC(step_rand=half_or_more, max_steps=8)

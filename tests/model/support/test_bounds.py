@@ -36,6 +36,7 @@ def test_compiled_density_is_that_of_plain_python(count):
     assert through_address(bound, q, 0, density=bound.value_density)[0] == pytest.approx(wanted, rel=1e-13)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("count", DISCRETE)
 def test_the_gradient_is_that_of_differences(count):
     bound = nested().bind()
