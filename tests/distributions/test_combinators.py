@@ -37,6 +37,7 @@ from tests.distributions.combined import (
     normals,
     poissons,
 )
+from tests.often import often
 
 NAN = np.nan
 nojit = pytest.mark.skipif(not JIT, reason="nothing is compiled")
@@ -324,13 +325,31 @@ def test_draws_broadcast():
     assert normals.random(rng(), np.tile(W, (3, 1)), MU, 1.0).shape == (3,)
 
 
+def some_of_arrays(x, k, weights, mu, scale):
+    total = np.sum(cut_normal.logpdf(x, mu[0], scale, 0.0, INF)) + np.sum(normals.logpdf(x, weights, mu, scale))
+    return total + np.sum(cut_poisson.logpmf(k, scale, 1, 6))
+
+
+def draw_some(rng, weights, mu):
+    return cut_normal.random(rng, 0.0, 1.0, 0.0, 2.0, 3), normals.random(rng, weights, mu, 1.2, (2, 2))
+
+
 @pytest.mark.nojit
 @nojit
-def test_compiled_code_computes_the_same():
+@pytest.mark.parametrize("total", often([some_of_arrays, sum_of_arrays], some_of_arrays))
+def test_compiled_code_computes_the_same(total):
     import numba
 
-    assert numba.njit(sum_of_arrays)(*ARGS) == pytest.approx(sum_of_arrays(*ARGS), rel=1e-13)
-    for one, other in zip(numba.njit(draw_all)(rng(), W, MU), draw_all(rng(), W, MU), strict=True):
+    assert numba.njit(total)(*ARGS) == pytest.approx(total(*ARGS), rel=1e-13)
+
+
+@pytest.mark.nojit
+@nojit
+@pytest.mark.parametrize("draw", often([draw_some, draw_all], draw_some))
+def test_compiled_draws_are_the_same(draw):
+    import numba
+
+    for one, other in zip(numba.njit(draw)(rng(), W, MU), draw(rng(), W, MU), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-14)  # inversion may round otherwise
         assert np.asarray(one).dtype == np.asarray(other).dtype
 

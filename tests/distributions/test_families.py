@@ -10,6 +10,7 @@ from nbinfer.compile import JIT
 from nbinfer.distributions import beta, categorical, ordered_logistic, poisson, student_t, truncated_normal
 from tests.autodiff.plain import plain_value_and_grad
 from tests.distributions import continuous, continuous_special, counts, discrete, positive
+from tests.often import often
 
 FAMILIES = {}
 for part in (continuous, positive, continuous_special, discrete, counts):
@@ -224,9 +225,13 @@ def everything(family):
     return space["call"], parameters
 
 
+#: Of each kind: on the line and on a half of it, within bounds, of counts, of categories; with draws by rejection.
+COMPILED = ("normal", "gamma", "beta", "truncated_normal", "von_mises", "poisson", "categorical", "ordered_logistic")
+
+
 @pytest.mark.nojit
 @pytest.mark.skipif(not JIT, reason="nothing is compiled")
-@by_family
+@pytest.mark.parametrize("family", often(FAMILIES, *COMPILED, "zero_inflated_poisson", "negative_binomial"))
 def test_compiled_code_gives_the_same(family):
     import numba
 

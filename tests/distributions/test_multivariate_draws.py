@@ -19,6 +19,7 @@ from nbinfer.distributions import (
 )
 from nbinfer.model.transforms.matrices import cholesky_corr_forward
 from tests.distributions.multivariate import ALPHA, CHOL, COV, MU, RHO, P, W
+from tests.often import often
 
 nojit = pytest.mark.skipif(not JIT, reason="nothing is compiled")
 
@@ -208,6 +209,15 @@ def draw_all(rng, mu, cov, alpha, p, rho, W):
     )
 
 
+def draw_some(rng, mu, cov, alpha, p, rho, W):
+    return (
+        mvnormal.random(rng, mu, cov),
+        dirichlet.random(rng, alpha, 3),
+        multinomial.random(rng, 9, p, 3),
+        lkj_cholesky.random(rng, 2.0, 3, 2),
+    )
+
+
 SHAPES = [(3,), (2, 3), (3, 3), (2, 3), (3, 3), (3, 3), (3,), (2, 3, 3), (2, 3, 3), (5,), (2, 5), (2, 3)]
 
 
@@ -221,12 +231,13 @@ def test_draws_have_their_axes_last():
 
 @pytest.mark.nojit
 @nojit
-def test_compiled_draws_are_the_plain_ones():
+@pytest.mark.parametrize("draw", often([draw_some, draw_all], draw_some))
+def test_compiled_draws_are_the_plain_ones(draw):
     import numba
 
     arguments = (MU, COV, ALPHA, P, RHO, W)
-    compiled = numba.njit(draw_all)
-    for one, other in zip(compiled(rng(), *arguments), draw_all(rng(), *arguments), strict=True):
+    compiled = numba.njit(draw)
+    for one, other in zip(compiled(rng(), *arguments), draw(rng(), *arguments), strict=True):
         np.testing.assert_array_equal(one, other)
         assert one.dtype == other.dtype
     with pytest.raises(ValueError, match="mvnormal: chol must be a lower triangular matrix with a positive diagonal"):
