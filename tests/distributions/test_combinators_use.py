@@ -134,6 +134,7 @@ print("numba" in sys.modules)
 """
 
 
+@pytest.mark.slow  # as a model of another family that makes functions is
 @pytest.mark.nojit
 @nojit
 def test_a_model_is_compiled_once(tmp_path):

@@ -148,7 +148,15 @@ def dying(monkeypatch, path):
 
 
 @pytest.mark.skipif(not JIT, reason="plain Python is too slow to be killed often")
-@pytest.mark.parametrize(("name", "kills"), [("NUTS", 3), ("NUTS and Gibbs", 2), ("Slice", 2), ("DEMetropolisZ", 3)])
+@pytest.mark.parametrize(
+    ("name", "kills"),
+    [
+        ("NUTS", 2),
+        pytest.param("NUTS and Gibbs", 2, marks=pytest.mark.slow),
+        pytest.param("Slice", 2, marks=pytest.mark.slow),
+        pytest.param("DEMetropolisZ", 3, marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_that_is_killed_loses_nothing(tmp_path, name, kills):
     """Whatever the moments are; `bench.kill` has a hundred."""
     draws = 20_000

@@ -9,6 +9,7 @@ import nbinfer as nb
 from nbinfer.errors import ConvergenceWarning
 from tests.laws import acceptance
 from tests.laws.acceptance import Reference, Sample
+from tests.often import often
 from tests.posteriors import NAMES, WRITTEN, load
 
 posteriors = pytest.mark.parametrize("posterior", [load(name) for name in NAMES], ids=NAMES)
@@ -100,8 +101,12 @@ def sampled(posterior, more=1.0, **settings):
     return run
 
 
+#: Runs of a few seconds: a hierarchy, a series, a mixture, regressions.
+QUICK = ("eight_schools_noncentered", "arK", "low_dim_gauss_mix", "nes2000", "logearn_interaction", "sblri")
+
+
 @pytest.mark.nojit
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "eight_schools_centered"])
+@pytest.mark.parametrize("name", often([name for name in NAMES if name != "eight_schools_centered"], *QUICK))
 def test_nuts_passes_the_acceptance_rule(name):
     posterior = load(name)
     reference = Reference.of(posterior.summary, posterior.draws)

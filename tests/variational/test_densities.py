@@ -37,6 +37,7 @@ def models():
     }
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.PerformanceWarning")
 @pytest.mark.parametrize("kind", ["flat", "flat, derived", "python", "python, differences"])
 @pytest.mark.parametrize("method", ["advi", "fullrank_advi"])
@@ -73,11 +74,13 @@ def test_a_c_function_is_fitted():
     np.testing.assert_allclose(approx.std, 1.0, atol=0.05)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_differences_are_announced():
     with pytest.warns(PerformanceWarning, match="differentiated by central differences"):
         nb.fit(2, model=models()["python, differences"], progressbar=False)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_sample_of_the_data_stands_for_all():
     """Losses are on the scale of all: five observations that count as fifty are ten times each."""
     one = conjugate(FIVE)

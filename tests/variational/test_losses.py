@@ -124,6 +124,7 @@ JOB_MUTANTS = {
 }
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("fault", sorted(JOB_MUTANTS))
 def test_a_fault_of_the_loss_is_found(fault, monkeypatch):
     from nbinfer.variational import objective
