@@ -44,6 +44,7 @@ def test_the_exact_encoder_is_found(batch):
     np.testing.assert_array_equal(kept.sample_node("z", deterministic=True), approx.mean)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_fits_are_the_same_bit_for_bit_and_refined():
     inference = nb.KLqp(local(one_factor(6), random_seed=1))
     options = {"obj_optimizer": FAST, "more_obj_params": ["a"], "progressbar": False, "obj_n_mc": 2}

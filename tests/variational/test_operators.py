@@ -19,6 +19,7 @@ def advi(model=None, **options):
 # ---- KL by steps
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_step_function_is_a_fit_by_single_steps():
     whole = advi().fit(8, obj_n_mc=3, obj_optimizer=nb.adam, progressbar=False)
     approx = nb.MeanField(model=several(), random_seed=1)
@@ -42,6 +43,7 @@ def test_updates_are_a_mapping_that_makes_steps():
     assert objective.approx is approx
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_score_is_a_loss_at_new_draws():
     approx = nb.MeanField(model=conjugate(FIVE), random_seed=1)
     score = nb.KL(approx)().score_function(sc_n_mc=2000)
@@ -54,6 +56,7 @@ def test_a_score_is_a_loss_at_new_draws():
     assert beta == pytest.approx(-expected, abs=0.3)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_other_data_may_take_the_place_of_the_models():
     model, other = conjugate(FIVE), np.array(FIVE) + 10.0
     replaced = advi(model).fit(5, more_replacements={"y": other}, progressbar=False)
