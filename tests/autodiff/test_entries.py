@@ -53,6 +53,7 @@ def test_of_a_function_by_a_matrix_a_vector_and_a_number():
     assert repr(alone) == "grad(everywhere, wrt='W')"
 
 
+@pytest.mark.slow
 @pytest.mark.either
 def test_what_is_not_named_has_no_gradient_code():
     g = nb.grad(everywhere, wrt="s")
@@ -70,6 +71,7 @@ def model(**more):
     )
 
 
+@pytest.mark.either
 def test_of_a_model_at_its_weights():
     m = model()
     point = {"z": RNG.normal(size=7), "tau": 0.4}

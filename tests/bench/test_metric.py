@@ -111,6 +111,7 @@ def test_lists_name_posteriors():
     assert not set(metric.NAMES) & set(metric.MODELS)
 
 
+@pytest.mark.either
 def test_a_short_run_is_measured_written_and_read(tmp_path):
     found = measure("r = 0.9, 2-d", equicorrelated(2, 0.9), "diag", 1, draws=40, tune=40)
     assert (found.dim, found.draws, found.divergences) == (2, 160, 0)

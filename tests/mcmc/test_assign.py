@@ -81,6 +81,7 @@ def test_steps_in_any_nesting_and_from_any_iterable():
     assert nb.CompoundStep(a).methods == (a,)
 
 
+@pytest.mark.either
 def test_an_iterator_of_steps_is_not_forgotten():
     steps = [nb.Slice("tau"), nb.Metropolis("x")]
     for given in (iter(steps), nb.CompoundStep(iter(steps))):

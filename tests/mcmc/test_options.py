@@ -58,6 +58,7 @@ def test_options_of_steps_mean_the_same_everywhere(options, by_step):
     assert same(run(continuous(), 20, **options), by_step)
 
 
+@pytest.mark.either
 def test_each_option_goes_to_the_step_that_has_it():
     plain = run(mixed(), 20, step_kwargs={"nuts": {"max_treedepth": 2}, "metropolis": {"tune_interval": 7}})
     assert same(run(mixed(), 20, max_treedepth=2, tune_interval=7), plain)

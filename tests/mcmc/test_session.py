@@ -80,6 +80,7 @@ def test_an_exception_of_a_function_has_the_point_and_the_draws_before(tune):
     np.testing.assert_array_equal(of_sample.value.trace["x"][:, : len(trace)], trace["x"])
 
 
+@pytest.mark.either
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.PerformanceWarning")
 def test_a_density_that_draws_random_numbers_is_told():
     model = nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * (p.x + 1e-3 * np.random.normal()) ** 2)  # noqa: NPY002
@@ -118,6 +119,7 @@ def test_steps_start_where_they_are_told():
     assert stepper.astep([-1.5])[0] == pytest.approx(-1.5, abs=1e-6)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     "move",
     [

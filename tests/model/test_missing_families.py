@@ -192,6 +192,7 @@ def of_some_by_hand(p, d):
     return of_some(p, d) + more + np.sum(of_poisson(p.poisson_missing, p.a))
 
 
+@pytest.mark.either
 def test_value_and_gradient_of_some_are_those_of_the_model_written_by_hand():
     names = ["normal", "beta", "poisson"]
     gaps, there = parts_of(names)

@@ -97,6 +97,7 @@ def test_a_conditional_is_not_used_where_weights_will_change():
     assert model.bind(2, weighted=True).conditional("a") == 0
 
 
+@pytest.mark.either
 def test_where_weights_will_change_all_densities_heed_them():
     """A written gradient is that of the whole: values and gradients would be of two densities."""
     model = eight_schools()

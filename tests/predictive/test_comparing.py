@@ -181,6 +181,7 @@ def test_comparing(trace, flat, sloped):
     assert table["elpd_diff", "flat"] == pytest.approx(given["sloped"].elpd - given["flat"].elpd)
 
 
+@pytest.mark.either
 def test_other_responses_cannot_be_compared(trace, flat, both):
     moved = nb.Model({"mu": nb.real()}, likelihood={"y": mean}, data={"y": np.exp(Y)})
     with pytest.raises(ValueError, match=r"others at 6 of 6 observations, first at y\[0\]: -1.2 of 'a', 0.301194 of"):

@@ -93,6 +93,7 @@ def test_prior_is_of_the_parameters_themselves(model, trace):
     np.testing.assert_allclose(found["eta"][2], norm.logpdf(trace["eta"][2]), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.either
 def test_terms_are_chosen_by_either_spelling(model, trace, likelihood):
     found = nb.compute_log_likelihood(trace, model, "y", progressbar=False, cores=1)
     assert list(found) == ["y"]

@@ -144,6 +144,7 @@ def test_a_function_that_is_given_counts():
     follows(t["a"], stats.expon(scale=2.0))
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("support", "f", "message"),
     [

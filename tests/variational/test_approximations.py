@@ -182,6 +182,7 @@ def test_norms_divide_by_the_largest_scale():
     assert nb.MeanField(model=model).symbolic_normalizing_constant == 1.0
 
 
+@pytest.mark.either
 def test_a_model_without_a_prior_has_one_all_the_same():
     model = nb.Model({"mu": nb.real()}, likelihood={"y": conjugate(FIVE).likelihood["y"]}, data=conjugate(FIVE).data)
     approx = nb.MeanField(model=model, random_seed=1)

@@ -128,6 +128,7 @@ def wrong(p, d, grad):
     return -0.5 * p.x**2
 
 
+@pytest.mark.either
 def test_a_bad_start_is_told_before_anything_runs():
     model = nb.Model({"x": nb.real()}, logp=nowhere)
     with pytest.raises(FitError, match=r"the density is not finite where the means begin, at x = 0. \(logp is -inf\)"):

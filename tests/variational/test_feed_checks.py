@@ -66,6 +66,7 @@ def test_replacements_of_all_batches_do_for_those_who_need_all():
     assert nb.fit(30, method="dadvi", random_seed=1, **given).std[0] == pytest.approx(0.030151, rel=1e-3)
 
 
+@pytest.mark.either
 def test_an_index_out_of_range_names_entry_and_row():
     data = columns()
     group = data["group"].copy()

@@ -72,6 +72,7 @@ def low(p, d):
     return d.W[0] * d.W[1]
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("total", [12, 6])
 def test_the_gradient_is_that_of_the_density_bounds_and_jacobians_included(total):
     def density(p, d):

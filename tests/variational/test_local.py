@@ -96,6 +96,7 @@ def test_a_local_group_beside_a_delayed_one():
     assert approx.hist[-2000:].mean() == pytest.approx(83.20, rel=0.03)
 
 
+@pytest.mark.either
 def test_the_largest_factor_divides_the_gradient():
     approx = local(one_factor(6, total_size={"z": 120, "x": 60}))
     assert approx.symbolic_normalizing_constant == 20.0

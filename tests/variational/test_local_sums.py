@@ -100,6 +100,7 @@ def sum_by_hand(theta, e, beta=1.0):
     return -(likelihood + beta * (prior - logq))
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(("beta", "scaled"), [(1.0, True), (2.0, False)])
 def test_a_step_is_that_of_the_sum(beta, scaled):
     approx, rate = two_kinds_of_rows(), 1e-5

@@ -131,6 +131,7 @@ def test_elements_that_are_cut_are_independent_and_each_has_its_own_bounds():
     assert np.abs(np.corrcoef(x.T) - np.eye(3)).max() < 4.0 / np.sqrt(len(x))
 
 
+@pytest.mark.either
 def test_sorted_draws_are_order_statistics():
     x = sampled({"x": nb.ordered(3)}, lambda p, d: np.sum(normal.logpdf(p.x, 0.0, 1.0)))["x"]
     assert np.all(np.diff(x) > 0.0)
