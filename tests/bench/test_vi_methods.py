@@ -150,6 +150,7 @@ def test_a_fit_that_fails_ends():
     assert [stage.gradients for stage in iterations(Failing, first=1)(gaussian(), 100, 1)] == [1]
 
 
+@pytest.mark.slow
 @pytest.mark.either
 def test_peers_are_measured_here():
     posterior = {"what": "peer", "model": "gaussian"}

@@ -54,6 +54,7 @@ def one(p, d):
     return -0.5 * p.a**2
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_parameter_that_the_density_does_not_know_is_told():
     parameters = {"a": nb.real(), "u": nb.real(2)}
     walk = RNG.normal(size=(*SHAPE, 2)).cumsum(axis=1)

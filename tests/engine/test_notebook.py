@@ -74,6 +74,7 @@ def quiet():
         yield
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_run_is_one_output_that_ends_as_the_run_did(notebook, quiet, capsys):
     trace = nb.sample(eight_schools(), **RUN)
     off = nb.sample(eight_schools(), **RUN, progressbar=False)

@@ -66,6 +66,7 @@ def test_two_threads_write_to_two_files(tmp_path):
         assert_same(nb.load(tmp_path / f"{seed}.nc"), expected)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("how", ["fork", "spawn"])
 def test_a_run_of_another_process_is_gone_on_with_here(tmp_path, how):
@@ -112,6 +113,7 @@ def of_script(p, d):
     return -half(SCALE * np.sum((p.x - d.y) ** 2))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_script_that_is_killed_and_run_again(tmp_path):
     path, script = tmp_path / "run.nc", tmp_path / "script.py"
     script.write_text(SCRIPT)

@@ -99,12 +99,14 @@ def test_a_sample_of_the_data_stands_for_all():
     assert fits[0].datalogp(5, 1) == pytest.approx(fits[1].datalogp(5, 1))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_bounds_that_are_functions():
     model = nb.Model({"a": nb.positive(), "b": nb.lower(lambda p, d: p.a)}, logp=lambda p, d: -p.a - 2.0 * p.b)
     trace = nb.fit(50, model=model, random_seed=1, progressbar=False).sample(20)
     assert (trace["b"] > trace["a"]).all()
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_transforms_that_change_the_size():
     def logp(p, d):
         return np.sum(np.log(p.w)) + np.sum(np.log(np.diag(p.c))) + np.sum(np.log(p.m))
@@ -128,7 +130,7 @@ def wrong(p, d, grad):
     return -0.5 * p.x**2
 
 
-@pytest.mark.either
+@pytest.mark.nojit  # long as plain Python
 def test_a_bad_start_is_told_before_anything_runs():
     model = nb.Model({"x": nb.real()}, logp=nowhere)
     with pytest.raises(FitError, match=r"the density is not finite where the means begin, at x = 0. \(logp is -inf\)"):

@@ -43,6 +43,7 @@ def fitted(n=1500, of=None, **options):
     return nb.fit(n, model=of or model(), random_seed=4, **options)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_learnt_values_are_where_the_bound_is_largest():
     m = model()
     approx = fitted(of=m)

@@ -23,6 +23,7 @@ from tests.variational.local_models import (
 )
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("batch", [None, 6])
 def test_the_exact_encoder_is_found(batch):
     approx = fitted(local(one_factor(batch), random_seed=1), 1500)

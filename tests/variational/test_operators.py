@@ -69,6 +69,7 @@ def test_other_data_may_take_the_place_of_the_models():
         advi(conjugate(FIVE)).fit(1, more_replacements={"Z": other})
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_more_updates_follow_each_step():
     counter, copy = nb.shared(0.0), nb.shared(np.zeros(1))
     inference = advi(conjugate(FIVE))
@@ -84,6 +85,7 @@ def test_more_updates_follow_each_step():
         inference.fit(1, more_updates={"a": 1})
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_gradients_may_be_bounded():
     """With plain gradient descent, a step is then no longer than the learning rate times the bound."""
     inference = advi(conjugate([1000.0] * 5))
@@ -95,6 +97,7 @@ def test_gradients_may_be_bounded():
         inference.fit(1, total_grad_norm_constraint=0.0)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_options_of_a_fit_are_checked():
     for bad, message in (
         (dict(obj_n_mc=0), "obj_n_mc must be an int from 1"),
@@ -132,6 +135,7 @@ def test_profiles():
     assert ends["iteration"] == ends["total"] / ends["iterations"]
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_an_approximation_has_one_fit_at_a_time():
     first = advi()
     first.fit(2, progressbar=False)
@@ -283,6 +287,7 @@ class Losing(Stein):
     returns_loss = False
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_operators_say_what_they_need():
     approx = nb.MeanField(model=nb.Model({"x": nb.real(2)}, logp=flat), random_seed=1)
     settings = dict(mean=[0.0, 0.0], precision=np.eye(2))
@@ -332,6 +337,7 @@ def test_inference_checks_what_it_gets():
         nb.KLqp(nb.MeanField)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_regression_of_the_documents():
     with regression():
         approx = nb.fit(20, method="fullrank_advi", random_seed=1, progressbar=False)

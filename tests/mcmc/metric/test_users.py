@@ -96,6 +96,7 @@ def test_runs_are_reproducible_and_chains_differ(method):
     np.testing.assert_array_equal(*runs)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_it_draws_the_posterior():
     trace = nb.sample(
         model(), 1000 if JIT else 60, 300 if JIT else 30, step=nb.NUTS(potential=Diagonal([1.0, 1e4])), **quiet

@@ -209,6 +209,7 @@ def test_the_past_draws_from_the_posterior(tune):
     np.testing.assert_allclose(np.array(table["sd"]) ** 2, [1.0, 1.1], rtol=0.1)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("method", [DEMetropolis(), StretchMove()])
 def test_the_number_of_cores_changes_no_bit(method):
     model = nb.Model({"x": nb.real(2), "k": nb.binary()}, logp=lambda p, d: -0.5 * np.sum(p.x**2) + 0.1 * p.k * p.x[0])
