@@ -64,12 +64,14 @@ def test_what_contradicts_the_trace_is_refused(first, options, message):
         nb.sample(model(), trace=first, **SETTINGS | options)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_trace_of_another_model_is_refused(first):
     other = nb.Model({"z": nb.real()}, logp=lambda p, d: -0.5 * p.z**2)
     with pytest.raises(ValueError, match=r"trace has no draws of 'z'"):
         nb.sample(other, trace=first, **SETTINGS)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_chains_without_draws_are_refused(first):
     with pytest.raises(ValueError, match=r"trace has no draw of chain 5"):
         nb.sample(model(), trace=first[:0], **SETTINGS)

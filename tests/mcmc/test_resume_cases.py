@@ -37,6 +37,7 @@ def test_runs_of_any_size(name):
     assert_same(nb.resume(left, m, progressbar=False), whole(m, step, **size))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_one_that_dies_again_and_again_before_a_draw(tmp_path, monkeypatch):
     path, m = tmp_path / "run.nc", continuous()
     ended(path, nb.Slice())

@@ -125,6 +125,7 @@ def test_options_of_a_fit_are_checked():
         advi().fit(1, tf_n_mc=3, progressbar=False)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_profiles():
     profile = advi().run_profiling(50, fn_kwargs={"profile": True})
     assert profile["iterations"] == 50
@@ -210,6 +211,7 @@ def test_a_user_operator_finds_the_target():
     np.testing.assert_allclose(approx.std, [0.5, 1.0], rtol=0.1)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_user_operator_steps_as_it_says():
     inference = stein(1, 4)
     objective = inference.objective
@@ -234,6 +236,7 @@ def test_gradients_of_the_test_function_are_bounded_too():
     assert np.linalg.norm(moved) == pytest.approx(0.25, rel=1e-6)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_gradients_of_a_user_operator_are_those_of_its_value():
     """Through draws and pull-backs, by differences at the same noise."""
     inference = stein(3, 5)

@@ -62,6 +62,7 @@ def registered():
     del _BY_PARAMETERS[frozenset(Independent.parameter_names())]
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("estimator", ["none", "plain", "stl"])
 def test_a_family_in_python_obeys_the_laws(estimator):
     check_pull(Independent(), estimator)

@@ -61,6 +61,7 @@ def half(p, d):
     return -0.5 * p.x**2 if p.x > 0.0 else -np.inf
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_draws_without_a_density_are_skipped_until_they_are_many():
     model = nb.Model({"x": nb.real()}, logp=half)
     inference = nb.ADVI(model=model, random_seed=1, start={"x": 0.5}, start_sigma=0.2)
@@ -98,6 +99,7 @@ def test_draws_without_a_gradient_are_skipped():
     assert 0 < inference.approx.report.skipped == np.isnan(inference.hist).sum() < 10
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_several_draws_count_without_those_that_are_skipped():
     model = nb.Model({"x": nb.real()}, logp=half)
     inference = nb.ADVI(model=model, random_seed=1, start={"x": 0.5}, start_sigma=0.2)

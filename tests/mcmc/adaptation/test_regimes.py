@@ -253,6 +253,7 @@ def nowhere(n, position, grad, context):
     return np.nan
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("density", [flat, nowhere])
 def test_gradients_that_say_nothing_leave_the_diagonal(density):
     target = Target(density, 2)

@@ -9,6 +9,7 @@ from tests.laws.kit import Target, Trajectories, gaussian_target, wall
 KEY = key_of(np.random.SeedSequence(99))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_slots_suffice_for_the_deepest_tree_and_are_given_back():
     target = gaussian_target(np.eye(2) * 1e8)  # so wide that no trajectory of this length turns
     trees = Trajectories(target, np.ones(2))
