@@ -5,6 +5,7 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.errors import ModelError, SamplingError
+from tests.often import often
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 quiet = {"progressbar": False, "random_seed": 1, "chains": 2}
@@ -47,7 +48,7 @@ STEPS = {
 
 @pytest.mark.nojit
 @pytest.mark.parametrize("given", [None, CONDITIONAL], ids=["whole", "conditional"])
-@pytest.mark.parametrize("kind", STEPS)
+@pytest.mark.parametrize("kind", often(STEPS, "slice", "slices together", "mixed block"))
 def test_steps_on_parts_agree_with_steps_on_all(kind, given, reference):
     """The same posterior as of NUTS and Gibbs sweeps, and the chain knows its log density to the end."""
     model = nb.Model(PARAMETERS, logp=logp, conditional=given)

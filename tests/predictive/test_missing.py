@@ -54,6 +54,7 @@ def predicted(cores=1, **options):
     return nb.sample_posterior_predictive(drawn(), model(), random_seed=1, cores=cores, progressbar=False, **options)
 
 
+@pytest.mark.either
 def test_predictions_have_the_full_shape_and_gaps_hold_the_draws_values():
     found = predicted(vars=["y", "whole"])
     assert found["y"].shape == (2, 60, 2, 3)

@@ -33,6 +33,7 @@ def test_there_is_one_prediction_for_each_draw():
     assert abs(z.std() - 1.0) < 4.0 / np.sqrt(2.0 * z.size)
 
 
+@pytest.mark.either
 def test_a_part_has_the_numbers_of_the_whole_and_derived_quantities_count():
     part = predicted(vars=["mean", "y"])
     assert list(part) == ["mean", "y"]

@@ -229,6 +229,7 @@ FORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not JIT, reason="takes minutes in plain Python")
 @pytest.mark.parametrize("form", ["mean field", *(pytest.param(form, marks=OTHERS) for form in ("full rank", "flows"))])
 def test_an_encoder_and_a_decoder_find_loadings_and_evidence(form):

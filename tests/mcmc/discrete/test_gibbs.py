@@ -244,6 +244,7 @@ def test_a_variable_that_bounds_depend_on_is_refused():
         assert nb.sample(above, 10, 10, step=step, **quiet)["y"].shape == (4, 10)
 
 
+@pytest.mark.either
 def test_bounds_that_leave_nothing_at_some_points_refuse_no_draw():
     model = nb.Model(
         {"free": nb.real(), "x": nb.real(), "y": nb.interval(lambda p, d: p.x, lambda p, d: 1.0)},
