@@ -213,8 +213,6 @@ def draw_some(rng, mu, cov, alpha, p, rho, W):
     return (
         mvnormal.random(rng, mu, cov),
         dirichlet.random(rng, alpha, 3),
-        multinomial.random(rng, 9, p, 3),
-        lkj_cholesky.random(rng, 2.0, 3, 2),
     )
 
 
