@@ -44,7 +44,7 @@ EXAMPLES = [
 
 
 #: Pages that take long, and what the first pages show as well.
-LONG = {3, 8, 9, 10, 11, 12, 13, 15, 16, 17, 19, 21, 22, 23}
+LONG = {3, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 21, 22, 23}
 
 
 @pytest.mark.nojit
