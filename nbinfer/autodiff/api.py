@@ -18,7 +18,7 @@ from nbinfer.autodiff.check import Check, compare
 from nbinfer.autodiff.compiled import Compiled
 from nbinfer.autodiff.errors import ADError, DerivativeWarning
 from nbinfer.autodiff.generated import Generated, Leaf, Tuple, Type, python_function
-from nbinfer.autodiff.shortcut import MOST, Shortcut, shortcut
+from nbinfer.autodiff.shortcut import MOST, Shortcut, nowhere, shortcut
 from nbinfer.autodiff.store import find
 from nbinfer.compile.forks import cached_property
 from nbinfer.errors import unseen
@@ -27,8 +27,6 @@ from nbinfer.spelling import public
 __all__ = ["check_grad", "value_and_grad"]
 
 #: Found faster than an attribute of a module.
-_ARRAY = np.ndarray
-_NO_SHORTCUT: tuple[Shortcut | None, Generated | None] = (None, None)
 
 
 class _Call:
@@ -134,17 +132,22 @@ class ValueAndGrad:
         self._name = getattr(function, "__name__", "function").replace("<lambda>", "function")
         self.__doc__ = f"Value and gradient of {self._name}."
         self._known: dict[Any, Compiled] = {}
-        self._shortcuts: dict[Any, tuple[Shortcut | None, Generated | None]] = {}
+        self._shortcuts: dict[Any, tuple[Shortcut, Generated | None]] = {}
+        #: The short way of the last call, if it took one.
+        self._recent: Shortcut = nowhere
         self._last: Generated | None = None
 
     def __call__(self, *args: Any, **named: Any) -> tuple[float, Any]:
         if named:
             args = self._in_order(args, named)
-        kinds = tuple([(x.dtype, x.shape) if type(x) is _ARRAY else type(x) for x in args])
-        short, generated = self._shortcuts.get(kinds, _NO_SHORTCUT)
-        known = None if short is None else short(args)
+        known = self._recent(args)  # mostly arguments are like those of the call before
         if known is not None:
-            self._last = generated
+            return known
+        kinds = tuple([(x.dtype, x.shape) if type(x) is np.ndarray else type(x) for x in args])
+        short, generated = self._shortcuts.get(kinds, (nowhere, None))
+        known = short(args)
+        if known is not None:
+            self._recent, self._last = short, generated
             return known
         value, call = self._evaluate(args)
         order = sorted(self._active)
@@ -191,14 +194,14 @@ class ValueAndGrad:
     def __getstate__(self) -> dict[str, Any]:
         """Return what other processes, and copies, need: compiled code is at addresses of this one."""
         kept = {name: value for name, value in vars(self).items() if name != "_plain"}
-        return kept | {"_known": {}, "_shortcuts": {}, "_last": None}
+        return kept | {"_known": {}, "_shortcuts": {}, "_recent": nowhere, "_last": None}
 
     def __repr__(self) -> str:
         return f"value_and_grad({self._name}, argnums={self.argnums})"
 
     def derive(self, *args: Any) -> Generated:
         """Generate the code for arguments like these; compile nothing."""
-        self._last = self._derive(self._take_apart(args))
+        self._recent, self._last = nowhere, self._derive(self._take_apart(args))
         return self._last
 
     def _derive(self, call: _Call) -> Generated:
@@ -254,7 +257,7 @@ class ValueAndGrad:
             derive = functools.partial(self._derive, call)
             found = find(self.function, (self._name, *self._chosen, call.key), derive)
             self._known[call.key] = Compiled(found, [*call.leaves, *call.gradients], derive)
-        self._last = self._known[call.key].generated
+        self._recent, self._last = nowhere, self._known[call.key].generated
         return self._known[call.key]
 
 

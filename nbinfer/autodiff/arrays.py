@@ -140,7 +140,8 @@ class ArrayBuilder(Builder):
         if rule in _OF_BITS and any(x.kind == "f" for x in operands):
             raise self.error("bits are of integers and booleans only")
         if all(is_number(x) for x in operands):
-            return self.scalar(rule, *operands)
+            result = self.scalar(rule, *operands)
+            return self.another(result) if result.cell else result
         kinds = [x.kind for x in operands]
         if rule in _OF_TRUTHS and set(kinds) == {"b"}:
             rule = _OF_TRUTHS[rule]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbinfer.autodiff.arrays import SIGNS
 from nbinfer.autodiff.bounds import trips
+from nbinfer.autodiff.cells import CELL, SHARED, mark
 from nbinfer.autodiff.errors import ADError
 from nbinfer.autodiff.growing import Growing
 from nbinfer.autodiff.indexing import complete, subscript, view, within
@@ -195,13 +196,32 @@ class Assignments(Growing):
             return
         if is_array(current):
             self.replace(node.target.id, current)
-        env[node.target.id] = self.bind(node.target.id, self.binary(type(node.op), current, value))
+        result = self.binary(type(node.op), current, value)
+        if is_number(current) and current.cell:
+            result = self._changed_cell(node.target.id, current, result)
+        env[node.target.id] = self.bind(node.target.id, result)
+
+    def _changed_cell(self, name: str, before: Value, after: Any) -> Any:
+        """Require what is changed in place to be known by one name, if NumPy has an array without axes for it."""
+        alone = before.cell != SHARED and self.is_alone(name)
+        if not self.reads_own and not (alone and is_number(after) and after.kind == before.kind):
+            raise self._changes_cell(name)
+        return mark(after, CELL)
+
+    def _changes_cell(self, name: str) -> ADError:
+        return self.error(
+            f"{name!r} may be an array without axes, as np.where and others give it, which NumPy changes under all "
+            f"of its names at once, or not at all; make a new number, {name} = {name} ..., instead"
+        )
 
     def _change_part(self, node: ast.AugAssign, target: ast.Subscript, env: Environment) -> None:
         holder, parts = self.evaluate(target.value, env), self.index(target.slice, env)
         holder = self._written(holder, parts)
         if isinstance(holder, List | Table):
-            value = self.binary(type(node.op), read_item(self, holder, parts), self.evaluate(node.value, env))
+            before = read_item(self, holder, parts)
+            if is_number(before) and before.cell:
+                raise self._changes_cell(ast.unparse(node.target))
+            value = self.binary(type(node.op), before, self.evaluate(node.value, env))
             write_item(self, holder, parts, value)
             return
         if self._is_mask(holder, parts):

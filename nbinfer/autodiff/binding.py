@@ -26,6 +26,10 @@ class Binding(Expressions):
         """Return how the function that is being read uses a name."""
         raise NotImplementedError
 
+    def is_alone(self, name: str) -> bool:
+        """Tell whether what a name means has no other name, as far as the text of its function shows."""
+        raise NotImplementedError
+
     def bind(self, name: str, value: Any) -> Any:
         """Give a value a name; expressions that are used often, or that read what may change, are stored."""
         return self._bind(name, self.uses_of(name), value)
@@ -90,7 +94,7 @@ class Binding(Expressions):
         own: Held | None = held
         while own is not None:
             if own.fixed:
-                raise self.error("a branch made this another name of an array; write to a copy of it, by np.copy")
+                raise self.error("a branch or a call made this another name of an array; write to a copy, by np.copy")
             self.learn(own.key, True)
             own = own.other
 

@@ -301,9 +301,10 @@ class Builder(ScalarBuilder):
         index = self.value(hint, "i", block, varies=turns)
         phis = []
         for j, init in enumerate(inits):
-            kind, active, varies = self.facts.get((key, j), (init.kind, init.active, False))
+            kind, active, varies, cell = self.facts.get((key, j), (init.kind, init.active, False, 0))
             named = {"active": active or init.active, "varies": varies or init.varies or turns}
             phis.append(self.value(hints[j] if hints else "s", promote(kind, init.kind), block, **named))
+            phis[-1].cell = max(cell, init.cell)
         op = For(start, stop, step, index, phis, list(inits), block)
         op.leaves = index if leaves else None  # until its condition is known
         with self.at(block):
@@ -325,9 +326,12 @@ class Builder(ScalarBuilder):
         kind = promote(phi.kind, following.kind)
         active = kind == "f" and (phi.active or following.active)
         varies = phi.varies or following.varies
-        if (kind, active, varies) != (phi.kind, phi.active, phi.varies):
-            self.learn(key, (kind, active, varies))
-        return self.value(phi.hint, kind, self.block, active=active, varies=varies)
+        cell = max(phi.cell, following.cell)
+        if (kind, active, varies, cell) != (phi.kind, phi.active, phi.varies, phi.cell):
+            self.learn(key, (kind, active, varies, cell))
+        out = self.value(phi.hint, kind, self.block, active=active, varies=varies)
+        out.cell = cell
+        return out
 
     def nest(
         self,
@@ -428,6 +432,7 @@ class Builder(ScalarBuilder):
             out = self.value(a.hint or b.hint or "v", kind, self.block, active=active, varies=varies)
             if kind == "b" and any(v.number in self.decided_by_active for v in (a, b, condition)):
                 self.decided_by_active.add(out.number)
+            out.cell = max(a.cell, b.cell)
             outs.append(out)
             then_values.append(a)
             else_values.append(b)

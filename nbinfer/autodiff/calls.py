@@ -21,12 +21,13 @@ from nbinfer.autodiff import repeating as _repeating  # noqa: F401
 from nbinfer.autodiff import sorting as _sorting  # noqa: F401
 from nbinfer.autodiff import spelled_out as _spelled_out  # noqa: F401
 from nbinfer.autodiff import sums_of_products as _products  # noqa: F401
+from nbinfer.autodiff.cells import WITHOUT_AXES, hand_on, made, numbers_in
 from nbinfer.autodiff.closures import Closure
 from nbinfer.autodiff.custom import CustomRule, find_custom
 from nbinfer.autodiff.drawing import draw, draws
 from nbinfer.autodiff.instead import instead, name_of
 from nbinfer.autodiff.ir import Value
-from nbinfer.autodiff.lazy import Lazy, varies
+from nbinfer.autodiff.lazy import Lazy, is_number, varies
 from nbinfer.autodiff.opaque import call_compiled
 from nbinfer.autodiff.reader import Method, Record
 from nbinfer.autodiff.registry import HANDLERS, MAKERS, TELL_LISTS
@@ -80,14 +81,16 @@ _METHODS: dict[str, Any] = {
 def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> Any:
     """Apply a function to values of the program."""
     if isinstance(function, Method) and isinstance(function.owner, List | Table):
-        return call_method(b, function.owner, function.name, args)
+        given = tuple(numbers_in((function.owner, *args)))
+        return hand_on(b, None, given, call_method(b, function.owner, function.name, args))
     if draws(function, args, named):
         return draw(b, function, args, named)
     if isinstance(function, Method):
         if function.name not in _METHODS:
             raise b.error(f"the method .{function.name} is not supported; write it with loops and NumPy's functions")
-        meant = HANDLERS[_METHODS[function.name]]
-        return _handled(b, f"the method .{function.name}", meant, [function.owner, *args], named)
+        meant = _METHODS[function.name]
+        result = _handled(b, f"the method .{function.name}", HANDLERS[meant], [function.owner, *args], named)
+        return hand_on(b, meant, function.owner, result)
     if isinstance(function, Closure):
         return b.call_closure(function, args, named)
     if function in MAKERS:
@@ -104,9 +107,12 @@ def call(b: Frontend, function: Any, args: list[Any], named: dict[str, Any]) -> 
         if plain in (bool, float, int):
             args = [_as_number(b, args[0], plain.__name__)]
         truths = scalar_rule in ("and", "or", "xor", "not")
-        return b.apply(scalar_rule, *(b.apply("bool", b.operand(x)) if truths else b.operand(x) for x in args))
+        result = b.apply(scalar_rule, *(b.apply("bool", b.operand(x)) if truths else b.operand(x) for x in args))
+        return hand_on(b, plain, tuple(args), result) if plain in (max, min) else result
     if handler is not None:
-        return _handled(b, name_of(function), handler, args, named, plain in TELL_LISTS)
+        result = _handled(b, name_of(function), handler, args, named, plain in TELL_LISTS)
+        result = hand_on(b, plain, (*args, *named.values()), result)
+        return made(b, result) if plain in WITHOUT_AXES and is_number(result) else result
     if scalar_rule is not None:
         count = _arity(scalar_rule)
         raise b.error(f"{name_of(function)} takes {count} argument{'s' * (count > 1)} here, by position")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from nbinfer.autodiff.cells import SHARED, mark
 from nbinfer.autodiff.ir import Storage, Value
 from nbinfer.autodiff.lazy import Lazy, Operand, is_array, is_number, is_truth
 from nbinfer.autodiff.reader import Environment, Lost, Method, Reader, Record
@@ -57,7 +58,7 @@ class Expressions(Reader):
         if kind not in "bif":
             raise self.error(f"{hint!r} is an array of {array.dtype}; convert it to numbers")
         if array.ndim == 0:
-            return self.constant(array[()])
+            return mark(self.constant(array[()]), SHARED)  # type: ignore[no-any-return]
         name = next((n for n, known in self.names.items() if known is array), None)
         if name is None:
             name = self.global_name(f"{hint}_array")
@@ -364,7 +365,15 @@ class Expressions(Reader):
             raise self.error(f"{describe(owner)} cannot be indexed; {_instead(owner, 'use arrays and tuples')}")
         from nbinfer.autodiff.indexing import subscript
 
-        return subscript(self, owner, self.index(node.slice, env))
+        parts = self.index(node.slice, env)
+        found = subscript(self, owner, parts)
+        return self._window(owner, found) if Ellipsis in parts and is_number(found) else found
+
+    def _window(self, array: Operand, element: Value) -> Value:
+        """Return the element that an index with an Ellipsis gives: NumPy has a view of it, without axes."""
+        if isinstance(array, Value) and array.storage is not None and array.storage.mutable:
+            raise self.error("this index gives a view without axes; leave the Ellipsis out, which gives the number")
+        return mark(element, SHARED)  # type: ignore[no-any-return]
 
     def index(self, node: ast.expr, env: Environment) -> list[Any]:
         """Evaluate what stands between brackets: values, slices of values, None and Ellipsis."""

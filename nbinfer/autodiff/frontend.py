@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from nbinfer.autodiff.calls import call
+from nbinfer.autodiff.cells import SHARED, is_alone, numbers_in, share
 from nbinfer.autodiff.closures import Closure, Frame
 from nbinfer.autodiff.errors import ADError, Place
 from nbinfer.autodiff.flow import GOES_ON, RETURNS, Label, Leave, after, how_of, is_step, leaves
@@ -96,10 +97,22 @@ class Frontend(Loops):
         self.frames.append(frame)
         for name, value in env.items():
             env[name] = self.bind(name, value)
+        around = [*env.values(), *(each.env for each in self.frames[:-1])]
         result = self.run(frame.source.body, env)
         self.frames.pop()
         self.node = node
-        return None if result is None else result.value
+        return None if result is None else self._given(result.value, around)
+
+    @staticmethod
+    def _given(result: Any, around: Sequence[Any]) -> Any:
+        """Return a result; arrays without axes that it has from elsewhere have another name there."""
+        cells = [value for value in numbers_in(result) if value.cell]
+        known = {id(value) for thing in around for value in numbers_in(thing)} if cells else set()
+        for value in cells:
+            value.cell = SHARED if id(value) in known else value.cell
+        if any(value.cell == SHARED for value in cells):
+            share(tuple(each for thing in around for each in numbers_in(thing)))
+        return result
 
     def _arguments(
         self, source: Source, args: Sequence[Any], named: dict[str, Any], defaults: dict[str, Any]
@@ -155,6 +168,10 @@ class Frontend(Loops):
 
     def uses_of(self, name: str) -> Uses:
         return self.frames[-1].source.uses.get(name) or Uses()
+
+    def is_alone(self, name: str) -> bool:
+        source = self.frames[-1].source
+        return is_alone(name, source.arguments, source.body)
 
     def bind(self, name: str, value: Any) -> Any:
         if isinstance(value, Lazy) and self.frames[-1].elementwise and not value.reads:

@@ -100,10 +100,13 @@ class Value:
         What assigns it; None for inputs and for what a loop defines.
     access : str
         How generated code reaches an input or a captured array; '' for what it computes.
+    cell : int
+        Of a number, whether NumPy has an array without axes for it, see `nbinfer.autodiff.cells`.
     """
 
     __slots__ = (
-        "access", "active", "block", "constant", "hint", "kind", "name", "ndim", "number", "op", "storage", "varies",
+        "access", "active", "block", "cell", "constant", "hint", "kind", "name", "ndim", "number", "op", "storage",
+        "varies",
     )  # fmt: skip
 
     def __init__(
@@ -131,6 +134,7 @@ class Value:
             storage.root = self
         self.op: Op | None = None
         self.access = ""
+        self.cell = 0
         self.name = literal(constant) if constant is not None else f"{hint}_{number}"
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from nbinfer.autodiff.assignments import Assignments
+from nbinfer.autodiff.cells import share
 from nbinfer.autodiff.flow import BREAKS, GOES_ON, RETURNS, Known, Leave, as_loop, breaks, returns, written_out
 from nbinfer.autodiff.growing import counters
 from nbinfer.autodiff.ir import ENDLESS, Storage, Value, promote
@@ -116,7 +117,7 @@ class Loops(Assignments):
         """Return what follows a loop that may have been left: by how it ended."""
         found: list[ast.stmt] = []
         if returns(body) and shape is not None:
-            value = built(shape, iter(result))
+            value = share(built(shape, iter(result)))
             left = self.scalar("eq", how, self.constant(RETURNS))
             found.append(_branch(node, left, [ast.copy_location(ast.Return(Known(lambda: value, node)), node)]))
         if node.orelse:

@@ -50,7 +50,7 @@ def _astype(b: Frontend, x: Any, dtype: Any) -> Any:
 
 @handles("item")
 def _item(b: Frontend, x: Any) -> Any:
-    return element(b, x, [b.constant(0)] * x.ndim)
+    return x if is_number(x) else element(b, x, [b.constant(0)] * x.ndim)
 
 
 # Arrays made in the function ------------------------------------------------------------------------------------------
@@ -58,7 +58,17 @@ def _item(b: Frontend, x: Any) -> Any:
 
 @handles(np.empty, np.zeros, np.ones)
 def _make(b: Frontend, shape: Any, dtype: Any = float, how: str = "empty") -> Value:
-    return b.alloc(sizes_of(b, shape), kind_of(b, dtype), how)
+    sizes, kind = sizes_of(b, shape), kind_of(b, dtype)
+    if sizes:
+        return b.alloc(sizes, kind, how)
+    if how == "empty":
+        raise b.error("np.empty without axes is a number that nobody has written; begin with np.zeros, or a number")
+    return _without_axes(b, b.constant(float(how == "ones")), kind)
+
+
+def _without_axes(b: Frontend, number: Value, kind: str) -> Value:
+    """Make what NumPy has an array without axes for."""
+    return b.apply({"f": "float", "i": "int", "b": "bool"}[kind], number)  # type: ignore[no-any-return]
 
 
 HANDLERS[np.zeros] = lambda b, shape, dtype=float: _make(b, shape, dtype, "zeros")
@@ -80,7 +90,10 @@ for _how in ("empty", "zeros", "ones"):
 @handles(np.full)
 def _full(b: Frontend, shape: Any, fill_value: Any, dtype: Any = None) -> Value:
     fill = b.operand(fill_value)
-    array = b.alloc(sizes_of(b, shape), fill.kind if dtype is None else kind_of(b, dtype), "empty")
+    sizes, kind = sizes_of(b, shape), fill.kind if dtype is None else kind_of(b, dtype)
+    if not sizes:
+        return _without_axes(b, b.number(fill, "the fill value"), kind)
+    array = b.alloc(sizes, kind, "empty")
     b.assign(array, fill)
     return array
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from nbinfer.autodiff.binding import Binding, held_by
+from nbinfer.autodiff.cells import share
 from nbinfer.autodiff.expressions import describe
 from nbinfer.autodiff.ir import Block, Dim, Scalar, Storage, Value, View, promote
 from nbinfer.autodiff.lazy import Held, Lazy, is_array, is_live, is_number, owner
@@ -53,7 +54,8 @@ class Merging(Binding):
         (result,) = self.merged(Fork(condition, then_block, else_block), [(a, b)])
         if isinstance(result, Lost):
             raise self.error(result.message)
-        return result
+        share((a, b))
+        return share(result)
 
     def _pair(self, fork: Fork, x: Any, y: Any, numbers: list[tuple[Value, Value]]) -> Callable[[Sequence[Value]], Any]:
         """Note the pairs of numbers that two values hold; return how to make one of what these become."""
@@ -181,7 +183,7 @@ class Merging(Binding):
                 env[name] = Lost(_named(name, value.message))
             else:
                 env[name] = self.bind(name, value)
-        return values[len(names) :]
+        return [share(value) for value in values[len(names) :]]
 
     def blank(self, shape: Any) -> Any:
         """Return zeros for what `kinds_of` has described."""

@@ -223,6 +223,17 @@ class ScalarBuilder:
         block.known[key] = out
         return out
 
+    def another(self, value: Value) -> Value:
+        """Return a number that is equal to another, and not the same."""
+        if value.constant is not None:
+            return self.constant(value.constant)
+        if value.kind == "b":
+            return value
+        active = value.kind == "f" and value.active
+        out = self.value("v", value.kind, self.block, active=active, varies=value.varies)
+        self.append(Scalar(RULES["float" if value.kind == "f" else "int"], out, [value]))
+        return out
+
     def _number(self, flag: Value, to_float: bool) -> Value:
         if flag.number in self.decided_by_active and flag.constant is None:
             self.notice("a comparison used as a number has derivative 0")

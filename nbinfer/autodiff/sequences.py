@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nbinfer.autodiff.bounds import trips
+from nbinfer.autodiff.cells import IN_LISTS, SHARED, mark
 from nbinfer.autodiff.errors import ADError
 from nbinfer.autodiff.ir import ENDLESS, Block, Value, promote
 from nbinfer.autodiff.lazy import is_array, is_number
@@ -235,6 +236,8 @@ def levels(item: Any) -> int:
 
 def as_row(b: Expressions, x: List, part: Any) -> Any:
     """Return an item of a list that is an array: a list, if it was one, or a tuple, which is used as that."""
+    if is_number(part) and b.facts.get(IN_LISTS):
+        mark(part, SHARED)
     return List([], b, part, x.rows - 1) if x.rows and is_array(part) else part
 
 
@@ -274,6 +277,8 @@ def put(b: Expressions, array: Value, place: Value, value: Any) -> None:
     assert array.storage is not None
     first, value = not array.storage.mutable, as_item(b, value)
     if is_number(value) and array.ndim == 1:
+        if value.cell:
+            b.learn(IN_LISTS, True)
         b.store(array, [place], value, first=first)
     elif is_array(value) and array.ndim == value.ndim + 1:
         source = b.lazy(value)

@@ -16,9 +16,11 @@ from nbinfer.compile.arena import ArenaPool
 if TYPE_CHECKING:
     from nbinfer.autodiff.compiled import Compiled
 
-#: What goes to compiled code as it is: dtypes of arrays and types of numbers, with the letter of `struct`.
+#: What goes to compiled code as it is: dtypes of arrays and types of numbers, with what writes them.
 _ARRAYS = frozenset(np.dtype(kind) for kind in (np.float64, np.int64, np.bool_))
-_NUMBERS: dict[type, str] = {float: "d", np.float64: "d", int: "q", bool: "q"}
+_NUMBERS: dict[type, Callable[..., None]] = dict.fromkeys((float, np.float64), struct.Struct("=d").pack_into)
+_NUMBERS |= dict.fromkeys((int, bool), struct.Struct("=q").pack_into)
+_ARRAY = np.ndarray
 #: Of these there is a derivative.
 _FLOATS = (float, np.float64)
 
@@ -26,12 +28,16 @@ _FLOATS = (float, np.float64)
 MOST = 64
 
 
-#: Takes the arguments of a call; None if it takes the long way.
+#: Takes the arguments of a call; None if these are others, or if the call takes the long way.
 Shortcut = Callable[[Sequence[Any]], "tuple[float, Any] | None"]
 
 
-def shortcut(compiled: Compiled, args: Sequence[Any], active: Sequence[int], several: bool) -> Shortcut | None:
-    """Return the short way for arguments of types and shapes like these; None if there is none, as for lists.
+def nowhere(args: Sequence[Any]) -> None:
+    """Be the short way of nothing."""
+
+
+def shortcut(compiled: Compiled, args: Sequence[Any], active: Sequence[int], several: bool) -> Shortcut:
+    """Return the short way for arguments of types and shapes like these; `nowhere` if there is none, as for lists.
 
     Parameters
     ----------
@@ -45,13 +51,13 @@ def shortcut(compiled: Compiled, args: Sequence[Any], active: Sequence[int], sev
         Whether the gradient is a tuple.
     """
     if not JIT:
-        return None
+        return nowhere
     for k, x in enumerate(args):
         is_array = type(x) is np.ndarray and x.dtype in _ARRAYS and x.ndim > 0
         if not (is_array or type(x) in _NUMBERS):
-            return None
+            return nowhere
         if k in active and not (x.dtype == np.float64 if is_array else type(x) in _FLOATS):
-            return None
+            return nowhere
     return _short_call(compiled, args, active, several)
 
 
@@ -59,14 +65,17 @@ class _Words:
     """The table of words that compiled code reads, see `nbinfer.autodiff.compiled`, and what of it changes."""
 
     def __init__(self, compiled: Compiled, args: Sequence[Any], active: Sequence[int]) -> None:
-        self.words: list[Any] = [0] * FIRST
-        self.letters = "q" * FIRST
-        #: Position of an argument, and its place in the table.
-        self.arrays: list[tuple[int, int]] = []
-        self.numbers: list[tuple[int, int]] = []
+        self.words = [0] * FIRST
+        #: Position of an argument, and its place in the table, dtype and shape.
+        self.arrays: list[tuple[int, int, np.dtype, tuple[int, ...]]] = []
+        #: The same of a number: its place in bytes, its type, and what writes it there.
+        self.numbers: list[tuple[int, int, type, Callable[..., None]]] = []
         for k, x in enumerate(args):
-            (self.arrays if isinstance(x, np.ndarray) else self.numbers).append((k, len(self.words)))
-            self._add(0, np.shape(x), _NUMBERS.get(type(x), "q"))
+            if isinstance(x, np.ndarray):
+                self.arrays.append((k, len(self.words), x.dtype, x.shape))
+            else:
+                self.numbers.append((k, 8 * len(self.words), type(x), _NUMBERS[type(x)]))
+            self._add(0, np.shape(x))
         #: Place of a gradient in the table, and its shape.
         self.gradients: list[tuple[int, tuple[int, ...]]] = []
         for k in sorted(active):
@@ -75,57 +84,79 @@ class _Words:
         for array in compiled.captured:
             self._add(address_of(array), array.shape)
 
-    def _add(self, first: int, shape: tuple[int, ...], letter: str = "q") -> None:
+    def _add(self, first: int, shape: tuple[int, ...]) -> None:
         self.words += [first, *shape]
-        self.letters += letter + "q" * len(shape)
+
+    def table(self) -> tuple[Any, int, list[np.ndarray]]:
+        """Return a new table, its address, and memory for gradients."""
+        table = (ctypes.c_int64 * len(self.words))(*self.words)
+        gradients = [np.zeros(shape) for _, shape in self.gradients]
+        for (place, _), gradient in zip(self.gradients, gradients, strict=True):
+            table[place] = address_of(gradient)
+        return table, ctypes.addressof(table), gradients
 
 
-def _lending(call: Callable[[Any], float], arenas: ArenaPool | None) -> Callable[[Any], float]:
-    """Let a function that takes a table have an arena, if it needs one."""
-    if arenas is None:
-        return call
+def _lending(call: Callable[[int], float], arenas: ArenaPool) -> Callable[[Any, int], float]:
+    """Let a function that takes the address of a table have an arena."""
 
-    def lent(table: Any) -> float:
+    def lent(table: Any, address: int) -> float:
         arena = arenas.take()
         table[ARENA] = arena[0]
-        value = call(table)
+        value = call(address)
         arenas.give(arena)
         return value
 
     return lent
 
 
+def _copies(active: Sequence[int], several: bool) -> Callable[[list[np.ndarray]], Any]:
+    """Return what makes of gradients, which lie in order, what the user gets."""
+    order = [sorted(active).index(k) for k in active]
+
+    def copies(gradients: list[np.ndarray]) -> Any:
+        found = [gradients[k].copy() if gradients[k].ndim else float(gradients[k]) for k in order]
+        return tuple(found) if several else found[0]
+
+    return copies
+
+
 def _short_call(compiled: Compiled, args: Sequence[Any], active: Sequence[int], several: bool) -> Shortcut:
     # A closure: its variables are found in half the time of attributes.
     layout = _Words(compiled, args, active)
-    start, arrays, numbers, outputs = layout.words, layout.arrays, layout.numbers, layout.gradients
-    pack, new_table = struct.Struct(f"={layout.letters}").pack_into, ctypes.c_int64 * len(start)
-    call = _lending(ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_void_p)(compiled.address), compiled.arenas)
-    order = [sorted(active).index(k) for k in active]
-    zeros, plain = np.zeros, not several and np.ndim(args[active[0]]) > 0
+    count, arrays, numbers, new_table = len(args), layout.arrays, layout.numbers, layout.table
+    call = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_ssize_t)(compiled.address)
+    call_with_arena = None if compiled.arenas is None else _lending(call, compiled.arenas)
+    copies, plain = _copies(active, several), not several and np.ndim(args[active[0]]) > 0
+    # Tables that no call uses, of which several may be under way. One that a call left in the middle is not given back.
+    free: list[tuple[Any, int, list[np.ndarray]]] = []
 
     def short(args: Sequence[Any]) -> tuple[float, Any] | None:
-        words = start.copy()
-        gradients = []
         try:
-            for k, place in arrays:
-                words[place] = address_of(args[k])
-            for k, place in numbers:
-                words[place] = args[k]
-            for place, shape in outputs:
-                gradient = zeros(shape)
-                words[place] = address_of(gradient)
-                gradients.append(gradient)
-            table = new_table()
-            pack(table, 0, *words)
-        except (ValueError, struct.error):  # an array that is not contiguous, an integer of many digits
+            table, address, gradients = lent = free.pop()
+        except IndexError:
+            table, address, gradients = lent = new_table()
+        try:
+            if len(args) != count:
+                raise ValueError
+            for k, place, dtype, shape in arrays:
+                x = args[k]
+                if type(x) is not _ARRAY or x.dtype is not dtype or x.shape != shape:
+                    raise ValueError
+                table[place] = address_of(x)
+            for k, place, kind, write in numbers:
+                x = args[k]
+                if type(x) is not kind:
+                    raise ValueError
+                write(table, place, x)
+        except (ValueError, struct.error):  # other arguments, not contiguous ones, an integer of many digits
+            free.append(lent)
             return None
-        value = call(table)
+        for gradient in gradients:
+            gradient.fill(0.0)
+        value = call(address) if call_with_arena is None else call_with_arena(table, address)
         if table[STATUS]:  # it raised: the long way says what
             return None
-        if plain:
-            return value, gradient
-        found = [gradients[k] if gradients[k].ndim else float(gradients[k]) for k in order]
-        return value, tuple(found) if several else found[0]
+        free.append(lent)
+        return value, gradients[0].copy() if plain else copies(gradients)
 
     return short

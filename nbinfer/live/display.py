@@ -19,7 +19,7 @@ from nbinfer.live.scene import Scene
 
 #: A view that took so long waits for so many times as long, on the clock and of the time that processors have given to
 #: this process, of which others may leave it little: one and a half percent are its own.
-_SHARE = 66
+SHARE = 66
 
 
 class View(Protocol):
@@ -130,7 +130,7 @@ class Live:
     def _rest(self) -> None:
         """Say when the next look may be."""
         if self._view is not None:
-            now, rest = time.monotonic(), _SHARE * self._view.cost
+            now, rest = time.monotonic(), SHARE * self._view.cost
             self._next = now + max(self._view.pause(now - self._begun), rest)
             self._next_worked = time.process_time() + rest
 

@@ -168,8 +168,8 @@ def sample(
     live_plot : bool or {'terminal', 'notebook', 'window'}
         Show draws while they are made. In a notebook that is a picture which is updated in place; in a terminal rows of
         text, below the bars; a window if pyplot is imported and opens windows; elsewhere rows of a log, one lot every
-        ten seconds at most. No draw depends on it. It takes less than two percent of the time, but for the first
-        picture of a notebook or a window, which takes about a second of every run.
+        ten seconds at most. No draw depends on it. It takes less than two percent of the time: rows of text stand where
+        a picture will be until the run is long enough for one, or has ended.
     live_plot_kwargs : mapping, optional
         ``var_names``, as of `summary`, or 'lp', the log density; ``skip_first``, iterations that are left out, warm-up
         included (0); ``refresh_every``, iterations from one look to the next, at least (100); ``most``, how many

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbinfer.compile import JIT, Entry, address_of, entry, floats_at
+from nbinfer.compile import JIT, Entry, address_of, call_density, entry, floats_at, ints_at
 from nbinfer.compile.files import file_digest
 from nbinfer.compile.modules import generated_module
 from nbinfer.errors import unseen
@@ -39,18 +39,29 @@ _LIMITS: dict[str, Callable[[np.ndarray], Any]] = {
     "interval": lambda c: c[:-1].reshape(2, -1),
 }
 
+#: Memory of a call: the address of its table, continuous values, discrete ones, the table.
+_Memory = tuple[int, np.ndarray, np.ndarray, np.ndarray]
+
 _log = logging.getLogger(__name__)
 
 
-@entry("int64(int64, intp, intp)")
-def inside(n: int, values: int, limits: int) -> int:
-    """C function: 1 if each of n values lies strictly between its lower limit and its upper one, which come after."""
-    x, low = floats_at(values, n), floats_at(limits, n)
-    high = floats_at(limits + 8 * n, n)
+#: What `at_values` reads: addresses of values and of their limits, how many, the density, its context and its failures.
+VALUES, LIMITS, COUNT, DENSITY, CONTEXT, FAILURES, WORDS = range(7)
+
+
+@entry("float64(intp)")
+def at_values(table: int) -> float:
+    """C function: a density where each value lies strictly between its limits and it does not fail; else NaN."""
+    words = ints_at(table, WORDS)
+    n, failures = words[COUNT], ints_at(words[FAILURES], 1)
+    x, low = floats_at(words[VALUES], n), floats_at(words[LIMITS], n)
+    high = floats_at(words[LIMITS] + 8 * n, n)
     for i in range(n):
         if not low[i] < x[i] < high[i]:
-            return 0
-    return 1
+            return np.nan
+    before = failures[0]
+    value = call_density(words[DENSITY], n, words[VALUES], 0, words[CONTEXT])
+    return value if failures[0] == before else np.nan
 
 
 class AtPoints:
@@ -83,7 +94,7 @@ class AtPoints:
     def _prepare(self, may_compile: bool) -> None:
         try:
             bound, value = self._code()
-            known = all(part.place.path.exists() for part in (value, inside))
+            known = all(part.place.path.exists() for part in (value, at_values))
             if may_compile and not known:
                 with unseen():
                     _log.warning(
@@ -108,39 +119,51 @@ class AtPoints:
         module = generated_module(generate.source(plan), content, definition.names(False), SIGNATURES)
         return CompiledBound(definition, 1, facts), module.entry("value")
 
+    def _memory_for(self, bound: CompiledBound, entry: Entry) -> Callable[[], _Memory]:
+        """Return what makes memory for a call."""
+        lowest, limits = bound.discrete(1).copy(), _limits(self._definition.layout)
+        self._kept = bound, limits  # which code reads by address
+        words = np.zeros(WORDS, np.int64)
+        words[COUNT], words[DENSITY], words[LIMITS] = bound.dim, entry.address, address_of(limits)
+        words[CONTEXT], words[FAILURES] = bound.context(1), bound.status(1)
+
+        def new() -> _Memory:
+            table, q = words.copy(), np.zeros(bound.dim)
+            table[VALUES] = address_of(q)
+            return address_of(table), q, lowest.copy(), table
+
+        return new
+
     def _short_call(self, bound: CompiledBound, entry: Entry) -> Callable[[Any], float | None]:
         # A closure: its variables are found in half the time of attributes.
-        n, context, lock, lowest = bound.dim, bound.context(1), threading.Lock(), bound.discrete(1).copy()
-        discrete, failures = bound.discrete(1), ctypes.c_int64.from_address(bound.status(1))
-        limits = _limits(self._definition.layout)
-        self._memory = bound, limits  # which code reads by address
-        where, count, is_mixed = address_of(limits), len(self._definition.parameters), bool(discrete.size)
-        call = ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_ssize_t] * 4)(entry.address)
-        lies_inside = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_ssize_t] * 3)(inside.address)
-        places, empty = bound.definition.parameters, np.empty
+        new, lock, count = self._memory_for(bound, entry), threading.Lock(), len(self._definition.parameters)
+        discrete, is_mixed = bound.discrete(1), bool(bound.discrete(1).size)
+        call = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_ssize_t)(at_values.address)
+        places = bound.definition.parameters
         takers = [(p.name, _taker(p, places[p.name])) for p in self._definition.parameters.values()]
+        # Memory of calls, of which several may be under way. What a call left in the middle is not given back.
+        free: list[_Memory] = []
 
         def short(point: Any) -> float | None:
             if type(point) is not dict or len(point) != count:
                 return None
-            q, z = empty(n), lowest.copy() if is_mixed else lowest
+            try:
+                table, q, z, _ = lent = free.pop()
+            except IndexError:
+                table, q, z, _ = lent = new()
             try:
                 for name, take in takers:
                     if not take(point[name], q, z):
                         return None
             except (KeyError, ValueError, OverflowError):  # plain Python says what is wrong
                 return None
-            position = address_of(q)
-            if not lies_inside(n, position, where):
-                return None
             with lock:  # whatever is in the context's memory is that of one call
                 if is_mixed:
                     discrete[:] = z
-                before = failures.value
-                value = call(n, position, 0, context)
-                failed = failures.value != before
+                value = call(table)
+            free.append(lent)
             # What is not finite may be an exception in plain Python.
-            return value if value - value == 0.0 and not failed else None
+            return value if value - value == 0.0 else None
 
         return short
 

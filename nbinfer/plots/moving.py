@@ -18,6 +18,15 @@ _WIDTH, _ROW, _TOP, _BOTTOM = 7.0, 1.05, 0.3, 0.42
 _FEW = 30
 
 
+def _below(scene: Any) -> float:
+    return _BOTTOM + 0.15 * bool(scene.note)
+
+
+def size(scene: Any, figsize: tuple[float, float] | None) -> tuple[float, float]:
+    """Return width and height of a picture in inches, where they are not given."""
+    return figsize or (_WIDTH, _ROW * len(scene.series) + _TOP + _below(scene))
+
+
 class Moving:
     """A row of panels for each quantity.
 
@@ -44,9 +53,8 @@ class Moving:
             from matplotlib.figure import Figure
 
             figure = Figure
-        count = len(scene.series)
-        below = _BOTTOM + 0.15 * bool(scene.note)
-        width, height = figsize or (_WIDTH, _ROW * count + _TOP + below)
+        count, below = len(scene.series), _below(scene)
+        width, height = size(scene, figsize)
         self.figure = figure(figsize=(width, height))
         left, right = min(0.75 / width, 0.2), 1.0 - min(0.15 / width, 0.1)
         grid = self.figure.add_gridspec(

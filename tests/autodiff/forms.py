@@ -17,7 +17,7 @@ NUMBERS = (
     "0.7 ** math.sin({0})", "(1.4 + math.cos({0})) ** -1", "(1.4 + math.cos({0})) ** -2", "({0}) ** 1",
     "math.copysign({0}, {1})", "math.erfc({0})", "math.log2(1.5 + ({0}) ** 2)", "math.log10(1.5 + ({0}) ** 2)",
     "math.log(1.5 + ({0}) ** 2, 2.0)", "math.pow(1.5 + math.sin({0}), {1})", "np.square({0})", "np.exp(np.sin({0}))",
-    "1.0 * np.where({0} > {1}, {0}, {1})", "1.0 * np.where({0} < 0.2, np.cos({1}), {0})",
+    "np.where({0} > {1}, {0}, {1})", "np.where({0} < 0.2, np.cos({1}), {0})", "np.full((), {0})",
     "np.logaddexp({0}, {1})", "np.clip({0}, -0.5, 0.6)", "np.maximum({0}, {1})", "logsumexp(np.array(({0}, {1})))",
     "sum(({0}, {1}, 0.5))",
     "math.prod(({0}, {1}))", "max(({0}, {1}))", "(+{0})", "normal.logpdf({0}, {1}, 1.5)", "bool({0} > 0.1) * {1}",

@@ -39,6 +39,8 @@ PROMISED = (
     "by another name, and it is written to in this loop",
     "has another name by a branch",
     "made this another name of an array",
+    "may be an array without axes",
+    "sorted gives arrays without axes other names",
     "or arrays whose shape is known before the loop",
 )
 

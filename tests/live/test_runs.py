@@ -36,7 +36,7 @@ KINDS["svgd"] = lambda **more: nb.fit(5, model=eight_schools(), **FEW, **more).h
 @pytest.mark.parametrize("kind", SOME)
 @pytest.mark.parametrize("columns", [60, 140])
 def test_a_terminal_shows_rows_below_the_bars_and_nothing_is_left_behind(kind, columns, monkeypatch):
-    monkeypatch.setattr("nbinfer.live.display._SHARE", 0.0)
+    monkeypatch.setattr("nbinfer.live.display.SHARE", 0.0)
     monkeypatch.setattr("nbinfer.live.terminal.Terminal.pause", lambda *_: 0.0)
     with terminal(columns) as screen:
         result = KINDS[kind](live_plot=True, live_plot_kwargs={"refresh_every": 1, "var_names": None})
@@ -181,7 +181,7 @@ def test_files_and_executors_have_views_too(tmp_path, capsys):
 @pytest.mark.parametrize("place", ["memory", "file"])
 def test_runs_that_get_longer_are_seen_to_their_end(place, tmp_path, monkeypatch):
     scenes = []
-    monkeypatch.setattr("nbinfer.live.display._SHARE", 0.0)
+    monkeypatch.setattr("nbinfer.live.display.SHARE", 0.0)
     monkeypatch.setattr(Log, "pause", lambda *_: 0.0)
     monkeypatch.setattr(Log, "show", lambda self, scene, last: scenes.append(scene))
     where = {"trace": str(tmp_path / "run.nc")} if place == "file" else {}

@@ -1,0 +1,98 @@
+"""Arrays without axes, which NumPy changes under all of their names: derived as NumPy has it, or refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nbinfer.autodiff import ADError, value_and_grad
+from tests.autodiff.plain import assert_differentiates
+
+X = np.array([0.7, -0.4, 1.3])
+
+
+def _less(s):
+    s -= 0.5
+    return s
+
+
+def by_a_call(x):
+    b = np.tensordot(x, x, 1)
+    return _less(b) + 10 * b
+
+
+def by_another_name(x):
+    b = np.where(x[0] > 0.0, x[0], x[1])
+    c = b
+    c -= 0.5
+    return c + 10 * b
+
+
+def by_the_larger(x):
+    b = np.array(x[0])
+    c = max(b, -9.0)
+    c -= 0.5
+    return c + 10 * b
+
+
+def by_a_view(x):
+    b = np.asarray(x[0])
+    c = np.atleast_1d(b)
+    c -= 0.5
+    return c[0] + 10 * b
+
+
+def by_a_list(x):
+    b = np.full((), x[0])
+    c = [b].pop()
+    c -= 0.5
+    return c + 10 * b
+
+
+def by_an_item(x):
+    b = np.tensordot(x, x, 1)
+    items = [b]
+    items[0] -= 0.5
+    return items[0] + 10 * b
+
+
+def of_integers(x):
+    k = np.where(x[0] > 0.0, 1, 2)
+    k += 0.5
+    return k * x[1]
+
+
+REFUSED = by_a_call, by_another_name, by_the_larger, by_a_view, by_a_list, by_an_item, of_integers
+
+
+@pytest.mark.parametrize("function", REFUSED, ids=lambda f: f.__name__)
+@pytest.mark.either
+def test_refused(function):
+    with pytest.raises(ADError, match=r"make a new number|write to a copy") as caught:
+        value_and_grad(function).derive(X)
+    assert "-= 0.5" in caught.value.source_line or "+= 0.5" in caught.value.source_line
+
+
+def sum_in_place(x):
+    s = np.array(0.0)
+    for v in x:
+        s += v
+    return s * x[0]
+
+
+def number_that_a_cell_was_made_of(x):
+    v = x[0]
+    w = np.array(v)
+    v += 1.0
+    return v * w
+
+
+def number_made_of_a_cell(x):
+    b = np.where(x[0] > 0.0, x[0], x[1])
+    return _less(1.0 * b) + 10 * b
+
+
+@pytest.mark.parametrize("function", [sum_in_place, number_that_a_cell_was_made_of, number_made_of_a_cell])
+@pytest.mark.either
+def test_derived(function):
+    assert_differentiates(function, X)
