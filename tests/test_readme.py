@@ -43,15 +43,8 @@ EXAMPLES = [
 ]
 
 
-#: Pages that take long, and what the first pages show as well.
-LONG = {3, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 21, 22, 23}
-
-
 @pytest.mark.nojit
-@pytest.mark.parametrize(
-    "example",
-    [pytest.param(text, marks=[pytest.mark.slow] * (k in LONG), id=str(k)) for k, text in enumerate(EXAMPLES)],
-)
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_example_runs(example, tmp_path):
     script = tmp_path / "example.py"
     script.write_text(example, encoding="utf-8")
