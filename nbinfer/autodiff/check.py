@@ -41,12 +41,17 @@ class Check:
     @property
     def worst(self) -> Comparison | None:
         """The coordinate with the largest excess over its tolerance."""
-        return max(self.coordinates, key=lambda c: c.excess, default=None)
+        return max(self.coordinates, key=lambda c: (c.excess, np.isfinite(c.difference)), default=None)
 
     @property
     def ok(self) -> bool:
-        """Whether all agree."""
+        """Whether all agree that can be compared."""
         return self.worst is None or self.worst.excess <= 1.0
+
+    @property
+    def _compared(self) -> int:
+        """How many coordinates have a difference: beside the others the value is not finite."""
+        return int(np.sum(np.isfinite([c.difference for c in self.coordinates])))
 
     def __repr__(self) -> str:
         worst = self.worst
@@ -54,8 +59,11 @@ class Check:
             return "gradient check: nothing to compare"
         values = f"gradient {worst.gradient:.10g}, central difference {worst.difference:.10g}"
         count = len(self.coordinates)
+        if not self._compared:
+            return f"gradient check: the value is not finite beside any of {count} coordinates: nothing can be said"
         if self.ok:
-            return f"gradient check: all {count} coordinates agree; worst {worst.name}: {values}"
+            all_of = "all" if self._compared == count else f"{self._compared} of"
+            return f"gradient check: {all_of} {count} coordinates agree; worst {worst.name}: {values}"
         bad = sum(c.excess > 1.0 for c in self.coordinates)
         return f"gradient check: {bad} of {count} coordinates are wrong; worst {worst.name}: {values}"
 

@@ -150,6 +150,11 @@ def _rounded(text: str) -> str:
     return f"(math.copysign(float({text}), {{0}}) if abs({{0}}) < 4503599627370496.0 else {{0}})"
 
 
+def _whole(text: str) -> str:
+    """Return the template of a rounding as Python does it, to an integer, which has no sign of 0."""
+    return f"(float({text}) if abs({{0}}) < 4503599627370496.0 else {{0}})"
+
+
 def _extreme(name: str, first: str) -> Rule:
     """Return the rule that takes the first argument where a condition holds."""
     return Rule(name, f"({{0}} if {first} else {{1}})", (f"(1.0 if {first} else 0.0)", f"(0.0 if {first} else 1.0)"))
@@ -324,6 +329,10 @@ _RULES = [
     Rule("ceil", _rounded("math.ceil({0})"), (), "f", 2, "ceil has derivative 0"),
     Rule("trunc", _rounded("math.trunc({0})"), (), "f", 2, "rounding towards 0 has derivative 0"),
     Rule("round", _rounded("round({0})"), (), "f", 2, "rounding has derivative 0"),
+    Rule("whole_floor", _whole("math.floor({0})"), (), "f", 2, "floor has derivative 0"),
+    Rule("whole_ceil", _whole("math.ceil({0})"), (), "f", 2, "ceil has derivative 0"),
+    Rule("whole_trunc", _whole("math.trunc({0})"), (), "f", 2, "rounding towards 0 has derivative 0"),
+    Rule("whole_round", _whole("round({0})"), (), "f", 2, "rounding has derivative 0"),
     Rule("sign", "(1.0 if {0} > 0.0 else -1.0 if {0} < 0.0 else {0})", (), "f", 1, "sign has derivative 0"),
     Rule("not", "not {0}", (), "b"),
     Rule("and", "{0} & {1}", (), "b"),

@@ -23,6 +23,7 @@ _SIMPLER = {
     **dict.fromkeys(("float", "int"), "_simpler_number"),
     "inert": "_simpler_passing",
     **dict.fromkeys(("floor", "ceil", "round", "trunc", "is_whole"), "_simpler_rounding"),
+    **dict.fromkeys(("whole_floor", "whole_ceil", "whole_round", "whole_trunc"), "_simpler_rounding"),
     **dict.fromkeys(("and", "or"), "_simpler_logic"),
     "where_valid": "_simpler_validity",
     **dict.fromkeys(("fmax", "fmin", "maximum", "minimum"), "_simpler_extreme"),

@@ -156,7 +156,7 @@ def scattered(op: Load, loop: For) -> str:
 
     It is '' unless an index array names the element, and nobody writes to either array.
     """
-    if op.block is not loop.body or op.hoisted or not _is_fixed(op.array, loop):
+    if op.block is not loop.body or op.hoisted or not _is_there(op.array, loop):
         return ""
     if all(_is_regular(i, loop) for i in op.index):
         return ""
@@ -170,7 +170,7 @@ def _place(index: Value, loop: For) -> str:
     read = index.op
     if (
         not isinstance(read, Load)
-        or not _is_fixed(read.array, loop)
+        or not _is_there(read.array, loop)
         or not all(_is_regular(i, loop) for i in read.index)
     ):
         return ""
@@ -181,6 +181,11 @@ def _is_fixed(array: Value, loop: For) -> bool:
     """Tell whether nobody writes to an array from before a loop until its end: each turn finds the same."""
     storage = array.storage
     return storage is not None and not storage.mutable and storage.block.depth < loop.body.depth
+
+
+def _is_there(array: Value, loop: For) -> bool:
+    """Tell whether an array is fixed, and no view that turns of the loop make, each its own."""
+    return _is_fixed(array, loop) and array.block.depth < loop.body.depth
 
 
 def _is_regular(index: Value, loop: For) -> bool:

@@ -61,12 +61,12 @@ FUNCTIONS: dict[Any, str] = {
     float: "float",
     int: "int",
     bool: "bool",
-    round: "round",
+    round: "whole_round",
     np.round: "round",
     np.rint: "round",
     np.fix: "trunc",
     np.trunc: "trunc",
-    math.trunc: "trunc",
+    math.trunc: "whole_trunc",
     np.floor_divide: "floordiv",
     np.add: "add",
     np.subtract: "sub",
@@ -114,5 +114,7 @@ for _function in vars(vectormath).values():
 _SHARED = "exp log log1p expm1 sqrt sin cos tan sinh cosh tanh hypot copysign floor ceil isfinite isnan isinf"
 for _name in _SHARED.split():
     FUNCTIONS[getattr(np, _name)] = FUNCTIONS[getattr(math, _name)] = _name
+for _name in ("floor", "ceil"):
+    FUNCTIONS[getattr(math, _name)] = f"whole_{_name}"
 for _name in ("asin", "acos", "atan", "atan2"):
     FUNCTIONS[getattr(np, _name.replace("a", "arc", 1))] = FUNCTIONS[getattr(math, _name)] = _name

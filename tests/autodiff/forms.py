@@ -25,7 +25,7 @@ NUMBERS = (
     "exponential.logpdf(0.1 + abs({0}), 1.5 + math.sin({1}))", "half_normal.logpdf(abs({0}), 1.5 + math.cos({1}))",
     # derivatives that vanish or jump
     "(({0} > 0.2) * {1})", "(math.floor({0}) * {1})", "(({0}) % 1.3)", "(int(3.0 * {0}) * {1})", "(({0}) // 0.7 * {1})",
-    "(round({0}) * {1})", "np.sign({0}) * {1}", "(math.ceil({0}) * {1})", "(math.trunc(3.0 * {0}) * {1})",
+    "(round(1.0 * {0}) * {1})", "np.sign({0}) * {1}", "(math.ceil({0}) * {1})", "(math.trunc(3.0 * {0}) * {1})",
     "(0.5 if math.isnan({0}) or math.isinf({1}) else np.float64({1}))",
     "np.heaviside({0}, 0.5) * {1}", "np.absolute({0})", "np.remainder({0}, 1.3)", "logit(0.5 + 0.4 * math.sin({0}))",
     "ndtr({0})", "log_ndtr({0})", "ndtri(expit({0}))", "log_expit({0})", "log1mexp(-0.2 - abs({0}))",

@@ -422,7 +422,9 @@ def test_check_grad_where_the_function_is_not_finite():
 
     with pytest.raises(ValueError, match="x must be a point at which the function is finite; there it is nan"):
         check_grad(root, -1.0)
-    assert check_grad(root, 1e-9).ok  # not finite near by: nothing can be said
+    found = check_grad(root, 1e-9)
+    assert found.ok
+    assert str(found) == "gradient check: the value is not finite beside any of 1 coordinates: nothing can be said"
 
 
 def test_recompiled_for_new_types_only():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import nbinfer as nb
 from nbinfer.autodiff import value_and_grad
 from nbinfer.distributions import normal
 from tests.autodiff.plain import assert_differentiates, source_of
@@ -107,3 +108,25 @@ def test_compiled_code_passes_on():
     vg = value_and_grad(f)
     for x in (X, X[:3]):
         np.testing.assert_allclose(vg(x)[1], assert_differentiates(f, x), rtol=1e-12)
+
+
+def of_rows(p, d):
+    lp = 0.0
+    for i, row in enumerate(p.A):
+        lp += np.tanh(row[d.idx[i]])
+    return lp
+
+
+def of_rows_that_decide(p, d):
+    lp = of_rows(p, d)
+    if lp > 0.0:
+        lp += np.sin(p.A[0, 1])
+    return lp
+
+
+@pytest.mark.parametrize("density", [of_rows, of_rows_that_decide])
+def test_rows_of_which_an_index_array_names_an_element(density):
+    model = nb.Model({"A": nb.real((4, 3))}, logp=density, data={"idx": np.array([0, 1, 2, 2])})
+    check = model.check_grad({"A": np.linspace(0.1, 0.7, 12).reshape(4, 3)})
+    assert str(check).startswith("gradient check: all 12 coordinates agree"), check
+    assert {c.name for c in check.coordinates if c.gradient} >= {"A[0, 0]", "A[1, 1]", "A[2, 2]", "A[3, 2]"}

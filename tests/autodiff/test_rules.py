@@ -8,7 +8,7 @@ import scipy.special
 from scipy.special import digamma
 
 from nbinfer import vectormath
-from nbinfer.autodiff import linalg, products
+from nbinfer.autodiff import linalg, products, value_and_grad
 from nbinfer.autodiff.rules import CHOICES, RULES
 from nbinfer.autodiff.spellings import FUNCTIONS
 from nbinfer.compile.arena import Arenas
@@ -366,3 +366,21 @@ def test_linear_algebra_differentiates(f):
     np.testing.assert_allclose(value, f(x), rtol=1e-10)
     check = compare(f, lambda x: plain_value_and_grad(f, x), x, ())
     assert check.ok, check
+
+
+@pytest.mark.filterwarnings("ignore::nbinfer.autodiff.errors.DerivativeWarning")
+@pytest.mark.parametrize("rounded", [math.floor, math.ceil, math.trunc, round])
+def test_integers_have_no_sign_of_zero(rounded):
+    def f(x):
+        return math.copysign(x[0], rounded(x[1]) * x[2])
+
+    for x in ([0.7, -0.0, 2.0], [0.7, -0.3, 2.0]):
+        assert value_and_grad(f)(np.array(x))[0] == f(x)
+
+
+@pytest.mark.filterwarnings("ignore::nbinfer.autodiff.errors.DerivativeWarning")
+def test_numpy_keeps_the_sign_of_zero():
+    def f(x):
+        return math.copysign(x[0], np.ceil(x[1]) * x[2]) + math.copysign(x[0], np.round(x[1]))
+
+    assert_differentiates(f, np.array([0.7, -0.3, 2.0]))
