@@ -413,4 +413,6 @@ def shown(value: Any) -> str:
     text = repr(value)
     if "\n" in text:
         text = " ".join(text.split()) if hasattr(value, "dtype") else type(value).__name__
+    if isinstance(value, str) and value.strip().replace(".", "", 1).isdecimal():
+        text += ", a text, not a number"
     return text if len(text) <= 80 else f"{text[:77]}..."

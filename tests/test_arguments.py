@@ -34,6 +34,7 @@ def unclear(found):
     return [f"{' '.join(call)}: {outcome}" for call, outcome in found.items() if outcome not in ("accepted", "named")]
 
 
+@pytest.mark.either
 def test_every_public_callable_is_tried():
     import nbinfer as nb
 
@@ -42,18 +43,19 @@ def test_every_public_callable_is_tried():
     assert len(VALUES) >= 40
 
 
+@pytest.mark.either
 @pytest.mark.filterwarnings("ignore")
 def test_errors_name_their_argument():
-    """Here all that is checked where it comes in; the slow test has the rest, in processes that may die."""
+    """Here a third of what is checked where it comes in; the slow test has the rest, in processes that may die."""
     calls = catalogue()
     found = {
         (name, argument, label): attempt(*calls[name], argument, label)
-        for name, argument, label in plan()
+        for name, argument, label in list(plan())[::3]
         if name not in RUNS
         and name not in ("grad", "grad by entries", "check_grad", "custom_vjp")
         and not name.startswith("model.")
     }
-    assert len(found) > 5000
+    assert len(found) > 1700
     assert not unclear(found)
 
 

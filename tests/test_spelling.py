@@ -234,3 +234,28 @@ def test_what_came_is_shown_in_one_line():
     assert shown("a  b") == "'a  b'"
     assert shown(np.ones((2, 2))) == "array([[1., 1.], [1., 1.]])"
     assert shown(nb.Model({"x": nb.real()}, logp=lambda p, d: -(p.x**2))) == "Model"
+
+
+@pytest.mark.either
+@pytest.mark.parametrize(
+    ("name", "ours"), [("posterior", "density"), ("plot_trace", "trace"), ("plot_forest", "forest")]
+)
+def test_pictures_by_names_of_elsewhere(name, ours):
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib")
+    message = rf"module 'nbinfer\.plots' has no attribute '{name}'\. What does it is nb\.plots\.{ours}\(trace\)\.$"
+    with pytest.raises(AttributeError, match=message):
+        getattr(nb.plots, name)
+
+
+@pytest.mark.either
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("0.9", "'0.9', a text, not a number"),
+        ("100", "'100', a text, not a number"),
+        ("0.9.1", "'0.9.1'"),
+        (0.9, "0.9"),
+    ],
+)
+def test_texts_that_look_like_numbers_are_told_apart(value, text):
+    assert shown(value) == text

@@ -302,9 +302,9 @@ class Builder(ScalarBuilder):
         phis = []
         for j, init in enumerate(inits):
             kind, active, varies, cell = self.facts.get((key, j), (init.kind, init.active, False, 0))
-            named = {"active": active or init.active, "varies": varies or init.varies or turns}
-            phis.append(self.value(hints[j] if hints else "s", promote(kind, init.kind), block, **named))
-            phis[-1].cell = max(cell, init.cell)
+            kind, cell = promote(kind, init.kind), max(cell, init.cell)
+            named = {"active": active or init.active, "varies": varies or init.varies or turns, "cell": cell}
+            phis.append(self.value(hints[j] if hints else "s", kind, block, **named))
         op = For(start, stop, step, index, phis, list(inits), block)
         op.leaves = index if leaves else None  # until its condition is known
         with self.at(block):
@@ -323,15 +323,11 @@ class Builder(ScalarBuilder):
 
     def _carried_out(self, phi: Value, following: Value, key: Hashable) -> Value:
         """Make what a loop leaves behind of a number that it carries; learn what this is."""
-        kind = promote(phi.kind, following.kind)
-        active = kind == "f" and (phi.active or following.active)
-        varies = phi.varies or following.varies
-        cell = max(phi.cell, following.cell)
+        kind, cell = promote(phi.kind, following.kind), max(phi.cell, following.cell)
+        active, varies = kind == "f" and (phi.active or following.active), phi.varies or following.varies
         if (kind, active, varies, cell) != (phi.kind, phi.active, phi.varies, phi.cell):
             self.learn(key, (kind, active, varies, cell))
-        out = self.value(phi.hint, kind, self.block, active=active, varies=varies)
-        out.cell = cell
-        return out
+        return self.value(phi.hint, kind, self.block, active=active, varies=varies, cell=cell)
 
     def nest(
         self,
@@ -429,10 +425,10 @@ class Builder(ScalarBuilder):
                 continue
             kind = promote(a.kind, b.kind)
             active, varies = kind == "f" and (a.active or b.active), condition.varies or a.varies or b.varies
-            out = self.value(a.hint or b.hint or "v", kind, self.block, active=active, varies=varies)
+            hint, cell = a.hint or b.hint or "v", max(a.cell, b.cell)
+            out = self.value(hint, kind, self.block, active=active, varies=varies, cell=cell)
             if kind == "b" and any(v.number in self.decided_by_active for v in (a, b, condition)):
                 self.decided_by_active.add(out.number)
-            out.cell = max(a.cell, b.cell)
             outs.append(out)
             then_values.append(a)
             else_values.append(b)

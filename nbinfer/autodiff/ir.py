@@ -120,8 +120,10 @@ class Value:
         constant: Any = None,
         storage: Storage | None = None,
         varies: bool = False,
+        cell: int = 0,
     ) -> None:
         self.varies = varies
+        self.cell = cell
         self.number = number
         self.hint = hint
         self.kind = kind
@@ -134,7 +136,6 @@ class Value:
             storage.root = self
         self.op: Op | None = None
         self.access = ""
-        self.cell = 0
         self.name = literal(constant) if constant is not None else f"{hint}_{number}"
 
     @property

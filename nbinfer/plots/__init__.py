@@ -4,6 +4,8 @@ Each function draws into the axes that it is given, or into those of a new figur
 applied to what is drawn here and to nothing else; chains are told apart in grey, too.
 """
 
+from typing import Any
+
 from nbinfer.plots.calibration import rank_hist
 from nbinfer.plots.chains import autocorr, energy, ess
 from nbinfer.plots.documents import traceplot
@@ -14,6 +16,8 @@ from nbinfer.plots.pairs import pair, particles
 from nbinfer.plots.panels import Panels
 from nbinfer.plots.predictions import loo_pit, ppc
 from nbinfer.plots.traces import trace
+from nbinfer.spelling import DONE_BY as _DONE_BY
+from nbinfer.spelling import meant as _meant
 
 __all__ = [
     "Panels",
@@ -32,3 +36,10 @@ __all__ = [
     "trace",
     "traceplot",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Say which picture does what is known by another name elsewhere."""
+    does = next((_DONE_BY[known] for known in (name, f"plot_{name}") if known in _DONE_BY), None)
+    hint = _meant(name, __all__) if does is None else f" What does it is {does}."
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{hint}")

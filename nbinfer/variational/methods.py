@@ -11,7 +11,7 @@ from nbinfer.engine.backends import CPU, check_backend
 from nbinfer.engine.written import text_of
 from nbinfer.model import Model
 from nbinfer.model.default import is_model, the_model
-from nbinfer.spelling import check_options, meant, public, public_by_kind
+from nbinfer.spelling import check_options, meant, public, public_by_kind, shown
 from nbinfer.variational.advi import ADVI, NFVI, FullRankADVI, LowRankADVI
 from nbinfer.variational.approximation import Approximation
 from nbinfer.variational.bam import BaM
@@ -223,7 +223,7 @@ def _checked(method: Any) -> tuple[str, str | None]:
     if name not in (*METHODS, _IN_TURN) or (sign and name != "nfvi"):
         known = (*METHODS, _IN_TURN)
         raise ValueError(
-            f"unknown method {method!r}; choose {', '.join(map(repr, known))}, or 'nfvi=' and a formula of flows."
+            f"unknown method {shown(method)}; choose {', '.join(map(repr, known))}, or 'nfvi=' and a formula of flows."
             f"{meant(name, known)}"
         )
     return name, formula if sign else None

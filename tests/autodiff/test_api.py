@@ -127,6 +127,7 @@ def test_what_is_no_function_is_refused_at_the_door():
     assert repr(value_and_grad(quadratic, (0, 1))) == "value_and_grad(quadratic, argnums=(0, 1))"
 
 
+@pytest.mark.either
 def test_forms_of_numbers():
     def square(x):
         return np.sum(x * x)
@@ -263,10 +264,12 @@ def test_compiled_functions_that_touch_memory_are_read():
         value_and_grad(with_filled_medians)(2.0, d)
 
 
+@pytest.mark.either
 def test_lambdas_within_lambdas():
     assert (lambda *_: grad(lambda *xs: xs[0] * xs[1], 1)(2.0, 5.0))() == 2.0
 
 
+@pytest.mark.either
 def test_lambdas():
     f = lambda x: x**3  # noqa: E731
     assert grad(f)(2.0) == 12.0
@@ -380,6 +383,7 @@ def wrong(x):
     return x**2
 
 
+@pytest.mark.either
 def test_check_grad_names_the_worst_coordinate():
     def f(x):
         return x[0] ** 2 + 5.0 * wrong(x[1]) + 0.1 * wrong(x[2])

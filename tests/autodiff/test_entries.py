@@ -39,6 +39,7 @@ def differences(function, values, step=1e-5):
     return found
 
 
+@pytest.mark.either
 def test_of_a_function_by_a_matrix_a_vector_and_a_number():
     p, d = P(RNG.normal(size=7), 1.3), data()
     found = nb.grad(everywhere, wrt=["W", "s", "b"])(p, d)
@@ -52,6 +53,8 @@ def test_of_a_function_by_a_matrix_a_vector_and_a_number():
     assert repr(alone) == "grad(everywhere, wrt='W')"
 
 
+@pytest.mark.slow
+@pytest.mark.either
 def test_what_is_not_named_has_no_gradient_code():
     g = nb.grad(everywhere, wrt="s")
     g(P(np.zeros(7), 0.0), data())
@@ -68,6 +71,7 @@ def model(**more):
     )
 
 
+@pytest.mark.either
 def test_of_a_model_at_its_weights():
     m = model()
     point = {"z": RNG.normal(size=7), "tau": 0.4}

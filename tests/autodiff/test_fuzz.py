@@ -15,9 +15,10 @@ from tests.autodiff.found import FOUND, Found
 from tests.autodiff.fuzz import check, run
 from tests.autodiff.programs import program
 from tests.autodiff.reduce import failure, reduce
+from tests.often import often
 
 
-@pytest.mark.parametrize("first", range(0, 150, 30))
+@pytest.mark.parametrize("first", often(range(0, 150, 30), 0, 30))
 @pytest.mark.either
 def test_random_programs(first: int) -> None:
     counts, failures = run(range(first, first + 30), sample=0)
@@ -34,12 +35,13 @@ def test_random_programs_with_guards(first: int) -> None:
 
 
 @pytest.mark.nojit
-@pytest.mark.parametrize("seed", [6, 9, 20, 28])
+@pytest.mark.parametrize("seed", often([6, 9, 20, 28], 9, 28))
 def test_compiled_programs(seed: int) -> None:
     outcome = check(program(seed), seed, compiled=True)
     assert outcome.kind == "ok", outcome.detail
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("found", FOUND, ids=lambda found: found.name)
 def test_what_was_wrong_once(found: Found) -> None:
     header = "import math\nimport numpy as np\n"

@@ -102,6 +102,7 @@ def test_deferred_sum_runs_its_loop_once():
     assert source_of(f, X6).count("for ") == 1
 
 
+@pytest.mark.either
 def test_long_sums():
     text = "def f(x):\n    lp = 0.0\n" + "    lp += x[0] * x[1]\n" * 1500 + "    return lp\n"
     linecache.cache["<long>"] = (len(text), None, text.splitlines(True), "<long>")

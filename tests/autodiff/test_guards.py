@@ -86,6 +86,7 @@ def value(f, place):
         return float(f(*PLACES[place]))
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)
 def test_value_is_that_of_the_program_wherever_it_is(f):
     expected = [value(f, place) for place in PLACES]
@@ -94,6 +95,7 @@ def test_value_is_that_of_the_program_wherever_it_is(f):
     np.testing.assert_allclose([plain_value_and_grad(f, *args)[0] for args in PLACES.values()], expected, rtol=1e-13)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)
 def test_gradient_is_that_of_the_program_inside(f):
     for place in ("inside", "no data"):

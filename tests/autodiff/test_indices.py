@@ -192,6 +192,7 @@ def points():
         yield p, rng.normal(size=4)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("f", CHECKED, ids=lambda f: f.__name__)
 def test_derived_code_raises_where_python_does(f):
     run = plain_function(derived(f))

@@ -73,6 +73,7 @@ def without_arrays(x, n):
 PROGRAMS = [kernel_matrix, forward_algorithm, triangle, in_a_branch, of_its_own_result, without_arrays]
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)
 def test_derivatives(f):
     for n in (6, 1) if f in (kernel_matrix, triangle) else (6, 1, 0):  # there is no logarithm of nothing

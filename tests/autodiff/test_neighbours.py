@@ -76,6 +76,7 @@ PASSED_ON = [views, elements, two_apart, of_an_expression, parts_of_a_part, in_a
 OTHERS = [far_apart, from_the_end, downwards, with_a_step]
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("f", [*PASSED_ON, *OTHERS], ids=lambda f: f.__name__)
 def test_gradient(f):
     for x in (X, X[:3], X[:2]) if f not in (two_apart, parts_of_a_part, in_a_loop) else (X, X[:3]):

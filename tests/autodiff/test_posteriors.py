@@ -62,6 +62,7 @@ def assert_reference(name, evaluate):
             np.testing.assert_allclose(getattr(grad, field), want, rtol=tolerance, atol=allowed, err_msg=field)
 
 
+@pytest.mark.either
 @names
 def test_derived_gradients_are_the_reference(name):
     both = value_and_grad(density(load(name).model))
@@ -74,6 +75,7 @@ def test_derived_gradients_are_the_reference(name):
     assert_reference(name, evaluate)
 
 
+@pytest.mark.either
 @names
 def test_models_get_the_same_gradient_with_their_terms_apart(name):
     """As a model uses it: prior and likelihood in one function, each with its weight."""

@@ -400,6 +400,7 @@ def f_means(x, n):
 PROGRAMS = [f for name, f in list(globals().items()) if name.startswith("f_")]
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)
 def test_program(f):
     x = np.abs(X6) if f is f_returns_in_branches else X6

@@ -13,6 +13,7 @@ from tests.autodiff.plain import line_marked
 from tests.autodiff.refused import CASES, INSIDE, X, returns_array
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("function", CASES, ids=lambda f: f.__name__)
 def test_refusal(function):
     with pytest.raises(ADError, match=CASES[function]) as caught:

@@ -68,6 +68,7 @@ def function_of(name):
     return apply
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("name", SMOOTH)
 def test_partials(name):
     count = len(RULES[name].partials)
@@ -179,6 +180,7 @@ def test_what_is_not_chosen_has_no_derivative():
         np.testing.assert_array_equal(gradient, [0.0, 0.0, 6.0])
 
 
+@pytest.mark.either
 def test_rows_differentiate():
     def f(x, k):
         rows = np.outer(x, x)
@@ -205,6 +207,7 @@ def test_bools_are_numbers_in_arithmetic():
     assert_differentiates(f, np.array([0.7, -1.9]), np.array([True, False]))
 
 
+@pytest.mark.either
 def test_logsumexp_differentiates():
     def whole(x):
         return vectormath.logsumexp(x * x)
@@ -340,6 +343,7 @@ def f_traces(x):
     return np.trace(M @ M) + np.sum(np.diag(x[:4]) @ M) + np.sum(np.outer(x[:4], x[4:8]) * M)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     "f",
     [

@@ -54,6 +54,7 @@ def loops_of(f, *args):
     return source_of(f, *args).count("for ")
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("f", [by_axis, by_rows, by_columns, by_exponentials])
 def test_a_mixture_is_one_loop_that_keeps_nothing(f):
     value, gradient = plain_value_and_grad(f, X, Y)
@@ -112,6 +113,7 @@ def test_elements_of_short_rows_are_chosen():
     np.testing.assert_array_equal(gradient, [2.0, 0.0, 0.0, 0.0])
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(("f", "data"), [(softmax, (OUTCOMES,)), (rows_before, ())])
 def test_short_rows_are_read_as_flat_memory(f, data):
     assert_differentiates(f, X, *data)

@@ -177,6 +177,7 @@ def test_shapes_that_never_end():
     assert len(both._shortcuts) <= 64
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_threads():
     both = OF_MATRIX
     wrong = []

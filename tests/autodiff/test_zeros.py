@@ -336,6 +336,7 @@ case(lambda x: np.sum(np.cumprod(x)), [0.0, 2.0, 3.0], [9.0, 0.0, 0.0])
 case(lambda x: max(x[0], x[0]) + 0.0 * min(x[0], 0.0), [0.0], [1.0])
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(("f", "x", "gradient", "data"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
 def test_gradient(f, x, gradient, data):
     with np.errstate(all="ignore"):

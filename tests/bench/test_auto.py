@@ -50,6 +50,7 @@ def test_normal_marginals_are_known():
     np.testing.assert_allclose(known.mass(np.full(3, -auto.WIDTH), np.full(3, auto.WIDTH)), 0.9)
 
 
+@pytest.mark.either
 def test_what_a_run_says():
     case = auto.Case(None, {}, None, auto.standard(2))
     draws = np.random.default_rng(1).normal(size=(4, 500, 2))

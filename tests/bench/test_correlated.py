@@ -72,6 +72,7 @@ REFERENCES = {
 }
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("name", REGRESSIONS)
 def test_regressions_are_the_densities_of_scipy(name):
     model = REGRESSIONS[name]()

@@ -111,6 +111,7 @@ def test_lists_name_posteriors():
     assert not set(metric.NAMES) & set(metric.MODELS)
 
 
+@pytest.mark.either
 def test_a_short_run_is_measured_written_and_read(tmp_path):
     found = measure("r = 0.9, 2-d", equicorrelated(2, 0.9), "diag", 1, draws=40, tune=40)
     assert (found.dim, found.draws, found.divergences) == (2, 160, 0)
@@ -126,6 +127,7 @@ def test_a_short_run_is_measured_written_and_read(tmp_path):
     assert json.dumps(read[1]._asdict()) == json.dumps(found._asdict())  # a record with NaN equals no other
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_what_is_known_is_what_runs_are_held_against():
     """Reference draws as a run: what is off is its own Monte Carlo error."""
     draws = {name: x[None] for name, x in metric.load("sblri").draws.items()}

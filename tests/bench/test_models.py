@@ -101,6 +101,7 @@ def test_values_agree_with_scipy(named):
         assert model.logp_unconstrained(q) == pytest.approx(REFERENCES[name](q, model.data), rel=1e-11)
 
 
+@pytest.mark.either
 def test_the_fused_value_is_that_density_up_to_a_constant(named):
     name, model = named
     bound = model.bind(1)

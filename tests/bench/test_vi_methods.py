@@ -11,6 +11,7 @@ import nbinfer as nb
 from bench import vi_methods
 from bench.vi_methods import METHODS, Book, Method, Run, at_once, best, iterations, of_peer, rows, run
 from bench.wrapped import Counted, Standardised
+from tests.often import often
 from tests.variational.targets import FIVE, FIVE_ANSWER, MEAN_FIELD_GAP, SIGMA, conjugate, gaussian
 
 #: Of coordinates that correlate, and whose scales are further apart than a learning rate can serve.
@@ -28,13 +29,14 @@ def _small(monkeypatch):
 
 
 @pytest.mark.nojit
-@pytest.mark.parametrize("family", ["mean_field", "full_rank"])
+@pytest.mark.parametrize("family", often(["mean_field", "full_rank"], "full_rank"))
 def test_the_best_of_a_family_is_the_best(family):
     found = best("mean", family, length=0.1)
     assert found.elbo == pytest.approx(FIVE_ANSWER[0], abs=1e-3)
     assert found.error < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.nojit
 def test_the_best_of_a_family_is_found_whatever_the_scales():
     assert best("steep", "full_rank", length=0.01).elbo == pytest.approx(0.0, abs=1e-3)
@@ -78,6 +80,7 @@ def python_density(called):
     return nb.Model.flat(logp, 3, grad=grad, compile=False)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize(("name", "draws"), [("dadvi", 36), ("bam", 8)])
 def test_every_gradient_counts(name, draws):
     """As a density counts that is called. But for those before the first iteration, they come in whole batches."""
@@ -112,6 +115,7 @@ def test_a_standardised_model_is_the_same_elsewhere():
     assert found.gradients == 1
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("wrapped", [Counted, lambda model: Standardised(model, np.zeros(3), np.eye(3))])
 def test_what_a_wrapped_model_calls_lives_as_long_as_its_densities(wrapped):
     bounds = [gaussian().bind(1)]
@@ -146,6 +150,7 @@ def test_a_fit_that_fails_ends():
     assert [stage.gradients for stage in iterations(Failing, first=1)(gaussian(), 100, 1)] == [1]
 
 
+@pytest.mark.slow
 @pytest.mark.either
 def test_peers_are_measured_here():
     posterior = {"what": "peer", "model": "gaussian"}

@@ -20,6 +20,7 @@ def test_gradients_of_ragged_warm_ups():
     assert common.gradients(trace()) == 25 * 7 + 2 * 400 * 3
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_gradients_until_there_are_enough_effective_draws():
     run = trace(1000)
     needed = (warmup.gradients_needed(run, ["x"]) - 25 * 7) / 6  # draws of each chain

@@ -48,6 +48,7 @@ def test_a_mutant_of_nuts_is_found(tmp_path):
     assert found.smallest < 1e-6
 
 
+@pytest.mark.either
 @pytest.mark.filterwarnings("error")
 def test_what_comes_back():
     found = nb.sbc(generative.state(), 6, **SHORT)

@@ -32,6 +32,7 @@ def flags(rng):
     return rng.random((2, 20)) < 0.3, rng.random() < 0.3
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("draw", [normals, coins, constants, flags])
 def test_places_are_uniform(draw):
     assert p_value(many(draw, np.random.default_rng(5))) > 1e-3
@@ -43,6 +44,7 @@ def test_ties_that_are_not_broken_would_show():
     assert p_value(np.array(below)) < 1e-6
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_numbers_that_differ_by_rounding_are_ties():
     draws = 1.0 + 1e-12 * np.random.default_rng(1).normal(size=(2, 20))
     rng = np.random.default_rng(2)

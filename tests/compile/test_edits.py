@@ -7,6 +7,7 @@ import pytest
 from nbinfer.compile.extensions import Extensions
 from nbinfer.compile.fingerprint import fingerprint
 from tests.compile.edits import EDITS, KINDS, POSITION, World
+from tests.often import often
 
 #: Kinds whose code lives on in the process beyond an edit.
 _IN_PROCESS = ["a global of custom_vjp, set", "a tuple of functions, set", "an array of a megabyte, edited in place"]
@@ -58,7 +59,7 @@ def test_an_edit_changes_the_content(name, tmp_path, forgotten):
 
 
 @pytest.mark.nojit
-@pytest.mark.parametrize("name", _IN_PROCESS)
+@pytest.mark.parametrize("name", often(_IN_PROCESS, "a global of custom_vjp, set"))
 def test_code_of_the_process_follows(name, tmp_path):
     world = World(name, tmp_path)
     for k in (1, 2):

@@ -12,6 +12,7 @@ from nbinfer.distributions import half_cauchy, normal
 from nbinfer.errors import CudaError, ModelError, PerformanceWarning
 from nbinfer.mcmc import length
 from nbinfer.mcmc.sampling import Sampling
+from tests.often import often
 
 
 def schools():
@@ -66,8 +67,12 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
-def test_draws_are_those_of_plain_python(step):
+#: Plain Python is slow to simulate threads: one of NUTS, one of Metropolis, and two steps together.
+@pytest.mark.parametrize(
+    "name", often(STEPS, "nuts, diagonal", "hmc", "slice", "metropolis, one after the other", "two")
+)
+def test_draws_are_those_of_plain_python(name):
+    step = STEPS[name]
     assert_equal(sample(schools(), step), sample(schools(), step, "cpu"))
 
 

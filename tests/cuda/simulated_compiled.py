@@ -19,10 +19,19 @@ def logp_grad(p, d, grad):
     return total
 
 
-ALONE = [nb.NUTS(metric="diag"), nb.HamiltonianMC(metric="diag"), nb.Slice(), nb.Metropolis()]
+SLOW = pytest.mark.slow  # what the others show as well
 
 
-@pytest.mark.parametrize(("step", "tune", "chains"), [*((step, 0, 2) for step in ALONE), (nb.ChEES(), 2, 16)])
+@pytest.mark.parametrize(
+    ("step", "tune", "chains"),
+    [
+        (nb.NUTS(metric="diag"), 0, 2),
+        pytest.param(nb.HamiltonianMC(metric="diag"), 0, 2, marks=SLOW),
+        pytest.param(nb.Slice(), 0, 2, marks=SLOW),
+        (nb.Metropolis(), 0, 2),
+        pytest.param(nb.ChEES(), 2, 16, marks=SLOW),
+    ],
+)
 def test_first_draws_are_those_of_compiled_chains(step, tune, chains):
     model = nb.Model({"x": nb.real(3)}, logp_grad=logp_grad)
     options = dict(draws=5 - tune, tune=tune, chains=chains, step=step, random_seed=2, progressbar=False)

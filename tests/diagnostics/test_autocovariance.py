@@ -34,6 +34,7 @@ def test_direct_sums_and_transform_agree():
     assert ess_mean(slow) == pytest.approx(plain_ess(slow), rel=1e-11)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("correlation", [0.0, 0.3, 0.8, -0.5])
 def test_effective_size_of_autoregressive_chains(correlation):
     """The variance of the mean of such a chain is (1 + r)/(1 - r) times that of independent draws."""

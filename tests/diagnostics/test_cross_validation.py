@@ -23,6 +23,7 @@ CASES = {
 }
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("case", CASES)
 def test_loo_is_arviz_s(case):
     values, reff = CASES[case]
@@ -90,6 +91,7 @@ def test_chains_that_come_in_another_order_are_other_chains():
     assert not np.isclose(right.pareto_k[0], mixed.pareto_k[0], atol=1e-3)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_blocks_change_nothing(monkeypatch):
     values = normals()
     whole = [loo(values), waic(values)]

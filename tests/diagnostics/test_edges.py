@@ -71,6 +71,7 @@ def triangle(p, d):
     return 0.0 if p.a > 0.0 and p.a < p.b else -np.inf
 
 
+@pytest.mark.either
 def test_an_edge_that_other_parameters_set_wants_a_function():
     rng = np.random.default_rng(1)
     b = 1.0 + rng.exponential(size=SHAPE)
@@ -110,6 +111,7 @@ def test_the_model_is_checked():
         check(run_of({"x": exponential()}), model=3)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 def test_sample_looks_for_edges():
     with pytest.warns(nb.errors.ConvergenceWarning, match=r"declare 'x' as nb\.positive\(\)"):

@@ -22,12 +22,14 @@ FUNCTIONS = {
 SIZE = 500 if JIT else 100
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("array", ARRAYS)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_values_of_arviz_stats(array, name):
     assert FUNCTIONS[name](ARRAYS[array]) == pytest.approx(REFERENCE["arviz_stats_0_8"][array][name], rel=1e-12)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize(("name", "x"), [("theta", THETA), ("lp", LP)])
 def test_values_of_posterior_in_r(name, x):
     expected = REFERENCE["posterior_R"][name]
@@ -92,6 +94,7 @@ class TestEveryFunction:
             function(np.ones((2, 10), complex))
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("function", [ess_bulk, ess_tail, ess_mean], ids=lambda f: f.__name__)
 @pytest.mark.parametrize("scale", [1e-300, 1e-20, 1e20, 1e300])
 def test_units_do_not_matter(function, scale):

@@ -19,6 +19,7 @@ def students(nq, np_, count=100_000):
     return stats.t(np_).logpdf(x) - stats.t(nq).logpdf(x)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(("nq", "np_", "expected"), [(10, 3, 0.612), (10, 5, 0.452), (8, 6, 0.288)])
 def test_tails_of_students(nq, np_, expected):
     assert psis(students(nq, np_)).khat == pytest.approx(expected, abs=2.5e-3)

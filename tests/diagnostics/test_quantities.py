@@ -24,12 +24,14 @@ def test_a_report_is_that_of_the_draws_that_it_looks_at(trace):
     assert report.notes == ("Of such long chains one draw of 11 was looked at; nbinfer.summary looks at all.",)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_table_is_that_of_all_draws(trace):
     wanted = str(summary(trace))
     trace.report = check(trace)
     assert str(summary(trace)) == wanted
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_report_that_looked_at_all_is_taken_over(trace):
     run = read(trace)
     once = measure_run(run, ["x"], 0.9)
@@ -37,6 +39,7 @@ def test_a_report_that_looked_at_all_is_taken_over(trace):
     assert measure_run(run, ["x"], 0.9, measure_run(run, ["x"], 0.9, most=100))["x"].every == 1
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_no_draw_that_is_not_finite_is_missed(trace, value):
     trace["x"][1, 3, 0] = value  # is not among those looked at

@@ -8,6 +8,7 @@ from nbinfer.diagnostics.measure import measure
 from tests.diagnostics.draws import ARRAYS, REFERENCE, THETA, autoregressive, plain_rhat, scores
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("array", ARRAYS)
 def test_values_of_arviz_stats(array):
     expected = REFERENCE["arviz_stats_0_8"][array]
@@ -47,6 +48,7 @@ def heavy(rng):
 TROUBLES = {drift: "split", scales: "fold", heavy: "rank"}
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("trouble", TROUBLES)
 @pytest.mark.parametrize("seed", range(5))
 def test_trouble_is_seen(trouble, seed):
@@ -93,6 +95,7 @@ def test_two_values():
     assert rhat(np.where(np.arange(4)[:, None] < 2, 0.0, 1.0) * np.ones((4, 40))) == np.inf
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_shapes():
     x = np.random.default_rng(5).normal(size=(3, 8, 2, 150))
     values = rhat(x)

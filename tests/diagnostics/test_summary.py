@@ -20,6 +20,7 @@ def draws():
     return {"mu": rng.normal(4, 3, (4, DRAWS)), "theta": rng.normal(size=(4, DRAWS, 2, 3))}
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_numbers_are_those_of_the_functions(draws):
     s = summary(draws)
     assert s.columns == ("mean", "sd", "q5", "q95", "mcse_mean", "ess_bulk", "ess_tail", "rhat")
@@ -41,6 +42,7 @@ def test_numbers_are_those_of_the_functions(draws):
     assert isinstance(s["mean", "mu"], float)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_names(draws):
     assert summary(draws).rows == ("mu", *(f"theta[{i},{j}]" for i in range(2) for j in range(3)))
     assert summary(draws, "mu").rows == ("mu",)
@@ -71,6 +73,7 @@ def test_unconstrained_coordinates_beside_their_parameter_are_meant_where_they_a
     assert summary(fit, "tau_unconstrained__").rows == ("tau_unconstrained__",)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_kinds(draws):
     assert summary(draws, kind="stats").columns == ("mean", "sd", "q5", "q95")
     assert summary(draws, kind="diagnostics").columns == ("mcse_mean", "ess_bulk", "ess_tail", "rhat")

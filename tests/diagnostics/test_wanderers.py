@@ -26,12 +26,14 @@ def components(*centres):
     return draws
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize(("centres", "kind"), [((-1.0, 2.0), "ordered"), ((1.0, 2.0, 4.0), "positive_ordered")])
 def test_labels_that_chains_have_exchanged_are_told(centres, kind):
     message = said(run_of(m=components(*centres)))
     assert f"exchanged their labels. Declare 'm' as nb.{kind}({len(centres)})" in message
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_chains_in_other_places_have_exchanged_nothing():
     apart = components(-1.0, 2.0) + 5.0 * np.arange(4)[:, None, None]
     weights = np.stack([0.2 + 0.01 * RNG.normal(size=SHAPE)] * 2, axis=2)
@@ -52,6 +54,7 @@ def one(p, d):
     return -0.5 * p.a**2
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_parameter_that_the_density_does_not_know_is_told():
     parameters = {"a": nb.real(), "u": nb.real(2)}
     walk = RNG.normal(size=(*SHAPE, 2)).cumsum(axis=1)

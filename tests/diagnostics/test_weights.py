@@ -25,6 +25,7 @@ def best_share(pointwise):
     return 1.0 if slope(1.0) >= 0 else brentq(slope, 0, 1, xtol=1e-15)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("scale", [1.0, 0.1, 1e-3, 1e-6, 1e-9])
 @pytest.mark.parametrize("bias", [0.0, 0.1, 1.0])
 def test_stacking_of_two_is_the_root(scale, bias):

@@ -37,6 +37,7 @@ from tests.distributions.combined import (
     normals,
     poissons,
 )
+from tests.often import often
 
 NAN = np.nan
 nojit = pytest.mark.skipif(not JIT, reason="nothing is compiled")
@@ -80,6 +81,7 @@ def derived(function, args, active):
     return value, taken.gradients
 
 
+@pytest.mark.either
 @by_function
 def test_value_and_derivatives_equal_the_reference(name):
     _, reference, points, bounds = FUNCTIONS[name]
@@ -118,6 +120,7 @@ OUTSIDE = [
 ]
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(("name", "points"), OUTSIDE)
 def test_no_density_is_minus_infinity(name, points):
     for args in points:
@@ -144,6 +147,7 @@ def test_truncated_normal_is_the_family_of_that_name():
 # Mass -----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("family", "parameters", "points"),
     [
@@ -234,6 +238,7 @@ def sum_of_elements(x, k, weights, mu, scale):
 ARGS = (np.array([0.5, 1.1, 1.5]), np.array([1, 3, 6]), W, MU, 1.1)
 
 
+@pytest.mark.either
 def test_models_take_arrays():
     value, gradients = derived(sum_of_arrays, ARGS, [2, 3, 4])
     assert value == pytest.approx(sum_of_arrays(*ARGS), rel=1e-13)
@@ -250,6 +255,7 @@ def rng(seed=21):
     return np.random.default_rng(seed)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("family", "parameters", "size"),
     [
@@ -278,6 +284,7 @@ def test_censored_draws():
     assert stats.kstest((law.cdf(inside) - law.cdf(0.5)) / (law.cdf(1.5) - law.cdf(0.5)), "uniform").pvalue > 1e-4
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("family", "parameters", "size"),
     [
@@ -318,13 +325,31 @@ def test_draws_broadcast():
     assert normals.random(rng(), np.tile(W, (3, 1)), MU, 1.0).shape == (3,)
 
 
+def some_of_arrays(x, k, weights, mu, scale):
+    total = np.sum(cut_normal.logpdf(x, mu[0], scale, 0.0, INF)) + np.sum(normals.logpdf(x, weights, mu, scale))
+    return total + np.sum(cut_poisson.logpmf(k, scale, 1, 6))
+
+
+def draw_some(rng, weights, mu):
+    return cut_normal.random(rng, 0.0, 1.0, 0.0, 2.0, 3), normals.random(rng, weights, mu, 1.2, (2, 2))
+
+
 @pytest.mark.nojit
 @nojit
-def test_compiled_code_computes_the_same():
+@pytest.mark.parametrize("total", often([some_of_arrays, sum_of_arrays], some_of_arrays))
+def test_compiled_code_computes_the_same(total):
     import numba
 
-    assert numba.njit(sum_of_arrays)(*ARGS) == pytest.approx(sum_of_arrays(*ARGS), rel=1e-13)
-    for one, other in zip(numba.njit(draw_all)(rng(), W, MU), draw_all(rng(), W, MU), strict=True):
+    assert numba.njit(total)(*ARGS) == pytest.approx(total(*ARGS), rel=1e-13)
+
+
+@pytest.mark.nojit
+@nojit
+@pytest.mark.parametrize("draw", often([draw_some, draw_all], draw_some))
+def test_compiled_draws_are_the_same(draw):
+    import numba
+
+    for one, other in zip(numba.njit(draw)(rng(), W, MU), draw(rng(), W, MU), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-14)  # inversion may round otherwise
         assert np.asarray(one).dtype == np.asarray(other).dtype
 
@@ -333,6 +358,7 @@ def test_no_mass_between_bounds_is_no_density():
     assert truncated(normal).logpdf(1e200, 0.0, 1.0, 1e200, 2e200) == -np.inf  # too little for numbers
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("width", [1e-3, 1e-6, 1e-9, 1e-13, 2e-16])
 @pytest.mark.parametrize("lower", [0.3, -8.0, 5.0])
 def test_close_bounds_cost_no_digits(lower, width):

@@ -134,6 +134,7 @@ print("numba" in sys.modules)
 """
 
 
+@pytest.mark.slow  # as a model of another family that makes functions is
 @pytest.mark.nojit
 @nojit
 def test_a_model_is_compiled_once(tmp_path):
@@ -181,6 +182,7 @@ for function, args in calls:
 """
 
 
+@pytest.mark.either
 def test_cuda_simulator():
     environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1"}
     done = subprocess.run([sys.executable, "-c", DEVICE], env=environment, capture_output=True, text=True, check=False)

@@ -133,6 +133,7 @@ def sweep(family, name, most):
     return wrong
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(("family", "name"), SWEPT)
 def test_extreme_parameters(family, name):
     assert sweep(family, name, 12) == []
@@ -144,6 +145,7 @@ def test_extreme_parameters_everywhere(family, name):
     assert sweep(family, name, 400) == []
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("family", sorted({family for family, _ in SWEPT}))
 def test_draws_of_extreme_parameters_have_a_density(family):
     module = FAMILIES[family].module
@@ -221,6 +223,7 @@ def test_tails_of_large_counts(n, p):
     assert lower == pytest.approx((binomial.logcdf if is_lower else binomial.logsf)(k, n, p), abs=1e-6)
 
 
+@pytest.mark.either
 def test_huge_populations_are_drawn_from():
     rng = np.random.default_rng(5)
     for N, K, n in ((3 * 10**9, 10**9, 20), (3 * 10**9, 2 * 10**9, 3 * 10**9 - 15), (10**15, 6 * 10**14, 10**5)):

@@ -10,6 +10,7 @@ from nbinfer.compile import JIT
 from nbinfer.distributions import beta, categorical, ordered_logistic, poisson, student_t, truncated_normal
 from tests.autodiff.plain import plain_value_and_grad
 from tests.distributions import continuous, continuous_special, counts, discrete, positive
+from tests.often import often
 
 FAMILIES = {}
 for part in (continuous, positive, continuous_special, discrete, counts):
@@ -83,6 +84,7 @@ class Derived:
         return float(value), call.gradients[:-1]
 
 
+@pytest.mark.either
 @by_function
 def test_value_and_derivatives_equal_the_reference(family, name):
     function, about = found(family, name)
@@ -101,6 +103,7 @@ def test_value_and_derivatives_equal_the_reference(family, name):
             assert own == pytest.approx(exact, rel=about.grad_rtol, abs=about.grad_rtol), (args, place)
 
 
+@pytest.mark.either
 @by_function
 def test_no_density_is_minus_infinity(family, name):
     function, about = found(family, name)
@@ -124,6 +127,7 @@ def test_density_is_infinite(family, name):
         assert Derived(function, about)(args)[0] == np.inf, args
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(("lower", "upper"), [(-np.inf, 2.0), (-1.0, np.inf), (-np.inf, np.inf)])
 def test_infinite_bounds_have_no_derivative(lower, upper):
     def within(bounds, p):
@@ -149,6 +153,7 @@ def test_check_refuses_what_has_no_density(family):
             module.check(*parameters)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(("family", "parameters"), ALL_DRAWN)
 def test_draws_follow_the_distribution(family, parameters):
     about = FAMILIES[family]
@@ -170,6 +175,7 @@ def test_draws_follow_the_distribution(family, parameters):
     assert stats.chi2.sf(statistic, observed.size - 1) > 1e-4
 
 
+@pytest.mark.either
 @by_drawn
 def test_the_whole_is_one_and_scipy_agrees(family):
     about = FAMILIES[family]
@@ -219,9 +225,13 @@ def everything(family):
     return space["call"], parameters
 
 
+#: Of each kind: on the line and on a half of it, within bounds, of counts, of categories; with draws by rejection.
+COMPILED = ("normal", "gamma", "beta", "truncated_normal", "von_mises", "poisson", "categorical", "ordered_logistic")
+
+
 @pytest.mark.nojit
 @pytest.mark.skipif(not JIT, reason="nothing is compiled")
-@by_family
+@pytest.mark.parametrize("family", often(FAMILIES, *COMPILED, "zero_inflated_poisson", "negative_binomial"))
 def test_compiled_code_gives_the_same(family):
     import numba
 

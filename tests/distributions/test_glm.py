@@ -167,6 +167,7 @@ def test_equals_scipy_in_plain_python(family):
         assert total(family, args, terms) == pytest.approx(total(family, args, scipy), rel=1e-13)
 
 
+@pytest.mark.either
 @by_family
 def test_models_get_value_and_gradient(family):
     function, _, _, scipy = FAMILIES[family]
@@ -282,7 +283,10 @@ def gradients(p, d, eta, wide_eta, grad):
     )
 
 
-@pytest.fixture(scope="module", params=["plain", "compiled"] if JIT else ["plain"])
+@pytest.fixture(
+    scope="module",
+    params=["plain", pytest.param("compiled", marks=[pytest.mark.nojit, pytest.mark.slow])],  # one of each below
+)
 def in_users_function(request):
     """Call a function of the user's, plain or compiled."""
     if request.param == "plain":
@@ -314,7 +318,31 @@ def test_users_functions_get_values(in_users_function):
         assert short == pytest.approx(expected, rel=1e-13)
 
 
-@pytest.mark.parametrize("size", [SIZES[1], pytest.param(LARGE, marks=pytest.mark.nojit)])
+def logistic_value(p, d):
+    return glm.logistic(d.y[1], d.X, p.beta, 0.4, d.offset)
+
+
+def linear_gradient(p, d, eta, grad):
+    return glm.linear_grad(d.y[0], d.X, p.beta, 1.3, eta, grad.beta[0], grad.sigma)
+
+
+@pytest.mark.nojit
+@nojit
+def test_some_are_compiled():
+    import numba
+
+    value, slopes = numba.njit(logistic_value), numba.njit(linear_gradient)
+    for size in [*SIZES, LARGE]:
+        p, d, args = everything(*size)
+        assert value(p, d) == pytest.approx(total("logistic", args["logistic"], FAMILIES["logistic"][3]), rel=1e-13)
+        eta = d.offset + 0.4
+        grad = Gradients(np.ones((5, p.beta.size)), np.ones(()), np.ones(()), np.ones(3), np.ones(p.B.shape))
+        assert slopes(p, d, eta, grad) == pytest.approx(total("linear", args["linear"], stats.norm.logpdf), rel=1e-13)
+        by_beta, _, by_sigma, by_offset = gradient("linear", args["linear"])
+        assert_close([grad.beta[0] - 1.0, grad.sigma - 1.0, eta], [by_beta, by_sigma, by_offset])
+
+
+@pytest.mark.parametrize("size", [SIZES[1], pytest.param(LARGE, marks=[pytest.mark.nojit, pytest.mark.slow])])
 def test_gradients_by_hand(in_users_function, size):
     p, d, args = everything(*size)
     eta = np.array([d.offset + 0.4] * 4 + [d.offset])

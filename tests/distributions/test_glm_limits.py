@@ -58,6 +58,7 @@ FAR_OUT += [
 ]
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("family", "reference", "case"), FAR_OUT, ids=lambda x: x if isinstance(x, tuple | str) else ""
 )

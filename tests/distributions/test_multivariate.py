@@ -20,6 +20,7 @@ from nbinfer.distributions import (
 )
 from nbinfer.model.evaluate import plain_python
 from tests.distributions.multivariate import ALPHA, CHOL, COV, FUNCTIONS, MU, RHO, P, W, X
+from tests.often import often
 
 nojit = pytest.mark.skipif(not JIT, reason="nothing is compiled")
 by_function = pytest.mark.parametrize("name", FUNCTIONS)
@@ -74,6 +75,7 @@ def derived(name, args):
     return value, dict(zip(active, taken.gradients, strict=True))
 
 
+@pytest.mark.either
 @by_function
 def test_value_and_derivatives_equal_the_reference(name):
     for args in FUNCTIONS[name].points:
@@ -99,6 +101,7 @@ def test_value_and_derivatives_equal_the_reference(name):
                 )
 
 
+@pytest.mark.either
 @by_function
 def test_no_density_is_minus_infinity(name):
     for args in FUNCTIONS[name].outside:
@@ -199,6 +202,7 @@ def plain_gradient(function, active, args):
     return value, taken.gradients
 
 
+@pytest.mark.either
 def test_models_take_batches():
     value, gradients = plain_gradient(sum_of_batches, [0, 1, 3, 4], BATCHES)
     assert value == pytest.approx(sum_of_batches(*BATCHES), rel=1e-13)
@@ -208,16 +212,25 @@ def test_models_take_batches():
         np.testing.assert_allclose(found, other, rtol=1e-12, atol=1e-12)
 
 
+def element(d):
+    return (mvnormal.logpdf(X, MU, COV),)
+
+
+def elements(d):
+    return mvnormal.logpdf(X, MU, COV), lkj_cholesky.logpdf(d[3][0], 1.5), wishart.logpdf(COV, 5.0, COV)
+
+
+def part(d):
+    return dirichlet.logpdf(d[1], ALPHA), multinomial.logpmf(d[2], 9, P), lkj_cholesky.logpdf(d[3], 1.5)
+
+
 @pytest.mark.nojit
 @nojit
-def test_compiled_code_takes_elements_and_batches():
+@pytest.mark.parametrize("some", often([element, part, elements, whole], element, part))
+def test_compiled_code_takes_elements_and_batches(some):
     import numba
 
-    def elements(x, L):
-        return mvnormal.logpdf(x, MU, COV), lkj_cholesky.logpdf(L, 1.5), wishart.logpdf(COV, 5.0, COV)
-
-    np.testing.assert_allclose(numba.njit(elements)(X, FACTORS[0]), elements(X, FACTORS[0]), rtol=1e-13)
-    for compiled, plain in zip(numba.njit(whole)(BATCHES), whole(BATCHES), strict=True):
+    for compiled, plain in zip(numba.njit(some)(BATCHES), some(BATCHES), strict=True):
         np.testing.assert_allclose(compiled, plain, rtol=1e-13)
 
 

@@ -19,6 +19,7 @@ from nbinfer.distributions import (
 )
 from nbinfer.model.transforms.matrices import cholesky_corr_forward
 from tests.distributions.multivariate import ALPHA, CHOL, COV, MU, RHO, P, W
+from tests.often import often
 
 nojit = pytest.mark.skipif(not JIT, reason="nothing is compiled")
 
@@ -44,6 +45,7 @@ def rng(seed=11):
     return np.random.default_rng(seed)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("draw", "cov"),
     [
@@ -70,6 +72,7 @@ def test_student_draws():
     assert_marginal(np.sum(d * d, 0) / 3.0, stats.f(3, 7))
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("alpha", [ALPHA, np.array([0.02, 0.05, 0.1])])
 def test_dirichlet_draws(alpha):
     draws = dirichlet.random(rng(), alpha, DRAWS)
@@ -105,6 +108,7 @@ def test_counts_drawn(draws, mean, cov):
     assert_moments(draws, mean, cov)
 
 
+@pytest.mark.either
 def test_counts_are_as_frequent_as_they_should_be():
     cells = np.array([(a, b, 3 - a - b) for a in range(4) for b in range(4 - a)])
     for module, parameters in ((multinomial, P), (dirichlet_multinomial, ALPHA)):
@@ -122,6 +126,7 @@ def test_counts_of_impossible_categories():
     assert multinomial.random(rng(), 4, [1.0]).tolist() == [4]
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("k", [2, 4])
 def test_lkj_draws(k):
     """Each correlation is a beta variate from -1 to 1."""
@@ -135,6 +140,7 @@ def test_lkj_draws(k):
     assert np.isfinite(lkj_cholesky.logpdf(chol[:50], 1.5)).all()
 
 
+@pytest.mark.either
 def test_lkj_integrates_to_one():
     def of_two(r):
         return np.exp(lkj_cholesky.logpdf(np.array([[1.0, 0.0], [r, np.sqrt(1.0 - r * r)]]), 1.7))
@@ -203,6 +209,13 @@ def draw_all(rng, mu, cov, alpha, p, rho, W):
     )
 
 
+def draw_some(rng, mu, cov, alpha, p, rho, W):
+    return (
+        mvnormal.random(rng, mu, cov),
+        dirichlet.random(rng, alpha, 3),
+    )
+
+
 SHAPES = [(3,), (2, 3), (3, 3), (2, 3), (3, 3), (3, 3), (3,), (2, 3, 3), (2, 3, 3), (5,), (2, 5), (2, 3)]
 
 
@@ -216,18 +229,20 @@ def test_draws_have_their_axes_last():
 
 @pytest.mark.nojit
 @nojit
-def test_compiled_draws_are_the_plain_ones():
+@pytest.mark.parametrize("draw", often([draw_some, draw_all], draw_some))
+def test_compiled_draws_are_the_plain_ones(draw):
     import numba
 
     arguments = (MU, COV, ALPHA, P, RHO, W)
-    compiled = numba.njit(draw_all)
-    for one, other in zip(compiled(rng(), *arguments), draw_all(rng(), *arguments), strict=True):
+    compiled = numba.njit(draw)
+    for one, other in zip(compiled(rng(), *arguments), draw(rng(), *arguments), strict=True):
         np.testing.assert_array_equal(one, other)
         assert one.dtype == other.dtype
     with pytest.raises(ValueError, match="mvnormal: chol must be a lower triangular matrix with a positive diagonal"):
         compiled(rng(), MU, -COV, ALPHA, P, RHO, W)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("k", [2, 3])
 def test_lkj_is_the_density_of_what_cholesky_corr_declares(k):
     """With the Jacobian of the transform it integrates to 1 over the coordinates, here u = atanh(sin(t))."""

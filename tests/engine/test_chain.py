@@ -83,6 +83,7 @@ def test_every_kind_of_column_lands_in_its_place():
     assert blocks.progress["finished"].tolist() == [1, 1]
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_worker_takes_the_least_advanced_chain():
     blocks, *_ = counting_chains(4, 0, 4000, stop_at=500)
     work(address_of(blocks.team(4000)))
@@ -91,6 +92,7 @@ def test_a_worker_takes_the_least_advanced_chain():
     assert np.ptp(draws) <= 16 + 1  # a block of draws, and the one that stopped
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("workers", [2, 5])
 def test_any_number_of_workers_finishes_every_chain(workers):
     blocks, x, _ = counting_chains(4, 0, 400)

@@ -74,6 +74,7 @@ def quiet():
         yield
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_run_is_one_output_that_ends_as_the_run_did(notebook, quiet, capsys):
     trace = nb.sample(eight_schools(), **RUN)
     off = nb.sample(eight_schools(), **RUN, progressbar=False)
@@ -97,6 +98,7 @@ def test_each_run_has_its_own_output(notebook, quiet):
     assert [output.shown[-1]["text/plain"].split()[0] for output in notebook.outputs] == ["2", "2", "mean_field"]
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_off_is_no_output_and_a_function_stands_above_it(notebook, quiet):
     told = []
     nb.sample(eight_schools(), **RUN, progressbar=False)
@@ -105,6 +107,7 @@ def test_off_is_no_output_and_a_function_stands_above_it(notebook, quiet):
     assert notebook.outputs == []
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 def test_a_page_that_fails_is_dropped_with_a_warning_at_the_users_line(notebook):
     notebook.error = OSError("no page")
@@ -171,6 +174,7 @@ def test_a_window_that_changes_no_output_gets_a_terminals_bars(monkeypatch, caps
     assert "chain 1" in capsys.readouterr().err
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_ipython_is_never_what_a_run_imports(monkeypatch, quiet):
     asked = []
 

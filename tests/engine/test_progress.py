@@ -213,6 +213,7 @@ SCREENS = {
 }
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("screen", SCREENS)
 def test_no_screen_ends_a_run(screen, monkeypatch):
     monkeypatch.setattr(sys, "stderr", SCREENS[screen]())

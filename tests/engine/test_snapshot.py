@@ -228,6 +228,7 @@ def mapped(folder):
     return type("Mapped", (Mapped,), {"folder": folder})
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("kind", STEPS)
 def test_a_run_in_memory_from_outside_is_the_same_run(kind, tmp_path):
     chains = bare(kind, store=mapped(tmp_path)).run()

@@ -23,6 +23,7 @@ def drawn(support, key, number=0, attempt=0):
 # ---- the first try
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("support", [nb.binary(3), nb.categorical(5, shape=3), nb.integer(-4, 2, shape=3)], ids=repr)
 def test_discrete_values_are_uniform_on_their_support(support):
     lowest, highest = support.constants.reshape(2, -1)[:, 0].astype(int)
@@ -99,6 +100,7 @@ CONSTRAINTS = {
 }
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("name", CONSTRAINTS)
 def test_constraints_are_met_within_all_tries(name):
     support, allowed = CONSTRAINTS[name]
@@ -164,6 +166,7 @@ def cut_callable(q):
     return -0.5 * np.sum(q**2) if q[0] > 0.5 else np.nan
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("gradient", [True, False])
 @pytest.mark.parametrize("kind", ["named", "callable"])
 def test_continuous_chains_start_together_where_each_starts_alone(kind, gradient):

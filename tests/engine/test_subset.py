@@ -5,6 +5,7 @@ import pytest
 
 import nbinfer as nb
 from nbinfer.errors import ModelError, SamplingError
+from tests.often import often
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 quiet = {"progressbar": False, "random_seed": 1, "chains": 2}
@@ -47,7 +48,7 @@ STEPS = {
 
 @pytest.mark.nojit
 @pytest.mark.parametrize("given", [None, CONDITIONAL], ids=["whole", "conditional"])
-@pytest.mark.parametrize("kind", STEPS)
+@pytest.mark.parametrize("kind", often(STEPS, "slice", "slices together", "mixed block"))
 def test_steps_on_parts_agree_with_steps_on_all(kind, given, reference):
     """The same posterior as of NUTS and Gibbs sweeps, and the chain knows its log density to the end."""
     model = nb.Model(PARAMETERS, logp=logp, conditional=given)
@@ -65,6 +66,7 @@ def reference():
     return nb.summary(nb.sample(nb.Model(PARAMETERS, logp=logp), 20_000, 1000, **quiet))
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("name", ["x", "k"])
 def test_metropolis_asks_the_conditional_where_one_element_moves(name):
     """A constant as large as this leaves its rounding in the log density; it is the same chain otherwise."""
@@ -86,6 +88,7 @@ def test_metropolis_asks_the_conditional_where_one_element_moves(name):
     assert np.abs(plain.sample_stats["lp"] - density(plain, None)).max() < 1e-12
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_conditional_makes_the_same_chain():
     """The draws are those of the whole density, as long as rounding allows."""
     draws = [

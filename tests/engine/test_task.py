@@ -215,6 +215,7 @@ def test_it_works_in_a_thread():
     assert found == [7]
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_ctrl_c_in_the_diagnostics_keeps_the_draws(monkeypatch):
     room = sys.modules["nbinfer.mcmc.running"]
     check, free = room.check, threading.Event()

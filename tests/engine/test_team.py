@@ -166,6 +166,7 @@ def reduced(workers, pieces=20):
     return float(jobs.total[0])
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("workers", [2, 3, 8])
 def test_an_ordered_reduction_does_not_depend_on_the_number_of_workers(workers):
     assert reduced(workers) == reduced(1) != 0.0

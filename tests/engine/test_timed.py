@@ -50,6 +50,7 @@ def test_draws_are_the_same_and_seconds_fit_each_other(name):
     assert timed.metric is not None
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.filterwarnings("ignore:max_evals:nbinfer.errors.NbinferWarning")
 def test_a_run_that_is_taken_up_again_has_other_seconds(tmp_path):
     path, step = tmp_path / "run.nc", nb.NUTS(timed=True)

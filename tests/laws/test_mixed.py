@@ -83,6 +83,7 @@ def enumerated():
     return p, p @ rates, np.sqrt(second - (p @ rates) ** 2), missing
 
 
+@pytest.mark.slow
 @pytest.mark.nojit
 def test_coal_mining_disasters():
     p, rates, sds, missing = enumerated()

@@ -81,6 +81,7 @@ def test_steps_in_any_nesting_and_from_any_iterable():
     assert nb.CompoundStep(a).methods == (a,)
 
 
+@pytest.mark.either
 def test_an_iterator_of_steps_is_not_forgotten():
     steps = [nb.Slice("tau"), nb.Metropolis("x")]
     for given in (iter(steps), nb.CompoundStep(iter(steps))):
@@ -143,6 +144,7 @@ def test_options_reach_their_steps():
     assert assigned[2][0].S == 2.0
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_statistics_lie_side_by_side():
     steps = [nb.Metropolis(["z"]), nb.Slice("x")]
     trace = nb.sample(mixture(), 40, 20, step=steps, chains=2, **quiet)
@@ -166,6 +168,7 @@ def test_the_last_step_tells_the_log_density():
     np.testing.assert_allclose(trace.sample_stats["lp"], exact, rtol=1e-9)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_every_step_has_its_target():
     x_and_tau = nb.Model({"x": nb.real(), "tau": nb.positive()}, logp=lambda p, d: -0.5 * p.x**2 - p.tau)
     for targets, kept in (((0.9, 0.7), [0.9, 0.7]), ((0.9, 0.9), 0.9)):
@@ -174,6 +177,7 @@ def test_every_step_has_its_target():
         assert trace.attrs["target_accept"] == kept
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_step_size_that_is_not_adapted_has_no_target():
     """No report says that it misses one."""
     model = nb.Model({"x": nb.real(), "y": nb.real()}, logp=lambda p, d: -0.5 * p.x**2 - 0.5 * p.y**2)

@@ -52,6 +52,7 @@ def test_a_file_has_the_draws_that_memory_has(path, cores):
     store.close()
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_others_see_how_long_it_took(path):
     import h5py
 
@@ -62,6 +63,7 @@ def test_others_see_how_long_it_took(path):
             assert group.attrs["gradients"].tolist() == trace.attrs["gradients"]
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_variables_and_thinning(path):
     wanted = run()
     trace = run(trace=nb.HDF5(path, vars=["mu", "theta"], thin=3))
@@ -133,6 +135,7 @@ def test_a_run_that_cannot_start_leaves_nothing(path):
     assert left(path) == []
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_two_runs_on_one_file(path):
     store = nb.HDF5(path).open(1, 0, 1)
     with pytest.raises(BackendError, match="another run of this process"):
@@ -141,6 +144,7 @@ def test_two_runs_on_one_file(path):
     run(trace=path)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_folder_that_vanishes_takes_no_draws_away(tmp_path, monkeypatch):
     folder = tmp_path / "folder"
     folder.mkdir()

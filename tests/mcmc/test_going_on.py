@@ -36,6 +36,7 @@ def test_chains_begin_where_they_were(first):
     np.testing.assert_allclose(both["s"][:, 20], first["s"][:, -1], rtol=1e-6)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_the_same_seed_gives_other_random_numbers(first):
     step = nb.Metropolis(tune=False)
     one = nb.sample(model(), tune=0, chains=2, chain_idx=5, step=step, start=first.point(-1), **SETTINGS)
@@ -43,12 +44,14 @@ def test_the_same_seed_gives_other_random_numbers(first):
     assert not np.array_equal(both["x"][:, 20:], one["x"])
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_start_wins_over_the_last_points(first):
     step = nb.Metropolis(scaling=1e-9)
     both = nb.sample(model(), tune=0, trace=first, step=step, start={"x": [7.0, 8.0]}, **SETTINGS)
     np.testing.assert_allclose(both["x"][:, 20], [[7.0, 8.0]] * 2, atol=1e-6)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -61,12 +64,14 @@ def test_what_contradicts_the_trace_is_refused(first, options, message):
         nb.sample(model(), trace=first, **SETTINGS | options)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_trace_of_another_model_is_refused(first):
     other = nb.Model({"z": nb.real()}, logp=lambda p, d: -0.5 * p.z**2)
     with pytest.raises(ValueError, match=r"trace has no draws of 'z'"):
         nb.sample(other, trace=first, **SETTINGS)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_chains_without_draws_are_refused(first):
     with pytest.raises(ValueError, match=r"trace has no draw of chain 5"):
         nb.sample(model(), trace=first[:0], **SETTINGS)

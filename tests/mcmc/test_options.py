@@ -41,6 +41,7 @@ def by_step():
     return run(continuous(), 20, nuts_kwargs={"target_accept": 0.95, "max_treedepth": 3})
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize(
     "options",
     [
@@ -57,6 +58,7 @@ def test_options_of_steps_mean_the_same_everywhere(options, by_step):
     assert same(run(continuous(), 20, **options), by_step)
 
 
+@pytest.mark.either
 def test_each_option_goes_to_the_step_that_has_it():
     plain = run(mixed(), 20, step_kwargs={"nuts": {"max_treedepth": 2}, "metropolis": {"tune_interval": 7}})
     assert same(run(mixed(), 20, max_treedepth=2, tune_interval=7), plain)
@@ -114,6 +116,7 @@ def test_options_that_fit_nothing(name):
         nb.sample(model(), 20, **options)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_arguments_without_a_name_go_where_their_type_says():
     model, step = continuous(), nb.Slice()
     rest = {"chains": 2, "random_seed": 1, "progressbar": False}
@@ -158,6 +161,7 @@ def test_none_is_the_default():
     assert trace.posterior["x"].shape == (4, 5)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_resume_takes_model_and_path_in_either_order(tmp_path):
     model, path = continuous(), os.fspath(tmp_path / "run.nc")
     run(model, 10, trace=path)
@@ -210,6 +214,7 @@ def test_what_is_ignored_is_said_once():
     assert len([w for w in said if "mode is ignored" in str(w.message)]) == 1
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_times_are_found_by_who_looks_for_them():
     trace = run(continuous(), 5)
     with pytest.raises(KeyError, match=r"no statistic 'perf_counter_diff'; .* nb.sample\(model, timed=True\)"):

@@ -37,6 +37,7 @@ def test_runs_of_any_size(name):
     assert_same(nb.resume(left, m, progressbar=False), whole(m, step, **size))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_one_that_dies_again_and_again_before_a_draw(tmp_path, monkeypatch):
     path, m = tmp_path / "run.nc", continuous()
     ended(path, nb.Slice())
@@ -48,6 +49,7 @@ def test_one_that_dies_again_and_again_before_a_draw(tmp_path, monkeypatch):
     assert_same(nb.resume(path, m, progressbar=False), nb.sample(m, step=nb.Slice(), **options()))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_two_threads_write_to_two_files(tmp_path):
     m, step, found = continuous(), nb.Slice(), {}
 
@@ -65,6 +67,7 @@ def test_two_threads_write_to_two_files(tmp_path):
         assert_same(nb.load(tmp_path / f"{seed}.nc"), expected)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("how", ["fork", "spawn"])
 def test_a_run_of_another_process_is_gone_on_with_here(tmp_path, how):
@@ -111,6 +114,7 @@ def of_script(p, d):
     return -half(SCALE * np.sum((p.x - d.y) ** 2))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_script_that_is_killed_and_run_again(tmp_path):
     path, script = tmp_path / "run.nc", tmp_path / "script.py"
     script.write_text(SCRIPT)
@@ -147,6 +151,7 @@ def test_what_vanishes_while_draws_are_made_takes_none_away(tmp_path, monkeypatc
     assert_same(nb.load(tmp_path / "saved.nc"), expected)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_disk_that_is_full_when_a_file_is_made_longer(tmp_path):
     path, m = tmp_path / "run.nc", continuous()
     ended(path, nb.Slice(), 1500 if JIT else 800)

@@ -62,6 +62,7 @@ MODELS = {
 }
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("name", MODELS)
 def test_another_model(name):
     make, match = MODELS[name]
@@ -78,6 +79,7 @@ def test_another_constant_that_a_function_reads(monkeypatch):
     nb.resume(store, variant(logp=scaled), progressbar=False)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_functions_that_predict_and_names_of_functions_do_not_count():
     def by_another_name(p, d):
         return smooth(p, d)
@@ -93,6 +95,7 @@ def counted(x, data):
     return -0.5 * np.sum((x - data["y"]) ** 2)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_data_of_a_function_that_is_called_as_it_is():
     def uncompiled(y):
         return nb.Model.flat(counted, 2, {"y": np.array(y), "calls": []}, compile=False)
@@ -188,6 +191,7 @@ def test_no_recipe_another_format_and_arguments():
     refused(store, m, "max_evals must be at least 1, got 0", ValueError, max_evals=0)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_run_that_is_finished_says_so():
     m, store = continuous(), left(end=TUNE + DRAWS)
     unmarked = store.left()  # it died before it could say so
@@ -208,6 +212,7 @@ def torn(store, slots, chain=0):
         halves[newest if back == 0 else 1 - newest, 5] ^= 1 << 17
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_torn_snapshot_is_passed_over():
     m, store = continuous(), left()
     torn(store, [0])
@@ -217,6 +222,7 @@ def test_a_torn_snapshot_is_passed_over():
     refused(store, m, "both snapshots of chain 4 are damaged")
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_snapshot_that_is_ahead_of_the_counter():
     """A disk that lost its power has kept the snapshot, and of counter and draws what was there before."""
     m, step = continuous(), nb.Slice()
@@ -279,6 +285,7 @@ def test_another_python():
     refused(store, continuous(), r"made with Python 3\.7, this is Python 3\.\d+")
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("group", ["warmup_posterior", "posterior", "sample_stats"])
 def test_draws_that_were_changed(group):
     m = continuous()
@@ -356,6 +363,7 @@ def test_max_seconds_ends_a_run_and_it_goes_on():
     assert 100.0 < resumed.attrs["sampling_time"] < 200.0
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_limit_in_warm_up():
     m, keeping = continuous(), Keeping()
     options = {"step": nb.Slice(), "random_seed": 1, "progressbar": False, "chains": 2}
@@ -371,6 +379,7 @@ def test_a_limit_in_warm_up():
     assert_same(nb.resume(again, m, progressbar=False), nb.sample(m, DRAWS, TUNE, **options))
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.filterwarnings("ignore:max_evals=60")
 def test_ended_again_and_again_it_gets_on():
     m, step = continuous(), nb.NUTS()

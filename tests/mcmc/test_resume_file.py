@@ -41,6 +41,7 @@ def counted(path):
     return done
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("limit", [1, 150])
 def test_a_file_is_gone_on_with(tmp_path, limit):
     path, m, step = tmp_path / "run.nc", continuous(), nb.Slice()
@@ -58,6 +59,7 @@ def test_a_file_is_gone_on_with(tmp_path, limit):
     assert_same(nb.load(path), longer)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_settled_steps_come_from_a_file(tmp_path):
     path = tmp_path / "run.nc"
     trace = nb.sample(continuous(), trace=path, step=nb.NUTS(integrator="twostage", max_treedepth=6), **options())
@@ -88,6 +90,7 @@ def test_a_file_that_is_refused_stays_as_it_is(tmp_path):
     nb.resume(path, m, step=nb.GibbsStep("s", draw_s), progressbar=False)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_draws_that_differ_leave_the_file_as_it_is(tmp_path):
     path, m = tmp_path / "run.nc", continuous()
     ended(path, nb.Slice(), 400)
@@ -145,7 +148,15 @@ def dying(monkeypatch, path):
 
 
 @pytest.mark.skipif(not JIT, reason="plain Python is too slow to be killed often")
-@pytest.mark.parametrize(("name", "kills"), [("NUTS", 3), ("NUTS and Gibbs", 2), ("Slice", 2), ("DEMetropolisZ", 3)])
+@pytest.mark.parametrize(
+    ("name", "kills"),
+    [
+        ("NUTS", 2),
+        pytest.param("NUTS and Gibbs", 2, marks=pytest.mark.slow),
+        pytest.param("Slice", 2, marks=pytest.mark.slow),
+        pytest.param("DEMetropolisZ", 3, marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_that_is_killed_loses_nothing(tmp_path, name, kills):
     """Whatever the moments are; `bench.kill` has a hundred."""
     draws = 20_000
@@ -162,6 +173,7 @@ def test_a_run_that_is_terminated_loses_nothing(tmp_path):
     assert survives("Slice", draws, whole, tmp_path, moments, signal.SIGTERM)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_more_draws_than_the_disk_has_room_for(tmp_path, monkeypatch):
     path, m = tmp_path / "run.nc", continuous()
     ended(path, nb.Slice(), 1500 if JIT else 800)

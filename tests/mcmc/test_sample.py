@@ -18,6 +18,7 @@ from tests.mcmc.models import DRAWS, eight_schools, half_line, run
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_trace_has_the_shapes_names_and_statistics_that_were_promised():
     trace = run(chains=3)
     assert trace["mu"].shape == (3, DRAWS)
@@ -38,6 +39,7 @@ def test_a_trace_has_the_shapes_names_and_statistics_that_were_promised():
     )
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_everything_is_frozen_when_warm_up_ends():
     trace = run(chains=2)
     size = trace.sample_stats["step_size"]
@@ -45,6 +47,7 @@ def test_everything_is_frozen_when_warm_up_ends():
     assert (trace.warmup_sample_stats["step_size"].std(axis=1) > 0).all()
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_statistics_agree_with_each_other():
     trace = run(chains=2)
     s = trace.sample_stats
@@ -66,18 +69,21 @@ def test_the_number_of_cores_changes_no_bit(cores):
         assert one.sample_stats[name].tobytes() == many.sample_stats[name].tobytes()
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_chain_is_the_same_alone_and_among_four():
     four, alone = run(chains=4), run(chains=1, chain_idx=2)
     assert alone.chain_ids == [2]
     assert four["eta"][2].tobytes() == alone["eta"][0].tobytes()
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_chains_and_seeds_differ():
     four = run(chains=4)
     assert len({chain.tobytes() for chain in four["mu"]}) == 4
     assert run(chains=1, random_seed=8)["mu"][0].tobytes() != four["mu"][0].tobytes()
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_seeds_one_per_chain():
     trace = run(chains=2, random_seed=[7, 9])
     assert trace["mu"][0].tobytes() == run(chains=1)["mu"][0].tobytes()
@@ -124,12 +130,14 @@ def test_a_derived_number_that_is_an_integer_by_chance_is_no_integer():
     np.testing.assert_array_equal(trace["above"], np.maximum(trace["x"], 0.0))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_warm_up_draws_are_kept_on_request():
     trace = run(chains=2, tune=DRAWS + 1, discard_tuned_samples=False)
     assert trace.warmup_posterior["eta"].shape == (2, DRAWS + 1, 8)
     assert np.isfinite(trace.warmup_posterior["eta"]).all()
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_only_the_names_asked_for_are_kept():
     assert set(run(trace=["theta", "mu"]).posterior) == {"theta", "mu"}
 
@@ -139,6 +147,7 @@ def test_no_warm_up_keeps_the_first_step_size():
     assert trace.sample_stats["step_size"][0, 0] == pytest.approx(0.3 / 10**0.25)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_fixed_step_size_stays():
     trace = run(chains=1, nuts_kwargs={"step_scale": 0.3, "adapt_step_size": False})
     sizes = np.concatenate([trace.warmup_sample_stats["step_size"], trace.sample_stats["step_size"]], axis=1)
@@ -220,6 +229,7 @@ def test_chains_that_never_move_are_a_problem():
     assert run(model, draws=1000, tune=500).report.ok  # and what is derived may be constant
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_the_with_block_gives_the_model():
     with eight_schools():
         assert nb.sample(10, 10, chains=1, random_seed=1, progressbar=False)["mu"].shape == (1, 10)

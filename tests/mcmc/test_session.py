@@ -30,6 +30,7 @@ def wide():
 STEPS = [nb.CategoricalGibbsMetropolis("z"), nb.Slice("x")]
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_traces_grow_and_are_those_of_sample():
     traces = list(nb.iter_sample(30, STEPS, tune=20, chain=1, model=mixture(), random_seed=4))
     whole = nb.sample(mixture(), 30, 20, chains=2, step=STEPS, random_seed=4, progressbar=False)
@@ -79,6 +80,7 @@ def test_an_exception_of_a_function_has_the_point_and_the_draws_before(tune):
     np.testing.assert_array_equal(of_sample.value.trace["x"][:, : len(trace)], trace["x"])
 
 
+@pytest.mark.either
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.PerformanceWarning")
 def test_a_density_that_draws_random_numbers_is_told():
     model = nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * (p.x + 1e-3 * np.random.normal()) ** 2)  # noqa: NPY002
@@ -87,6 +89,7 @@ def test_a_density_that_draws_random_numbers_is_told():
     assert all(warning.filename == __file__ for warning in caught)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_an_exception_in_warm_up_leaves_an_empty_trace():
     with pytest.raises(ValueError, match="beyond") as caught:
         list(nb.iter_sample(5, nb.Slice(), {"x": [1.99, 0.0]}, tune=500, model=raises_beyond(), random_seed=1))
@@ -116,6 +119,7 @@ def test_steps_start_where_they_are_told():
     assert stepper.astep([-1.5])[0] == pytest.approx(-1.5, abs=1e-6)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     "move",
     [
@@ -162,6 +166,7 @@ def tuned(stepper, name, draws):
     return values + [stepper.step() and stepper.stats[0][name] for _ in range(20)]
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("kind", TUNED)
 def test_reset_tuning_begins_anew(kind):
     """After a reset a step adapts as one that is new; random numbers do not repeat."""

@@ -62,6 +62,7 @@ def test_a_run_goes_on_without_warm_up(name):
         assert np.allclose(more["x"].std(axis=(0, 1))[2:], SCALES[2:], rtol=0.4)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_chains_settings_and_several_steps():
     steps = [nb.NUTS("x"), nb.HamiltonianMC("s", metric="fisher_diag"), nb.Slice()]
     trace = nb.sample(continuous(), 5, 40, chains=2, step=steps[:2], random_seed=1, progressbar=False)

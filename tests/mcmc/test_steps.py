@@ -107,6 +107,7 @@ EACH = [
 ]
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("step", EACH, ids=lambda step: type(step).__name__)
 def test_without_blocks_there_is_one_step_for_each_variable(step):
     found = separated(assign(two(), step))

@@ -62,6 +62,7 @@ RUNS = {
 WRONG = r"wrong for {}\[1\]: it wrote .*, central differences give .*check_grad"
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("name", MODELS)
 def test_a_wrong_coordinate_is_named(name):
     model = MODELS[name]

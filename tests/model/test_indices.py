@@ -126,6 +126,7 @@ def test_differences_and_rows_and_elements(which):
     assert_raises(bound, bound.value, OUTSIDE)
 
 
+@pytest.mark.either
 def test_written_gradient_row_element_and_bound():
     pieces = {"derived": {"row": of_row}, "conditional": of_element}
     bounded = {"x": X, "b": nb.lower(bound_of_b)}

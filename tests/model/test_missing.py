@@ -169,6 +169,7 @@ def truncated(p, d):
     return -np.sum((d.y - 1.0) ** 2) - 0.5 * (p.top - 4.0) ** 2
 
 
+@pytest.mark.either
 def test_bounds_may_be_functions_and_see_gaps():
     model = nb.Model({"top": nb.lower(3.0)}, logp=truncated, data={"y": Y}, missing={"y": nb.upper(limit)})
     q = np.array([0.1, 0.5, -0.3])
@@ -202,6 +203,7 @@ def forgetful(p, d, grad):
     return value
 
 
+@pytest.mark.either
 def test_a_written_gradient_writes_that_of_missing_values():
     supports = {"mu": nb.real(), "s": nb.positive()}
     model = nb.Model(supports, logp_grad=written, data={"y": Y}, missing={"y": nb.real()})

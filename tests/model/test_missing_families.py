@@ -165,6 +165,7 @@ def a_place(model, seed=0):
     return rng.normal(size=model.dim), np.concatenate([np.zeros(0, np.int64), *discrete])
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_density_is_that_of_the_model_written_by_hand(name):
     one, other = imputing(name), by_hand(name)
@@ -191,6 +192,7 @@ def of_some_by_hand(p, d):
     return of_some(p, d) + more + np.sum(of_poisson(p.poisson_missing, p.a))
 
 
+@pytest.mark.either
 def test_value_and_gradient_of_some_are_those_of_the_model_written_by_hand():
     names = ["normal", "beta", "poisson"]
     gaps, there = parts_of(names)

@@ -77,6 +77,7 @@ def evaluated(model):
     return logp.hex(), grad.tobytes().hex(), names, repr(model)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("made", [named, flat])
 def test_a_copy_computes_the_same(made):
     before = pickle.dumps(made())

@@ -36,6 +36,7 @@ def whole():
 Q = np.array([0.3, -0.5, 0.2, 0.9])
 
 
+@pytest.mark.either
 def test_terms_add_up_to_the_prior():
     one, other = model().bind(), whole().bind()
     assert one.value(Q) == pytest.approx(other.value(Q), rel=1e-14)
@@ -59,6 +60,7 @@ def low(p, d):
     return p.x
 
 
+@pytest.mark.either
 def test_bounds_that_are_functions_are_scaled_too():
     scaled = nb.Model(
         {"x": nb.real(), "s": nb.lower(low, 3)}, prior={"s": lambda p, d: -((p.s - 1.0) ** 2)},

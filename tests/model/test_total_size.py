@@ -83,6 +83,7 @@ def test_a_batch_may_have_more_rows_than_there_are():
         model_of(batches, total_size=9)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_batches_average_to_all_data():
     """The mean of the gradient over all batches of 3 of 8 rows is that of all rows; the prior counts once."""
     y = np.sin(np.arange(8.0))

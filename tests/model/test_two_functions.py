@@ -12,6 +12,7 @@ import nbinfer as nb
 from nbinfer.compile import JIT
 from nbinfer.errors import ModelError
 from tests.model.small import SIGMA, Y, eight_schools, likelihood, logp_grad, position, prior
+from tests.often import often
 
 CENTRE = np.array([0.5, -1.0, 2.0])
 Q = np.array([0.1, 0.2, 0.3])
@@ -89,7 +90,7 @@ PAIRS = {
 }
 
 
-@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("name", often(PAIRS, "named", "flat", "callable"))
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.NbinferWarning")
 def test_two_functions_are_one(name):
     two, one = PAIRS[name]()
@@ -130,6 +131,7 @@ def test_a_second_process_compiles_nothing_and_does_not_import_numba(name):
     assert run.stdout == f"{value!r} written []\n[]\n"
 
 
+@pytest.mark.either
 def test_a_gradient_stands_beside_prior_and_likelihood():
     two = schools(prior=prior, likelihood={"y": likelihood}, grad=gradient).bind()
     one = eight_schools().bind()
@@ -186,6 +188,7 @@ def square(p, d):
     return -0.5 * p.a**2
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     "make",
     [
@@ -210,6 +213,7 @@ def wrong_flat(x, grad, data):
     grad[:] = data - 2.0 * x
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     "make",
     [

@@ -97,6 +97,7 @@ def test_a_conditional_is_not_used_where_weights_will_change():
     assert model.bind(2, weighted=True).conditional("a") == 0
 
 
+@pytest.mark.either
 def test_where_weights_will_change_all_densities_heed_them():
     """A written gradient is that of the whole: values and gradients would be of two densities."""
     model = eight_schools()
@@ -157,6 +158,7 @@ def test_a_model_with_total_size_has_the_gradient_by_terms_from_the_start():
     assert whole.compare(q).ok
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.NbinferWarning")
 def test_sampling_with_total_size_heeds_it():
     options = {"draws": 10, "tune": 20, "chains": 1, "random_seed": 1, "progressbar": False}

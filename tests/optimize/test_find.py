@@ -60,6 +60,7 @@ def test_or_of_the_unconstrained_ones():
     assert nb.find_map(binomial(), include_jacobian=True, **QUIET)["theta"] == pytest.approx(63 / 104, abs=1e-7)
 
 
+@pytest.mark.either
 def test_every_kind_of_transform_is_taken_out():
     point = nb.find_map(composition(), **QUIET)
     np.testing.assert_allclose(point["w"], np.array([1, 2, 5]) / 8, atol=1e-6)
@@ -234,6 +235,7 @@ def test_a_scaling_is_positive_and_bounded():
         nb.guess_scaling({}, model=model, scaling_bound=2)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     "logp",
     [lambda p, d: -(p.x**4) - p.y**2, lambda p, d: -abs(p.x) - p.y**2, lambda p, d: p.x - p.y**2],

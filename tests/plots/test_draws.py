@@ -18,6 +18,7 @@ def test_a_trace_has_the_draws_and_the_divergences_of_each_chain(trace):
         np.testing.assert_array_equal(found, np.flatnonzero(trace.sample_stats["diverging"][[0, 1, 4].index(chain)]))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_titles_have_what_the_summary_says(trace):
     table = nb.summary(trace)
     for ax, row in zip(plots.rank(trace), table.rows, strict=True):
@@ -25,6 +26,7 @@ def test_titles_have_what_the_summary_says(trace):
         assert verdict == f"R-hat {table['rhat', row]:.2f}, ESS {table['ess_bulk', row]:.0f}"
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_forest_has_quantiles_and_the_worst_in_bold(wide):
     ax = plots.forest(wide, prob=0.8, most=100)[0]
     thin, thick = ax.lines[0].get_xdata(), ax.lines[1].get_xdata()
@@ -90,6 +92,7 @@ def test_autocorrelations_are_those_of_their_definition():
     np.testing.assert_allclose(curves.autocorrelation(x, 5), direct, atol=1e-12)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("cumulative", [True, False])
 @pytest.mark.parametrize("chains", [1, 4])
 def test_a_band_holds_uniform_numbers_as_often_as_it_says(cumulative, chains):
@@ -104,6 +107,7 @@ def test_a_band_holds_uniform_numbers_as_often_as_it_says(cumulative, chains):
     assert 0.86 < inside / 400 < 0.98  # counts of few leave no other choice
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_effective_sizes_are_those_of_the_diagnostics(trace):
     line = plots.ess(trace, "mu")[0].lines[0]
     expected = [nb.diagnostics.ess_quantile(trace.posterior["mu"], p) for p in line.get_xdata()]

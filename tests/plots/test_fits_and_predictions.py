@@ -141,6 +141,7 @@ def test_predictions_that_are_not_there_are_asked_for():
         plots.loo_pit(trace, {"y": np.zeros((1, 5, 2))})
 
 
+@pytest.mark.either
 def test_an_elbo_is_minus_the_losses():
     losses = np.linspace(100.0, 0.0, 1000)
     ax = plots.elbo(SimpleNamespace(hist=losses))[0]
@@ -172,6 +173,7 @@ def test_particles_are_drawn_where_they_are():
         plots.particles(SimpleNamespace())
 
 
+@pytest.mark.either
 def test_ranks_of_simulations():
     rng = np.random.default_rng(4)
     ranks = {"mu": rng.integers(0, 100, 400), "tau": rng.integers(0, 50, (400, 2))}

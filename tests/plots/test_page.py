@@ -11,6 +11,7 @@ from nbinfer import plots
 PAGE = (Path(__file__).parents[2] / "docs" / "plots.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.nojit
 @pytest.mark.filterwarnings("ignore")  # a fit so short is not to be trusted, and says so
 def test_the_examples_run(tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ from nbinfer.plots import look
 MANY = [plots.trace, plots.rank, plots.density, plots.autocorr, plots.ess]
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("plot", [*MANY, plots.forest, plots.pair])
 def test_axes_come_back_and_the_figure_can_be_shown(plot, trace):
     panels = plot(trace, ["mu", "k"])
@@ -23,6 +24,7 @@ def test_axes_come_back_and_the_figure_can_be_shown(plot, trace):
     assert panels._repr_png_().startswith(b"\x89PNG")
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("plot", MANY)
 def test_there_is_a_panel_for_each_quantity(plot, trace):
     panels = plot(trace)
@@ -32,6 +34,7 @@ def test_there_is_a_panel_for_each_quantity(plot, trace):
     assert len(plot(trace, "mu")) == 1
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize(("plot", "most"), [(plots.trace, 12), (plots.rank, 20), (plots.density, 20)])
 def test_of_a_hundred_those_that_mixed_worst_are_drawn_and_the_picture_says_so(plot, most, wide):
     panels = plot(wide)
@@ -53,6 +56,7 @@ def test_axes_of_the_user_are_drawn_in(trace):
     assert plots.forest(trace, axes=one)[0] is one
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize(("axes", "error", "said"), [
     (Figure().subplots(), ValueError, r"axes must be 4 Axes, one for each panel, got 1; plt\.subplots\(1, 4\) makes"),
     ([1, 2, 3, 4], TypeError, "axes must be Axes of matplotlib"),
@@ -78,6 +82,7 @@ def test_what_is_no_trace_or_no_name_is_refused(trace):
         plots.rank(trace, most=0)
 
 
+@pytest.mark.either
 def test_a_users_style_changes_nothing(trace):
     import matplotlib as mpl
 
@@ -101,12 +106,14 @@ ODD = [
 ]  # fmt: skip
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("plot", [*MANY, plots.forest])
 def test_odd_draws_make_pictures_too(plot):
     every = {f"${k}_1$": np.asarray(draws) for k, draws in enumerate(ODD)}
     assert plot(every, most=20)._repr_png_()
 
 
+@pytest.mark.either
 def test_odd_draws_make_pairs_too():
     for draws in ODD:
         assert plots.pair({"x": np.asarray(draws), "y": np.asarray(draws)}).shape == (2, 2)
@@ -119,6 +126,7 @@ def test_a_run_that_has_finished_no_draw_is_refused(plot):
         plot(nb.Trace({"x": draws}, {"energy": draws.copy()}, draws_done=[0, 0], interrupted=True))
 
 
+@pytest.mark.either
 def test_chains_of_other_lengths_are_drawn_as_far_as_they_go():
     draws = np.random.default_rng(4).normal(size=(2, 50))
     draws[1, 20:] = np.nan
@@ -128,6 +136,7 @@ def test_chains_of_other_lengths_are_drawn_as_far_as_they_go():
     assert plots.rank(trace)._repr_png_()
 
 
+@pytest.mark.either
 def test_without_matplotlib_one_line_says_what_to_install():
     code = (
         "import sys; sys.modules['matplotlib'] = None\n"

@@ -87,6 +87,7 @@ def within(x, wanted, limit=4.5):
         assert abs(values.mean() - exact) < limit * error, (values.mean(), exact, error)
 
 
+@pytest.mark.slow
 def test_the_missing_years_of_the_coal_mines():
     steps = [nb.GibbsStep("switch", draw_switch)]
     trace = nb.sample(disasters(), 4000, 500, chains=2, step=steps, random_seed=3, progressbar=False)

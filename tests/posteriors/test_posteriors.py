@@ -6,20 +6,25 @@ import numpy as np
 import pytest
 
 import nbinfer as nb
+from nbinfer.compile import JIT
 from nbinfer.errors import ConvergenceWarning
 from tests.laws import acceptance
 from tests.laws.acceptance import Reference, Sample
+from tests.often import often
 from tests.posteriors import NAMES, WRITTEN, load
 
-posteriors = pytest.mark.parametrize("posterior", [load(name) for name in NAMES], ids=NAMES)
+#: Compiled and run in a few seconds: a hierarchy, a series, a mixture, regressions. As plain Python all are quick.
+QUICK = ("eight_schools_noncentered", "arK", "low_dim_gauss_mix", "nes2000", "logearn_interaction", "sblri")
+COMPILED = QUICK if JIT else NAMES
 
 #: Relative, of gradients: 1e-8, but for a covariance that is nearly singular.
 TOLERANCE = {"gp_pois_regr": 1e-6}
 
 
-@posteriors
-def test_log_density_and_derived_gradient_are_the_reference(posterior):
+@pytest.mark.parametrize("name", often(NAMES, *COMPILED))
+def test_log_density_and_derived_gradient_are_the_reference(name):
     """As samplers see them: of a bound model, with respect to its unconstrained coordinates."""
+    posterior = load(name)
     model, bound = posterior.model, posterior.model.bind(1)
     assert bound.has_gradient == "derived"
     known = np.array([point.logp for point in posterior.points])
@@ -54,6 +59,7 @@ def derivatives(f, q):
     return np.array(rows)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("name", WRITTEN)
 def test_derived_gradients_are_those_written_by_hand(name):
     derived, written = load(name).model.bind(1), load(name).written.bind(1)
@@ -101,7 +107,7 @@ def sampled(posterior, more=1.0, **settings):
 
 
 @pytest.mark.nojit
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "eight_schools_centered"])
+@pytest.mark.parametrize("name", often([name for name in NAMES if name != "eight_schools_centered"], *QUICK))
 def test_nuts_passes_the_acceptance_rule(name):
     posterior = load(name)
     reference = Reference.of(posterior.summary, posterior.draws)

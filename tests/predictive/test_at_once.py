@@ -62,6 +62,7 @@ def test_what_cannot_be_is_refused_before_the_run(options, error, message, monke
         run(**options)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_nothing_that_goes_wrong_loses_the_trace(monkeypatch):
     def failing(error):
         def compute(kind, trace, model, **options):

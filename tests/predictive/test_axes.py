@@ -50,6 +50,7 @@ def of_rows(p, d):
     return -0.5 * np.sum((d.y - p.mu) ** 2, axis=1)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("y", "term", "axes", "labels"),
     [

@@ -47,6 +47,7 @@ def trace():
     return nb.Trace({"mu": rng.normal(0.2, 0.2, shape), "slope": rng.normal(1.0, 0.1, shape)}, chain_ids=[3, 1, 0, 2])
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_the_same_from_trace_and_model_from_a_group_and_from_arrays(trace, flat):
     group = nb.compute_log_likelihood(trace, flat, progressbar=False)
     first = nb.loo(trace, flat, progressbar=False)
@@ -60,6 +61,7 @@ def test_the_same_from_trace_and_model_from_a_group_and_from_arrays(trace, flat)
         assert nb.loo(trace, progressbar=False).elpd == first.elpd
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_the_group_of_a_trace_is_taken_unless_a_model_is_given(trace, flat, sloped):
     with_group = trace.copy()
     with_group.groups = {"log_likelihood": nb.compute_log_likelihood(trace, flat, progressbar=False)}
@@ -96,6 +98,7 @@ def test_the_default_of_arviz_is_had_as_the_docstring_says(trace, flat, chains):
     assert nb.loo(some).elpd == pytest.approx(float(theirs.elpd), abs=1e-2)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_group_of_chains_of_unequal_length_is_taken_as_its_trace_is(trace, flat):
     done = np.array([DRAWS, 0, DRAWS - 7, DRAWS - 3])
     values = {name: array.copy() for name, array in trace.posterior.items()}
@@ -116,6 +119,7 @@ def test_a_model_without_likelihood_terms_is_told(trace):
             estimate(trace, whole)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_several_observed_variables(trace, both, flat):
     with pytest.raises(ValueError, match=r"several observed variables, y, z: choose one, var_name='y', or add up"):
         nb.loo(trace, both)
@@ -132,6 +136,7 @@ def test_several_observed_variables(trace, both, flat):
         nb.loo({"y": group["y"], "z": group["z"][..., 1:]}, None, ["y", "z"])
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_model_without_terms_and_a_trace_without_model_are_told_what_helps(trace, flat):
     fused = nb.Model({"mu": nb.real()}, logp=lambda p, d: -(p.mu**2))
     with pytest.raises(ModelError, match=r"there are no likelihood terms.*: give it prior=\.\.\. and likelihood="):
@@ -145,6 +150,7 @@ def test_a_model_without_terms_and_a_trace_without_model_are_told_what_helps(tra
         assert len(nb.compare({"a": (trace, flat), "b": trace}, progressbar=False).rows) == 2
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_only_draws_that_all_chains_have_count(trace, flat):
     done = [DRAWS, 300, 2, DRAWS]  # the third chain is too short to count
     ragged = nb.Trace({"mu": trace["mu"]}, draws_done=done, interrupted=True)
@@ -154,6 +160,7 @@ def test_only_draws_that_all_chains_have_count(trace, flat):
     np.testing.assert_array_equal(found.pointwise, expected.pointwise)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_observed_values_of_gaps_are_left_out(trace, flat):
     group = nb.compute_log_likelihood(trace, flat, progressbar=False)
     with_gap = nb.Trace({"mu": trace["mu"]}, observed_data={"y": np.where(X > 2, np.nan, Y)})
@@ -165,6 +172,7 @@ def test_observed_values_of_gaps_are_left_out(trace, flat):
         nb.compare({"gap": with_gap, "whole": nb.loo(trace, flat, progressbar=False)})
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_comparing(trace, flat, sloped):
     table = nb.compare({"flat": (trace, flat), "sloped": (trace, sloped)}, progressbar=False)
     assert table.rows == ("sloped", "flat")
@@ -173,6 +181,7 @@ def test_comparing(trace, flat, sloped):
     assert table["elpd_diff", "flat"] == pytest.approx(given["sloped"].elpd - given["flat"].elpd)
 
 
+@pytest.mark.either
 def test_other_responses_cannot_be_compared(trace, flat, both):
     moved = nb.Model({"mu": nb.real()}, likelihood={"y": mean}, data={"y": np.exp(Y)})
     with pytest.raises(ValueError, match=r"others at 6 of 6 observations, first at y\[0\]: -1.2 of 'a', 0.301194 of"):
@@ -195,6 +204,7 @@ def test_what_is_not_to_be_trusted_is_a_warning(trace):
     assert seen[0].filename == __file__
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_errors_name_what_is_wrong(trace, flat, sloped):
     with pytest.raises(TypeError, match=r"trace must be a Trace, or a mapping .*, got int"):
         nb.loo(3)

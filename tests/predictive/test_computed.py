@@ -56,6 +56,7 @@ def bare(whole):
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("functions", [None, ["theta", "large"], {"theta": theta, "large": large}])
 def test_it_is_what_the_run_would_have_stored(model, whole, bare, functions):
     bare.compute(model, functions, progressbar=False)

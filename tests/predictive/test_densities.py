@@ -93,6 +93,7 @@ def test_prior_is_of_the_parameters_themselves(model, trace):
     np.testing.assert_allclose(found["eta"][2], norm.logpdf(trace["eta"][2]), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.either
 def test_terms_are_chosen_by_either_spelling(model, trace, likelihood):
     found = nb.compute_log_likelihood(trace, model, "y", progressbar=False, cores=1)
     assert list(found) == ["y"]
@@ -138,6 +139,7 @@ def each_given(p, d):
     return -0.5 * (d.y - p.mu) ** 2
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_the_arrays_are_all_the_memory_it_takes(trace):
     model = nb.Model({"mu": nb.real()}, likelihood={"y": each_given}, data={"y": np.zeros(20_000)})
     nb.compute_log_likelihood(nb.Trace({"mu": trace["mu"][:1, :1]}), model, progressbar=False)

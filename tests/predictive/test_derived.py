@@ -51,6 +51,7 @@ def test_derived_predictions_are_those_that_one_writes():
         assert own[name].dtype == given[name].dtype
 
 
+@pytest.mark.either
 def test_new_data_need_no_response():
     for rows in (1, 4):
         found = predicted(derived(), data={"x": np.ones((rows, 2)), "group": np.zeros(rows, int)}, vars="y")
@@ -100,6 +101,7 @@ def test_where_a_response_has_no_length_new_data_are_to_blame(data, error, messa
     assert message != "^matmul" or caught.value.__notes__[-1] == "in predict 'y' with the new data x (2, 3), group (2,)"
 
 
+@pytest.mark.either
 def test_a_response_whose_own_length_is_in_its_mean_must_be_given():
     def by_length(p, d):
         return normal.logpdf(d.y, mean(p, d) + np.zeros(d.y.size), p.sigma)

@@ -57,6 +57,7 @@ def test_predictions_come_back_as_far_as_they_are(model, trace, pressed):
     assert group.attrs["interrupted"] is True
 
 
+@pytest.mark.either
 def test_samples_come_back_that_are_whole(model, trace, pressed):
     with pytest.warns(NbinferWarning, match=r"interrupted: \d+ of 5000 samples were predicted"):
         samples = nb.sample_ppc(trace, 5000, model, size=2, random_seed=1)["y"]
@@ -64,6 +65,7 @@ def test_samples_come_back_that_are_whole(model, trace, pressed):
     np.testing.assert_array_equal(samples[:, 0], samples[:, 1])
 
 
+@pytest.mark.either
 def test_several_models_and_other_functions_of_draws_raise(model, trace, pressed):
     with pytest.raises(KeyboardInterrupt):
         nb.sample_ppc_w([trace, trace], 5000, [model, model], random_seed=1)

@@ -96,11 +96,13 @@ def check(name, y, values):
         assert scipy.stats.kstest(part.ravel(), "uniform").pvalue > 1e-3
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("name", FAMILIES)
 def test_predictions_follow_their_families(name):
     check(name, predicted(name), trace())
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_one_core_and_two_predict_the_same():
     for name in QUICK:
         np.testing.assert_array_equal(predicted(name, 1), predicted(name))
@@ -122,6 +124,7 @@ def test_draws_are_independent():
 # ---- each of these is caught
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_one_stream_for_all_draws_is_caught(monkeypatch):
     items = of_trace.Draws.items
 

@@ -54,6 +54,7 @@ def predicted(cores=1, **options):
     return nb.sample_posterior_predictive(drawn(), model(), random_seed=1, cores=cores, progressbar=False, **options)
 
 
+@pytest.mark.either
 def test_predictions_have_the_full_shape_and_gaps_hold_the_draws_values():
     found = predicted(vars=["y", "whole"])
     assert found["y"].shape == (2, 60, 2, 3)
@@ -112,6 +113,7 @@ def test_the_prior_predicts_whole_data_and_has_no_imputed_values():
     np.testing.assert_array_equal(draws.observed_data["y"], [0.5, np.nan, 2.5, np.nan])
 
 
+@pytest.mark.either
 def test_derived_predictions_for_new_predictors():
     trace = nb.sample(line(), 20, 20, chains=2, random_seed=1, progressbar=False)
     for x in ([1.0], np.arange(9.0)):
@@ -150,6 +152,7 @@ def test_gaps_of_new_data_are_told(y):
         nb.sample_posterior_predictive(trace, made, data={"y": y}, progressbar=False)
 
 
+@pytest.mark.either
 def test_new_data_may_be_whole_numbers_in_any_form():
     made = nb.Model({"mu": nb.positive()}, likelihood={"y": lambda p, d: poisson.logpmf(d.y, p.mu)},
                     data={"y": [1.0, np.nan, 2.0]}, missing={"y": nb.integer(0, 9)})  # fmt: skip

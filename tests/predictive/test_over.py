@@ -182,6 +182,7 @@ def one_bad_draw(trace):
     return nb.Trace(values, chain_ids=[4, 2, 7])
 
 
+@pytest.mark.either
 def test_what_a_function_raises_comes_out_with_the_draw(model, one_bad_draw):
     with pytest.raises(ValueError, match="mu is too large") as caught:
         over_draws(model, one_bad_draw, {"picky": picky}, label="predict {!r}".format, progressbar=False)

@@ -33,6 +33,7 @@ def test_there_is_one_prediction_for_each_draw():
     assert abs(z.std() - 1.0) < 4.0 / np.sqrt(2.0 * z.size)
 
 
+@pytest.mark.either
 def test_a_part_has_the_numbers_of_the_whole_and_derived_quantities_count():
     part = predicted(vars=["mean", "y"])
     assert list(part) == ["mean", "y"]
@@ -56,6 +57,7 @@ def test_a_chain_that_was_cut_short_is_predicted_as_far_as_it_went():
     assert np.isnan(group["y"][1, 7:]).all()
 
 
+@pytest.mark.either
 def test_a_trace_of_an_approximation_will_do():
     approx = nb.MeanField(model=regression(), random_seed=1)
     group = nb.sample_posterior_predictive(approx.sample(25), regression(), random_seed=1)
@@ -66,6 +68,7 @@ def test_a_trace_of_an_approximation_will_do():
 # ---- new data
 
 
+@pytest.mark.either
 def test_only_predictors_need_be_given():
     x, group = np.array([[0.5, 1.0], [1.0, 0.0], [2.0, 2.0]]), [2, 0, 0]
     found = predicted(data={"x": x, "group": group}, vars=["y", "mean"])

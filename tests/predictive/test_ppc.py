@@ -18,6 +18,7 @@ def test_without_a_number_it_is_every_draw_once():
         np.testing.assert_array_equal(array, group[name].reshape(array.shape))
 
 
+@pytest.mark.either
 def test_samples_are_chosen_with_replacement_from_all_chains():
     chosen = nb.sample_ppc(draws(), 3000, regression(), vars="mean", random_seed=1)["mean"][:, 0]
     of_all = nb.sample_posterior_predictive(draws(), regression(), "mean")["mean"][..., 0].ravel()
@@ -82,6 +83,7 @@ def pair():
     return [trace, trace[:10]], [constant(1, "a"), constant(2, "b")]
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("weights", [None, [1.0, 1.0], [0.0, 1.0], [1.0, 0.0], [1e-3, 0.999], [300, 100]])
 def test_each_model_has_its_weight(pair, weights):
     traces, models = pair
@@ -96,6 +98,7 @@ def test_each_model_has_its_weight(pair, weights):
     assert abs(share - expected[0]) <= 4.0 * np.sqrt(expected[0] * (1.0 - expected[0]) / n)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_draws_of_each_trace_are_chosen_at_random():
     traces = [draws(seed=0), draws(seed=1)]
     models = [regression("first"), regression("second")]

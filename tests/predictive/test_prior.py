@@ -72,6 +72,7 @@ def follows(x, law):
     assert stats.kstest(np.ravel(x), law.cdf).pvalue > 1e-3
 
 
+@pytest.mark.either
 def test_draws_follow_the_prior_from_the_top_down():
     t = draws()
     assert {name: t[name].shape[2:] for name in SUPPORTS} == {n: s.shape for n, s in SUPPORTS.items()}
@@ -96,6 +97,7 @@ def test_predictions_belong_to_the_draws():
     assert stats.kstest(wrong.ravel(), stats.norm.cdf).pvalue < 1e-6
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_no_number_depends_on_cores_or_on_what_else_is_computed():
     again = nb.sample_prior_predictive(2000, model(), "y", random_seed=5, progressbar=False, cores=1)
     assert "contrast" not in again
@@ -132,6 +134,7 @@ def test_a_wrong_order_is_seen(monkeypatch):
 # ---- functions that are given
 
 
+@pytest.mark.either
 def test_a_function_that_is_given_counts():
     def a(p, d, rng):
         return rng.exponential(2.0)
@@ -141,6 +144,7 @@ def test_a_function_that_is_given_counts():
     follows(t["a"], stats.expon(scale=2.0))
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("support", "f", "message"),
     [
@@ -193,6 +197,7 @@ def tied_model():
     return nb.Model(supports, prior=soft, likelihood={"y": of_y}, data=data, total_size={"y": 100})
 
 
+@pytest.mark.either
 def test_what_cannot_be_drawn_is_sampled_without_the_likelihood_and_says_so(monkeypatch):
     seen, mixed = [], np.random.default_rng(0).normal(size=(4, 1000))
 
@@ -216,6 +221,7 @@ def draws_of_small():
     return nb.sample_prior_predictive(5, small(), [], random_seed=3, progressbar=False)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.NbinferWarning")
 def test_a_prior_whose_chains_wander_off_is_refused(monkeypatch):
     walks = np.random.default_rng(0).normal(size=(2, 4, 1000)).cumsum(axis=2)
@@ -261,6 +267,7 @@ def test_an_entry_that_cannot_be_predicted_is_told():
     assert t["a"].shape == (1, 3)
 
 
+@pytest.mark.either
 def test_a_density_that_leaves_hardly_anything_of_a_family_raises():
     m = nb.Model({"a": nb.lower(60.0)}, prior=lambda p, d: exponential.logpdf(p.a, 1.0), likelihood=lambda p, d: 0.0)
     with pytest.raises(ValueError, match=r"10000 draws of exponential left some outside lower\(60\)"):

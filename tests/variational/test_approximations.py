@@ -21,6 +21,7 @@ def set_normal(approx, mean, sd):
 # ---- draws
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_trace_has_parameters_derived_quantities_and_statistics():
     approx = nb.MeanField(model=several(), random_seed=1)
     trace = approx.sample(7)
@@ -46,6 +47,7 @@ def test_draws_go_to_arviz():
     assert data["posterior"]["m"].shape == (1, 5, 3, 2)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_moments_of_users_are_on_the_scale_of_the_model():
     approx = set_normal(nb.MeanField(model=gamma_poisson(), random_seed=1), 1.0, 0.5)
     rate = approx.rslice("rate", 20_000)
@@ -80,6 +82,7 @@ def test_what_fails_inside_a_property_says_so(monkeypatch):
         nb.MeanField(model=several()).failing  # noqa: B018
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 def test_an_approximation_says_what_it_is():
     approx = nb.MeanField(model=several(), random_seed=1)
@@ -179,6 +182,7 @@ def test_norms_divide_by_the_largest_scale():
     assert nb.MeanField(model=model).symbolic_normalizing_constant == 1.0
 
 
+@pytest.mark.either
 def test_a_model_without_a_prior_has_one_all_the_same():
     model = nb.Model({"mu": nb.real()}, likelihood={"y": conjugate(FIVE).likelihood["y"]}, data=conjugate(FIVE).data)
     approx = nb.MeanField(model=model, random_seed=1)
@@ -189,6 +193,7 @@ def test_a_model_without_a_prior_has_one_all_the_same():
 # ---- importance
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_weights_repair_a_fit():
     """One that is too wide and off: what is drawn by weight is the posterior."""
     approx = set_normal(nb.MeanField(model=conjugate(FIVE), random_seed=1), 1.3, 0.6)
@@ -212,6 +217,7 @@ def test_draws_by_weight_heed_the_smoothed_ones(monkeypatch):
     np.testing.assert_array_equal(mu[0], [approx.rslice("mu", 20, random_seed=2)[7]] * 5)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_khat_is_that_of_its_draws():
     approx = set_normal(nb.MeanField(model=conjugate(FIVE), random_seed=1), 1.0, 0.15)
     khat = {n: diagnostics.psis(approx.log_weights(n, approx.next_sequence())).khat for n in (1000, 4000, 16_000)}

@@ -32,6 +32,7 @@ def test_a_gaussian_is_exact():
     assert approx.khat == -np.inf or approx.khat < 0.3
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("n_draws", [None, 16, 4])
 def test_an_ill_conditioned_gaussian_is_exact(n_draws):
     axes = np.linalg.qr(np.random.default_rng(3).normal(size=(8, 8)))[0]
@@ -43,12 +44,14 @@ def test_an_ill_conditioned_gaussian_is_exact(n_draws):
     assert approx.report.converged
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_constants_are_in_the_losses():
     approx = fit(conjugate(FIVE))
     assert (approx.mean[0], approx.std[0]) == pytest.approx(FIVE_ANSWER[1:], abs=1e-8)
     assert approx.hist[-1] == pytest.approx(-FIVE_ANSWER[0], abs=1e-7)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_low_rank_gaussian_is_found():
     u = np.array([1.0, -0.5, 2.0, 0.3])
     covariance = np.diag([1.0, 2.0, 0.5, 1.0]) + np.outer(u, u)
@@ -97,6 +100,7 @@ def test_a_refined_fit_is_one_fit(vfam):
     same(whole, fit(several(), 30, vfam=vfam))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_start_that_is_given_stays():
     approx = fit(several(), 0, start={"a": 2.0})
     np.testing.assert_allclose(approx.mean[2], 2.0)
@@ -111,6 +115,7 @@ def apart(p, d):
     return -0.5 * (p.a - 5.0) ** 2 - 0.005 * (p.b + 3.0) ** 2
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("vfam", ["full_rank", "low_rank"])
 def test_a_group_may_have_another_order(vfam):
     model = nb.Model({"a": nb.real(), "b": nb.real()}, logp=apart)
@@ -146,6 +151,7 @@ def test_an_iteration_is_cut_short():
             np.testing.assert_array_equal(one, other.get_value())
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_learning_rates_are_asked_for():
     seen = []
 
@@ -201,6 +207,7 @@ def steep(p, d):
     return p.x - np.exp(3.0 * p.x)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_an_iteration_that_leads_too_far_is_taken_back():
     """From far to the left the density looks like a line, and the matched distribution reaches far to the right."""
     model = nb.Model({"x": nb.real()}, logp=steep)

@@ -34,6 +34,7 @@ class Seen:
         self.iterations.append(i)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_callback_is_called_after_each_iteration_or_some():
     each, third, seventh = Seen(), Seen(3), Seen(7)
     _, inference = fit(10, each, third, seventh)
@@ -45,6 +46,7 @@ def test_a_callback_is_called_after_each_iteration_or_some():
     assert seventh.iterations == [7, 14]
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_stop_iteration_ends_a_fit_and_keeps_it():
     def enough(approx, losses, i):
         if i == 5:
@@ -57,6 +59,7 @@ def test_stop_iteration_ends_a_fit_and_keeps_it():
     assert len(inference.refine(3, progressbar=False).hist) == 8
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_what_a_callback_raises_arrives_and_the_state_is_kept():
     def broken(approx, losses, i):
         if i == 4:
@@ -81,6 +84,7 @@ def test_an_interruption_keeps_what_there_is():
     assert approx.report.interrupted
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.usefixtures("listening")
 def test_ctrl_c_ends_a_fit_and_returns_it():
     def press(approx, losses, i):
@@ -110,6 +114,7 @@ def test_callbacks_are_checked():
         fit(1, bad)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_without_scores_callbacks_get_no_losses():
     seen = []
     approx, _ = fit(3, lambda approx, losses, i: seen.append(losses), score=False)
@@ -177,6 +182,7 @@ def test_the_rule_fires_on_a_mean_and_only_when_it_has_arrived():
 # ---- trackers
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_tracker_keeps_what_functions_give():
     tracker = nb.Tracker(count=lambda: 7, mean=lambda approx, losses, i: approx.mean.copy(), i=lambda a, h, i: i)
     fit(4, tracker)
@@ -192,12 +198,14 @@ def test_a_tracker_keeps_what_functions_give():
         nb.Tracker(mean=3)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_tracker_may_look_now_and_then():
     tracker = nb.Tracker(every=5, i=lambda approx, losses, i: i)
     fit(12, tracker)
     assert tracker["i"] == [5, 10]
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_the_bar_shows_the_mean_loss(monkeypatch, capsys):
     monkeypatch.setattr(progress, "_is_interactive", lambda: True)
     inference = nb.ADVI(model=several(), random_seed=1)
@@ -220,6 +228,7 @@ def test_a_report_tells_whether_the_loss_still_falls():
     assert not still_falls(np.append(noise - 0.01 * np.arange(5000), np.full(2000, -50.0)))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_what_to_do_about_a_bad_fit_depends_on_its_losses():
     far = nb.Model({"x": nb.real(3)}, logp=lambda p, d: -0.5 * np.sum((p.x - 30.0) ** 2))
     with pytest.warns(ConvergenceWarning, match=r"The loss was still falling: go on with refine, or raise n\. If"):

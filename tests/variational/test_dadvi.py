@@ -43,6 +43,7 @@ def fit(model, n=1000, **options):
 # ---- answers
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_pairs_of_draws_respond_exactly():
     approx = fit(gaussian(RHO, [1.0, -1.0]))
     np.testing.assert_allclose(approx.mean, [1.0, -1.0], atol=1e-6)
@@ -51,6 +52,7 @@ def test_pairs_of_draws_respond_exactly():
     np.testing.assert_allclose(approx.std_lr, 1.0, atol=1e-9)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_noise_may_be_given():
     noise = np.random.default_rng(0).standard_normal((30, 2))
     approx = fit(gaussian(RHO, [1.0, -1.0]), noise=noise, tolerance=0.0)
@@ -61,6 +63,7 @@ def test_noise_may_be_given():
     assert "larger at the noise of the fit than at fresh noise" in str(approx.report)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_the_gap_is_one_of_losses():
     noise = np.random.default_rng(0).standard_normal((6, 1))
     approx = fit(conjugate(FIVE), noise=noise, beta=4.0)
@@ -94,6 +97,7 @@ def test_a_gaussian_is_exact(vfam):
         assert approx.report.khat < 0.3
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize(("beta", "mean", "sd"), [(1.0, *FIVE_ANSWER[1:]), (0.5, 1.56097561, 0.31234752)])
 def test_beta_weighs_all_but_the_likelihood(beta, mean, sd):
     approx = fit(conjugate(FIVE), beta=beta, tolerance=0.0)
@@ -169,6 +173,7 @@ def check_objective(module=sample_average):
         assert slope[i] == pytest.approx((bound(above)[0] - bound(below)[0]) / 2e-5, rel=1e-5, abs=1e-6)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_the_objective_is_a_mean_over_noise_of_both_signs():
     check_objective()
 
@@ -183,6 +188,7 @@ MUTANTS = {
 }
 
 
+@pytest.mark.nojit  # long as plain Python
 @by_reading
 @pytest.mark.parametrize("fault", sorted(MUTANTS))
 def test_a_fault_in_the_objective_is_found(fault):
@@ -210,6 +216,7 @@ def same(a, b):
         np.testing.assert_array_equal(one.get_value(), other.get_value())
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_fit_ends_by_itself_and_is_one_fit_however_it_is_made():
     whole = fit(several(), n_draws=20)
     assert whole.report.converged
@@ -227,6 +234,7 @@ def test_a_fit_ends_by_itself_and_is_one_fit_however_it_is_made():
     assert len(tracker["std"]) == len(whole.hist) // 3
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("method", [nb.DADVI, nb.BaM])
 @pytest.mark.usefixtures("listening")
 def test_ctrl_c_keeps_the_fit(method):
@@ -256,6 +264,7 @@ def test_a_callback_may_put_the_parameters_elsewhere():
     assert approx.mean[0] == pytest.approx(FIVE_ANSWER[1], abs=1e-5)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_another_fit_has_other_noise():
     inference = nb.DADVI(model=gamma_poisson(), random_seed=1)
     first = inference.fit(progressbar=False).mean
@@ -265,6 +274,7 @@ def test_another_fit_has_other_noise():
     assert 0.0 < np.abs(inference.approx.mean - first).max() < 0.3
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_response_that_was_found_can_be_pickled():
     approx = fit(gaussian(RHO))
     found = approx.cov_lr
@@ -275,6 +285,7 @@ def test_a_response_that_was_found_can_be_pickled():
         again.cov_lr  # noqa: B018
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_groups_that_do_not_move_stay():
     given = nb.Group(["s"], params={"mu": [0.3], "rho": [-1.0]}, model=several())
     approx = nb.Approximation([given, nb.Group(None, "mean_field")], several(), 2)
@@ -393,6 +404,7 @@ def test_a_response_needs_a_minimum_at_fixed_noise():
         approx.cov_lr  # noqa: B018
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_response_that_has_not_arrived_is_none():
     model = gaussian(RHO, [30.0, -30.0])
     with pytest.raises(FitError, match=r"a mean is still \S+ standard deviations from it. Fit on with refine"):

@@ -27,6 +27,7 @@ def check_logp(approx, y):
     np.testing.assert_allclose(draws.sample_stats["lp"][0], logp_of(y, draws["mu"][0]), rtol=1e-10)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_replaced_data_are_the_fits():
     """What is said of the approximation is by the model's own data, but for the verdict on the fit."""
     steps = {"obj_optimizer": nb.adam(learning_rate=0.05), "progressbar": False}
@@ -36,6 +37,7 @@ def test_replaced_data_are_the_fits():
     check_logp(approx, np.array(FIVE))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_new_data_hold_from_the_next_call_on():
     model = conjugate(FIVE)
     inference = advi(model)
@@ -48,6 +50,7 @@ def test_new_data_hold_from_the_next_call_on():
     assert approx.hist[20:].min() > 50.0 > approx.hist[:20].max()
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_what_replaces_data_does_so_after_others_are_new():
     model = conjugate(FIVE)
     inference = advi(model)
@@ -63,6 +66,7 @@ def test_what_replaces_data_does_so_after_others_are_new():
     assert inference.hist[10:].min() > 40.0
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_callback_may_set_data():
     """From the next iteration on, and nothing else changes: 10 + 10 iterations, with the optimiser's state."""
 
@@ -82,6 +86,7 @@ def test_a_callback_may_set_data():
     assert fitted.hist[10:].min() > 100.0 > fitted.hist[:10].max()
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_callback_that_fits_what_is_being_fitted_ends_the_fit():
     def meddle(approx, losses, i):
         nb.KLqp(approx).fit(1, progressbar=False)
@@ -90,6 +95,7 @@ def test_a_callback_that_fits_what_is_being_fitted_ends_the_fit():
         advi(conjugate(FIVE)).fit(5, callbacks=[meddle], progressbar=False)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_without_an_iteration_nothing_is_judged():
     approx = advi(conjugate(FIVE)).fit(0, progressbar=False)
     assert np.isnan(approx.report.khat)

@@ -37,6 +37,7 @@ def models():
     }
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.PerformanceWarning")
 @pytest.mark.parametrize("kind", ["flat", "flat, derived", "python", "python, differences"])
 @pytest.mark.parametrize("method", ["advi", "fullrank_advi"])
@@ -73,11 +74,13 @@ def test_a_c_function_is_fitted():
     np.testing.assert_allclose(approx.std, 1.0, atol=0.05)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_differences_are_announced():
     with pytest.warns(PerformanceWarning, match="differentiated by central differences"):
         nb.fit(2, model=models()["python, differences"], progressbar=False)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_sample_of_the_data_stands_for_all():
     """Losses are on the scale of all: five observations that count as fifty are ten times each."""
     one = conjugate(FIVE)
@@ -96,12 +99,14 @@ def test_a_sample_of_the_data_stands_for_all():
     assert fits[0].datalogp(5, 1) == pytest.approx(fits[1].datalogp(5, 1))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_bounds_that_are_functions():
     model = nb.Model({"a": nb.positive(), "b": nb.lower(lambda p, d: p.a)}, logp=lambda p, d: -p.a - 2.0 * p.b)
     trace = nb.fit(50, model=model, random_seed=1, progressbar=False).sample(20)
     assert (trace["b"] > trace["a"]).all()
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_transforms_that_change_the_size():
     def logp(p, d):
         return np.sum(np.log(p.w)) + np.sum(np.log(np.diag(p.c))) + np.sum(np.log(p.m))
@@ -125,6 +130,7 @@ def wrong(p, d, grad):
     return -0.5 * p.x**2
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_bad_start_is_told_before_anything_runs():
     model = nb.Model({"x": nb.real()}, logp=nowhere)
     with pytest.raises(FitError, match=r"the density is not finite where the means begin, at x = 0. \(logp is -inf\)"):

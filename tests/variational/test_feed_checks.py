@@ -45,6 +45,7 @@ def flat(x, data):
     return -0.5 * np.sum((data - x[0]) ** 2) - 0.5 * x[0] ** 2
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_flat_density_may_have_batches():
     batches = nb.Minibatch(Y, 10)
     inference = advi(nb.Model.flat(flat, 1, batches))
@@ -58,12 +59,14 @@ def test_a_flat_density_may_have_batches():
     alike(one, advi(plain).fit(5, callbacks=[exchange], progressbar=False))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_replacements_of_all_batches_do_for_those_who_need_all():
     model = conjugate(nb.Minibatch(Y, 10))
     given = {"model": model, "more_replacements": {"y": Y}, "progressbar": False}
     assert nb.fit(30, method="dadvi", random_seed=1, **given).std[0] == pytest.approx(0.030151, rel=1e-3)
 
 
+@pytest.mark.either
 def test_an_index_out_of_range_names_entry_and_row():
     data = columns()
     group = data["group"].copy()
@@ -167,6 +170,7 @@ def test_a_source_that_shrinks_ends_the_fit(tmp_path):
 # ---- what does not belong together
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_rows_that_are_drawn_apart_are_warned_about():
     """Where a term takes both: by another seed, or along another axis, rows of X are not those of y."""
     data = columns(40)
@@ -194,6 +198,7 @@ def lengthwise(p, d):
     return -0.5 * (d.y - p.w @ d.X) ** 2
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_rows_along_another_axis_are_others():
     data = columns(40)
     batches = {"X": nb.Minibatch(data["X"].T.copy(), [None, 6]), "y": nb.Minibatch(data["y"], 6)}

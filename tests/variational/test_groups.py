@@ -67,6 +67,7 @@ def test_one_group_may_take_what_is_left():
         approx.collect("ndim", "all")
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_moments_are_in_the_order_of_the_model():
     """Whatever the order of the groups."""
     last, first = group(["m", "a"], "fr", start={"a": 5.0, "m": np.arange(6.0).reshape(3, 2)}), group(["s", "x"], "mf")
@@ -148,6 +149,7 @@ def test_families_are_found_by_a_group():
     assert nb.Group.get_param_spec_for("low_rank", 4, rank=2)["U"] == (4, 2)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_given_parameters_stay_unless_they_are_to_move():
     mu, rho = nb.shared(np.zeros(2)), np.zeros(2)
     with several() as model:
@@ -170,6 +172,7 @@ def test_all_given_is_nothing_to_fit():
         nb.KLqp(approx).fit(1)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_several_groups_fit_as_one_does():
     """Two groups of independent numbers are one, but for the noise."""
     with several() as model:

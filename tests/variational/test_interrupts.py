@@ -66,7 +66,7 @@ def outcome(presses, make, n, whole):
 @pytest.mark.nojit
 @pytest.mark.usefixtures("listening")
 @pytest.mark.parametrize(
-    ("name", "every"), [("advi", 4), *(pytest.param(name, 1, marks=pytest.mark.slow) for name in FITS)]
+    ("name", "every"), [("advi", 12), *(pytest.param(name, 1, marks=pytest.mark.slow) for name in FITS)]
 )
 def test_ctrl_c_at_any_line_after_the_start_keeps_the_fit(name, every):
     make, n, wanted = FITS[name]

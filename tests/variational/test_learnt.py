@@ -43,6 +43,7 @@ def fitted(n=1500, of=None, **options):
     return nb.fit(n, model=of or model(), random_seed=4, **options)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_learnt_values_are_where_the_bound_is_largest():
     m = model()
     approx = fitted(of=m)
@@ -72,6 +73,7 @@ def low(p, d):
     return d.W[0] * d.W[1]
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("total", [12, 6])
 def test_the_gradient_is_that_of_the_density_bounds_and_jacobians_included(total):
     def density(p, d):
@@ -106,6 +108,7 @@ def batches(**more):
     return model(X=nb.Minibatch(X, 10, random_seed=1), y=nb.Minibatch(Y, 10, random_seed=1), **more)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_batches_refining_and_callbacks_change_no_bit():
     seen = []
     inference = nb.ADVI(model=batches(), random_seed=4)
@@ -122,6 +125,7 @@ def test_batches_refining_and_callbacks_change_no_bit():
     np.testing.assert_allclose(longer.data["W"], EXACT[:3], atol=0.05)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_beside_parameters_that_were_given():
     mu, rho = nb.shared(0.0), nb.shared(-2.0)
     with model():
@@ -136,6 +140,7 @@ def test_beside_parameters_that_were_given():
     np.testing.assert_array_equal(approx.data["W"], before)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_convergence_looks_at_what_is_learnt():
     approx = fitted(n=1)
     assert [shared.name for shared in approx.params] == ["mu", "rho", "W"]
@@ -144,6 +149,7 @@ def test_convergence_looks_at_what_is_learnt():
     assert len(check.before) == 5
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_data_that_a_callback_sets_leave_learnt_values_alone():
     m = model()
 
@@ -204,6 +210,7 @@ def test_a_density_without_a_derivative_says_so_before_anything_is_compiled():
     assert [shared.name for shared in approx.params] == ["mu", "rho"]
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 def test_an_entry_that_the_density_does_not_read_is_told():
     def logp(p, d):

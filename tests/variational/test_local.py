@@ -23,6 +23,7 @@ from tests.variational.local_models import (
 )
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("batch", [None, 6])
 def test_the_exact_encoder_is_found(batch):
     approx = fitted(local(one_factor(batch), random_seed=1), 1500)
@@ -44,6 +45,7 @@ def test_the_exact_encoder_is_found(batch):
     np.testing.assert_array_equal(kept.sample_node("z", deterministic=True), approx.mean)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_fits_are_the_same_bit_for_bit_and_refined():
     inference = nb.KLqp(local(one_factor(6), random_seed=1))
     options = {"obj_optimizer": FAST, "more_obj_params": ["a"], "progressbar": False, "obj_n_mc": 2}
@@ -95,6 +97,7 @@ def test_a_local_group_beside_a_delayed_one():
     assert approx.hist[-2000:].mean() == pytest.approx(83.20, rel=0.03)
 
 
+@pytest.mark.either
 def test_the_largest_factor_divides_the_gradient():
     approx = local(one_factor(6, total_size={"z": 120, "x": 60}))
     assert approx.symbolic_normalizing_constant == 20.0
@@ -226,6 +229,7 @@ FORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not JIT, reason="takes minutes in plain Python")
 @pytest.mark.parametrize("form", ["mean field", *(pytest.param(form, marks=OTHERS) for form in ("full rank", "flows"))])
 def test_an_encoder_and_a_decoder_find_loadings_and_evidence(form):

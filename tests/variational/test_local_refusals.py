@@ -121,6 +121,7 @@ def numbered():
         yield np.array([k])
 
 
+@pytest.mark.either
 def test_what_an_encoder_raises_comes_out():
     m = one_factor(data={"k": nb.generator(numbered())})
     approx = local(m, {"mu": looked_up, "rho": to_rho})
@@ -154,6 +155,7 @@ def endless(d):
     return d.a[0] * d.x / (0.0 * d.a[1])
 
 
+@pytest.mark.either
 @pytest.mark.filterwarnings("ignore:divide by zero")
 def test_an_encoder_that_gives_what_is_not_finite_is_named_with_the_row():
     approx = local(one_factor(6), {"mu": endless, "rho": to_rho})
@@ -166,6 +168,7 @@ def root(d):
     return np.sqrt(d.a[0] - 0.1) * d.x
 
 
+@pytest.mark.either
 @pytest.mark.filterwarnings("ignore:invalid value")
 def test_an_encoder_that_leaves_its_domain_during_a_fit_is_named():
     """The weight begins at the end of its domain and is pushed out of it: what is said is not about the density."""
@@ -211,6 +214,7 @@ def test_an_encoder_that_raises_is_named():
     assert "the encoder of z for 'mu' (lacking), which is given the data x, a" in caught.value.__notes__[-1]
 
 
+@pytest.mark.either
 def test_encoders_that_nobody_trains_are_warned_about():
     m = slope_and_factor(6)
     approx = nb.Approximation([nb.Group("z", params=ENCODERS, local=True, model=m), nb.Group(None, "mf")], m)
@@ -229,6 +233,7 @@ def test_names_that_are_something_else():
         one_factor(6, prior=z_prior)
 
 
+@pytest.mark.either
 def test_a_fit_that_cannot_begin_has_learnt_nothing():
     m = one_factor(6)
     approx = local(m, {"mu": no_derivative, "rho": to_rho})
@@ -255,6 +260,7 @@ def of_site(d):
     return d.a[d.site] * d.x
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("wrong", [2, -3])
 def test_indices_that_encoders_take_are_looked_at_before_the_fit(wrong):
     site = np.arange(N) % 2

@@ -71,6 +71,7 @@ def check_average(spoil=None, of=gamma_poisson):
     np.testing.assert_allclose(slope, gradient, rtol=1e-9)
 
 
+@pytest.mark.either
 def test_the_mean_over_disjoint_batches_is_the_objective_of_all_data():
     check_average()
 

@@ -100,6 +100,7 @@ def sum_by_hand(theta, e, beta=1.0):
     return -(likelihood + beta * (prior - logq))
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(("beta", "scaled"), [(1.0, True), (2.0, False)])
 def test_a_step_is_that_of_the_sum(beta, scaled):
     approx, rate = two_kinds_of_rows(), 1e-5
@@ -157,6 +158,7 @@ def test_outside_of_fits_the_weights_are_the_same():
     np.testing.assert_allclose(logq, wanted, rtol=1e-12)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_predictions_are_for_rows_of_any_number_also_more_than_there_were():
     approx = fitted(local(one_factor(6), random_seed=1), 3)
     for count in (1, N, 3 * N):
@@ -168,6 +170,7 @@ def test_predictions_are_for_rows_of_any_number_also_more_than_there_were():
         np.testing.assert_allclose(first, (1.0 + approx.data["a"][0]) * new)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("estimator", ["stl", "plain"])
 def test_the_mean_gradient_is_that_of_the_exact_bound(estimator):
     """Of x = w z + noise the bound has a closed form."""
@@ -210,6 +213,7 @@ def a_rho(d):
 ENCODERS_OF_A = {"mu": a_mu, "rho": a_rho}
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_rows_have_noise_of_their_own_which_a_seed_tells():
     approx = local(one_factor(a=(0.0, 0.0)), random_seed=1)
     draws = approx.draw(1000, 7).positions / np.log(2.0)

@@ -42,6 +42,7 @@ def check_loss(beta, n_mc=3):
     assert slope[1] == pytest.approx(-np.mean(slopes * noise) * -math.expm1(-sd), rel=1e-10)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("beta", [0.5, 1.0, 2.0])
 def test_the_loss_is_the_formula(beta):
     check_loss(beta)
@@ -77,10 +78,12 @@ def check_written(beta):
     np.testing.assert_allclose(fits[0].hist, fits[1].hist, rtol=1e-10)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_written_gradient_heeds_beta():
     check_written(3.0)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("fault", sorted(MUTANTS))
 def test_a_fault_of_beta_is_found(fault, monkeypatch):
     module, *edit = MUTANTS[fault]
@@ -124,6 +127,7 @@ JOB_MUTANTS = {
 }
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("fault", sorted(JOB_MUTANTS))
 def test_a_fault_of_the_loss_is_found(fault, monkeypatch):
     from nbinfer.variational import objective

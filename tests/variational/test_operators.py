@@ -19,6 +19,7 @@ def advi(model=None, **options):
 # ---- KL by steps
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_step_function_is_a_fit_by_single_steps():
     whole = advi().fit(8, obj_n_mc=3, obj_optimizer=nb.adam, progressbar=False)
     approx = nb.MeanField(model=several(), random_seed=1)
@@ -42,6 +43,7 @@ def test_updates_are_a_mapping_that_makes_steps():
     assert objective.approx is approx
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_score_is_a_loss_at_new_draws():
     approx = nb.MeanField(model=conjugate(FIVE), random_seed=1)
     score = nb.KL(approx)().score_function(sc_n_mc=2000)
@@ -54,6 +56,7 @@ def test_a_score_is_a_loss_at_new_draws():
     assert beta == pytest.approx(-expected, abs=0.3)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_other_data_may_take_the_place_of_the_models():
     model, other = conjugate(FIVE), np.array(FIVE) + 10.0
     replaced = advi(model).fit(5, more_replacements={"y": other}, progressbar=False)
@@ -66,6 +69,7 @@ def test_other_data_may_take_the_place_of_the_models():
         advi(conjugate(FIVE)).fit(1, more_replacements={"Z": other})
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_more_updates_follow_each_step():
     counter, copy = nb.shared(0.0), nb.shared(np.zeros(1))
     inference = advi(conjugate(FIVE))
@@ -81,6 +85,7 @@ def test_more_updates_follow_each_step():
         inference.fit(1, more_updates={"a": 1})
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_gradients_may_be_bounded():
     """With plain gradient descent, a step is then no longer than the learning rate times the bound."""
     inference = advi(conjugate([1000.0] * 5))
@@ -92,6 +97,7 @@ def test_gradients_may_be_bounded():
         inference.fit(1, total_grad_norm_constraint=0.0)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_options_of_a_fit_are_checked():
     for bad, message in (
         (dict(obj_n_mc=0), "obj_n_mc must be an int from 1"),
@@ -119,6 +125,7 @@ def test_options_of_a_fit_are_checked():
         advi().fit(1, tf_n_mc=3, progressbar=False)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_profiles():
     profile = advi().run_profiling(50, fn_kwargs={"profile": True})
     assert profile["iterations"] == 50
@@ -129,6 +136,7 @@ def test_profiles():
     assert ends["iteration"] == ends["total"] / ends["iterations"]
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_an_approximation_has_one_fit_at_a_time():
     first = advi()
     first.fit(2, progressbar=False)
@@ -203,6 +211,7 @@ def test_a_user_operator_finds_the_target():
     np.testing.assert_allclose(approx.std, [0.5, 1.0], rtol=0.1)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_user_operator_steps_as_it_says():
     inference = stein(1, 4)
     objective = inference.objective
@@ -227,6 +236,7 @@ def test_gradients_of_the_test_function_are_bounded_too():
     assert np.linalg.norm(moved) == pytest.approx(0.25, rel=1e-6)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_gradients_of_a_user_operator_are_those_of_its_value():
     """Through draws and pull-backs, by differences at the same noise."""
     inference = stein(3, 5)
@@ -280,6 +290,7 @@ class Losing(Stein):
     returns_loss = False
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_operators_say_what_they_need():
     approx = nb.MeanField(model=nb.Model({"x": nb.real(2)}, logp=flat), random_seed=1)
     settings = dict(mean=[0.0, 0.0], precision=np.eye(2))
@@ -329,6 +340,7 @@ def test_inference_checks_what_it_gets():
         nb.KLqp(nb.MeanField)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_regression_of_the_documents():
     with regression():
         approx = nb.fit(20, method="fullrank_advi", random_seed=1, progressbar=False)

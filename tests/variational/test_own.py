@@ -62,6 +62,7 @@ def registered():
     del _BY_PARAMETERS[frozenset(Independent.parameter_names())]
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("estimator", ["none", "plain", "stl"])
 def test_a_family_in_python_obeys_the_laws(estimator):
     check_pull(Independent(), estimator)
@@ -69,6 +70,7 @@ def test_a_family_in_python_obeys_the_laws(estimator):
     check_moments(Independent(), 2000)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.usefixtures("registered")
 def test_a_family_in_python_fits_as_the_compiled_one_does():
     ours = nb.MeanField(model=several(), random_seed=1)
@@ -114,6 +116,7 @@ def descend(x, g, rate, t):
     x -= rate / t * g
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_an_optimiser_in_python():
     """Its rate falls, as that of the compiled one may."""
     ours = nb.ADVI(model=conjugate(FIVE), random_seed=1)
@@ -127,6 +130,7 @@ def test_an_optimiser_in_python():
     np.testing.assert_array_equal(a.get_value(), 0.0)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_what_an_optimiser_raises_arrives():
     def fails(x, g, rate, t):
         raise ZeroDivisionError("mine")
@@ -168,6 +172,7 @@ class Signs(Rule):
     name, function, state = "signs", _signs, SIGNS
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_compiled_optimiser():
     a = nb.shared([1.0, -2.0])
     updates = Signs()(lambda a: np.sum(a**2), [a])

@@ -12,6 +12,7 @@ from nbinfer.variational.course import Course
 from nbinfer.variational.families.family import Family
 from nbinfer.variational.families.mean_field import MeanFieldFamily
 from nbinfer.variational.raabbvi import Settled
+from tests.often import often
 from tests.variational.families.laws import faulty
 from tests.variational.targets import (
     FIVE,
@@ -118,7 +119,7 @@ def test_flat_noise_is_convergence():
 
 
 @pytest.mark.nojit
-@pytest.mark.parametrize("slope", [0.01, 0.003])
+@pytest.mark.parametrize("slope", often([0.01, 0.003], 0.003))
 def test_a_drift_is_none(slope):
     """However shallow: that windows lengthen as the rate falls keeps a drift from fading with it."""
     model = conjugate(FIVE)
@@ -144,6 +145,7 @@ def small(**options):
     return nb.RAABBVI(**{"accuracy": 1e6, "rhat": 100.0, "min_ess": 1e-9} | options)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_the_average_is_what_is_fitted():
     seen = []
     approx = fit(MEAN, 1000, small(), callbacks=[lambda approx, losses, i: seen.append(flat(approx))])
@@ -154,6 +156,7 @@ def test_the_average_is_what_is_fitted():
     np.testing.assert_allclose(flat(approx), np.mean(seen[-second.window :], axis=0), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_rate_begins_at_the_average_and_is_half_of_the_one_before():
     seen, rates = [], []
 
@@ -170,6 +173,7 @@ def test_a_rate_begins_at_the_average_and_is_half_of_the_one_before():
     assert np.abs(seen[first.at] - np.mean(window, axis=0)).max() < 0.01
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_course_that_averages_nothing_or_keeps_its_rate_is_seen(monkeypatch):
     whole = Course._begin
 
@@ -188,6 +192,7 @@ def flat(approx):
     return np.concatenate([np.ravel(shared.get_value()) for shared in approx.params])
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_budget_that_runs_out_is_told_and_leaves_an_average():
     seen = []
     keep = lambda approx, losses, i: seen.append(flat(approx))  # noqa: E731
@@ -219,6 +224,7 @@ def test_a_refined_fit_is_one_fit(settings):
     assert str(inference.approx.report.rates) == str(whole.report.rates)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_fit_goes_on_from_what_the_user_sets():
     inference = nb.ADVI(model=MEAN, random_seed=3)
     inference.fit(500, convergence="raabbvi", progressbar=False)
@@ -230,6 +236,7 @@ def test_a_fit_goes_on_from_what_the_user_sets():
     np.testing.assert_allclose(inference.approx.params[0].get_value(), 7.0)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_converged_fit_can_be_refined():
     inference = nb.ADVI(model=MEAN, random_seed=3)
     first = inference.fit(5000, convergence=small(), progressbar=False)
@@ -253,6 +260,7 @@ def test_other_callbacks_and_groups_go_with_it():
     assert in_turn.report.converged
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_callback_that_ends_the_fit_where_a_look_is_due_does_not_hold_it_there():
     def every_hundred(approx, losses, i):
         calls.append(i)

@@ -61,6 +61,7 @@ def half(p, d):
     return -0.5 * p.x**2 if p.x > 0.0 else -np.inf
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_draws_without_a_density_are_skipped_until_they_are_many():
     model = nb.Model({"x": nb.real()}, logp=half)
     inference = nb.ADVI(model=model, random_seed=1, start={"x": 0.5}, start_sigma=0.2)
@@ -77,6 +78,7 @@ def test_draws_without_a_density_are_skipped_until_they_are_many():
     assert 51 < len(inference.hist) < 200
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_few_of_the_last_draws_may_be_skipped_for_ever():
     model = nb.Model({"x": nb.real()}, logp=half)
     inference = nb.ADVI(model=model, random_seed=1, start={"x": 0.5}, start_sigma=0.25)
@@ -97,6 +99,7 @@ def test_draws_without_a_gradient_are_skipped():
     assert 0 < inference.approx.report.skipped == np.isnan(inference.hist).sum() < 10
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_several_draws_count_without_those_that_are_skipped():
     model = nb.Model({"x": nb.real()}, logp=half)
     inference = nb.ADVI(model=model, random_seed=1, start={"x": 0.5}, start_sigma=0.2)
@@ -143,6 +146,7 @@ def test_beta_asks_for_terms():
         approx.varlogp(10)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_methods_by_name():
     with pytest.raises(ValueError, match="unknown method 'adv'; choose 'advi', 'fullrank_advi'"):
         fit(several(), method="adv")
@@ -173,6 +177,7 @@ def test_methods_by_name():
         fit(several(), method="low_rank_advi", inf_kwargs={"rang": 2})
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_the_second_half_begins_where_the_first_ends():
     first = fit(several(), 20)
     second = nb.FullRankADVI.from_mean_field(first).approx
@@ -219,6 +224,7 @@ def test_verdicts():
         fit(gaussian(), 100, callbacks=[nb.CheckParametersConvergence(tolerance=1e-12)])
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("method", ["advi", "advi->fullrank_advi"])
 def test_a_verdict_is_said_once_where_the_user_asked_for_it(method):
     with pytest.warns(ConvergenceWarning, match="k-hat is") as said:

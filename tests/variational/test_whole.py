@@ -47,6 +47,7 @@ def prior(p, d):
     return -0.5 * p.mu**2
 
 
+@pytest.mark.slow
 def test_where_some_are_in_memory_and_some_are_not_all_are_estimated(tmp_path):
     """All rows of x and a batch of y would not fit together."""
     Y.tofile(tmp_path / "y")

@@ -102,6 +102,7 @@ def follows_the_rule(tune, trouble, module=regimes, growth=1.5):
     )
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("tune", [100, 400, 1000])
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_the_schedule_is_the_rules(tune, trouble):
@@ -187,6 +188,7 @@ def test_draws_that_repeat_teach_nothing():
     assert run.own.metric.dense == 0
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_window_is_as_long_as_the_memory_at_most():
     run = Run(4 * window_of(3, 1 << 30))
     kinds, _ = run.kinds()
@@ -201,12 +203,14 @@ def bare(step=LOW, **options):
     return BareChains(gaussian_target(COVARIANCE), step, **({"tune": 60, "draws": 20, "seed": 3} | options))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_chain_depends_on_its_own_draws_alone():
     four, alone = bare(numbers=range(4)).run(), bare(numbers=[2]).run()
     assert [int(four.own(c).metric.dense) for c in range(4)] == [3] * 4
     np.testing.assert_array_equal(arrays(four)[2], arrays(alone)[0])
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("size", [1, 7, 10])
 def test_blocks_of_any_size_are_the_same_run(size):
     whole, pieces = bare().run(), bare()
@@ -215,6 +219,7 @@ def test_blocks_of_any_size_are_the_same_run(size):
     np.testing.assert_array_equal(arrays(whole), arrays(pieces))
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("method", [NUTS, HamiltonianMC])
 def test_a_correlated_gaussian_takes_few_gradients(method):
     tune, draws = (500, 500) if JIT else (60, 10)
@@ -225,6 +230,7 @@ def test_a_correlated_gaussian_takes_few_gradients(method):
         np.testing.assert_allclose(np.cov(chains.x[0].T), COVARIANCE, atol=0.8)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("tune", [0, 1, 9, 19, 30])
 @pytest.mark.parametrize("dim", [1, 2])
 def test_short_warm_ups(tune, dim):
@@ -247,6 +253,7 @@ def nowhere(n, position, grad, context):
     return np.nan
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("density", [flat, nowhere])
 def test_gradients_that_say_nothing_leave_the_diagonal(density):
     target = Target(density, 2)

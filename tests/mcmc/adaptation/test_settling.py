@@ -156,11 +156,13 @@ def test_what_still_changes_has_not_settled(kind):
     assert not (Shown(kind, logp=way_in).frozen_at or 1000) < 350
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_chain_that_does_not_move_is_not_done(kind):
     assert Shown(kind, moved=lambda draw: draw < 60).end is None
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_divergence_asks_for_more(kind):
     run = Shown(kind, diverges=lambda draw: 90 < draw < 200)
@@ -276,6 +278,7 @@ def test_a_chain_depends_on_its_own_draws_alone():
     np.testing.assert_array_equal(arrays(four)[2], arrays(alone)[0])
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("step", [NUTS(metric="fisher_diag"), HamiltonianMC(metric="fisher")])
 @pytest.mark.parametrize("tune", [0, 1, 19, 30])
 def test_short_warm_ups(step, tune):

@@ -74,6 +74,7 @@ def test_variance_windows_are_equal():
     assert set(np.diff(switches("diag", 1000))) == {101}
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("kind", ["fisher", "dense", "fisher_diag"])
 def test_nothing_is_learnt_in_the_last_part(kind):
     run = Run(kind, 400)

@@ -139,6 +139,7 @@ def test_other_variables_are_refused(method):
             nb.sample(model, 10, 10, step=method(name), progressbar=False)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_an_integer_of_two_values_is_binary():
     model = nb.Model({"k": nb.integer(3, 4)}, logp=lambda p, d: 0.8 * p.k)
     trace = nb.sample(model, 1000, 10, step=BinaryGibbsMetropolis(), random_seed=1, progressbar=False)

@@ -39,6 +39,7 @@ def proportional_matrix():
     return matrix + np.diag(1.0 - matrix.sum(1))
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize(
     ("proposal", "exact"), [("uniform", uniform_matrix()), ("proportional", proportional_matrix())]
 )
@@ -47,6 +48,7 @@ def test_the_transition_matrix(proposal, exact):
     assert_matrix(CategoricalGibbsMetropolis(proposal=proposal), EXACT["category"](), exact, states, P)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_two_categories_are_flips():
     method = CategoricalGibbsMetropolis(proposal="proportional")
     assert_matrix(method, EXACT["ising"](), sweep_of(RANDOM, 1.0), BITS, PI)
@@ -58,6 +60,7 @@ def test_one_transition_leaves_the_target_invariant(proposal, target):
     assert_invariant(CategoricalGibbsMetropolis(proposal=proposal), EXACT[target](), moves=0.1)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("proposal", ["uniform", "proportional"])
 def test_a_short_range_that_begins_anywhere(proposal):
     """The exact transition matrix of categories, on the same density from 7 on."""

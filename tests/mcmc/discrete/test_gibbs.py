@@ -125,6 +125,7 @@ def draw_k(p, d, rng):
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.nojit
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 def test_every_kind_of_variable():
@@ -228,6 +229,7 @@ def test_variables_whose_draws_cannot_be_brought_to_coordinates():
         assign(model, GibbsStep("L", lambda p, d, rng: p.L))
 
 
+@pytest.mark.either
 def test_a_variable_that_bounds_depend_on_is_refused():
     """The value above would move with the draw, which is no draw from a full conditional then."""
     above = nb.Model(
@@ -242,6 +244,7 @@ def test_a_variable_that_bounds_depend_on_is_refused():
         assert nb.sample(above, 10, 10, step=step, **quiet)["y"].shape == (4, 10)
 
 
+@pytest.mark.either
 def test_bounds_that_leave_nothing_at_some_points_refuse_no_draw():
     model = nb.Model(
         {"free": nb.real(), "x": nb.real(), "y": nb.interval(lambda p, d: p.x, lambda p, d: 1.0)},

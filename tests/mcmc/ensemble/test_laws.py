@@ -43,6 +43,7 @@ def test_one_transition_leaves_the_target_invariant(name):
     assert_invariant(scaled(step, scale), EXACT[target](), moves=0.2, count=COUNT)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("step", [nb.ChEES(step_scale=2.0, **FIXED), nb.MAMS(step_scale=1.63, **FIXED)])
 def test_a_standard_normal_stays_one(step):
     """Of six coordinates, at a step size that the leapfrog only just bears."""

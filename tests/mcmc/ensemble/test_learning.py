@@ -22,6 +22,7 @@ def run(step, target, chains=64, tune=TUNE, draws=DRAWS, **options):
     return BareChains(target, step, tune=tune, draws=draws, numbers=range(chains), **options).run()
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("step", BOTH)
 @pytest.mark.parametrize("workers", [2, 5])
 def test_the_number_of_workers_changes_no_bit(step, workers):
@@ -92,6 +93,7 @@ def test_by_change_alone_lengths_are_others():
     assert in_first_lengths(ByChange, 1.0) > 1.25
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("step", BOTH)
 def test_nothing_is_learnt_after_warm_up(step):
     chains = BareChains(Target(student, 3), step, tune=4, draws=8, numbers=range(16)).run(4)

@@ -27,6 +27,7 @@ def test_chains_of_a_superchain_begin_at_one_point():
     assert "superchains" not in free.attrs
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("step", [nb.ChEES(), nb.MAMS()])
 def test_the_report_has_the_nested_rhat(step):
     trace = sampled(step, superchains=4)
@@ -59,6 +60,7 @@ def test_a_start_for_each_superchain():
     np.testing.assert_allclose(trace["mu"][:, 0], np.repeat(np.arange(4.0), 8), atol=1e-6)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("init", ["adapt_diag", "jitter+adapt_diag"])
 def test_the_usual_ways_to_begin(init):
     assert np.isfinite(sampled(nb.ChEES(), 16, init=init)["mu"]).all()

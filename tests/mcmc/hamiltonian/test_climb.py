@@ -159,6 +159,7 @@ def draws(**options):
     return nb.sample(model(), 20, 30, **(QUIET | {"chains": 4} | options))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_starts_depend_on_the_chain_alone():
     together = draws(cores=1)
     assert together.warmup_sample_stats["lp"][:, 0].min() > -30.0

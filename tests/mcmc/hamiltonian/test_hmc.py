@@ -101,6 +101,7 @@ def test_a_function_replaces_the_step_size(method):
         np.testing.assert_array_equal(given.sample_stats["n_steps"], known.sample_stats["n_steps"])
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_function_of_a_generator_makes_reproducible_runs():
     def run(**options):
         step = nb.HamiltonianMC(step_rand=half_or_more, max_steps=8)
@@ -126,8 +127,8 @@ def test_what_a_function_of_the_step_size_must_return(method, function, error, m
 
 _DECIDES = "math.exp(min(0.0, -error))\n    accepted"
 MUTANTS = {
-    "0.98 of the change of the energy": (_DECIDES, _DECIDES.replace("-error", "-0.98 * error")),
     "the wrong sign of the change": (_DECIDES, _DECIDES.replace("-error", "error")),
+    "0.98 of the change of the energy": (_DECIDES, _DECIDES.replace("-error", "-0.98 * error")),
     "every end accepted": ("accepted = uniform(chain.words) < accept", "accepted = uniform(chain.words) < 1.1"),
     "a step size that depends on the position": (
         "hamiltonian.enter(chain_address, own, own.points)",
@@ -147,6 +148,7 @@ SHARP = {"metric": None, "scaling": np.full(3, 4.0), "step_scale": 3.6, "path_le
 MANY = 2_500_000  # what two per cent take
 
 
+@pytest.mark.slow
 @pytest.mark.nojit
 def test_the_law_holds_where_it_is_sharp():
     assert_invariant(fixed("student", **SHARP), EXACT["student"](), count=MANY)

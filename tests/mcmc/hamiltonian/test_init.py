@@ -125,6 +125,7 @@ def test_a_fit_of_an_initialiser_ends_when_it_has_converged():
     assert trace["x"].mean() == pytest.approx(1.0, abs=0.5)
 
 
+@pytest.mark.either
 def test_pathfinder_looks_around_a_given_start():
     """Elsewhere there may be no density."""
     far = nb.Model({"x": nb.real()}, logp=lambda p, d: -0.5 * (p.x - 1e4) ** 2 if p.x > 9e3 else -np.inf)

@@ -21,6 +21,7 @@ from nbinfer.random import start
 from tests.laws.kit import BareChains, Target, gaussian_target, student
 from tests.laws.law import assert_invariant, mutant, one_now
 from tests.laws.targets import AR1_SCALES, EXACT
+from tests.often import often
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 COUNT = 300_000 if JIT else 300
@@ -149,7 +150,7 @@ def standard_grad(p, d, grad):
 
 @pytest.mark.skipif(not JIT, reason="needs long chains")
 @pytest.mark.parametrize("integrator", ["leapfrog", "twostage", "threestage"])
-@pytest.mark.parametrize("dim", [1, 10])
+@pytest.mark.parametrize("dim", often([1, 10], 10))
 def test_every_integrator_gets_the_spread_of_a_normal(integrator, dim):
     model = nb.Model({"x": nb.real(dim)}, logp=standard, logp_grad=standard_grad)
     trace = nb.sample(model, 2000, 1000, nuts_kwargs={"integrator": integrator}, **quiet)

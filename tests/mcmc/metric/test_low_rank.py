@@ -223,6 +223,7 @@ def test_a_normal_distribution_is_learnt_in_a_space_that_is_large_enough(correla
     np.testing.assert_allclose(ratios, 1.0, atol=1e-3)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("n", [5, 40])
 def test_a_metric_that_keeps_all_keeps_all(n):
     rng = np.random.default_rng(7)

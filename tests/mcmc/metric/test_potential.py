@@ -54,6 +54,7 @@ FIXED = {
 }
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("name", FIXED)
 def test_the_interface_on_arrays(name):
     make, inv_mass = FIXED[name]

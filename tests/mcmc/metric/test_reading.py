@@ -60,6 +60,7 @@ def test_it_is_the_matrix_that_gives_the_chains_velocities(method, kind):
         np.testing.assert_allclose(metric.inv_mass(chain), columns, rtol=1e-10, atol=1e-10 * columns.max())
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_metric_of_directions_has_learnt_the_covariance():
     metric = draw(nb.NUTS(metric=LEARNS_CORRELATION)).metric
     assert metric.is_learnt
@@ -70,6 +71,7 @@ def test_a_metric_of_directions_has_learnt_the_covariance():
         np.testing.assert_allclose(metric.inv_mass()[1:, 1:], COVARIANCE, rtol=0.5, atol=0.5)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_fixed_metric_is_the_given_one():
     given = np.diag([1e4, 1.0, 1.0, 25.0])
     given[1:, 1:] = COVARIANCE
@@ -80,6 +82,7 @@ def test_a_fixed_metric_is_the_given_one():
         np.testing.assert_allclose(metric.inv_mass(0), metric.inv_mass(1))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_steps_of_a_compound_have_one_each():
     first, second = draw([nb.HamiltonianMC(["x"]), nb.NUTS(["y"], metric="dense")]).metric
     assert (first.labels, second.labels) == (["x[0]", "x[1]", "x[2]"], ["y"])
@@ -109,6 +112,7 @@ def test_an_object_is_read_as_well():
     np.testing.assert_allclose(diagonal, [variances, variances], rtol=1e-12)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_what_is_constrained_has_the_names_of_its_values():
     trace = nb.sample(eight_schools(), DRAWS, TUNE, chains=1, random_seed=1, progressbar=False)
     assert trace.metric.labels == ["mu", "tau", *(f"eta[{i}]" for i in range(8))]

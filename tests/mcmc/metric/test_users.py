@@ -80,6 +80,7 @@ def model():
     return nb.Model({"x": nb.real(2)}, logp=logp)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("method", [nb.NUTS, nb.HamiltonianMC])
 def test_runs_are_reproducible_and_chains_differ(method):
     def run(potential, **options):
@@ -95,6 +96,7 @@ def test_runs_are_reproducible_and_chains_differ(method):
     np.testing.assert_array_equal(*runs)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_it_draws_the_posterior():
     trace = nb.sample(
         model(), 1000 if JIT else 60, 300 if JIT else 30, step=nb.NUTS(potential=Diagonal([1.0, 1e4])), **quiet
@@ -143,6 +145,7 @@ class Breaks(Diagonal):
         self._call("update")
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("which", ["velocity", "random", "update"])
 def test_what_a_method_raises_ends_the_run(which):
     with pytest.raises(LookupError, match=f"{which} fails after {which}"):

@@ -56,6 +56,7 @@ def test_the_law_catches_members_that_move_all_at_once(method):
     assert together_z(method, members=3, at_once=True) > BREAKS
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("cores", [1, 2, 3, 5])
 @pytest.mark.parametrize("method", POPULATIONS[:2], ids=["de", "stretch"])
 def test_the_number_of_workers_changes_no_bit(method, cores):
@@ -83,6 +84,7 @@ def test_halves_look_at_each_other_alone():
     assert peers == [set(own[5:])] * 5 + [set(own[:5])] * 5
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_population_goes_on_where_it_was_stopped_between_two_moves():
     whole = BareChains(EXACT["student"](), DEMetropolis(), draws=20, numbers=range(8)).run()
     chains = BareChains(EXACT["student"](), DEMetropolis(), draws=20, numbers=range(8)).run(7)
@@ -103,6 +105,7 @@ def test_what_moves_a_half_is_compiled_before_workers_start(monkeypatch):
     assert "address" in vars(team.move)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("method", [DEMetropolis(), StretchMove()], ids=["de", "stretch"])
 def test_a_population_does_not_mind_scales(method):
     assert_invariant(method, EXACT["ar1"]())
@@ -206,6 +209,7 @@ def test_the_past_draws_from_the_posterior(tune):
     np.testing.assert_allclose(np.array(table["sd"]) ** 2, [1.0, 1.1], rtol=0.1)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("method", [DEMetropolis(), StretchMove()])
 def test_the_number_of_cores_changes_no_bit(method):
     model = nb.Model({"x": nb.real(2), "k": nb.binary()}, logp=lambda p, d: -0.5 * np.sum(p.x**2) + 0.1 * p.k * p.x[0])

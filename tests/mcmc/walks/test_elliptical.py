@@ -68,6 +68,7 @@ def gp_logp(p, d):
     return -0.5 * p.f @ d.precision @ p.f - 0.5 * np.sum(((d.y - p.f) / 0.5) ** 2)
 
 
+@pytest.mark.slow
 @pytest.mark.nojit
 def test_a_gaussian_process_against_its_posterior():
     prior, y, mean, covariance = gp()

@@ -314,6 +314,7 @@ def _poissons(stream, mean, out, count):
     return 0
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("mean", [0.3, 4.0, 9.9, 10.0, 37.5, 800.0])
 def test_poisson_numbers(mean):
     from scipy import stats
@@ -341,6 +342,7 @@ def coin():
     return nb.Model({"x": nb.real(2), "k": nb.integer(0, 40)}, logp=lambda p, d: -0.5 * np.sum(p.x**2) - 0.1 * p.k**2)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 def test_it_tunes_during_warm_up_only():
     trace = nb.sample(

@@ -8,6 +8,7 @@ import pytest
 import nbinfer as nb
 from nbinfer.compile import objects
 from nbinfer.distributions import glm
+from tests.often import often
 from tests.posteriors import NAMES, load
 
 RNG = np.random.default_rng(8)
@@ -78,7 +79,7 @@ densities = pytest.mark.parametrize(
 
 
 @compiled
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", often(NAMES, "eight_schools_noncentered", "hmm_example", "garch11", "nes2000"))
 def test_posteriors_take_their_memory_from_the_arena(name):
     bound = load(name).model.bind(1)
     assert bound.has_gradient == "derived"

@@ -122,6 +122,7 @@ def test_the_same_density_whatever_it_is_written_in(case):
     assert "x" in repr(model)
 
 
+@pytest.mark.either
 def test_data_may_be_left_out():
     for function in (constant, alone):
         assert nb.Model.flat(function, 3).bind().value(Q) == pytest.approx(-0.5 * np.sum(Q**2))

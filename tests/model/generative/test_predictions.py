@@ -226,6 +226,7 @@ EQUAL = {
 }
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("case", EQUAL)
 def test_a_derived_prediction_is_the_one_that_is_written_by_hand(case):
     likelihood, name, by_hand = EQUAL[case]

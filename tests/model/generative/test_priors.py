@@ -89,6 +89,7 @@ LAWS = {
 }
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("case", LAWS)
 def test_draws_follow_the_prior(case):
     support, prior, law = LAWS[case]
@@ -115,11 +116,13 @@ def test_draws_follow_the_prior(case):
         assert stats.kstest(x, law.cdf).pvalue > 1e-3
 
 
+@pytest.mark.either
 def test_a_wrong_parameter_fails_the_law():
     x = sampled({"x": nb.positive()}, lambda p, d: gamma.logpdf(p.x, 2.0, 3.0))["x"]
     assert stats.kstest(x, stats.gamma(3.0, scale=0.5).cdf).pvalue < 1e-10
 
 
+@pytest.mark.either
 def test_elements_that_are_cut_are_independent_and_each_has_its_own_bounds():
     low = np.array([0.0, 1.0, -1.0])
     x = sampled({"x": nb.lower(low)}, lambda p, d: np.sum(normal.logpdf(p.x, 0.0, 1.0)))["x"]
@@ -128,6 +131,7 @@ def test_elements_that_are_cut_are_independent_and_each_has_its_own_bounds():
     assert np.abs(np.corrcoef(x.T) - np.eye(3)).max() < 4.0 / np.sqrt(len(x))
 
 
+@pytest.mark.either
 def test_sorted_draws_are_order_statistics():
     x = sampled({"x": nb.ordered(3)}, lambda p, d: np.sum(normal.logpdf(p.x, 0.0, 1.0)))["x"]
     assert np.all(np.diff(x) > 0.0)
@@ -135,6 +139,7 @@ def test_sorted_draws_are_order_statistics():
     assert stats.kstest(stats.norm.cdf(x[:, 1]), stats.beta(2, 2).cdf).pvalue > 1e-3
 
 
+@pytest.mark.either
 def test_whole_rows_are_drawn_until_they_increase_where_elements_differ():
     def prior(p, d):
         return np.sum(normal.logpdf(p.x, d.mu, 1.0))
@@ -154,6 +159,7 @@ def hierarchical(p, d):
     return lp + gamma.logpdf(p.tau, 4.0, 2.0)
 
 
+@pytest.mark.either
 def test_a_hierarchy_is_drawn_from_the_top():
     supports = {"theta": nb.real(2), "mu": nb.real(), "tau": nb.positive()}
     found = draws_of(supports, hierarchical)

@@ -114,6 +114,7 @@ def grows(p, d):
     return p.v if p.v[0] < 1.0 else np.append(p.v, 0.0)
 
 
+@pytest.mark.either
 def test_an_exception_of_a_bound_is_counted_kept_and_replayed():
     bound = nb.Model({"a": nb.real(), "x": nb.lower(raises)}, logp=nothing).bind()
     good, bad = np.array([0.5, 0.0]), np.array([2.0, 0.0])

@@ -36,6 +36,7 @@ def test_compiled_density_is_that_of_plain_python(count):
     assert through_address(bound, q, 0, density=bound.value_density)[0] == pytest.approx(wanted, rel=1e-13)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("count", DISCRETE)
 def test_the_gradient_is_that_of_differences(count):
     bound = nested().bind()
@@ -99,6 +100,7 @@ def triangle(**more):
     return nb.Model(supports, **(more or {"logp": by_support}))
 
 
+@pytest.mark.either
 def test_it_is_the_model_transformed_by_hand():
     ours = triangle().bind()
     real = nb.Model({name: nb.real() for name in "abc"}, logp=by_hand).bind()
@@ -121,6 +123,7 @@ def spring_of_three(p, d):
     return -0.5 * p.x[0] ** 2 - (p.x[1] - p.x[0] - 1.0) ** 2 - (p.x[2] - p.x[1] - 2.0) ** 2
 
 
+@pytest.mark.either
 def test_a_chain_of_lower_bounds_is_ordered():
     chain = nb.Model({"a": nb.real(), "b": nb.lower(start), "c": nb.lower(last)}, logp=spring).bind()
     ordered = nb.Model({"x": nb.ordered(3)}, logp=spring_of_three).bind()
@@ -139,6 +142,7 @@ def uniform(p, d):
     return -math.log(p.x)
 
 
+@pytest.mark.slow
 @pytest.mark.nojit
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.ConvergenceWarning")
 def test_uniform_below_a_uniform_has_its_moments():
@@ -242,6 +246,7 @@ def by_support_grad(p, d, grad):
     return -0.5 * (p.a**2 + p.b**2 + 3.0 * p.c**2 + p.b * p.c)
 
 
+@pytest.mark.either
 def test_a_written_gradient_takes_its_bounds_derivatives_from_the_engine():
     q = position(triangle())
     wanted, wanted_grad = triangle().bind().value_and_grad(q)
@@ -269,6 +274,7 @@ def stepwise(p, d):
     return 3.0 * np.median(np.array([p.a]))
 
 
+@pytest.mark.either
 def test_a_bound_that_cannot_be_derived_leaves_differences():
     supports = {"a": nb.real(), "b": nb.lower(stepwise), "c": nb.interval(start, middle)}
     with pytest.raises(ModelError, match=r"(?s)the model has a bound that cannot be .*median.*pass the density too"):
@@ -301,6 +307,7 @@ def scaled_model(first, second):
     return nb.Model(supports, logp=between_scaled)
 
 
+@pytest.mark.either
 def test_each_bound_has_its_own_arrays():
     bound = scaled_model(np.array([1.0, 2.0]), np.array([5.0, 7.0])).bind()
     value, grad = bound.value_and_grad(np.array([0.5, 0.0, 0.0]))

@@ -73,6 +73,7 @@ def test_log_jacobian_is_the_log_determinant(support, form):
         laws.log_jacobian_is_the_log_determinant(form(support.forward), support, u)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("k", [2, 3, 6])
 def test_unit_vectors_are_uniform_on_the_sphere(k, form):
     support = s.unit_vector(k)
@@ -301,6 +302,7 @@ def mutant(name, old, new):
     return namespace[name].py_func
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(("name", "old", "new"), MUTANTS)
 def test_mutants_are_caught(name, old, new):
     transform, part = name.rsplit("_", 1)

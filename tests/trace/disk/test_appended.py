@@ -49,6 +49,7 @@ def test_saved_with_the_trace(path, kwargs):
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.either
 def test_added_one_by_one(path):
     trace = full()
     bare = trace.copy()
@@ -67,6 +68,7 @@ def test_added_one_by_one(path):
         second.add_group(trace.groups["prior"])
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("engine", ENGINES)
 def test_others_read_them(path, engine):
     trace = full()
@@ -252,6 +254,7 @@ def killed_at(count, path, group, overwrite, torn):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 
 
+@pytest.mark.either
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize(("overwrite", "torn"), [(False, False), (True, True)])
 def test_killed_at_any_write(path, overwrite, torn):

@@ -67,6 +67,7 @@ def test_every_group_can_be_averaged(path, engine):
     assert tree["sample_stats"]["diverging"].dtype == bool
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_reader_may_look_at_any_time(path, engine):
     store = begun(path)
@@ -136,6 +137,7 @@ def test_metadata_of_ten_megabytes(path):
     assert len(opened(path, "h5netcdf").attrs["text"]) == len(text)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("engine", ENGINES)
 def test_many_variables(path, engine):
     count = 2000 if engine == "netcdf4" else 50  # the other's time grows with the square

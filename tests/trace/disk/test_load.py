@@ -221,6 +221,7 @@ def test_files_that_are_cut_short(path, share):
         nb.load(path)
 
 
+@pytest.mark.either
 def test_files_that_are_damaged_are_told_or_read(path):
     """No byte that is changed ends the process, raises what a user cannot read, or takes an array away."""
     trace = make(tune=2, draws=4)

@@ -61,6 +61,7 @@ def test_a_generator_has_no_position(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_a_file_that_exists_and_one_that_is_replaced(tmp_path):
     path = tmp_path / "fit.nc"
     approx = nb.fit(5, model=model(), checkpoint=path, **QUICK)
@@ -97,6 +98,7 @@ def given(left, **changed):
     return {"callbacks": [left[1], nb.Tracker(mean=mean)], "obj_optimizer": falling, "progressbar": False, **changed}
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize(
     ("changed", "error", "message"),
     [
@@ -128,12 +130,14 @@ def test_what_is_not_the_fits(left, changed, error, message):
     assert len(nb.resume(left[0], model(), **given(left)).hist) == 8
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_callbacks_that_are_too_many(left):
     more = [*given(left)["callbacks"], nb.CheckParametersConvergence()]
     with pytest.raises(ResumeError, match=r"CheckParametersConvergence.* is no callback of the fit"):
         nb.resume(left[0], model(), **given(left, callbacks=more))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_an_inference_is_made_again(tmp_path):
     path, m = tmp_path / "fit.nc", model()
     leaving = Leaving(path, 3)
@@ -149,6 +153,7 @@ def test_an_inference_is_made_again(tmp_path):
     assert nb.resume(lost, m, callbacks=leaving, method=fresh, progressbar=False).hist.size == 6
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_losses_that_come_out_another_way(tmp_path, monkeypatch):
     monkeypatch.setattr(keeping, "_SPAN", 1e9)
     lost, leaving, _ = left_by(tmp_path, 5, 8, model=model())
@@ -161,6 +166,7 @@ def test_losses_that_come_out_another_way(tmp_path, monkeypatch):
     assert lost.read_bytes() == before
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_snapshots_that_are_damaged(tmp_path):
     lost, leaving, _ = left_by(tmp_path, 5, 8, model=model())
     store = HDF5Store.reopen(lost)

@@ -69,6 +69,7 @@ CASES = {
 }
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("name", CASES)
 def test_a_fit_that_is_gone_on_with_is_the_same(name, tmp_path, snapshots):  # noqa: F811
     make, options = CASES[name]

@@ -35,6 +35,7 @@ def test_a_family_states_its_density(family, options):
     check_density(family, **options)
 
 
+@pytest.mark.nojit  # long as plain Python
 @each_family
 def test_draws_have_the_moments_of_the_family(family, options):
     check_moments(family, **options)
@@ -106,6 +107,7 @@ def check_both(family):
         check_pull(family, estimator)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("fault", sorted(MUTANTS))
 def test_a_fault_in_a_pullback_is_found(fault):
     module, old, new = MUTANTS[fault]
@@ -167,6 +169,7 @@ def test_softplus_has_an_inverse():
     np.testing.assert_allclose(softplus_of(inverse_softplus(y)), y, rtol=1e-9)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_an_empirical_family_draws_its_rows():
     rows = np.array([[0.0, 1], [2, 3], [4, 7], [6, 1]])
     group, fitting = fitting_of(EmpiricalFamily(4), model=gaussian(np.eye(2)))

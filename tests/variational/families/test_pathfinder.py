@@ -57,6 +57,7 @@ def check_mixture(family):
     assert (np.abs(products.mean(axis=0) - cov) < 4.5 * products.std(axis=0) / np.sqrt(count)).all()
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("family", [PathfinderFamily(1, 2), PathfinderFamily(4, 3)], ids=["one path", "four"])
 def test_it_is_a_mixture_of_normal_distributions(family):
     check_mixture(family)

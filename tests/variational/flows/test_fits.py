@@ -62,6 +62,7 @@ def parabola():
     del registry._BY_NAME["parabola"], registry._BY_PARAMETERS[frozenset(["k"])]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("parabola")
 def test_the_exact_map_is_exact_for_every_draw(banana):
     params = {0: {"rho": inverse_softplus([1.0, 0.5])}, 1: {"k": nb.shared(1.0)}}

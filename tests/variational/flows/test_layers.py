@@ -32,6 +32,7 @@ each_formula = pytest.mark.parametrize("formula", FORMULAS)
 each_extent = pytest.mark.parametrize("rowwise", [False, True], ids=["whole", "by row"])
 
 
+@pytest.mark.nojit  # long as plain Python
 @each_formula
 @each_extent
 def test_the_log_determinant_is_that_of_the_map(formula, rowwise):
@@ -45,6 +46,7 @@ def test_what_keeps_volumes_says_so(kind):
     assert np.abs(check_logdets(family_of(ScaleFlow, kind, kind))).max() > 0.5
 
 
+@pytest.mark.nojit  # long as plain Python
 @each_formula
 @each_extent
 @pytest.mark.parametrize("estimator", ["plain", "none"])
@@ -65,6 +67,7 @@ def scattered(formula, dim=3, seed=0, **options):
     return flow
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("formula", ["loc", "hh", *FORMULAS])
 @pytest.mark.parametrize("rows", [None, 4])
 def test_there_is_a_way_back(formula, rows):
@@ -96,6 +99,7 @@ def objective(u, w, b, a, c, centre, v, rho, w1, b1, w2, b2, x, weights):
     return weights[0] * np.sin(x[0]) + weights[1] * np.sin(z) - 0.25 * (x[0] ** 2 + z**2) + logdet + s
 
 
+@pytest.mark.either
 def test_pullbacks_are_those_of_derived_gradients():
     model = nb.Model({"x": nb.real(2)}, logp=lambda p, d: -0.5 * p.x @ p.x)
     group, fitting = fitting_of(NormalizingFlowFamily("planar-radial-hh-scale-coupling"), "plain", model)
@@ -142,6 +146,7 @@ KINDS = {
 in_python = pytest.mark.skipif(JIT, reason="faults are looked for in plain Python")
 
 
+@pytest.mark.nojit  # long as plain Python
 @in_python
 @pytest.mark.parametrize("fault", sorted(MUTANTS))
 def test_a_fault_in_a_layer_is_found(fault):

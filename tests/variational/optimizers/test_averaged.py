@@ -52,6 +52,7 @@ def test_a_watched_rule_leads_where_it_did(inner):
     np.testing.assert_array_equal(trajectory(Watched(inner.learning_rate, inner), 60), trajectory(inner, 60))
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("steps", [25, LENGTH * STRETCHES - 1, LENGTH * STRETCHES, 3 * LENGTH * STRETCHES + 7])
 def test_the_book_is_right(steps):
     updates, x, own = watched(optimizers.sgd(learning_rate=0.001))

@@ -24,6 +24,7 @@ def fit(model, n=1000, seed=1, **options):
     return nb.fit(n, method="pathfinder", model=model, random_seed=seed, inf_kwargs=options, progressbar=False)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize(("covariance", "tolerance"), [(RHO, 0.02), (SIGMA, 0.1)], ids=["rho .9", "three"])
 def test_a_correlated_gaussian_is_found(covariance, tolerance):
     mean = np.arange(1.0, 1.0 + len(covariance))
@@ -36,6 +37,7 @@ def test_a_correlated_gaussian_is_found(covariance, tolerance):
         assert approx.khat < 0.5
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_the_evidence_comes_out_with_its_constants():
     evidence, mean, sd = FIVE_ANSWER
     approx = fit(conjugate(FIVE))
@@ -51,6 +53,7 @@ def test_the_evidence_comes_out_with_its_constants():
     assert approx.hist[-1] == pytest.approx(-evidence)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_densities_are_stored_for_each_draw():
     approx = fit(gamma_poisson())
     trace = approx.sample(200, random_seed=3)
@@ -65,6 +68,7 @@ def test_densities_are_stored_for_each_draw():
     assert not (z == approx.mean).any()  # no row is the mean
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.PerformanceWarning")
 @pytest.mark.parametrize("kind", ["flat", "python", "python, differences"])
 def test_a_density_of_any_kind_has_paths(kind):
@@ -74,6 +78,7 @@ def test_a_density_of_any_kind_has_paths(kind):
     assert len(approx.report.paths) == 4
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_as_many_draws_come_as_are_asked_for():
     for options in ({}, {"elbo_draws": 3, "n_draws": 7}, {"n_paths": 1}):
         approx = fit(conjugate(FIVE), **options)
@@ -157,6 +162,7 @@ def test_hist_is_the_loss_along_the_best_path():
     assert len(inference.fit(score=False, progressbar=False).hist) == 0
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_the_report_tells_what_each_path_did():
     approx = fit(gaussian(RHO))
     report = approx.report
@@ -203,6 +209,7 @@ def test_without_iterations_the_start_is_untouched():
     assert len(approx.hist) == 0
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_it_goes_where_other_fits_go():
     inference = nb.Pathfinder(model=gaussian(RHO), random_seed=1, n_paths=2)
     approx = nb.fit(100, method=inference, progressbar=False)

@@ -20,6 +20,7 @@ def no_number(p, d):
     return np.nan if p.x < -3.0 else -2.0 * (p.x - 1.0) ** 2
 
 
+@pytest.mark.either
 def test_a_path_that_meets_no_number_is_dropped_counted_and_named():
     model = nb.Model({"x": nb.real()}, logp=no_number)
     with pytest.warns(
@@ -65,6 +66,7 @@ def raises(p, d):
     return p.x
 
 
+@pytest.mark.either
 @pytest.mark.filterwarnings("ignore::nbinfer.errors.PerformanceWarning")
 def test_what_the_model_raises_arrives():
     model = nb.Model({"x": nb.real()}, logp=raises)

@@ -66,6 +66,7 @@ def test_both_modes_are_found_from_one():
     assert 0.2 <= shares[1] <= 0.8
 
 
+@pytest.mark.either
 def test_forces_at_the_end_are_those_of_the_posterior():
     """Whatever the factor was in the last iteration."""
     found = []

@@ -34,6 +34,7 @@ def test_all_particles_see_the_batch_of_an_iteration(kernel):
         np.testing.assert_array_equal(found.data["y"], rows.batch(7))
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_batches_that_python_reads(tmp_path):
     h5py = pytest.importorskip("h5py")
     rows = nb.Minibatch(Y, 10)
@@ -47,6 +48,7 @@ def test_batches_that_python_reads(tmp_path):
     np.testing.assert_array_equal(found.histogram, expected.histogram)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_draws_of_an_approximation():
     rows = nb.Minibatch(Y, 10)
 
@@ -69,6 +71,7 @@ def test_a_conjugate_mean():
     assert approx.std[0] == pytest.approx(0.968 * 0.030151, rel=0.03)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_what_is_said_at_the_end_is_by_all_data():
     inference = svgd(conjugate(nb.Minibatch(Y, 10)))
     approx = fitted(inference, 8, ADAM)
@@ -91,6 +94,7 @@ def test_by_batches_of_a_file_nothing_is_said_of_forces(tmp_path):
     assert nb.Stein(approx).dlogp.shape == (6, 1)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_what_ends_a_fit(tmp_path):
     y = Y.copy()
     rows = nb.Minibatch(Y, 10)

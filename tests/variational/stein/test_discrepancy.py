@@ -55,6 +55,7 @@ def check_pairs(kernel):
     assert nb.ksd(points, model, kernel=kernel, unbiased=True) == pytest.approx(others, rel=1e-5)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("kernel", [nb.RBF(0.8), nb.IMQ(0.5), nb.IMQ(1.5, -0.8), Cauchy(1.0)], ids=repr)
 def test_pairs_are_what_they_are_defined_to_be(kernel):
     check_pairs(kernel)

@@ -25,6 +25,7 @@ def test_one_particle_finds_the_mode(dtype, near):
     assert approx.report.ok
 
 
+@pytest.mark.nojit  # long as plain Python
 @quiet
 @pytest.mark.parametrize("h", [1.0, 0.3])
 @pytest.mark.parametrize(("dtype", "near"), [("float64", 1e-7), ("float32", 1e-5)])
@@ -36,6 +37,7 @@ def test_two_particles(h, dtype, near):
     np.testing.assert_allclose(np.sort(approx.histogram[:, 0]), [-expected, expected], rtol=near)
 
 
+@pytest.mark.nojit  # long as plain Python
 @quiet
 @pytest.mark.parametrize("n", [7, pytest.param(70, marks=long)])
 @pytest.mark.parametrize("temperature", [1.0, 2.0])
@@ -87,6 +89,7 @@ def test_a_mixture():
     assert points.var() == pytest.approx(3.331, abs=0.05)
 
 
+@pytest.mark.nojit  # long as plain Python
 @quiet
 @pytest.mark.parametrize("kernel", [rbf, nb.RBF(bandwidth=0.7), nb.IMQ(), nb.IMQ(1.5, -0.8)], ids=repr)
 def test_forces_vanish_where_particles_rest(kernel):

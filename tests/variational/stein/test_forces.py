@@ -31,6 +31,7 @@ def check_forces(points, kernel, temperature=1.0):
     np.testing.assert_allclose(phi, forces(points, scores, kernel, temperature), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("dim", [1, 6])
 @pytest.mark.parametrize("kernel", [nb.RBF(), nb.RBF(0.8), nb.IMQ(0.5), Linear()], ids=lambda k: type(k).__name__)
@@ -51,6 +52,7 @@ def test_forces_do_not_depend_on_how_particles_are_shared_out(dim, monkeypatch):
         check_forces(points, kernel)
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("n", SIZES[1:])
 @pytest.mark.parametrize("dim", [1, 6])
 @pytest.mark.parametrize("kernel", [nb.RBF(), nb.RBF(0.8), nb.IMQ(0.5)], ids=lambda k: type(k).__name__)
@@ -102,6 +104,7 @@ def clouds(n):
     yield rng.standard_cauchy(size=(n, 2)) ** 3
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.parametrize("n", [2, 3, 4, 63, 64, 65, 200, 301] if JIT else [2, 3, 4, 7])
 def test_the_median_is_that_of_all_squared_distances(n):
     for points in clouds(n):

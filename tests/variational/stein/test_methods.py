@@ -24,6 +24,7 @@ def asvgd(*args, **options):
         return nb.ASVGD(*args, **options)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_by_name():
     approx = nb.fit(3, method="SVGD", model=several(), random_seed=1, inf_kwargs={"n_particles": 7}, progressbar=False)
     assert isinstance(approx, nb.Empirical)
@@ -39,6 +40,7 @@ def test_by_name():
         nb.fit(2, method="svgd", model=several(), inf_kwargs={"particles": 7})
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_particles_of_a_transformed_parameter():
     """Counts with a gamma prior: mean and standard deviation of the rate."""
     approx = fitted(nb.SVGD(40, jitter=0.3, model=gamma_poisson(), random_seed=1, cores=1), 150, ADAM)
@@ -208,6 +210,7 @@ def bounded(end):
     return nb.Model({"x": nb.real(1)}, logp=bounded_logp, data={"end": end})
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_draws_without_a_density_are_skipped():
     approx = nb.MeanField(model=bounded(2.2), random_seed=2, start_sigma=1.0)
     fitted(nb.ImplicitGradient(approx, cores=1), 8, nb.sgd(learning_rate=1e-3), obj_n_mc=20)
@@ -291,6 +294,7 @@ def wide_logp(p, d):
     return -np.sum(np.log1p(p.x * p.x / 1e80))
 
 
+@pytest.mark.nojit  # long as plain Python
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, in plain Python
 @pytest.mark.parametrize(("n", "dtype", "kernel"), [
     (6, "float32", rbf), (90, "float32", rbf), (90, "float64", nb.RBF(pairs=200)), (9, "float32", nb.RBF(pairs=20))
@@ -380,6 +384,7 @@ def test_another_estimator():
     np.testing.assert_array_equal(fitted(inference, 2).histogram, fitted(theirs, 2).histogram)
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_data_may_change_on_the_way():
     model = conjugate(FIVE)
     inference = at([[0.0], [1.0]], model, nb.RBF(1.0))

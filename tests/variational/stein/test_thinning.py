@@ -64,6 +64,7 @@ def test_one_core_and_two_choose_the_same():
         np.testing.assert_array_equal(found[0].sample_stats[name], found[1].sample_stats[name])
 
 
+@pytest.mark.nojit  # long as plain Python
 def test_what_comes_back():
     model = several()
     rows = np.random.default_rng(1).normal(size=(2, 12, model.dim))
