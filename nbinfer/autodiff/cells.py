@@ -115,8 +115,10 @@ def _shares(node: ast.AST, name: str) -> bool:
             return name in _handed(value) or not _is_new(target, value, name, 1)
         case ast.NamedExpr(target=target, value=value):
             return name in {target.id, *_handed(value)}
-        case ast.For(target=target) | ast.comprehension(target=target):
-            return name in _handed(target)
+        case ast.AugAssign(value=value):
+            return name in _contained(value)
+        case ast.For(target=target, iter=source) | ast.comprehension(target=target, iter=source):
+            return name in _handed(target) | _contained(source)
         case ast.Call(func=ast.Attribute(attr=method), args=args):
             return method in _KEEP and any(name in _handed(argument) for argument in args)
     return False
@@ -127,13 +129,27 @@ def _handed(node: ast.AST) -> set[str]:
     match node:
         case ast.Name(id=name):
             return {name}
-        case ast.Call() | ast.BinOp() | ast.UnaryOp() | ast.Compare() | ast.Lambda():
+        case ast.BinOp():
+            return _contained(node)
+        case ast.Call() | ast.UnaryOp() | ast.Compare() | ast.Lambda():
             return set()
         case ast.IfExp(body=first, orelse=second):
             return _handed(first) | _handed(second)
         case ast.Subscript(value=value) | ast.Attribute(value=value):
             return _handed(value)
     return {name for part in ast.iter_child_nodes(node) for name in _handed(part)}
+
+
+def _contained(node: ast.AST) -> set[str]:
+    """List the names whose values the lists and tuples that are written out in an expression hold, and their sums."""
+    match node:
+        case ast.List() | ast.Tuple() | ast.Set() | ast.Dict() | ast.ListComp() | ast.SetComp() | ast.DictComp():
+            return _handed(node)
+        case ast.Call() | ast.UnaryOp() | ast.Compare() | ast.Lambda():
+            return set()
+        case ast.Subscript(value=value):
+            return _contained(value)
+    return {name for part in ast.iter_child_nodes(node) for name in _contained(part)}
 
 
 def _is_new(target: ast.expr, value: ast.expr, name: str, targets: int) -> bool:

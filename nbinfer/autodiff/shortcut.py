@@ -140,7 +140,7 @@ def _short_call(compiled: Compiled, args: Sequence[Any], active: Sequence[int], 
                 raise ValueError
             for k, place, dtype, shape in arrays:
                 x = args[k]
-                if type(x) is not _ARRAY or x.dtype is not dtype or x.shape != shape:
+                if type(x) is not _ARRAY or (x.dtype is not dtype and x.dtype != dtype) or x.shape != shape:
                     raise ValueError
                 table[place] = address_of(x)
             for k, place, kind, write in numbers:

@@ -158,7 +158,8 @@ class Window(_Pictures):
         if self._picture is None:
             self._figure.clear()
             text = "\n".join(rows(scene, _NARROW))
-            self._figure.text(0.5, 0.5, text, ha="center", ma="left", va="center", family="monospace", fontsize=8)
+            look = {"family": "monospace", "fontsize": 8, "parse_math": False}  # names of variables are names
+            self._figure.text(0.5, 0.5, text, ha="center", ma="left", va="center", **look)
         self._figure.canvas.draw()
         self._figure.canvas.flush_events()
 

@@ -56,6 +56,29 @@ def by_an_item(x):
     return items[0] + 10 * b
 
 
+def by_a_sum_of_lists(x):
+    b = np.tensordot(x, x, 1)
+    items = [1.0] + [b]  # noqa: RUF005
+    b -= 0.5
+    return items[1] + 10 * b
+
+
+def by_a_list_that_gets_more(x):
+    b = np.tensordot(x, x, 1)
+    items = [1.0]
+    items += [b]
+    b -= 0.5
+    return items[1] + 10 * b
+
+
+def by_a_loop_over_it(x):
+    b, total = np.tensordot(x, x, 1), 0.0
+    for c in (b,):
+        b -= 0.5
+        total = total + c
+    return total + 10 * b
+
+
 def of_integers(x):
     k = np.where(x[0] > 0.0, 1, 2)
     k += 0.5
@@ -63,6 +86,7 @@ def of_integers(x):
 
 
 REFUSED = by_a_call, by_another_name, by_the_larger, by_a_view, by_a_list, by_an_item, of_integers
+REFUSED += (by_a_sum_of_lists, by_a_list_that_gets_more, by_a_loop_over_it)
 
 
 @pytest.mark.parametrize("function", REFUSED, ids=lambda f: f.__name__)
@@ -92,7 +116,17 @@ def number_made_of_a_cell(x):
     return _less(1.0 * b) + 10 * b
 
 
-@pytest.mark.parametrize("function", [sum_in_place, number_that_a_cell_was_made_of, number_made_of_a_cell])
+def sum_with_its_product(x):
+    s, total = np.tensordot(x, x, 1), 0.0
+    for v in x:
+        total += s + [v, 1.0][1]
+        s *= v
+    return total
+
+
+@pytest.mark.parametrize(
+    "function", [sum_in_place, sum_with_its_product, number_that_a_cell_was_made_of, number_made_of_a_cell]
+)
 @pytest.mark.either
 def test_derived(function):
     assert_differentiates(function, X)

@@ -115,6 +115,17 @@ def test_it_is_taken():
         assert short((X[::-1], *args[1:])) is None
 
 
+@pytest.mark.nojit
+def test_arrays_that_were_pickled_take_it():
+    args = ARGUMENTS["as it is"]
+    others = tuple(pickle.loads(pickle.dumps(args)))
+    assert others[0].dtype is not args[0].dtype
+    for first, second in ((args, others), (others, args)):
+        long_way(BOTH, *first)
+        ((short, _),) = BOTH._shortcuts.values()
+        equal(short(second), BOTH(*args))
+
+
 def test_gradient_alone():
     gradient = grad(of_number)
     assert [gradient(2.0, 3.0) for _ in range(3)] == [9.0] * 3

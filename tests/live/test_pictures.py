@@ -1,5 +1,7 @@
 """Pictures of runs: until the first is due rows of text stand there, and there is always one at the end."""
 
+import io
+
 import numpy as np
 import pytest
 
@@ -71,3 +73,14 @@ def test_a_window_is_there_at_once_and_gets_its_picture_at_the_end(monkeypatch):
     looks.append(None)
     view.show(SCENE, True)  # it is closed
     assert not view.idle()
+
+
+@pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
+def test_the_text_of_a_window_is_no_formula(monkeypatch):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    monkeypatch.setattr(pyplot, "figure", lambda figsize: matplotlib.figure.Figure(figsize))
+    view = pictures.Window(Asked("window"))
+    view.begin(Scene([draws()], SCENE.chains, "price[$5^], price[^$10]"))
+    (text,) = view._figure.texts
+    assert "price[$5^], price[^$10]" in text.get_text()
+    view._figure.savefig(io.BytesIO())
