@@ -89,14 +89,16 @@ class _Call:
         array = array.reshape(np.shape(thing))
         units = tuple(axis for axis, size in enumerate(array.shape) if size == 1)
         leaf_type = Type(kind, array.ndim, units)
-        self.types.append(leaf_type)
+        without_axes = isinstance(thing, np.ndarray) and not thing.ndim  # which the caller has, too
+        self.types.append((leaf_type, "without axes") if without_axes else leaf_type)
         self._names.append(name)
         self.leaves.append(array if array.ndim else {"float": float, "int": int, "bool": bool}[kind](array))
         if not active:
-            return Leaf(leaf_type, name)
+            return Leaf(leaf_type, name, without_axes=without_axes)
         self.gradients.append(np.zeros(array.shape))
         self._gradient_names.append(self._new(f"{name}_grad"))
-        return Leaf(leaf_type, name, self._gradient_names[-1] + ("" if array.ndim else "[()] += {}"))
+        gradient = self._gradient_names[-1] + ("" if array.ndim else "[()] += {}")
+        return Leaf(leaf_type, name, gradient, without_axes=without_axes)
 
     def gradient_like(self, thing: Any, left: list[np.ndarray]) -> Any:
         """Put gradients into the form of an argument: floats for numbers, tuples for tuples."""

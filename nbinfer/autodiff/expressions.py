@@ -361,6 +361,8 @@ class Expressions(Reader):
             owner = tuple(owner.fields.values())
         if isinstance(owner, tuple | List | Table):
             return read_item(self, owner, self.index(node.slice, env))
+        if is_number(owner) and isinstance(node.slice, ast.Tuple) and not node.slice.elts:
+            return self.another(owner)  # the number of an array without axes
         if not is_array(owner):
             raise self.error(f"{describe(owner)} cannot be indexed; {_instead(owner, 'use arrays and tuples')}")
         from nbinfer.autodiff.indexing import subscript

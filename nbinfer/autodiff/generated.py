@@ -44,12 +44,15 @@ class Leaf(NamedTuple):
         The array to which its derivative is added; of a number, the statement that adds ``{}``. '' if it is inactive.
     varies : bool
         Whether it is a parameter, discrete ones included.
+    without_axes : bool
+        Whether it is a number that the caller has in an array.
     """
 
     type: Type
     access: str
     gradient: str = ""
     varies: bool = False
+    without_axes: bool = False
 
 
 class Tuple(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nbinfer.autodiff.analysis import Analysis
+from nbinfer.autodiff.cells import NUMBER, SHARED
 from nbinfer.autodiff.chains import Root
 from nbinfer.autodiff.drawing import Random
 from nbinfer.autodiff.emit import Emitter
@@ -95,6 +96,7 @@ class _Inputs:
         varies = varies and not leaf.type.ndim  # the shape of a parameter is that of its support
         value = b.value(hint, kind, b.top, ndim=leaf.type.ndim, active=active, storage=storage, varies=varies)
         value.access = leaf.access
+        value.cell = SHARED if leaf.without_axes else NUMBER
         for axis in leaf.type.units:
             b.top.known["dim", value.number, axis] = b.constant(1)
         return value

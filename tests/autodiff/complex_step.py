@@ -145,9 +145,10 @@ _REAL_ONLY: dict[str, Callable[..., Any]] = {
     "copysign": lambda a, b: _absolute(a) * math.copysign(1.0, np.real(b)),
     "fabs": _absolute,
     "pow": lambda a, b: a**b,
-    "floor": lambda z: np.floor(np.real(z)),
-    "ceil": lambda z: np.ceil(np.real(z)),
-    "trunc": lambda z: np.trunc(np.real(z)),
+    # Python's are integers, which have no negative zero.
+    "floor": lambda z: np.floor(np.real(z)) + 0.0,
+    "ceil": lambda z: np.ceil(np.real(z)) + 0.0,
+    "trunc": lambda z: np.trunc(np.real(z)) + 0.0,
 }
 _ROOT = math.sqrt(2.0 * math.pi)
 _TESTS = ("isfinite", "isnan", "isinf")
@@ -187,7 +188,8 @@ NUMPY = types.SimpleNamespace(
     **{
         **{name: thing for name, thing in vars(np).items() if not name.startswith("_")},
         **{name: _made(getattr(np, name)) for name in ("zeros", "ones", "empty")},
-        **{name: _REAL_ONLY[name] for name in ("hypot", "log2", "log10", "copysign", "fabs", "floor", "ceil", "trunc")},
+        **{name: _REAL_ONLY[name] for name in ("hypot", "log2", "log10", "copysign", "fabs")},
+        **{name: _of_real_part(getattr(np, name)) for name in ("floor", "ceil", "trunc")},
         **{name: _of_real_part(getattr(np, name)) for name in _TESTS},
         **{name: _where_not_negative(getattr(np, name)) for name in ("log", "sqrt")},
         "log1p": lambda z: np.where(np.real(z) < -1.0, math.nan, np.log1p(z))[()],

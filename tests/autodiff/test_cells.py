@@ -85,6 +85,33 @@ def of_integers(x):
     return k * x[1]
 
 
+def test_an_argument_without_axes_is_the_callers():
+    def f(x, y):
+        t = y
+        t += 1.0
+        return x * y
+
+    def own(x):
+        x *= 2.0
+        return x
+
+    for function, args in ((f, (0.5, np.array(3.0))), (own, (np.array(3.0),))):
+        with pytest.raises(ADError, match="may be an array without axes"):
+            value_and_grad(function)(*args)
+    assert value_and_grad(f)(0.5, 3.0)[0] == 1.5
+    assert value_and_grad(own)(3.0) == (6.0, 2.0)
+
+
+def test_the_number_of_an_array_without_axes():
+    def f(x):
+        s = np.where(x[0] > 0.0, x[0], x[1])[()]
+        t = s
+        t += 1.0
+        return s * t
+
+    assert_differentiates(f, X)
+
+
 REFUSED = by_a_call, by_another_name, by_the_larger, by_a_view, by_a_list, by_an_item, of_integers
 REFUSED += (by_a_sum_of_lists, by_a_list_that_gets_more, by_a_loop_over_it)
 
