@@ -44,7 +44,7 @@ def test_chains_in_other_places_have_exchanged_nothing():
 
 
 def test_draws_beyond_all_posteriors_are_told():
-    apart = np.array([1.0, 2.0, -1.0, -2.0])[:, None] * (1.0 + 0.01 * RNG.normal(size=SHAPE))
+    apart = np.array([1.0, 2.0, -1.0, -2.0])[:, None] * (1.0 + 0.001 * RNG.normal(size=SHAPE))
     assert "Draws go as far as x (2e+19): the density has no end there." in said(run_of(x=1e19 * apart))
     assert "no end" not in said(run_of(x=1e9 * apart))
     assert check(run_of(x=1e19 * RNG.normal(size=SHAPE))).ok  # who counts atoms

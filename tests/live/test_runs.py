@@ -67,6 +67,7 @@ def test_rows_are_fewer_on_a_low_screen():
 
 def test_a_terminal_needs_no_matplotlib(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)  # of other tests
     with terminal(80) as screen:
         KINDS["sample"](live_plot=True, progressbar=False)
     assert screen.shown[0].startswith("lp")
