@@ -125,7 +125,7 @@ class Points:
         -----
         The first calls run in plain Python, at once. After fifty, machine code takes over if an earlier run has made
         it; after ten thousand it is made, which a line in the log says. Values are the same up to rounding, and it
-        takes 2.5 microseconds and a fifth of one for each name. Points of other types than floats, ints and
+        takes 3 microseconds and a fifth of one for each name. Points of other types than floats, ints and
         contiguous float64 arrays, points where the density is not finite, and models with bounds that are functions,
         with batches, or with `logp_grad` alone stay in plain Python.
         """
