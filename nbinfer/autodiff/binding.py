@@ -94,7 +94,7 @@ class Binding(Expressions):
         own: Held | None = held
         while own is not None:
             if own.fixed:
-                raise self.error("a branch or a call made this another name of an array; write to a copy, by np.copy")
+                raise self.error("a branch, a call or a list has this by another name; write to a copy, by np.copy")
             self.learn(own.key, True)
             own = own.other
 

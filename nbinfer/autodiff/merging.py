@@ -109,6 +109,20 @@ class Merging(Binding):
             array.storage.held.fixed = True
         return array
 
+    def hold(self, array: Any) -> None:
+        """Note that a list, which stands for a copy of it, has an array that may have names."""
+        held = held_by(array)
+        if held is not None:
+            held.fixed, held.names = True, held.names + 1
+        if is_live(array) and not owner(array).storage.carried:
+            try:
+                self._alias(owner(array).storage)
+            except Mismatch:
+                raise self.error(
+                    "a list gets an array that is written to in this loop: all of its items would be that one; append "
+                    "a copy of it, by .copy()"
+                ) from None
+
     def _alias(self, storage: Storage) -> None:
         """Note that memory has another name, which stands for a copy of what it holds now."""
         loop = loop_around(self.block)

@@ -75,6 +75,10 @@ class Reader(ArrayBuilder):
         """Append to a list in a loop or a branch."""
         raise NotImplementedError
 
+    def hold(self, array: Any) -> None:
+        """Note that a list has an array."""
+        raise NotImplementedError
+
     def so_far(self, x: Any) -> Value:
         """Return the array that a list is while it is being counted."""
         raise NotImplementedError

@@ -281,6 +281,7 @@ def put(b: Expressions, array: Value, place: Value, value: Any) -> None:
             b.learn(IN_LISTS, True)
         b.store(array, [place], value, first=first)
     elif is_array(value) and array.ndim == value.ndim + 1:
+        b.hold(value)
         source = b.lazy(value)
         for size, given in zip(b.dims_of(array)[1:], source.dims, strict=True):
             b.check_equal(size, given)
