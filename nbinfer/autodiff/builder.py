@@ -126,9 +126,7 @@ class Builder(ScalarBuilder):
         if storage.carried is not None:
             raise self.error(f"{array.hint!r} is rebound in this loop and written to in place; write to a copy")
         if storage.aliased:
-            raise self.error(
-                f"{array.hint!r} has another name by a branch or a list; give that a copy of it, by np.copy"
-            )
+            raise self.error(f"{array.hint!r} has another name by a branch or a list; give that a copy, by np.copy")
         if storage.kinds is not None and promote(array.kind, value.kind) != array.kind:
             self.learn(storage.kinds, promote(array.kind, value.kind))
         elif value.active and array.kind != "f":
