@@ -26,8 +26,6 @@ from nbinfer.spelling import public
 
 __all__ = ["check_grad", "value_and_grad"]
 
-#: Found faster than an attribute of a module.
-
 
 class _Call:
     """The arguments of one call, taken apart into numbers and arrays."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from nbinfer.autodiff.cells import SHARED, mark
 from nbinfer.autodiff.ir import Storage, Value
-from nbinfer.autodiff.lazy import Lazy, Operand, is_array, is_number, is_truth
+from nbinfer.autodiff.lazy import Lazy, Operand, is_array, is_live, is_number, is_truth
 from nbinfer.autodiff.reader import Environment, Lost, Method, Reader, Record
 from nbinfer.autodiff.sequences import (
     List,
@@ -373,7 +373,7 @@ class Expressions(Reader):
 
     def _window(self, array: Operand, element: Value) -> Value:
         """Return the element that an index with an Ellipsis gives: NumPy has a view of it, without axes."""
-        if isinstance(array, Value) and array.storage is not None and array.storage.mutable:
+        if is_live(array):
             raise self.error("this index gives a view without axes; leave the Ellipsis out, which gives the number")
         return mark(element, SHARED)  # type: ignore[no-any-return]
 

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 _ARRAYS = frozenset(np.dtype(kind) for kind in (np.float64, np.int64, np.bool_))
 _NUMBERS: dict[type, Callable[..., None]] = dict.fromkeys((float, np.float64), struct.Struct("=d").pack_into)
 _NUMBERS |= dict.fromkeys((int, bool), struct.Struct("=q").pack_into)
-_ARRAY = np.ndarray
 #: Of these there is a derivative.
 _FLOATS = (float, np.float64)
+
+#: Found faster than an attribute of a module.
+_ARRAY = np.ndarray
 
 #: Shapes that are remembered of one function.
 MOST = 64
